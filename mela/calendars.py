@@ -1,0 +1,168 @@
+"""When markets trade: the opening times that a calendar has, and the true closes of its sessions.
+
+A calendar is `24/7`, `24/5` (Monday to Friday, UTC; currencies) or a name that exchange_calendars
+knows (`XNYS`). That package takes two seconds to import, so it is loaded on first use. Lunch breaks
+are not looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mela.interval import DAY_MS, Interval
+
+Int = NDArray[np.int64]
+
+ALWAYS = "24/7"
+WEEKDAYS = "24/5"
+NO_SESSION = -1
+_STARTS = ("1962-01-02", "1997-01-01", None)  # Yahoo's oldest candles; some exchanges begin later
+_MONDAY_MS = -3 * DAY_MS  # 1970-01-01 was a Thursday
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sessions:
+    """All sessions of an exchange, oldest first: (n,) int64 of UTC milliseconds each.
+
+    date_ms: the session's date at 00:00 UTC
+    open_ms, close_ms: when trading begins and ends, half days and daylight saving included
+    """
+
+    date_ms: Int
+    open_ms: Int
+    close_ms: Int
+
+    def between(self, start_ms: int, end_ms: int) -> Sessions:
+        """Return the sessions whose date lies in [start, end)."""
+        first, last = np.searchsorted(self.date_ms, [start_ms, end_ms])
+        part = slice(int(first), int(last))
+        return Sessions(self.date_ms[part], self.open_ms[part], self.close_ms[part])
+
+
+def has_sessions(calendar: str) -> bool:
+    """Tell whether a calendar is an exchange's, with sessions that open and close.
+
+    >>> has_sessions("24/7"), has_sessions("24/5")
+    (False, False)
+    """
+    return calendar not in (ALWAYS, WEEKDAYS)
+
+
+@lru_cache(maxsize=16)
+def sessions(calendar: str) -> Sessions:
+    """Return every session of an exchange, from 1962 (some: 1997) to about a year ahead.
+
+    Raises ValueError for a calendar that is unknown or has no sessions.
+    """
+    if not has_sessions(calendar):
+        raise ValueError(f"expected a calendar with sessions, as XNYS, but found {calendar!r}")
+    import exchange_calendars as xc
+
+    if calendar not in xc.get_calendar_names():
+        raise ValueError(f"expected 24/7, 24/5 or an exchange as XNYS, but found {calendar!r}")
+    schedule = _schedule(xc, calendar)
+    columns = (schedule.index, schedule["open"], schedule["close"])
+    return Sessions(*(np.asarray(c, "datetime64[ms]").astype(np.int64) for c in columns))
+
+
+def _schedule(xc: Any, calendar: str) -> Any:
+    for start in _STARTS[:-1]:
+        try:
+            return xc.get_calendar(calendar, start=start).schedule
+        except ValueError:  # this exchange's rules are known from a later date on
+            continue
+    return xc.get_calendar(calendar).schedule
+
+
+def session_closes(calendar: str, dates: Sequence[date]) -> Int:
+    """Return the true close of each session: (n,) int64, UTC milliseconds.
+
+    Raises ValueError for a date without a session, and for an unknown calendar.
+    """
+    opened = np.array([date_ms(day) for day in dates], dtype=np.int64)
+    closed = closes_ms(calendar, Interval.D1, opened)
+    lost = np.flatnonzero(closed == NO_SESSION)
+    if len(lost):
+        raise ValueError(f"{calendar} has no session on {dates[int(lost[0])]}")
+    return closed
+
+
+def closes_ms(calendar: str, interval: Interval, opened_ms: Int) -> Int:
+    """Return when each candle closes: (n,) int64 in, (n,) int64 out, UTC milliseconds.
+
+    Without sessions that is opened_ms + interval. With them, the close of the last session that the
+    candle touches, or its own end where that comes first; NO_SESSION where it touches none.
+    """
+    ends = interval.ends_ms(opened_ms)
+    if not has_sessions(calendar):
+        return ends
+    known = sessions(calendar)
+    if interval.is_intraday:
+        index = np.searchsorted(known.close_ms, opened_ms, side="right")
+        within = np.minimum(index, len(known.open_ms) - 1)
+        touches = (index < len(known.open_ms)) & (known.open_ms[within] < ends)
+        return np.where(touches, np.minimum(ends, known.close_ms[within]), NO_SESSION)
+    index = np.searchsorted(known.date_ms, ends) - 1
+    touches = (index >= 0) & (known.date_ms[index] >= opened_ms)
+    return np.where(touches, known.close_ms[index], NO_SESSION)
+
+
+def expected_opens_ms(calendar: str, interval: Interval, start_ms: int, end_ms: int) -> Int:
+    """Return all opening times that a calendar has in [start, end): (n,) int64, rising.
+
+    24/7: multiples of the interval since 1970; weeks open on Monday, months on their first day, and
+    3d, as Binance's, every third day of the epoch. Sessions: a day is the session's date at 00:00
+    UTC, longer candles are those that hold a session, and shorter ones step from the true open to
+    the true close. Raises ValueError for an unknown calendar.
+    """
+    if end_ms <= start_ms:
+        return np.array([], dtype=np.int64)
+    if not has_sessions(calendar):
+        opens = _arithmetic(interval, start_ms, end_ms)
+        keep = calendar == ALWAYS or (interval.fixed_ms or 7 * DAY_MS) > DAY_MS
+        return opens if keep else opens[(opens - _MONDAY_MS) // DAY_MS % 7 < 5]
+    around = sessions(calendar).between(start_ms - 31 * DAY_MS, end_ms + 31 * DAY_MS)
+    opens = _steps(around, interval) if interval.is_intraday else floor_ms(interval, around.date_ms)
+    return np.unique(opens[(opens >= start_ms) & (opens < end_ms)])
+
+
+def floor_ms(interval: Interval, ms: Int) -> Int:
+    """Return the 24/7 opening time of the candle that holds each instant: (n,) int64 in and out."""
+    if interval.fixed_ms is None:
+        months = ms.astype("datetime64[ms]").astype("datetime64[M]")
+        return months.astype("datetime64[ms]").astype(np.int64)
+    offset = _MONDAY_MS if interval is Interval.W1 else 0
+    return (ms - offset) // interval.fixed_ms * interval.fixed_ms + offset
+
+
+def date_ms(day: date) -> int:
+    """Return a date's 00:00 UTC in milliseconds.
+
+    >>> date_ms(date(1970, 1, 2))
+    86400000
+    """
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * 1000
+
+
+def _arithmetic(interval: Interval, start_ms: int, end_ms: int) -> Int:
+    first = int(floor_ms(interval, np.array([start_ms], dtype=np.int64))[0])
+    if interval.fixed_ms is None:
+        days = np.arange(first, end_ms, DAY_MS, dtype=np.int64)
+        opens = np.unique(floor_ms(interval, days))
+    else:
+        opens = np.arange(first, end_ms, interval.fixed_ms, dtype=np.int64)
+    return opens[opens >= start_ms]
+
+
+def _steps(known: Sessions, interval: Interval) -> Int:
+    step = interval.fixed_ms or DAY_MS
+    counts = -((known.open_ms - known.close_ms) // step)  # rounded up: the last one may be shorter
+    offsets = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    return np.repeat(known.open_ms, counts) + offsets * step

@@ -1,0 +1,1 @@
+"""Market-data services behind one protocol: a request in, closed candles out."""

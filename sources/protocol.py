@@ -1,0 +1,87 @@
+"""What every source answers: closed candles with unadjusted prices, and the events beside them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mela.instrument import Instrument
+from mela.interval import Interval
+
+Float = NDArray[np.float64]
+Int = NDArray[np.int64]
+ActionKind = Literal["split", "dividend"]
+Origin = Literal["internet", "replay"]
+
+
+@dataclass(frozen=True, slots=True)
+class CorporateAction:
+    """A split or a dividend, effective before the session of `effective_on` opens.
+
+    effective_ms: 00:00 UTC of that date, comparable with the opened_ms of daily candles
+    value: of a split, new shares for one old (4.0 for 4:1, 0.1 for a 1:10 reverse split); of a
+        dividend, cash per share in the quote currency as it was paid, whatever splits followed
+    """
+
+    kind: ActionKind
+    effective_on: date
+    effective_ms: int
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A row that the service sent and nobody should store; `sentence` says why."""
+
+    opened_ms: int
+    sentence: str
+    row: dict[str, Any] = field(default_factory=dict[str, Any])  # as the service sent it, jsonable
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fetched:
+    """One answer: closed candles of [start, end), oldest first, times rising, prices unadjusted.
+
+    opened_ms, closed_ms: (n,) int64, UTC milliseconds; closed_ms is exclusive
+    open, high, low, close, volume: (n,) float64, finite, prices > 0
+    session_on: (n) dates in markets with sessions, None in 24/7 markets
+    actions: from the span's start to today, because a vendor adjusts for later splits too
+    request: what was asked, jsonable
+    origin: whether the real service answered or a `mela replay`
+    """
+
+    instrument: Instrument
+    interval: Interval
+    opened_ms: Int
+    closed_ms: Int
+    open: Float
+    high: Float
+    low: Float
+    close: Float
+    volume: Float
+    session_on: list[date] | None
+    actions: tuple[CorporateAction, ...]
+    rejected: tuple[Rejection, ...]
+    request: dict[str, Any]
+    origin: Origin
+    source: str
+
+    def __len__(self) -> int:
+        return len(self.opened_ms)
+
+
+class CandleSource(Protocol):
+    """A market-data service: a request in, candles out.
+
+    `fetch` raises SourceRefused where the request is wrong (an unknown symbol, an interval that the
+    service lacks), SourceUnavailable where the service does not answer after some attempts, and
+    ValueError for a time without a zone or an end that is not after the start.
+    """
+
+    def fetch(self, symbol: str, interval: Interval, start: datetime, end: datetime) -> Fetched:
+        """Return the closed candles with start ≤ opened_at < end; none is an answer too."""
+        ...

@@ -1,0 +1,1 @@
+"""A loopback server that answers with packaged candles as Binance and Yahoo would."""
