@@ -1,0 +1,88 @@
+"""A candle series in memory: columns of float64, oldest first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mela.errors import CandlesInvalid
+from mela.interval import Interval
+
+Float = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candles:
+    """Closed candles of one series, oldest first, prices as the engine shall see them.
+
+    opened_ms: (n,) int64, UTC milliseconds, strictly rising
+    open, high, low, close, volume: (n,) float64, finite, prices > 0
+    start_bar: candles before it are warm-up; n where the span holds none
+    calendar: `24/7`, or the exchange_calendars name of the market's sessions
+    """
+
+    interval: Interval
+    opened_ms: NDArray[np.int64]
+    open: Float
+    high: Float
+    low: Float
+    close: Float
+    volume: Float
+    start_bar: int = 0
+    calendar: str = "24/7"
+
+    def __len__(self) -> int:
+        return len(self.opened_ms)
+
+    def span(self, start_ms: int, end_ms: int, warmup: int) -> Candles:
+        """Return the candles of [start, end) and exactly `warmup` before them, as far as there are.
+
+        start_ms, end_ms: UTC milliseconds. The arrays are views of this series' own.
+        """
+        first, last = np.searchsorted(self.opened_ms, [start_ms, end_ms])
+        begin = max(0, int(first) - warmup)
+        part = slice(begin, int(last))
+        return replace(
+            self,
+            opened_ms=self.opened_ms[part],
+            open=self.open[part],
+            high=self.high[part],
+            low=self.low[part],
+            close=self.close[part],
+            volume=self.volume[part],
+            start_bar=int(first) - begin,
+        )
+
+    def check(self) -> None:
+        """Raise CandlesInvalid at the first broken law, naming the row, its time and the field."""
+        if len(self) == 0:
+            return
+        behind = np.flatnonzero(np.diff(self.opened_ms) <= 0)
+        if len(behind):
+            row = int(behind[0]) + 1
+            raise CandlesInvalid(
+                f"opened_at must rise, but {self._at(row)} does not follow the row before it"
+            )
+        for field in ("open", "high", "low", "close", "volume"):
+            values: Float = getattr(self, field)
+            usable = np.isfinite(values) & ((values >= 0) if field == "volume" else (values > 0))
+            if not usable.all():
+                row = int(np.flatnonzero(~usable)[0])
+                wanted = "finite and at least 0" if field == "volume" else "finite and above 0"
+                raise CandlesInvalid(
+                    f"{field} must be {wanted}, but {self._at(row)} has {values[row]}"
+                )
+        inside = (self.high >= np.maximum(self.open, self.close)) & (
+            self.low <= np.minimum(self.open, self.close)
+        )
+        if not inside.all():
+            row = int(np.flatnonzero(~inside)[0])
+            raise CandlesInvalid(
+                f"open and close must lie within [low, high], but {self._at(row)} has open {self.open[row]}, "
+                f"high {self.high[row]}, low {self.low[row]}, close {self.close[row]}"
+            )
+
+    def _at(self, row: int) -> str:
+        return f"row {row} ({np.datetime64(int(self.opened_ms[row]), 'ms')}Z)"

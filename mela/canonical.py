@@ -1,0 +1,60 @@
+"""Canonical JSON (RFC 8785) with every number an IEEE double, and hashes of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import rfc8785
+
+
+def canonical_json(value: Any) -> bytes:
+    """Return the one spelling of a JSON value: keys sorted, numbers as doubles, UTF-8.
+
+    Raises rfc8785.CanonicalizationError for what JSON cannot say (NaN, infinities).
+
+    >>> canonical_json({"b": 10000, "a": 10000.00})
+    b'{"a":10000,"b":10000}'
+    """
+    return rfc8785.dumps(_doubles(value))
+
+
+@lru_cache(maxsize=65_536, typed=True)
+def canonical_scalar(value: float | bool | str | None) -> bytes:
+    """Return `canonical_json` of a scalar, remembered: a grid spells the same few values many times."""
+    return canonical_json(value)
+
+
+def canonical_object(fields: Mapping[str, bytes]) -> bytes:
+    """Return the canonical object of members that are canonical JSON already; names must be ASCII.
+
+    >>> canonical_object({"b": b"1", "a": b"null"})
+    b'{"a":null,"b":1}'
+    """
+    return b"{%s}" % b",".join(
+        b'"%s":%s' % (name.encode(), fields[name]) for name in sorted(fields)
+    )
+
+
+def digest(*parts: bytes | str) -> str:
+    """Return the SHA-256 of some parts, each preceded by its length so that none runs into another."""
+    sha = hashlib.sha256()
+    for part in parts:
+        raw = part.encode() if isinstance(part, str) else part
+        sha.update(b"%d:" % len(raw))
+        sha.update(raw)
+    return sha.hexdigest()
+
+
+def _doubles(value: Any) -> Any:
+    if isinstance(value, bool) or value is None or isinstance(value, str):
+        return value
+    if isinstance(value, int | float):
+        return float(value)
+    if isinstance(value, Mapping):
+        return {key: _doubles(part) for key, part in value.items()}
+    if isinstance(value, Sequence):
+        return [_doubles(part) for part in value]
+    raise TypeError(f"expected a JSON value, but found {type(value).__name__}")

@@ -1,0 +1,69 @@
+"""One error tree, named by what the caller can do about it.
+
+MelaError
+├── SourceUnavailable   retry later: the other side is down, slow or says "not now"
+├── SourceRefused       do not retry: the request itself is wrong
+├── CandlesMissing      backfill first
+├── CandlesInvalid      the candles themselves are unusable
+├── SceneInvalid        tell the scene's author (carries a rejection code and a field path)
+├── MessageInvalid      a message on an inner topic cannot be read
+└── StackFailed         a service of the local stack did not start, or is not there
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class MelaError(Exception):
+    """Root of everything that Mela raises on purpose."""
+
+
+class SourceUnavailable(MelaError):
+    """Say that a market-data service could not answer now; the same request may succeed later."""
+
+
+class SourceRefused(MelaError):
+    """Say that a market-data service will not answer this request, however often it is sent."""
+
+
+class CandlesMissing(MelaError):
+    """Say that candles needed are not stored; the message names the backfill that would help."""
+
+
+class CandlesInvalid(MelaError):
+    """Say that candles break a law that the engine relies on; the message names row and field."""
+
+
+class StackFailed(MelaError):
+    """Say that a service of the local stack could not be started or reached."""
+
+
+class RejectionCode(StrEnum):
+    """Why a message was refused (CONTRACT section 5)."""
+
+    NOT_JSON = "not_json"
+    UNSUPPORTED_VERSION = "unsupported_version"
+    INVALID_FIELD = "invalid_field"
+    UNKNOWN_STRATEGY = "unknown_strategy"
+    UNKNOWN_INSTRUMENT = "unknown_instrument"
+    TOO_MANY_RUNS = "too_many_runs"
+    NOTHING_TO_RUN = "nothing_to_run"
+    SCENE_ID_REUSED = "scene_id_reused"
+    TOO_LARGE = "too_large"
+
+
+class _Refused(MelaError):
+    def __init__(self, code: RejectionCode, field: str | None, sentence: str) -> None:
+        super().__init__(f"{field}: {sentence}" if field else sentence)
+        self.code = code
+        self.field = field
+        self.sentence = sentence
+
+
+class SceneInvalid(_Refused):
+    """Refuse a scene: `code` for machines, `field` as a path (None: the whole), `sentence` for its author."""
+
+
+class MessageInvalid(_Refused):
+    """Refuse a message of an inner topic (`mela.runs`, `mela.results`) that cannot be read."""

@@ -1,0 +1,298 @@
+"""From a scene to its runs: counting by arithmetic, checking every value, expanding in a fixed order.
+
+The fields that a space varies fall into groups that are validated together (a strategy with its
+parameters, the exits, …). Each group is expanded and checked once; a run is one variant of each.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Self
+
+from pydantic import BaseModel, Field, ValidationError, model_validator
+
+from mela.canonical import canonical_json, canonical_object, canonical_scalar
+from mela.errors import RejectionCode, SceneInvalid
+from mela.interval import Interval
+from mela.run import (
+    Catalogue,
+    Costs,
+    Direction,
+    Exits,
+    Instant,
+    Part,
+    Prices,
+    Real,
+    Run,
+    Sizing,
+    StrategyInfo,
+    canonical_fields,
+    rounded_warmup,
+    run_key_of,
+)
+from mela.scene import Axis, Scalar, Scene, Steps, field_path, said
+
+
+class Account(Part):
+    """Fields of a run that stand alone."""
+
+    cash: Real = Field(default=10_000.0, gt=0)
+    direction: Direction = "long"
+    prices: Prices = "split_adjusted"
+
+
+class Span(Part):
+    """The candles of a run."""
+
+    interval: Interval
+    start: Instant
+    end: Instant
+
+    @model_validator(mode="after")
+    def _ends_after_start(self) -> Self:
+        if self.end <= self.start:
+            raise ValueError("a run must end after its start")
+        return self
+
+
+PARTS: dict[str, type[Part]] = {"costs": Costs, "sizing": Sizing, "exits": Exits}
+_FLAT: dict[str, type[Part]] = {"span": Span, "account": Account}
+_STRATEGY_PREFIX = "strategy.params."
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One validated choice of a group: fields of Run, and their canonical JSON for the run_key."""
+
+    fields: Mapping[str, Any]
+    canonical: Mapping[str, bytes]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The runs of a scene, counted and checked but not yet spelled out.
+
+    runs: distinct run_keys; skipped: runs left out, as they break a strategy's own rule
+    """
+
+    instruments: tuple[str, ...]
+    groups: Sequence[Sequence[Variant]]
+    skipped: int
+
+    @property
+    def runs(self) -> int:
+        """Return the number of distinct run_keys."""
+        return len(self.instruments) * math.prod(len(group) for group in self.groups)
+
+    def expand(self) -> Iterator[Run]:
+        """Yield the runs, series by series, always in the same order."""
+        for instrument in self.instruments:
+            for choice in itertools.product(*self.groups):
+                yield make_run(instrument, choice)
+
+
+def make_run(instrument: str, choice: Sequence[Variant]) -> Run:
+    """Return the run of an instrument and one variant of each group, named by its run_key."""
+    canonical = {"instruments": b"[%s]" % canonical_scalar(instrument)}
+    fields: dict[str, Any] = {}
+    for variant in choice:
+        canonical.update(variant.canonical)
+        fields.update(variant.fields)
+    return Run(run_key=run_key_of(canonical), instrument=instrument, **fields)
+
+
+def plan_runs(scene: Scene, catalogue: Catalogue, *, max_runs: int) -> Plan:
+    """Count and check the runs of a scene, without spelling them out.
+
+    Raises SceneInvalid: unknown_strategy, invalid_field, too_many_runs, nothing_to_run.
+    """
+    space: Mapping[str, Axis] = scene.search.space if scene.search else {}
+    _check_count(scene, space, max_runs)
+    axes: dict[str, dict[str, Sequence[Scalar]]] = {}
+    for path in sorted(space):
+        group, field = _place(path)
+        axes.setdefault(group, {})[field] = _values(space[path])
+    # the span first: runs of one candle series stay together
+    groups = [
+        _expand("span", Span, _fields_of(scene, Span), axes.get("span", {})),
+        _strategies(scene, catalogue, axes),
+        *(
+            _expand(name, part, dict(getattr(scene, name)), axes.get(name, {}))
+            for name, part in PARTS.items()
+        ),
+        _expand("account", Account, _fields_of(scene, Account), axes.get("account", {})),
+    ]
+    total = math.prod(len(values) for group in axes.values() for values in group.values())
+    kept = math.prod(len(group) for group in groups)
+    if kept == 0:
+        raise SceneInvalid(
+            RejectionCode.NOTHING_TO_RUN,
+            "search.space",
+            f"each of the {total} combinations breaks a rule of {scene.strategy.name}, so nothing is left to run.",
+        )
+    return Plan(scene.instruments, groups, skipped=(total - kept) * len(scene.instruments))
+
+
+def strategy_variant(info: StrategyInfo, params: Mapping[str, Any]) -> Variant:
+    """Validate a strategy's parameters. Raises pydantic's ValidationError."""
+    part = info.params.model_validate(params)
+    changed = canonical_fields(part)
+    values = part.model_dump()
+    choice = {"name": canonical_scalar(info.name)}
+    if changed:
+        choice["params"] = canonical_object(changed)
+    return Variant(
+        {"strategy": info.name, "params": values, "warmup": rounded_warmup(info.warmup(values))},
+        {"strategy": canonical_object(choice)},
+    )
+
+
+def part_variant(name: str, fields: Mapping[str, Any]) -> Variant:
+    """Validate one group of a run's fields other than its strategy. Raises ValidationError."""
+    if name in _FLAT:
+        part = _FLAT[name].model_validate(fields)
+        return Variant(
+            {field: getattr(part, field) for field in type(part).model_fields},
+            canonical_fields(part),
+        )
+    part = PARTS[name].model_validate(fields)
+    changed = canonical_fields(part)
+    return Variant({name: part}, {name: canonical_object(changed)} if changed else {})
+
+
+def _check_count(scene: Scene, space: Mapping[str, Axis], max_runs: int) -> None:
+    count = len(scene.instruments)
+    for path, axis in space.items():
+        if not isinstance(axis, Steps) and not axis:
+            raise SceneInvalid(
+                RejectionCode.INVALID_FIELD,
+                f"search.space.{path}",
+                "expected at least one value, but found none.",
+            )
+        count *= _step_count(axis) if isinstance(axis, Steps) else len(_values(axis))
+    if count > max_runs:
+        asked = f"{count:,}" if count < 10**15 else f"{Decimal(count):.2e}"
+        raise SceneInvalid(
+            RejectionCode.TOO_MANY_RUNS,
+            "search.space" if space else "instruments",
+            f"the scene asks for {asked} runs, and at most {max_runs:,} are allowed (MELA_MAX_RUNS). "
+            "Take larger steps, or split it.",
+        )
+
+
+def _step_count(axis: Steps) -> int:
+    first, last, step = (Decimal(repr(value)) for value in (axis.start, axis.stop, axis.step))
+    return int((last - first) / step) + 1
+
+
+def _values(axis: Axis) -> list[Scalar]:
+    if isinstance(axis, Steps):
+        first, step = Decimal(repr(axis.start)), Decimal(repr(axis.step))
+        return [float(first + n * step) for n in range(_step_count(axis))]
+    return list({canonical_json(value): value for value in axis}.values())
+
+
+def _place(path: str) -> tuple[str, str]:
+    """Return the group and the field that a path of the space means. Raises SceneInvalid."""
+    if path == "strategy.name":
+        return "strategy", "name"
+    if path.startswith(_STRATEGY_PREFIX):
+        return "params", path.removeprefix(_STRATEGY_PREFIX)
+    part, _, field = path.partition(".")
+    if part in PARTS and field in PARTS[part].model_fields:
+        return part, field
+    for group, model in _FLAT.items():
+        if path in model.model_fields:
+            return group, path
+    known = [f"{part}.{field}" for part, model in PARTS.items() for field in model.model_fields]
+    known += [field for model in _FLAT.values() for field in model.model_fields]
+    raise SceneInvalid(
+        RejectionCode.INVALID_FIELD,
+        f"search.space.{path}",
+        f"a space may vary strategy.name, strategy.params.*, {', '.join(known)}, but found {path!r}.",
+    )
+
+
+def _fields_of(scene: Scene, model: type[Part]) -> dict[str, Any]:
+    return {name: getattr(scene, name) for name in model.model_fields}
+
+
+def _strategies(
+    scene: Scene, catalogue: Catalogue, axes: Mapping[str, Mapping[str, Sequence[Scalar]]]
+) -> list[Variant]:
+    varied = axes.get("strategy", {}).get("name")
+    variants: list[Variant] = []
+    for name in [scene.strategy.name] if varied is None else varied:
+        info = catalogue.get(name) if isinstance(name, str) else None
+        if info is None:
+            raise SceneInvalid(
+                RejectionCode.UNKNOWN_STRATEGY,
+                "strategy.name" if varied is None else "search.space.strategy.name",
+                f"no strategy is called {name!r}; there are {', '.join(sorted(catalogue))}.",
+            )
+        params = axes.get("params", {})
+        _check_names(info, {**scene.strategy.params, **params})
+        variants += _expand("strategy", info, scene.strategy.params, params)
+    return variants
+
+
+def _check_names(info: StrategyInfo, params: Mapping[str, Any]) -> None:
+    for name in params:
+        if name not in info.params.model_fields:
+            raise SceneInvalid(
+                RejectionCode.INVALID_FIELD,
+                f"strategy.params.{name}",
+                f"{info.name} has no such parameter; it has {', '.join(info.params.model_fields)}.",
+            )
+
+
+def _expand(
+    group: str,
+    model: type[BaseModel] | StrategyInfo,
+    base: Mapping[str, Any],
+    axes: Mapping[str, Sequence[Scalar]],
+) -> list[Variant]:
+    """Return the distinct valid variants of a group; those that break a rule of the whole are left out."""
+
+    def validate(fields: Mapping[str, Any]) -> Variant:
+        if isinstance(model, type):
+            return part_variant(group, fields)
+        return strategy_variant(model, fields)
+
+    for (
+        field,
+        values,
+    ) in axes.items():  # each value alone, so that no rule of the whole hides a bound
+        for value in values:
+            try:
+                validate({**base, field: value})
+            except ValidationError as error:
+                if _names_a_field(error):
+                    raise _refused(group, error, axes) from error
+    variants: dict[frozenset[tuple[str, bytes]], Variant] = {}
+    for values in itertools.product(*axes.values()):
+        try:
+            variant = validate({**base, **dict(zip(axes, values, strict=True))})
+        except ValidationError as error:
+            if axes and not _names_a_field(error):
+                continue
+            raise _refused(group, error, axes) from error
+        variants.setdefault(frozenset(variant.canonical.items()), variant)
+    return list(variants.values())
+
+
+def _names_a_field(error: ValidationError) -> bool:
+    return any(fault["loc"] for fault in error.errors(include_url=False, include_context=False))
+
+
+def _refused(group: str, error: ValidationError, axes: Mapping[str, object]) -> SceneInvalid:
+    fault = error.errors(include_url=False, include_context=False)[0]
+    prefix = "strategy.params" if group == "strategy" else group if group in PARTS else ""
+    path = field_path(fault, prefix)
+    if fault["loc"] and fault["loc"][0] in axes:
+        path = f"search.space.{path}"
+    return SceneInvalid(RejectionCode.INVALID_FIELD, path, said(fault))

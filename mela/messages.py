@@ -1,0 +1,258 @@
+"""What travels on the topics besides scenes and results (CONTRACT section 5)."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Literal, NamedTuple
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mela.errors import MessageInvalid, RejectionCode
+from mela.grid import PARTS, Variant, make_run, part_variant, strategy_variant
+from mela.run import Catalogue, Instant, Run, instant_text
+from mela.scene import field_path, said
+
+SCENES = "mela.scenes"
+RUNS = "mela.runs"
+RESULTS = "mela.results"
+PROGRESS = "mela.progress"
+REJECTED = "mela.rejected"
+
+
+class Source(NamedTuple):
+    """Where a message was read."""
+
+    topic: str
+    partition: int
+    offset: int
+
+    @property
+    def key(self) -> str:
+        """Return `topic:partition:offset`."""
+        return f"{self.topic}:{self.partition}:{self.offset}"
+
+    @property
+    def scene_id(self) -> UUID:
+        """Return the id of a scene that came without one: the same on every reading of the message."""
+        return uuid5(NAMESPACE_URL, f"mela:{self.key}")
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class State(StrEnum):
+    """How far a scene is; the last two are ends."""
+
+    REJECTED = "rejected"
+    PLANNED = "planned"
+    RECORDED = "recorded"
+    FINISHED = "finished"
+    CANCELLED = "cancelled"
+
+
+class Progress(_Message):
+    """How far a scene is. Readers keep the furthest: rejected < planned < recorded n < finished, cancelled."""
+
+    schema_version: Literal[1] = 1
+    scene_id: UUID
+    state: State
+    at: Instant
+    runs: int | None = None
+    skipped: int | None = None
+    cached: int | None = None
+    recorded: int | None = None
+    best: tuple[dict[str, Any], ...] = Field(
+        default=(), description="results: best overall, then per instrument"
+    )
+    mlflow_run_id: str | None = None
+    warnings: tuple[dict[str, str], ...] = ()
+    code: RejectionCode | None = None
+    field: str | None = None
+    sentence: str | None = None
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Return what orders two messages of one scene."""
+        order = [State.REJECTED, State.PLANNED, State.RECORDED, State.FINISHED, State.CANCELLED]
+        return order.index(self.state), self.recorded or 0
+
+    def to_bytes(self) -> bytes:
+        """Return the message as Kafka carries it."""
+        return self.model_dump_json(exclude_none=True).encode()
+
+
+class Rejection(_Message):
+    """A message that was refused, whole: nothing that was sent is lost."""
+
+    schema_version: Literal[1] = 1
+    original: str = Field(description="the bytes as they came, base64")
+    topic: str
+    partition: int
+    offset: int
+    code: RejectionCode
+    field: str | None
+    sentence: str
+    code_version: str
+    rejected_at: Instant
+
+    @property
+    def key(self) -> str:
+        """Return the message key: `topic:partition:offset`."""
+        return Source(self.topic, self.partition, self.offset).key
+
+    def to_bytes(self) -> bytes:
+        """Return the message as Kafka carries it."""
+        return self.model_dump_json().encode()
+
+
+def rejection(
+    original: bytes | None, source: Source, refused: Any, *, code_version: str, at: datetime
+) -> Rejection:
+    """Return the dead letter of a refused message; `refused` carries code, field and sentence."""
+    return Rejection(
+        original=base64.b64encode(original or b"").decode(),
+        topic=source.topic,
+        partition=source.partition,
+        offset=source.offset,
+        code=refused.code,
+        field=refused.field,
+        sentence=refused.sentence,
+        code_version=code_version,
+        rejected_at=at,
+    )
+
+
+class _ChunkShape(_Message):
+    schema_version: Literal[1]
+    scene_id: UUID
+    chunk: int = Field(ge=0)
+    common: dict[str, Any]
+    runs: tuple[dict[str, Any], ...] = Field(min_length=1)
+
+
+class RunChunk(NamedTuple):
+    """Some runs of one scene that read one candle series."""
+
+    scene_id: str
+    chunk: int
+    runs: Sequence[Run]
+
+    @property
+    def key(self) -> str:
+        """Return the message key: `scene_id:chunk`."""
+        return f"{self.scene_id}:{self.chunk}"
+
+    def to_bytes(self) -> bytes:
+        """Return the message: fields that all runs share once, the others with each run."""
+        first = self.runs[0]
+        varied = [name for name in _SPELLED if any(_differs(run, first, name) for run in self.runs)]
+        return orjson.dumps(
+            {
+                "schema_version": 1,
+                "scene_id": self.scene_id,
+                "chunk": self.chunk,
+                "common": {
+                    name: spell(getattr(first, name))
+                    for name, spell in _SPELLED.items()
+                    if name not in varied
+                },
+                "runs": [
+                    {
+                        "run_key": run.run_key,
+                        **{name: _SPELLED[name](getattr(run, name)) for name in varied},
+                    }
+                    for run in self.runs
+                ],
+            }
+        )
+
+
+def read_chunk(raw: bytes | None, catalogue: Catalogue) -> RunChunk:
+    """Return the runs of a message of `mela.runs`, each validated and its run_key checked.
+
+    Raises MessageInvalid with code, field and sentence.
+    """
+    try:
+        shape = _ChunkShape.model_validate_json(raw or b"")
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_context=False)[0]
+        code = (
+            RejectionCode.NOT_JSON
+            if fault["type"] == "json_invalid"
+            else RejectionCode.INVALID_FIELD
+        )
+        raise MessageInvalid(code, field_path(fault), said(fault)) from error
+    runs = tuple(_read_runs(shape, catalogue))
+    return RunChunk(str(shape.scene_id), shape.chunk, runs)
+
+
+def _read_runs(shape: _ChunkShape, catalogue: Catalogue) -> Iterator[Run]:
+    varied = {name for document in shape.runs for name in document}
+    fixed: dict[str, Variant] = {}
+    for position, document in enumerate(shape.runs):
+        fields = {**shape.common, **document}
+        try:
+            for name, members in _GROUPS.items():
+                if name not in fixed or not varied.isdisjoint(members):
+                    fixed[name] = _variant(name, fields, catalogue)
+            run = make_run(fields["instrument"], list(fixed.values()))
+        except (ValidationError, KeyError, TypeError) as error:
+            raise MessageInvalid(
+                RejectionCode.INVALID_FIELD,
+                f"runs.{position}",
+                f"expected a valid run, but found: {error}",
+            ) from error
+        if run.run_key != fields.get("run_key"):
+            raise MessageInvalid(
+                RejectionCode.INVALID_FIELD,
+                f"runs.{position}.run_key",
+                f"expected {run.run_key}, the hash of this run's fields, but found {fields.get('run_key')!r}.",
+            )
+        yield run
+
+
+def read_stored_run(document: Mapping[str, Any], catalogue: Catalogue) -> Run:
+    """Return the run that a result document answers. Raises ValidationError or KeyError."""
+    fields = {**document, "strategy": document["strategy"]["name"]}
+    choice = [_variant(name, fields, catalogue) for name in _GROUPS]
+    return make_run(document["instruments"][0], choice)
+
+
+_GROUPS: dict[str, tuple[str, ...]] = {
+    "span": ("interval", "start", "end"),
+    "strategy": ("strategy", "params"),
+    **{name: (name,) for name in PARTS},
+    "account": ("cash", "direction", "prices"),
+}
+
+_SPELLED: dict[str, Callable[[Any], Any]] = {
+    "instrument": str,
+    "interval": str,
+    "start": instant_text,
+    "end": instant_text,
+    "strategy": str,
+    "params": dict,
+    **dict.fromkeys(PARTS, dict),
+    "cash": float,
+    "direction": str,
+    "prices": str,
+}
+
+
+def _variant(group: str, fields: Mapping[str, Any], catalogue: Catalogue) -> Variant:
+    if group == "strategy":
+        return strategy_variant(catalogue[fields["strategy"]], fields["params"])
+    if group in PARTS:
+        return part_variant(group, fields[group])
+    return part_variant(group, {name: fields[name] for name in _GROUPS[group]})
+
+
+def _differs(run: Run, first: Run, name: str) -> bool:
+    mine, other = getattr(run, name), getattr(first, name)
+    return mine is not other and mine != other

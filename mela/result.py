@@ -1,0 +1,291 @@
+"""What a run found: the outcome in memory and the result as a document."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from mela.canonical import digest
+from mela.interval import Interval
+from mela.run import Costs, Exits, Instant, Run, Sizing, from_ms, instant_text
+
+RESULT_SCHEMA_VERSION = 1
+
+
+class Status(StrEnum):
+    """How a run ended."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    NO_DATA = "no_data"
+    TIMED_OUT = "timed_out"
+    OUT_OF_MEMORY = "out_of_memory"
+    CANCELLED = "cancelled"
+    RUINED = "ruined"
+
+
+NEVER_REUSED = frozenset({Status.FAILED, Status.TIMED_OUT, Status.OUT_OF_MEMORY, Status.CANCELLED})
+
+
+class Metrics(NamedTuple):
+    """The numbers of a run (CONTRACT section 8), fractions; NaN where undefined, null in documents."""
+
+    total_return: float
+    final_equity: float
+    cagr: float
+    volatility_ann: float
+    sharpe: float
+    sortino: float
+    max_drawdown: float
+    exposure_time: float
+    trades: int
+    winning_trades: int
+    losing_trades: int
+    win_rate: float
+    open_trades: int
+    fees_paid: float
+    ambiguous_bars: int
+    buy_hold_return: float
+
+
+METRICS: tuple[str, ...] = Metrics._fields
+LOWER_IS_BETTER = frozenset(
+    {"volatility_ann", "losing_trades", "open_trades", "fees_paid", "ambiguous_bars"}
+)
+
+
+class Trade(NamedTuple):
+    """A round trip, from entry to exit. Instants are the openings of the candles of the two fills."""
+
+    entry_at: datetime
+    exit_at: datetime
+    size: float
+    entry_price: float
+    exit_price: float
+    fees: float
+    profit: float
+    exit_reason: Literal["signal", "stop_loss", "take_profit"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Curve:
+    """What is stored of winners besides metrics: trades and equity, one value per candle of the span."""
+
+    trades: tuple[Trade, ...]
+    opened_ms: NDArray[np.int64]
+    equity: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """What the engine says of one run.
+
+    metrics: None unless succeeded or ruined
+    depends_from_ms: the first candle read, warm-up included; None where warm-up or candles were
+        missing, so that any earlier candle would change the answer
+    warmup_missing: how many warm-up candles there were too few
+    error: (class, sentence) of a failed run
+    """
+
+    run: Run
+    status: Status
+    metrics: Metrics | None = None
+    error: tuple[str, str] | None = None
+    candles: int = 0
+    first_candle_ms: int | None = None
+    last_candle_ms: int | None = None
+    depends_from_ms: int | None = None
+    warmup_missing: int = 0
+    periods_per_year: float | None = None
+    warnings: tuple[str, ...] = ()
+    curve: Curve | None = None
+
+
+class Provenance(NamedTuple):
+    """What a result was made with, besides its run."""
+
+    strategy_digest: str
+    engine_version: str
+    metrics_version: str
+    candles_revision: int | None
+
+
+class StrategyNamed(BaseModel):
+    """Which strategy, and which source of it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    digest: str
+
+
+class ErrorSaid(BaseModel):
+    """Why a run failed."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", serialize_by_alias=True, validate_by_name=True
+    )
+
+    kind: str = Field(alias="class")
+    sentence: str
+
+
+class Result(BaseModel):
+    """A result as Kafka carries it, the warehouse stores it and `mela results --json` prints it.
+
+    Metrics are fractions; what is undefined is null.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Literal[1] = 1
+    scene_id: str | None
+    run_key: str = Field(pattern="^[0-9a-f]{64}$")
+    result_key: str | None = Field(pattern="^[0-9a-f]{64}$")
+    instruments: tuple[str, ...] = Field(min_length=1)
+    interval: Interval
+    start: Instant
+    end: Instant
+    strategy: StrategyNamed
+    params: dict[str, Any]
+    cash: float
+    costs: Costs
+    sizing: Sizing
+    exits: Exits
+    direction: str
+    prices: str
+    status: Status
+    error: ErrorSaid | None
+    cached: bool
+    engine_version: str
+    metrics_version: str
+    candles_revision: int | None
+    computed_at: Instant
+    candles: int
+    first_candle_at: Instant | None
+    last_candle_at: Instant | None
+    depends_from: Instant | None
+    warmup_missing: int
+    periods_per_year: float | None
+    warnings: tuple[str, ...]
+    total_return: float | None
+    final_equity: float | None
+    cagr: float | None
+    volatility_ann: float | None
+    sharpe: float | None
+    sortino: float | None
+    max_drawdown: float | None
+    exposure_time: float | None
+    trades: int | None
+    winning_trades: int | None
+    losing_trades: int | None
+    win_rate: float | None
+    open_trades: int | None
+    fees_paid: float | None
+    ambiguous_bars: int | None
+    buy_hold_return: float | None
+
+
+def result_key(run_key: str, status: Status, made_with: Provenance, scene_id: str | None) -> str:
+    """Return what names an answer: the question, its candles and the code; failures are their scene's own."""
+    parts = [
+        run_key,
+        str(made_with.candles_revision),
+        made_with.strategy_digest,
+        made_with.engine_version,
+        made_with.metrics_version,
+    ]
+    if status in NEVER_REUSED:
+        parts.append(f"{scene_id}:{status}")
+    return digest(*parts)
+
+
+def result_document(
+    outcome: Outcome,
+    made_with: Provenance,
+    *,
+    scene_id: str | None,
+    computed_at: datetime | None = None,
+) -> dict[str, Any]:
+    """Return an outcome as a result document: JSON values only, undefined numbers as None.
+
+    scene_id: None for a backtest outside the platform, whose result_key and revision are null too.
+    """
+    run, metrics = outcome.run, outcome.metrics
+    key = result_key(run.run_key, outcome.status, made_with, scene_id) if scene_id else None
+    return {
+        "schema_version": RESULT_SCHEMA_VERSION,
+        "scene_id": scene_id,
+        "run_key": run.run_key,
+        "result_key": key,
+        **run_fields(run, made_with.strategy_digest),
+        "status": outcome.status.value,
+        "error": dict(zip(("class", "sentence"), outcome.error, strict=True))
+        if outcome.error
+        else None,
+        "cached": False,
+        "engine_version": made_with.engine_version,
+        "metrics_version": made_with.metrics_version,
+        "candles_revision": made_with.candles_revision if scene_id else None,
+        "computed_at": instant_text(computed_at or datetime.now(UTC)),
+        "candles": outcome.candles,
+        "first_candle_at": _instant_or_none(outcome.first_candle_ms),
+        "last_candle_at": _instant_or_none(outcome.last_candle_ms),
+        "depends_from": _instant_or_none(outcome.depends_from_ms),
+        "warmup_missing": outcome.warmup_missing,
+        "periods_per_year": outcome.periods_per_year,
+        "warnings": list(outcome.warnings),
+        **(_finite(metrics) if metrics else dict.fromkeys(METRICS)),
+    }
+
+
+def run_fields(run: Run, strategy_digest: str) -> dict[str, Any]:
+    """Return the fields of a result that say what was asked."""
+    return {
+        "instruments": [run.instrument],
+        "interval": run.interval.value,
+        "start": instant_text(run.start),
+        "end": instant_text(run.end),
+        "strategy": {"name": run.strategy, "digest": strategy_digest},
+        "params": dict(run.params),
+        "cash": run.cash,
+        "costs": run.costs.model_dump(),
+        "sizing": run.sizing.model_dump(),
+        "exits": run.exits.model_dump(),
+        "direction": run.direction,
+        "prices": run.prices,
+    }
+
+
+def rank(results: list[Mapping[str, Any]], by: str) -> list[Mapping[str, Any]]:
+    """Return results best first by a metric: nulls last, ties by run_key.
+
+    >>> [r["run_key"] for r in rank([{"run_key": "b", "sharpe": None}, {"run_key": "a", "sharpe": 1.0}], "sharpe")]
+    ['a', 'b']
+    """
+    sign = 1.0 if by in LOWER_IS_BETTER else -1.0
+
+    def place(result: Mapping[str, Any]) -> tuple[bool, float, str]:
+        value = result[by]
+        return value is None, 0.0 if value is None else sign * value, result["run_key"]
+
+    return sorted(results, key=place)
+
+
+def _finite(metrics: Metrics) -> dict[str, float | int | None]:
+    return {
+        name: value if math.isfinite(value) else None
+        for name, value in zip(METRICS, metrics, strict=True)
+    }
+
+
+def _instant_or_none(ms: int | None) -> str | None:
+    return None if ms is None else instant_text(from_ms(ms))

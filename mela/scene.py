@@ -1,0 +1,177 @@
+"""The scene: what somebody asks for, validated (CONTRACT section 4)."""
+
+from __future__ import annotations
+
+import reprlib
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal, Self
+from uuid import UUID
+
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic_core import ErrorDetails
+
+from mela.canonical import canonical_json, digest
+from mela.errors import RejectionCode, SceneInvalid
+from mela.instrument import NAME
+from mela.interval import Interval
+from mela.result import METRICS
+from mela.run import Costs, Direction, Exits, Instant, Part, Prices, Real, Sizing, instant_text
+
+SCHEMA_VERSION = 1
+Scalar = Real | bool | str | None
+
+
+class StrategyChoice(Part):
+    """A registered strategy by name, and those of its parameters that differ from its defaults."""
+
+    name: str = Field(min_length=1, examples=["sma_cross"])
+    params: dict[str, Scalar] = Field(default_factory=dict, examples=[{"fast": 10, "slow": 30}])
+
+
+class Steps(Part):
+    """Values from `from` to `to`, both included, a decimal `step` apart."""
+
+    start: Real = Field(alias="from")
+    stop: Real = Field(alias="to")
+    step: Real = Field(gt=0)
+
+    @model_validator(mode="after")
+    def _rises(self) -> Self:
+        if self.stop < self.start:
+            raise ValueError(f"`to` must not be below `from`, but {self.stop:g} < {self.start:g}")
+        return self
+
+
+Axis = Steps | tuple[Scalar, ...]
+
+
+class GridSearch(Part):
+    """Run every combination of the values in `space`, whose keys are paths such as `exits.stop_loss`."""
+
+    kind: Literal["grid"] = "grid"
+    space: dict[str, Axis] = Field(
+        min_length=1,
+        examples=[
+            {
+                "strategy.params.fast": {"from": 5, "to": 25, "step": 5},
+                "exits.stop_loss": [None, 0.05],
+            }
+        ],
+    )
+
+
+class Scene(Part):
+    """Ask for one strategy, or a grid of its parameters, on some instruments over [start, end)."""
+
+    schema_version: Literal[1] = 1
+    scene_id: UUID | None = Field(
+        default=None, description="one publication; minted where it is missing"
+    )
+    name: str | None = Field(default=None, max_length=200)
+    instruments: tuple[str, ...] = Field(
+        min_length=1, max_length=10_000, examples=[["binance:BTCUSDT", "binance:ETHUSDT"]]
+    )
+    mode: Literal["each"] = Field(default="each", description="each: a run per instrument")
+    interval: Interval
+    start: Instant = Field(examples=["2023-01-01T00:00:00Z"])
+    end: Instant = Field(examples=["2024-01-01T00:00:00Z"], description="not included")
+    strategy: StrategyChoice
+    search: GridSearch | None = Field(default=None, description="without it, one parameter set")
+    rank_by: str = Field(default="sharpe", json_schema_extra={"enum": list(METRICS)})
+    cash: Real = Field(default=10_000.0, gt=0, description="opening cash, in the quote currency")
+    costs: Costs = Costs()
+    sizing: Sizing = Sizing()
+    exits: Exits = Exits()
+    direction: Direction = "long"
+    prices: Prices = "split_adjusted"
+
+    @field_validator("instruments")
+    @classmethod
+    def _are_names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if not NAME.fullmatch(name):
+                raise ValueError(
+                    f"expected venue:symbol, as binance:BTCUSDT or yahoo:AAPL, but found {name!r}"
+                )
+        return tuple(dict.fromkeys(names))
+
+    @field_validator("rank_by")
+    @classmethod
+    def _is_metric(cls, name: str) -> str:
+        if name not in METRICS:
+            raise ValueError(f"expected one of {', '.join(METRICS)}, but found {name!r}")
+        return name
+
+    @field_validator("end")
+    @classmethod
+    def _is_after_start(cls, end: datetime, info: ValidationInfo) -> datetime:
+        start: datetime | None = info.data.get("start")
+        if start is not None and end <= start:
+            raise ValueError(
+                f"a scene ends after its start {instant_text(start)}, but this one ends {instant_text(end)}"
+            )
+        return end
+
+    def content(self) -> dict[str, Any]:
+        """Return the scene as JSON values without its id, fields at their default left out."""
+        return self.model_dump(
+            mode="json", by_alias=True, exclude={"scene_id"}, exclude_defaults=True
+        )
+
+    def content_hash(self) -> str:
+        """Return the hash that tells whether two scenes of one id are the same."""
+        return digest(canonical_json(self.content()))
+
+
+def parse_scene(document: Any) -> Scene:
+    """Return a validated scene. Raises SceneInvalid with the first fault: code, field path, sentence."""
+    if not isinstance(document, Mapping):
+        raise SceneInvalid(
+            RejectionCode.INVALID_FIELD,
+            None,
+            f"expected an object with a scene's fields, but found {_kind(document)}",
+        )
+    version = document.get("schema_version", SCHEMA_VERSION)
+    if isinstance(version, bool) or version != SCHEMA_VERSION:
+        raise SceneInvalid(
+            RejectionCode.UNSUPPORTED_VERSION,
+            "schema_version",
+            f"this release reads schema_version {SCHEMA_VERSION}, but found {version!r}. "
+            "Write the scene in that version, or upgrade Mela.",
+        )
+    try:
+        return Scene.model_validate(document)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        raise SceneInvalid(RejectionCode.INVALID_FIELD, field_path(first), said(first)) from error
+
+
+def field_path(fault: ErrorDetails, prefix: str = "") -> str | None:
+    """Return the dotted path of a validation fault, union branches left out, as `exits.stop_loss`."""
+    parts = [str(part) for part in fault["loc"] if not _is_branch(str(part))]
+    return ".".join(([prefix] if prefix else []) + parts) or None
+
+
+def said(fault: ErrorDetails) -> str:
+    """Return what a validation fault expected and what it found, as one sentence."""
+    message = fault["msg"].removeprefix("Value error, ").rstrip(".")
+    found = fault["input"]
+    if fault["type"] == "missing":
+        return "this field is required, but it is missing."
+    if fault["type"] == "extra_forbidden":
+        return "no such field; `mela schema scene` lists those there are."
+    if isinstance(found, Mapping | list | tuple) or fault["type"] == "value_error":
+        return f"{message}."
+    return f"{message}, but found {reprlib.repr(found)}."
+
+
+def _is_branch(part: str) -> bool:
+    return part in {"Steps", "float", "bool", "str", "none"} or part.startswith(
+        ("tuple[", "constrained-", "function-")
+    )
+
+
+def _kind(value: Any) -> str:
+    names = {list: "a list", str: "text", int: "a number", float: "a number", bool: "a truth value"}
+    return "null" if value is None else names.get(type(value), type(value).__name__)

@@ -1,0 +1,135 @@
+"""Where everything is and how much of it to use: one Settings, made at the edges, passed down.
+
+Order of precedence: arguments, environment (`MELA_…`, nested with `__`, as `MELA_KAFKA__BROKERS`),
+`$MELA_HOME/stack.env` (addresses and secrets of the stack that runs on this machine, written by
+`mela up`, readable by its owner only), the defaults below.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, Field, SecretStr
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def default_home() -> Path:
+    """Return where the stack keeps its files when `MELA_HOME` is not set.
+
+    `.mela/` in the clone; for root a folder under /var/lib, one for each clone, because Postgres must
+    then run as an unprivileged user, who may not be able to reach the clone.
+    """
+    if os.geteuid() != 0:
+        return REPOSITORY / ".mela"
+    clone = hashlib.sha256(str(REPOSITORY).encode()).hexdigest()[:8]
+    return Path("/var/lib/mela") / f"{REPOSITORY.name}-{clone}"
+
+
+class KafkaSettings(BaseModel):
+    """The broker and the shape of the topics."""
+
+    brokers: str = "127.0.0.1:9092"
+    partitions: int = Field(default=4, ge=1, description="of mela.runs and mela.results")
+    replication: int = Field(default=1, ge=1)
+    retention_hours: int = Field(default=7 * 24, ge=1)
+    max_message_bytes: int = Field(
+        default=1_048_576, ge=65_536, description="a larger scene is refused: too_large"
+    )
+
+
+class PostgresSettings(BaseModel):
+    """The warehouse. `user` owns the schemas raw, ops and marts of `database`."""
+
+    host: str = "127.0.0.1"
+    port: int = 5432
+    database: str = "mela"
+    user: str = "mela"
+    password: SecretStr = SecretStr("")
+
+    def url(self, database: str | None = None) -> str:
+        """Return a SQLAlchemy URL, the password included: not for logs."""
+        secret = self.password.get_secret_value()
+        return f"postgresql+psycopg2://{self.user}:{secret}@{self.host}:{self.port}/{database or self.database}"
+
+
+class SparkSettings(BaseModel):
+    """The streaming job."""
+
+    master: str = "local[2]"
+    driver_memory: str = "1g"
+    jars: str = Field(
+        default="", description="the Kafka connector's jar files, separated by commas"
+    )
+    chunk_runs: int = Field(
+        default=250, ge=1, description="runs in one message of mela.runs, at most"
+    )
+    max_chunks_per_trigger: int = Field(default=32, ge=1)
+
+
+class MlflowSettings(BaseModel):
+    """The tracking server."""
+
+    url: str = "http://127.0.0.1:5000"
+
+
+class AirflowSettings(BaseModel):
+    """The orchestrator. The user `admin` signs in to its UI with `password`."""
+
+    url: str = "http://127.0.0.1:8080"
+    user: str = "admin"
+    password: SecretStr = SecretStr("")
+
+
+class Settings(BaseSettings):
+    """Everything that differs from one place to another."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="MELA_", env_nested_delimiter="__", extra="ignore", frozen=True
+    )
+
+    home: Path = Field(default_factory=default_home)
+    java: Literal["auto", "bundled"] = Field(
+        default="auto",
+        description="auto: an installed Java if it is new enough; bundled: the one from PyPI",
+    )
+    max_runs: int = Field(
+        default=1_000_000, ge=1, description="a scene with more runs is refused: too_many_runs"
+    )
+    mlflow_top: int = Field(
+        default=20, ge=0, description="nested MLflow runs for the best of a grid"
+    )
+    replay_url: str | None = Field(
+        default=None, description="a `mela replay` that all market-data clients shall ask"
+    )
+    kafka: KafkaSettings = KafkaSettings()
+    postgres: PostgresSettings = PostgresSettings()
+    spark: SparkSettings = SparkSettings()
+    mlflow: MlflowSettings = MlflowSettings()
+    airflow: AirflowSettings = AirflowSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Put `$MELA_HOME/stack.env` behind the environment."""
+        told = init_settings().get("home") or os.environ.get("MELA_HOME")
+        home = Path(told) if told else default_home()
+        stack = DotEnvSettingsSource(
+            settings_cls, env_file=home / "stack.env", env_file_encoding="utf-8"
+        )
+        return init_settings, env_settings, stack
