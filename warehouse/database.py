@@ -1,0 +1,52 @@
+"""The one way to Postgres: engines, transactions and COPY."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import lru_cache
+from io import BytesIO
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine
+
+from mela.settings import Settings
+
+CONNECT = {"connect_timeout": 10, "application_name": "mela", "options": "-c timezone=UTC"}
+
+
+def engine_for(settings: Settings) -> Engine:
+    """Return this process's engine for the warehouse: one for each URL, its connections checked."""
+    return _engine(settings.postgres.url())
+
+
+@contextmanager
+def transaction(settings: Settings) -> Iterator[Connection]:
+    """Give a connection whose work is committed at the end, or rolled back where it raises."""
+    with engine_for(settings).begin() as connection:
+        yield connection
+
+
+def copy_in(connection: Connection, statement: str, content: bytes) -> None:
+    """Send a COPY … FROM STDIN and its content."""
+    with connection.connection.cursor() as cursor:
+        cursor.copy_expert(statement, BytesIO(content))
+
+
+def copy_out(connection: Connection, query: str, values: Mapping[str, Any]) -> memoryview:
+    """Return a query's rows in COPY's binary format. `%(name)s` in the query are its values."""
+    with connection.connection.cursor() as cursor:
+        filled = cursor.mogrify(query, values).decode()
+        content = BytesIO()
+        cursor.copy_expert(f"COPY ({filled}) TO STDOUT (FORMAT binary)", content)
+    return content.getbuffer()
+
+
+@lru_cache(maxsize=8)
+def _engine(url: str) -> Engine:
+    return create_engine(url, pool_pre_ping=True, connect_args=CONNECT)
+
+
+# A forked child must not speak on its parent's connections; it makes engines of its own.
+os.register_at_fork(after_in_child=_engine.cache_clear)

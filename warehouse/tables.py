@@ -1,0 +1,380 @@
+"""The tables of raw and ops as SQLAlchemy sees them; `migrations/` makes them. dbt makes marts."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    Double,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    MetaData,
+    Text,
+    UniqueConstraint,
+    func,
+)
+from sqlalchemy import text as sql
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from mela.interval import Interval
+from mela.result import Status
+
+NAMES = {
+    "pk": "%(table_name)s_pkey",
+    "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+    "uq": "%(table_name)s_%(column_0_N_name)s_key",
+    "ck": "%(table_name)s_%(constraint_name)s_check",
+}
+
+
+class Base(DeclarativeBase):
+    """Times with a zone, doubles (vendors' digits exactly, numpy's own width), jsonb."""
+
+    metadata = MetaData(naming_convention=NAMES)
+    type_annotation_map = {  # noqa: RUF012  SQLAlchemy's own declaration
+        str: Text,
+        float: Double,
+        datetime: DateTime(timezone=True),
+        dict[str, Any]: JSONB(none_as_null=True),
+        list[str]: ARRAY(Text),
+    }
+
+
+def one_of(column: str, *words: str, name: str | None = None) -> CheckConstraint:
+    """Return a check that a column holds one of some words."""
+    listed = ", ".join(f"'{word}'" for word in words)
+    return CheckConstraint(f"{column} IN ({listed})", name=name or column)
+
+
+def known_interval() -> CheckConstraint:
+    """Return a check that `interval` is one of ours."""
+    return one_of("interval", *Interval)
+
+
+Now = Annotated[datetime, mapped_column(server_default=func.now())]
+Count = Annotated[int, mapped_column(server_default=sql("0"))]
+InstrumentId = Annotated[int, mapped_column(ForeignKey("ops.instrument.id"))]
+BatchId = Annotated[int, mapped_column(BigInteger, ForeignKey("ops.load_batch.id"))]
+InstrumentKey = Annotated[int, mapped_column(ForeignKey("ops.instrument.id"), primary_key=True)]
+Key = Annotated[str, mapped_column(primary_key=True)]
+
+
+class Instrument(Base):
+    """A tradable thing at one venue. Grain: venue, symbol."""
+
+    __tablename__ = "instrument"
+    __table_args__ = (
+        UniqueConstraint("venue", "symbol"),
+        one_of("kind", "spot", "perp", "equity", "fx"),
+        {"schema": "ops"},
+    )
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    venue: Mapped[str]
+    symbol: Mapped[str]
+    kind: Mapped[str]
+    quote: Mapped[str]
+    calendar: Mapped[str]
+    tick: Mapped[float | None]
+    lot: Mapped[float | None]
+    listed_on: Mapped[date | None]
+    delisted_on: Mapped[date | None]
+
+
+class Watch(Base):
+    """A series that the daily ingestion loads. Grain: instrument, interval."""
+
+    __tablename__ = "watch"
+    __table_args__ = (known_interval(), {"schema": "ops"})
+
+    instrument_id: Mapped[InstrumentKey]
+    interval: Mapped[Key]
+
+
+class LoadBatch(Base):
+    """One ingestion: what was asked, who answered, what became of it. Grain: attempt.
+
+    instrument_id is null where the source refused before the instrument was known.
+    """
+
+    __tablename__ = "load_batch"
+    __table_args__ = (
+        known_interval(),
+        one_of("origin", "internet", "replay"),
+        one_of("status", "running", "succeeded", "failed"),
+        CheckConstraint("span_end > span_start", name="span"),
+        CheckConstraint(
+            "status <> 'succeeded' OR (instrument_id IS NOT NULL AND origin IS NOT NULL)",
+            name="succeeded",
+        ),
+        CheckConstraint("(status = 'failed') = (error IS NOT NULL)", name="error"),
+        {"schema": "ops"},
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    instrument_id: Mapped[InstrumentId | None]
+    interval: Mapped[str]
+    source: Mapped[str]
+    origin: Mapped[str | None]
+    request: Mapped[dict[str, Any]]
+    span_start: Mapped[datetime]
+    span_end: Mapped[datetime]
+    code_version: Mapped[str]
+    started_at: Mapped[Now]
+    finished_at: Mapped[datetime | None]
+    status: Mapped[str] = mapped_column(server_default="running")
+    inserted: Mapped[Count]
+    updated: Mapped[Count]
+    unchanged: Mapped[Count]
+    rejected: Mapped[Count]
+    error: Mapped[str | None]
+
+
+class RejectedCandle(Base):
+    """A row that a source sent and nobody should store. Grain: load batch, position."""
+
+    __tablename__ = "rejected_candle"
+    __table_args__ = ({"schema": "ops"},)
+
+    load_batch_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("ops.load_batch.id"), primary_key=True
+    )
+    position: Mapped[int] = mapped_column(primary_key=True)
+    opened_at: Mapped[datetime]
+    row: Mapped[dict[str, Any]]
+    sentence: Mapped[str]
+
+
+class CandleRevision(Base):
+    """A load that changed closed candles of a series. Grain: instrument, interval, revision."""
+
+    __tablename__ = "candle_revision"
+    __table_args__ = (
+        known_interval(),
+        one_of("reason", "candles", "corporate_action"),
+        CheckConstraint("revision > 0", name="revision"),
+        CheckConstraint("last_opened_at >= first_opened_at", name="span"),
+        {"schema": "ops"},
+    )
+
+    instrument_id: Mapped[InstrumentKey]
+    interval: Mapped[Key]
+    revision: Mapped[int] = mapped_column(primary_key=True)
+    load_batch_id: Mapped[BatchId]
+    first_opened_at: Mapped[datetime]
+    last_opened_at: Mapped[datetime]
+    reason: Mapped[str]
+    created_at: Mapped[Now]
+
+
+class Candle(Base):
+    """A closed candle, prices unadjusted. Grain: instrument, interval, opened_at."""
+
+    __tablename__ = "candle"
+    __table_args__ = (
+        CheckConstraint("closed_at > opened_at", name="closes"),
+        CheckConstraint(
+            "low > 0 AND low <= least(open, close) AND high >= greatest(open, close)"
+            " AND high < 'Infinity'",
+            name="prices",
+        ),
+        CheckConstraint("volume >= 0 AND volume < 'Infinity'", name="volume"),
+        {"schema": "raw", "postgresql_partition_by": "LIST (interval)"},
+    )
+
+    instrument_id: Mapped[InstrumentKey]
+    interval: Mapped[Key]
+    opened_at: Mapped[datetime] = mapped_column(primary_key=True)
+    closed_at: Mapped[datetime]
+    session_on: Mapped[date | None]
+    open: Mapped[float]
+    high: Mapped[float]
+    low: Mapped[float]
+    close: Mapped[float]
+    volume: Mapped[float]
+    revision: Mapped[int]  # raised only when a value changed: stored results depend on it
+    load_batch_id: Mapped[BatchId]
+
+
+class CorporateAction(Base):
+    """A split or a dividend, before the session of effective_on opens. Grain: kind and day."""
+
+    __tablename__ = "corporate_action"
+    __table_args__ = (
+        one_of("kind", "split", "dividend"),
+        CheckConstraint("value > 0 AND value < 'Infinity'", name="value"),
+        {"schema": "raw"},
+    )
+
+    instrument_id: Mapped[InstrumentKey]
+    kind: Mapped[Key]
+    effective_on: Mapped[date] = mapped_column(primary_key=True)
+    value: Mapped[float]
+    load_batch_id: Mapped[BatchId]
+
+
+class Scene(Base):
+    """A publication. Grain: scene_id. A rejected one may have no readable content."""
+
+    __tablename__ = "scene"
+    __table_args__ = (
+        one_of("status", "received", "planned", "finished", "rejected", "cancelled"),
+        CheckConstraint("(status = 'rejected') = (rejection_code IS NOT NULL)", name="rejection"),
+        CheckConstraint(
+            "status = 'rejected' OR (content IS NOT NULL AND content_hash IS NOT NULL)",
+            name="content",
+        ),
+        CheckConstraint("status <> 'planned' OR planned_at IS NOT NULL", name="planned"),
+        CheckConstraint("status <> 'finished' OR finished_at IS NOT NULL", name="finished"),
+        CheckConstraint("(status = 'cancelled') = (cancelled_at IS NOT NULL)", name="cancelled"),
+        {"schema": "ops"},
+    )
+
+    scene_id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str | None]
+    content: Mapped[dict[str, Any] | None]
+    content_hash: Mapped[str | None]
+    status: Mapped[str] = mapped_column(server_default="received")
+    runs: Mapped[Count]
+    skipped: Mapped[Count]
+    cached: Mapped[Count]
+    chunks: Mapped[Count]
+    topic: Mapped[str]
+    partition: Mapped[int]
+    offset: Mapped[int] = mapped_column(BigInteger)
+    received_at: Mapped[Now]
+    planned_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    cancelled_at: Mapped[datetime | None]
+    rejection_code: Mapped[str | None]
+    rejection_field: Mapped[str | None]
+    rejection_sentence: Mapped[str | None]
+    mlflow_run_id: Mapped[str | None]
+    best: Mapped[dict[str, Any] | None]
+
+
+class Run(Base):
+    """What was asked. Grain: run_key. `settings`: cash, costs, sizing, exits, direction, prices."""
+
+    __tablename__ = "run"
+    __table_args__ = (
+        known_interval(),
+        CheckConstraint("length(run_key) = 64", name="run_key"),
+        CheckConstraint("end_at > start_at", name="span"),
+        {"schema": "ops"},
+    )
+
+    run_key: Mapped[Key]
+    instrument_id: Mapped[InstrumentId]
+    interval: Mapped[str]
+    start_at: Mapped[datetime]
+    end_at: Mapped[datetime]
+    strategy: Mapped[str]
+    params: Mapped[dict[str, Any]]
+    settings: Mapped[dict[str, Any]]
+
+
+class Result(Base):
+    """What answered: a run's status, its circumstances and its metrics. Grain: result_key."""
+
+    __tablename__ = "result"
+    __table_args__ = (
+        UniqueConstraint("run_key", "result_key"),
+        CheckConstraint("length(result_key) = 64", name="result_key"),
+        one_of("status", *Status),
+        CheckConstraint("(error_class IS NULL) = (error_sentence IS NULL)", name="error"),
+        {"schema": "ops"},
+    )
+
+    result_key: Mapped[Key]
+    run_key: Mapped[str] = mapped_column(ForeignKey("ops.run.run_key"))
+    status: Mapped[str]
+    strategy_digest: Mapped[str]
+    engine_version: Mapped[str]
+    metrics_version: Mapped[str]
+    candles_revision: Mapped[int | None]
+    computed_at: Mapped[datetime]
+    candles: Mapped[int]
+    first_candle_at: Mapped[datetime | None]
+    last_candle_at: Mapped[datetime | None]
+    depends_from: Mapped[datetime | None]
+    warmup_missing: Mapped[int]
+    periods_per_year: Mapped[float | None]
+    warnings: Mapped[list[str]]
+    error_class: Mapped[str | None]
+    error_sentence: Mapped[str | None]
+    total_return: Mapped[float | None]
+    final_equity: Mapped[float | None]
+    cagr: Mapped[float | None]
+    volatility_ann: Mapped[float | None]
+    sharpe: Mapped[float | None]
+    sortino: Mapped[float | None]
+    max_drawdown: Mapped[float | None]
+    exposure_time: Mapped[float | None]
+    trades: Mapped[int | None]
+    winning_trades: Mapped[int | None]
+    losing_trades: Mapped[int | None]
+    win_rate: Mapped[float | None]
+    open_trades: Mapped[int | None]
+    fees_paid: Mapped[float | None]
+    ambiguous_bars: Mapped[int | None]
+    buy_hold_return: Mapped[float | None]
+
+
+class SceneRun(Base):
+    """The answer that a scene got for a run; the first one stays. Grain: scene_id, run_key."""
+
+    __tablename__ = "scene_run"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["run_key", "result_key"], ["ops.result.run_key", "ops.result.result_key"]
+        ),
+        {"schema": "ops"},
+    )
+
+    scene_id: Mapped[UUID] = mapped_column(ForeignKey("ops.scene.scene_id"), primary_key=True)
+    run_key: Mapped[Key]
+    result_key: Mapped[str]
+    cached: Mapped[bool]
+
+
+ResultKey = Annotated[str, mapped_column(ForeignKey("ops.result.result_key"), primary_key=True)]
+
+
+class Trade(Base):
+    """A round trip of a result whose curve is stored. Grain: result_key, seq (from 0)."""
+
+    __tablename__ = "trade"
+    __table_args__ = (
+        one_of("exit_reason", "signal", "stop_loss", "take_profit"),
+        {"schema": "ops"},
+    )
+
+    result_key: Mapped[ResultKey]
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    entry_at: Mapped[datetime]
+    exit_at: Mapped[datetime]
+    size: Mapped[float]
+    entry_price: Mapped[float]
+    exit_price: Mapped[float]
+    fees: Mapped[float]
+    profit: Mapped[float]
+    exit_reason: Mapped[str]
+
+
+class Equity(Base):
+    """A value of an equity curve, at the close of a candle. Grain: result_key, opened_at."""
+
+    __tablename__ = "equity"
+    __table_args__ = ({"schema": "ops"},)
+
+    result_key: Mapped[ResultKey]
+    opened_at: Mapped[datetime] = mapped_column(primary_key=True)
+    equity: Mapped[float]
