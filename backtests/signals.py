@@ -1,0 +1,47 @@
+"""What a strategy says on each close, and the crossings that most of them look for."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Bool = NDArray[np.bool_]
+Float = NDArray[np.float64]
+
+
+class Signals(NamedTuple):
+    """On which closes to enter and to exit: (n,) bool each, one value per candle, warm-up included."""
+
+    enter: Bool
+    exit: Bool
+
+
+def crosses_above(line: Float, level: Float | float) -> Bool:
+    """Tell on which candles a line is above a level that it was at or below the candle before.
+
+    line: (n,) float64; level: (n,) float64 or one number
+    returns: (n,) bool, False where either value of either candle is NaN, and on the first candle
+
+    >>> crosses_above(np.array([np.nan, 1.0, 2.0, 3.0]), 1.0).tolist()
+    [False, False, True, False]
+    """
+    return _then(line <= level, line > level)
+
+
+def crosses_below(line: Float, level: Float | float) -> Bool:
+    """Tell on which candles a line is below a level that it was at or above the candle before.
+
+    Shapes and NaN policy as in `crosses_above`.
+
+    >>> crosses_below(np.array([3.0, 1.0, 0.5]), 1.0).tolist()
+    [False, False, True]
+    """
+    return _then(line >= level, line < level)
+
+
+def _then(before: Bool, now: Bool) -> Bool:
+    crossed = np.zeros(len(now), dtype=np.bool_)
+    np.logical_and(before[:-1], now[1:], out=crossed[1:])
+    return crossed

@@ -1,0 +1,82 @@
+"""What all runs over the same candles share: computed once, read by each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backtests.coverage import coverage_warnings
+from backtests.indicators import Indicators
+from backtests.metrics import period_ends, periods_per_year, years
+from mela.candles import Candles
+from mela.run import Run, to_ms
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Span:
+    """The candles of [start, end) and their warm-up, checked, and what follows from them alone.
+
+    candles: columns contiguous, aligned, native and read-only: one type for the compiled kernels
+    ends: (m,) int64, the last bar of each period of returns; empty where the span has no candle
+    depends_from_ms: None where warm-up or candles are missing
+    """
+
+    candles: Candles
+    indicators: Indicators
+    ends: NDArray[np.int64]
+    periods_per_year: float | None
+    years: float
+    warmup_missing: int
+    depends_from_ms: int | None
+    warnings: tuple[str, ...]
+
+    @property
+    def bars(self) -> int:
+        """Return how many candles the span has, warm-up left out."""
+        return len(self.candles) - self.candles.start_bar
+
+
+def span_of(candles: Candles, run: Run) -> Span:
+    """Cut a run's candles out of the series and prepare them.
+
+    Raises CandlesInvalid for candles that break a law, or are of another interval than the run's.
+    """
+    start_ms, end_ms = to_ms(run.start), to_ms(run.end)
+    part = _prepared(candles.span(start_ms, end_ms, run.warmup))
+    part.check()
+    missing = run.warmup - part.start_bar
+    if part.start_bar == len(part):
+        none = np.array([], dtype=np.int64)
+        return Span(part, Indicators(part), none, None, 0.0, missing, None, ())
+    warnings = coverage_warnings(part, start_ms, end_ms)
+    return Span(
+        candles=part,
+        indicators=Indicators(part),
+        ends=period_ends(part),
+        periods_per_year=periods_per_year(part),
+        years=years(part),
+        warmup_missing=missing,
+        depends_from_ms=None if missing or warnings else int(part.opened_ms[0]),
+        warnings=warnings,
+    )
+
+
+def _prepared(candles: Candles) -> Candles:
+    prices = {
+        name: read_only(getattr(candles, name), np.float64)
+        for name in ("open", "high", "low", "close", "volume")
+    }
+    return replace(candles, opened_ms=read_only(candles.opened_ms, np.int64), **prices)
+
+
+def read_only(values: NDArray[Any], dtype: Any) -> NDArray[Any]:
+    """Return an array as the kernels take it: contiguous, aligned, native, not writable.
+
+    It copies only what is not so already; the array given stays writable.
+    """
+    view = np.require(values, dtype, ["C_CONTIGUOUS", "ALIGNED"]).view()
+    view.flags.writeable = False
+    return view
