@@ -133,6 +133,21 @@ def expected_opens_ms(calendar: str, interval: Interval, start_ms: int, end_ms: 
     return np.unique(opens[(opens >= start_ms) & (opens < end_ms)])
 
 
+def session_dates(calendar: str, interval: Interval, opened_ms: Int) -> list[date] | None:
+    """Return the session that each candle opened in, as a date; None where a calendar has none.
+
+    A candle of a week or a month has the date that it opens with.
+    """
+    if not has_sessions(calendar):
+        return None
+    dates = opened_ms
+    if interval.is_intraday:
+        known = sessions(calendar)
+        index = np.searchsorted(known.close_ms, opened_ms, side="right")
+        dates = known.date_ms[np.minimum(index, len(known.date_ms) - 1)]
+    return dates.astype("datetime64[ms]").astype("datetime64[D]").tolist()
+
+
 def floor_ms(interval: Interval, ms: Int) -> Int:
     """Return the 24/7 opening time of the candle that holds each instant: (n,) int64 in and out."""
     if interval.fixed_ms is None:

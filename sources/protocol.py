@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mela.instrument import Instrument
+from mela.errors import SourceRefused
+from mela.instrument import VENUES, Instrument
 from mela.interval import Interval
+from mela.settings import Settings
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 ActionKind = Literal["split", "dividend"]
 Origin = Literal["internet", "replay"]
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,3 +88,36 @@ class CandleSource(Protocol):
     def fetch(self, symbol: str, interval: Interval, start: datetime, end: datetime) -> Fetched:
         """Return the closed candles with start ≤ opened_at < end; none is an answer too."""
         ...
+
+
+def source_for(venue: str, settings: Settings) -> CandleSource:
+    """Return the source whose candles a venue's are. Raises SourceRefused for an unknown venue.
+
+    The client libraries are imported here, on first use: together they take seconds.
+    """
+    match venue:
+        case "binance":
+            from sources.binance import BinanceSource
+
+            return BinanceSource(settings.replay_url)
+        case "yahoo":
+            from sources.yahoo import YahooSource
+
+            return YahooSource(settings.replay_url)
+        case _:
+            known = " and ".join(VENUES)
+            raise SourceRefused(f"no source has the venue {venue!r}; known are {known}")
+
+
+def span_ms(start: datetime, end: datetime) -> tuple[int, int]:
+    """Return [start, end) in UTC milliseconds. Raises ValueError for a span that is none."""
+    if start.tzinfo is None or end.tzinfo is None:
+        raise ValueError(f"expected times with a zone, but found {start} and {end}")
+    if end <= start:
+        raise ValueError(f"expected an end after the start, but found {start} to {end}")
+    return to_ms(start), to_ms(end)
+
+
+def to_ms(instant: datetime) -> int:
+    """Return UTC milliseconds of an instant, rounded up, so that half-open spans stay true."""
+    return -((EPOCH - instant) // timedelta(milliseconds=1))

@@ -1,0 +1,93 @@
+"""Ask a service again when it says "not now": backoff with jitter, Retry-After obeyed, bounded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from time import time
+from typing import TypeVar
+
+import structlog
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
+from tenacity.wait import wait_random_exponential
+
+from mela.errors import SourceUnavailable
+
+T = TypeVar("T")
+log = structlog.get_logger()
+
+
+class Busy(SourceUnavailable):
+    """Say that a service did not answer this once. `retry_after_s`: the wait that it asked for."""
+
+    def __init__(self, sentence: str, retry_after_s: float | None = None) -> None:
+        super().__init__(sentence)
+        self.retry_after_s = retry_after_s
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How often, and for how long together, one request is repeated before giving up."""
+
+    attempts: int = 5
+    first_s: float = 1.0
+    longest_s: float = 30.0
+    total_s: float = 120.0
+
+
+def persist(ask: Callable[[], T], patience: Patience) -> T:
+    """Return what `ask` returns, asking again while it raises Busy.
+
+    Raises SourceUnavailable when the attempts or the time are used up, at once where the service
+    asks for a longer wait than the time that is left. Other errors pass through.
+    """
+    retrying = Retrying(
+        retry=retry_if_exception_type(Busy),
+        stop=lambda state: _is_hopeless(state, patience),
+        wait=lambda state: _wait_s(state, patience),
+        before_sleep=_say,
+        reraise=True,
+    )
+    try:
+        return retrying(ask)
+    except Busy as error:
+        tries = int(retrying.statistics.get("attempt_number", 1))
+        raise SourceUnavailable(f"{error} Gave up after {tries} attempts; try later.") from error
+
+
+def retry_after_s(value: str | None) -> float | None:
+    """Read a Retry-After header, seconds or an HTTP date, as seconds from now; None if unreadable.
+
+    >>> retry_after_s("7"), retry_after_s(None), retry_after_s("soon")
+    (7.0, None, None)
+    """
+    if value is None:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        try:
+            return max(0.0, parsedate_to_datetime(value).timestamp() - time())
+        except ValueError:
+            return None
+
+
+def _wait_s(state: RetryCallState, patience: Patience) -> float:
+    jittered = wait_random_exponential(multiplier=patience.first_s, max=patience.longest_s)(state)
+    error = state.outcome.exception() if state.outcome else None
+    asked = error.retry_after_s if isinstance(error, Busy) else None
+    return jittered if asked is None else asked + min(jittered, patience.first_s)
+
+
+def _is_hopeless(state: RetryCallState, patience: Patience) -> bool:
+    error = state.outcome.exception() if state.outcome else None
+    asked = (error.retry_after_s or 0.0) if isinstance(error, Busy) else 0.0
+    spent = (state.seconds_since_start or 0.0) + asked
+    return stop_after_attempt(patience.attempts)(state) or spent > patience.total_s
+
+
+def _say(state: RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    wait_s = round(state.next_action.sleep, 2) if state.next_action else 0.0
+    log.warning("source_busy", reason=str(error), attempt=state.attempt_number, retry_in_s=wait_s)

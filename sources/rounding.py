@@ -1,0 +1,27 @@
+"""Round away a vendor's noise, and nothing else."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float = NDArray[np.float64]
+MOST_DECIMALS = 8
+
+
+def round_to_noise(values: Float, noise: Float) -> Float:
+    """Round each value to the finest decimal step that is at least twice its noise.
+
+    values: (n,) float64
+    noise: (n,) float64 > 0, how far a value may lie from the truth
+    returns: (n,) float64; exactly the truth where that has no more decimals than the step
+
+    >>> round_to_noise(np.array([645.5700073, 28.74995]), np.array([4e-5, 1.1e-4])).tolist()
+    [645.57, 28.75]
+    """
+    decimals = np.clip(np.floor(-np.log10(2 * noise)), 0, MOST_DECIMALS).astype(np.int64)
+    rounded = values.copy()
+    for step in np.unique(decimals):
+        chosen = decimals == step
+        rounded[chosen] = [round(float(value), int(step)) for value in values[chosen]]
+    return rounded

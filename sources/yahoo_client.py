@@ -1,0 +1,111 @@
+"""yfinance, tamed: one session that says what the service said, and no trace in the user's home.
+
+yfinance keeps one state for the whole process (session, cookie, crumb, a cache of answers), so only
+one thread at a time may use it.
+"""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import tempfile
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from time import time
+from typing import Any
+from urllib.parse import urlsplit
+
+import yfinance as yf
+from curl_cffi import requests as curl
+from yfinance.data import YfData
+
+from mela.errors import SourceRefused
+from sources.retry import Busy, retry_after_s
+
+_CHART = "/v8/finance/chart/"
+_LOCK = threading.Lock()
+
+
+class YahooSession(curl.Session[curl.Response]):
+    """The session that yfinance would make for itself, and three things more.
+
+    With a replay's URL every request goes there, its old host in X-Orig-Host. A chart that is
+    refused or unavailable raises here, before yfinance repeats it at once or hides why. The time
+    that the service's last chart carried is kept: what is closed is judged by the service's clock.
+    """
+
+    def __init__(self, replay_url: str | None) -> None:
+        super().__init__(impersonate="chrome")
+        self._replay_url = replay_url.rstrip("/") if replay_url else None
+        self.service_now_s = time()
+
+    def request(self, method: Any, url: str, *args: Any, **kwargs: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Send a request. Raises Busy or SourceRefused for a chart that was not given."""
+        asked = url
+        if self._replay_url:
+            parts = urlsplit(url)
+            kwargs["headers"] = {**(kwargs.get("headers") or {}), "X-Orig-Host": parts.netloc}
+            asked = f"{self._replay_url}{parts.path or '/'}"
+            asked += f"?{parts.query}" if parts.query else ""
+        response = super().request(method, asked, *args, **kwargs)
+        if _CHART in url:
+            _check(response)
+            self.service_now_s = _date_s(response.headers.get("Date"))
+        return response
+
+
+@contextmanager
+def yahoo(replay_url: str | None) -> Generator[YahooSession]:
+    """Lend the process's yfinance to one caller, pointed at Yahoo or at a replay."""
+    with _LOCK:
+        session = _session(replay_url)
+        hidden = yf.config.debug.hide_exceptions
+        yf.config.debug.hide_exceptions = False
+        data = YfData(session=session)
+        data.cache_get.cache_clear()
+        try:
+            yield session
+        finally:
+            data.cache_get.cache_clear()
+            yf.config.debug.hide_exceptions = hidden
+
+
+@lru_cache(maxsize=8)
+def _session(replay_url: str | None) -> YahooSession:
+    yf.set_tz_cache_location(_folder())
+    return YahooSession(replay_url)
+
+
+@lru_cache(maxsize=1)
+def _folder() -> str:
+    folder = tempfile.mkdtemp(prefix="mela-yfinance-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def _check(response: Any) -> None:
+    status = int(response.status_code)
+    if status == 429 or status >= 500:
+        wait_s = retry_after_s(response.headers.get("Retry-After"))
+        raise Busy(f"Yahoo answered {status}: {response.text[:120].strip()!r}.", wait_s)
+    if status == 404:
+        raise SourceRefused(f"Yahoo has no such symbol (404: {_reason(response)})")
+    if status in (400, 422):
+        raise SourceRefused(f"Yahoo answered {status}: {_reason(response)}")
+
+
+def _reason(response: Any) -> str:
+    try:
+        return str(response.json()["chart"]["error"]["description"])
+    except (ValueError, KeyError, TypeError):
+        return str(response.text)[:200].strip()
+
+
+def _date_s(header: str | None) -> float:
+    try:
+        return min(time(), parsedate_to_datetime(header or "").timestamp())
+    except ValueError:
+        return time()
