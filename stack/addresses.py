@@ -1,0 +1,113 @@
+"""Choose where each service listens and what its secrets are; keep that in stack.env."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from cryptography.fernet import Fernet
+
+from mela.errors import StackFailed
+from mela.settings import Settings
+from stack import broker, environment, fetch, orchestration, replay, roles
+from stack.ports import LOOPBACK, choose, is_usable
+from stack.service import Site
+
+
+@dataclass(frozen=True)
+class _Port:
+    """A port under a key of stack.env: `pattern` is how its value is written there."""
+
+    service: str
+    key: str
+    pattern: str = "{}"
+
+    def parse(self, value: str) -> int:
+        if self.pattern == "{}":
+            return int(value)
+        parts = urlsplit(value if "//" in value else f"//{value}")
+        if parts.hostname not in (LOOPBACK, "localhost") or parts.port is None:
+            raise StackFailed(
+                f"{self.key} is {value}, but the stack of this machine listens on {LOOPBACK} only; "
+                "take the variable away, or give it a loopback address with a port"
+            )
+        return parts.port
+
+
+_PORTS = (
+    _Port("postgres", "MELA_POSTGRES__PORT"),
+    _Port("kafka", "MELA_KAFKA__BROKERS", f"{LOOPBACK}:{{}}"),
+    _Port("kafka", broker.CONTROLLER_PORT),
+    _Port("mlflow", "MELA_MLFLOW__URL", f"http://{LOOPBACK}:{{}}"),
+    _Port("airflow-api-server", "MELA_AIRFLOW__URL", f"http://{LOOPBACK}:{{}}"),
+    _Port("replay", replay.PORT),
+)
+_SECRETS: dict[str, Callable[[], str]] = {
+    "MELA_POSTGRES__PASSWORD": lambda: secrets.token_urlsafe(24),
+    "MELA_AIRFLOW__PASSWORD": lambda: secrets.token_urlsafe(15),
+    roles.ADMIN_PASSWORD: lambda: secrets.token_urlsafe(24),
+    roles.AIRFLOW_PASSWORD: lambda: secrets.token_urlsafe(24),
+    roles.MLFLOW_PASSWORD: lambda: secrets.token_urlsafe(24),
+    orchestration.JWT_SECRET: lambda: secrets.token_urlsafe(48),
+    orchestration.SECRET_KEY: lambda: secrets.token_urlsafe(32),
+    orchestration.FERNET_KEY: lambda: Fernet.generate_key().decode(),
+}
+
+
+def settle(settings: Settings, asked: Collection[str], say: Callable[[str, str], None]) -> Site:
+    """Return the stack's site, every port and secret chosen and kept.
+
+    asked: the services about to be used; only their ports may move, when a stranger took one
+    say:   (service, sentence) for a port that had to move
+    """
+    kept = environment.read(settings.home)
+    asked_for = _from_settings(settings)
+    values = {key: asked_for.get(key) or kept.get(key) or make() for key, make in _SECRETS.items()}
+    ports: dict[str, int] = {}
+    for port in _PORTS:
+        value = asked_for.get(port.key) or kept.get(port.key)
+        number = _settled(settings, port, value, ports.values(), port.service in asked)
+        if value and number != port.parse(value):
+            say(port.service, f"port {port.parse(value)} is taken, moved to {number}")
+        ports[port.key] = number
+        values[port.key] = port.pattern.format(number)
+    values["MELA_POSTGRES__HOST"] = LOOPBACK
+    values["MELA_SPARK__JARS"] = fetch.spark_jars(settings)
+    environment.update(settings.home, values)
+    return Site(environment.fresh(settings), environment.read(settings.home))
+
+
+def _settled(
+    settings: Settings, port: _Port, value: str | None, taken: Collection[int], asked: bool
+) -> int:
+    if value is None:
+        return choose(taken)
+    number = port.parse(value)
+    if not asked or is_usable(number, str(settings.home)):
+        return number
+    if os.environ.get(port.key):
+        raise StackFailed(
+            f"{port.key} asks for port {number}, which another process holds; "
+            "set it to a free one, or take the variable away to have one chosen"
+        )
+    return choose(taken)
+
+
+def _from_settings(settings: Settings) -> dict[str, str]:
+    """Return what was set on purpose, by argument or environment, as stack.env would hold it."""
+    found = {
+        "MELA_POSTGRES__PORT": (settings.postgres, "port"),
+        "MELA_POSTGRES__PASSWORD": (settings.postgres, "password"),
+        "MELA_KAFKA__BROKERS": (settings.kafka, "brokers"),
+        "MELA_MLFLOW__URL": (settings.mlflow, "url"),
+        "MELA_AIRFLOW__URL": (settings.airflow, "url"),
+        "MELA_AIRFLOW__PASSWORD": (settings.airflow, "password"),
+    }
+    return {
+        key: environment.text(getattr(part, name))
+        for key, (part, name) in found.items()
+        if name in part.model_fields_set
+    }

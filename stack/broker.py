@@ -1,0 +1,145 @@
+"""Kafka: one KRaft node that is broker and controller, on loopback."""
+
+from __future__ import annotations
+
+import subprocess
+import uuid
+from base64 import urlsafe_b64encode
+from pathlib import Path
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from mela.errors import StackFailed
+from stack import fetch
+from stack.java import java_home
+from stack.service import Program, Service, Site
+
+CONTROLLER_PORT = "MELA_STACK_KAFKA_CONTROLLER_PORT"
+_LOG_CONFIG = Path(__file__).with_name("kafka-log4j2.properties")
+_FORMAT_TIMEOUT_S = 120
+# Well above what a scene may weigh: one that is too large must reach us, to be refused by name.
+_MESSAGE_MAX_BYTES = 8 * 1024 * 1024
+
+_CONFIG = """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller}
+controller.listener.names=CONTROLLER
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+inter.broker.listener.name=PLAINTEXT
+log.dirs={data}
+auto.create.topics.enable=false
+message.max.bytes={message_max}
+replica.fetch.max.bytes={message_max}
+num.network.threads=2
+num.io.threads=4
+num.recovery.threads.per.data.dir=2
+default.replication.factor=1
+min.insync.replicas=1
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=4
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+share.coordinator.state.topic.num.partitions=4
+group.initial.rebalance.delay.ms=0
+log.retention.check.interval.ms=300000
+"""
+
+
+def service() -> Service:
+    """Describe Kafka to the supervisor."""
+    return Service(
+        name="kafka",
+        address=lambda settings: settings.kafka.brokers,
+        program=_program,
+        prepare=_prepare,
+        probe=lambda site, _pid: _probe(site.settings.kafka.brokers),
+        finish=_finish,
+        wait_s=90,
+    )
+
+
+def _program(site: Site) -> Program:
+    memory = ("-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+    logs = f"-Dlog4j2.configurationFile={_LOG_CONFIG}"
+    return Program(
+        command=(
+            *_java(site),
+            *memory,
+            logs,
+            "-cp",
+            fetch.broker_classpath(site.settings),
+            "kafka.Kafka",
+            str(_config(site)),
+        ),
+        directory=site.home,
+        stop_wait_s=20,
+    )
+
+
+def _prepare(site: Site) -> None:
+    fetch.ensure_jars(site.settings)
+    data = _data(site)
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _config(site).write_text(
+        _CONFIG.format(
+            port=site.settings.kafka.brokers.rpartition(":")[2],
+            controller=site.kept[CONTROLLER_PORT],
+            data=data,
+            message_max=_MESSAGE_MAX_BYTES,
+        ),
+        encoding="utf-8",
+    )
+    if not (data / "meta.properties").exists():
+        _format(site)
+
+
+def _format(site: Site) -> None:
+    cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    command = (
+        *_java(site),
+        *("-Xmx128m", "-XX:TieredStopAtLevel=1", f"-Dlog4j2.configurationFile={_LOG_CONFIG}"),
+        *("-cp", fetch.broker_classpath(site.settings)),
+        *("kafka.tools.StorageTool", "format", "--ignore-formatted"),
+        *(f"--cluster-id={cluster}", f"--config={_config(site)}"),
+    )
+    made = subprocess.run(
+        command, capture_output=True, text=True, timeout=_FORMAT_TIMEOUT_S, check=False
+    )
+    if made.returncode != 0:
+        raise StackFailed(
+            f"Kafka could not format {_data(site)}: {(made.stderr or made.stdout)[-800:]}"
+        )
+
+
+def _probe(brokers: str) -> str | None:
+    client = AdminClient({"bootstrap.servers": brokers, "log_level": 0})
+    try:
+        found = client.list_topics(timeout=3).brokers
+    except KafkaException as error:
+        return f"no answer from {brokers}: {error.args[0].str()}"
+    return None if found else f"no broker has registered at {brokers}"
+
+
+def _finish(site: Site) -> None:
+    from streaming.topics import create_topics
+
+    create_topics(site.settings.kafka)
+
+
+def _java(site: Site) -> tuple[str, ...]:
+    return (str(java_home(site.settings) / "bin" / "java"),)
+
+
+def _data(site: Site) -> Path:
+    return site.home / "kafka" / "data"
+
+
+def _config(site: Site) -> Path:
+    return site.home / "kafka" / "server.properties"

@@ -1,0 +1,144 @@
+"""up, down: bring the whole stack into one state or the other, whatever state it is in."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import structlog
+
+from mela.settings import Settings
+from stack import addresses, environment, health, registry, replay
+from stack.lock import locked
+from stack.service import Service, Site
+from stack.supervision import Supervisor, socket_path
+from stack.sweep import sweep
+
+OnEvent = Callable[[str, str], None]
+_LOCK_WAIT_S = 600.0
+_SHUTDOWN_S = 60.0
+_POLL_S = 0.2
+_STORES = ("kafka", "postgres")  # stopped last: the others still write to them
+_log = structlog.get_logger(__name__)
+
+
+def _silent(_service: str, _state: str) -> None:
+    """Tell nobody."""
+
+
+def up(
+    settings: Settings,
+    *,
+    offline: bool = False,
+    only: Collection[str] | None = None,
+    on_event: OnEvent = _silent,
+) -> Settings:
+    """Start what does not run, wait until all of it is healthy, return the addresses in Settings.
+
+    offline:  serve market data from this machine, and point all clients there
+    only:     a part of the stack, and what that part needs; `airflow` is all of Airflow
+    on_event: called from several threads with (service, state or sentence)
+    Raises StackFailed with the service, its last words and the way out.
+    """
+    home = _prepared_home(settings)
+    with _alone(home, on_event):
+        supervisor = Supervisor(home)
+        if not supervisor.is_alive():
+            sweep(home)  # whatever a killed supervisord left behind
+        services = registry.chosen(only, offline=offline)
+        site = addresses.settle(environment.fresh(settings), services, on_event)
+        site = _choose_market(site, supervisor, offline=offline, whole=only is None)
+        supervisor.start_daemon(
+            site, {name: one.program(site) for name, one in registry.services().items()}
+        )
+        supervisor.adopt(services)
+        _start_all(site, supervisor, services, on_event)
+        return site.settings
+
+
+def down(settings: Settings, on_event: OnEvent = _silent) -> None:
+    """Stop the stack; afterwards no process of it is left. Its data stay."""
+    home = settings.home.resolve()
+    if not home.exists():
+        return
+    with _alone(home, on_event):
+        supervisor = Supervisor(home)
+        running = [name for name, process in supervisor.processes().items() if process.pid]
+        _stop(supervisor, [name for name in running if name not in _STORES], on_event)
+        _stop(supervisor, [name for name in running if name in _STORES], on_event)
+        supervisor.shutdown(_SHUTDOWN_S)
+        sweep(home)
+        socket_path(home).unlink(missing_ok=True)
+
+
+def _prepared_home(settings: Settings) -> Path:
+    home = settings.home.resolve()
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return home
+
+
+def _alone(home: Path, on_event: OnEvent) -> AbstractContextManager[None]:
+    return locked(
+        home / "run" / "up.lock",
+        _LOCK_WAIT_S,
+        lambda: on_event("stack", "waiting for another `mela up` or `mela down`"),
+    )
+
+
+def _choose_market(site: Site, supervisor: Supervisor, *, offline: bool, whole: bool) -> Site:
+    ours = replay.url(site)
+    if offline:
+        environment.set_replay(site.settings, ours)
+    elif whole and environment.read(site.home).get(environment.REPLAY) == ours:
+        environment.set_replay(site.settings, None)
+        if supervisor.is_alive():
+            supervisor.stop("replay")
+    return Site(environment.fresh(site.settings), environment.read(site.home))
+
+
+def _start_all(
+    site: Site, supervisor: Supervisor, services: Mapping[str, Service], on_event: OnEvent
+) -> None:
+    """Start each service as soon as those it needs are healthy; raise the first failure."""
+    futures: dict[str, Future[None]] = {}
+
+    def start(service: Service) -> None:
+        for need in service.needs:
+            futures[need].result()
+        _start_one(site, supervisor, service, on_event)
+
+    with ThreadPoolExecutor(max_workers=len(services), thread_name_prefix="stack") as pool:
+        for name, service in services.items():  # those first that others need
+            futures[name] = pool.submit(start, service)
+    for future in futures.values():
+        future.result()
+
+
+def _start_one(site: Site, supervisor: Supervisor, service: Service, on_event: OnEvent) -> None:
+    began = time.monotonic()
+    if health.state(site, supervisor, service) is not None:
+        on_event(service.name, "starting")
+        service.prepare(site)
+        supervisor.start(service.name)
+        health.wait_healthy(site, supervisor, service)
+    service.finish(site)
+    took_s = round(time.monotonic() - began, 1)
+    _log.debug("service healthy", service=service.name, took_s=took_s)
+    on_event(service.name, "healthy")
+
+
+def _stop(supervisor: Supervisor, names: Collection[str], on_event: OnEvent) -> None:
+    for name in names:
+        on_event(name, "stopping")
+        supervisor.stop(name, wait=False)
+    waiting = set(names)
+    deadline = time.monotonic() + _SHUTDOWN_S
+    while waiting and time.monotonic() < deadline:
+        running = {name for name, process in supervisor.processes().items() if process.pid}
+        for name in sorted(waiting - running):
+            on_event(name, "stopped")
+        waiting &= running
+        time.sleep(_POLL_S)

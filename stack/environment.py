@@ -1,0 +1,111 @@
+"""`$MELA_HOME/stack.env`: the addresses and secrets of the stack that runs on this machine.
+
+Chosen at the first `up`, kept from then on, so that data and addresses survive `down` and `up`.
+Keys that Settings knows begin with `MELA_`; those for the stack alone with `MELA_STACK_`.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dotenv import dotenv_values
+from pydantic import SecretStr
+
+from mela.settings import Settings
+from stack.lock import locked
+
+NAME = "stack.env"
+REPLAY = "MELA_REPLAY_URL"
+_LOCK_WAIT_S = 10.0
+
+
+def read(home: Path) -> dict[str, str]:
+    """Return what is kept; empty before the first `up`."""
+    kept = dotenv_values(home / NAME, interpolate=False, encoding="utf-8")
+    return {key: value for key, value in kept.items() if value is not None}
+
+
+def update(home: Path, changes: Mapping[str, str | None]) -> None:
+    """Keep `changes` in one step, forgetting the keys whose value is None."""
+    with locked(home / "run" / "env.lock", _LOCK_WAIT_S):
+        before = read(home)
+        after = {key: value for key, value in {**before, **changes}.items() if value is not None}
+        if after != before:
+            _replace(home / NAME, after)
+
+
+def set_replay(settings: Settings, url: str | None) -> None:
+    """Point all market-data clients at a `mela replay`, or back at the real services (None)."""
+    update(settings.home, {REPLAY: url})
+
+
+def fresh(settings: Settings) -> Settings:
+    """Return these settings with the addresses and secrets that stack.env holds now."""
+    return Settings(home=settings.home, **_told(settings))
+
+
+def told(settings: Settings) -> dict[str, str]:
+    """Return, as `MELA_…` variables, what was set on purpose and is not kept in stack.env.
+
+    A child process reads the same Settings from these and from stack.env.
+    """
+    return {
+        key: str(value)
+        for key, value in _flat(settings.model_dump(mode="json", exclude_unset=True)).items()
+        if key not in _kept_keys(settings) and key != "MELA_HOME" and value is not None
+    }
+
+
+def _told(settings: Settings) -> dict[str, Any]:
+    kept = _kept_keys(settings)
+    values: dict[str, Any] = {}
+    for name in sorted(settings.model_fields_set - {"home"}):
+        value = getattr(settings, name)
+        if hasattr(value, "model_fields_set"):
+            values[name] = {
+                part: getattr(value, part)
+                for part in sorted(value.model_fields_set)
+                if f"MELA_{name}__{part}".upper() not in kept
+            }
+        elif f"MELA_{name}".upper() not in kept:
+            values[name] = value
+    return values
+
+
+def _kept_keys(settings: Settings) -> set[str]:
+    # A key that was kept when these settings were read, and is gone now, must not live on in them.
+    return {*read(settings.home), REPLAY} - (set(os.environ) & {REPLAY})
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "MELA_") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        key = f"{prefix}{name}".upper()
+        flat |= _flat(value, f"{key}__") if isinstance(value, dict) else {key: value}
+    return flat
+
+
+def _replace(path: Path, values: Mapping[str, str]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = ["# Written by `mela up`: addresses and secrets of this machine's stack.\n"]
+    lines += [f"{key}={_quoted(value)}\n" for key, value in sorted(values.items())]
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    with os.fdopen(descriptor, "w", encoding="utf-8") as handle:  # mkstemp made it 0600
+        handle.writelines(lines)
+        handle.flush()
+        os.fsync(handle.fileno())
+    Path(temporary).replace(path)
+
+
+def _quoted(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def text(value: object) -> str:
+    """Return a setting as stack.env holds it, a secret in the clear."""
+    return value.get_secret_value() if isinstance(value, SecretStr) else str(value)

@@ -1,0 +1,179 @@
+"""Airflow: four components that share one configuration, each a service of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psutil
+import psycopg2
+
+from mela.errors import StackFailed
+from mela.settings import REPOSITORY, Settings
+from stack import http, roles
+from stack.environment import told
+from stack.service import Program, Service, Site, marked
+
+JWT_SECRET = "MELA_STACK_AIRFLOW_JWT_SECRET"  # noqa: S105 - names of keys
+SECRET_KEY = "MELA_STACK_AIRFLOW_SECRET_KEY"  # noqa: S105
+FERNET_KEY = "MELA_STACK_AIRFLOW_FERNET_KEY"
+_MIGRATE_TIMEOUT_S = 300
+_migrating = threading.Lock()
+# Log servers would listen on all addresses; on one machine the logs are read as files.
+_COMPONENTS = {
+    "airflow-api-server": ("api-server",),
+    "airflow-scheduler": ("scheduler", "--skip-serve-logs"),
+    "airflow-dag-processor": ("dag-processor",),
+    "airflow-triggerer": ("triggerer", "--skip-serve-logs"),
+}
+
+
+def services() -> tuple[Service, ...]:
+    """Describe Airflow's components to the supervisor."""
+    return tuple(_service(name, words) for name, words in _COMPONENTS.items())
+
+
+def _service(name: str, words: tuple[str, ...]) -> Service:
+    return Service(
+        name=name,
+        address=lambda settings: settings.airflow.url if name.endswith("server") else "",
+        program=lambda site: Program(
+            command=(_airflow(), *words), environment=_environment(site), directory=_home(site)
+        ),
+        needs=("postgres",),
+        prepare=_prepare,
+        probe=lambda site, pid: _probe(site.settings, name, pid),
+        wait_s=240,
+    )
+
+
+def _environment(site: Site) -> dict[str, str]:
+    settings, kept, home = site.settings, site.kept, _home(site)
+    address = urlsplit(settings.airflow.url)
+    options = {
+        "CORE__AUTH_MANAGER": (
+            "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"
+        ),
+        "CORE__SIMPLE_AUTH_MANAGER_USERS": f"{settings.airflow.user}:admin",
+        "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(_passwords(site)),
+        "CORE__DAGS_FOLDER": str(REPOSITORY / "dags"),
+        "CORE__LOAD_EXAMPLES": "False",
+        "CORE__EXECUTOR": "LocalExecutor",
+        "CORE__PARALLELISM": "4",
+        "CORE__MAX_ACTIVE_TASKS_PER_DAG": "4",
+        "CORE__FERNET_KEY": kept[FERNET_KEY],
+        "CORE__EXECUTION_API_SERVER_URL": f"{settings.airflow.url}/execution/",
+        "CORE__DEFAULT_TIMEZONE": "utc",
+        "API__HOST": address.hostname or "127.0.0.1",
+        "API__PORT": str(address.port),
+        "API__BASE_URL": settings.airflow.url,
+        "API__WORKERS": "1",
+        "API__SECRET_KEY": kept[SECRET_KEY],
+        "API_AUTH__JWT_SECRET": kept[JWT_SECRET],
+        "DATABASE__SQL_ALCHEMY_CONN": roles.url(site, "airflow", kept[roles.AIRFLOW_PASSWORD]),
+        "DATABASE__SQL_ALCHEMY_POOL_SIZE": "5",
+        "LOGGING__BASE_LOG_FOLDER": str(site.home / "logs" / "airflow"),
+        "LOGGING__COLORED_CONSOLE_LOG": "False",
+        "SCHEDULER__ENABLE_HEALTH_CHECK": "False",
+        "DAG_PROCESSOR__PARSING_PROCESSES": "1",
+        "DAG_PROCESSOR__REFRESH_INTERVAL": "60",
+        "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",
+        "DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH": str(home / "bundles"),
+        "DAG_PROCESSOR__PRINT_STATS_INTERVAL": "0",
+        "USAGE_DATA_COLLECTION__ENABLED": "False",
+    }
+    return {
+        **{f"AIRFLOW__{key}": value for key, value in options.items()},
+        "AIRFLOW_HOME": str(home),
+        "SCARF_NO_ANALYTICS": "true",
+        **told(settings),  # what tasks need for their own Settings
+        **marked(site),
+    }
+
+
+def _prepare(site: Site) -> None:
+    """Write the sign-in and migrate the database; the first component to come does it for all."""
+    with _migrating:
+        _home(site).mkdir(mode=0o700, parents=True, exist_ok=True)
+        user, password = site.settings.airflow.user, site.settings.airflow.password
+        passwords = _passwords(site)
+        passwords.touch(mode=0o600)
+        passwords.write_text(json.dumps({user: password.get_secret_value()}), encoding="utf-8")
+        done = _home(site) / "migrated"
+        if not done.exists() or done.read_text(encoding="utf-8") != _schema(site):
+            _migrate(site)
+            done.write_text(_schema(site), encoding="utf-8")
+
+
+def _migrate(site: Site) -> None:
+    environment = {**os.environ, **_environment(site)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # the components start faster from bytecode
+    made = subprocess.run(
+        (_airflow(), "db", "migrate"),
+        env=environment,
+        cwd=_home(site),
+        capture_output=True,
+        text=True,
+        timeout=_MIGRATE_TIMEOUT_S,
+        check=False,
+    )
+    if made.returncode != 0:
+        raise StackFailed(f"`airflow db migrate` failed: {(made.stderr or made.stdout)[-1200:]}")
+
+
+def _schema(site: Site) -> str:
+    """Return Airflow's version and its database's, `none` for an empty one."""
+    settings = site.settings.postgres
+    with (
+        psycopg2.connect(
+            host=settings.host,
+            port=settings.port,
+            dbname="airflow",
+            user="airflow",
+            password=site.kept[roles.AIRFLOW_PASSWORD],
+        ) as connection,
+        connection.cursor() as run,
+    ):
+        run.execute("SELECT to_regclass('alembic_version') IS NOT NULL")
+        found: object = "none"
+        if (run.fetchone() or (False,))[0]:
+            run.execute("SELECT string_agg(version_num, ',') FROM alembic_version")
+            found = (run.fetchone() or (None,))[0]
+    return f"{version('apache-airflow')} {found}"
+
+
+def _probe(settings: Settings, name: str, pid: int) -> str | None:
+    try:
+        health = json.loads(http.get(f"{settings.airflow.url}/api/v2/monitor/health"))
+        started_at = psutil.Process(pid).create_time()
+    except (StackFailed, ValueError, psutil.NoSuchProcess) as error:
+        return str(error)
+    if name == "airflow-api-server":
+        status = health["metadatabase"]["status"]
+        return None if status == "healthy" else f"its metadata database is {status}"
+    part = name.removeprefix("airflow-").replace("-", "_")
+    status, beat = health[part]["status"], health[part].get(f"latest_{part}_heartbeat")
+    if status != "healthy" or not beat:
+        return f"Airflow's health says {part} is {status}"
+    if datetime.fromisoformat(beat).timestamp() < started_at:
+        return f"{part} has not sent a heartbeat since it started"
+    return None
+
+
+def _airflow() -> str:
+    return str(Path(sys.executable).with_name("airflow"))
+
+
+def _home(site: Site) -> Path:
+    return site.home / "airflow"
+
+
+def _passwords(site: Site) -> Path:
+    return _home(site) / "passwords.json"

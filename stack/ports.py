@@ -1,0 +1,52 @@
+"""Loopback ports: the configured one, the one kept from before, or a free one."""
+
+from __future__ import annotations
+
+import random
+import socket
+from collections.abc import Iterable
+
+import psutil
+
+from mela.errors import StackFailed
+from stack.sweep import is_ours
+
+LOOPBACK = "127.0.0.1"
+# Below the kernel's ephemeral range, so that no outgoing connection sits on a port that we keep.
+_CHOICE = range(15_000, 32_000)
+
+
+def is_free(port: int) -> bool:
+    """Tell whether a server could listen on this loopback port now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((LOOPBACK, port))
+        except OSError:
+            return False
+        return True
+
+
+def is_usable(port: int, marker: str) -> bool:
+    """Tell whether the port is free, or held by a process of the stack with this marker."""
+    return is_free(port) or any(is_ours(pid, marker) for pid in _listeners(port))
+
+
+def choose(taken: Iterable[int]) -> int:
+    """Return a free loopback port that is not among `taken`."""
+    avoided = set(taken)
+    for port in random.sample(_CHOICE, 200):
+        if port not in avoided and is_free(port):
+            return port
+    raise StackFailed(
+        f"expected a free port among 200 tried from {_CHOICE.start} to {_CHOICE.stop}, but found "
+        "none; stop what occupies them, or set the ports (MELA_POSTGRES__PORT, …)"
+    )
+
+
+def _listeners(port: int) -> set[int]:
+    return {
+        found.pid
+        for found in psutil.net_connections("tcp")
+        if found.status == psutil.CONN_LISTEN and found.laddr.port == port and found.pid
+    }

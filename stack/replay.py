@@ -1,0 +1,48 @@
+"""The offline market-data server, as a service."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from pathlib import Path
+
+from mela.settings import REPOSITORY
+from stack.environment import told
+from stack.ports import LOOPBACK
+from stack.service import Program, Service, Site, marked
+
+PORT = "MELA_STACK_REPLAY_PORT"
+
+
+def service() -> Service:
+    """Describe `mela replay` to the supervisor."""
+    return Service(
+        name="replay",
+        address=lambda settings: settings.replay_url or "",
+        program=_program,
+        probe=lambda site, _pid: _probe(int(site.kept[PORT])),
+        wait_s=60,
+        optional=True,
+    )
+
+
+def url(site: Site) -> str:
+    """Return where clients shall ask."""
+    return f"http://{LOOPBACK}:{site.kept[PORT]}"
+
+
+def _program(site: Site) -> Program:
+    mela = Path(sys.executable).with_name("mela")
+    return Program(
+        command=(str(mela), "replay", "--port", site.kept[PORT]),
+        environment={**told(site.settings), **marked(site)},
+        directory=REPOSITORY,
+    )
+
+
+def _probe(port: int) -> str | None:
+    try:
+        socket.create_connection((LOOPBACK, port), timeout=2).close()
+    except OSError as error:
+        return f"nothing listens on {LOOPBACK}:{port}: {error}"
+    return None

@@ -1,0 +1,94 @@
+"""How the stack is: the state of each service, and what it said."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from mela.errors import StackFailed
+from mela.settings import Settings
+from stack import environment, health, registry
+from stack.service import Service, Site
+from stack.supervision import Process, Supervisor
+
+_POLL_S = 0.3
+
+
+@dataclass(frozen=True)
+class ServiceStatus:
+    """One service as it is now. `missing` says what a service lacks that is not healthy."""
+
+    name: str
+    state: str
+    pid: int | None
+    healthy: bool
+    address: str
+    uptime_s: float | None
+    restarts: int
+    log: Path
+    missing: str | None
+
+
+def status(settings: Settings) -> list[ServiceStatus]:
+    """Return every service of the stack, probed now; a stack that never ran has all stopped."""
+    home = settings.home.resolve()
+    site = Site(environment.fresh(settings), environment.read(home))
+    supervisor = Supervisor(home)
+    processes = supervisor.processes()
+    services = list(registry.services().values())
+
+    def look(service: Service) -> ServiceStatus:
+        return _look(site, supervisor, service, processes.get(service.name))
+
+    with ThreadPoolExecutor(max_workers=len(services)) as pool:
+        return list(pool.map(look, services))
+
+
+def logs(
+    settings: Settings, service: str, *, follow: bool = False, lines: int = 100
+) -> Generator[str]:
+    """Yield the last lines of a service's log, and with `follow` those to come, for ever.
+
+    service: a service's name, or `supervisord`
+    """
+    names = [*registry.services(), "supervisord"]
+    if service not in names:
+        raise StackFailed(f"expected a service among {', '.join(names)}, but found {service!r}")
+    path = settings.home.resolve() / "logs" / f"{service}.log"
+    return _read(path, follow=follow, lines=lines)
+
+
+def _look(
+    site: Site, supervisor: Supervisor, service: Service, process: Process | None
+) -> ServiceStatus:
+    running = process is not None and process.pid > 0
+    missing = health.state(site, supervisor, service) if running else "it does not run"
+    return ServiceStatus(
+        name=service.name,
+        state=process.state if process else "stopped",
+        pid=process.pid if process and running else None,
+        healthy=missing is None,
+        address=service.address(site.settings) if site.kept else "",
+        uptime_s=round(time.time() - process.started_at, 1) if process and running else None,
+        restarts=health.exits(site.log("supervisord"), service.name),
+        log=site.log(service.name),
+        missing=missing,
+    )
+
+
+def _read(path: Path, *, follow: bool, lines: int) -> Generator[str]:
+    yield from health.last_lines(path, lines)
+    position = path.stat().st_size if path.exists() else 0
+    while follow:
+        time.sleep(_POLL_S)
+        size = path.stat().st_size if path.exists() else 0
+        if size < position:
+            position = 0  # the log was rotated
+        if size > position:
+            with path.open(encoding="utf-8", errors="replace") as handle:
+                handle.seek(position)
+                yield from (line.rstrip("\n") for line in handle)
+                position = handle.tell()

@@ -1,0 +1,184 @@
+"""supervisord under MELA_HOME: its configuration, its start, and the words we say to it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import xmlrpc.client
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from supervisor.xmlrpc import Faults, SupervisorTransport
+
+from mela.errors import StackFailed
+from stack.config import configuration
+from stack.service import Program, Site, marked
+
+_START_TIMEOUT_S = 20
+_POLL_S = 0.1
+_SOCKET_PATH_MAX = 90  # the kernel allows 107; supervisord appends a process id while it binds
+GONE = (ConnectionError, FileNotFoundError, xmlrpc.client.ProtocolError)
+
+
+@dataclass(frozen=True)
+class Process:
+    """A supervised process: `state` in lower case, `pid` 0 when it does not run."""
+
+    name: str
+    state: str
+    pid: int
+    started_at: float
+
+
+def socket_path(home: Path) -> Path:
+    """Return the control socket: under `home`, or where that path is too long for one, in /tmp."""
+    path = home / "run" / "supervisor.sock"
+    if len(str(path)) <= _SOCKET_PATH_MAX:
+        return path
+    digest = hashlib.sha256(str(home).encode()).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"mela-{os.geteuid()}" / f"{digest}.sock"
+
+
+class Supervisor:
+    """Speak to the supervisord of one home."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+
+    @property
+    def _call(self) -> Any:
+        transport = SupervisorTransport(None, None, f"unix://{socket_path(self._home)}")
+        return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
+
+    def is_alive(self) -> bool:
+        """Tell whether it answers."""
+        try:
+            return self._call.getState()["statename"] == "RUNNING"
+        except GONE:
+            return False
+
+    def processes(self) -> dict[str, Process]:
+        """Return all that it watches, by name; empty where it does not run."""
+        try:
+            found = self._call.getAllProcessInfo()
+        except GONE:
+            return {}
+        return {
+            info["name"]: Process(
+                info["name"], info["statename"].lower(), info["pid"], float(info["start"])
+            )
+            for info in found
+        }
+
+    def start_daemon(self, site: Site, programs: Mapping[str, Program]) -> None:
+        """Write the configuration; start supervisord with it unless it runs already."""
+        path = _write_configuration(site, programs)
+        if self.is_alive():
+            return
+        command = (sys.executable, "-m", "supervisor.supervisord", "-c", str(path))
+        started = subprocess.run(
+            command,
+            env=_environment(site),
+            cwd="/",
+            capture_output=True,
+            text=True,
+            timeout=_START_TIMEOUT_S,
+            check=False,
+        )
+        deadline = time.monotonic() + _START_TIMEOUT_S
+        while not self.is_alive():
+            if started.returncode != 0 or time.monotonic() > deadline:
+                said = (started.stderr or started.stdout).strip()[-800:]
+                raise StackFailed(
+                    f"supervisord did not start: {said} (its log is {site.log('supervisord')})"
+                )
+            time.sleep(_POLL_S)
+
+    def adopt(self, names: Collection[str]) -> None:
+        """Take over the configuration written last, for these programs; one that changed stops."""
+        added, changed, _ = self._call.reloadConfig()[0]
+        for name in sorted(set(names) & set(changed)):
+            self.stop(name)
+            self._call.removeProcessGroup(name)
+            self._call.addProcessGroup(name)
+        known = self.processes()
+        for name in sorted((set(names) & set(added)) - set(known)):
+            self._call.addProcessGroup(name)
+
+    def start(self, name: str) -> None:
+        """Start a program, unless it runs or is about to."""
+        try:
+            self._call.startProcess(name, False)
+        except xmlrpc.client.Fault as fault:
+            if fault.faultCode != Faults.ALREADY_STARTED:
+                raise StackFailed(f"{name} could not be started: {fault.faultString}") from fault
+
+    def stop(self, name: str, *, wait: bool = True) -> None:
+        """Stop a program for good: it is not started again by itself."""
+        try:
+            self._call.stopProcess(name, wait)
+        except xmlrpc.client.Fault as fault:
+            if fault.faultCode not in (Faults.NOT_RUNNING, Faults.BAD_NAME):
+                raise StackFailed(f"{name} could not be stopped: {fault.faultString}") from fault
+
+    def shutdown(self, wait_s: float) -> None:
+        """End supervisord, and with it whatever it still runs."""
+        try:
+            self._call.shutdown()
+        except GONE:
+            return
+        deadline = time.monotonic() + wait_s
+        while self.is_reachable() and time.monotonic() < deadline:
+            time.sleep(_POLL_S)
+
+    def is_reachable(self) -> bool:
+        """Tell whether anything answers on the socket, one that is shutting down included."""
+        try:
+            self._call.getState()
+        except GONE:
+            return False
+        return True
+
+
+def _write_configuration(site: Site, programs: Mapping[str, Program]) -> Path:
+    socket = socket_path(site.home)
+    for folder in (site.home / "logs", site.home / "run", socket.parent):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if folder.stat().st_uid != os.geteuid():
+            raise StackFailed(f"{folder} belongs to another user; remove it, or set MELA_HOME")
+    path = site.home / "run" / "supervisord.conf"
+    new = path.with_name(f".{path.name}")
+    new.touch(mode=0o600)
+    new.write_text(configuration(site, socket, programs), encoding="utf-8")
+    return new.replace(path)
+
+
+# What a program may need from whoever called `up`: the way out of this machine, and who we are.
+_PASSED_ON = (
+    *("PATH", "HOME", "USER", "LOGNAME", "TMPDIR"),
+    *("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"),
+    *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
+)
+
+
+def _environment(site: Site) -> dict[str, str]:
+    """Return a lean environment, so that the stack is the same whoever starts it."""
+    passed = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    direct = ",".join(filter(None, (os.environ.get("NO_PROXY"), "127.0.0.1,localhost")))
+    return {
+        **passed,
+        "PATH": f"{Path(sys.executable).parent}:{passed.get('PATH', os.defpath)}",
+        "NO_PROXY": direct,
+        "no_proxy": direct,
+        "LANG": "C.UTF-8",
+        "TZ": "UTC",
+        "PYTHONUNBUFFERED": "1",
+        "SPT_NOENV": "1",  # setproctitle would else write over the marker
+        **marked(site),
+    }

@@ -1,0 +1,84 @@
+"""Find and end every process of one stack, whoever its parent is now.
+
+Each process is known by the variables MELA_STACK and MELA_SERVICE that it inherits. Postgres
+writes its title over its environment; its processes are known by their working directory.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import psutil
+import structlog
+
+MARKER = "MELA_STACK"
+SERVICE = "MELA_SERVICE"
+_log = structlog.get_logger(__name__)
+
+
+def is_ours(pid: int, marker: str) -> bool:
+    """Tell whether the process belongs to the stack whose home is `marker`."""
+    try:
+        return _belongs(psutil.Process(pid), marker)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def processes(home: Path, service: str | None = None) -> list[psutil.Process]:
+    """Return the live processes of this home's stack, or of one service of it.
+
+    Leaves out this process and those it runs under.
+    """
+    mine = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
+    return [
+        found
+        for found in psutil.process_iter()
+        if found.pid not in mine and _lives(found, home, service)
+    ]
+
+
+def sweep(home: Path, service: str | None = None, grace_s: float = 8.0) -> int:
+    """End what is left of this home's stack, or of one service; return how many processes."""
+    left = processes(home, service)
+    for process in left:
+        _signal(process, signal.SIGINT if process.name() == "postgres" else signal.SIGTERM)
+    _, stubborn = psutil.wait_procs(left, timeout=grace_s)
+    for _ in range(3):  # what a dying parent still started shows up in a later look
+        stubborn = [*stubborn, *processes(home, service)]
+        if not stubborn:
+            break
+        for process in stubborn:
+            _signal(process, signal.SIGKILL)
+        psutil.wait_procs(stubborn, timeout=grace_s)
+        stubborn = []
+    if left:
+        _log.info("processes swept", home=str(home), count=len(left))
+    return len(left)
+
+
+def _lives(process: psutil.Process, home: Path, service: str | None) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE and _belongs(process, str(home), service)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _belongs(process: psutil.Process, marker: str, service: str | None = None) -> bool:
+    try:
+        environment = process.environ()
+        if environment.get(MARKER) == marker:
+            return service is None or environment.get(SERVICE) == service
+        data = str(Path(marker, "postgres", "data"))
+        ours = process.name() == "postgres" and process.cwd() == data
+    except (psutil.AccessDenied, psutil.ZombieProcess):
+        return False  # another user's, or already gone
+    return ours and service in (None, "postgres")
+
+
+def _signal(process: psutil.Process, number: signal.Signals) -> None:
+    try:
+        process.send_signal(number)
+    except psutil.NoSuchProcess:
+        _log.debug("process had already ended", pid=process.pid)

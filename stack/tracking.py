@@ -1,0 +1,61 @@
+"""MLflow's tracking server: its store in Postgres, its artifacts under MELA_HOME."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+
+from mela.errors import StackFailed
+from mela.settings import REPOSITORY
+from stack import http, roles
+from stack.service import Program, Service, Site
+
+_SERVER_ENV = REPOSITORY / "mlflow" / "server.env"
+
+
+def service() -> Service:
+    """Describe MLflow to the supervisor."""
+    return Service(
+        name="mlflow",
+        address=lambda settings: settings.mlflow.url,
+        program=_program,
+        needs=("postgres",),
+        prepare=lambda site: _artifacts(site).mkdir(mode=0o700, parents=True, exist_ok=True),
+        probe=_probe,
+        wait_s=240,
+    )
+
+
+def _program(site: Site) -> Program:
+    port = urlsplit(site.settings.mlflow.url).port
+    store = roles.url(site, "mlflow", site.kept[roles.MLFLOW_PASSWORD])
+    static = dotenv_values(_SERVER_ENV, interpolate=False)
+    return Program(
+        command=(
+            str(Path(sys.executable).with_name("mlflow")),
+            "server",
+            *("--host", "127.0.0.1", "--port", str(port), "--workers", "1"),
+            *("--serve-artifacts", "--artifacts-destination", _artifacts(site).as_uri()),
+        ),
+        environment={
+            **{key: value for key, value in static.items() if value is not None},
+            "MLFLOW_BACKEND_STORE_URI": store,  # not an argument: it holds a password
+        },
+        directory=site.home,  # not the repository, whose mlflow/ is no package
+        stop_wait_s=15,
+    )
+
+
+def _probe(site: Site, _pid: int) -> str | None:
+    try:
+        said = http.get(f"{site.settings.mlflow.url}/health").strip()
+    except StackFailed as error:
+        return str(error)
+    return None if said == b"OK" else f"/health says {said[:80]!r}"
+
+
+def _artifacts(site: Site) -> Path:
+    return site.home / "mlflow-artifacts"
