@@ -39,7 +39,7 @@ class Indicators:
         return self._cached(talib.RSI, period, period + 1)
 
     def _compute(self, function: Callable[..., Float], period: int, needed: int) -> Float:
-        # TA-Lib knows periods up to 100,000 only; where the candles end earlier, that never matters.
+        # TA-Lib refuses periods above 100,000, which matter only where there are so many candles.
         if len(self._candles) < needed:
             values = np.full(len(self._candles), np.nan)
         else:

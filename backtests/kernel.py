@@ -10,10 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from backtests.signals import Bool, Float
 
-HELD, SIGNAL, STOP_LOSS, TAKE_PROFIT = 0, 1, 2, 3
+SIGNAL, STOP_LOSS, TAKE_PROFIT = 1, 2, 3
 NEVER = np.inf
 
 FILLS = np.dtype(
@@ -52,16 +53,38 @@ class Walked(NamedTuple):
 def _leave(
     open_: float, high: float, low: float, stop: float, target: float, entering: bool
 ) -> tuple[int, float, bool]:
-    """Return why a candle closes the position, at what price before slippage, and if both were hit."""
+    """Return why a candle that reached a level ends the position, its price, and if it was both.
+
+    The price is before slippage. On the entry candle (`entering`) nothing fills at the open.
+    """
     if not entering and open_ <= stop:
         return STOP_LOSS, open_, False
     if low <= stop:
         return STOP_LOSS, stop, high >= target and open_ > stop
     if not entering and open_ >= target:
         return TAKE_PROFIT, open_, False
-    if high >= target:
-        return TAKE_PROFIT, target, False
-    return HELD, 0.0, False
+    return TAKE_PROFIT, target, False
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _hold(
+    close: Float, first: int, end: int, cash: float, units: float, equity: Float
+) -> tuple[int, bool]:
+    """Write the equity of a position held on the closes of [first, end), up to its ruin.
+
+    returns: the bar after the last one written, and whether that one's equity is ≤ 0
+    """
+    ruined = False
+    for bar in range(first, end):
+        value = cash + units * close[bar]
+        equity[bar - first] = value
+        ruined |= value <= 0.0
+    if ruined:
+        end = first
+        while equity[end - first] > 0.0:
+            end += 1
+        end += 1
+    return end, ruined
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -70,7 +93,7 @@ def walk(
     high: Float,
     low: Float,
     close: Float,
-    enter: Bool,
+    entries: NDArray[np.int64],
     exit_: Bool,
     start: int,
     cash: float,
@@ -86,66 +109,66 @@ def walk(
 ) -> Walked:
     """Execute signals on candles, long only, one position at a time.
 
-    open_, high, low, close: (n,) float64, checked; enter, exit_: (n,) bool
+    open_, high, low, close: (n,) float64, checked
+    entries: (m,) int64, rising: the bars on whose close an entry signal stands and no exit signal
+    exit_: (n,) bool, the exit signals
     start: the first bar of the span; bars before it are warm-up, where nothing fills
     stop_loss, take_profit: fractions of the entry's price; NEVER for none
     protect_delay: 0 where stop and target live from the entry candle on, 1 from the next
-    equity: (n - start,) float64, written: cash + units × close
-    fills: (n - start,) FILLS, written: one row per closed trade, bars counted in the candles given
+    equity: (≥ n - start,) float64, written: cash + units × close
+    fills: (≥ n - start,) FILLS, written: one row per trade, bars counted in the candles given
     """
     n = len(close)
     trades = winning = losing = open_trades = exposed = ambiguous = 0
     fees = 0.0
     ruined = False
-    free_from = 0
-    bar = start - 1
+    protected = stop_loss < NEVER or take_profit < NEVER
+    # Flat since a fill inside `flat_from`, or from the start. Of the warm-up's signals only those
+    # on its last candle can fill inside the span.
+    flat_from = start
+    free_from = start - 1
+    signal = 0
     while not ruined:
-        # Flat on the close of `bar`: wait for an entry signal that counts. One on the last close
-        # never fills, one on the last warm-up candle fills at the first open.
-        while bar < n - 1 and not (bar >= free_from and enter[bar] and not exit_[bar]):
-            bar += 1
-            equity[bar - start] = cash
-        if bar >= n - 1:
+        while signal < len(entries) and entries[signal] < free_from:
+            signal += 1
+        if signal == len(entries) or entries[signal] + 1 >= n:
             break
 
-        bar += 1
-        entry_bar = bar
-        entry_price = open_[bar] * (1.0 + slippage)
+        entry_bar = int(entries[signal]) + 1
+        equity[flat_from - start : entry_bar - start] = cash
+        entry_price = open_[entry_bar] * (1.0 + slippage)
         units = fraction * cash / (entry_price * (1.0 + fee))
         entry_fee = units * entry_price * fee
         spent = units * entry_price + entry_fee
         cash -= spent
         fees += entry_fee
+
+        # The market order of the first exit signal fills first on its candle, if nothing before.
+        last = entry_bar
+        while last < n and not exit_[last]:
+            last += 1
+        last = min(last + 1, n)
+        bar = last
         stop = entry_price * (1.0 - stop_loss)
         target = entry_price * (1.0 + take_profit)
-        live_from = entry_bar + protect_delay
+        if protected:
+            bar = min(entry_bar + protect_delay, last)
+            while bar < last and low[bar] > stop and high[bar] < target:
+                bar += 1
 
-        reason = HELD
-        exit_price = 0.0
-        leaving = False
-        while bar < n:
-            if leaving:
-                reason = SIGNAL
-                exit_price = open_[bar]
-            elif bar >= live_from:
-                reason, exit_price, both = _leave(
-                    open_[bar], high[bar], low[bar], stop, target, bar == entry_bar
-                )
-                ambiguous += both
-            if reason != HELD:
-                break
-            value = cash + units * close[bar]
-            equity[bar - start] = value
-            exposed += 1
-            bar += 1
-            if value <= 0.0:
-                ruined = True
-                break
-            leaving = exit_[bar - 1]
-        if reason == HELD:
+        flat_from, ruined = _hold(close, entry_bar, bar, cash, units, equity[entry_bar - start :])
+        exposed += flat_from - entry_bar
+        if ruined or flat_from == n:
             open_trades = 1
             break
 
+        if bar == last:
+            reason, exit_price = SIGNAL, open_[bar]
+        else:
+            reason, exit_price, both = _leave(
+                open_[bar], high[bar], low[bar], stop, target, bar == entry_bar
+            )
+            ambiguous += both
         if reason != TAKE_PROFIT:
             exit_price *= 1.0 - slippage
         exit_fee = units * exit_price * fee
@@ -165,10 +188,11 @@ def walk(
         row["profit"] = profit
         row["reason"] = reason
         trades += 1
-        equity[bar - start] = cash
         free_from = bar + cooldown
-        ruined = cash <= 0.0
-        if ruined:
-            bar += 1
-    bars = min(bar, n) - start if ruined else n - start
+        if cash <= 0.0:
+            ruined = True
+            equity[bar - start] = cash
+            flat_from = bar + 1
+    bars = flat_from - start if ruined else n - start
+    equity[flat_from - start : bars] = cash
     return Walked(bars, ruined, trades, winning, losing, open_trades, exposed, ambiguous, fees)

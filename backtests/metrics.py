@@ -139,7 +139,7 @@ def measure(
     periods_per_year: float,
     buffer: Float,
 ) -> Measured:
-    """Return all metrics of a curve. Shapes as in `period_returns`, whose returns `buffer` takes."""
+    """Return all metrics of a curve, shapes as in `period_returns`; `buffer` takes the returns."""
     returns = buffer[: period_returns(equity, ends, cash, buffer)]
     final = equity[-1]
     return Measured(
@@ -179,7 +179,8 @@ def period_ends(candles: Candles) -> NDArray[np.int64]:
     if not candles.interval.is_intraday:
         return np.arange(len(opened_ms), dtype=np.int64)
     days = opened_ms // DAY_MS
-    return np.append(np.flatnonzero(days[1:] != days[:-1]), len(days) - 1).astype(np.int64)
+    changes = np.flatnonzero(np.diff(days, append=days[-1:] + 1))
+    return changes.astype(np.int64)
 
 
 def periods_per_year(candles: Candles) -> float:
@@ -197,6 +198,11 @@ def periods_per_year(candles: Candles) -> float:
 
 
 def years(candles: Candles) -> float:
-    """Return the length of the span in years of 365.25 days, to the end of its last candle."""
+    """Return the length of the span in years of 365.25 days, to the end of its last candle.
+
+    returns: 0.0 for a span without candles
+    """
+    if candles.start_bar == len(candles):
+        return 0.0
     last_ms = int(candles.opened_ms[-1])
     return (candles.interval.end_ms(last_ms) - int(candles.opened_ms[candles.start_bar])) / YEAR_MS

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 Bool = NDArray[np.bool_]
@@ -12,7 +13,7 @@ Float = NDArray[np.float64]
 
 
 class Signals(NamedTuple):
-    """On which closes to enter and to exit: (n,) bool each, one value per candle, warm-up included."""
+    """On which closes to enter and to exit: (n,) bool each, warm-up included."""
 
     enter: Bool
     exit: Bool
@@ -27,7 +28,7 @@ def crosses_above(line: Float, level: Float | float) -> Bool:
     >>> crosses_above(np.array([np.nan, 1.0, 2.0, 3.0]), 1.0).tolist()
     [False, False, True, False]
     """
-    return _then(line <= level, line > level)
+    return _rises_above(line, _as_line(level, line))
 
 
 def crosses_below(line: Float, level: Float | float) -> Bool:
@@ -38,10 +39,16 @@ def crosses_below(line: Float, level: Float | float) -> Bool:
     >>> crosses_below(np.array([3.0, 1.0, 0.5]), 1.0).tolist()
     [False, False, True]
     """
-    return _then(line >= level, line < level)
+    return _rises_above(_as_line(level, line), line)
 
 
-def _then(before: Bool, now: Bool) -> Bool:
-    crossed = np.zeros(len(now), dtype=np.bool_)
-    np.logical_and(before[:-1], now[1:], out=crossed[1:])
+def _as_line(level: Float | float, line: Float) -> Float:
+    return level if isinstance(level, np.ndarray) else np.broadcast_to(float(level), line.shape)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _rises_above(line: Float, level: Float) -> Bool:
+    crossed = np.zeros(len(line), dtype=np.bool_)
+    for bar in range(1, len(line)):
+        crossed[bar] = (line[bar - 1] <= level[bar - 1]) & (line[bar] > level[bar])
     return crossed

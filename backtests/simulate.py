@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from backtests import ENGINE_VERSION, METRICS_VERSION
-from backtests.kernel import FILLS, NEVER, STOP_LOSS, TAKE_PROFIT, Walked, walk
+from backtests.kernel import FILLS, NEVER, SIGNAL, STOP_LOSS, TAKE_PROFIT, Walked, walk
 from backtests.metrics import Measured, buy_hold_return, measure
 from backtests.signals import Bool, Float, Signals
 from backtests.span import Span, read_only, span_of
@@ -18,6 +19,7 @@ from backtests.strategies import CATALOGUE
 from backtests.strategy import Strategy
 from mela.candles import Candles
 from mela.errors import CandlesInvalid
+from mela.interval import DAY_MS, Interval
 from mela.result import Curve, Metrics, Outcome, Provenance, Status, Trade
 from mela.run import Run, from_ms
 
@@ -94,13 +96,14 @@ def provenance(
 
 def warm() -> None:
     """Compile the kernels, or load them from Numba's cache, so that no run waits for it."""
-    prices = read_only(np.ones(2), np.float64)
-    never = read_only(np.zeros(2, np.bool_), np.bool_)
-    ends = np.array([1], dtype=np.int64)
-    buffers = Buffers.of(2)
-    none = (NEVER, NEVER, 0, 0)
-    walk(*(prices,) * 4, never, never, 0, 1.0, 0.0, 0.0, 1.0, *none, buffers.equity, buffers.fills)
-    measure(buffers.equity, ends, 1.0, 1.0, 365.0, buffers.returns)
+    one = np.ones(2)
+    days = np.array([0, DAY_MS])
+    candles = Candles(Interval.D1, days, one, one, one, one, one)
+    span = from_ms(0), from_ms(2 * DAY_MS)
+    runs = [Run("", "", Interval.D1, *span, name, {}, warmup=0) for name in CATALOGUE]
+    for outcome in run_all(candles, runs, with_curve=True):
+        if outcome.error:
+            raise RuntimeError(f"the engine could not be warmed up: {': '.join(outcome.error)}")
 
 
 def _run_one(
@@ -114,7 +117,7 @@ def _run_one(
         measured = measure(
             equity, span.ends, run.cash, span.years, span.periods_per_year, buffers.returns
         )
-        if not np.isfinite(measured.final_equity):
+        if not math.isfinite(measured.final_equity):
             raise OverflowError(f"equity must stay finite, but ends at {measured.final_equity}")
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a strategy is anybody's code
         return _outcome(span, run, Status.FAILED, error=_said(error))
@@ -154,7 +157,7 @@ def _walk(span: Span, run: Run, signals: Signals, buffers: Buffers) -> Walked:
         candles.high,
         candles.low,
         candles.close,
-        signals.enter,
+        np.flatnonzero(signals.enter > signals.exit),
         signals.exit,
         candles.start_bar,
         float(run.cash),
@@ -211,11 +214,15 @@ def _trade(opened_ms: np.ndarray, fill: Any) -> Trade:
         exit_price=exit_price,
         fees=fees,
         profit=profit,
-        exit_reason=_REASONS.get(reason, "signal"),
+        exit_reason=_REASONS[reason],
     )
 
 
-_REASONS = {STOP_LOSS: "stop_loss", TAKE_PROFIT: "take_profit"}
+_REASONS: dict[int, Literal["signal", "stop_loss", "take_profit"]] = {
+    SIGNAL: "signal",
+    STOP_LOSS: "stop_loss",
+    TAKE_PROFIT: "take_profit",
+}
 
 
 def _outcome(
@@ -239,7 +246,7 @@ def _outcome(
         last_candle_ms=int(opened_ms[-1]) if has_data else None,
         depends_from_ms=span.depends_from_ms,
         warmup_missing=span.warmup_missing,
-        periods_per_year=span.periods_per_year,
+        periods_per_year=span.periods_per_year if has_data else None,
         warnings=span.warnings,
         curve=curve,
     )

@@ -27,7 +27,7 @@ class Span:
     candles: Candles
     indicators: Indicators
     ends: NDArray[np.int64]
-    periods_per_year: float | None
+    periods_per_year: float
     years: float
     warmup_missing: int
     depends_from_ms: int | None
@@ -47,11 +47,9 @@ def span_of(candles: Candles, run: Run) -> Span:
     start_ms, end_ms = to_ms(run.start), to_ms(run.end)
     part = _prepared(candles.span(start_ms, end_ms, run.warmup))
     part.check()
+    empty = part.start_bar == len(part)
     missing = run.warmup - part.start_bar
-    if part.start_bar == len(part):
-        none = np.array([], dtype=np.int64)
-        return Span(part, Indicators(part), none, None, 0.0, missing, None, ())
-    warnings = coverage_warnings(part, start_ms, end_ms)
+    warnings = () if empty else coverage_warnings(part, start_ms, end_ms)
     return Span(
         candles=part,
         indicators=Indicators(part),
@@ -59,7 +57,7 @@ def span_of(candles: Candles, run: Run) -> Span:
         periods_per_year=periods_per_year(part),
         years=years(part),
         warmup_missing=missing,
-        depends_from_ms=None if missing or warnings else int(part.opened_ms[0]),
+        depends_from_ms=None if empty or missing or warnings else int(part.opened_ms[0]),
         warnings=warnings,
     )
 
@@ -77,6 +75,9 @@ def read_only(values: NDArray[Any], dtype: Any) -> NDArray[Any]:
 
     It copies only what is not so already; the array given stays writable.
     """
-    view = np.require(values, dtype, ["C_CONTIGUOUS", "ALIGNED"]).view()
+    if values.dtype == dtype and values.flags.c_contiguous and values.flags.aligned:
+        view = values.view()
+    else:
+        view = np.require(values, dtype, ["C_CONTIGUOUS", "ALIGNED"]).view()
     view.flags.writeable = False
     return view

@@ -12,8 +12,8 @@ from pydantic import BaseModel
 
 from backtests.indicators import Indicators
 from backtests.signals import Signals
-from mela.canonical import digest
 from mela.candles import Candles
+from mela.canonical import digest
 
 SignalFunction = Callable[[Candles, Any, Indicators], Signals]
 

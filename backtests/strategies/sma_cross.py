@@ -26,6 +26,6 @@ class SmaCross(Part):
 
 @strategy(SmaCross, warmup=lambda params: params.slow)
 def sma_cross(candles: Candles, params: SmaCross, indicators: Indicators) -> Signals:  # noqa: ARG001
-    """Enter when the fast mean of the closes crosses above the slow one, exit when it crosses below."""
+    """Enter when the fast mean of closes crosses above the slow one, exit when below."""
     fast, slow = indicators.sma(params.fast), indicators.sma(params.slow)
     return Signals(enter=crosses_above(fast, slow), exit=crosses_below(fast, slow))
