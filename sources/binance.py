@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any, TypeVar
@@ -9,8 +10,6 @@ from typing import Any, TypeVar
 import numpy as np
 import requests
 import structlog
-from binance.client import Client
-from binance.exceptions import BinanceAPIException, BinanceRequestException
 
 from mela.errors import SourceRefused
 from mela.instrument import Instrument
@@ -18,6 +17,11 @@ from mela.interval import Interval
 from sources.laws import Rows, lawful
 from sources.protocol import Fetched, Origin, span_ms
 from sources.retry import Busy, Patience, persist, retry_after_s
+
+with warnings.catch_warnings():  # python-binance 1.0.37 imports an old name of websockets
+    warnings.filterwarnings("ignore", "websockets", DeprecationWarning)
+    from binance.client import Client
+    from binance.exceptions import BinanceAPIException, BinanceRequestException
 
 T = TypeVar("T")
 PAGE = 1000  # the most rows that one call gives

@@ -111,7 +111,8 @@ class YahooSource:
                 word = _OFFERED[interval][0]
                 parts = [ask(word, *page) for page in _pages(interval, start, end)]
                 prices = pd.concat([part for part in parts if len(part)] or [daily.iloc[:0]])
-            meta = dict(ticker.history_metadata.items())
+            said = ticker.history_metadata
+            meta = {key: said[key] for key in _META if key in said}
             return _Answer(prices, daily, meta, _now_ms(session, meta))
 
 
@@ -206,6 +207,7 @@ def _actions(daily: pd.DataFrame, start_ms: int) -> tuple[CorporateAction, ...]:
 
 
 _SPLIT, _PAID = _EVENTS = ("Stock Splits", "Dividends")
+_META = ("instrumentType", "exchangeName", "currency", "firstTradeDate", "regularMarketTime")
 _COLUMNS = ("Open", "High", "Low", "Close", "Volume")
 _EMPTY = pd.DataFrame(
     {name: pd.Series(dtype=np.float64) for name in (*_COLUMNS, *_EVENTS)},

@@ -1,0 +1,47 @@
+"""The trading rules that exchangeInfo gives for a symbol: its tick and lot above all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from sources.replay.series import Series
+
+# as Binance had them in 2021 (tick, lot); other symbols' are read off their candles
+_KNOWN = {"BTCUSDT": (2, 5), "ETHUSDT": (2, 4)}
+_LOOKED_AT = 500
+_MOST_DECIMALS = 8
+
+
+def filters_of(symbol: str, series: Series) -> list[dict[str, Any]]:
+    """Return the filters of a symbol as the API writes them."""
+    prices, lots = _KNOWN.get(symbol) or (
+        _decimals(series.columns["close"][-_LOOKED_AT:]),
+        _decimals(series.columns["volume"][-_LOOKED_AT:]),
+    )
+    tick, lot = f"{10.0**-prices:.8f}", f"{10.0**-lots:.8f}"
+    return [
+        {
+            "filterType": "PRICE_FILTER",
+            "minPrice": tick,
+            "maxPrice": "1000000.00000000",
+            "tickSize": tick,
+        },
+        {"filterType": "LOT_SIZE", "minQty": lot, "maxQty": "9000000.00000000", "stepSize": lot},
+        {
+            "filterType": "NOTIONAL",
+            "minNotional": "5.00000000",
+            "applyMinToMarket": True,
+            "maxNotional": "9000000.00000000",
+            "applyMaxToMarket": False,
+            "avgPriceMins": 5,
+        },
+    ]
+
+
+def _decimals(values: np.ndarray[Any, np.dtype[np.float64]]) -> int:
+    for decimals in range(_MOST_DECIMALS):
+        if np.array_equal(np.round(values, decimals), values):
+            return decimals
+    return _MOST_DECIMALS

@@ -1,0 +1,142 @@
+"""The candles that a replay serves, read from a folder of Parquet files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mela.calendars import ALWAYS, WEEKDAYS, closes_ms
+from mela.interval import DAY_MS, Interval
+
+PACKAGED = Path(__file__).parent / "data"
+PRICES = ("open", "high", "low", "close", "volume")
+EXTRAS = ("quote_volume", "trades", "taker_buy_base", "taker_buy_quote")
+_NEEDED = ("source", "symbol", "interval", "open_time", *PRICES)
+_CRYPTO = ("binance", "bitfinex", "coinbase", "kraken", "bybit", "okx", "bitstamp")
+_OTHER_WORDS = {"1M": "1mo", "1wk": "1w", "60m": "1h"}
+
+Float = NDArray[np.float64]
+Int = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Series:
+    """Candles of one source, symbol and interval: `columns` holds (n,) arrays, oldest first."""
+
+    source: str
+    symbol: str
+    interval: Interval
+    calendar: str
+    opened_ms: Int
+    columns: dict[str, Float]
+
+    def __len__(self) -> int:
+        return len(self.opened_ms)
+
+    def where(self, keep: slice | NDArray[np.bool_]) -> Series:
+        """Return some of the candles."""
+        columns = {name: column[keep] for name, column in self.columns.items()}
+        return replace(self, opened_ms=self.opened_ms[keep], columns=columns)
+
+
+class Catalog:
+    """All series of a folder, and the instant at which the replayed services live.
+
+    A symbol of several sources is never mixed: whoever asks names the sources in order of
+    preference. Files of one source are joined; where two have a row, that of the first file counts.
+    """
+
+    def __init__(self, folder: Path, now_ms: int | None = None) -> None:
+        self._series = _read(folder)
+        self.folder = folder
+        self.now_ms = now_ms or _latest_ms(self._series)
+
+    def find(self, symbol: str, interval: str, sources: Sequence[str]) -> Series | None:
+        """Return what is known by now of a series, the candle that holds now included."""
+        rank = {s.source: _rank(s.source, sources) for s in self._of(symbol)}
+        for source in sorted(rank, key=lambda name: (rank[name], name)):
+            series = self._series.get((source, symbol, interval))
+            if series is not None:
+                return series.where(series.opened_ms <= self.now_ms)
+        return None
+
+    def any_of(self, symbol: str, sources: Sequence[str]) -> Series | None:
+        """Return a symbol's shortest candles of the preferred source; None for no such symbol."""
+        order = list(Interval)
+        found = self._of(symbol)
+        key = lambda s: (_rank(s.source, sources), s.source, order.index(s.interval))  # noqa: E731
+        return min(found, key=key, default=None)
+
+    def symbols(self) -> list[str]:
+        """Return every symbol, sorted."""
+        return sorted({symbol for _, symbol, _ in self._series})
+
+    def _of(self, symbol: str) -> list[Series]:
+        return [series for series in self._series.values() if series.symbol == symbol]
+
+
+def _rank(source: str, sources: Sequence[str]) -> int:
+    return sources.index(source) if source in sources else len(sources)
+
+
+def _read(folder: Path) -> dict[tuple[str, str, str], Series]:
+    files = sorted(folder.glob("*.parquet"))
+    if not files:
+        raise ValueError(f"expected Parquet files of candles in {folder}, but found none")
+    table = pd.concat([_table(file) for file in files], ignore_index=True)
+    groups = table.groupby(["source", "symbol", "interval"], sort=True)
+    series = [_series(rows) for _, rows in groups]
+    return {(s.source, s.symbol, s.interval.value): s for s in series}
+
+
+def _table(file: Path) -> pd.DataFrame:
+    table = pd.read_parquet(file)
+    missing = [name for name in _NEEDED if name not in table.columns]
+    if missing:
+        raise ValueError(f"{file} lacks {', '.join(missing)}; expected {', '.join(_NEEDED)}")
+    words = {name: table[name].astype(str) for name in ("source", "symbol", "interval")}
+    opened = pd.to_datetime(table["open_time"], utc=True).dt.tz_localize(None)
+    return table.assign(**words, open_time=opened.astype("datetime64[ms]").astype("int64"))
+
+
+def _series(rows: pd.DataFrame) -> Series:
+    source, symbol, word = (str(rows[name].iloc[0]) for name in ("source", "symbol", "interval"))
+    rows = rows.sort_values("open_time", kind="stable").drop_duplicates("open_time")
+    opened = rows["open_time"].to_numpy(np.int64)
+    known = [name for name in (*PRICES, *EXTRAS) if name in rows.columns]
+    columns = {name: rows[name].to_numpy(np.float64) for name in known}
+    interval = Interval(_OTHER_WORDS.get(word, word))
+    return Series(source, symbol, interval, _calendar(source, opened), opened, columns)
+
+
+def _calendar(source: str, opened_ms: Int) -> str:
+    """Tell a market by its source's name, else by whether it trades on Saturdays or Sundays."""
+    if source.startswith(_CRYPTO):
+        return ALWAYS
+    if "fx" in source or "forex" in source:
+        return WEEKDAYS
+    weekday = (opened_ms // DAY_MS + 3) % 7  # 1970-01-01 was a Thursday
+    return ALWAYS if (weekday >= 5).any() else "XNYS"
+
+
+def _latest_ms(known: dict[Any, Series]) -> int:
+    """Return an instant inside the newest candle of all; stock sessions are over by then.
+
+    The middle of the shortest of the newest candles, so that it lies inside the longer ones too.
+    """
+    never_closing = [s for s in known.values() if s.calendar != "XNYS"]
+    latest = max((int(s.opened_ms[-1]) for s in never_closing), default=0)
+    steps = [s.interval.end_ms(latest) - latest for s in never_closing if s.opened_ms[-1] == latest]
+    inside = latest + min(steps) // 2 if steps else 0
+    closes = [
+        int(closes_ms(s.calendar, s.interval, s.opened_ms[-1:])[0])
+        for s in known.values()
+        if s.calendar == "XNYS"
+    ]
+    return max(inside, *closes) if closes else inside

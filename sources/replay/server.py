@@ -1,0 +1,157 @@
+"""The loopback server of `mela replay`: real candles in the formats of Binance and Yahoo."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Self, cast
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import structlog
+
+from sources.protocol import to_ms
+from sources.replay.answer import Answer, Query, as_json
+from sources.replay.binance import BinanceApi
+from sources.replay.faults import Fault, Faults, answer_of
+from sources.replay.series import PACKAGED, Catalog
+from sources.replay.yahoo import YahooApi
+
+LOOPBACK = "127.0.0.1"
+_BINANCE = "/api/v3/"
+_MICROSECOND = "MICROSECOND"
+log = structlog.get_logger()
+
+
+class ReplayServer(ThreadingHTTPServer):
+    """Serve a catalog; as a context manager in a thread of its own.
+
+    requests: the last paths with their queries, in the order of arrival
+    """
+
+    daemon_threads = True
+
+    def __init__(self, address: tuple[str, int], catalog: Catalog, faults: Sequence[Fault]) -> None:
+        super().__init__(address, _Handler)
+        self.catalog = catalog
+        self.faults = Faults(faults)
+        self.requests: deque[str] = deque(maxlen=10_000)
+        self._apis = BinanceApi(catalog), YahooApi(catalog)
+        self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True)
+
+    @property
+    def url(self) -> str:
+        """Return the address for MELA_REPLAY_URL."""
+        return f"http://{self.server_address[0]}:{self.server_port}"
+
+    def answer(self, path: str, query: Query, *, microseconds: bool) -> Answer:
+        """Return the answer of whichever service knows the path."""
+        binance, yahoo = self._apis
+        if path.startswith(_BINANCE):
+            found = binance.answer(path.removeprefix(_BINANCE), query, microseconds=microseconds)
+        else:
+            found = yahoo.answer(unquote(path), query)
+        return found or as_json({"error": f"mela replay does not know {path}"}, 404)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+        self._thread.join()
+        self.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"  # keeps connections: a year of minutes is 526 requests
+    wbufsize = -1  # head and body leave together
+    disable_nagle_algorithm = True
+    timeout = 60
+
+    def do_GET(self) -> None:
+        self._respond()
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self._respond()
+
+    def _respond(self) -> None:
+        server = cast(ReplayServer, self.server)
+        server.requests.append(self.path)
+        parts = urlsplit(self.path)
+        fault = server.faults.next(parts.path)
+        if fault is not None and fault.status is None:
+            self.close_connection = True
+            return
+        asked_unit = self.headers.get("X-MBX-TIME-UNIT", "").upper()
+        answer = (
+            server.answer(
+                parts.path,
+                dict(parse_qsl(parts.query, keep_blank_values=True)),
+                microseconds=asked_unit == _MICROSECOND,
+            )
+            if fault is None
+            else answer_of(fault)
+        )
+        self._send(answer)
+
+    def _send(self, answer: Answer) -> None:
+        self.send_response(answer.status)
+        self.send_header("Content-Type", answer.content_type)
+        self.send_header("Content-Length", str(len(answer.body)))
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(answer.body)
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """Return the replayed now: clients judge by it which candles are closed."""
+        now_s = cast(ReplayServer, self.server).catalog.now_ms / 1000
+        at = datetime.fromtimestamp(now_s if timestamp is None else timestamp, UTC)
+        return format_datetime(at, usegmt=True)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        log.debug("replayed", request=format % args)
+
+
+def create_server(
+    data: Path | None = None,
+    port: int = 0,
+    host: str = LOOPBACK,
+    *,
+    now: datetime | None = None,
+    faults: Sequence[Fault] = (),
+) -> ReplayServer:
+    """Bind a server; port 0 takes a free one. Use it with `with`, or call serve_forever.
+
+    data: a folder of Parquet files; None serves the packaged ones
+    now: when the services live; the default lies inside the newest candle. Later ones are hidden
+    Raises ValueError where the folder holds no candles.
+    """
+    catalog = Catalog(data or PACKAGED, None if now is None else to_ms(now))
+    return ReplayServer((host, port), catalog, faults)
+
+
+def serve(
+    port: int,
+    data: Path | None = None,
+    host: str = LOOPBACK,
+    *,
+    ready: Callable[[str], None] | None = None,
+) -> None:
+    """Serve until interrupted; `ready` is called with the address once requests are answered."""
+    server = create_server(data, port, host)
+    log.info("replay_ready", url=server.url, symbols=server.catalog.symbols())
+    if ready is not None:
+        ready(server.url)
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        log.info("replay_stopped", url=server.url)
+    finally:
+        server.server_close()
