@@ -1,0 +1,43 @@
+# Two commands matter: `make demo` and `make test`. Both set up first what is missing.
+# ARGS go to the command: make demo ARGS="--offline --exit", make test ARGS="-k kernel -x".
+.PHONY: help setup demo test check lint bench lock down clean
+ARGS ?=
+ONLY ?=
+UV = sh stack/uv.sh
+COMPILE = $(UV) pip compile --quiet --python-version 3.11 --no-emit-index-url --no-header --no-annotate
+
+help:            ## say what there is
+	@sed -n 's/^\([a-z]*\): .*## /\1	/p' $(MAKEFILE_LIST) | expand -t 10
+
+setup:           ## make .venv and fetch what the stack needs; quick when all is there
+	@PYTHON="$(PYTHON)" sh stack/setup.sh
+
+demo: setup      ## the main job on real candles, start to end
+	@.venv/bin/mela demo $(ARGS)
+
+test: setup      ## all tests, those on the real services included
+	@.venv/bin/python -m pytest $(ARGS)
+
+check: lint      ## what must hold before a commit: lint, quick tests, dbt parse
+	@.venv/bin/python -m pytest -q -m "not integration" $(ARGS)
+	@.venv/bin/dbt --quiet parse --project-dir dbt --profiles-dir dbt
+
+lint: setup      ## style, types, the directions of imports
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/pyright
+	@.venv/bin/lint-imports
+
+bench: setup     ## measure the claims; ONLY=path for a part
+	@.venv/bin/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(ARGS)
+
+lock: setup      ## compile requirements/*.in into the pinned *.txt
+	@$(COMPILE) requirements/runtime.in --output-file requirements/runtime.txt
+	@$(COMPILE) requirements/dev.in --constraints requirements/runtime.txt --output-file requirements/dev.txt
+
+down:            ## stop the stack; its data stay
+	@.venv/bin/mela down
+
+clean:           ## stop the stack and remove what setup made; its data stay
+	@if [ -x .venv/bin/mela ]; then .venv/bin/mela down; fi
+	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
