@@ -1,0 +1,1 @@
+"""The `mela` command line, one file for a group of commands."""

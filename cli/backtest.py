@@ -1,0 +1,117 @@
+"""`mela backtest`, `mela strategies`, `mela schema`: what an author needs, without any service."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.table import Table
+
+from backtests.simulate import provenance, run_all
+from backtests.strategies import CATALOGUE
+from cli.candle_file import read_candles
+from cli.console import err, explains, out
+from cli.scene_file import read_scene
+from cli.tables import SHOWN, results_table
+from mela.result import Result, rank, result_document
+from mela.scene import Scene
+from mela.settings import Settings
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command()(backtest)
+    app.command()(strategies)
+    app.command()(schema)
+
+
+@explains
+def backtest(
+    scene_file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, metavar="SCENE.yaml")],
+    candles: Annotated[
+        Path,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help="Parquet with columns open_time (UTC), open, high, low, close, volume. It stands "
+            "for every instrument of the scene; prices are taken as they are.",
+        ),
+    ],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one array of results instead of a table.")
+    ] = False,
+) -> None:
+    """Run a scene in this process on candles of a file: the same engine, no service needed.
+
+    Example: mela backtest docs/scenes/first.yaml --candles btc.parquet
+    """
+    settings = Settings()
+    scene, plan = read_scene(scene_file, settings)
+    series: dict[tuple[str, str], Any] = {}
+    documents: list[dict[str, Any]] = []
+    for run in plan.expand():
+        key = run.instrument, run.interval.value
+        if key not in series:
+            series[key] = (read_candles(candles, run.instrument, run.interval), [])
+        series[key][1].append(run)
+    for read, runs in series.values():
+        for outcome in run_all(read, runs):
+            made_with = provenance(outcome.run.strategy, None)
+            documents.append(result_document(outcome, made_with, scene_id=None))
+    if as_json:
+        out.print(json.dumps(documents, indent=2), markup=False)
+        return
+    best = rank(documents, scene.rank_by)
+    title = f"{len(best)} runs, {plan.skipped} skipped, best by {scene.rank_by}"
+    out.print(results_table(best[:SHOWN], title=title, best=scene.rank_by))
+    warned = sorted({warning for row in documents for warning in row["warnings"]})
+    if warned:
+        err.print(f"warnings: {', '.join(warned)}")
+
+
+@explains
+def strategies(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON Schemas.")] = False,
+) -> None:
+    """List what a scene can ask for: strategies, their parameters, defaults and bounds."""
+    if as_json:
+        schemas = {name: info.params.model_json_schema() for name, info in CATALOGUE.items()}
+        out.print(json.dumps(schemas, indent=2), markup=False)
+        return
+    for name, info in sorted(CATALOGUE.items()):
+        table = Table(title=f"[bold]{name}[/]  {info.doc}", title_justify="left", box=None)
+        for column in ("parameter", "type", "default", "bounds", "meaning"):
+            table.add_column(column)
+        for field, said in info.params.model_json_schema()["properties"].items():
+            table.add_row(
+                field,
+                said.get("type", "any"),
+                str(said.get("default", "required")),
+                _bounds(said),
+                said.get("description", ""),
+            )
+        out.print(table)
+        out.print()
+
+
+@explains
+def schema(
+    what: Annotated[Literal["scene", "result"], typer.Argument(help="Which message.")],
+) -> None:
+    """Print the JSON Schema of a scene (what is published) or a result (what comes back)."""
+    model = Scene if what == "scene" else Result
+    body = model.model_json_schema(by_alias=True)
+    body = {"$schema": "https://json-schema.org/draft/2020-12/schema", **body}
+    out.print(json.dumps(body, indent=2), markup=False)
+
+
+def _bounds(said: dict[str, Any]) -> str:
+    signs = {
+        "minimum": "≥",
+        "exclusiveMinimum": ">",
+        "maximum": "≤",
+        "exclusiveMaximum": "<",
+    }
+    return ", ".join(f"{sign} {said[key]:g}" for key, sign in signs.items() if key in said)

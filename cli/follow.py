@@ -1,0 +1,123 @@
+"""Following scenes on `mela.progress`, with a bar."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterator
+from types import TracebackType
+from typing import Self
+from uuid import UUID
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.progress import (
+    Progress as Bar,
+)
+
+from cli.console import err
+from mela.errors import SourceUnavailable
+from mela.messages import PROGRESS, Progress, State
+from mela.settings import Settings
+
+ENDS = frozenset({State.REJECTED, State.FINISHED, State.CANCELLED})
+POLL_S = 0.25
+ASK_S = 15.0
+SILENCE_S = 300.0  # without any word on the scene for so long, something is wrong
+
+
+def tail(settings: Settings, topic: str) -> Consumer:
+    """Return a consumer of what comes on a topic from now on. Raises SourceUnavailable."""
+    consumer = Consumer(
+        {
+            "bootstrap.servers": settings.kafka.brokers,
+            "group.id": "mela-tail",  # never joined: partitions are assigned by hand
+            "enable.auto.commit": False,
+        }
+    )
+    try:
+        partitions = [
+            TopicPartition(topic, n)
+            for n in consumer.list_topics(topic, timeout=ASK_S).topics[topic].partitions
+        ]
+        ends = [consumer.get_watermark_offsets(part, ASK_S)[1] for part in partitions]
+    except KafkaException as error:
+        consumer.close()
+        raise SourceUnavailable(
+            f"no Kafka answers at {settings.kafka.brokers}. Start the stack with `mela up`."
+        ) from error
+    for partition, end in zip(partitions, ends, strict=True):
+        partition.offset = end
+    consumer.assign(partitions)
+    return consumer
+
+
+class Follower:
+    """Reads `mela.progress` from where it ended when this was made: make it before publishing."""
+
+    def __init__(self, settings: Settings, scene_ids: Collection[UUID | None]) -> None:
+        self._wanted = set(scene_ids)
+        self._furthest: dict[UUID, Progress] = {}
+        self._consumer = tail(settings, PROGRESS)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._consumer.close()
+
+    def messages(self, silence_s: float = SILENCE_S) -> Iterator[Progress]:
+        """Yield each step forward of the scenes, until all have ended. Raises SourceUnavailable."""
+        heard_at = time.monotonic()
+        while {scene for scene in self._wanted if not self._has_ended(scene)}:
+            message = self._consumer.poll(POLL_S)
+            value = message.value() if message is not None and message.error() is None else None
+            if value is None:
+                if time.monotonic() - heard_at > silence_s:
+                    raise SourceUnavailable(
+                        f"nothing was heard of the scene for {silence_s:.0f} s. "
+                        "`mela status` tells whether the streaming job runs."
+                    )
+                continue
+            progress = Progress.model_validate_json(value)
+            before = self._furthest.get(progress.scene_id)
+            if progress.scene_id in self._wanted and (
+                before is None or before.place < progress.place
+            ):
+                heard_at = time.monotonic()
+                self._furthest[progress.scene_id] = progress
+                yield progress
+
+    def to_the_end(self) -> Progress:
+        """Show a bar until the last scene ends; return its last message."""
+        columns = (
+            TextColumn("  {task.description}"),
+            BarColumn(bar_width=40),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+        )
+        last: Progress | None = None
+        with Bar(*columns, console=err, transient=False) as bar:
+            task = bar.add_task("waiting for the plan", total=None)
+            for last in self.messages():
+                bar.update(
+                    task,
+                    description=last.state.value,
+                    total=last.runs,
+                    completed=last.cached if last.state is State.PLANNED else last.recorded,
+                )
+        assert last is not None  # noqa: S101  messages() ends only after an end was heard
+        return last
+
+    def _has_ended(self, scene: UUID | None) -> bool:
+        last = self._furthest.get(scene) if scene else None
+        return last is not None and last.state in ENDS

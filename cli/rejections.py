@@ -1,0 +1,50 @@
+"""Reading dead letters from `mela.rejected`."""
+
+from __future__ import annotations
+
+import base64
+import time
+from types import TracebackType
+from typing import Self
+
+from confluent_kafka import Consumer
+
+from cli.follow import POLL_S, tail
+from mela.errors import SourceUnavailable
+from mela.messages import REJECTED, Rejection
+from mela.settings import Settings
+
+WAIT_S = 60.0
+
+
+class Letters:
+    """Reads `mela.rejected` from where it ended when this was made: make it before publishing."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._consumer: Consumer = tail(settings, REJECTED)
+        self._read: list[Rejection] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._consumer.close()
+
+    def about(self, original: bytes, wait_s: float = WAIT_S) -> Rejection:
+        """Return the dead letter of a message with these bytes. Raises SourceUnavailable."""
+        give_up_at = time.monotonic() + wait_s
+        wanted = base64.b64encode(original).decode()
+        while time.monotonic() < give_up_at:
+            for letter in self._read:
+                if letter.original == wanted:
+                    return letter
+            message = self._consumer.poll(POLL_S)
+            value = message.value() if message is not None and message.error() is None else None
+            if value is not None:
+                self._read.append(Rejection.model_validate_json(value))
+        raise SourceUnavailable(f"no rejection of this message came within {wait_s:.0f} s")

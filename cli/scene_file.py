@@ -1,0 +1,31 @@
+"""Reading a scene from YAML or JSON, and checking it as far as that goes without the stack."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from uuid import uuid4
+
+import yaml
+
+from backtests.strategies import CATALOGUE
+from mela.errors import RejectionCode, SceneInvalid
+from mela.grid import Plan, plan_runs
+from mela.scene import Scene, parse_scene
+from mela.settings import Settings
+
+
+def read_scene(path: Path, settings: Settings) -> tuple[Scene, Plan]:
+    """Return the scene of a file, and its plan. Raises SceneInvalid."""
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        why = " ".join(str(error).split())
+        sentence = f"{path} is not YAML (nor JSON): {why}"
+        raise SceneInvalid(RejectionCode.NOT_JSON, None, sentence) from error
+    scene = parse_scene(document)
+    return scene, plan_runs(scene, CATALOGUE, max_runs=settings.max_runs)
+
+
+def with_id(scene: Scene) -> Scene:
+    """Return the scene with an id, minted where it has none."""
+    return scene if scene.scene_id else scene.model_copy(update={"scene_id": uuid4()})

@@ -1,0 +1,108 @@
+"""`mela up`, `down`, `status`, `logs`: the stack on this machine."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+import stack
+from cli.console import err, explains, out
+from mela.settings import Settings
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command()(up)
+    app.command()(down)
+    app.command()(status)
+    app.command()(logs)
+
+
+@explains
+def up(
+    offline: Annotated[
+        bool,
+        typer.Option(
+            "--offline", help="Let all market-data clients ask `mela replay` on this machine."
+        ),
+    ] = False,
+) -> None:
+    """Start Postgres, Kafka, MLflow, Airflow and the streaming job, and wait until all are healthy.
+
+    Starts only what does not run yet. Data survive `mela down` and `mela up`.
+    """
+    settings = stack.up(Settings(), offline=offline, on_event=say)
+    print_addresses(settings)
+
+
+@explains
+def down() -> None:
+    """Stop the stack. No process is left behind; data stay."""
+    stack.down(Settings(), on_event=say)
+
+
+@explains
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show each service: does it run, is it healthy, where, since when. Exit 1 if one is not."""
+    found = stack.status(Settings())
+    if as_json:
+        body = [dataclasses.asdict(service) for service in found]
+        out.print(json.dumps(body, indent=2, default=str), markup=False)
+    else:
+        table = Table(box=None, header_style="bold", pad_edge=False)
+        for column in ("service", "state", "healthy", "pid", "up", "restarts", "address"):
+            table.add_column(column)
+        for service in found:
+            table.add_row(
+                service.name,
+                service.state,
+                "[green]yes[/]" if service.healthy else "[red]no[/]",
+                str(service.pid or "–"),
+                f"{service.uptime_s:.0f} s" if service.uptime_s is not None else "–",
+                str(service.restarts),
+                service.address or "–",
+            )
+        out.print(table)
+    if not all(service.healthy for service in found):
+        raise typer.Exit(1)
+
+
+@explains
+def logs(
+    service: Annotated[str, typer.Argument(help="As `mela status` names it.")],
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as lines come.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0)] = 50,
+) -> None:
+    """Print the last lines of a service's log."""
+    for line in stack.logs(Settings(), service, follow=follow, lines=lines):
+        out.print(line, markup=False)
+
+
+def say(service: str, state: str) -> None:
+    """Print one event of the stack."""
+    err.print(f"  {service:<24}{state}", markup=False)
+
+
+def print_addresses(settings: Settings) -> None:
+    """Print where the services are, and how to sign in."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    postgres, airflow = settings.postgres, settings.airflow
+    warehouse = f"postgresql://{postgres.user}@{postgres.host}:{postgres.port}/{postgres.database}"
+    table.add_row("Kafka", settings.kafka.brokers)
+    table.add_row(
+        "warehouse",
+        f"{warehouse}  (password: MELA_POSTGRES__PASSWORD in {settings.home}/stack.env)",
+    )
+    table.add_row("MLflow", settings.mlflow.url)
+    table.add_row(
+        "Airflow", f"{airflow.url}  ({airflow.user} / {airflow.password.get_secret_value()})"
+    )
+    if settings.replay_url:
+        table.add_row("replay", f"{settings.replay_url}  (packaged candles, no exchange is asked)")
+    out.print(table)

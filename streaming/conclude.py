@@ -1,0 +1,138 @@
+"""Query 4: a scene whose runs are all recorded gets its winners' curves, MLflow, and its end.
+
+Order of writes: curves → MLflow (found again by its tags) → set finished_at → send `finished` →
+checkpoint. Where finished_at is set, only `finished` is sent again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import structlog
+from pydantic import ValidationError
+
+from backtests.simulate import provenance, run_all
+from backtests.strategies import CATALOGUE
+from mela.messages import Progress, State, read_stored_run
+from mela.result import Status, result_key
+from mela.settings import Settings
+from streaming import tracking
+from streaming.publish import Publisher
+from streaming.run import reader_of
+from warehouse import results, scenes
+from warehouse.database import transaction
+
+log = structlog.get_logger()
+ALL_CURVES_UP_TO = 20  # runs of a scene that all keep their curve (CONTRACT section 6)
+WITH_CURVE = frozenset({Status.SUCCEEDED.value, Status.RUINED.value})
+
+
+class EndWarning(NamedTuple):
+    """Something about a scene's end that its reader should know."""
+
+    run_key: str
+    code: str
+    sentence: str
+
+
+def recorded_scenes(messages: Sequence[bytes | None]) -> list[str]:
+    """Return the scenes that some messages of mela.progress call recorded to the last run."""
+    found: dict[str, None] = {}
+    for raw in messages:
+        try:
+            progress = Progress.model_validate_json(raw or b"")
+        except ValidationError as error:
+            log.warning("progress_not_understood", faults=error.error_count())
+            continue
+        if progress.state is State.RECORDED and progress.recorded == progress.runs:
+            found[str(progress.scene_id)] = None
+    return list(found)
+
+
+def conclude_scene(scene_id: str, settings: Settings, publisher: Publisher) -> None:
+    """Bring a fully recorded scene to its end. May be repeated; raises where a service is away."""
+    with transaction(settings) as connection:
+        scene = scenes.get(connection, UUID(scene_id))
+    if scene is None or scene["status"] in {"cancelled", "rejected"}:
+        return
+    if scene["finished_at"] is None:
+        _finish(scene_id, scene, settings)
+        with transaction(settings) as connection:
+            scene = scenes.get(connection, UUID(scene_id)) or scene
+    ending: Mapping[str, Any] = scene["best"] or {}
+    publisher.progress(
+        Progress(
+            scene_id=UUID(scene_id),
+            state=State.FINISHED,
+            at=scene["finished_at"] or datetime.now(UTC),
+            runs=scene["runs"],
+            recorded=scene["runs"],
+            skipped=scene["skipped"],
+            cached=scene["cached"],
+            best=tuple(ending.get("best", ())),
+            mlflow_run_id=scene["mlflow_run_id"],
+            warnings=tuple(ending.get("warnings", ())),
+        )
+    )
+    publisher.flush()
+
+
+def _finish(scene_id: str, scene: Mapping[str, Any], settings: Settings) -> None:
+    rank_by = str(scene["content"].get("rank_by", "sharpe"))
+    with transaction(settings) as connection:
+        best = results.best_of(connection, UUID(scene_id), rank_by)
+        if scene["runs"] <= ALL_CURVES_UP_TO:
+            wanted = results.of_scene(connection, UUID(scene_id))
+        else:
+            wanted = list({result["result_key"]: result for result in best}.values())
+    warnings = store_curves(wanted, settings)
+    run_id = tracking.log_scene(scene_id, scene, best, rank_by, settings)
+    ending = {"best": best, "warnings": [warning._asdict() for warning in warnings]}
+    with transaction(settings) as connection:
+        scenes.set_finished(connection, UUID(scene_id), best=ending, mlflow_run_id=run_id)
+    log.info("scene_finished", scene_id=scene_id, runs=scene["runs"], warnings=len(warnings))
+
+
+def store_curves(wanted: Sequence[Mapping[str, Any]], settings: Settings) -> list[EndWarning]:
+    """Rerun results that lack a curve and store it; warn where today's candles answer otherwise."""
+    eligible = {result["result_key"]: result for result in wanted if result["status"] in WITH_CURVE}
+    with transaction(settings) as connection:
+        lacking = results.without_curve(connection, list(eligible))
+    warnings = [_store_curve(eligible[key], settings) for key in sorted(lacking)]
+    return [warning for warning in warnings if warning is not None]
+
+
+def _store_curve(result: Mapping[str, Any], settings: Settings) -> EndWarning | None:
+    name = result["strategy"]["name"]
+    if name not in CATALOGUE:
+        return _changed(result, f"the strategy {name} is no longer registered")
+    run = read_stored_run(result, CATALOGUE)
+    read = reader_of(settings).read(
+        run.instrument, run.interval, run.start, run.end, run.warmup, run.prices
+    )
+    made_with = provenance(name, None)
+    with transaction(settings) as connection:
+        still = results.find(connection, [run], {name: made_with}, UUID(result["scene_id"]))
+    # a later revision that does not touch these candles leaves the stored answer, and its key, valid
+    revision = result["candles_revision"] if run.run_key in still else read.revision
+    outcome = next(iter(run_all(read.candles, [run], with_curve=True)))
+    key = result_key(
+        run.run_key,
+        outcome.status,
+        made_with._replace(candles_revision=revision),
+        result["scene_id"],
+    )
+    if key != result["result_key"] or outcome.curve is None:
+        return _changed(result, "its candles or its code changed after it was computed")
+    with transaction(settings) as connection:
+        results.save_curve(connection, key, outcome.curve)
+    return None
+
+
+def _changed(result: Mapping[str, Any], why: str) -> EndWarning:
+    sentence = f"no curve was stored for this run: {why}. Publish the scene again under a new id."
+    log.warning("candles_changed", run_key=result["run_key"], why=why)
+    return EndWarning(result["run_key"], "candles_changed", sentence)

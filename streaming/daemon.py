@@ -1,0 +1,20 @@
+"""The process that Spark forks its Python workers from, with the engine loaded and compiled.
+
+Spark ends idle workers after a minute. A worker forked from a bare daemon would spend seconds on
+imports and on loading compiled kernels, within somebody's first run; a fork of this one starts
+warm. Named by the setting `spark.python.daemon.module`.
+"""
+
+from __future__ import annotations
+
+from pyspark import daemon
+
+import streaming.record
+import streaming.run
+from backtests.simulate import warm
+
+__all__ = ["streaming"]
+
+if __name__ == "__main__":
+    warm()
+    daemon.manager()

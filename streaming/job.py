@@ -1,0 +1,244 @@
+"""The streaming job: one Spark session, four queries, each with its own checkpoint.
+
+Run it with `python -m streaming.job`. A query that fails (a service was away) is started again
+from its checkpoint, alone; the others go on.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pyarrow as pa
+import structlog
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.streaming.query import StreamingQuery
+
+from backtests.simulate import warm
+from mela.messages import PROGRESS, RESULTS, RUNS, SCENES, Source
+from mela.settings import Settings
+from streaming.conclude import conclude_scene, recorded_scenes
+from streaming.plan import SceneMessage, plan_scene
+from streaming.record import ResultMessage, record_results, send_progress
+from streaming.run import ChunkMessage, publisher_of, run_chunks
+
+log = structlog.get_logger()
+WATCH_S = 0.5
+BACKOFF_S = (1.0, 2.0, 5.0, 10.0, 30.0)
+STEADY_S = 60.0  # a query that ran so long starts its backoff anew
+COLUMNS = ("value", "topic", "partition", "offset")
+Batches = Iterator[pa.RecordBatch]
+
+
+def session(settings: Settings) -> SparkSession:
+    """Return the Spark session, on loopback alone where the master is local."""
+    builder: SparkSession.Builder = SparkSession.builder  # pyright: ignore[reportAssignmentType]
+    options = {
+        "spark.master": settings.spark.master,
+        "spark.app.name": "mela",
+        "spark.jars": settings.spark.jars,
+        "spark.driver.memory": settings.spark.driver_memory,
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.ui.enabled": "false",
+        "spark.scheduler.mode": "FAIR",
+        "spark.local.dir": str(settings.home / "spark" / "local"),
+        "spark.sql.warehouse.dir": str(settings.home / "spark" / "warehouse"),
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.shuffle.partitions": "2",
+        "spark.sql.streaming.minBatchesToRetain": "20",
+        "spark.sql.streaming.metricsEnabled": "false",
+        "spark.sql.execution.arrow.maxRecordsPerBatch": "4096",
+        "spark.python.daemon.module": "streaming.daemon",
+        "spark.python.worker.reuse": "true",
+        "spark.pyspark.python": sys.executable,
+        "spark.pyspark.driver.python": sys.executable,
+    }
+    for name, value in options.items():
+        if value:
+            builder = builder.config(name, value)
+    spark = builder.getOrCreate()
+    spark.sparkContext.setLogLevel("WARN")
+    return spark
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One streaming query: what it reads, how much at once, and what it does with a batch."""
+
+    name: str
+    topic: str
+    max_offsets: int
+    handle: Callable[[DataFrame, int], None]
+
+    def start(self, spark: SparkSession, settings: Settings) -> StreamingQuery:
+        """Start the query at its checkpoint, or at the beginning of its topic."""
+        stream = (
+            spark.readStream.format("kafka")
+            .option("kafka.bootstrap.servers", settings.kafka.brokers)
+            .option("subscribe", self.topic)
+            .option("startingOffsets", "earliest")
+            .option("failOnDataLoss", "true")
+            .option("maxOffsetsPerTrigger", self.max_offsets)
+            .load()
+            .select(*COLUMNS)
+        )
+        spark.sparkContext.setLocalProperty("spark.scheduler.pool", self.name)
+        return (
+            stream.writeStream.queryName(self.name)
+            .option("checkpointLocation", str(settings.home / "spark" / "checkpoints" / self.name))
+            .foreachBatch(self.handle)
+            .start()
+        )
+
+
+def queries(settings: Settings) -> list[Query]:
+    """Return the four queries of the job path."""
+
+    def plan(batch: DataFrame, _: int) -> None:
+        publisher = publisher_of(settings)
+        for row in batch.orderBy("partition", "offset").collect():
+            plan_scene(SceneMessage(_bytes(row.value), _source(row)), settings, publisher)
+
+    def run(batch: DataFrame, _: int) -> None:
+        def execute(parts: Batches) -> Batches:
+            sent = run_chunks((ChunkMessage(*message) for message in _messages(parts)), settings)
+            yield pa.RecordBatch.from_pydict({"sent": pa.array([sent], pa.int64())})
+
+        batch.mapInArrow(execute, "sent bigint").collect()
+
+    def record(batch: DataFrame, _: int) -> None:
+        def store(parts: Batches) -> Batches:
+            found = record_results(
+                (ResultMessage(*message) for message in _messages(parts)), settings
+            )
+            yield pa.RecordBatch.from_pydict({"scene_id": pa.array(sorted(found), pa.string())})
+
+        rows = batch.mapInArrow(store, "scene_id string").collect()
+        send_progress({row.scene_id for row in rows}, settings, publisher_of(settings))
+
+    def conclude(batch: DataFrame, _: int) -> None:
+        publisher = publisher_of(settings)
+        for scene_id in recorded_scenes([_bytes(row.value) for row in batch.collect()]):
+            conclude_scene(scene_id, settings, publisher)
+
+    chunks = settings.spark.max_chunks_per_trigger
+    return [
+        Query("plan", SCENES, 16, plan),
+        Query("run", RUNS, chunks, run),
+        Query("record", RESULTS, chunks * settings.spark.chunk_runs, record),
+        Query("conclude", PROGRESS, 1000, conclude),
+    ]
+
+
+class Job:
+    """Keeps the four queries running until it is told to stop."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stop = threading.Event()
+        self._spark = session(settings)
+        self._queries = {query.name: query for query in queries(settings)}
+        self._running: dict[str, StreamingQuery] = {}
+        self._started_at: dict[str, float] = {}
+        self._failures: dict[str, int] = dict.fromkeys(self._queries, 0)
+        self._not_before: dict[str, float] = dict.fromkeys(self._queries, 0.0)
+
+    def run(self) -> None:
+        """Watch the queries; return when told to stop, or raise when Spark itself is gone."""
+        signal.signal(signal.SIGTERM, self._on_signal)
+        signal.signal(signal.SIGINT, self._on_signal)
+        while not self._stop.is_set():
+            for name in self._queries:
+                self._watch(name)
+            self._say_ready()
+            self._stop.wait(WATCH_S)
+        for query in self._running.values():
+            query.stop()
+        self._spark.stop()
+
+    def _watch(self, name: str) -> None:
+        running = self._running.get(name)
+        now = time.monotonic()
+        if running is not None and running.isActive:
+            if now - self._started_at[name] > STEADY_S:
+                self._failures[name] = 0
+            return
+        if running is not None:
+            self._running.pop(name)
+            failures = self._failures[name]
+            wait = BACKOFF_S[min(failures, len(BACKOFF_S) - 1)]
+            self._failures[name], self._not_before[name] = failures + 1, now + wait
+            log.error("query_failed", query=name, retry_in_s=wait, why=_why(running))
+        elif now >= self._not_before[name]:
+            self._started_at[name] = now
+            self._running[name] = self._queries[name].start(self._spark, self._settings)
+            log.info("query_started", query=name)
+
+    def _say_ready(self) -> None:
+        """Write that all queries run, for the health probe; take it back when one does not."""
+        path = self._settings.home / "spark" / "ready"
+        if len(self._running) == len(self._queries):
+            if not path.exists() or not _is_mine(path):
+                body = {"pid": os.getpid(), "started_at": datetime.now(UTC).isoformat()}
+                part = path.with_suffix(".part")
+                part.write_text(json.dumps(body | {"queries": sorted(self._running)}))
+                part.replace(path)
+        else:
+            path.unlink(missing_ok=True)
+
+    def _on_signal(self, signum: int, _frame: FrameType | None) -> None:
+        log.info("job_stopping", signal=signal.Signals(signum).name)
+        self._stop.set()
+
+
+def main() -> None:
+    """Run the job until SIGTERM."""
+    settings = Settings()
+    for folder in ("local", "checkpoints", "warehouse"):
+        (settings.home / "spark" / folder).mkdir(parents=True, exist_ok=True)
+    (settings.home / "spark" / "ready").unlink(missing_ok=True)
+    threading.Thread(target=warm, name="warm", daemon=True).start()  # while the JVM starts
+    Job(settings).run()
+
+
+def _messages(parts: Batches) -> Iterator[tuple[bytes | None, Source]]:
+    for part in parts:
+        value, topic, partition, offset = (part.column(i).to_pylist() for i in range(4))
+        for row in zip(value, topic, partition, offset, strict=True):
+            yield row[0], Source(row[1], row[2], row[3])
+
+
+def _source(row: Any) -> Source:
+    return Source(row.topic, row.partition, row.offset)
+
+
+def _bytes(value: bytes | bytearray | None) -> bytes | None:
+    return None if value is None else bytes(value)
+
+
+def _is_mine(path: Path) -> bool:
+    return json.loads(path.read_text())["pid"] == os.getpid()
+
+
+def _why(query: StreamingQuery) -> str:
+    try:
+        error = query.exception()
+    except PySparkException as broken:
+        return str(broken)[:2000]
+    return "stopped" if error is None else str(error)[:2000]
+
+
+if __name__ == "__main__":
+    main()

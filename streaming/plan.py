@@ -1,0 +1,275 @@
+"""Query 1: a scene becomes chunks of runs; what is stored is answered, what is wrong is refused.
+
+Order of writes, so that a kill between any two of them loses nothing: commit ops.scene → send
+chunks, stored answers and `planned` → flush → set planned_at → checkpoint.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import orjson
+import structlog
+
+import mela
+from backtests.simulate import provenance
+from backtests.strategies import CATALOGUE
+from mela.errors import RejectionCode, SceneInvalid
+from mela.grid import Plan, plan_runs
+from mela.messages import Progress, RunChunk, Source, State, rejection
+from mela.run import Run, instant_text
+from mela.scene import Scene, parse_scene
+from mela.settings import Settings
+from streaming.publish import Publisher
+from warehouse import instruments, results, scenes
+from warehouse.database import transaction
+
+log = structlog.get_logger()
+LOOKUP_CHUNKS = 40  # chunks whose runs are looked up in the warehouse at once
+NUL = "\x00"
+
+
+class SceneMessage(NamedTuple):
+    """A message of `mela.scenes` as it came."""
+
+    value: bytes | None
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What could be read of a message: a scene that holds, or why it was refused.
+
+    scene_id: None where not even the id could be read
+    document: None where it is not an object that the warehouse could keep
+    """
+
+    scene_id: UUID | None
+    document: Mapping[str, Any] | None = None
+    scene: Scene | None = None
+    plan: Plan | None = None
+    refused: SceneInvalid | None = None
+
+
+def read_scene(message: SceneMessage, settings: Settings) -> Asked:
+    """Return what a message asks for. Pure: only what needs no service is checked; never raises."""
+    scene_id, document = None, None
+    try:
+        document = _read_document(message.value or b"", settings.kafka.max_message_bytes)
+        scene_id = _read_id(document, message.source)
+        _refuse_nul(document)
+        scene = parse_scene(document)
+        plan = plan_runs(scene, CATALOGUE, max_runs=settings.max_runs)
+    except SceneInvalid as refused:
+        kept = None if document is None or _has_nul(document) else document
+        return Asked(scene_id, kept, refused=refused)
+    except Exception as error:  # one strange scene must not stop all others
+        log.exception("scene_not_understood", source=message.source.key)
+        sentence = f"this scene could not be understood ({type(error).__name__})."
+        return Asked(scene_id, refused=SceneInvalid(RejectionCode.INVALID_FIELD, None, sentence))
+    return Asked(scene_id, document, scene, plan)
+
+
+def plan_scene(message: SceneMessage, settings: Settings, publisher: Publisher) -> None:
+    """Plan one scene to the end, or refuse it. May be repeated. Raises where a service is away."""
+    asked = read_scene(message, settings)
+    if asked.refused is None and asked.scene is not None:
+        asked = _refuse_unknown_instruments(asked, settings)
+    if asked.refused is not None:
+        _refuse(asked, message, settings, publisher)
+        return
+    assert asked.scene_id is not None  # noqa: S101  what is not refused is whole
+    assert asked.scene is not None  # noqa: S101
+    assert asked.plan is not None  # noqa: S101
+    with transaction(settings) as connection:
+        receipt = scenes.receive(
+            connection,
+            asked.scene_id,
+            content=asked.scene.content(),
+            content_hash=asked.scene.content_hash(),
+            name=asked.scene.name,
+            runs=asked.plan.runs,
+            skipped=asked.plan.skipped,
+            topic=message.source.topic,
+            partition=message.source.partition,
+            offset=message.source.offset,
+        )
+    if receipt.outcome is scenes.Outcome.REUSED:
+        sentence = "this id was used by a scene with other content; publish under a new id."
+        refused = SceneInvalid(RejectionCode.SCENE_ID_REUSED, "scene_id", sentence)
+        publisher.rejected(_letter(message, refused))
+        publisher.flush()
+        log.warning("scene_id_reused", scene_id=str(asked.scene_id))
+        return
+    if receipt.is_planned or receipt.is_cancelled:
+        return
+    cached = _send_runs(asked.scene_id, asked.plan, settings, publisher)
+    publisher.progress(
+        Progress(
+            scene_id=asked.scene_id,
+            state=State.PLANNED,
+            at=datetime.now(UTC),
+            runs=asked.plan.runs,
+            skipped=asked.plan.skipped,
+            cached=cached,
+        )
+    )
+    publisher.flush()
+    with transaction(settings) as connection:
+        scenes.set_planned(connection, asked.scene_id, cached=cached)
+    log.info("scene_planned", scene_id=str(asked.scene_id), runs=asked.plan.runs, cached=cached)
+
+
+def chunk_runs(
+    runs: Iterable[Run], scene_id: str, *, size: int, max_bytes: int
+) -> Iterator[RunChunk]:
+    """Split runs into numbered chunks of one candle series, bounded in runs and in bytes."""
+    number = itertools.count()
+    for _, series in itertools.groupby(runs, key=lambda run: (run.instrument, run.interval)):
+        for part in _batched(series, size):
+            for piece in _bounded(part, scene_id, max_bytes):
+                yield RunChunk(scene_id, next(number), piece)
+
+
+def _send_runs(scene_id: UUID, plan: Plan, settings: Settings, publisher: Publisher) -> int:
+    """Send stored answers to mela.results, other runs to mela.runs; return how many were stored."""
+    chunks = chunk_runs(
+        plan.expand(),
+        str(scene_id),
+        size=settings.spark.chunk_runs,
+        max_bytes=settings.kafka.max_message_bytes // 2,
+    )
+    made_with = {name: provenance(name, None) for name in CATALOGUE}
+    cached = 0
+    while part := list(itertools.islice(chunks, LOOKUP_CHUNKS)):
+        runs = [run for chunk in part for run in chunk.runs]
+        with transaction(settings) as connection:
+            stored = results.find(connection, runs, made_with, scene_id)
+        for run_key, document in stored.items():
+            publisher.result(str(scene_id), run_key, document)
+        for chunk in part:
+            missing = tuple(run for run in chunk.runs if run.run_key not in stored)
+            if missing:
+                publisher.chunk(chunk._replace(runs=missing))
+        cached += len(stored)
+    return cached
+
+
+def _refuse(asked: Asked, message: SceneMessage, settings: Settings, publisher: Publisher) -> None:
+    refused = asked.refused
+    assert refused is not None  # noqa: S101
+    publisher.rejected(_letter(message, refused))
+    if asked.scene_id is not None:
+        with transaction(settings) as connection:
+            is_its_own = scenes.reject(
+                connection,
+                asked.scene_id,
+                content=asked.document,
+                code=refused.code,
+                field=refused.field,
+                sentence=refused.sentence,
+                topic=message.source.topic,
+                partition=message.source.partition,
+                offset=message.source.offset,
+            )
+        if is_its_own:
+            publisher.progress(
+                Progress(
+                    scene_id=asked.scene_id,
+                    state=State.REJECTED,
+                    at=datetime.now(UTC),
+                    code=refused.code,
+                    field=refused.field,
+                    sentence=refused.sentence,
+                )
+            )
+    publisher.flush()
+    log.warning("scene_rejected", source=message.source.key, code=refused.code, field=refused.field)
+
+
+def _letter(message: SceneMessage, refused: SceneInvalid) -> Any:
+    return rejection(
+        message.value,
+        message.source,
+        refused,
+        code_version=mela.__version__,
+        at=datetime.now(UTC),
+    )
+
+
+def _read_document(raw: bytes, limit: int) -> Mapping[str, Any]:
+    if len(raw) > limit:
+        sentence = f"a scene has at most {limit:,} bytes, but this one has {len(raw):,}."
+        raise SceneInvalid(RejectionCode.TOO_LARGE, None, sentence)
+    try:
+        document = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise SceneInvalid(RejectionCode.NOT_JSON, None, f"expected JSON, but {error}.") from error
+    if not isinstance(document, dict):
+        parse_scene(document)  # raises with the kind that it is
+    return document
+
+
+def _read_id(document: Mapping[str, Any], source: Source) -> UUID:
+    stated = document.get("scene_id")
+    if stated is None:
+        return source.scene_id
+    try:
+        return UUID(stated)
+    except (ValueError, AttributeError, TypeError) as error:
+        sentence = f"expected a UUID, but found {stated!r:.100}."
+        raise SceneInvalid(RejectionCode.INVALID_FIELD, "scene_id", sentence) from error
+
+
+def _refuse_nul(document: Mapping[str, Any]) -> None:
+    for name, value in document.items():
+        if _has_nul(name) or _has_nul(value):
+            sentence = "expected text without the character U+0000, but found it."
+            field = name.replace(NUL, "\\u0000")
+            raise SceneInvalid(RejectionCode.INVALID_FIELD, field, sentence)
+
+
+def _has_nul(value: Any) -> bool:
+    if isinstance(value, str):
+        return NUL in value
+    if isinstance(value, Mapping):
+        return any(_has_nul(name) or _has_nul(part) for name, part in value.items())
+    return isinstance(value, list) and any(_has_nul(part) for part in value)
+
+
+def _refuse_unknown_instruments(asked: Asked, settings: Settings) -> Asked:
+    scene = asked.scene
+    assert scene is not None  # noqa: S101
+    with transaction(settings) as connection:
+        known = instruments.known(connection, scene.instruments)
+    for position, name in enumerate(scene.instruments):
+        if name not in known:
+            sentence = (
+                f"no candles of {name} were ever loaded. Load them first: "
+                f"mela ingest {name} --interval {scene.interval} "
+                f"--from {instant_text(scene.start)} --to {instant_text(scene.end)}"
+            )
+            field = f"instruments.{position}"
+            refused = SceneInvalid(RejectionCode.UNKNOWN_INSTRUMENT, field, sentence)
+            return Asked(asked.scene_id, asked.document, refused=refused)
+    return asked
+
+
+def _batched(items: Iterable[Run], size: int) -> Iterator[tuple[Run, ...]]:
+    iterator = iter(items)
+    while part := tuple(itertools.islice(iterator, size)):
+        yield part
+
+
+def _bounded(runs: Sequence[Run], scene_id: str, max_bytes: int) -> Iterator[Sequence[Run]]:
+    if len(runs) == 1 or len(RunChunk(scene_id, 0, runs).to_bytes()) <= max_bytes:
+        yield runs
+        return
+    half = len(runs) // 2
+    yield from _bounded(runs[:half], scene_id, max_bytes)
+    yield from _bounded(runs[half:], scene_id, max_bytes)

@@ -1,0 +1,107 @@
+"""Query 3: results become rows, once each however often they come; scenes are counted to their end.
+
+Order of writes: insert where absent → commit → for every scene in the batch, new rows or not, send
+`recorded` counted from the tables → checkpoint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import structlog
+from pydantic import ValidationError
+
+import mela
+from mela.errors import MessageInvalid, RejectionCode
+from mela.messages import Progress, Source, State, rejection
+from mela.result import Result
+from mela.scene import field_path, said
+from mela.settings import Settings
+from streaming.publish import Publisher
+from streaming.run import publisher_of
+from warehouse import results
+from warehouse.database import transaction
+
+log = structlog.get_logger()
+
+
+class ResultMessage(NamedTuple):
+    """A message of `mela.results` as it came."""
+
+    value: bytes | None
+    source: Source
+
+
+def record_results(messages: Iterable[ResultMessage], settings: Settings) -> set[str]:
+    """Store results where absent; return the scenes they belong to. May be repeated.
+
+    What cannot be read, or belongs to no scene, goes to mela.rejected. Raises where a service is
+    away.
+    """
+    publisher = publisher_of(settings)
+    read: list[tuple[ResultMessage, Result]] = []
+    for message in messages:
+        try:
+            read.append((message, read_result(message.value)))
+        except MessageInvalid as refused:
+            publisher.rejected(_letter(message, refused))
+    with transaction(settings) as connection:
+        unknown = set(results.save(connection, [result for _, result in read]))
+    for message, result in read:
+        if (result.scene_id, result.run_key) in unknown:
+            sentence = f"no scene has the id {result.scene_id}, so its result was not stored."
+            refused = MessageInvalid(RejectionCode.INVALID_FIELD, "scene_id", sentence)
+            publisher.rejected(_letter(message, refused))
+    publisher.flush()
+    lost = {scene_id for scene_id, _ in unknown}
+    return {result.scene_id for _, result in read if result.scene_id} - lost
+
+
+def read_result(raw: bytes | None) -> Result:
+    """Return a validated result of a scene. Raises MessageInvalid."""
+    try:
+        result = Result.model_validate_json(raw or b"")
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_context=False)[0]
+        is_json = fault["type"] != "json_invalid"
+        code = RejectionCode.INVALID_FIELD if is_json else RejectionCode.NOT_JSON
+        raise MessageInvalid(code, field_path(fault), said(fault)) from error
+    for field in ("scene_id", "result_key"):
+        if getattr(result, field) is None:
+            sentence = "a result of the platform has one, but this one is null."
+            raise MessageInvalid(RejectionCode.INVALID_FIELD, field, sentence)
+    return result
+
+
+def send_progress(scene_ids: Collection[str], settings: Settings, publisher: Publisher) -> None:
+    """Send for each scene how many of its runs are recorded, counted from the tables."""
+    if not scene_ids:
+        return
+    with transaction(settings) as connection:
+        counted = results.progress(connection, sorted(scene_ids))
+    for scene in counted:
+        publisher.progress(
+            Progress(
+                scene_id=UUID(str(scene.scene_id)),
+                state=State.RECORDED,
+                at=datetime.now(UTC),
+                runs=scene.runs,
+                recorded=scene.recorded,
+                cached=scene.cached,
+            )
+        )
+        log.info("scene_recorded", scene_id=str(scene.scene_id), n=scene.recorded, of=scene.runs)
+    publisher.flush()
+
+
+def _letter(message: ResultMessage, refused: MessageInvalid) -> Any:
+    return rejection(
+        message.value,
+        message.source,
+        refused,
+        code_version=mela.__version__,
+        at=datetime.now(UTC),
+    )

@@ -1,0 +1,87 @@
+"""A result names its question and its answer, and says null where a number is undefined."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import pytest
+
+from mela.grid import plan_runs
+from mela.result import (
+    METRICS,
+    Metrics,
+    Outcome,
+    Provenance,
+    Result,
+    Status,
+    rank,
+    result_document,
+)
+from mela.scene import parse_scene
+from tests.mela.catalogue import CATALOGUE, SCENE
+
+RUN = next(plan_runs(parse_scene(SCENE), CATALOGUE, max_runs=1).expand())
+MADE_WITH = Provenance("d" * 64, "1", "1", 7)
+SCENE_ID = "0b6f0000-0000-4000-8000-000000000000"
+NUMBERS = Metrics(0.1, 11_000.0, 0.1, 0.2, 1.5, math.nan, -0.1, 0.5, 3, 2, 1, 2 / 3, 0, 9.0, 0, 0.3)
+
+
+def document(status: Status = Status.SUCCEEDED, **given: Any) -> dict[str, Any]:
+    made_with = given.pop("made_with", MADE_WITH)
+    given.setdefault("scene_id", SCENE_ID)
+    outcome = Outcome(RUN, status, metrics=NUMBERS if status is Status.SUCCEEDED else None)
+    return result_document(outcome, made_with, computed_at=datetime(2024, 1, 1, tzinfo=UTC), **given)
+
+
+def test_a_document_is_a_valid_result_and_comes_back_equal() -> None:
+    raw = orjson.dumps(document())
+    result = Result.model_validate_json(raw)
+    assert orjson.loads(raw) == result.model_dump(mode="json")
+
+
+def test_an_undefined_number_is_null() -> None:
+    assert document()["sortino"] is None
+    assert document()["sharpe"] == 1.5
+
+
+def test_a_run_without_numbers_has_null_for_each() -> None:
+    assert {document(Status.NO_DATA)[name] for name in METRICS} == {None}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"strategy_digest": "e" * 64},
+        {"engine_version": "2"},
+        {"metrics_version": "2"},
+        {"candles_revision": 8},
+    ],
+)
+def test_another_circumstance_is_another_answer(change: dict[str, Any]) -> None:
+    other = document(made_with=MADE_WITH._replace(**change))
+    assert other["run_key"] == document()["run_key"]
+    assert other["result_key"] != document()["result_key"]
+
+
+def test_scenes_share_answers_but_not_failures() -> None:
+    other_id = "1b6f0000-0000-4000-8000-000000000000"
+    for status, is_shared in ((Status.SUCCEEDED, True), (Status.FAILED, False)):
+        mine, other = document(status), document(status, scene_id=other_id)
+        assert (mine["result_key"] == other["result_key"]) is is_shared
+
+
+def test_a_backtest_outside_the_platform_has_no_keys_of_it() -> None:
+    alone = document(scene_id=None)
+    assert alone["scene_id"] is alone["result_key"] is alone["candles_revision"] is None
+
+
+def test_the_best_comes_first_nulls_last_ties_by_run_key() -> None:
+    rows = [
+        {"run_key": key, "sharpe": sharpe, "fees_paid": fees}
+        for key, sharpe, fees in (("d", None, 1), ("c", 1.0, 2), ("a", 1.0, 3), ("b", 2.0, 4))
+    ]
+    assert [row["run_key"] for row in rank(rows, "sharpe")] == ["b", "a", "c", "d"]
+    assert [row["run_key"] for row in rank(rows, "fees_paid")] == ["d", "c", "a", "b"]
