@@ -63,7 +63,7 @@ def run_all(
     def prepared(key: tuple[Any, ...]) -> Span | Exception:
         run = first_of[key]
         try:
-            if run.interval is not candles.interval:
+            if run.interval != candles.interval:
                 raise CandlesInvalid(
                     f"expected {run.interval} candles, but found {candles.interval} ones"
                 )

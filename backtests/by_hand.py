@@ -1,0 +1,86 @@
+"""A handful of candles with given signals: what the docs show and the tests check by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from backtests.indicators import Indicators
+from backtests.signals import Signals
+from backtests.simulate import run_all
+from backtests.strategy import Strategy
+from mela.candles import Candles
+from mela.interval import DAY_MS, Interval
+from mela.result import Outcome
+from mela.run import Costs, Exits, Part, Run, Sizing, from_ms
+
+Row = tuple[float, float, float, float]
+MONDAY_MS = 19_723 * DAY_MS  # 2024-01-01
+
+
+def candles_of(
+    rows: Sequence[Row], interval: Interval = Interval.D1, first_ms: int = MONDAY_MS
+) -> Candles:
+    """Return candles without gaps from rows of (open, high, low, close).
+
+    first_ms: when the first one opens, UTC milliseconds
+
+    >>> len(candles_of([(10, 12, 9, 11), (11, 11, 11, 11)]))
+    2
+    """
+    opened = [first_ms]
+    for _ in rows:
+        opened.append(interval.end_ms(opened[-1]))
+    prices = np.array(rows, dtype=np.float64).reshape(-1, 4).T
+    return Candles(interval, np.array(opened[:-1], dtype=np.int64), *prices, np.ones(len(rows)))
+
+
+def execute(
+    rows: Sequence[Row] | Candles,
+    enter: Sequence[int] = (),
+    exit: Sequence[int] = (),
+    *,
+    warmup: int = 0,
+    cash: float = 1_000.0,
+    fee: float = 0.0,
+    slippage: float = 0.0,
+    fraction: float = 1.0,
+    **exits: Any,
+) -> Outcome:
+    """Execute signals on candles, with trades and equity: free of costs and all in unless told.
+
+    rows: (open, high, low, close) of days from Monday, 2024-01-01 on; or candles
+    enter, exit: the bars on whose close a signal stands, counted from the first row
+    warmup: how many of the first rows are warm-up
+    exits: stop_loss, take_profit, cooldown_bars, protect_from, as in a scene
+
+    >>> outcome = execute([(100, 100, 100, 100), (110, 120, 110, 120)], enter=[0])
+    >>> outcome.curve.equity.tolist()
+    [1000.0, 1090.909090909091]
+    """
+    candles = rows if isinstance(rows, Candles) else candles_of(rows)
+    bars = np.arange(len(candles))
+    signals = Signals(np.isin(bars, enter), np.isin(bars, exit))
+
+    def given(_candles: Candles, _params: Part, _indicators: Indicators) -> Signals:
+        return signals
+
+    opened_ms = candles.opened_ms
+    run = Run(
+        run_key="0" * 64,
+        instrument="binance:BTCUSDT",
+        interval=candles.interval,
+        start=from_ms(int(opened_ms[warmup])),
+        end=from_ms(candles.interval.end_ms(int(opened_ms[-1]))),
+        strategy="given",
+        params={},
+        warmup=warmup,
+        cash=cash,
+        costs=Costs(fee=fee, slippage=slippage),
+        sizing=Sizing(fraction=fraction),
+        exits=Exits(**exits),
+    )
+    strategy = Strategy("given", "Give the signals.", Part, "", given, lambda _params: warmup)
+    return next(run_all(candles, [run], with_curve=True, catalogue={"given": strategy}))
