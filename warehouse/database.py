@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Generator, Mapping
+from contextlib import closing, contextmanager
 from functools import lru_cache
 from io import BytesIO
 from typing import Any
@@ -22,7 +22,7 @@ def engine_for(settings: Settings) -> Engine:
 
 
 @contextmanager
-def transaction(settings: Settings) -> Iterator[Connection]:
+def transaction(settings: Settings) -> Generator[Connection]:
     """Give a connection whose work is committed at the end, or rolled back where it raises."""
     with engine_for(settings).begin() as connection:
         yield connection
@@ -30,17 +30,21 @@ def transaction(settings: Settings) -> Iterator[Connection]:
 
 def copy_in(connection: Connection, statement: str, content: bytes) -> None:
     """Send a COPY … FROM STDIN and its content."""
-    with connection.connection.cursor() as cursor:
+    with closing(_cursor(connection)) as cursor:
         cursor.copy_expert(statement, BytesIO(content))
 
 
 def copy_out(connection: Connection, query: str, values: Mapping[str, Any]) -> memoryview:
     """Return a query's rows in COPY's binary format. `%(name)s` in the query are its values."""
-    with connection.connection.cursor() as cursor:
+    with closing(_cursor(connection)) as cursor:
         filled = cursor.mogrify(query, values).decode()
         content = BytesIO()
         cursor.copy_expert(f"COPY ({filled}) TO STDOUT (FORMAT binary)", content)
     return content.getbuffer()
+
+
+def _cursor(connection: Connection) -> Any:
+    return connection.connection.cursor()
 
 
 @lru_cache(maxsize=8)

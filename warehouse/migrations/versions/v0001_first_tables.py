@@ -205,16 +205,12 @@ CREATE TABLE raw.candle (
     volume float8 NOT NULL,
     revision integer NOT NULL,
     load_batch_id bigint NOT NULL,
-    CONSTRAINT candle_pkey PRIMARY KEY (instrument_id, interval, opened_at),
+    CONSTRAINT candle_pkey PRIMARY KEY (instrument_id, opened_at, interval),
     CONSTRAINT candle_closes_check CHECK (closed_at > opened_at),
     CONSTRAINT candle_prices_check
         CHECK (low > 0 AND low <= least(open, close) AND high >= greatest(open, close)
                AND high < 'Infinity'),
-    CONSTRAINT candle_volume_check CHECK (volume >= 0 AND volume < 'Infinity'),
-    CONSTRAINT candle_instrument_id_fkey FOREIGN KEY (instrument_id)
-        REFERENCES ops.instrument (id),
-    CONSTRAINT candle_load_batch_id_fkey FOREIGN KEY (load_batch_id)
-        REFERENCES ops.load_batch (id)
+    CONSTRAINT candle_volume_check CHECK (volume >= 0 AND volume < 'Infinity')
 ) PARTITION BY LIST (interval);
 
 CREATE TABLE raw.corporate_action (
@@ -281,6 +277,27 @@ RETURN to_char(
 COMMENT ON FUNCTION ops.instant_text IS 'the spelling of instants, as in mela.run.instant_text';
 """
 
+CANDLE_LINEAGE = """
+CREATE FUNCTION raw.check_candle_lineage() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (
+        SELECT FROM (SELECT DISTINCT instrument_id, load_batch_id FROM changed) AS c
+        WHERE NOT EXISTS (SELECT FROM ops.instrument i WHERE i.id = c.instrument_id)
+           OR NOT EXISTS (SELECT FROM ops.load_batch b WHERE b.id = c.load_batch_id)
+    ) THEN
+        RAISE foreign_key_violation USING
+            MESSAGE = 'a candle must name an instrument and a load batch that exist';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER candle_inserted AFTER INSERT ON raw.candle
+    REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION raw.check_candle_lineage();
+CREATE TRIGGER candle_updated AFTER UPDATE ON raw.candle
+    REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION raw.check_candle_lineage();
+"""
+
 
 def upgrade() -> None:
     run = (
@@ -294,3 +311,4 @@ def upgrade() -> None:
             f" PARTITION OF raw.candle FOR VALUES IN ('{interval}')"
         )
     run(INSTANT_TEXT)
+    run(CANDLE_LINEAGE)

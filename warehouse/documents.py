@@ -1,0 +1,70 @@
+"""A stored result as the document that Kafka carries, built by Postgres itself."""
+
+from __future__ import annotations
+
+from mela.result import LOWER_IS_BETTER, METRICS
+
+# Fields in the order of mela.result.Result. r: ops.result, q: ops.run, i: ops.instrument.
+# Doubles are spelled shortest, so that they come back bit for bit.
+_FIELDS = {
+    "schema_version": "1",
+    "scene_id": "answer.scene_id",
+    "run_key": "r.run_key",
+    "result_key": "r.result_key",
+    "instruments": "json_build_array(i.venue || ':' || i.symbol)",
+    "interval": "q.interval",
+    "start": "ops.instant_text(q.start_at)",
+    "end": "ops.instant_text(q.end_at)",
+    "strategy": "json_build_object('name', q.strategy, 'digest', r.strategy_digest)",
+    "params": "q.params",
+    **{
+        name: f"q.settings->'{name}'"
+        for name in ("cash", "costs", "sizing", "exits", "direction", "prices")
+    },
+    "status": "r.status",
+    "error": "CASE WHEN r.error_class IS NOT NULL THEN"
+    " json_build_object('class', r.error_class, 'sentence', r.error_sentence) END",
+    "cached": "answer.cached",
+    "engine_version": "r.engine_version",
+    "metrics_version": "r.metrics_version",
+    "candles_revision": "r.candles_revision",
+    "computed_at": "ops.instant_text(r.computed_at)",
+    "candles": "r.candles",
+    "first_candle_at": "ops.instant_text(r.first_candle_at)",
+    "last_candle_at": "ops.instant_text(r.last_candle_at)",
+    "depends_from": "ops.instant_text(r.depends_from)",
+    "warmup_missing": "r.warmup_missing",
+    "periods_per_year": "r.periods_per_year",
+    "warnings": "r.warnings",
+    **{metric: f"r.{metric}" for metric in METRICS},
+}
+_COLUMNS = ", ".join(f'{column} AS "{name}"' for name, column in _FIELDS.items())
+
+
+def document_sql(answers: str, order: str = "") -> str:
+    """Return the statement of (run_key, document) for some answers.
+
+    answers: a query of (scene_id, result_key, cached)
+    order: what follows, as ORDER BY; it may name the aliases r, q, i and answer
+    """
+    return f"""
+        SELECT document.run_key, row_to_json(document)::text FROM (
+            SELECT {_COLUMNS}
+            FROM ({answers}) AS answer
+            JOIN ops.result r ON r.result_key = answer.result_key
+            JOIN ops.run q ON q.run_key = r.run_key
+            JOIN ops.instrument i ON i.id = q.instrument_id
+            {order}
+        ) AS document
+    """  # noqa: S608  made of the constants above, never of a value
+
+
+def best_first(metric: str) -> str:
+    """Return the ORDER BY that `mela.result.rank` states: nulls last, ties by run_key.
+
+    Raises ValueError for what is no metric.
+    """
+    if metric not in METRICS:
+        raise ValueError(f"expected a metric, one of {', '.join(METRICS)}, but found {metric!r}")
+    direction = "ASC" if metric in LOWER_IS_BETTER else "DESC"
+    return f"r.{metric} {direction} NULLS LAST, r.run_key"

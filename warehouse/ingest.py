@@ -1,0 +1,169 @@
+"""Ingest: ask a source, merge its answer into raw, keep the lineage of both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+import structlog
+from sqlalchemy import Connection, text
+
+import mela
+from mela.instrument import parse_name
+from mela.interval import Interval
+from mela.run import from_ms
+from mela.settings import Settings
+from sources.protocol import Fetched, source_for
+from warehouse import instruments
+from warehouse.database import transaction
+from warehouse.merge import Merged, merge, span_of
+
+LOG = structlog.get_logger(__name__)
+_BEGIN = text("""
+    INSERT INTO ops.load_batch (interval, source, request, span_start, span_end, code_version)
+    VALUES (:interval, :source, :request, :start, :end, :code_version) RETURNING id
+""")
+_SUCCEEDED = text("""
+    UPDATE ops.load_batch SET status = 'succeeded', finished_at = clock_timestamp(),
+        instrument_id = :instrument_id, source = :source, origin = :origin, request = :request,
+        inserted = :inserted, updated = :updated, unchanged = :unchanged, rejected = :rejected
+    WHERE id = :batch
+""")
+_FAILED = text("""
+    UPDATE ops.load_batch SET status = 'failed', finished_at = clock_timestamp(), error = :error
+    WHERE id = :batch
+""")
+_REJECTED = text("""
+    INSERT INTO ops.rejected_candle (load_batch_id, position, opened_at, row, sentence)
+    VALUES (:batch, :position, :opened_at, :row, :sentence)
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class LoadReport:
+    """What a load did. Counts are candles; `actions` are corporate actions that changed.
+
+    revision: the newest that the load gave its series; None where nothing changed
+    first_opened_at, last_opened_at: of the answer, changed or not
+    """
+
+    batch_id: int
+    instrument: str
+    interval: Interval
+    origin: str
+    inserted: int
+    updated: int
+    unchanged: int
+    rejected: int
+    actions: int
+    revision: int | None
+    first_opened_at: datetime | None
+    last_opened_at: datetime | None
+
+
+def ingest(
+    instrument: str, interval: Interval | str, start: datetime, end: datetime, settings: Settings
+) -> LoadReport:
+    """Load the closed candles of [start, end) and the corporate actions since start.
+
+    Twice is once. The load's batch is kept whatever happens; where it fails, with the error.
+    Raises ValueError for a wrong argument, SourceRefused and SourceUnavailable as the source does.
+    """
+    venue, symbol = parse_name(instrument)
+    interval = Interval(interval)
+    batch = _begin(instrument, interval, start, end, settings)
+    log = LOG.bind(instrument=instrument, interval=interval.value, batch=batch)
+    try:
+        fetched = source_for(venue, settings).fetch(symbol, interval, start, end)
+        with transaction(settings) as connection:
+            report = _store(connection, batch, fetched, start)
+    except BaseException as error:
+        with transaction(settings) as connection:
+            said = f"{type(error).__name__}: {error}".replace("\0", " ")
+            connection.execute(_FAILED, {"batch": batch, "error": said})
+        log.warning("load_failed", error=said)
+        raise
+    log.info(
+        "loaded",
+        origin=report.origin,
+        inserted=report.inserted,
+        updated=report.updated,
+        unchanged=report.unchanged,
+        rejected=report.rejected,
+        revision=report.revision,
+    )
+    return report
+
+
+def _begin(
+    instrument: str, interval: Interval, start: datetime, end: datetime, settings: Settings
+) -> int:
+    if start.tzinfo is None or end.tzinfo is None or end <= start:
+        raise ValueError(f"expected start < end, both with a zone, but found {start} to {end}")
+    values = {
+        "interval": interval.value,
+        "source": parse_name(instrument)[0],
+        "request": _request(instrument, {}),
+        "start": start,
+        "end": end,
+        "code_version": mela.__version__,
+    }
+    with transaction(settings) as connection:
+        return connection.execute(_BEGIN, values).scalar_one()
+
+
+def _store(connection: Connection, batch: int, fetched: Fetched, start: datetime) -> LoadReport:
+    instrument_id = instruments.upsert(connection, fetched.instrument)
+    merged = merge(connection, instrument_id, batch, fetched, start)
+    _keep_rejected(connection, batch, fetched)
+    values = {
+        "batch": batch,
+        "instrument_id": instrument_id,
+        "source": fetched.source,
+        "origin": fetched.origin,
+        "request": _request(fetched.instrument.name, fetched.request),
+        "rejected": len(fetched.rejected),
+    }
+    counts = {name: getattr(merged, name) for name in ("inserted", "updated", "unchanged")}
+    connection.execute(_SUCCEEDED, values | counts)
+    return _report(batch, fetched, merged)
+
+
+def _keep_rejected(connection: Connection, batch: int, fetched: Fetched) -> None:
+    rows = [
+        {
+            "batch": batch,
+            "position": position,
+            "opened_at": from_ms(rejection.opened_ms),
+            "row": orjson.dumps(rejection.row).decode(),
+            "sentence": rejection.sentence,
+        }
+        for position, rejection in enumerate(fetched.rejected)
+    ]
+    if rows:
+        connection.execute(_REJECTED, rows)
+
+
+def _report(batch: int, fetched: Fetched, merged: Merged) -> LoadReport:
+    first, last = span_of(fetched)
+    return LoadReport(
+        batch_id=batch,
+        instrument=fetched.instrument.name,
+        interval=fetched.interval,
+        origin=fetched.origin,
+        inserted=merged.inserted,
+        updated=merged.updated,
+        unchanged=merged.unchanged,
+        rejected=len(fetched.rejected),
+        actions=merged.actions,
+        revision=merged.revision,
+        first_opened_at=first,
+        last_opened_at=last,
+    )
+
+
+def _request(instrument: str, request: Mapping[str, Any]) -> str:
+    return orjson.dumps({"instrument": instrument, **request}).decode()

@@ -1,0 +1,194 @@
+"""Scenes: what was published, and how far it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy import Connection, text
+
+from mela.messages import Source
+
+UNREADABLE = "\ufffd"  # for what jsonb cannot hold; mela.rejected has the bytes
+MAX_DEPTH = 100
+
+
+class Outcome(StrEnum):
+    """What a publication is to the warehouse."""
+
+    NEW = "new"
+    AGAIN = "again"
+    REUSED = "reused"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of a publication; the times are those of the stored scene."""
+
+    outcome: Outcome
+    planned_at: datetime | None = None
+    finished_at: datetime | None = None
+    cancelled_at: datetime | None = None
+
+
+_ABSENT = text("""
+    INSERT INTO ops.scene (scene_id, name, content, content_hash, runs, skipped, chunks,
+                           topic, partition, "offset")
+    VALUES (:scene_id, :name, :content, :content_hash, :runs, :skipped, :chunks,
+            :topic, :partition, :offset)
+    ON CONFLICT (scene_id) DO NOTHING RETURNING scene_id
+""")
+_LOCKED = text("""
+    SELECT status, content_hash, planned_at, finished_at, cancelled_at
+    FROM ops.scene WHERE scene_id = :scene_id FOR NO KEY UPDATE
+""")
+_REPLACE = text("""
+    UPDATE ops.scene SET status = 'received', name = :name, content = :content,
+        content_hash = :content_hash, runs = :runs, skipped = :skipped, chunks = :chunks,
+        topic = :topic, partition = :partition, "offset" = :offset, received_at = now(),
+        rejection_code = NULL, rejection_field = NULL, rejection_sentence = NULL
+    WHERE scene_id = :scene_id
+""")
+_RECOUNT = text("""
+    UPDATE ops.scene SET runs = :runs, skipped = :skipped, chunks = :chunks
+    WHERE scene_id = :scene_id
+""")
+_REJECT = text("""
+    INSERT INTO ops.scene AS old (scene_id, content, status, topic, partition, "offset",
+                                  rejection_code, rejection_field, rejection_sentence)
+    VALUES (:scene_id, :content, 'rejected', :topic, :partition, :offset, :code, :field, :sentence)
+    ON CONFLICT (scene_id) DO UPDATE SET
+        content = excluded.content, topic = excluded.topic, partition = excluded.partition,
+        "offset" = excluded."offset", received_at = now(),
+        rejection_code = excluded.rejection_code, rejection_field = excluded.rejection_field,
+        rejection_sentence = excluded.rejection_sentence
+    WHERE old.status = 'rejected'
+    RETURNING scene_id
+""")
+_PLANNED = text("""
+    UPDATE ops.scene SET planned_at = coalesce(planned_at, now()), cached = :cached,
+        status = CASE status WHEN 'received' THEN 'planned' ELSE status END
+    WHERE scene_id = :scene_id AND status <> 'rejected'
+""")
+_FINISHED = text("""
+    UPDATE ops.scene SET finished_at = coalesce(finished_at, now()), best = :best,
+        mlflow_run_id = :mlflow_run_id,
+        status = CASE status WHEN 'cancelled' THEN status ELSE 'finished' END
+    WHERE scene_id = :scene_id AND status <> 'rejected'
+""")
+_CANCEL = text("""
+    UPDATE ops.scene SET status = 'cancelled', cancelled_at = now()
+    WHERE scene_id = :scene_id AND status IN ('received', 'planned') RETURNING scene_id
+""")
+_CANCELLED = text("""
+    SELECT scene_id::text FROM ops.scene
+    WHERE scene_id = ANY(CAST(:scene_ids AS uuid[])) AND cancelled_at IS NOT NULL
+""")
+_GET = text("SELECT * FROM ops.scene WHERE scene_id = :scene_id")
+
+
+def receive(
+    connection: Connection,
+    scene_id: str | UUID,
+    content: Mapping[str, Any],
+    content_hash: str,
+    *,
+    runs: int,
+    skipped: int,
+    chunks: int,
+    name: str | None,
+    origin: Source,
+) -> Receipt:
+    """Record a valid publication and say what it is. Of many at once, one finds the id free.
+
+    NEW: the id was free, or a rejected scene's. AGAIN: the same content; until it is planned, its
+    numbers are written again. REUSED: the id belongs to other content, and nothing was touched.
+    """
+    counts = {"runs": runs, "skipped": skipped, "chunks": chunks}
+    values = {"scene_id": str(scene_id), "name": _clean(name), "content": _json(content), **counts}
+    values |= {"content_hash": content_hash, **origin._asdict()}
+    if connection.scalar(_ABSENT, values) is not None:
+        return Receipt(Outcome.NEW)
+    found = connection.execute(_LOCKED, {"scene_id": str(scene_id)}).one()
+    if found.status == "rejected":
+        connection.execute(_REPLACE, values)
+        return Receipt(Outcome.NEW)
+    if found.content_hash != content_hash:
+        return Receipt(Outcome.REUSED)
+    if found.planned_at is None:
+        connection.execute(_RECOUNT, {"scene_id": str(scene_id), **counts})
+    return Receipt(Outcome.AGAIN, found.planned_at, found.finished_at, found.cancelled_at)
+
+
+def reject(
+    connection: Connection,
+    scene_id: str | UUID,
+    content: Any,
+    *,
+    code: str,
+    field: str | None,
+    sentence: str,
+    origin: Source,
+) -> bool:
+    """Record a refused publication, unless its id belongs to an accepted scene: then False."""
+    values = {"scene_id": str(scene_id), "content": None if content is None else _json(content)}
+    values |= {"code": code, "field": _clean(field), "sentence": _clean(sentence)}
+    return connection.scalar(_REJECT, values | origin._asdict()) is not None
+
+
+def set_planned(connection: Connection, scene_id: str | UUID, cached: int) -> None:
+    """Note that all chunks and stored answers of a scene were sent; the first time stays."""
+    connection.execute(_PLANNED, {"scene_id": str(scene_id), "cached": cached})
+
+
+def set_finished(
+    connection: Connection, scene_id: str | UUID, best: Any, mlflow_run_id: str | None
+) -> None:
+    """Note that a scene was concluded; the first time stays, and so does `cancelled`."""
+    values = {"scene_id": str(scene_id), "best": _json(best), "mlflow_run_id": mlflow_run_id}
+    connection.execute(_FINISHED, values)
+
+
+def cancel(connection: Connection, scene_id: str | UUID) -> bool:
+    """Cancel a scene that is received or planned; False for any other, and for an unknown id."""
+    return connection.scalar(_CANCEL, {"scene_id": str(scene_id)}) is not None
+
+
+def cancelled(connection: Connection, scene_ids: Iterable[str | UUID]) -> set[str]:
+    """Return those of some scenes that were cancelled."""
+    return set(connection.scalars(_CANCELLED, {"scene_ids": [str(one) for one in scene_ids]}))
+
+
+def get(connection: Connection, scene_id: str | UUID) -> dict[str, Any] | None:
+    """Return a scene's row by column name, its id as text; None for an unknown id."""
+    row = connection.execute(_GET, {"scene_id": str(scene_id)}).mappings().one_or_none()
+    return None if row is None else {**row, "scene_id": str(row["scene_id"])}
+
+
+def _clean(said: str | None) -> str | None:
+    return said and said.encode(errors="replace").decode().replace("\0", UNREADABLE)
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(_storable(value)).decode()
+
+
+def _storable(value: Any, depth: int = 0) -> Any:
+    if depth > MAX_DEPTH:
+        return UNREADABLE
+    match value:
+        case str():
+            return _clean(value)
+        case Mapping():
+            return {_clean(str(key)): _storable(part, depth + 1) for key, part in value.items()}
+        case list() | tuple():
+            return [_storable(part, depth + 1) for part in value]
+        case int() if abs(value) >= 2**63:
+            return str(value)
+        case _:
+            return value
