@@ -118,10 +118,9 @@ def ingest_candles() -> None:
     @task
     def plan_loads(params: Any = None, dag_run: Any = None) -> list[dict[str, str]]:
         """Return one load per series: the params' list, else the watch list, else the defaults."""
+        from mela.settings import Settings
         from warehouse.database import transaction
         from warehouse.instruments import watched
-
-        from mela.settings import Settings
 
         wanted = [series for series in params["instruments"] or () if series]
         if not wanted:
@@ -148,13 +147,12 @@ def ingest_candles() -> None:
     )
     def load_series(instrument: str, interval: str, start: str, end: str) -> dict[str, Any]:
         """Load one series and return what changed."""
-        from warehouse.ingest import ingest
-
         from mela.settings import Settings
+        from warehouse.ingest import ingest
 
         report = ingest(
             instrument,
-            Interval(interval),
+            interval,
             datetime.fromisoformat(start),
             datetime.fromisoformat(end),
             Settings(),
@@ -164,8 +162,9 @@ def ingest_candles() -> None:
             "updated": report.updated,
             "unchanged": report.unchanged,
             "rejected": report.rejected,
+            "actions": report.actions,
             "revision": report.revision,
-            "batch_id": str(report.batch_id),
+            "batch_id": report.batch_id,
             "origin": report.origin,
         }
 
