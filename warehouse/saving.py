@@ -10,7 +10,6 @@ from uuid import UUID
 
 import orjson
 import psycopg2
-import structlog
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DataError, IntegrityError
 
@@ -18,25 +17,50 @@ from mela.result import METRICS
 from warehouse import instruments
 from warehouse.database import copy_in
 
-LOG = structlog.get_logger(__name__)
+Document = Mapping[str, Any]
+UNSTORABLE = (psycopg2.DataError, psycopg2.IntegrityError, DataError, IntegrityError)
 SETTINGS = ("cash", "costs", "sizing", "exits", "direction", "prices")
 PLAIN = (
-    *("status", "engine_version", "metrics_version", "candles_revision", "computed_at", "candles"),
-    *("first_candle_at", "last_candle_at", "depends_from", "warmup_missing", "periods_per_year"),
-    *METRICS,
+    *("run_key", "result_key", "interval", "status", "engine_version", "metrics_version"),
+    *("candles_revision", "computed_at", "candles", "first_candle_at", "last_candle_at"),
+    *("depends_from", "warmup_missing", "periods_per_year", *METRICS),
 )
-STORED = ", ".join(name for name in PLAIN)
-UNSTORABLE = (psycopg2.DataError, psycopg2.IntegrityError, DataError, IntegrityError)
-Document = Mapping[str, Any]
-
+STAGED = (
+    *("seq", "scene_id", "cached", "instrument_id", "start_at", "end_at", "strategy"),
+    *("strategy_digest", "params", "settings", "error", "warnings", *PLAIN),
+)
 _STAGE = text("""
     CREATE TEMP TABLE IF NOT EXISTS received_result (
-        seq integer, scene_id uuid, run_key text, result_key text, cached boolean,
-        instrument_id integer, interval text, start_at timestamptz, end_at timestamptz,
-        strategy text, strategy_digest text, params jsonb, settings jsonb, error jsonb,
-        warnings text[], LIKE ops.result
-    ) ON COMMIT DELETE ROWS
+        seq integer, scene_id uuid, cached boolean, instrument_id integer, interval text,
+        start_at timestamptz, end_at timestamptz, strategy text, params jsonb, settings jsonb,
+        error jsonb, LIKE ops.result
+    ) ON COMMIT DELETE ROWS;
+    SET LOCAL work_mem = '64MB'
 """)
+_COPY = f"COPY received_result ({', '.join(STAGED)}) FROM STDIN (FORMAT csv)"
+_STORED = ", ".join(name for name in PLAIN if name != "interval")
+# Rows go in by key order, tables in one order, so that savers wait for each other in no circle.
+_RUNS = text("""
+    INSERT INTO ops.run
+        (run_key, instrument_id, interval, start_at, end_at, strategy, params, settings)
+    SELECT run_key, instrument_id, interval, start_at, end_at, strategy, params, settings
+    FROM received_result ORDER BY run_key ON CONFLICT (run_key) DO NOTHING
+""")
+_RESULTS = text(f"""
+    INSERT INTO ops.result (strategy_digest, warnings, error_class, error_sentence, {_STORED})
+    SELECT strategy_digest, warnings, error->>'class', error->>'sentence', {_STORED}
+    FROM received_result ORDER BY result_key, seq ON CONFLICT (result_key) DO NOTHING
+""")  # noqa: S608  made of the constants above, never of a value
+_ANSWERS = text("""
+    INSERT INTO ops.scene_run (scene_id, run_key, result_key, cached)
+    SELECT scene_id, run_key, result_key, cached
+    FROM received_result ORDER BY scene_id, run_key, seq ON CONFLICT DO NOTHING
+""")
+_SCENES = text("""
+    SELECT scene_id::text FROM ops.scene
+    WHERE scene_id = ANY(CAST(:scene_ids AS uuid[])) AND status <> 'rejected'
+""")
+_EMPTY = text("DELETE FROM received_result")
 
 
 class Refused(NamedTuple):
@@ -45,3 +69,107 @@ class Refused(NamedTuple):
     scene_id: str | None
     run_key: str
     sentence: str
+
+
+def save(connection: Connection, documents: Sequence[Document]) -> list[Refused]:
+    """Store results where they are absent: of an answer that comes again the first stays.
+
+    documents: as mela.result.result_document makes them, or read from JSON; their fields have
+        passed mela.result.Result
+    returns: those that cannot be stored (their scene or instrument is unknown, Postgres refuses a
+        value), for mela.rejected; all others are stored when the transaction commits
+    """
+    scenes = _known_scenes(connection, {document["scene_id"] for document in documents})
+    names = {document["instruments"][0] for document in documents}
+    ids = instruments.ids(connection, names)
+    refused = [
+        Refused(*_key(document), sentence)
+        for document in documents
+        if (sentence := _fault(document, scenes, ids))
+    ]
+    if not refused:
+        return _save(connection, documents, ids)
+    rest = [document for document in documents if not _fault(document, scenes, ids)]
+    return refused + _save(connection, rest, ids)
+
+
+def _save(
+    connection: Connection, documents: Sequence[Document], ids: Mapping[str, int]
+) -> list[Refused]:
+    if not documents:
+        return []
+    try:
+        with connection.begin_nested():
+            _insert(connection, documents, ids)
+    except UNSTORABLE as error:
+        if len(documents) == 1:
+            return [Refused(*_key(documents[0]), f"Postgres refused it: {error}".strip())]
+        half = len(documents) // 2  # find the one that spoils the others
+        return _save(connection, documents[:half], ids) + _save(connection, documents[half:], ids)
+    return []
+
+
+def _insert(connection: Connection, documents: Sequence[Document], ids: Mapping[str, int]) -> None:
+    connection.execute(_STAGE)
+    content = StringIO()
+    csv.writer(content).writerows(
+        _staged(seq, document, ids) for seq, document in enumerate(documents)
+    )
+    copy_in(connection, _COPY, content.getvalue().encode(errors="replace"))
+    for statement in (_RUNS, _RESULTS, _ANSWERS, _EMPTY):
+        connection.execute(statement)
+
+
+def _staged(seq: int, document: Document, ids: Mapping[str, int]) -> list[Any]:
+    strategy, error, warnings = document["strategy"], document["error"], document["warnings"]
+    return [
+        seq,
+        document["scene_id"],
+        document["cached"],
+        ids[document["instruments"][0]],
+        document["start"],
+        document["end"],
+        strategy["name"],
+        strategy["digest"],
+        _json(document["params"]),
+        _json({name: document[name] for name in SETTINGS}),
+        _json(error) if error else None,
+        _array(warnings) if warnings else "{}",
+        *[document[name] for name in PLAIN],
+    ]
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+def _array(words: Sequence[str]) -> str:
+    """Return a Postgres array: words quoted, backslash and quote escaped."""
+    escaped = (word.replace("\\", "\\\\").replace('"', '\\"') for word in words)
+    return "{" + ",".join(f'"{word}"' for word in escaped) + "}"
+
+
+def _known_scenes(connection: Connection, scene_ids: set[str | None]) -> set[str]:
+    asked = [scene_id for scene_id in scene_ids if _is_uuid(scene_id)]
+    return set(connection.scalars(_SCENES, {"scene_ids": asked}))
+
+
+def _is_uuid(scene_id: str | None) -> bool:
+    try:
+        return scene_id is not None and str(UUID(scene_id)) == scene_id
+    except ValueError:
+        return False
+
+
+def _fault(document: Document, scenes: set[str], ids: Mapping[str, int]) -> str | None:
+    if document["scene_id"] not in scenes:
+        return f"expected the id of an accepted scene, but found {document['scene_id']!r}"
+    if document["result_key"] is None:
+        return "expected a result_key, but found null"
+    if len(document["instruments"]) != 1 or document["instruments"][0] not in ids:
+        return f"expected one known instrument, but found {', '.join(document['instruments'])}"
+    return None
+
+
+def _key(document: Document) -> tuple[str | None, str]:
+    return document["scene_id"], document["run_key"]

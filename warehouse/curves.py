@@ -1,0 +1,77 @@
+"""Trades and equity of the results that are stored with their curve."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, text
+
+from mela.result import Curve, Trade
+from warehouse.binary import decode, encode
+from warehouse.database import copy_in, copy_out
+
+TYPES = {"opened_at": "timestamptz", "equity": "float8"}
+_LOCK = text("SELECT FROM ops.result WHERE result_key = :key FOR NO KEY UPDATE")
+_STORED = text("""
+    SELECT result_key FROM unnest(CAST(:keys AS text[])) AS asked (result_key)
+    WHERE EXISTS (SELECT FROM ops.equity e WHERE e.result_key = asked.result_key)
+""")
+_STAGE = text("""
+    CREATE TEMP TABLE IF NOT EXISTS equity_value (opened_at timestamptz, equity float8)
+    ON COMMIT DELETE ROWS
+""")
+_EQUITY = text("""
+    INSERT INTO ops.equity (result_key, opened_at, equity)
+    SELECT :key, opened_at, equity FROM equity_value ORDER BY opened_at
+""")
+_EMPTY = text("DELETE FROM equity_value")
+_TRADES = text("""
+    INSERT INTO ops.trade (result_key, seq, entry_at, exit_at, size, entry_price, exit_price,
+                           fees, profit, exit_reason)
+    VALUES (:key, :seq, :entry_at, :exit_at, :size, :entry_price, :exit_price,
+            :fees, :profit, :exit_reason)
+""")
+_READ_TRADES = text("""
+    SELECT entry_at, exit_at, size, entry_price, exit_price, fees, profit, exit_reason
+    FROM ops.trade WHERE result_key = :key ORDER BY seq
+""")
+_READ_EQUITY = (
+    "SELECT opened_at, equity FROM ops.equity WHERE result_key = %(key)s ORDER BY opened_at"
+)
+
+
+def save_curve(connection: Connection, result_key: str, curve: Curve) -> bool:
+    """Store trades and equity of a result; False where it has them already.
+
+    Raises ValueError for a result that is not stored.
+    """
+    if connection.execute(_LOCK, {"key": result_key}).one_or_none() is None:
+        raise ValueError(f"expected a stored result, but found none with the key {result_key}")
+    if not without_curve(connection, [result_key]):
+        return False
+    connection.execute(_STAGE)
+    columns = {"opened_at": curve.opened_ms, "equity": curve.equity}
+    copy_in(connection, "COPY equity_value FROM STDIN (FORMAT binary)", encode(columns, TYPES))
+    connection.execute(_EQUITY, {"key": result_key})
+    connection.execute(_EMPTY)
+    trades = [
+        {"key": result_key, "seq": seq, **trade._asdict()} for seq, trade in enumerate(curve.trades)
+    ]
+    if trades:
+        connection.execute(_TRADES, trades)
+    return True
+
+
+def without_curve(connection: Connection, result_keys: Iterable[str]) -> set[str]:
+    """Return those of some results that have no curve."""
+    keys = set(result_keys)
+    return keys - set(connection.scalars(_STORED, {"keys": list(keys)}))
+
+
+def curve(connection: Connection, result_key: str) -> Curve | None:
+    """Return the curve of a result; None where it has none."""
+    values = decode(copy_out(connection, _READ_EQUITY, {"key": result_key}), TYPES)
+    if not len(values["equity"]):
+        return None
+    rows = connection.execute(_READ_TRADES, {"key": result_key})
+    return Curve(tuple(Trade(*row) for row in rows), values["opened_at"], values["equity"])

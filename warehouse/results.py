@@ -1,0 +1,161 @@
+"""Stored results: is there a valid one, how far is a scene, which are its best."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import orjson
+from sqlalchemy import Connection, text
+
+from mela.result import NEVER_REUSED, Provenance
+from mela.run import Run
+from warehouse.curves import curve, save_curve, without_curve
+from warehouse.documents import best_first, document_sql
+from warehouse.saving import Refused, save
+
+__all__ = [
+    "Best",
+    "Refused",
+    "SceneProgress",
+    "best_of",
+    "curve",
+    "find",
+    "of_scene",
+    "progress",
+    "save",
+    "save_curve",
+    "without_curve",
+]
+
+# A revision after the result's own spoils it where it touches what the run read: [depends_from,
+# end), or all before the end where candles were missing that may have come since.
+_FIND = text(
+    document_sql("""
+        SELECT DISTINCT ON (r.run_key)
+               CAST(:scene_id AS text) AS scene_id, r.result_key, true AS cached
+        FROM unnest(CAST(:keys AS text[])) AS asked (run_key)
+        JOIN ops.run q ON q.run_key = asked.run_key
+        JOIN ops.result r ON r.run_key = q.run_key
+        JOIN unnest(CAST(:strategies AS text[]), CAST(:digests AS text[]),
+                    CAST(:engines AS text[]), CAST(:metrics AS text[]))
+             AS today (strategy, digest, engine, metrics)
+          ON today.strategy = q.strategy AND today.digest = r.strategy_digest
+         AND today.engine = r.engine_version AND today.metrics = r.metrics_version
+        WHERE r.status <> ALL(:never_reused) AND r.candles_revision IS NOT NULL
+          AND NOT EXISTS (
+              SELECT FROM ops.candle_revision later
+              WHERE later.instrument_id = q.instrument_id AND later.interval = q.interval
+                AND later.revision > r.candles_revision AND later.first_opened_at < q.end_at
+                AND (r.depends_from IS NULL OR later.last_opened_at >= r.depends_from))
+        ORDER BY r.run_key, r.candles_revision DESC, r.computed_at DESC
+    """)
+)
+_ANSWERS = """
+    SELECT scene_id::text, result_key, cached FROM ops.scene_run WHERE scene_id = :scene_id
+"""
+_BEST = """
+    SELECT :scene_id AS scene_id, best.result_key, best.cached FROM (
+        SELECT answer.result_key, answer.cached,
+               row_number() OVER (PARTITION BY q.instrument_id ORDER BY {order}) AS place
+        FROM ops.scene_run answer
+        JOIN ops.result r ON r.result_key = answer.result_key
+        JOIN ops.run q ON q.run_key = r.run_key
+        WHERE answer.scene_id = CAST(:scene_id AS uuid) AND r.status IN ('succeeded', 'ruined')
+    ) AS best WHERE place = 1
+"""
+_PROGRESS = text("""
+    SELECT s.scene_id::text AS scene_id, s.status, s.runs, s.skipped, s.chunks, s.planned_at,
+           s.finished_at, s.cancelled_at, counted.recorded, counted.cached
+    FROM ops.scene s CROSS JOIN LATERAL (
+        SELECT count(*) AS recorded, count(*) FILTER (WHERE cached) AS cached
+        FROM ops.scene_run a WHERE a.scene_id = s.scene_id
+    ) AS counted
+    WHERE s.scene_id = ANY(CAST(:scene_ids AS uuid[])) ORDER BY s.received_at, s.scene_id
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class SceneProgress:
+    """How far a scene is. recorded, cached: answers in the tables; runs: how many it will have."""
+
+    scene_id: str
+    status: str
+    runs: int
+    skipped: int
+    chunks: int
+    planned_at: datetime | None
+    finished_at: datetime | None
+    cancelled_at: datetime | None
+    recorded: int
+    cached: int
+
+
+class Best(NamedTuple):
+    """The best results of a scene, as documents."""
+
+    overall: dict[str, Any] | None
+    by_instrument: dict[str, dict[str, Any]]
+
+
+def find(
+    connection: Connection,
+    runs: Sequence[Run],
+    provenances: Mapping[str, Provenance],
+    scene_id: str | UUID,
+) -> dict[str, bytes]:
+    """Return the valid stored result of each run that has one, by run_key.
+
+    The only place that says so: the status may be reused, strategy, engine and metrics are
+    today's, and no later revision touches the candles that the result rests on. The newest counts.
+    provenances: strategy name → what would be used today; the revision in it is not looked at
+    returns: complete result documents in JSON, `cached` and with the asking scene's id
+    """
+    today = list(provenances.items())
+    values = {
+        "scene_id": str(scene_id),
+        "keys": list({run.run_key for run in runs}),
+        "strategies": [strategy for strategy, _ in today],
+        "digests": [made_with.strategy_digest for _, made_with in today],
+        "engines": [made_with.engine_version for _, made_with in today],
+        "metrics": [made_with.metrics_version for _, made_with in today],
+        "never_reused": [status.value for status in NEVER_REUSED],
+    }
+    rows = connection.execute(_FIND, values)
+    return {run_key: document.encode() for run_key, document in rows}
+
+
+def progress(connection: Connection, scene_ids: Iterable[str | UUID]) -> list[SceneProgress]:
+    """Return how far some scenes are, counted from the tables; unknown ids are left out."""
+    rows = connection.execute(_PROGRESS, {"scene_ids": [str(one) for one in scene_ids]})
+    return [SceneProgress(**row) for row in rows.mappings()]
+
+
+def of_scene(
+    connection: Connection,
+    scene_id: str | UUID,
+    *,
+    order_by: str | None = None,
+    limit: int | None = None,
+) -> list[dict[str, Any]]:
+    """Return the answers that a scene has, as documents; by run_key, or best first by a metric."""
+    order = best_first(order_by) if order_by else "r.run_key"
+    statement = text(document_sql(_ANSWERS, f"ORDER BY {order} LIMIT :limit"))
+    rows = connection.execute(statement, {"scene_id": str(scene_id), "limit": limit})
+    return [orjson.loads(document) for _, document in rows]
+
+
+def best_of(connection: Connection, scene_id: str | UUID, rank_by: str) -> Best:
+    """Return a scene's best result, overall and per instrument: mela.result.rank's first.
+
+    Only results that succeeded or were ruined count.
+    """
+    order = best_first(rank_by)
+    statement = text(document_sql(_BEST.format(order=order), f"ORDER BY {order}"))
+    rows = connection.execute(statement, {"scene_id": str(scene_id)})
+    found: list[dict[str, Any]] = [orjson.loads(document) for _, document in rows]
+    by_instrument = {document["instruments"][0]: document for document in found}
+    return Best(found[0] if found else None, dict(sorted(by_instrument.items())))
