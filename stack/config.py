@@ -21,7 +21,7 @@ _GOOD_START_S = 3
 
 def configuration(site: Site, socket: Path, programs: Mapping[str, Program]) -> str:
     """Return supervisord.conf for these programs, none of which starts by itself."""
-    sections = {
+    sections: dict[str, Mapping[str, object]] = {
         "unix_http_server": {"file": socket, "chmod": "0700"},
         "supervisord": {
             "logfile": site.log("supervisord"),

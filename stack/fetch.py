@@ -21,6 +21,7 @@ import structlog
 
 from mela.errors import StackFailed
 from mela.settings import Settings, default_home
+from stack import trust
 from stack.java import java_home
 from stack.lock import locked
 from stack.packages import installed
@@ -119,6 +120,7 @@ def _ivy(
     command = (
         str(java_home(settings) / "bin" / "java"),
         *_proxies(),
+        *trust.java_options(new),
         "-jar",
         str(next(_PYSPARK.glob("ivy-*.jar"))),
         *("-cache", str(new / "cache")),

@@ -48,5 +48,8 @@ def _listeners(port: int) -> set[int]:
     return {
         found.pid
         for found in psutil.net_connections("tcp")
-        if found.status == psutil.CONN_LISTEN and found.laddr.port == port and found.pid
+        if found.status == psutil.CONN_LISTEN
+        and found.laddr
+        and found.laddr.port == port
+        and found.pid
     }

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
+import structlog
 from supervisor.xmlrpc import Faults, SupervisorTransport
 
 from mela.errors import StackFailed
@@ -23,6 +25,7 @@ from stack.service import Program, Site, marked
 _START_TIMEOUT_S = 20
 _POLL_S = 0.1
 _SOCKET_PATH_MAX = 90  # the kernel allows 107; supervisord appends a process id while it binds
+_log = structlog.get_logger(__name__)
 GONE = (ConnectionError, FileNotFoundError, xmlrpc.client.ProtocolError)
 
 
@@ -130,20 +133,13 @@ class Supervisor:
     def shutdown(self, wait_s: float) -> None:
         """End supervisord, and with it whatever it still runs."""
         try:
+            pid = self._call.getPID()
             self._call.shutdown()
-        except GONE:
-            return
-        deadline = time.monotonic() + wait_s
-        while self.is_reachable() and time.monotonic() < deadline:
-            time.sleep(_POLL_S)
-
-    def is_reachable(self) -> bool:
-        """Tell whether anything answers on the socket, one that is shutting down included."""
-        try:
-            self._call.getState()
-        except GONE:
-            return False
-        return True
+            psutil.Process(pid).wait(wait_s)
+        except (*GONE, psutil.NoSuchProcess):
+            return  # there is none, or no longer
+        except psutil.TimeoutExpired as error:
+            _log.warning("supervisord still runs after its shutdown", pid=error.pid)
 
 
 def _write_configuration(site: Site, programs: Mapping[str, Program]) -> Path:

@@ -1,0 +1,48 @@
+"""Let Java trust whom this machine trusts: a Java that came from PyPI knows public CAs only."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
+from cryptography.hazmat.primitives.serialization.pkcs12 import (
+    PKCS12Certificate,
+    serialize_java_truststore,
+)
+
+_PASSWORD = "changeit"  # noqa: S105 - Java wants one; the certificates are public
+_USUAL = (
+    "/etc/ssl/certs/ca-certificates.crt",  # Debian, Alpine, Arch
+    "/etc/pki/tls/certs/ca-bundle.crt",  # Fedora, Red Hat
+    "/etc/ssl/ca-bundle.pem",  # SUSE
+)
+
+
+def java_options(folder: Path) -> tuple[str, ...]:
+    """Return options for Java to trust the machine's own authorities; none if they are not found.
+
+    folder: where the trust store is written
+    """
+    bundle = _bundle()
+    if bundle is None:
+        return ()
+    found = x509.load_pem_x509_certificates(bundle.read_bytes())
+    entries = [PKCS12Certificate(cert, f"ca-{i}".encode()) for i, cert in enumerate(found)]
+    store = folder / "trusted.p12"
+    store.write_bytes(
+        serialize_java_truststore(entries, BestAvailableEncryption(_PASSWORD.encode()))
+    )
+    return (
+        f"-Djavax.net.ssl.trustStore={store}",
+        "-Djavax.net.ssl.trustStoreType=PKCS12",
+        f"-Djavax.net.ssl.trustStorePassword={_PASSWORD}",
+    )
+
+
+def _bundle() -> Path | None:
+    told = os.environ.get("SSL_CERT_FILE")
+    candidates = ([told] if told else []) + [ssl.get_default_verify_paths().cafile or "", *_USUAL]
+    return next((Path(name) for name in candidates if name and Path(name).is_file()), None)
