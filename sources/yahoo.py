@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -13,19 +13,19 @@ import structlog
 import yfinance as yf
 from yfinance.exceptions import YFException, YFPricesMissingError, YFRateLimitError
 
-from mela.calendars import closes_ms, date_ms, floor_ms, session_dates
+from mela.calendars import session_dates
 from mela.errors import SourceRefused, SourceUnavailable
 from mela.interval import Interval
-from sources.laws import Rows, lawful
-from sources.protocol import CorporateAction, Fetched, Int, Origin, span_ms
+from sources.laws import lawful
+from sources.protocol import Fetched, Origin, span_ms
 from sources.retry import Busy, Patience, persist
-from sources.splits import as_paid, ratios, restore_prices, restore_volumes, split
 from sources.yahoo_client import YahooSession, yahoo
 from sources.yahoo_markets import instrument_of
+from sources.yahoo_rows import COLUMNS, EVENTS, actions_of, restored, rows_of
 
 TIMEOUT_S = 15
 DELAY_S = 1800  # Yahoo's quotes of some exchanges come up to half an hour late
-# Yahoo's word for each interval that it offers, and the longest span of one request
+# Yahoo's word for what each interval is made of, and the longest span of one request
 _OFFERED: dict[Interval, tuple[str, timedelta | None]] = {
     Interval.M1: ("1m", timedelta(days=7)),
     Interval.M5: ("5m", timedelta(days=59)),
@@ -33,8 +33,8 @@ _OFFERED: dict[Interval, tuple[str, timedelta | None]] = {
     Interval.M30: ("30m", timedelta(days=59)),
     Interval.H1: ("1h", timedelta(days=729)),
     Interval.D1: ("1d", None),
-    Interval.W1: ("1wk", None),
-    Interval.MO1: ("1mo", None),
+    Interval.W1: ("1d", None),  # made of days: yfinance 1.7.0 merges the last two weeks of an
+    Interval.MO1: ("1d", None),  # answer in spring, and Yahoo's own mix prices across splits
 }
 log = structlog.get_logger()
 
@@ -67,9 +67,10 @@ class YahooSource:
         instrument = instrument_of(symbol, answer.meta)
         if instrument.kind == "equity" and answer.daily.empty and not answer.prices.empty:
             raise SourceUnavailable(f"Yahoo gave no split events for {symbol}; try later")
-        actions = _actions(answer.daily, start_ms)
-        rows = _rows(answer.prices, interval, instrument.calendar)
-        kept, rejected = lawful(_restored(rows, actions).between(start_ms, end_ms, answer.now_ms))
+        actions = actions_of(answer.daily, start_ms)
+        splits = [event for event in actions if event.kind == "split"]
+        rows = restored(rows_of(answer.prices, interval, instrument.calendar), splits)
+        kept, rejected = lawful(rows.between(start_ms, end_ms, answer.now_ms))
         log.info("fetched", instrument=instrument.name, interval=interval, candles=len(kept))
         return Fetched(
             instrument=instrument,
@@ -107,8 +108,8 @@ class YahooSource:
             # to today, whatever the span's end: later splits are worked into these prices too
             daily = ask("1d", start.astimezone(UTC).date(), None)
             prices = daily
-            if interval is not Interval.D1:
-                word = _OFFERED[interval][0]
+            word = _OFFERED[interval][0]
+            if word != "1d":
                 parts = [ask(word, *page) for page in _pages(interval, start, end)]
                 prices = pd.concat([part for part in parts if len(part)] or [daily.iloc[:0]])
             said = ticker.history_metadata
@@ -141,13 +142,8 @@ def _history(ticker: yf.Ticker, word: str, since: Any, until: Any) -> pd.DataFra
 
 def _pages(
     interval: Interval, start: datetime, end: datetime
-) -> Iterator[tuple[date | datetime, date | datetime]]:
-    longest = _OFFERED[interval][1]
-    if longest is None:
-        # weeks and months are asked whole: Yahoo begins the first one at the first day asked for
-        first = int(floor_ms(interval, np.array([span_ms(start, end)[0]], dtype=np.int64))[0])
-        yield datetime.fromtimestamp(first / 1000, UTC).date(), end.date() + timedelta(days=1)
-        return
+) -> Iterator[tuple[datetime, datetime]]:
+    longest = _OFFERED[interval][1] or end - start
     while start < end:
         until = min(start + longest, end)
         yield start, until
@@ -162,54 +158,8 @@ def _now_ms(session: YahooSession, meta: dict[str, Any]) -> int:
     return int(min(session.service_now_s, settled_s) * 1000)
 
 
-def _rows(prices: pd.DataFrame, interval: Interval, calendar: str) -> Rows:
-    opened = _opened_ms(prices, interval)
-    open_, high, low, close, volume = (prices[name].to_numpy(np.float64) for name in _COLUMNS)
-    closed = closes_ms(calendar, interval, opened)
-    return Rows(opened, closed, open_, high, low, close, volume)
-
-
-def _opened_ms(prices: pd.DataFrame, interval: Interval) -> Int:
-    index = pd.DatetimeIndex(prices.index)
-    if interval.is_intraday:
-        return np.asarray(index.tz_convert("UTC").tz_localize(None), "datetime64[ms]").astype(
-            np.int64
-        )
-    # local midnight of the exchange stands for the date
-    dates = np.asarray(index.tz_localize(None), "datetime64[ms]").astype(np.int64)
-    return floor_ms(interval, dates)
-
-
-def _restored(rows: Rows, actions: tuple[CorporateAction, ...]) -> Rows:
-    ratio = ratios(rows.opened_ms, [event for event in actions if event.kind == "split"])
-    return Rows(
-        rows.opened_ms,
-        rows.closed_ms,
-        restore_prices(rows.open, ratio),
-        restore_prices(rows.high, ratio),
-        restore_prices(rows.low, ratio),
-        restore_prices(rows.close, ratio),
-        restore_volumes(rows.volume, ratio),
-    )
-
-
-def _actions(daily: pd.DataFrame, start_ms: int) -> tuple[CorporateAction, ...]:
-    """Return the events of the daily answer, oldest first, a split before a dividend of its day."""
-    if daily.empty:
-        return ()
-    days = [stamp.date() for stamp in pd.DatetimeIndex(daily.index)]
-    values = {name: daily[name].to_numpy(np.float64) for name in _EVENTS}
-    splits = [split(day, float(v)) for day, v in zip(days, values[_SPLIT], strict=True) if v]
-    paid = [as_paid(day, float(v), splits) for day, v in zip(days, values[_PAID], strict=True) if v]
-    since = start_ms - start_ms % date_ms(date(1970, 1, 2))
-    actions = [event for event in (*splits, *paid) if event.effective_ms >= since]
-    return tuple(sorted(actions, key=lambda event: (event.effective_ms, event.kind != "split")))
-
-
-_SPLIT, _PAID = _EVENTS = ("Stock Splits", "Dividends")
 _META = ("instrumentType", "exchangeName", "currency", "firstTradeDate", "regularMarketTime")
-_COLUMNS = ("Open", "High", "Low", "Close", "Volume")
 _EMPTY = pd.DataFrame(
-    {name: pd.Series(dtype=np.float64) for name in (*_COLUMNS, *_EVENTS)},
+    {name: pd.Series(dtype=np.float64) for name in (*COLUMNS, *EVENTS)},
     index=pd.DatetimeIndex([], tz="UTC"),
 )

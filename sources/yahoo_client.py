@@ -88,8 +88,9 @@ def _folder() -> str:
 
 def _check(response: Any) -> None:
     status = int(response.status_code)
-    if status == 429 or status >= 500:
-        wait_s = retry_after_s(response.headers.get("Retry-After"))
+    wait_s = retry_after_s(response.headers.get("Retry-After"))
+    # a 429 that names no time may be about the cookie: yfinance tries its other way to get one
+    if status >= 500 or (status == 429 and wait_s is not None):
         raise Busy(f"Yahoo answered {status}: {response.text[:120].strip()!r}.", wait_s)
     if status == 404:
         raise SourceRefused(f"Yahoo has no such symbol (404: {_reason(response)})")

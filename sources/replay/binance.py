@@ -74,7 +74,10 @@ class BinanceApi:
             raise BadRequest(-1121, "Invalid symbol.")
         word = "1mo" if interval == "1M" else interval
         series = self._catalog.find(symbol, word, SOURCES)
-        return [] if series is None else _rows(_page(series, query, limit, unit), unit)
+        if series is None:
+            return []
+        traded = series.where(np.isfinite(series.columns["close"]))  # Binance sends no null rows
+        return _rows(_page(traded, query, limit, unit), unit)
 
     def _exchange_info(self, query: Query) -> dict[str, Any]:
         symbols = self._catalog.symbols()

@@ -11,9 +11,10 @@ import numpy as np
 
 from mela.calendars import ALWAYS, WEEKDAYS, has_sessions, session_dates, sessions
 from mela.instrument import describe
-from mela.interval import DAY_MS, Interval
+from mela.interval import DAY_MS, HOUR_MS, Interval
 from sources.replay.series import Int, Series
 
+_MORNING_MS = 14 * HOUR_MS + HOUR_MS // 2  # for a row on a day without a session
 _ETFS = ("SPY", "QQQ")
 _RANGES = ["1d", "5d", "1mo", "3mo", "6mo", "1y", "2y", "5y", "10y", "ytd", "max"]
 _TYPES = {
@@ -62,7 +63,8 @@ class Market:
         index = np.minimum(index, len(known.date_ms) - 1)
         if series.interval.is_intraday:
             return np.maximum(series.opened_ms, known.open_ms[index])
-        stamps = known.open_ms[index]
+        dates = series.opened_ms
+        stamps = np.where(known.date_ms[index] == dates, known.open_ms[index], dates + _MORNING_MS)
         running = (stamps <= self.now_ms) & (self.now_ms < known.close_ms[index])
         return np.where(running, self.now_ms // 1000 * 1000, stamps)
 

@@ -15,6 +15,7 @@ from mela.calendars import ALWAYS, WEEKDAYS, closes_ms
 from mela.interval import DAY_MS, Interval
 
 PACKAGED = Path(__file__).parent / "data"
+STOCKS = "XNYS"
 PRICES = ("open", "high", "low", "close", "volume")
 EXTRAS = ("quote_volume", "trades", "taker_buy_base", "taker_buy_quote")
 _NEEDED = ("source", "symbol", "interval", "open_time", *PRICES)
@@ -110,6 +111,7 @@ def _series(rows: pd.DataFrame) -> Series:
     rows = rows.sort_values("open_time", kind="stable").drop_duplicates("open_time")
     opened = rows["open_time"].to_numpy(np.int64)
     known = [name for name in (*PRICES, *EXTRAS) if name in rows.columns]
+    rows = rows.fillna(dict.fromkeys(EXTRAS, 0))  # some files of a source tell less than others
     columns = {name: rows[name].to_numpy(np.float64) for name in known}
     interval = Interval(_OTHER_WORDS.get(word, word))
     return Series(source, symbol, interval, _calendar(source, opened), opened, columns)
@@ -121,8 +123,10 @@ def _calendar(source: str, opened_ms: Int) -> str:
         return ALWAYS
     if "fx" in source or "forex" in source:
         return WEEKDAYS
+    if "equity" in source or "stock" in source:
+        return STOCKS
     weekday = (opened_ms // DAY_MS + 3) % 7  # 1970-01-01 was a Thursday
-    return ALWAYS if (weekday >= 5).any() else "XNYS"
+    return ALWAYS if (weekday >= 5).any() else STOCKS
 
 
 def _latest_ms(known: dict[Any, Series]) -> int:
@@ -130,13 +134,13 @@ def _latest_ms(known: dict[Any, Series]) -> int:
 
     The middle of the shortest of the newest candles, so that it lies inside the longer ones too.
     """
-    never_closing = [s for s in known.values() if s.calendar != "XNYS"]
+    never_closing = [s for s in known.values() if s.calendar != STOCKS]
     latest = max((int(s.opened_ms[-1]) for s in never_closing), default=0)
     steps = [s.interval.end_ms(latest) - latest for s in never_closing if s.opened_ms[-1] == latest]
     inside = latest + min(steps) // 2 if steps else 0
     closes = [
-        int(closes_ms(s.calendar, s.interval, s.opened_ms[-1:])[0])
+        int(closes_ms(s.calendar, s.interval, s.opened_ms).max())
         for s in known.values()
-        if s.calendar == "XNYS"
+        if s.calendar == STOCKS
     ]
     return max(inside, *closes) if closes else inside

@@ -74,7 +74,7 @@ class YahooApi:
         keep = (stamps >= since) & (stamps < until)
         factors = read_factors(self._catalog.folder, shortest.symbol).until(self._catalog.now_ms)
         body: dict[str, Any] = {"meta": market.meta(daily, word, query.get("range", ""))}
-        if word[-1] in "mh":
+        if word[-1] in "mh" and keep.any():
             body["meta"]["tradingPeriods"] = market.trading_periods(stamps[keep])
         body |= _events(factors.actions, market, query, since, until)
         body |= _candles(series, stamps, keep, factors)
@@ -94,7 +94,7 @@ def _candles(series: Series, stamps: Int, keep: Any, factors: Factors) -> dict[s
         name: _noisy(series.columns[name] / ratio, digits)[keep].tolist()
         for name in ("open", "high", "low", "close")
     }
-    volume = np.round(series.columns["volume"] * ratio).astype(np.int64)
+    volume = np.round(np.nan_to_num(series.columns["volume"]) * ratio).astype(np.int64)
     quote["volume"] = volume[keep].tolist()
     indicators: dict[str, Any] = {"quote": [quote]}
     if not series.interval.is_intraday:

@@ -1,0 +1,80 @@
+"""From the frames that yfinance gives to candles and events."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+from mela.calendars import closes_ms, date_ms, floor_ms
+from mela.interval import DAY_MS, Interval
+from sources.laws import Rows, lawful
+from sources.protocol import CorporateAction, Int
+from sources.splits import as_paid, ratios, restore_prices, restore_volumes, split
+
+COLUMNS = ("Open", "High", "Low", "Close", "Volume")
+_SPLIT, _PAID = EVENTS = ("Stock Splits", "Dividends")
+
+
+def rows_of(prices: pd.DataFrame, interval: Interval, calendar: str) -> Rows:
+    """Return candles of split-adjusted prices, weeks and months made of a frame of days."""
+    if interval in (Interval.W1, Interval.MO1):
+        days, _ = lawful(rows_of(prices, Interval.D1, calendar))
+        return _longer(days, interval, calendar)
+    opened = _opened_ms(prices, interval)
+    open_, high, low, close, volume = (prices[name].to_numpy(np.float64) for name in COLUMNS)
+    closed = closes_ms(calendar, interval, opened)
+    return Rows(opened, closed, open_, high, low, close, volume)
+
+
+def restored(rows: Rows, splits: Sequence[CorporateAction]) -> Rows:
+    """Return candles of the prices that were traded, in shares of the day each candle opened."""
+    ratio = ratios(rows.opened_ms, splits)
+    return Rows(
+        rows.opened_ms,
+        rows.closed_ms,
+        restore_prices(rows.open, ratio),
+        restore_prices(rows.high, ratio),
+        restore_prices(rows.low, ratio),
+        restore_prices(rows.close, ratio),
+        restore_volumes(rows.volume, ratio),
+    )
+
+
+def actions_of(daily: pd.DataFrame, start_ms: int) -> tuple[CorporateAction, ...]:
+    """Return the events of a daily answer, oldest first, a split before a dividend of its day."""
+    if daily.empty:
+        return ()
+    days: list[date] = [stamp.date() for stamp in pd.DatetimeIndex(daily.index)]
+    values = {name: daily[name].to_numpy(np.float64) for name in EVENTS}
+    splits = [split(day, float(v)) for day, v in zip(days, values[_SPLIT], strict=True) if v]
+    paid = [as_paid(day, float(v), splits) for day, v in zip(days, values[_PAID], strict=True) if v]
+    since = start_ms - start_ms % DAY_MS
+    actions = [event for event in (*splits, *paid) if event.effective_ms >= since]
+    return tuple(sorted(actions, key=lambda event: (event.effective_ms, event.kind != "split")))
+
+
+def _opened_ms(prices: pd.DataFrame, interval: Interval) -> Int:
+    index = pd.DatetimeIndex(prices.index)
+    if not interval.is_intraday:  # local midnight of the exchange stands for the date
+        return np.array([date_ms(stamp.date()) for stamp in index], dtype=np.int64)
+    naive = index.tz_convert("UTC").tz_localize(None)
+    return np.asarray(naive, "datetime64[ms]").astype(np.int64)
+
+
+def _longer(days: Rows, interval: Interval, calendar: str) -> Rows:
+    opened, first = np.unique(floor_ms(interval, days.opened_ms), return_index=True)
+    if len(opened) == 0:
+        return days
+    last = np.append(first[1:], len(days)) - 1
+    return Rows(
+        opened,
+        closes_ms(calendar, interval, opened),
+        days.open[first],
+        np.maximum.reduceat(days.high, first),
+        np.minimum.reduceat(days.low, first),
+        days.close[last],
+        np.add.reduceat(days.volume, first),
+    )

@@ -1,0 +1,45 @@
+"""A replay server for each test of the sources, and a client's patience that fits into seconds."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from sources.replay import ReplayServer, create_server
+from sources.retry import Patience
+
+QUICK = Patience(attempts=3, first_s=0.01, longest_s=0.02, total_s=5.0)
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def write_candles(
+    folder: Path,
+    source: str,
+    symbol: str,
+    interval: str,
+    rows: list[tuple[str, *tuple[float, ...]]],
+) -> None:
+    """Write rows of (open time, open, high, low, close, volume) as a file like shared/data's."""
+    table = pd.DataFrame(rows, columns=["open_time", "open", "high", "low", "close", "volume"])
+    table["open_time"] = pd.to_datetime(table["open_time"], utc=True)
+    table = table.assign(source=source, symbol=symbol, interval=interval)
+    table.to_parquet(folder / f"{source}_{symbol}_{interval}_{len(list(folder.iterdir()))}.parquet")
+
+
+@pytest.fixture(scope="session")
+def packaged() -> Iterator[ReplayServer]:
+    with create_server() as server:
+        yield server
+
+
+@pytest.fixture
+def replay() -> Iterator[Callable[..., ReplayServer]]:
+    """Start servers of a test's own, with its own data, time or faults."""
+    with ExitStack() as stack:
+        yield lambda *args, **kwargs: stack.enter_context(create_server(*args, **kwargs))
