@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ class Catalog:
     """
 
     def __init__(self, folder: Path, now_ms: int | None = None) -> None:
-        self._series = _read(folder)
+        self._series = _packaged() if folder == PACKAGED else _read(folder)
         self.folder = folder
         self.now_ms = now_ms or _latest_ms(self._series)
 
@@ -84,6 +85,11 @@ class Catalog:
 
 def _rank(source: str, sources: Sequence[str]) -> int:
     return sources.index(source) if source in sources else len(sources)
+
+
+@lru_cache(maxsize=1)
+def _packaged() -> dict[tuple[str, str, str], Series]:
+    return _read(PACKAGED)  # they never change, and tests start many servers
 
 
 def _read(folder: Path) -> dict[tuple[str, str, str], Series]:
