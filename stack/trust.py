@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl
+import warnings
 from pathlib import Path
 
 from cryptography import x509
@@ -12,6 +13,7 @@ from cryptography.hazmat.primitives.serialization.pkcs12 import (
     PKCS12Certificate,
     serialize_java_truststore,
 )
+from cryptography.utils import CryptographyDeprecationWarning
 
 _PASSWORD = "changeit"  # noqa: S105 - Java wants one; the certificates are public
 _USUAL = (
@@ -29,7 +31,10 @@ def java_options(folder: Path) -> tuple[str, ...]:
     bundle = _bundle()
     if bundle is None:
         return ()
-    found = x509.load_pem_x509_certificates(bundle.read_bytes())
+    with warnings.catch_warnings():
+        # Some authorities in every machine's bundle have serial numbers that are against the rules.
+        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+        found = x509.load_pem_x509_certificates(bundle.read_bytes())
     entries = [PKCS12Certificate(cert, f"ca-{i}".encode()) for i, cert in enumerate(found)]
     store = folder / "trusted.p12"
     store.write_bytes(
