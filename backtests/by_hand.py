@@ -33,8 +33,9 @@ def candles_of(
     opened = [first_ms]
     for _ in rows:
         opened.append(interval.end_ms(opened[-1]))
-    prices = np.array(rows, dtype=np.float64).reshape(-1, 4).T
-    return Candles(interval, np.array(opened[:-1], dtype=np.int64), *prices, np.ones(len(rows)))
+    open_, high, low, close = np.array(rows, dtype=np.float64).reshape(-1, 4).T
+    opened_ms = np.array(opened[:-1], dtype=np.int64)
+    return Candles(interval, opened_ms, open_, high, low, close, np.ones(len(rows)))
 
 
 def execute(

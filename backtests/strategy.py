@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import sys
 from collections.abc import Callable, Mapping
@@ -13,7 +14,6 @@ from pydantic import BaseModel
 from backtests.indicators import Indicators
 from backtests.signals import Signals
 from mela.candles import Candles
-from mela.canonical import digest
 
 SignalFunction = Callable[[Candles, Any, Indicators], Signals]
 
@@ -85,4 +85,5 @@ def source_digest(source: str) -> str:
     >>> source_digest("a = 1\r\n") == source_digest("a = 1\n")
     True
     """
-    return digest("\n".join(source.splitlines()))
+    text = source.replace("\r\n", "\n").replace("\r", "\n")
+    return hashlib.sha256(text.encode()).hexdigest()

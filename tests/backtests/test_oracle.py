@@ -84,6 +84,7 @@ class Given(bt.Strategy):
         self.free_from = WARMUP - 1
 
     def notify_order(self, order) -> None:
+        """Remember a fill on the candle it fell on."""
         if order.status != order.Completed:
             return
         done = order.executed
@@ -94,10 +95,12 @@ class Given(bt.Strategy):
             self.free_from = len(self) - 1 + self.p.asked.terms["cooldown_bars"]
 
     def notify_trade(self, trade) -> None:
+        """Remember what Backtrader says a round trip earned, fees included."""
         if trade.isclosed:
             self.pnl.append(trade.pnlcomm)
 
     def next(self) -> None:
+        """Order what the signals of this close ask for."""
         bar, asked = len(self) - 1, self.p.asked
         if bar >= WARMUP:
             self.equity.append(self.broker.getvalue())

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from backtests.by_hand import MONDAY_MS, candles_of
+from backtests.coverage import coverage_warnings
+from mela.candles import Candles
+from mela.interval import DAY_MS, HOUR_MS, Interval
+
+END_MS = MONDAY_MS + 6 * HOUR_MS
+
+
+def hours(*present: int, calendar: str = "24/7") -> Candles:
+    one = np.ones(len(present))
+    opened = MONDAY_MS + HOUR_MS * np.array(present, dtype=np.int64)
+    return Candles(Interval.H1, opened, one, one, one, one, one, 0, calendar)
+
+
+@pytest.mark.parametrize(
+    ("present", "warnings"),
+    [
+        (range(6), ()),
+        (range(1, 6), ("starts_late",)),
+        (range(5), ("ends_early",)),
+        ((0, 1, 3, 4, 5), ("gaps",)),
+        ((1, 3), ("starts_late", "ends_early", "gaps")),
+        ((2, 3), ("starts_late", "ends_early")),
+    ],
+)
+def test_what_the_calendar_expects_and_the_candles_lack_is_said(present, warnings) -> None:
+    assert coverage_warnings(hours(*present), MONDAY_MS, END_MS) == warnings
+
+
+def test_a_span_between_two_openings_expects_the_ones_inside() -> None:
+    assert coverage_warnings(hours(1, 2), MONDAY_MS + 1, MONDAY_MS + 3 * HOUR_MS - 1) == ()
+
+
+def test_warmup_candles_cover_nothing() -> None:
+    candles = hours(0, 1, 2).span(MONDAY_MS + 2 * HOUR_MS, END_MS, 2)
+
+    assert coverage_warnings(candles, MONDAY_MS + HOUR_MS, MONDAY_MS + 3 * HOUR_MS) == (
+        "starts_late",
+    )
+
+
+def test_a_weekend_is_no_gap_where_the_market_rests() -> None:
+    # 1 January 2024 was a holiday in New York: the sessions are 2 to 5 and 8 January.
+    days = candles_of([(1, 1, 1, 1)] * 8)
+    sessions = np.array([1, 2, 3, 4, 7])
+    columns = [column[sessions] for column in (days.open, days.high, days.low, days.close)]
+    stocks = Candles(Interval.D1, days.opened_ms[sessions], *columns, np.ones(5), calendar="XNYS")
+
+    assert coverage_warnings(stocks, MONDAY_MS, MONDAY_MS + 8 * DAY_MS) == ()
+
+
+def test_of_a_market_whose_hours_nobody_knows_nothing_is_said() -> None:
+    assert coverage_warnings(hours(1, 3, calendar="moon"), MONDAY_MS, END_MS) == ()

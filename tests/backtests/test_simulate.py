@@ -1,0 +1,369 @@
+"""What `run_all` says of runs, good and bad."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import backtests
+from backtests.by_hand import MONDAY_MS, candles_of
+from backtests.signals import Signals
+from backtests.simulate import provenance, run_all, warm
+from backtests.strategies import CATALOGUE
+from backtests.strategy import Strategy
+from mela.candles import Candles
+from mela.interval import HOUR_MS, Interval
+from mela.result import Status
+from mela.run import Exits, Part, Run, from_ms
+
+KEY = "0" * 64
+
+
+def market(count: int, first_hour: int = 0) -> Candles:
+    """Return hourly candles of a price that swings, without any random number."""
+    hours = np.arange(first_hour, first_hour + count)
+    close = 100.0 + hours * 7 % 13 + hours * 5 % 29
+    opened = 100.0 + (hours - 1) * 7 % 13 + (hours - 1) * 5 % 29
+    rows = [(o, max(o, c) + 1, min(o, c) - 1, c) for o, c in zip(opened, close, strict=True)]
+    return candles_of(rows, Interval.H1, MONDAY_MS + first_hour * HOUR_MS)
+
+
+def asked(strategy: str = "sma_cross", hours: tuple[int, int] = (0, 100), **fields) -> Run:
+    params = {"sma_cross": {"fast": 2, "slow": 5}}.get(strategy, {})
+    start, end = (from_ms(MONDAY_MS + hour * HOUR_MS) for hour in hours)
+    known = {"params": params, "warmup": 0} | fields
+    return Run(KEY, "binance:BTCUSDT", Interval.H1, start, end, strategy, **known)
+
+
+def strategy_of(function) -> dict[str, Strategy]:
+    made = Strategy("made", "A strategy of this test.", Part, "", function, lambda _params: 0)
+    return {**CATALOGUE, "made": made}
+
+
+def failing(error: BaseException) -> dict[str, Strategy]:
+    def fail(candles, params, indicators) -> Signals:
+        raise error
+
+    return strategy_of(fail)
+
+
+def giving(enter, exit) -> dict[str, Strategy]:
+    return strategy_of(lambda candles, params, indicators: Signals(enter, exit))
+
+
+# Outcomes of good runs
+
+
+def test_outcomes_come_in_the_order_of_the_runs() -> None:
+    runs = [asked(hours=(start, 100)) for start in (50, 0, 25)]
+
+    outcomes = list(run_all(market(100), runs))
+
+    assert [outcome.run for outcome in outcomes] == runs
+    assert [outcome.candles for outcome in outcomes] == [50, 100, 75]
+
+
+def test_an_outcome_says_what_was_read() -> None:
+    (outcome,) = run_all(market(100), [asked(hours=(64, 100), warmup=64)])
+
+    assert (outcome.status, outcome.error, outcome.warnings) == (Status.SUCCEEDED, None, ())
+    assert outcome.candles == 36
+    assert outcome.first_candle_ms == MONDAY_MS + 64 * HOUR_MS
+    assert outcome.last_candle_ms == MONDAY_MS + 99 * HOUR_MS
+    assert outcome.depends_from_ms == MONDAY_MS
+    assert (outcome.warmup_missing, outcome.periods_per_year) == (0, 365.0)
+
+
+def test_missing_warmup_is_counted_and_leaves_no_first_candle_to_depend_on() -> None:
+    (outcome,) = run_all(market(100), [asked(hours=(60, 100), warmup=64)])
+
+    assert (outcome.warmup_missing, outcome.depends_from_ms) == (4, None)
+
+
+def test_a_span_only_partly_covered_runs_with_warnings() -> None:
+    whole = market(100)
+    kept = np.r_[5:50, 52:98]
+    columns = ("opened_ms", "open", "high", "low", "close", "volume")
+    candles = replace(whole, **{name: getattr(whole, name)[kept] for name in columns})
+
+    (outcome,) = run_all(candles, [asked()])
+
+    assert outcome.status is Status.SUCCEEDED
+    assert outcome.warnings == ("starts_late", "ends_early", "gaps")
+    assert (outcome.candles, outcome.depends_from_ms) == (91, None)
+
+
+def test_a_curve_is_given_only_when_asked_for() -> None:
+    (bare,) = run_all(market(100), [asked()])
+    (full,) = run_all(market(100), [asked()], with_curve=True)
+
+    assert bare.curve is None
+    assert full.curve is not None
+    assert repr(bare.metrics) == repr(full.metrics)
+
+
+def test_curves_do_not_share_the_buffer_of_the_next_run() -> None:
+    first, _ = run_all(market(100), [asked(), asked(cash=7.0)], with_curve=True)
+
+    assert first.curve.equity[0] == 10_000.0
+
+
+def test_each_run_reads_exactly_its_own_warmup() -> None:
+    """An average of 20 is defined on the first candle of the span, or 20 later."""
+    params = {"fast": 10, "slow": 20}
+    runs = [asked(hours=(32, 200), warmup=warmup, params=params) for warmup in (0, 32)]
+
+    cold, warmed = run_all(market(200), runs, with_curve=True)
+
+    assert cold.curve.trades[0].entry_at >= from_ms(MONDAY_MS + 52 * HOUR_MS)
+    assert warmed.curve.trades[0].entry_at < from_ms(MONDAY_MS + 52 * HOUR_MS)
+
+
+def test_a_known_instrument_without_candles_in_the_span_has_no_data() -> None:
+    (outcome,) = run_all(market(100), [asked(hours=(100, 200), warmup=64)])
+
+    assert (outcome.status, outcome.metrics, outcome.error) == (Status.NO_DATA, None, None)
+    assert (outcome.candles, outcome.first_candle_ms, outcome.last_candle_ms) == (0, None, None)
+    assert (outcome.depends_from_ms, outcome.periods_per_year) == (None, None)
+
+
+def test_a_series_without_any_candle_has_no_data() -> None:
+    (outcome,) = run_all(market(0), [asked(warmup=64)])
+
+    assert (outcome.status, outcome.warmup_missing) == (Status.NO_DATA, 64)
+
+
+def test_one_candle_is_enough_to_run() -> None:
+    (outcome,) = run_all(market(1), [asked()])
+
+    assert (outcome.status, outcome.metrics.total_return) == (Status.SUCCEEDED, 0.0)
+
+
+# Runs that fail alone
+
+
+def test_a_strategys_exception_fails_its_run_and_no_other() -> None:
+    runs = [asked(), asked("made"), asked()]
+
+    outcomes = list(run_all(market(100), runs, catalogue=failing(KeyError("no such column"))))
+
+    assert [o.status for o in outcomes] == [Status.SUCCEEDED, Status.FAILED, Status.SUCCEEDED]
+    assert outcomes[1].error == ("KeyError", "'no such column'")
+    assert (outcomes[1].metrics, outcomes[1].candles) == (None, 100)
+    assert repr(outcomes[0].metrics) == repr(outcomes[2].metrics)
+
+
+@pytest.mark.parametrize("error", [SystemExit(1), MemoryError(), RecursionError("too deep")])
+def test_a_strategy_cannot_end_the_process(error: BaseException) -> None:
+    (outcome,) = run_all(market(10), [asked("made")], catalogue=failing(error))
+
+    assert outcome.status is Status.FAILED
+    assert outcome.error[0] == type(error).__name__
+    assert outcome.error[1]
+
+
+def test_an_error_is_said_in_characters_that_every_table_takes() -> None:
+    (outcome,) = run_all(
+        market(10), [asked("made")], catalogue=failing(ValueError("a\0b\ud800c" + "x" * 9_999))
+    )
+
+    assert outcome.error[1].startswith("a\ufffdb?c")
+    assert len(outcome.error[1]) == 1_000
+
+
+@pytest.mark.parametrize(
+    ("enter", "found"),
+    [
+        (np.zeros(9, bool), "bool of shape (9,)"),
+        (np.zeros(10), "float64 of shape (10,)"),
+        (np.zeros((10, 1), bool), "bool of shape (10, 1)"),
+        ([False] * 10, "list of shape ()"),
+    ],
+)
+def test_signals_of_another_form_fail_their_run(enter, found: str) -> None:
+    catalogue = giving(enter, np.zeros(10, bool))
+
+    (outcome,) = run_all(market(10), [asked("made")], catalogue=catalogue)
+
+    assert outcome.error == (
+        "ValueError",
+        f"made must give enter as bool of shape (10,), but gave {found}",
+    )
+
+
+def test_signals_may_be_views_of_any_kind() -> None:
+    every_second = np.zeros(20, bool)[::2]
+    every_second.flags.writeable = False
+
+    (outcome,) = run_all(market(10), [asked("made")], catalogue=giving(every_second, every_second))
+
+    assert outcome.status is Status.SUCCEEDED
+
+
+def test_a_strategy_cannot_change_the_candles_of_others() -> None:
+    def forge(candles, params, indicators) -> Signals:
+        candles.close[:] = 1.0
+        return Signals(np.zeros(10, bool), np.zeros(10, bool))
+
+    candles = market(10)
+    (outcome,) = run_all(candles, [asked("made")], catalogue=strategy_of(forge))
+
+    assert outcome.error == ("ValueError", "assignment destination is read-only")
+    candles.close[0] = 1.0  # the caller's own array stays writable
+
+
+def test_an_unknown_strategy_fails_its_run() -> None:
+    (outcome,) = run_all(market(10), [asked("moon")])
+
+    assert outcome.error[0] == "LookupError"
+    assert "'moon'" in outcome.error[1]
+
+
+def test_refused_params_fail_their_run() -> None:
+    (outcome,) = run_all(market(10), [asked(params={"fast": 5, "slow": 2})])
+
+    assert outcome.status is Status.FAILED
+    assert "fast must be below slow" in outcome.error[1]
+
+
+def test_unusable_candles_fail_the_runs_that_read_them() -> None:
+    candles = market(100)
+    candles.close[80] = np.nan
+
+    read, unread = run_all(candles, [asked(), asked(hours=(0, 80))])
+
+    assert read.error[0] == "CandlesInvalid"
+    assert "row 80" in read.error[1]
+    assert unread.status is Status.SUCCEEDED
+
+
+def test_unusable_warmup_candles_fail_the_run_too() -> None:
+    candles = market(100)
+    candles.high[10] = 1.0
+
+    (outcome,) = run_all(candles, [asked(hours=(64, 100), warmup=64)])
+
+    assert outcome.error[0] == "CandlesInvalid"
+
+
+def test_candles_out_of_order_fail_every_run() -> None:
+    candles = market(100)
+    candles.opened_ms[[3, 4]] = candles.opened_ms[[4, 3]]
+
+    outcomes = list(run_all(candles, [asked(), asked(hours=(50, 60))]))
+
+    assert [outcome.error[0] for outcome in outcomes] == ["CandlesInvalid"] * 2
+
+
+def test_columns_of_unequal_length_fail_the_run() -> None:
+    candles = replace(market(100), close=np.ones(99))
+
+    (outcome,) = run_all(candles, [asked()])
+
+    assert outcome.status is Status.FAILED
+
+
+def test_candles_of_another_interval_fail_the_run() -> None:
+    (outcome,) = run_all(replace(market(10), interval=Interval.D1), [asked()])
+
+    assert outcome.error == ("CandlesInvalid", "expected 1h candles, but found 1d ones")
+
+
+def test_equity_beyond_all_numbers_fails_the_run() -> None:
+    huge = candles_of([(1e-300,) * 4, (1e-300,) * 4, (1e300,) * 4], Interval.H1)
+    enter, exit = np.array([True, False, False]), np.zeros(3, bool)
+
+    (outcome,) = run_all(huge, [asked("made")], catalogue=giving(enter, exit))
+
+    assert outcome.error == ("OverflowError", "equity must stay finite, but ends at inf")
+
+
+# Representation
+
+
+@pytest.mark.parametrize("form", ["big-endian", "strided", "read-only", "unaligned", "float32"])
+def test_columns_of_any_form_give_the_same_bits(form: str) -> None:
+    def reform(values: np.ndarray) -> np.ndarray:
+        if form == "big-endian":
+            return values.astype(values.dtype.newbyteorder(">"))
+        if form == "strided":
+            return np.repeat(values, 3)[::3]
+        if form == "unaligned":
+            raw = np.frombuffer(b"\0" + values.tobytes(), np.uint8)[1:]
+            return raw.view(values.dtype)
+        if form == "float32":  # prices here are small whole numbers, exact in either
+            return values.astype(np.float32) if values.dtype == np.float64 else values
+        values.flags.writeable = False
+        return values
+
+    columns = ("opened_ms", "open", "high", "low", "close", "volume")
+    candles = market(100)
+    other = replace(candles, **{name: reform(getattr(candles, name)) for name in columns})
+
+    (expected,) = run_all(market(100), [asked()])
+    (outcome,) = run_all(other, [asked()])
+
+    assert repr(outcome.metrics) == repr(expected.metrics)
+
+
+# Versions
+
+
+def test_provenance_names_the_source_and_the_engine() -> None:
+    made_with = provenance("sma_cross", 7)
+
+    assert made_with.strategy_digest == CATALOGUE["sma_cross"].digest
+    assert made_with.engine_version == backtests.ENGINE_VERSION
+    assert made_with.metrics_version == backtests.METRICS_VERSION
+    assert made_with.candles_revision == 7
+
+
+def test_warming_up_leaves_nothing_to_compile() -> None:
+    warm()
+    compiled = sys.modules["backtests.kernel"].walk.signatures
+
+    list(run_all(market(100), [asked(), asked("rsi_reversion")]))
+
+    assert sys.modules["backtests.kernel"].walk.signatures == compiled
+    assert len(compiled) == 1
+
+
+def test_the_numbers_of_a_fixed_run_change_only_with_the_versions() -> None:
+    """Where this fails on purpose, raise ENGINE_VERSION or METRICS_VERSION with it."""
+    exits = Exits(stop_loss=0.05, take_profit=0.1, cooldown_bars=2)
+    levels = {"period": 5, "lower": 40, "upper": 60}
+    runs = [
+        asked(hours=(64, 500), warmup=64, exits=exits),
+        asked("rsi_reversion", (0, 500), params=levels),
+    ]
+
+    cross, reversion = run_all(market(500), runs)
+
+    assert (backtests.ENGINE_VERSION, backtests.METRICS_VERSION) == ("1", "1")
+    assert cross.metrics._asdict() == pytest.approx(
+        {
+            "total_return": 1.9102704473754244,
+            "final_equity": 29102.704473754242,
+            "cagr": 2126248798.0377843,
+            "volatility_ann": 2.3841888408728056,
+            "sharpe": 9.934884320796396,
+            "sortino": 23.395730825051757,
+            "max_drawdown": -0.2848634692585118,
+            "exposure_time": 0.14908256880733944,
+            "trades": 75,
+            "winning_trades": 35,
+            "losing_trades": 40,
+            "win_rate": 0.4666666666666667,
+            "open_trades": 0,
+            "fees_paid": 2746.454025970219,
+            "ambiguous_bars": 0,
+            "buy_hold_return": -0.19828326792727802,
+        },
+        rel=1e-12,
+    )
+    found = reversion.metrics
+    assert (found.trades, found.winning_trades, found.exposure_time) == (67, 67, 0.76)
+    assert found.total_return == pytest.approx(708283.5653280823, rel=1e-12)
