@@ -16,6 +16,7 @@ from mela.settings import AirflowSettings
 DAG = "ingest_candles"
 ASK_S = 30.0
 POLL_S = 1.0
+NOT_FOUND = 404
 
 
 class Airflow:
@@ -44,7 +45,7 @@ class Airflow:
     def wait_for_dag(self, timeout_s: float) -> None:
         """Wait until Airflow has read the DAG. Raises SourceUnavailable."""
         give_up_at = time.monotonic() + timeout_s
-        while self._client.get(f"/api/v2/dags/{DAG}").status_code == httpx.codes.NOT_FOUND:
+        while self._client.get(f"/api/v2/dags/{DAG}").status_code == NOT_FOUND:
             if time.monotonic() > give_up_at:
                 raise SourceUnavailable(
                     f"Airflow did not find the DAG {DAG} within {timeout_s:.0f} s. "

@@ -38,7 +38,7 @@ def read_candles(path: Path, instrument: str, interval: Interval) -> Candles:
     candles = Candles(
         interval,
         opened_ms,
-        *(_floats(table, name, path) for name in PRICES),
+        **{name: _floats(table, name, path) for name in PRICES},
         calendar=_calendar(instrument, opened_ms),
     )
     try:

@@ -31,7 +31,7 @@ from mela.messages import SCENES, Progress, State
 from mela.scene import Scene
 from mela.settings import Settings
 from streaming.publish import Publisher
-from warehouse import loads, results, scenes
+from warehouse import reports, results, scenes
 from warehouse.database import transaction
 
 SCENE = Path(__file__).with_name("demo_grid.yaml")
@@ -127,7 +127,7 @@ def _ingest(tour: Tour) -> None:
             f"{tour.settings.airflow.url}/dags/ingest_candles/runs/{run_id}"
         )
     with transaction(tour.settings) as connection:
-        batches = loads.latest(connection, [tuple(series.split()) for series in SERIES])
+        batches = reports.latest_loads(connection, [_series(one) for one in SERIES])
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in (
         "instrument",
@@ -148,10 +148,15 @@ def _ingest(tour: Tour) -> None:
     _hold(all(batch.origin == wanted for batch in batches), f"every load came from the {wanted}")
 
 
+def _series(line: str) -> tuple[str, str]:
+    instrument, interval = line.split()
+    return instrument, interval
+
+
 def _build(tour: Tour) -> None:
     out.print(dbt.build(tour.settings), markup=False)
     with transaction(tour.settings) as connection:
-        rows = loads.mart_rows(connection)
+        rows = reports.mart_rows(connection)
     out.print(", ".join(f"marts.{name}: {count:,} rows" for name, count in rows.items()))
     _hold(rows["fct_candle"] > 0, "marts.fct_candle has rows")
 
@@ -159,7 +164,7 @@ def _build(tour: Tour) -> None:
 def _publish(tour: Tour) -> None:
     scene, plan = read_scene(SCENE, tour.settings)
     with transaction(tour.settings) as connection:
-        earlier = scenes.count_named(connection, scene.name or "")
+        earlier = reports.count_scenes(connection, scene.name or "")
     # a new question each time the demo runs, so that there is something to compute
     scene = scene.model_copy(update={"cash": scene.cash + earlier})
     out.print(f"{plan.runs} runs: {scene.name}, opening cash {scene.cash:,.0f}")
@@ -177,12 +182,12 @@ def _publish(tour: Tour) -> None:
 
 def _publish_again(tour: Tour) -> None:
     with transaction(tour.settings) as connection:
-        before = results.count(connection)
+        before = reports.count_results(connection)
         content = scenes.get(connection, tour.scene_ids[-1])
     scene = Scene.model_validate(content["content"] if content else {})
     last, took = _run(scene, tour)
     with transaction(tour.settings) as connection:
-        after = results.count(connection)
+        after = reports.count_results(connection)
     _show_best(tour, "the same, answered from stored results", top=3)
     out.print(
         f"publish → finished [bold]{took:.1f} s[/] instead of {tour.computed_s:.1f} s; "

@@ -30,8 +30,8 @@ ASK_S = 15.0
 SILENCE_S = 300.0  # without any word on the scene for so long, something is wrong
 
 
-def tail(settings: Settings, topic: str) -> Consumer:
-    """Return a consumer of what comes on a topic from now on. Raises SourceUnavailable."""
+def tail(settings: Settings, *topics: str) -> Consumer:
+    """Return a consumer of what comes on some topics from now on. Raises SourceUnavailable."""
     consumer = Consumer(
         {
             "bootstrap.servers": settings.kafka.brokers,
@@ -42,6 +42,7 @@ def tail(settings: Settings, topic: str) -> Consumer:
     try:
         partitions = [
             TopicPartition(topic, n)
+            for topic in topics
             for n in consumer.list_topics(topic, timeout=ASK_S).topics[topic].partitions
         ]
         ends = [consumer.get_watermark_offsets(part, ASK_S)[1] for part in partitions]

@@ -50,7 +50,8 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show each service: does it run, is it healthy, where, since when. Exit 1 if one is not."""
-    found = stack.status(Settings())
+    settings = Settings()
+    found = [one for one in stack.status(settings) if one.name != "replay" or settings.replay_url]
     if as_json:
         body = [dataclasses.asdict(service) for service in found]
         out.print(json.dumps(body, indent=2, default=str), markup=False)

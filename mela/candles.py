@@ -80,8 +80,9 @@ class Candles:
         if not inside.all():
             row = int(np.flatnonzero(~inside)[0])
             raise CandlesInvalid(
-                f"open and close must lie within [low, high], but {self._at(row)} has open {self.open[row]}, "
-                f"high {self.high[row]}, low {self.low[row]}, close {self.close[row]}"
+                f"open and close must lie within [low, high], but {self._at(row)} has "
+                f"open {self.open[row]}, high {self.high[row]}, low {self.low[row]}, "
+                f"close {self.close[row]}"
             )
 
     def _at(self, row: int) -> str:

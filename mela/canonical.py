@@ -23,7 +23,7 @@ def canonical_json(value: Any) -> bytes:
 
 @lru_cache(maxsize=65_536, typed=True)
 def canonical_scalar(value: float | bool | str | None) -> bytes:
-    """Return `canonical_json` of a scalar, remembered: a grid spells the same few values many times."""
+    """Return `canonical_json` of a scalar, remembered, as a grid repeats a few values."""
     return canonical_json(value)
 
 
@@ -39,7 +39,7 @@ def canonical_object(fields: Mapping[str, bytes]) -> bytes:
 
 
 def digest(*parts: bytes | str) -> str:
-    """Return the SHA-256 of some parts, each preceded by its length so that none runs into another."""
+    """Return the SHA-256 of some parts, each after its length, so that none runs into another."""
     sha = hashlib.sha256()
     for part in parts:
         raw = part.encode() if isinstance(part, str) else part

@@ -62,7 +62,7 @@ class _Refused(MelaError):
 
 
 class SceneInvalid(_Refused):
-    """Refuse a scene: `code` for machines, `field` as a path (None: the whole), `sentence` for its author."""
+    """Refuse a scene: `code` for machines, `field` as a path, `sentence` for its author."""
 
 
 class MessageInvalid(_Refused):

@@ -1,4 +1,4 @@
-"""From a scene to its runs: counting by arithmetic, checking every value, expanding in a fixed order.
+"""From a scene to its runs: counted by arithmetic, checked value by value, in one order.
 
 The fields that a space varies fall into groups that are validated together (a strategy with its
 parameters, the exits, …). Each group is expanded and checked once; a run is one variant of each.
@@ -132,7 +132,8 @@ def plan_runs(scene: Scene, catalogue: Catalogue, *, max_runs: int) -> Plan:
         raise SceneInvalid(
             RejectionCode.NOTHING_TO_RUN,
             "search.space",
-            f"each of the {total} combinations breaks a rule of {scene.strategy.name}, so nothing is left to run.",
+            f"each of the {total} combinations breaks a rule of {scene.strategy.name}, "
+            "so nothing is left to run.",
         )
     return Plan(scene.instruments, groups, skipped=(total - kept) * len(scene.instruments))
 
@@ -179,8 +180,8 @@ def _check_count(scene: Scene, space: Mapping[str, Axis], max_runs: int) -> None
         raise SceneInvalid(
             RejectionCode.TOO_MANY_RUNS,
             "search.space" if space else "instruments",
-            f"the scene asks for {asked} runs, and at most {max_runs:,} are allowed (MELA_MAX_RUNS). "
-            "Take larger steps, or split it.",
+            f"the scene asks for {asked} runs, and at most {max_runs:,} are allowed "
+            "(MELA_MAX_RUNS). Take larger steps, or split it.",
         )
 
 
@@ -213,7 +214,8 @@ def _place(path: str) -> tuple[str, str]:
     raise SceneInvalid(
         RejectionCode.INVALID_FIELD,
         f"search.space.{path}",
-        f"a space may vary strategy.name, strategy.params.*, {', '.join(known)}, but found {path!r}.",
+        f"a space may vary strategy.name, strategy.params.*, {', '.join(known)}, "
+        f"but found {path!r}.",
     )
 
 
@@ -256,7 +258,7 @@ def _expand(
     base: Mapping[str, Any],
     axes: Mapping[str, Sequence[Scalar]],
 ) -> list[Variant]:
-    """Return the distinct valid variants of a group; those that break a rule of the whole are left out."""
+    """Return the distinct valid variants of a group, without those that break its own rule."""
 
     def validate(fields: Mapping[str, Any]) -> Variant:
         if isinstance(model, type):

@@ -15,7 +15,7 @@ _CRYPTO_QUOTES = ("USDT", "USDC", "FDUSD", "TUSD", "BUSD", "BTC", "ETH", "BNB", 
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
-    """A tradable thing at one venue. `calendar` is `24/7` or an exchange_calendars name (`XNYS`)."""
+    """A tradable thing at one venue. `calendar`: `24/7` or an exchange_calendars name (`XNYS`)."""
 
     venue: str
     symbol: str

@@ -38,7 +38,7 @@ class Source(NamedTuple):
 
     @property
     def scene_id(self) -> UUID:
-        """Return the id of a scene that came without one: the same on every reading of the message."""
+        """Return the id of a scene that came without one: the same on every reading."""
         return uuid5(NAMESPACE_URL, f"mela:{self.key}")
 
 
@@ -57,7 +57,7 @@ class State(StrEnum):
 
 
 class Progress(_Message):
-    """How far a scene is. Readers keep the furthest: rejected < planned < recorded n < finished, cancelled."""
+    """How far a scene is. Readers keep the furthest, which `place` tells."""
 
     schema_version: Literal[1] = 1
     scene_id: UUID
@@ -212,7 +212,8 @@ def _read_runs(shape: _ChunkShape, catalogue: Catalogue) -> Iterator[Run]:
             raise MessageInvalid(
                 RejectionCode.INVALID_FIELD,
                 f"runs.{position}.run_key",
-                f"expected {run.run_key}, the hash of this run's fields, but found {fields.get('run_key')!r}.",
+                f"expected {run.run_key}, the hash of this run's fields, "
+                f"but found {fields.get('run_key')!r}.",
             )
         yield run
 

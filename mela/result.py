@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -36,7 +37,7 @@ NEVER_REUSED = frozenset({Status.FAILED, Status.TIMED_OUT, Status.OUT_OF_MEMORY,
 
 
 class Metrics(NamedTuple):
-    """The numbers of a run (CONTRACT section 8), fractions; NaN where undefined, null in documents."""
+    """The numbers of a run (CONTRACT section 8), fractions. Undefined: NaN, in documents null."""
 
     total_return: float
     final_equity: float
@@ -63,7 +64,7 @@ LOWER_IS_BETTER = frozenset(
 
 
 class Trade(NamedTuple):
-    """A round trip, from entry to exit. Instants are the openings of the candles of the two fills."""
+    """A round trip, from entry to exit. Instants: the openings of the candles of its fills."""
 
     entry_at: datetime
     exit_at: datetime
@@ -77,7 +78,7 @@ class Trade(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Curve:
-    """What is stored of winners besides metrics: trades and equity, one value per candle of the span."""
+    """What is stored of winners besides metrics: trades, and equity at each candle of the span."""
 
     trades: tuple[Trade, ...]
     opened_ms: NDArray[np.int64]
@@ -195,7 +196,7 @@ class Result(BaseModel):
 
 
 def result_key(run_key: str, status: Status, made_with: Provenance, scene_id: str | None) -> str:
-    """Return what names an answer: the question, its candles and the code; failures are their scene's own."""
+    """Return what names an answer: question, candles and code; failures are their scene's own."""
     parts = [
         run_key,
         str(made_with.candles_revision),
@@ -252,23 +253,24 @@ def run_fields(run: Run, strategy_digest: str) -> dict[str, Any]:
     return {
         "instruments": [run.instrument],
         "interval": run.interval.value,
-        "start": instant_text(run.start),
-        "end": instant_text(run.end),
+        "start": _spelled(run.start),
+        "end": _spelled(run.end),
         "strategy": {"name": run.strategy, "digest": strategy_digest},
         "params": dict(run.params),
         "cash": run.cash,
-        "costs": run.costs.model_dump(),
-        "sizing": run.sizing.model_dump(),
-        "exits": run.exits.model_dump(),
+        "costs": dict(run.costs),
+        "sizing": dict(run.sizing),
+        "exits": dict(run.exits),
         "direction": run.direction,
         "prices": run.prices,
     }
 
 
-def rank(results: list[Mapping[str, Any]], by: str) -> list[Mapping[str, Any]]:
+def rank(results: Iterable[Mapping[str, Any]], by: str) -> list[Mapping[str, Any]]:
     """Return results best first by a metric: nulls last, ties by run_key.
 
-    >>> [r["run_key"] for r in rank([{"run_key": "b", "sharpe": None}, {"run_key": "a", "sharpe": 1.0}], "sharpe")]
+    >>> rows = [{"run_key": "b", "sharpe": None}, {"run_key": "a", "sharpe": 1.0}]
+    >>> [row["run_key"] for row in rank(rows, "sharpe")]
     ['a', 'b']
     """
     sign = 1.0 if by in LOWER_IS_BETTER else -1.0
@@ -288,4 +290,7 @@ def _finite(metrics: Metrics) -> dict[str, float | int | None]:
 
 
 def _instant_or_none(ms: int | None) -> str | None:
-    return None if ms is None else instant_text(from_ms(ms))
+    return None if ms is None else _spelled(from_ms(ms))
+
+
+_spelled = lru_cache(maxsize=4096)(instant_text)  # the runs of a grid share their instants

@@ -61,7 +61,7 @@ class Sizing(Part):
 
 
 class Exits(Part):
-    """What closes a position besides the strategy. Levels are fractions of the entry's fill price."""
+    """What closes a position besides the strategy. Levels: fractions of the entry's fill price."""
 
     stop_loss: Real | None = Field(default=None, gt=0, lt=1)
     take_profit: Real | None = Field(default=None, gt=0)
@@ -123,7 +123,7 @@ class Run:
 
 
 def rounded_warmup(candles: int) -> int:
-    """Round a warm-up up to a power of two, at least 64, so that a grid's runs read the same candles.
+    """Round a warm-up up to a power of two, at least 64: so a grid's runs read the same candles.
 
     >>> rounded_warmup(30), rounded_warmup(64), rounded_warmup(280)
     (64, 64, 512)
@@ -137,7 +137,7 @@ def instant_text(at: datetime) -> str:
 
 
 def to_ms(at: datetime) -> int:
-    """Return an aware instant as UTC milliseconds, rounded up so that half-open bounds keep their sense."""
+    """Return an aware instant as UTC milliseconds, rounded up to fit half-open bounds."""
     delta = at - datetime(1970, 1, 1, tzinfo=UTC)
     micros = (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
     return -(-micros // 1000)
@@ -149,7 +149,7 @@ def from_ms(ms: int) -> datetime:
 
 
 def canonical_fields(part: BaseModel) -> dict[str, bytes]:
-    """Return the canonical JSON of each field of a flat, validated model that is not at its default."""
+    """Return the canonical JSON of each field of a flat model that is not at its default."""
     fields = part.model_dump(mode="json", exclude_defaults=True)
     return {name: canonical_scalar(value) for name, value in fields.items()}
 

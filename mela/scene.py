@@ -47,7 +47,7 @@ Axis = Steps | tuple[Scalar, ...]
 
 
 class GridSearch(Part):
-    """Run every combination of the values in `space`, whose keys are paths such as `exits.stop_loss`."""
+    """Run every combination of the values in `space`, its keys paths as `exits.stop_loss`."""
 
     kind: Literal["grid"] = "grid"
     space: dict[str, Axis] = Field(
@@ -109,7 +109,8 @@ class Scene(Part):
         start: datetime | None = info.data.get("start")
         if start is not None and end <= start:
             raise ValueError(
-                f"a scene ends after its start {instant_text(start)}, but this one ends {instant_text(end)}"
+                f"a scene ends after its start {instant_text(start)}, "
+                f"but this one ends {instant_text(end)}"
             )
         return end
 
@@ -125,7 +126,7 @@ class Scene(Part):
 
 
 def parse_scene(document: Any) -> Scene:
-    """Return a validated scene. Raises SceneInvalid with the first fault: code, field path, sentence."""
+    """Return a validated scene. Raises SceneInvalid with the first fault."""
     if not isinstance(document, Mapping):
         raise SceneInvalid(
             RejectionCode.INVALID_FIELD,
@@ -148,7 +149,7 @@ def parse_scene(document: Any) -> Scene:
 
 
 def field_path(fault: ErrorDetails, prefix: str = "") -> str | None:
-    """Return the dotted path of a validation fault, union branches left out, as `exits.stop_loss`."""
+    """Return the path of a validation fault without union branches, as `exits.stop_loss`."""
     parts = [str(part) for part in fault["loc"] if not _is_branch(str(part))]
     return ".".join(([prefix] if prefix else []) + parts) or None
 

@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -26,8 +26,8 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 def default_home() -> Path:
     """Return where the stack keeps its files when `MELA_HOME` is not set.
 
-    `.mela/` in the clone; for root a folder under /var/lib, one for each clone, because Postgres must
-    then run as an unprivileged user, who may not be able to reach the clone.
+    `.mela/` in the clone; for root a folder under /var/lib, one for each clone, because Postgres
+    must then run as an unprivileged user, who may not be able to reach the clone.
     """
     if os.geteuid() != 0:
         return REPOSITORY / ".mela"
@@ -35,7 +35,11 @@ def default_home() -> Path:
     return Path("/var/lib/mela") / f"{REPOSITORY.name}-{clone}"
 
 
-class KafkaSettings(BaseModel):
+class _Service(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class KafkaSettings(_Service):
     """The broker and the shape of the topics."""
 
     brokers: str = "127.0.0.1:9092"
@@ -47,7 +51,7 @@ class KafkaSettings(BaseModel):
     )
 
 
-class PostgresSettings(BaseModel):
+class PostgresSettings(_Service):
     """The warehouse. `user` owns the schemas raw, ops and marts of `database`."""
 
     host: str = "127.0.0.1"
@@ -59,10 +63,11 @@ class PostgresSettings(BaseModel):
     def url(self, database: str | None = None) -> str:
         """Return a SQLAlchemy URL, the password included: not for logs."""
         secret = self.password.get_secret_value()
-        return f"postgresql+psycopg2://{self.user}:{secret}@{self.host}:{self.port}/{database or self.database}"
+        address = f"{self.host}:{self.port}/{database or self.database}"
+        return f"postgresql+psycopg2://{self.user}:{secret}@{address}"
 
 
-class SparkSettings(BaseModel):
+class SparkSettings(_Service):
     """The streaming job."""
 
     master: str = "local[2]"
@@ -76,13 +81,13 @@ class SparkSettings(BaseModel):
     max_chunks_per_trigger: int = Field(default=32, ge=1)
 
 
-class MlflowSettings(BaseModel):
+class MlflowSettings(_Service):
     """The tracking server."""
 
     url: str = "http://127.0.0.1:5000"
 
 
-class AirflowSettings(BaseModel):
+class AirflowSettings(_Service):
     """The orchestrator. The user `admin` signs in to its UI with `password`."""
 
     url: str = "http://127.0.0.1:8080"
@@ -123,8 +128,8 @@ class Settings(BaseSettings):
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Put `$MELA_HOME/stack.env` behind the environment."""
         told = init_settings().get("home") or os.environ.get("MELA_HOME")

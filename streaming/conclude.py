@@ -20,8 +20,8 @@ from mela.messages import Progress, State, read_stored_run
 from mela.result import Status, result_key
 from mela.settings import Settings
 from streaming import tracking
+from streaming.clients import reader_of
 from streaming.publish import Publisher
-from streaming.run import reader_of
 from warehouse import results, scenes
 from warehouse.database import transaction
 
@@ -55,13 +55,13 @@ def recorded_scenes(messages: Sequence[bytes | None]) -> list[str]:
 def conclude_scene(scene_id: str, settings: Settings, publisher: Publisher) -> None:
     """Bring a fully recorded scene to its end. May be repeated; raises where a service is away."""
     with transaction(settings) as connection:
-        scene = scenes.get(connection, UUID(scene_id))
+        scene = scenes.get(connection, scene_id)
     if scene is None or scene["status"] in {"cancelled", "rejected"}:
         return
     if scene["finished_at"] is None:
         _finish(scene_id, scene, settings)
         with transaction(settings) as connection:
-            scene = scenes.get(connection, UUID(scene_id)) or scene
+            scene = scenes.get(connection, scene_id) or scene
     ending: Mapping[str, Any] = scene["best"] or {}
     publisher.progress(
         Progress(
@@ -83,16 +83,17 @@ def conclude_scene(scene_id: str, settings: Settings, publisher: Publisher) -> N
 def _finish(scene_id: str, scene: Mapping[str, Any], settings: Settings) -> None:
     rank_by = str(scene["content"].get("rank_by", "sharpe"))
     with transaction(settings) as connection:
-        best = results.best_of(connection, UUID(scene_id), rank_by)
+        found = results.best_of(connection, scene_id, rank_by)
         if scene["runs"] <= ALL_CURVES_UP_TO:
-            wanted = results.of_scene(connection, UUID(scene_id))
+            wanted = results.of_scene(connection, scene_id)
         else:
-            wanted = list({result["result_key"]: result for result in best}.values())
+            wanted = list(found.by_instrument.values())  # the best overall is one of them
+    best = [found.overall, *found.by_instrument.values()] if found.overall else []
     warnings = store_curves(wanted, settings)
     run_id = tracking.log_scene(scene_id, scene, best, rank_by, settings)
     ending = {"best": best, "warnings": [warning._asdict() for warning in warnings]}
     with transaction(settings) as connection:
-        scenes.set_finished(connection, UUID(scene_id), best=ending, mlflow_run_id=run_id)
+        scenes.set_finished(connection, scene_id, best=ending, mlflow_run_id=run_id)
     log.info("scene_finished", scene_id=scene_id, runs=scene["runs"], warnings=len(warnings))
 
 
@@ -115,8 +116,8 @@ def _store_curve(result: Mapping[str, Any], settings: Settings) -> EndWarning | 
     )
     made_with = provenance(name, None)
     with transaction(settings) as connection:
-        still = results.find(connection, [run], {name: made_with}, UUID(result["scene_id"]))
-    # a later revision that does not touch these candles leaves the stored answer, and its key, valid
+        still = results.find(connection, [run], {name: made_with}, result["scene_id"])
+    # a later revision that touches none of these candles leaves the answer and its key valid
     revision = result["candles_revision"] if run.run_key in still else read.revision
     outcome = next(iter(run_all(read.candles, [run], with_curve=True)))
     key = result_key(

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from pyspark import daemon
 
-import streaming.record
-import streaming.run
 from backtests.simulate import warm
+from streaming import record, run
 
-__all__ = ["streaming"]
+__all__ = ["record", "run"]  # what the workers will need
 
 if __name__ == "__main__":
     warm()

@@ -28,12 +28,14 @@ from pyspark.sql.streaming.query import StreamingQuery
 from backtests.simulate import warm
 from mela.messages import PROGRESS, RESULTS, RUNS, SCENES, Source
 from mela.settings import Settings
+from streaming.clients import publisher_of
 from streaming.conclude import conclude_scene, recorded_scenes
 from streaming.plan import SceneMessage, plan_scene
 from streaming.record import ResultMessage, record_results, send_progress
-from streaming.run import ChunkMessage, publisher_of, run_chunks
+from streaming.run import ChunkMessage, run_chunks
 
 log = structlog.get_logger()
+POOLS = Path(__file__).with_name("pools.xml")
 WATCH_S = 0.5
 BACKOFF_S = (1.0, 2.0, 5.0, 10.0, 30.0)
 STEADY_S = 60.0  # a query that ran so long starts its backoff anew
@@ -52,8 +54,9 @@ def session(settings: Settings) -> SparkSession:
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
         "spark.scheduler.mode": "FAIR",
-        "spark.local.dir": str(settings.home / "spark" / "local"),
+        "spark.scheduler.allocation.file": str(POOLS),
         "spark.sql.warehouse.dir": str(settings.home / "spark" / "warehouse"),
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.shuffle.partitions": "2",
@@ -108,7 +111,7 @@ def queries(settings: Settings) -> list[Query]:
 
     def plan(batch: DataFrame, _: int) -> None:
         publisher = publisher_of(settings)
-        for row in batch.orderBy("partition", "offset").collect():
+        for row in sorted(batch.collect(), key=_source):
             plan_scene(SceneMessage(_bytes(row.value), _source(row)), settings, publisher)
 
     def run(batch: DataFrame, _: int) -> None:
@@ -206,7 +209,7 @@ class Job:
 def main() -> None:
     """Run the job until SIGTERM."""
     settings = Settings()
-    for folder in ("local", "checkpoints", "warehouse"):
+    for folder in ("checkpoints", "warehouse"):
         (settings.home / "spark" / folder).mkdir(parents=True, exist_ok=True)
     (settings.home / "spark" / "ready").unlink(missing_ok=True)
     threading.Thread(target=warm, name="warm", daemon=True).start()  # while the JVM starts

@@ -66,8 +66,7 @@ def read_scene(message: SceneMessage, settings: Settings) -> Asked:
         scene = parse_scene(document)
         plan = plan_runs(scene, CATALOGUE, max_runs=settings.max_runs)
     except SceneInvalid as refused:
-        kept = None if document is None or _has_nul(document) else document
-        return Asked(scene_id, kept, refused=refused)
+        return Asked(scene_id, document, refused=refused)
     except Exception as error:  # one strange scene must not stop all others
         log.exception("scene_not_understood", source=message.source.key)
         sentence = f"this scene could not be understood ({type(error).__name__})."
@@ -90,14 +89,13 @@ def plan_scene(message: SceneMessage, settings: Settings, publisher: Publisher) 
         receipt = scenes.receive(
             connection,
             asked.scene_id,
-            content=asked.scene.content(),
-            content_hash=asked.scene.content_hash(),
-            name=asked.scene.name,
+            asked.scene.content(),
+            asked.scene.content_hash(),
             runs=asked.plan.runs,
             skipped=asked.plan.skipped,
-            topic=message.source.topic,
-            partition=message.source.partition,
-            offset=message.source.offset,
+            chunks=0,
+            name=asked.scene.name,
+            origin=message.source,
         )
     if receipt.outcome is scenes.Outcome.REUSED:
         sentence = "this id was used by a scene with other content; publish under a new id."
@@ -106,7 +104,7 @@ def plan_scene(message: SceneMessage, settings: Settings, publisher: Publisher) 
         publisher.flush()
         log.warning("scene_id_reused", scene_id=str(asked.scene_id))
         return
-    if receipt.is_planned or receipt.is_cancelled:
+    if receipt.planned_at or receipt.cancelled_at:  # all was done, or nothing is wanted
         return
     cached = _send_runs(asked.scene_id, asked.plan, settings, publisher)
     publisher.progress(
@@ -169,13 +167,11 @@ def _refuse(asked: Asked, message: SceneMessage, settings: Settings, publisher: 
             is_its_own = scenes.reject(
                 connection,
                 asked.scene_id,
-                content=asked.document,
+                asked.document,
                 code=refused.code,
                 field=refused.field,
                 sentence=refused.sentence,
-                topic=message.source.topic,
-                partition=message.source.partition,
-                offset=message.source.offset,
+                origin=message.source,
             )
         if is_its_own:
             publisher.progress(

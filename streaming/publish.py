@@ -55,7 +55,7 @@ class Publisher:
         self.send(SCENES, str(scene.scene_id), body.encode())
 
     def chunk(self, chunk: RunChunk) -> None:
-        """Send runs to `mela.runs`; chunks of a scene go round the partitions, to share the load."""
+        """Send runs to `mela.runs`; a scene's chunks go round the partitions, to share the load."""
         partition = (hash_of(chunk.scene_id) + chunk.chunk) % self._partitions
         self.send(RUNS, chunk.key, chunk.to_bytes(), partition=partition)
 
@@ -84,7 +84,7 @@ class Publisher:
                 return
 
     def flush(self) -> None:
-        """Wait until everything queued has arrived. Raises SourceUnavailable where something has not."""
+        """Wait until all that was queued has arrived. Raises SourceUnavailable where it has not."""
         left = self._producer.flush(FLUSH_TIMEOUT_S)
         errors, self._errors = self._errors, []
         if errors or left:  # an idempotent producer that failed once may refuse for good
@@ -95,7 +95,8 @@ class Publisher:
             ) from KafkaException(errors[0])
         if left:
             raise SourceUnavailable(
-                f"Kafka at {self._brokers} did not take {left} messages within {FLUSH_TIMEOUT_S:g} s"
+                f"Kafka at {self._brokers} did not take {left} messages within "
+                f"{FLUSH_TIMEOUT_S:g} s"
             )
 
     def _delivered(self, error: KafkaError | None, _message: Message) -> None:
@@ -104,5 +105,5 @@ class Publisher:
 
 
 def hash_of(scene_id: str) -> int:
-    """Return a number that is the same in every process, so that small scenes spread over partitions."""
+    """Return a number, the same in every process, that spreads small scenes over partitions."""
     return int(scene_id.replace("-", "")[-8:], 16)

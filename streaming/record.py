@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import orjson
 import structlog
 from pydantic import ValidationError
 
@@ -20,8 +21,8 @@ from mela.messages import Progress, Source, State, rejection
 from mela.result import Result
 from mela.scene import field_path, said
 from mela.settings import Settings
+from streaming.clients import publisher_of
 from streaming.publish import Publisher
-from streaming.run import publisher_of
 from warehouse import results
 from warehouse.database import transaction
 
@@ -42,38 +43,35 @@ def record_results(messages: Iterable[ResultMessage], settings: Settings) -> set
     away.
     """
     publisher = publisher_of(settings)
-    read: list[tuple[ResultMessage, Result]] = []
+    read: dict[tuple[str | None, str], tuple[ResultMessage, dict[str, Any]]] = {}
     for message in messages:
         try:
-            read.append((message, read_result(message.value)))
+            document = read_result(message.value)
         except MessageInvalid as refused:
             publisher.rejected(_letter(message, refused))
+        else:  # of messages with one key the first counts
+            read.setdefault((document["scene_id"], document["run_key"]), (message, document))
     with transaction(settings) as connection:
-        unknown = set(results.save(connection, [result for _, result in read]))
-    for message, result in read:
-        if (result.scene_id, result.run_key) in unknown:
-            sentence = f"no scene has the id {result.scene_id}, so its result was not stored."
-            refused = MessageInvalid(RejectionCode.INVALID_FIELD, "scene_id", sentence)
-            publisher.rejected(_letter(message, refused))
+        refusals = results.save(connection, [document for _, document in read.values()])
+    for refusal in refusals:
+        message, _ = read.pop((refusal.scene_id, refusal.run_key))
+        refused = MessageInvalid(RejectionCode.INVALID_FIELD, None, refusal.sentence)
+        publisher.rejected(_letter(message, refused))
+        log.warning("result_rejected", source=message.source.key, why=refusal.sentence)
     publisher.flush()
-    lost = {scene_id for scene_id, _ in unknown}
-    return {result.scene_id for _, result in read if result.scene_id} - lost
+    return {scene_id for scene_id, _ in read if scene_id}
 
 
-def read_result(raw: bytes | None) -> Result:
-    """Return a validated result of a scene. Raises MessageInvalid."""
+def read_result(raw: bytes | None) -> dict[str, Any]:
+    """Return a validated result document. Raises MessageInvalid."""
     try:
-        result = Result.model_validate_json(raw or b"")
+        Result.model_validate_json(raw or b"")
     except ValidationError as error:
         fault = error.errors(include_url=False, include_context=False)[0]
         is_json = fault["type"] != "json_invalid"
         code = RejectionCode.INVALID_FIELD if is_json else RejectionCode.NOT_JSON
         raise MessageInvalid(code, field_path(fault), said(fault)) from error
-    for field in ("scene_id", "result_key"):
-        if getattr(result, field) is None:
-            sentence = "a result of the platform has one, but this one is null."
-            raise MessageInvalid(RejectionCode.INVALID_FIELD, field, sentence)
-    return result
+    return orjson.loads(raw or b"")
 
 
 def send_progress(scene_ids: Collection[str], settings: Settings, publisher: Publisher) -> None:

@@ -6,7 +6,6 @@ service fails the batch, which Spark repeats.
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -14,18 +13,19 @@ from typing import Any, NamedTuple
 
 import orjson
 import structlog
-from warehouse.candles import CandleReader
 
 import mela
 from backtests.simulate import provenance, run_all
 from backtests.strategies import CATALOGUE
-from mela.errors import MessageInvalid
+from mela.errors import CandlesMissing, MessageInvalid, RejectionCode
 from mela.messages import RunChunk, Source, read_chunk, rejection
 from mela.result import Outcome, Status, result_document
 from mela.run import Run
 from mela.settings import Settings
+from streaming.clients import publisher_of, reader_of
 from streaming.publish import Publisher
 from warehouse import scenes
+from warehouse.candles import CandleReader
 from warehouse.database import transaction
 
 log = structlog.get_logger()
@@ -43,13 +43,17 @@ def run_chunks(messages: Iterable[ChunkMessage], settings: Settings) -> int:
     publisher = publisher_of(settings)
     reader = reader_of(settings)
     sent = 0
-    for chunk in _readable(messages, publisher):
-        with transaction(settings) as connection:
-            is_cancelled = bool(scenes.cancelled(connection, [chunk.scene_id]))
-        documents = _cancelled(chunk) if is_cancelled else execute(chunk, reader)
-        for document in documents:
-            publisher.result(chunk.scene_id, document["run_key"], orjson.dumps(document))
-            sent += 1
+    for message in messages:
+        try:
+            chunk = read_chunk(message.value, CATALOGUE)
+            for document in _answers(chunk, reader, settings):
+                publisher.result(chunk.scene_id, document["run_key"], orjson.dumps(document))
+                sent += 1
+        except MessageInvalid as refused:
+            _refuse(message, refused, publisher)
+        except CandlesMissing as error:
+            unknown = RejectionCode.UNKNOWN_INSTRUMENT
+            _refuse(message, MessageInvalid(unknown, "instrument", str(error)), publisher)
     publisher.flush()
     return sent
 
@@ -81,33 +85,23 @@ def by_candles(runs: Sequence[Run]) -> Iterator[list[Run]]:
         yield list(group)
 
 
-@functools.cache
-def publisher_of(settings: Settings) -> Publisher:
-    """Return this process's producer, kept over batches."""
-    return Publisher(settings.kafka)
+def _answers(chunk: RunChunk, reader: CandleReader, settings: Settings) -> Iterator[dict[str, Any]]:
+    with transaction(settings) as connection:
+        is_cancelled = bool(scenes.cancelled(connection, [chunk.scene_id]))
+    return _cancelled(chunk) if is_cancelled else execute(chunk, reader)
 
 
-@functools.cache
-def reader_of(settings: Settings) -> CandleReader:
-    """Return this process's candle reader, kept over batches."""
-    return CandleReader(settings)
-
-
-def _readable(messages: Iterable[ChunkMessage], publisher: Publisher) -> Iterator[RunChunk]:
-    for message in messages:
-        try:
-            yield read_chunk(message.value, CATALOGUE)
-        except MessageInvalid as refused:
-            log.warning("chunk_rejected", source=message.source.key, field=refused.field)
-            publisher.rejected(
-                rejection(
-                    message.value,
-                    message.source,
-                    refused,
-                    code_version=mela.__version__,
-                    at=datetime.now(UTC),
-                )
-            )
+def _refuse(message: ChunkMessage, refused: MessageInvalid, publisher: Publisher) -> None:
+    log.warning("chunk_rejected", source=message.source.key, field=refused.field)
+    publisher.rejected(
+        rejection(
+            message.value,
+            message.source,
+            refused,
+            code_version=mela.__version__,
+            at=datetime.now(UTC),
+        )
+    )
 
 
 def _cancelled(chunk: RunChunk) -> Iterator[dict[str, Any]]:

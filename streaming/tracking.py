@@ -42,7 +42,7 @@ def log_scene(
     strategy = str(scene["content"]["strategy"]["name"])
     experiment_id = _experiment(client, strategy)
     with transaction(settings) as connection:
-        rows = results.of_scene(connection, UUID(scene_id), order_by=rank_by)
+        rows = results.of_scene(connection, scene_id, order_by=rank_by)
     parent = _parent(client, experiment_id, scene_id, scene)
     if parent.info.status == "FINISHED":
         return parent.info.run_id

@@ -1,0 +1,1 @@
+"""Measured claims: every speed that the project states, from one command (`make bench`)."""

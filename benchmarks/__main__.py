@@ -1,0 +1,33 @@
+"""`python -m benchmarks [--only PART …]`: measure, print the table, keep it."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+
+import structlog
+from rich.console import Console
+
+from benchmarks import path
+from benchmarks.rows import Row, keep, show
+
+PARTS = {"path": path.measure}
+
+
+def main() -> int:
+    """Measure the parts asked for; return 1 where a minimum is not met."""
+    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
+    parser.add_argument("--only", nargs="*", choices=sorted(PARTS), help="parts to measure")
+    asked = parser.parse_args().only or sorted(PARTS)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    console = Console(highlight=False)
+    rows: list[Row] = []
+    for part in asked:
+        rows += PARTS[part](console)
+    show(keep(rows, asked), console)
+    return 0 if all(one.met for one in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,184 @@
+"""The job path, everything up: publish → results in Kafka → rows in Postgres."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from confluent_kafka import Consumer
+from rich.console import Console
+
+import stack
+from benchmarks.rows import Row, row
+from cli.follow import tail
+from mela.errors import MelaError
+from mela.messages import PROGRESS, RESULTS, Progress, State
+from mela.scene import Scene, parse_scene
+from mela.settings import Settings
+from streaming.publish import Publisher
+from warehouse.ingest import ingest
+
+START, END = datetime(2022, 1, 1, tzinfo=UTC), datetime(2024, 1, 1, tzinfo=UTC)
+SMALL, LARGE = 2_000, 20_000
+REPEATS, IDLE_REPEATS, IDLE_PAUSE_S = 3, 15, 2.0
+GIVE_UP_S = 120.0
+SPACES = {
+    1: {"strategy.params.fast": [20]},
+    SMALL: {
+        "strategy.params.fast": {"from": 5, "to": 54, "step": 1},
+        "strategy.params.slow": {"from": 60, "to": 99, "step": 1},
+    },
+    LARGE: {
+        "strategy.params.fast": {"from": 1, "to": 100, "step": 1},
+        "strategy.params.slow": {"from": 101, "to": 300, "step": 1},
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Seconds from publishing until each stage was through."""
+
+    planned: float
+    answered: float
+    recorded: float
+
+
+def measure(console: Console) -> list[Row]:
+    """Start a stack of its own, measure the job path on 8,760 hourly candles, stop it."""
+    home = Settings().home
+    settings = Settings(home=home.with_name(home.name + "-bench"))
+    console.print("bench path: starting a stack of its own, everything up …")
+    settings = stack.up(settings, offline=True)
+    try:
+        ingest("binance:BTCUSDT", "1h", START, END, settings)
+        for size in (1, SMALL, SMALL):  # warm: kernels loaded, candles read, indexes in memory
+            _time(_scene(size), settings)
+        return [*_idle(settings), *_grids(settings, console)]
+    finally:
+        stack.down(settings)
+
+
+def _idle(settings: Settings) -> list[Row]:
+    answered: list[float] = []
+    for _ in range(IDLE_REPEATS):
+        time.sleep(IDLE_PAUSE_S)
+        answered.append(_time(_scene(1), settings).answered)
+    return [
+        row(
+            "path.idle_small_scene",
+            answered,
+            "s, publish → result in Kafka",
+            "lower",
+            minimum=2.0,
+            aim=1.0,
+        )
+    ]
+
+
+def _grids(settings: Settings, console: Console) -> list[Row]:
+    rows: list[Row] = []
+    cached: list[float] = []
+    first: list[float] = []
+    for size, minimum, aim in ((SMALL, 400.0, 1_000.0), (LARGE, 3_000.0, 6_000.0)):
+        speeds: list[float] = []
+        stages: list[Times] = []
+        for _ in range(REPEATS):
+            scene = _scene(size)
+            times = _time(scene, settings)
+            stages.append(times)
+            speeds.append(size / times.recorded)
+            console.print(f"  {size:,} runs: {speeds[-1]:,.0f} runs/s")
+            if size == LARGE:
+                again = _time(scene.model_copy(update={"scene_id": uuid4()}), settings)
+                first.append(times.recorded)
+                cached.append(again.answered)
+        rows.append(
+            row(
+                f"path.grid_{size}",
+                speeds,
+                "runs/s, publish → recorded",
+                "higher",
+                minimum=minimum,
+                aim=aim,
+                note=_where(stages),
+            )
+        )
+    a_third = sorted(first)[len(first) // 2] / 3
+    rows.append(
+        row(
+            f"path.cached_grid_{LARGE}",
+            cached,
+            "s, publish → all answers in Kafka",
+            "lower",
+            minimum=max(1.5, a_third),
+            aim=1.0,
+            note=f"a third of the first publish → recorded is {a_third:.2f} s",
+        )
+    )
+    return rows
+
+
+def _where(stages: list[Times]) -> str:
+    middle = sorted(stages, key=lambda times: times.recorded)[len(stages) // 2]
+    return (
+        f"median run: planned after {middle.planned:.2f} s, all results in Kafka after "
+        f"{middle.answered:.2f} s, all rows in Postgres after {middle.recorded:.2f} s"
+    )
+
+
+def _scene(size: int) -> Scene:
+    # a cash never used before makes each question new, so that nothing is answered from the store
+    document: Mapping[str, Any] = {
+        "scene_id": str(uuid4()),
+        "name": f"bench {size}",
+        "instruments": ["binance:BTCUSDT"],
+        "interval": "1h",
+        "start": "2023-01-01T00:00:00Z",
+        "end": "2024-01-01T00:00:00Z",
+        "strategy": {"name": "sma_cross", "params": {"slow": 100}},
+        "search": {"kind": "grid", "space": SPACES[size]},
+        "cash": time.time(),
+    }
+    return parse_scene(document)
+
+
+def _time(scene: Scene, settings: Settings) -> Times:
+    assert scene.scene_id is not None
+    consumer = tail(settings, PROGRESS, RESULTS)
+    try:
+        started_at = time.monotonic()
+        with Publisher(settings.kafka) as publisher:
+            publisher.scene(scene)
+        return _watch(consumer, scene.scene_id, started_at)
+    finally:
+        consumer.close()
+
+
+def _watch(consumer: Consumer, scene_id: UUID, started_at: float) -> Times:
+    prefix = f"{scene_id}:".encode()
+    answered: set[bytes] = set()
+    planned = answered_at = recorded = None
+    runs = 0
+    while time.monotonic() - started_at < GIVE_UP_S:
+        for message in consumer.consume(5_000, timeout=0.02):
+            key, value, now = message.key(), message.value(), time.monotonic() - started_at
+            if message.error() is not None or key is None or value is None:
+                continue
+            if message.topic() == RESULTS and key.startswith(prefix):
+                answered.add(key)
+                answered_at = now
+            elif message.topic() == PROGRESS and key == prefix[:-1]:
+                progress = Progress.model_validate_json(value)
+                runs = progress.runs or runs
+                if progress.state is State.PLANNED:
+                    planned = now
+                if progress.state is State.RECORDED and progress.recorded == runs:
+                    recorded = now
+        if planned and recorded and answered_at and len(answered) == runs:
+            return Times(planned, answered_at, recorded)
+    raise MelaError(f"scene {scene_id}: {len(answered)} of {runs} answers in {GIVE_UP_S:.0f} s")
