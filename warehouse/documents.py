@@ -41,21 +41,14 @@ _FIELDS = {
 _COLUMNS = ", ".join(f'{column} AS "{name}"' for name, column in _FIELDS.items())
 
 
-def document_sql(answers: str, order: str = "") -> str:
+def document_sql(source: str) -> str:
     """Return the statement of (run_key, document) for some answers.
 
-    answers: a query of (scene_id, result_key, cached)
-    order: what follows, as ORDER BY; it may name the aliases r, q, i and answer
+    source: what follows FROM; it gives r, q, i and answer (scene_id, cached)
     """
     return f"""
-        SELECT document.run_key, row_to_json(document)::text FROM (
-            SELECT {_COLUMNS}
-            FROM ({answers}) AS answer
-            JOIN ops.result r ON r.result_key = answer.result_key
-            JOIN ops.run q ON q.run_key = r.run_key
-            JOIN ops.instrument i ON i.id = q.instrument_id
-            {order}
-        ) AS document
+        SELECT document.run_key, row_to_json(document)::text
+        FROM (SELECT {_COLUMNS} FROM {source}) AS document
     """  # noqa: S608  made of the constants above, never of a value
 
 

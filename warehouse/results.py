@@ -35,38 +35,37 @@ __all__ = [
 # end), or all before the end where candles were missing that may have come since.
 _FIND = text(
     document_sql("""
-        SELECT DISTINCT ON (r.run_key)
-               CAST(:scene_id AS text) AS scene_id, r.result_key, true AS cached
-        FROM unnest(CAST(:keys AS text[])) AS asked (run_key)
-        JOIN ops.run q ON q.run_key = asked.run_key
-        JOIN ops.result r ON r.run_key = q.run_key
+        ops.run q
+        JOIN ops.instrument i ON i.id = q.instrument_id
+        JOIN (VALUES (CAST(:scene_id AS text), true)) AS answer (scene_id, cached) ON true
         JOIN unnest(CAST(:strategies AS text[]), CAST(:digests AS text[]),
                     CAST(:engines AS text[]), CAST(:metrics AS text[]))
-             AS today (strategy, digest, engine, metrics)
-          ON today.strategy = q.strategy AND today.digest = r.strategy_digest
-         AND today.engine = r.engine_version AND today.metrics = r.metrics_version
-        WHERE r.status <> ALL(:never_reused) AND r.candles_revision IS NOT NULL
-          AND NOT EXISTS (
-              SELECT FROM ops.candle_revision later
-              WHERE later.instrument_id = q.instrument_id AND later.interval = q.interval
-                AND later.revision > r.candles_revision AND later.first_opened_at < q.end_at
-                AND (r.depends_from IS NULL OR later.last_opened_at >= r.depends_from))
-        ORDER BY r.run_key, r.candles_revision DESC, r.computed_at DESC
+             AS today (strategy, digest, engine, metrics) ON today.strategy = q.strategy
+        JOIN LATERAL (
+            SELECT * FROM ops.result stored
+            WHERE stored.run_key = q.run_key AND stored.status <> ALL(:never_reused)
+              AND stored.candles_revision IS NOT NULL AND stored.strategy_digest = today.digest
+              AND stored.engine_version = today.engine AND stored.metrics_version = today.metrics
+              AND NOT EXISTS (
+                  SELECT FROM ops.candle_revision later
+                  WHERE later.instrument_id = q.instrument_id AND later.interval = q.interval
+                    AND later.revision > stored.candles_revision
+                    AND later.first_opened_at < q.end_at
+                    AND (stored.depends_from IS NULL
+                         OR later.last_opened_at >= stored.depends_from))
+            ORDER BY stored.candles_revision DESC, stored.computed_at DESC LIMIT 1
+        ) AS r ON true
+        WHERE q.run_key = ANY(:keys)
     """)
 )
 _ANSWERS = """
-    SELECT scene_id::text, result_key, cached FROM ops.scene_run WHERE scene_id = :scene_id
+    ops.scene_run answer
+    JOIN ops.result r ON r.result_key = answer.result_key
+    JOIN ops.run q ON q.run_key = answer.run_key
+    JOIN ops.instrument i ON i.id = q.instrument_id
+    WHERE answer.scene_id = CAST(:scene_id AS uuid)
 """
-_BEST = """
-    SELECT :scene_id AS scene_id, best.result_key, best.cached FROM (
-        SELECT answer.result_key, answer.cached,
-               row_number() OVER (PARTITION BY q.instrument_id ORDER BY {order}) AS place
-        FROM ops.scene_run answer
-        JOIN ops.result r ON r.result_key = answer.result_key
-        JOIN ops.run q ON q.run_key = r.run_key
-        WHERE answer.scene_id = CAST(:scene_id AS uuid) AND r.status IN ('succeeded', 'ruined')
-    ) AS best WHERE place = 1
-"""
+_SUCCESSES = "AND r.status IN ('succeeded', 'ruined')"
 _PROGRESS = text("""
     SELECT s.scene_id::text AS scene_id, s.status, s.runs, s.skipped, s.chunks, s.planned_at,
            s.finished_at, s.cancelled_at, counted.recorded, counted.cached
@@ -143,7 +142,7 @@ def of_scene(
 ) -> list[dict[str, Any]]:
     """Return the answers that a scene has, as documents; by run_key, or best first by a metric."""
     order = best_first(order_by) if order_by else "r.run_key"
-    statement = text(document_sql(_ANSWERS, f"ORDER BY {order} LIMIT :limit"))
+    statement = text(document_sql(f"{_ANSWERS} ORDER BY {order} LIMIT :limit"))
     rows = connection.execute(statement, {"scene_id": str(scene_id), "limit": limit})
     return [orjson.loads(document) for _, document in rows]
 
@@ -154,8 +153,15 @@ def best_of(connection: Connection, scene_id: str | UUID, rank_by: str) -> Best:
     Only results that succeeded or were ruined count.
     """
     order = best_first(rank_by)
-    statement = text(document_sql(_BEST.format(order=order), f"ORDER BY {order}"))
-    rows = connection.execute(statement, {"scene_id": str(scene_id)})
+    winners = f"""(
+        SELECT DISTINCT ON (q.instrument_id) answer.scene_id, answer.cached, r.result_key
+        FROM {_ANSWERS} {_SUCCESSES} ORDER BY q.instrument_id, {order}
+    ) AS answer
+    JOIN ops.result r ON r.result_key = answer.result_key
+    JOIN ops.run q ON q.run_key = r.run_key
+    JOIN ops.instrument i ON i.id = q.instrument_id
+    ORDER BY {order}"""  # noqa: S608  made of constants, and of a metric's name that was checked
+    rows = connection.execute(text(document_sql(winners)), {"scene_id": str(scene_id)})
     found: list[dict[str, Any]] = [orjson.loads(document) for _, document in rows]
     by_instrument = {document["instruments"][0]: document for document in found}
     return Best(found[0] if found else None, dict(sorted(by_instrument.items())))

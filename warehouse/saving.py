@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
-from io import StringIO
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -37,7 +35,12 @@ _STAGE = text("""
     ) ON COMMIT DELETE ROWS;
     SET LOCAL work_mem = '64MB'
 """)
-_COPY = f"COPY received_result ({', '.join(STAGED)}) FROM STDIN (FORMAT csv)"
+# A JSON array without its brackets is a row of CSV in this dialect, and orjson is ten times as fast
+# as csv. What could need another escape than those of quote and backslash is JSON within JSON.
+_COPY = (
+    f"COPY received_result ({', '.join(STAGED)}) FROM STDIN"
+    r" (FORMAT csv, NULL 'null', ESCAPE '\', ENCODING 'UTF8')"
+)
 _STORED = ", ".join(name for name in PLAIN if name != "interval")
 # Rows go in by key order, tables in one order, so that savers wait for each other in no circle.
 _RUNS = text("""
@@ -111,11 +114,8 @@ def _save(
 
 def _insert(connection: Connection, documents: Sequence[Document], ids: Mapping[str, int]) -> None:
     connection.execute(_STAGE)
-    content = StringIO()
-    csv.writer(content).writerows(
-        _staged(seq, document, ids) for seq, document in enumerate(documents)
-    )
-    copy_in(connection, _COPY, content.getvalue().encode(errors="replace"))
+    rows = [orjson.dumps(_staged(*row, ids))[1:-1] for row in enumerate(documents)]
+    copy_in(connection, _COPY, b"\n".join(rows))
     for statement in (_RUNS, _RESULTS, _ANSWERS, _EMPTY):
         connection.execute(statement)
 

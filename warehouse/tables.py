@@ -64,7 +64,8 @@ Count = Annotated[int, mapped_column(server_default=sql("0"))]
 InstrumentId = Annotated[int, mapped_column(ForeignKey("ops.instrument.id"))]
 BatchId = Annotated[int, mapped_column(BigInteger, ForeignKey("ops.load_batch.id"))]
 InstrumentKey = Annotated[int, mapped_column(ForeignKey("ops.instrument.id"), primary_key=True)]
-Key = Annotated[str, mapped_column(primary_key=True)]
+Hash = Text(collation="C")  # compared byte by byte: twice as fast as by a language's rules
+Key = Annotated[str, mapped_column(Hash, primary_key=True)]
 
 
 class Instrument(Base):
@@ -300,7 +301,7 @@ class Result(Base):
     )
 
     result_key: Mapped[Key]
-    run_key: Mapped[str] = mapped_column(ForeignKey("ops.run.run_key"))
+    run_key: Mapped[str] = mapped_column(Hash, ForeignKey("ops.run.run_key"))
     status: Mapped[str]
     strategy_digest: Mapped[str]
     engine_version: Mapped[str]
@@ -347,11 +348,13 @@ class SceneRun(Base):
 
     scene_id: Mapped[UUID] = mapped_column(ForeignKey("ops.scene.scene_id"), primary_key=True)
     run_key: Mapped[Key]
-    result_key: Mapped[str]
+    result_key: Mapped[str] = mapped_column(Hash)
     cached: Mapped[bool]
 
 
-ResultKey = Annotated[str, mapped_column(ForeignKey("ops.result.result_key"), primary_key=True)]
+ResultKey = Annotated[
+    str, mapped_column(Hash, ForeignKey("ops.result.result_key"), primary_key=True)
+]
 
 
 class Trade(Base):

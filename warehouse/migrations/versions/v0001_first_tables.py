@@ -93,7 +93,7 @@ CREATE TABLE ops.load_batch (
 );
 
 CREATE TABLE ops.run (
-    run_key text NOT NULL,
+    run_key text COLLATE "C" NOT NULL,
     instrument_id integer NOT NULL,
     interval text NOT NULL,
     start_at timestamptz NOT NULL,
@@ -110,7 +110,7 @@ CREATE TABLE ops.run (
 
 CREATE TABLE ops.watch (
     instrument_id integer NOT NULL,
-    interval text NOT NULL,
+    interval text COLLATE "C" NOT NULL,
     CONSTRAINT watch_pkey PRIMARY KEY (instrument_id, interval),
     CONSTRAINT watch_interval_check CHECK (interval IN (:intervals)),
     CONSTRAINT watch_instrument_id_fkey FOREIGN KEY (instrument_id)
@@ -119,7 +119,7 @@ CREATE TABLE ops.watch (
 
 CREATE TABLE ops.candle_revision (
     instrument_id integer NOT NULL,
-    interval text NOT NULL,
+    interval text COLLATE "C" NOT NULL,
     revision integer NOT NULL,
     load_batch_id bigint NOT NULL,
     first_opened_at timestamptz NOT NULL,
@@ -149,8 +149,8 @@ CREATE TABLE ops.rejected_candle (
 );
 
 CREATE TABLE ops.result (
-    result_key text NOT NULL,
-    run_key text NOT NULL,
+    result_key text COLLATE "C" NOT NULL,
+    run_key text COLLATE "C" NOT NULL,
     status text NOT NULL,
     strategy_digest text NOT NULL,
     engine_version text NOT NULL,
@@ -215,7 +215,7 @@ CREATE TABLE raw.candle (
 
 CREATE TABLE raw.corporate_action (
     instrument_id integer NOT NULL,
-    kind text NOT NULL,
+    kind text COLLATE "C" NOT NULL,
     effective_on date NOT NULL,
     value float8 NOT NULL,
     load_batch_id bigint NOT NULL,
@@ -229,7 +229,7 @@ CREATE TABLE raw.corporate_action (
 );
 
 CREATE TABLE ops.equity (
-    result_key text NOT NULL,
+    result_key text COLLATE "C" NOT NULL,
     opened_at timestamptz NOT NULL,
     equity float8 NOT NULL,
     CONSTRAINT equity_pkey PRIMARY KEY (result_key, opened_at),
@@ -239,8 +239,8 @@ CREATE TABLE ops.equity (
 
 CREATE TABLE ops.scene_run (
     scene_id uuid NOT NULL,
-    run_key text NOT NULL,
-    result_key text NOT NULL,
+    run_key text COLLATE "C" NOT NULL,
+    result_key text COLLATE "C" NOT NULL,
     cached boolean NOT NULL,
     CONSTRAINT scene_run_pkey PRIMARY KEY (scene_id, run_key),
     CONSTRAINT scene_run_run_key_result_key_fkey FOREIGN KEY (run_key, result_key)
@@ -249,7 +249,7 @@ CREATE TABLE ops.scene_run (
 );
 
 CREATE TABLE ops.trade (
-    result_key text NOT NULL,
+    result_key text COLLATE "C" NOT NULL,
     seq integer NOT NULL,
     entry_at timestamptz NOT NULL,
     exit_at timestamptz NOT NULL,
@@ -271,7 +271,7 @@ CREATE FUNCTION ops.instant_text(at timestamptz) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN to_char(
     at AT TIME ZONE 'UTC',
-    CASE WHEN extract(microseconds FROM at)::bigint %% 1000000 = 0
+    CASE WHEN date_trunc('second', at) = at
          THEN 'YYYY-MM-DD"T"HH24:MI:SS"Z"' ELSE 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"' END
 );
 COMMENT ON FUNCTION ops.instant_text IS 'the spelling of instants, as in mela.run.instant_text';
