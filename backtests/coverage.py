@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
 from mela.calendars import expected_opens_ms
 from mela.candles import Candles
+from mela.interval import DAY_MS
+
+Int = NDArray[np.int64]
+Expected = Callable[[int, int], Int]
+WINDOW = 2**16  # candles looked at together: a span may be far longer than its data
 
 
 def coverage_warnings(candles: Candles, start_ms: int, end_ms: int) -> tuple[str, ...]:
@@ -15,21 +22,51 @@ def coverage_warnings(candles: Candles, start_ms: int, end_ms: int) -> tuple[str
     candles: at least one in the span; start_ms, end_ms: UTC milliseconds
     returns: nothing where the calendar is unknown, or has no candle in the span
     """
+    present = candles.opened_ms[candles.start_bar :]
+    width = WINDOW * (candles.interval.fixed_ms or 31 * DAY_MS)
+
+    def expected(from_ms: int, to_ms: int) -> Int:
+        return expected_opens_ms(candles.calendar, candles.interval, from_ms, to_ms)
+
     try:
-        expected = expected_opens_ms(candles.calendar, candles.interval, start_ms, end_ms)
+        first = _first(expected, start_ms, end_ms, width)
+        last = _last(expected, start_ms, end_ms, width)
+        gaps = _has_gaps(expected, present, width)
     except ValueError:  # a market whose hours nobody knows: nothing can be said to be missing
         return ()
-    if len(expected) == 0:
-        return ()
-    present = candles.opened_ms[candles.start_bar :]
-    absent = expected[~np.isin(expected, present)]
     said = {
-        "starts_late": _holds(absent, expected[0]),
-        "ends_early": _holds(absent, expected[-1]),
-        "gaps": bool(np.any((absent > present[0]) & (absent < present[-1]))),
+        "starts_late": len(_absent(first, present)) > 0,
+        "ends_early": len(_absent(last, present)) > 0,
+        "gaps": gaps,
     }
     return tuple(warning for warning, holds in said.items() if holds)
 
 
-def _holds(values: NDArray[np.int64], value: np.int64) -> bool:
-    return bool(np.any(values == value))
+def _first(expected: Expected, start_ms: int, end_ms: int, width: int) -> Int:
+    found = np.array([], dtype=np.int64)
+    while start_ms < end_ms and len(found) == 0:
+        found = expected(start_ms, min(end_ms, start_ms + width))[:1]
+        start_ms += width
+    return found
+
+
+def _last(expected: Expected, start_ms: int, end_ms: int, width: int) -> Int:
+    found = np.array([], dtype=np.int64)
+    while start_ms < end_ms and len(found) == 0:
+        found = expected(max(start_ms, end_ms - width), end_ms)[-1:]
+        end_ms -= width
+    return found
+
+
+def _has_gaps(expected: Expected, present: Int, width: int) -> bool:
+    end_ms = int(present[-1])
+    windows = range(int(present[0]), end_ms, width)
+    return any(
+        len(_absent(expected(from_ms, min(end_ms, from_ms + width)), present)) > 0
+        for from_ms in windows
+    )
+
+
+def _absent(expected: Int, present: Int) -> Int:
+    place = np.minimum(np.searchsorted(present, expected), len(present) - 1)
+    return expected[present[place] != expected]

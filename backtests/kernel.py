@@ -68,7 +68,7 @@ def _leave(
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _hold(
-    close: Float, first: int, end: int, cash: float, units: float, equity: Float
+    close: Float, first: int, end: int, cash: float, units: float, equity: Float, start: int
 ) -> tuple[int, bool]:
     """Write the equity of a position held on the closes of [first, end), up to its ruin.
 
@@ -77,11 +77,11 @@ def _hold(
     ruined = False
     for bar in range(first, end):
         value = cash + units * close[bar]
-        equity[bar - first] = value
+        equity[bar - start] = value
         ruined |= value <= 0.0
     if ruined:
         end = first
-        while equity[end - first] > 0.0:
+        while equity[end - start] > 0.0:
             end += 1
         end += 1
     return end, ruined
@@ -135,7 +135,8 @@ def walk(
             break
 
         entry_bar = int(entries[signal]) + 1
-        equity[flat_from - start : entry_bar - start] = cash
+        for flat in range(flat_from, entry_bar):
+            equity[flat - start] = cash
         entry_price = open_[entry_bar] * (1.0 + slippage)
         units = fraction * cash / (entry_price * (1.0 + fee))
         entry_fee = units * entry_price * fee
@@ -156,7 +157,7 @@ def walk(
             while bar < last and low[bar] > stop and high[bar] < target:
                 bar += 1
 
-        flat_from, ruined = _hold(close, entry_bar, bar, cash, units, equity[entry_bar - start :])
+        flat_from, ruined = _hold(close, entry_bar, bar, cash, units, equity, start)
         exposed += flat_from - entry_bar
         if ruined or flat_from == n:
             open_trades = 1

@@ -43,7 +43,7 @@ def crosses_below(line: Float, level: Float | float) -> Bool:
 
 
 def _as_line(level: Float | float, line: Float) -> Float:
-    return level if isinstance(level, np.ndarray) else np.broadcast_to(float(level), line.shape)
+    return level if isinstance(level, np.ndarray) else np.full(line.shape, float(level))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -56,3 +56,33 @@ def test_a_weekend_is_no_gap_where_the_market_rests() -> None:
 
 def test_of_a_market_whose_hours_nobody_knows_nothing_is_said() -> None:
     assert coverage_warnings(hours(1, 3, calendar="moon"), MONDAY_MS, END_MS) == ()
+
+
+def test_a_span_of_millennia_is_judged_without_listing_its_minutes() -> None:
+    one = np.ones(3)
+    opened = MONDAY_MS + 60_000 * np.arange(3)
+    minutes = Candles(Interval.M1, opened, one, one, one, one, one)
+    year_one, year_9999 = -62_135_596_800_000, 253_402_300_799_000
+
+    assert coverage_warnings(minutes, year_one, year_9999) == ("starts_late", "ends_early")
+    assert coverage_warnings(minutes, MONDAY_MS, year_9999) == ("ends_early",)
+    assert coverage_warnings(minutes, year_one, MONDAY_MS + 180_000) == ("starts_late",)
+
+
+def test_a_gap_is_found_in_whatever_window_it_lies() -> None:
+    one = np.ones(200_000)
+    kept = np.r_[:150_000, 150_001:200_001]
+    opened = MONDAY_MS + 60_000 * kept
+    minutes = Candles(Interval.M1, opened, one, one, one, one, one)
+
+    assert coverage_warnings(minutes, MONDAY_MS, int(opened[-1]) + 60_000) == ("gaps",)
+
+
+@pytest.mark.parametrize("interval", ["1d", "1w", "1mo"])
+def test_every_interval_has_a_calendar(interval: str) -> None:
+    candles = candles_of([(1, 1, 1, 1)] * 3, Interval(interval))
+    first_ms = int(candles.opened_ms[0])
+    end_ms = candles.interval.end_ms(int(candles.opened_ms[-1]))
+
+    assert coverage_warnings(candles, first_ms, end_ms) == ()
+    assert coverage_warnings(candles, first_ms, end_ms + 31 * DAY_MS) == ("ends_early",)

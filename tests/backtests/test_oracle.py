@@ -26,7 +26,7 @@ with warnings.catch_warnings():
     import backtrader as bt
 
 RUNS = 100
-CANDLES = 120
+CANDLES = 100
 WARMUP = 4
 
 
