@@ -150,7 +150,8 @@ def set_finished(
     connection: Connection, scene_id: str | UUID, best: Any, mlflow_run_id: str | None
 ) -> None:
     """Note that a scene was concluded; the first time stays, and so does `cancelled`."""
-    values = {"scene_id": str(scene_id), "best": _json(best), "mlflow_run_id": mlflow_run_id}
+    values = {"scene_id": str(scene_id), "mlflow_run_id": mlflow_run_id}
+    values["best"] = None if best is None else _json(best)
     connection.execute(_FINISHED, values)
 
 

@@ -1,0 +1,71 @@
+"""warehouse/migrate.py and the tables it makes."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+
+from mela.result import METRICS
+from mela.settings import Settings
+from tests.warehouse.given import a_scene, answer, load, rows
+from warehouse.database import transaction
+from warehouse.migrate import head, upgrade
+from warehouse.tables import Base, Result
+
+pytestmark = pytest.mark.integration
+
+
+def _ours(name: str | None, kind: str, parents: Any) -> bool:
+    if kind == "schema":
+        return name in ("raw", "ops")
+    partition = bool(name) and name.startswith("candle_") and name != "candle_revision"
+    return not (kind == "table" and (partition or name == "alembic_version"))
+
+
+def test_the_versions_make_the_tables_that_the_code_declares(warehouse: Settings) -> None:
+    options = {"include_schemas": True, "include_name": _ours, "compare_server_default": True}
+    with transaction(warehouse) as connection:
+        context = MigrationContext.configure(connection, opts=options)
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_every_metric_has_a_column() -> None:
+    assert set(METRICS) <= set(Result.__table__.columns.keys())
+
+
+def test_many_may_upgrade_at_once(warehouse: Settings) -> None:
+    with transaction(warehouse) as connection:
+        for schema in ("marts", "raw", "ops"):
+            connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
+
+    with ThreadPoolExecutor(3) as pool:
+        assert set(pool.map(upgrade, [warehouse] * 3)) == {head()}
+
+    assert rows(warehouse, "SELECT version_num FROM ops.alembic_version") == [(head(),)]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE raw.candle SET high = 0.5",
+        "UPDATE raw.candle SET volume = 'NaN'",
+        "UPDATE raw.candle SET close = 'NaN'",
+        "UPDATE raw.candle SET closed_at = opened_at",
+        "UPDATE raw.candle SET instrument_id = 99",
+        "UPDATE raw.candle SET load_batch_id = 99",
+        "UPDATE ops.candle_revision SET revision = 0",
+        "UPDATE ops.scene SET status = 'finished'",
+        "UPDATE ops.scene SET status = 'rejected'",
+        "DELETE FROM ops.instrument",
+        "DELETE FROM ops.load_batch",
+    ],
+)
+def test_the_database_itself_refuses(warehouse: Settings, statement: str) -> None:
+    a_scene(warehouse)
+    load(warehouse, answer([1.0]))
+    with pytest.raises(IntegrityError), transaction(warehouse) as connection:
+        connection.execute(text(statement))
