@@ -25,14 +25,13 @@ PLAIN = (
 )
 STAGED = (
     *("seq", "scene_id", "cached", "instrument_id", "start_at", "end_at", "strategy"),
-    *("strategy_digest", "params", "settings", "error", "warnings", *PLAIN),
+    *("strategy_digest", "params", "settings", "error", "said", *PLAIN),
 )
 _STAGE = text("""
-    CREATE TEMP TABLE IF NOT EXISTS received_result (
-        seq integer, scene_id uuid, cached boolean, instrument_id integer, interval text,
-        start_at timestamptz, end_at timestamptz, strategy text, params jsonb, settings jsonb,
-        error jsonb, LIKE ops.result
-    ) ON COMMIT DELETE ROWS;
+    CREATE TEMP TABLE IF NOT EXISTS received_result ON COMMIT DELETE ROWS AS
+    SELECT 0 AS seq, a.scene_id, a.cached, q.instrument_id, q.interval, q.start_at, q.end_at,
+           q.strategy, q.params, q.settings, q.params AS error, q.params AS said, r.*
+    FROM ops.scene_run a, ops.run q, ops.result r WITH NO DATA;
     SET LOCAL work_mem = '64MB'
 """)
 # A JSON array without its brackets is a row of CSV in this dialect, and orjson is ten times as fast
@@ -51,7 +50,9 @@ _RUNS = text("""
 """)
 _RESULTS = text(f"""
     INSERT INTO ops.result (strategy_digest, warnings, error_class, error_sentence, {_STORED})
-    SELECT strategy_digest, warnings, error->>'class', error->>'sentence', {_STORED}
+    SELECT strategy_digest,
+           CASE said WHEN '[]' THEN '{{}}' ELSE ARRAY(SELECT jsonb_array_elements_text(said)) END,
+           error->>'class', error->>'sentence', {_STORED}
     FROM received_result ORDER BY result_key, seq ON CONFLICT (result_key) DO NOTHING
 """)  # noqa: S608  made of the constants above, never of a value
 _ANSWERS = text("""
@@ -134,19 +135,13 @@ def _staged(seq: int, document: Document, ids: Mapping[str, int]) -> list[Any]:
         _json(document["params"]),
         _json({name: document[name] for name in SETTINGS}),
         _json(error) if error else None,
-        _array(warnings) if warnings else "{}",
+        _json(warnings),
         *[document[name] for name in PLAIN],
     ]
 
 
 def _json(value: Any) -> str:
     return orjson.dumps(value).decode()
-
-
-def _array(words: Sequence[str]) -> str:
-    """Return a Postgres array: words quoted, backslash and quote escaped."""
-    escaped = (word.replace("\\", "\\\\").replace('"', '\\"') for word in words)
-    return "{" + ",".join(f'"{word}"' for word in escaped) + "}"
 
 
 def _known_scenes(connection: Connection, scene_ids: set[str | None]) -> set[str]:
