@@ -78,6 +78,10 @@ def _program(site: Site) -> Program:
             "kafka.Kafka",
             str(_config(site)),
         ),
+        environment={  # so that the supervisor sees when they change
+            "MELA_KAFKA__BROKERS": site.settings.kafka.brokers,
+            CONTROLLER_PORT: site.kept[CONTROLLER_PORT],
+        },
         directory=site.home,
         stop_wait_s=20,
     )

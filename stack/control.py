@@ -43,12 +43,12 @@ def up(
     on_event: called from several threads with (service, state or sentence)
     Raises StackFailed with the service, its last words and the way out.
     """
+    services = registry.chosen(only, offline=offline)
     home = _prepared_home(settings)
     with _alone(home, on_event):
         supervisor = Supervisor(home)
         if not supervisor.is_alive():
             sweep(home)  # whatever a killed supervisord left behind
-        services = registry.chosen(only, offline=offline)
         site = addresses.settle(environment.fresh(settings), services, on_event)
         site = _choose_market(site, supervisor, offline=offline, whole=only is None)
         supervisor.start_daemon(

@@ -70,8 +70,9 @@ def _program(site: Site) -> Program:
         command=(
             *account.prefix(),
             str(_binary(site.home, "postgres")),
-            "-D",
-            str(_data(site.home)),
+            *("-D", str(_data(site.home))),
+            # As an argument too, so that the supervisor sees when it changes.
+            *("-p", str(site.settings.postgres.port)),
         ),
         directory=Path("/"),
         stop_signal="INT",  # fast shutdown: roll back, disconnect, write everything down

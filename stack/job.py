@@ -35,12 +35,19 @@ def _program(site: Site) -> Program:
             "SPARK_LOCAL_IP": "127.0.0.1",
             "SPARK_LOCAL_DIRS": str(site.home / "spark" / "scratch"),
             **told(site.settings),
+            **_addresses(site),
             "MELA_SPARK__JARS": fetch.spark_jars(site.settings),
             **marked(site),
         },
         directory=REPOSITORY,
         stop_wait_s=20,
     )
+
+
+def _addresses(site: Site) -> dict[str, str]:
+    """Say in the environment what stack.env says too: when one moves, the job starts anew."""
+    keys = ("MELA_POSTGRES__PORT", "MELA_KAFKA__BROKERS", "MELA_MLFLOW__URL")
+    return {key: site.kept[key] for key in keys}
 
 
 def _prepare(site: Site) -> None:

@@ -45,11 +45,5 @@ def choose(taken: Iterable[int]) -> int:
 
 
 def _listeners(port: int) -> set[int]:
-    return {
-        found.pid
-        for found in psutil.net_connections("tcp")
-        if found.status == psutil.CONN_LISTEN
-        and found.laddr
-        and found.laddr.port == port
-        and found.pid
-    }
+    found = (one for one in psutil.net_connections("tcp") if one.status == psutil.CONN_LISTEN)
+    return {one.pid for one in found if one.laddr and one.laddr.port == port and one.pid}

@@ -80,15 +80,21 @@ def _look(
 
 
 def _read(path: Path, *, follow: bool, lines: int) -> Generator[str]:
+    inode, position = _end(path)
     yield from health.last_lines(path, lines)
-    position = path.stat().st_size if path.exists() else 0
     while follow:
         time.sleep(_POLL_S)
-        size = path.stat().st_size if path.exists() else 0
-        if size < position:
-            position = 0  # the log was rotated
+        inode_now, size = _end(path)
+        if inode_now != inode or size < position:
+            inode, position = inode_now, 0  # the log was rotated
         if size > position:
-            with path.open(encoding="utf-8", errors="replace") as handle:
+            with path.open("rb") as handle:
                 handle.seek(position)
-                yield from (line.rstrip("\n") for line in handle)
-                position = handle.tell()
+                said = handle.read(size - position)
+            position = size
+            yield from said.decode(errors="replace").splitlines()
+
+
+def _end(path: Path) -> tuple[int, int]:
+    found = path.stat() if path.exists() else None
+    return (found.st_ino, found.st_size) if found else (0, 0)

@@ -54,24 +54,31 @@ class Supervisor:
     def __init__(self, home: Path) -> None:
         self._home = home
 
-    @property
-    def _call(self) -> Any:
+    def _ask(self, method: str, *words: object) -> Any:
         transport = SupervisorTransport(None, None, f"unix://{socket_path(self._home)}")
-        return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
+        try:
+            with xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport) as proxy:
+                return getattr(proxy.supervisor, method)(*words)
+        finally:
+            transport.close()
 
     def is_alive(self) -> bool:
         """Tell whether it answers."""
         try:
-            return self._call.getState()["statename"] == "RUNNING"
+            return self._ask("getState")["statename"] == "RUNNING"
         except GONE:
             return False
 
     def processes(self) -> dict[str, Process]:
         """Return all that it watches, by name; empty where it does not run."""
         try:
-            found = self._call.getAllProcessInfo()
+            found = self._ask("getAllProcessInfo")
         except GONE:
             return {}
+        except xmlrpc.client.Fault as fault:
+            if fault.faultCode == Faults.SHUTDOWN_STATE:
+                return {}
+            raise
         return {
             info["name"]: Process(
                 info["name"], info["statename"].lower(), info["pid"], float(info["start"])
@@ -105,19 +112,19 @@ class Supervisor:
 
     def adopt(self, names: Collection[str]) -> None:
         """Take over the configuration written last, for these programs; one that changed stops."""
-        added, changed, _ = self._call.reloadConfig()[0]
+        added, changed, _ = self._ask("reloadConfig")[0]
         for name in sorted(set(names) & set(changed)):
             self.stop(name)
-            self._call.removeProcessGroup(name)
-            self._call.addProcessGroup(name)
+            self._ask("removeProcessGroup", name)
+            self._ask("addProcessGroup", name)
         known = self.processes()
         for name in sorted((set(names) & set(added)) - set(known)):
-            self._call.addProcessGroup(name)
+            self._ask("addProcessGroup", name)
 
     def start(self, name: str) -> None:
         """Start a program, unless it runs or is about to."""
         try:
-            self._call.startProcess(name, False)
+            self._ask("startProcess", name, False)
         except xmlrpc.client.Fault as fault:
             if fault.faultCode != Faults.ALREADY_STARTED:
                 raise StackFailed(f"{name} could not be started: {fault.faultString}") from fault
@@ -125,7 +132,7 @@ class Supervisor:
     def stop(self, name: str, *, wait: bool = True) -> None:
         """Stop a program for good: it is not started again by itself."""
         try:
-            self._call.stopProcess(name, wait)
+            self._ask("stopProcess", name, wait)
         except xmlrpc.client.Fault as fault:
             if fault.faultCode not in (Faults.NOT_RUNNING, Faults.BAD_NAME):
                 raise StackFailed(f"{name} could not be stopped: {fault.faultString}") from fault
@@ -133,8 +140,8 @@ class Supervisor:
     def shutdown(self, wait_s: float) -> None:
         """End supervisord, and with it whatever it still runs."""
         try:
-            pid = self._call.getPID()
-            self._call.shutdown()
+            pid = self._ask("getPID")
+            self._ask("shutdown")
             psutil.Process(pid).wait(wait_s)
         except (*GONE, psutil.NoSuchProcess):
             return  # there is none, or no longer

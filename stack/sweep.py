@@ -43,7 +43,7 @@ def sweep(home: Path, service: str | None = None, grace_s: float = 8.0) -> int:
     """End what is left of this home's stack, or of one service; return how many processes."""
     left = processes(home, service)
     for process in left:
-        _signal(process, signal.SIGINT if process.name() == "postgres" else signal.SIGTERM)
+        _signal(process, signal.SIGTERM)
     _, stubborn = psutil.wait_procs(left, timeout=grace_s)
     for _ in range(3):  # what a dying parent still started shows up in a later look
         stubborn = [*stubborn, *processes(home, service)]
@@ -79,6 +79,8 @@ def _belongs(process: psutil.Process, marker: str, service: str | None = None) -
 
 def _signal(process: psutil.Process, number: signal.Signals) -> None:
     try:
+        if number == signal.SIGTERM and process.name() == "postgres":
+            number = signal.SIGINT  # to Postgres TERM means: wait until all clients have left
         process.send_signal(number)
     except psutil.NoSuchProcess:
         _log.debug("process had already ended", pid=process.pid)
