@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, text
 
-import stack
 from mela.settings import Settings
 from warehouse.database import engine_for, transaction
 from warehouse.migrate import upgrade
 
 SCRATCH = f"mela_warehouse_{os.getpid()}"
 EMPTY = text("TRUNCATE ops.instrument, ops.scene, raw.candle RESTART IDENTITY CASCADE")
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Settings]:
-    home = Path(tempfile.mkdtemp(prefix="mela-warehouse-"))
-    settings = stack.up(Settings(home=home), only={"postgres"})
-    yield settings
-    stack.down(settings)
-    shutil.rmtree(home)
 
 
 @pytest.fixture(scope="session")
