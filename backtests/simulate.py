@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -14,16 +13,14 @@ from backtests import ENGINE_VERSION, METRICS_VERSION
 from backtests.kernel import FILLS, NEVER, SIGNAL, STOP_LOSS, TAKE_PROFIT, Walked, walk
 from backtests.metrics import Measured, buy_hold_return, measure
 from backtests.signals import Bool, Float, Signals
-from backtests.span import Span, read_only, span_of
+from backtests.span import Span, Spans, read_only
 from backtests.strategies import CATALOGUE
 from backtests.strategy import Strategy
 from mela.candles import Candles
-from mela.errors import CandlesInvalid
 from mela.interval import DAY_MS, Interval
 from mela.result import Curve, Metrics, Outcome, Provenance, Status, Trade
 from mela.run import Run, from_ms
 
-SPANS_KEPT = 16
 SENTENCE_LENGTH = 1_000
 
 
@@ -47,37 +44,20 @@ def run_all(
     *,
     with_curve: bool = False,
     catalogue: Mapping[str, Strategy] = CATALOGUE,
+    spans: Spans | None = None,
 ) -> Iterator[Outcome]:
     """Execute runs of one candle series and yield their outcomes, in order.
 
     candles: all that was read of the series, adjusted as the runs ask, warm-up included
     with_curve: give trades and equity too; the metrics are the same to the last bit
+    spans: of these candles, for a caller who comes again with more runs of them
 
     Never raises for a run: what goes wrong with one makes it `failed`, and the others go on.
     """
+    spans = spans or Spans(candles)
     buffers = Buffers.of(len(candles))
-    # Where times do not rise no span can be cut, so that every run meets the check of the whole.
-    rising = bool(np.all(np.diff(candles.opened_ms) > 0))
-
-    @lru_cache(maxsize=SPANS_KEPT)
-    def prepared(key: tuple[Any, ...]) -> Span | Exception:
-        run = first_of[key]
-        try:
-            if run.interval != candles.interval:
-                raise CandlesInvalid(
-                    f"expected {run.interval} candles, but found {candles.interval} ones"
-                )
-            if not rising:
-                candles.check()
-            return span_of(candles, run)
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with candles fails their runs
-            return error
-
-    first_of: dict[tuple[Any, ...], Run] = {}
     for run in runs:
-        key = (run.interval, run.start, run.end, run.warmup)
-        first_of.setdefault(key, run)
-        span = prepared(key)
+        span = spans.of(run)
         if isinstance(span, Exception):
             yield Outcome(run, Status.FAILED, error=_said(span))
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +13,10 @@ from backtests.coverage import coverage_warnings
 from backtests.indicators import Indicators
 from backtests.metrics import period_ends, periods_per_year, years
 from mela.candles import Candles
+from mela.errors import CandlesInvalid
 from mela.run import Run, to_ms
+
+SPANS_KEPT = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,6 +41,42 @@ class Span:
     def bars(self) -> int:
         """Return how many candles the span has, warm-up left out."""
         return len(self.candles) - self.candles.start_bar
+
+
+class Spans:
+    """The spans of one candle series, prepared once for all runs that read the same candles.
+
+    The last few are kept, with the indicators that were computed on them.
+    """
+
+    def __init__(self, candles: Candles) -> None:
+        self._candles = candles
+        # Where times do not rise no span can be cut, so that every run meets the check of the whole
+        self._rises = bool(np.all(np.diff(candles.opened_ms) > 0))
+        self._kept: OrderedDict[tuple[Any, ...], Span | Exception] = OrderedDict()
+
+    def of(self, run: Run) -> Span | Exception:
+        """Return the span that a run reads, or what is wrong with its candles."""
+        key = (run.interval, run.start, run.end, run.warmup)
+        if key not in self._kept:
+            self._kept[key] = self._prepare(run)
+            while len(self._kept) > SPANS_KEPT:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(key)
+        return self._kept[key]
+
+    def _prepare(self, run: Run) -> Span | Exception:
+        candles = self._candles
+        try:
+            if run.interval != candles.interval:
+                raise CandlesInvalid(
+                    f"expected {run.interval} candles, but found {candles.interval} ones"
+                )
+            if not self._rises:
+                candles.check()
+            return span_of(candles, run)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with candles fails their runs
+            return error
 
 
 def span_of(candles: Candles, run: Run) -> Span:

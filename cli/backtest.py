@@ -65,7 +65,7 @@ def backtest(
         return
     best = rank(documents, scene.rank_by)
     title = f"{len(best)} runs, {plan.skipped} skipped, best by {scene.rank_by}"
-    out.print(results_table(best[:SHOWN], title=title, best=scene.rank_by))
+    out.print(results_table(best[:SHOWN], title=title, best=scene.rank_by, width=out.width))
     warned = sorted({warning for row in documents for warning in row["warnings"]})
     if warned:
         err.print(f"warnings: {', '.join(warned)}")

@@ -35,12 +35,9 @@ def read_candles(path: Path, instrument: str, interval: Interval) -> Candles:
         )
     opened_ms = _opened_ms(table, path)
     _check_interval(table, opened_ms, interval, path)
-    candles = Candles(
-        interval,
-        opened_ms,
-        **{name: _floats(table, name, path) for name in PRICES},
-        calendar=_calendar(instrument, opened_ms),
-    )
+    opens, highs, lows, closes, volumes = (_floats(table, name, path) for name in PRICES)
+    calendar = _calendar(instrument, opened_ms)
+    candles = Candles(interval, opened_ms, opens, highs, lows, closes, volumes, calendar=calendar)
     try:
         candles.check()
     except CandlesInvalid as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
 import sys
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
@@ -14,8 +15,17 @@ from rich.console import Console
 
 from mela.errors import MelaError, SceneInvalid
 
-out = Console(highlight=False, soft_wrap=True)  # results: what a script may read
-err = Console(stderr=True, highlight=False, soft_wrap=True)  # everything said beside them
+WIDE = 140  # columns, where nothing tells how wide the reader's screen is
+
+
+def _console(*, stderr: bool) -> Console:
+    is_screen = (sys.stderr if stderr else sys.stdout).isatty() or "COLUMNS" in os.environ
+    width = None if is_screen else WIDE
+    return Console(stderr=stderr, highlight=False, soft_wrap=True, width=width)
+
+
+out = _console(stderr=False)  # results: what a script may read
+err = _console(stderr=True)  # everything said beside them
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -52,5 +62,5 @@ def quiet_logs() -> None:
             structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
     )

@@ -259,7 +259,7 @@ def _show_best(tour: Tour, title: str, top: int = SHOWN) -> None:
     with transaction(tour.settings) as connection:
         scene_id = tour.scene_ids[-1]
         rows = results.of_scene(connection, scene_id, order_by="sharpe", limit=top)
-    out.print(results_table(rows, title=title, best="sharpe"))
+    out.print(results_table(rows, title=title, best="sharpe", width=out.width))
 
 
 def _experiment(tour: Tour) -> str:

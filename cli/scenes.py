@@ -106,7 +106,7 @@ def show(scene_id: str, settings: Settings, top: int = SHOWN) -> None:
         f"{counted.runs:,} runs recorded, {counted.cached:,} from store, "
         f"{scene['skipped']:,} skipped; best {len(rows)} by {rank_by}"
     )
-    out.print(results_table(rows, title=title, best=rank_by))
+    out.print(results_table(rows, title=title, best=rank_by, width=out.width))
 
 
 def _known(scene: dict[str, Any] | None, scene_id: object) -> dict[str, Any]:

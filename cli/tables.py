@@ -7,39 +7,54 @@ from typing import Any
 
 from rich.table import Table
 
+from mela.result import METRICS
+
 SHOWN = 10
+NARROW = 110  # columns: below it, only what matters most is shown
 PERCENT = frozenset({"total_return", "max_drawdown", "win_rate", "exposure_time"})
 COLUMNS = {
     "total_return": "return",
-    "buy_hold_return": "buy & hold",
     "sharpe": "Sharpe",
-    "sortino": "Sortino",
-    "max_drawdown": "max drawdown",
+    "max_drawdown": "drawdown",
     "trades": "trades",
+}
+MORE = {
+    "buy_hold_return": "buy & hold",
+    "sortino": "Sortino",
     "win_rate": "win rate",
     "final_equity": "final equity",
 }
 
 
 def results_table(
-    rows: Sequence[Mapping[str, Any]], *, title: str | None = None, best: str | None = None
+    rows: Sequence[Mapping[str, Any]], *, width: int, title: str | None = None, best: str = ""
 ) -> Table:
-    """Return a table of results in the order given; what differs between them has columns."""
+    """Return a table of results in the order given; what differs between them has columns.
+
+    width: of the screen, in characters; best: the metric that the rows are ordered by
+    """
     table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
     varied = varied_fields(rows)
-    for name in ["instrument", *varied, "status"]:
-        table.add_column(name.removeprefix("params."))
-    for metric, label in COLUMNS.items():
-        table.add_column(f"{label} ▾" if metric == best else label, justify="right")
-    table.add_column("answered")
+    metrics = COLUMNS if width < NARROW else COLUMNS | MORE
+    if best in METRICS and best not in metrics:
+        metrics = {best: best, **metrics}
+    has_status = any(row["status"] != "succeeded" for row in rows)
+    for name in ["instrument", *varied]:
+        table.add_column(name.rpartition(".")[2], no_wrap=name == "instrument")
+    for metric, label in metrics.items():
+        marked = f"{label} ▾" if metric == best else label
+        table.add_column(marked, justify="right", no_wrap=True)
+    table.add_column("answer", no_wrap=True)
+    if has_status:
+        table.add_column("status")
     for row in rows:
         flat = _flat(row)
         table.add_row(
             row["instruments"][0],
             *(_value(flat.get(name)) for name in varied),
-            _status(row),
-            *(_metric(metric, row[metric]) for metric in COLUMNS),
-            "from store" if row["cached"] else "computed",
+            *(_metric(metric, row[metric]) for metric in metrics),
+            "stored" if row["cached"] else "computed",
+            *([_status(row)] if has_status else []),
         )
     return table
 

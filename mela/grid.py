@@ -19,6 +19,7 @@ from mela.canonical import canonical_json, canonical_object, canonical_scalar
 from mela.errors import RejectionCode, SceneInvalid
 from mela.interval import Interval
 from mela.run import (
+    MAX_WARMUP,
     Catalogue,
     Costs,
     Direction,
@@ -139,15 +140,23 @@ def plan_runs(scene: Scene, catalogue: Catalogue, *, max_runs: int) -> Plan:
 
 
 def strategy_variant(info: StrategyInfo, params: Mapping[str, Any]) -> Variant:
-    """Validate a strategy's parameters. Raises pydantic's ValidationError."""
+    """Validate a strategy's parameters. Raises pydantic's ValidationError, or SceneInvalid."""
     part = info.params.model_validate(params)
     changed = canonical_fields(part)
     values = part.model_dump()
     choice = {"name": canonical_scalar(info.name)}
     if changed:
         choice["params"] = canonical_object(changed)
+    warmup = info.warmup(values)
+    if warmup > MAX_WARMUP:
+        raise SceneInvalid(
+            RejectionCode.INVALID_FIELD,
+            "strategy.params",
+            f"{info.name} would need {warmup:,} candles before the start with these, "
+            f"and at most {MAX_WARMUP:,} are read. Take smaller periods.",
+        )
     return Variant(
-        {"strategy": info.name, "params": values, "warmup": rounded_warmup(info.warmup(values))},
+        {"strategy": info.name, "params": values, "warmup": rounded_warmup(warmup)},
         {"strategy": canonical_object(choice)},
     )
 

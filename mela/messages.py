@@ -12,7 +12,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from mela.errors import MessageInvalid, RejectionCode
+from mela.errors import MessageInvalid, RejectionCode, SceneInvalid
 from mela.grid import PARTS, Variant, make_run, part_variant, strategy_variant
 from mela.run import Catalogue, Instant, Run, instant_text
 from mela.scene import field_path, said
@@ -202,7 +202,7 @@ def _read_runs(shape: _ChunkShape, catalogue: Catalogue) -> Iterator[Run]:
                 if name not in fixed or not varied.isdisjoint(members):
                     fixed[name] = _variant(name, fields, catalogue)
             run = make_run(fields["instrument"], list(fixed.values()))
-        except (ValidationError, KeyError, TypeError) as error:
+        except (ValidationError, SceneInvalid, KeyError, TypeError) as error:
             raise MessageInvalid(
                 RejectionCode.INVALID_FIELD,
                 f"runs.{position}",

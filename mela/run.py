@@ -14,6 +14,7 @@ from mela.canonical import canonical_object, canonical_scalar
 from mela.interval import Interval
 
 MIN_WARMUP = 64
+MAX_WARMUP = 2**20  # candles: two years of minutes
 
 
 def _integral(value: Any) -> Any:
@@ -26,11 +27,16 @@ def _instant(value: Any) -> Any:
     raise ValueError("expected an instant in ISO 8601 with its zone, as 2023-01-01T00:00:00Z")
 
 
+def _in_utc(at: datetime) -> datetime:
+    try:
+        return at.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("expected an instant of the years 1 to 9999 in UTC") from error
+
+
 Real = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-Whole = Annotated[int, BeforeValidator(_integral), Field(strict=True)]
-Instant = Annotated[
-    AwareDatetime, BeforeValidator(_instant), AfterValidator(lambda at: at.astimezone(UTC))
-]
+Whole = Annotated[int, BeforeValidator(_integral), Field(strict=True, ge=-(2**53), le=2**53)]
+Instant = Annotated[AwareDatetime, BeforeValidator(_instant), AfterValidator(_in_utc)]
 Direction = Literal["long"]
 Prices = Literal["split_adjusted", "total_return", "raw"]
 

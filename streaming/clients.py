@@ -1,13 +1,19 @@
-"""One producer and one candle reader for each process, kept over batches."""
+"""What a process keeps over batches: its producer, its candle reader, what candles imply."""
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
+from backtests.span import Spans
+from mela.candles import Candles
 from mela.settings import Settings
 from streaming.publish import Publisher
 from warehouse.candles import CandleReader
 
 _publishers: dict[str, Publisher] = {}
 _readers: dict[str, CandleReader] = {}
+_spans: OrderedDict[int, tuple[Candles, Spans]] = OrderedDict()
+SERIES_KEPT = 2  # a scene's chunks come series by series
 
 
 def publisher_of(settings: Settings) -> Publisher:
@@ -24,3 +30,14 @@ def reader_of(settings: Settings) -> CandleReader:
     if url not in _readers:
         _readers[url] = CandleReader(settings)
     return _readers[url]
+
+
+def spans_of(candles: Candles) -> Spans:
+    """Return the spans of candles that the reader may give again: indicators are computed once."""
+    key = id(candles)  # the candles are kept beside it, so that no others can have this id
+    if key not in _spans:
+        _spans[key] = candles, Spans(candles)
+        while len(_spans) > SERIES_KEPT:
+            _spans.popitem(last=False)
+    _spans.move_to_end(key)
+    return _spans[key][1]

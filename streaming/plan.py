@@ -93,7 +93,6 @@ def plan_scene(message: SceneMessage, settings: Settings, publisher: Publisher) 
             asked.scene.content_hash(),
             runs=asked.plan.runs,
             skipped=asked.plan.skipped,
-            chunks=0,
             name=asked.scene.name,
             origin=message.source,
         )

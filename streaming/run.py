@@ -22,7 +22,7 @@ from mela.messages import RunChunk, Source, read_chunk, rejection
 from mela.result import Outcome, Status, result_document
 from mela.run import Run
 from mela.settings import Settings
-from streaming.clients import publisher_of, reader_of
+from streaming.clients import publisher_of, reader_of, spans_of
 from streaming.publish import Publisher
 from warehouse import scenes
 from warehouse.candles import CandleReader
@@ -70,7 +70,7 @@ def execute(chunk: RunChunk, reader: CandleReader) -> Iterator[dict[str, Any]]:
             max(run.warmup for run in runs),
             first.prices,
         )
-        for outcome in run_all(read.candles, runs):
+        for outcome in run_all(read.candles, runs, spans=spans_of(read.candles)):
             made_with = provenance(outcome.run.strategy, read.revision)
             yield result_document(outcome, made_with, scene_id=chunk.scene_id)
 

@@ -67,7 +67,7 @@ _ANSWERS = """
 """
 _SUCCESSES = "AND r.status IN ('succeeded', 'ruined')"
 _PROGRESS = text("""
-    SELECT s.scene_id::text AS scene_id, s.status, s.runs, s.skipped, s.chunks, s.planned_at,
+    SELECT s.scene_id::text AS scene_id, s.status, s.runs, s.skipped, s.planned_at,
            s.finished_at, s.cancelled_at, counted.recorded, counted.cached
     FROM ops.scene s CROSS JOIN LATERAL (
         SELECT count(*) AS recorded, count(*) FILTER (WHERE cached) AS cached
@@ -85,7 +85,6 @@ class SceneProgress:
     status: str
     runs: int
     skipped: int
-    chunks: int
     planned_at: datetime | None
     finished_at: datetime | None
     cancelled_at: datetime | None

@@ -37,9 +37,9 @@ class Receipt:
 
 
 _ABSENT = text("""
-    INSERT INTO ops.scene (scene_id, name, content, content_hash, runs, skipped, chunks,
+    INSERT INTO ops.scene (scene_id, name, content, content_hash, runs, skipped,
                            topic, partition, "offset")
-    VALUES (:scene_id, :name, :content, :content_hash, :runs, :skipped, :chunks,
+    VALUES (:scene_id, :name, :content, :content_hash, :runs, :skipped,
             :topic, :partition, :offset)
     ON CONFLICT (scene_id) DO NOTHING RETURNING scene_id
 """)
@@ -49,13 +49,13 @@ _LOCKED = text("""
 """)
 _REPLACE = text("""
     UPDATE ops.scene SET status = 'received', name = :name, content = :content,
-        content_hash = :content_hash, runs = :runs, skipped = :skipped, chunks = :chunks,
+        content_hash = :content_hash, runs = :runs, skipped = :skipped,
         topic = :topic, partition = :partition, "offset" = :offset, received_at = now(),
         rejection_code = NULL, rejection_field = NULL, rejection_sentence = NULL
     WHERE scene_id = :scene_id
 """)
 _RECOUNT = text("""
-    UPDATE ops.scene SET runs = :runs, skipped = :skipped, chunks = :chunks
+    UPDATE ops.scene SET runs = :runs, skipped = :skipped
     WHERE scene_id = :scene_id
 """)
 _REJECT = text("""
@@ -100,7 +100,6 @@ def receive(
     *,
     runs: int,
     skipped: int,
-    chunks: int,
     name: str | None,
     origin: Source,
 ) -> Receipt:
@@ -109,7 +108,7 @@ def receive(
     NEW: the id was free, or a rejected scene's. AGAIN: the same content; until it is planned, its
     numbers are written again. REUSED: the id belongs to other content, and nothing was touched.
     """
-    counts = {"runs": runs, "skipped": skipped, "chunks": chunks}
+    counts = {"runs": runs, "skipped": skipped}
     values = {"scene_id": str(scene_id), "name": _clean(name), "content": _json(content), **counts}
     values |= {"content_hash": content_hash, **origin._asdict()}
     if connection.scalar(_ABSENT, values) is not None:

@@ -252,7 +252,6 @@ class Scene(Base):
     runs: Mapped[Count]
     skipped: Mapped[Count]
     cached: Mapped[Count]
-    chunks: Mapped[Count]
     topic: Mapped[str]
     partition: Mapped[int]
     offset: Mapped[int] = mapped_column(BigInteger)

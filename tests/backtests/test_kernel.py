@@ -267,7 +267,7 @@ def test_an_entry_signal_on_the_close_of_the_stopped_candle_counts_without_coold
 
 
 @pytest.mark.parametrize(
-    ("cooldown", "entry_days"), [(0, [2, 4]), (1, [2, 5]), (2, [2, 6]), (3, [2]), (10**30, [2])]
+    ("cooldown", "entry_days"), [(0, [2, 4]), (1, [2, 5]), (2, [2, 6]), (3, [2]), (2**53, [2])]
 )
 def test_entry_signals_within_the_cooldown_do_not_count(cooldown: int, entry_days: list) -> None:
     # Stopped inside bar 2; cooldown c ignores the closes of bars 2 to 2 + c - 1.

@@ -110,7 +110,11 @@ def test_scalars_of_every_kind_may_vary() -> None:
 
 def test_the_run_key_is_the_hash_of_the_canonical_question() -> None:
     plan = planned(
-        {**SCENE, "cash": 5000, "strategy": {"name": "sma_cross", "params": {"fast": 5, "slow": 30}}}
+        {
+            **SCENE,
+            "cash": 5000,
+            "strategy": {"name": "sma_cross", "params": {"fast": 5, "slow": 30}},
+        }
     )
     asked = {
         "cash": 5000.0,

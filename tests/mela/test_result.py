@@ -33,7 +33,9 @@ def document(status: Status = Status.SUCCEEDED, **given: Any) -> dict[str, Any]:
     made_with = given.pop("made_with", MADE_WITH)
     given.setdefault("scene_id", SCENE_ID)
     outcome = Outcome(RUN, status, metrics=NUMBERS if status is Status.SUCCEEDED else None)
-    return result_document(outcome, made_with, computed_at=datetime(2024, 1, 1, tzinfo=UTC), **given)
+    return result_document(
+        outcome, made_with, computed_at=datetime(2024, 1, 1, tzinfo=UTC), **given
+    )
 
 
 def test_a_document_is_a_valid_result_and_comes_back_equal() -> None:

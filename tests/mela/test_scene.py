@@ -55,6 +55,10 @@ def refusal(document: Any) -> SceneInvalid:
         ({"strategy": {"name": "sma_cross", "params": {"fast": True}}}, "strategy.params.fast"),
         ({"strategy": {"name": "sma_cross", "params": {"fast": 30}}}, "strategy.params"),
         ({"strategy": {"name": "sma_cross", "params": {"quick": 5}}}, "strategy.params.quick"),
+        ({"strategy": {"name": "sma_cross", "params": {"slow": 2**40}}}, "strategy.params"),
+        ({"strategy": {"name": "sma_cross", "params": {"slow": 1e300}}}, "strategy.params.slow"),
+        ({"exits": {"cooldown_bars": 1e300}}, "exits.cooldown_bars"),
+        ({"start": "0001-01-01T00:00:00+14:00"}, "start"),
         ({"search": {"kind": "tpe", "space": {"cash": [1]}}}, "search.kind"),
     ],
 )

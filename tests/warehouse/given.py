@@ -140,7 +140,6 @@ def a_scene(settings: Settings, runs: int = 1) -> str:
             "hash",
             runs=runs,
             skipped=0,
-            chunks=1,
             name="a scene",
             origin=Source("mela.scenes", 0, 0),
         )

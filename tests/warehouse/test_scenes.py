@@ -27,7 +27,6 @@ def receive(settings: Settings, scene_id: str, content: str = "a", runs: int = 3
             f"hash of {content}",
             runs=runs,
             skipped=1,
-            chunks=1,
             name=content,
             origin=ORIGIN,
         )

@@ -37,7 +37,6 @@ CREATE TABLE ops.scene (
     runs integer DEFAULT 0 NOT NULL,
     skipped integer DEFAULT 0 NOT NULL,
     cached integer DEFAULT 0 NOT NULL,
-    chunks integer DEFAULT 0 NOT NULL,
     topic text NOT NULL,
     partition integer NOT NULL,
     "offset" bigint NOT NULL,

@@ -1,0 +1,165 @@
+"""`mela backtest` and its neighbours: an author's quick loop, as a user types it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from cli.main import app
+from mela.result import Result
+from mela.settings import REPOSITORY
+
+FIRST = REPOSITORY / "docs" / "scenes" / "first.yaml"
+HOUR_MS = 3_600_000
+START_MS = 1_672_531_200_000  # 2023-01-01T00:00:00Z
+SCENE: dict[str, Any] = {
+    "instruments": ["anywhere:THING"],
+    "interval": "1h",
+    "start": "2023-01-05T00:00:00Z",
+    "end": "2023-01-15T00:00:00Z",
+    "strategy": {"name": "sma_cross", "params": {"fast": 3, "slow": 9}},
+}
+
+
+@pytest.fixture
+def candles(tmp_path: Path) -> Path:
+    """Twenty days of hourly candles that swing."""
+    return write(tmp_path / "candles.parquet")
+
+
+def write(path: Path, **change: Any) -> Path:
+    close = 100 + 10 * np.sin(np.arange(480) / 7)
+    columns: dict[str, Any] = {
+        "open_time": pa.array(START_MS + HOUR_MS * np.arange(480), pa.timestamp("ms", tz="UTC")),
+        "open": close,
+        "high": close + 1,
+        "low": close - 1,
+        "close": close,
+        "volume": np.ones(480),
+    }
+    kept = {name: value for name, value in (columns | change).items() if value is not None}
+    pq.write_table(pa.table(kept), path)
+    return path
+
+
+def mela(*words: object) -> Any:
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+def backtest(tmp_path: Path, candles: Path, **change: Any) -> Any:
+    file = tmp_path / "scene.yaml"
+    file.write_text(yaml.safe_dump({**SCENE, **change}))
+    return mela("backtest", file, "--candles", candles, "--json")
+
+
+def test_json_is_one_array_of_results(tmp_path: Path, candles: Path) -> None:
+    done = backtest(tmp_path, candles)
+    assert done.exit_code == 0, done.output
+    [result] = json.loads(done.stdout)
+    Result.model_validate(result)
+    assert (result["status"], result["candles"], result["warmup_missing"]) == ("succeeded", 240, 0)
+    assert result["trades"] > 0
+    assert result["scene_id"] is result["result_key"] is result["candles_revision"] is None
+
+
+def test_a_file_stands_for_every_instrument(tmp_path: Path, candles: Path) -> None:
+    done = backtest(tmp_path, candles, instruments=["here:A", "there:B"])
+    first, second = json.loads(done.stdout)
+    assert first["final_equity"] == second["final_equity"]
+    assert first["run_key"] != second["run_key"]
+
+
+def test_candles_before_the_start_are_warmup(tmp_path: Path, candles: Path) -> None:
+    done = backtest(tmp_path, candles, start="2023-01-02T00:00:00Z")
+    [result] = json.loads(done.stdout)
+    assert result["warmup_missing"] == 64 - 24
+
+
+def test_a_table_is_for_people(tmp_path: Path, candles: Path) -> None:
+    file = tmp_path / "scene.yaml"
+    file.write_text(yaml.safe_dump(SCENE))
+    done = mela("backtest", file, "--candles", candles)
+    assert done.exit_code == 0
+    assert "Sharpe" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"close": None}, "lacks close"),
+        ({"open_time": np.arange(480)}, "open_time must be a timestamp"),
+        ({"close": np.full(480, np.nan)}, "row 0"),
+        ({"high": np.full(480, 50.0)}, "within [low, high]"),
+        ({"interval": ["1d"] * 480}, "holds 1d"),
+    ],
+)
+def test_unusable_candles_are_named(tmp_path: Path, change: dict[str, Any], said: str) -> None:
+    done = backtest(tmp_path, write(tmp_path / "bad.parquet", **change))
+    assert done.exit_code == 1
+    assert said in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_file_that_is_no_parquet_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "candles.csv"
+    file.write_text("open,high")
+    done = backtest(tmp_path, file)
+    assert done.exit_code == 1
+    assert "is not a Parquet file" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"cash": -1}, "cash"),
+        ({"strategy": {"name": "hunch"}}, "rsi_reversion, sma_cross"),
+        ({"surprise": 1}, "surprise"),
+    ],
+)
+def test_a_wrong_scene_is_explained(
+    tmp_path: Path, candles: Path, change: dict[str, Any], said: str
+) -> None:
+    done = backtest(tmp_path, candles, **change)
+    assert done.exit_code == 1
+    assert said in done.stderr
+
+
+def test_yaml_that_cannot_be_read_is_explained(tmp_path: Path, candles: Path) -> None:
+    file = tmp_path / "scene.yaml"
+    file.write_text("instruments: [")
+    done = mela("backtest", file, "--candles", candles)
+    assert done.exit_code == 1
+    assert "not_json" in done.stderr
+
+
+def test_the_schema_of_a_scene_accepts_the_example_of_the_docs() -> None:
+    schema = json.loads(mela("schema", "scene").stdout)
+    scene = yaml.safe_load(FIRST.read_text())
+    for name in ("start", "end"):
+        scene[name] = scene[name].isoformat()
+    jsonschema.validate(scene, schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**scene, "cash": -1}, schema)
+
+
+def test_strategies_are_listed_with_defaults_and_bounds() -> None:
+    said = mela("strategies").stdout
+    for word in ("sma_cross", "fast", "rsi_reversion", "period"):
+        assert word in said
+    schemas = json.loads(mela("strategies", "--json").stdout)
+    assert schemas["sma_cross"]["properties"]["fast"]["default"] == 10
+
+
+def test_help_names_every_command() -> None:
+    said = mela("--help").stdout
+    for command in ("up", "down", "status", "logs", "ingest", "publish", "results", "backtest"):
+        assert command in said

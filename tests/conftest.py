@@ -1,0 +1,89 @@
+"""The real services, started once per session, for tests marked `integration`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+import stack
+from mela.settings import REPOSITORY, Settings
+
+MELA = Path(sys.executable).with_name("mela")
+DEMO_S = 900
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Settings]:
+    """A migrated Postgres alone."""
+    with temporary_home() as home:
+        yield stack.up(Settings(home=home), only={"postgres"})
+
+
+@pytest.fixture(scope="session")
+def platform() -> Iterator[Settings]:
+    """Everything, as `mela demo --offline` leaves it: candles loaded, a grid run and recorded."""
+    with temporary_home() as home:
+        done = mela("demo", "--offline", home=home, timeout_s=DEMO_S)
+        (home / "demo.txt").write_text(done.stdout, encoding="utf-8")
+        assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+        yield stack_settings(home)
+
+
+def mela(
+    *words: str, home: Path, timeout_s: float = 120, stdin: str | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run the command line as a user would, on the stack of a home."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith("MELA_")}
+    return subprocess.run(
+        [str(MELA), *words],
+        cwd=REPOSITORY,
+        env={**env, "MELA_HOME": str(home), "COLUMNS": "160"},
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+    )
+
+
+def stack_settings(home: Path) -> Settings:
+    """Return the addresses that the stack of a home keeps."""
+    from stack import environment
+
+    return environment.fresh(Settings(home=home))
+
+
+class temporary_home:  # noqa: N801  used as a context manager only
+    """A MELA_HOME that another account may reach, emptied of processes and files at the end."""
+
+    def __enter__(self) -> Path:
+        self.home = Path(tempfile.mkdtemp(prefix="mela-test-", dir="/tmp"))
+        self.home.chmod(0o755)
+        return self.home
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        stack.down(Settings(home=self.home))
+        left = processes_of(self.home)
+        assert not left, f"`down` left {left}"
+        if kind is None:
+            shutil.rmtree(self.home)
+
+
+def processes_of(home: Path) -> list[str]:
+    """Return what runs on behalf of a home's stack."""
+    found: list[str] = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("MELA_STACK") == str(home.resolve()):
+                found.append(" ".join(process.cmdline())[:200])
+        except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+            continue
+    return found

@@ -1,0 +1,71 @@
+"""Reading results, as far as it needs no service."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+import orjson
+import pytest
+
+from backtests.simulate import provenance
+from backtests.strategies import CATALOGUE
+from mela.errors import MessageInvalid, RejectionCode
+from mela.grid import plan_runs
+from mela.messages import Progress, State
+from mela.result import Outcome, Status, result_document
+from mela.scene import parse_scene
+from streaming.conclude import recorded_scenes
+from streaming.record import read_result
+from tests.streaming.test_plan import SCENE, SCENE_ID
+
+
+def document(scene_id: str | None = SCENE_ID) -> dict[str, object]:
+    run = next(plan_runs(parse_scene(SCENE), CATALOGUE, max_runs=1000).expand())
+    outcome = Outcome(run, Status.NO_DATA)
+    return result_document(outcome, provenance("sma_cross", 3), scene_id=scene_id)
+
+
+def test_a_result_is_read_as_it_was_written() -> None:
+    written = document()
+    assert read_result(orjson.dumps(written)) == written
+
+
+@pytest.mark.parametrize(
+    ("raw", "code"),
+    [
+        (None, RejectionCode.NOT_JSON),
+        (b"{", RejectionCode.NOT_JSON),
+        (b"{}", RejectionCode.INVALID_FIELD),
+        (orjson.dumps(document() | {"run_key": "short"}), RejectionCode.INVALID_FIELD),
+        (orjson.dumps(document() | {"status": "fine"}), RejectionCode.INVALID_FIELD),
+        (orjson.dumps(document() | {"extra": 1}), RejectionCode.INVALID_FIELD),
+    ],
+)
+def test_what_is_no_result_is_refused(raw: bytes | None, code: RejectionCode) -> None:
+    with pytest.raises(MessageInvalid) as caught:
+        read_result(raw)
+    assert caught.value.code is code
+
+
+def progress(state: State, recorded: int, runs: int = 3) -> bytes:
+    now = datetime.now(UTC)
+    scene_id = UUID(SCENE_ID)
+    message = Progress(scene_id=scene_id, state=state, at=now, runs=runs, recorded=recorded)
+    return message.to_bytes()
+
+
+@pytest.mark.parametrize(
+    ("messages", "found"),
+    [
+        ([progress(State.RECORDED, 2)], []),
+        ([progress(State.RECORDED, 3)], [SCENE_ID]),
+        ([progress(State.RECORDED, 3), progress(State.RECORDED, 3)], [SCENE_ID]),
+        ([progress(State.FINISHED, 3)], []),
+        ([b"nonsense", None, progress(State.RECORDED, 3)], [SCENE_ID]),
+    ],
+)
+def test_only_a_scene_recorded_to_its_last_run_is_concluded(
+    messages: list[bytes | None], found: list[str]
+) -> None:
+    assert recorded_scenes(messages) == found
