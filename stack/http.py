@@ -7,7 +7,7 @@ from urllib.request import ProxyHandler, build_opener
 
 from mela.errors import StackFailed
 
-_TIMEOUT_S = 5
+_TIMEOUT_S = 10
 _direct = build_opener(ProxyHandler({}))
 
 

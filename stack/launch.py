@@ -1,7 +1,7 @@
 """Start a service in this process's place, after ending what its predecessor left behind.
 
-`python -m stack.launch NAME COMMAND…`, run by supervisord. A killed parent leaves children that
-hold its port: without this the service would be started again and again in vain.
+`python -m stack.launch NAME NICENESS COMMAND…`, run by supervisord. A killed parent leaves
+children that hold its port: without this the service would be started again and again in vain.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from stack.sweep import MARKER, sweep
 
 def main() -> None:
     """Become the command."""
-    name, *command = sys.argv[1:]
+    name, niceness, *command = sys.argv[1:]
     sweep(Path(os.environ[MARKER]), service=name)
+    os.nice(int(niceness))
     os.execvp(command[0], command)  # noqa: S606 - supervisord shall watch the service itself
 
 

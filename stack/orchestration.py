@@ -45,7 +45,10 @@ def _service(name: str, words: tuple[str, ...]) -> Service:
         name=name,
         address=lambda settings: settings.airflow.url if name.endswith("server") else "",
         program=lambda site: Program(
-            command=(_airflow(), *words), environment=_environment(site), directory=_home(site)
+            command=(_airflow(), *words),
+            environment=_environment(site),
+            directory=_home(site),
+            niceness=5,
         ),
         needs=("postgres",),
         prepare=_prepare,

@@ -34,7 +34,10 @@ class Site:
 
 @dataclass(frozen=True)
 class Program:
-    """What the supervisor runs. `environment` adds to what all children of the stack get."""
+    """What the supervisor runs. `environment` adds to what all children of the stack get.
+
+    niceness: above 0 it yields the processors to the path of scenes: Kafka, Spark, Postgres
+    """
 
     command: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
@@ -42,6 +45,7 @@ class Program:
     stop_signal: str = "TERM"
     stop_group: bool = True
     stop_wait_s: int = 10
+    niceness: int = 0
 
 
 def _nothing(_: Site) -> None:

@@ -46,6 +46,7 @@ def _program(site: Site) -> Program:
         },
         directory=site.home,  # not the repository, whose mlflow/ is no package
         stop_wait_s=15,
+        niceness=5,
     )
 
 

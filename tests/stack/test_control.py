@@ -18,6 +18,7 @@ from confluent_kafka import Consumer, Producer
 
 import stack
 from mela.settings import Settings
+from stack import database
 from stack.sweep import processes
 
 pytestmark = pytest.mark.integration
@@ -41,6 +42,25 @@ def part(home: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     for name in [name for name in os.environ if name.startswith("MELA_")]:
         monkeypatch.delenv(name)
     return stack.up(Settings(home=home), only=PART)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root needs another account for Postgres")
+def test_postgres_runs_where_its_account_cannot_reach_the_clone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(database, "_reaches_bundle", lambda: False)
+    home = Path(tempfile.mkdtemp(prefix="mela-")) / "made" / "on the way"
+    home.parent.parent.chmod(0o711)
+    settings = Settings(home=home)
+    try:
+        stack.up(settings, only={"postgres"})
+
+        postmaster = psutil.Process(_pids(settings)["postgres"])
+        assert Path(postmaster.exe()).is_relative_to(home)
+        assert postmaster.uids().real != 0
+    finally:
+        stack.down(settings)
+        shutil.rmtree(home.parent.parent)
 
 
 def _pids(settings: Settings) -> dict[str, int]:
