@@ -236,7 +236,7 @@ def result_document(
         "engine_version": made_with.engine_version,
         "metrics_version": made_with.metrics_version,
         "candles_revision": made_with.candles_revision if scene_id else None,
-        "computed_at": instant_text(computed_at or datetime.now(UTC)),
+        "computed_at": _spelled(computed_at or datetime.now(UTC)),
         "candles": outcome.candles,
         "first_candle_at": _instant_or_none(outcome.first_candle_ms),
         "last_candle_at": _instant_or_none(outcome.last_candle_ms),
@@ -258,9 +258,9 @@ def run_fields(run: Run, strategy_digest: str) -> dict[str, Any]:
         "strategy": {"name": run.strategy, "digest": strategy_digest},
         "params": dict(run.params),
         "cash": run.cash,
-        "costs": dict(run.costs),
-        "sizing": dict(run.sizing),
-        "exits": dict(run.exits),
+        "costs": {**run.costs.__dict__},  # frozen and flat; model_dump takes longer than the run
+        "sizing": {**run.sizing.__dict__},
+        "exits": {**run.exits.__dict__},
         "direction": run.direction,
         "prices": run.prices,
     }
@@ -290,7 +290,12 @@ def _finite(metrics: Metrics) -> dict[str, float | int | None]:
 
 
 def _instant_or_none(ms: int | None) -> str | None:
-    return None if ms is None else _spelled(from_ms(ms))
+    return None if ms is None else _spelled_ms(ms)
 
 
 _spelled = lru_cache(maxsize=4096)(instant_text)  # the runs of a grid share their instants
+
+
+@lru_cache(maxsize=4096)
+def _spelled_ms(ms: int) -> str:
+    return instant_text(from_ms(ms))

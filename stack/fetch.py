@@ -37,6 +37,8 @@ _DEPENDENCIES = (
     ("spark", ("org.apache.spark", "spark-token-provider-kafka-0-10_2.13", "4.0.0"), False),
     ("spark", ("org.apache.kafka", "kafka-clients", "3.9.2"), False),
     ("spark", ("org.apache.commons", "commons-pool2", "2.13.1"), False),
+    # Hadoop's own local file system starts a `chmod` for each file that a checkpoint writes.
+    ("spark", ("com.globalmentor", "hadoop-bare-naked-local-fs", "0.1.0"), False),
 )
 _TRIES = 3
 _IVY_TIMEOUT_S = 600

@@ -36,9 +36,16 @@ from streaming.run import ChunkMessage, run_chunks
 
 log = structlog.get_logger()
 POOLS = Path(__file__).with_name("pools.xml")
+# Four small files a batch and query: without these, each costs two processes (`chmod`) more.
+LOCAL_CHECKPOINTS = {
+    "spark.hadoop.fs.file.impl": "com.globalmentor.apache.hadoop.fs.BareLocalFileSystem",
+    "spark.sql.streaming.checkpointFileManagerClass": "org.apache.spark.sql.execution.streaming."
+    "checkpointing.FileSystemBasedCheckpointFileManager",
+}
 WATCH_S = 0.5
 BACKOFF_S = (1.0, 2.0, 5.0, 10.0, 30.0)
 SHOWN_MS = 20
+FETCH_WAIT_MS = 10
 POLLING = "50ms"  # how long an idle query waits before it asks Kafka again
 STEADY_S = 60.0  # a query that ran so long starts its backoff anew
 COLUMNS = ("value", "topic", "partition", "offset")
@@ -68,6 +75,9 @@ def session(settings: Settings) -> SparkSession:
         "spark.sql.streaming.metricsEnabled": "false",
         "spark.sql.streaming.pollingDelay": POLLING,
         "spark.sql.execution.arrow.maxRecordsPerBatch": "4096",
+        # on the class path from the start, as LOCAL_CHECKPOINTS are asked for before spark.jars are
+        "spark.driver.extraClassPath": settings.spark.jars.replace(",", ":"),
+        **LOCAL_CHECKPOINTS,
         "spark.python.daemon.module": "streaming.daemon",
         "spark.python.worker.reuse": "true",
         "spark.pyspark.python": sys.executable,
@@ -99,6 +109,9 @@ class Query:
             .option("startingOffsets", "earliest")
             .option("failOnDataLoss", "true")
             .option("maxOffsetsPerTrigger", self.max_offsets)
+            # The connector asks for the end of the topic behind a fetch that waits there for more:
+            # Kafka's own half a second would be part of every batch.
+            .option("kafka.fetch.max.wait.ms", FETCH_WAIT_MS)
             .load()
             .select(*COLUMNS)
         )

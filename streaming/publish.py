@@ -22,7 +22,7 @@ class Publisher:
     At-least-once: whoever sends must flush before it counts its input as done.
     """
 
-    def __init__(self, kafka: KafkaSettings, *, linger_ms: int = 5) -> None:
+    def __init__(self, kafka: KafkaSettings, *, linger_ms: int = 100) -> None:
         self._errors: list[KafkaError] = []
         self._partitions = kafka.partitions
         self._brokers = kafka.brokers

@@ -70,9 +70,10 @@ def execute(chunk: RunChunk, reader: CandleReader) -> Iterator[dict[str, Any]]:
             max(run.warmup for run in runs),
             first.prices,
         )
+        now = datetime.now(UTC)
         for outcome in run_all(read.candles, runs, spans=spans_of(read.candles)):
             made_with = provenance(outcome.run.strategy, read.revision)
-            yield result_document(outcome, made_with, scene_id=chunk.scene_id)
+            yield result_document(outcome, made_with, scene_id=chunk.scene_id, computed_at=now)
 
 
 def by_candles(runs: Sequence[Run]) -> Iterator[list[Run]]:
