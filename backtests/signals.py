@@ -42,6 +42,20 @@ def crosses_below(line: Float, level: Float | float) -> Bool:
     return _rises_above(_as_line(level, line), line)
 
 
+@njit(cache=True, nogil=True, error_model="numpy")
+def crossings(line: Float, level: Float) -> tuple[Bool, Bool]:
+    """Return `crosses_above` and `crosses_below` of two lines from one pass over both.
+
+    Shapes and NaN policy as in `crosses_above`.
+    """
+    above = np.zeros(len(line), dtype=np.bool_)
+    below = np.zeros(len(line), dtype=np.bool_)
+    for bar in range(1, len(line)):
+        above[bar] = (line[bar - 1] <= level[bar - 1]) & (line[bar] > level[bar])
+        below[bar] = (line[bar - 1] >= level[bar - 1]) & (line[bar] < level[bar])
+    return above, below
+
+
 def _as_line(level: Float | float, line: Float) -> Float:
     return level if isinstance(level, np.ndarray) else np.full(line.shape, float(level))
 

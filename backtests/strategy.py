@@ -37,9 +37,10 @@ class Strategy:
     signals: SignalFunction
     candles_needed: Callable[[Any], int]
 
-    def warmup(self, params: Mapping[str, Any]) -> int:
+    def warmup(self, params: Mapping[str, Any] | BaseModel) -> int:
         """Return how many candles before the start these parameters need, not yet rounded.
 
+        params: as a scene gives them, or validated already
         Raises pydantic.ValidationError for parameters that the strategy refuses.
         """
         return self.candles_needed(self.params.model_validate(params))

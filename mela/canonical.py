@@ -33,19 +33,18 @@ def canonical_object(fields: Mapping[str, bytes]) -> bytes:
     >>> canonical_object({"b": b"1", "a": b"null"})
     b'{"a":null,"b":1}'
     """
-    return b"{%s}" % b",".join(
-        b'"%s":%s' % (name.encode(), fields[name]) for name in sorted(fields)
-    )
+    return b"{%s}" % b",".join([_named(name) + fields[name] for name in sorted(fields)])
+
+
+@lru_cache(maxsize=4096)
+def _named(name: str) -> bytes:
+    return b'"%s":' % name.encode()
 
 
 def digest(*parts: bytes | str) -> str:
     """Return the SHA-256 of some parts, each after its length, so that none runs into another."""
-    sha = hashlib.sha256()
-    for part in parts:
-        raw = part.encode() if isinstance(part, str) else part
-        sha.update(b"%d:" % len(raw))
-        sha.update(raw)
-    return sha.hexdigest()
+    raw = [part.encode() if isinstance(part, str) else part for part in parts]
+    return hashlib.sha256(b"".join([b"%d:%s" % (len(part), part) for part in raw])).hexdigest()
 
 
 def _doubles(value: Any) -> Any:

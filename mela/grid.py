@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Self
@@ -20,6 +20,7 @@ from mela.errors import RejectionCode, SceneInvalid
 from mela.interval import Interval
 from mela.run import (
     MAX_WARMUP,
+    SCALARS,
     Catalogue,
     Costs,
     Direction,
@@ -91,19 +92,28 @@ class Plan:
 
     def expand(self) -> Iterator[Run]:
         """Yield the runs, series by series, always in the same order."""
+        fixed = merged([group[0] for group in self.groups if len(group) == 1])
+        varied = [group for group in self.groups if len(group) > 1]
         for instrument in self.instruments:
-            for choice in itertools.product(*self.groups):
-                yield make_run(instrument, choice)
+            for choice in itertools.product(*varied):
+                yield make_run(instrument, [fixed, *choice])
 
 
-def make_run(instrument: str, choice: Sequence[Variant]) -> Run:
-    """Return the run of an instrument and one variant of each group, named by its run_key."""
-    canonical = {"instruments": b"[%s]" % canonical_scalar(instrument)}
+def merged(choice: Iterable[Variant]) -> Variant:
+    """Return variants of different groups as one."""
     fields: dict[str, Any] = {}
+    canonical: dict[str, bytes] = {}
     for variant in choice:
-        canonical.update(variant.canonical)
         fields.update(variant.fields)
-    return Run(run_key=run_key_of(canonical), instrument=instrument, **fields)
+        canonical.update(variant.canonical)
+    return Variant(fields, canonical)
+
+
+def make_run(instrument: str, choice: Iterable[Variant]) -> Run:
+    """Return the run of an instrument and one variant of each group, named by its run_key."""
+    whole = merged(choice)
+    asked = {"instruments": b"[%s]" % canonical_scalar(instrument), **whole.canonical}
+    return Run(run_key=run_key_of(asked), instrument=instrument, **whole.fields)
 
 
 def plan_runs(scene: Scene, catalogue: Catalogue, *, max_runs: int) -> Plan:
@@ -143,11 +153,11 @@ def strategy_variant(info: StrategyInfo, params: Mapping[str, Any]) -> Variant:
     """Validate a strategy's parameters. Raises pydantic's ValidationError, or SceneInvalid."""
     part = info.params.model_validate(params)
     changed = canonical_fields(part)
-    values = part.model_dump()
+    values = {**part.__dict__} if _is_flat(part) else part.model_dump()
     choice = {"name": canonical_scalar(info.name)}
     if changed:
         choice["params"] = canonical_object(changed)
-    warmup = info.warmup(values)
+    warmup = info.warmup(part)
     if warmup > MAX_WARMUP:
         raise SceneInvalid(
             RejectionCode.INVALID_FIELD,
@@ -159,6 +169,10 @@ def strategy_variant(info: StrategyInfo, params: Mapping[str, Any]) -> Variant:
         {"strategy": info.name, "params": values, "warmup": rounded_warmup(warmup)},
         {"strategy": canonical_object(choice)},
     )
+
+
+def _is_flat(part: BaseModel) -> bool:
+    return all(isinstance(value, SCALARS) for value in part.__dict__.values())
 
 
 def part_variant(name: str, fields: Mapping[str, Any]) -> Variant:

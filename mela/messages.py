@@ -13,7 +13,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mela.errors import MessageInvalid, RejectionCode, SceneInvalid
-from mela.grid import PARTS, Variant, make_run, part_variant, strategy_variant
+from mela.grid import PARTS, Variant, make_run, merged, part_variant, strategy_variant
 from mela.run import Catalogue, Instant, Run, instant_text
 from mela.scene import field_path, said
 
@@ -194,14 +194,16 @@ def read_chunk(raw: bytes | None, catalogue: Catalogue) -> RunChunk:
 
 def _read_runs(shape: _ChunkShape, catalogue: Catalogue) -> Iterator[Run]:
     varied = {name for document in shape.runs for name in document}
-    fixed: dict[str, Variant] = {}
+    again = [group for group, members in _GROUPS.items() if not varied.isdisjoint(members)]
+    fixed: Variant | None = None
     for position, document in enumerate(shape.runs):
         fields = {**shape.common, **document}
         try:
-            for name, members in _GROUPS.items():
-                if name not in fixed or not varied.isdisjoint(members):
-                    fixed[name] = _variant(name, fields, catalogue)
-            run = make_run(fields["instrument"], list(fixed.values()))
+            if fixed is None:
+                once = [group for group in _GROUPS if group not in again]
+                fixed = merged(_variant(group, fields, catalogue) for group in once)
+            choice = (_variant(group, fields, catalogue) for group in again)
+            run = make_run(fields["instrument"], (fixed, *choice))
         except (ValidationError, SceneInvalid, KeyError, TypeError) as error:
             raise MessageInvalid(
                 RejectionCode.INVALID_FIELD,

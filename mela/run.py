@@ -13,6 +13,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 from mela.canonical import canonical_object, canonical_scalar
 from mela.interval import Interval
 
+SCALARS = (int, float, str, type(None))
 MIN_WARMUP = 64
 MAX_WARMUP = 2**20  # candles: two years of minutes
 
@@ -96,7 +97,7 @@ class StrategyInfo(Protocol):
         """Return the model of its parameters: defaults, bounds, rules."""
         ...
 
-    def warmup(self, params: Mapping[str, Any]) -> int:
+    def warmup(self, params: Mapping[str, Any] | BaseModel) -> int:
         """Return how many candles before the start its signals need."""
         ...
 
@@ -156,8 +157,14 @@ def from_ms(ms: int) -> datetime:
 
 def canonical_fields(part: BaseModel) -> dict[str, bytes]:
     """Return the canonical JSON of each field of a flat model that is not at its default."""
-    fields = part.model_dump(mode="json", exclude_defaults=True)
-    return {name: canonical_scalar(value) for name, value in fields.items()}
+    changed = [
+        (name, value)
+        for name, value in part.__dict__.items()
+        if value != type(part).model_fields[name].default
+    ]
+    if not all(isinstance(value, SCALARS) for _, value in changed):
+        changed = part.model_dump(mode="json", exclude_defaults=True).items()
+    return {name: canonical_scalar(value) for name, value in changed}
 
 
 def run_key_of(fields: Mapping[str, bytes]) -> str:

@@ -70,7 +70,7 @@ class PostgresSettings(_Service):
 class SparkSettings(_Service):
     """The streaming job."""
 
-    master: str = "local[2]"
+    master: str = Field(default="local[4]", description="slots: two for each core")
     driver_memory: str = "1g"
     jars: str = Field(
         default="", description="the Kafka connector's jar files, separated by commas"
@@ -78,7 +78,7 @@ class SparkSettings(_Service):
     chunk_runs: int = Field(
         default=250, ge=1, description="runs in one message of mela.runs, at most"
     )
-    max_chunks_per_trigger: int = Field(default=32, ge=1)
+    max_chunks_per_trigger: int = Field(default=64, ge=1)
 
 
 class MlflowSettings(_Service):

@@ -137,7 +137,7 @@ def queries(settings: Settings) -> list[Query]:
             sent = run_chunks((ChunkMessage(*message) for message in _messages(parts)), settings)
             yield pa.RecordBatch.from_pydict({"sent": pa.array([sent], pa.int64())})
 
-        batch.mapInArrow(execute, "sent bigint").collect()
+        _packed(batch).mapInArrow(execute, "sent bigint").collect()
 
     def record(batch: DataFrame, _: int) -> None:
         def store(parts: Batches) -> Batches:
@@ -146,7 +146,7 @@ def queries(settings: Settings) -> list[Query]:
             )
             yield pa.RecordBatch.from_pydict({"scene_id": pa.array(sorted(found), pa.string())})
 
-        rows = batch.mapInArrow(store, "scene_id string").collect()
+        rows = _packed(batch).mapInArrow(store, "scene_id string").collect()
         send_progress({row.scene_id for row in rows}, settings, publisher_of(settings))
 
     def conclude(batch: DataFrame, _: int) -> None:
@@ -245,6 +245,15 @@ def main() -> None:
     (settings.home / "spark" / "ready").unlink(missing_ok=True)
     threading.Thread(target=warm, name="warm", daemon=True).start()  # while the JVM starts
     Job(settings).run()
+
+
+def _packed(batch: DataFrame) -> DataFrame:
+    """Give each core a task, not each partition of the topic: a task has a price of its own.
+
+    Half of Spark's slots are for `run`, half for `record`, so that neither waits for the other.
+    """
+    slots = batch.sparkSession.sparkContext.defaultParallelism
+    return batch.coalesce(max(1, slots // 2))
 
 
 def _messages(parts: Batches) -> Iterator[tuple[bytes | None, Source]]:

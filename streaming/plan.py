@@ -7,10 +7,11 @@ chunks, stored answers and `planned` → flush → set planned_at → checkpoint
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 import orjson
@@ -30,7 +31,9 @@ from warehouse import instruments, results, scenes
 from warehouse.database import transaction
 
 log = structlog.get_logger()
-LOOKUP_CHUNKS = 40  # chunks whose runs are looked up in the warehouse at once
+A = TypeVar("A")
+B = TypeVar("B")
+LOOKUP_CHUNKS = 10  # chunks whose runs are looked up in the warehouse at once
 NUL = "\x00"
 
 
@@ -128,7 +131,7 @@ def chunk_runs(
     """Split runs into numbered chunks of one candle series, bounded in runs and in bytes."""
     number = itertools.count()
     for _, series in itertools.groupby(runs, key=lambda run: (run.instrument, run.interval)):
-        for part in _batched(series, size):
+        for part in batched(series, size):
             for piece in _bounded(part, scene_id, max_bytes):
                 yield RunChunk(scene_id, next(number), piece)
 
@@ -142,11 +145,14 @@ def _send_runs(scene_id: UUID, plan: Plan, settings: Settings, publisher: Publis
         max_bytes=settings.kafka.max_message_bytes // 2,
     )
     made_with = {name: provenance(name, None) for name in CATALOGUE}
-    cached = 0
-    while part := list(itertools.islice(chunks, LOOKUP_CHUNKS)):
+
+    def look_up(part: Sequence[RunChunk]) -> dict[str, bytes]:
         runs = [run for chunk in part for run in chunk.runs]
         with transaction(settings) as connection:
-            stored = results.find(connection, runs, made_with, scene_id)
+            return results.find(connection, runs, made_with, scene_id)
+
+    cached = 0
+    for part, stored in ahead(look_up, batched(chunks, LOOKUP_CHUNKS)):
         for run_key, document in stored.items():
             publisher.result(str(scene_id), run_key, document)
         for chunk in part:
@@ -155,6 +161,19 @@ def _send_runs(scene_id: UUID, plan: Plan, settings: Settings, publisher: Publis
                 publisher.chunk(chunk._replace(runs=missing))
         cached += len(stored)
     return cached
+
+
+def ahead(work: Callable[[A], B], items: Iterable[A]) -> Iterator[tuple[A, B]]:
+    """Yield each item with its work, done one item ahead in a thread: Postgres works meanwhile."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        before: tuple[A, Future[B]] | None = None
+        for item in items:
+            coming = item, pool.submit(work, item)
+            if before is not None:
+                yield before[0], before[1].result()
+            before = coming
+        if before is not None:
+            yield before[0], before[1].result()
 
 
 def _refuse(asked: Asked, message: SceneMessage, settings: Settings, publisher: Publisher) -> None:
@@ -255,7 +274,8 @@ def _refuse_unknown_instruments(asked: Asked, settings: Settings) -> Asked:
     return asked
 
 
-def _batched(items: Iterable[Run], size: int) -> Iterator[tuple[Run, ...]]:
+def batched(items: Iterable[A], size: int) -> Iterator[tuple[A, ...]]:
+    """Yield tuples of `size` items, the last one perhaps smaller."""
     iterator = iter(items)
     while part := tuple(itertools.islice(iterator, size)):
         yield part

@@ -5,7 +5,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from backtests.indicators import Indicators
-from backtests.signals import Signals, crosses_above, crosses_below
+from backtests.signals import Signals, crossings
 from backtests.strategy import strategy
 from mela.candles import Candles
 from mela.run import Part, Whole
@@ -28,4 +28,4 @@ class SmaCross(Part):
 def sma_cross(candles: Candles, params: SmaCross, indicators: Indicators) -> Signals:  # noqa: ARG001
     """Enter when the fast mean of closes crosses above the slow one, exit when below."""
     fast, slow = indicators.sma(params.fast), indicators.sma(params.slow)
-    return Signals(enter=crosses_above(fast, slow), exit=crosses_below(fast, slow))
+    return Signals(*crossings(fast, slow))

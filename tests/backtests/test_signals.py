@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from backtests.signals import crosses_above, crosses_below
+from backtests.signals import crosses_above, crosses_below, crossings
 
 NAN = float("nan")
 
@@ -36,3 +36,14 @@ def test_nothing_crosses_where_one_of_the_four_values_is_undefined() -> None:
 def test_the_first_candle_never_crosses() -> None:
     assert crosses_above(np.array([5.0]), 1).tolist() == [False]
     assert crosses_above(np.array([]), 1).tolist() == []
+
+
+def test_both_crossings_of_one_pass_are_those_of_two() -> None:
+    generator = np.random.default_rng(7)
+    line, level = generator.integers(0, 4, (2, 500)).astype(float)
+    line[:9], level[100:103] = np.nan, np.nan
+
+    above, below = crossings(line, level)
+
+    assert np.array_equal(above, crosses_above(line, level))
+    assert np.array_equal(below, crosses_below(line, level))

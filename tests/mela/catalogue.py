@@ -28,8 +28,8 @@ class Cross:
     digest = "d" * 64
     params = CrossParams
 
-    def warmup(self, params: Mapping[str, Any]) -> int:
-        return params["slow"]
+    def warmup(self, params: Mapping[str, Any] | BaseModel) -> int:
+        return CrossParams.model_validate(params).slow
 
 
 CATALOGUE = {"sma_cross": Cross()}
