@@ -32,8 +32,8 @@ class Airflow:
         """Start one ingestion run for some series over [start, end); return its id."""
         at = datetime.now(UTC)
         body = {
-            "dag_run_id": f"demo {instant_text(at)}",
-            "logical_date": instant_text(at),
+            "dag_run_id": f"demo__{instant_text(at)}",
+            "logical_date": None,
             "conf": {
                 "instruments": list(series),
                 "start": instant_text(start),
