@@ -63,6 +63,7 @@ class Follower:
     def __init__(self, settings: Settings, scene_ids: Collection[UUID | None]) -> None:
         self._wanted = set(scene_ids)
         self._furthest: dict[UUID, Progress] = {}
+        self.recorded_at: float | None = None  # time.monotonic() when all runs were recorded
         self._consumer = tail(settings, PROGRESS)
 
     def __enter__(self) -> Self:
@@ -96,6 +97,8 @@ class Follower:
             ):
                 heard_at = time.monotonic()
                 self._furthest[progress.scene_id] = progress
+                if progress.recorded is not None and progress.recorded == progress.runs:
+                    self.recorded_at = self.recorded_at or heard_at
                 yield progress
 
     def to_the_end(self) -> Progress:

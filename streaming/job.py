@@ -177,6 +177,16 @@ class Job:
         self._not_before: dict[str, float] = dict.fromkeys(self._queries, 0.0)
         self._logged: dict[str, int] = {}
 
+    def warm_up(self) -> None:
+        """Have Spark start its Python workers, so that nobody's first run waits for them."""
+
+        def nothing(parts: Batches) -> Batches:
+            yield from parts
+
+        slots = self._spark.sparkContext.defaultParallelism
+        self._spark.range(slots, numPartitions=slots).mapInArrow(nothing, "id bigint").collect()
+        log.info("workers_started", slots=slots)
+
     def run(self) -> None:
         """Watch the queries; return when told to stop, or raise when Spark itself is gone."""
         signal.signal(signal.SIGTERM, self._on_signal)
@@ -244,7 +254,9 @@ def main() -> None:
         (settings.home / "spark" / folder).mkdir(parents=True, exist_ok=True)
     (settings.home / "spark" / "ready").unlink(missing_ok=True)
     threading.Thread(target=warm, name="warm", daemon=True).start()  # while the JVM starts
-    Job(settings).run()
+    job = Job(settings)
+    job.warm_up()
+    job.run()
 
 
 def _packed(batch: DataFrame) -> DataFrame:
