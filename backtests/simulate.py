@@ -154,7 +154,6 @@ def _walk(span: Span, run: Run, signals: Signals, buffers: Buffers) -> Walked:
 
 
 def _metrics(span: Span, run: Run, walked: Walked, measured: Measured) -> Metrics:
-    candles = span.candles
     return Metrics(
         *measured,
         exposure_time=walked.exposed / walked.bars,
@@ -166,10 +165,7 @@ def _metrics(span: Span, run: Run, walked: Walked, measured: Measured) -> Metric
         fees_paid=walked.fees,
         ambiguous_bars=walked.ambiguous,
         buy_hold_return=buy_hold_return(
-            float(candles.open[candles.start_bar]),
-            float(candles.close[-1]),
-            run.costs.fee,
-            run.costs.slippage,
+            span.first_open, span.last_close, run.costs.fee, run.costs.slippage
         ),
     )
 
@@ -214,19 +210,17 @@ def _outcome(
     error: tuple[str, str] | None = None,
     curve: Curve | None = None,
 ) -> Outcome:
-    opened_ms = span.candles.opened_ms
-    has_data = span.bars > 0
     return Outcome(
         run=run,
         status=status,
         metrics=metrics,
         error=error,
         candles=span.bars,
-        first_candle_ms=int(opened_ms[span.candles.start_bar]) if has_data else None,
-        last_candle_ms=int(opened_ms[-1]) if has_data else None,
+        first_candle_ms=span.first_ms,
+        last_candle_ms=span.last_ms,
         depends_from_ms=span.depends_from_ms,
         warmup_missing=span.warmup_missing,
-        periods_per_year=span.periods_per_year if has_data else None,
+        periods_per_year=span.periods_per_year if span.bars else None,
         warnings=span.warnings,
         curve=curve,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 from typing import Any
@@ -26,6 +27,7 @@ class Span:
     candles: columns contiguous, aligned, native and read-only: one type for the compiled kernels
     ends: (m,) int64, the last bar of each period of returns; empty where the span has no candle
     depends_from_ms: None where warm-up or candles are missing
+    first_ms, last_ms, first_open, last_close: of the span; None and NaN where it has no candle
     """
 
     candles: Candles
@@ -36,6 +38,10 @@ class Span:
     warmup_missing: int
     depends_from_ms: int | None
     warnings: tuple[str, ...]
+    first_ms: int | None
+    last_ms: int | None
+    first_open: float
+    last_close: float
 
     @property
     def bars(self) -> int:
@@ -99,6 +105,10 @@ def span_of(candles: Candles, run: Run) -> Span:
         warmup_missing=missing,
         depends_from_ms=None if empty or missing or warnings else int(part.opened_ms[0]),
         warnings=warnings,
+        first_ms=None if empty else int(part.opened_ms[part.start_bar]),
+        last_ms=None if empty else int(part.opened_ms[-1]),
+        first_open=math.nan if empty else float(part.open[part.start_bar]),
+        last_close=math.nan if empty else float(part.close[-1]),
     )
 
 

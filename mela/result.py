@@ -12,11 +12,11 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from mela.canonical import digest
 from mela.interval import Interval
-from mela.run import Costs, Exits, Instant, Run, Sizing, from_ms, instant_text
+from mela.run import Costs, Exits, Run, Sizing, from_ms, instant_text
 
 RESULT_SCHEMA_VERSION = 1
 
@@ -153,8 +153,8 @@ class Result(BaseModel):
     result_key: str | None = Field(pattern="^[0-9a-f]{64}$")
     instruments: tuple[str, ...] = Field(min_length=1)
     interval: Interval
-    start: Instant
-    end: Instant
+    start: AwareDatetime
+    end: AwareDatetime
     strategy: StrategyNamed
     params: dict[str, Any]
     cash: float
@@ -169,11 +169,11 @@ class Result(BaseModel):
     engine_version: str
     metrics_version: str
     candles_revision: int | None
-    computed_at: Instant
+    computed_at: AwareDatetime
     candles: int
-    first_candle_at: Instant | None
-    last_candle_at: Instant | None
-    depends_from: Instant | None
+    first_candle_at: AwareDatetime | None
+    last_candle_at: AwareDatetime | None
+    depends_from: AwareDatetime | None
     warmup_missing: int
     periods_per_year: float | None
     warnings: tuple[str, ...]

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
@@ -157,14 +158,16 @@ def from_ms(ms: int) -> datetime:
 
 def canonical_fields(part: BaseModel) -> dict[str, bytes]:
     """Return the canonical JSON of each field of a flat model that is not at its default."""
-    changed = [
-        (name, value)
-        for name, value in part.__dict__.items()
-        if value != type(part).model_fields[name].default
-    ]
+    defaults = _defaults(type(part))
+    changed = [(name, value) for name, value in part.__dict__.items() if value != defaults[name]]
     if not all(isinstance(value, SCALARS) for _, value in changed):
         changed = part.model_dump(mode="json", exclude_defaults=True).items()
     return {name: canonical_scalar(value) for name, value in changed}
+
+
+@cache
+def _defaults(part: type[BaseModel]) -> dict[str, Any]:
+    return {name: field.default for name, field in part.model_fields.items()}
 
 
 def run_key_of(fields: Mapping[str, bytes]) -> str:

@@ -70,7 +70,7 @@ class PostgresSettings(_Service):
 class SparkSettings(_Service):
     """The streaming job."""
 
-    master: str = Field(default="local[4]", description="slots: two for each core")
+    master: str = Field(default="local[4]", description="slots: half for `run`, half for `record`")
     driver_memory: str = "1g"
     jars: str = Field(
         default="", description="the Kafka connector's jar files, separated by commas"

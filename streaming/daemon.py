@@ -18,8 +18,9 @@ __all__ = ["record", "run"]  # what the workers will need
 
 if __name__ == "__main__":
     warm()
-    # Spark collects garbage after each task. What stands here before the first fork never becomes
-    # any: left out, a collection takes a tenth of the time, and forks share its memory for good.
+    # Spark collects garbage after each task, which is enough. What stands here before the first
+    # fork never becomes any: left out, a collection takes a tenth of the time.
     gc.collect()
     gc.freeze()
+    gc.disable()
     daemon.manager()

@@ -45,8 +45,9 @@ LOCAL_CHECKPOINTS = {
 WATCH_S = 0.5
 BACKOFF_S = (1.0, 2.0, 5.0, 10.0, 30.0)
 SHOWN_MS = 20
+GATHER = "300 milliseconds"  # fewer, larger batches where nobody waits for an answer
 FETCH_WAIT_MS = 10
-POLLING = "50ms"  # how long an idle query waits before it asks Kafka again
+POLLING = "100ms"  # how long an idle query waits before it asks Kafka again
 STEADY_S = 60.0  # a query that ran so long starts its backoff anew
 COLUMNS = ("value", "topic", "partition", "offset")
 Batches = Iterator[pa.RecordBatch]
@@ -98,6 +99,7 @@ class Query:
     name: str
     topic: str
     max_offsets: int
+    every: str
     handle: Callable[[DataFrame, int], None]
 
     def start(self, spark: SparkSession, settings: Settings) -> StreamingQuery:
@@ -119,6 +121,7 @@ class Query:
         return (
             stream.writeStream.queryName(self.name)
             .option("checkpointLocation", str(settings.home / "spark" / "checkpoints" / self.name))
+            .trigger(processingTime=self.every)
             .foreachBatch(self.handle)
             .start()
         )
@@ -156,10 +159,10 @@ def queries(settings: Settings) -> list[Query]:
 
     chunks = settings.spark.max_chunks_per_trigger
     return [
-        Query("plan", SCENES, 16, plan),
-        Query("run", RUNS, chunks, run),
-        Query("record", RESULTS, chunks * settings.spark.chunk_runs, record),
-        Query("conclude", PROGRESS, 1000, conclude),
+        Query("plan", SCENES, 16, "0 seconds", plan),
+        Query("run", RUNS, chunks, "0 seconds", run),
+        Query("record", RESULTS, chunks * settings.spark.chunk_runs, GATHER, record),
+        Query("conclude", PROGRESS, 1000, "600 milliseconds", conclude),
     ]
 
 

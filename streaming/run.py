@@ -7,6 +7,7 @@ service fails the batch, which Spark repeats.
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -25,10 +26,11 @@ from mela.settings import Settings
 from streaming.clients import publisher_of, reader_of, spans_of
 from streaming.publish import Publisher
 from warehouse import scenes
-from warehouse.candles import CandleReader
+from warehouse.candles import CandlesRead
 from warehouse.database import transaction
 
 log = structlog.get_logger()
+ASK_AGAIN_S = 1.0  # whether a scene was cancelled meanwhile
 
 
 class ChunkMessage(NamedTuple):
@@ -41,12 +43,12 @@ class ChunkMessage(NamedTuple):
 def run_chunks(messages: Iterable[ChunkMessage], settings: Settings) -> int:
     """Execute chunks and send their results; return how many. Raises where a service is away."""
     publisher = publisher_of(settings)
-    reader = reader_of(settings)
+    desk = Desk(settings)
     sent = 0
     for message in messages:
         try:
             chunk = read_chunk(message.value, CATALOGUE)
-            for document in _answers(chunk, reader, settings):
+            for document in desk.answers(chunk):
                 publisher.result(chunk.scene_id, document["run_key"], orjson.dumps(document))
                 sent += 1
         except MessageInvalid as refused:
@@ -58,22 +60,42 @@ def run_chunks(messages: Iterable[ChunkMessage], settings: Settings) -> int:
     return sent
 
 
-def execute(chunk: RunChunk, reader: CandleReader) -> Iterator[dict[str, Any]]:
-    """Yield the result document of each run of a chunk."""
-    for runs in by_candles(chunk.runs):
-        first = runs[0]
-        read = reader.read(
-            first.instrument,
-            first.interval,
-            first.start,
-            first.end,
-            max(run.warmup for run in runs),
-            first.prices,
-        )
-        now = datetime.now(UTC)
-        for outcome in run_all(read.candles, runs, spans=spans_of(read.candles)):
-            made_with = provenance(outcome.run.strategy, read.revision)
-            yield result_document(outcome, made_with, scene_id=chunk.scene_id, computed_at=now)
+class Desk:
+    """Answers the chunks of one batch, asking the warehouse once for what they share."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._reader = reader_of(settings)
+        self._read: dict[tuple[Any, ...], CandlesRead] = {}
+        self._cancelled: dict[str, tuple[bool, float]] = {}
+
+    def answers(self, chunk: RunChunk) -> Iterator[dict[str, Any]]:
+        """Yield the result document of each run of a chunk. Raises CandlesMissing."""
+        if self._is_cancelled(chunk.scene_id):
+            yield from _cancelled(chunk)
+            return
+        for runs in by_candles(chunk.runs):
+            read = self._candles(runs)
+            now = datetime.now(UTC)
+            for outcome in run_all(read.candles, runs, spans=spans_of(read.candles)):
+                made_with = provenance(outcome.run.strategy, read.revision)
+                yield result_document(outcome, made_with, scene_id=chunk.scene_id, computed_at=now)
+
+    def _candles(self, runs: Sequence[Run]) -> CandlesRead:
+        """Return the candles of runs that read one span; a batch reads each series once."""
+        run, warmup = runs[0], max(run.warmup for run in runs)
+        question = (run.instrument, run.interval, run.start, run.end, warmup, run.prices)
+        if question not in self._read:
+            self._read[question] = self._reader.read(*question)
+        return self._read[question]
+
+    def _is_cancelled(self, scene_id: str) -> bool:
+        found, asked_at = self._cancelled.get(scene_id, (False, float("-inf")))
+        if not found and time.monotonic() - asked_at > ASK_AGAIN_S:
+            with transaction(self._settings) as connection:
+                found = bool(scenes.cancelled(connection, [scene_id]))
+            self._cancelled[scene_id] = found, time.monotonic()
+        return found
 
 
 def by_candles(runs: Sequence[Run]) -> Iterator[list[Run]]:
@@ -84,12 +106,6 @@ def by_candles(runs: Sequence[Run]) -> Iterator[list[Run]]:
 
     for _, group in itertools.groupby(sorted(runs, key=span), key=span):
         yield list(group)
-
-
-def _answers(chunk: RunChunk, reader: CandleReader, settings: Settings) -> Iterator[dict[str, Any]]:
-    with transaction(settings) as connection:
-        is_cancelled = bool(scenes.cancelled(connection, [chunk.scene_id]))
-    return _cancelled(chunk) if is_cancelled else execute(chunk, reader)
 
 
 def _refuse(message: ChunkMessage, refused: MessageInvalid, publisher: Publisher) -> None:

@@ -46,14 +46,18 @@ _RUNS = text("""
     INSERT INTO ops.run
         (run_key, instrument_id, interval, start_at, end_at, strategy, params, settings)
     SELECT run_key, instrument_id, interval, start_at, end_at, strategy, params, settings
-    FROM received_result ORDER BY run_key ON CONFLICT (run_key) DO NOTHING
+    FROM received_result new WHERE NOT (cached AND EXISTS (
+        SELECT FROM ops.run known WHERE known.run_key = new.run_key))
+    ORDER BY run_key ON CONFLICT (run_key) DO NOTHING
 """)
 _RESULTS = text(f"""
     INSERT INTO ops.result (strategy_digest, warnings, error_class, error_sentence, {_STORED})
     SELECT strategy_digest,
            CASE said WHEN '[]' THEN '{{}}' ELSE ARRAY(SELECT jsonb_array_elements_text(said)) END,
            error->>'class', error->>'sentence', {_STORED}
-    FROM received_result ORDER BY result_key, seq ON CONFLICT (result_key) DO NOTHING
+    FROM received_result new WHERE NOT (cached AND EXISTS (
+        SELECT FROM ops.result known WHERE known.result_key = new.result_key))
+    ORDER BY result_key, seq ON CONFLICT (result_key) DO NOTHING
 """)  # noqa: S608  made of the constants above, never of a value
 _ANSWERS = text("""
     INSERT INTO ops.scene_run (scene_id, run_key, result_key, cached)
