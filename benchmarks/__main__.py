@@ -21,7 +21,7 @@ def main() -> int:
     parser.add_argument("--only", nargs="*", choices=sorted(PARTS), help="parts to measure")
     asked = parser.parse_args().only or sorted(PARTS)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True, width=140)
     rows: list[Row] = []
     for part in asked:
         rows += PARTS[part](console)

@@ -56,12 +56,16 @@ def measure(console: Console) -> list[Row]:
     settings = stack.up(settings, offline=True)
     try:
         ingest("binance:BTCUSDT", "1h", START, END, settings)
-        with Publisher(settings.kafka) as publisher:
-            for size in (1, SMALL, SMALL):  # warm: candles read, indexes in memory
-                _time(_scene(size), settings, publisher)
-            return [*_idle(settings, publisher), *_grids(settings, publisher, console)]
+        return _measure(settings, console)
     finally:
         stack.down(settings)
+
+
+def _measure(settings: Settings, console: Console) -> list[Row]:
+    with Publisher(settings.kafka) as publisher:
+        for size in (1, SMALL, SMALL):  # warm: candles read, indexes in memory
+            _time(_scene(size), settings, publisher)
+        return [*_idle(settings, publisher), *_grids(settings, publisher, console)]
 
 
 def _idle(settings: Settings, publisher: Publisher) -> list[Row]:

@@ -69,7 +69,7 @@ def show(rows: Sequence[dict[str, object]], console: Console) -> None:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in ("name", "value", "spread", "unit", "minimum", "aim", "met"):
         right = column not in {"name", "unit", "met"}
-        table.add_column(column, justify="right" if right else "left")
+        table.add_column(column, justify="right" if right else "left", no_wrap=True)
     for one in rows:
         table.add_row(
             str(one["name"]),
