@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from cli.console import err, explains, fail, out
+from mela.instrument import parse_name
 from mela.interval import Interval
 from mela.settings import Settings
 
@@ -33,6 +34,10 @@ def ingest(
     """
     from warehouse.ingest import ingest as load
 
+    try:
+        parse_name(instrument)
+    except ValueError as error:
+        raise fail(f"{error}.") from error
     first, last = instant(start, "--from"), instant(end, "--to")
     if last <= first:
         raise fail(f"--to must be after --from, but {end} is not after {start}.")

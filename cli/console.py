@@ -12,6 +12,7 @@ from typing import ParamSpec, TypeVar
 import structlog
 import typer
 from rich.console import Console
+from sqlalchemy.exc import OperationalError
 
 from mela.errors import MelaError, SceneInvalid
 
@@ -49,6 +50,11 @@ def explains(command: Callable[P, R]) -> Callable[P, R]:
             raise fail(f"[{refused.code}] {refused}") from refused
         except MelaError as error:
             raise fail(str(error)) from error
+        except OperationalError as error:
+            why = str(error.orig).strip().splitlines()[0]
+            raise fail(
+                f"the warehouse does not answer: {why}. Start the stack with `mela up`."
+            ) from error
 
     return wrapped
 

@@ -26,7 +26,7 @@ from mela.settings import Settings
 
 ENDS = frozenset({State.REJECTED, State.FINISHED, State.CANCELLED})
 POLL_S = 0.25
-ASK_S = 15.0
+ASK_S = 5.0
 SILENCE_S = 300.0  # without any word on the scene for so long, something is wrong
 
 
@@ -37,6 +37,7 @@ def tail(settings: Settings, *topics: str) -> Consumer:
             "bootstrap.servers": settings.kafka.brokers,
             "group.id": "mela-tail",  # never joined: partitions are assigned by hand
             "enable.auto.commit": False,
+            "log_level": 0,  # we say ourselves, once, that no broker answers
         }
     )
     try:
@@ -46,7 +47,7 @@ def tail(settings: Settings, *topics: str) -> Consumer:
             for n in consumer.list_topics(topic, timeout=ASK_S).topics[topic].partitions
         ]
         ends = [consumer.get_watermark_offsets(part, ASK_S)[1] for part in partitions]
-    except KafkaException as error:
+    except (KafkaException, KeyError) as error:
         consumer.close()
         raise SourceUnavailable(
             f"no Kafka answers at {settings.kafka.brokers}. Start the stack with `mela up`."

@@ -11,10 +11,10 @@ from uuid import UUID
 import typer
 
 from cli.console import err, explains, fail, out
-from cli.follow import Follower
+from cli.follow import Follower, tail
 from cli.scene_file import read_scene, with_id
 from cli.tables import SHOWN, results_table
-from mela.messages import Progress, State
+from mela.messages import SCENES, Progress, State
 from mela.settings import Settings
 from streaming.publish import Publisher
 from warehouse import results as stored
@@ -43,6 +43,7 @@ def publish(
     settings = Settings()
     scene, plan = read_scene(scene_file, settings)
     scene = with_id(scene)
+    tail(settings, SCENES).close()  # says at once where there is no stack
     follower = Follower(settings, [scene.scene_id]) if follow else None
     with Publisher(settings.kafka) as publisher:
         publisher.scene(scene)

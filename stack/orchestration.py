@@ -18,7 +18,7 @@ import psycopg2
 from mela.errors import StackFailed
 from mela.settings import REPOSITORY, Settings
 from stack import http, roles
-from stack.environment import told
+from stack.environment import fresh, read, told
 from stack.service import Program, Service, Site, marked
 
 JWT_SECRET = "MELA_STACK_AIRFLOW_JWT_SECRET"  # noqa: S105 - names of keys
@@ -38,6 +38,17 @@ _COMPONENTS = {
 def services() -> tuple[Service, ...]:
     """Describe Airflow's components to the supervisor."""
     return tuple(_service(name, words) for name, words in _COMPONENTS.items())
+
+
+def command_line(settings: Settings) -> tuple[str, dict[str, str]]:
+    """Return Airflow's own program, and the environment in which it speaks to this stack.
+
+    Raises StackFailed before the first `up`.
+    """
+    site = Site(fresh(settings), read(settings.home.resolve()))
+    if FERNET_KEY not in site.kept:
+        raise StackFailed(f"there is no stack in {settings.home} yet; `mela up` makes it")
+    return _airflow(), {**os.environ, **_environment(site)}
 
 
 def _service(name: str, words: tuple[str, ...]) -> Service:

@@ -34,7 +34,7 @@ class Publisher:
             "message.max.bytes": MAX_BROKER_BYTES,
             "delivery.timeout.ms": int(FLUSH_TIMEOUT_S * 1000),
             "queue.buffering.max.messages": 200_000,
-            "log_level": 3,  # errors; while a broker starts it would tell of each attempt
+            "log_level": 2,  # it would tell of each attempt to connect; `flush` says what failed
         }
         self._producer = Producer(self._config)
 

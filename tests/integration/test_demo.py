@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from mela.settings import Settings
 from tests.conftest import mela
+from tests.integration.asking import wait_for
 from warehouse import results
 from warehouse.database import transaction
 
@@ -110,3 +111,19 @@ def test_the_best_of_each_instrument_keeps_its_curve(platform: Settings) -> None
 def test_status_says_that_all_is_healthy(platform: Settings) -> None:
     done = mela("status", home=platform.home)
     assert done.returncode == 0, done.stdout
+
+
+def test_a_backfill_by_airflows_command_line_loads_its_day(platform: Settings) -> None:
+    words = "--dag-id ingest_candles --from-date 2018-05-01 --to-date 2018-05-01"
+    done = mela("airflow", "backfill", "create", *words.split(), home=platform.home)
+    assert done.returncode == 0, done.stderr
+
+    def loaded() -> bool:
+        return (1,) in rows(
+            platform,
+            """SELECT count(*) FROM ops.load_batch b
+               JOIN ops.instrument i ON i.id = b.instrument_id
+               WHERE i.symbol = 'AAPL' AND b.span_end = '2018-05-02Z' AND b.inserted > 0""",
+        )
+
+    wait_for(loaded, 240, "the backfill of 2018-05-01 was loaded")
