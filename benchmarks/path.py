@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
+import psutil
 from confluent_kafka import Consumer
 from rich.console import Console
 
@@ -41,11 +42,16 @@ SPACES = {
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Seconds from publishing until each stage was through."""
+    """Seconds from publishing until each stage was through, and what the services worked for it.
+
+    answered: None where nobody listened to mela.results; listening to 20,000 takes work of its own
+    cpu_s: service → seconds of processor time
+    """
 
     planned: float
-    answered: float
+    answered: float | None
     recorded: float
+    cpu_s: Mapping[str, float]
 
 
 def measure(console: Console) -> list[Row]:
@@ -64,7 +70,7 @@ def measure(console: Console) -> list[Row]:
 def _measure(settings: Settings, console: Console) -> list[Row]:
     with Publisher(settings.kafka) as publisher:
         for size in (1, SMALL, SMALL):  # warm: candles read, indexes in memory
-            _time(_scene(size), settings, publisher)
+            _time(_scene(size), settings, publisher, PROGRESS)
         return [*_idle(settings, publisher), *_grids(settings, publisher, console)]
 
 
@@ -72,7 +78,7 @@ def _idle(settings: Settings, publisher: Publisher) -> list[Row]:
     answered: list[float] = []
     for _ in range(IDLE_REPEATS):
         time.sleep(IDLE_PAUSE_S)
-        answered.append(_time(_scene(1), settings, publisher).answered)
+        answered.append(_answered(_scene(1), settings, publisher))
     return [
         row(
             "path.idle_small_scene",
@@ -94,14 +100,14 @@ def _grids(settings: Settings, publisher: Publisher, console: Console) -> list[R
         stages: list[Times] = []
         for _ in range(REPEATS):
             scene = _scene(size)
-            times = _time(scene, settings, publisher)
+            times = _time(scene, settings, publisher, PROGRESS)
             stages.append(times)
             speeds.append(size / times.recorded)
             console.print(f"  {size:,} runs: {speeds[-1]:,.0f} runs/s")
             if size == LARGE:
                 again = scene.model_copy(update={"scene_id": uuid4()})
                 first.append(times.recorded)
-                cached.append(_time(again, settings, publisher).answered)
+                cached.append(_answered(again, settings, publisher))
         rows.append(
             row(
                 f"path.grid_{size}",
@@ -130,9 +136,10 @@ def _grids(settings: Settings, publisher: Publisher, console: Console) -> list[R
 
 def _where(stages: list[Times]) -> str:
     middle = sorted(stages, key=lambda times: times.recorded)[len(stages) // 2]
+    worked = sorted(middle.cpu_s.items(), key=lambda item: -item[1])
     return (
-        f"median run: planned after {middle.planned:.2f} s, all results in Kafka after "
-        f"{middle.answered:.2f} s, all rows in Postgres after {middle.recorded:.2f} s"
+        f"median run: planned after {middle.planned:.2f} s, recorded after {middle.recorded:.2f} s;"
+        f" processor seconds: {', '.join(f'{name} {s:.1f}' for name, s in worked if s >= 0.1)}"
     )
 
 
@@ -152,24 +159,55 @@ def _scene(size: int) -> Scene:
     return parse_scene(document)
 
 
-def _time(scene: Scene, settings: Settings, publisher: Publisher) -> Times:
+def _answered(scene: Scene, settings: Settings, publisher: Publisher) -> float:
+    answered = _time(scene, settings, publisher, PROGRESS, RESULTS).answered
+    assert answered is not None
+    return answered
+
+
+def _time(scene: Scene, settings: Settings, publisher: Publisher, *topics: str) -> Times:
     """Publish a scene and return when it went through each stage; wait until it is finished."""
     assert scene.scene_id is not None
-    consumer = tail(settings, PROGRESS, RESULTS)
+    consumer = tail(settings, *topics)
     try:
+        before = _cpu_seconds(settings)
         started_at = time.monotonic()
         publisher.scene(scene)
         publisher.flush()
-        return _watch(consumer, scene.scene_id, started_at)
+        return _watch(consumer, scene.scene_id, started_at, settings, before, RESULTS in topics)
     finally:
         consumer.close()
 
 
-def _watch(consumer: Consumer, scene_id: UUID, started_at: float) -> Times:
+def _cpu_seconds(settings: Settings) -> dict[str, float]:
+    worked: dict[str, float] = {}
+    for process in psutil.process_iter():
+        try:
+            environment = process.environ()
+            if environment.get("MELA_STACK") == str(settings.home):
+                service = environment.get("MELA_SERVICE", "other").partition("-")[0]
+                if service == "spark":
+                    service = "Spark's JVM" if "java" in process.name() else "Spark's Python"
+                times = process.cpu_times()
+                worked[service] = worked.get(service, 0.0) + times.user + times.system
+        except psutil.Error:
+            continue
+    return worked
+
+
+def _watch(
+    consumer: Consumer,
+    scene_id: UUID,
+    started_at: float,
+    settings: Settings,
+    before: dict[str, float],
+    is_heard: bool,
+) -> Times:
     prefix = f"{scene_id}:".encode()
     answered: set[bytes] = set()
     planned = answered_at = recorded = None
     runs, is_finished = 0, False
+    worked: dict[str, float] = {}
     while time.monotonic() - started_at < GIVE_UP_S:
         for message in consumer.consume(5_000, timeout=0.02):
             key, value, now = message.key(), message.value(), time.monotonic() - started_at
@@ -185,7 +223,11 @@ def _watch(consumer: Consumer, scene_id: UUID, started_at: float) -> Times:
                     planned = now
                 is_finished |= progress.state is State.FINISHED
                 if progress.state is State.RECORDED and progress.recorded == runs:
-                    recorded = now
-        if planned and recorded and answered_at and len(answered) == runs and is_finished:
-            return Times(planned, answered_at, recorded)
+                    if recorded is None:
+                        worked = _cpu_seconds(settings)
+                    recorded = recorded or now
+        is_answered = not is_heard or len(answered) == runs
+        if planned and recorded and is_finished and is_answered:
+            spent = {name: s - before.get(name, 0.0) for name, s in worked.items()}
+            return Times(planned, answered_at, recorded, spent)
     raise MelaError(f"scene {scene_id}: {len(answered)} of {runs} answers in {GIVE_UP_S:.0f} s")
