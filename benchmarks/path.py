@@ -181,11 +181,15 @@ def _time(scene: Scene, settings: Settings, publisher: Publisher, *topics: str) 
 
 def _cpu_seconds(settings: Settings) -> dict[str, float]:
     worked: dict[str, float] = {}
+    home = str(settings.home)
     for process in psutil.process_iter():
         try:
             environment = process.environ()
-            if environment.get("MELA_STACK") == str(settings.home):
-                service = environment.get("MELA_SERVICE", "other").partition("-")[0]
+            is_database = process.name() == "postgres"  # it writes over its environment
+            if environment.get("MELA_STACK") == home or (
+                is_database and process.cwd().startswith(home)
+            ):
+                service = environment.get("MELA_SERVICE", "Postgres").partition("-")[0]
                 if service == "spark":
                     service = "Spark's JVM" if "java" in process.name() else "Spark's Python"
                 times = process.cpu_times()

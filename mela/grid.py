@@ -20,7 +20,6 @@ from mela.errors import RejectionCode, SceneInvalid
 from mela.interval import Interval
 from mela.run import (
     MAX_WARMUP,
-    SCALARS,
     Catalogue,
     Costs,
     Direction,
@@ -153,7 +152,7 @@ def strategy_variant(info: StrategyInfo, params: Mapping[str, Any]) -> Variant:
     """Validate a strategy's parameters. Raises pydantic's ValidationError, or SceneInvalid."""
     part = info.params.model_validate(params)
     changed = canonical_fields(part)
-    values = {**part.__dict__} if _is_flat(part) else part.model_dump()
+    values = part.model_dump()
     choice = {"name": canonical_scalar(info.name)}
     if changed:
         choice["params"] = canonical_object(changed)
@@ -169,10 +168,6 @@ def strategy_variant(info: StrategyInfo, params: Mapping[str, Any]) -> Variant:
         {"strategy": info.name, "params": values, "warmup": rounded_warmup(warmup)},
         {"strategy": canonical_object(choice)},
     )
-
-
-def _is_flat(part: BaseModel) -> bool:
-    return all(isinstance(value, SCALARS) for value in part.__dict__.values())
 
 
 def part_variant(name: str, fields: Mapping[str, Any]) -> Variant:

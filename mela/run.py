@@ -159,10 +159,13 @@ def from_ms(ms: int) -> datetime:
 def canonical_fields(part: BaseModel) -> dict[str, bytes]:
     """Return the canonical JSON of each field of a flat model that is not at its default."""
     defaults = _defaults(type(part))
-    changed = [(name, value) for name, value in part.__dict__.items() if value != defaults[name]]
-    if not all(isinstance(value, SCALARS) for _, value in changed):
-        changed = part.model_dump(mode="json", exclude_defaults=True).items()
-    return {name: canonical_scalar(value) for name, value in changed}
+    fields: dict[str, bytes] = {}
+    for name, value in part.__dict__.items():
+        if value != defaults[name]:
+            if not isinstance(value, SCALARS):
+                value = part.model_dump(mode="json", include={name})[name]
+            fields[name] = canonical_scalar(value)
+    return fields
 
 
 @cache

@@ -8,6 +8,7 @@ warm. Named by the setting `spark.python.daemon.module`.
 from __future__ import annotations
 
 import gc
+import os
 
 from pyspark import daemon
 
@@ -23,4 +24,5 @@ if __name__ == "__main__":
     gc.collect()
     gc.freeze()
     gc.disable()
+    os.nice(5)  # whoever plans a scene, or answers from the store, goes before those who compute
     daemon.manager()

@@ -7,6 +7,7 @@ chunks, stored answers and `planned` → flush → set planned_at → checkpoint
 from __future__ import annotations
 
 import itertools
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -33,7 +34,8 @@ from warehouse.database import transaction
 log = structlog.get_logger()
 A = TypeVar("A")
 B = TypeVar("B")
-LOOKUP_CHUNKS = 10  # chunks whose runs are looked up in the warehouse at once
+LOOKUPS_AHEAD = 2
+LOOKUP_CHUNKS = 8  # chunks whose runs are looked up in the warehouse at once
 NUL = "\x00"
 
 
@@ -164,16 +166,16 @@ def _send_runs(scene_id: UUID, plan: Plan, settings: Settings, publisher: Publis
 
 
 def ahead(work: Callable[[A], B], items: Iterable[A]) -> Iterator[tuple[A, B]]:
-    """Yield each item with its work, done one item ahead in a thread: Postgres works meanwhile."""
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        before: tuple[A, Future[B]] | None = None
+    """Yield each item with its work, in order, done some items ahead: Postgres works meanwhile."""
+    with ThreadPoolExecutor(max_workers=LOOKUPS_AHEAD) as pool:
+        coming: deque[tuple[A, Future[B]]] = deque()
         for item in items:
-            coming = item, pool.submit(work, item)
-            if before is not None:
-                yield before[0], before[1].result()
-            before = coming
-        if before is not None:
-            yield before[0], before[1].result()
+            coming.append((item, pool.submit(work, item)))
+            if len(coming) > LOOKUPS_AHEAD:
+                before, done = coming.popleft()
+                yield before, done.result()
+        for before, done in coming:
+            yield before, done.result()
 
 
 def _refuse(asked: Asked, message: SceneMessage, settings: Settings, publisher: Publisher) -> None:

@@ -31,6 +31,7 @@ class Publisher:
             "enable.idempotence": True,
             "compression.type": "lz4",
             "linger.ms": linger_ms,
+            "delivery.report.only.error": True,
             "message.max.bytes": MAX_BROKER_BYTES,
             "delivery.timeout.ms": int(FLUSH_TIMEOUT_S * 1000),
             "queue.buffering.max.messages": 200_000,
