@@ -5,8 +5,9 @@ MelaError
 ├── SourceRefused       do not retry: the request itself is wrong
 ├── CandlesMissing      backfill first
 ├── CandlesInvalid      the candles themselves are unusable
-├── SceneInvalid        tell the scene's author (carries a rejection code and a field path)
-├── MessageInvalid      a message on an inner topic cannot be read
+├── Refused             a message that goes to mela.rejected: code, field, sentence
+│   ├── SceneInvalid    tell the scene's author
+│   └── MessageInvalid  a message on an inner topic cannot be read
 └── StackFailed         a service of the local stack did not start, or is not there
 """
 
@@ -53,7 +54,9 @@ class RejectionCode(StrEnum):
     TOO_LARGE = "too_large"
 
 
-class _Refused(MelaError):
+class Refused(MelaError):
+    """Refuse a message: `code` for machines, `field` as a path, `sentence` for its author."""
+
     def __init__(self, code: RejectionCode, field: str | None, sentence: str) -> None:
         super().__init__(f"{field}: {sentence}" if field else sentence)
         self.code = code
@@ -61,9 +64,9 @@ class _Refused(MelaError):
         self.sentence = sentence
 
 
-class SceneInvalid(_Refused):
-    """Refuse a scene: `code` for machines, `field` as a path, `sentence` for its author."""
+class SceneInvalid(Refused):
+    """Refuse a scene."""
 
 
-class MessageInvalid(_Refused):
+class MessageInvalid(Refused):
     """Refuse a message of an inner topic (`mela.runs`, `mela.results`) that cannot be read."""

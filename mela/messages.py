@@ -12,7 +12,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from mela.errors import MessageInvalid, RejectionCode, SceneInvalid
+from mela.errors import MessageInvalid, Refused, RejectionCode, SceneInvalid
 from mela.grid import PARTS, Variant, make_run, merged, part_variant, strategy_variant
 from mela.run import Catalogue, Instant, Run, instant_text
 from mela.scene import field_path, said
@@ -112,9 +112,9 @@ class Rejection(_Message):
 
 
 def rejection(
-    original: bytes | None, source: Source, refused: Any, *, code_version: str, at: datetime
+    original: bytes | None, source: Source, refused: Refused, *, code_version: str, at: datetime
 ) -> Rejection:
-    """Return the dead letter of a refused message; `refused` carries code, field and sentence."""
+    """Return the dead letter of a refused message."""
     return Rejection(
         original=base64.b64encode(original or b"").decode(),
         topic=source.topic,

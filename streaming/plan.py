@@ -18,12 +18,11 @@ from uuid import UUID
 import orjson
 import structlog
 
-import mela
 from backtests.simulate import provenance
 from backtests.strategies import CATALOGUE
 from mela.errors import RejectionCode, SceneInvalid
 from mela.grid import Plan, plan_runs
-from mela.messages import Progress, RunChunk, Source, State, rejection
+from mela.messages import Progress, RunChunk, Source, State
 from mela.run import Run, instant_text
 from mela.scene import Scene, parse_scene
 from mela.settings import Settings
@@ -104,7 +103,7 @@ def plan_scene(message: SceneMessage, settings: Settings, publisher: Publisher) 
     if receipt.outcome is scenes.Outcome.REUSED:
         sentence = "this id was used by a scene with other content; publish under a new id."
         refused = SceneInvalid(RejectionCode.SCENE_ID_REUSED, "scene_id", sentence)
-        publisher.rejected(_letter(message, refused))
+        publisher.rejected(message.value, message.source, refused)
         publisher.flush()
         log.warning("scene_id_reused", scene_id=str(asked.scene_id))
         return
@@ -181,7 +180,7 @@ def ahead(work: Callable[[A], B], items: Iterable[A]) -> Iterator[tuple[A, B]]:
 def _refuse(asked: Asked, message: SceneMessage, settings: Settings, publisher: Publisher) -> None:
     refused = asked.refused
     assert refused is not None  # noqa: S101
-    publisher.rejected(_letter(message, refused))
+    publisher.rejected(message.value, message.source, refused)
     if asked.scene_id is not None:
         with transaction(settings) as connection:
             is_its_own = scenes.reject(
@@ -206,16 +205,6 @@ def _refuse(asked: Asked, message: SceneMessage, settings: Settings, publisher: 
             )
     publisher.flush()
     log.warning("scene_rejected", source=message.source.key, code=refused.code, field=refused.field)
-
-
-def _letter(message: SceneMessage, refused: SceneInvalid) -> Any:
-    return rejection(
-        message.value,
-        message.source,
-        refused,
-        code_version=mela.__version__,
-        at=datetime.now(UTC),
-    )
 
 
 def _read_document(raw: bytes, limit: int) -> Mapping[str, Any]:

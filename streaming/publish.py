@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from mela.errors import SourceUnavailable
-from mela.messages import PROGRESS, REJECTED, RESULTS, RUNS, SCENES, Progress, Rejection, RunChunk
+import mela
+from mela.errors import Refused, SourceUnavailable
+from mela.messages import (
+    PROGRESS,
+    REJECTED,
+    RESULTS,
+    RUNS,
+    SCENES,
+    Progress,
+    RunChunk,
+    Source,
+    rejection,
+)
 from mela.scene import Scene
 from mela.settings import KafkaSettings
 from streaming.topics import MAX_BROKER_BYTES
@@ -69,9 +81,12 @@ class Publisher:
         """Send how far a scene is to `mela.progress`."""
         self.send(PROGRESS, str(progress.scene_id), progress.to_bytes())
 
-    def rejected(self, rejection: Rejection) -> None:
-        """Send a dead letter to `mela.rejected`."""
-        self.send(REJECTED, rejection.key, rejection.to_bytes())
+    def rejected(self, original: bytes | None, source: Source, refused: Refused) -> None:
+        """Send a message that was refused to `mela.rejected`, whole, with the reason."""
+        letter = rejection(
+            original, source, refused, code_version=mela.__version__, at=datetime.now(UTC)
+        )
+        self.send(REJECTED, letter.key, letter.to_bytes())
 
     def send(self, topic: str, key: str, value: bytes, *, partition: int | None = None) -> None:
         """Queue one message; waits while the queue is full."""

@@ -15,9 +15,8 @@ import orjson
 import structlog
 from pydantic import ValidationError
 
-import mela
 from mela.errors import MessageInvalid, RejectionCode
-from mela.messages import Progress, Source, State, rejection
+from mela.messages import Progress, Source, State
 from mela.result import Result
 from mela.scene import field_path, said
 from mela.settings import Settings
@@ -48,7 +47,7 @@ def record_results(messages: Iterable[ResultMessage], settings: Settings) -> set
         try:
             document = read_result(message.value)
         except MessageInvalid as refused:
-            publisher.rejected(_letter(message, refused))
+            publisher.rejected(message.value, message.source, refused)
         else:  # of messages with one key the first counts
             read.setdefault((document["scene_id"], document["run_key"]), (message, document))
     with transaction(settings) as connection:
@@ -56,7 +55,7 @@ def record_results(messages: Iterable[ResultMessage], settings: Settings) -> set
     for refusal in refusals:
         message, _ = read.pop((refusal.scene_id, refusal.run_key))
         refused = MessageInvalid(RejectionCode.INVALID_FIELD, None, refusal.sentence)
-        publisher.rejected(_letter(message, refused))
+        publisher.rejected(message.value, message.source, refused)
         log.warning("result_rejected", source=message.source.key, why=refusal.sentence)
     publisher.flush()
     return {scene_id for scene_id, _ in read if scene_id}
@@ -93,13 +92,3 @@ def send_progress(scene_ids: Collection[str], settings: Settings, publisher: Pub
         )
         log.info("scene_recorded", scene_id=str(scene.scene_id), n=scene.recorded, of=scene.runs)
     publisher.flush()
-
-
-def _letter(message: ResultMessage, refused: MessageInvalid) -> Any:
-    return rejection(
-        message.value,
-        message.source,
-        refused,
-        code_version=mela.__version__,
-        at=datetime.now(UTC),
-    )

@@ -15,11 +15,10 @@ from typing import Any, NamedTuple
 import orjson
 import structlog
 
-import mela
 from backtests.simulate import provenance, run_all
 from backtests.strategies import CATALOGUE
 from mela.errors import CandlesMissing, MessageInvalid, RejectionCode
-from mela.messages import RunChunk, Source, read_chunk, rejection
+from mela.messages import RunChunk, Source, read_chunk
 from mela.result import Outcome, Status, result_document
 from mela.run import Run
 from mela.settings import Settings
@@ -110,15 +109,7 @@ def by_candles(runs: Sequence[Run]) -> Iterator[list[Run]]:
 
 def _refuse(message: ChunkMessage, refused: MessageInvalid, publisher: Publisher) -> None:
     log.warning("chunk_rejected", source=message.source.key, field=refused.field)
-    publisher.rejected(
-        rejection(
-            message.value,
-            message.source,
-            refused,
-            code_version=mela.__version__,
-            at=datetime.now(UTC),
-        )
-    )
+    publisher.rejected(message.value, message.source, refused)
 
 
 def _cancelled(chunk: RunChunk) -> Iterator[dict[str, Any]]:
