@@ -19,12 +19,12 @@ from warehouse import results
 from warehouse.database import transaction
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
-RUNS = 2_000
+RUNS = 6_000
 
 
 @pytest.mark.parametrize("service", ["spark", "postgres", "kafka"])
 def test_a_kill_in_the_middle_of_a_grid_loses_nothing(platform: Settings, service: str) -> None:
-    scene = scene_of(search=grid(40, 50), end="2024-01-01T00:00:00Z")
+    scene = scene_of(search=grid(60, 100), end="2024-01-01T00:00:00Z")
     with Follower(platform, [scene.scene_id]) as follower:
         send(scene, platform)
         last: Progress | None = None
