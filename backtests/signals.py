@@ -13,10 +13,31 @@ Float = NDArray[np.float64]
 
 
 class Signals(NamedTuple):
-    """On which closes to enter and to exit: (n,) bool each, warm-up included."""
+    """On which closes to enter and to exit: (n,) bool each, warm-up included.
+
+    enter, exit: of a long position
+    enter_short, exit_short: of a short one; None where they mirror the long ones, so that what
+        ends a long position opens a short one (`enter_short` = `exit`, `exit_short` = `enter`)
+    """
 
     enter: Bool
     exit: Bool
+    enter_short: Bool | None = None
+    exit_short: Bool | None = None
+
+
+class Cross(NamedTuple):
+    """Signals that two lines give: enter where `line` crosses above `level`, exit where below.
+
+    line, level: (n,) float64, NaN where undefined
+    """
+
+    line: Float
+    level: Float
+
+    def signals(self) -> Signals:
+        """Return the crossings spelled out."""
+        return Signals(*crossings(self.line, self.level))
 
 
 def crosses_above(line: Float, level: Float | float) -> Bool:

@@ -12,10 +12,10 @@ from typing import Any
 from pydantic import BaseModel
 
 from backtests.indicators import Indicators
-from backtests.signals import Signals
+from backtests.signals import Cross, Signals
 from mela.candles import Candles
 
-SignalFunction = Callable[[Candles, Any, Indicators], Signals]
+SignalFunction = Callable[[Candles, Any, Indicators], Signals | Cross]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Strategy:
     doc: one sentence
     params: the pydantic model of its parameters: defaults, bounds, rules
     digest: SHA-256 of its module's source, whatever the line ends
-    signals: (candles, validated params, indicators) → Signals, a pure function
+    signals: (candles, validated params, indicators) → Signals or Cross, a pure function
     candles_needed: validated params → candles before the start that its signals need
     """
 
