@@ -25,6 +25,10 @@ class Signals(NamedTuple):
     enter_short: Bool | None = None
     exit_short: Bool | None = None
 
+    def signals(self) -> Signals:
+        """Return these signals, as `Cross.signals` does."""
+        return self
+
 
 class Cross(NamedTuple):
     """Signals that two lines give: enter where `line` crosses above `level`, exit where below.

@@ -12,7 +12,7 @@ import numpy as np
 from backtests import ENGINE_VERSION, METRICS_VERSION
 from backtests.kernel import FILLS, NEVER, SIGNAL, STOP_LOSS, TAKE_PROFIT, Walked, walk
 from backtests.metrics import Measured, buy_hold_return, measure
-from backtests.signals import Bool, Cross, Float, Signals
+from backtests.signals import Bool, Float, Signals
 from backtests.span import Span, Spans, read_only
 from backtests.strategies import CATALOGUE
 from backtests.strategy import Strategy
@@ -116,7 +116,7 @@ def _signals(span: Span, run: Run, catalogue: Mapping[str, Strategy]) -> Signals
         raise LookupError(f"no strategy is called {run.strategy!r}; `mela strategies` lists them")
     params = strategy.params.model_validate(run.params)
     given = strategy.signals(span.candles, params, span.indicators)
-    enter, exit_ = (given.signals() if isinstance(given, Cross) else given)[:2]
+    enter, exit_ = given.signals()[:2]
     return Signals(_checked(enter, "enter", span, run), _checked(exit_, "exit", span, run))
 
 

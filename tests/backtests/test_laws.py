@@ -174,8 +174,8 @@ def test_signals_on_a_prefix_are_a_prefix_of_the_signals(name: str, data) -> Non
     params = strategy.params.model_validate(data.draw(PARAMS[name]))
     cut = first(candles, data.draw(st.integers(1, len(candles))))
 
-    whole = strategy.signals(candles, params, Indicators(candles))
-    part = strategy.signals(cut, params, Indicators(cut))
+    whole = strategy.signals(candles, params, Indicators(candles)).signals()
+    part = strategy.signals(cut, params, Indicators(cut)).signals()
 
     assert part.enter.tolist() == whole.enter[: len(cut)].tolist()
     assert part.exit.tolist() == whole.exit[: len(cut)].tolist()

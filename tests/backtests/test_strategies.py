@@ -24,7 +24,7 @@ PRICES = [10, 9, 8, 7, 8, 10, 12, 11, 9, 6, 5, 8]
 def signals(name: str, closes: list[float], **params) -> tuple[list[int], list[int]]:
     candles = candles_of([(p, p, p, p) for p in closes])
     model = CATALOGUE[name].params.model_validate(params)
-    found = CATALOGUE[name].signals(candles, model, Indicators(candles))
+    found = CATALOGUE[name].signals(candles, model, Indicators(candles)).signals()
     return np.flatnonzero(found.enter).tolist(), np.flatnonzero(found.exit).tolist()
 
 
