@@ -5,5 +5,5 @@ run, `METRICS_VERSION` whenever the metrics do: both are part of every result's 
 answers of an older engine are never taken for today's.
 """
 
-ENGINE_VERSION = "1"
+ENGINE_VERSION = "2"
 METRICS_VERSION = "1"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,18 @@ from backtests.strategy import Strategy
 from mela.candles import Candles
 from mela.interval import DAY_MS, Interval
 from mela.result import Outcome
-from mela.run import Costs, Exits, Part, Run, Sizing, from_ms
+from mela.run import (
+    Costs,
+    Direction,
+    Entry,
+    Exits,
+    FractionSizing,
+    MarketEntry,
+    Part,
+    Run,
+    Sizing,
+    from_ms,
+)
 
 Row = tuple[float, float, float, float]
 MONDAY_MS = 19_723 * DAY_MS  # 2024-01-01
@@ -43,19 +54,27 @@ def execute(
     enter: Sequence[int] = (),
     exit: Sequence[int] = (),
     *,
+    enter_short: Sequence[int] | None = None,
+    exit_short: Sequence[int] | None = None,
     warmup: int = 0,
     cash: float = 1_000.0,
     fee: float = 0.0,
     slippage: float = 0.0,
     fraction: float = 1.0,
+    costs: Mapping[str, Any] | None = None,
+    sizing: Sizing | None = None,
+    entry: Entry | None = None,
+    direction: Direction = "long",
     **exits: Any,
 ) -> Outcome:
     """Execute signals on candles, with trades and equity: free of costs and all in unless told.
 
     rows: (open, high, low, close) of days from Monday, 2024-01-01 on; or candles
     enter, exit: the bars on whose close a signal stands, counted from the first row
+    enter_short, exit_short: likewise; without them the long ones are mirrored
     warmup: how many of the first rows are warm-up
-    exits: stop_loss, take_profit, cooldown_bars, protect_from, as in a scene
+    costs: those besides fee and slippage; sizing, entry: as in a scene
+    exits: stop_loss, take_profit, cooldown_bars, protect_from, …, as in a scene
 
     >>> outcome = execute([(100, 100, 100, 100), (110, 120, 110, 120)], enter=[0])
     >>> outcome.curve.equity.tolist()
@@ -63,7 +82,12 @@ def execute(
     """
     candles = rows if isinstance(rows, Candles) else candles_of(rows)
     bars = np.arange(len(candles))
-    signals = Signals(np.isin(bars, enter), np.isin(bars, exit))
+    signals = Signals(
+        np.isin(bars, enter),
+        np.isin(bars, exit),
+        None if enter_short is None else np.isin(bars, enter_short),
+        None if exit_short is None else np.isin(bars, exit_short),
+    )
 
     def given(_candles: Candles, _params: Part, _indicators: Indicators) -> Signals:
         return signals
@@ -79,9 +103,11 @@ def execute(
         params={},
         warmup=warmup,
         cash=cash,
-        costs=Costs(fee=fee, slippage=slippage),
-        sizing=Sizing(fraction=fraction),
+        costs=Costs(fee=fee, slippage=slippage, **(costs or {})),
+        sizing=sizing or FractionSizing(fraction=fraction),
+        entry=entry or MarketEntry(),
         exits=Exits(**exits),
+        direction=direction,
     )
     strategy = Strategy("given", "Give the signals.", Part, "", given, lambda _params: warmup)
     return next(run_all(candles, [run], with_curve=True, catalogue={"given": strategy}))

@@ -7,7 +7,6 @@ Risk-free is 0.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -21,36 +20,18 @@ YEAR_MS = 365.25 * DAY_MS
 STILL = 1e-12  # a deviation below this is rounding, not risk
 
 
-class Measured(NamedTuple):
-    """What the equity curve alone tells."""
-
-    total_return: float
-    final_equity: float
-    cagr: float
-    volatility_ann: float
-    sharpe: float
-    sortino: float
-    max_drawdown: float
-
-
 @njit(cache=True, nogil=True, error_model="numpy")
-def period_returns(equity: Float, ends: NDArray[np.int64], cash: float, returns: Float) -> int:
-    """Write the simple return of each period and return how many there are.
+def period_returns(account: Float, cash: float, returns: Float) -> None:
+    """Write the simple return of each period.
 
-    equity: (bars,) float64, all above 0 but perhaps the last
-    ends: (m,) int64, rising, the last bar of each period; a curve that was ruined before the last
-        of them closes its last period at its own end
+    account: (m,) float64, equity at the periods' ends, all above 0 but perhaps the last
     cash: opening cash, from which the first return starts
     returns: (m,) float64, written
     """
     before = cash
-    for count in range(len(ends)):
-        bar = min(ends[count], len(equity) - 1)
-        returns[count] = equity[bar] / before - 1.0
-        before = equity[bar]
-        if bar == len(equity) - 1:
-            return count + 1
-    return len(ends)
+    for period in range(len(account)):
+        returns[period] = account[period] / before - 1.0
+        before = account[period]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -128,29 +109,6 @@ def cagr(final_equity: float, cash: float, years: float) -> float:
         return np.nan
     rate = (final_equity / cash) ** (1.0 / years) - 1.0
     return rate if math.isfinite(rate) else np.nan
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def measure(
-    equity: Float,
-    ends: NDArray[np.int64],
-    cash: float,
-    years: float,
-    periods_per_year: float,
-    buffer: Float,
-) -> Measured:
-    """Return all metrics of a curve, shapes as in `period_returns`; `buffer` takes the returns."""
-    returns = buffer[: period_returns(equity, ends, cash, buffer)]
-    final = equity[-1]
-    return Measured(
-        final / cash - 1.0,
-        final,
-        cagr(final, cash, years),
-        deviation(returns) * math.sqrt(periods_per_year),
-        sharpe(returns, periods_per_year),
-        sortino(returns, periods_per_year),
-        max_drawdown(equity, cash),
-    )
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

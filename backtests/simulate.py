@@ -4,38 +4,34 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from backtests import ENGINE_VERSION, METRICS_VERSION
-from backtests.kernel import FILLS, NEVER, SIGNAL, STOP_LOSS, TAKE_PROFIT, Walked, walk
-from backtests.metrics import Measured, buy_hold_return, measure
-from backtests.signals import Bool, Float, Signals
+from backtests.execute import Buffers, walk
+from backtests.kernel.ledger import (
+    DAILY_LOSS,
+    SIGNAL,
+    STOP_LOSS,
+    TAKE_PROFIT,
+    TIME_STOP,
+    TRAILING_STOP,
+    WORST,
+    Walked,
+)
+from backtests.metrics import buy_hold_return, cagr, deviation, period_returns, sharpe, sortino
+from backtests.signals import Cross, Float, Signals
 from backtests.span import Span, Spans, read_only
 from backtests.strategies import CATALOGUE
 from backtests.strategy import Strategy
 from mela.candles import Candles
 from mela.interval import DAY_MS, Interval
-from mela.result import Curve, Metrics, Outcome, Provenance, Status, Trade
+from mela.result import Curve, ExitReason, Metrics, Outcome, Provenance, Status, Trade
 from mela.run import Run, from_ms
 
 SENTENCE_LENGTH = 1_000
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Buffers:
-    """What a walk writes, allocated once and reused by run after run."""
-
-    equity: Float
-    returns: Float
-    fills: np.ndarray
-
-    @classmethod
-    def of(cls, candles: int) -> Buffers:
-        """Return buffers for any span of a series with so many candles."""
-        return cls(np.empty(candles), np.empty(candles), np.empty(candles, FILLS))
 
 
 def run_all(
@@ -81,6 +77,7 @@ def warm() -> None:
     candles = Candles(Interval.D1, days, one, one, one, one, one)
     span = from_ms(0), from_ms(2 * DAY_MS)
     runs = [Run("", "", Interval.D1, *span, name, {}, warmup=0) for name in CATALOGUE]
+    runs.append(replace(runs[0], direction="both"))
     for outcome in run_all(candles, runs, with_curve=True):
         if outcome.error:
             raise RuntimeError(f"the engine could not be warmed up: {': '.join(outcome.error)}")
@@ -92,71 +89,67 @@ def _run_one(
     if span.bars == 0:
         return _outcome(span, run, Status.NO_DATA)
     try:
-        walked = _walk(span, run, _signals(span, run, catalogue), buffers)
-        equity = buffers.equity[: walked.bars]
-        measured = measure(
-            equity, span.ends, run.cash, span.years, span.periods_per_year, buffers.returns
-        )
-        if not math.isfinite(measured.final_equity):
-            raise OverflowError(f"equity must stay finite, but ends at {measured.final_equity}")
+        equity = np.empty(span.bars if with_curve else 0)
+        walked = walk(span, run, _signals(span, run, catalogue), buffers, equity)
+        if not math.isfinite(walked.final):
+            raise OverflowError(f"equity must stay finite, but ends at {walked.final}")
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a strategy is anybody's code
         return _outcome(span, run, Status.FAILED, error=_said(error))
     return _outcome(
         span,
         run,
         Status.RUINED if walked.ruined else Status.SUCCEEDED,
-        metrics=_metrics(span, run, walked, measured),
-        curve=_curve(span, walked, buffers) if with_curve else None,
+        metrics=_metrics(span, run, walked, buffers),
+        curve=_curve(span, walked, buffers, equity) if with_curve else None,
     )
 
 
-def _signals(span: Span, run: Run, catalogue: Mapping[str, Strategy]) -> Signals:
+def _signals(span: Span, run: Run, catalogue: Mapping[str, Strategy]) -> Signals | Cross:
     strategy = catalogue.get(run.strategy)
     if strategy is None:
         raise LookupError(f"no strategy is called {run.strategy!r}; `mela strategies` lists them")
     params = strategy.params.model_validate(run.params)
     given = strategy.signals(span.candles, params, span.indicators)
-    enter, exit_ = given.signals()[:2]
-    return Signals(_checked(enter, "enter", span, run), _checked(exit_, "exit", span, run))
-
-
-def _checked(signal: Any, name: str, span: Span, run: Run) -> Bool:
-    expected = (len(span.candles),)
-    if not isinstance(signal, np.ndarray) or signal.dtype != np.bool_ or signal.shape != expected:
-        found = getattr(signal, "dtype", type(signal).__name__), getattr(signal, "shape", ())
-        raise ValueError(
-            f"{run.strategy} must give {name} as bool of shape {expected}, but gave "
-            f"{found[0]} of shape {found[1]}"
+    if isinstance(given, Cross):
+        line, level = given
+        return Cross(
+            _checked(line, np.float64, "line", span, run),
+            _checked(level, np.float64, "level", span, run),
         )
-    return read_only(signal, np.bool_)
-
-
-def _walk(span: Span, run: Run, signals: Signals, buffers: Buffers) -> Walked:
-    candles, exits = span.candles, run.exits
-    return walk(
-        candles.open,
-        candles.high,
-        candles.low,
-        candles.close,
-        np.flatnonzero(signals.enter > signals.exit),
-        signals.exit,
-        candles.start_bar,
-        float(run.cash),
-        float(run.costs.fee),
-        float(run.costs.slippage),
-        float(run.sizing.fraction),
-        NEVER if exits.stop_loss is None else float(exits.stop_loss),
-        NEVER if exits.take_profit is None else float(exits.take_profit),
-        min(exits.cooldown_bars, len(candles)),
-        0 if exits.protect_from == "entry" else 1,
-        buffers.equity,
-        buffers.fills,
+    enter, exit_, *short = given
+    return Signals(
+        _checked(enter, np.bool_, "enter", span, run),
+        _checked(exit_, np.bool_, "exit", span, run),
+        *(
+            None if signal is None else _checked(signal, np.bool_, name, span, run)
+            for name, signal in zip(("enter_short", "exit_short"), short, strict=False)
+        ),
     )
 
 
-def _metrics(span: Span, run: Run, walked: Walked, measured: Measured) -> Metrics:
+def _checked(signal: Any, dtype: type[np.generic], name: str, span: Span, run: Run) -> Any:
+    expected = (len(span.candles),)
+    if not isinstance(signal, np.ndarray) or signal.dtype != dtype or signal.shape != expected:
+        found = getattr(signal, "dtype", type(signal).__name__), getattr(signal, "shape", ())
+        raise ValueError(
+            f"{run.strategy} must give {name} as {np.dtype(dtype).name} of shape {expected}, "
+            f"but gave {found[0]} of shape {found[1]}"
+        )
+    return read_only(signal, dtype)
+
+
+def _metrics(span: Span, run: Run, walked: Walked, buffers: Buffers) -> Metrics:
+    returns = buffers.returns[: walked.periods]
+    period_returns(buffers.account[: walked.periods], run.cash, returns)
+    per_year = span.periods_per_year
     return Metrics(
-        *measured,
+        total_return=walked.final / run.cash - 1.0,
+        final_equity=walked.final,
+        cagr=cagr(walked.final, run.cash, span.years),
+        volatility_ann=deviation(returns) * math.sqrt(per_year),
+        sharpe=sharpe(returns, per_year),
+        sortino=sortino(returns, per_year),
+        max_drawdown=buffers.fall[WORST],
         exposure_time=walked.exposed / walked.bars,
         trades=walked.trades,
         winning_trades=walked.winning,
@@ -171,18 +164,18 @@ def _metrics(span: Span, run: Run, walked: Walked, measured: Measured) -> Metric
     )
 
 
-def _curve(span: Span, walked: Walked, buffers: Buffers) -> Curve:
+def _curve(span: Span, walked: Walked, buffers: Buffers, equity: Float) -> Curve:
     opened_ms = span.candles.opened_ms
     start = span.candles.start_bar
     return Curve(
         trades=tuple(_trade(opened_ms, fill) for fill in buffers.fills[: walked.trades]),
         opened_ms=opened_ms[start : start + walked.bars],
-        equity=buffers.equity[: walked.bars].copy(),
+        equity=equity[: walked.bars],
     )
 
 
 def _trade(opened_ms: np.ndarray, fill: Any) -> Trade:
-    entry_bar, exit_bar, size, entry_price, exit_price, fees, profit, reason = fill.item()
+    entry_bar, exit_bar, size, entry_price, exit_price, fees, profit, reason, *_ = fill.item()
     return Trade(
         entry_at=from_ms(int(opened_ms[entry_bar])),
         exit_at=from_ms(int(opened_ms[exit_bar])),
@@ -195,10 +188,13 @@ def _trade(opened_ms: np.ndarray, fill: Any) -> Trade:
     )
 
 
-_REASONS: dict[int, Literal["signal", "stop_loss", "take_profit"]] = {
+_REASONS: dict[int, ExitReason] = {
     SIGNAL: "signal",
     STOP_LOSS: "stop_loss",
     TAKE_PROFIT: "take_profit",
+    TRAILING_STOP: "trailing_stop",
+    TIME_STOP: "time_stop",
+    DAILY_LOSS: "daily_loss",
 }
 
 

@@ -15,6 +15,7 @@ from backtests.indicators import Indicators
 from backtests.metrics import period_ends, periods_per_year, years
 from mela.candles import Candles
 from mela.errors import CandlesInvalid
+from mela.interval import DAY_MS, Interval
 from mela.run import Run, to_ms
 
 SPANS_KEPT = 4
@@ -25,6 +26,8 @@ class Span:
     """The candles of [start, end) and their warm-up, checked, and what follows from them alone.
 
     candles: columns contiguous, aligned, native and read-only: one type for the compiled kernels
+    ended_ms: (n,) int64, when each candle ends
+    idle: whether some candles have no volume, in a series that has volumes: they fill nothing
     ends: (m,) int64, the last bar of each period of returns; empty where the span has no candle
     depends_from_ms: None where warm-up or candles are missing
     first_ms, last_ms, first_open, last_close: of the span; None and NaN where it has no candle
@@ -32,6 +35,8 @@ class Span:
 
     candles: Candles
     indicators: Indicators
+    ended_ms: NDArray[np.int64]
+    idle: bool
     ends: NDArray[np.int64]
     periods_per_year: float
     years: float
@@ -99,6 +104,8 @@ def span_of(candles: Candles, run: Run) -> Span:
     return Span(
         candles=part,
         indicators=Indicators(part),
+        ended_ms=read_only(part.opened_ms + lasting_ms(part.interval), np.int64),
+        idle=bool(np.any(part.volume == 0.0) and np.any(part.volume)),
         ends=period_ends(part),
         periods_per_year=periods_per_year(part),
         years=years(part),
@@ -110,6 +117,11 @@ def span_of(candles: Candles, run: Run) -> Span:
         first_open=math.nan if empty else float(part.open[part.start_bar]),
         last_close=math.nan if empty else float(part.close[-1]),
     )
+
+
+def lasting_ms(interval: Interval) -> int:
+    """Return how long a candle lasts; a month counts as a twelfth of 365.25 days."""
+    return interval.fixed_ms or int(365.25 * DAY_MS / 12)
 
 
 def _prepared(candles: Candles) -> Candles:

@@ -71,7 +71,7 @@ def varied_fields(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
-    parts = ("params", "exits", "sizing", "costs")
+    parts = ("params", "exits", "entry", "sizing", "costs")
     flat = {f"{part}.{name}": value for part in parts for name, value in row[part].items()}
     return flat | {name: row[name] for name in ("interval", "start", "end", "cash", "prices")}
 

@@ -21,6 +21,7 @@ class Candles:
     open, high, low, close, volume: (n,) float64, finite, prices > 0
     start_bar: candles before it are warm-up; n where the span holds none
     calendar: `24/7`, or the exchange_calendars name of the market's sessions
+    tick, lot: the instrument's, for runs that ask to be rounded; None where it states none
     """
 
     interval: Interval
@@ -32,6 +33,8 @@ class Candles:
     volume: Float
     start_bar: int = 0
     calendar: str = "24/7"
+    tick: float | None = None
+    lot: float | None = None
 
     def __len__(self) -> int:
         return len(self.opened_ms)

@@ -13,21 +13,27 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Self
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError, model_validator
 
 from mela.canonical import canonical_json, canonical_object, canonical_scalar
 from mela.errors import RejectionCode, SceneInvalid
+from mela.instrument import describe
 from mela.interval import Interval
 from mela.run import (
+    ENTRIES,
     MAX_WARMUP,
+    SIZINGS,
     Catalogue,
     Costs,
     Direction,
+    Engine,
+    Entry,
     Exits,
     Instant,
     Part,
     Prices,
     Real,
+    RiskSizing,
     Run,
     Sizing,
     StrategyInfo,
@@ -44,6 +50,7 @@ class Account(Part):
     cash: Real = Field(default=10_000.0, gt=0)
     direction: Direction = "long"
     prices: Prices = "split_adjusted"
+    engine: Engine = "mela"
 
 
 class Span(Part):
@@ -60,7 +67,18 @@ class Span(Part):
         return self
 
 
-PARTS: dict[str, type[Part]] = {"costs": Costs, "sizing": Sizing, "exits": Exits}
+PARTS: dict[str, tuple[type[Part], ...]] = {
+    "costs": (Costs,),
+    "sizing": SIZINGS,
+    "entry": ENTRIES,
+    "exits": (Exits,),
+}
+_READ: dict[str, TypeAdapter[Part]] = {
+    "costs": TypeAdapter(Costs),
+    "sizing": TypeAdapter(Sizing),
+    "entry": TypeAdapter(Entry),
+    "exits": TypeAdapter(Exits),
+}
 _FLAT: dict[str, type[Part]] = {"span": Span, "account": Account}
 _STRATEGY_PREFIX = "strategy.params."
 
@@ -112,7 +130,11 @@ def make_run(instrument: str, choice: Iterable[Variant]) -> Run:
     """Return the run of an instrument and one variant of each group, named by its run_key."""
     whole = merged(choice)
     asked = {"instruments": b"[%s]" % canonical_scalar(instrument), **whole.canonical}
-    return Run(run_key=run_key_of(asked), instrument=instrument, **whole.fields)
+    fields = whole.fields
+    needed: int = fields["sizing"].candles_needed
+    if needed > fields["warmup"]:
+        fields = {**fields, "warmup": rounded_warmup(needed)}
+    return Run(run_key=run_key_of(asked), instrument=instrument, **fields)
 
 
 def plan_runs(scene: Scene, catalogue: Catalogue, *, max_runs: int) -> Plan:
@@ -130,12 +152,10 @@ def plan_runs(scene: Scene, catalogue: Catalogue, *, max_runs: int) -> Plan:
     groups = [
         _expand("span", Span, _fields_of(scene, Span), axes.get("span", {})),
         _strategies(scene, catalogue, axes),
-        *(
-            _expand(name, part, dict(getattr(scene, name)), axes.get(name, {}))
-            for name, part in PARTS.items()
-        ),
+        *(_expand(name, Part, dict(getattr(scene, name)), axes.get(name, {})) for name in PARTS),
         _expand("account", Account, _fields_of(scene, Account), axes.get("account", {})),
     ]
+    _check_together(scene, groups)
     total = math.prod(len(values) for group in axes.values() for values in group.values())
     kept = math.prod(len(group) for group in groups)
     if kept == 0:
@@ -178,7 +198,7 @@ def part_variant(name: str, fields: Mapping[str, Any]) -> Variant:
             {field: getattr(part, field) for field in type(part).model_fields},
             canonical_fields(part),
         )
-    part = PARTS[name].model_validate(fields)
+    part = _READ[name].validate_python(fields)
     changed = canonical_fields(part)
     return Variant({name: part}, {name: canonical_object(changed)} if changed else {})
 
@@ -203,6 +223,34 @@ def _check_count(scene: Scene, space: Mapping[str, Axis], max_runs: int) -> None
         )
 
 
+def _check_together(scene: Scene, groups: Iterable[Sequence[Variant]]) -> None:
+    """Refuse what no single field can tell: shorts without their cost, a size without its stop."""
+    asked: dict[str, list[Any]] = {}
+    for group in groups:
+        for variant in group:
+            for name, value in variant.fields.items():
+                asked.setdefault(name, []).append(value)
+    if set(asked["direction"]) - {"long"} and any(
+        cost.borrow_rate is None for cost in asked["costs"]
+    ):
+        for instrument in scene.instruments:
+            if describe(instrument).kind == "spot":
+                raise SceneInvalid(
+                    RejectionCode.INVALID_FIELD,
+                    "costs.borrow_rate",
+                    f"a short position on {instrument}, a spot instrument, is borrowed: state what "
+                    "that costs in a year as a fraction of its value, 0 if nothing.",
+                )
+    sized_by_stop = any(isinstance(sizing, RiskSizing) for sizing in asked["sizing"])
+    if sized_by_stop and any(exits.stop_loss is None for exits in asked["exits"]):
+        raise SceneInvalid(
+            RejectionCode.INVALID_FIELD,
+            "exits.stop_loss",
+            "sizing by risk_per_trade needs a stop loss, but none is given (or null is among "
+            "the values of the space).",
+        )
+
+
 def _step_count(axis: Steps) -> int:
     first, last, step = (Decimal(repr(value)) for value in (axis.start, axis.stop, axis.step))
     return int((last - first) / step) + 1
@@ -222,12 +270,12 @@ def _place(path: str) -> tuple[str, str]:
     if path.startswith(_STRATEGY_PREFIX):
         return "params", path.removeprefix(_STRATEGY_PREFIX)
     part, _, field = path.partition(".")
-    if part in PARTS and field in PARTS[part].model_fields:
+    if part in PARTS and field in _fields(part):
         return part, field
     for group, model in _FLAT.items():
         if path in model.model_fields:
             return group, path
-    known = [f"{part}.{field}" for part, model in PARTS.items() for field in model.model_fields]
+    known = [f"{part}.{field}" for part in PARTS for field in _fields(part)]
     known += [field for model in _FLAT.values() for field in model.model_fields]
     raise SceneInvalid(
         RejectionCode.INVALID_FIELD,
@@ -235,6 +283,11 @@ def _place(path: str) -> tuple[str, str]:
         f"a space may vary strategy.name, strategy.params.*, {', '.join(known)}, "
         f"but found {path!r}.",
     )
+
+
+def _fields(part: str) -> list[str]:
+    """Return the fields of all alternatives of a part, each once."""
+    return list(dict.fromkeys(name for kind in PARTS[part] for name in kind.model_fields))
 
 
 def _fields_of(scene: Scene, model: type[Part]) -> dict[str, Any]:

@@ -231,7 +231,7 @@ _GROUPS: dict[str, tuple[str, ...]] = {
     "span": ("interval", "start", "end"),
     "strategy": ("strategy", "params"),
     **{name: (name,) for name in PARTS},
-    "account": ("cash", "direction", "prices"),
+    "account": ("cash", "direction", "prices", "engine"),
 }
 
 _SPELLED: dict[str, Callable[[Any], Any]] = {
@@ -245,6 +245,7 @@ _SPELLED: dict[str, Callable[[Any], Any]] = {
     "cash": float,
     "direction": str,
     "prices": str,
+    "engine": str,
 }
 
 

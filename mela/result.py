@@ -16,7 +16,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from mela.canonical import digest
 from mela.interval import Interval
-from mela.run import Costs, Exits, Run, Sizing, from_ms, instant_text
+from mela.run import Costs, Entry, Exits, Run, Sizing, from_ms, instant_text
 
 RESULT_SCHEMA_VERSION = 1
 
@@ -63,6 +63,11 @@ LOWER_IS_BETTER = frozenset(
 )
 
 
+ExitReason = Literal[
+    "signal", "stop_loss", "take_profit", "trailing_stop", "time_stop", "daily_loss"
+]
+
+
 class Trade(NamedTuple):
     """A round trip, from entry to exit. Instants: the openings of the candles of its fills."""
 
@@ -73,7 +78,7 @@ class Trade(NamedTuple):
     exit_price: float
     fees: float
     profit: float
-    exit_reason: Literal["signal", "stop_loss", "take_profit"]
+    exit_reason: ExitReason
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -160,9 +165,11 @@ class Result(BaseModel):
     cash: float
     costs: Costs
     sizing: Sizing
+    entry: Entry
     exits: Exits
     direction: str
     prices: str
+    engine: str
     status: Status
     error: ErrorSaid | None
     cached: bool
@@ -260,9 +267,11 @@ def run_fields(run: Run, strategy_digest: str) -> dict[str, Any]:
         "cash": run.cash,
         "costs": {**run.costs.__dict__},  # frozen and flat; model_dump takes longer than the run
         "sizing": {**run.sizing.__dict__},
+        "entry": {**run.entry.__dict__},
         "exits": {**run.exits.__dict__},
         "direction": run.direction,
         "prices": run.prices,
+        "engine": run.engine,
     }
 
 

@@ -6,15 +6,26 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
-from typing import Annotated, Any, Literal, Protocol
+from functools import cache, reduce
+from operator import or_
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+)
+from pydantic_core import PydanticUndefined
 
 from mela.canonical import canonical_object, canonical_scalar
 from mela.interval import Interval
 
-SCALARS = (int, float, str, type(None))
+SCALARS = (int, float, str, type(None))  # a truth value is an int
 MIN_WARMUP = 64
 MAX_WARMUP = 2**20  # candles: two years of minutes
 
@@ -39,7 +50,8 @@ def _in_utc(at: datetime) -> datetime:
 Real = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Whole = Annotated[int, BeforeValidator(_integral), Field(strict=True, ge=-(2**53), le=2**53)]
 Instant = Annotated[AwareDatetime, BeforeValidator(_instant), AfterValidator(_in_utc)]
-Direction = Literal["long"]
+Direction = Literal["long", "short", "both"]
+Engine = Literal["mela", "backtrader"]
 Prices = Literal["split_adjusted", "total_return", "raw"]
 
 
@@ -59,13 +71,148 @@ class Costs(Part):
     slippage: Real = Field(
         default=0.0005, ge=0, lt=1, description="fraction by which the price is worse"
     )
+    minimum_fee: Real = Field(
+        default=0.0, ge=0, description="least fee of a fill, in the quote currency"
+    )
+    borrow_rate: Real | None = Field(
+        default=None,
+        ge=0,
+        description="what a short position costs in a year, as a fraction of its value; null: "
+        "nothing, which a spot instrument refuses",
+    )
+    impact: Real = Field(
+        default=0.0,
+        ge=0,
+        description="square-root impact: the price is worse by impact × √(units / candle's volume)",
+    )
+    round_to_tick: bool = Field(
+        default=False, description="round prices to the instrument's tick, against the trader"
+    )
 
 
-class Sizing(Part):
-    """How much to buy: a fraction of the cash, the fee included."""
+class _SizingRules(Part):
+    whole_units: bool = Field(
+        default=False, description="round down to the instrument's lot (1 where it has none)"
+    )
+    max_exposure: Real = Field(
+        default=1.0, gt=0, le=100, description="most that a position may be worth, per equity"
+    )
+    sized_at: Literal["fill", "signal"] = Field(
+        default="fill",
+        description="the price that sizes: the fill's, fee included, or Backtrader's way the "
+        "signal candle's close, without it",
+    )
+
+    @property
+    def candles_needed(self) -> int:
+        """Return how many candles before the start this sizing needs."""
+        return 0
+
+
+class FractionSizing(_SizingRules):
+    """How much to trade: a fraction of the cash, the fee included."""
 
     kind: Literal["fraction"] = "fraction"
     fraction: Real = Field(default=0.95, gt=0, le=1)
+
+
+class CashSizing(_SizingRules):
+    """How much to trade: a fixed sum, the fee included."""
+
+    kind: Literal["cash"] = "cash"
+    amount: Real = Field(gt=0, description="in the quote currency")
+
+
+class UnitsSizing(_SizingRules):
+    """How much to trade: a fixed number of units."""
+
+    kind: Literal["units"] = "units"
+    units: Real = Field(gt=0)
+
+
+class RiskSizing(_SizingRules):
+    """How much to trade: so much that the stop loss costs a fraction of the equity."""
+
+    kind: Literal["risk_per_trade"] = "risk_per_trade"
+    risk: Real = Field(default=0.01, gt=0, lt=1, description="fraction of the equity")
+
+
+class AtrSizing(_SizingRules):
+    """How much to trade: so much that a move of some average true ranges costs a fraction."""
+
+    kind: Literal["atr_risk"] = "atr_risk"
+    risk: Real = Field(default=0.01, gt=0, lt=1, description="fraction of the equity")
+    period: Whole = Field(default=14, ge=2, le=10_000, description="candles in the range")
+    multiple: Real = Field(default=2.0, gt=0, description="ranges that the risk stands for")
+
+    @property
+    def candles_needed(self) -> int:
+        """Return the candles after which Wilder's smoothing has forgotten its start."""
+        return 20 * self.period
+
+
+class VolatilitySizing(_SizingRules):
+    """How much to trade: so much that the position's volatility is a target's."""
+
+    kind: Literal["volatility_target"] = "volatility_target"
+    target: Real = Field(default=0.2, gt=0, description="per year, as a fraction")
+    period: Whole = Field(default=30, ge=2, le=1_000, description="candles that it is taken of")
+
+    @property
+    def candles_needed(self) -> int:
+        """Return the candles that so many returns need."""
+        return self.period + 1
+
+
+class MarketEntry(Part):
+    """Enter at the next open."""
+
+    kind: Literal["market"] = "market"
+
+
+class _RestingEntry(Part):
+    offset: Real = Field(gt=0, lt=1, description="distance from the signal's close, as a fraction")
+    valid_bars: Whole = Field(default=1, ge=1, description="candles that the order rests")
+
+
+class LimitEntry(_RestingEntry):
+    """Enter at a better price, below the signal's close for a long position."""
+
+    kind: Literal["limit"] = "limit"
+
+
+class StopEntry(_RestingEntry):
+    """Enter when the price has moved on, above the signal's close for a long position."""
+
+    kind: Literal["stop"] = "stop"
+
+
+def _one_of(*kinds: type[Part]) -> Any:
+    """Return the alternatives of a field; where the first is meant its kind may be left out."""
+    first = kinds[0].model_fields["kind"].default
+
+    def kind(value: Any) -> Any:
+        said = value.get("kind", first) if isinstance(value, Mapping) else getattr(value, "kind", 0)
+        return f"kind={said}"
+
+    tagged = (Annotated[each, Tag(f"kind={each.model_fields['kind'].default}")] for each in kinds)
+    names = ", ".join(str(each.model_fields["kind"].default) for each in kinds)
+    said = Discriminator(
+        kind,
+        custom_error_type="unknown_kind",
+        custom_error_message=f"expected kind to be one of {names}",
+    )
+    return Annotated[reduce(or_, tagged), said]
+
+
+SIZINGS = (FractionSizing, CashSizing, UnitsSizing, RiskSizing, AtrSizing, VolatilitySizing)
+ENTRIES = (MarketEntry, LimitEntry, StopEntry)
+if TYPE_CHECKING:
+    Sizing = FractionSizing | CashSizing | UnitsSizing | RiskSizing | AtrSizing | VolatilitySizing
+    Entry = MarketEntry | LimitEntry | StopEntry
+else:
+    Sizing = _one_of(*SIZINGS)
+    Entry = _one_of(*ENTRIES)
 
 
 class Exits(Part):
@@ -77,6 +224,21 @@ class Exits(Part):
     protect_from: Literal["entry", "next"] = Field(
         default="entry",
         description="the candle from which stop and target live: the entry's, or the next",
+    )
+    trailing_stop: Real | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="fraction below the highest high since the entry, up to the candle before",
+    )
+    time_stop_bars: Whole | None = Field(
+        default=None, ge=1, description="candles after which the position is closed at the open"
+    )
+    daily_loss_limit: Real | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="loss since the day's start, as a fraction of its equity, that ends the day",
     )
 
 
@@ -124,10 +286,12 @@ class Run:
     warmup: int
     cash: float = 10_000.0
     costs: Costs = Costs()
-    sizing: Sizing = Sizing()
+    sizing: Sizing = FractionSizing()
+    entry: Entry = MarketEntry()
     exits: Exits = Exits()
     direction: Direction = "long"
     prices: Prices = "split_adjusted"
+    engine: Engine = "mela"
 
 
 def rounded_warmup(candles: int) -> int:
@@ -170,7 +334,11 @@ def canonical_fields(part: BaseModel) -> dict[str, bytes]:
 
 @cache
 def _defaults(part: type[BaseModel]) -> dict[str, Any]:
-    return {name: field.default for name, field in part.model_fields.items()}
+    """Return the values that a key leaves out: of alternatives, only the first one's kind."""
+    defaults = {name: field.default for name, field in part.model_fields.items()}
+    if part in (*SIZINGS[1:], *ENTRIES[1:]):
+        defaults["kind"] = PydanticUndefined
+    return defaults
 
 
 def run_key_of(fields: Mapping[str, bytes]) -> str:

@@ -16,7 +16,21 @@ from mela.errors import RejectionCode, SceneInvalid
 from mela.instrument import NAME
 from mela.interval import Interval
 from mela.result import METRICS
-from mela.run import Costs, Direction, Exits, Instant, Part, Prices, Real, Sizing, instant_text
+from mela.run import (
+    Costs,
+    Direction,
+    Engine,
+    Entry,
+    Exits,
+    FractionSizing,
+    Instant,
+    MarketEntry,
+    Part,
+    Prices,
+    Real,
+    Sizing,
+    instant_text,
+)
 
 SCHEMA_VERSION = 1
 Scalar = Real | bool | str | None
@@ -81,10 +95,12 @@ class Scene(Part):
     rank_by: str = Field(default="sharpe", json_schema_extra={"enum": list(METRICS)})
     cash: Real = Field(default=10_000.0, gt=0, description="opening cash, in the quote currency")
     costs: Costs = Costs()
-    sizing: Sizing = Sizing()
+    sizing: Sizing = FractionSizing()
+    entry: Entry = MarketEntry()
     exits: Exits = Exits()
     direction: Direction = "long"
     prices: Prices = "split_adjusted"
+    engine: Engine = Field(default="mela", description="backtrader: the oracle, much slower")
 
     @field_validator("instruments")
     @classmethod
@@ -169,7 +185,7 @@ def said(fault: ErrorDetails) -> str:
 
 def _is_branch(part: str) -> bool:
     return part in {"Steps", "float", "bool", "str", "none"} or part.startswith(
-        ("tuple[", "constrained-", "function-")
+        ("tuple[", "constrained-", "function-", "kind=")
     )
 
 

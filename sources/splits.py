@@ -38,7 +38,7 @@ def restore_prices(adjusted: Float, ratio: Float) -> Float:
     >>> restore_prices(np.array([np.float32(92.224286)], np.float64), np.array([7.0])).tolist()
     [645.57]
     """
-    noise = np.fmax(np.abs(adjusted) * FLOAT32_NOISE, DECIMAL_NOISE) * ratio
+    noise = (np.abs(adjusted) * FLOAT32_NOISE + DECIMAL_NOISE) * ratio
     return round_to_noise(adjusted * ratio, np.where(np.isfinite(noise), noise, 1.0))
 
 

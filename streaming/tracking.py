@@ -127,9 +127,11 @@ def _label(row: Mapping[str, Any]) -> str:
 
 
 def _asked(row: Mapping[str, Any]) -> dict[str, Any]:
-    names = ("instruments", "interval", "start", "end", "cash", "direction", "prices")
+    names = ("instruments", "interval", "start", "end", "cash", "direction", "prices", "engine")
     fields = {name: row[name] for name in names} | {"strategy": row["strategy"]["name"]}
-    return fields | _flat({name: row[name] for name in ("params", "costs", "sizing", "exits")})
+    return fields | _flat(
+        {name: row[name] for name in ("params", "costs", "sizing", "entry", "exits")}
+    )
 
 
 def _flat(fields: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -31,7 +31,7 @@ APPLIED: dict[str, list[str]] = {
     "total_return": ["split", "dividend"],
 }
 _SERIES = text("""
-    SELECT i.id, i.calendar, coalesce(max(r.revision), 0) AS revision
+    SELECT i.id, i.calendar, i.tick, i.lot, coalesce(max(r.revision), 0) AS revision
     FROM ops.instrument i
     LEFT JOIN ops.candle_revision r ON r.instrument_id = i.id AND r.interval = :interval
     WHERE i.venue = :venue AND i.symbol = :symbol GROUP BY i.id
@@ -140,9 +140,15 @@ def _read(connection: Connection, question: _Question, series: Any) -> Candles:
     return Candles(
         interval=question.interval,
         opened_ms=opened,
-        **columns,
+        open=columns["open"],
+        high=columns["high"],
+        low=columns["low"],
+        close=columns["close"],
+        volume=columns["volume"],
         start_bar=int(np.searchsorted(opened, to_ms(question.start))),
         calendar=series.calendar,
+        tick=series.tick,
+        lot=series.lot,
     )
 
 

@@ -21,6 +21,9 @@ _FIELDS = {
         name: f"q.settings->'{name}'"
         for name in ("cash", "costs", "sizing", "exits", "direction", "prices")
     },
+    # runs stored before these could be asked for
+    "entry": """coalesce(q.settings->'entry', '{"kind": "market"}')""",
+    "engine": """coalesce(q.settings->'engine', '"mela"')""",
     "status": "r.status",
     "error": "CASE WHEN r.error_class IS NOT NULL THEN"
     " json_build_object('class', r.error_class, 'sentence', r.error_sentence) END",

@@ -17,7 +17,7 @@ from warehouse.database import copy_in
 
 Document = Mapping[str, Any]
 UNSTORABLE = (psycopg2.DataError, psycopg2.IntegrityError, DataError, IntegrityError)
-SETTINGS = ("cash", "costs", "sizing", "exits", "direction", "prices")
+SETTINGS = ("cash", "costs", "sizing", "entry", "exits", "direction", "prices", "engine")
 PLAIN = (
     *("run_key", "result_key", "interval", "status", "engine_version", "metrics_version"),
     *("candles_revision", "computed_at", "candles", "first_candle_at", "last_candle_at"),

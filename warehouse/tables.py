@@ -267,7 +267,7 @@ class Scene(Base):
 
 
 class Run(Base):
-    """What was asked. Grain: run_key. `settings`: cash, costs, sizing, exits, direction, prices."""
+    """What was asked. Grain: run_key. `settings`: cash, costs, sizing and the rest."""
 
     __tablename__ = "run"
     __table_args__ = (

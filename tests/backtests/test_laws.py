@@ -16,7 +16,7 @@ from backtests.strategies import CATALOGUE
 from mela.candles import Candles
 from mela.interval import Interval
 from mela.result import Status
-from mela.run import Costs, Exits, Run, Sizing, from_ms
+from mela.run import Costs, Exits, FractionSizing, Run, from_ms
 from tests.backtests.plain import walk_plainly
 
 COLUMNS = ("opened_ms", "open", "high", "low", "close", "volume")
@@ -80,7 +80,7 @@ def run_of(candles: Candles, strategy: str, params: dict, asked: dict, warmup: i
         params,
         warmup,
         costs=Costs(fee=fee, slippage=slippage),
-        sizing=Sizing(fraction=fraction),
+        sizing=FractionSizing(fraction=fraction),
         exits=Exits(**exits),
     )
 

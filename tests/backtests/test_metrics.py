@@ -37,29 +37,28 @@ def series(interval: Interval, opened_ms: list[int], calendar: str = "24/7") -> 
     return Candles(interval, opened, one, one, one, one, one, 0, calendar)
 
 
-def returns_of(equity: list[float], ends: list[int], cash: float) -> list[float]:
-    out = np.empty(len(ends))
-    count = period_returns(np.array(equity), np.array(ends, dtype=np.int64), cash, out)
-    return out[:count].tolist()
+def returns_of(account: list[float], cash: float) -> list[float]:
+    returns = np.empty(len(account))
+    period_returns(np.array(account), cash, returns)
+    return returns.tolist()
 
 
 # Returns and their periods
 
 
 def test_the_first_return_starts_from_the_opening_cash() -> None:
-    assert returns_of([150.0, 75.0], [0, 1], cash=100.0) == [0.5, -0.5]
+    assert returns_of([150.0, 75.0], cash=100.0) == [0.5, -0.5]
 
 
-def test_a_return_spans_the_last_equity_of_two_days() -> None:
-    assert returns_of([110.0, 150.0, 160.0, 75.0], [1, 3], cash=100.0) == [0.5, -0.5]
+@pytest.mark.parametrize("ruined_at", [2, 3])
+def test_the_last_return_of_a_ruined_run_goes_to_what_ruined_it(ruined_at: int) -> None:
+    """Within its day or at its end: the days return 0 and −1."""
+    dear, nothing = (2.0**1000,) * 4, (2.0**-1000,) * 4
+    rows = [nothing if bar == ruined_at else dear for bar in range(8)]
 
+    outcome = execute(candles_of(rows, Interval.H12), enter=[0], cash=1024.0)
 
-def test_a_curve_that_ended_within_a_period_closes_it_there() -> None:
-    assert returns_of([150.0, 75.0, 0.0], [1, 4, 7], cash=100.0) == [-0.25, -1.0]
-
-
-def test_a_curve_that_ended_with_a_period_has_no_further_one() -> None:
-    assert returns_of([150.0, 75.0], [1, 4, 7], cash=100.0) == [-0.25]
+    assert outcome.metrics.volatility_ann == math.sqrt(0.5) * math.sqrt(365)
 
 
 def test_hours_are_joined_to_utc_days_by_their_opening() -> None:

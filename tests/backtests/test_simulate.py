@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +9,8 @@ import pytest
 
 import backtests
 from backtests.by_hand import MONDAY_MS, candles_of
+from backtests.kernel.bars import walk_bars
+from backtests.kernel.events import walk_events
 from backtests.signals import Signals
 from backtests.simulate import provenance, run_all, warm
 from backtests.strategies import CATALOGUE
@@ -323,12 +324,14 @@ def test_provenance_names_the_source_and_the_engine() -> None:
 
 def test_warming_up_leaves_nothing_to_compile() -> None:
     warm()
-    compiled = sys.modules["backtests.kernel"].walk.signatures
+    compiled = [list(walk.signatures) for walk in (walk_events, walk_bars)]
+    plain = [asked(), asked("rsi_reversion")]
 
-    list(run_all(market(100), [asked(), asked("rsi_reversion")]))
+    list(run_all(market(100), [*plain, *(replace(run, direction="both") for run in plain)]))
+    list(run_all(market(100), plain, with_curve=True))
 
-    assert sys.modules["backtests.kernel"].walk.signatures == compiled
-    assert len(compiled) == 1
+    assert [list(walk.signatures) for walk in (walk_events, walk_bars)] == compiled
+    assert [len(signatures) for signatures in compiled] == [1, 1]
 
 
 def test_the_numbers_of_a_fixed_run_change_only_with_the_versions() -> None:
@@ -342,7 +345,7 @@ def test_the_numbers_of_a_fixed_run_change_only_with_the_versions() -> None:
 
     cross, reversion = run_all(market(500), runs)
 
-    assert (backtests.ENGINE_VERSION, backtests.METRICS_VERSION) == ("1", "1")
+    assert (backtests.ENGINE_VERSION, backtests.METRICS_VERSION) == ("2", "1")
     assert cross.metrics._asdict() == pytest.approx(
         {
             "total_return": 1.9102704473754244,

@@ -16,6 +16,10 @@ from mela.scene import parse_scene
 from tests.mela.catalogue import CATALOGUE, SCENE, with_space
 
 
+def plan(**fields: Any) -> Plan:
+    return plan_runs(parse_scene({**SCENE, **fields}), CATALOGUE, max_runs=10_000)
+
+
 def planned(document: dict[str, Any], max_runs: int = 10_000) -> Plan:
     return plan_runs(parse_scene(document), CATALOGUE, max_runs=max_runs)
 
@@ -175,3 +179,51 @@ def test_a_run_carries_its_whole_question() -> None:
 )
 def test_warmup_is_rounded_up_to_a_power_of_two(asked: int, read: int) -> None:
     assert rounded_warmup(asked) == read
+
+
+@pytest.mark.parametrize("direction", ["short", "both"])
+def test_a_short_position_in_a_spot_instrument_states_what_it_costs(direction: str) -> None:
+    with pytest.raises(SceneInvalid, match="is borrowed") as refused:
+        plan(direction=direction)
+
+    assert refused.value.field == "costs.borrow_rate"
+    assert plan(direction=direction, costs={"borrow_rate": 0}).runs == 1
+    assert plan(direction=direction, instruments=["yahoo:AAPL"]).runs == 1
+
+
+def test_sizing_by_the_stop_needs_a_stop() -> None:
+    sizing = {"kind": "risk_per_trade"}
+    with pytest.raises(SceneInvalid, match="needs a stop loss") as refused:
+        plan(sizing=sizing)
+
+    assert refused.value.field == "exits.stop_loss"
+    assert plan(sizing=sizing, exits={"stop_loss": 0.05}).runs == 1
+
+
+def test_a_sizing_that_measures_the_market_asks_for_its_own_warm_up() -> None:
+    run = next(plan(sizing={"kind": "atr_risk", "period": 14}).expand())
+
+    assert run.warmup == 512
+    assert run.sizing.period == 14
+
+
+def test_only_a_kind_that_is_not_the_first_enters_the_key() -> None:
+    def key(**fields) -> str:
+        return next(plan(**fields).expand()).run_key
+
+    assert (
+        key(sizing={"kind": "fraction", "fraction": 0.95}) == key(entry={"kind": "market"}) == key()
+    )
+    assert key(sizing={"kind": "risk_per_trade"}, exits={"stop_loss": 0.1}) != key(
+        exits={"stop_loss": 0.1}
+    )
+    assert key(entry={"kind": "limit", "offset": 0.01}) != key(
+        entry={"kind": "stop", "offset": 0.01}
+    )
+
+
+def test_an_unknown_kind_is_told_the_known_ones() -> None:
+    with pytest.raises(SceneInvalid, match="one of market, limit, stop") as refused:
+        plan(entry={"kind": "iceberg"})
+
+    assert refused.value.field == "entry"

@@ -1,0 +1,251 @@
+"""From a run's words to the walk that executes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from backtests.gauge import gauge_of
+from backtests.kernel.bars import walk_bars
+from backtests.kernel.events import walk_events
+from backtests.kernel.ledger import FALL_SIZE, FILLS, NEVER, Walked
+from backtests.kernel.occasions import BLOCK, Bars
+from backtests.kernel.orders import (
+    ATR,
+    CASH,
+    FRACTION,
+    LIMIT,
+    MARKET,
+    RISK,
+    STOP,
+    UNITS,
+    VOLATILITY,
+    Terms,
+)
+from backtests.signals import Bool, Cross, Float, Signals
+from backtests.span import Span, read_only
+from mela.candles import Candles
+from mela.run import (
+    AtrSizing,
+    CashSizing,
+    Costs,
+    Exits,
+    FractionSizing,
+    LimitEntry,
+    MarketEntry,
+    RiskSizing,
+    Run,
+    Sizing,
+    StopEntry,
+    UnitsSizing,
+    VolatilitySizing,
+)
+
+NO_TIME_STOP = 2**62
+_NO_LINE, _NO_SIGNAL = np.empty(0), np.empty(0, dtype=np.bool_)
+_NO_LINE.flags.writeable = _NO_SIGNAL.flags.writeable = False
+_ENTRY_KINDS = {MarketEntry: MARKET, LimitEntry: LIMIT, StopEntry: STOP}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Buffers:
+    """What a walk writes, allocated once and reused by run after run."""
+
+    account: Float
+    returns: Float
+    fall: Float
+    fills: np.ndarray
+    entries: Bars
+    exits: Bars
+    flags: Bool
+    words: Bars
+
+    @classmethod
+    def of(cls, candles: int) -> Buffers:
+        """Return buffers for any span of a series with so many candles."""
+        bars = np.empty((2, candles + 1), np.int64)
+        flags = np.zeros((2, BLOCK), np.bool_)
+        return cls(
+            account=np.empty(candles),
+            returns=np.empty(candles),
+            fall=np.empty(FALL_SIZE),
+            fills=np.empty(candles + 2, FILLS),
+            entries=bars[0],
+            exits=bars[1],
+            flags=flags,
+            words=flags.view(np.int64),
+        )
+
+
+def walk(span: Span, run: Run, signals: Signals | Cross, buffers: Buffers, equity: Float) -> Walked:
+    """Execute the signals of a run on its candles.
+
+    equity: (span.bars,) float64, written; of length 0 where nobody wants it
+    """
+    if is_plain(run) and not span.idle:
+        return _walk_events(span, run, signals, buffers, equity)
+    return _walk_bars(span, run, signals.signals(), buffers, equity)
+
+
+def is_plain(run: Run) -> bool:
+    """Tell whether a run asks only for what the walk from event to event knows."""
+    return (
+        run.direction == "long"
+        and run.entry == _PLAIN_ENTRY
+        and _is_plain_sizing(run.sizing)
+        and _are_plain_costs(run.costs)
+        and _are_plain_exits(run.exits)
+    )
+
+
+_PLAIN_ENTRY = MarketEntry()
+
+
+def _is_plain_sizing(sizing: Sizing) -> bool:
+    return (
+        isinstance(sizing, FractionSizing)
+        and not sizing.whole_units
+        and sizing.max_exposure >= 1.0
+        and sizing.sized_at == "fill"
+    )
+
+
+def _are_plain_costs(costs: Costs) -> bool:
+    return costs.minimum_fee == 0.0 and costs.impact == 0.0 and not costs.round_to_tick
+
+
+def _are_plain_exits(exits: Exits) -> bool:
+    return (
+        exits.trailing_stop is None
+        and exits.time_stop_bars is None
+        and exits.daily_loss_limit is None
+    )
+
+
+def _walk_events(
+    span: Span, run: Run, signals: Signals | Cross, buffers: Buffers, equity: Float
+) -> Walked:
+    candles, exits = span.candles, run.exits
+    assert isinstance(run.sizing, FractionSizing)  # noqa: S101  is_plain says so
+    if isinstance(signals, Cross):
+        given = (True, signals.line, signals.level, _NO_SIGNAL, _NO_SIGNAL)
+    else:
+        given = (False, _NO_LINE, _NO_LINE, signals.enter, signals.exit)
+    return walk_events(
+        candles.open,
+        candles.high,
+        candles.low,
+        candles.close,
+        candles.volume,
+        candles.opened_ms,
+        *given,
+        buffers.entries,
+        buffers.exits,
+        buffers.flags,
+        buffers.words,
+        candles.start_bar,
+        float(run.cash),
+        float(run.costs.fee),
+        float(run.costs.slippage),
+        float(run.sizing.fraction),
+        _or_never(exits.stop_loss),
+        _or_never(exits.take_profit),
+        min(exits.cooldown_bars, len(candles)),
+        0 if exits.protect_from == "entry" else 1,
+        span.ends,
+        buffers.account,
+        buffers.fall,
+        equity,
+        buffers.fills,
+    )
+
+
+def _walk_bars(span: Span, run: Run, signals: Signals, buffers: Buffers, equity: Float) -> Walked:
+    candles = span.candles
+    enter, exit_, enter_short, exit_short = (
+        None if given is None else read_only(given, np.bool_) for given in signals
+    )
+    assert enter is not None and exit_ is not None  # noqa: S101, PT018  only short ones may be None
+    return walk_bars(
+        candles.open,
+        candles.high,
+        candles.low,
+        candles.close,
+        candles.volume,
+        candles.opened_ms,
+        span.ended_ms,
+        span.idle,
+        enter,
+        exit_,
+        exit_ if enter_short is None else enter_short,
+        enter if exit_short is None else exit_short,
+        gauge_of(run.sizing, candles),
+        candles.start_bar,
+        float(run.cash),
+        terms_of(run, candles),
+        span.ends,
+        buffers.account,
+        buffers.fall,
+        equity,
+        buffers.fills,
+    )
+
+
+def terms_of(run: Run, candles: Candles) -> Terms:
+    """Return what a run asks as numbers. Raises ValueError where a tick is asked but unknown."""
+    costs, exits, entry, sizing = run.costs, run.exits, run.entry, run.sizing
+    if costs.round_to_tick and candles.tick is None:
+        raise ValueError(
+            f"costs.round_to_tick needs the tick of {run.instrument}, but none is known; "
+            "leave it out, or load the instrument from a source that states it"
+        )
+    kind, amount, multiple = _sized(sizing)
+    resting = isinstance(entry, LimitEntry | StopEntry)
+    return Terms(
+        longs=run.direction != "short",
+        shorts=run.direction != "long",
+        entry_kind=_ENTRY_KINDS[type(entry)],
+        offset=float(entry.offset) if resting else 0.0,
+        valid_bars=min(entry.valid_bars, len(candles)) if resting else 0,
+        fee=float(costs.fee),
+        slippage=float(costs.slippage),
+        minimum_fee=float(costs.minimum_fee),
+        borrow_rate=float(costs.borrow_rate or 0.0),
+        impact=float(costs.impact),
+        tick=float(candles.tick or 0.0) if costs.round_to_tick else 0.0,
+        sizing_kind=kind,
+        amount=float(amount),
+        multiple=float(multiple),
+        max_exposure=float(sizing.max_exposure),
+        at_signal=sizing.sized_at == "signal",
+        lot=float(candles.lot or 1.0) if sizing.whole_units else 0.0,
+        stop_loss=_or_never(exits.stop_loss),
+        take_profit=_or_never(exits.take_profit),
+        trailing_stop=_or_never(exits.trailing_stop),
+        time_stop=exits.time_stop_bars or NO_TIME_STOP,
+        cooldown=min(exits.cooldown_bars, len(candles)),
+        protect_delay=0 if exits.protect_from == "entry" else 1,
+        daily_loss=_or_never(exits.daily_loss_limit),
+    )
+
+
+def _sized(sizing: Sizing) -> tuple[int, float, float]:
+    """Return a sizing's kind, its amount, and the ranges that its risk stands for."""
+    match sizing:
+        case FractionSizing():
+            return FRACTION, sizing.fraction, 0.0
+        case CashSizing():
+            return CASH, sizing.amount, 0.0
+        case UnitsSizing():
+            return UNITS, sizing.units, 0.0
+        case RiskSizing():
+            return RISK, sizing.risk, 0.0
+        case AtrSizing():
+            return ATR, sizing.risk, sizing.multiple
+        case VolatilitySizing():
+            return VOLATILITY, sizing.target, 0.0
+
+
+def _or_never(level: float | None) -> float:
+    return NEVER if level is None else float(level)

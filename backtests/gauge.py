@@ -1,0 +1,68 @@
+"""What a sizing measures on each close: how far prices move."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import talib
+from numba import njit
+from numpy.typing import NDArray
+
+from backtests.metrics import periods_per_year
+from mela.candles import Candles
+from mela.interval import DAY_MS
+from mela.run import AtrSizing, Sizing, VolatilitySizing
+
+Float = NDArray[np.float64]
+SESSION_MS = 6.5 * 3_600_000  # a trading day of the markets that have sessions
+_NOTHING = np.empty(0)
+_NOTHING.flags.writeable = False
+
+
+def gauge_of(sizing: Sizing, candles: Candles) -> Float:
+    """Return what a sizing needs on each close, (n,) float64, NaN where too little is known.
+
+    atr_risk: Wilder's average true range, in the quote currency; volatility_target: the yearly
+    volatility as a fraction; of length 0 for sizings that measure nothing
+    """
+    if isinstance(sizing, AtrSizing):
+        if len(candles) <= sizing.period:
+            gauge = np.full(len(candles), np.nan)
+        else:
+            gauge = talib.ATR(candles.high, candles.low, candles.close, sizing.period)
+    elif isinstance(sizing, VolatilitySizing):
+        gauge = volatility(candles.close, sizing.period) * math.sqrt(candles_per_year(candles))
+    else:
+        return _NOTHING
+    gauge.flags.writeable = False
+    return gauge
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def volatility(close: Float, period: int) -> Float:
+    """Return the sample deviation (ddof 1) of the last `period` simple returns of each candle.
+
+    close: (n,) float64, all above 0; returns: (n,) float64, NaN before `period` returns are there
+    """
+    found = np.full(len(close), np.nan)
+    for bar in range(period, len(close)):
+        total = 0.0
+        for each in range(bar - period + 1, bar + 1):
+            total += close[each] / close[each - 1] - 1.0
+        mean = total / period
+        squares = 0.0
+        for each in range(bar - period + 1, bar + 1):
+            away = close[each] / close[each - 1] - 1.0 - mean
+            squares += away * away
+        found[bar] = math.sqrt(squares / (period - 1))
+    return found
+
+
+def candles_per_year(candles: Candles) -> float:
+    """Return how many candles a year has: a market with sessions trades 6.5 hours a day."""
+    length = candles.interval.fixed_ms
+    days = periods_per_year(candles)
+    if length is None or not candles.interval.is_intraday:
+        return days
+    return days * (DAY_MS if days == 365.0 else SESSION_MS) / length

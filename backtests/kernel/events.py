@@ -1,0 +1,230 @@
+"""The walk of the plain rules, from signal to signal: long, market orders, a fraction of the cash.
+
+Signals are found once, as lists of bars; levels are searched in blocks of candles; equity is taken
+in only while a position is held.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from backtests.kernel.ledger import (
+    BLOCK,
+    LARGE_FILL,
+    NEVER,
+    SIGNAL,
+    STOP_LOSS,
+    TAKE_PROFIT,
+    Walked,
+    begin_fall,
+    close_periods,
+    end_fall,
+    hold,
+    rest,
+)
+from backtests.kernel.occasions import Bars, crossing_bars, signal_bars
+from backtests.signals import Bool, Float
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _next_reached(high: Float, low: Float, stop: float, target: float, first: int, end: int) -> int:
+    """Return the first bar of [first, end) that reaches one of the levels, else `end`."""
+    bar = first
+    while bar < end:
+        until = min(bar + BLOCK, end)
+        found = False
+        for each in range(bar, until):
+            found |= (low[each] <= stop) | (high[each] >= target)
+        if found:
+            while low[bar] > stop and high[bar] < target:
+                bar += 1
+            return bar
+        bar = until
+    return end
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def leave_long(
+    open_: float, high: float, low: float, stop: float, target: float, entering: bool
+) -> tuple[int, float, bool]:
+    """Return why a candle that reached a level ends the position, its price, and if it was both.
+
+    The price is before slippage. On the entry candle (`entering`) nothing fills at the open.
+    """
+    if not entering and open_ <= stop:
+        return STOP_LOSS, open_, False
+    if low <= stop:
+        return STOP_LOSS, stop, high >= target and open_ > stop
+    if not entering and open_ >= target:
+        return TAKE_PROFIT, open_, False
+    return TAKE_PROFIT, target, False
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def walk_events(
+    open_: Float,
+    high: Float,
+    low: Float,
+    close: Float,
+    volume: Float,
+    opened_ms: NDArray[np.int64],
+    crossing: bool,
+    line: Float,
+    level: Float,
+    enter: Bool,
+    exit_: Bool,
+    above: Bars,
+    below: Bars,
+    flags: Bool,
+    words: Bars,
+    start: int,
+    cash: float,
+    fee: float,
+    slippage: float,
+    fraction: float,
+    stop_loss: float,
+    take_profit: float,
+    cooldown: int,
+    protect_delay: int,
+    ends: NDArray[np.int64],
+    account: Float,
+    fall: Float,
+    equity: Float,
+    fills: np.ndarray,
+) -> Walked:
+    """Execute signals on candles: long, at the market, a fraction of the cash.
+
+    open_ … volume: (n,) float64, checked; opened_ms: (n,) int64
+    crossing: whether `line` and `level`, (n,) float64, give the signals, or `enter` and `exit_`,
+        (n,) bool; the other pair is not looked at
+    above, below, flags, words: room for what `occasions` finds
+    start: the first bar of the span; bars before it are warm-up, where nothing fills
+    stop_loss, take_profit: fractions of the entry's price; NEVER for none
+    protect_delay: 0 where stop and target live from the entry candle on, 1 from the next
+    ends: (m,) int64, the last bar of each period, counted from `start`
+    account: (m,) float64, written: equity at the periods' ends
+    fall: (FALL_SIZE,) float64, written
+    equity: (≥ n - start,) float64, written: cash + units × close; of length 0 where not wanted
+    fills: (≥ (n - start + 1) / 2,) FILLS, written: one row per trade
+    """
+    n = len(close)
+    trades = winning = losing = open_trades = exposed = ambiguous = large = period = 0
+    fees = traded = slipped = 0.0
+    ruined = False
+    protected = stop_loss < NEVER or take_profit < NEVER
+    begin_fall(fall, cash, float(opened_ms[start]))
+    # Flat since a fill inside `flat_from`, or from the start. Of the warm-up's signals only those
+    # on its last candle can fill inside the span.
+    flat_from = start
+    free_from = max(start - 1, 0)
+    if crossing:
+        entries, exits = crossing_bars(line, level, free_from, above, below, flags, words)
+    else:
+        entries, exits = signal_bars(enter, exit_, free_from, above, below, flags, words)
+    entry = leaving = 0
+    while not ruined:
+        while entry < entries and above[entry] < free_from:
+            entry += 1
+        if entry == entries or above[entry] + 1 >= n:
+            break
+
+        entry_bar = int(above[entry]) + 1
+        rest(opened_ms, flat_from, entry_bar, cash, fall, equity, start)
+        period = close_periods(ends, period, start, entry_bar, close, cash, 0.0, account)
+        entry_price = open_[entry_bar] * (1.0 + slippage)
+        units = fraction * cash / (entry_price * (1.0 + fee))
+        entry_fee = units * entry_price * fee
+        spent = units * entry_price + entry_fee
+        cash -= spent
+        fees += entry_fee
+        traded += units * entry_price
+        lost = units * (entry_price - open_[entry_bar])
+        large += 0.0 < LARGE_FILL * volume[entry_bar] < units
+
+        # The market order of the first exit signal fills first on its candle, if nothing before.
+        while leaving < exits and below[leaving] < entry_bar:
+            leaving += 1
+        last = int(below[leaving]) + 1 if leaving < exits else n
+        bar = last
+        stop = entry_price * (1.0 - stop_loss)
+        target = entry_price * (1.0 + take_profit)
+        if protected:
+            bar = _next_reached(high, low, stop, target, min(entry_bar + protect_delay, last), last)
+
+        flat_from, ruined = hold(close, opened_ms, entry_bar, bar, cash, units, fall, equity, start)
+        period = close_periods(ends, period, start, flat_from, close, cash, units, account)
+        exposed += flat_from - entry_bar
+        if ruined or flat_from == n:
+            open_trades = 1
+            slipped += lost
+            cash += units * close[flat_from - 1]  # what the account is worth, for the end
+            break
+
+        if bar == last:
+            reason, raw = SIGNAL, open_[bar]
+        else:
+            reason, raw, both = leave_long(
+                open_[bar], high[bar], low[bar], stop, target, bar == entry_bar
+            )
+            ambiguous += both
+        exit_price = raw
+        if reason != TAKE_PROFIT:
+            exit_price *= 1.0 - slippage
+        exit_fee = units * exit_price * fee
+        earned = units * exit_price - exit_fee
+        cash += earned
+        fees += exit_fee
+        traded += units * exit_price
+        lost += units * (raw - exit_price)
+        slipped += lost
+        large += 0.0 < LARGE_FILL * volume[bar] < units
+        profit = earned - spent
+        winning += profit > 0.0
+        losing += profit < 0.0
+        row = fills[trades]
+        row["entry_bar"] = entry_bar
+        row["exit_bar"] = bar
+        row["size"] = units
+        row["entry_price"] = entry_price
+        row["exit_price"] = exit_price
+        row["fees"] = entry_fee + exit_fee
+        row["profit"] = profit
+        row["reason"] = reason
+        row["slippage"] = lost
+        row["borrow"] = 0.0
+        trades += 1
+        free_from = bar + cooldown
+        if cash <= 0.0:
+            ruined = True
+            rest(opened_ms, bar, bar + 1, cash, fall, equity, start)
+            flat_from = bar + 1
+    bars = flat_from - start if ruined else n - start
+    if ruined:
+        # the last return goes to the equity that ruined the run
+        if period < len(ends) and (period == 0 or ends[period - 1] < bars - 1):
+            account[period] = cash
+            period += 1
+    elif open_trades == 0:
+        rest(opened_ms, flat_from, n, cash, fall, equity, start)
+        period = close_periods(ends, period, start, n, close, cash, 0.0, account)
+    end_fall(fall, float(opened_ms[start + bars - 1]))
+    return Walked(
+        bars,
+        period,
+        ruined,
+        trades,
+        winning,
+        losing,
+        open_trades,
+        exposed,
+        ambiguous,
+        0,
+        large,
+        fees,
+        traded,
+        slipped,
+        0.0,
+        cash,
+    )

@@ -1,0 +1,105 @@
+"""The walk from event to event and the walk of all rules must not differ in any bit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from backtests import execute
+from backtests.by_hand import candles_of
+from backtests.execute import Buffers, is_plain
+from backtests.signals import Signals
+from backtests.span import span_of
+from mela.interval import Interval
+from mela.run import (
+    AtrSizing,
+    Costs,
+    Exits,
+    FractionSizing,
+    LimitEntry,
+    Run,
+    from_ms,
+)
+
+
+def run_on(candles, **fields) -> Run:
+    opened = candles.opened_ms
+    return Run(
+        "", "binance:BTCUSDT", candles.interval, from_ms(int(opened[8])),
+        from_ms(candles.interval.end_ms(int(opened[-1]))), "given", {}, warmup=8, **fields,
+    )  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    fee=st.sampled_from([0.0, 0.001, 0.02]),
+    slippage=st.sampled_from([0.0, 0.0005, 0.03]),
+    fraction=st.floats(0.05, 1.0),
+    stop_loss=st.sampled_from([None, 0.01, 0.05]),
+    take_profit=st.sampled_from([None, 0.01, 0.08]),
+    cooldown=st.integers(0, 6),
+    protect=st.sampled_from(["entry", "next"]),
+    interval=st.sampled_from([Interval.D1, Interval.H8, Interval.M15]),
+)
+def test_both_walks_give_the_same_bits(
+    seed, fee, slippage, fraction, stop_loss, take_profit, cooldown, protect, interval
+) -> None:
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(20, 1_200))
+    close = np.round(100 * np.exp(np.cumsum(rng.normal(0, 0.02, n))), 1)
+    opens = np.maximum(np.round(np.roll(close, 1) * np.exp(rng.normal(0, 0.004, n)), 1), 0.1)
+    close = np.maximum(close, 0.1)
+    high = np.maximum(opens, close) + rng.choice([0.0, 0.5, 2.0], n)
+    low = np.maximum(np.minimum(opens, close) - rng.choice([0.0, 0.5, 2.0], n), 0.1)
+    candles = candles_of(list(zip(opens, high, low, close, strict=True)), interval)
+    exits = Exits(
+        stop_loss=stop_loss, take_profit=take_profit, cooldown_bars=cooldown, protect_from=protect
+    )
+    run = run_on(
+        candles,
+        costs=Costs(fee=fee, slippage=slippage),
+        sizing=FractionSizing(fraction=fraction),
+        exits=exits,
+    )
+    flags = rng.random((2, n)) < rng.choice([0.02, 0.2, 0.6], 2)[:, None]
+    signals = Signals(flags[0], flags[1])
+    span = span_of(candles, run)
+    found = []
+    for walk in (execute._walk_events, execute._walk_bars):
+        buffers, equity = Buffers.of(n), np.empty(span.bars)
+        walked = walk(span, run, signals, buffers, equity)
+        fills = buffers.fills[: walked.trades].tolist()
+        account = buffers.account[: walked.periods].tolist()
+        found.append((walked, fills, account, equity.tolist(), buffers.fall.tolist()))
+
+    assert is_plain(run)
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"direction": "both"},
+        {"entry": LimitEntry(offset=0.01)},
+        {"sizing": AtrSizing()},
+        {"sizing": FractionSizing(whole_units=True)},
+        {"sizing": FractionSizing(max_exposure=0.5)},
+        {"sizing": FractionSizing(sized_at="signal")},
+        {"costs": Costs(minimum_fee=1.0)},
+        {"costs": Costs(impact=0.1)},
+        {"costs": Costs(round_to_tick=True)},
+        {"exits": Exits(trailing_stop=0.1)},
+        {"exits": Exits(time_stop_bars=5)},
+        {"exits": Exits(daily_loss_limit=0.1)},
+    ],
+)
+def test_whatever_the_short_walk_does_not_know_goes_the_long_way(fields) -> None:
+    run = run_on(candles_of([(100, 100, 100, 100)] * 10))
+
+    assert is_plain(run)
+    assert not is_plain(replace(run, **fields))
