@@ -1,6 +1,7 @@
 """Backtrader's worker: one SMA cross with trades, equity and its analyzers."""
 
 # pyright: basic, reportMissingImports=false, reportAttributeAccessIssue=false
+# pyright: reportCallIssue=false
 from __future__ import annotations
 
 import time

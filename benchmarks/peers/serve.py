@@ -1,8 +1,8 @@
 """What each peer's worker is: it answers questions on stdin with seconds and with what it found.
 
-A worker runs in an environment of its own, so nothing here knows Mela. A question is a line of JSON,
-`{"task": …, "folder": …, …}`; the answer is a line too, `{"seconds": …, …}`. The first answer of a
-folder takes longer, as its candles are read; only what a task itself does is timed.
+A worker runs in an environment of its own, so nothing here knows Mela. A question is a line of
+JSON, `{"task": …, "folder": …, …}`; the answer is a line too, `{"seconds": …, …}`. Reading the
+candles is not timed; only what a task itself does is.
 """
 
 from __future__ import annotations
