@@ -141,7 +141,7 @@ def _grid(peer: Peer, few: Measured) -> Row:
         "final equity of a grid",
         [math.log(final_equity(o) / CASH) for o in outcomes],
         [math.log(value / CASH) for value in answer["final_equity"]],
-        absolute=0.005,
+        absolute=0.01,
     )
     simulated: list[float] = []
 
@@ -160,7 +160,7 @@ def _grid(peer: Peer, few: Measured) -> Row:
         aim=100,
         note=f"{len(runs)} runs on {len(few.candles):,} candles, metrics, one thread; vectorbt "
         f"in one call by broadcasting, without Sharpe and the like {least}; final "
-        f" equities within {apart:.1e} (logarithm)",
+        f"equities within {apart:.1e} (logarithm)",
     )
 
 
@@ -261,7 +261,7 @@ def against_backtesting(few: Measured, console: Console) -> list[Row]:
         "final equity of a grid",
         [math.log(final_equity(o) / CASH) for o in again[-1].outcomes],
         [math.log(value / CASH) for value in answer["final_equity"]],
-        absolute=0.005,
+        absolute=0.01,
     )
     return [
         faster(
