@@ -118,10 +118,10 @@ def grid_step(candles: Candles) -> Row:
     )
 
 
-def memory(folder: Path) -> Row:
+def memory(folder: Path, runs: int = MEMORY_RUNS) -> Row:
     """Measure what a grid needs above its candles, in a process of its own."""
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.memory", str(folder), str(MEMORY_RUNS), str(MEMORY_S)],
+        [sys.executable, "-m", "benchmarks.memory", str(folder), str(runs), str(MEMORY_S)],
         cwd=ROOT,
         capture_output=True,
         text=True,

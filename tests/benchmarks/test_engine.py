@@ -151,3 +151,15 @@ def test_rows_of_the_engine_alone_are_well_formed(monkeypatch):
     for one in rows:
         assert one.lowest <= one.value <= one.highest
         assert one.note
+
+
+def test_the_memory_of_a_grid_is_that_of_its_own_process(tmp_path):
+    """A child's peak as getrusage tells it is at least its parent's."""
+    write(minute_candles(2_000), tmp_path)
+    ballast = np.ones(50_000_000)  # 400 MB here, which the child does not hold
+
+    one = engine.memory(tmp_path, runs=20)
+
+    assert ballast[-1] == 1
+    assert 0 <= one.value < 200
+    assert one.note.startswith("20 of 20 runs")
