@@ -34,10 +34,11 @@ bench: setup     ## measure the claims; ONLY=path for a part
 lock: setup      ## compile requirements/*.in into the pinned *.txt
 	@$(COMPILE) requirements/runtime.in --output-file requirements/runtime.txt
 	@$(COMPILE) requirements/dev.in --constraints requirements/runtime.txt --output-file requirements/dev.txt
+	@for peer in backtesting backtrader vectorbt; do $(COMPILE) benchmarks/peers/$$peer.in --output-file benchmarks/peers/$$peer.txt || exit 1; done
 
 down:            ## stop the stack; its data stay
 	@.venv/bin/mela down
 
 clean:           ## stop the stack and remove what setup made; its data stay
 	@if [ -x .venv/bin/mela ]; then .venv/bin/mela down; fi
-	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-peers build *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache

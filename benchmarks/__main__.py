@@ -9,10 +9,10 @@ import sys
 import structlog
 from rich.console import Console
 
-from benchmarks import path
+from benchmarks import engine, path
 from benchmarks.rows import Row, keep, show
 
-PARTS = {"path": path.measure}
+PARTS = {"engine": engine.measure, "path": path.measure}
 
 
 def main() -> int:

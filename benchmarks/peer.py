@@ -1,0 +1,107 @@
+"""Peers of the engine, each in an environment of its own, answering questions about seconds."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import selectors
+import subprocess
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from mela.errors import MelaError
+
+ROOT = Path(__file__).parent.parent
+PEERS = Path(__file__).parent / "peers"
+ENVIRONMENTS = ROOT / ".venv-peers"
+INSTALL_S, ANSWER_S = 600.0, 240.0
+STAMP = "mela-setup"
+
+
+def requirements(name: str) -> Path:
+    """Return the pinned packages of a peer."""
+    return PEERS / f"{name}.txt"
+
+
+def environment(name: str) -> Path:
+    """Return a peer's Python, installed as pinned; quick where it already is.
+
+    Raises MelaError where its packages cannot be installed.
+    """
+    home = ENVIRONMENTS / name
+    python, stamp = home / "bin" / "python", home / STAMP
+    # an environment knows its clone by its path
+    wanted = hashlib.sha256(f"{home}\n".encode() + requirements(name).read_bytes()).hexdigest()
+    if python.exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
+        return python
+    _uv("venv", "--quiet", "--clear", "--python", ".venv/bin/python", str(home))
+    install = ("pip", "install", "--quiet", "--compile-bytecode", "--python", str(python))
+    _uv(*install, "-r", str(requirements(name)))
+    stamp.write_text(wanted, encoding="utf-8")
+    return python
+
+
+def _uv(*arguments: str) -> None:
+    done = subprocess.run(
+        ["sh", "stack/uv.sh", *arguments],
+        cwd=ROOT,
+        timeout=INSTALL_S,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise MelaError(f"uv {arguments[0]} must succeed for a peer, but said: {done.stderr}")
+
+
+class Peer:
+    """A peer's worker. `ask` it; it stays warm from one question to the next."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._said = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the worker
+        self._worker = subprocess.Popen(
+            [str(environment(name)), str(PEERS / f"run_{name}.py")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._said,
+            text=True,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._worker.kill()
+        self._worker.wait()
+        for pipe in (self._worker.stdin, self._worker.stdout, self._said):
+            assert pipe is not None
+            pipe.close()
+
+    def ask(self, task: str, **asked: Any) -> dict[str, Any]:
+        """Return what the worker answers: `seconds`, and what it found.
+
+        Raises MelaError where it ends, or gives no answer in ANSWER_S seconds.
+        """
+        questions, answers = self._worker.stdin, self._worker.stdout
+        assert questions is not None
+        assert answers is not None
+        questions.write(json.dumps({"task": task, **asked}, default=str) + "\n")
+        questions.flush()
+        with selectors.DefaultSelector() as selector:
+            selector.register(answers, selectors.EVENT_READ)
+            line = answers.readline() if selector.select(ANSWER_S) else ""
+        if not line:
+            self._said.seek(0)
+            raise MelaError(
+                f"{self.name} must answer {task} within {ANSWER_S:.0f} s, "
+                f"but did not; it said: {self._said.read()[-2_000:]}"
+            )
+        return json.loads(line)
