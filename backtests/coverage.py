@@ -14,12 +14,16 @@ from mela.interval import DAY_MS
 Int = NDArray[np.int64]
 Expected = Callable[[int, int], Int]
 WINDOW = 2**16  # candles looked at together: a span may be far longer than its data
+FEWER = 2**12  # by how much the first look is shorter: mostly the first candle is found at once
 
 
-def coverage_warnings(candles: Candles, start_ms: int, end_ms: int) -> tuple[str, ...]:
+def coverage_warnings(
+    candles: Candles, start_ms: int, end_ms: int, *, even: bool = False
+) -> tuple[str, ...]:
     """Return which of `starts_late`, `ends_early` and `gaps` hold for [start, end).
 
     candles: at least one in the span; start_ms, end_ms: UTC milliseconds
+    even: whether all of the span's candles are known to follow each other by one interval
     returns: nothing where the calendar is unknown, or has no candle in the span
     """
     present = candles.opened_ms[candles.start_bar :]
@@ -31,7 +35,9 @@ def coverage_warnings(candles: Candles, start_ms: int, end_ms: int) -> tuple[str
     try:
         first = _first(expected, start_ms, end_ms, width)
         last = _last(expected, start_ms, end_ms, width)
-        gaps = _has_gaps(expected, present, width)
+        opening = int(present[0])
+        is_whole = even and len(expected(opening, opening + 1)) == 1
+        gaps = not is_whole and _has_gaps(expected, present, width)
     except ValueError:  # a market whose hours nobody knows: nothing can be said to be missing
         return ()
     said = {
@@ -43,18 +49,18 @@ def coverage_warnings(candles: Candles, start_ms: int, end_ms: int) -> tuple[str
 
 
 def _first(expected: Expected, start_ms: int, end_ms: int, width: int) -> Int:
-    found = np.array([], dtype=np.int64)
+    found, looked = np.array([], dtype=np.int64), max(width // FEWER, 1)
     while start_ms < end_ms and len(found) == 0:
-        found = expected(start_ms, min(end_ms, start_ms + width))[:1]
-        start_ms += width
+        found = expected(start_ms, min(end_ms, start_ms + looked))[:1]
+        start_ms, looked = start_ms + looked, width
     return found
 
 
 def _last(expected: Expected, start_ms: int, end_ms: int, width: int) -> Int:
-    found = np.array([], dtype=np.int64)
+    found, looked = np.array([], dtype=np.int64), max(width // FEWER, 1)
     while start_ms < end_ms and len(found) == 0:
-        found = expected(max(start_ms, end_ms - width), end_ms)[-1:]
-        end_ms -= width
+        found = expected(max(start_ms, end_ms - looked), end_ms)[-1:]
+        end_ms, looked = end_ms - looked, width
     return found
 
 

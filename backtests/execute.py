@@ -174,7 +174,7 @@ def _walk_bars(span: Span, run: Run, signals: Signals, buffers: Buffers, equity:
         candles.close,
         candles.volume,
         candles.opened_ms,
-        span.ended_ms,
+        span.lasting_ms,
         span.idle,
         enter,
         exit_,

@@ -150,9 +150,13 @@ def periods_per_year(candles: Candles) -> float:
         return 12.0
     if candles.interval is Interval.W1:
         return 52.0
-    weekdays = (candles.opened_ms // DAY_MS + 3) % 7  # 1970-01-01 was a Thursday; Monday is 0
-    days = 365.0 if candles.calendar == "24/7" or bool(np.any(weekdays == 5)) else 252.0
+    days = 365.0 if candles.calendar == "24/7" or _opens_on_saturday(candles) else 252.0
     return days / 3.0 if candles.interval is Interval.D3 else days
+
+
+def _opens_on_saturday(candles: Candles) -> bool:
+    weekdays = (candles.opened_ms // DAY_MS + 3) % 7  # 1970-01-01 was a Thursday; Monday is 0
+    return bool(np.any(weekdays == 5))
 
 
 def years(candles: Candles) -> float:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from backtests.coverage import coverage_warnings
 from backtests.indicators import Indicators
 from backtests.metrics import period_ends, periods_per_year, years
+from backtests.survey import rises, survey
 from mela.candles import Candles
 from mela.errors import CandlesInvalid
 from mela.interval import DAY_MS, Interval
@@ -26,7 +27,7 @@ class Span:
     """The candles of [start, end) and their warm-up, checked, and what follows from them alone.
 
     candles: columns contiguous, aligned, native and read-only: one type for the compiled kernels
-    ended_ms: (n,) int64, when each candle ends
+    lasting_ms: how long a candle lasts
     idle: whether some candles have no volume, in a series that has volumes: they fill nothing
     ends: (m,) int64, the last bar of each period of returns; empty where the span has no candle
     depends_from_ms: None where warm-up or candles are missing
@@ -35,7 +36,7 @@ class Span:
 
     candles: Candles
     indicators: Indicators
-    ended_ms: NDArray[np.int64]
+    lasting_ms: int
     idle: bool
     ends: NDArray[np.int64]
     periods_per_year: float
@@ -63,7 +64,7 @@ class Spans:
     def __init__(self, candles: Candles) -> None:
         self._candles = candles
         # Where times do not rise no span can be cut, so that every run meets the check of the whole
-        self._rises = bool(np.all(np.diff(candles.opened_ms) > 0))
+        self._rises = rises(read_only(candles.opened_ms, np.int64))
         self._kept: OrderedDict[tuple[Any, ...], Span | Exception] = OrderedDict()
 
     def of(self, run: Run) -> Span | Exception:
@@ -97,16 +98,31 @@ def span_of(candles: Candles, run: Run) -> Span:
     """
     start_ms, end_ms = to_ms(run.start), to_ms(run.end)
     part = _prepared(candles.span(start_ms, end_ms, run.warmup))
-    part.check()
+    lasting = lasting_ms(part.interval)
+    ends = np.empty(len(part), dtype=np.int64)
+    seen = survey(
+        part.opened_ms,
+        part.open,
+        part.high,
+        part.low,
+        part.close,
+        part.volume,
+        part.start_bar,
+        part.interval.fixed_ms or 0,
+        ends,
+    )
+    if not seen.holds:
+        part.check()  # says which law is broken, and where
     empty = part.start_bar == len(part)
     missing = run.warmup - part.start_bar
-    warnings = () if empty else coverage_warnings(part, start_ms, end_ms)
+    even = seen.uneven == 0
+    warnings = () if empty else coverage_warnings(part, start_ms, end_ms, even=even)
     return Span(
         candles=part,
         indicators=Indicators(part),
-        ended_ms=read_only(part.opened_ms + lasting_ms(part.interval), np.int64),
-        idle=bool(np.any(part.volume == 0.0) and np.any(part.volume)),
-        ends=period_ends(part),
+        lasting_ms=lasting,
+        idle=seen.volumes and seen.silent,
+        ends=ends[: seen.days].copy() if part.interval.is_intraday else period_ends(part),
         periods_per_year=periods_per_year(part),
         years=years(part),
         warmup_missing=missing,

@@ -54,7 +54,7 @@ def walk_bars(
     close: Float,
     volume: Float,
     opened_ms: NDArray[np.int64],
-    ended_ms: NDArray[np.int64],
+    lasting_ms: int,
     idle: bool,
     enter: Bool,
     exit_: Bool,
@@ -72,7 +72,7 @@ def walk_bars(
 ) -> Walked:
     """Execute signals on candles by all rules; shapes as in `walk_events`, and.
 
-    ended_ms: (n,) int64, when each candle ends: what a borrowed position is charged to
+    lasting_ms: how long a candle lasts; a borrowed position is charged to its end
     idle: whether candles without volume fill nothing
     gauge: (n,) float64, what the sizing measures on each close; of length 0 where it does not
     fills: (≥ n - start + 1,) FILLS
@@ -228,10 +228,10 @@ def walk_bars(
                 extreme = max(extreme, high[bar]) if side > 0.0 else min(extreme, low[bar])
                 if side < 0.0 and terms.borrow_rate > 0.0:
                     owed = terms.borrow_rate * units * close[bar]
-                    owed *= max(ended_ms[bar] - charged_ms, 0) / YEAR_MS
+                    owed *= max((opened_ms[bar] + lasting_ms) - charged_ms, 0) / YEAR_MS
                     cash -= owed
                     borrow += owed
-                    charged_ms = ended_ms[bar]
+                    charged_ms = opened_ms[bar] + lasting_ms
                 exposed += 1
                 value = cash + side * units * close[bar]
             else:
