@@ -8,7 +8,7 @@ import numpy as np
 
 from backtests.gauge import gauge_of
 from backtests.kernel.bars import walk_bars
-from backtests.kernel.events import walk_events
+from backtests.kernel.events import FLAGS, LINES, MEANS, walk_events
 from backtests.kernel.ledger import FALL_SIZE, FILLS, NEVER, Walked
 from backtests.kernel.occasions import BLOCK, Bars
 from backtests.kernel.orders import (
@@ -23,7 +23,7 @@ from backtests.kernel.orders import (
     VOLATILITY,
     Terms,
 )
-from backtests.signals import Bool, Cross, Float, Signals
+from backtests.signals import Bool, Cross, Float, MeanCross, Signals
 from backtests.span import Span, read_only
 from mela.candles import Candles
 from mela.run import (
@@ -78,7 +78,9 @@ class Buffers:
         )
 
 
-def walk(span: Span, run: Run, signals: Signals | Cross, buffers: Buffers, equity: Float) -> Walked:
+def walk(
+    span: Span, run: Run, signals: Signals | Cross | MeanCross, buffers: Buffers, equity: Float
+) -> Walked:
     """Execute the signals of a run on its candles.
 
     equity: (span.bars,) float64, written; of length 0 where nobody wants it
@@ -124,14 +126,17 @@ def _are_plain_exits(exits: Exits) -> bool:
 
 
 def _walk_events(
-    span: Span, run: Run, signals: Signals | Cross, buffers: Buffers, equity: Float
+    span: Span, run: Run, signals: Signals | Cross | MeanCross, buffers: Buffers, equity: Float
 ) -> Walked:
     candles, exits = span.candles, run.exits
     assert isinstance(run.sizing, FractionSizing)  # noqa: S101  is_plain says so
-    if isinstance(signals, Cross):
-        given = (True, signals.line, signals.level, _NO_SIGNAL, _NO_SIGNAL)
-    else:
-        given = (False, _NO_LINE, _NO_LINE, signals.enter, signals.exit)
+    match signals:
+        case MeanCross(fast, slow):
+            given = (MEANS, fast, slow, _NO_LINE, _NO_LINE, _NO_SIGNAL, _NO_SIGNAL)
+        case Cross(line, level):
+            given = (LINES, 0, 0, line, level, _NO_SIGNAL, _NO_SIGNAL)
+        case Signals(enter, exit_):
+            given = (FLAGS, 0, 0, _NO_LINE, _NO_LINE, enter, exit_)
     return walk_events(
         candles.open,
         candles.high,

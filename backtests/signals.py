@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -42,6 +43,27 @@ class Cross(NamedTuple):
     def signals(self) -> Signals:
         """Return the crossings spelled out."""
         return Signals(*crossings(self.line, self.level))
+
+
+class MeanCross(NamedTuple):
+    """Signals that two simple means of the closes give, not computed yet.
+
+    A run that is alone finds the crossings without either line; runs of a grid share the lines.
+
+    fast, slow: candles in the means, 1 ≤ fast < slow; mean: gives the line of so many
+    """
+
+    fast: int
+    slow: int
+    mean: Callable[[int], Float]
+
+    def cross(self) -> Cross:
+        """Return the two lines."""
+        return Cross(self.mean(self.fast), self.mean(self.slow))
+
+    def signals(self) -> Signals:
+        """Return the crossings spelled out."""
+        return self.cross().signals()
 
 
 def crosses_above(line: Float, level: Float | float) -> Bool:

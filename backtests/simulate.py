@@ -22,7 +22,7 @@ from backtests.kernel.ledger import (
     Walked,
 )
 from backtests.metrics import buy_hold_return, cagr, deviation, period_returns, sharpe, sortino
-from backtests.signals import Cross, Float, Signals
+from backtests.signals import Cross, Float, MeanCross, Signals
 from backtests.span import Span, Spans, read_only
 from backtests.strategies import CATALOGUE
 from backtests.strategy import Strategy
@@ -57,7 +57,7 @@ def run_all(
         if isinstance(span, Exception):
             yield Outcome(run, Status.FAILED, error=_said(span))
         else:
-            yield _run_one(span, run, buffers, with_curve, catalogue)
+            yield _run_one(span, run, buffers, with_curve, catalogue, len(runs) == 1)
 
 
 def provenance(
@@ -84,13 +84,18 @@ def warm() -> None:
 
 
 def _run_one(
-    span: Span, run: Run, buffers: Buffers, with_curve: bool, catalogue: Mapping[str, Strategy]
+    span: Span,
+    run: Run,
+    buffers: Buffers,
+    with_curve: bool,
+    catalogue: Mapping[str, Strategy],
+    alone: bool,
 ) -> Outcome:
     if span.bars == 0:
         return _outcome(span, run, Status.NO_DATA)
     try:
         equity = np.empty(span.bars if with_curve else 0)
-        walked = walk(span, run, _signals(span, run, catalogue), buffers, equity)
+        walked = walk(span, run, _signals(span, run, catalogue, alone), buffers, equity)
         if not math.isfinite(walked.final):
             raise OverflowError(f"equity must stay finite, but ends at {walked.final}")
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a strategy is anybody's code
@@ -104,12 +109,18 @@ def _run_one(
     )
 
 
-def _signals(span: Span, run: Run, catalogue: Mapping[str, Strategy]) -> Signals | Cross:
+def _signals(
+    span: Span, run: Run, catalogue: Mapping[str, Strategy], alone: bool
+) -> Signals | Cross | MeanCross:
     strategy = catalogue.get(run.strategy)
     if strategy is None:
         raise LookupError(f"no strategy is called {run.strategy!r}; `mela strategies` lists them")
     params = strategy.params.model_validate(run.params)
     given = strategy.signals(span.candles, params, span.indicators)
+    if isinstance(given, MeanCross):
+        if alone:
+            return given
+        given = given.cross()
     if isinstance(given, Cross):
         line, level = given
         return Cross(

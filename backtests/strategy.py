@@ -12,10 +12,10 @@ from typing import Any
 from pydantic import BaseModel
 
 from backtests.indicators import Indicators
-from backtests.signals import Cross, Signals
+from backtests.signals import Cross, MeanCross, Signals
 from mela.candles import Candles
 
-SignalFunction = Callable[[Candles, Any, Indicators], Signals | Cross]
+SignalFunction = Callable[[Candles, Any, Indicators], Signals | Cross | MeanCross]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Strategy:
     doc: one sentence
     params: the pydantic model of its parameters: defaults, bounds, rules
     digest: SHA-256 of its module's source, whatever the line ends
-    signals: (candles, validated params, indicators) → Signals or Cross, a pure function
+    signals: (candles, validated params, indicators) → signals in one of their forms, purely
     candles_needed: validated params → candles before the start that its signals need
     """
 

@@ -24,8 +24,10 @@ from backtests.kernel.ledger import (
     hold,
     rest,
 )
-from backtests.kernel.occasions import Bars, crossing_bars, signal_bars
+from backtests.kernel.occasions import Bars, crossing_bars, mean_crossing_bars, signal_bars
 from backtests.signals import Bool, Float
+
+FLAGS, LINES, MEANS = 0, 1, 2
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -63,6 +65,17 @@ def leave_long(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _large_fills(fills: np.ndarray, trades: int, volume: Float) -> int:
+    # apart from the walk, so that the candles of many trades are fetched side by side
+    large = 0
+    for trade in range(trades):
+        row = fills[trade]
+        large += 0.0 < LARGE_FILL * volume[row["entry_bar"]] < row["size"]
+        large += 0.0 < LARGE_FILL * volume[row["exit_bar"]] < row["size"]
+    return large
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def walk_events(
     open_: Float,
     high: Float,
@@ -70,7 +83,9 @@ def walk_events(
     close: Float,
     volume: Float,
     opened_ms: NDArray[np.int64],
-    crossing: bool,
+    given: int,
+    fast: int,
+    slow: int,
     line: Float,
     level: Float,
     enter: Bool,
@@ -97,8 +112,8 @@ def walk_events(
     """Execute signals on candles: long, at the market, a fraction of the cash.
 
     open_ … volume: (n,) float64, checked; opened_ms: (n,) int64
-    crossing: whether `line` and `level`, (n,) float64, give the signals, or `enter` and `exit_`,
-        (n,) bool; the other pair is not looked at
+    given: what gives the signals, the others are not looked at: MEANS of `fast` and `slow` closes,
+        LINES `line` and `level`, (n,) float64, or FLAGS `enter` and `exit_`, (n,) bool
     above, below, flags, words: room for what `occasions` finds
     start: the first bar of the span; bars before it are warm-up, where nothing fills
     stop_loss, take_profit: fractions of the entry's price; NEVER for none
@@ -119,7 +134,9 @@ def walk_events(
     # on its last candle can fill inside the span.
     flat_from = start
     free_from = max(start - 1, 0)
-    if crossing:
+    if given == MEANS:
+        entries, exits = mean_crossing_bars(close, fast, slow, free_from, above, below)
+    elif given == LINES:
         entries, exits = crossing_bars(line, level, free_from, above, below, flags, words)
     else:
         entries, exits = signal_bars(enter, exit_, free_from, above, below, flags, words)
@@ -141,7 +158,6 @@ def walk_events(
         fees += entry_fee
         traded += units * entry_price
         lost = units * (entry_price - open_[entry_bar])
-        large += 0.0 < LARGE_FILL * volume[entry_bar] < units
 
         # The market order of the first exit signal fills first on its candle, if nothing before.
         while leaving < exits and below[leaving] < entry_bar:
@@ -159,6 +175,7 @@ def walk_events(
         if ruined or flat_from == n:
             open_trades = 1
             slipped += lost
+            large += 0.0 < LARGE_FILL * volume[entry_bar] < units
             cash += units * close[flat_from - 1]  # what the account is worth, for the end
             break
 
@@ -179,7 +196,6 @@ def walk_events(
         traded += units * exit_price
         lost += units * (raw - exit_price)
         slipped += lost
-        large += 0.0 < LARGE_FILL * volume[bar] < units
         profit = earned - spent
         winning += profit > 0.0
         losing += profit < 0.0
@@ -200,6 +216,7 @@ def walk_events(
             ruined = True
             rest(opened_ms, bar, bar + 1, cash, fall, equity, start)
             flat_from = bar + 1
+    large += _large_fills(fills, trades, volume)
     bars = flat_from - start if ruined else n - start
     if ruined:
         # the last return goes to the equity that ruined the run

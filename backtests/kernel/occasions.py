@@ -83,3 +83,44 @@ def _collect(flags: Bool, words: Bars, bar: int, found: Bars, count: int) -> int
                 found[count] = bar + each
                 count += flags[each]
     return count
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def mean_crossing_bars(
+    close: Float, fast: int, slow: int, first: int, above: Bars, below: Bars
+) -> tuple[int, int]:
+    """Write the bars at which one simple mean of closes crosses above and below a longer one.
+
+    The same bars as `crossing_bars` finds on TA-Lib's two means, whose sums are formed here in
+    TA-Lib's own order, without writing either line: each sum waits for its last two additions,
+    and all else is done meanwhile.
+
+    close: (n,) float64; 1 ≤ fast < slow: candles in the means; the others as in `crossing_bars`
+    """
+    n, ups, downs = len(close), 0, 0
+    if slow > n:
+        return 0, 0
+    quick = steady = 0.0
+    for bar in range(slow - 1):
+        quick += close[bar]
+        if bar >= fast - 1:
+            quick -= close[bar - fast + 1]
+        steady += close[bar]
+    # the first candle on which both are defined; crossings count from the one after
+    quick += close[slow - 1]
+    steady += close[slow - 1]
+    was, stood = quick / fast, steady / slow
+    quick -= close[slow - fast]
+    steady -= close[0]
+    for bar in range(slow, n):
+        quick += close[bar]
+        steady += close[bar]
+        line, level = quick / fast, steady / slow
+        quick -= close[bar - fast + 1]
+        steady -= close[bar - slow + 1]
+        above[ups] = below[downs] = bar
+        counts = bar >= first
+        ups += counts & (was <= stood) & (line > level)
+        downs += counts & (was >= stood) & (line < level)
+        was, stood = line, level
+    return ups, downs

@@ -5,7 +5,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from backtests.indicators import Indicators
-from backtests.signals import Cross
+from backtests.signals import MeanCross
 from backtests.strategy import strategy
 from mela.candles import Candles
 from mela.run import Part, Whole
@@ -25,7 +25,6 @@ class SmaCross(Part):
 
 
 @strategy(SmaCross, warmup=lambda params: params.slow)
-def sma_cross(candles: Candles, params: SmaCross, indicators: Indicators) -> Cross:  # noqa: ARG001
+def sma_cross(candles: Candles, params: SmaCross, indicators: Indicators) -> MeanCross:  # noqa: ARG001
     """Enter when the fast mean of closes crosses above the slow one, exit when below."""
-    fast, slow = indicators.sma(params.fast), indicators.sma(params.slow)
-    return Cross(fast, slow)
+    return MeanCross(params.fast, params.slow, indicators.sma)

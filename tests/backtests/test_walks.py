@@ -6,13 +6,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import talib
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backtests import execute
 from backtests.by_hand import candles_of
 from backtests.execute import Buffers, is_plain
-from backtests.signals import Signals
+from backtests.kernel.occasions import BLOCK, crossing_bars, mean_crossing_bars
+from backtests.signals import Signals, crosses_above, crosses_below
+from backtests.simulate import run_all
 from backtests.span import span_of
 from mela.interval import Interval
 from mela.run import (
@@ -103,3 +106,46 @@ def test_whatever_the_short_walk_does_not_know_goes_the_long_way(fields) -> None
 
     assert is_plain(run)
     assert not is_plain(replace(run, **fields))
+
+
+@pytest.mark.parametrize("tick", [1, 4])
+@pytest.mark.parametrize(("fast", "slow"), [(1, 2), (3, 7), (10, 30), (99, 100), (5, 900)])
+def test_crossings_of_means_are_those_of_talibs_lines(tick: int, fast: int, slow: int) -> None:
+    """Tick-rounded closes make means that are equal but for their last bits."""
+    rng = np.random.default_rng(tick)
+    close = np.round(100 + np.cumsum(rng.normal(0, 0.3, 3_000)), tick)
+    room, flags = np.empty((4, 3_001), np.int64), np.zeros((2, BLOCK), np.bool_)
+    lines = talib.SMA(close, fast), talib.SMA(close, slow)
+
+    expected = crossing_bars(*lines, 64, room[0], room[1], flags, flags.view(np.int64))
+    found = mean_crossing_bars(close, fast, slow, 64, room[2], room[3])
+
+    assert found == expected
+    assert room[2, : found[0]].tolist() == room[0, : found[0]].tolist()
+    assert room[3, : found[1]].tolist() == room[1, : found[1]].tolist()
+    above, below = crosses_above(*lines), crosses_below(*lines)
+    assert room[0, : found[0]].tolist() == [bar for bar in np.flatnonzero(above) if bar >= 64]
+    assert room[1, : found[1]].tolist() == [bar for bar in np.flatnonzero(below) if bar >= 64]
+
+
+def test_means_longer_than_the_candles_never_cross() -> None:
+    room = np.empty((2, 4), np.int64)
+
+    assert mean_crossing_bars(np.array([1.0, 2.0, 1.0]), 2, 4, 0, room[0], room[1]) == (0, 0)
+
+
+def test_a_run_alone_and_in_a_grid_give_the_same_bits() -> None:
+    rng = np.random.default_rng(3)
+    close = np.round(100 + np.cumsum(rng.normal(0, 0.3, 900)), 1)
+    candles = candles_of([(p, p + 1, p - 1, p) for p in close], Interval.H1)
+    runs = [
+        replace(run_on(candles), strategy="sma_cross", params={"fast": 3, "slow": slow}, warmup=64)
+        for slow in (5, 8, 13)
+    ]
+
+    together = list(run_all(candles, runs))
+
+    assert [next(run_all(candles, [run])).metrics for run in runs] == [
+        outcome.metrics for outcome in together
+    ]
+    assert all(outcome.metrics.trades > 10 for outcome in together)
