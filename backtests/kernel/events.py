@@ -70,8 +70,10 @@ def _large_fills(fills: np.ndarray, trades: int, volume: Float) -> int:
     large = 0
     for trade in range(trades):
         row = fills[trade]
-        large += 0.0 < LARGE_FILL * volume[row["entry_bar"]] < row["size"]
-        large += 0.0 < LARGE_FILL * volume[row["exit_bar"]] < row["size"]
+        if 0.0 < LARGE_FILL * volume[row["entry_bar"]] < row["size"]:
+            large += 1
+        if 0.0 < LARGE_FILL * volume[row["exit_bar"]] < row["size"]:
+            large += 1
     return large
 
 
