@@ -6,4 +6,4 @@ answers of an older engine are never taken for today's.
 """
 
 ENGINE_VERSION = "2"
-METRICS_VERSION = "1"
+METRICS_VERSION = "2"
