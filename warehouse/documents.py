@@ -17,12 +17,10 @@ _FIELDS = {
     "end": "ops.instant_text(q.end_at)",
     "strategy": "json_build_object('name', q.strategy, 'digest', r.strategy_digest)",
     "params": "q.params",
-    **{
-        name: f"q.settings->'{name}'"
-        for name in ("cash", "costs", "sizing", "exits", "direction", "prices")
-    },
-    # runs stored before these could be asked for
+    **{name: f"q.settings->'{name}'" for name in ("cash", "costs", "sizing")},
+    # entry and engine are missing in runs stored before they could be asked for
     "entry": """coalesce(q.settings->'entry', '{"kind": "market"}')""",
+    **{name: f"q.settings->'{name}'" for name in ("exits", "direction", "prices")},
     "engine": """coalesce(q.settings->'engine', '"mela"')""",
     "status": "r.status",
     "error": "CASE WHEN r.error_class IS NOT NULL THEN"
