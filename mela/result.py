@@ -365,7 +365,7 @@ def rank(results: Iterable[Mapping[str, Any]], by: str) -> list[Mapping[str, Any
     return sorted(results, key=place)
 
 
-def _finite(metrics: Metrics) -> dict[str, float | int | None]:
+def _finite(metrics: Metrics) -> Mapping[str, float | int | None]:
     said = dict(zip(METRICS, metrics, strict=True))
     if math.isfinite(sum(metrics)):  # nothing is undefined, which spares the look at each
         return said
