@@ -54,6 +54,7 @@ class Buffers:
 
     account: Float
     returns: Float
+    scratch: Float
     fall: Float
     fills: np.ndarray
     entries: Bars
@@ -69,6 +70,7 @@ class Buffers:
         return cls(
             account=np.empty(candles),
             returns=np.empty(candles),
+            scratch=np.empty(candles),
             fall=np.empty(FALL_SIZE),
             fills=np.empty(candles + 2, FILLS),
             entries=bars[0],

@@ -10,25 +10,28 @@ from typing import Any
 import numpy as np
 
 from backtests import ENGINE_VERSION, METRICS_VERSION
+from backtests.caveats import caveats
 from backtests.execute import Buffers, walk
-from backtests.kernel.ledger import (
-    DAILY_LOSS,
-    SIGNAL,
-    STOP_LOSS,
-    TAKE_PROFIT,
-    TIME_STOP,
-    TRAILING_STOP,
-    WORST,
-    Walked,
+from backtests.kernel.ledger import DEPTHS, EPISODES, LONGEST_MS, WORST, Walked
+from backtests.metrics import (
+    BLOCKS,
+    TradesMeasured,
+    block_sums,
+    buy_hold_return,
+    cagr,
+    calmar,
+    measure_returns,
+    measure_trades,
+    period_returns,
+    turnover,
 )
-from backtests.metrics import buy_hold_return, cagr, deviation, period_returns, sharpe, sortino
 from backtests.signals import Cross, Float, MeanCross, Signals
 from backtests.span import Span, Spans, read_only
 from backtests.strategies import CATALOGUE
 from backtests.strategy import Strategy
 from mela.candles import Candles
 from mela.interval import DAY_MS, Interval
-from mela.result import Curve, ExitReason, Metrics, Outcome, Provenance, Status, Trade
+from mela.result import Blocks, Curve, Metrics, Outcome, Provenance, Status, Trades
 from mela.run import Run, from_ms
 
 SENTENCE_LENGTH = 1_000
@@ -98,13 +101,17 @@ def _run_one(
         walked = walk(span, run, _signals(span, run, catalogue, alone), buffers, equity)
         if not math.isfinite(walked.final):
             raise OverflowError(f"equity must stay finite, but ends at {walked.final}")
+        trades = measure_trades(buffers.fills, walked.trades)
+        metrics = _metrics(span, run, walked, trades, buffers)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a strategy is anybody's code
         return _outcome(span, run, Status.FAILED, error=_said(error))
     return _outcome(
         span,
         run,
         Status.RUINED if walked.ruined else Status.SUCCEEDED,
-        metrics=_metrics(span, run, walked, buffers),
+        metrics=metrics,
+        blocks=_blocks(span, buffers.returns[: walked.periods]),
+        top_share=trades.top_share,
         curve=_curve(span, walked, buffers, equity) if with_curve else None,
     )
 
@@ -149,64 +156,76 @@ def _checked(signal: Any, dtype: type[np.generic], name: str, span: Span, run: R
     return read_only(signal, dtype)
 
 
-def _metrics(span: Span, run: Run, walked: Walked, buffers: Buffers) -> Metrics:
-    returns = buffers.returns[: walked.periods]
+def _metrics(
+    span: Span, run: Run, walked: Walked, trades: TradesMeasured, buffers: Buffers
+) -> Metrics:
+    returns, fall = buffers.returns[: walked.periods], buffers.fall
     period_returns(buffers.account[: walked.periods], run.cash, returns)
-    per_year = span.periods_per_year
+    told = measure_returns(returns, span.benchmark, span.periods_per_year, buffers.scratch)
+    rate, deepest = cagr(walked.final, run.cash, span.years), float(fall[WORST])
+    episodes = float(fall[EPISODES])
     return Metrics(
         total_return=walked.final / run.cash - 1.0,
         final_equity=walked.final,
-        cagr=cagr(walked.final, run.cash, span.years),
-        volatility_ann=deviation(returns) * math.sqrt(per_year),
-        sharpe=sharpe(returns, per_year),
-        sortino=sortino(returns, per_year),
-        max_drawdown=buffers.fall[WORST],
+        cagr=rate,
+        volatility_ann=told.volatility_ann,
+        sharpe=told.sharpe,
+        sortino=told.sortino,
+        max_drawdown=deepest,
         exposure_time=walked.exposed / walked.bars,
         trades=walked.trades,
         winning_trades=walked.winning,
         losing_trades=walked.losing,
-        win_rate=walked.winning / walked.trades if walked.trades else float("nan"),
+        win_rate=walked.winning / walked.trades if walked.trades else math.nan,
         open_trades=walked.open_trades,
         fees_paid=walked.fees,
         ambiguous_bars=walked.ambiguous,
         buy_hold_return=buy_hold_return(
             span.first_open, span.last_close, run.costs.fee, run.costs.slippage
         ),
+        calmar=calmar(rate, deepest),
+        omega=told.omega,
+        max_drawdown_days=float(fall[LONGEST_MS]) / DAY_MS,
+        avg_drawdown=float(fall[DEPTHS]) / episodes if episodes else math.nan,
+        profit_factor=trades.profit_factor,
+        expectancy=trades.expectancy,
+        sqn=trades.sqn,
+        kelly=trades.kelly,
+        avg_trade=trades.avg_trade,
+        best_trade=trades.best_trade,
+        worst_trade=trades.worst_trade,
+        slippage_paid=walked.slippage,
+        alpha=told.alpha,
+        beta=told.beta,
+        var_95=told.var_95,
+        cvar_95=told.cvar_95,
+        tail_ratio=told.tail_ratio,
+        skew=told.skew,
+        kurtosis=told.kurtosis,
+        turnover=turnover(walked.traded, run.cash * told.mean_growth, span.years),
+        psr=told.psr,
+        filled_bars=0,
+        rejected_orders=walked.rejected,
+        large_fills=walked.large,
+        borrow_paid=walked.borrow,
     )
+
+
+def _blocks(span: Span, returns: Float) -> Blocks:
+    sums, squares = np.empty(BLOCKS), np.empty(BLOCKS)
+    counts = np.empty(BLOCKS, np.int64)
+    block_sums(returns, span.block_bounds, sums, squares, counts)
+    return Blocks(sums.tolist(), squares.tolist(), counts.tolist())
 
 
 def _curve(span: Span, walked: Walked, buffers: Buffers, equity: Float) -> Curve:
     opened_ms = span.candles.opened_ms
     start = span.candles.start_bar
     return Curve(
-        trades=tuple(_trade(opened_ms, fill) for fill in buffers.fills[: walked.trades]),
+        trades=Trades(buffers.fills[: walked.trades].copy(), opened_ms),
         opened_ms=opened_ms[start : start + walked.bars],
         equity=equity[: walked.bars],
     )
-
-
-def _trade(opened_ms: np.ndarray, fill: Any) -> Trade:
-    entry_bar, exit_bar, size, entry_price, exit_price, fees, profit, reason, *_ = fill.item()
-    return Trade(
-        entry_at=from_ms(int(opened_ms[entry_bar])),
-        exit_at=from_ms(int(opened_ms[exit_bar])),
-        size=size,
-        entry_price=entry_price,
-        exit_price=exit_price,
-        fees=fees,
-        profit=profit,
-        exit_reason=_REASONS[reason],
-    )
-
-
-_REASONS: dict[int, ExitReason] = {
-    SIGNAL: "signal",
-    STOP_LOSS: "stop_loss",
-    TAKE_PROFIT: "take_profit",
-    TRAILING_STOP: "trailing_stop",
-    TIME_STOP: "time_stop",
-    DAILY_LOSS: "daily_loss",
-}
 
 
 def _outcome(
@@ -215,6 +234,8 @@ def _outcome(
     status: Status,
     *,
     metrics: Metrics | None = None,
+    blocks: Blocks | None = None,
+    top_share: float = math.nan,
     error: tuple[str, str] | None = None,
     curve: Curve | None = None,
 ) -> Outcome:
@@ -229,7 +250,8 @@ def _outcome(
         depends_from_ms=span.depends_from_ms,
         warmup_missing=span.warmup_missing,
         periods_per_year=span.periods_per_year if span.bars else None,
-        warnings=span.warnings,
+        warnings=span.warnings + caveats(metrics, span.bars, len(span.ends), span.years, top_share),
+        blocks=blocks,
         curve=curve,
     )
 

@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 
 from backtests.coverage import coverage_warnings
 from backtests.indicators import Indicators
-from backtests.metrics import period_ends, periods_per_year, years
+from backtests.metrics import (
+    benchmark_returns,
+    block_bounds,
+    period_ends,
+    periods_per_year,
+    years,
+)
 from backtests.survey import rises, survey
 from mela.candles import Candles
 from mela.errors import CandlesInvalid
@@ -30,6 +36,8 @@ class Span:
     lasting_ms: how long a candle lasts
     idle: whether some candles have no volume, in a series that has volumes: they fill nothing
     ends: (m,) int64, the last bar of each period of returns; empty where the span has no candle
+    benchmark: (m,) float64, the returns of holding in the same periods, costs left out
+    block_bounds: (17,) int64, where in the periods each block of the span begins
     depends_from_ms: None where warm-up or candles are missing
     first_ms, last_ms, first_open, last_close: of the span; None and NaN where it has no candle
     """
@@ -39,6 +47,8 @@ class Span:
     lasting_ms: int
     idle: bool
     ends: NDArray[np.int64]
+    benchmark: NDArray[np.float64]
+    block_bounds: NDArray[np.int64]
     periods_per_year: float
     years: float
     warmup_missing: int
@@ -117,12 +127,15 @@ def span_of(candles: Candles, run: Run) -> Span:
     missing = run.warmup - part.start_bar
     even = seen.uneven == 0
     warnings = () if empty else coverage_warnings(part, start_ms, end_ms, even=even)
+    ends = ends[: seen.days].copy() if part.interval.is_intraday else period_ends(part)
     return Span(
         candles=part,
         indicators=Indicators(part),
         lasting_ms=lasting,
         idle=seen.volumes and seen.silent,
-        ends=ends[: seen.days].copy() if part.interval.is_intraday else period_ends(part),
+        ends=ends,
+        benchmark=benchmark_returns(part, ends),
+        block_bounds=block_bounds(part.opened_ms[part.start_bar + ends], start_ms, end_ms),
         periods_per_year=periods_per_year(part),
         years=years(part),
         warmup_missing=missing,

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.table import Table
 
+from backtests.caveats import NO_OUT_OF_SAMPLE, NO_OUT_OF_SAMPLE_SAID, lacks_out_of_sample
 from backtests.simulate import provenance, run_all
 from backtests.strategies import CATALOGUE
 from cli.candle_file import read_candles
@@ -69,6 +70,8 @@ def backtest(
     warned = sorted({warning for row in documents for warning in row["warnings"]})
     if warned:
         err.print(f"warnings: {', '.join(warned)}")
+    if best and lacks_out_of_sample(scene.content(), len(best)):
+        err.print(f"{NO_OUT_OF_SAMPLE}: {NO_OUT_OF_SAMPLE_SAID}")
 
 
 @explains

@@ -108,6 +108,12 @@ def show(scene_id: str, settings: Settings, top: int = SHOWN) -> None:
         f"{scene['skipped']:,} skipped; best {len(rows)} by {rank_by}"
     )
     out.print(results_table(rows, title=title, best=rank_by, width=out.width))
+    warned = sorted({warning for row in rows for warning in row["warnings"]})
+    if warned:
+        err.print(f"warnings: {', '.join(warned)}")
+    ending = (scene["best"] or {}).get("warnings", ())
+    for code, sentence in sorted({(said["code"], said["sentence"]) for said in ending}):
+        err.print(f"{code}: {sentence}")
 
 
 def _known(scene: dict[str, Any] | None, scene_id: object) -> dict[str, Any]:

@@ -11,7 +11,13 @@ from mela.result import METRICS
 
 SHOWN = 10
 NARROW = 110  # columns: below it, only what matters most is shown
-PERCENT = frozenset({"total_return", "max_drawdown", "win_rate", "exposure_time"})
+PERCENT = frozenset(
+    {
+        *("total_return", "buy_hold_return", "cagr", "volatility_ann", "alpha", "exposure_time"),
+        *("max_drawdown", "avg_drawdown", "var_95", "cvar_95", "win_rate", "kelly", "psr"),
+        *("avg_trade", "best_trade", "worst_trade"),
+    }
+)
 COLUMNS = {
     "total_return": "return",
     "sharpe": "Sharpe",
@@ -89,6 +95,7 @@ def _value(value: Any) -> str:
 def _metric(name: str, value: float | None) -> str:
     if value is None:
         return "–"
-    if name in PERCENT or name.endswith("_return"):
+    if name in PERCENT:
         return f"{value:.1%}"
-    return f"{value:,.0f}" if name in {"trades", "final_equity"} else f"{value:.2f}"
+    is_whole = isinstance(value, int) or name == "final_equity"
+    return f"{value:,.0f}" if is_whole else f"{value:,.2f}"

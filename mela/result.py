@@ -8,15 +8,37 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from mela.canonical import digest
+from mela.curve import Curve, ExitReason, Trade, Trades
 from mela.interval import Interval
 from mela.run import Costs, Entry, Exits, Run, Sizing, from_ms, instant_text
+
+__all__ = [
+    "LOWER_IS_BETTER",
+    "METRICS",
+    "NEVER_REUSED",
+    "Blocks",
+    "BlocksSaid",
+    "Curve",
+    "ErrorSaid",
+    "ExitReason",
+    "Metrics",
+    "Outcome",
+    "Provenance",
+    "Result",
+    "Status",
+    "StrategyNamed",
+    "Trade",
+    "Trades",
+    "rank",
+    "result_document",
+    "result_key",
+    "run_fields",
+]
 
 RESULT_SCHEMA_VERSION = 1
 
@@ -37,7 +59,7 @@ NEVER_REUSED = frozenset({Status.FAILED, Status.TIMED_OUT, Status.OUT_OF_MEMORY,
 
 
 class Metrics(NamedTuple):
-    """The numbers of a run (CONTRACT section 8), fractions. Undefined: NaN, in documents null."""
+    """The numbers of a run (docs/metrics.md), fractions. Undefined: NaN, in documents null."""
 
     total_return: float
     final_equity: float
@@ -55,46 +77,59 @@ class Metrics(NamedTuple):
     fees_paid: float
     ambiguous_bars: int
     buy_hold_return: float
+    calmar: float
+    omega: float
+    max_drawdown_days: float
+    avg_drawdown: float
+    profit_factor: float
+    expectancy: float
+    sqn: float
+    kelly: float
+    avg_trade: float
+    best_trade: float
+    worst_trade: float
+    slippage_paid: float
+    alpha: float
+    beta: float
+    var_95: float
+    cvar_95: float
+    tail_ratio: float
+    skew: float
+    kurtosis: float
+    turnover: float
+    psr: float
+    filled_bars: int
+    rejected_orders: int
+    large_fills: int
+    borrow_paid: float
 
 
 METRICS: tuple[str, ...] = Metrics._fields
 LOWER_IS_BETTER = frozenset(
-    {"volatility_ann", "losing_trades", "open_trades", "fees_paid", "ambiguous_bars"}
+    {
+        *("volatility_ann", "losing_trades", "open_trades", "ambiguous_bars", "filled_bars"),
+        *("fees_paid", "slippage_paid", "borrow_paid", "turnover", "rejected_orders"),
+        *("large_fills", "max_drawdown_days", "kurtosis"),
+    }
 )
 
 
-ExitReason = Literal[
-    "signal", "stop_loss", "take_profit", "trailing_stop", "time_stop", "daily_loss"
-]
+class Blocks(NamedTuple):
+    """The returns of a run over 16 equal blocks of its span: what CSCV needs instead of a curve.
 
+    sums, squares: of the returns and of their squares; counts: how many returns a block has
+    """
 
-class Trade(NamedTuple):
-    """A round trip, from entry to exit. Instants: the openings of the candles of its fills."""
-
-    entry_at: datetime
-    exit_at: datetime
-    size: float
-    entry_price: float
-    exit_price: float
-    fees: float
-    profit: float
-    exit_reason: ExitReason
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Curve:
-    """What is stored of winners besides metrics: trades, and equity at each candle of the span."""
-
-    trades: tuple[Trade, ...]
-    opened_ms: NDArray[np.int64]
-    equity: NDArray[np.float64]
+    sums: list[float]
+    squares: list[float]
+    counts: list[int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
     """What the engine says of one run.
 
-    metrics: None unless succeeded or ruined
+    metrics, blocks: None unless succeeded or ruined
     depends_from_ms: the first candle read, warm-up included; None where warm-up or candles were
         missing, so that any earlier candle would change the answer
     warmup_missing: how many warm-up candles there were too few
@@ -112,6 +147,7 @@ class Outcome:
     warmup_missing: int = 0
     periods_per_year: float | None = None
     warnings: tuple[str, ...] = ()
+    blocks: Blocks | None = None
     curve: Curve | None = None
 
 
@@ -142,6 +178,16 @@ class ErrorSaid(BaseModel):
 
     kind: str = Field(alias="class")
     sentence: str
+
+
+class BlocksSaid(BaseModel):
+    """The returns of a run over 16 equal blocks of its span: sums, sums of squares, numbers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sums: Annotated[list[float], Field(min_length=16, max_length=16)]
+    squares: Annotated[list[float], Field(min_length=16, max_length=16)]
+    counts: Annotated[list[int], Field(min_length=16, max_length=16)]
 
 
 class Result(BaseModel):
@@ -200,6 +246,33 @@ class Result(BaseModel):
     fees_paid: float | None
     ambiguous_bars: int | None
     buy_hold_return: float | None
+    # a result of metrics version 1 lacks what follows
+    calmar: float | None = None
+    omega: float | None = None
+    max_drawdown_days: float | None = None
+    avg_drawdown: float | None = None
+    profit_factor: float | None = None
+    expectancy: float | None = None
+    sqn: float | None = None
+    kelly: float | None = None
+    avg_trade: float | None = None
+    best_trade: float | None = None
+    worst_trade: float | None = None
+    slippage_paid: float | None = None
+    alpha: float | None = None
+    beta: float | None = None
+    var_95: float | None = None
+    cvar_95: float | None = None
+    tail_ratio: float | None = None
+    skew: float | None = None
+    kurtosis: float | None = None
+    turnover: float | None = None
+    psr: float | None = None
+    filled_bars: int | None = None
+    rejected_orders: int | None = None
+    large_fills: int | None = None
+    borrow_paid: float | None = None
+    blocks: BlocksSaid | None = None
 
 
 def result_key(run_key: str, status: Status, made_with: Provenance, scene_id: str | None) -> str:
@@ -252,6 +325,7 @@ def result_document(
         "periods_per_year": outcome.periods_per_year,
         "warnings": list(outcome.warnings),
         **(_finite(metrics) if metrics else dict.fromkeys(METRICS)),
+        "blocks": outcome.blocks._asdict() if outcome.blocks else None,
     }
 
 
@@ -291,11 +365,11 @@ def rank(results: Iterable[Mapping[str, Any]], by: str) -> list[Mapping[str, Any
     return sorted(results, key=place)
 
 
-def _finite(metrics: Metrics) -> dict[str, float | int | None]:
-    return {
-        name: value if math.isfinite(value) else None
-        for name, value in zip(METRICS, metrics, strict=True)
-    }
+def _finite(metrics: Metrics) -> Mapping[str, float | int | None]:
+    said = dict(zip(METRICS, metrics, strict=True))
+    if math.isfinite(sum(metrics)):  # nothing is undefined, which spares the look at each
+        return said
+    return {name: value if math.isfinite(value) else None for name, value in said.items()}
 
 
 def _instant_or_none(ms: int | None) -> str | None:

@@ -14,6 +14,7 @@ from uuid import UUID
 import structlog
 from pydantic import ValidationError
 
+from backtests.caveats import NO_OUT_OF_SAMPLE, NO_OUT_OF_SAMPLE_SAID, lacks_out_of_sample
 from backtests.simulate import provenance, run_all
 from backtests.strategies import CATALOGUE
 from mela.messages import Progress, State, read_stored_run
@@ -31,7 +32,7 @@ WITH_CURVE = frozenset({Status.SUCCEEDED.value, Status.RUINED.value})
 
 
 class EndWarning(NamedTuple):
-    """Something about a scene's end that its reader should know."""
+    """Something about a scene's end that its reader should know; run_key: of which of its runs."""
 
     run_key: str
     code: str
@@ -89,12 +90,19 @@ def _finish(scene_id: str, scene: Mapping[str, Any], settings: Settings) -> None
         else:
             wanted = list(found.by_instrument.values())  # the best overall is one of them
     best = [found.overall, *found.by_instrument.values()] if found.overall else []
-    warnings = store_curves(wanted, settings)
+    warnings = [*choice_warnings(scene, found.overall), *store_curves(wanted, settings)]
     run_id = tracking.log_scene(scene_id, scene, best, rank_by, settings)
     ending = {"best": best, "warnings": [warning._asdict() for warning in warnings]}
     with transaction(settings) as connection:
         scenes.set_finished(connection, scene_id, best=ending, mlflow_run_id=run_id)
     log.info("scene_finished", scene_id=scene_id, runs=scene["runs"], warnings=len(warnings))
+
+
+def choice_warnings(scene: Mapping[str, Any], best: Mapping[str, Any] | None) -> list[EndWarning]:
+    """Return what is to be said of how a scene's best run was chosen."""
+    if best is None or not lacks_out_of_sample(scene["content"], scene["runs"]):
+        return []
+    return [EndWarning(best["run_key"], NO_OUT_OF_SAMPLE, NO_OUT_OF_SAMPLE_SAID)]
 
 
 def store_curves(wanted: Sequence[Mapping[str, Any]], settings: Settings) -> list[EndWarning]:

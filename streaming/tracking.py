@@ -116,6 +116,7 @@ def _log_children(client: MlflowClient, parent: Run, rows: Sequence[Mapping[str,
                 RunTag("mela.result_key", row["result_key"]),
                 RunTag("mela.cached", str(row["cached"]).lower()),
                 RunTag("mela.status", row["status"]),
+                RunTag("mela.warnings", ", ".join(row["warnings"])),
             ],
         )
         client.set_terminated(child.info.run_id, "FINISHED")

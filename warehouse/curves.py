@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import orjson
 from sqlalchemy import Connection, text
 
 from mela.result import Curve, Trade
@@ -25,14 +26,14 @@ _EQUITY = text("""
     SELECT :key, opened_at, equity FROM equity_value ORDER BY opened_at
 """)
 _EMPTY = text("DELETE FROM equity_value")
-_TRADES = text("""
-    INSERT INTO ops.trade (result_key, seq, entry_at, exit_at, size, entry_price, exit_price,
-                           fees, profit, exit_reason)
-    VALUES (:key, :seq, :entry_at, :exit_at, :size, :entry_price, :exit_price,
-            :fees, :profit, :exit_reason)
-""")
+# The dialect of warehouse.saving: a row of CSV is a JSON array without its brackets.
+_TRADES = (
+    f"COPY ops.trade (result_key, seq, {', '.join(Trade._fields)}) FROM STDIN"
+    r" (FORMAT csv, NULL 'null', ESCAPE '\', ENCODING 'UTF8')"
+)
 _READ_TRADES = text("""
-    SELECT entry_at, exit_at, size, entry_price, exit_price, fees, profit, exit_reason
+    SELECT entry_at, exit_at, size, entry_price, exit_price, fees, profit, exit_reason,
+           coalesce(slippage, 'NaN') AS slippage, coalesce(borrow, 'NaN') AS borrow
     FROM ops.trade WHERE result_key = :key ORDER BY seq
 """)
 _READ_EQUITY = (
@@ -54,11 +55,8 @@ def save_curve(connection: Connection, result_key: str, curve: Curve) -> bool:
     copy_in(connection, "COPY equity_value FROM STDIN (FORMAT binary)", encode(columns, TYPES))
     connection.execute(_EQUITY, {"key": result_key})
     connection.execute(_EMPTY)
-    trades = [
-        {"key": result_key, "seq": seq, **trade._asdict()} for seq, trade in enumerate(curve.trades)
-    ]
-    if trades:
-        connection.execute(_TRADES, trades)
+    rows = (orjson.dumps([result_key, seq, *trade])[1:-1] for seq, trade in enumerate(curve.trades))
+    copy_in(connection, _TRADES, b"\n".join(rows))
     return True
 
 

@@ -17,12 +17,10 @@ _FIELDS = {
     "end": "ops.instant_text(q.end_at)",
     "strategy": "json_build_object('name', q.strategy, 'digest', r.strategy_digest)",
     "params": "q.params",
-    **{
-        name: f"q.settings->'{name}'"
-        for name in ("cash", "costs", "sizing", "exits", "direction", "prices")
-    },
-    # runs stored before these could be asked for
+    **{name: f"q.settings->'{name}'" for name in ("cash", "costs", "sizing")},
+    # entry and engine are missing in runs stored before they could be asked for
     "entry": """coalesce(q.settings->'entry', '{"kind": "market"}')""",
+    **{name: f"q.settings->'{name}'" for name in ("exits", "direction", "prices")},
     "engine": """coalesce(q.settings->'engine', '"mela"')""",
     "status": "r.status",
     "error": "CASE WHEN r.error_class IS NOT NULL THEN"
@@ -40,6 +38,9 @@ _FIELDS = {
     "periods_per_year": "r.periods_per_year",
     "warnings": "r.warnings",
     **{metric: f"r.{metric}" for metric in METRICS},
+    "blocks": "CASE WHEN r.blocks IS NOT NULL THEN json_build_object("
+    "'sums', to_json(r.blocks[1:1])->0, 'squares', to_json(r.blocks[2:2])->0,"
+    " 'counts', to_json(r.blocks[3:3])->0) END",
 }
 _COLUMNS = ", ".join(f'{column} AS "{name}"' for name, column in _FIELDS.items())
 

@@ -11,7 +11,7 @@ import psycopg2
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DataError, IntegrityError
 
-from mela.result import METRICS
+from mela.result import METRICS, Blocks
 from warehouse import instruments
 from warehouse.database import copy_in
 
@@ -25,7 +25,7 @@ PLAIN = (
 )
 STAGED = (
     *("seq", "scene_id", "cached", "instrument_id", "start_at", "end_at", "strategy"),
-    *("strategy_digest", "params", "settings", "error", "said", *PLAIN),
+    *("strategy_digest", "params", "settings", "error", "said", "blocks", *PLAIN),
 )
 _STAGE = text("""
     CREATE TEMP TABLE IF NOT EXISTS received_result ON COMMIT DELETE ROWS AS
@@ -51,10 +51,11 @@ _RUNS = text("""
     ORDER BY run_key ON CONFLICT (run_key) DO NOTHING
 """)
 _RESULTS = text(f"""
-    INSERT INTO ops.result (strategy_digest, warnings, error_class, error_sentence, {_STORED})
+    INSERT INTO ops.result
+        (strategy_digest, warnings, error_class, error_sentence, blocks, {_STORED})
     SELECT strategy_digest,
            CASE said WHEN '[]' THEN '{{}}' ELSE ARRAY(SELECT jsonb_array_elements_text(said)) END,
-           error->>'class', error->>'sentence', {_STORED}
+           error->>'class', error->>'sentence', blocks, {_STORED}
     FROM received_result new WHERE NOT (cached AND EXISTS (
         SELECT FROM ops.result known WHERE known.result_key = new.result_key))
     ORDER BY result_key, seq ON CONFLICT (result_key) DO NOTHING
@@ -69,6 +70,7 @@ _SCENES = text("""
     WHERE scene_id = ANY(CAST(:scene_ids AS uuid[])) AND status <> 'rejected'
 """)
 _EMPTY = text("DELETE FROM received_result")
+_BRACES = bytes.maketrans(b"[]", b"{}")  # JSON's arrays of numbers to Postgres's
 
 
 class Refused(NamedTuple):
@@ -127,6 +129,7 @@ def _insert(connection: Connection, documents: Sequence[Document], ids: Mapping[
 
 def _staged(seq: int, document: Document, ids: Mapping[str, int]) -> list[Any]:
     strategy, error, warnings = document["strategy"], document["error"], document["warnings"]
+    blocks = document.get("blocks")  # a result of metrics version 1 has none
     return [
         seq,
         document["scene_id"],
@@ -140,12 +143,17 @@ def _staged(seq: int, document: Document, ids: Mapping[str, int]) -> list[Any]:
         _json({name: document[name] for name in SETTINGS}),
         _json(error) if error else None,
         _json(warnings),
-        *[document[name] for name in PLAIN],
+        _array([blocks[name] for name in Blocks._fields]) if blocks else None,
+        *[document.get(name) for name in PLAIN],
     ]
 
 
 def _json(value: Any) -> str:
     return orjson.dumps(value).decode()
+
+
+def _array(values: list[Any]) -> str:
+    return orjson.dumps(values).translate(_BRACES).decode()
 
 
 def _known_scenes(connection: Connection, scene_ids: set[str | None]) -> set[str]:

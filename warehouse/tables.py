@@ -24,6 +24,7 @@ from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from mela.curve import EXIT_REASONS
 from mela.interval import Interval
 from mela.result import Status
 
@@ -45,6 +46,7 @@ class Base(DeclarativeBase):
         datetime: DateTime(timezone=True),
         dict[str, Any]: JSONB(none_as_null=True),
         list[str]: ARRAY(Text),
+        list[list[float]]: ARRAY(Double, dimensions=2),
     }
 
 
@@ -296,6 +298,7 @@ class Result(Base):
         CheckConstraint("length(result_key) = 64", name="result_key"),
         one_of("status", *Status),
         CheckConstraint("(error_class IS NULL) = (error_sentence IS NULL)", name="error"),
+        CheckConstraint("array_dims(blocks) = '[1:3][1:16]'", name="blocks"),
         {"schema": "ops"},
     )
 
@@ -332,6 +335,33 @@ class Result(Base):
     fees_paid: Mapped[float | None]
     ambiguous_bars: Mapped[int | None]
     buy_hold_return: Mapped[float | None]
+    calmar: Mapped[float | None]
+    omega: Mapped[float | None]
+    max_drawdown_days: Mapped[float | None]
+    avg_drawdown: Mapped[float | None]
+    profit_factor: Mapped[float | None]
+    expectancy: Mapped[float | None]
+    sqn: Mapped[float | None]
+    kelly: Mapped[float | None]
+    avg_trade: Mapped[float | None]
+    best_trade: Mapped[float | None]
+    worst_trade: Mapped[float | None]
+    slippage_paid: Mapped[float | None]
+    alpha: Mapped[float | None]
+    beta: Mapped[float | None]
+    var_95: Mapped[float | None]
+    cvar_95: Mapped[float | None]
+    tail_ratio: Mapped[float | None]
+    skew: Mapped[float | None]
+    kurtosis: Mapped[float | None]
+    turnover: Mapped[float | None]
+    psr: Mapped[float | None]
+    filled_bars: Mapped[int | None]
+    rejected_orders: Mapped[int | None]
+    large_fills: Mapped[int | None]
+    borrow_paid: Mapped[float | None]
+    # sums, sums of squares and numbers of the returns in 16 blocks of the span
+    blocks: Mapped[list[list[float]] | None]
 
 
 class SceneRun(Base):
@@ -357,11 +387,14 @@ ResultKey = Annotated[
 
 
 class Trade(Base):
-    """A round trip of a result whose curve is stored. Grain: result_key, seq (from 0)."""
+    """A round trip of a result whose curve is stored. Grain: result_key, seq (from 0).
+
+    size: negative for a short; slippage, borrow: null before engine version 2
+    """
 
     __tablename__ = "trade"
     __table_args__ = (
-        one_of("exit_reason", "signal", "stop_loss", "take_profit"),
+        one_of("exit_reason", *EXIT_REASONS),
         {"schema": "ops"},
     )
 
@@ -375,6 +408,8 @@ class Trade(Base):
     fees: Mapped[float]
     profit: Mapped[float]
     exit_reason: Mapped[str]
+    slippage: Mapped[float | None]
+    borrow: Mapped[float | None]
 
 
 class Equity(Base):

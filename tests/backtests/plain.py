@@ -21,10 +21,12 @@ class Account:
     entry_bar: int = -1
     entry_price: float = 0.0
     entry_fee: float = 0.0
+    entry_slippage: float = 0.0
     free_from: int = 0
     ambiguous: int = 0
     exposed: int = 0
     fees: float = 0.0
+    slippage: float = 0.0
     equity: list[float] = field(default_factory=list)
     trades: list[tuple] = field(default_factory=list)
 
@@ -47,8 +49,7 @@ def walk_plainly(
             if order == "buy":
                 _buy(account, bar, float(candles.open[bar]), costs, fraction)
             elif order == "sell":
-                price = float(candles.open[bar]) * (1 - costs.slippage)
-                _sell(account, bar, price, "signal", costs, exits)
+                _sell(account, bar, float(candles.open[bar]), "signal", costs, exits)
             if account.units:
                 _protect(account, bar, candles, costs, exits)
             account.equity.append(account.cash + account.units * float(candles.close[bar]))
@@ -68,18 +69,24 @@ def _buy(account: Account, bar: int, opened: float, costs: Costs, fraction: floa
     account.entry_fee = account.units * price * costs.fee
     account.cash -= account.units * price + account.entry_fee
     account.fees += account.entry_fee
+    account.entry_slippage = account.units * (price - opened)
+    account.slippage += account.entry_slippage
 
 
 def _sell(
-    account: Account, bar: int, price: float, reason: str, costs: Costs, exits: Exits
+    account: Account, bar: int, level: float, reason: str, costs: Costs, exits: Exits
 ) -> None:
+    price = level if reason == "take_profit" else level * (1 - costs.slippage)
+    slippage = account.units * (level - price)
     fee = account.units * price * costs.fee
     earned = account.units * price - fee
     spent = account.units * account.entry_price + account.entry_fee
     account.cash += earned
     account.fees += fee
     fills = account.entry_bar, bar, account.units, account.entry_price, price
-    account.trades.append((*fills, account.entry_fee + fee, earned - spent, reason))
+    costly = account.entry_slippage + slippage
+    account.trades.append((*fills, account.entry_fee + fee, earned - spent, reason, costly, 0.0))
+    account.slippage += slippage
     account.units = 0.0
     account.free_from = bar + exits.cooldown_bars
 
@@ -98,7 +105,7 @@ def _protect(account: Account, bar: int, candles: Candles, costs: Costs, exits: 
         if target is not None and high >= target and opened > stop:
             account.ambiguous += 1
         price = opened if opened <= stop and not entering else stop
-        _sell(account, bar, price * (1 - costs.slippage), "stop_loss", costs, exits)
+        _sell(account, bar, price, "stop_loss", costs, exits)
     elif target is not None and high >= target:
         price = opened if opened >= target and not entering else target
         _sell(account, bar, price, "take_profit", costs, exits)

@@ -1,4 +1,4 @@
-"""The examples of docs/execution.md and of the engine's docstrings are what happens."""
+"""The examples of the engine's pages and docstrings are what happens."""
 
 from __future__ import annotations
 
@@ -10,16 +10,24 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[2]
-MODULES = ["by_hand", "indicators", "metrics", "signals", "strategy"]
+MODULES = [
+    "by_hand",
+    "indicators",
+    "metrics.blocks",
+    "metrics.growth",
+    "signals",
+    "strategy",
+]
 
 
-def test_every_example_of_the_execution_page_holds() -> None:
-    page = ROOT / "docs" / "execution.md"
+@pytest.mark.parametrize(("name", "least"), [("execution", 30), ("metrics", 40)])
+def test_every_example_of_a_page_holds(name: str, least: int) -> None:
+    page = ROOT / "docs" / f"{name}.md"
 
     failed, tried = doctest.testfile(str(page), module_relative=False, encoding="utf-8")
 
     assert failed == 0
-    assert tried > 40
+    assert tried > least
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -113,6 +113,7 @@ def test_the_kernel_is_the_contract_read_candle_by_candle(data) -> None:
     assert found.curve.equity.tolist() == said.equity
     assert found.metrics.ambiguous_bars == said.ambiguous
     assert found.metrics.fees_paid == said.fees
+    assert found.metrics.slippage_paid == said.slippage
     assert found.metrics.open_trades == (said.units > 0)
     assert found.metrics.exposure_time == said.exposed / len(said.equity)
 

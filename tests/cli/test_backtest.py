@@ -163,3 +163,26 @@ def test_help_names_every_command() -> None:
     said = mela("--help").stdout
     for command in ("up", "down", "status", "logs", "ingest", "publish", "results", "backtest"):
         assert command in said
+
+
+def table(tmp_path: Path, candles: Path, **change: Any) -> Any:
+    file = tmp_path / "scene.yaml"
+    file.write_text(yaml.safe_dump({**SCENE, **change}))
+    return mela("backtest", file, "--candles", candles)
+
+
+def test_a_search_without_other_candles_says_so(tmp_path: Path, candles: Path) -> None:
+    search = {"kind": "grid", "space": {"strategy.params.fast": [3, 4]}}
+
+    assert "no_out_of_sample: the best run was chosen" in table(
+        tmp_path, candles, search=search
+    ).stderr.replace("\n", " ")
+    alone = table(tmp_path, candles).stderr
+    assert "too_few_trades" in alone
+    assert "no_out_of_sample" not in alone
+
+
+def test_any_metric_can_rank_and_be_shown(tmp_path: Path, candles: Path) -> None:
+    search = {"kind": "grid", "space": {"strategy.params.fast": [3, 4, 5]}}
+    shown = table(tmp_path, candles, search=search, rank_by="profit_factor")
+    assert (shown.exit_code, "profit_factor ▾" in shown.stdout) == (0, True)

@@ -12,6 +12,7 @@ import pytest
 from mela.grid import plan_runs
 from mela.result import (
     METRICS,
+    Blocks,
     Metrics,
     Outcome,
     Provenance,
@@ -26,13 +27,19 @@ from tests.mela.catalogue import CATALOGUE, SCENE
 RUN = next(plan_runs(parse_scene(SCENE), CATALOGUE, max_runs=1).expand())
 MADE_WITH = Provenance("d" * 64, "1", "1", 7)
 SCENE_ID = "0b6f0000-0000-4000-8000-000000000000"
-NUMBERS = Metrics(0.1, 11_000.0, 0.1, 0.2, 1.5, math.nan, -0.1, 0.5, 3, 2, 1, 2 / 3, 0, 9.0, 0, 0.3)
+NUMBERS = Metrics(
+    *(0.1, 11_000.0, 0.1, 0.2, 1.5, math.nan, -0.1, 0.5, 3, 2, 1, 2 / 3, 0, 9.0, 0, 0.3),
+    *(1.0, math.inf, 9.5, -0.05, 1.5, 14.0, 1.1, 0.2, 0.01, 0.06, -0.04, 6.25, 0.05, 0.8),
+    *(-0.02, -0.03, 1 / 3, 0.4, 1.9, 12.0, 0.93, 0, 1, 2, 0.0),
+)
+BLOCKS = Blocks([0.1] * 16, [0.01] * 16, [23] * 16)
 
 
 def document(status: Status = Status.SUCCEEDED, **given: Any) -> dict[str, Any]:
     made_with = given.pop("made_with", MADE_WITH)
     given.setdefault("scene_id", SCENE_ID)
-    outcome = Outcome(RUN, status, metrics=NUMBERS if status is Status.SUCCEEDED else None)
+    found = (NUMBERS, BLOCKS) if status is Status.SUCCEEDED else (None, None)
+    outcome = Outcome(RUN, status, metrics=found[0], blocks=found[1])
     return result_document(
         outcome, made_with, computed_at=datetime(2024, 1, 1, tzinfo=UTC), **given
     )
@@ -45,12 +52,23 @@ def test_a_document_is_a_valid_result_and_comes_back_equal() -> None:
 
 
 def test_an_undefined_number_is_null() -> None:
-    assert document()["sortino"] is None
+    assert document()["sortino"] is document()["omega"] is None
     assert document()["sharpe"] == 1.5
 
 
 def test_a_run_without_numbers_has_null_for_each() -> None:
-    assert {document(Status.NO_DATA)[name] for name in METRICS} == {None}
+    empty = document(Status.NO_DATA)
+    assert {empty[name] for name in (*METRICS, "blocks")} == {None}
+
+
+def test_a_result_of_the_first_metrics_is_still_read() -> None:
+    """It may wait in Kafka while a newer release is installed."""
+    later = {*METRICS[METRICS.index("calmar") :], "blocks"}
+    old = {name: value for name, value in document().items() if name not in later}
+
+    result = Result.model_validate(old)
+
+    assert (result.sharpe, result.calmar, result.blocks) == (1.5, None, None)
 
 
 @pytest.mark.parametrize(

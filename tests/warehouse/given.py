@@ -15,7 +15,7 @@ from mela.calendars import date_ms
 from mela.instrument import describe
 from mela.interval import Interval
 from mela.messages import Source
-from mela.result import Metrics, Outcome, Provenance, Status, result_document
+from mela.result import Blocks, Metrics, Outcome, Provenance, Status, result_document
 from mela.run import Run, to_ms
 from mela.settings import Settings
 from sources.protocol import CorporateAction, Fetched
@@ -27,7 +27,14 @@ NAME = "binance:BTCUSDT"
 START = datetime(2024, 1, 1, tzinfo=UTC)
 HOUR_MS = 3_600_000
 TODAY = {"sma_cross": Provenance("d" * 64, "1.0", "1.0", None)}
-METRICS = Metrics(0.1, 11_000.0, 0.3, 0.4, 1.5, 2.5, -0.1, 0.6, 7, 4, 3, 4 / 7, 1, 12.5, 2, 0.2)
+METRICS = Metrics(
+    *(0.1, 11_000.0, 0.3, 0.4, 1.5, 2.5, -0.1, 0.6, 7, 4, 3, 4 / 7, 1, 12.5, 2, 0.2),
+    *(3.0, 1.2, 9.5, -0.05, 1.5, 14.0, 1.1, 0.2, 0.01, 0.06, -0.04, 6.25, 0.05, 0.8),
+    *(-0.02, -0.03, 1 / 3, 0.4, 1.9, 12.0, 0.93, 0, 1, 2, 0.0),
+)
+BLOCKS = Blocks(
+    [index / 3 for index in range(16)], [index / 7 for index in range(16)], list(range(16))
+)
 
 
 def at(moment: str) -> datetime:
@@ -123,6 +130,7 @@ def a_document(
         last_candle_ms=to_ms(run.end) - HOUR_MS,
         depends_from_ms=None if depends_from is None else to_ms(depends_from),
         periods_per_year=365.0,
+        blocks=BLOCKS if status in (Status.SUCCEEDED, Status.RUINED) else None,
     )
     made = made_with._replace(candles_revision=revision)
     return result_document(outcome, made, scene_id=scene_id) | changes

@@ -104,6 +104,28 @@ def test_what_is_undefined_is_null_and_errors_are_kept(warehouse: Settings) -> N
     assert all(document[metric] is None for metric in METRICS)
 
 
+def test_a_result_of_the_first_metrics_is_kept_with_nothing_where_it_says_nothing(
+    warehouse: Settings,
+) -> None:
+    scene_id = a_scene(warehouse)
+    document = a_document(a_run(), scene_id)
+    later = {*METRICS[METRICS.index("calmar") :], "blocks"}
+    old = {name: value for name, value in document.items() if name not in later}
+
+    assert save(warehouse, old) == []
+
+    assert of_scene(warehouse, scene_id) == [document | dict.fromkeys(later)]
+
+
+def test_blocks_of_another_shape_are_refused(warehouse: Settings) -> None:
+    blocks = {"sums": [0.1], "squares": [0.01], "counts": [1]}
+    document = a_document(a_run(), a_scene(warehouse), blocks=blocks)
+
+    (refused,) = save(warehouse, document)
+
+    assert "result_blocks_check" in refused.sentence
+
+
 def test_the_first_answer_stays(warehouse: Settings) -> None:
     run, scene_id = a_run(), a_scene(warehouse)
     first = a_document(run, scene_id)
@@ -278,8 +300,9 @@ def test_a_curve_is_stored_once(warehouse: Settings) -> None:
     key = document["result_key"]
     save(warehouse, document)
     opened = to_ms(START) + np.arange(3, dtype=np.int64) * 3_600_000
-    trade = Trade(START, START + DAY, 0.5, 100.0, 110.0, 0.105, 4.895, "take_profit")
-    curve = Curve((trade, trade), opened, np.array([1.0, 1 / 3, 2.0]))
+    trade = Trade(START, START + DAY, 0.5, 100.0, 110.0, 0.105, 4.895, "take_profit", 0.25, 0.0)
+    short = trade._replace(size=-1 / 3, exit_reason="daily_loss", borrow=1 / 7)
+    curve = Curve((trade, short), opened, np.array([1.0, 1 / 3, 2.0]))
     with transaction(warehouse) as connection:
         assert results.without_curve(connection, [key, "other"]) == {key, "other"}
         assert results.curve(connection, key) is None

@@ -1,0 +1,34 @@
+"""Where Numba keeps what it compiled: apart for each state of the engine's source.
+
+Numba's cache looks at the file of a function, not at those of the functions that it calls: after
+an edit or an upgrade a kernel could go on with yesterday's code inside.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+import numba
+
+ROOM = Path(__file__).parent
+
+
+def keep_apart() -> None:
+    """Let Numba cache in a folder named by the digest of the engine's source."""
+    config: Any = numba.config
+    if config.CACHE_DIR:  # somebody chose a place
+        return
+    digest = hashlib.sha256()
+    for file in sorted(ROOM.rglob("*.py")):
+        if (
+            file.parent.name == "strategies"
+        ):  # Numba sees to these, which call nothing of each other
+            continue
+        digest.update(file.relative_to(ROOM).as_posix().encode())
+        digest.update(file.read_bytes())
+    is_ours = os.access(ROOM, os.W_OK)
+    place = ROOM / "__pycache__" if is_ours else Path.home() / ".cache" / "mela"
+    config.CACHE_DIR = str(place / f"numba-{digest.hexdigest()[:16]}")

@@ -1,0 +1,52 @@
+"""The metrics of a run (docs/metrics.md): fractions, NaN where undefined.
+
+Compiled by Numba, summed oldest first and in one order, so that equal curves give equal bits.
+Risk-free is 0. Nothing here needs the whole equity curve: returns are of periods, trades are rows,
+and a drawdown is carried from value to value.
+"""
+
+from backtests.metrics.blocks import BLOCKS, block_bounds, block_sums
+from backtests.metrics.drawdowns import drawdowns, max_drawdown
+from backtests.metrics.growth import buy_hold_return, cagr, calmar, turnover
+from backtests.metrics.periods import (
+    benchmark_returns,
+    period_ends,
+    period_returns,
+    periods_per_year,
+    years,
+)
+from backtests.metrics.quantiles import quantile, select
+from backtests.metrics.returns import (
+    ReturnsMeasured,
+    deviation,
+    measure_returns,
+    sharpe,
+    sortino,
+)
+from backtests.metrics.trades import TradesMeasured, measure_trades
+
+__all__ = [
+    "BLOCKS",
+    "ReturnsMeasured",
+    "TradesMeasured",
+    "benchmark_returns",
+    "block_bounds",
+    "block_sums",
+    "buy_hold_return",
+    "cagr",
+    "calmar",
+    "deviation",
+    "drawdowns",
+    "max_drawdown",
+    "measure_returns",
+    "measure_trades",
+    "period_ends",
+    "period_returns",
+    "periods_per_year",
+    "quantile",
+    "select",
+    "sharpe",
+    "sortino",
+    "turnover",
+    "years",
+]

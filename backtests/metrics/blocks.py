@@ -1,0 +1,48 @@
+"""Sums of returns over common blocks of the span, so that a search need keep no curve.
+
+Source: Bailey, Borwein, López de Prado & Zhu, "The Probability of Backtest Overfitting", Journal of
+Computational Finance 20 (2017), section 3: CSCV needs of each trial only its moments by block.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Float = NDArray[np.float64]
+Int = NDArray[np.int64]
+BLOCKS = 16
+
+
+def block_bounds(times_ms: Int, start_ms: int, end_ms: int) -> Int:
+    """Return where in the periods each of 16 equal blocks of [start, end) begins.
+
+    times_ms: (m,) int64, rising: when the last candle of each period opened
+    returns: (17,) int64; block i has the periods bounds[i] to bounds[i + 1] − 1
+
+    >>> block_bounds(np.array([0, 5, 99, 159]), 0, 160).tolist()
+    [0, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 4]
+    """
+    edges = [start_ms + -(-(end_ms - start_ms) * i // BLOCKS) for i in range(BLOCKS + 1)]
+    return np.searchsorted(times_ms, np.array(edges), side="left").astype(np.int64)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def block_sums(returns: Float, bounds: Int, sums: Float, squares: Float, counts: Int) -> None:
+    """Write the sum, the sum of squares and the number of the returns of each block.
+
+    returns: (m,) float64; fewer than the bounds tell where a run was ruined
+    bounds: (17,) int64, of `block_bounds`
+    sums, squares, counts: (16,) float64, float64 and int64, written
+    """
+    for block in range(len(bounds) - 1):
+        first = min(bounds[block], len(returns))
+        end = min(bounds[block + 1], len(returns))
+        total = square = 0.0
+        for i in range(first, end):
+            total += returns[i]
+            square += returns[i] * returns[i]
+        sums[block] = total
+        squares[block] = square
+        counts[block] = end - first

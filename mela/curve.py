@@ -1,0 +1,102 @@
+"""What is kept of a run besides its metrics: its trades, and its equity at each candle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, NamedTuple, get_args, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mela.run import from_ms
+
+ExitReason = Literal[
+    "signal", "stop_loss", "take_profit", "trailing_stop", "time_stop", "daily_loss"
+]
+EXIT_REASONS: tuple[ExitReason, ...] = get_args(ExitReason)
+
+
+class Trade(NamedTuple):
+    """A round trip, from entry to exit. Instants: the openings of the candles of its fills.
+
+    size: base units, negative for a short
+    fees, slippage, borrow: what both fills and the time between cost, quote currency, ≥ 0
+    profit: net of all three, slippage being in the prices
+    """
+
+    entry_at: datetime
+    exit_at: datetime
+    size: float
+    entry_price: float
+    exit_price: float
+    fees: float
+    profit: float
+    exit_reason: ExitReason
+    slippage: float = 0.0
+    borrow: float = 0.0
+
+
+class Trades(Sequence[Trade]):
+    """Trades as the engine wrote them: rows become tuples when somebody first looks at one.
+
+    fills: (trades,) structured: entry_bar, exit_bar, reason (1 for the first of EXIT_REASONS) and
+        the numbers of a Trade by their names
+    opened_ms: (n,) int64, of the candles that the bars count
+    """
+
+    def __init__(self, fills: NDArray[Any], opened_ms: NDArray[np.int64]) -> None:
+        self.fills = fills
+        self._opened_ms = opened_ms
+        self._made: tuple[Trade, ...] | None = None
+
+    def __len__(self) -> int:
+        return len(self.fills)
+
+    @overload
+    def __getitem__(self, place: int) -> Trade: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Trade, ...]: ...
+    def __getitem__(self, place: int | slice) -> Trade | tuple[Trade, ...]:
+        return self._all()[place]
+
+    def __iter__(self) -> Iterator[Trade]:
+        return iter(self._all())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Trades | tuple | list) and self._all() == tuple(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return repr(self._all())
+
+    def _all(self) -> tuple[Trade, ...]:
+        if self._made is None:
+            self._made = tuple(self._rows())
+        return self._made
+
+    def _rows(self) -> Iterator[Trade]:
+        fills = self.fills
+        numbers = [
+            fills[name].tolist() for name in ("size", "entry_price", "exit_price", "fees", "profit")
+        ]
+        yield from map(
+            Trade,
+            map(from_ms, self._opened_ms[fills["entry_bar"]].tolist()),
+            map(from_ms, self._opened_ms[fills["exit_bar"]].tolist()),
+            *numbers,
+            [EXIT_REASONS[reason - 1] for reason in fills["reason"].tolist()],
+            fills["slippage"].tolist(),
+            fills["borrow"].tolist(),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Curve:
+    """What is stored of winners besides metrics: trades, and equity at each candle of the span."""
+
+    trades: Sequence[Trade]
+    opened_ms: NDArray[np.int64]
+    equity: NDArray[np.float64]

@@ -1,0 +1,194 @@
+"""What returns alone tell, by hand and against numpy and scipy."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from backtests.metrics import (
+    deviation,
+    measure_returns,
+    quantile,
+    select,
+    sharpe,
+    sortino,
+)
+from backtests.metrics.returns import ReturnsMeasured, probabilistic_sharpe
+
+NAN = pytest.approx(math.nan, nan_ok=True)
+
+
+def measured(
+    returns: list[float] | np.ndarray,
+    benchmark: list[float] | np.ndarray | None = None,
+    periods: float = 4.0,
+) -> ReturnsMeasured:
+    given_returns = np.array(returns, dtype=np.float64)
+    held = np.zeros(len(returns)) if benchmark is None else np.array(benchmark, dtype=np.float64)
+    return measure_returns(given_returns, held, periods, np.empty(len(returns)))
+
+
+def random_returns(seed: int, flat: float = 0.0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    returns = rng.standard_t(4, int(rng.integers(2, 800))) * 0.01
+    returns[rng.random(len(returns)) < flat] = 0.0
+    return returns
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_one_measurement_gives_the_bits_of_the_single_functions(seed: int) -> None:
+    returns = random_returns(seed)
+
+    found = measured(returns, random_returns(99)[:1].repeat(len(returns)), 365.0)
+
+    assert found.volatility_ann == deviation(returns) * math.sqrt(365.0)
+    assert found.sharpe == sharpe(returns, 365.0)
+    assert found.sortino == sortino(returns, 365.0) or (returns >= 0.0).all()
+
+
+def test_omega_is_all_gains_over_all_losses() -> None:
+    assert measured([0.5, -0.125, 0.25, -0.125]).omega == 3.0
+
+
+def test_omega_without_a_loss_is_undefined() -> None:
+    assert measured([0.5, 0.0]).omega == NAN
+
+
+def test_beta_is_the_slope_and_alpha_the_intercept_of_a_year() -> None:
+    # y = 0.25 + 2x over periods of a quarter: four of 0.25 a year
+    found = measured([0.25, 2.25, 4.25], [0.0, 1.0, 2.0])
+
+    assert (found.alpha, found.beta) == (1.0, 2.0)
+
+
+def test_against_a_market_that_stands_still_alpha_and_beta_are_undefined() -> None:
+    found = measured([0.1, 0.2, -0.1], [0.01, 0.01, 0.01])
+
+    assert (found.alpha, found.beta) == (NAN, NAN)
+
+
+def test_the_quantiles_lie_between_two_returns() -> None:
+    # 21 returns of −10 % to 10 %: the second lowest and the second highest
+    steps = [step / 100 for step in range(-10, 11)]
+
+    found = measured(steps[::-1])
+
+    assert found.var_95 == -0.09
+    assert found.cvar_95 == pytest.approx(-0.095, rel=1e-15)  # of −10 % and −9 %
+    assert found.tail_ratio == 1.0
+
+
+def test_of_equal_lowest_returns_only_a_twentieth_counts_for_the_tail() -> None:
+    found = measured([-0.1] * 10 + [0.1] * 11)
+
+    assert (found.var_95, found.cvar_95) == (-0.1, -0.1)
+
+
+def test_a_tail_without_losses_has_no_ratio() -> None:
+    assert measured([0.0] * 40 + [0.1]).tail_ratio == NAN
+
+
+def test_skew_and_kurtosis_are_those_of_the_population() -> None:
+    # 0, 0, 0, 4: mean 1, second moment 3, third 6, fourth 21
+    found = measured([0.0, 0.0, 0.0, 4.0])
+
+    assert found.skew == pytest.approx(6 / 3**1.5, rel=1e-15)
+    assert found.kurtosis == pytest.approx(21 / 9 - 3, rel=1e-15)
+
+
+def test_a_sharpe_of_nothing_is_as_likely_above_as_below() -> None:
+    assert measured([0.1, -0.1]).psr == 0.5
+
+
+def test_psr_is_that_of_the_papers_hedge_fund() -> None:
+    # 24 months of Sharpe ratio 0.458, skew −2.448, kurtosis 10.164; and as if they were normal
+    found = probabilistic_sharpe(0.458, -2.448, 10.164 - 3.0, 24)
+    as_if_normal = probabilistic_sharpe(0.458, 0.0, 0.0, 24)
+
+    assert (round(found, 3), round(as_if_normal, 3)) == (0.913, 0.982)
+
+
+def test_fewer_than_two_returns_tell_nothing() -> None:
+    found = measured([0.25], [0.1])
+
+    assert all(math.isnan(value) for value in found[:-1])
+    assert found.mean_growth == 1.25
+
+
+def test_returns_that_never_move_have_no_risk_and_no_shape() -> None:
+    found = measured([0.0] * 30, [0.01, -0.01] * 15)
+
+    assert found.volatility_ann == 0.0
+    undefined = (found.sharpe, found.sortino, found.omega, found.skew, found.kurtosis, found.psr)
+    assert all(math.isnan(value) for value in undefined)
+    assert (found.alpha, found.beta, found.var_95, found.cvar_95) == (0.0, 0.0, 0.0, 0.0)
+
+
+def test_returns_beyond_a_double_end_in_nothing_known() -> None:
+    assert measured([math.inf, 0.1, -0.1]).var_95 == NAN
+
+
+def test_mean_growth_is_of_equity_at_the_ends_of_periods() -> None:
+    # 1 → 1.5 → 0.75
+    assert measured([0.5, -0.5]).mean_growth == 1.125
+
+
+@pytest.mark.parametrize("flat", [0.0, 0.6])
+@pytest.mark.parametrize("seed", range(10))
+def test_random_returns_measure_as_numpy_and_scipy_do(seed: int, flat: float) -> None:
+    returns = random_returns(seed, flat)
+    held = np.random.default_rng(seed).normal(0, 0.02, len(returns))
+
+    found = measured(returns, held, 252.0)
+
+    slope, intercept = np.polyfit(held, returns, 1)
+    low = np.quantile(returns, 0.05)
+    assert (found.var_95, found.beta) == (low, pytest.approx(slope, rel=1e-9))
+    assert found.alpha == pytest.approx(intercept * 252, rel=1e-9, abs=1e-12)
+    assert found.skew == pytest.approx(stats.skew(returns), rel=1e-10)
+    assert found.kurtosis == pytest.approx(stats.kurtosis(returns), rel=1e-10)
+    below = np.sort(returns)[: int(0.05 * (len(returns) - 1)) + 1]
+    assert found.cvar_95 == pytest.approx(below.mean(), rel=1e-12)
+    if low:
+        assert found.tail_ratio == abs(np.quantile(returns, 0.95)) / abs(low)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.integers(-5, 5) | st.floats(-1e300, 1e300), min_size=1, max_size=150),
+    st.integers(0, 2**31),
+)
+def test_selection_finds_what_a_sort_finds(values: list[float], draw: int) -> None:
+    array = np.array(values, dtype=np.float64)
+    place = draw % len(array)
+    ordered = np.sort(array)
+
+    found, limit = select(array, place, 0)
+
+    assert found == ordered[place]
+    assert np.sort(array).tolist() == ordered.tolist()
+    assert array[: place + 1].max() == found
+    assert place + 1 == len(array) or array[place + 1 : limit].min() == ordered[place + 1]
+
+
+@pytest.mark.parametrize("shape", ["rising", "falling", "organ pipe", "saw", "equal"])
+def test_selection_takes_any_order(shape: str) -> None:
+    rising = np.arange(1000.0)
+    orders = {
+        "rising": rising,
+        "falling": rising[::-1],
+        "organ pipe": np.abs(rising - 500.0),
+        "saw": rising % 66.0,
+        "equal": np.zeros(1000),
+    }
+    values = orders[shape].copy()
+
+    low, _, place = quantile(values, 0.05, 0)
+    high, _, _ = quantile(values, 0.95, place)
+
+    assert (low, high) == tuple(np.quantile(orders[shape], [0.05, 0.95]))
