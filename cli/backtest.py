@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -70,17 +71,21 @@ def backtest(
             made_with = provenance(outcome.run.strategy, None)
             documents.append(result_document(outcome, made_with, scene_id=None))
     best = rank(documents, scene.rank_by)
+    if as_json:
+        out.print(json.dumps(documents, indent=2), markup=False)
+    else:
+        _show(best, scene, plan.skipped)
     if plot and kind:
         drawn = [run for _, runs in series.values() for run in runs]
         winner = next(run for run in drawn if run.run_key == best[0]["run_key"])
         candles_of = series[winner.instrument, winner.interval.value][0]
         write_picture(plot, kind, candles_of, winner, scene, best)
-    if as_json:
-        out.print(json.dumps(documents, indent=2), markup=False)
-        return
-    title = f"{len(best)} runs, {plan.skipped} skipped, best by {scene.rank_by}"
+
+
+def _show(best: Sequence[Mapping[str, Any]], scene: Scene, skipped: int) -> None:
+    title = f"{len(best)} runs, {skipped} skipped, best by {scene.rank_by}"
     out.print(results_table(best[:SHOWN], title=title, best=scene.rank_by, width=out.width))
-    warned = sorted({warning for row in documents for warning in row["warnings"]})
+    warned = sorted({warning for row in best for warning in row["warnings"]})
     if warned:
         err.print(f"warnings: {', '.join(warned)}")
 

@@ -18,21 +18,22 @@ if TYPE_CHECKING:
     from backtests.pictures.picture import Kind
 
 
+KINDS: Mapping[str, Kind] = {".html": "html", ".png": "png"}
+
+
 def kind_of(path: Path) -> Kind:
     """Return what kind of picture a file's name asks for. Raises typer.BadParameter."""
-    from backtests.pictures.picture import KINDS  # loads Plotly and matplotlib
-
-    named = path.suffix.lower().removeprefix(".")
-    kind = next((kind for kind in KINDS if kind == named), None)
-    if kind is None:
+    suffix = path.suffix.lower()
+    if suffix not in KINDS:
         raise typer.BadParameter(
-            f"expected a file ending in .html or .png, but found {path}", param_hint="--plot"
+            f"expected a file ending in {' or '.join(KINDS)}, but found {path}",
+            param_hint="--plot",
         )
     if not path.parent.is_dir():
         raise typer.BadParameter(f"there is no folder {path.parent}", param_hint="--plot")
     if path.is_dir():
         raise typer.BadParameter(f"{path} is a folder", param_hint="--plot")
-    return kind
+    return KINDS[suffix]
 
 
 def write_picture(
@@ -47,7 +48,7 @@ def write_picture(
 
     rows: the results of all runs, best first
     """
-    from backtests.pictures.picture import scene_picture
+    from backtests.pictures.picture import scene_picture  # loads Plotly and matplotlib
 
     (outcome,) = run_all(candles, [winner], with_curve=True)
     try:

@@ -25,7 +25,7 @@ from backtests.pictures.colours import (
     RISING,
     SHAPES,
 )
-from backtests.pictures.surface import Surface
+from backtests.pictures.surface import Surface, limits
 from backtests.pictures.view import View
 
 MOST_CANDLES = 2_000
@@ -81,7 +81,7 @@ def run_figure(view: View) -> go.Figure:
         row=1,
         col=1,
     )
-    for marks in (*view.exits, *view.entries):
+    for marks in (*view.entries, *view.exits):
         shape = SHAPES.get(marks.kind, OTHER)
         figure.add_trace(
             go.Scatter(
@@ -94,7 +94,7 @@ def run_figure(view: View) -> go.Figure:
                 marker={
                     "symbol": shape.plotly,
                     "color": shape.colour,
-                    "size": 11 if marks in view.entries else 9,
+                    "size": 1.35 * (shape.area * view.mark_scale) ** 0.5,
                     "line": {"color": "white", "width": 0.8},
                 },
             ),
@@ -103,12 +103,16 @@ def run_figure(view: View) -> go.Figure:
         )
     _add_curves(figure, view)
     _lay_out(figure, RUN_HEIGHT)
-    figure.update_xaxes(rangeslider_visible=False)
+    first, last = (int(columns["opened_ms"][bar]) for bar in (0, -1))
+    around = max((last - first) // 80, 1)
+    ends = _times(np.array([first - around, last + around]))
+    figure.update_xaxes(rangeslider_visible=False, range=ends)
     figure.update_xaxes(title_text="UTC", row=3, col=1)
     figure.update_yaxes(title_text=f"price ({view.quote})", row=1, col=1)
     figure.update_yaxes(title_text=f"equity ({view.quote})", row=2, col=1)
     figure.update_yaxes(title_text="drawdown", tickformat=".0%", row=3, col=1)
-    figure.update_yaxes(tickformat=",", row=2, col=1)
+    for row in (1, 2):
+        figure.update_yaxes(tickformat=",", row=row, col=1)
     if view.is_log:
         figure.update_yaxes(type="log", title_text=f"price ({view.quote}), log", row=1, col=1)
     return figure
@@ -139,6 +143,7 @@ def _add_curves(figure: go.Figure, view: View) -> None:
 
 def surface_figure(surface: Surface) -> go.Figure:
     """Return a heat map over two axes, or a line over one."""
+    low, high = limits(surface.values)
     if surface.y is None:
         figure = go.Figure(
             go.Scatter(
@@ -157,7 +162,8 @@ def surface_figure(surface: Surface) -> go.Figure:
                 y=surface.y.labels,
                 z=[_known(row) for row in surface.values],
                 colorscale="RdYlBu",
-                zmid=0 if np.nanmin(surface.values) < 0 < np.nanmax(surface.values) else None,
+                zmin=low,
+                zmax=high,
                 colorbar={"title": {"text": surface.metric}, "outlinewidth": 0},
                 texttemplate="%{z:.2f}" if surface.values.size <= 400 else None,
                 hovertemplate=(
@@ -169,24 +175,26 @@ def surface_figure(surface: Surface) -> go.Figure:
         figure.update_yaxes(title_text=surface.y.name, type="category")
     figure.update_xaxes(title_text=surface.x.name, type="category")
     if surface.best:
-        row, column = surface.best
-        figure.add_trace(
-            go.Scatter(
-                x=[surface.x.labels[column]],
-                y=[surface.y.labels[row] if surface.y else surface.values[0, column]],
-                mode="markers",
-                name="best",
-                hoverinfo="skip",
-                marker={
-                    "symbol": "square-open" if surface.y else "star",
-                    "size": 26 if surface.y else 18,
-                    "color": INK if surface.y else HOLD,
-                    "line": {"width": 2.5},
-                },
-            )
-        )
+        _mark_best(figure, surface, *surface.best)
     _lay_out(figure, SURFACE_HEIGHT, hovermode="closest")
     return figure
+
+
+def _mark_best(figure: go.Figure, surface: Surface, row: int, column: int) -> None:
+    if surface.y is not None:
+        sides = {"x0": column - 0.5, "x1": column + 0.5, "y0": row - 0.5, "y1": row + 0.5}
+        figure.add_shape(type="rect", line={"color": INK, "width": 3}, **sides)
+        return
+    figure.add_trace(
+        go.Scatter(
+            x=[surface.x.labels[column]],
+            y=[float(surface.values[0, column])],
+            mode="markers",
+            name=f"best: {surface.x.labels[column]}",
+            hoverinfo="skip",
+            marker={"symbol": "star", "size": 18, "color": HOLD},
+        )
+    )
 
 
 def fan_figure(
@@ -213,7 +221,10 @@ def fan_figure(
         middle = order[len(order) // 2]
         figure.add_trace(
             go.Scatter(
-                x=times, y=quantiles[middle].tolist(), line={"color": EQUITY}, name=f"{middle:.0%}"
+                x=times,
+                y=quantiles[middle].tolist(),
+                line={"color": EQUITY},
+                name="median" if middle == 0.5 else f"{middle:.0%}",
             )
         )
     if equity is not None:
@@ -230,7 +241,7 @@ def _lay_out(figure: go.Figure, height: int, hovermode: str = "x unified") -> No
     figure.update_layout(
         template="plotly_white",
         height=height,
-        margin={"l": 80, "r": 30, "t": 46, "b": 50},
+        margin={"l": 80, "r": 30, "t": 84, "b": 50},
         font={"color": INK, "family": "Segoe UI, Helvetica Neue, DejaVu Sans, Arial, sans-serif"},
         legend={"orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0},
         hovermode=hovermode,

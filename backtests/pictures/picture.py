@@ -16,7 +16,6 @@ from mela.candles import Candles
 from mela.result import Outcome
 
 Kind = Literal["html", "png"]
-KINDS: tuple[Kind, ...] = ("html", "png")
 Float = NDArray[np.float64]
 
 

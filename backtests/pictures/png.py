@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure, SubFigure
-from matplotlib.ticker import FuncFormatter, NullFormatter, PercentFormatter
+from matplotlib.ticker import FuncFormatter, NullFormatter
 from numpy.typing import NDArray
 
 from backtests.pictures.colours import (
@@ -27,14 +27,15 @@ from backtests.pictures.colours import (
     RISING,
     SHAPES,
 )
-from backtests.pictures.surface import Surface
+from backtests.pictures.surface import Surface, limits
 from backtests.pictures.view import View
 
 DPI = 100
 WIDTH, RUN_HEIGHT, SURFACE_HEIGHT, FAN_HEIGHT = 1600, 1000, 760, 800  # pixels
 MOST_CANDLES = 400  # more are not to be told apart at this width
-MOST_MARKED = 600
+MOST_MARKED = 400
 MOST_TICKS = 24
+LONG_LABELS = 160  # characters side by side
 
 Float = NDArray[np.float64]
 
@@ -46,9 +47,9 @@ def scene_png(view: View, surface: Surface | None) -> bytes:
         _draw_run(figure, view)
     else:
         figure = _figure(RUN_HEIGHT + SURFACE_HEIGHT)
-        upper, lower = figure.subfigures(2, 1, height_ratios=[SURFACE_HEIGHT, RUN_HEIGHT])
-        _draw_surface(upper, surface)
-        _draw_run(lower, view)
+        grid = figure.add_gridspec(2, 1, height_ratios=[SURFACE_HEIGHT, RUN_HEIGHT])
+        _draw_surface(figure.add_subfigure(grid[0]), surface)
+        _draw_run(figure.add_subfigure(grid[1]), view)
     return _encoded(figure)
 
 
@@ -75,10 +76,17 @@ def fan_png(
         )
     if len(order) % 2:
         middle = order[len(order) // 2]
-        axes.plot(times, quantiles[middle], color=EQUITY, linewidth=1.6, label=f"{middle:.0%}")
+        axes.plot(
+            times,
+            quantiles[middle],
+            color=EQUITY,
+            linewidth=1.6,
+            label="median" if middle == 0.5 else f"{middle:.0%}",
+        )
     if equity is not None:
         axes.plot(times, equity, color=INK, linewidth=1.6, label="what happened")
     _style(axes, "equity")
+    axes.set_xlabel("UTC", color=FAINT)
     axes.yaxis.set_major_formatter(FuncFormatter(_thousands))
     axes.margins(x=0)
     _legend(axes)
@@ -94,7 +102,13 @@ def _encoded(figure: Figure) -> bytes:
     FigureCanvasAgg(figure)
     written = BytesIO()
     # No software version in it: the same picture is the same bytes.
-    figure.savefig(written, format="png", dpi=DPI, metadata={"Software": None})
+    figure.savefig(
+        written,
+        format="png",
+        dpi=DPI,
+        metadata={"Software": None},
+        pil_kwargs={"compress_level": 9},
+    )
     return written.getvalue()
 
 
@@ -115,8 +129,9 @@ def _draw_run(figure: Figure | SubFigure, view: View) -> None:
     _style(equity, f"equity ({view.quote})")
     _style(under, "drawdown")
     equity.yaxis.set_major_formatter(FuncFormatter(_thousands))
-    under.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
-    under.set_ylim(top=0.0)
+    deepest = min(float(view.drawdown.min()), -0.001)
+    under.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.4g}%"))
+    under.set_ylim(1.08 * deepest, 0.0)
     under.set_xlabel("UTC", color=FAINT)
     for axes in (prices, equity):
         axes.tick_params(labelbottom=False)
@@ -140,27 +155,22 @@ def _draw_candles(axes: Axes, view: View) -> None:
         axes.yaxis.set_minor_formatter(NullFormatter())
     axes.yaxis.set_major_formatter(FuncFormatter(_thousands))
     axes.update_datalim([(times[0], lows.min()), (times[-1], highs.max())])
-    axes.margins(x=0.01)
     axes.autoscale_view()
-    for marks, size in [(marks, 52) for marks in view.exits] + [(m, 74) for m in view.entries]:
+    around = 0.012 * max(times[-1] - times[0], 1.0)
+    axes.set_xlim(times[0] - around, times[-1] + around)
+    for marks in (*view.entries, *view.exits):
         shape = SHAPES.get(marks.kind, OTHER)
         axes.scatter(
             _times(marks.opened_ms),
             marks.prices,
-            s=size * (1.7 if shape.matplotlib == "*" else 1.0) * _shrunk(view),
+            s=shape.area * view.mark_scale,
             marker=shape.matplotlib,
             color=shape.colour,
             edgecolors="white",
-            linewidths=0.6,
-            zorder=4,
+            linewidths=0.5,
+            zorder=5 if marks in view.entries else 4,
             label=f"{marks.name} ({len(marks.prices):,})",
         )
-
-
-def _shrunk(view: View) -> float:
-    """Return how much smaller marks are drawn where there are many."""
-    count = sum(len(marks.prices) for marks in view.entries)
-    return float(np.clip(90 / max(count, 1), 0.3, 1.0))
 
 
 def _bars(
@@ -198,7 +208,7 @@ def _draw_line(axes: Axes, surface: Surface) -> None:
             label=f"best: {surface.x.labels[place]}",
         )
         _legend(axes)
-    _ticks(axes.set_xticks, surface.x.labels, rotation=90 if len(surface.x.labels) > 30 else 0)
+    _ticks(axes.set_xticks, surface.x.labels)
     _style(axes, surface.metric, dates=False)
     axes.set_xlabel(surface.x.name, color=FAINT)
 
@@ -206,12 +216,14 @@ def _draw_line(axes: Axes, surface: Surface) -> None:
 def _draw_map(figure: Figure | SubFigure, axes: Axes, surface: Surface) -> None:
     if surface.y is None:
         raise ValueError("a map needs two axes")
+    low, high = limits(surface.values)
     image = axes.imshow(
         np.ma.masked_invalid(surface.values),
         aspect="auto",
         origin="lower",
         cmap="RdYlBu",
-        **_limits(surface.values),
+        vmin=low,
+        vmax=high,
     )
     axes.set_facecolor("#d5dadf")
     if surface.values.size <= 400:
@@ -228,7 +240,7 @@ def _draw_map(figure: Figure | SubFigure, axes: Axes, surface: Surface) -> None:
         side.set_visible(False)
     bar_axes: Axes = figure.add_axes((0.95, 0.13, 0.012, 0.69))
     bar = figure.colorbar(image, cax=bar_axes)
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)  # pyright: ignore[reportCallIssue]
     bar_axes.tick_params(colors=FAINT, length=0)
 
 
@@ -238,28 +250,23 @@ def _frame(column: int, row: int) -> Any:
     return Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor=INK, linewidth=2.5)
 
 
-def _limits(values: Float) -> dict[str, float]:
-    """Return the ends of the colours: symmetric around 0 where values lie on both sides of it."""
-    known = values[np.isfinite(values)]
-    if len(known) == 0:
-        return {"vmin": -1.0, "vmax": 1.0}
-    low, high = float(known.min()), float(known.max())
-    if low < 0.0 < high:
-        most = max(-low, high)
-        return {"vmin": -most, "vmax": most}
-    return {"vmin": low, "vmax": high if high > low else low + 1.0}
-
-
 def _write_values(axes: Axes, values: Float) -> None:
     size = 11 if values.shape[1] <= 14 else 9
+    low, high = limits(values)
     for (row, column), value in np.ndenumerate(values):
-        said = f"{value:.2f}" if np.isfinite(value) else "–"
-        axes.text(column, row, said, ha="center", va="center", fontsize=size, color=INK)
+        known = bool(np.isfinite(value))
+        is_dark = known and not 0.12 < (value - low) / (high - low) < 0.88
+        axes.text(
+            column, row, f"{value:.2f}" if known else "–",
+            ha="center", va="center", fontsize=size, color="white" if is_dark else INK,
+        )  # fmt: skip
 
 
-def _ticks(setter: Any, labels: tuple[str, ...], rotation: float = 0) -> None:
+def _ticks(setter: Any, labels: tuple[str, ...]) -> None:
     every = -(-len(labels) // MOST_TICKS)
-    setter(range(0, len(labels), every), labels[::every], rotation=rotation)
+    shown = labels[::every]
+    are_long = len(" ".join(shown)) > LONG_LABELS
+    setter(range(0, len(labels), every), shown, rotation=30 if are_long else 0)
 
 
 def _style(axes: Axes, label: str, *, dates: bool = True) -> None:

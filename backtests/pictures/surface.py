@@ -79,6 +79,17 @@ def surface_of(
     )
 
 
+def limits(values: Float) -> tuple[float, float]:
+    """Return the ends of the colours: symmetric around 0 where values lie on both sides of it."""
+    known = values[np.isfinite(values)]
+    if len(known) == 0:
+        return -1.0, 1.0
+    low, high = float(known.min()), float(known.max())
+    if low < 0.0 < high:
+        return -max(-low, high), max(-low, high)
+    return low, high if high > low else low + 1.0
+
+
 def value_at(row: Mapping[str, Any], path: str) -> Any:
     """Return what a result document says at a path of a space.
 
@@ -128,9 +139,9 @@ def _notes(
     binned: Mapping[str, tuple[Axis, Mapping[Any, int]]],
     varied: Mapping[str, Sequence[Any]],
 ) -> tuple[str, ...]:
-    notes: list[str] = []
+    notes = ["the best place is framed"] if len(binned) > 1 else []
     if others:
-        notes.append(f"each place: the median over {', '.join(others)}")
+        notes.append(f"each place: the median over {' and '.join(others)}")
     for path, (axis, _) in binned.items():
         if len(axis.labels) < len(varied[path]):
             notes.append(

@@ -60,6 +60,12 @@ class View:
     drawdown: Float
     notes: tuple[str, ...]
 
+    @property
+    def mark_scale(self) -> float:
+        """Return how much smaller marks are drawn, by area, where there are many."""
+        count = sum(len(marks.prices) for marks in self.entries)
+        return float(np.clip(90 / max(count, 1), 0.3, 1.0))
+
 
 def view_of(
     outcome: Outcome, candles: Candles, *, most_candles: int, most_trades: int = MOST_TRADES
@@ -181,13 +187,15 @@ def _exits(trades: Sequence[Trade]) -> tuple[Marks, ...]:
             reason,
             np.array([to_ms(trade.exit_at) for trade in chosen], dtype=np.int64),
             np.array([trade.exit_price for trade in chosen]),
-            tuple(
-                f"{reason.replace('_', ' ')} at {trade.exit_price:,.6g}, profit {trade.profit:+,.2f}"
-                for trade in chosen
-            ),
+            tuple(_left(trade) for trade in chosen),
         )
         for reason, chosen in sorted(reasons.items())
     )
+
+
+def _left(trade: Trade) -> str:
+    reason = trade.exit_reason.replace("_", " ")
+    return f"{reason} at {trade.exit_price:,.6g}, profit {trade.profit:+,.2f}"
 
 
 def _notes(
