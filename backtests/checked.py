@@ -65,7 +65,8 @@ class Checked:
     cuts, cuts_possible: prefixes compared, and how many there are
     onsets, onsets_cut: signals that begin on a candle, and those of them right behind which a cut
         was made, where looking one candle ahead shows
-    order_cuts, trades: prefixes executed, and the trades of the run on all candles
+    order_cuts, trades: prefixes executed, long only and in both directions, and the trades of
+        both runs on all candles
     starts, compared, warmup: later beginnings, the candles compared behind them, the stated warm-up
     ties: candles excused, as prices a relative 1e-9 away change the same signal
     differences: at most one for each way of looking, the first candle of each

@@ -24,12 +24,12 @@ from backtests.span import read_only
 from backtests.strategy import Strategy
 from mela.candles import Candles
 from mela.result import Outcome
-from mela.run import Exits, Run, from_ms, rounded_warmup, to_ms
+from mela.run import Costs, Exits, Run, from_ms, rounded_warmup, to_ms
 
 ALL_CUTS = 600  # cuts of a series are few enough to try every one
 BUDGET = 8_000_000  # candles read over all cuts, beyond which a choice of cuts is made
 LEAST_CUTS = 100
-ORDER_CUTS = 60  # of the cuts, also executed
+ORDER_CUTS = 40  # of the cuts, also executed, long only and in both directions
 STARTS = 64
 COMPARED = 1_000  # candles looked at behind each start
 NOISE = 1e-9  # relative: what a value may differ by and still tie
@@ -162,15 +162,18 @@ def _execute(
     first = candles.start_bar
     possible = np.arange(first + 1, len(candles))
     cuts = np.sort(random.choice(possible, min(len(possible), ORDER_CUTS), replace=False))
-    whole = _run(candles, strategy, params)
-    if whole.curve is None:
-        said = ": ".join(whole.error or (whole.status.value,))
-        return _doubt(found, f"its orders could not be executed: {said}"), None
+    wholes, trades = _run(candles, strategy, params), 0
+    for whole in wholes:
+        if whole.curve is None:
+            said = ": ".join(whole.error or (whole.status.value,))
+            return _doubt(found, f"its orders could not be executed: {said}"), None
+        trades += len(whole.curve.trades)
     named = Earliest()
     for cut in cuts.tolist():
-        part = _run(_part(candles, 0, cut), strategy, params)
-        named.add(_other_fills(candles, whole, part, first, cut))
-    return replace(found, order_cuts=len(cuts), trades=len(whole.curve.trades)), named.difference
+        parts = _run(_part(candles, 0, cut), strategy, params)
+        for whole, part in zip(wholes, parts, strict=True):
+            named.add(_other_fills(candles, whole, part, first, cut))
+    return replace(found, order_cuts=len(cuts), trades=trades), named.difference
 
 
 def _begin_later(
@@ -326,8 +329,8 @@ def _bar_of(candles: Candles, at: datetime) -> int:
     return int(np.searchsorted(candles.opened_ms, to_ms(at)))
 
 
-def _run(candles: Candles, strategy: Strategy, params: BaseModel) -> Outcome:
-    """Execute with a stop and a target, so that every kind of order is asked."""
+def _run(candles: Candles, strategy: Strategy, params: BaseModel) -> list[Outcome]:
+    """Execute with a stop and a target, long only and in both directions."""
     start, end = int(candles.opened_ms[candles.start_bar]), int(candles.opened_ms[-1])
     run = Run(
         run_key="0" * 64,
@@ -338,9 +341,11 @@ def _run(candles: Candles, strategy: Strategy, params: BaseModel) -> Outcome:
         strategy=strategy.name,
         params=params.model_dump(),
         warmup=candles.start_bar,
+        costs=Costs(borrow_rate=0.0),
         exits=Exits(stop_loss=0.03, take_profit=0.05),
     )
-    return next(run_all(candles, [run], with_curve=True, catalogue={strategy.name: strategy}))
+    runs = [run, replace(run, direction="both")]
+    return list(run_all(candles, runs, with_curve=True, catalogue={strategy.name: strategy}))
 
 
 def _onsets(whole: Table) -> Int:

@@ -129,7 +129,8 @@ def _covered(found: Checked) -> list[str]:
     return [
         f"cut short behind {found.cuts:,} of {found.cuts_possible:,} candles, among them "
         f"{found.onsets_cut:,} of the {found.onsets:,} on which a signal begins",
-        f"executed {found.order_cuts:,} of these cuts, {found.trades:,} trades on all candles",
+        f"executed at {found.order_cuts:,} cuts, long only and in both directions, "
+        f"{found.trades:,} trades on all candles",
         f"begun later {found.starts:,} times, {found.compared:,} candles compared behind a warm-up "
         f"of {found.warmup:,}, {found.ties:,} ties excused",
         "asked 3 times, and with candles that can be written to",

@@ -20,9 +20,10 @@ def walk(count: int) -> Candles:
 
 def both_sides(candles: Candles) -> Outcome:
     """Return an outcome with long and short trades and every reason to leave one."""
-    outcome = execute(candles, range(5, 250, 12), range(11, 250, 12), fee=0.001)
+    bars = range(5, 250, 12), range(11, 250, 12)
+    outcome = execute(candles, *bars, fee=0.001, direction="both", costs={"borrow_rate": 0.0})
     trades = [
-        trade._replace(size=trade.size * (-1) ** place, exit_reason=REASONS[place % 6])
+        trade._replace(exit_reason=REASONS[place % 6])
         for place, trade in enumerate(outcome.curve.trades)
     ]
     return replace(outcome, curve=replace(outcome.curve, trades=tuple(trades)))

@@ -40,8 +40,10 @@ def test_the_figure_of_a_run_has_a_mark_for_each_fill() -> None:
     marks = {name: trace for name, trace in kinds.items() if name.startswith(("ent", "exi"))}
     assert sum(len(t.x) for n, t in marks.items() if n.startswith("enter")) == count
     assert sum(len(t.x) for n, t in marks.items() if n.startswith("exit")) == count
-    assert marks[f"enter long ({count // 2})"].marker.symbol == "triangle-up"
-    assert marks[f"enter short ({count // 2})"].marker.symbol == "triangle-down"
+    longs = sum(trade.size > 0 for trade in outcome.curve.trades)
+    assert 0 < longs < count
+    assert marks[f"enter long ({longs})"].marker.symbol == "triangle-up"
+    assert marks[f"enter short ({count - longs})"].marker.symbol == "triangle-down"
     assert len({trace.marker.symbol for trace in marks.values()}) == 8
     assert kinds["equity"].y[-1] == outcome.curve.equity[-1]
     assert kinds["buy & hold"].yaxis == kinds["equity"].yaxis == "y2"
