@@ -80,11 +80,11 @@ def check(
 
     Example: mela check sma_cross --params fast=5 --params slow=20
     """
-    chosen = _strategy(strategy)
-    given = _params(params or [], chosen)
     try:
+        chosen = _strategy(strategy)
+        given = _params(params or [], chosen)
         series = _series(candles, interval)
-    except MelaError as error:
+    except MelaError as error:  # exit code 1 would say that lookahead was found
         raise typer.BadParameter(str(error)) from error
     found = {name: check_strategy(each, chosen, given, seed=seed) for name, each in series.items()}
     verdict = overall(found.values())
