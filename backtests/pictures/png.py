@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure, SubFigure
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from numpy.typing import NDArray
 
 from backtests.pictures.colours import (
@@ -152,7 +152,8 @@ def _draw_candles(axes: Axes, view: View) -> None:
     axes.add_collection(_bars(times, opens, closes, colours, max(0.8, min(body, 9.0))))
     if view.is_log:
         axes.set_yscale("log")
-        axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 1.5, 2.0, 3.0, 5.0, 7.0), numticks=99))
+        axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(_thousands))
     axes.update_datalim([(times[0], lows.min()), (times[-1], highs.max())])
     axes.autoscale_view()
@@ -257,7 +258,7 @@ def _write_values(axes: Axes, values: Float) -> None:
         known = bool(np.isfinite(value))
         is_dark = known and not 0.12 < (value - low) / (high - low) < 0.88
         axes.text(
-            column, row, f"{value:.2f}" if known else "–",
+            column, row, f"{value:z.2f}" if known else "–",
             ha="center", va="center", fontsize=size, color="white" if is_dark else INK,
         )  # fmt: skip
 

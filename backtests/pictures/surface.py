@@ -139,9 +139,11 @@ def _notes(
     binned: Mapping[str, tuple[Axis, Mapping[Any, int]]],
     varied: Mapping[str, Sequence[Any]],
 ) -> tuple[str, ...]:
-    notes = ["the best place is framed"] if len(binned) > 1 else []
+    notes: list[str] = []
     if others:
         notes.append(f"each place: the median over {' and '.join(others)}")
+    if len(binned) > 1:
+        notes.append("the best place is framed")
     for path, (axis, _) in binned.items():
         if len(axis.labels) < len(varied[path]):
             notes.append(

@@ -43,7 +43,10 @@ def test_the_two_axes_with_most_values_are_drawn_and_the_median_over_the_rest() 
     assert found.values.shape == (4, 3)
     assert found.values[0, 0] == pytest.approx(3.2 + 0.05)  # of 3.2 and 3.3
     assert found.best == (3, 2)
-    assert "the median over exits.stop_loss" in found.notes[-1]
+    assert found.notes == (
+        "each place: the median over exits.stop_loss",
+        "the best place is framed",
+    )
     assert found.runs == 24
 
 
