@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,6 +15,7 @@ from backtests.simulate import provenance, run_all
 from backtests.strategies import CATALOGUE
 from cli.candle_file import read_candles
 from cli.console import err, explains, out
+from cli.plot import kind_of, write_picture
 from cli.scene_file import read_scene
 from cli.tables import SHOWN, results_table
 from mela.result import Result, rank, result_document
@@ -43,12 +45,20 @@ def backtest(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one array of results instead of a table.")
     ] = False,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.html|FILE.png",
+            help="Draw the best run, and of a search the metric over what it varies most.",
+        ),
+    ] = None,
 ) -> None:
     """Run a scene in this process on candles of a file: the same engine, no service needed.
 
-    Example: mela backtest docs/scenes/first.yaml --candles btc.parquet
+    Example: mela backtest docs/scenes/first.yaml --candles btc.parquet --plot first.html
     """
     settings = Settings()
+    kind = kind_of(plot) if plot else None
     scene, plan = read_scene(scene_file, settings)
     series: dict[tuple[str, str], Any] = {}
     documents: list[dict[str, Any]] = []
@@ -61,13 +71,22 @@ def backtest(
         for outcome in run_all(read, runs):
             made_with = provenance(outcome.run.strategy, None)
             documents.append(result_document(outcome, made_with, scene_id=None))
+    best = rank(documents, scene.rank_by)
     if as_json:
         out.print(json.dumps(documents, indent=2), markup=False)
-        return
-    best = rank(documents, scene.rank_by)
-    title = f"{len(best)} runs, {plan.skipped} skipped, best by {scene.rank_by}"
+    else:
+        _show(best, scene, plan.skipped)
+    if plot and kind:
+        drawn = [run for _, runs in series.values() for run in runs]
+        winner = next(run for run in drawn if run.run_key == best[0]["run_key"])
+        candles_of = series[winner.instrument, winner.interval.value][0]
+        write_picture(plot, kind, candles_of, winner, scene, best)
+
+
+def _show(best: Sequence[Mapping[str, Any]], scene: Scene, skipped: int) -> None:
+    title = f"{len(best)} runs, {skipped} skipped, best by {scene.rank_by}"
     out.print(results_table(best[:SHOWN], title=title, best=scene.rank_by, width=out.width))
-    warned = sorted({warning for row in documents for warning in row["warnings"]})
+    warned = sorted({warning for row in best for warning in row["warnings"]})
     if warned:
         err.print(f"warnings: {', '.join(warned)}")
     if best and lacks_out_of_sample(scene.content(), len(best)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 import mela
-from cli import backtest, candles, demo, scenes, services
+from cli import backtest, candles, check, demo, scenes, services
 from cli.console import out, quiet_logs
 
 app = typer.Typer(
@@ -39,6 +39,7 @@ services.register(app)
 candles.register(app)
 scenes.register(app)
 backtest.register(app)
+check.register(app)
 demo.register(app)
 
 if __name__ == "__main__":

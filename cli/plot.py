@@ -1,0 +1,70 @@
+"""Writing pictures: `--plot` of `mela backtest`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from backtests.simulate import run_all
+from cli.console import err, fail
+from mela.candles import Candles
+from mela.run import Run
+from mela.scene import Scene
+
+if TYPE_CHECKING:
+    from backtests.pictures.picture import Kind
+
+
+KINDS: Mapping[str, Kind] = {".html": "html", ".png": "png"}
+
+
+def kind_of(path: Path) -> Kind:
+    """Return what kind of picture a file's name asks for. Raises typer.BadParameter."""
+    suffix = path.suffix.lower()
+    if suffix not in KINDS:
+        raise typer.BadParameter(
+            f"expected a file ending in {' or '.join(KINDS)}, but found {path}",
+            param_hint="--plot",
+        )
+    if not path.parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {path.parent}", param_hint="--plot")
+    if path.is_dir():
+        raise typer.BadParameter(f"{path} is a folder", param_hint="--plot")
+    return KINDS[suffix]
+
+
+def write_picture(
+    path: Path,
+    kind: Kind,
+    candles: Candles,
+    winner: Run,
+    scene: Scene,
+    rows: Sequence[Mapping[str, Any]],
+) -> None:
+    """Run the winner once more, with trades and equity, and write its picture.
+
+    rows: the results of all runs, best first
+    """
+    from backtests.pictures.picture import scene_picture  # loads Plotly and matplotlib
+
+    (outcome,) = run_all(candles, [winner], with_curve=True)
+    try:
+        picture = scene_picture(
+            kind,
+            outcome,
+            candles,
+            rows=rows,
+            paths=scene.search.space if scene.search else (),
+            metric=scene.rank_by,
+        )
+    except ValueError as error:
+        said = f" ({': '.join(outcome.error)})" if outcome.error else ""
+        raise fail(f"{error}{said}") from error
+    try:
+        path.write_bytes(picture)
+    except OSError as error:
+        raise fail(f"{path} cannot be written: {error.strerror}") from error
+    err.print(f"picture: {path} ({len(picture) / 1000:,.0f} kB)", markup=False)

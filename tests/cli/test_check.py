@@ -1,0 +1,150 @@
+"""`mela check` as a user types it: what it says, and its exit codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner
+
+from backtests.strategy import REGISTERED
+from cli.check import random_walk
+from cli.main import app
+from mela.interval import Interval
+from mela.settings import REPOSITORY
+
+CHEAT = '''
+"""A cheat."""
+
+import numpy as np
+from pydantic import Field
+
+from backtests.signals import Signals
+from backtests.strategy import strategy
+from mela.run import Part, Whole
+
+
+class Cheat(Part):
+    """How far to look."""
+
+    ahead: Whole = Field(1, ge=0, description="candles")
+
+
+@strategy(Cheat, warmup=lambda params: 1)
+def cheat(candles, params, indicators):
+    """Know tomorrow."""
+    if params.ahead == 0:
+        return Signals(*np.zeros((2, len(candles)), dtype=bool))
+    ahead = np.append(candles.close[params.ahead :], np.full(params.ahead, np.nan))[: len(candles)]
+    return Signals(ahead > candles.close, ahead < candles.close)
+'''
+
+
+def mela(*words: object) -> Any:
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+@pytest.fixture
+def candles(tmp_path: Path) -> Path:
+    """Three hundred candles of 15 minutes."""
+    walk = random_walk(Interval.M15, 300)
+    columns = {name: getattr(walk, name) for name in ("open", "high", "low", "close", "volume")}
+    opened = pa.array(walk.opened_ms, pa.timestamp("ms", tz="UTC"))
+    pq.write_table(pa.table({"open_time": opened, **columns}), tmp_path / "walk.parquet")
+    return tmp_path / "walk.parquet"
+
+
+@pytest.fixture
+def cheat(tmp_path: Path) -> Path:
+    """A strategy that is not installed."""
+    file = tmp_path / "cheat.py"
+    file.write_text(CHEAT)
+    return file
+
+
+def test_an_honest_strategy_is_clean_on_the_packaged_candles() -> None:
+    done = mela("check", "sma_cross")
+    assert done.exit_code == 0, done.output
+    assert "packaged binance:BTCUSDT: 8,760 candles of 1h" in done.stdout
+    assert "a random walk: 3,000 candles" in done.stdout
+    assert "of 8,759 candles" in done.stdout
+    assert done.stdout.splitlines()[-1] == "clean"
+
+
+def test_the_packaged_days_are_there_too() -> None:
+    done = mela("check", "sma_cross", "--interval", "1d", "--params", '{"fast": 3, "slow": 8}')
+    assert done.exit_code == 0, done.output
+    assert "sma_cross(fast=3, slow=8) on packaged yahoo:SPY" in done.stdout
+
+
+def test_a_cheat_in_a_file_is_found_and_named(cheat: Path, candles: Path) -> None:
+    done = mela("check", cheat, "--candles", candles)
+    assert done.exit_code == 1, done.output
+    assert "300 candles of 15m" in done.stdout
+    moves = int((np.diff(random_walk(Interval.M15, 300).close) != 0).sum())
+    assert f"lookahead in signals, {moves} times. First:" in done.stdout
+    assert "candle 2024-01-01T00:00:00Z (bar 0)" in done.stdout
+    assert "cheat" not in REGISTERED
+
+
+def test_findings_are_one_json_array(cheat: Path, candles: Path) -> None:
+    done = mela("check", cheat, "--candles", candles, "--json", "--params", "ahead=3")
+    assert done.exit_code == 1
+    [found] = json.loads(done.stdout)
+    assert found["verdict"] == "lookahead found"
+    assert found["params"] == {"ahead": 3}
+    assert found["differences"][0]["how"] == "cut"
+    assert (found["cuts"], found["cuts_possible"]) == (299, 299)
+
+
+def test_silence_is_not_verified(cheat: Path, candles: Path) -> None:
+    done = mela("check", cheat, "--candles", candles, "--params", "ahead=0")
+    assert done.exit_code == 3
+    assert "not verified: it gave no signal on 300 candles" in done.stdout
+
+
+def test_a_file_of_the_catalogue_is_the_strategy_registered(candles: Path) -> None:
+    file = REPOSITORY / "backtests" / "strategies" / "sma_cross.py"
+    done = mela("check", file, "--candles", candles)
+    assert done.exit_code == 0, done.output
+    assert "sma_cross(fast=10, slow=30) on walk.parquet" in done.stdout
+    assert "sma_cross" in REGISTERED
+
+
+def test_one_of_several_strategies_of_a_file_is_named(tmp_path: Path, candles: Path) -> None:
+    file = tmp_path / "two.py"
+    file.write_text(
+        CHEAT
+        + CHEAT.partition("\n\n\n@")[2].join(["\n\n\n@", ""]).replace("def cheat", "def other")
+    )
+    done = mela("check", file, "--candles", candles)
+    assert done.exit_code == 2
+    assert "registers cheat, other" in done.stderr
+    assert mela("check", f"{file}:other", "--candles", candles).exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["hunch"], "no strategy is called 'hunch'"),
+        (["absent.py"], "there is no file absent.py"),
+        (["sma_cross", "--params", "fast=99"], "fast must be below slow, but 99 ≥ 30"),
+        (["sma_cross", "--params", "fast"], "expected a parameter as k=v, but found 'fast'"),
+        (["sma_cross", "--params", "fast=soon"], "fast: Input should be a valid integer"),
+        (["sma_cross", "--params", "{fast"], "parameters are not JSON"),
+        (["sma_cross", "--params", "speed=1"], "speed: Extra inputs are not permitted"),
+        (["sma_cross", "--interval", "4h"], "give a file with --candles"),
+        (["sma_cross", "--candles", "absent.parquet"], "does not exist"),
+        (["sma_cross", "--candles", str(REPOSITORY / "README.md")], "is not a Parquet file"),
+    ],
+)
+def test_wrong_usage_is_explained(words: list[str], said: str) -> None:
+    done = mela("check", *words)
+    assert done.exit_code == 2
+    assert said in " ".join(done.stderr.replace("│", " ").split())
+    assert done.stdout == ""
