@@ -46,7 +46,7 @@ def folds(
     embargo: intervals between training and test that are in neither, ≥ 0
 
     The last test ends at `end_ms`, shorter than the others where the span does not divide.
-    Raises ValueError where not one test candle fits, or where there would be more than 10,000 folds.
+    Raises ValueError where not one test candle fits, or for more than 10,000 folds.
 
     >>> day = 86_400_000
     >>> [(f.train_start_ms // day, f.train_end_ms // day, f.test_end_ms // day)

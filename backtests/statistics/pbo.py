@@ -141,9 +141,7 @@ def _rank(values: Float, chosen: int) -> float:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _choices(
-    sums: Float, squares: Float, counts: Float, halves: Int
-) -> tuple[Float, Float, Float]:
+def _choices(sums: Float, squares: Float, counts: Float, halves: Int) -> tuple[Float, Float, Float]:
     """Return, for each half of each split, the best trial's ratio in it, outside, and its rank."""
     splits, width = halves.shape
     trials = sums.shape[1]

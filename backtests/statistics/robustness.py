@@ -1,4 +1,4 @@
-"""What a winner survives: dearer fills, a candle of delay, other parameters, years, shuffled candles.
+"""What a winner survives: dear fills, delay, other parameters, each year, shuffled candles.
 
 Each part reruns the engine; a run's own key is left as it is, for none of these is stored.
 """
@@ -54,6 +54,7 @@ class Plateau:
     tried: neighbours within the bounds of the strategy
     positive: share of them whose metric is above 0
     worst, median: of their metric, relative to the winner's; None where that is not above 0
+    An undefined metric counts as 0 in the three.
     """
 
     neighbours: Mapping[str, Mapping[float, float | None]]
@@ -279,9 +280,7 @@ def permute(candles: Candles, rng: np.random.Generator) -> Candles:
     }
     gaps = rng.permutation(logs["open"][1:] - logs["close"][:-1])
     order = rng.permutation(len(gaps))
-    within = {
-        name: (logs[name][1:] - logs["open"][1:])[order] for name in ("high", "low", "close")
-    }
+    within = {name: (logs[name][1:] - logs["open"][1:])[order] for name in ("high", "low", "close")}
     closes = logs["close"][0] + np.cumsum(gaps + within["close"])
     opens = closes - within["close"]
     part = {name: np.exp(opens + within[name]) for name in ("high", "low")}

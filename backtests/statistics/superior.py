@@ -1,4 +1,4 @@
-"""Does any trial of a search beat its benchmark, when all of them are taken into account?"""
+"""Whether any trial of a search beats its benchmark, with all of them taken into account."""
 
 from __future__ import annotations
 

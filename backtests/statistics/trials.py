@@ -13,12 +13,14 @@ from scipy.cluster.hierarchy import linkage
 from scipy.spatial.distance import squareform
 
 from backtests.statistics.blocks import ROUNDING, Blocks
+from backtests.statistics.sharpe import expected_max_sharpe
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 SAMPLE = 400  # trials clustered at a time: a matrix of all distances is made of them
 ROUNDS = 6
-MEMBERS = 8_192  # trials compared with the centres at a time
+MEMBERS = 4_096  # trials multiplied at a time
+DRAWS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +29,22 @@ class Effective:
 
     n_trials: all of them; moving: those with a Sharpe ratio; distinct: those left when equal
         ones are counted once
-    n_effective: clusters, at least 1
-    variance: of the Sharpe ratios per period: the larger of the two below, 0.0 for one trial
+    clusters: groups of trials that rise and fall together, at least 1
+    as_independent: independent trials whose best would be, by luck alone, as good as the best of
+        these, at least 1
+    n_effective: the larger of the two
+    variance: of the Sharpe ratios per period, the largest of the two below and of what one trial
+        without edge has by itself, 1 / (periods - 1)
     variance_of_all, variance_of_clusters: of all that move, and of one trial from the middle of
         each cluster; None for fewer than two
-    estimated: True where `n_effective` is an extrapolation, too many being unlike each other
+    estimated: True where `clusters` is an extrapolation, too many being unlike each other
     """
 
     n_trials: int
     moving: int
     distinct: int
+    clusters: int
+    as_independent: int
     n_effective: int
     variance: float
     variance_of_all: float | None
@@ -51,43 +59,81 @@ class Effective:
 def effective_trials(blocks: Blocks, *, seed: int = 0) -> Effective:
     """Return what a search's trials are worth, from their mean returns in each block.
 
-    seed: of the sample that is clustered where there are more than 400 distinct trials
+    seed: of what is drawn
     """
-    return effective_of(blocks.sums / blocks.counts, blocks.sharpes(), seed=seed)
+    rows = blocks.sums / blocks.counts
+    return effective_of(rows, blocks.sharpes(), int(blocks.counts.sum()), seed=seed)
 
 
-def effective_of(returns: Float, sharpes: Float, *, seed: int = 0) -> Effective:
-    """Return what a search's trials are worth, from their returns over common periods.
+def effective_of(returns: Float, sharpes: Float, periods: int, *, seed: int = 0) -> Effective:
+    """Return what a search's trials are worth, from their returns over common times.
 
-    returns: (trials, periods) float64, finite
+    returns: (trials, m) float64, finite: of each period, or means of blocks of them
     sharpes: (trials,) float64, per period; NaN where a trial never moves, which leaves it out
+    periods: how many the Sharpe ratios are of, at least 2
 
     The number of clusters is where the mean silhouette is best. Of more than 400 distinct trials a
     seeded sample is clustered; those that lie farther from every centre than any of the sample
     from its own are sampled again, up to 6 times; what is left then counts at the rate of the
-    last sample. Into deflation goes the larger of the two variances: over all trials, copies
-    of one weigh it down; over clusters it may stand on two or three numbers. Too large a variance
-    costs a discovery, too small a one certifies luck.
+    last sample.
+
+    Clusters alone certify too much, for the winner is the best trial of its cluster, not the
+    cluster's mean: see docs/statistics.md. So the best of normal numbers that correlate as the
+    trials do is drawn too, and of the two numbers the larger one counts, as of the variances: too
+    large a one costs a discovery, too small a one certifies luck.
 
     Source: López de Prado & Lewis, "Detection of False Investment Strategies Using Unsupervised
     Learning Methods", Quantitative Finance 19 (2019), sections 5 and 6; instead of k-means their
     hierarchical clustering by average distance, which needs no starting points.
     """
+    if periods < 2:
+        raise ValueError(f"expected Sharpe ratios of at least 2 periods, but found {periods}")
+    rng = np.random.default_rng(seed)
     moves = np.isfinite(sharpes)
     rows, ratios, distinct = _standardised(returns[moves], sharpes[moves])
-    centres, medoids, left, rate = _all_clusters(rows, np.random.default_rng(seed))
+    centres, medoids, left, rate = _all_clusters(rows, rng)
     of_all = _variance(sharpes[moves])
     of_clusters = _variance(ratios[medoids])
+    groups = max(1, len(centres) + math.ceil(left * rate))
+    alike = min(max(1, distinct), independent_trials(_luck_of_best(rows, rng)))
     return Effective(
         n_trials=len(sharpes),
         moving=int(moves.sum()),
         distinct=distinct,
-        n_effective=max(1, len(centres) + math.ceil(left * rate)),
-        variance=max(of_all or 0.0, of_clusters or 0.0),
+        clusters=groups,
+        as_independent=alike,
+        n_effective=max(groups, alike),
+        variance=max(of_all or 0.0, of_clusters or 0.0, 1.0 / (periods - 1)),
         variance_of_all=of_all,
         variance_of_clusters=of_clusters,
         estimated=left > 0,
     )
+
+
+def independent_trials(luck: float) -> int:
+    """Return the least number of independent trials whose best is expected at `luck` deviations.
+
+    >>> independent_trials(expected_max_sharpe(50, variance=1.0)), independent_trials(0.0)
+    (50, 1)
+    """
+    low, high = 0, 1
+    while expected_max_sharpe(high, 1.0) < luck:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if expected_max_sharpe(middle, 1.0) >= luck else (middle, high)
+    return high
+
+
+def _luck_of_best(rows: Float, rng: np.random.Generator) -> float:
+    """Return the mean of the highest of normal numbers that correlate as the rows do."""
+    if len(rows) < 2:
+        return 0.0
+    drawn = rng.standard_normal((rows.shape[1], DRAWS))
+    best = np.full(DRAWS, -np.inf)
+    for start in range(0, len(rows), MEMBERS):
+        np.maximum(best, (rows[start : start + MEMBERS] @ drawn).max(axis=0), out=best)
+    return float(best.mean())
 
 
 def _variance(ratios: Float) -> float | None:
