@@ -33,10 +33,9 @@ class Effective:
     as_independent: independent trials whose best would be, by luck alone, as good as the best of
         these, at least 1
     n_effective: the larger of the two
-    variance: of the Sharpe ratios per period, the largest of the two below and of what one trial
-        without edge has by itself, 1 / (periods - 1)
-    variance_of_all, variance_of_clusters: of all that move, and of one trial from the middle of
-        each cluster; None for fewer than two
+    variance_by_luck: of the Sharpe ratio per period of a trial without edge, 1 / (periods - 1)
+    variance_of_all, variance_of_clusters: of the Sharpe ratios found, per period: of all that
+        move, and of one trial from the middle of each cluster; None for fewer than two
     estimated: True where `clusters` is an extrapolation, too many being unlike each other
     """
 
@@ -46,7 +45,7 @@ class Effective:
     clusters: int
     as_independent: int
     n_effective: int
-    variance: float
+    variance_by_luck: float
     variance_of_all: float | None
     variance_of_clusters: float | None
     estimated: bool
@@ -78,9 +77,10 @@ def effective_of(returns: Float, sharpes: Float, periods: int, *, seed: int = 0)
     last sample.
 
     Clusters alone certify too much, for the winner is the best trial of its cluster, not the
-    cluster's mean: see docs/statistics.md. So the best of normal numbers that correlate as the
-    trials do is drawn too, and of the two numbers the larger one counts, as of the variances: too
-    large a one costs a discovery, too small a one certifies luck.
+    cluster's mean. So the best of normal numbers that correlate as the trials do is drawn too, and
+    the larger number counts. `variance_by_luck` belongs to it in `deflated_sharpe`: the ratios
+    found share one market, so that without an edge they lie closer together than luck takes each,
+    and with one farther apart, skill being mistaken for luck. docs/statistics.md has the figures.
 
     Source: López de Prado & Lewis, "Detection of False Investment Strategies Using Unsupervised
     Learning Methods", Quantitative Finance 19 (2019), sections 5 and 6; instead of k-means their
@@ -103,7 +103,7 @@ def effective_of(returns: Float, sharpes: Float, periods: int, *, seed: int = 0)
         clusters=groups,
         as_independent=alike,
         n_effective=max(groups, alike),
-        variance=max(of_all or 0.0, of_clusters or 0.0, 1.0 / (periods - 1)),
+        variance_by_luck=1.0 / (periods - 1),
         variance_of_all=of_all,
         variance_of_clusters=of_clusters,
         estimated=left > 0,

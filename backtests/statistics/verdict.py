@@ -32,11 +32,14 @@ NORMAL_ENOUGH = 30.0  # a kurtosis above this leaves moments that one return dec
 class Verdict:
     """What a search's winner proves. Sharpe ratios per period; None where undefined.
 
-    n_trials: a lower bound on what was tried; n_effective, sharpe_variance: as in `Effective`
+    n_trials: a lower bound on what was tried; n_effective: as in `Effective`
+    sharpe_variance: of the Sharpe ratios found; None for fewer than two
     winner: the moments of its period returns; luck: the Sharpe ratio that the best of n_effective
         trials has by luck alone
     psr: probability that its true Sharpe ratio is above 0, as if it had been the only trial
-    dsr: that it is above `luck`
+    dsr: that it is above `luck`, the number that certifies
+    dsr_by_clusters: the same as the paper would have it: deflated by clusters and sharpe_variance;
+        to compare with other tools, for it certifies too much and misses too much
     min_track_record: periods like these that would take psr to 0.95; None where none would
     pbo: share of the choices that rank in the lower half out of sample
     spa_p: Hansen's p-value of the best trial's lead over the benchmark
@@ -45,11 +48,12 @@ class Verdict:
 
     n_trials: int
     n_effective: int
-    sharpe_variance: float
+    sharpe_variance: float | None
     winner: Moments
     luck: float
     psr: float | None
     dsr: float | None
+    dsr_by_clusters: float | None
     min_track_record: float | None
     pbo: float | None
     spa_p: float | None
@@ -76,6 +80,7 @@ class Verdict:
             "sharpe_by_luck": self.luck,
             "psr": self.psr,
             "dsr": self.dsr,
+            "dsr_by_clusters": self.dsr_by_clusters,
             "certified": self.certified,
             "min_track_record": self.min_track_record,
             "pbo": self.pbo,
@@ -114,7 +119,8 @@ def judge(
     known = len(blocks)
     tried = max(known, n_trials or 0)
     effective = effective_trials(blocks, seed=seed)
-    n_effective = math.ceil(effective.n_effective * tried / known)
+    share, of_all = tried / known, effective.variance_of_all or 0.0
+    n_effective = math.ceil(effective.n_effective * share)
     found = moments(winner)
     tested = None
     if returns is not None and benchmark is not None:
@@ -124,11 +130,14 @@ def judge(
     return Verdict(
         n_trials=tried,
         n_effective=n_effective,
-        sharpe_variance=effective.variance,
+        sharpe_variance=effective.variance_of_all,
         winner=found,
-        luck=expected_max_sharpe(n_effective, effective.variance),
+        luck=expected_max_sharpe(n_effective, effective.variance_by_luck),
         psr=_defined(probabilistic_sharpe(found)),
-        dsr=_defined(deflated_sharpe(found, n_effective, effective.variance)),
+        dsr=_defined(deflated_sharpe(found, n_effective, effective.variance_by_luck)),
+        dsr_by_clusters=_defined(
+            deflated_sharpe(found, math.ceil(effective.clusters * share), of_all)
+        ),
         min_track_record=_defined(needed),
         pbo=overfit.pbo,
         spa_p=None if tested is None else tested.p_value,
@@ -149,8 +158,9 @@ def _notes(
     notes = ["The number of trials is a lower bound: what was tried elsewhere is not known here."]
     if tried == 1:
         notes.append("One trial was recorded, so that nothing is deflated.")
-    elif effective.moving < 2:
-        notes.append("Fewer than two trials ever moved, so that nothing is deflated.")
+    elif effective.moving < effective.n_trials:
+        still = effective.n_trials - effective.moving
+        notes.append(f"{still} trials never moved; they count among n_trials alone.")
     if tried > effective.n_trials:
         unknown = tried - effective.n_trials
         notes.append(
