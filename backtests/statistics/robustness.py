@@ -152,7 +152,8 @@ def robustness(
 def break_even(candles: Candles, run: Run, catalogue: Catalogue = CATALOGUE) -> BreakEven:
     """Return the costs at which the run gains nothing, by halving, up to 100 times its own.
 
-    A run without fee and slippage is tried with a fee of up to 10 %.
+    A run without fee and slippage is tried with a fee of up to 10 %. Minimum fee, borrow rate and
+    impact stay as they are.
     """
     own = run.costs.fee + run.costs.slippage
     unit = run.costs if own > 0 else run.costs.model_copy(update={"fee": 0.001})
@@ -354,11 +355,12 @@ def _neighbours(
         for at in (value - step, value + step):
             params = {**run.params, name: at}
             try:
-                warmup = rounded_warmup(strategy.warmup(params))
+                needed = max(strategy.warmup(params), run.sizing.candles_needed)
             except ValidationError:
                 continue  # beyond a bound, or against a rule as fast < slow: no neighbour there
             if at != value:
-                found.append((name, at, replace(run, params=params, warmup=warmup)))
+                near = replace(run, params=params, warmup=rounded_warmup(needed))
+                found.append((name, at, near))
     return found
 
 

@@ -27,10 +27,10 @@ from backtests.strategy import Strategy
 from benchmarks.validation import trending
 from mela.candles import Candles
 from mela.interval import Interval
-from mela.run import Costs, Part, Run, Sizing, Whole, from_ms
+from mela.run import Costs, FractionSizing, Part, Run, Whole, from_ms
 
 FREE = Costs(fee=0.0, slippage=0.0)
-ALL_IN = Sizing(fraction=1.0)
+ALL_IN = FractionSizing(fraction=1.0)
 
 
 def run_of(candles: Candles, strategy: str = "sma_cross", **fields) -> Run:
