@@ -9,10 +9,10 @@ import sys
 import structlog
 from rich.console import Console
 
-from benchmarks import engine, path
+from benchmarks import engine, path, validation
 from benchmarks.rows import Row, keep, show
 
-PARTS = {"engine": engine.measure, "path": path.measure}
+PARTS = {"engine": engine.measure, "path": path.measure, "validation": validation.measure}
 
 
 def main() -> int:
