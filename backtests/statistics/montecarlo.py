@@ -11,7 +11,7 @@ from arch.bootstrap import optimal_block_length
 from numba import njit
 from numpy.typing import NDArray
 
-from backtests.metrics import STILL
+from backtests.metrics.returns import STILL
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from backtests.metrics import STILL
+from backtests.metrics.returns import STILL
 
 Float = NDArray[np.float64]
 
