@@ -23,6 +23,7 @@ from backtests.kernel.orders import (
     VOLATILITY,
     Terms,
 )
+from backtests.metrics import BLOCKS
 from backtests.signals import Bool, Cross, Float, MeanCross, Signals
 from backtests.span import Span, read_only
 from mela.candles import Candles
@@ -61,6 +62,9 @@ class Buffers:
     exits: Bars
     flags: Bool
     words: Bars
+    sums: Float
+    squares: Float
+    counts: Bars
 
     @classmethod
     def of(cls, candles: int) -> Buffers:
@@ -77,6 +81,9 @@ class Buffers:
             exits=bars[1],
             flags=flags,
             words=flags.view(np.int64),
+            sums=np.empty(BLOCKS),
+            squares=np.empty(BLOCKS),
+            counts=np.empty(BLOCKS, np.int64),
         )
 
 
@@ -96,14 +103,11 @@ def is_plain(run: Run) -> bool:
     """Tell whether a run asks only for what the walk from event to event knows."""
     return (
         run.direction == "long"
-        and run.entry == _PLAIN_ENTRY
+        and isinstance(run.entry, MarketEntry)
         and _is_plain_sizing(run.sizing)
         and _are_plain_costs(run.costs)
         and _are_plain_exits(run.exits)
     )
-
-
-_PLAIN_ENTRY = MarketEntry()
 
 
 def _is_plain_sizing(sizing: Sizing) -> bool:

@@ -14,7 +14,6 @@ from backtests.caveats import caveats
 from backtests.execute import Buffers, walk
 from backtests.kernel.ledger import DEPTHS, EPISODES, LONGEST_MS, WORST, Walked
 from backtests.metrics import (
-    BLOCKS,
     TradesMeasured,
     block_sums,
     buy_hold_return,
@@ -35,6 +34,7 @@ from mela.result import Blocks, Curve, Metrics, Outcome, Provenance, Status, Tra
 from mela.run import Run, from_ms
 
 SENTENCE_LENGTH = 1_000
+_NO_EQUITY = np.empty(0)
 
 
 def run_all(
@@ -97,7 +97,7 @@ def _run_one(
     if span.bars == 0:
         return _outcome(span, run, Status.NO_DATA)
     try:
-        equity = np.empty(span.bars if with_curve else 0)
+        equity = np.empty(span.bars) if with_curve else _NO_EQUITY
         walked = walk(span, run, _signals(span, run, catalogue, alone), buffers, equity)
         if not math.isfinite(walked.final):
             raise OverflowError(f"equity must stay finite, but ends at {walked.final}")
@@ -110,7 +110,7 @@ def _run_one(
         run,
         Status.RUINED if walked.ruined else Status.SUCCEEDED,
         metrics=metrics,
-        blocks=_blocks(span, buffers.returns[: walked.periods]),
+        blocks=_blocks(span, buffers, walked.periods),
         top_share=trades.top_share,
         curve=_curve(span, walked, buffers, equity) if with_curve else None,
     )
@@ -131,26 +131,29 @@ def _signals(
     if isinstance(given, Cross):
         line, level = given
         return Cross(
-            _checked(line, np.float64, "line", span, run),
-            _checked(level, np.float64, "level", span, run),
+            _checked(line, _REAL, "line", span, run),
+            _checked(level, _REAL, "level", span, run),
         )
     enter, exit_, *short = given
     return Signals(
-        _checked(enter, np.bool_, "enter", span, run),
-        _checked(exit_, np.bool_, "exit", span, run),
+        _checked(enter, _TRUTH, "enter", span, run),
+        _checked(exit_, _TRUTH, "exit", span, run),
         *(
-            None if signal is None else _checked(signal, np.bool_, name, span, run)
+            None if signal is None else _checked(signal, _TRUTH, name, span, run)
             for name, signal in zip(("enter_short", "exit_short"), short, strict=False)
         ),
     )
 
 
-def _checked(signal: Any, dtype: type[np.generic], name: str, span: Span, run: Run) -> Any:
-    expected = (len(span.candles),)
+_REAL, _TRUTH = np.dtype(np.float64), np.dtype(np.bool_)
+
+
+def _checked(signal: Any, dtype: np.dtype[Any], name: str, span: Span, run: Run) -> Any:
+    expected = span.candles.close.shape
     if not isinstance(signal, np.ndarray) or signal.dtype != dtype or signal.shape != expected:
         found = getattr(signal, "dtype", type(signal).__name__), getattr(signal, "shape", ())
         raise ValueError(
-            f"{run.strategy} must give {name} as {np.dtype(dtype).name} of shape {expected}, "
+            f"{run.strategy} must give {name} as {dtype.name} of shape {expected}, "
             f"but gave {found[0]} of shape {found[1]}"
         )
     return read_only(signal, dtype)
@@ -159,11 +162,11 @@ def _checked(signal: Any, dtype: type[np.generic], name: str, span: Span, run: R
 def _metrics(
     span: Span, run: Run, walked: Walked, trades: TradesMeasured, buffers: Buffers
 ) -> Metrics:
-    returns, fall = buffers.returns[: walked.periods], buffers.fall
+    returns, fall = buffers.returns[: walked.periods], buffers.fall.tolist()
     period_returns(buffers.account[: walked.periods], run.cash, returns)
     told = measure_returns(returns, span.benchmark, span.periods_per_year, buffers.scratch)
-    rate, deepest = cagr(walked.final, run.cash, span.years), float(fall[WORST])
-    episodes = float(fall[EPISODES])
+    rate, deepest = cagr(walked.final, run.cash, span.years), fall[WORST]
+    episodes = fall[EPISODES]
     return Metrics(
         total_return=walked.final / run.cash - 1.0,
         final_equity=walked.final,
@@ -185,8 +188,8 @@ def _metrics(
         ),
         calmar=calmar(rate, deepest),
         omega=told.omega,
-        max_drawdown_days=float(fall[LONGEST_MS]) / DAY_MS,
-        avg_drawdown=float(fall[DEPTHS]) / episodes if episodes else math.nan,
+        max_drawdown_days=fall[LONGEST_MS] / DAY_MS,
+        avg_drawdown=fall[DEPTHS] / episodes if episodes else math.nan,
         profit_factor=trades.profit_factor,
         expectancy=trades.expectancy,
         sqn=trades.sqn,
@@ -211,10 +214,9 @@ def _metrics(
     )
 
 
-def _blocks(span: Span, returns: Float) -> Blocks:
-    sums, squares = np.empty(BLOCKS), np.empty(BLOCKS)
-    counts = np.empty(BLOCKS, np.int64)
-    block_sums(returns, span.block_bounds, sums, squares, counts)
+def _blocks(span: Span, buffers: Buffers, periods: int) -> Blocks:
+    sums, squares, counts = buffers.sums, buffers.squares, buffers.counts
+    block_sums(buffers.returns[:periods], span.block_bounds, sums, squares, counts)
     return Blocks(sums.tolist(), squares.tolist(), counts.tolist())
 
 

@@ -166,7 +166,10 @@ def read_only(values: NDArray[Any], dtype: Any) -> NDArray[Any]:
 
     It copies only what is not so already; the array given stays writable.
     """
-    if values.dtype == dtype and values.flags.c_contiguous and values.flags.aligned:
+    flags = values.flags
+    if values.dtype == dtype and flags.c_contiguous and flags.aligned:
+        if not flags.writeable:
+            return values
         view = values.view()
     else:
         view = np.require(values, dtype, ["C_CONTIGUOUS", "ALIGNED"]).view()
