@@ -30,11 +30,11 @@ class Signals(NamedTuple):
         """Return these signals, as `Cross.signals` does."""
         return self
 
-    def mirrored(self) -> Signals:
-        """Return these signals with the short ones spelled out."""
+    def mirrored(self) -> tuple[Bool, Bool, Bool, Bool]:
+        """Return the four of them, the short ones spelled out."""
         short = self.exit if self.enter_short is None else self.enter_short
         cover = self.enter if self.exit_short is None else self.exit_short
-        return Signals(self.enter, self.exit, short, cover)
+        return self.enter, self.exit, short, cover
 
 
 class Cross(NamedTuple):
