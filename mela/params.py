@@ -79,7 +79,7 @@ def breaks_a_rule_of_the_whole(fault: ErrorDetails) -> bool:
 
 def _within(inside: Any, path: str, value: Any) -> Any:
     head, _, rest = path.partition(".")
-    if isinstance(inside, Mapping):
+    if isinstance(inside, Mapping) and not head.isdecimal():
         return at_path(inside, path, value)
     if not isinstance(inside, list | tuple) or not head.isdecimal() or int(head) >= len(inside):
         raise KeyError(head)
