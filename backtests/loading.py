@@ -263,10 +263,14 @@ def _root(one: Strategy) -> str:
 SHELF = Shelf()
 
 
-def refresh() -> Catalogue:
+def refresh(packages: Path | None = None) -> Catalogue:
     """Load edited, new and newly installed strategies; return all as they stand now.
+
+    packages: a folder to look into after Python's own path, where packages may be installed
 
     What is returned stays as it is, whatever is edited later. With nothing changed it costs the
     `stat` of each file. Raises nothing for a strategy's fault: `broken` has them.
     """
+    if packages is not None and str(packages) not in sys.path:
+        sys.path.append(str(packages))  # last, so that nothing there hides what Mela needs
     return SHELF.refresh()

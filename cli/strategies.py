@@ -12,6 +12,7 @@ from backtests.indicators import INDICATORS, Indicator
 from backtests.strategies import refresh
 from backtests.strategy import Strategy
 from cli.console import err, explains, out
+from mela.settings import Settings
 
 JSON = typer.Option("--json", help="Print JSON.")
 
@@ -30,7 +31,7 @@ def strategies(
 
     Installed packages' are listed too; what could not be loaded, with its error.
     """
-    catalogue = refresh()
+    catalogue = refresh(Settings().packages)
     if as_json:
         schemas = {name: info.params.model_json_schema() for name, info in catalogue.items()}
         out.print(json.dumps(schemas, indent=2), markup=False)

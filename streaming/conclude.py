@@ -112,7 +112,7 @@ def store_curves(wanted: Sequence[Mapping[str, Any]], settings: Settings) -> lis
     eligible = {result["result_key"]: result for result in wanted if result["status"] in WITH_CURVE}
     with transaction(settings) as connection:
         lacking = results.without_curve(connection, list(eligible))
-    catalogue = strategies.current()
+    catalogue = strategies.current(settings)
     warnings = [_store_curve(eligible[key], settings, catalogue) for key in sorted(lacking)]
     return [warning for warning in warnings if warning is not None]
 

@@ -84,7 +84,7 @@ def read_scene(
 
 def plan_scene(message: SceneMessage, settings: Settings, publisher: Publisher) -> None:
     """Plan one scene to the end, or refuse it. May be repeated. Raises where a service is away."""
-    catalogue = strategies.current()
+    catalogue = strategies.current(settings)
     asked = read_scene(message, settings, catalogue)
     if asked.refused is None and asked.scene is not None:
         asked = _refuse_unknown_instruments(asked, settings)

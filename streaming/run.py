@@ -43,7 +43,7 @@ class ChunkMessage(NamedTuple):
 def run_chunks(messages: Iterable[ChunkMessage], settings: Settings) -> int:
     """Execute chunks and send their results; return how many. Raises where a service is away."""
     publisher = publisher_of(settings)
-    catalogue = strategies.current().with_failing()
+    catalogue = strategies.current(settings).with_failing()
     desk = Desk(settings, catalogue)
     sent = 0
     for message in messages:

@@ -6,15 +6,16 @@ import structlog
 
 from backtests.strategies import refresh
 from backtests.strategy import Catalogue
+from mela.settings import Settings
 
 log = structlog.get_logger()
 _last: Catalogue | None = None
 
 
-def current() -> Catalogue:
+def current(settings: Settings) -> Catalogue:
     """Return the strategies, edited and newly installed ones loaded; log what changed."""
     global _last
-    catalogue = refresh()
+    catalogue = refresh(settings.packages)
     if _last is not None and catalogue is not _last:
         digests = {name: one.digest for name, one in _last.items()}
         changed = [name for name, one in catalogue.items() if digests.get(name) != one.digest]

@@ -42,9 +42,6 @@ def mela(
 ) -> subprocess.CompletedProcess[str]:
     """Run the command line as a user would, on the stack of a home."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("MELA_")}
-    env["PYTHONPATH"] = os.pathsep.join(
-        filter(None, [os.environ.get("PYTHONPATH"), str(packages(home))])
-    )
     return subprocess.run(
         [str(MELA), *words],
         cwd=REPOSITORY,
@@ -55,11 +52,6 @@ def mela(
         timeout=timeout_s,
         check=False,
     )
-
-
-def packages(home: Path) -> Path:
-    """Return where a test may install a user's package, as on a machine's own Python path."""
-    return home / "packages"
 
 
 def stack_settings(home: Path) -> Settings:

@@ -13,7 +13,6 @@ import pytest
 from mela.messages import State
 from mela.scene import Scene
 from mela.settings import Settings
-from tests.conftest import packages
 from tests.integration.asking import answers, publish, scene_of
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
@@ -45,11 +44,10 @@ def own_idea(candles, params, indicators):
 """
 
 
-def install(folder: Path, home: Path) -> Path:
+def install(folder: Path, target: Path) -> Path:
     """Install the package as a user would; return the file that is imported."""
     (folder / "pyproject.toml").write_text(PYPROJECT)
     (folder / "own_ideas.py").write_text(STRATEGY)
-    target = packages(home)
     words = ["--quiet", "--target", str(target), "--no-deps", "--no-index", "--no-build-isolation"]
     subprocess.run(
         [sys.executable, "-m", "pip", "install", *words, str(folder)], check=True, timeout=120
@@ -72,7 +70,7 @@ def test_an_edited_strategy_answers_anew_without_a_restart(
 ) -> None:
     scene = scene_of(strategy={"name": "own_idea"})
     assert "no strategy is called" in str(publish(scene, platform).sentence)
-    file = install(tmp_path, platform.home)
+    file = install(tmp_path, platform.packages)
 
     cached, first = ask(scene, platform)
     assert cached == 0
