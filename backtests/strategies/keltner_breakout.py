@@ -13,7 +13,7 @@ class KeltnerBreakout(Part):
     """The channel."""
 
     period: Whole = Field(20, ge=2, le=100_000, description="candles in the average")
-    atr_period: Whole = Field(10, ge=1, le=100_000, description="candles in the average true range")
+    atr_period: Whole = Field(10, ge=1, le=50_000, description="candles in the average true range")
     multiplier: Real = Field(
         2.0, gt=0, le=100, description="true ranges from the average to a band"
     )

@@ -16,9 +16,9 @@ class MacdCross(Part):
 
     fast: Whole = Field(12, ge=2, le=100_000, description="candles in the fast average")
     slow: Whole = Field(
-        26, ge=2, le=100_000, description="candles in the slow average, more than in the fast one"
+        26, ge=2, le=50_000, description="candles in the slow average, more than in the fast one"
     )
-    signal: Whole = Field(9, ge=2, le=100_000, description="candles in the signal line")
+    signal: Whole = Field(9, ge=2, le=50_000, description="candles in the signal line")
 
     @model_validator(mode="after")
     def _fast_below_slow(self) -> Self:
