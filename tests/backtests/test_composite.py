@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,12 @@ from backtests.indicators import Indicators
 from backtests.signals import Cross, Signals
 from backtests.simulate import run_all
 from backtests.strategies import CATALOGUE
-from backtests.strategy import REGISTERED, Catalogue, covering, strategy
+from backtests.strategy import REGISTERED, Broken, Catalogue, covering, strategy
 from mela.errors import SceneInvalid
 from mela.grid import Plan, plan_runs
 from mela.interval import HOUR_MS
 from mela.messages import RunChunk, read_chunk, read_stored_run
-from mela.result import Status
+from mela.result import Status, run_fields
 from mela.run import Part
 from mela.scene import parse_scene
 from tests.backtests.test_laws import walk
@@ -142,9 +143,9 @@ def test_it_warms_up_as_long_as_its_longest_part() -> None:
 @pytest.mark.parametrize(
     ("params", "field", "sentence"),
     [
-        ({"parts": [{"name": "sma_cross", "params": {"fast": 0}}]}, "parts.0.params.fast", "≥|1"),
+        ({"parts": [{"name": "sma_cross", "params": {"fast": 0}}]}, "parts.0.params.fast", "to 1"),
         (
-            {"parts": [*SMA_RSI, {"name": "sma_cross", "params": {"fast": 30}}]},
+            {"parts": [*SMA_RSI, {"name": "ema_cross", "params": {"fast": 30}}]},
             "parts.2.params",
             "≥",
         ),
@@ -164,7 +165,7 @@ def test_a_fault_is_told_with_its_path(params: dict, field: str | None, sentence
     path, said = refusal(params)
 
     assert path == ".".join(["strategy.params", *([field] if field else [])])
-    assert any(part in said for part in sentence.split("|"))
+    assert sentence in said
 
 
 def test_run_keys_leave_defaults_out_and_know_numbers_only() -> None:
@@ -224,8 +225,6 @@ def test_it_comes_through_a_message_as_it_was() -> None:
 
 
 def test_a_stored_result_leads_back_to_its_run() -> None:
-    from mela.result import run_fields
-
     [run] = plan({"parts": SMA_RSI, "rule": "any"}).expand()
 
     assert read_stored_run(run_fields(run, "d" * 64), CATALOGUE) == run
@@ -244,7 +243,7 @@ def test_it_runs_as_the_scene_says() -> None:
 
 
 def test_its_digest_is_of_all_strategies(given) -> None:
-    before = CATALOGUE["composite"]
+    before = covering(REGISTERED)["composite"]
     given("newcomer", Signals(at(), at()))
 
     after = CATALOGUE["composite"]
@@ -255,12 +254,9 @@ def test_its_digest_is_of_all_strategies(given) -> None:
 
 
 def test_a_part_that_is_broken_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
-    from backtests.strategies import composite
-    from backtests.strategy import Broken
-
-    module = __import__("sys").modules["backtests.strategies.composite"]
+    module = sys.modules["backtests.strategies.composite"]
     broken = {"x": Broken("mine.py", ("mine",), "SyntaxError: no")}
     monkeypatch.setattr(module, "CATALOGUE", Catalogue(REGISTERED, broken))
 
     with pytest.raises(ValidationError, match=r"could not be loaded from mine.py: SyntaxError: no"):
-        composite.CompositePart(name="mine")
+        module.CompositePart(name="mine")
