@@ -108,7 +108,7 @@ class Shelf:
     def _load(self, found: Found) -> None:
         before = dict(REGISTERED)
         loaded = {*self._found.own, *found.own}
-        roots = {*self._found.packages, *found.packages, *self._found.errors, *found.errors}
+        roots = {*self._found.packages, *found.packages}
         self._found = found
         self._finder.sources = {
             name: source
