@@ -138,6 +138,7 @@ class Watch:
     def _follow_new_links(self) -> None:
         """Take up .pth files that came since this process began: of packages installed editably."""
         links = _links()
+        importlib.invalidate_caches()  # such a file may import what came with it
         for file, stamp in links.items():
             if self._links.get(file) != stamp:
                 folder, name = os.path.split(file)
@@ -168,14 +169,22 @@ def _entries_of(file: str) -> tuple[Entry, ...]:
     text = Path(file).read_bytes()
     if GROUP.encode() not in text:
         return ()
-    distribution = PathDistribution(Path(file).parent)
-    name = distribution.metadata["Name"] or Path(file).parent.name  # of a broken installation
-    found = distribution.entry_points.select(group=GROUP)
-    return tuple(Entry(each.name, each.value, name) for each in found)
+    name = Path(file).parent.name.rpartition(".")[0]
+    try:
+        distribution = PathDistribution(Path(file).parent)
+        name = distribution.metadata["Name"] or name
+        found = distribution.entry_points.select(group=GROUP)
+        return tuple(Entry(each.name, each.value, name) for each in found)
+    except Exception:  # noqa: BLE001 - a file of any package, whoever wrote it, stops no other
+        return (Entry(name, "", name),)  # which no module is called
 
 
 def _places_of(root: str) -> tuple[Path, ...]:
     """Return the folders of a top-level package, or its one file, without executing any of it."""
+    if not root.isidentifier():
+        raise ValueError(
+            f"expected NAME = package.module in its entry_points.txt, but found {root!r}"
+        )
     if root in OURS or root in sys.stdlib_module_names:
         raise ValueError(
             f"its entry point must name a module of its own package, but found {root!r}"
