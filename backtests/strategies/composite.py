@@ -7,7 +7,7 @@ from numba import njit
 from pydantic import Field, ValidationInfo, WithJsonSchema, field_validator, model_validator
 
 from backtests.indicators import Indicators
-from backtests.signals import Bool, Cross, Float, Signals
+from backtests.signals import Bool, Cross, Float, MeanCross, Signals
 from backtests.strategy import CATALOGUE, Strategy, strategy
 from mela.candles import Candles
 from mela.errors import StrategyBroken
@@ -85,6 +85,8 @@ def composite(candles: Candles, params: Composite, indicators: Indicators) -> Si
     known = np.ones(len(candles), dtype=np.bool_)
     for part in params.parts:
         given = _simple(part.name).signals(candles, part.params, indicators)
+        if isinstance(given, MeanCross):
+            given = given.cross()
         if isinstance(given, Cross):
             _count_sides(given.line, given.level, long, short, known)
         else:

@@ -156,7 +156,7 @@ def test_buy_and_hold_never_sells_and_is_never_short() -> None:
     assert said("buy_and_hold", [3, 2, 1]) == ([0, 1, 2], [], [], [])
 
 
-@pytest.mark.parametrize("name", ["sma_cross", "ema_cross", "macd_cross", "supertrend"])
+@pytest.mark.parametrize("name", ["ema_cross", "macd_cross", "supertrend"])
 def test_lines_that_cross_are_given_as_such(name: str) -> None:
     candles = candles_of([(9, 9, 9, 9)] * 5)
     params = CATALOGUE[name].params()
