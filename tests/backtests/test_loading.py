@@ -77,8 +77,8 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     refresh()
 
 
-def enters(name: str) -> list[int]:
-    candles = candles_of([(9, 9, 9, 9)] * 8)
+def enters(name: str, count: int = 8) -> list[int]:
+    candles = candles_of([(9, 9, 9, 9)] * count)
     found = CATALOGUE[name]
     said = found.signals(candles, found.params(), Indicators(candles)).signals()
     return np.flatnonzero(said.enter).tolist()
@@ -308,6 +308,17 @@ def test_our_own_files_are_edited_added_and_removed(own: Path) -> None:
     assert enters("idea") == [1]
     assert "ema_cross" not in CATALOGUE
     assert sys.modules[f"{OWN}.buy_and_hold"].__file__ == str(own / "buy_and_hold.py")
+
+
+def test_an_edited_compiled_function_is_compiled_again(own: Path) -> None:
+    """Prices stand still, so that a close is never above the last, but always at it."""
+    assert enters("volatility_breakout", 17) == []
+    text = (own / "volatility_breakout.py").read_text()
+    (own / "volatility_breakout.py").write_text(text.replace("close[bar] > ", "close[bar] >= "))
+
+    refresh()
+
+    assert enters("volatility_breakout", 17) == [15, 16]
 
 
 def test_our_own_broken_file_leaves_the_others(own: Path) -> None:
