@@ -30,6 +30,12 @@ class Signals(NamedTuple):
         """Return these signals, as `Cross.signals` does."""
         return self
 
+    def mirrored(self) -> tuple[Bool, Bool, Bool, Bool]:
+        """Return the four of them, the short ones spelled out."""
+        short = self.exit if self.enter_short is None else self.enter_short
+        cover = self.enter if self.exit_short is None else self.exit_short
+        return self.enter, self.exit, short, cover
+
 
 class Cross(NamedTuple):
     """Signals that two lines give: enter where `line` crosses above `level`, exit where below.
@@ -101,6 +107,21 @@ def crossings(line: Float, level: Float) -> tuple[Bool, Bool]:
         above[bar] = (line[bar - 1] <= level[bar - 1]) & (line[bar] > level[bar])
         below[bar] = (line[bar - 1] >= level[bar - 1]) & (line[bar] < level[bar])
     return above, below
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def begins(state: Bool, known: Bool) -> Bool:
+    """Tell on which candles something is so that was not so the candle before, though known.
+
+    state, known: (n,) bool; returns: (n,) bool, False on the first candle
+
+    >>> begins(np.array([True, False, True, True]), np.array([True, True, True, True])).tolist()
+    [False, False, True, False]
+    """
+    begun = np.zeros(len(state), dtype=np.bool_)
+    for bar in range(1, len(state)):
+        begun[bar] = state[bar] & known[bar - 1] & ~state[bar - 1]
+    return begun
 
 
 def _as_line(level: Float | float, line: Float) -> Float:

@@ -1,12 +1,13 @@
-"""What a strategy is, and how a function becomes one."""
+"""What a strategy is, how a function becomes one, and the catalogue of those there are."""
 
 from __future__ import annotations
 
 import hashlib
 import inspect
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import BaseModel
@@ -14,6 +15,7 @@ from pydantic import BaseModel
 from backtests.indicators import Indicators
 from backtests.signals import Cross, MeanCross, Signals
 from mela.candles import Candles
+from mela.errors import StrategyBroken
 
 SignalFunction = Callable[[Candles, Any, Indicators], Signals | Cross | MeanCross]
 
@@ -25,9 +27,12 @@ class Strategy:
     name: what scenes call it
     doc: one sentence
     params: the pydantic model of its parameters: defaults, bounds, rules
-    digest: SHA-256 of its module's source, whatever the line ends
+    digest: SHA-256 of its source, whatever the line ends: of its module; of all modules of its
+        package, where that is a user's own; of all strategies, where it combines them
     signals: (candles, validated params, indicators) → signals in one of their forms, purely
     candles_needed: validated params → candles before the start that its signals need
+    source: the digest of its own source alone
+    combines: whether it gives other strategies' signals
     """
 
     name: str
@@ -36,6 +41,8 @@ class Strategy:
     digest: str
     signals: SignalFunction
     candles_needed: Callable[[Any], int]
+    source: str = ""
+    combines: bool = False
 
     def warmup(self, params: Mapping[str, Any] | BaseModel) -> int:
         """Return how many candles before the start these parameters need, not yet rounded.
@@ -46,38 +53,122 @@ class Strategy:
         return self.candles_needed(self.params.model_validate(params))
 
 
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """Code that should register strategies and could not be loaded.
+
+    origin: the file, or the entry point and its package
+    names: the strategies that are missing for it, as far as they are known
+    error: what went wrong, with its class and line
+    last: these strategies as they were before, where they ever were
+    """
+
+    origin: str
+    names: tuple[str, ...]
+    error: str
+    last: tuple[Strategy, ...] = ()
+
+    def sentence(self, name: str) -> str:
+        """Return what a scene that names one of them is told."""
+        return f"strategy {name} could not be loaded from {self.origin}: {self.error}"
+
+
+class Catalogue(Mapping[str, Strategy]):
+    """Strategies by name. Of a name that could not be loaded it raises StrategyBroken."""
+
+    def __init__(self, strategies: Mapping[str, Strategy], broken: Mapping[str, Broken]) -> None:
+        self._strategies = strategies
+        self._broken = broken
+
+    def __getitem__(self, name: str) -> Strategy:
+        found = self._strategies.get(name)
+        if found is not None:
+            return found
+        for one in tuple(self._broken.values()):
+            if name in one.names:
+                raise StrategyBroken(f"{one.sentence(name)}.")
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(tuple(self._strategies))  # it may change meanwhile, in another thread
+
+    def __len__(self) -> int:
+        return len(self._strategies)
+
+    @property
+    def broken(self) -> tuple[Broken, ...]:
+        """Return what could not be loaded, by origin."""
+        return tuple(self._broken[origin] for origin in sorted(self._broken))
+
+    def with_failing(self) -> Mapping[str, Strategy]:
+        """Return these strategies, and those broken since, each run of which fails and says why.
+
+        For whoever executes what was planned while the strategy still could be loaded.
+        """
+        last = {
+            one.name: replace(one, signals=_failing(broken.sentence(one.name)))
+            for broken in self.broken
+            for one in broken.last
+        }
+        return {**last, **{name: self[name] for name in self}}
+
+
 REGISTERED: dict[str, Strategy] = {}
+BROKEN: dict[str, Broken] = {}
+CATALOGUE = Catalogue(REGISTERED, BROKEN)
+# While files are loaded: what shall be registered once all of them are, and each module's digest
+Stage = tuple[dict[str, Strategy], Callable[[str], str]]
+STAGE: ContextVar[Stage | None] = ContextVar("STAGE", default=None)
 
 
 def strategy(
-    params: type[BaseModel], *, warmup: Callable[[Any], int]
+    params: type[BaseModel], *, warmup: Callable[[Any], int], combines: bool = False
 ) -> Callable[[SignalFunction], SignalFunction]:
     """Register a function under its own name, its docstring's first line as the description.
 
     params: the model of its parameters
     warmup: validated params → candles before the start that its signals need
+    combines: whether it gives other strategies' signals, so that theirs is part of its digest
     Raises ValueError for a name that another module has taken.
     """
 
     def register(signals: SignalFunction) -> SignalFunction:
         name, module = signals.__name__, signals.__module__
-        taken = REGISTERED.get(name)
+        stage = STAGE.get()
+        registered, digest_of = stage or (REGISTERED, _digest_of_file)
+        taken = registered.get(name)
         if taken is not None and taken.signals.__module__ != module:
             raise ValueError(
-                f"strategy {name} of {module} is already registered by {taken.signals.__module__}"
+                f"strategy {name} of {module} is already registered by {taken.signals.__module__}; "
+                "give it another name"
             )
         sentence = inspect.getdoc(signals) or ""
-        REGISTERED[name] = Strategy(
+        source = digest_of(module)
+        registered[name] = Strategy(
             name=name,
             doc=sentence.partition("\n")[0],
             params=params,
-            digest=source_digest(inspect.getsource(sys.modules[module])),
+            digest=source,
             signals=signals,
             candles_needed=warmup,
+            source=source,
+            combines=combines,
         )
+        if stage is None:
+            registered.update(covering(registered))
         return signals
 
     return register
+
+
+def covering(registered: Mapping[str, Strategy]) -> dict[str, Strategy]:
+    """Return the strategies that combine others, with all others in their digest."""
+    simple = [f"{name} {one.source}" for name, one in registered.items() if not one.combines]
+    return {
+        name: replace(one, digest=source_digest("\n".join([one.source, *sorted(simple)])))
+        for name, one in registered.items()
+        if one.combines
+    }
 
 
 def source_digest(source: str) -> str:
@@ -88,3 +179,14 @@ def source_digest(source: str) -> str:
     """
     text = source.replace("\r\n", "\n").replace("\r", "\n")
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _digest_of_file(module: str) -> str:
+    return source_digest(inspect.getsource(sys.modules[module]))
+
+
+def _failing(sentence: str) -> SignalFunction:
+    def fail(_candles: Candles, _params: Any, _indicators: Indicators) -> Signals:
+        raise StrategyBroken(sentence)
+
+    return fail

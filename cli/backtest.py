@@ -1,4 +1,4 @@
-"""`mela backtest`, `mela strategies`, `mela schema`: what an author needs, without any service."""
+"""`mela backtest` and `mela schema`: what an author needs, without any service."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
-from rich.table import Table
 
 from backtests.caveats import NO_OUT_OF_SAMPLE, NO_OUT_OF_SAMPLE_SAID, lacks_out_of_sample
 from backtests.simulate import provenance, run_all
-from backtests.strategies import CATALOGUE
 from cli.candle_file import read_candles
 from cli.console import err, explains, out
 from cli.plot import kind_of, write_picture
@@ -26,7 +24,6 @@ from mela.settings import Settings
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
     app.command()(backtest)
-    app.command()(strategies)
     app.command()(schema)
 
 
@@ -94,31 +91,6 @@ def _show(best: Sequence[Mapping[str, Any]], scene: Scene, skipped: int) -> None
 
 
 @explains
-def strategies(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON Schemas.")] = False,
-) -> None:
-    """List what a scene can ask for: strategies, their parameters, defaults and bounds."""
-    if as_json:
-        schemas = {name: info.params.model_json_schema() for name, info in CATALOGUE.items()}
-        out.print(json.dumps(schemas, indent=2), markup=False)
-        return
-    for name, info in sorted(CATALOGUE.items()):
-        table = Table(title=f"[bold]{name}[/]  {info.doc}", title_justify="left", box=None)
-        for column in ("parameter", "type", "default", "bounds", "meaning"):
-            table.add_column(column)
-        for field, said in info.params.model_json_schema()["properties"].items():
-            table.add_row(
-                field,
-                said.get("type", "any"),
-                str(said.get("default", "required")),
-                _bounds(said),
-                said.get("description", ""),
-            )
-        out.print(table)
-        out.print()
-
-
-@explains
 def schema(
     what: Annotated[Literal["scene", "result"], typer.Argument(help="Which message.")],
 ) -> None:
@@ -127,13 +99,3 @@ def schema(
     body = model.model_json_schema(by_alias=True)
     body = {"$schema": "https://json-schema.org/draft/2020-12/schema", **body}
     out.print(json.dumps(body, indent=2), markup=False)
-
-
-def _bounds(said: dict[str, Any]) -> str:
-    signs = {
-        "minimum": "≥",
-        "exclusiveMinimum": ">",
-        "maximum": "≤",
-        "exclusiveMaximum": "<",
-    }
-    return ", ".join(f"{sign} {said[key]:g}" for key, sign in signs.items() if key in said)

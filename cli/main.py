@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 import mela
-from cli import backtest, candles, check, demo, scenes, services
+from cli import backtest, candles, check, demo, scenes, services, strategies
 from cli.console import out, quiet_logs
 
 app = typer.Typer(
@@ -40,6 +40,7 @@ candles.register(app)
 scenes.register(app)
 backtest.register(app)
 check.register(app)
+strategies.register(app)
 demo.register(app)
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import yaml
 
-from backtests.strategies import CATALOGUE
+from backtests.strategies import refresh
 from mela.errors import RejectionCode, SceneInvalid
 from mela.grid import Plan, plan_runs
 from mela.scene import Scene, parse_scene
@@ -23,7 +23,7 @@ def read_scene(path: Path, settings: Settings) -> tuple[Scene, Plan]:
         sentence = f"{path} is not YAML (nor JSON): {why}"
         raise SceneInvalid(RejectionCode.NOT_JSON, None, sentence) from error
     scene = parse_scene(document)
-    return scene, plan_runs(scene, CATALOGUE, max_runs=settings.max_runs)
+    return scene, plan_runs(scene, refresh(settings.packages), max_runs=settings.max_runs)
 
 
 def with_id(scene: Scene) -> Scene:

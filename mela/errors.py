@@ -5,6 +5,7 @@ MelaError
 ├── SourceRefused       do not retry: the request itself is wrong
 ├── CandlesMissing      backfill first
 ├── CandlesInvalid      the candles themselves are unusable
+├── StrategyBroken      mend the strategy's own code: it could not be loaded
 ├── Refused             a message that goes to mela.rejected: code, field, sentence
 │   ├── SceneInvalid    tell the scene's author
 │   └── MessageInvalid  a message on an inner topic cannot be read
@@ -38,6 +39,13 @@ class CandlesInvalid(MelaError):
 
 class StackFailed(MelaError):
     """Say that a service of the local stack could not be started or reached."""
+
+
+class StrategyBroken(MelaError, KeyError):
+    """Say that a strategy of this name cannot be had until its code is mended, and why."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])  # a KeyError would put its sentence in quotes
 
 
 class RejectionCode(StrEnum):

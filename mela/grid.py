@@ -16,9 +16,10 @@ from typing import Any, Self
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError, model_validator
 
 from mela.canonical import canonical_json, canonical_object, canonical_scalar
-from mela.errors import RejectionCode, SceneInvalid
+from mela.errors import RejectionCode, SceneInvalid, StrategyBroken
 from mela.instrument import describe
 from mela.interval import Interval
+from mela.params import at_path, breaks_a_rule_of_the_whole, canonical_params
 from mela.run import (
     ENTRIES,
     MAX_WARMUP,
@@ -171,7 +172,7 @@ def plan_runs(scene: Scene, catalogue: Catalogue, *, max_runs: int) -> Plan:
 def strategy_variant(info: StrategyInfo, params: Mapping[str, Any]) -> Variant:
     """Validate a strategy's parameters. Raises pydantic's ValidationError, or SceneInvalid."""
     part = info.params.model_validate(params)
-    changed = canonical_fields(part)
+    changed = canonical_params(part)
     values = part.model_dump()
     choice = {"name": canonical_scalar(info.name)}
     if changed:
@@ -299,22 +300,28 @@ def _strategies(
 ) -> list[Variant]:
     varied = axes.get("strategy", {}).get("name")
     variants: list[Variant] = []
+    path = "strategy.name" if varied is None else "search.space.strategy.name"
     for name in [scene.strategy.name] if varied is None else varied:
-        info = catalogue.get(name) if isinstance(name, str) else None
-        if info is None:
-            raise SceneInvalid(
-                RejectionCode.UNKNOWN_STRATEGY,
-                "strategy.name" if varied is None else "search.space.strategy.name",
-                f"no strategy is called {name!r}; there are {', '.join(sorted(catalogue))}.",
-            )
+        info = _info(catalogue, name, path)
         params = axes.get("params", {})
         _check_names(info, {**scene.strategy.params, **params})
         variants += _expand("strategy", info, scene.strategy.params, params)
     return variants
 
 
+def _info(catalogue: Catalogue, name: Scalar, path: str) -> StrategyInfo:
+    try:
+        return catalogue[str(name)]
+    except StrategyBroken as broken:
+        sentence = str(broken)
+    except KeyError:
+        sentence = f"no strategy is called {name!r}; there are {', '.join(sorted(catalogue))}."
+    raise SceneInvalid(RejectionCode.UNKNOWN_STRATEGY, path, sentence)
+
+
 def _check_names(info: StrategyInfo, params: Mapping[str, Any]) -> None:
-    for name in params:
+    for path in params:
+        name = path.partition(".")[0]
         if name not in info.params.model_fields:
             raise SceneInvalid(
                 RejectionCode.INVALID_FIELD,
@@ -336,20 +343,18 @@ def _expand(
             return part_variant(group, fields)
         return strategy_variant(model, fields)
 
-    for (
-        field,
-        values,
-    ) in axes.items():  # each value alone, so that no rule of the whole hides a bound
+    # each value alone, so that no rule of the whole hides a bound
+    for field, values in axes.items():
         for value in values:
             try:
-                validate({**base, field: value})
+                validate(_with(base, {field: value}))
             except ValidationError as error:
                 if _names_a_field(error):
                     raise _refused(group, error, axes) from error
     variants: dict[frozenset[tuple[str, bytes]], Variant] = {}
     for values in itertools.product(*axes.values()):
         try:
-            variant = validate({**base, **dict(zip(axes, values, strict=True))})
+            variant = validate(_with(base, dict(zip(axes, values, strict=True))))
         except ValidationError as error:
             if axes and not _names_a_field(error):
                 continue
@@ -358,14 +363,28 @@ def _expand(
     return list(variants.values())
 
 
+def _with(base: Mapping[str, Any], choice: Mapping[str, Scalar]) -> Mapping[str, Any]:
+    for path, value in choice.items():
+        try:
+            base = at_path(base, path, value)
+        except KeyError as error:
+            raise SceneInvalid(
+                RejectionCode.INVALID_FIELD,
+                f"search.space.{_STRATEGY_PREFIX}{path}",
+                f"the scene's strategy has nothing at this path: no {error}.",
+            ) from error
+    return base
+
+
 def _names_a_field(error: ValidationError) -> bool:
-    return any(fault["loc"] for fault in error.errors(include_url=False, include_context=False))
+    faults = error.errors(include_url=False, include_context=False)
+    return not all(breaks_a_rule_of_the_whole(fault) for fault in faults)
 
 
 def _refused(group: str, error: ValidationError, axes: Mapping[str, object]) -> SceneInvalid:
     fault = error.errors(include_url=False, include_context=False)[0]
     prefix = "strategy.params" if group == "strategy" else group if group in PARTS else ""
     path = field_path(fault, prefix)
-    if fault["loc"] and fault["loc"][0] in axes:
+    if field_path(fault) in axes:
         path = f"search.space.{path}"
     return SceneInvalid(RejectionCode.INVALID_FIELD, path, said(fault))

@@ -15,6 +15,7 @@ from mela.canonical import canonical_json, digest
 from mela.errors import RejectionCode, SceneInvalid
 from mela.instrument import NAME
 from mela.interval import Interval
+from mela.params import Json
 from mela.result import METRICS
 from mela.run import (
     Costs,
@@ -40,7 +41,7 @@ class StrategyChoice(Part):
     """A registered strategy by name, and those of its parameters that differ from its defaults."""
 
     name: str = Field(min_length=1, examples=["sma_cross"])
-    params: dict[str, Scalar] = Field(default_factory=dict, examples=[{"fast": 10, "slow": 30}])
+    params: dict[str, Json] = Field(default_factory=dict, examples=[{"fast": 10, "slow": 30}])
 
 
 class Steps(Part):

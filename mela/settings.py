@@ -122,6 +122,11 @@ class Settings(BaseSettings):
     mlflow: MlflowSettings = MlflowSettings()
     airflow: AirflowSettings = AirflowSettings()
 
+    @property
+    def packages(self) -> Path:
+        """Return where this stack's own packages of strategies are: `pip install --target` it."""
+        return self.home / "packages"
+
     @classmethod
     def settings_customise_sources(
         cls,

@@ -17,10 +17,12 @@ from pydantic import ValidationError
 from backtests.caveats import NO_OUT_OF_SAMPLE, NO_OUT_OF_SAMPLE_SAID, lacks_out_of_sample
 from backtests.simulate import provenance, run_all
 from backtests.strategies import CATALOGUE
+from backtests.strategy import Catalogue
+from mela.errors import SceneInvalid
 from mela.messages import Progress, State, read_stored_run
 from mela.result import Status, result_key
 from mela.settings import Settings
-from streaming import tracking
+from streaming import strategies, tracking
 from streaming.clients import reader_of
 from streaming.publish import Publisher
 from warehouse import results, scenes
@@ -110,31 +112,40 @@ def store_curves(wanted: Sequence[Mapping[str, Any]], settings: Settings) -> lis
     eligible = {result["result_key"]: result for result in wanted if result["status"] in WITH_CURVE}
     with transaction(settings) as connection:
         lacking = results.without_curve(connection, list(eligible))
-    warnings = [_store_curve(eligible[key], settings) for key in sorted(lacking)]
+    catalogue = strategies.current(settings)
+    warnings = [_store_curve(eligible[key], settings, catalogue) for key in sorted(lacking)]
     return [warning for warning in warnings if warning is not None]
 
 
-def _store_curve(result: Mapping[str, Any], settings: Settings) -> EndWarning | None:
+def _store_curve(
+    result: Mapping[str, Any], settings: Settings, catalogue: Catalogue
+) -> EndWarning | None:
     name = result["strategy"]["name"]
-    if name not in CATALOGUE:
+    if name not in catalogue:
         return _changed(result, f"the strategy {name} is no longer registered")
-    run = read_stored_run(result, CATALOGUE)
+    try:
+        run = read_stored_run(result, catalogue)
+    except (ValidationError, SceneInvalid):  # it was edited, and takes other parameters now
+        return _changed(result, f"the strategy {name} no longer takes its parameters")
     read = reader_of(settings).read(
         run.instrument, run.interval, run.start, run.end, run.warmup, run.prices
     )
-    made_with = provenance(name, None)
+    made_with = provenance(name, None, catalogue)
     with transaction(settings) as connection:
         still = results.find(connection, [run], {name: made_with}, result["scene_id"])
     # a later revision that touches none of these candles leaves the answer and its key valid
     revision = result["candles_revision"] if run.run_key in still else read.revision
-    outcome = next(iter(run_all(read.candles, [run], with_curve=True)))
+    outcome = next(iter(run_all(read.candles, [run], with_curve=True, catalogue=catalogue)))
     key = result_key(
         run.run_key,
         outcome.status,
         made_with._replace(candles_revision=revision),
         result["scene_id"],
     )
-    if key != result["result_key"] or outcome.curve is None:
+    # a composite asks for its parts when it runs: they may have been loaded anew meanwhile
+    today = CATALOGUE.get(name)
+    is_todays = today is not None and today.digest == made_with.strategy_digest
+    if key != result["result_key"] or outcome.curve is None or not is_todays:
         return _changed(result, "its candles or its code changed after it was computed")
     with transaction(settings) as connection:
         results.save_curve(connection, key, outcome.curve)

@@ -13,12 +13,14 @@ import os
 from pyspark import daemon
 
 from backtests.simulate import warm
-from streaming import record, run
+from mela.settings import Settings
+from streaming import record, run, strategies
 
 __all__ = ["record", "run"]  # what the workers will need
 
 if __name__ == "__main__":
     warm()
+    strategies.current(Settings())  # those of installed packages, too
     # Spark collects garbage after each task, which is enough. What stands here before the first
     # fork never becomes any: left out, a collection takes a tenth of the time.
     gc.collect()

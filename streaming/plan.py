@@ -20,12 +20,14 @@ import structlog
 
 from backtests.simulate import provenance
 from backtests.strategies import CATALOGUE
+from backtests.strategy import Catalogue
 from mela.errors import RejectionCode, SceneInvalid
 from mela.grid import Plan, plan_runs
 from mela.messages import Progress, RunChunk, Source, State
 from mela.run import Run, instant_text
 from mela.scene import Scene, parse_scene
 from mela.settings import Settings
+from streaming import strategies
 from streaming.publish import Publisher
 from warehouse import instruments, results, scenes
 from warehouse.database import transaction
@@ -60,7 +62,9 @@ class Asked:
     refused: SceneInvalid | None = None
 
 
-def read_scene(message: SceneMessage, settings: Settings) -> Asked:
+def read_scene(
+    message: SceneMessage, settings: Settings, catalogue: Catalogue = CATALOGUE
+) -> Asked:
     """Return what a message asks for. Pure: only what needs no service is checked; never raises."""
     scene_id, document = None, None
     try:
@@ -68,7 +72,7 @@ def read_scene(message: SceneMessage, settings: Settings) -> Asked:
         scene_id = _read_id(document, message.source)
         _refuse_nul(document)
         scene = parse_scene(document)
-        plan = plan_runs(scene, CATALOGUE, max_runs=settings.max_runs)
+        plan = plan_runs(scene, catalogue, max_runs=settings.max_runs)
     except SceneInvalid as refused:
         return Asked(scene_id, document, refused=refused)
     except Exception as error:  # one strange scene must not stop all others
@@ -80,7 +84,8 @@ def read_scene(message: SceneMessage, settings: Settings) -> Asked:
 
 def plan_scene(message: SceneMessage, settings: Settings, publisher: Publisher) -> None:
     """Plan one scene to the end, or refuse it. May be repeated. Raises where a service is away."""
-    asked = read_scene(message, settings)
+    catalogue = strategies.current(settings)
+    asked = read_scene(message, settings, catalogue)
     if asked.refused is None and asked.scene is not None:
         asked = _refuse_unknown_instruments(asked, settings)
     if asked.refused is not None:
@@ -109,7 +114,7 @@ def plan_scene(message: SceneMessage, settings: Settings, publisher: Publisher) 
         return
     if receipt.planned_at or receipt.cancelled_at:  # all was done, or nothing is wanted
         return
-    cached = _send_runs(asked.scene_id, asked.plan, settings, publisher)
+    cached = _send_runs(asked.scene_id, asked.plan, settings, publisher, catalogue)
     publisher.progress(
         Progress(
             scene_id=asked.scene_id,
@@ -137,7 +142,9 @@ def chunk_runs(
                 yield RunChunk(scene_id, next(number), piece)
 
 
-def _send_runs(scene_id: UUID, plan: Plan, settings: Settings, publisher: Publisher) -> int:
+def _send_runs(
+    scene_id: UUID, plan: Plan, settings: Settings, publisher: Publisher, catalogue: Catalogue
+) -> int:
     """Send stored answers to mela.results, other runs to mela.runs; return how many were stored."""
     chunks = chunk_runs(
         plan.expand(),
@@ -145,7 +152,7 @@ def _send_runs(scene_id: UUID, plan: Plan, settings: Settings, publisher: Publis
         size=settings.spark.chunk_runs,
         max_bytes=settings.kafka.max_message_bytes // 2,
     )
-    made_with = {name: provenance(name, None) for name in CATALOGUE}
+    made_with = {name: provenance(name, None, catalogue) for name in catalogue}
 
     def look_up(part: Sequence[RunChunk]) -> dict[str, bytes]:
         runs = [run for chunk in part for run in chunk.runs]

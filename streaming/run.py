@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -16,12 +16,13 @@ import orjson
 import structlog
 
 from backtests.simulate import provenance, run_all
-from backtests.strategies import CATALOGUE
+from backtests.strategy import Strategy
 from mela.errors import CandlesMissing, MessageInvalid, RejectionCode
 from mela.messages import RunChunk, Source, read_chunk
 from mela.result import Outcome, Status, result_document
 from mela.run import Run
 from mela.settings import Settings
+from streaming import strategies
 from streaming.clients import publisher_of, reader_of, spans_of
 from streaming.publish import Publisher
 from warehouse import scenes
@@ -42,11 +43,12 @@ class ChunkMessage(NamedTuple):
 def run_chunks(messages: Iterable[ChunkMessage], settings: Settings) -> int:
     """Execute chunks and send their results; return how many. Raises where a service is away."""
     publisher = publisher_of(settings)
-    desk = Desk(settings)
+    catalogue = strategies.current(settings).with_failing()
+    desk = Desk(settings, catalogue)
     sent = 0
     for message in messages:
         try:
-            chunk = read_chunk(message.value, CATALOGUE)
+            chunk = read_chunk(message.value, catalogue)
             for document in desk.answers(chunk):
                 publisher.result(chunk.scene_id, document["run_key"], orjson.dumps(document))
                 sent += 1
@@ -62,8 +64,9 @@ def run_chunks(messages: Iterable[ChunkMessage], settings: Settings) -> int:
 class Desk:
     """Answers the chunks of one batch, asking the warehouse once for what they share."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, catalogue: Mapping[str, Strategy]) -> None:
         self._settings = settings
+        self._catalogue = catalogue
         self._reader = reader_of(settings)
         self._read: dict[tuple[Any, ...], CandlesRead] = {}
         self._cancelled: dict[str, tuple[bool, float]] = {}
@@ -71,13 +74,16 @@ class Desk:
     def answers(self, chunk: RunChunk) -> Iterator[dict[str, Any]]:
         """Yield the result document of each run of a chunk. Raises CandlesMissing."""
         if self._is_cancelled(chunk.scene_id):
-            yield from _cancelled(chunk)
+            yield from _cancelled(chunk, self._catalogue)
             return
         for runs in by_candles(chunk.runs):
             read = self._candles(runs)
             now = datetime.now(UTC)
-            for outcome in run_all(read.candles, runs, spans=spans_of(read.candles)):
-                made_with = provenance(outcome.run.strategy, read.revision)
+            outcomes = run_all(
+                read.candles, runs, spans=spans_of(read.candles), catalogue=self._catalogue
+            )
+            for outcome in outcomes:
+                made_with = provenance(outcome.run.strategy, read.revision, self._catalogue)
                 yield result_document(outcome, made_with, scene_id=chunk.scene_id, computed_at=now)
 
     def _candles(self, runs: Sequence[Run]) -> CandlesRead:
@@ -112,8 +118,8 @@ def _refuse(message: ChunkMessage, refused: MessageInvalid, publisher: Publisher
     publisher.rejected(message.value, message.source, refused)
 
 
-def _cancelled(chunk: RunChunk) -> Iterator[dict[str, Any]]:
+def _cancelled(chunk: RunChunk, catalogue: Mapping[str, Strategy]) -> Iterator[dict[str, Any]]:
     for run in chunk.runs:
         outcome = Outcome(run, Status.CANCELLED)
-        made_with = provenance(run.strategy, None)
+        made_with = provenance(run.strategy, None, catalogue)
         yield result_document(outcome, made_with, scene_id=chunk.scene_id)

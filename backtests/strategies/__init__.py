@@ -1,15 +1,12 @@
-"""The strategies that scenes can name: every module of this package registers its own."""
+"""The strategies that scenes can name: every module of this package registers its own.
 
-from __future__ import annotations
+Importing it loads these. `refresh` adds those of installed packages (entry points of the group
+`mela.strategies`), and loads what was edited since.
+"""
 
-from collections.abc import Mapping
-from importlib import import_module
-from pkgutil import iter_modules
-from types import MappingProxyType
+from backtests.loading import SHELF, refresh
+from backtests.strategy import CATALOGUE
 
-from backtests.strategy import REGISTERED, Strategy
+__all__ = ["CATALOGUE", "refresh"]
 
-for _module in sorted(module.name for module in iter_modules(__path__)):
-    import_module(f"{__name__}.{_module}")
-
-CATALOGUE: Mapping[str, Strategy] = MappingProxyType(REGISTERED)
+SHELF.refresh(packages=False)

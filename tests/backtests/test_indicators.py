@@ -1,15 +1,191 @@
+"""The indicators by name: TA-Lib's, and what the registry says of each."""
+
 from __future__ import annotations
+
+import inspect
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import talib
+from talib import abstract
 
 from backtests.by_hand import candles_of
-from backtests.indicators import Indicators
+from backtests.indicators import CACHE_BYTES, INDICATORS, Indicators, warmup_of
+from mela.candles import Candles
+from mela.interval import HOUR_MS, Interval
+
+COLUMNS = ("opened_ms", "open", "high", "low", "close", "volume")
+TALIBS = {one.name: one.source.removeprefix("TA-Lib ") for one in INDICATORS.values()}
+OWN = {"vwap", "session_vwap", "zscore"}
+# What TA-Lib's own functions take beyond the parameters of ours
+TAKEN = {
+    "stochastic": lambda p: [p[0], p[1], 0, p[2], 0],
+    "ppo": lambda p: [p[0], p[1], 1],
+    "bollinger": lambda p: [p[0], p[1], p[1], 0],
+    "standard_deviation": lambda p: [p[0], 1.0],
+    "stochastic_rsi": lambda p: [*p, 0],
+}
+SHORT = {"sar": [0.05, 0.3], "supertrend": [5, 1.5], "keltner": [4, 7, 1.5], "bollinger": [6, 1.5]}
+
+
+def market(count: int, seed: int = 3) -> Candles:
+    """Return hourly candles of a random walk, volumes included."""
+    random = np.random.default_rng(seed)
+    close = 100 * np.exp(np.cumsum(random.normal(0, 0.01, count)))
+    opened = np.concatenate([[100.0], close[:-1]])[:count]
+    high = np.maximum(opened, close) * (1 + random.exponential(0.004, count))
+    low = np.minimum(opened, close) * (1 - random.exponential(0.004, count))
+    volume = random.exponential(10, count)
+    times = np.arange(count, dtype=np.int64) * HOUR_MS
+    return Candles(Interval.H1, times, opened, high, low, close, volume)
+
+
+def lines(candles: Candles, name: str, parameters: list) -> tuple[np.ndarray, ...]:
+    found = getattr(Indicators(candles), name)(*parameters)
+    return found if isinstance(found, tuple) else (found,)
+
+
+def defaults(name: str) -> list:
+    return [parameter.default for parameter in INDICATORS[name].parameters]
+
+
+def small(name: str) -> list:
+    """Return parameters unlike the defaults, and all of them different."""
+    return SHORT.get(name) or [4 + 3 * place for place, _ in enumerate(defaults(name))]
 
 
 def closes(*prices: float) -> Indicators:
     return Indicators(candles_of([(p, p, p, p) for p in prices]))
+
+
+def test_there_are_many_of_every_kind() -> None:
+    kinds = [one.kind for one in INDICATORS.values()]
+
+    assert len(INDICATORS) >= 25
+    assert {kind: kinds.count(kind) >= 5 for kind in kinds} == dict.fromkeys(
+        ("trend", "momentum", "volatility", "volume"), True
+    )
+
+
+@pytest.mark.parametrize("name", INDICATORS)
+def test_an_indicator_describes_itself(name: str) -> None:
+    one = INDICATORS[name]
+    method = inspect.signature(getattr(Indicators, name)).parameters.values()
+
+    assert (one.name, one.doc[-1]) == (name, ".")
+    assert [each.name for each in method][1:] == [each.name for each in one.parameters]
+    given = [each.default for each in method if each.default is not inspect.Parameter.empty]
+    assert given in ([], defaults(name))  # where the method has defaults they are the list's
+    assert all(each.least <= each.default <= each.most and each.says for each in one.parameters)
+    assert all(line.unit for line in one.lines)
+
+
+def test_every_public_method_is_listed() -> None:
+    assert {name for name in vars(Indicators) if name[0] != "_"} == INDICATORS.keys()
+
+
+@pytest.mark.parametrize("name", sorted(INDICATORS.keys() - OWN))
+@pytest.mark.parametrize("choose", [defaults, small])
+def test_an_indicator_is_talibs_to_the_last_bit(name: str, choose) -> None:
+    candles, parameters = market(700), choose(name)
+    columns = {part: getattr(candles, part) for part in ("open", "high", "low", "close", "volume")}
+    function = abstract.Function(TALIBS[name])
+
+    found = lines(candles, name, parameters)
+
+    asked = TAKEN.get(name, list)(parameters)
+    function.parameters = dict(zip(function.parameters, asked, strict=True))
+    expected = function(columns)
+    expected = expected if isinstance(expected, list) else [expected]
+    assert len(found) == len(expected) == len(INDICATORS[name].lines)
+    for mine, theirs in zip(found, expected, strict=True):
+        known = ~np.isnan(mine)  # TA-Lib gives trend as whole numbers, 0 where undefined
+        np.testing.assert_array_equal(mine[known], theirs[known])
+        assert np.isnan(theirs[~known]).all() or not theirs[~known].any()
+    assert function.lookback == INDICATORS[name].lookback(*parameters)
+
+
+@pytest.mark.parametrize("name", INDICATORS)
+@pytest.mark.parametrize("choose", [defaults, small])
+def test_lines_begin_after_the_lookback(name: str, choose) -> None:
+    candles, parameters = market(700), choose(name)
+    lookback = INDICATORS[name].lookback(*parameters)
+
+    for line in lines(candles, name, parameters):
+        assert (line.dtype, line.shape) == (np.float64, (700,))
+        assert np.flatnonzero(~np.isnan(line))[0] <= lookback
+        assert not np.isnan(line[lookback:]).any()
+
+
+@pytest.mark.parametrize("name", INDICATORS)
+def test_too_few_candles_leave_it_undefined(name: str) -> None:
+    parameters = small(name)
+    lookback = INDICATORS[name].lookback(*parameters)
+
+    for count in {0, 1, lookback} - set(range(lookback + 1, 5)):
+        for line in lines(market(count), name, parameters):
+            assert np.isnan(line).all()
+            assert len(line) == count
+
+
+@pytest.mark.parametrize("name", INDICATORS)
+def test_still_prices_and_no_volume_are_no_error(name: str) -> None:
+    flat = np.full(300, 100.1)
+    still = replace(market(300), open=flat, high=flat, low=flat, close=flat, volume=np.zeros(300))
+
+    for candles in (still, replace(market(300), volume=np.zeros(300))):
+        for line in lines(candles, name, defaults(name)):
+            assert line.shape == (300,)
+            assert not np.isinf(line).any()
+
+
+@pytest.mark.parametrize("name", [name for name, one in INDICATORS.items() if one.parameters])
+def test_a_parameter_out_of_bounds_is_named(name: str) -> None:
+    first = INDICATORS[name].parameters[0]
+
+    with pytest.raises(ValueError, match=f"{name} takes a {first.name} from"):
+        lines(market(50), name, [first.least - 1, *small(name)[1:]])
+
+
+def test_a_period_that_talib_refuses_is_named_where_it_matters() -> None:
+    many = candles_of([(100, 100, 100, 100)])
+    wide = {part: np.full(100_002, 100.0) for part in ("open", "high", "low", "close", "volume")}
+    many = replace(many, opened_ms=np.arange(100_002) * HOUR_MS, **wide)
+
+    with pytest.raises(ValueError, match="sma takes a period from 1 to 100,000, but found 100,001"):
+        Indicators(many).sma(100_001)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, one in INDICATORS.items() if one.warmup(*defaults(name)) is not None]
+)
+def test_where_candles_begin_does_not_matter_after_the_warmup(name: str) -> None:
+    """More history changes what follows by at most some parts in a hundred million."""
+    parameters = small(name)
+    warmup = warmup_of(name, *parameters)
+    candles = market(warmup + 400, seed=8)
+    later = replace(
+        candles,
+        **{part: getattr(candles, part)[200:] for part in COLUMNS},
+    )
+
+    for long, short in zip(
+        lines(candles, name, parameters), lines(later, name, parameters), strict=True
+    ):
+        scale = np.nanmax(np.abs(long))
+        np.testing.assert_allclose(
+            short[warmup:], long[200 + warmup :], rtol=0, atol=2e-8 * scale, equal_nan=False
+        )
+
+
+def test_a_sum_over_all_candles_has_no_warmup() -> None:
+    assert [name for name, one in INDICATORS.items() if one.warmup(*defaults(name)) is None] == [
+        "obv",
+        "ad",
+    ]
+    with pytest.raises(ValueError, match="obv sums over all candles"):
+        warmup_of("obv")
 
 
 def test_sma_is_the_mean_of_the_last_closes() -> None:
@@ -34,8 +210,8 @@ def test_an_indicator_longer_than_its_candles_is_undefined_everywhere() -> None:
     assert closes().sma(5).tolist() == []
 
 
-def test_indicators_are_talibs_to_the_last_bit() -> None:
-    prices = 100 * np.exp(np.cumsum(np.random.default_rng(3).normal(0, 0.01, 500)))
+def test_indicators_are_read_from_the_closes_as_they_are() -> None:
+    prices = market(500).close
     indicators = closes(*prices)
 
     np.testing.assert_array_equal(indicators.sma(20), talib.SMA(prices, timeperiod=20))
@@ -48,3 +224,25 @@ def test_an_indicator_is_computed_once_and_cannot_be_written() -> None:
     assert indicators.sma(2) is indicators.sma(2)
     with pytest.raises(ValueError, match="read-only"):
         indicators.sma(2)[0] = 1.0
+
+
+def test_lines_of_one_indicator_are_kept_together_and_cannot_be_written() -> None:
+    bands = Indicators(market(50)).bollinger(5)
+
+    assert not any(line.flags.writeable for line in bands)
+
+
+def test_what_is_kept_is_bounded() -> None:
+    count = CACHE_BYTES // 8 // 10  # ten lines fit
+    candles = replace(market(2), **{part: np.ones(count) for part in COLUMNS})
+    indicators = Indicators(candles)
+
+    first = indicators.momentum(1)
+    for period in range(2, 9):
+        indicators.momentum(period)
+    assert indicators.momentum(1) is first
+    assert indicators.momentum(9) is indicators.momentum(9)
+    again = indicators.momentum(2)
+    for period in range(20, 31):
+        indicators.momentum(period)
+    assert indicators.momentum(2) is not again

@@ -20,6 +20,24 @@ from mela.run import Costs, Exits, FractionSizing, Run, from_ms
 from tests.backtests.plain import walk_plainly
 
 COLUMNS = ("opened_ms", "open", "high", "low", "close", "volume")
+PERIOD = st.integers(2, 5)
+WIDTH = st.sampled_from([0.5, 1.0, 1.7])
+FAST_SLOW = st.integers(2, 4).flatmap(
+    lambda fast: st.fixed_dictionaries({"fast": st.just(fast), "slow": st.integers(fast + 1, 8)})
+)
+BANDS = st.fixed_dictionaries({"period": PERIOD, "deviations": WIDTH})
+PARTS = [
+    [
+        {"name": "sma_cross", "params": {"fast": 2, "slow": 3}},
+        {"name": "ema_cross", "params": {"fast": 2, "slow": 4}},
+        {"name": "macd_cross", "params": {"fast": 2, "slow": 3, "signal": 2}},
+    ],
+    [
+        {"name": "sma_cross", "params": {"fast": 1, "slow": 3}},
+        {"name": "rsi_reversion", "params": {"period": 2, "lower": 40, "upper": 60}},
+        {"name": "donchian_breakout", "params": {"entry": 4, "exit": 2}},
+    ],
+]
 PARAMS = {
     "sma_cross": st.integers(1, 4).flatmap(
         lambda fast: st.fixed_dictionaries(
@@ -29,9 +47,54 @@ PARAMS = {
     "rsi_reversion": st.fixed_dictionaries(
         {"period": st.integers(2, 5), "lower": st.integers(5, 50), "upper": st.integers(51, 95)}
     ),
+    "ema_cross": FAST_SLOW,
+    "macd_cross": FAST_SLOW.flatmap(
+        lambda pair: st.fixed_dictionaries(
+            {"signal": PERIOD, **{n: st.just(pair[n]) for n in pair}}
+        )
+    ),
+    "bollinger_breakout": BANDS,
+    "bollinger_reversion": BANDS,
+    "donchian_breakout": st.fixed_dictionaries(
+        {"entry": st.integers(4, 8), "exit": st.integers(2, 4)}
+    ),
+    "supertrend": st.fixed_dictionaries({"period": PERIOD, "multiplier": WIDTH}),
+    "adx_trend": st.fixed_dictionaries({"period": PERIOD, "threshold": st.integers(0, 60)}),
+    "keltner_breakout": st.fixed_dictionaries(
+        {"period": PERIOD, "atr_period": st.integers(1, 5), "multiplier": WIDTH}
+    ),
+    "stochastic": st.fixed_dictionaries(
+        {
+            "period": st.integers(1, 6),
+            "slowing": st.integers(1, 3),
+            "signal": st.integers(1, 3),
+            "lower": st.integers(5, 50),
+            "upper": st.integers(51, 95),
+        }
+    ),
+    "rate_of_change": st.fixed_dictionaries(
+        {"period": st.integers(1, 6), "threshold": st.sampled_from([0.0, 0.02, 0.1])}
+    ),
+    "zscore_reversion": st.fixed_dictionaries(
+        {"period": st.integers(2, 8), "entry": WIDTH, "exit": st.sampled_from([0.0, 0.2])}
+    ),
+    "vwap_deviation": st.fixed_dictionaries(
+        {"period": st.integers(1, 6), "deviation": st.sampled_from([0.001, 0.01, 0.05])}
+    ),
+    "volatility_breakout": st.fixed_dictionaries({"period": st.integers(1, 5), "factor": WIDTH}),
+    "buy_and_hold": st.just({}),
+    "composite": st.fixed_dictionaries(
+        {
+            "rule": st.sampled_from(["all", "any", "vote"]),
+            "parts": st.sampled_from(PARTS),
+        }
+    ),
 }
+# A part that gives bare signals is in from its last enter on, however long ago: these cross
+CROSSES = {"composite": {"rule": "any", "parts": PARTS[0]}}
 # A busy machine is slow, and that is no fault of a law.
 law = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+each = settings(law, max_examples=15)  # strategies are many
 PERCENT = st.integers(-12, 12)
 WICK = st.integers(0, 10)
 
@@ -83,6 +146,17 @@ def run_of(candles: Candles, strategy: str, params: dict, asked: dict, warmup: i
         sizing=FractionSizing(fraction=fraction),
         exits=Exits(**exits),
     )
+
+
+def walk(count: int, seed: int) -> Candles:
+    """Return hourly candles of a random walk."""
+    random = np.random.default_rng(seed)
+    close = 100 * np.exp(np.cumsum(random.normal(0, 0.01, count)))
+    opened = close * np.exp(random.normal(0, 0.002, count))
+    high = np.maximum(opened, close) * np.exp(random.exponential(0.004, count))
+    low = np.minimum(opened, close) * np.exp(-random.exponential(0.004, count))
+    times = MONDAY_MS + 3_600_000 * np.arange(count)
+    return Candles(Interval.H1, times, opened, high, low, close, random.exponential(1.0, count))
 
 
 def first(candles: Candles, count: int) -> Candles:
@@ -148,7 +222,7 @@ def test_the_laws_know_every_registered_strategy() -> None:
 
 
 @pytest.mark.parametrize("name", CATALOGUE)
-@law
+@each
 @given(data=st.data())
 def test_a_prefix_of_the_candles_gives_a_prefix_of_equity_and_trades(name: str, data) -> None:
     """A strategy that looked ahead would see other candles when they are cut short."""
@@ -168,18 +242,36 @@ def test_a_prefix_of_the_candles_gives_a_prefix_of_equity_and_trades(name: str, 
 
 
 @pytest.mark.parametrize("name", CATALOGUE)
-@law
+@each
 @given(data=st.data())
 def test_signals_on_a_prefix_are_a_prefix_of_the_signals(name: str, data) -> None:
     candles, strategy = data.draw(markets(least=20)), CATALOGUE[name]
     params = strategy.params.model_validate(data.draw(PARAMS[name]))
     cut = first(candles, data.draw(st.integers(1, len(candles))))
 
-    whole = strategy.signals(candles, params, Indicators(candles)).signals()
-    part = strategy.signals(cut, params, Indicators(cut)).signals()
+    whole = strategy.signals(candles, params, Indicators(candles)).signals().mirrored()
+    part = strategy.signals(cut, params, Indicators(cut)).signals().mirrored()
 
-    assert part.enter.tolist() == whole.enter[: len(cut)].tolist()
-    assert part.exit.tolist() == whole.exit[: len(cut)].tolist()
+    for mine, of_all in zip(part, whole, strict=True):
+        assert mine.tolist() == of_all[: len(cut)].tolist()
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_history_before_the_warmup_changes_no_signal(name: str, seed: int) -> None:
+    """Prices have many digits here, so that no two values tie within rounding."""
+    strategy = CATALOGUE[name]
+    params = strategy.params.model_validate(CROSSES.get(name, {}))
+    warmup = strategy.warmup(params)
+    candles = walk(warmup + 1_500, seed)
+    later = replace(candles, **{column: getattr(candles, column)[600:] for column in COLUMNS})
+
+    long = strategy.signals(candles, params, Indicators(candles)).signals().mirrored()
+    short = strategy.signals(later, params, Indicators(later)).signals().mirrored()
+
+    for mine, of_all in zip(short, long, strict=True):
+        assert mine[warmup:].tolist() == of_all[600 + warmup :].tolist()
+    assert name == "buy_and_hold" or min(signal[warmup:].sum() for signal in short) > 0
 
 
 @law

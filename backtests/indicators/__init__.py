@@ -1,0 +1,15 @@
+"""Indicators by name: TA-Lib's, seeding and rounding included, and a few that it lacks."""
+
+from backtests.indicators.cached import CACHE_BYTES, Indicators
+from backtests.indicators.definition import Indicator, Line, Parameter
+from backtests.indicators.registry import INDICATORS, warmup_of
+
+__all__ = [
+    "CACHE_BYTES",
+    "INDICATORS",
+    "Indicator",
+    "Indicators",
+    "Line",
+    "Parameter",
+    "warmup_of",
+]

@@ -1,0 +1,122 @@
+"""`mela strategies`, `mela indicators`: what a scene can ask for, and a strategy can use."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from backtests.indicators import INDICATORS, Indicator
+from backtests.strategies import refresh
+from backtests.strategy import Strategy
+from cli.console import err, explains, out
+from mela.settings import Settings
+
+JSON = typer.Option("--json", help="Print JSON.")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command()(strategies)
+    app.command()(indicators)
+
+
+@explains
+def strategies(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON Schemas.")] = False,
+) -> None:
+    """List what a scene can ask for: strategies, their parameters, defaults and bounds.
+
+    Installed packages' are listed too; what could not be loaded, with its error.
+    """
+    catalogue = refresh(Settings().packages)
+    if as_json:
+        schemas = {name: info.params.model_json_schema() for name, info in catalogue.items()}
+        out.print(json.dumps(schemas, indent=2), markup=False)
+    else:
+        for name in sorted(catalogue):
+            out.print(_described(catalogue[name]))
+            out.print()
+    for broken in catalogue.broken:
+        err.print(f"[bold red]{', '.join(broken.names)}[/]", end=" ")
+        err.print(f"could not be loaded from {broken.origin}: {broken.error}", markup=False)
+
+
+@explains
+def indicators(as_json: Annotated[bool, JSON] = False) -> None:
+    """List the indicators that a strategy can use: parameters, units, and how much warm-up."""
+    if as_json:
+        body = {name: _as_json(one) for name, one in INDICATORS.items()}
+        out.print(json.dumps(body, indent=2), markup=False)
+        return
+    table = Table(box=None)
+    for column in ("indicator", "kind", "parameters", "gives", "warm-up", "meaning"):
+        table.add_column(column)
+    for one in INDICATORS.values():
+        told = _as_json(one)
+        table.add_row(
+            one.name,
+            one.kind,
+            ", ".join(f"{each.name} {each.default:g}" for each in one.parameters),
+            ", ".join(f"{line.name} ({line.unit})" for line in one.lines),
+            "–" if told["warmup"] is None else str(told["warmup"]),
+            f"{one.doc} ({one.source})",
+        )
+    out.print(table)
+
+
+def _described(info: Strategy) -> Table:
+    table = Table(title=f"[bold]{info.name}[/]  {info.doc}", title_justify="left", box=None)
+    for column in ("parameter", "type", "default", "bounds", "meaning"):
+        table.add_column(column)
+    for field, said in info.params.model_json_schema().get("properties", {}).items():
+        table.add_row(
+            field,
+            _type(said),
+            str(said.get("default", "required")),
+            _bounds(said),
+            said.get("description", ""),
+        )
+    return table
+
+
+def _as_json(one: Indicator) -> dict[str, Any]:
+    """Return an indicator as JSON values; its warm-up, in candles, at its defaults."""
+    defaults = [each.default for each in one.parameters]
+    return {
+        "kind": one.kind,
+        "meaning": one.doc,
+        "source": one.source,
+        "parameters": {
+            each.name: {
+                "default": each.default,
+                "minimum": each.least,
+                "maximum": each.most,
+                "meaning": each.says,
+            }
+            for each in one.parameters
+        },
+        "lines": {line.name: line.unit for line in one.lines},
+        "warmup": one.warmup(*defaults),
+    }
+
+
+def _type(said: dict[str, Any]) -> str:
+    if "enum" in said:
+        return " | ".join(map(str, said["enum"]))
+    several = [_type(each) for each in said.get("anyOf", ())]
+    return " | ".join(several) or str(said.get("type", "any"))
+
+
+def _bounds(said: dict[str, Any]) -> str:
+    signs = {
+        "minimum": "≥",
+        "exclusiveMinimum": ">",
+        "maximum": "≤",
+        "exclusiveMaximum": "<",
+    }
+    every = (said, *said.get("anyOf", ()))
+    together = {key: value for branch in every for key, value in branch.items()}
+    return ", ".join(f"{sign} {together[key]:g}" for key, sign in signs.items() if key in together)
