@@ -70,6 +70,7 @@ def test_both_walks_give_the_same_bits(
         exits=exits,
     )
     flags = rng.random((2, n)) < rng.choice([0.02, 0.2, 0.6], 2)[:, None]
+    flags.flags.writeable = False  # as the engine gives them: one compiled form is enough
     signals = Signals(flags[0], flags[1])
     span = span_of(candles, run)
     found = []
