@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from structlog.testing import capture_logs
 
 from backtests.strategies import refresh
@@ -44,6 +45,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settin
 
 
 def test_packages_of_a_home_are_loaded_and_each_change_is_logged_once(settings: Settings) -> None:
+    structlog.reset_defaults()  # the command line, where a test ran it, keeps quiet
     strategies.current(Settings(home=settings.home / "elsewhere"))
     file = settings.packages / "my_idea.py"
     with capture_logs() as logged:
