@@ -24,7 +24,7 @@ from backtests.by_hand import MONDAY_MS, candles_of
 from backtests.execute import Buffers
 from backtests.signals import Signals
 from backtests.simulate import run_all
-from backtests.span import span_of
+from backtests.span import read_only, span_of
 from backtests.strategies import CATALOGUE
 from backtests.strategy import Strategy
 from mela.candles import Candles
@@ -101,6 +101,11 @@ def real_market(rng: np.random.Generator) -> Candles:
     )  # volumes are left out: Backtrader does not ask for them
 
 
+def said(*signals: np.ndarray) -> Signals:
+    """Give signals as the engine gives them to its walks, which compile for one type."""
+    return Signals(*(read_only(signal, np.bool_) for signal in signals))
+
+
 def random_run(seed: int, market) -> Asked:
     rng = np.random.default_rng(seed)
     candles = market(rng)
@@ -131,7 +136,7 @@ def random_run(seed: int, market) -> Asked:
         direction=direction,
     )  # fmt: skip
     wanted = rng.random((2, len(candles))) < [[0.25], [0.15]]
-    return Asked(candles, Signals(wanted[0], wanted[1]), run)
+    return Asked(candles, said(*wanted), run)
 
 
 @pytest.fixture(scope="module")
@@ -219,7 +224,7 @@ def few(rows, enter=(), exit=(), **fields) -> Asked:
         from_ms(Interval.D1.end_ms(int(candles.opened_ms[-1]))), "given", {}, warmup=0,
         **{"cash": 1_000.0, "costs": Costs(fee=0.0, slippage=0.0), **fields},
     )  # fmt: skip
-    return Asked(candles, Signals(np.isin(bars, enter), np.isin(bars, exit)), run)
+    return Asked(candles, said(np.isin(bars, enter), np.isin(bars, exit)), run)
 
 
 def still(price: float):
