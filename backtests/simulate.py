@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -98,7 +98,8 @@ def _run_one(
         return _outcome(span, run, Status.NO_DATA)
     try:
         equity = np.empty(span.bars) if with_curve else _NO_EQUITY
-        walked = walk(span, run, _signals(span, run, catalogue, alone), buffers, equity)
+        execute = walk if run.engine == "mela" else _walk_of_oracle()
+        walked = execute(span, run, _signals(span, run, catalogue, alone), buffers, equity)
         if not math.isfinite(walked.final):
             raise OverflowError(f"equity must stay finite, but ends at {walked.final}")
         trades = measure_trades(buffers.fills, walked.trades)
@@ -114,6 +115,12 @@ def _run_one(
         top_share=trades.top_share,
         curve=_curve(span, walked, buffers, equity) if with_curve else None,
     )
+
+
+def _walk_of_oracle() -> Callable[..., Walked]:
+    from backtests import oracle  # Backtrader is loaded only where a run asks for it
+
+    return oracle.walk
 
 
 def _signals(

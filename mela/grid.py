@@ -15,6 +15,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError, model_validator
 
+from mela.backtrader_terms import beyond_backtrader
 from mela.canonical import canonical_json, canonical_object, canonical_scalar
 from mela.errors import RejectionCode, SceneInvalid, StrategyBroken
 from mela.instrument import describe
@@ -225,7 +226,10 @@ def _check_count(scene: Scene, space: Mapping[str, Axis], max_runs: int) -> None
 
 
 def _check_together(scene: Scene, groups: Iterable[Sequence[Variant]]) -> None:
-    """Refuse what no single field can tell: shorts without their cost, a size without its stop."""
+    """Refuse what no single field can tell.
+
+    Shorts without their cost, a size without its stop, what the engine asked for cannot do.
+    """
     asked: dict[str, list[Any]] = {}
     for group in groups:
         for variant in group:
@@ -250,6 +254,9 @@ def _check_together(scene: Scene, groups: Iterable[Sequence[Variant]]) -> None:
             "sizing by risk_per_trade needs a stop loss, but none is given (or null is among "
             "the values of the space).",
         )
+    refused = beyond_backtrader(asked) if "backtrader" in asked["engine"] else None
+    if refused:
+        raise SceneInvalid(RejectionCode.INVALID_FIELD, *refused)
 
 
 def _step_count(axis: Steps) -> int:

@@ -19,6 +19,10 @@ from backtests.kernel.ledger import (
     fall_step,
 )
 from backtests.kernel.orders import (
+    AT_OPEN,
+    BY_LIMIT,
+    BY_STOP,
+    HELD,
     LIMIT,
     MARKET,
     Terms,
@@ -104,6 +108,7 @@ def walk_bars(
                 day = opened_ms[bar] // DAY_MS
                 day_equity, locked = value, False
             fillable = not idle or volume[bar] > 0.0
+            came = HELD
 
             # What is to be done of this candle's exit: first at the open, then inside it.
             why, raw, both = 0, 0.0, False
@@ -171,15 +176,15 @@ def walk_bars(
                         is_limit = terms.entry_kind == LIMIT
                         before = raw if is_limit else filled_at(raw, 0.0, 0.0, coming, terms)
                         measured = gauge[said_bar] if len(gauge) else 0.0
-                        units = units_for(cash, before, close[said_bar], measured, terms)
+                        said = close[said_bar]
                         price = before
+                        units = units_for(cash, price, said, measured, terms)
                         if terms.impact > 0.0 and not is_limit and units > 0.0:
                             price = filled_at(raw, units, volume[bar], coming, terms)
-                            units *= before / price  # so that the sum put in stays
-                            if terms.lot > 0.0:
-                                units = np.floor(units / terms.lot + 1e-9) * terms.lot
-                        if units > 0.0 and affords(units, price, close[said_bar], cash, terms):
+                            units = units_for(cash, price, said, measured, terms)
+                        if affords(units, price, said, cash, terms):
                             side = coming
+                            came = AT_OPEN if at_open else BY_LIMIT if is_limit else BY_STOP
                             entry_bar, entry_price = bar, price
                             entry_fee = fee_of(units, price, terms)
                             spent = side * units * price + entry_fee
@@ -202,30 +207,29 @@ def walk_bars(
                 # Protection, against the levels that stood before this candle.
                 why, both = 0, False
                 if side != 0.0 and fillable and bar >= entry_bar + terms.protect_delay:
-                    entering = bar == entry_bar
                     trail = -side * NEVER
                     if terms.trailing_stop < NEVER:
                         trail = on_tick(extreme * (1.0 - side * terms.trailing_stop), terms.tick)
-                    # What a candle did before it reached a limit inside it cannot be told: its
-                    # worst is taken to come after, its best before.
-                    targeted = not (entering and not at_open and terms.entry_kind == LIMIT)
                     why, raw, both = leave(
                         open_[bar],
                         high[bar],
                         low[bar],
+                        close[bar],
                         side,
                         stop,
                         trail,
                         target,
-                        not entering,
-                        targeted,
+                        came,
                     )
                 if why == 0:
                     break
 
             # The close: what the account is worth.
             if side != 0.0:
-                extreme = max(extreme, high[bar]) if side > 0.0 else min(extreme, low[bar])
+                best = high[bar] if side > 0.0 else low[bar]
+                if came == BY_LIMIT:
+                    best = close[bar]
+                extreme = max(extreme, best) if side > 0.0 else min(extreme, best)
                 if side < 0.0 and terms.borrow_rate > 0.0:
                     owed = terms.borrow_rate * units * close[bar]
                     owed *= max((opened_ms[bar] + lasting_ms) - charged_ms, 0) / YEAR_MS
@@ -258,6 +262,8 @@ def walk_bars(
                     leaving = DAILY_LOSS
 
         # What this close orders for the next open.
+        if coming != 0.0 and (exit_[bar] if coming > 0.0 else exit_short[bar]):
+            coming = 0.0
         wanted = _wanted(enter[bar], exit_[bar], enter_short[bar], exit_short[bar], terms)
         if side != 0.0:
             ends_it = exit_[bar] if side > 0.0 else exit_short[bar]
@@ -270,8 +276,6 @@ def walk_bars(
                 if opens and not locked:
                     coming, said_bar, expires = -side, bar, bar + terms.valid_bars
         else:
-            if coming != 0.0 and (exit_[bar] if coming > 0.0 else exit_short[bar]):
-                coming = 0.0
             if wanted != 0.0 and bar >= free_from and not locked:
                 coming, said_bar, expires = wanted, bar, bar + terms.valid_bars
 

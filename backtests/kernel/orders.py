@@ -13,6 +13,7 @@ from numba import njit
 from backtests.kernel.ledger import NEVER, STOP_LOSS, TAKE_PROFIT, TRAILING_STOP
 
 MARKET, LIMIT, STOP = 0, 1, 2
+HELD, AT_OPEN, BY_LIMIT, BY_STOP = 0, 1, 2, 3  # how a position came to a candle, see `leave`
 FRACTION, CASH, UNITS, RISK, ATR, VOLATILITY = 0, 1, 2, 3, 4, 5
 _NEARLY = 1e-9  # how far below a whole number of lots or ticks still counts as it
 
@@ -74,10 +75,13 @@ def against(price: float, tick: float, side: float) -> float:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def filled_at(raw: float, units: float, volume: float, side: float, terms: Terms) -> float:
-    """Return the price of an order that takes the market: slippage, impact, then the tick."""
+    """Return the price of an order that takes the market: slippage, impact, then the tick.
+
+    However much is sold, nobody has to pay for giving it away: it is 0 at least.
+    """
     price = raw * (1.0 + side * terms.slippage)
     if terms.impact > 0.0 and volume > 0.0:
-        price *= 1.0 + side * terms.impact * math.sqrt(units / volume)
+        price *= max(1.0 + side * terms.impact * math.sqrt(units / volume), 0.0)
     return against(price, terms.tick, side)
 
 
@@ -88,20 +92,30 @@ def fee_of(units: float, price: float, terms: Terms) -> float:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _bought_for(budget: float, at: float, terms: Terms) -> float:
+    """Return the units that a sum buys, the fee inside it; without the fee at a signal's close."""
+    if terms.at_signal:
+        return budget / at
+    units = budget / (at * (1.0 + terms.fee))
+    if terms.minimum_fee > 0.0:
+        units = min(units, (budget - terms.minimum_fee) / at)
+    return units
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def units_for(cash: float, price: float, said: float, gauge: float, terms: Terms) -> float:
-    """Return how many units an entry trades, before impact; 0 where it must be rejected.
+    """Return how many units an entry trades; 0 where it must be rejected.
 
     cash: all there is, as nothing is held; price: the fill's, slippage included
     said: the close of the signal's candle; gauge: its average true range or yearly volatility
     """
     at = said if terms.at_signal else price
-    rate = 0.0 if terms.at_signal else terms.fee
     kind = terms.sizing_kind
-    if kind in (FRACTION, CASH):
-        budget = terms.amount * cash if kind == FRACTION else terms.amount
-        units = budget / (at * (1.0 + rate))
-        if terms.minimum_fee > 0.0 and not terms.at_signal:
-            units = min(units, (budget - terms.minimum_fee) / at)
+    measures = kind in (RISK, ATR, VOLATILITY)
+    if kind == FRACTION:
+        units = _bought_for(terms.amount * cash, at, terms)
+    elif kind == CASH:
+        units = _bought_for(terms.amount, at, terms)
     elif kind == UNITS:
         units = terms.amount
     elif kind == RISK:
@@ -110,12 +124,10 @@ def units_for(cash: float, price: float, said: float, gauge: float, terms: Terms
         units = terms.amount * cash / (terms.multiple * gauge)
     else:
         units = terms.amount * cash / (gauge * at)
-    if kind in (RISK, ATR, VOLATILITY):
-        if not 0.0 < units < NEVER:  # nothing is known of the market's moves yet, or it has none
-            return 0.0
-        units = min(units, (terms.max_exposure * cash - terms.minimum_fee) / (at * (1.0 + rate)))
-    elif terms.max_exposure < 1.0:
-        units = min(units, terms.max_exposure * cash / (at * (1.0 + rate)))
+    if measures and not 0.0 < units < NEVER:
+        return 0.0  # nothing is known of the market's moves yet, or it has none
+    if measures or terms.max_exposure < 1.0:
+        units = min(units, _bought_for(terms.max_exposure * cash, at, terms))
     if terms.lot > 0.0:
         units = math.floor(units / terms.lot + _NEARLY) * terms.lot
     return units if units > 0.0 else 0.0
@@ -128,6 +140,8 @@ def affords(units: float, price: float, said: float, cash: float, terms: Terms) 
     At most max_exposure times the equity, but never less than all of it, can be put to work. Where
     the signal's close sizes, Backtrader asks at that price as well, when the order is submitted.
     """
+    if not units > 0.0 or not price > 0.0:
+        return False
     power = cash * max(terms.max_exposure, 1.0)
     slack = 1e-12 * abs(power)  # a whole account spent to the last digit is not too much
     if terms.at_signal and units * said + fee_of(units, said, terms) > power + slack:
@@ -140,31 +154,36 @@ def leave(
     open_: float,
     high: float,
     low: float,
+    close: float,
     side: float,
     stop: float,
     trail: float,
     target: float,
-    at_open: bool,
-    targeted: bool,
+    came: int,
 ) -> tuple[int, float, bool]:
     """Return why a candle ends a position (0: it does not), the raw price, and if it was both.
 
     stop, trail, target: levels; on a long position's side the tighter of the first two counts
-    at_open: whether what opens beyond a level fills at the open: not on the entry candle
-    targeted: whether the target counts on this candle
+    came: HELD before the candle; or entered on it, AT_OPEN, or inside it BY_LIMIT or BY_STOP. Only
+        a position held fills at the open. Of a candle that was entered inside, what came before
+        the entry is not asked where the entry tells: a limit was reached from the better side, so
+        that the best is the close at least; a stop was reached from the worse side, so that a low
+        below a level that lay above the open says nothing, and the close is asked.
     """
     # a short position is a long one on prices turned upside down
     opens, best, worst = (open_, high, low) if side > 0.0 else (-open_, -low, -high)
     floor = max(side * stop, side * trail)
     goal = side * target
     why = TRAILING_STOP if side * trail > side * stop else STOP_LOSS
-    if at_open and opens <= floor:
+    if came == BY_LIMIT:
+        best = side * close
+    if came == BY_STOP and opens <= floor:
+        worst = side * close
+    if came == HELD and opens <= floor:
         return why, open_, False
     if worst <= floor:
-        return why, side * floor, targeted and best >= goal and opens > floor
-    if not targeted:
-        return 0, 0.0, False
-    if at_open and opens >= goal:
+        return why, side * floor, best >= goal and (opens > floor or came == BY_STOP)
+    if came == HELD and opens >= goal:
         return TAKE_PROFIT, open_, False
     if best >= goal:
         return TAKE_PROFIT, side * goal, False

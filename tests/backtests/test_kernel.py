@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from backtests.by_hand import Row, execute
+from backtests.by_hand import Row, candles_of, execute
+from mela.interval import Interval
 from mela.result import Status, Trade
+from mela.run import LimitEntry
 
 FLAT: Row = (100, 100, 100, 100)
 
@@ -347,3 +351,34 @@ def test_a_ruined_run_says_how_much_of_its_span_it_has_lived() -> None:
     assert outcome.metrics.total_return == outcome.metrics.max_drawdown == -1.0
     assert outcome.metrics.final_equity == 0.0
     assert math.isnan(outcome.metrics.cagr)
+
+
+def test_a_days_loss_takes_back_the_order_of_a_reversal() -> None:
+    """The exit's open makes the loss, while the entry still rests."""
+    rows = [FLAT, (100, 100, 80, 90), (50, 50, 50, 50), (50, 110, 50, 100)]
+    resting = LimitEntry(offset=0.125, valid_bars=5)  # long at 87.5, short at 101.25
+    asked = {"enter": [0], "exit": [1], "entry": resting, "direction": "both"}
+
+    limited = execute(candles_of(rows, Interval.H1), **asked, daily_loss_limit=0.25)
+    free = execute(candles_of(rows, Interval.H1), **asked)
+
+    assert (limited.metrics.trades, limited.metrics.open_trades) == (1, 0)
+    assert (free.metrics.trades, free.metrics.open_trades) == (1, 1)
+
+
+def test_a_reversal_that_waits_for_volume_is_taken_back_by_its_exit_signal() -> None:
+    candles = replace(candles_of([FLAT] * 5), volume=np.array([1.0, 1.0, 0.0, 1.0, 1.0]))
+
+    outcome = execute(candles, enter=[0, 2], exit=[1], direction="both")
+
+    assert only_trade(outcome).exit_at.day == 4  # the first candle that can be traded
+    assert outcome.metrics.open_trades == 0
+
+
+def test_impact_never_makes_a_sale_cost_money() -> None:
+    candles = replace(candles_of([FLAT] * 3), volume=np.array([1.0, 1e6, 1.0]))
+
+    outcome = execute(candles, enter=[0], exit=[1], costs={"impact": 1.0})
+
+    assert only_trade(outcome).exit_price == 0.0
+    assert outcome.status == Status.RUINED

@@ -17,7 +17,7 @@ from mela.candles import Candles
 from mela.interval import Interval
 from mela.result import Status
 from mela.run import Costs, Exits, FractionSizing, Run, from_ms
-from tests.backtests.plain import walk_plainly
+from tests.backtests.plain import Said, walk_plainly
 
 COLUMNS = ("opened_ms", "open", "high", "low", "close", "volume")
 PERIOD = st.integers(2, 5)
@@ -172,23 +172,15 @@ def test_the_kernel_is_the_contract_read_candle_by_candle(data) -> None:
 
     found = execute(candles, sorted(enter), sorted(exit), warmup=warmup, **asked)
 
-    said = walk_plainly(
-        replace(candles, start_bar=warmup),
-        enter,
-        exit,
-        cash=1_000.0,
-        costs=found.run.costs,
-        fraction=found.run.sizing.fraction,
-        exits=found.run.exits,
-    )
+    said = walk_plainly(replace(candles, start_bar=warmup), Said(enter, exit), found.run)
     opened = [from_ms(int(ms)) for ms in candles.opened_ms]
     trades = [(opened[entry], opened[leave], *rest) for entry, leave, *rest in said.trades]
     assert [tuple(trade) for trade in found.curve.trades] == trades
     assert found.curve.equity.tolist() == said.equity
     assert found.metrics.ambiguous_bars == said.ambiguous
     assert found.metrics.fees_paid == said.fees
-    assert found.metrics.slippage_paid == said.slippage
-    assert found.metrics.open_trades == (said.units > 0)
+    assert found.metrics.slippage_paid == said.slipped
+    assert found.metrics.open_trades == (said.position is not None)
     assert found.metrics.exposure_time == said.exposed / len(said.equity)
 
 

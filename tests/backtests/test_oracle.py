@@ -1,208 +1,356 @@
-"""Backtrader as the oracle: the same signals in both must give the same trades.
+"""Backtrader as the oracle: the same signals in both engines must give the same trades.
 
-Only execution is compared. Mela is asked to do as Backtrader where the two can agree
-(`protect_from: next`), Backtrader where it has a switch or a hook: it slips at the open and outside
-the candle, does not slip limit orders, checks cash at the fill only, and is told the size that the
-fill's price makes right. Children are cancelled before a position is closed, and never sent on the
-candle of the exit signal: Backtrader would silently keep them (docs/execution.md).
+Both get one run with the same signals, Backtrader through `engine: backtrader`. Bars, sides and the
+reasons of exits must be equal; sizes, prices, fees, profits and equity to 1e-11 of what they are a
+sum of: Backtrader multiplies a fee in another order, and adds a position's value where Mela adds
+notionals, so that the last digits differ.
 """
 
 from __future__ import annotations
 
-import warnings
-from dataclasses import dataclass, field
+import itertools
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.by_hand import MONDAY_MS, candles_of, execute
+from backtests import execute, oracle
+from backtests.by_hand import MONDAY_MS, candles_of
+from backtests.execute import Buffers
+from backtests.signals import Signals
+from backtests.simulate import run_all
+from backtests.span import read_only, span_of
+from backtests.strategies import CATALOGUE
+from backtests.strategy import Strategy
 from mela.candles import Candles
-from mela.interval import DAY_MS
+from mela.errors import RejectionCode, SceneInvalid
+from mela.grid import plan_runs
+from mela.interval import DAY_MS, Interval
+from mela.messages import RunChunk, read_chunk
+from mela.result import Outcome, Status
+from mela.run import (
+    AtrSizing,
+    CashSizing,
+    Costs,
+    Exits,
+    FractionSizing,
+    LimitEntry,
+    Part,
+    Run,
+    UnitsSizing,
+    from_ms,
+)
+from mela.scene import parse_scene
+from sources import replay
 
-with warnings.catch_warnings():
-    # its sources carry invalid escape sequences and names that Python 3.12 deprecates
-    warnings.simplefilter("ignore")
-    import backtrader as bt
-
-RUNS = 100
-CANDLES = 100
+DATA = Path(replay.__file__).parent / "data"
+FILES = {
+    "binance_BTCUSDT_1h": Interval.H1,
+    "binance_ETHUSDT_1h": Interval.H1,
+    "lean-equity_AAPL_1d": Interval.D1,
+    "lean-equity_SPY_1d": Interval.D1,
+}
+RANDOM_RUNS, RANDOM_CANDLES = 120, 250
+REAL_RUNS, REAL_CANDLES = 40, 600
 WARMUP = 4
+CASH = 10_000.0
 
 
 @dataclass
 class Asked:
-    """One random run."""
-
     candles: Candles
-    enter: np.ndarray
-    exit: np.ndarray
-    terms: dict = field(default_factory=dict)
+    signals: Signals
+    run: Run
+
+    def on(self, engine: str) -> Outcome:
+        given = Strategy(
+            "given", "Give the signals.", Part, "", lambda *_: self.signals, lambda _: WARMUP
+        )
+        run = replace(self.run, engine=engine)
+        return next(run_all(self.candles, [run], with_curve=True, catalogue={"given": given}))
 
 
-def random_run(seed: int) -> Asked:
-    """Make a market that jumps, is rounded to ticks, and asks for everything at once."""
-    rng = np.random.default_rng(seed)
-    close = 100 * np.exp(np.cumsum(rng.normal(0, 0.03, CANDLES)))
-    opened = np.roll(close, 1) * np.exp(rng.normal(0, 0.01, CANDLES))
+def random_market(rng: np.random.Generator) -> Candles:
+    """Make a market that gaps and is rounded to ticks, so that levels are met exactly."""
+    n = RANDOM_CANDLES
+    close = 100 * np.exp(np.cumsum(rng.normal(0, 0.03, n)))
+    opened = np.roll(close, 1) * np.exp(rng.normal(0, 0.01, n))
     opened[0] = close[0]
-    high = np.maximum(opened, close) * np.exp(np.abs(rng.normal(0, 0.015, CANDLES)))
-    low = np.minimum(opened, close) * np.exp(-np.abs(rng.normal(0, 0.015, CANDLES)))
+    high = np.maximum(opened, close) * np.exp(np.abs(rng.normal(0, 0.015, n)))
+    low = np.minimum(opened, close) * np.exp(-np.abs(rng.normal(0, 0.015, n)))
     tick = int(rng.integers(0, 3))
-    rows = np.round(np.column_stack([opened, high, low, close]), tick)
-    terms = {
-        "fee": float(rng.choice([0.0, 0.001, 0.01])),
-        "slippage": float(rng.choice([0.0, 0.0005, 0.01])),
-        "fraction": float(rng.uniform(0.1, 0.97)),
-        "stop_loss": rng.choice([None, 0.01, 0.05]),
-        "take_profit": rng.choice([None, 0.01, 0.08]),
-        "cooldown_bars": int(rng.choice([0, 0, 1, 5])),
-        "protect_from": "next",
-    }
-    wanted = rng.random((2, CANDLES)) < [[0.25], [0.12]]
-    return Asked(candles_of(list(map(tuple, rows))), wanted[0], wanted[1], terms)
+    rows = np.maximum(np.round(np.column_stack([opened, high, low, close]), tick), 1.0)
+    return candles_of(list(map(tuple, rows)), Interval(rng.choice(["1d", "1h"])))
 
 
-class Broker(bt.brokers.BackBroker):
-    """Backtrader's broker with targets that pay no slippage."""
-
-    def _slip_down(self, pmin, price, doslip=True, lim=False):
-        return price if lim else super()._slip_down(pmin, price, doslip, lim)
-
-
-class Given(bt.Strategy):
-    """Send the orders that the signals ask for; remember every fill and the equity."""
-
-    params = (("asked", None),)
-
-    def __init__(self) -> None:
-        self.fills: list[tuple] = []
-        self.pnl: list[float] = []
-        self.equity: list[float] = []
-        self.children: list[bt.Order] = []
-        self.unprotected = False
-        self.free_from = WARMUP - 1
-
-    def notify_order(self, order) -> None:
-        """Remember a fill on the candle it fell on."""
-        if order.status != order.Completed:
-            return
-        done = order.executed
-        self.fills.append((len(self) - 1, done.size, done.price, done.comm))
-        if order.isbuy():
-            self.entry_price, self.unprotected = done.price, True
-        else:
-            self.free_from = len(self) - 1 + self.p.asked.terms["cooldown_bars"]
-
-    def notify_trade(self, trade) -> None:
-        """Remember what Backtrader says a round trip earned, fees included."""
-        if trade.isclosed:
-            self.pnl.append(trade.pnlcomm)
-
-    def next(self) -> None:
-        """Order what the signals of this close ask for."""
-        bar, asked = len(self) - 1, self.p.asked
-        if bar >= WARMUP:
-            self.equity.append(self.broker.getvalue())
-        if bar == CANDLES - 1:
-            return
-        if self.position:
-            if asked.exit[bar]:
-                self._leave()
-            elif self.unprotected:
-                self._protect()
-        elif asked.enter[bar] and not asked.exit[bar] and bar >= self.free_from:
-            terms = asked.terms
-            price = asked.candles.open[bar + 1] * (1 + terms["slippage"])
-            self.buy(size=terms["fraction"] * self.broker.getcash() / (price * (1 + terms["fee"])))
-
-    def _leave(self) -> None:
-        for child in self.children:
-            self.cancel(child)
-        self.children, self.unprotected = [], False
-        self.close()
-
-    def _protect(self) -> None:
-        terms, size = self.p.asked.terms, self.position.size
-        self.children, self.unprotected = [], False
-        if terms["stop_loss"] is not None:
-            level = self.entry_price * (1 - terms["stop_loss"])
-            self.children.append(self.sell(size=size, exectype=bt.Order.Stop, price=level))
-        if terms["take_profit"] is not None:
-            level = self.entry_price * (1 + terms["take_profit"])
-            pair = {"oco": self.children[0]} if self.children else {}
-            self.children.append(self.sell(size=size, exectype=bt.Order.Limit, price=level, **pair))
+def real_market(rng: np.random.Generator) -> Candles:
+    """Cut a piece out of the packaged candles."""
+    name = str(rng.choice(list(FILES)))
+    frame = pd.read_parquet(DATA / f"{name}.parquet")
+    first = int(rng.integers(0, len(frame) - REAL_CANDLES))
+    part = frame.iloc[first : first + REAL_CANDLES]
+    opened = part["open_time"].astype("datetime64[ms, UTC]")
+    prices = (part[each].to_numpy(float) for each in ("open", "high", "low", "close"))
+    return Candles(
+        FILES[name], opened.astype("int64").to_numpy(), *prices, np.ones(REAL_CANDLES)
+    )  # volumes are left out: Backtrader does not ask for them
 
 
-def run_backtrader(asked: Asked) -> Given:
-    cerebro = bt.Cerebro(stdstats=False)
-    broker = Broker()
-    broker.set_cash(1_000.0)
-    broker.set_checksubmit(False)
-    broker.setcommission(commission=asked.terms["fee"])
-    broker.set_slippage_perc(asked.terms["slippage"], slip_open=True, slip_out=True)
-    cerebro.setbroker(broker)
-    candles = asked.candles
-    frame = pd.DataFrame(
-        {name: getattr(candles, name) for name in ("open", "high", "low", "close", "volume")},
-        index=pd.to_datetime(candles.opened_ms, unit="ms"),
-    )
-    cerebro.adddata(bt.feeds.PandasData(dataname=frame))
-    cerebro.addstrategy(Given, asked=asked)
-    return cerebro.run()[0]
+def said(*signals: np.ndarray) -> Signals:
+    """Give signals as the engine gives them to its walks, which compile for one type."""
+    return Signals(*(read_only(signal, np.bool_) for signal in signals))
 
 
-def run_mela(asked: Asked):
-    return execute(
-        asked.candles,
-        np.flatnonzero(asked.enter),
-        np.flatnonzero(asked.exit),
-        warmup=WARMUP,
-        **asked.terms,
-    )
-
-
-def bar_of(at) -> int:
-    return (int(at.timestamp() * 1000) - MONDAY_MS) // DAY_MS
+def random_run(seed: int, market) -> Asked:
+    rng = np.random.default_rng(seed)
+    candles = market(rng)
+    price = float(np.median(candles.close))
+    direction = str(rng.choice(["long", "short", "both"]))
+    sized_at = "fill" if direction == "both" else str(rng.choice(["fill", "signal"]))
+    sizing = [
+        FractionSizing(fraction=float(rng.uniform(0.1, 0.999)), sized_at=sized_at),
+        FractionSizing(fraction=1.0 if sized_at == "fill" else 0.97, sized_at=sized_at),
+        CashSizing(amount=float(rng.choice([0.3, 0.95])) * CASH, sized_at=sized_at),
+        UnitsSizing(units=float(rng.choice([0.5, 0.9])) * CASH / price, sized_at=sized_at),
+    ][int(rng.integers(0, 4))]
+    run = Run(
+        "0" * 64, "yahoo:AAPL", candles.interval, from_ms(int(candles.opened_ms[WARMUP])),
+        from_ms(candles.interval.end_ms(int(candles.opened_ms[-1]))), "given", {}, warmup=WARMUP,
+        cash=CASH,
+        costs=Costs(
+            fee=float(rng.choice([0.0, 0.001, 0.01])),
+            slippage=float(rng.choice([0.0, 0.0005, 0.01])),
+        ),
+        sizing=sizing,
+        exits=Exits(
+            stop_loss=rng.choice([None, 0.01, 0.05]),
+            take_profit=rng.choice([None, 0.01, 0.08]),
+            cooldown_bars=int(rng.choice([0, 0, 1, 5])),
+            protect_from="next",
+        ),
+        direction=direction,
+    )  # fmt: skip
+    wanted = rng.random((2, len(candles))) < [[0.25], [0.15]]
+    return Asked(candles, said(*wanted), run)
 
 
 @pytest.fixture(scope="module")
-def pairs() -> list:
-    asked = [random_run(seed) for seed in range(RUNS)]
-    return [(run_mela(one), run_backtrader(one)) for one in asked]
+def pairs() -> list[tuple[Outcome, Outcome]]:
+    asked = [random_run(seed, random_market) for seed in range(RANDOM_RUNS)]
+    asked += [random_run(seed, real_market) for seed in range(REAL_RUNS)]
+    return [(one.on("mela"), one.on("backtrader")) for one in asked]
 
 
-def test_every_fill_has_backtraders_candle_size_price_and_fee(pairs) -> None:
+def near(value, scale: float = 0.0):
+    return pytest.approx(value, rel=1e-11, abs=1e-11 * scale)
+
+
+def test_every_trade_is_backtraders(pairs) -> None:
     for ours, theirs in pairs:
-        entries, exits = theirs.fills[0::2], theirs.fills[1::2]
-        assert len(exits) == len(ours.curve.trades)
-        assert len(entries) - len(exits) == ours.metrics.open_trades
-        for trade, entry, leave in zip(ours.curve.trades, entries, exits, strict=False):
-            assert (bar_of(trade.entry_at), bar_of(trade.exit_at)) == (entry[0], leave[0])
-            assert (trade.size, -trade.size) == pytest.approx((entry[1], leave[1]), rel=1e-9)
-            assert (trade.entry_price, trade.exit_price) == pytest.approx(
-                (entry[2], leave[2]), rel=1e-9
-            )
-            assert trade.fees == pytest.approx(entry[3] + leave[3], rel=1e-9)
-
-
-def test_every_trade_has_backtraders_profit(pairs) -> None:
-    for ours, theirs in pairs:
-        profits = [trade.profit for trade in ours.curve.trades]
-        # a profit is a difference of notionals, to whose rounding the tolerance is relative
-        assert profits == pytest.approx(theirs.pnl, rel=1e-9, abs=1e-9)
+        assert theirs.error is None
+        assert len(ours.curve.trades) == len(theirs.curve.trades)
+        for trade, other in zip(ours.curve.trades, theirs.curve.trades, strict=True):
+            assert trade[:2] == other[:2]
+            assert trade.exit_reason == other.exit_reason
+            assert trade[2:6] == near(other[2:6])
+            # a profit is a difference of notionals, to whose rounding it is told
+            notional = abs(trade.size) * max(trade.entry_price, trade.exit_price)
+            assert trade.profit == near(other.profit, scale=notional)
 
 
 def test_equity_is_backtraders_on_every_candle(pairs) -> None:
     for ours, theirs in pairs:
-        assert ours.curve.equity.tolist() == pytest.approx(theirs.equity, rel=1e-9)
+        assert ours.status == theirs.status
+        assert ours.curve.equity.tolist() == near(theirs.curve.equity.tolist(), scale=CASH)
+        assert ours.metrics.final_equity == near(theirs.metrics.final_equity, scale=CASH)
 
 
-def test_the_random_runs_meet_every_kind_of_exit_often(pairs) -> None:
+def test_the_metrics_are_backtraders(pairs) -> None:
+    for ours, theirs in pairs:
+        for name in ("trades", "open_trades", "ambiguous_bars", "exposure_time"):
+            assert getattr(ours.metrics, name) == getattr(theirs.metrics, name), name
+        assert ours.metrics.fees_paid == near(theirs.metrics.fees_paid)
+        assert ours.metrics.max_drawdown == pytest.approx(theirs.metrics.max_drawdown, abs=1e-9)
+        assert ours.metrics.sharpe == pytest.approx(theirs.metrics.sharpe, rel=1e-6, nan_ok=True)
+
+
+def test_what_a_walk_counts_is_backtraders() -> None:
+    rejected = 0
+    for seed in range(20):
+        asked = random_run(seed, random_market)
+        span = span_of(asked.candles, asked.run)
+        ours, theirs = (
+            walk(span, asked.run, asked.signals, Buffers.of(len(asked.candles)), np.empty(0))
+            for walk in (execute.walk, oracle.walk)
+        )
+        rejected += ours.rejected
+        for name in ("bars", "periods", "rejected", "large", "exposed", "ambiguous", "ruined"):
+            assert getattr(ours, name) == getattr(theirs, name), name
+        for name in ("fees", "traded", "slippage"):
+            assert getattr(ours, name) == near(getattr(theirs, name), scale=CASH), name
+    assert rejected > 20
+
+
+def test_the_runs_meet_everything_often(pairs) -> None:
     """An oracle that is never asked agrees with everything."""
-    reasons = [trade.exit_reason for ours, _ in pairs for trade in ours.curve.trades]
-    ambiguous = sum(ours.metrics.ambiguous_bars for ours, _ in pairs)
+    met: Counter[str] = Counter()
+    for ours, _ in pairs:
+        trades = ours.curve.trades
+        met["trades"] += len(trades)
+        met["ambiguous"] += ours.metrics.ambiguous_bars
+        for trade in trades:
+            met[trade.exit_reason] += 1
+            met["short" if trade.size < 0 else "long"] += 1
+        for one, following in itertools.pairwise(trades):
+            met["reversal"] += one.exit_at == following.entry_at
+        met[f"{ours.run.sizing.kind} at {ours.run.sizing.sized_at}"] += len(trades)
 
-    assert len(reasons) > 1_000
-    assert all(reasons.count(kind) > 100 for kind in ("signal", "stop_loss", "take_profit"))
-    assert ambiguous > 20
+    assert met.pop("trades") >= 5_000
+    assert {name: count for name, count in met.items() if count < 50} == {}
+    assert len(met) == 13
+
+
+def few(rows, enter=(), exit=(), **fields) -> Asked:
+    """Make a run on a handful of daily candles, free of costs unless told."""
+    candles = candles_of(rows)
+    bars = np.arange(len(rows))
+    run = Run(
+        "0" * 64, "yahoo:AAPL", Interval.D1, from_ms(int(candles.opened_ms[0])),
+        from_ms(Interval.D1.end_ms(int(candles.opened_ms[-1]))), "given", {}, warmup=0,
+        **{"cash": 1_000.0, "costs": Costs(fee=0.0, slippage=0.0), **fields},
+    )  # fmt: skip
+    return Asked(candles, said(np.isin(bars, enter), np.isin(bars, exit)), run)
+
+
+def still(price: float):
+    return (price, price, price, price)
+
+
+def test_a_short_is_worth_the_same_after_it_has_doubled() -> None:
+    """Backtrader's own value of it rises again from there."""
+    rows = [still(100), still(100), still(250), still(290), still(100)]
+    asked = few(rows, exit=[0], direction="short", sizing=FractionSizing(fraction=0.5))
+
+    ours, theirs = asked.on("mela"), asked.on("backtrader")
+
+    assert ours.curve.equity.tolist() == [1_000.0, 1_000.0, 250.0, 50.0, 1_000.0]
+    assert theirs.curve.equity.tolist() == near(ours.curve.equity.tolist())
+
+
+def test_a_short_ruins_both_on_the_same_close() -> None:
+    rows = [still(100), still(100), still(250), still(50)]
+    asked = few(rows, exit=[0], direction="short", sizing=FractionSizing(fraction=1.0))
+
+    for outcome in (asked.on("mela"), asked.on("backtrader")):
+        assert outcome.status == Status.RUINED
+        assert outcome.curve.equity.tolist() == near([1_000.0, 1_000.0, -500.0])
+        assert outcome.metrics.open_trades == 1
+
+
+def test_an_entry_beyond_the_cash_is_rejected_by_both() -> None:
+    asked = few([still(100)] * 3, enter=[0], sizing=UnitsSizing(units=10.5))
+    span = span_of(asked.candles, asked.run)
+
+    for walk in (execute.walk, oracle.walk):
+        walked = walk(span, asked.run, asked.signals, Buffers.of(3), np.empty(0))
+        assert (walked.rejected, walked.open_trades, walked.final) == (1, 0, 1_000.0)
+
+
+def test_backtraders_own_sizer_sizes_at_the_signal() -> None:
+    sizing = FractionSizing(fraction=0.5, sized_at="signal")
+    rows = [still(100), still(125), still(125)]
+    asked = few(rows, enter=[0], exit=[1], sizing=sizing)
+
+    for engine in ("mela", "backtrader"):
+        (trade,) = asked.on(engine).curve.trades
+        assert (trade.size, trade.entry_price) == (5.0, 125.0)  # half of 1,000 at 100
+
+
+def test_one_candle_is_enough() -> None:
+    outcome = few([still(100)], enter=[0]).on("backtrader")
+
+    assert (outcome.status, outcome.metrics.final_equity) == (Status.SUCCEEDED, 1_000.0)
+
+
+@pytest.mark.parametrize(
+    ("field", "asked"),
+    [
+        ("entry.kind", {"entry": LimitEntry(offset=0.01)}),
+        ("sizing.kind", {"sizing": AtrSizing()}),
+        ("sizing.whole_units", {"sizing": UnitsSizing(units=1, whole_units=True)}),
+        ("sizing.max_exposure", {"sizing": FractionSizing(max_exposure=0.5)}),
+        ("sizing.sized_at", {"direction": "both", "sizing": FractionSizing(sized_at="signal")}),
+        ("costs.minimum_fee", {"costs": Costs(minimum_fee=1.0)}),
+        ("costs.borrow_rate", {"costs": Costs(borrow_rate=0.1)}),
+        ("costs.impact", {"costs": Costs(impact=0.1)}),
+        ("costs.round_to_tick", {"costs": Costs(round_to_tick=True)}),
+        ("exits.trailing_stop", {"exits": Exits(trailing_stop=0.1)}),
+        ("exits.time_stop_bars", {"exits": Exits(time_stop_bars=3)}),
+        ("exits.daily_loss_limit", {"exits": Exits(daily_loss_limit=0.1)}),
+        ("exits.protect_from", {"exits": Exits(stop_loss=0.1)}),
+    ],
+)
+def test_what_backtrader_cannot_do_is_refused(field, asked) -> None:
+    """When the scene is planned, and by the engine itself."""
+    outcome = few([still(100)] * 3, enter=[0], **asked).on("backtrader")
+    assert outcome.status == Status.FAILED
+    assert outcome.error[1].startswith(f"{field}: engine backtrader")
+
+    scene = {name: getattr(part, "__dict__", part) for name, part in asked.items()}
+    with pytest.raises(SceneInvalid) as refused:
+        plan_runs(parse_scene({**SCENE, **scene}), CATALOGUE, max_runs=10)
+    assert (refused.value.code, refused.value.field) == (RejectionCode.INVALID_FIELD, field)
+
+
+def test_candles_without_volume_are_refused() -> None:
+    asked = few([still(100)] * 3, enter=[0])
+    asked.candles.volume[1] = 0.0
+
+    outcome = asked.on("backtrader")
+
+    assert outcome.status == Status.FAILED
+    assert "without volume" in outcome.error[1]
+
+
+SCENE = {
+    "instruments": ["yahoo:AAPL"],
+    "interval": "1d",
+    "start": "2024-01-01T00:00:00Z",
+    "end": "2024-03-01T00:00:00Z",
+    "strategy": {"name": "sma_cross", "params": {"fast": 2, "slow": 5}},
+    "engine": "backtrader",
+}
+
+
+def test_a_scene_at_its_defaults_runs_on_backtrader_where_the_workers_run_it() -> None:
+    """What a worker gets is a chunk's bytes: they must name the engine, and so must the key."""
+    plan = plan_runs(parse_scene(SCENE), CATALOGUE, max_runs=10)
+    mela = plan_runs(parse_scene({**SCENE, "engine": "mela"}), CATALOGUE, max_runs=10)
+    chunk = RunChunk("0" * 32, 0, tuple(plan.expand()))
+    (run,) = read_chunk(chunk.to_bytes(), CATALOGUE).runs
+    rng = np.random.default_rng(1)
+    candles = random_market(rng)
+    candles = replace(
+        candles, interval=Interval.D1, opened_ms=MONDAY_MS + DAY_MS * np.arange(len(candles))
+    )
+
+    (theirs,) = run_all(candles, [run], with_curve=True)
+    (ours,) = run_all(candles, list(mela.expand()), with_curve=True)
+
+    assert run.engine == "backtrader"
+    assert run.run_key != ours.run.run_key
+    assert theirs.curve.equity.tolist() == near(ours.curve.equity.tolist(), scale=CASH)
+    assert theirs.metrics.trades > 2
+
+
+def test_backtrader_is_loaded_only_where_a_run_asks_for_it() -> None:
+    code = "import sys, backtests.simulate as s; s.warm(); sys.exit('backtrader' in sys.modules)"
+    assert subprocess.run([sys.executable, "-W", "error", "-c", code], check=False).returncode == 0
+
+    code = "import backtests.oracle"
+    assert subprocess.run([sys.executable, "-W", "error", "-c", code], check=False).returncode == 0
