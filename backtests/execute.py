@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,6 +86,20 @@ class Buffers:
             squares=np.empty(BLOCKS),
             counts=np.empty(BLOCKS, np.int64),
         )
+
+
+_kept = threading.local()
+
+
+def room_for(candles: int) -> Buffers:
+    """Return this thread's buffers, larger ones where they are too small for so many candles.
+
+    What a walk writes is read before the next one: fresh memory would cost more than the walk.
+    """
+    kept: Buffers | None = getattr(_kept, "buffers", None)
+    if kept is None or len(kept.account) < candles:
+        kept = _kept.buffers = Buffers.of(candles)
+    return kept
 
 
 def walk(

@@ -11,19 +11,9 @@ import numpy as np
 
 from backtests import ENGINE_VERSION, METRICS_VERSION
 from backtests.caveats import caveats
-from backtests.execute import Buffers, walk
-from backtests.kernel.ledger import DEPTHS, EPISODES, LONGEST_MS, WORST, Walked
-from backtests.metrics import (
-    TradesMeasured,
-    block_sums,
-    buy_hold_return,
-    cagr,
-    calmar,
-    measure_returns,
-    measure_trades,
-    period_returns,
-    turnover,
-)
+from backtests.execute import Buffers, room_for, walk
+from backtests.kernel.ledger import Walked
+from backtests.measure import measure
 from backtests.signals import Cross, Float, MeanCross, Signals
 from backtests.span import Span, Spans, read_only
 from backtests.strategies import CATALOGUE
@@ -54,7 +44,7 @@ def run_all(
     Never raises for a run: what goes wrong with one makes it `failed`, and the others go on.
     """
     spans = spans or Spans(candles)
-    buffers = Buffers.of(len(candles))
+    buffers = room_for(len(candles))
     for run in runs:
         span = spans.of(run)
         if isinstance(span, Exception):
@@ -102,8 +92,7 @@ def _run_one(
         walked = execute(span, run, _signals(span, run, catalogue, alone), buffers, equity)
         if not math.isfinite(walked.final):
             raise OverflowError(f"equity must stay finite, but ends at {walked.final}")
-        trades = measure_trades(buffers.fills, walked.trades)
-        metrics = _metrics(span, run, walked, trades, buffers)
+        metrics, top_share, blocks = _measure(span, run, walked, buffers)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a strategy is anybody's code
         return _outcome(span, run, Status.FAILED, error=_said(error))
     return _outcome(
@@ -111,8 +100,8 @@ def _run_one(
         run,
         Status.RUINED if walked.ruined else Status.SUCCEEDED,
         metrics=metrics,
-        blocks=_blocks(span, buffers, walked.periods),
-        top_share=trades.top_share,
+        blocks=blocks,
+        top_share=top_share,
         curve=_curve(span, walked, buffers, equity) if with_curve else None,
     )
 
@@ -166,65 +155,32 @@ def _checked(signal: Any, dtype: np.dtype[Any], name: str, span: Span, run: Run)
     return read_only(signal, dtype)
 
 
-def _metrics(
-    span: Span, run: Run, walked: Walked, trades: TradesMeasured, buffers: Buffers
-) -> Metrics:
-    returns, fall = buffers.returns[: walked.periods], buffers.fall.tolist()
-    period_returns(buffers.account[: walked.periods], run.cash, returns)
-    told = measure_returns(returns, span.benchmark, span.periods_per_year, buffers.scratch)
-    rate, deepest = cagr(walked.final, run.cash, span.years), fall[WORST]
-    episodes = fall[EPISODES]
-    return Metrics(
-        total_return=walked.final / run.cash - 1.0,
-        final_equity=walked.final,
-        cagr=rate,
-        volatility_ann=told.volatility_ann,
-        sharpe=told.sharpe,
-        sortino=told.sortino,
-        max_drawdown=deepest,
-        exposure_time=walked.exposed / walked.bars,
-        trades=walked.trades,
-        winning_trades=walked.winning,
-        losing_trades=walked.losing,
-        win_rate=walked.winning / walked.trades if walked.trades else math.nan,
-        open_trades=walked.open_trades,
-        fees_paid=walked.fees,
-        ambiguous_bars=walked.ambiguous,
-        buy_hold_return=buy_hold_return(
-            span.first_open, span.last_close, run.costs.fee, run.costs.slippage
-        ),
-        calmar=calmar(rate, deepest),
-        omega=told.omega,
-        max_drawdown_days=fall[LONGEST_MS] / DAY_MS,
-        avg_drawdown=fall[DEPTHS] / episodes if episodes else math.nan,
-        profit_factor=trades.profit_factor,
-        expectancy=trades.expectancy,
-        sqn=trades.sqn,
-        kelly=trades.kelly,
-        avg_trade=trades.avg_trade,
-        best_trade=trades.best_trade,
-        worst_trade=trades.worst_trade,
-        slippage_paid=walked.slippage,
-        alpha=told.alpha,
-        beta=told.beta,
-        var_95=told.var_95,
-        cvar_95=told.cvar_95,
-        tail_ratio=told.tail_ratio,
-        skew=told.skew,
-        kurtosis=told.kurtosis,
-        turnover=turnover(walked.traded, run.cash * told.mean_growth, span.years),
-        psr=told.psr,
-        filled_bars=0,
-        rejected_orders=walked.rejected,
-        large_fills=walked.large,
-        borrow_paid=walked.borrow,
+def _measure(
+    span: Span, run: Run, walked: Walked, buffers: Buffers
+) -> tuple[Metrics, float, Blocks]:
+    """Return a run's metrics, the share of its largest profit, and its returns by block."""
+    metrics, top_share = measure(
+        walked,
+        float(run.cash),
+        float(run.costs.fee),
+        float(run.costs.slippage),
+        buffers.account,
+        buffers.fall,
+        buffers.fills,
+        span.benchmark,
+        span.block_bounds,
+        span.periods_per_year,
+        span.years,
+        span.first_open,
+        span.last_close,
+        buffers.returns,
+        buffers.scratch,
+        buffers.sums,
+        buffers.squares,
+        buffers.counts,
     )
-
-
-def _blocks(span: Span, buffers: Buffers, periods: int) -> Blocks:
-    sums, squares, counts = buffers.sums, buffers.squares, buffers.counts
-    block_sums(buffers.returns[:periods], span.block_bounds, sums, squares, counts)
-    return Blocks(sums.tolist(), squares.tolist(), counts.tolist())
+    blocks = buffers.sums.tolist(), buffers.squares.tolist(), buffers.counts.tolist()
+    return metrics, top_share, Blocks(*blocks)
 
 
 def _curve(span: Span, walked: Walked, buffers: Buffers, equity: Float) -> Curve:

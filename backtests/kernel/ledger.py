@@ -108,20 +108,31 @@ def rest(
     """Take in the candles of [first, end) without a position; write their equity if asked."""
     if first >= end:
         return
-    fall_step(fall, cash, float(opened_ms[first]))
-    fall_step(fall, cash, float(opened_ms[end - 1]))
+    if cash >= fall[PEAK]:  # back at the peak, and at it until the last of them
+        fall_step(fall, cash, float(opened_ms[first]))
+        fall_step(fall, cash, float(opened_ms[end - 1]))
+    elif cash < fall[TROUGH]:
+        fall[TROUGH] = cash
     if len(equity):
         equity[first - start : end - start] = cash
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"nnan", "nsz"})
+@njit(cache=True, nogil=True, error_model="numpy")
 def _extremes(values: Float, first: int, end: int) -> tuple[float, float]:
+    # Two chains each: one alone waits for itself, and the compiler does not split it.
     low = high = values[first]
-    for bar in range(first + 1, end):
-        value = values[bar]
-        low = min(low, value)
-        high = max(high, value)
-    return low, high
+    lower, higher = low, high
+    bar = first
+    while bar + 2 <= end:
+        one, other = values[bar], values[bar + 1]
+        low = one if one < low else low
+        high = one if one > high else high
+        lower = other if other < lower else lower
+        higher = other if other > higher else higher
+        bar += 2
+    if bar < end:
+        low, high = min(low, values[bar]), max(high, values[bar])
+    return min(low, lower), max(high, higher)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

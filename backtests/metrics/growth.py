@@ -44,6 +44,7 @@ def turnover(traded: float, mean_equity: float, years: float) -> float:
     return rate if math.isfinite(rate) else np.nan
 
 
+@njit(cache=True, nogil=True, error_model="numpy")
 def buy_hold_return(first_open: float, last_close: float, fee: float, slippage: float) -> float:
     """Return what all cash, put in at the first open with costs, has gained at the last close.
 
