@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import talib
 
+from backtests.indicators import Indicators
 from mela.candles import Candles
 
 # Whatever was computed; the last of several lines is compared.
@@ -106,26 +106,26 @@ def _trix(of: pd.DataFrame) -> pd.Series:
 
 
 TWINS = (
-    Twin("sma", lambda c: talib.SMA(c.close, 30), lambda of: of["close"].rolling(30).mean()),
-    Twin("ema", lambda c: talib.EMA(c.close, 30), lambda of: _ema(of["close"], 30)),
-    Twin("rsi", lambda c: talib.RSI(c.close, 14), _rsi),
-    Twin("macd", lambda c: talib.MACD(c.close), _macd),
-    Twin("bollinger", lambda c: talib.BBANDS(c.close, 20), _bollinger),
+    Twin("sma", lambda c: Indicators(c).sma(30), lambda of: of["close"].rolling(30).mean()),
+    Twin("ema", lambda c: Indicators(c).ema(30), lambda of: _ema(of["close"], 30)),
+    Twin("rsi", lambda c: Indicators(c).rsi(14), _rsi),
+    Twin("macd", lambda c: Indicators(c).macd(), _macd),
+    Twin("bollinger", lambda c: Indicators(c).bollinger(20), _bollinger),
     Twin(
         "atr",
-        lambda c: talib.ATR(c.high, c.low, c.close, 14),
+        lambda c: Indicators(c).atr(14),
         lambda of: _wilder(_true_range(of), 14),
     ),
     Twin(
         "stochastic",
-        lambda c: talib.STOCH(c.high, c.low, c.close, 14, 3),
+        lambda c: Indicators(c).stochastic(14, 3),
         _stochastic,
     ),
-    Twin("adx", lambda c: talib.ADX(c.high, c.low, c.close, 14), _adx),
-    Twin("cci", lambda c: talib.CCI(c.high, c.low, c.close, 20), _cci),
-    Twin("williams", lambda c: talib.WILLR(c.high, c.low, c.close, 14), _williams),
-    Twin("money flow", lambda c: talib.MFI(c.high, c.low, c.close, c.volume, 14), _money_flow),
-    Twin("trix", lambda c: talib.TRIX(c.close, 15), _trix),
+    Twin("adx", lambda c: Indicators(c).adx(14), _adx),
+    Twin("cci", lambda c: Indicators(c).cci(20), _cci),
+    Twin("williams", lambda c: Indicators(c).williams_r(14), _williams),
+    Twin("money flow", lambda c: Indicators(c).mfi(14), _money_flow),
+    Twin("trix", lambda c: Indicators(c).trix(15), _trix),
 )
 
 
