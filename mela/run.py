@@ -187,7 +187,7 @@ class StopEntry(_RestingEntry):
     kind: Literal["stop"] = "stop"
 
 
-def _one_of(*kinds: type[Part]) -> Any:
+def one_of(*kinds: type[Part]) -> Any:
     """Return the alternatives of a field; where the first is meant its kind may be left out."""
     first = kinds[0].model_fields["kind"].default
 
@@ -211,8 +211,8 @@ if TYPE_CHECKING:
     Sizing = FractionSizing | CashSizing | UnitsSizing | RiskSizing | AtrSizing | VolatilitySizing
     Entry = MarketEntry | LimitEntry | StopEntry
 else:
-    Sizing = _one_of(*SIZINGS)
-    Entry = _one_of(*ENTRIES)
+    Sizing = one_of(*SIZINGS)
+    Entry = one_of(*ENTRIES)
 
 
 class Exits(Part):
