@@ -307,6 +307,8 @@ def parse_scene(document: Any) -> Scene:
 def field_path(fault: ErrorDetails, prefix: str = "") -> str | None:
     """Return the path of a validation fault without union branches, as `exits.stop_loss`."""
     parts = [str(part) for part in fault["loc"] if not _is_branch(str(part))]
+    if fault["type"] == "unknown_kind":
+        parts.append("kind")
     return ".".join(([prefix] if prefix else []) + parts) or None
 
 

@@ -66,5 +66,10 @@ def _drawn(axis: Drawn, share: float) -> Scalar:
 def _in_range(axis: Range, share: float) -> float:
     low, high = axis.low, axis.high + (1.0 if axis.integer else 0.0)
     value = low * (high / low) ** share if axis.log else low + (high - low) * share
-    value = math.floor(value) if axis.integer else float(f"{value:.{DIGITS}g}")
-    return float(min(max(value, axis.low), axis.high))
+    return short(axis, math.floor(value) if axis.integer else value)
+
+
+def short(axis: Range, value: float) -> float:
+    """Return a number drawn from a range with six digits, or as it is where it is a whole one."""
+    rounded = value if axis.integer else float(f"{value:.{DIGITS}g}")
+    return float(min(max(rounded, axis.low), axis.high))
