@@ -71,8 +71,8 @@ def tpe_runs(
     instrument: str,
     window: Variant,
     catalogue: Catalogue,
-    answer: Callable[[Run], Mapping[str, Any]],
-) -> tuple[list[Mapping[str, Any]], int]:
+    answer: Callable[[Run], dict[str, Any]],
+) -> tuple[list[dict[str, Any]], int]:
     """Return the answers to a scene's TPE trials on one instrument and window, and how many failed.
 
     window: the variant of the span, as `mela.grid.window_variants` gives it
@@ -83,7 +83,7 @@ def tpe_runs(
     if not isinstance(search, TpeSearch):
         raise TypeError(f"expected a search of kind tpe, but found {search!r:.100}")
     study = Tpe(search.space, seed=search.seed, lower=scene.rank_by in LOWER_IS_BETTER)
-    known: dict[str, Mapping[str, Any]] = {}
+    known: dict[str, dict[str, Any]] = {}
     refused: set[bytes] = set()
     for _ in range(search.trials * ASKED_PER_TRIAL):
         if len(known) == search.trials:
