@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
-from backtests import conclusion
 from backtests.simulate import provenance, run_all
 from backtests.span import Spans
 from backtests.strategies import CATALOGUE
@@ -86,13 +85,17 @@ def execute(scene: Scene, plan: Plan | None, bench: Bench) -> Done:
     return Done(documents, plan.skipped)
 
 
-def conclude(scene: Scene, documents: Sequence[Document], bench: Bench) -> dict[str, Any] | None:
+def conclude(
+    scene: Scene, documents: Sequence[Mapping[str, Any]], bench: Bench
+) -> dict[str, Any] | None:
     """Return the report on a scene's search; None where it searched and validated nothing.
 
     Only its own runs are known here, and no opening of a holdout: `recorded` says so.
     """
     if not (scene.search or scene.validation or scene.holdout):
         return None
+    from backtests import conclusion  # it takes seconds to load what its statistics need
+
     chosen = conclusion.chosen_by_window(scene, documents)
     eligible = [one for one in documents if one["status"] in conclusion.WITH_METRICS]
     ranked = rank(eligible, scene.rank_by)
