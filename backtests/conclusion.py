@@ -80,6 +80,18 @@ def trials_of(documents: Sequence[Document], winner: Document, top: Sequence[Doc
     return Trials(tried, sums, squares, counts, np.ones(len(same), dtype=np.bool_), top)
 
 
+def with_winner(trials: Trials, winner: Document) -> Trials:
+    """Return trials with the winner among them, where more were recorded than could be read."""
+    own = winner["blocks"]
+    if own is None or bool(np.any(np.all(trials.sums == np.array(own["sums"]), axis=1))):
+        return trials
+    added = {
+        name: np.vstack([getattr(trials, name), own[name]])
+        for name in ("sums", "squares", "counts")
+    }
+    return replace(trials, **added, own=np.append(trials.own, True))
+
+
 def models_for(candles: int) -> int:
     """Return how many runs are compared with buy and hold on so many candles.
 
@@ -189,9 +201,8 @@ def judged(
 def headline(report: Mapping[str, Any]) -> dict[str, float]:
     """Return the numbers of a report that a table of searches shows: name → value."""
     statistics = report.get("statistics", {})
-    names = ("n_trials", "n_effective", "psr", "dsr", "pbo", "spa_p")
+    names = ("n_trials", "n_effective", "sharpe_variance", "dsr", "pbo", "spa_p")
     found: dict[str, Any] = {name: statistics.get(name) for name in names}
-    found["sharpe_variance"] = statistics.get("sharpe_variance")
     for part, prefix in (("walk_forward", "oos"), ("holdout", "holdout")):
         for name in ("sharpe", "total_return", "max_drawdown"):
             found[f"{prefix}_{name}"] = report.get(part, {}).get(name)
@@ -289,6 +300,7 @@ def _statistics(
     verdict = judge(
         found,
         blocks,
+        own=trials.own[same],
         n_trials=trials.n_trials,
         returns=models if len(models) else None,
         benchmark=span.benchmark if len(models) else None,
