@@ -35,7 +35,7 @@ _SAME_SPAN = "q.interval = :interval AND q.start_at = :start AND q.end_at = :end
 _OWN = text(f"""
     SELECT string_agg(array_send(r.blocks), '') FROM (
         SELECT a.result_key FROM ops.scene_run a JOIN ops.run q ON q.run_key = a.run_key
-        WHERE a.scene_id = CAST(:scene_id AS uuid) AND {_SAME_SPAN}
+        WHERE a.scene_id = CAST(:scene_id AS uuid) AND {_FAMILY} AND {_SAME_SPAN}
         ORDER BY a.run_key LIMIT :most
     ) AS asked JOIN ops.result r ON r.result_key = asked.result_key
     WHERE r.blocks IS NOT NULL
@@ -88,7 +88,7 @@ def known(
     family = {"instruments": list(ids), "strategies": list(strategies)}
     n_trials = connection.scalar(_COUNT, {**family, "start": dates[0], "end": dates[1]})
     same = {"scene_id": str(scene_id), "interval": interval, "start": span[0], "end": span[1]}
-    own = _blocks(connection.scalar(_OWN, {**same, "most": MOST_KNOWN}))
+    own = _blocks(connection.scalar(_OWN, {**family, **same, "most": MOST_KNOWN}))
     most = MOST_KNOWN - len(own)
     others = _blocks(connection.scalar(_OTHERS, {**family, **same, "most": most}))
     is_own = np.arange(len(own) + len(others)) < len(own)
