@@ -186,7 +186,7 @@ def test_the_same_search_gives_the_same_report() -> None:
 
 
 def test_a_ruined_winner_is_judged_by_the_periods_that_it_lived() -> None:
-    change = {
+    change: dict[str, Any] = {
         "direction": "short",
         "costs": {"borrow_rate": 90.0, "fee": 0.5},
         "search": {"kind": "grid", "space": {"strategy.params.fast": [3, 6]}},
