@@ -42,6 +42,7 @@ COMPARED = 5_000  # trials whose halves are compared, for pbo
 MODEL_CANDLES = 50_000_000  # candles that those may take together
 FEWEST_PERMUTATIONS = 20
 PERMUTED_CANDLES = 8_000_000
+CHANGED = "the candles or the strategy changed after the runs were computed"
 POINTS = 1_000  # of the out-of-sample equity that a report keeps, at most
 
 
@@ -182,6 +183,8 @@ def judged(
     if outcome.curve is None or outcome.metrics is None:
         said = ": ".join(outcome.error) if outcome.error else outcome.status.value
         return {"winner": _winner(scene, winner), "reason": f"run again, the winner gave {said}"}
+    if outcome.metrics.final_equity != winner["final_equity"]:
+        return {"winner": _winner(scene, winner), "reason": CHANGED}
     return {
         "winner": _winner(scene, winner),
         "statistics": _statistics(run, outcome, span, trials, candles, catalogue),

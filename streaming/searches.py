@@ -11,14 +11,16 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from backtests import conclusion
-from backtests.strategies import CATALOGUE
+from backtests.strategy import Catalogue
 from mela.candles import Candles
 from mela.errors import SourceUnavailable
 from mela.run import Run, instant_text
 from mela.scene import Scene, parse_scene
 from mela.settings import Settings
+from streaming import strategies
 from streaming.clients import reader_of
-from warehouse import holdouts, trials
+from warehouse import holdouts
+from warehouse import trials as recorded
 from warehouse.database import transaction
 
 log = structlog.get_logger()
@@ -36,7 +38,9 @@ def report_on(
         return None
     try:
         scene = parse_scene(row["content"])
-        return orjson.loads(orjson.dumps(_report(scene_id, scene, best, settings), default=float))
+        catalogue = strategies.current(settings)
+        report = _report(scene_id, scene, best, settings, catalogue)
+        return orjson.loads(orjson.dumps(report, default=float))
     except (SQLAlchemyError, SourceUnavailable):
         raise
     except Exception as error:
@@ -58,7 +62,11 @@ def short(report: Mapping[str, Any] | None, most_bytes: int) -> dict[str, Any] |
 
 
 def _report(
-    scene_id: str, scene: Scene, best: Mapping[str, Any] | None, settings: Settings
+    scene_id: str,
+    scene: Scene,
+    best: Mapping[str, Any] | None,
+    settings: Settings,
+    catalogue: Catalogue,
 ) -> dict[str, Any]:
     def candles_of(run: Run) -> Candles:
         asked = run.instrument, run.interval, run.start, run.end, run.warmup, run.prices
@@ -66,20 +74,21 @@ def _report(
 
     chosen: dict[str, list[Any]] = {}
     report: dict[str, Any] = {"recorded": True}
+    if best is not None and _was_edited(best, catalogue):
+        return {**report, "reason": f"{conclusion.CHANGED}. Publish it again under a new id."}
     if scene.validation is not None:
         with transaction(settings) as connection:
-            windows = trials.best_by_window(connection, scene_id, scene.rank_by)
+            windows = recorded.best_by_window(connection, scene_id, scene.rank_by)
         chosen = conclusion.chosen_by_window(scene, windows)
-        report["walk_forward"] = conclusion.walk_forward(scene, chosen, candles_of)
+        report["walk_forward"] = conclusion.walk_forward(scene, chosen, candles_of, catalogue)
     winner = conclusion.winner_of(scene, best, chosen)
     if winner is None:
         return {**report, "reason": "no run of the scene has any metrics"}
-    report |= conclusion.judged(
-        scene, winner, _trials(scene_id, scene, winner, settings), candles_of
-    )
+    trials = _trials(scene_id, scene, winner, settings)
+    report |= conclusion.judged(scene, winner, trials, candles_of, catalogue)
     if scene.holdout is not None:
         opening = _open(scene_id, scene, winner, settings)
-        report["holdout"] = {**conclusion.holdout(scene, winner, candles_of), **opening}
+        report["holdout"] = {**conclusion.holdout(scene, winner, candles_of, catalogue), **opening}
     return report
 
 
@@ -88,7 +97,7 @@ def _trials(
 ) -> conclusion.Trials:
     limit = conclusion.models_for(winner["candles"])
     with transaction(settings) as connection:
-        found = trials.known(
+        found = recorded.known(
             connection,
             scene_id,
             instruments=scene.instruments,
@@ -97,7 +106,7 @@ def _trials(
             interval=winner["interval"],
             span=(_instant(winner["start"]), _instant(winner["end"])),
         )
-        top = trials.best_in_span(connection, scene_id, winner, scene.rank_by, limit)
+        top = recorded.best_in_span(connection, scene_id, winner, scene.rank_by, limit)
     return conclusion.with_winner(
         conclusion.Trials(
             found.n_trials,
@@ -133,11 +142,15 @@ def _open(
     }
 
 
+def _was_edited(result: Mapping[str, Any], catalogue: Catalogue) -> bool:
+    name, digest = result["strategy"]["name"], result["strategy"]["digest"]
+    return name not in catalogue or catalogue[name].digest != digest
+
+
 def _family(scene: Scene) -> list[str]:
     """Return the strategies that a scene's runs are of."""
     names = scene.search.space.get("strategy.name") if scene.search else None
-    known = [str(name) for name in names] if isinstance(names, tuple) else [scene.strategy.name]
-    return [name for name in known if name in CATALOGUE]
+    return [str(name) for name in names] if isinstance(names, tuple) else [scene.strategy.name]
 
 
 def _instant(said: str) -> datetime:

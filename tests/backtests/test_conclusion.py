@@ -172,6 +172,15 @@ def test_without_any_metrics_there_is_no_winner() -> None:
     assert report["walk_forward"]["total_return"] is None
 
 
+def test_a_winner_that_answers_otherwise_by_now_is_not_judged() -> None:
+    scene, documents, _ = judged()
+    reread = Bench(lambda _, interval: read("a:other", interval))
+    report = conclude(scene, documents, reread)
+    assert report is not None
+    assert report["reason"] == conclusion.CHANGED
+    assert "statistics" not in report
+
+
 def test_a_report_is_json_and_has_a_headline() -> None:
     _, _, report = judged(validation=WALK, holdout={"start": "2023-02-20T00:00:00Z"})
     assert orjson.loads(orjson.dumps(report, default=float)) == report
