@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from backtests import conclusion
 from backtests.strategy import Catalogue
 from mela.candles import Candles
 from mela.errors import SourceUnavailable
@@ -22,6 +21,9 @@ from streaming.clients import reader_of
 from warehouse import holdouts
 from warehouse import trials as recorded
 from warehouse.database import transaction
+
+if TYPE_CHECKING:
+    from backtests.conclusion import Trials
 
 log = structlog.get_logger()
 
@@ -68,6 +70,8 @@ def _report(
     settings: Settings,
     catalogue: Catalogue,
 ) -> dict[str, Any]:
+    from backtests import conclusion  # what its statistics need takes seconds to load
+
     def candles_of(run: Run) -> Candles:
         asked = run.instrument, run.interval, run.start, run.end, run.warmup, run.prices
         return reader_of(settings).read(*asked).candles
@@ -92,9 +96,9 @@ def _report(
     return report
 
 
-def _trials(
-    scene_id: str, scene: Scene, winner: Mapping[str, Any], settings: Settings
-) -> conclusion.Trials:
+def _trials(scene_id: str, scene: Scene, winner: Mapping[str, Any], settings: Settings) -> Trials:
+    from backtests import conclusion
+
     limit = conclusion.models_for(winner["candles"])
     with transaction(settings) as connection:
         found = recorded.known(

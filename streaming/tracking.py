@@ -20,7 +20,6 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 
-from backtests.conclusion import headline
 from mela.result import METRICS
 from mela.settings import Settings
 from streaming.charts import equity_chart
@@ -170,7 +169,11 @@ def _metrics(row: Mapping[str, Any]) -> Iterator[Metric]:
 
 
 def _headline(report: Mapping[str, Any] | None) -> Iterator[Metric]:
-    for name, value in headline(report or {}).items():
+    if report is None:
+        return
+    from backtests.conclusion import headline  # what it imports takes seconds to load
+
+    for name, value in headline(report).items():
         yield Metric(name, value, timestamp=0, step=0)
 
 
