@@ -140,11 +140,13 @@ def walk_forward(
             stretches += [] if stretch is None else [stretch]
         whole = chained(stretches, scene.cash)
         wholes.append(whole)
-        told[instrument] = {**whole.numbers(), "folds": folds}
+        tested = sum(len(stretch.equity) > 0 for stretch in stretches)
+        told[instrument] = {**whole.numbers(), "tested": tested, "folds": folds}
     together = in_equal_shares(wholes, is_intraday=scene.interval.is_intraday)
     return {
         **together.numbers(),
         "folds": len(scene.folds),
+        "untested": sum(len(scene.folds) - one["tested"] for one in told.values()),
         "equity": _thinned(together, scene),
         "instruments": told,
     }

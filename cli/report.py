@@ -42,6 +42,10 @@ def report_lines(report: Part) -> Iterator[tuple[str, str]]:
 
 def _walk_forward(part: Part) -> Iterator[tuple[str, str]]:
     yield "walk-forward", f"{part['folds']} folds out of sample: {_numbers(part)}"
+    if part["untested"]:
+        tests = part["folds"] * len(part["instruments"])
+        lost = f"{part['untested']} of {tests} tests gave nothing and are left out"
+        yield "", f"{lost}: no run to choose, no candles, or a failure (--report says which)"
     if len(part["instruments"]) > 1:
         for name, own in part["instruments"].items():
             yield "", f"{name}: {_numbers(own)}"

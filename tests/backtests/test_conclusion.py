@@ -79,6 +79,7 @@ def test_folds_follow_each_other_and_chain_by_return() -> None:
     growth = np.prod([1.0 + one["total_return"] for one in folds])
     assert walked["total_return"] == pytest.approx(growth - 1.0, rel=1e-12)
     assert walked["trades"] == sum(one["trades"] for one in folds)
+    assert walked["untested"] == 0
     assert walked["equity"]["equity"][-1] == pytest.approx(10_000 * growth)
 
 
@@ -100,6 +101,20 @@ def test_what_comes_after_a_fold_changes_nothing_of_it() -> None:
     other = report["walk_forward"]["instruments"]["a:X"]["folds"]
     assert other[:2] == whole[:2]
     assert other[2:] != whole[2:]
+
+
+def test_a_test_that_gives_nothing_is_counted() -> None:
+    """The candles end within the third of four tests, so that the fourth has none."""
+    end_ms = _ms("2023-02-20T00:00:00Z")
+
+    def cut(instrument: str, interval: Interval) -> Candles:
+        given = read(instrument, interval)
+        return given.span(int(given.opened_ms[0]), end_ms, 0)
+
+    walked = judged(Bench(cut), validation=WALK)[2]["walk_forward"]
+    folds = walked["instruments"]["a:X"]["folds"]
+    assert [one["status"] for one in folds] == ["succeeded"] * 3 + ["no_data"]
+    assert (walked["untested"], walked["instruments"]["a:X"]["tested"]) == (1, 3)
 
 
 def test_anchored_windows_all_begin_at_the_start() -> None:
@@ -169,6 +184,7 @@ def test_without_any_metrics_there_is_no_winner() -> None:
     assert "no run" in report["reason"]
     folds = report["walk_forward"]["instruments"]["a:X"]["folds"]
     assert {one["status"] for one in folds} == {"no_choice"}
+    assert report["walk_forward"]["untested"] == len(folds)
     assert report["walk_forward"]["total_return"] is None
 
 
