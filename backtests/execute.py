@@ -109,7 +109,7 @@ def walk(
 
     equity: (span.bars,) float64, written; of length 0 where nobody wants it
     """
-    if is_plain(run) and not span.idle:
+    if is_plain(run):
         return _walk_events(span, run, signals, buffers, equity)
     return _walk_bars(span, run, signals.signals(), buffers, equity)
 
@@ -165,6 +165,7 @@ def _walk_events(
         candles.close,
         candles.volume,
         candles.opened_ms,
+        span.idle,
         *given,
         buffers.entries,
         buffers.exits,

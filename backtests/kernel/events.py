@@ -31,8 +31,20 @@ FLAGS, LINES, MEANS = 0, 1, 2
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _next_reached(high: Float, low: Float, stop: float, target: float, first: int, end: int) -> int:
-    """Return the first bar of [first, end) that reaches one of the levels, else `end`."""
+def _next_reached(
+    high: Float,
+    low: Float,
+    volume: Float,
+    idle: bool,
+    stop: float,
+    target: float,
+    first: int,
+    end: int,
+) -> int:
+    """Return the first bar of [first, end) that reaches one of the levels, else `end`.
+
+    idle: whether bars without volume are passed over
+    """
     bar = first
     while bar < end:
         until = min(bar + BLOCK, end)
@@ -40,9 +52,10 @@ def _next_reached(high: Float, low: Float, stop: float, target: float, first: in
         for each in range(bar, until):
             found |= (low[each] <= stop) | (high[each] >= target)
         if found:
-            while low[bar] > stop and high[bar] < target:
+            while bar < until:
+                if (low[bar] <= stop or high[bar] >= target) and not (idle and volume[bar] == 0.0):
+                    return bar
                 bar += 1
-            return bar
         bar = until
     return end
 
@@ -62,6 +75,16 @@ def leave_long(
     if not entering and open_ >= target:
         return TAKE_PROFIT, open_, False
     return TAKE_PROFIT, target, False
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _next_fillable(volume: Float, idle: bool, first: int) -> int:
+    """Return the first bar from `first` on that fills orders, else how many bars there are."""
+    bar = first
+    if idle:
+        while bar < len(volume) and volume[bar] == 0.0:
+            bar += 1
+    return bar
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -85,6 +108,7 @@ def walk_events(
     close: Float,
     volume: Float,
     opened_ms: NDArray[np.int64],
+    idle: bool,
     given: int,
     fast: int,
     slow: int,
@@ -114,6 +138,7 @@ def walk_events(
     """Execute signals on candles: long, at the market, a fraction of the cash.
 
     open_ … volume: (n,) float64, checked; opened_ms: (n,) int64
+    idle: whether candles without volume fill nothing
     given: what gives the signals, the others are not looked at: MEANS of `fast` and `slow` closes,
         LINES `line` and `level`, (n,) float64, or FLAGS `enter` and `exit_`, (n,) bool
     above, below, flags, words: room for what `occasions` finds
@@ -149,7 +174,14 @@ def walk_events(
         if entry == entries or above[entry] + 1 >= n:
             break
 
-        entry_bar = int(above[entry]) + 1
+        entry_bar = _next_fillable(volume, idle, int(above[entry]) + 1)
+        if entry_bar >= n:
+            break
+        while leaving < exits and below[leaving] <= above[entry]:
+            leaving += 1
+        if leaving < exits and below[leaving] < entry_bar:
+            entry += 1  # an exit signal while the order waited takes it back
+            continue
         rest(opened_ms, flat_from, entry_bar, cash, fall, equity, start)
         period = close_periods(ends, period, start, entry_bar, close, cash, 0.0, account)
         entry_price = open_[entry_bar] * (1.0 + slippage)
@@ -164,12 +196,16 @@ def walk_events(
         # The market order of the first exit signal fills first on its candle, if nothing before.
         while leaving < exits and below[leaving] < entry_bar:
             leaving += 1
-        last = int(below[leaving]) + 1 if leaving < exits else n
+        last = n
+        if leaving < exits:
+            last = min(_next_fillable(volume, idle, int(below[leaving]) + 1), n)
         bar = last
         stop = entry_price * (1.0 - stop_loss)
         target = entry_price * (1.0 + take_profit)
         if protected:
-            bar = _next_reached(high, low, stop, target, min(entry_bar + protect_delay, last), last)
+            bar = _next_reached(
+                high, low, volume, idle, stop, target, min(entry_bar + protect_delay, last), last
+            )
 
         flat_from, ruined = hold(close, opened_ms, entry_bar, bar, cash, units, fall, equity, start)
         period = close_periods(ends, period, start, flat_from, close, cash, units, account)

@@ -60,6 +60,8 @@ def test_both_walks_give_the_same_bits(
     high = np.maximum(opens, close) + rng.choice([0.0, 0.5, 2.0], n)
     low = np.maximum(np.minimum(opens, close) - rng.choice([0.0, 0.5, 2.0], n), 0.1)
     candles = candles_of(list(zip(opens, high, low, close, strict=True)), interval)
+    silent = rng.random(n) < rng.choice([0.0, 0.05, 0.4])
+    candles = replace(candles, volume=np.where(silent, 0.0, candles.volume))
     exits = Exits(
         stop_loss=stop_loss, take_profit=take_profit, cooldown_bars=cooldown, protect_from=protect
     )
