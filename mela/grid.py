@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Self
 
@@ -21,6 +21,7 @@ from mela.errors import RejectionCode, SceneInvalid, StrategyBroken
 from mela.instrument import describe
 from mela.interval import Interval
 from mela.params import at_path, breaks_a_rule_of_the_whole, canonical_params
+from mela.portfolio import Portfolio, check_together
 from mela.run import (
     ENTRIES,
     MAX_WARMUP,
@@ -98,24 +99,33 @@ class Plan:
     """The runs of a scene, counted and checked but not yet spelled out.
 
     runs: distinct run_keys; skipped: runs left out, as they break a strategy's own rule
+    portfolio: of one account for all instruments; None where each has its own
     """
 
     instruments: tuple[str, ...]
     groups: Sequence[Sequence[Variant]]
     skipped: int
+    portfolio: Portfolio | None = None
 
     @property
     def runs(self) -> int:
         """Return the number of distinct run_keys."""
-        return len(self.instruments) * math.prod(len(group) for group in self.groups)
+        return len(self.accounts) * math.prod(len(group) for group in self.groups)
+
+    @property
+    def accounts(self) -> Sequence[tuple[str, ...]]:
+        """Return the instruments of each account; a run is one parameter set on one account."""
+        if self.portfolio is None:
+            return [(name,) for name in self.instruments]
+        return [tuple(sorted(self.instruments))]
 
     def expand(self) -> Iterator[Run]:
         """Yield the runs, series by series, always in the same order."""
         fixed = merged([group[0] for group in self.groups if len(group) == 1])
         varied = [group for group in self.groups if len(group) > 1]
-        for instrument in self.instruments:
+        for instrument, *others in self.accounts:
             for choice in itertools.product(*varied):
-                yield make_run(instrument, [fixed, *choice])
+                yield make_run(instrument, [fixed, *choice], others, self.portfolio)
 
 
 def merged(choice: Iterable[Variant]) -> Variant:
@@ -128,12 +138,22 @@ def merged(choice: Iterable[Variant]) -> Variant:
     return Variant(fields, canonical)
 
 
-def make_run(instrument: str, choice: Iterable[Variant]) -> Run:
-    """Return the run of an instrument and one variant of each group, named by its run_key."""
+def make_run(
+    instrument: str,
+    choice: Iterable[Variant],
+    others: Sequence[str] = (),
+    portfolio: Portfolio | None = None,
+) -> Run:
+    """Return the run of an account and one variant of each group, named by its run_key."""
     whole = merged(choice)
-    asked = {"instruments": b"[%s]" % canonical_scalar(instrument), **whole.canonical}
+    names = b",".join(map(canonical_scalar, (instrument, *others)))
+    asked = {"instruments": b"[%s]" % names, **whole.canonical}
     fields = whole.fields
     needed: int = fields["sizing"].candles_needed
+    if portfolio is not None:
+        asked["portfolio"] = portfolio.canonical()
+        needed = max(needed, portfolio.candles_needed)
+        fields = {**fields, "others": tuple(others), "portfolio": portfolio}
     if needed > fields["warmup"]:
         fields = {**fields, "warmup": rounded_warmup(needed)}
     return Run(run_key=run_key_of(asked), instrument=instrument, **fields)
@@ -157,7 +177,7 @@ def plan_runs(scene: Scene, catalogue: Catalogue, *, max_runs: int) -> Plan:
         *(_expand(name, Part, dict(getattr(scene, name)), axes.get(name, {})) for name in PARTS),
         _expand("account", Account, _fields_of(scene, Account), axes.get("account", {})),
     ]
-    _check_together(scene, groups)
+    _check_across(scene, groups)
     total = math.prod(len(values) for group in axes.values() for values in group.values())
     kept = math.prod(len(group) for group in groups)
     if kept == 0:
@@ -167,7 +187,9 @@ def plan_runs(scene: Scene, catalogue: Catalogue, *, max_runs: int) -> Plan:
             f"each of the {total} combinations breaks a rule of {scene.strategy.name}, "
             "so nothing is left to run.",
         )
-    return Plan(scene.instruments, groups, skipped=(total - kept) * len(scene.instruments))
+    portfolio = (scene.portfolio or Portfolio()) if scene.mode == "together" else None
+    plan = Plan(scene.instruments, groups, 0, portfolio)
+    return replace(plan, skipped=(total - kept) * len(plan.accounts))
 
 
 def strategy_variant(info: StrategyInfo, params: Mapping[str, Any]) -> Variant:
@@ -206,7 +228,7 @@ def part_variant(name: str, fields: Mapping[str, Any]) -> Variant:
 
 
 def _check_count(scene: Scene, space: Mapping[str, Axis], max_runs: int) -> None:
-    count = len(scene.instruments)
+    count = len(scene.instruments) if scene.mode == "each" else 1
     for path, axis in space.items():
         if not isinstance(axis, Steps) and not axis:
             raise SceneInvalid(
@@ -225,7 +247,7 @@ def _check_count(scene: Scene, space: Mapping[str, Axis], max_runs: int) -> None
         )
 
 
-def _check_together(scene: Scene, groups: Iterable[Sequence[Variant]]) -> None:
+def _check_across(scene: Scene, groups: Iterable[Sequence[Variant]]) -> None:
     """Refuse what no single field can tell.
 
     Shorts without their cost, a size without its stop, what the engine asked for cannot do.
@@ -235,6 +257,8 @@ def _check_together(scene: Scene, groups: Iterable[Sequence[Variant]]) -> None:
         for variant in group:
             for name, value in variant.fields.items():
                 asked.setdefault(name, []).append(value)
+    if scene.mode == "together":
+        check_together(scene, asked)
     if set(asked["direction"]) - {"long"} and any(
         cost.borrow_rate is None for cost in asked["costs"]
     ):
