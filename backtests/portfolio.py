@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from backtests.joined import Joined, join
 from backtests.kernel.ledger import FILLS, NEVER, Walked
 from backtests.kernel.together import AccountTerms, walk_together
 from backtests.signals import Float
-from backtests.simulate import outcome_of, said, signals_of
+from backtests.simulate import outcome_of, run_all, said, signals_of
 from backtests.span import Span, Spans
 from backtests.strategies import CATALOGUE
 from backtests.strategy import Strategy
@@ -22,6 +22,26 @@ from mela.errors import CandlesInvalid
 from mela.portfolio import OnDrift
 from mela.result import Outcome, Status
 from mela.run import Run
+
+
+def run_series(
+    series: Mapping[str, Candles],
+    runs: Sequence[Run],
+    *,
+    with_curve: bool = False,
+    catalogue: Mapping[str, Strategy] = CATALOGUE,
+    spans_of: Callable[[Candles], Spans] = Spans,
+) -> Iterator[Outcome]:
+    """Execute runs that read the same series: of one instrument, or of one account of several.
+
+    series: of each instrument of the runs all that was read; spans_of: gives spans kept elsewhere
+    Otherwise as `run_all` and `run_together`, one of which it calls.
+    """
+    if runs[0].portfolio is not None:
+        return run_together(series, runs, with_curve=with_curve, catalogue=catalogue)
+    candles = series[runs[0].instrument]
+    spans = spans_of(candles)
+    return run_all(candles, runs, with_curve=with_curve, catalogue=catalogue, spans=spans)
 
 
 def run_together(
@@ -74,7 +94,9 @@ def _run_one(
     traded_in = np.empty(len(buffers.fills), np.int64)
 
     def by_its_weights(equity: Float) -> Walked:
-        given = [signals_of(span, run, catalogue, False) if span.bars else None for span in laid.spans]
+        given = [
+            signals_of(span, run, catalogue, False) if span.bars else None for span in laid.spans
+        ]
         return walk_together(
             *laid.prices,
             laid.has,

@@ -57,7 +57,9 @@ def execute_together(
     def signals(candles: Candles, _params: Part, _indicators: Indicators) -> Signals:
         name = names[int(candles.tick or 0)]
         bars = np.searchsorted(given[name].opened_ms, candles.opened_ms)
-        return Signals(np.isin(bars, enter.get(name, ())), np.isin(bars, (exit or {}).get(name, ())))
+        return Signals(
+            np.isin(bars, enter.get(name, ())), np.isin(bars, (exit or {}).get(name, ()))
+        )
 
     steps = np.unique(np.concatenate([candles.opened_ms for candles in given.values()]))
     interval = given[names[0]].interval
@@ -76,9 +78,7 @@ def execute_together(
         sizing=FractionSizing(whole_units=whole_units),
         exits=Exits(**exits),
         direction=direction,
-        portfolio=Portfolio(
-            weights=weights or EqualWeights(), rebalance=rebalance or OnSignals()
-        ),
+        portfolio=Portfolio(weights=weights or EqualWeights(), rebalance=rebalance or OnSignals()),
     )
     strategy = Strategy("given", "Give the signals.", Part, "", signals, lambda _params: warmup)
     return next(run_together(ticked, [run], with_curve=True, catalogue={"given": strategy}))

@@ -10,13 +10,15 @@ from typing import Annotated, Any, Literal
 import typer
 
 from backtests.caveats import NO_OUT_OF_SAMPLE, NO_OUT_OF_SAMPLE_SAID, lacks_out_of_sample
-from backtests.simulate import provenance, run_all
+from backtests.simulate import provenance
 from cli.candle_file import read_candles
+from cli.candle_files import execute, files_of
 from cli.console import err, explains, out
 from cli.plot import kind_of, write_picture
 from cli.scene_file import read_scene
 from cli.tables import SHOWN, results_table
 from mela.result import Result, rank, result_document
+from mela.run import Run
 from mela.scene import Scene
 from mela.settings import Settings
 
@@ -31,12 +33,12 @@ def register(app: typer.Typer) -> None:
 def backtest(
     scene_file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, metavar="SCENE.yaml")],
     candles: Annotated[
-        Path,
+        list[str],
         typer.Option(
-            exists=True,
-            dir_okay=False,
+            metavar="[NAME=]FILE",
             help="Parquet with columns open_time (UTC), open, high, low, close, volume. It stands "
-            "for every instrument of the scene; prices are taken as they are.",
+            "for every instrument of the scene, or for the one that is named before it (then the "
+            "option may be repeated); prices are taken as they are.",
         ),
     ],
     as_json: Annotated[
@@ -57,15 +59,15 @@ def backtest(
     settings = Settings()
     kind = kind_of(plot) if plot else None
     scene, plan = read_scene(scene_file, settings)
-    series: dict[tuple[str, str], Any] = {}
+    if plot and scene.mode == "together":
+        raise typer.BadParameter("no picture shows several instruments", param_hint="--plot")
+    files = files_of(candles, scene.instruments)
+    series: dict[tuple[tuple[str, ...], str], list[Run]] = {}
     documents: list[dict[str, Any]] = []
     for run in plan.expand():
-        key = run.instrument, run.interval.value
-        if key not in series:
-            series[key] = (read_candles(candles, run.instrument, run.interval), [])
-        series[key][1].append(run)
-    for read, runs in series.values():
-        for outcome in run_all(read, runs):
+        series.setdefault((run.instruments, run.interval.value), []).append(run)
+    for runs in series.values():
+        for outcome in execute(runs, files):
             made_with = provenance(outcome.run.strategy, None)
             documents.append(result_document(outcome, made_with, scene_id=None))
     best = rank(documents, scene.rank_by)
@@ -74,10 +76,10 @@ def backtest(
     else:
         _show(best, scene, plan.skipped)
     if plot and kind:
-        drawn = [run for _, runs in series.values() for run in runs]
+        drawn = [run for runs in series.values() for run in runs]
         winner = next(run for run in drawn if run.run_key == best[0]["run_key"])
-        candles_of = series[winner.instrument, winner.interval.value][0]
-        write_picture(plot, kind, candles_of, winner, scene, best)
+        read = read_candles(files[winner.instrument], winner.instrument, winner.interval)
+        write_picture(plot, kind, read, winner, scene, best)
 
 
 def _show(best: Sequence[Mapping[str, Any]], scene: Scene, skipped: int) -> None:

@@ -244,9 +244,7 @@ def _put_in(account: Account, one: Held, units: float, price: float, now: int) -
     one.bought.append((units, price))
 
 
-def _take_out(
-    account: Account, one: Held, units: float, raw: float, now: int, why: str
-) -> None:
+def _take_out(account: Account, one: Held, units: float, raw: float, now: int, why: str) -> None:
     _charge(account, one, raw, now)
     side = 1 if one.units > 0 else -1
     slipped = 0.0 if why == "take_profit" else account.costs.slippage

@@ -13,8 +13,15 @@ from backtests.by_hand import MONDAY_MS, execute
 from backtests.together_by_hand import execute_together
 from mela.candles import Candles
 from mela.interval import HOUR_MS, Interval
-from mela.portfolio import EqualWeights, FixedWeights, InverseVolatility
-from mela.portfolio import OnDrift, OnSchedule, OnSignals, Portfolio
+from mela.portfolio import (
+    EqualWeights,
+    FixedWeights,
+    InverseVolatility,
+    OnDrift,
+    OnSchedule,
+    OnSignals,
+    Portfolio,
+)
 from mela.result import Outcome, Status
 from mela.run import Costs, Exits, FractionSizing
 from tests.backtests.plain_account import walk_account
@@ -57,7 +64,9 @@ def signals(seed: int, candles: Candles) -> tuple[list[int], list[int]]:
 
 def weights_of(kind: str, names: tuple[str, ...]):
     if kind == "fixed":
-        return FixedWeights(of={name: 0.9 / len(names) + 0.01 * at for at, name in enumerate(names)})
+        return FixedWeights(
+            of={name: 0.9 / len(names) + 0.01 * at for at, name in enumerate(names)}
+        )
     return InverseVolatility(period=3) if kind == "inverse_volatility" else EqualWeights()
 
 
