@@ -148,7 +148,7 @@ def make_run(
     whole = merged(choice)
     names = b",".join(map(canonical_scalar, (instrument, *others)))
     asked = {"instruments": b"[%s]" % names, **whole.canonical}
-    fields = whole.fields
+    fields: Mapping[str, Any] = whole.fields
     needed: int = fields["sizing"].candles_needed
     if portfolio is not None:
         asked["portfolio"] = portfolio.canonical()

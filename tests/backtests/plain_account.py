@@ -6,6 +6,7 @@ Long and short, any weights, any rebalancing; without a minimum fee.
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 from collections.abc import Mapping
@@ -138,7 +139,7 @@ def _by_time(candles: Candles) -> dict[int, tuple[float, ...]]:
 
 def _inverse(closes: list[float], period: int) -> float:
     last = closes[-period - 1 :]
-    moves = [after / before - 1 for before, after in zip(last, last[1:], strict=False)]
+    moves = [after / before - 1 for before, after in itertools.pairwise(last)]
     if len(moves) < period:
         return 0.0
     deviation = statistics.stdev(moves)
