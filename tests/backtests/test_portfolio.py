@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from backtests.by_hand import MONDAY_MS, execute
+from backtests import together_by_hand
+from backtests.by_hand import MONDAY_MS, candles_of, execute
+from backtests.portfolio import run_together
 from backtests.together_by_hand import execute_together
 from mela.candles import Candles
 from mela.interval import HOUR_MS, Interval
@@ -23,7 +26,8 @@ from mela.portfolio import (
     Portfolio,
 )
 from mela.result import Outcome, Status
-from mela.run import Costs, Exits, FractionSizing
+from mela.run import Costs, Exits, FractionSizing, Run, from_ms
+from mela.settings import REPOSITORY
 from tests.backtests.plain_account import walk_account
 
 # A busy machine is slow, and that is no fault of a law.
@@ -131,7 +135,7 @@ def plainly(series, said, asked):
     )
 
 
-@settings(law, max_examples=300)
+@settings(law, max_examples=200)
 @given(accounts())
 def test_the_kernel_is_the_page_read_step_by_step(drawn) -> None:
     outcome, account = executed(*drawn), plainly(*drawn)
@@ -175,3 +179,190 @@ def test_one_instrument_with_all_the_weight_is_a_run_of_its_own(drawn) -> None:
         assert one.exit_reason == other.exit_reason
         assert one[2:7] == pytest.approx(other[2:7], rel=1e-9, abs=1e-9)
     assert together.metrics == pytest.approx(single.metrics, rel=1e-9, nan_ok=True)
+
+
+def first(candles: Candles, before_ms: int) -> Candles:
+    count = int(np.searchsorted(candles.opened_ms, before_ms))
+    return replace(candles, **{name: getattr(candles, name)[:count] for name in COLUMNS})
+
+
+@settings(law, max_examples=60)
+@given(accounts(), st.floats(0.2, 0.9))
+def test_what_comes_later_changes_nothing_before(drawn, share: float) -> None:
+    series, said, asked = drawn
+    steps = np.unique(np.concatenate([one.opened_ms for one in series.values()]))
+    cut = max(int(len(steps) * share), asked["warmup"] + 1)
+    end_ms = int(steps[cut - 1]) + 1
+    short = {name: first(one, end_ms) for name, one in series.items()}
+
+    whole = executed(series, said, asked).curve
+    part = executed(short, said, asked).curve
+
+    bars = min(len(part.equity), len(whole.equity))
+    assert part.equity[:bars].tolist() == whole.equity[:bars].tolist()
+    ended = [trade for trade in whole.trades if trade.exit_at <= from_ms(end_ms)]
+    assert list(part.trades) == ended
+
+
+@settings(law, max_examples=60)
+@given(accounts())
+def test_the_order_of_the_instruments_does_not_matter(drawn) -> None:
+    series, said, asked = drawn
+    turned = dict(reversed(series.items()))
+
+    one, other = executed(series, said, asked), executed(turned, said, asked)
+
+    assert one.curve.equity.tolist() == close_to(other.curve.equity.tolist())
+    assert one.metrics.trades == other.metrics.trades
+
+
+@settings(law, max_examples=60)
+@given(accounts())
+def test_the_account_adds_up(drawn) -> None:
+    """What was won and lost is what the trades won and lost, once nothing is held any more."""
+    series, said, asked = drawn
+    enter = {
+        name: [bar for bar in one[0] if bar < len(series[name]) - 3] for name, one in said.items()
+    }
+    leave = {name: list(range(max(len(one) - 3, 0), len(one))) for name, one in series.items()}
+    asked = {**asked, "direction": "long"}
+
+    found = execute_together(series, enter, leave, **asked)
+
+    if found.metrics.open_trades == 0 and found.status is Status.SUCCEEDED:
+        won = sum(trade.profit for trade in found.curve.trades)
+        assert found.metrics.final_equity == close_to(1_000.0 + won)
+        assert sum(trade.fees for trade in found.curve.trades) == close_to(found.metrics.fees_paid)
+
+
+def test_a_minimum_fee_is_paid_by_each_fill() -> None:
+    rows = [still(100)] * 3
+    found = execute_together(
+        {"a:X": rows, "a:Y": rows}, {"a:X": [0], "a:Y": [0]}, costs={"minimum_fee": 10.0}
+    )
+    assert found.metrics.fees_paid == 20.0
+    assert found.curve.equity.tolist() == [1_000.0, 980.0, 980.0]
+
+
+def test_a_partial_sale_below_the_minimum_fee_is_left_out() -> None:
+    rows = {"a:X": [still(100), still(100), *[still(101)] * 3], "a:Y": [still(100)] * 5}
+    both = {"a:X": [0], "a:Y": [0]}
+    daily = OnSchedule(every="1d")
+    cheap = execute_together(rows, both, rebalance=daily, costs={"minimum_fee": 1.0})
+    dear = execute_together(rows, both, rebalance=daily, costs={"minimum_fee": 20.0})
+    assert cheap.metrics.fees_paid == 4.0  # two entries, then a sale and a purchase worth 2.49
+    assert dear.metrics.fees_paid == 40.0
+
+
+def test_a_short_pays_for_what_it_borrows() -> None:
+    rows = [still(100)] * 4
+    found = execute_together(
+        {"a:X": rows, "a:Y": rows},
+        {},
+        {"a:X": [0]},
+        direction="short",
+        costs={"borrow_rate": 0.365_25},
+    )
+    # half of the account, three days: 0.36525 / 365.25 a day of 500
+    assert found.curve.equity.tolist() == close_to([1_000.0, 999.5, 999.0, 998.5])
+    assert found.metrics.borrow_paid == close_to(1.5)
+
+
+def test_an_account_that_is_worth_nothing_ends_as_ruined() -> None:
+    rows = [still(100), still(100), still(250), still(100)]
+    found = execute_together(
+        {"a:X": rows}, {}, {"a:X": [0]}, direction="short", costs={"borrow_rate": 0.0}
+    )
+    assert found.status is Status.RUINED
+    assert found.curve.equity.tolist() == [1_000.0, 1_000.0, -500.0]
+
+
+def test_a_month_begins_at_its_first_open() -> None:
+    """The fill is at the open of the first of February; the close before it is not asked."""
+    prices = [100.0] * 2 + [200.0] * 29 + [300.0, 100.0]
+    rows = {"a:X": [still(price) for price in prices], "a:Y": [still(100)] * 33}
+    found = execute_together(rows, {"a:X": [0], "a:Y": [0]}, rebalance=OnSchedule(every="1mo"))
+    assert found.curve.equity[-3:].tolist() == close_to([1_500.0, 2_000.0, 1_000 + 1_000 / 3])
+
+
+def run_of(*names: str, **changes) -> Run:
+    return Run(
+        "0" * 64,
+        names[0],
+        Interval.D1,
+        from_ms(MONDAY_MS),
+        from_ms(MONDAY_MS + 24 * HOUR_MS * 200),
+        "sma_cross",
+        {"fast": 2, "slow": 5},
+        64,
+        others=names[1:],
+        portfolio=Portfolio(),
+        **changes,
+    )
+
+
+def days(*prices: float) -> Candles:
+    return candles_of([still(price) for price in prices])
+
+
+def test_a_registered_strategy_runs_on_an_account_and_says_what_was_missing() -> None:
+    up_and_down = days(*(100 + 20 * np.sin(np.arange(100) / 5)))
+    series = {"a:X": up_and_down, "a:Y": days(*[50.0] * 60)}
+    [found] = run_together(series, [run_of("a:X", "a:Y")])
+    assert found.status is Status.SUCCEEDED
+    assert (found.metrics.trades, found.metrics.open_trades) == (2, 1)
+    assert (found.candles, found.warmup_missing, found.depends_from_ms) == (100, 64, None)
+    assert "ends_early" in found.warnings
+    assert found.curve is None
+
+
+def test_the_metrics_are_the_same_with_and_without_a_curve() -> None:
+    series = {"a:X": days(*(100 + 20 * np.sin(np.arange(90) / 5))), "a:Y": days(*range(1, 91))}
+    [bare], [full] = (
+        run_together(series, [run_of("a:X", "a:Y")], with_curve=curve) for curve in (False, True)
+    )
+    assert repr(bare.metrics) == repr(full.metrics)
+    assert full.curve.equity[-1] == full.metrics.final_equity
+
+
+def test_an_instrument_without_candles_stays_cash_and_is_told() -> None:
+    empty = replace(first(days(1.0), MONDAY_MS), calendar="24/7")
+    series = {"a:X": days(*(100 + 20 * np.sin(np.arange(100) / 5))), "a:Y": empty}
+    [found] = run_together(series, [run_of("a:X", "a:Y")])
+    assert found.status is Status.SUCCEEDED
+    assert "instrument_without_candles" in found.warnings
+    assert found.metrics.exposure_time > 0
+    [nothing] = run_together({"a:X": empty, "a:Y": empty}, [run_of("a:X", "a:Y")])
+    assert (nothing.status, nothing.metrics) == (Status.NO_DATA, None)
+
+
+def test_markets_of_different_hours_are_told() -> None:
+    series = {"a:X": days(*[100.0] * 9), "a:Y": replace(days(*[100.0] * 9), calendar="XNYS")}
+    [found] = run_together(series, [run_of("a:X", "a:Y")])
+    assert "sessions_differ" in found.warnings
+
+
+def test_what_is_wrong_with_one_instrument_fails_the_run_by_name() -> None:
+    bad = days(100.0, 100.0, 100.0)
+    bad = replace(bad, close=np.array([100.0, np.nan, 100.0]))
+    [found] = run_together({"a:X": days(1.0, 2.0, 3.0), "a:Y": bad}, [run_of("a:X", "a:Y")])
+    assert found.status is Status.FAILED
+    assert found.error is not None
+    assert "a:Y" in found.error[1]
+    assert "row 1" in found.error[1]
+
+
+def test_a_strategy_that_is_unknown_fails_its_run_alone() -> None:
+    series = {"a:X": days(*range(1, 90)), "a:Y": days(*range(1, 90))}
+    wrong, right = run_together(
+        series, [replace(run_of("a:X", "a:Y"), strategy="none"), run_of("a:X", "a:Y")]
+    )
+    assert (wrong.status, right.status) == (Status.FAILED, Status.SUCCEEDED)
+
+
+def test_every_example_of_the_page_holds() -> None:
+    page = str(REPOSITORY / "docs" / "portfolio.md")
+    failed, tried = doctest.testfile(page, module_relative=False, encoding="utf-8")
+    assert failed == 0
+    assert tried > 30
+    assert doctest.testmod(together_by_hand).failed == 0
