@@ -21,13 +21,9 @@ def files_of(given: Sequence[str], instruments: Sequence[str]) -> dict[str, Path
     files: dict[str, Path] = {}
     rest: Path | None = None
     for said in given:
-        name, _, path = said.rpartition("=")
-        if not NAME.fullmatch(name):  # a path may hold this sign too
-            name, path = "", said
+        name, path = _parted(said, instruments)
         if not Path(path).is_file():
             raise CandlesMissing(f"--candles names {path}, but there is no such file")
-        if name and name not in instruments:
-            raise CandlesMissing(f"--candles names {name}, which is no instrument of the scene")
         if name:
             files[name] = Path(path)
         else:
@@ -37,6 +33,17 @@ def files_of(given: Sequence[str], instruments: Sequence[str]) -> dict[str, Path
             raise CandlesMissing(f"no candles are given for {name}; add --candles {name}=FILE")
         files.setdefault(name, rest or Path())
     return files
+
+
+def _parted(said: str, instruments: Sequence[str]) -> tuple[str, str]:
+    """Return name and path, the name empty where none is given; both may hold the sign =."""
+    for name in sorted(instruments, key=len, reverse=True):
+        if said.startswith(f"{name}="):
+            return name, said.removeprefix(f"{name}=")
+    other, _, path = said.partition("=")
+    if path and NAME.fullmatch(other):
+        raise CandlesMissing(f"--candles names {other}, which is no instrument of the scene")
+    return "", said
 
 
 def execute(runs: Sequence[Run], files: Mapping[str, Path]) -> Iterator[Outcome]:
