@@ -139,7 +139,7 @@ def walk_together(
         same length, the instrument of each
     """
     k, columns = has.shape
-    trades = winning = losing = exposed = ambiguous = large = period = 0
+    trades = winning = losing = exposed = ambiguous = rejected = large = period = 0
     fees = traded = slipped = borrowed = 0.0
     ruined = False
     value = cash
@@ -199,6 +199,7 @@ def walk_together(
                             add = min(add, (budget - terms.minimum_fee) / price)
                         add = _in_lots(add, lots[at], terms)
                         if not add > 0.0:
+                            rejected += units == 0.0 and money[at] > 0.0
                             continue
                         done = add
                     else:
@@ -211,9 +212,11 @@ def walk_together(
                             excess = abs(units) * raw - aim
                             if not excess > _TINY * abs(worth):
                                 continue
-                            done = _in_lots(excess / raw, lots[at], terms) if aim else abs(units)
-                            if aim and done * raw <= terms.minimum_fee:  # not worth its fee
-                                continue
+                            done = abs(units)
+                            if aim > 0.0:
+                                done = _in_lots(excess / raw, lots[at], terms)
+                                if done * raw <= terms.minimum_fee:  # not worth its fee
+                                    continue
                         price = raw * (1.0 - side * terms.slippage)
                     cash -= _charge_borrow(held, at, raw, float(opened_ms[now]), terms)
                     fee = _fee(done, price, terms)
@@ -369,7 +372,7 @@ def walk_together(
         open_trades,
         exposed,
         ambiguous,
-        0,
+        rejected,
         large,
         fees,
         traded,

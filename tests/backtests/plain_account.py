@@ -62,6 +62,7 @@ class Account:
     held: list[Held]
     fees: float = 0.0
     ambiguous: int = 0
+    rejected: int = 0
     least_cash: float = math.inf
     equity: list[float] = field(default_factory=list)
     trades: list[tuple[Any, ...]] = field(default_factory=list)
@@ -204,7 +205,7 @@ def _open(account: Account, now: int) -> None:
             excess = abs(one.units) * one.price - weights[one.name] * worth
             if excess > 1e-12 * abs(worth):
                 units = _whole(excess / one.price, account)
-                units = abs(one.units) if weights[one.name] == 0 else units
+                units = abs(one.units) if weights[one.name] * worth <= 0 else units
                 if units:
                     _take_out(account, one, units, one.price, now, "signal")
     lacking = {
@@ -225,6 +226,8 @@ def _open(account: Account, now: int) -> None:
         units = _whole(lacking[one.name] * scale / (price * (1 + costs.fee)), account)
         if units > 0:
             _put_in(account, one, units, price, now)
+        elif not one.units:
+            account.rejected += 1
 
 
 def _whole(units: float, account: Account) -> float:

@@ -153,6 +153,7 @@ def test_the_kernel_is_the_page_read_step_by_step(drawn) -> None:
         assert trade[2:7] == close_to(other[3:8])
     assert outcome.metrics.fees_paid == close_to(account.fees)
     assert outcome.metrics.ambiguous_bars == account.ambiguous
+    assert outcome.metrics.rejected_orders == account.rejected
     assert (outcome.status is Status.RUINED) == (account.equity[-1] <= 0)
     if drawn[2]["direction"] == "long":
         assert account.least_cash >= -1e-9
