@@ -19,9 +19,10 @@ from backtests.strategies import CATALOGUE
 from backtests.strategy import Strategy
 from mela.candles import Candles
 from mela.errors import CandlesInvalid
-from mela.portfolio import OnDrift
+from mela.interval import DAY_MS, Interval
+from mela.portfolio import InverseVolatility, OnDrift, Portfolio
 from mela.result import Outcome, Status
-from mela.run import Run
+from mela.run import Run, from_ms
 
 
 def run_series(
@@ -71,6 +72,18 @@ def run_together(
             yield Outcome(run, Status.FAILED, error=said(laid))
         else:
             yield _run_one(laid, run, with_curve, catalogue)
+
+
+def warm_accounts() -> None:
+    """Compile the walk over accounts, or load it from Numba's cache, as `simulate.warm` does."""
+    one, opened_ms = np.ones(2), np.array([0, DAY_MS])
+    candles = Candles(Interval.D1, opened_ms, one, one, one, one, one)
+    span = from_ms(0), from_ms(2 * DAY_MS)
+    bold = Portfolio(weights=InverseVolatility(period=2))
+    run = Run("", "a:X", Interval.D1, *span, "sma_cross", {}, 0, others=("a:Y",), portfolio=bold)
+    for outcome in run_together({"a:X": candles, "a:Y": candles}, [run], with_curve=True):
+        if outcome.error:
+            raise RuntimeError(f"accounts could not be warmed up: {', '.join(outcome.error)}")
 
 
 def _lay(spans: Mapping[str, Spans], run: Run) -> Joined | Exception | None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from backtests import together_by_hand
 from backtests.by_hand import MONDAY_MS, candles_of, execute
-from backtests.portfolio import run_together
+from backtests.portfolio import run_together, warm_accounts
 from backtests.together_by_hand import execute_together
 from mela.candles import Candles
 from mela.interval import HOUR_MS, Interval
@@ -361,6 +361,10 @@ def test_a_strategy_that_is_unknown_fails_its_run_alone() -> None:
         series, [replace(run_of("a:X", "a:Y"), strategy="none"), run_of("a:X", "a:Y")]
     )
     assert (wrong.status, right.status) == (Status.FAILED, Status.SUCCEEDED)
+
+
+def test_accounts_are_warmed_up_without_an_error() -> None:
+    warm_accounts()
 
 
 def test_every_example_of_the_page_holds() -> None:
