@@ -24,7 +24,7 @@ from backtests.kernel.ledger import (
     end_fall,
     fall_step,
 )
-from backtests.kernel.orders import leave
+from backtests.kernel.orders import AT_OPEN, HELD, leave
 from backtests.signals import Bool, Float
 
 _NEARLY = 1e-9  # how far below a whole number of lots still counts as it
@@ -52,12 +52,12 @@ class AccountTerms(NamedTuple):
     drift: float
 
 
-# What the account knows of an instrument's position, one row each of a (HELD, k) float64 array.
+# What the account knows of an instrument's position, one row each of a (KNOWN, k) float64 array.
 # A position lasts from the fill that opens it to the fill that closes it; what is bought and sold
 # in between belongs to it.
 UNITS, OPENED, STARTED, IN_UNITS, IN_MONEY, OUT_UNITS, OUT_MONEY = 0, 1, 2, 3, 4, 5, 6
 FEES, LOST, BORROWED, CHARGED_MS, STOP, TARGET, EXTREME = 7, 8, 9, 10, 11, 12, 13
-HELD = 14
+KNOWN = 14
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -145,7 +145,7 @@ def walk_together(
     value = cash
     begin_fall(fall, cash, float(opened_ms[1]))
 
-    held = np.zeros((HELD, k))
+    held = np.zeros((KNOWN, k))
     state = np.zeros(k, np.int64)
     pending = np.zeros(k, np.bool_)
     seen = np.zeros(k, np.int64)  # candles of each so far
@@ -261,12 +261,12 @@ def walk_together(
                     open_[at, now],
                     high[at, now],
                     low[at, now],
+                    close[at, now],
                     side,
                     held[STOP, at],
                     trail,
                     held[TARGET, at],
-                    held[OPENED, at] != now,
-                    True,
+                    AT_OPEN if held[OPENED, at] == now else HELD,
                 )
                 if why == 0:
                     continue
