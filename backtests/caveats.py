@@ -22,7 +22,7 @@ NO_OUT_OF_SAMPLE_SAID = (
     "the best run was chosen on the candles it was measured on; what is left of it on others is "
     "not known. Search with walk-forward or a holdout."
 )
-OUT_OF_SAMPLE_FIELDS = ("walk_forward", "holdout")
+OUT_OF_SAMPLE_FIELDS = ("validation", "holdout")
 
 
 def caveats(

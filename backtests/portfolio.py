@@ -74,6 +74,17 @@ def run_together(
             yield _run_one(laid, run, with_curve, catalogue)
 
 
+def account_span(series: Mapping[str, Candles], run: Run) -> Span:
+    """Return the span that the metrics of a run of several instruments are of: a held basket's.
+
+    Raises ValueError where its series have no candles to lay side by side.
+    """
+    laid = _lay({name: Spans(candles) for name, candles in series.items()}, run)
+    if run.portfolio is None or not isinstance(laid, Joined):
+        raise ValueError(f"expected an account with candles, but found {laid!r}")
+    return laid.basket(run.instruments, run, laid.weights(run.instruments, run.portfolio))
+
+
 def warm_accounts() -> None:
     """Compile the walk over accounts, or load it from Numba's cache, as `simulate.warm` does."""
     one, opened_ms = np.ones(2), np.array([0, DAY_MS])

@@ -22,7 +22,7 @@ import numpy as np
 from rich.console import Console
 
 from backtests.simulate import warm
-from benchmarks import limit
+from benchmarks import limit, verdict
 from benchmarks.against import (
     CROSS,
     Measured,
@@ -70,7 +70,7 @@ def _alone(many: Measured, whole: Candles, console: Console) -> list[Row]:
         grid_step(many.candles),
         memory(many.folder),
         indicators(whole),
-        # verdict (edited strategy → verdict, at most 60 s, aim 15 s) comes here
+        *verdict.measure(console),
         threads(many.candles),
         growth_in_candles(whole),
         growth_in_runs(whole),

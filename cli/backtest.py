@@ -9,16 +9,17 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from backtests import local
 from backtests.caveats import NO_OUT_OF_SAMPLE, NO_OUT_OF_SAMPLE_SAID, lacks_out_of_sample
-from backtests.simulate import provenance
-from cli.candle_file import read_candles
-from cli.candle_files import execute, files_of
+from backtests.strategies import refresh
+from cli.candle_file import reader_of_files
 from cli.console import err, explains, out
 from cli.plot import kind_of, write_picture
-from cli.scene_file import read_scene
+from cli.report import report_table
+from cli.scene_file import scene_of
 from cli.tables import SHOWN, results_table
-from mela.result import Result, rank, result_document
-from mela.run import Run
+from mela.messages import read_stored_run
+from mela.result import Result, rank
 from mela.scene import Scene
 from mela.settings import Settings
 
@@ -36,13 +37,17 @@ def backtest(
         list[str],
         typer.Option(
             metavar="[NAME=]FILE",
-            help="Parquet with columns open_time (UTC), open, high, low, close, volume. It stands "
-            "for every instrument of the scene, or for the one that is named before it (then the "
-            "option may be repeated); prices are taken as they are.",
+            help="Parquet with columns open_time (UTC), open, high, low, close, volume; prices are "
+            "taken as they are. One file stands for every instrument of the scene that none is "
+            "named for, as binance:BTCUSDT=btc.parquet; may be given again.",
         ),
     ],
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one array of results instead of a table.")
+    ] = False,
+    as_report: Annotated[
+        bool,
+        typer.Option("--report", help="Print what a search has proved, as one JSON object."),
     ] = False,
     plot: Annotated[
         Path | None,
@@ -52,39 +57,41 @@ def backtest(
         ),
     ] = None,
 ) -> None:
-    """Run a scene in this process on candles of a file: the same engine, no service needed.
+    """Run a scene in this process on candles of files: the same engine, no service needed.
 
     Example: mela backtest docs/scenes/first.yaml --candles btc.parquet --plot first.html
     """
     settings = Settings()
     kind = kind_of(plot) if plot else None
-    scene, plan = read_scene(scene_file, settings)
+    scene = scene_of(scene_file)
     if plot and scene.mode == "together":
         raise typer.BadParameter("no picture shows several instruments", param_hint="--plot")
-    files = files_of(candles, scene.instruments)
-    series: dict[tuple[tuple[str, ...], str], list[Run]] = {}
-    documents: list[dict[str, Any]] = []
-    for run in plan.expand():
-        series.setdefault((run.instruments, run.interval.value), []).append(run)
-    for runs in series.values():
-        for outcome in execute(runs, files):
-            made_with = provenance(outcome.run.strategy, None)
-            documents.append(result_document(outcome, made_with, scene_id=None))
-    best = rank(documents, scene.rank_by)
-    if as_json:
-        out.print(json.dumps(documents, indent=2), markup=False)
+    catalogue = refresh(settings.packages)
+    plan = local.check(scene, catalogue, max_runs=settings.max_runs)
+    bench = local.Bench(reader_of_files(candles), catalogue)
+    done = local.execute(scene, plan, bench)
+    best = rank(done.documents, scene.rank_by)
+    if as_report:
+        out.print(json.dumps(local.conclude(scene, best, bench), indent=2), markup=False)
+    elif as_json:
+        out.print(json.dumps(done.documents, indent=2), markup=False)
     else:
-        _show(best, scene, plan.skipped)
+        _show(best, scene, done.skipped, local.conclude(scene, best, bench))
     if plot and kind:
-        drawn = [run for runs in series.values() for run in runs]
-        winner = next(run for run in drawn if run.run_key == best[0]["run_key"])
-        read = read_candles(files[winner.instrument], winner.instrument, winner.interval)
-        write_picture(plot, kind, read, winner, scene, best)
+        winner = read_stored_run(best[0], catalogue)
+        write_picture(plot, kind, bench.candles_of(winner), winner, scene, best)
 
 
-def _show(best: Sequence[Mapping[str, Any]], scene: Scene, skipped: int) -> None:
+def _show(
+    best: Sequence[Mapping[str, Any]],
+    scene: Scene,
+    skipped: int,
+    report: Mapping[str, Any] | None,
+) -> None:
     title = f"{len(best)} runs, {skipped} skipped, best by {scene.rank_by}"
     out.print(results_table(best[:SHOWN], title=title, best=scene.rank_by, width=out.width))
+    if report is not None:
+        out.print(report_table(report))
     warned = sorted({warning for row in best for warning in row["warnings"]})
     if warned:
         err.print(f"warnings: {', '.join(warned)}")

@@ -2,20 +2,60 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+import typer
 
 from mela.candles import Candles
-from mela.errors import CandlesInvalid
-from mela.instrument import VENUES, describe
+from mela.errors import CandlesInvalid, CandlesMissing
+from mela.instrument import NAME, VENUES, describe
 from mela.interval import DAY_MS, Interval
 
 PRICES = ("open", "high", "low", "close", "volume")
 SATURDAY, SUNDAY = 5, 6
+
+
+def reader_of_files(told: Sequence[str]) -> Callable[[str, Interval], Candles]:
+    """Return what reads an instrument's candles from files, each `FILE` or `NAME=FILE`.
+
+    Raises typer.BadParameter for a file that is not there, or two for the same instruments.
+    """
+    files: dict[str, Path] = {}
+    for word in told:
+        name, path = _parted(word)
+        if not path.is_file():
+            raise typer.BadParameter(f"there is no file {path}", param_hint="--candles")
+        if name in files:
+            said = f"for {name}" if name else "without a name"
+            raise typer.BadParameter(f"more than one file was given {said}", param_hint="--candles")
+        files[name] = path
+
+    def read(instrument: str, interval: Interval) -> Candles:
+        path = files.get(instrument, files.get(""))
+        if path is None:
+            raise CandlesMissing(
+                f"no candles of {instrument} were given; there are those of "
+                f"{', '.join(sorted(files))}. Add --candles {instrument}=FILE."
+            )
+        return read_candles(path, instrument, interval)
+
+    return read
+
+
+def _parted(word: str) -> tuple[str, Path]:
+    """Return name and file, the name empty where there is none; both may hold the sign =."""
+    parted = [
+        (word[:at], Path(word[at + 1 :]))
+        for at, sign in enumerate(word)
+        if sign == "=" and NAME.fullmatch(word[:at])
+    ]
+    parted = parted or [("", Path(word))]
+    return next((one for one in parted if one[1].is_file()), parted[0])
 
 
 def read_candles(path: Path, instrument: str, interval: Interval) -> Candles:

@@ -16,14 +16,19 @@ from mela.settings import Settings
 
 def read_scene(path: Path, settings: Settings) -> tuple[Scene, Plan]:
     """Return the scene of a file, and its plan. Raises SceneInvalid."""
+    scene = scene_of(path)
+    return scene, plan_runs(scene, refresh(settings.packages), max_runs=settings.max_runs)
+
+
+def scene_of(path: Path) -> Scene:
+    """Return the scene of a file, its space not yet looked at. Raises SceneInvalid."""
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         why = " ".join(str(error).split())
         sentence = f"{path} is not YAML (nor JSON): {why}"
         raise SceneInvalid(RejectionCode.NOT_JSON, None, sentence) from error
-    scene = parse_scene(document)
-    return scene, plan_runs(scene, refresh(settings.packages), max_runs=settings.max_runs)
+    return parse_scene(document)
 
 
 def with_id(scene: Scene) -> Scene:

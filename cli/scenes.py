@@ -12,6 +12,7 @@ import typer
 
 from cli.console import err, explains, fail, out
 from cli.follow import Follower, tail
+from cli.report import report_table
 from cli.scene_file import read_scene, with_id
 from cli.tables import SHOWN, results_table
 from mela.messages import SCENES, Progress, State
@@ -63,14 +64,22 @@ def results(
     scene_id: Annotated[UUID, typer.Argument(metavar="SCENE_ID")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one array of results.")] = False,
     top: Annotated[int, typer.Option(min=1, help="How many rows the table shows.")] = SHOWN,
+    as_report: Annotated[
+        bool,
+        typer.Option("--report", help="Print what a search has proved, as one JSON object."),
+    ] = False,
 ) -> None:
-    """Print a scene's results from the warehouse, best first."""
+    """Print a scene's results from the warehouse, best first, and what its search has proved."""
     settings = Settings()
-    if not as_json:
+    if not as_json and not as_report:
         show(str(scene_id), settings, top)
         return
     with transaction(settings) as connection:
         scene = _known(scenes.get(connection, scene_id), scene_id)
+        if as_report:
+            report = (scene["best"] or {}).get("report")
+            out.print(json.dumps(report, indent=2), markup=False)
+            return
         content = scene["content"] or {}
         rows = stored.of_scene(connection, scene_id, order_by=content.get("rank_by", "sharpe"))
     out.print(json.dumps(rows, indent=2, default=str), markup=False)
@@ -108,6 +117,9 @@ def show(scene_id: str, settings: Settings, top: int = SHOWN) -> None:
         f"{scene['skipped']:,} skipped; best {len(rows)} by {rank_by}"
     )
     out.print(results_table(rows, title=title, best=rank_by, width=out.width))
+    report = (scene["best"] or {}).get("report")
+    if report is not None:
+        out.print(report_table(report))
     warned = sorted({warning for row in rows for warning in row["warnings"]})
     if warned:
         err.print(f"warnings: {', '.join(warned)}")

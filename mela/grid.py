@@ -2,6 +2,8 @@
 
 The fields that a space varies fall into groups that are validated together (a strategy with its
 parameters, the exits, …). Each group is expanded and checked once; a run is one variant of each.
+A random search draws whole runs, so that it has one group of them; training windows are variants of
+the span.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from mela.errors import RejectionCode, SceneInvalid, StrategyBroken
 from mela.instrument import describe
 from mela.interval import Interval
 from mela.params import at_path, breaks_a_rule_of_the_whole, canonical_params
-from mela.portfolio import Portfolio, check_together
+from mela.portfolio import Portfolio, check_together, check_trials
 from mela.run import (
     ENTRIES,
     MAX_WARMUP,
@@ -41,10 +43,21 @@ from mela.run import (
     Sizing,
     StrategyInfo,
     canonical_fields,
+    from_ms,
     rounded_warmup,
     run_key_of,
 )
-from mela.scene import Axis, Scalar, Scene, Steps, field_path, said
+from mela.scene import (
+    Drawn,
+    RandomSearch,
+    Scalar,
+    Scene,
+    Steps,
+    TpeSearch,
+    field_path,
+    said,
+)
+from mela.values import draws, ends_of, step_count, values_of
 
 
 class Account(Part):
@@ -164,21 +177,31 @@ def plan_runs(scene: Scene, catalogue: Catalogue, *, max_runs: int) -> Plan:
 
     Raises SceneInvalid: unknown_strategy, invalid_field, too_many_runs, nothing_to_run.
     """
-    space: Mapping[str, Axis] = scene.search.space if scene.search else {}
-    _check_count(scene, space, max_runs)
-    axes: dict[str, dict[str, Sequence[Scalar]]] = {}
-    for path in sorted(space):
-        group, field = _place(path)
-        axes.setdefault(group, {})[field] = _values(space[path])
+    check_space(scene, catalogue, max_runs=max_runs)
+    search = scene.search
+    if isinstance(search, TpeSearch):
+        raise SceneInvalid(
+            RejectionCode.INVALID_FIELD,
+            "search.kind",
+            "in a search of kind tpe each trial waits for the answers to those before it, so that "
+            "it cannot be planned ahead. Run the scene with `mela backtest`, or publish it with "
+            "kind random.",
+        )
     # the span first: runs of one candle series stay together
-    groups = [
-        _expand("span", Span, _fields_of(scene, Span), axes.get("span", {})),
-        _strategies(scene, catalogue, axes),
-        *(_expand(name, Part, dict(getattr(scene, name)), axes.get(name, {})) for name in PARTS),
-        _expand("account", Account, _fields_of(scene, Account), axes.get("account", {})),
-    ]
+    windows: list[Sequence[Variant]] = [window_variants(scene)] if scene.validation else []
+    if isinstance(search, RandomSearch):
+        drawn = draws(search.space, search.trials, search.seed)
+        drawn = list({canonical_json(one): one for one in drawn}.values())
+        groups = [*windows, _drawn(scene, catalogue, drawn)]
+        total = len(drawn)
+    else:
+        axes = _grouped(
+            {path: values_of(axis) for path, axis in search.space.items()} if search else {}
+        )
+        groups = [*windows, *(_group(scene, catalogue, name, axes) for name in _groups(scene))]
+        total = math.prod(len(values) for group in axes.values() for values in group.values())
     _check_across(scene, groups)
-    total = math.prod(len(values) for group in axes.values() for values in group.values())
+    total *= len(scene.folds) or 1
     kept = math.prod(len(group) for group in groups)
     if kept == 0:
         raise SceneInvalid(
@@ -190,6 +213,109 @@ def plan_runs(scene: Scene, catalogue: Catalogue, *, max_runs: int) -> Plan:
     portfolio = (scene.portfolio or Portfolio()) if scene.mode == "together" else None
     plan = Plan(scene.instruments, groups, 0, portfolio)
     return replace(plan, skipped=(total - kept) * len(plan.accounts))
+
+
+def check_space(scene: Scene, catalogue: Catalogue, *, max_runs: int) -> None:
+    """Refuse too many runs, paths that mean nothing, values that cannot be drawn.
+
+    Of a portfolio also the trials that only single instruments have.
+
+    Raises SceneInvalid.
+    """
+    if scene.mode == "together":
+        check_trials(scene)
+    space: Mapping[str, Drawn] = scene.search.space if scene.search else {}
+    _check_count(scene, space, max_runs)
+    places = {path: _place(path) for path in sorted(space)}
+    for path, (group, _) in places.items():
+        if group == "span" and (scene.validation or scene.holdout):
+            raise SceneInvalid(
+                RejectionCode.INVALID_FIELD,
+                f"search.space.{path}",
+                f"a scene with a validation or a holdout cannot vary {path}: its windows are cut "
+                "from one span of one interval.",
+            )
+    if isinstance(scene.search, RandomSearch | TpeSearch):
+        for path, axis in space.items():
+            for value in ends_of(axis):
+                choose(scene, catalogue, {path: value})
+
+
+def choose(
+    scene: Scene, catalogue: Catalogue, choice: Mapping[str, Scalar]
+) -> list[Variant] | None:
+    """Return the variants that these values of a space make of a scene, one of each group.
+
+    choice: path → value; a path that is left out keeps the scene's own value
+    returns: None where the values break a strategy's own rule. Raises SceneInvalid out of bounds.
+    """
+    axes = _grouped({path: (value,) for path, value in choice.items()})
+    groups = [_group(scene, catalogue, name, axes) for name in _groups(scene)]
+    return [group[0] for group in groups] if all(groups) else None
+
+
+def window_variants(scene: Scene) -> list[Variant]:
+    """Return the spans of a search's runs: its training windows, or all that it may see."""
+    windows = [(from_ms(fold.train_start_ms), from_ms(fold.train_end_ms)) for fold in scene.folds]
+    return [
+        part_variant("span", {"interval": scene.interval, "start": start, "end": end})
+        for start, end in windows or [(scene.start, scene.searched_until)]
+    ]
+
+
+def _groups(scene: Scene) -> list[str]:
+    """Return the groups that a space may vary, the span first unless windows take its place."""
+    return [*([] if scene.validation else ["span"]), "strategy", *PARTS, "account"]
+
+
+def _group(
+    scene: Scene,
+    catalogue: Catalogue,
+    name: str,
+    axes: Mapping[str, Mapping[str, Sequence[Scalar]]],
+) -> list[Variant]:
+    if name == "strategy":
+        return _strategies(scene, catalogue, axes)
+    if name in PARTS:
+        return _expand(name, Part, dict(getattr(scene, name)), axes.get(name, {}))
+    fields = _fields_of(scene, _FLAT[name])
+    if name == "span":
+        fields["end"] = scene.searched_until
+    return _expand(name, Part, fields, axes.get(name, {}))
+
+
+def _grouped(values: Mapping[str, Sequence[Scalar]]) -> dict[str, dict[str, Sequence[Scalar]]]:
+    axes: dict[str, dict[str, Sequence[Scalar]]] = {}
+    for path in sorted(values):
+        group, field = _place(path)
+        axes.setdefault(group, {})[field] = values[path]
+    return axes
+
+
+def _drawn(
+    scene: Scene, catalogue: Catalogue, drawn: Sequence[Mapping[str, Scalar]]
+) -> list[Variant]:
+    """Return the distinct valid variants of whole runs, those of one candle series together."""
+    known: dict[bytes, list[Variant]] = {}
+
+    def variants(name: str, axes: Mapping[str, Mapping[str, Sequence[Scalar]]]) -> list[Variant]:
+        own = {
+            group: axes.get(group, {})
+            for group in (("strategy", "params") if name == "strategy" else (name,))
+        }
+        key = canonical_json([name, own])
+        if key not in known:
+            known[key] = _group(scene, catalogue, name, own)
+        return known[key]
+
+    found: dict[frozenset[tuple[str, bytes]], Variant] = {}
+    for choice in drawn:
+        axes = _grouped({path: (value,) for path, value in choice.items()})
+        groups = [variants(name, axes) for name in _groups(scene)]
+        if all(groups):
+            whole = merged(group[0] for group in groups)
+            found.setdefault(frozenset(whole.canonical.items()), whole)
+    return sorted(found.values(), key=lambda one: str(one.fields.get("interval", "")))
 
 
 def strategy_variant(info: StrategyInfo, params: Mapping[str, Any]) -> Variant:
@@ -227,16 +353,21 @@ def part_variant(name: str, fields: Mapping[str, Any]) -> Variant:
     return Variant({name: part}, {name: canonical_object(changed)} if changed else {})
 
 
-def _check_count(scene: Scene, space: Mapping[str, Axis], max_runs: int) -> None:
-    count = len(scene.instruments) if scene.mode == "each" else 1
+def _check_count(scene: Scene, space: Mapping[str, Drawn], max_runs: int) -> None:
     for path, axis in space.items():
-        if not isinstance(axis, Steps) and not axis:
+        if isinstance(axis, tuple) and not axis:
             raise SceneInvalid(
                 RejectionCode.INVALID_FIELD,
                 f"search.space.{path}",
                 "expected at least one value, but found none.",
             )
-        count *= _step_count(axis) if isinstance(axis, Steps) else len(_values(axis))
+    count = len(scene.instruments) if scene.mode == "each" else 1
+    count *= len(scene.folds) or 1
+    if isinstance(scene.search, RandomSearch | TpeSearch):
+        count *= scene.search.trials
+    else:
+        for axis in scene.search.space.values() if scene.search else ():
+            count *= step_count(axis) if isinstance(axis, Steps) else len(values_of(axis))
     if count > max_runs:
         asked = f"{count:,}" if count < 10**15 else f"{Decimal(count):.2e}"
         raise SceneInvalid(
@@ -281,18 +412,6 @@ def _check_across(scene: Scene, groups: Iterable[Sequence[Variant]]) -> None:
     refused = beyond_backtrader(asked) if "backtrader" in asked["engine"] else None
     if refused:
         raise SceneInvalid(RejectionCode.INVALID_FIELD, *refused)
-
-
-def _step_count(axis: Steps) -> int:
-    first, last, step = (Decimal(repr(value)) for value in (axis.start, axis.stop, axis.step))
-    return int((last - first) / step) + 1
-
-
-def _values(axis: Axis) -> list[Scalar]:
-    if isinstance(axis, Steps):
-        first, step = Decimal(repr(axis.start)), Decimal(repr(axis.step))
-        return [float(first + n * step) for n in range(_step_count(axis))]
-    return list({canonical_json(value): value for value in axis}.values())
 
 
 def _place(path: str) -> tuple[str, str]:

@@ -73,6 +73,9 @@ class Progress(_Message):
     )
     mlflow_run_id: str | None = None
     warnings: tuple[dict[str, str], ...] = ()
+    report: dict[str, Any] | None = Field(
+        default=None, description="what a search has proved, docs/search.md; long lists left out"
+    )
     code: RejectionCode | None = None
     field: str | None = None
     sentence: str | None = None

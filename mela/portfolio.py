@@ -105,6 +105,23 @@ class Portfolio(Part):
         return canonical_object(said)
 
 
+def check_trials(scene: Scene) -> None:
+    """Refuse trials that only single instruments have. Raises SceneInvalid naming the field."""
+    kind = scene.search.kind if scene.search else None
+    _refuse(
+        kind == "tpe",
+        "search.kind",
+        "a search of kind tpe learns on one instrument at a time",
+        "Take kind grid or random",
+    )
+    _refuse(
+        scene.validation is not None,
+        "validation",
+        "a walk-forward chooses and tests on each instrument alone",
+    )
+    _refuse(scene.holdout is not None, "holdout", "a holdout tests a winner on its one instrument")
+
+
 def check_together(scene: Scene, fields: Mapping[str, Iterable[Any]]) -> None:
     """Refuse what an account of several instruments cannot do.
 
@@ -161,7 +178,7 @@ def _check_weights(scene: Scene) -> None:
         )
 
 
-def _refuse(is_wrong: bool, field: str, why: str) -> None:
+def _refuse(is_wrong: bool, field: str, why: str, way_out: str = "Leave it out") -> None:
     if is_wrong:
-        sentence = f"{why} (mode: together). Leave it out, or take mode each."
+        sentence = f"{why} (mode: together). {way_out}, or take mode each."
         raise SceneInvalid(RejectionCode.INVALID_FIELD, field, sentence)

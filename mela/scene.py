@@ -5,10 +5,19 @@ from __future__ import annotations
 import reprlib
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 
 from mela.canonical import canonical_json, digest
@@ -31,8 +40,12 @@ from mela.run import (
     Prices,
     Real,
     Sizing,
+    Whole,
     instant_text,
+    one_of,
+    to_ms,
 )
+from mela.windows import Fold, Holdout, WalkForward, folds_of
 
 SCHEMA_VERSION = 1
 Scalar = Real | bool | str | None
@@ -59,7 +72,46 @@ class Steps(Part):
         return self
 
 
-Axis = Steps | tuple[Scalar, ...]
+class Range(Part):
+    """Numbers from `low` to `high`, to draw from: six digits each, or whole numbers."""
+
+    low: Real
+    high: Real
+    log: bool = Field(default=False, description="spread evenly over magnitudes; low above 0")
+    integer: bool = False
+
+    @model_validator(mode="after")
+    def _can_be_drawn_from(self) -> Self:
+        if self.high <= self.low:
+            raise ValueError(f"`high` must be above `low`, but {self.high:g} ≤ {self.low:g}")
+        if self.log and self.low <= 0:
+            raise ValueError(f"with `log`, `low` must be above 0, but is {self.low:g}")
+        if self.integer and not (self.low.is_integer() and self.high.is_integer()):
+            raise ValueError(
+                f"with `integer`, both ends must be whole, but are {self.low:g} and {self.high:g}"
+            )
+        return self
+
+
+def _no_range(value: Any) -> Any:
+    if isinstance(value, Range) or (isinstance(value, Mapping) and "low" in value):
+        raise ValueError("a grid takes lists and steps; ranges are drawn from by `kind: random`")
+    return value
+
+
+def _axis_kind(value: Any) -> str:
+    if isinstance(value, Steps) or (isinstance(value, Mapping) and "from" in value):
+        return "kind=steps"
+    return "kind=range" if isinstance(value, Range | Mapping) else "kind=values"
+
+
+Axis = Annotated[Steps | tuple[Scalar, ...], BeforeValidator(_no_range)]
+Drawn = Annotated[
+    Annotated[Steps, Tag("kind=steps")]
+    | Annotated[Range, Tag("kind=range")]
+    | Annotated[tuple[Scalar, ...], Tag("kind=values")],
+    Discriminator(_axis_kind),
+]
 
 
 class GridSearch(Part):
@@ -77,8 +129,42 @@ class GridSearch(Part):
     )
 
 
+class _Trials(Part):
+    space: dict[str, Drawn] = Field(
+        min_length=1,
+        examples=[
+            {
+                "strategy.params.fast": {"low": 2, "high": 50, "integer": True},
+                "exits.stop_loss": {"low": 0.005, "high": 0.2, "log": True},
+            }
+        ],
+    )
+    trials: Whole = Field(
+        ge=1, description="parameter sets drawn, for each instrument and each training window"
+    )
+    seed: Whole = Field(default=0, ge=0, description="the same seed draws the same")
+
+
+class RandomSearch(_Trials):
+    """Run parameter sets drawn from `space`: lists, steps, and ranges."""
+
+    kind: Literal["random"] = "random"
+
+
+class TpeSearch(_Trials):
+    """Let each trial learn from those before it (Optuna's TPE): by `mela backtest` only."""
+
+    kind: Literal["tpe"] = "tpe"
+
+
+if TYPE_CHECKING:
+    Search = GridSearch | RandomSearch | TpeSearch
+else:
+    Search = one_of(GridSearch, RandomSearch, TpeSearch)
+
+
 class Scene(Part):
-    """Ask for one strategy, or a grid of its parameters, on some instruments over [start, end)."""
+    """Ask for one strategy, or a search of its parameters, on instruments over [start, end)."""
 
     schema_version: Literal[1] = 1
     scene_id: UUID | None = Field(
@@ -96,7 +182,13 @@ class Scene(Part):
     start: Instant = Field(examples=["2023-01-01T00:00:00Z"])
     end: Instant = Field(examples=["2024-01-01T00:00:00Z"], description="not included")
     strategy: StrategyChoice
-    search: GridSearch | None = Field(default=None, description="without it, one parameter set")
+    search: Search | None = Field(default=None, description="without it, one parameter set")
+    holdout: Holdout | None = Field(
+        default=None, description="candles that the search does not see: its winner runs there once"
+    )
+    validation: WalkForward | None = Field(
+        default=None, description="choose on training windows, test on the windows after them"
+    )
     rank_by: str = Field(default="sharpe", json_schema_extra={"enum": list(METRICS)})
     cash: Real = Field(default=10_000.0, gt=0, description="opening cash, in the quote currency")
     costs: Costs = Costs()
@@ -146,15 +238,62 @@ class Scene(Part):
             raise ValueError("a portfolio needs mode together, but this scene's mode is each")
         return portfolio
 
+    @field_validator("holdout")
+    @classmethod
+    def _leaves_candles_on_both_sides(
+        cls, holdout: Holdout | None, info: ValidationInfo
+    ) -> Holdout | None:
+        start, end = info.data.get("start"), info.data.get("end")
+        if holdout and start and end and not start < holdout.start < end:
+            raise ValueError(
+                f"a holdout starts within the scene, after {instant_text(start)} and before "
+                f"{instant_text(end)}, but this one starts {instant_text(holdout.start)}"
+            )
+        return holdout
+
+    @field_validator("validation")
+    @classmethod
+    def _fits_the_span(
+        cls, validation: WalkForward | None, info: ValidationInfo
+    ) -> WalkForward | None:
+        given, known = info.data, {"interval", "start", "end", "holdout"}
+        if validation and known <= given.keys():
+            holdout: Holdout | None = given["holdout"]
+            end = holdout.start if holdout else given["end"]
+            folds_of(validation, to_ms(given["start"]), to_ms(end), given["interval"])
+        return validation
+
+    @property
+    def searched_until(self) -> datetime:
+        """Return where the candles end that the search may see: the holdout's start, or the end."""
+        return self.holdout.start if self.holdout else self.end
+
+    @property
+    def folds(self) -> tuple[Fold, ...]:
+        """Return the windows of the walk-forward; none without one."""
+        if self.validation is None:
+            return ()
+        span = to_ms(self.start), to_ms(self.searched_until)
+        return folds_of(self.validation, *span, self.interval)
+
     def content(self) -> dict[str, Any]:
         """Return the scene as JSON values without its id, fields at their default left out."""
-        return self.model_dump(
+        content = self.model_dump(
             mode="json", by_alias=True, exclude={"scene_id"}, exclude_defaults=True
         )
+        for name in _WITH_ALTERNATIVES & content.keys():
+            kind = getattr(self, name).kind  # a default of its own kind, but not the first kind
+            if kind != _FIRST_KINDS[name]:
+                content[name] = {"kind": kind, **content[name]}
+        return content
 
     def content_hash(self) -> str:
         """Return the hash that tells whether two scenes of one id are the same."""
         return digest(canonical_json(self.content()))
+
+
+_FIRST_KINDS = {"search": "grid", "sizing": "fraction", "entry": "market"}
+_WITH_ALTERNATIVES = _FIRST_KINDS.keys()
 
 
 def parse_scene(document: Any) -> Scene:
@@ -183,6 +322,8 @@ def parse_scene(document: Any) -> Scene:
 def field_path(fault: ErrorDetails, prefix: str = "") -> str | None:
     """Return the path of a validation fault without union branches, as `exits.stop_loss`."""
     parts = [str(part) for part in fault["loc"] if not _is_branch(str(part))]
+    if fault["type"] == "unknown_kind":
+        parts.append("kind")
     return ".".join(([prefix] if prefix else []) + parts) or None
 
 
@@ -200,7 +341,7 @@ def said(fault: ErrorDetails) -> str:
 
 
 def _is_branch(part: str) -> bool:
-    return part in {"Steps", "float", "bool", "str", "none"} or part.startswith(
+    return part in {"Steps", "Range", "float", "bool", "str", "none"} or part.startswith(
         ("tuple[", "constrained-", "function-", "kind=")
     )
 

@@ -1,7 +1,7 @@
 """Query 4: a scene whose runs are all recorded gets its winners' curves, MLflow, and its end.
 
-Order of writes: curves → MLflow (found again by its tags) → set finished_at → send `finished` →
-checkpoint. Where finished_at is set, only `finished` is sent again.
+Order of writes: curves → the holdout's opening → MLflow (found again by its tags) → set finished_at
+→ send `finished` → checkpoint. Where finished_at is set, only `finished` is sent again.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from mela.errors import SceneInvalid
 from mela.messages import Progress, State, read_stored_run
 from mela.result import Status, result_key
 from mela.settings import Settings
-from streaming import strategies, tracking
+from streaming import searches, strategies, tracking
 from streaming.clients import reader_of
 from streaming.publish import Publisher
 from warehouse import results, scenes
@@ -79,6 +79,7 @@ def conclude_scene(scene_id: str, settings: Settings, publisher: Publisher) -> N
             best=tuple(ending.get("best", ())),
             mlflow_run_id=scene["mlflow_run_id"],
             warnings=tuple(ending.get("warnings", ())),
+            report=searches.short(ending.get("report"), settings.kafka.max_message_bytes // 4),
         )
     )
     publisher.flush()
@@ -94,8 +95,11 @@ def _finish(scene_id: str, scene: Mapping[str, Any], settings: Settings) -> None
             wanted = list(found.by_instrument.values())  # the best overall is one of them
     best = [found.overall, *found.by_instrument.values()] if found.overall else []
     warnings = [*choice_warnings(scene, found.overall), *store_curves(wanted, settings)]
-    run_id = tracking.log_scene(scene_id, scene, best, rank_by, settings)
-    ending = {"best": best, "warnings": [warning._asdict() for warning in warnings]}
+    report = searches.report_on(scene_id, scene, found.overall, settings)
+    run_id = tracking.log_scene(scene_id, scene, best, rank_by, settings, report)
+    ending: dict[str, Any] = {"best": best, "warnings": [warning._asdict() for warning in warnings]}
+    if report is not None:
+        ending["report"] = report
     with transaction(settings) as connection:
         scenes.set_finished(connection, scene_id, best=ending, mlflow_run_id=run_id)
     log.info("scene_finished", scene_id=scene_id, runs=scene["runs"], warnings=len(warnings))

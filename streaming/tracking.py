@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import orjson
 import pandas as pd
 from mlflow.entities import Experiment, Metric, Param, Run, RunTag, ViewType
 from mlflow.exceptions import MlflowException
@@ -36,8 +37,12 @@ def log_scene(
     best: Sequence[Mapping[str, Any]],
     rank_by: str,
     settings: Settings,
+    report: Mapping[str, Any] | None = None,
 ) -> str:
-    """Write a concluded scene to MLflow; return the parent's run id. May be repeated."""
+    """Write a concluded scene to MLflow; return the parent's run id. May be repeated.
+
+    report: what its search has proved; its headline becomes metrics, the whole an artifact
+    """
     client = MlflowClient(tracking_uri=settings.mlflow.url)
     strategy = str(scene["content"]["strategy"]["name"])
     experiment_id = _experiment(client, strategy)
@@ -51,10 +56,14 @@ def log_scene(
     client.log_batch(
         parent.info.run_id,
         params=list(_params(_flat(scene["content"]) | {"runs": scene["runs"]})),
-        metrics=list(_metrics(overall)) if overall else [],
+        metrics=[*(_metrics(overall) if overall else ()), *_headline(report)],
     )
     with tempfile.TemporaryDirectory() as folder:
         _write_artifacts(Path(folder), rows, overall, settings)
+        if report is not None:
+            (Path(folder) / "report.json").write_bytes(
+                orjson.dumps(report, option=orjson.OPT_INDENT_2)
+            )
         client.log_artifacts(parent.info.run_id, folder)
     client.set_terminated(parent.info.run_id, "FINISHED")
     return parent.info.run_id
@@ -158,6 +167,15 @@ def _metrics(row: Mapping[str, Any]) -> Iterator[Metric]:
     for name in (*METRICS, "periods_per_year", "candles"):
         if row[name] is not None:
             yield Metric(name, float(row[name]), timestamp=0, step=0)
+
+
+def _headline(report: Mapping[str, Any] | None) -> Iterator[Metric]:
+    if report is None:
+        return
+    from backtests.conclusion import headline  # what it imports takes seconds to load
+
+    for name, value in headline(report).items():
+        yield Metric(name, value, timestamp=0, step=0)
 
 
 def _write_artifacts(

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, TextClause, text
 
 from mela.result import NEVER_REUSED, Provenance
 from mela.run import Run
@@ -26,6 +26,7 @@ __all__ = [
     "find",
     "of_scene",
     "progress",
+    "read_documents",
     "save",
     "save_curve",
     "without_curve",
@@ -154,8 +155,7 @@ def of_scene(
     """Return the answers that a scene has, as documents; by run_key, or best first by a metric."""
     order = best_first(order_by) if order_by else "r.run_key"
     statement = text(document_sql(f"{_ANSWERS} ORDER BY {order} LIMIT :limit"))
-    rows = connection.execute(statement, {"scene_id": str(scene_id), "limit": limit})
-    return [orjson.loads(document) for _, document in rows]
+    return read_documents(connection, statement, {"scene_id": str(scene_id), "limit": limit})
 
 
 def best_of(connection: Connection, scene_id: str | UUID, rank_by: str) -> Best:
@@ -172,7 +172,14 @@ def best_of(connection: Connection, scene_id: str | UUID, rank_by: str) -> Best:
     JOIN ops.run q ON q.run_key = r.run_key
     JOIN ops.instrument i ON i.id = q.instrument_id
     ORDER BY {order}"""  # noqa: S608  made of constants, and of a metric's name that was checked
-    rows = connection.execute(text(document_sql(winners)), {"scene_id": str(scene_id)})
-    found: list[dict[str, Any]] = [orjson.loads(document) for _, document in rows]
+    found = read_documents(connection, text(document_sql(winners)), {"scene_id": str(scene_id)})
     by_instrument = {document["instruments"][0]: document for document in found}
     return Best(found[0] if found else None, dict(sorted(by_instrument.items())))
+
+
+def read_documents(
+    connection: Connection, statement: TextClause, values: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Return the documents of a statement that `document_sql` made."""
+    rows = connection.execute(statement, values)
+    return [orjson.loads(document) for _, document in rows]

@@ -14,6 +14,7 @@ from sqlalchemy import (
     ForeignKey,
     ForeignKeyConstraint,
     Identity,
+    Index,
     Integer,
     MetaData,
     PrimaryKeyConstraint,
@@ -270,6 +271,31 @@ class Scene(Base):
     best: Mapped[dict[str, Any] | None]
 
 
+class Holdout(Base):
+    """An opening of the candles that a search did not see. Grain: scene_id.
+
+    run_key: of the winner, chosen before them; opened_by: whom the database knew
+    """
+
+    __tablename__ = "holdout"
+    __table_args__ = (
+        CheckConstraint("end_at > start_at", name="span"),
+        UniqueConstraint("scene_id"),
+        {"schema": "ops"},
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    scene_id: Mapped[UUID] = mapped_column(ForeignKey("ops.scene.scene_id"))
+    instruments: Mapped[list[str]]
+    interval: Mapped[str]
+    strategies: Mapped[list[str]]
+    start_at: Mapped[datetime]
+    end_at: Mapped[datetime]
+    run_key: Mapped[str] = mapped_column(Hash)
+    opened_at: Mapped[Now]
+    opened_by: Mapped[str] = mapped_column(server_default=func.current_user())
+
+
 class Run(Base):
     """What was asked. Grain: run_key. `settings`: cash, costs, sizing and the rest."""
 
@@ -278,6 +304,7 @@ class Run(Base):
         known_interval(),
         CheckConstraint("length(run_key) = 64", name="run_key"),
         CheckConstraint("end_at > start_at", name="span"),
+        Index("run_family_idx", "instrument_id", "strategy", "start_at", "end_at"),
         {"schema": "ops"},
     )
 

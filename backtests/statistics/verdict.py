@@ -96,6 +96,7 @@ def judge(
     winner: Float,
     blocks: Blocks,
     *,
+    own: NDArray[np.bool_] | None = None,
     n_trials: int | None = None,
     returns: Float | None = None,
     benchmark: Float | None = None,
@@ -105,6 +106,7 @@ def judge(
 
     winner: (periods,) float64, its period returns over the span that it was chosen on
     blocks: of all trials that are known, the winner among them; at least one
+    own: (trials,) which of them the search itself chose among, for pbo; None for all
     n_trials: how many were tried, where more are counted than `blocks` has
     returns, benchmark: (trials, periods) and (periods,), for the test against the benchmark;
         without them there is none
@@ -125,7 +127,7 @@ def judge(
     tested = None
     if returns is not None and benchmark is not None:
         tested = superior(returns, benchmark, seed=seed)
-    overfit = overfitting(blocks)
+    overfit = overfitting(blocks if own is None else blocks.at(own))
     needed = minimum_track_record(found)
     return Verdict(
         n_trials=tried,

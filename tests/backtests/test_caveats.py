@@ -61,7 +61,11 @@ def test_a_run_that_one_trade_carried_says_so() -> None:
         ({"instruments": ["a"], "search": {"kind": "grid"}}, 2, True),
         ({"instruments": ["a"], "search": {"kind": "grid", "holdout": None}}, 9, True),
         ({"instruments": ["a"], "search": {"kind": "grid", "holdout": {"share": 0.2}}}, 9, False),
-        ({"instruments": ["a"], "search": {"kind": "tpe"}, "walk_forward": {"folds": 5}}, 9, False),
+        (
+            {"instruments": ["a"], "search": {"kind": "tpe"}, "validation": {"train": "90d"}},
+            9,
+            False,
+        ),
     ],
 )
 def test_a_choice_among_runs_needs_other_candles(scene, runs, lacks) -> None:

@@ -16,6 +16,8 @@ from backtests.strategies import CATALOGUE
 ROOT = Path(__file__).parents[2]
 MODULES = [
     "by_hand",
+    "conclusion",
+    "forward",
     "indicators.registry",
     "metrics.blocks",
     "metrics.growth",

@@ -186,3 +186,75 @@ def test_any_metric_can_rank_and_be_shown(tmp_path: Path, candles: Path) -> None
     search = {"kind": "grid", "space": {"strategy.params.fast": [3, 4, 5]}}
     shown = table(tmp_path, candles, search=search, rank_by="profit_factor")
     assert (shown.exit_code, "profit_factor ▾" in shown.stdout) == (0, True)
+
+
+WALK: dict[str, Any] = {
+    "instruments": ["here:A", "there:B"],
+    "search": {"space": {"strategy.params.fast": [2, 3, 4], "strategy.params.slow": [8, 9]}},
+    "validation": {"train": "6d", "test": "2d"},
+}
+
+
+def backtest_files(tmp_path: Path, *words: object, **change: Any) -> Any:
+    file = tmp_path / "scene.yaml"
+    file.write_text(yaml.safe_dump({**SCENE, **change}))
+    return mela("backtest", file, *words)
+
+
+def test_instruments_may_have_files_of_their_own(tmp_path: Path, candles: Path) -> None:
+    flat = dict.fromkeys(("open", "high", "low", "close"), np.full(480, 100.0))
+    other = write(tmp_path / "b.parquet", **flat)
+    words = "--candles", candles, "--candles", f"there:B={other}", "--json"
+    done = backtest_files(tmp_path, *words, instruments=["here:A", "there:B"])
+    first, second = json.loads(done.stdout)
+    assert first["trades"] > 0
+    assert second["trades"] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--candles", "here:A={file}"], "no candles of there:B were given"),
+        (["--candles", "{file}", "--candles", "{file}"], "more than one file"),
+        (["--candles", "here:A={file}", "--candles", "here:A={file}"], "more than one file"),
+        (["--candles", "missing.parquet"], "there is no file missing.parquet"),
+        (["--candles", "here:A=missing.parquet"], "there is no file missing.parquet"),
+    ],
+)
+def test_files_that_are_not_there_are_named(
+    tmp_path: Path, candles: Path, words: list[str], said: str
+) -> None:
+    told = [word.format(file=candles) for word in words]
+    done = backtest_files(tmp_path, *told, instruments=["here:A", "there:B"])
+    assert done.exit_code != 0
+    assert said in " ".join(done.stderr.replace("│", " ").split())
+
+
+def test_a_search_ends_with_what_it_has_proved(tmp_path: Path, candles: Path) -> None:
+    done = backtest_files(tmp_path, "--candles", candles, **WALK)
+    assert done.exit_code == 0, done.output
+    for words in ("walk-forward", "2 folds out of sample", "winner", "trials", "robustness"):
+        assert words in done.stdout
+    assert "no_out_of_sample" not in done.stderr
+
+
+def test_the_report_is_one_object(tmp_path: Path, candles: Path) -> None:
+    held = {"holdout": {"start": "2023-01-13T00:00:00Z"}}
+    done = backtest_files(tmp_path, "--candles", candles, "--report", **WALK | held)
+    report = json.loads(done.stdout)
+    assert report["holdout"]["start"] == "2023-01-13T00:00:00Z"
+    assert report["recorded"] is False
+    assert set(report["walk_forward"]["instruments"]) == {"here:A", "there:B"}
+    alone = backtest_files(tmp_path, "--candles", candles, "--report")
+    assert json.loads(alone.stdout) is None
+
+
+def test_tpe_runs_here_and_says_nothing_of_itself(tmp_path: Path, candles: Path) -> None:
+    space = {"strategy.params.fast": {"low": 2, "high": 8, "integer": True}}
+    search = {"kind": "tpe", "trials": 4, "space": space}
+    done = backtest_files(tmp_path, "--candles", candles, "--json", search=search)
+    assert len(json.loads(done.stdout)) == 4
+    assert "Trial" not in done.stderr
+    refused = mela("publish", tmp_path / "scene.yaml")
+    assert refused.exit_code == 1
+    assert "mela backtest" in refused.stderr

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from cli.candle_files import files_of
-from mela.errors import CandlesMissing
+from cli import candle_file
+from cli.candle_file import reader_of_files
+from mela.interval import Interval
 from mela.result import Result
 from tests.cli.test_backtest import SCENE, mela, write
 
@@ -31,22 +32,19 @@ def other(tmp_path: Path) -> Path:
 
 
 def test_a_named_file_goes_to_its_instrument_and_the_other_to_the_rest(
-    one: Path, other: Path
+    one: Path, other: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert files_of([str(one)], NAMES) == {"here:A": one, "there:B": one}
-    assert files_of([str(other)], NAMES) == {"here:A": other, "there:B": other}
+    monkeypatch.setattr(candle_file, "read_candles", lambda path, *_: path)
+
+    def files_of(*told: str) -> list[object]:
+        read = reader_of_files(told)
+        return [read(name, Interval.H1) for name in (*NAMES, "yahoo:EURUSD=X")]
+
+    assert files_of(str(one)) == [one] * 3
+    assert files_of(str(other)) == [other] * 3
     named = [f"there:B={other}", str(one)]
-    assert files_of(named, NAMES) == files_of(named[::-1], NAMES)
-    assert files_of(named, NAMES) == {"here:A": one, "there:B": other}
-
-
-def test_what_is_missing_is_told(one: Path) -> None:
-    with pytest.raises(CandlesMissing, match="there:B=FILE"):
-        files_of([f"here:A={one}"], NAMES)
-    with pytest.raises(CandlesMissing, match="no instrument of the scene"):
-        files_of([f"no:WHERE={one}", str(one)], NAMES)
-    with pytest.raises(CandlesMissing, match="no such file"):
-        files_of([f"{one}.gone"], NAMES)
+    assert files_of(*named) == files_of(*named[::-1]) == [one, other, one]
+    assert files_of(f"yahoo:EURUSD=X={other}", str(one)) == [one, one, other]
 
 
 def backtest(tmp_path: Path, *words: Any, **change: Any) -> Any:

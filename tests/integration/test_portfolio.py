@@ -40,6 +40,17 @@ def test_a_portfolio_gives_the_same_numbers_with_and_without_services(
     last = publish(scene, platform)
     assert (last.state, last.runs, last.cached) == (State.FINISHED, 3, 0)
     there = answers(scene.scene_id, platform)
+    assert last.report is not None
+    assert "reason" not in last.report
+    best = max(there, key=lambda one: one["sharpe"])
+    assert last.report["winner"]["run_key"] == best["run_key"]
+    assert last.report["winner"]["instrument"] == " + ".join(MAJORS)
+    statistics = last.report["statistics"]
+    assert statistics["n_trials"] >= 3
+    assert statistics["psr"] == pytest.approx(best["psr"], rel=1e-9)
+    assert 0 <= statistics["dsr"] <= statistics["psr"]
+    assert 0 <= statistics["pbo"] <= 1
+    assert "several" in last.report["robustness"]["reason"]
     assert [one["instruments"] for one in there] == [MAJORS] * 3
     for one in there:
         Result.model_validate(one)

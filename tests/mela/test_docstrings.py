@@ -9,7 +9,8 @@ import pytest
 
 
 @pytest.mark.parametrize(
-    "name", ["calendars", "canonical", "instrument", "interval", "result", "run"]
+    "name",
+    ["calendars", "canonical", "instrument", "interval", "result", "run", "values", "windows"],
 )
 def test_every_example_of_a_docstring_holds(name: str) -> None:
     failed, tried = doctest.testmod(importlib.import_module(f"mela.{name}"))

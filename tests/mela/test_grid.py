@@ -226,4 +226,4 @@ def test_an_unknown_kind_is_told_the_known_ones() -> None:
     with pytest.raises(SceneInvalid, match="one of market, limit, stop") as refused:
         plan(entry={"kind": "iceberg"})
 
-    assert refused.value.field == "entry"
+    assert refused.value.field == "entry.kind"

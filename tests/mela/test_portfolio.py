@@ -10,7 +10,7 @@ import yaml
 
 from mela import portfolio
 from mela.errors import RejectionCode, SceneInvalid
-from mela.grid import Plan, plan_runs
+from mela.grid import Plan, check_space, plan_runs
 from mela.messages import RunChunk, read_chunk, read_stored_run
 from mela.portfolio import EqualWeights, InverseVolatility, OnDrift, OnSignals, Portfolio
 from mela.result import Outcome, Provenance, Result, Status, result_document, result_key
@@ -21,6 +21,7 @@ from tests.mela.catalogue import CATALOGUE, SCENE
 SCENE_ID = "0b6f0000-0000-4000-8000-000000000000"
 MAJORS = ["binance:ETHUSDT", "binance:BTCUSDT"]
 TOGETHER: dict[str, Any] = {**SCENE, "instruments": MAJORS, "mode": "together"}
+SPACE = {"strategy.params.fast": [5, 10, 20]}
 MADE_WITH = Provenance("d" * 64, "1", "1", None)
 
 
@@ -50,6 +51,27 @@ def test_a_grid_varies_parameters_and_keeps_the_instruments() -> None:
     planned = plan(search=search)
     assert (planned.runs, planned.skipped) == (4, 2)
     assert len({run.run_key for run in planned.expand()}) == 4
+
+
+def test_trials_drawn_at_random_count_once_for_the_account() -> None:
+    space = {"strategy.params.fast": {"low": 2, "high": 60, "integer": True}}
+    search = {"kind": "random", "trials": 100, "space": space}
+    planned = plan(search=search)  # no more runs than are allowed
+    each = plan_runs(
+        parse_scene({**TOGETHER, "mode": "each", "search": search}), CATALOGUE, max_runs=200
+    )
+    assert planned.skipped > 0
+    assert (2 * planned.runs, 2 * planned.skipped) == (each.runs, each.skipped)
+    assert {run.instruments for run in planned.expand()} == {tuple(sorted(MAJORS))}
+
+
+def test_a_refused_search_says_what_would_do() -> None:
+    said = refusal(search={"kind": "tpe", "trials": 3, "space": SPACE}).sentence
+    assert "Take kind grid or random, or take mode each." in said
+    # in one process too, where a search that learns is otherwise allowed
+    scene = parse_scene({**TOGETHER, "search": {"kind": "tpe", "trials": 3, "space": SPACE}})
+    with pytest.raises(SceneInvalid, match="one instrument at a time"):
+        check_space(scene, CATALOGUE, max_runs=100)
 
 
 def test_a_portfolio_of_one_is_another_question_than_a_run() -> None:
@@ -134,6 +156,9 @@ def test_one_account_has_one_currency() -> None:
         ({"costs": {"impact": 0.1}}, "costs.impact"),
         ({"costs": {"round_to_tick": True}}, "costs.round_to_tick"),
         ({"engine": "backtrader"}, "engine"),
+        ({"search": {"kind": "tpe", "trials": 3, "space": SPACE}}, "search.kind"),
+        ({"validation": {"train": "30d", "test": "10d"}}, "validation"),
+        ({"holdout": {"start": "2023-06-01T00:00:00Z"}}, "holdout"),
         ({"direction": "both"}, "costs.borrow_rate"),
         (
             {"search": {"kind": "grid", "space": {"exits.time_stop_bars": [None, 3]}}},

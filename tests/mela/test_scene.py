@@ -59,7 +59,7 @@ def refusal(document: Any) -> SceneInvalid:
         ({"strategy": {"name": "sma_cross", "params": {"slow": 1e300}}}, "strategy.params.slow"),
         ({"exits": {"cooldown_bars": 1e300}}, "exits.cooldown_bars"),
         ({"start": "0001-01-01T00:00:00+14:00"}, "start"),
-        ({"search": {"kind": "tpe", "space": {"cash": [1]}}}, "search.kind"),
+        ({"search": {"kind": "genetic", "space": {"cash": [1]}}}, "search.kind"),
     ],
 )
 def test_a_fault_names_its_field(change: dict[str, Any], field: str) -> None:

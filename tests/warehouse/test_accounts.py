@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from tests.warehouse.given import (
     load,
     rows,
 )
-from warehouse import results
+from warehouse import results, trials
 from warehouse.database import transaction
 
 pytestmark = pytest.mark.integration
@@ -74,6 +75,26 @@ def test_what_is_found_is_what_was_saved(loaded: Settings) -> None:
     assert (again["instruments"], again["revisions"]) == ([NAME, ETHER], [1, 1])
     assert again["portfolio"] == run.portfolio.model_dump(mode="json")
     assert rows(loaded, "SELECT place FROM ops.run_instrument") == [(1,)]
+
+
+def test_the_trials_of_an_account_are_found_with_its_own_blocks(loaded: Settings) -> None:
+    document = given(loaded, two(), [1, 1])
+    given(loaded, two(start=at("2024-01-03"), end=at("2024-01-04")), [1, 1])
+    span = [datetime.fromisoformat(document[name]) for name in ("start", "end")]
+    asked = document["scene_id"], document, "sharpe", 9
+    with transaction(loaded) as connection:
+        known = trials.known(
+            connection,
+            document["scene_id"],
+            instruments=[ETHER, NAME],
+            strategies=["sma_cross"],
+            dates=(at("2024-01-01"), at("2024-01-05")),
+            interval=document["interval"],
+            span=(span[0], span[1]),
+        )
+        assert trials.best_in_span(connection, *asked) == [document]
+    assert (known.n_trials, known.own.tolist()) == (2, [True])
+    assert known.blocks[0, 0].tolist() == document["blocks"]["sums"]
 
 
 def test_a_single_run_has_no_further_instrument(loaded: Settings) -> None:
