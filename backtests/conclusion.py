@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backtests.forward import Stretch, chained, closed_out, defined, ends_of, in_equal_shares
+from backtests.portfolio import account_span, run_series
 from backtests.simulate import run_all
 from backtests.span import Span, span_of
 from backtests.statistics.blocks import Blocks
@@ -33,6 +34,7 @@ from mela.windows import Fold
 Float = NDArray[np.float64]
 Document = Mapping[str, Any]
 CandlesOf = Callable[[Run], Candles]
+SeriesOf = Callable[[Run], Mapping[str, Candles]]
 Catalogue = Mapping[str, Strategy]
 
 WITH_METRICS = frozenset({Status.SUCCEEDED.value, Status.RUINED.value})
@@ -43,6 +45,7 @@ MODEL_CANDLES = 50_000_000  # candles that those may take together
 FEWEST_PERMUTATIONS = 20
 PERMUTED_CANDLES = 8_000_000
 CHANGED = "the candles or the strategy changed after the runs were computed"
+OF_SEVERAL = "it is of runs of one instrument, and the winner's account has several"
 POINTS = 1_000  # of the out-of-sample equity that a report keeps, at most
 
 
@@ -174,34 +177,44 @@ def judged(
     scene: Scene,
     winner: Document,
     trials: Trials,
-    candles_of: CandlesOf,
+    series_of: SeriesOf,
     catalogue: Catalogue = CATALOGUE,
 ) -> dict[str, Any]:
     """Return the statistics of a search: `statistics`, `robustness`, `monte_carlo`, `winner`."""
     run = read_stored_run(winner, catalogue)
-    candles = candles_of(run)
-    outcome = next(run_all(candles, [run], with_curve=True, catalogue=catalogue))
-    span = span_of(candles, run)
+    series = series_of(run)
+    outcome = next(iter(run_series(series, [run], with_curve=True, catalogue=catalogue)))
     if outcome.curve is None or outcome.metrics is None:
         said = ": ".join(outcome.error) if outcome.error else outcome.status.value
         return {"winner": _winner(scene, winner), "reason": f"run again, the winner gave {said}"}
     if outcome.metrics.final_equity != winner["final_equity"]:
         return {"winner": _winner(scene, winner), "reason": CHANGED}
+    candles = series[run.instrument]
+    span = span_of(candles, run) if run.portfolio is None else account_span(series, run)
     return {
         "winner": _winner(scene, winner),
         "statistics": _statistics(run, outcome, span, trials, candles, catalogue),
         "monte_carlo": _monte_carlo(run, outcome, span),
-        "robustness": robustness(
-            candles,
-            run,
-            metric=scene.rank_by,
-            catalogue=catalogue,
-            steps=_steps(scene),
-            permutations=permutations_for(span.bars),
-        ).document()
-        if scene.rank_by not in LOWER_IS_BETTER
-        else {"reason": f"it compares numbers of which more is better, and {scene.rank_by} is not"},
+        "robustness": _robustness(scene, run, candles, span, catalogue),
     }
+
+
+def _robustness(
+    scene: Scene, run: Run, candles: Candles, span: Span, catalogue: Catalogue
+) -> dict[str, Any]:
+    if run.portfolio is not None:
+        return {"reason": OF_SEVERAL}
+    if scene.rank_by in LOWER_IS_BETTER:
+        said = f"it compares numbers of which more is better, and {scene.rank_by} is not"
+        return {"reason": said}
+    return robustness(
+        candles,
+        run,
+        metric=scene.rank_by,
+        catalogue=catalogue,
+        steps=_steps(scene),
+        permutations=permutations_for(span.bars),
+    ).document()
 
 
 def headline(report: Mapping[str, Any]) -> dict[str, float]:
@@ -303,7 +316,8 @@ def _statistics(
     blocks = Blocks(trials.sums[same], trials.squares[same], counts.astype(np.int64))
     found = returns_of(outcome.curve, span, run.cash)
     own = _sampled(trials.own[same])
-    models = _models(trials.top, candles, span, catalogue, len(found))
+    is_single = run.portfolio is None
+    models = _models(trials.top if is_single else (), candles, span, catalogue, len(found))
     verdict = judge(
         found,
         blocks,
@@ -313,6 +327,8 @@ def _statistics(
         benchmark=span.benchmark if len(models) else None,
     )
     document = verdict.document()
+    if not is_single:
+        document["notes"].append(f"spa_p is not taken: {OF_SEVERAL}.")
     if own.sum() < trials.own[same].sum():
         document["notes"].append(f"pbo is of a seeded sample of {COMPARED:,} of the trials.")
     if verdict.superior is not None and len(models) < int(same.sum()):
@@ -365,6 +381,9 @@ def _monte_carlo(run: Run, outcome: Outcome, span: Span) -> dict[str, Any]:
         told["returns"] = {
             name: value for name, value in paths.document().items() if not name.startswith("fan")
         }
+    if run.portfolio is not None:
+        told["trades"] = {"reason": "trades that are open at the same time cannot be shuffled"}
+        return told
     profits = np.array([trade.profit for trade in outcome.curve.trades])
     if len(profits) and np.all(run.cash + np.cumsum(profits) > 0.0):
         told["trades"] = shuffle_trades(trade_returns(profits, run.cash)).document()
@@ -374,7 +393,7 @@ def _monte_carlo(run: Run, outcome: Outcome, span: Span) -> dict[str, Any]:
 def _winner(scene: Scene, document: Document) -> dict[str, Any]:
     names = ("run_key", "interval", "start", "end", "sharpe", "total_return", "max_drawdown")
     return {
-        "instrument": document["instruments"][0],
+        "instrument": " + ".join(document["instruments"]),
         "strategy": document["strategy"]["name"],
         "choice": choice_of(scene, document),
         **{name: document[name] for name in (*names, "trades")},

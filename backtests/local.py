@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
-from backtests.simulate import provenance, run_all
+from backtests.portfolio import run_series
+from backtests.simulate import provenance
 from backtests.span import Spans
 from backtests.strategies import CATALOGUE
 from backtests.strategy import Strategy
@@ -40,10 +41,19 @@ class Bench:
         """Return the candles of a run's series."""
         return self._kept(run.instrument, run.interval)[0]
 
+    def series_of(self, run: Run) -> dict[str, Candles]:
+        """Return the candles of each instrument of a run's account."""
+        return {name: self._kept(name, run.interval)[0] for name in run.instruments}
+
     def answers(self, runs: Sequence[Run]) -> Iterator[Document]:
-        """Yield the result document of each run of one series, in order."""
-        candles, spans = self._kept(runs[0].instrument, runs[0].interval)
-        for outcome in run_all(candles, runs, catalogue=self.catalogue, spans=spans):
+        """Yield the result document of each run of one account and interval, in order."""
+        first = runs[0]
+        for outcome in run_series(
+            self.series_of(first),
+            runs,
+            catalogue=self.catalogue,
+            spans_of=lambda _: self._kept(first.instrument, first.interval)[1],
+        ):
             made_with = provenance(outcome.run.strategy, None, self.catalogue)
             yield result_document(outcome, made_with, scene_id=None)
 
@@ -80,7 +90,7 @@ def execute(scene: Scene, plan: Plan | None, bench: Bench) -> Done:
     if plan is None:
         return _learn(scene, bench)
     documents: list[Document] = []
-    for _, runs in groupby(plan.expand(), key=lambda run: (run.instrument, run.interval)):
+    for _, runs in groupby(plan.expand(), key=lambda run: (run.instruments, run.interval)):
         documents += bench.answers(list(runs))
     return Done(documents, plan.skipped)
 
@@ -110,7 +120,7 @@ def conclude(
     names = ("instruments", "interval", "start", "end")
     top = [one for one in ranked if all(one[name] == winner[name] for name in names)]
     trials = conclusion.trials_of(eligible, winner, top[: conclusion.MODELS])
-    report |= conclusion.judged(scene, winner, trials, bench.candles_of, bench.catalogue)
+    report |= conclusion.judged(scene, winner, trials, bench.series_of, bench.catalogue)
     if scene.holdout is not None:
         report["holdout"] = {
             **conclusion.holdout(scene, winner, bench.candles_of, bench.catalogue),

@@ -48,7 +48,7 @@ def run_all(
     for run in runs:
         span = spans.of(run)
         if isinstance(span, Exception):
-            yield Outcome(run, Status.FAILED, error=_said(span))
+            yield Outcome(run, Status.FAILED, error=said(span))
         else:
             yield _run_one(span, run, buffers, with_curve, catalogue, len(runs) == 1)
 
@@ -84,17 +84,35 @@ def _run_one(
     catalogue: Mapping[str, Strategy],
     alone: bool,
 ) -> Outcome:
+    def by_its_rules(equity: Float) -> Walked:
+        execute = walk if run.engine == "mela" else _walk_of_oracle()
+        return execute(span, run, signals_of(span, run, catalogue, alone), buffers, equity)
+
+    return outcome_of(span, run, buffers, by_its_rules, with_curve=with_curve)
+
+
+def outcome_of(
+    span: Span,
+    run: Run,
+    buffers: Buffers,
+    walk: Callable[[Float], Walked],
+    *,
+    with_curve: bool,
+) -> Outcome:
+    """Return what a walk over a span finds; what it raises makes the run `failed`.
+
+    walk: takes an array for the equity, of length 0 where nobody wants it; fills the buffers
+    """
     if span.bars == 0:
         return _outcome(span, run, Status.NO_DATA)
     try:
         equity = np.empty(span.bars) if with_curve else _NO_EQUITY
-        execute = walk if run.engine == "mela" else _walk_of_oracle()
-        walked = execute(span, run, _signals(span, run, catalogue, alone), buffers, equity)
+        walked = walk(equity)
         if not math.isfinite(walked.final):
             raise OverflowError(f"equity must stay finite, but ends at {walked.final}")
         metrics, top_share, blocks = _measure(span, run, walked, buffers)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a strategy is anybody's code
-        return _outcome(span, run, Status.FAILED, error=_said(error))
+        return _outcome(span, run, Status.FAILED, error=said(error))
     return _outcome(
         span,
         run,
@@ -112,9 +130,13 @@ def _walk_of_oracle() -> Callable[..., Walked]:
     return oracle.walk
 
 
-def _signals(
+def signals_of(
     span: Span, run: Run, catalogue: Mapping[str, Strategy], alone: bool
 ) -> Signals | Cross | MeanCross:
+    """Return a run's signals on a span. Raises LookupError, ValueError and what its author did.
+
+    alone: whether no other run shares its indicators, so that means need not be computed as lines
+    """
     strategy = catalogue.get(run.strategy)
     if strategy is None:
         raise LookupError(f"no strategy is called {run.strategy!r}; `mela strategies` lists them")
@@ -221,7 +243,8 @@ def _outcome(
     )
 
 
-def _said(error: BaseException) -> tuple[str, str]:
+def said(error: BaseException) -> tuple[str, str]:
+    """Return an error's class and sentence, as a result tells them."""
     # What no text column takes is replaced: NUL characters and halves of surrogate pairs.
     text = str(error).replace("\0", "\ufffd").encode("utf-8", "replace").decode()
     return type(error).__name__, text.strip()[:SENTENCE_LENGTH] or "it gave no message"

@@ -64,6 +64,8 @@ def backtest(
     settings = Settings()
     kind = kind_of(plot) if plot else None
     scene = scene_of(scene_file)
+    if plot and scene.mode == "together":
+        raise typer.BadParameter("no picture shows several instruments", param_hint="--plot")
     catalogue = refresh(settings.packages)
     plan = local.check(scene, catalogue, max_runs=settings.max_runs)
     bench = local.Bench(reader_of_files(candles), catalogue)

@@ -27,8 +27,7 @@ def reader_of_files(told: Sequence[str]) -> Callable[[str, Interval], Candles]:
     """
     files: dict[str, Path] = {}
     for word in told:
-        name, sign, file = word.partition("=")
-        name, path = (name, Path(file)) if sign and NAME.fullmatch(name) else ("", Path(word))
+        name, path = _parted(word)
         if not path.is_file():
             raise typer.BadParameter(f"there is no file {path}", param_hint="--candles")
         if name in files:
@@ -46,6 +45,17 @@ def reader_of_files(told: Sequence[str]) -> Callable[[str, Interval], Candles]:
         return read_candles(path, instrument, interval)
 
     return read
+
+
+def _parted(word: str) -> tuple[str, Path]:
+    """Return name and file, the name empty where there is none; both may hold the sign =."""
+    parted = [
+        (word[:at], Path(word[at + 1 :]))
+        for at, sign in enumerate(word)
+        if sign == "=" and NAME.fullmatch(word[:at])
+    ]
+    parted = parted or [("", Path(word))]
+    return next((one for one in parted if one[1].is_file()), parted[0])
 
 
 def read_candles(path: Path, instrument: str, interval: Interval) -> Candles:

@@ -56,7 +56,7 @@ def results_table(
     for row in rows:
         flat = _flat(row)
         table.add_row(
-            row["instruments"][0],
+            " + ".join(row["instruments"]),
             *(_value(flat.get(name)) for name in varied),
             *(_metric(metric, row[metric]) for metric in metrics),
             "stored" if row["cached"] else "computed",

@@ -24,6 +24,7 @@ class Trade(NamedTuple):
     size: base units, negative for a short
     fees, slippage, borrow: what both fills and the time between cost, quote currency, ≥ 0
     profit: net of all three, slippage being in the prices
+    instrument: None where the run has only one
     """
 
     entry_at: datetime
@@ -36,6 +37,7 @@ class Trade(NamedTuple):
     exit_reason: ExitReason
     slippage: float = 0.0
     borrow: float = 0.0
+    instrument: str | None = None
 
 
 class Trades(Sequence[Trade]):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Self
 
@@ -23,6 +23,7 @@ from mela.errors import RejectionCode, SceneInvalid, StrategyBroken
 from mela.instrument import describe
 from mela.interval import Interval
 from mela.params import at_path, breaks_a_rule_of_the_whole, canonical_params
+from mela.portfolio import Portfolio, check_together, check_trials
 from mela.run import (
     ENTRIES,
     MAX_WARMUP,
@@ -111,24 +112,33 @@ class Plan:
     """The runs of a scene, counted and checked but not yet spelled out.
 
     runs: distinct run_keys; skipped: runs left out, as they break a strategy's own rule
+    portfolio: of one account for all instruments; None where each has its own
     """
 
     instruments: tuple[str, ...]
     groups: Sequence[Sequence[Variant]]
     skipped: int
+    portfolio: Portfolio | None = None
 
     @property
     def runs(self) -> int:
         """Return the number of distinct run_keys."""
-        return len(self.instruments) * math.prod(len(group) for group in self.groups)
+        return len(self.accounts) * math.prod(len(group) for group in self.groups)
+
+    @property
+    def accounts(self) -> Sequence[tuple[str, ...]]:
+        """Return the instruments of each account; a run is one parameter set on one account."""
+        if self.portfolio is None:
+            return [(name,) for name in self.instruments]
+        return [tuple(sorted(self.instruments))]
 
     def expand(self) -> Iterator[Run]:
         """Yield the runs, series by series, always in the same order."""
         fixed = merged([group[0] for group in self.groups if len(group) == 1])
         varied = [group for group in self.groups if len(group) > 1]
-        for instrument in self.instruments:
+        for instrument, *others in self.accounts:
             for choice in itertools.product(*varied):
-                yield make_run(instrument, [fixed, *choice])
+                yield make_run(instrument, [fixed, *choice], others, self.portfolio)
 
 
 def merged(choice: Iterable[Variant]) -> Variant:
@@ -141,12 +151,22 @@ def merged(choice: Iterable[Variant]) -> Variant:
     return Variant(fields, canonical)
 
 
-def make_run(instrument: str, choice: Iterable[Variant]) -> Run:
-    """Return the run of an instrument and one variant of each group, named by its run_key."""
+def make_run(
+    instrument: str,
+    choice: Iterable[Variant],
+    others: Sequence[str] = (),
+    portfolio: Portfolio | None = None,
+) -> Run:
+    """Return the run of an account and one variant of each group, named by its run_key."""
     whole = merged(choice)
-    asked = {"instruments": b"[%s]" % canonical_scalar(instrument), **whole.canonical}
-    fields = whole.fields
+    names = b",".join(map(canonical_scalar, (instrument, *others)))
+    asked = {"instruments": b"[%s]" % names, **whole.canonical}
+    fields: Mapping[str, Any] = whole.fields
     needed: int = fields["sizing"].candles_needed
+    if portfolio is not None:
+        asked["portfolio"] = portfolio.canonical()
+        needed = max(needed, portfolio.candles_needed)
+        fields = {**fields, "others": tuple(others), "portfolio": portfolio}
     if needed > fields["warmup"]:
         fields = {**fields, "warmup": rounded_warmup(needed)}
     return Run(run_key=run_key_of(asked), instrument=instrument, **fields)
@@ -157,6 +177,7 @@ def plan_runs(scene: Scene, catalogue: Catalogue, *, max_runs: int) -> Plan:
 
     Raises SceneInvalid: unknown_strategy, invalid_field, too_many_runs, nothing_to_run.
     """
+    check_space(scene, catalogue, max_runs=max_runs)
     search = scene.search
     if isinstance(search, TpeSearch):
         raise SceneInvalid(
@@ -166,7 +187,6 @@ def plan_runs(scene: Scene, catalogue: Catalogue, *, max_runs: int) -> Plan:
             "it cannot be planned ahead. Run the scene with `mela backtest`, or publish it with "
             "kind random.",
         )
-    check_space(scene, catalogue, max_runs=max_runs)
     # the span first: runs of one candle series stay together
     windows: list[Sequence[Variant]] = [window_variants(scene)] if scene.validation else []
     if isinstance(search, RandomSearch):
@@ -180,7 +200,7 @@ def plan_runs(scene: Scene, catalogue: Catalogue, *, max_runs: int) -> Plan:
         )
         groups = [*windows, *(_group(scene, catalogue, name, axes) for name in _groups(scene))]
         total = math.prod(len(values) for group in axes.values() for values in group.values())
-    _check_together(scene, groups)
+    _check_across(scene, groups)
     total *= len(scene.folds) or 1
     kept = math.prod(len(group) for group in groups)
     if kept == 0:
@@ -190,14 +210,20 @@ def plan_runs(scene: Scene, catalogue: Catalogue, *, max_runs: int) -> Plan:
             f"each of the {total} combinations breaks a rule of {scene.strategy.name}, "
             "so nothing is left to run.",
         )
-    return Plan(scene.instruments, groups, skipped=(total - kept) * len(scene.instruments))
+    portfolio = (scene.portfolio or Portfolio()) if scene.mode == "together" else None
+    plan = Plan(scene.instruments, groups, 0, portfolio)
+    return replace(plan, skipped=(total - kept) * len(plan.accounts))
 
 
 def check_space(scene: Scene, catalogue: Catalogue, *, max_runs: int) -> None:
-    """Refuse too many runs, paths that mean nothing, and what a drawn value may not be.
+    """Refuse too many runs, paths that mean nothing, values that cannot be drawn.
+
+    Of a portfolio also the trials that only single instruments have.
 
     Raises SceneInvalid.
     """
+    if scene.mode == "together":
+        check_trials(scene)
     space: Mapping[str, Drawn] = scene.search.space if scene.search else {}
     _check_count(scene, space, max_runs)
     places = {path: _place(path) for path in sorted(space)}
@@ -335,7 +361,8 @@ def _check_count(scene: Scene, space: Mapping[str, Drawn], max_runs: int) -> Non
                 f"search.space.{path}",
                 "expected at least one value, but found none.",
             )
-    count = len(scene.instruments) * (len(scene.folds) or 1)
+    count = len(scene.instruments) if scene.mode == "each" else 1
+    count *= len(scene.folds) or 1
     if isinstance(scene.search, RandomSearch | TpeSearch):
         count *= scene.search.trials
     else:
@@ -351,7 +378,7 @@ def _check_count(scene: Scene, space: Mapping[str, Drawn], max_runs: int) -> Non
         )
 
 
-def _check_together(scene: Scene, groups: Iterable[Sequence[Variant]]) -> None:
+def _check_across(scene: Scene, groups: Iterable[Sequence[Variant]]) -> None:
     """Refuse what no single field can tell.
 
     Shorts without their cost, a size without its stop, what the engine asked for cannot do.
@@ -361,6 +388,8 @@ def _check_together(scene: Scene, groups: Iterable[Sequence[Variant]]) -> None:
         for variant in group:
             for name, value in variant.fields.items():
                 asked.setdefault(name, []).append(value)
+    if scene.mode == "together":
+        check_together(scene, asked)
     if set(asked["direction"]) - {"long"} and any(
         cost.borrow_rate is None for cost in asked["costs"]
     ):

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mela.errors import MessageInvalid, Refused, RejectionCode, SceneInvalid
 from mela.grid import PARTS, Variant, make_run, merged, part_variant, strategy_variant
+from mela.portfolio import Portfolio
 from mela.run import Catalogue, Instant, Run, instant_text
 from mela.scene import field_path, said
 
@@ -154,6 +155,7 @@ class RunChunk(NamedTuple):
     def to_bytes(self) -> bytes:
         """Return the message: fields that all runs share once, the others with each run."""
         first = self.runs[0]
+        spelled = _SPELLED | (_SHARED if first.portfolio else {})
         varied = [name for name in _SPELLED if any(_differs(run, first, name) for run in self.runs)]
         return orjson.dumps(
             {
@@ -162,7 +164,7 @@ class RunChunk(NamedTuple):
                 "chunk": self.chunk,
                 "common": {
                     name: spell(getattr(first, name))
-                    for name, spell in _SPELLED.items()
+                    for name, spell in spelled.items()
                     if name not in varied
                 },
                 "runs": [
@@ -206,7 +208,8 @@ def _read_runs(shape: _ChunkShape, catalogue: Catalogue) -> Iterator[Run]:
                 once = [group for group in _GROUPS if group not in again]
                 fixed = merged(_variant(group, fields, catalogue) for group in once)
             choice = (_variant(group, fields, catalogue) for group in again)
-            run = make_run(fields["instrument"], (fixed, *choice))
+            account = fields.get("others", ()), _portfolio(fields)
+            run = make_run(fields["instrument"], (fixed, *choice), *account)
         except (ValidationError, SceneInvalid, KeyError, TypeError) as error:
             raise MessageInvalid(
                 RejectionCode.INVALID_FIELD,
@@ -227,7 +230,8 @@ def read_stored_run(document: Mapping[str, Any], catalogue: Catalogue) -> Run:
     """Return the run that a result document answers. Raises ValidationError or KeyError."""
     fields = {**document, "strategy": document["strategy"]["name"]}
     choice = [_variant(name, fields, catalogue) for name in _GROUPS]
-    return make_run(document["instruments"][0], choice)
+    instrument, *others = document["instruments"]
+    return make_run(instrument, choice, others, _portfolio(document))
 
 
 _GROUPS: dict[str, tuple[str, ...]] = {
@@ -250,6 +254,18 @@ _SPELLED: dict[str, Callable[[Any], Any]] = {
     "prices": str,
     "engine": str,
 }
+
+
+# of all runs of a scene whose instruments share an account
+_SHARED: dict[str, Callable[[Any], Any]] = {
+    "others": list,
+    "portfolio": lambda portfolio: portfolio.model_dump(mode="json"),
+}
+
+
+def _portfolio(fields: Mapping[str, Any]) -> Portfolio | None:
+    said = fields.get("portfolio")
+    return None if said is None else Portfolio.model_validate(said)
 
 
 def _variant(group: str, fields: Mapping[str, Any], catalogue: Catalogue) -> Variant:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -15,6 +15,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from mela.canonical import digest
 from mela.curve import Curve, ExitReason, Trade, Trades
 from mela.interval import Interval
+from mela.portfolio import Portfolio
 from mela.run import Costs, Entry, Exits, Run, Sizing, from_ms, instant_text
 
 __all__ = [
@@ -152,12 +153,22 @@ class Outcome:
 
 
 class Provenance(NamedTuple):
-    """What a result was made with, besides its run."""
+    """What a result was made with, besides its run.
+
+    candles_revision: of the run's candle series; of several the sum, which grows with each of them
+    revisions: of each series, in the order of the run's instruments; None where there is only one
+    """
 
     strategy_digest: str
     engine_version: str
     metrics_version: str
     candles_revision: int | None
+    revisions: tuple[int, ...] | None = None
+
+    def on(self, revisions: Sequence[int]) -> Provenance:
+        """Return the same, made with candles of these revisions, one for each series."""
+        several = tuple(revisions) if len(revisions) > 1 else None
+        return self._replace(candles_revision=sum(revisions), revisions=several)
 
 
 class StrategyNamed(BaseModel):
@@ -216,12 +227,14 @@ class Result(BaseModel):
     direction: str
     prices: str
     engine: str
+    portfolio: Portfolio | None = None
     status: Status
     error: ErrorSaid | None
     cached: bool
     engine_version: str
     metrics_version: str
     candles_revision: int | None
+    revisions: tuple[int, ...] | None = None
     computed_at: AwareDatetime
     candles: int
     first_candle_at: AwareDatetime | None
@@ -279,7 +292,7 @@ def result_key(run_key: str, status: Status, made_with: Provenance, scene_id: st
     """Return what names an answer: question, candles and code; failures are their scene's own."""
     parts = [
         run_key,
-        str(made_with.candles_revision),
+        str(made_with.candles_revision if made_with.revisions is None else made_with.revisions),
         made_with.strategy_digest,
         made_with.engine_version,
         made_with.metrics_version,
@@ -316,6 +329,7 @@ def result_document(
         "engine_version": made_with.engine_version,
         "metrics_version": made_with.metrics_version,
         "candles_revision": made_with.candles_revision if scene_id else None,
+        "revisions": list(made_with.revisions) if scene_id and made_with.revisions else None,
         "computed_at": _spelled(computed_at or datetime.now(UTC)),
         "candles": outcome.candles,
         "first_candle_at": _instant_or_none(outcome.first_candle_ms),
@@ -332,7 +346,7 @@ def result_document(
 def run_fields(run: Run, strategy_digest: str) -> dict[str, Any]:
     """Return the fields of a result that say what was asked."""
     return {
-        "instruments": [run.instrument],
+        "instruments": list(run.instruments),
         "interval": run.interval.value,
         "start": _spelled(run.start),
         "end": _spelled(run.end),
@@ -346,6 +360,7 @@ def run_fields(run: Run, strategy_digest: str) -> dict[str, Any]:
         "direction": run.direction,
         "prices": run.prices,
         "engine": run.engine,
+        "portfolio": run.portfolio.model_dump(mode="json") if run.portfolio else None,
     }
 
 

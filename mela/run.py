@@ -25,6 +25,9 @@ from pydantic_core import PydanticUndefined
 from mela.canonical import canonical_object, canonical_scalar
 from mela.interval import Interval
 
+if TYPE_CHECKING:
+    from mela.portfolio import Portfolio
+
 SCALARS = (int, float, str, type(None))  # a truth value is an int
 MIN_WARMUP = 64
 MAX_WARMUP = 2**20  # candles: two years of minutes
@@ -274,6 +277,7 @@ class Run:
 
     start, end: UTC, half-open; params: the whole set, defaults filled in
     warmup: candles to read before start (a power of two, at least 64)
+    others: the other instruments of one account, in order; portfolio: their weights, None without
     """
 
     run_key: str
@@ -292,6 +296,13 @@ class Run:
     direction: Direction = "long"
     prices: Prices = "split_adjusted"
     engine: Engine = "mela"
+    others: tuple[str, ...] = ()
+    portfolio: Portfolio | None = None
+
+    @property
+    def instruments(self) -> tuple[str, ...]:
+        """Return all instruments of the run's account."""
+        return self.instrument, *self.others
 
 
 def rounded_warmup(candles: int) -> int:

@@ -25,6 +25,7 @@ from mela.errors import RejectionCode, SceneInvalid
 from mela.instrument import NAME
 from mela.interval import Interval
 from mela.params import Json
+from mela.portfolio import Portfolio
 from mela.result import METRICS
 from mela.run import (
     Costs,
@@ -173,7 +174,10 @@ class Scene(Part):
     instruments: tuple[str, ...] = Field(
         min_length=1, max_length=10_000, examples=[["binance:BTCUSDT", "binance:ETHUSDT"]]
     )
-    mode: Literal["each"] = Field(default="each", description="each: a run per instrument")
+    mode: Literal["each", "together"] = Field(
+        default="each",
+        description="each: a run per instrument; together: one account for all of them",
+    )
     interval: Interval
     start: Instant = Field(examples=["2023-01-01T00:00:00Z"])
     end: Instant = Field(examples=["2024-01-01T00:00:00Z"], description="not included")
@@ -194,6 +198,10 @@ class Scene(Part):
     direction: Direction = "long"
     prices: Prices = "split_adjusted"
     engine: Engine = Field(default="mela", description="backtrader: the oracle, much slower")
+    portfolio: Portfolio | None = Field(
+        default=None,
+        description="of mode together: the weights of the instruments, and when they are restored",
+    )
 
     @field_validator("instruments")
     @classmethod
@@ -222,6 +230,13 @@ class Scene(Part):
                 f"but this one ends {instant_text(end)}"
             )
         return end
+
+    @field_validator("portfolio")
+    @classmethod
+    def _is_of_together(cls, portfolio: Portfolio | None, info: ValidationInfo) -> Portfolio | None:
+        if portfolio is not None and info.data.get("mode") == "each":
+            raise ValueError("a portfolio needs mode together, but this scene's mode is each")
+        return portfolio
 
     @field_validator("holdout")
     @classmethod

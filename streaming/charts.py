@@ -41,7 +41,9 @@ def equity_chart(curve: Curve, result: Mapping[str, Any], path: Path) -> None:
 
 def _title(result: Mapping[str, Any]) -> str:
     params = ", ".join(f"{name} {value}" for name, value in result["params"].items())
-    asked = f"{result['instruments'][0]} {result['interval']} · {result['strategy']['name']}"
+    asked = (
+        f"{', '.join(result['instruments'])} {result['interval']} · {result['strategy']['name']}"
+    )
     sharpe = "undefined" if result["sharpe"] is None else f"{result['sharpe']:.2f}"
     return (
         f"{asked} ({params})\n"

@@ -15,7 +15,8 @@ import structlog
 from pydantic import ValidationError
 
 from backtests.caveats import NO_OUT_OF_SAMPLE, NO_OUT_OF_SAMPLE_SAID, lacks_out_of_sample
-from backtests.simulate import provenance, run_all
+from backtests.portfolio import run_series
+from backtests.simulate import provenance
 from backtests.strategies import CATALOGUE
 from backtests.strategy import Catalogue
 from mela.errors import SceneInvalid
@@ -131,21 +132,21 @@ def _store_curve(
         run = read_stored_run(result, catalogue)
     except (ValidationError, SceneInvalid):  # it was edited, and takes other parameters now
         return _changed(result, f"the strategy {name} no longer takes its parameters")
-    read = reader_of(settings).read(
-        run.instrument, run.interval, run.start, run.end, run.warmup, run.prices
-    )
+    reader = reader_of(settings)
+    reads = {
+        each: reader.read(each, run.interval, run.start, run.end, run.warmup, run.prices)
+        for each in run.instruments
+    }
     made_with = provenance(name, None, catalogue)
     with transaction(settings) as connection:
         still = results.find(connection, [run], {name: made_with}, result["scene_id"])
     # a later revision that touches none of these candles leaves the answer and its key valid
-    revision = result["candles_revision"] if run.run_key in still else read.revision
-    outcome = next(iter(run_all(read.candles, [run], with_curve=True, catalogue=catalogue)))
-    key = result_key(
-        run.run_key,
-        outcome.status,
-        made_with._replace(candles_revision=revision),
-        result["scene_id"],
-    )
+    revisions = [read.revision for read in reads.values()]
+    if run.run_key in still:
+        revisions = result.get("revisions") or [result["candles_revision"]]
+    series = {each: read.candles for each, read in reads.items()}
+    outcome = next(iter(run_series(series, [run], with_curve=True, catalogue=catalogue)))
+    key = result_key(run.run_key, outcome.status, made_with.on(revisions), result["scene_id"])
     # a composite asks for its parts when it runs: they may have been loaded anew meanwhile
     today = CATALOGUE.get(name)
     is_todays = today is not None and today.digest == made_with.strategy_digest

@@ -12,6 +12,7 @@ import os
 
 from pyspark import daemon
 
+from backtests.portfolio import warm_accounts
 from backtests.simulate import warm
 from mela.settings import Settings
 from streaming import record, run, strategies
@@ -20,6 +21,7 @@ __all__ = ["record", "run"]  # what the workers will need
 
 if __name__ == "__main__":
     warm()
+    warm_accounts()
     strategies.current(Settings())  # those of installed packages, too
     # Spark collects garbage after each task, which is enough. What stands here before the first
     # fork never becomes any: left out, a collection takes a tenth of the time.

@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 import orjson
 import structlog
 
-from backtests.simulate import provenance, run_all
+from backtests.portfolio import run_series
+from backtests.simulate import provenance
 from backtests.strategy import Strategy
 from mela.errors import CandlesMissing, MessageInvalid, RejectionCode
 from mela.messages import RunChunk, Source, read_chunk
@@ -77,19 +78,21 @@ class Desk:
             yield from _cancelled(chunk, self._catalogue)
             return
         for runs in by_candles(chunk.runs):
-            read = self._candles(runs)
+            reads = [self._candles(runs, name) for name in runs[0].instruments]
             now = datetime.now(UTC)
-            outcomes = run_all(
-                read.candles, runs, spans=spans_of(read.candles), catalogue=self._catalogue
-            )
+            series = {
+                name: read.candles for name, read in zip(runs[0].instruments, reads, strict=True)
+            }
+            outcomes = run_series(series, runs, catalogue=self._catalogue, spans_of=spans_of)
             for outcome in outcomes:
-                made_with = provenance(outcome.run.strategy, read.revision, self._catalogue)
+                made_with = provenance(outcome.run.strategy, None, self._catalogue)
+                made_with = made_with.on([read.revision for read in reads])
                 yield result_document(outcome, made_with, scene_id=chunk.scene_id, computed_at=now)
 
-    def _candles(self, runs: Sequence[Run]) -> CandlesRead:
+    def _candles(self, runs: Sequence[Run], instrument: str) -> CandlesRead:
         """Return the candles of runs that read one span; a batch reads each series once."""
         run, warmup = runs[0], max(run.warmup for run in runs)
-        question = (run.instrument, run.interval, run.start, run.end, warmup, run.prices)
+        question = (instrument, run.interval, run.start, run.end, warmup, run.prices)
         if question not in self._read:
             self._read[question] = self._reader.read(*question)
         return self._read[question]
@@ -106,8 +109,8 @@ class Desk:
 def by_candles(runs: Sequence[Run]) -> Iterator[list[Run]]:
     """Yield groups of runs that read the same span of one series; their warm-up may differ."""
 
-    def span(run: Run) -> tuple[str, str, datetime, datetime, str]:
-        return run.instrument, run.interval, run.start, run.end, run.prices
+    def span(run: Run) -> tuple[tuple[str, ...], str, datetime, datetime, str]:
+        return run.instruments, run.interval, run.start, run.end, run.prices
 
     for _, group in itertools.groupby(sorted(runs, key=span), key=span):
         yield list(group)

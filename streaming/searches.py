@@ -72,9 +72,13 @@ def _report(
 ) -> dict[str, Any]:
     from backtests import conclusion  # what its statistics need takes seconds to load
 
+    def series_of(run: Run) -> dict[str, Candles]:
+        asked = run.interval, run.start, run.end, run.warmup, run.prices
+        reader = reader_of(settings)
+        return {name: reader.read(name, *asked).candles for name in run.instruments}
+
     def candles_of(run: Run) -> Candles:
-        asked = run.instrument, run.interval, run.start, run.end, run.warmup, run.prices
-        return reader_of(settings).read(*asked).candles
+        return series_of(run)[run.instrument]
 
     chosen: dict[str, list[Any]] = {}
     report: dict[str, Any] = {"recorded": True}
@@ -89,7 +93,7 @@ def _report(
     if winner is None:
         return {**report, "reason": "no run of the scene has any metrics"}
     trials = _trials(scene_id, scene, winner, settings)
-    report |= conclusion.judged(scene, winner, trials, candles_of, catalogue)
+    report |= conclusion.judged(scene, winner, trials, series_of, catalogue)
     if scene.holdout is not None:
         opening = _open(scene_id, scene, winner, settings)
         report["holdout"] = {**conclusion.holdout(scene, winner, candles_of, catalogue), **opening}

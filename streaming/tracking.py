@@ -133,7 +133,7 @@ def _log_children(client: MlflowClient, parent: Run, rows: Sequence[Mapping[str,
 
 def _label(row: Mapping[str, Any]) -> str:
     params = " ".join(f"{name}={value}" for name, value in row["params"].items())
-    return f"{row['instruments'][0]} {params}"
+    return f"{' + '.join(row['instruments'])} {params}"
 
 
 def _asked(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -141,6 +141,7 @@ def _asked(row: Mapping[str, Any]) -> dict[str, Any]:
     fields = {name: row[name] for name in names} | {"strategy": row["strategy"]["name"]}
     return fields | _flat(
         {name: row[name] for name in ("params", "costs", "sizing", "entry", "exits")}
+        | ({"portfolio": row["portfolio"]} if row["portfolio"] else {})
     )
 
 

@@ -8,6 +8,7 @@ import orjson
 from sqlalchemy import Connection, text
 
 from mela.result import Curve, Trade
+from warehouse import instruments
 from warehouse.binary import decode, encode
 from warehouse.database import copy_in, copy_out
 
@@ -28,13 +29,15 @@ _EQUITY = text("""
 _EMPTY = text("DELETE FROM equity_value")
 # The dialect of warehouse.saving: a row of CSV is a JSON array without its brackets.
 _TRADES = (
-    f"COPY ops.trade (result_key, seq, {', '.join(Trade._fields)}) FROM STDIN"
+    f"COPY ops.trade (result_key, seq, {', '.join(Trade._fields[:-1])}, instrument_id) FROM STDIN"
     r" (FORMAT csv, NULL 'null', ESCAPE '\', ENCODING 'UTF8')"
 )
 _READ_TRADES = text("""
     SELECT entry_at, exit_at, size, entry_price, exit_price, fees, profit, exit_reason,
-           coalesce(slippage, 'NaN') AS slippage, coalesce(borrow, 'NaN') AS borrow
-    FROM ops.trade WHERE result_key = :key ORDER BY seq
+           coalesce(slippage, 'NaN') AS slippage, coalesce(borrow, 'NaN') AS borrow,
+           i.venue || ':' || i.symbol AS instrument
+    FROM ops.trade LEFT JOIN ops.instrument i ON i.id = instrument_id
+    WHERE result_key = :key ORDER BY seq
 """)
 _READ_EQUITY = (
     "SELECT opened_at, equity FROM ops.equity WHERE result_key = %(key)s ORDER BY opened_at"
@@ -55,7 +58,12 @@ def save_curve(connection: Connection, result_key: str, curve: Curve) -> bool:
     copy_in(connection, "COPY equity_value FROM STDIN (FORMAT binary)", encode(columns, TYPES))
     connection.execute(_EQUITY, {"key": result_key})
     connection.execute(_EMPTY)
-    rows = (orjson.dumps([result_key, seq, *trade])[1:-1] for seq, trade in enumerate(curve.trades))
+    traded = {trade.instrument for trade in curve.trades if trade.instrument}
+    known = instruments.ids(connection, traded) if traded else {}
+    rows = (
+        orjson.dumps([result_key, seq, *trade[:-1], known.get(trade.instrument or "")])[1:-1]
+        for seq, trade in enumerate(curve.trades)
+    )
     copy_in(connection, _TRADES, b"\n".join(rows))
     return True
 

@@ -11,7 +11,13 @@ _FIELDS = {
     "scene_id": "answer.scene_id",
     "run_key": "r.run_key",
     "result_key": "r.result_key",
-    "instruments": "json_build_array(i.venue || ':' || i.symbol)",
+    "instruments": "CASE WHEN q.settings->'portfolio' IS NULL"
+    " THEN json_build_array(i.venue || ':' || i.symbol)"
+    " ELSE (SELECT json_agg(member.name ORDER BY member.place) FROM ("
+    " SELECT i.venue || ':' || i.symbol AS name, 0 AS place UNION ALL"
+    " SELECT other.venue || ':' || other.symbol, more.place FROM ops.run_instrument more"
+    " JOIN ops.instrument other ON other.id = more.instrument_id"
+    " WHERE more.run_key = q.run_key) AS member) END",
     "interval": "q.interval",
     "start": "ops.instant_text(q.start_at)",
     "end": "ops.instant_text(q.end_at)",
@@ -22,6 +28,7 @@ _FIELDS = {
     "entry": """coalesce(q.settings->'entry', '{"kind": "market"}')""",
     **{name: f"q.settings->'{name}'" for name in ("exits", "direction", "prices")},
     "engine": """coalesce(q.settings->'engine', '"mela"')""",
+    "portfolio": "q.settings->'portfolio'",
     "status": "r.status",
     "error": "CASE WHEN r.error_class IS NOT NULL THEN"
     " json_build_object('class', r.error_class, 'sentence', r.error_sentence) END",
@@ -29,6 +36,7 @@ _FIELDS = {
     "engine_version": "r.engine_version",
     "metrics_version": "r.metrics_version",
     "candles_revision": "r.candles_revision",
+    "revisions": "r.revisions",
     "computed_at": "ops.instant_text(r.computed_at)",
     "candles": "r.candles",
     "first_candle_at": "ops.instant_text(r.first_candle_at)",

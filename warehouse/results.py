@@ -33,7 +33,9 @@ __all__ = [
 ]
 
 # A revision after the result's own spoils it where it touches what the run read: [depends_from,
-# end), or all before the end where candles were missing that may have come since.
+# end), or all before the end where candles were missing that may have come since. Where an account
+# has several series, `revisions` has one for each, and candles_revision is their sum: no revision
+# of the first series is above it that is not above its own.
 _FIND = text(
     document_sql("""
         ops.run q
@@ -54,6 +56,16 @@ _FIND = text(
                     AND later.first_opened_at < q.end_at
                     AND (stored.depends_from IS NULL
                          OR later.last_opened_at >= stored.depends_from))
+              AND (stored.revisions IS NULL OR NOT EXISTS (
+                  SELECT FROM (SELECT 0 AS place, q.instrument_id UNION ALL
+                               SELECT place, instrument_id FROM ops.run_instrument more
+                               WHERE more.run_key = q.run_key) AS series
+                  JOIN ops.candle_revision later USING (instrument_id)
+                  WHERE later.interval = q.interval
+                    AND later.revision > stored.revisions[series.place + 1]
+                    AND later.first_opened_at < q.end_at
+                    AND (stored.depends_from IS NULL
+                         OR later.last_opened_at >= stored.depends_from)))
             ORDER BY stored.candles_revision DESC, stored.computed_at DESC LIMIT 1
         ) AS r ON true
         WHERE q.run_key = ANY(:keys)

@@ -25,12 +25,14 @@ PLAIN = (
 )
 STAGED = (
     *("seq", "scene_id", "cached", "instrument_id", "start_at", "end_at", "strategy"),
-    *("strategy_digest", "params", "settings", "error", "said", "blocks", *PLAIN),
+    *("strategy_digest", "params", "settings", "error", "said", "blocks"),
+    *("other_ids", "revisions", *PLAIN),
 )
 _STAGE = text("""
     CREATE TEMP TABLE IF NOT EXISTS received_result ON COMMIT DELETE ROWS AS
     SELECT 0 AS seq, a.scene_id, a.cached, q.instrument_id, q.interval, q.start_at, q.end_at,
-           q.strategy, q.params, q.settings, q.params AS error, q.params AS said, r.*
+           q.strategy, q.params, q.settings, q.params AS error, q.params AS said,
+           r.revisions AS other_ids, r.*
     FROM ops.scene_run a, ops.run q, ops.result r WITH NO DATA;
     SET LOCAL work_mem = '64MB'
 """)
@@ -50,12 +52,18 @@ _RUNS = text("""
         SELECT FROM ops.run known WHERE known.run_key = new.run_key))
     ORDER BY run_key ON CONFLICT (run_key) DO NOTHING
 """)
+_OTHERS = text("""
+    INSERT INTO ops.run_instrument (run_key, place, instrument_id)
+    SELECT run_key, place, id
+    FROM received_result, unnest(other_ids) WITH ORDINALITY AS other (id, place)
+    ORDER BY run_key, place ON CONFLICT DO NOTHING
+""")
 _RESULTS = text(f"""
     INSERT INTO ops.result
-        (strategy_digest, warnings, error_class, error_sentence, blocks, {_STORED})
+        (strategy_digest, warnings, error_class, error_sentence, blocks, revisions, {_STORED})
     SELECT strategy_digest,
            CASE said WHEN '[]' THEN '{{}}' ELSE ARRAY(SELECT jsonb_array_elements_text(said)) END,
-           error->>'class', error->>'sentence', blocks, {_STORED}
+           error->>'class', error->>'sentence', blocks, revisions, {_STORED}
     FROM received_result new WHERE NOT (cached AND EXISTS (
         SELECT FROM ops.result known WHERE known.result_key = new.result_key))
     ORDER BY result_key, seq ON CONFLICT (result_key) DO NOTHING
@@ -90,7 +98,7 @@ def save(connection: Connection, documents: Sequence[Document]) -> list[Refused]
         value), for mela.rejected; all others are stored when the transaction commits
     """
     scenes = _known_scenes(connection, {document["scene_id"] for document in documents})
-    names = {document["instruments"][0] for document in documents}
+    names = {name for document in documents for name in document["instruments"]}
     ids = instruments.ids(connection, names)
     refused = [
         Refused(*_key(document), sentence)
@@ -123,13 +131,15 @@ def _insert(connection: Connection, documents: Sequence[Document], ids: Mapping[
     connection.execute(_STAGE)
     rows = [orjson.dumps(_staged(*row, ids))[1:-1] for row in enumerate(documents)]
     copy_in(connection, _COPY, b"\n".join(rows))
-    for statement in (_RUNS, _RESULTS, _ANSWERS, _EMPTY):
+    several = any(len(document["instruments"]) > 1 for document in documents)
+    for statement in (_RUNS, *([_OTHERS] if several else []), _RESULTS, _ANSWERS, _EMPTY):
         connection.execute(statement)
 
 
 def _staged(seq: int, document: Document, ids: Mapping[str, int]) -> list[Any]:
     strategy, error, warnings = document["strategy"], document["error"], document["warnings"]
     blocks = document.get("blocks")  # a result of metrics version 1 has none
+    others, revisions = document["instruments"][1:], document.get("revisions")
     return [
         seq,
         document["scene_id"],
@@ -140,12 +150,18 @@ def _staged(seq: int, document: Document, ids: Mapping[str, int]) -> list[Any]:
         strategy["name"],
         strategy["digest"],
         _json(document["params"]),
-        _json({name: document[name] for name in SETTINGS}),
+        _json({name: document[name] for name in SETTINGS} | _portfolio(document)),
         _json(error) if error else None,
         _json(warnings),
         _array([blocks[name] for name in Blocks._fields]) if blocks else None,
+        _array([ids[name] for name in others]) if others else None,
+        _array(revisions) if revisions else None,
         *[document.get(name) for name in PLAIN],
     ]
+
+
+def _portfolio(document: Document) -> dict[str, Any]:
+    return {"portfolio": document["portfolio"]} if document.get("portfolio") else {}
 
 
 def _json(value: Any) -> str:
@@ -173,8 +189,12 @@ def _fault(document: Document, scenes: set[str], ids: Mapping[str, int]) -> str 
         return f"expected the id of an accepted scene, but found {document['scene_id']!r}"
     if document["result_key"] is None:
         return "expected a result_key, but found null"
-    if len(document["instruments"]) != 1 or document["instruments"][0] not in ids:
-        return f"expected one known instrument, but found {', '.join(document['instruments'])}"
+    unknown = [name for name in document["instruments"] if name not in ids]
+    if unknown:
+        return f"expected known instruments, but found {', '.join(unknown)}"
+    if len(document["instruments"]) > 1 and not document.get("portfolio"):
+        found = ", ".join(document["instruments"])
+        return f"expected a portfolio, or one instrument, but found {found}"
     return None
 
 

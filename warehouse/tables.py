@@ -15,6 +15,7 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Identity,
     Index,
+    Integer,
     MetaData,
     PrimaryKeyConstraint,
     Text,
@@ -48,6 +49,7 @@ class Base(DeclarativeBase):
         dict[str, Any]: JSONB(none_as_null=True),
         list[str]: ARRAY(Text),
         list[list[float]]: ARRAY(Double, dimensions=2),
+        list[int]: ARRAY(Integer),
     }
 
 
@@ -316,6 +318,20 @@ class Run(Base):
     settings: Mapped[dict[str, Any]]
 
 
+class RunInstrument(Base):
+    """A further instrument of a run whose instruments share one account. Grain: run_key, place.
+
+    The first one stands in the run itself; place counts from 1.
+    """
+
+    __tablename__ = "run_instrument"
+    __table_args__ = (CheckConstraint("place > 0", name="place"), {"schema": "ops"})
+
+    run_key: Mapped[str] = mapped_column(Hash, ForeignKey("ops.run.run_key"), primary_key=True)
+    place: Mapped[int] = mapped_column(primary_key=True)
+    instrument_id: Mapped[InstrumentId]
+
+
 class Result(Base):
     """What answered: a run's status, its circumstances and its metrics. Grain: result_key."""
 
@@ -336,6 +352,7 @@ class Result(Base):
     engine_version: Mapped[str]
     metrics_version: Mapped[str]
     candles_revision: Mapped[int | None]
+    revisions: Mapped[list[int] | None]  # of each series, where the account has several
     computed_at: Mapped[datetime]
     candles: Mapped[int]
     first_candle_at: Mapped[datetime | None]
@@ -437,6 +454,7 @@ class Trade(Base):
     exit_reason: Mapped[str]
     slippage: Mapped[float | None]
     borrow: Mapped[float | None]
+    instrument_id: Mapped[InstrumentId | None]  # null where the run has only one
 
 
 class Equity(Base):

@@ -39,7 +39,7 @@ def test_rows_become_trades() -> None:
 
 
 def test_they_are_plain_values() -> None:
-    assert [type(value) for value in two()[0][2:]] == [float] * 5 + [str] + [float] * 2
+    assert [type(value) for value in two()[0][2:-1]] == [float] * 5 + [str] + [float] * 2
 
 
 def test_counting_them_makes_none() -> None:

@@ -36,7 +36,7 @@ def refusal(document: Any) -> SceneInvalid:
         ({"instruments": []}, "instruments"),
         ({"instruments": ["BTCUSDT"]}, "instruments"),
         ({"instruments": "binance:BTCUSDT"}, "instruments"),
-        ({"mode": "together"}, "mode"),
+        ({"mode": "apart"}, "mode"),
         ({"rank_by": "luck"}, "rank_by"),
         ({"scene_id": "seven"}, "scene_id"),
         ({"surprise": 1}, "surprise"),

@@ -1,0 +1,176 @@
+"""Run strategies on several instruments of one account (docs/portfolio.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from backtests.execute import Buffers
+from backtests.joined import Joined, join
+from backtests.kernel.ledger import FILLS, NEVER, Walked
+from backtests.kernel.together import AccountTerms, walk_together
+from backtests.signals import Float
+from backtests.simulate import outcome_of, run_all, said, signals_of
+from backtests.span import Span, Spans
+from backtests.strategies import CATALOGUE
+from backtests.strategy import Strategy
+from mela.candles import Candles
+from mela.errors import CandlesInvalid
+from mela.interval import DAY_MS, Interval
+from mela.portfolio import InverseVolatility, OnDrift, Portfolio
+from mela.result import Outcome, Status
+from mela.run import Run, from_ms
+
+
+def run_series(
+    series: Mapping[str, Candles],
+    runs: Sequence[Run],
+    *,
+    with_curve: bool = False,
+    catalogue: Mapping[str, Strategy] = CATALOGUE,
+    spans_of: Callable[[Candles], Spans] = Spans,
+) -> Iterator[Outcome]:
+    """Execute runs that read the same series: of one instrument, or of one account of several.
+
+    series: of each instrument of the runs all that was read; spans_of: gives spans kept elsewhere
+    Otherwise as `run_all` and `run_together`, one of which it calls.
+    """
+    if runs[0].portfolio is not None:
+        return run_together(series, runs, with_curve=with_curve, catalogue=catalogue)
+    candles = series[runs[0].instrument]
+    spans = spans_of(candles)
+    return run_all(candles, runs, with_curve=with_curve, catalogue=catalogue, spans=spans)
+
+
+def run_together(
+    series: Mapping[str, Candles],
+    runs: Sequence[Run],
+    *,
+    with_curve: bool = False,
+    catalogue: Mapping[str, Strategy] = CATALOGUE,
+) -> Iterator[Outcome]:
+    """Execute runs of one account of several instruments and yield their outcomes, in order.
+
+    series: of each instrument of the runs all that was read, adjusted as they ask, warm-up included
+    with_curve: give trades and equity too; the metrics are the same to the last bit
+
+    Never raises for a run: what goes wrong with one makes it `failed`, and the others go on.
+    """
+    spans = {name: Spans(candles) for name, candles in series.items()}
+    asked: tuple[Any, ...] = ()
+    laid: Joined | Exception | None = None
+    for run in runs:
+        question = run.instruments, run.interval, run.start, run.end, run.warmup
+        if question != asked:  # the runs of a grid that read the same candles follow each other
+            asked, laid = question, _lay(spans, run)
+        if laid is None:
+            yield Outcome(run, Status.NO_DATA)
+        elif isinstance(laid, Exception):
+            yield Outcome(run, Status.FAILED, error=said(laid))
+        else:
+            yield _run_one(laid, run, with_curve, catalogue)
+
+
+def account_span(series: Mapping[str, Candles], run: Run) -> Span:
+    """Return the span that the metrics of a run of several instruments are of: a held basket's.
+
+    Raises ValueError where its series have no candles to lay side by side.
+    """
+    laid = _lay({name: Spans(candles) for name, candles in series.items()}, run)
+    if run.portfolio is None or not isinstance(laid, Joined):
+        raise ValueError(f"expected an account with candles, but found {laid!r}")
+    return laid.basket(run.instruments, run, laid.weights(run.instruments, run.portfolio))
+
+
+def warm_accounts() -> None:
+    """Compile the walk over accounts, or load it from Numba's cache, as `simulate.warm` does."""
+    one, opened_ms = np.ones(2), np.array([0, DAY_MS])
+    candles = Candles(Interval.D1, opened_ms, one, one, one, one, one)
+    span = from_ms(0), from_ms(2 * DAY_MS)
+    bold = Portfolio(weights=InverseVolatility(period=2))
+    run = Run("", "a:X", Interval.D1, *span, "sma_cross", {}, 0, others=("a:Y",), portfolio=bold)
+    for outcome in run_together({"a:X": candles, "a:Y": candles}, [run], with_curve=True):
+        if outcome.error:
+            raise RuntimeError(f"accounts could not be warmed up: {', '.join(outcome.error)}")
+
+
+def _lay(spans: Mapping[str, Spans], run: Run) -> Joined | Exception | None:
+    """Return the candles of a run side by side, what is wrong with them, or None without any."""
+    found: list[Span] = []
+    for name in run.instruments:
+        span = spans[name].of(run)
+        if isinstance(span, Exception):
+            return CandlesInvalid(f"{name}: {span}")
+        found.append(span)
+    return join(found, run) if any(span.bars for span in found) else None
+
+
+def _run_one(
+    laid: Joined, run: Run, with_curve: bool, catalogue: Mapping[str, Strategy]
+) -> Outcome:
+    assert run.portfolio is not None  # noqa: S101  what shares an account has weights
+    weights = laid.weights(run.instruments, run.portfolio)
+    basket = laid.basket(run.instruments, run, weights)
+    buffers = replace(Buffers.of(len(laid.opened_ms)), fills=np.empty(laid.candles + 1, FILLS))
+    traded_in = np.empty(len(buffers.fills), np.int64)
+
+    def by_its_weights(equity: Float) -> Walked:
+        given = [
+            signals_of(span, run, catalogue, False) if span.bars else None for span in laid.spans
+        ]
+        return walk_together(
+            *laid.prices,
+            laid.has,
+            laid.fillable,
+            laid.opened_ms,
+            basket.lasting_ms,
+            *laid.signals([one and one.signals() for one in given]),
+            weights,
+            laid.due(run.portfolio.rebalance),  # type: ignore[union-attr]
+            np.array([span.candles.lot or 1.0 for span in laid.spans]),
+            float(run.cash),
+            _terms(run),
+            basket.ends,
+            buffers.account,
+            buffers.fall,
+            equity,
+            buffers.fills,
+            traded_in,
+        )
+
+    outcome = outcome_of(basket, run, buffers, by_its_weights, with_curve=with_curve)
+    if outcome.curve is None:
+        return outcome
+    trades = tuple(
+        trade._replace(instrument=run.instruments[place])
+        for trade, place in zip(outcome.curve.trades, traded_in.tolist(), strict=False)
+    )
+    return replace(outcome, curve=replace(outcome.curve, trades=trades))
+
+
+def _terms(run: Run) -> AccountTerms:
+    costs, exits = run.costs, run.exits
+    assert run.portfolio is not None  # noqa: S101
+    rebalance = run.portfolio.rebalance
+
+    def or_never(level: float | None) -> float:
+        return NEVER if level is None else float(level)
+
+    return AccountTerms(
+        longs=run.direction != "short",
+        shorts=run.direction != "long",
+        fee=float(costs.fee),
+        slippage=float(costs.slippage),
+        minimum_fee=float(costs.minimum_fee),
+        borrow_rate=float(costs.borrow_rate or 0.0),
+        whole_units=run.sizing.whole_units,
+        stop_loss=or_never(exits.stop_loss),
+        take_profit=or_never(exits.take_profit),
+        trailing_stop=or_never(exits.trailing_stop),
+        cooldown=min(exits.cooldown_bars, 2**40),
+        protect_delay=0 if exits.protect_from == "entry" else 1,
+        drift=float(rebalance.threshold) if isinstance(rebalance, OnDrift) else NEVER,
+    )

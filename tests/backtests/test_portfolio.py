@@ -1,0 +1,375 @@
+"""backtests/portfolio.py: one account for several instruments."""
+
+from __future__ import annotations
+
+import doctest
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from backtests import together_by_hand
+from backtests.by_hand import MONDAY_MS, candles_of, execute
+from backtests.portfolio import run_together, warm_accounts
+from backtests.together_by_hand import execute_together
+from mela.candles import Candles
+from mela.interval import HOUR_MS, Interval
+from mela.portfolio import (
+    EqualWeights,
+    FixedWeights,
+    InverseVolatility,
+    OnDrift,
+    OnSchedule,
+    OnSignals,
+    Portfolio,
+)
+from mela.result import Outcome, Status
+from mela.run import Costs, Exits, FractionSizing, Run, from_ms
+from mela.settings import REPOSITORY
+from tests.backtests.plain_account import walk_account
+
+# A busy machine is slow, and that is no fault of a law.
+law = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+NAMES = ("a:X", "b:Y", "c:Z")
+COLUMNS = ("opened_ms", "open", "high", "low", "close", "volume")
+
+
+def still(price: float) -> tuple[float, float, float, float]:
+    return price, price, price, price
+
+
+def close_to(values):
+    return pytest.approx(values, rel=1e-9, abs=1e-9)
+
+
+def market(seed: int, bars: int, *, holidays: float = 0.0, silent: float = 0.0) -> Candles:
+    """Return hourly candles that jump between close and open, some missing, some without volume."""
+    chance = np.random.default_rng(seed)
+    open_ = 100 * np.cumprod(1 + chance.normal(0, 0.03, bars))
+    close = open_ * (1 + chance.normal(0, 0.03, bars))
+    high = np.maximum(open_, close) * (1 + chance.random(bars) * 0.03)
+    low = np.minimum(open_, close) * (1 - chance.random(bars) * 0.03)
+    volume = np.where(chance.random(bars) < silent, 0.0, 1e6)
+    there = chance.random(bars) >= holidays
+    there[int(chance.integers(bars))] = True
+    opened_ms = MONDAY_MS + HOUR_MS * np.arange(bars, dtype=np.int64)
+    columns = (opened_ms, open_, high, low, close, volume)
+    return Candles(Interval.H1, *(column[there] for column in columns))
+
+
+def signals(seed: int, candles: Candles) -> tuple[list[int], list[int]]:
+    chance = np.random.default_rng(seed + 1_000)
+    enter = np.flatnonzero(chance.random(len(candles)) < 0.25)
+    leave = np.flatnonzero(chance.random(len(candles)) < 0.2)
+    return enter.tolist(), leave.tolist()
+
+
+def weights_of(kind: str, names: tuple[str, ...]):
+    if kind == "fixed":
+        return FixedWeights(
+            of={name: 0.9 / len(names) + 0.01 * at for at, name in enumerate(names)}
+        )
+    return InverseVolatility(period=3) if kind == "inverse_volatility" else EqualWeights()
+
+
+@st.composite
+def accounts(draw):
+    """Draw instruments with holidays, their signals, and everything that can be asked."""
+    seed, count = draw(st.integers(0, 2**31)), draw(st.integers(1, 3))
+    names = NAMES[:count]
+    holidays = draw(st.sampled_from([0.0, 0.3]))
+    silent = draw(st.sampled_from([0.0, 0.2]))
+    bars = draw(st.integers(2, 80))
+    series = {
+        name: market(seed + at, bars, holidays=holidays, silent=silent)
+        for at, name in enumerate(names)
+    }
+    said = {name: signals(seed + at, series[name]) for at, name in enumerate(names)}
+    steps = len(np.unique(np.concatenate([one.opened_ms for one in series.values()])))
+    asked = {
+        "weights": weights_of(
+            draw(st.sampled_from(["equal", "fixed", "inverse_volatility"])), names
+        ),
+        "rebalance": draw(
+            st.sampled_from(
+                [OnSignals(), OnSchedule(every="1d"), OnSchedule(), OnDrift(threshold=0.0307)]
+            )
+        ),
+        "warmup": draw(st.integers(0, min(10, steps - 1))),
+        "fee": draw(st.sampled_from([0.0, 0.001, 0.05])),
+        "slippage": draw(st.sampled_from([0.0, 0.0005, 0.02])),
+        "costs": {"borrow_rate": draw(st.sampled_from([0.0, 0.1]))},
+        "whole_units": draw(st.booleans()),
+        "direction": draw(st.sampled_from(["long", "short", "both"])),
+        "stop_loss": draw(st.sampled_from([None, 0.04])),
+        "take_profit": draw(st.sampled_from([None, 0.05])),
+        "trailing_stop": draw(st.sampled_from([None, 0.06])),
+        "cooldown_bars": draw(st.sampled_from([0, 2])),
+        "protect_from": draw(st.sampled_from(["entry", "next"])),
+    }
+    return series, said, asked
+
+
+def executed(series, said, asked) -> Outcome:
+    enter = {name: one[0] for name, one in said.items()}
+    leave = {name: one[1] for name, one in said.items()}
+    return execute_together(series, enter, leave, **asked)
+
+
+def plainly(series, said, asked):
+    steps = np.unique(np.concatenate([one.opened_ms for one in series.values()]))
+    exits = ("stop_loss", "take_profit", "trailing_stop", "cooldown_bars", "protect_from")
+    return walk_account(
+        series,
+        int(steps[asked["warmup"]]),
+        {name: set(one[0]) for name, one in said.items()},
+        {name: set(one[1]) for name, one in said.items()},
+        cash=1_000.0,
+        portfolio=Portfolio(weights=asked["weights"], rebalance=asked["rebalance"]),
+        costs=Costs(fee=asked["fee"], slippage=asked["slippage"], **asked["costs"]),
+        exits=Exits(**{name: asked[name] for name in exits}),
+        whole=asked["whole_units"],
+        direction=asked["direction"],
+    )
+
+
+@settings(law, max_examples=200)
+@given(accounts())
+def test_the_kernel_is_the_page_read_step_by_step(drawn) -> None:
+    outcome, account = executed(*drawn), plainly(*drawn)
+
+    assert outcome.error is None
+    assert outcome.curve.equity.tolist() == close_to(account.equity)
+    trades = sorted(account.trades, key=lambda trade: (trade[2], trade[0]))
+    found = sorted(outcome.curve.trades, key=lambda trade: (trade.exit_at, trade.instrument))
+    assert [
+        (t.instrument, int(t.entry_at.timestamp() * 1e3), int(t.exit_at.timestamp() * 1e3))
+        for t in found
+    ] == [trade[:3] for trade in trades]
+    assert [t.exit_reason for t in found] == [trade[-1] for trade in trades]
+    for trade, other in zip(found, trades, strict=True):
+        assert trade[2:7] == close_to(other[3:8])
+    assert outcome.metrics.fees_paid == close_to(account.fees)
+    assert outcome.metrics.ambiguous_bars == account.ambiguous
+    assert outcome.metrics.rejected_orders == account.rejected
+    assert (outcome.status is Status.RUINED) == (account.equity[-1] <= 0)
+    if drawn[2]["direction"] == "long":
+        assert account.least_cash >= -1e-9
+
+
+@settings(law, max_examples=80)
+@given(accounts())
+def test_one_instrument_with_all_the_weight_is_a_run_of_its_own(drawn) -> None:
+    series, said, asked = drawn
+    name, candles = NAMES[0], series[NAMES[0]]
+    enter, leave = said[name]
+    candles = replace(candles, volume=np.ones(len(candles)))
+    warmup = min(asked["warmup"], len(candles) - 1)
+    alone = {k: v for k, v in asked.items() if k not in ("weights", "rebalance", "whole_units")}
+    alone["warmup"] = warmup
+
+    together = execute_together({name: candles}, {name: enter}, {name: leave}, **alone)
+    single = execute(candles, enter, leave, sizing=FractionSizing(fraction=1.0), **alone)
+
+    np.testing.assert_allclose(together.curve.equity, single.curve.equity, rtol=1e-12)
+    assert len(together.curve.trades) == len(single.curve.trades)
+    for one, other in zip(together.curve.trades, single.curve.trades, strict=True):
+        assert one[:2] == other[:2]
+        assert one.exit_reason == other.exit_reason
+        assert one[2:7] == pytest.approx(other[2:7], rel=1e-9, abs=1e-9)
+    assert together.metrics == pytest.approx(single.metrics, rel=1e-9, nan_ok=True)
+
+
+def first(candles: Candles, before_ms: int) -> Candles:
+    count = int(np.searchsorted(candles.opened_ms, before_ms))
+    return replace(candles, **{name: getattr(candles, name)[:count] for name in COLUMNS})
+
+
+@settings(law, max_examples=60)
+@given(accounts(), st.floats(0.2, 0.9))
+def test_what_comes_later_changes_nothing_before(drawn, share: float) -> None:
+    series, said, asked = drawn
+    # whether a series has volumes at all is known from the whole of it: here all candles have one
+    series = {name: replace(one, volume=np.ones(len(one))) for name, one in series.items()}
+    steps = np.unique(np.concatenate([one.opened_ms for one in series.values()]))
+    cut = max(int(len(steps) * share), asked["warmup"] + 1)
+    end_ms = int(steps[cut - 1]) + 1
+    short = {name: first(one, end_ms) for name, one in series.items()}
+
+    whole = executed(series, said, asked).curve
+    part = executed(short, said, asked).curve
+
+    bars = min(len(part.equity), len(whole.equity))
+    assert part.equity[:bars].tolist() == whole.equity[:bars].tolist()
+    ended = [trade for trade in whole.trades if trade.exit_at <= from_ms(end_ms)]
+    assert list(part.trades) == ended
+
+
+@settings(law, max_examples=60)
+@given(accounts())
+def test_the_order_of_the_instruments_does_not_matter(drawn) -> None:
+    series, said, asked = drawn
+    turned = dict(reversed(series.items()))
+
+    one, other = executed(series, said, asked), executed(turned, said, asked)
+
+    assert one.curve.equity.tolist() == close_to(other.curve.equity.tolist())
+    assert one.metrics.trades == other.metrics.trades
+
+
+@settings(law, max_examples=60)
+@given(accounts())
+def test_the_account_adds_up(drawn) -> None:
+    """What was won and lost is what the trades won and lost, once nothing is held any more."""
+    series, said, asked = drawn
+    enter = {
+        name: [bar for bar in one[0] if bar < len(series[name]) - 3] for name, one in said.items()
+    }
+    leave = {name: list(range(max(len(one) - 3, 0), len(one))) for name, one in series.items()}
+    asked = {**asked, "direction": "long"}
+
+    found = execute_together(series, enter, leave, **asked)
+
+    if found.metrics.open_trades == 0 and found.status is Status.SUCCEEDED:
+        won = sum(trade.profit for trade in found.curve.trades)
+        assert found.metrics.final_equity == close_to(1_000.0 + won)
+        assert sum(trade.fees for trade in found.curve.trades) == close_to(found.metrics.fees_paid)
+
+
+def test_a_minimum_fee_is_paid_by_each_fill() -> None:
+    rows = [still(100)] * 3
+    found = execute_together(
+        {"a:X": rows, "a:Y": rows}, {"a:X": [0], "a:Y": [0]}, costs={"minimum_fee": 10.0}
+    )
+    assert found.metrics.fees_paid == 20.0
+    assert found.curve.equity.tolist() == [1_000.0, 980.0, 980.0]
+
+
+def test_a_partial_sale_below_the_minimum_fee_is_left_out() -> None:
+    rows = {"a:X": [still(100), still(100), *[still(101)] * 3], "a:Y": [still(100)] * 5}
+    both = {"a:X": [0], "a:Y": [0]}
+    daily = OnSchedule(every="1d")
+    cheap = execute_together(rows, both, rebalance=daily, costs={"minimum_fee": 1.0})
+    dear = execute_together(rows, both, rebalance=daily, costs={"minimum_fee": 20.0})
+    assert cheap.metrics.fees_paid == 4.0  # two entries, then a sale and a purchase worth 2.49
+    assert dear.metrics.fees_paid == 40.0
+
+
+def test_a_short_pays_for_what_it_borrows() -> None:
+    rows = [still(100)] * 4
+    found = execute_together(
+        {"a:X": rows, "a:Y": rows},
+        {},
+        {"a:X": [0]},
+        direction="short",
+        costs={"borrow_rate": 0.365_25},
+    )
+    # half of the account, three days: 0.36525 / 365.25 a day of 500
+    assert found.curve.equity.tolist() == close_to([1_000.0, 999.5, 999.0, 998.5])
+    assert found.metrics.borrow_paid == close_to(1.5)
+
+
+def test_an_account_that_is_worth_nothing_ends_as_ruined() -> None:
+    rows = [still(100), still(100), still(250), still(100)]
+    found = execute_together(
+        {"a:X": rows}, {}, {"a:X": [0]}, direction="short", costs={"borrow_rate": 0.0}
+    )
+    assert found.status is Status.RUINED
+    assert found.curve.equity.tolist() == [1_000.0, 1_000.0, -500.0]
+
+
+def test_a_month_begins_at_its_first_open() -> None:
+    """The fill is at the open of the first of February; the close before it is not asked."""
+    prices = [100.0] * 2 + [200.0] * 29 + [300.0, 100.0]
+    rows = {"a:X": [still(price) for price in prices], "a:Y": [still(100)] * 33}
+    found = execute_together(rows, {"a:X": [0], "a:Y": [0]}, rebalance=OnSchedule(every="1mo"))
+    assert found.curve.equity[-3:].tolist() == close_to([1_500.0, 2_000.0, 1_000 + 1_000 / 3])
+
+
+def run_of(*names: str, **changes) -> Run:
+    return Run(
+        "0" * 64,
+        names[0],
+        Interval.D1,
+        from_ms(MONDAY_MS),
+        from_ms(MONDAY_MS + 24 * HOUR_MS * 200),
+        "sma_cross",
+        {"fast": 2, "slow": 5},
+        64,
+        others=names[1:],
+        portfolio=Portfolio(),
+        **changes,
+    )
+
+
+def days(*prices: float) -> Candles:
+    return candles_of([still(price) for price in prices])
+
+
+def test_a_registered_strategy_runs_on_an_account_and_says_what_was_missing() -> None:
+    up_and_down = days(*(100 + 20 * np.sin(np.arange(100) / 5)))
+    series = {"a:X": up_and_down, "a:Y": days(*[50.0] * 60)}
+    [found] = run_together(series, [run_of("a:X", "a:Y")])
+    assert found.status is Status.SUCCEEDED
+    assert (found.metrics.trades, found.metrics.open_trades) == (2, 1)
+    assert (found.candles, found.warmup_missing, found.depends_from_ms) == (100, 64, None)
+    assert "ends_early" in found.warnings
+    assert found.curve is None
+
+
+def test_the_metrics_are_the_same_with_and_without_a_curve() -> None:
+    series = {"a:X": days(*(100 + 20 * np.sin(np.arange(90) / 5))), "a:Y": days(*range(1, 91))}
+    [bare], [full] = (
+        run_together(series, [run_of("a:X", "a:Y")], with_curve=curve) for curve in (False, True)
+    )
+    assert repr(bare.metrics) == repr(full.metrics)
+    assert full.curve.equity[-1] == full.metrics.final_equity
+
+
+def test_an_instrument_without_candles_stays_cash_and_is_told() -> None:
+    empty = replace(first(days(1.0), MONDAY_MS), calendar="24/7")
+    series = {"a:X": days(*(100 + 20 * np.sin(np.arange(100) / 5))), "a:Y": empty}
+    [found] = run_together(series, [run_of("a:X", "a:Y")])
+    assert found.status is Status.SUCCEEDED
+    assert "instrument_without_candles" in found.warnings
+    assert found.metrics.exposure_time > 0
+    [nothing] = run_together({"a:X": empty, "a:Y": empty}, [run_of("a:X", "a:Y")])
+    assert (nothing.status, nothing.metrics) == (Status.NO_DATA, None)
+
+
+def test_markets_of_different_hours_are_told() -> None:
+    series = {"a:X": days(*[100.0] * 9), "a:Y": replace(days(*[100.0] * 9), calendar="XNYS")}
+    [found] = run_together(series, [run_of("a:X", "a:Y")])
+    assert "sessions_differ" in found.warnings
+
+
+def test_what_is_wrong_with_one_instrument_fails_the_run_by_name() -> None:
+    bad = days(100.0, 100.0, 100.0)
+    bad = replace(bad, close=np.array([100.0, np.nan, 100.0]))
+    [found] = run_together({"a:X": days(1.0, 2.0, 3.0), "a:Y": bad}, [run_of("a:X", "a:Y")])
+    assert found.status is Status.FAILED
+    assert found.error is not None
+    assert "a:Y" in found.error[1]
+    assert "row 1" in found.error[1]
+
+
+def test_a_strategy_that_is_unknown_fails_its_run_alone() -> None:
+    series = {"a:X": days(*range(1, 90)), "a:Y": days(*range(1, 90))}
+    wrong, right = run_together(
+        series, [replace(run_of("a:X", "a:Y"), strategy="none"), run_of("a:X", "a:Y")]
+    )
+    assert (wrong.status, right.status) == (Status.FAILED, Status.SUCCEEDED)
+
+
+def test_accounts_are_warmed_up_without_an_error() -> None:
+    warm_accounts()
+
+
+def test_every_example_of_the_page_holds() -> None:
+    page = str(REPOSITORY / "docs" / "portfolio.md")
+    failed, tried = doctest.testfile(page, module_relative=False, encoding="utf-8")
+    assert failed == 0
+    assert tried > 30
+    assert doctest.testmod(together_by_hand).failed == 0
