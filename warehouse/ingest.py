@@ -19,7 +19,7 @@ from mela.settings import Settings
 from sources.protocol import Fetched, source_for
 from warehouse import instruments
 from warehouse.database import transaction
-from warehouse.merge import Merged, merge, span_of
+from warehouse.merge import Merged, merge, revise_rules, span_of
 
 LOG = structlog.get_logger(__name__)
 _BEGIN = text("""
@@ -116,8 +116,13 @@ def _begin(
 
 
 def _store(connection: Connection, batch: int, fetched: Fetched, start: datetime) -> LoadReport:
+    name = fetched.instrument.name
+    before = instruments.known(connection, [name]).get(name)
     instrument_id = instruments.upsert(connection, fetched.instrument)
     merged = merge(connection, instrument_id, batch, fetched, start)
+    after = instruments.known(connection, [name])[name]
+    if before and (before.tick, before.lot) != (after.tick, after.lot):
+        revise_rules(connection, instrument_id, batch)
     _keep_rejected(connection, batch, fetched)
     values = {
         "batch": batch,

@@ -99,6 +99,15 @@ _REVISE_ALL = text("""
 """)
 
 
+_REVISE_RULES = text("""
+    INSERT INTO ops.candle_revision (instrument_id, interval, revision, load_batch_id,
+                                     first_opened_at, last_opened_at, reason)
+    SELECT instrument_id, interval, max(revision) + 1, :batch, min(first_opened_at),
+           max(last_opened_at), 'trading_rules'
+    FROM ops.candle_revision WHERE instrument_id = :id GROUP BY instrument_id, interval
+""")
+
+
 @dataclass(frozen=True, slots=True)
 class Merged:
     """What a merge changed. revision: the series' newest of this merge; None where nothing did."""
@@ -179,6 +188,14 @@ def _revise_all(
     for interval, revision in connection.execute(_REVISE_ALL, values):
         newest[interval] = max(revision, newest.get(interval, 0))
     return newest
+
+
+def revise_rules(connection: Connection, instrument_id: int, batch: int) -> None:
+    """Add a revision to all candles of an instrument whose tick or lot is another now.
+
+    Runs that round to them would answer otherwise. To be called in the transaction of a merge.
+    """
+    connection.execute(_REVISE_RULES, {"id": instrument_id, "batch": batch})
 
 
 def span_of(fetched: Fetched) -> tuple[datetime | None, datetime | None]:

@@ -165,7 +165,7 @@ class CandleRevision(Base):
     __tablename__ = "candle_revision"
     __table_args__ = (
         known_interval(),
-        one_of("reason", "candles", "corporate_action"),
+        one_of("reason", "candles", "corporate_action", "trading_rules"),
         CheckConstraint("revision > 0", name="revision"),
         CheckConstraint("last_opened_at >= first_opened_at", name="span"),
         {"schema": "ops"},

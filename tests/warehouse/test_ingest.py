@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from sqlalchemy import text
 
 from mela.errors import CandlesMissing, SourceRefused
 from mela.settings import Settings
 from sources.replay import create_server
 from tests.warehouse.given import at, rows
 from warehouse.candles import CandleReader
+from warehouse.database import transaction
 from warehouse.ingest import ingest
 
 pytestmark = pytest.mark.integration
@@ -94,3 +96,21 @@ def test_a_wrong_argument_leaves_no_trace(replayed: Settings, name: str, end: st
     with pytest.raises(ValueError, match="expected"):
         ingest(name, "1h", at("2023-01-01"), at(end), replayed)
     assert rows(replayed, "SELECT FROM ops.load_batch") == []
+
+
+def test_another_tick_or_lot_is_a_revision_of_all_candles(replayed: Settings) -> None:
+    """A run that rounds to them would answer otherwise."""
+    ingest(BITCOIN, "1h", at("2023-03-20"), at("2023-03-21"), replayed)
+    ingest(BITCOIN, "1h", at("2023-03-25"), at("2023-03-26"), replayed)
+    with transaction(replayed) as connection:
+        connection.execute(text("UPDATE ops.instrument SET tick = 5.0"))
+
+    ingest(BITCOIN, "1h", at("2023-03-22"), at("2023-03-23"), replayed)
+
+    asked = "SELECT revision, reason, first_opened_at, last_opened_at FROM ops.candle_revision"
+    *others, last = rows(replayed, f"{asked} ORDER BY revision")
+    assert [revision.reason for revision in others] == ["candles"] * 3
+    assert last.reason == "trading_rules"
+    assert (last.first_opened_at, last.last_opened_at) == (at("2023-03-20"), at("2023-03-25T23:00"))
+    read = CandleReader(replayed).read(BITCOIN, "1h", at("2023-03-20"), at("2023-03-21"), 0, "raw")
+    assert (read.revision, read.candles.tick) == (4, 0.01)
