@@ -19,7 +19,13 @@ from backtests.portfolio import account_span, run_series
 from backtests.simulate import run_all
 from backtests.span import Span, span_of
 from backtests.statistics.blocks import Blocks
-from backtests.statistics.montecarlo import resample, shuffle_trades, trade_returns
+from backtests.statistics.montecarlo import (
+    PATHS,
+    TradeShuffle,
+    resample,
+    shuffle_trades,
+    trade_returns,
+)
 from backtests.statistics.robustness import PERMUTATIONS, robustness
 from backtests.statistics.verdict import judge
 from backtests.strategies import CATALOGUE
@@ -364,12 +370,27 @@ def _models(
 
 def returns_of(curve: Curve, span: Span, cash: float) -> Float:
     """Return the period returns of a curve, as its metrics have them."""
+    closes = np.concatenate(([cash], curve.equity[period_ends_of(curve, span)]))
+    return closes[1:] / closes[:-1] - 1.0
+
+
+def period_ends_of(curve: Curve, span: Span) -> NDArray[np.int64]:
+    """Return the last bar of each period of a curve: (m,) int64."""
     bars = len(curve.equity)
     ends = span.ends[span.ends < bars]
     if len(ends) < len(span.ends):  # ruined: the period of that candle is the last one
         ends = np.append(ends, bars - 1) if bars - 1 not in ends else ends
-    closes = np.concatenate(([cash], curve.equity[ends]))
-    return closes[1:] / closes[:-1] - 1.0
+    return ends
+
+
+def shuffled(
+    run: Run, curve: Curve, *, shuffles: int = PATHS, seed: int = 0
+) -> TradeShuffle | None:
+    """Return a run's trades in other orders; None without trades, or where they lost all cash."""
+    profits = np.array([trade.profit for trade in curve.trades])
+    if not len(profits) or not np.all(run.cash + np.cumsum(profits) > 0.0):
+        return None
+    return shuffle_trades(trade_returns(profits, run.cash), shuffles=shuffles, seed=seed)
 
 
 def _monte_carlo(run: Run, outcome: Outcome, span: Span) -> dict[str, Any]:
@@ -384,9 +405,8 @@ def _monte_carlo(run: Run, outcome: Outcome, span: Span) -> dict[str, Any]:
     if run.portfolio is not None:
         told["trades"] = {"reason": "trades that are open at the same time cannot be shuffled"}
         return told
-    profits = np.array([trade.profit for trade in outcome.curve.trades])
-    if len(profits) and np.all(run.cash + np.cumsum(profits) > 0.0):
-        told["trades"] = shuffle_trades(trade_returns(profits, run.cash)).document()
+    if trades := shuffled(run, outcome.curve):
+        told["trades"] = trades.document()
     return told
 
 

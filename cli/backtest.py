@@ -11,9 +11,11 @@ import typer
 
 from backtests import local
 from backtests.caveats import NO_OUT_OF_SAMPLE, NO_OUT_OF_SAMPLE_SAID, lacks_out_of_sample
+from backtests.simulate import run_all
 from backtests.strategies import refresh
 from cli.candle_file import reader_of_files
 from cli.console import err, explains, out
+from cli.monte_carlo import FEWEST, MOST, fan_of, monte_carlo_table, resampled
 from cli.plot import kind_of, write_picture
 from cli.report import report_table
 from cli.scene_file import scene_of
@@ -56,6 +58,19 @@ def backtest(
             help="Draw the best run, and of a search the metric over what it varies most.",
         ),
     ] = None,
+    monte_carlo: Annotated[
+        int | None,
+        typer.Option(
+            metavar="PATHS",
+            min=FEWEST,
+            max=MOST,
+            help="Draw the best run's returns and trades again so often: intervals of its numbers, "
+            "and with --plot a fan.",
+        ),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Of --monte-carlo: the same seed draws the same.")
+    ] = 0,
 ) -> None:
     """Run a scene in this process on candles of files: the same engine, no service needed.
 
@@ -66,6 +81,8 @@ def backtest(
     scene = scene_of(scene_file)
     if plot and scene.mode == "together":
         raise typer.BadParameter("no picture shows several instruments", param_hint="--plot")
+    if monte_carlo:
+        _check_monte_carlo(scene, is_shown=bool(plot) or not (as_json or as_report))
     catalogue = refresh(settings.packages)
     plan = local.check(scene, catalogue, max_runs=settings.max_runs)
     bench = local.Bench(reader_of_files(candles), catalogue)
@@ -77,9 +94,29 @@ def backtest(
         out.print(json.dumps(done.documents, indent=2), markup=False)
     else:
         _show(best, scene, done.skipped, local.conclude(scene, best, bench))
+    if not plot and not monte_carlo:
+        return
+    winner = read_stored_run(best[0], catalogue)
+    candles_of_it = bench.candles_of(winner)
+    (outcome,) = run_all(candles_of_it, [winner], with_curve=True, catalogue=catalogue)
+    fan = None
+    if monte_carlo:
+        drawn = resampled(outcome, candles_of_it, paths=monte_carlo, seed=seed)
+        fan = fan_of(drawn) if plot else None
+        if not as_json and not as_report:
+            out.print(monte_carlo_table(drawn))
     if plot and kind:
-        winner = read_stored_run(best[0], catalogue)
-        write_picture(plot, kind, bench.candles_of(winner), winner, scene, best)
+        write_picture(plot, kind, candles_of_it, outcome, scene, best, fan)
+
+
+def _check_monte_carlo(scene: Scene, *, is_shown: bool) -> None:
+    hint = "--monte-carlo"
+    if scene.mode == "together":
+        said = "it resamples runs of one instrument, and this scene trades several together"
+        raise typer.BadParameter(said, param_hint=hint)
+    if not is_shown:
+        said = "--json and --report print nothing of it; leave them out, or add --plot"
+        raise typer.BadParameter(said, param_hint=hint)
 
 
 def _show(

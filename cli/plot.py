@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from backtests.simulate import run_all
 from cli.console import err, fail
 from mela.candles import Candles
-from mela.run import Run
+from mela.result import Outcome
 from mela.scene import Scene
 
 if TYPE_CHECKING:
+    from backtests.pictures.fan import Fan
     from backtests.pictures.picture import Kind
 
 
@@ -40,17 +40,17 @@ def write_picture(
     path: Path,
     kind: Kind,
     candles: Candles,
-    winner: Run,
+    outcome: Outcome,
     scene: Scene,
     rows: Sequence[Mapping[str, Any]],
+    fan: Fan | None = None,
 ) -> None:
-    """Run the winner once more, with trades and equity, and write its picture.
+    """Write the picture of a winner.
 
-    rows: the results of all runs, best first
+    outcome: with its curve; rows: the results of all runs, best first
     """
     from backtests.pictures.picture import scene_picture  # loads Plotly and matplotlib
 
-    (outcome,) = run_all(candles, [winner], with_curve=True)
     try:
         picture = scene_picture(
             kind,
@@ -59,6 +59,7 @@ def write_picture(
             rows=rows,
             paths=scene.search.space if scene.search else (),
             metric=scene.rank_by,
+            fan=fan,
         )
     except ValueError as error:
         said = f" ({': '.join(outcome.error)})" if outcome.error else ""

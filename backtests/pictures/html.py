@@ -25,6 +25,7 @@ from backtests.pictures.colours import (
     RISING,
     SHAPES,
 )
+from backtests.pictures.fan import Fan
 from backtests.pictures.surface import Surface, limits
 from backtests.pictures.view import View
 
@@ -39,10 +40,11 @@ p {{ margin: .1rem 0; }} .notes {{ color: {FAINT}; font-style: italic; }}
 """
 
 Float = NDArray[np.float64]
+Section = tuple[str, str, tuple[str, ...], go.Figure]  # heading, about, notes, figure
 
 
-def scene_html(view: View, surface: Surface | None) -> str:
-    """Return a page with a picture of a run, below the surface of its search where there is one."""
+def scene_html(view: View, surface: Surface | None, fan: Fan | None = None) -> str:
+    """Return a page with a run: above it the surface of its search, below it its fan, if any."""
     sections = []
     if surface is not None:
         names = surface.x.name + (f" and {surface.y.name}" if surface.y else "")
@@ -50,17 +52,19 @@ def scene_html(view: View, surface: Surface | None) -> str:
         about = f"{surface.runs:,} runs"
         sections.append((heading, about, surface.notes, surface_figure(surface)))
     sections.append((view.title, view.subtitle, view.notes, run_figure(view)))
-    return _page(sections)
+    if fan is not None:
+        sections.append(_fan_section(fan))
+    return _page(sections, view.title)
 
 
-def fan_html(
-    times_ms: NDArray[np.int64],
-    quantiles: Mapping[float, Float],
-    equity: Float | None,
-    title: str,
-) -> str:
+def fan_html(fan: Fan) -> str:
     """Return a page with a fan of quantiles over time; see `picture.fan_picture`."""
-    return _page([(title, "", (), fan_figure(times_ms, quantiles, equity))])
+    return _page([_fan_section(fan)], fan.title)
+
+
+def _fan_section(fan: Fan) -> Section:
+    figure = fan_figure(fan.times_ms, fan.quantiles, fan.equity)
+    return fan.title, "", (), figure
 
 
 def run_figure(view: View) -> go.Figure:
@@ -250,7 +254,7 @@ def _lay_out(figure: go.Figure, height: int, hovermode: str = "x unified") -> No
     figure.update_yaxes(gridcolor=GRID, tickfont={"color": FAINT}, title_font={"color": FAINT})
 
 
-def _page(sections: Sequence[tuple[str, str, tuple[str, ...], go.Figure]]) -> str:
+def _page(sections: Sequence[Section], title: str) -> str:
     parts: list[str] = []
     for heading, about, notes, figure in sections:
         body = figure.to_html(full_html=False, include_plotlyjs=False, config=CONFIG)
@@ -260,7 +264,7 @@ def _page(sections: Sequence[tuple[str, str, tuple[str, ...], go.Figure]]) -> st
         )
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f"<title>{escape(sections[-1][0])}</title>\n<style>{STYLE}</style>\n"
+        f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n"
         f"<script>{get_plotlyjs()}</script>\n</head>\n<body>\n" + "\n".join(parts)
     ) + "\n</body>\n</html>\n"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from io import BytesIO
 from typing import Any
 
@@ -27,6 +27,7 @@ from backtests.pictures.colours import (
     RISING,
     SHAPES,
 )
+from backtests.pictures.fan import Fan
 from backtests.pictures.surface import Surface, limits
 from backtests.pictures.view import View
 
@@ -40,35 +41,38 @@ LONG_LABELS = 160  # characters side by side
 Float = NDArray[np.float64]
 
 
-def scene_png(view: View, surface: Surface | None) -> bytes:
-    """Return a picture of a run, below the surface of its search where there is one."""
-    if surface is None:
-        figure = _figure(RUN_HEIGHT)
-        _draw_run(figure, view)
-    else:
-        figure = _figure(RUN_HEIGHT + SURFACE_HEIGHT)
-        grid = figure.add_gridspec(2, 1, height_ratios=[SURFACE_HEIGHT, RUN_HEIGHT])
-        _draw_surface(figure.add_subfigure(grid[0]), surface)
-        _draw_run(figure.add_subfigure(grid[1]), view)
+def scene_png(view: View, surface: Surface | None, fan: Fan | None = None) -> bytes:
+    """Return a picture of a run: above it the surface of its search, below it its fan, if any."""
+    panels: list[tuple[int, Callable[[Figure | SubFigure], None]]] = []
+    if surface is not None:
+        panels.append((SURFACE_HEIGHT, lambda part: _draw_surface(part, surface)))
+    panels.append((RUN_HEIGHT, lambda part: _draw_run(part, view)))
+    if fan is not None:
+        panels.append((FAN_HEIGHT, lambda part: _draw_fan(part, fan)))
+    heights = [height for height, _ in panels]
+    figure = _figure(sum(heights))
+    grid = figure.add_gridspec(len(panels), 1, height_ratios=heights) if len(panels) > 1 else None
+    for place, (_, draw) in enumerate(panels):
+        draw(figure if grid is None else figure.add_subfigure(grid[place]))
     return _encoded(figure)
 
 
-def fan_png(
-    times_ms: NDArray[np.int64],
-    quantiles: Mapping[float, Float],
-    equity: Float | None,
-    title: str,
-) -> bytes:
+def fan_png(fan: Fan) -> bytes:
     """Return a fan of quantiles over time as a picture; see `picture.fan_picture`."""
     figure = _figure(FAN_HEIGHT)
+    _draw_fan(figure, fan)
+    return _encoded(figure)
+
+
+def _draw_fan(figure: Figure | SubFigure, fan: Fan) -> None:
     axes: Axes = figure.add_axes((0.075, 0.09, 0.9, 0.8))
-    times = _times(times_ms)
-    order = sorted(quantiles)
+    times = _times(fan.times_ms)
+    order = sorted(fan.quantiles)
     for low, high in zip(order[: len(order) // 2], reversed(order), strict=False):
         axes.fill_between(
             times,
-            quantiles[low],
-            quantiles[high],
+            fan.quantiles[low],
+            fan.quantiles[high],
             color=EQUITY,
             alpha=0.16,
             linewidth=0,
@@ -78,20 +82,19 @@ def fan_png(
         middle = order[len(order) // 2]
         axes.plot(
             times,
-            quantiles[middle],
+            fan.quantiles[middle],
             color=EQUITY,
             linewidth=1.6,
             label="median" if middle == 0.5 else f"{middle:.0%}",
         )
-    if equity is not None:
-        axes.plot(times, equity, color=INK, linewidth=1.6, label="what happened")
+    if fan.equity is not None:
+        axes.plot(times, fan.equity, color=INK, linewidth=1.6, label="what happened")
     _style(axes, "equity")
     axes.set_xlabel("UTC", color=FAINT)
     axes.yaxis.set_major_formatter(FuncFormatter(_thousands))
     axes.margins(x=0)
     _legend(axes)
-    figure.text(0.075, 0.94, title, fontsize=17, color=INK, weight="bold")
-    return _encoded(figure)
+    figure.text(0.075, 0.94, fan.title, fontsize=17, color=INK, weight="bold")
 
 
 def _figure(height: int) -> Figure:

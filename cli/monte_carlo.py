@@ -1,0 +1,106 @@
+"""How else the best run could have come: `--monte-carlo` of `mela backtest`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rich.table import Table
+
+from backtests.conclusion import period_ends_of, returns_of, shuffled
+from backtests.span import Span, span_of
+from backtests.statistics.montecarlo import (
+    LEVELS,
+    MonteCarlo,
+    Quantiles,
+    TradeShuffle,
+    resample,
+)
+from cli.console import fail
+from mela.candles import Candles
+from mela.result import Curve, Outcome
+
+if TYPE_CHECKING:
+    from backtests.pictures.fan import Fan
+
+FEWEST, MOST = 100, 100_000  # paths
+SHOWN = (0.05, 0.5, 0.95)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Resampled:
+    """A run's curve and what was drawn from it. trades: None where there was nothing to shuffle."""
+
+    curve: Curve
+    cash: float
+    span: Span
+    paths: MonteCarlo
+    trades: TradeShuffle | None
+
+
+def resampled(outcome: Outcome, candles: Candles, *, paths: int, seed: int) -> Resampled:
+    """Return what a run's returns and trades give when drawn again. Raises typer.Exit."""
+    run, curve = outcome.run, outcome.curve
+    if curve is None:
+        said = f" ({': '.join(outcome.error)})" if outcome.error else ""
+        raise fail(f"nothing to resample: the run ended as {outcome.status}{said}")
+    span = span_of(candles, run)
+    returns = returns_of(curve, span, run.cash)
+    if len(returns) < 2:
+        raise fail(f"--monte-carlo expects at least 2 periods, but the run has {len(returns)}")
+    found = resample(
+        returns,
+        periods_per_year=span.periods_per_year,
+        years=span.years,
+        paths=paths,
+        seed=seed,
+    )
+    trades = shuffled(run, curve, shuffles=paths, seed=seed)
+    return Resampled(curve, run.cash, span, found, trades)
+
+
+def title_of(of: MonteCarlo) -> str:
+    """Return how the paths were drawn, in one line."""
+    blocks = "one by one" if of.block == 1 else f"in blocks of {of.block} on average"
+    return f"Monte Carlo: {of.paths:,} paths of {of.periods:,} returns {blocks}, seed {of.seed}"
+
+
+def monte_carlo_table(of: Resampled) -> Table:
+    """Return where nine tenths of the paths lie, and their middle."""
+    table = Table(
+        title=title_of(of.paths), title_justify="left", header_style="bold", box=None,
+        pad_edge=False,
+    )  # fmt: skip
+    table.add_column("", no_wrap=True)
+    for level in SHOWN:
+        table.add_column(f"{level:.0%}", justify="right", no_wrap=True)
+    table.add_row("return", *_shown(of.paths.total_return, ".1%"))
+    table.add_row("cagr", *_shown(of.paths.cagr, ".1%"))
+    table.add_row("Sharpe", *_shown(of.paths.sharpe, ".2f"))
+    table.add_row("drawdown", *_shown(of.paths.max_drawdown, ".1%"))
+    if of.trades is not None:
+        label = f"drawdown of the {of.trades.trades:,} trades in other orders"
+        table.add_row(label, *_shown(of.trades.max_drawdown, ".1%"))
+    return table
+
+
+def fan_of(of: Resampled) -> Fan:
+    """Return the paths over time, in quote currency, and the equity that the run had."""
+    from backtests.pictures.fan import Fan
+
+    # A period is over when its last candle closes; the first begins when its first one opens.
+    closed_ms = of.curve.opened_ms + of.span.lasting_ms
+    ends = period_ends_of(of.curve, of.span)
+    times_ms = np.concatenate((of.curve.opened_ms[:1], closed_ms[ends]))
+    equity = np.concatenate(([of.cash], of.curve.equity[ends]))
+    at = of.paths.fan_periods
+    quantiles = dict(zip(LEVELS, of.cash * of.paths.fan, strict=True))
+    return Fan(times_ms[at], quantiles, equity[at], title_of(of.paths))
+
+
+def _shown(of: Quantiles, form: str) -> list[str]:
+    if of.values is None:
+        return ["–"] * len(SHOWN)
+    values = dict(zip(of.levels, of.values, strict=True))
+    return [format(values[level], form) for level in SHOWN]
