@@ -285,6 +285,8 @@ class Scene(Part):
             kind = getattr(self, name).kind  # a default of its own kind, but not the first kind
             if kind != _FIRST_KINDS[name]:
                 content[name] = {"kind": kind, **content[name]}
+        if self.portfolio is not None:  # whole, as alternatives stand within it
+            content["portfolio"] = self.portfolio.model_dump(mode="json", by_alias=True)
         return content
 
     def content_hash(self) -> str:

@@ -119,3 +119,21 @@ def test_equal_scenes_have_equal_content_however_they_are_written() -> None:
 def test_a_scene_survives_the_wire() -> None:
     scene = parse_scene(with_space(strategy__params__fast={"from": 5, "to": 9, "step": 2}))
     assert Scene.model_validate_json(scene.model_dump_json(by_alias=True)) == scene
+
+
+@pytest.mark.parametrize("weights", [{"kind": "equal"}, {"kind": "inverse_volatility"}])
+@pytest.mark.parametrize("rebalance", [{"kind": "signals"}, {"kind": "drift", "threshold": 0.1}])
+def test_the_content_of_a_portfolio_scene_is_read_again_as_it_was(
+    weights: dict[str, Any], rebalance: dict[str, Any]
+) -> None:
+    scene = parse_scene(
+        {
+            **SCENE,
+            "instruments": ["binance:BTCUSDT", "binance:ETHUSDT"],
+            "mode": "together",
+            "portfolio": {"weights": weights, "rebalance": rebalance},
+        }
+    )
+
+    assert parse_scene(scene.content()) == scene
+    assert parse_scene(scene.content()).content_hash() == scene.content_hash()
