@@ -154,7 +154,7 @@ def _grid(peer: Peer, few: Measured) -> Row:
         simulated.append(answer["simulated"])
         return answer["seconds"]
 
-    measured = pairs(lambda: timed(few.candles, runs).seconds, theirs, repeats=5)
+    measured = pairs(lambda: timed(few.candles, runs).seconds, theirs, repeats=5, tries=9)
     least = duration(statistics.median(simulated))
     return faster(
         "engine.grid_vectorbt",
@@ -198,7 +198,7 @@ def _execution(peer: Peer, many: Measured) -> Row:
             simulated.append(answer["simulated"])
             return answer["seconds"]
 
-        measured[name] = pairs(ours, theirs, repeats=5)
+        measured[name] = pairs(ours, theirs, repeats=5, tries=7)
         alone[name] = statistics.median(simulated)
     ahead = {
         name: statistics.median(p.theirs / p.ours for p in of) for name, of in measured.items()
@@ -260,7 +260,7 @@ def against_backtesting(few: Measured, console: Console) -> list[Row]:
             answer.update(peer.ask("grid", fasts=FASTS, slows=SLOWS, **asked))
             return float(answer["seconds"])
 
-        once = pairs(lambda: timed(few.candles, runs).seconds, theirs, repeats=1, tries=5)
+        once = pairs(lambda: timed(few.candles, runs).seconds, theirs, repeats=1, tries=9)
     again = [timed(few.candles, runs) for _ in range(4)]
     apart = check_same(
         "final equity of a grid",
