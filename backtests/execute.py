@@ -166,6 +166,8 @@ def _walk_events(
         candles.volume,
         candles.opened_ms,
         span.idle,
+        span.lowest,
+        span.highest,
         *given,
         buffers.entries,
         buffers.exits,
