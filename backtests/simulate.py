@@ -198,12 +198,9 @@ def _measure(
         span.last_close,
         buffers.returns,
         buffers.scratch,
-        buffers.sums,
-        buffers.squares,
-        buffers.counts,
+        buffers.blocks,
     )
-    blocks = buffers.sums.tolist(), buffers.squares.tolist(), buffers.counts.tolist()
-    return metrics, top_share, Blocks(*blocks)
+    return metrics, top_share, Blocks.of(buffers.blocks)
 
 
 def _curve(span: Span, walked: Walked, buffers: Buffers, equity: Float) -> Curve:
