@@ -55,6 +55,9 @@ class Fetched:
     actions: from the span's start to today, because a vendor adjusts for later splits too
     request: what was asked, jsonable
     origin: whether the real service answered or a `mela replay`
+    as_of_ms: the service's clock when it answered: what had closed by then is here
+    resampled_from: the interval of the service's own candles, where these were made of them
+    incomplete_ms: opened_ms of the resampled candles of which some expected part was missing
     """
 
     instrument: Instrument
@@ -72,6 +75,9 @@ class Fetched:
     request: dict[str, Any]
     origin: Origin
     source: str
+    as_of_ms: int | None = None
+    resampled_from: Interval | None = None
+    incomplete_ms: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.opened_ms)

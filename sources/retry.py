@@ -21,10 +21,6 @@ log = structlog.get_logger()
 class Busy(SourceUnavailable):
     """Say that a service did not answer this once. `retry_after_s`: the wait that it asked for."""
 
-    def __init__(self, sentence: str, retry_after_s: float | None = None) -> None:
-        super().__init__(sentence)
-        self.retry_after_s = retry_after_s
-
 
 @dataclass(frozen=True, slots=True)
 class Patience:
@@ -53,7 +49,8 @@ def persist(ask: Callable[[], T], patience: Patience) -> T:
         return retrying(ask)
     except Busy as error:
         tries = int(retrying.statistics.get("attempt_number", 1))
-        raise SourceUnavailable(f"{error} Gave up after {tries} attempts; try later.") from error
+        said = f"{error} Gave up after {tries} attempts; try later."
+        raise SourceUnavailable(said, error.retry_after_s) from error
 
 
 def retry_after_s(value: str | None) -> float | None:
