@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 
 from mela.interval import DAY_MS, Interval
 from sources.protocol import CorporateAction
-from sources.replay.answer import Answer, Query, as_json, as_text
+from sources.replay.answer import Answer, Query, Request, as_json, as_text
 from sources.replay.factors import Factors, fraction, read_factors
 from sources.replay.markets import Market, market_of
 from sources.replay.series import Catalog, Float, Int, Series
@@ -22,17 +23,23 @@ INTERVALS = {
 }  # fmt: skip
 RANGES = {"1mo": 31, "3mo": 92, "6mo": 183, "1y": 366, "2y": 731, "5y": 1827, "10y": 3653}
 _MINUTES_MS = 8 * DAY_MS  # the longest span of 1m candles in one request
+# how many days back from now Yahoo gives each interval
+AGES = {
+    "1m": 30, "2m": 60, "5m": 60, "15m": 60, "30m": 60, "90m": 60, "60m": 730, "1h": 730, "4h": 730,
+}  # fmt: skip
 _COOKIE = "A3=d=replay&S=replay; Max-Age=31557600; Domain=.yahoo.com; Path=/; Secure; HttpOnly"
 
 
 class YahooApi:
     """Answer what Yahoo would answer at the catalog's now."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, *, any_age: bool = False) -> None:
         self._catalog = catalog
+        self._any_age = any_age
 
-    def answer(self, path: str, query: Query) -> Answer | None:
+    def answer(self, request: Request) -> Answer | None:
         """Return the answer of a path on any of Yahoo's hosts; None for an unknown path."""
+        path, query = unquote(request.path), request.query
         if found := re.fullmatch(r"/v8/finance/chart/([^/]+)", path):
             return self._chart(found[1], query)
         if re.fullmatch(r"/v10/finance/quoteSummary/[^/]+", path):
@@ -71,6 +78,8 @@ class YahooApi:
         since, until = _span_ms(query, stamps, self._catalog.now_ms)
         if word == "1m" and until - since > _MINUTES_MS and "period1" in query:
             return _refused(422, "Unprocessable Entity", _too_long(since, until))
+        if old := None if self._any_age else _too_old(word, since, until, self._catalog.now_ms):
+            return _refused(422, "Unprocessable Entity", old)
         keep = (stamps >= since) & (stamps < until)
         factors = read_factors(self._catalog.folder, shortest.symbol).until(self._catalog.now_ms)
         body: dict[str, Any] = {"meta": market.meta(daily, word, query.get("range", ""))}
@@ -173,6 +182,13 @@ def _days(series: Series, market: Market) -> Series:
 def _too_long(since: int, until: int) -> str:
     said = f"1m data not available for startTime={since // 1000} and endTime={until // 1000}. Only "
     return f"{said}8 days worth of 1m granularity data are allowed to be fetched per request."
+
+
+def _too_old(word: str, since: int, until: int, now_ms: int) -> str | None:
+    if word not in AGES or since >= now_ms - AGES[word] * DAY_MS:
+        return None
+    said = f"{word} data not available for startTime={since // 1000} and endTime={until // 1000}. "
+    return f"{said}The requested range must be within the last {AGES[word]} days."
 
 
 def _refused(status: int, code: str, description: str) -> Answer:
