@@ -31,7 +31,6 @@ with warnings.catch_warnings():  # python-binance 1.0.37 imports an old name of 
 T = TypeVar("T")
 PAGE = 1000  # the most rows that one call gives
 ARCHIVE_PAGES = 24  # from so many pages on, files of the archive are asked where they save calls
-TIMEOUT_S = 15
 HOST = "https://api.binance.com"
 _BUSY = (418, 429)
 # by weight: never more than 6000 in any minute, 1200 + 60 × 80
@@ -59,7 +58,7 @@ class BinanceSource:
         self._archive_pages = archive_pages
         self._archive = Archive(replay_url, self._patience)
         self._service = service_of("Binance", replay_url or HOST, _LIMIT)
-        self._client = _client(replay_url)
+        self._client = _client(replay_url, self._patience.timeout_s)
 
     def fetch(self, symbol: str, interval: Interval, start: datetime, end: datetime) -> Fetched:
         """Return the closed candles of [start, end). See CandleSource."""
@@ -238,11 +237,11 @@ def _units(start_ms: int, end_ms: int, unit: Literal["D", "M"]) -> list[np.datet
     return list(np.arange(first, last + 1))
 
 
-def _client(replay_url: str | None) -> Client:
+def _client(replay_url: str | None, timeout_s: float) -> Client:
     asked: type[Client] = Client
     if replay_url:  # base_endpoint and tld can only name other hosts of binance itself
         asked = type("ReplayClient", (Client,), {"API_URL": f"{replay_url.rstrip('/')}/api"})
-    return asked(ping=False, requests_params={"timeout": TIMEOUT_S})
+    return asked(ping=False, requests_params={"timeout": timeout_s})
 
 
 def _translated(call: Callable[[], T]) -> T:

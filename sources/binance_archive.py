@@ -25,7 +25,7 @@ from sources.retry import Busy, Patience, retry_after_s
 from sources.service import service_of
 
 HOST = "https://data.binance.vision"
-TIMEOUT_S = 60
+_TIMES_LONGER = 4  # than an answer of the API: a month of minutes is two megabytes
 MICROSECONDS_FROM = 10**14  # as milliseconds that would be the year 5138
 _LIMIT = Limit(burst=20, per_s=10)  # a file store, without a published limit
 _COLUMNS = [
@@ -99,7 +99,8 @@ class Archive:
 
     def _get(self, path: str) -> requests.Response | None:
         try:
-            response = self._session.get(f"{self._url}{path}", timeout=TIMEOUT_S)
+            wait_s = self._patience.timeout_s * _TIMES_LONGER
+            response = self._session.get(f"{self._url}{path}", timeout=wait_s)
         except requests.RequestException as error:
             raise Busy(f"Binance's archive could not be reached: {error}.") from error
         if response.status_code == 404:

@@ -24,12 +24,16 @@ class Busy(SourceUnavailable):
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How often, and for how long together, one request is repeated before giving up."""
+    """How often, and for how long together, one request is repeated before giving up.
+
+    timeout_s: how long one answer is waited for
+    """
 
     attempts: int = 5
     first_s: float = 1.0
     longest_s: float = 30.0
     total_s: float = 120.0
+    timeout_s: float = 15.0
 
 
 def persist(ask: Callable[[], T], patience: Patience) -> T:

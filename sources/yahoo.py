@@ -23,7 +23,6 @@ from sources.yahoo_client import YahooSession, yahoo
 from sources.yahoo_markets import instrument_of
 from sources.yahoo_rows import COLUMNS, EVENTS, actions_of, restored, rows_of
 
-TIMEOUT_S = 15
 DELAY_S = 1800  # Yahoo's quotes of some exchanges come up to half an hour late
 OLD = "within the last"  # of the sentence in which Yahoo refuses what it no longer has
 # what Yahoo gives and we ask for: the longest span of one request, and for how many days it is kept
@@ -103,7 +102,8 @@ class YahooSource:
             ticker = yf.Ticker(symbol, session=session)
 
             def ask(word: str, since: Any, until: Any) -> pd.DataFrame:
-                call = lambda: _history(ticker, word, since, until)  # noqa: E731
+                timeout_s = self._patience.timeout_s
+                call = lambda: _history(ticker, word, since, until, timeout_s)  # noqa: E731
                 # the session takes the tokens: a first history is several requests
                 return session.service.ask(call, self._patience, tokens=0)
 
@@ -123,7 +123,9 @@ class YahooSource:
             return _Answer(prices, daily, meta, _now_ms(session, meta))
 
 
-def _history(ticker: yf.Ticker, word: str, since: Any, until: Any) -> pd.DataFrame:
+def _history(
+    ticker: yf.Ticker, word: str, since: Any, until: Any, timeout_s: float
+) -> pd.DataFrame:
     try:
         return ticker.history(
             interval=word,
@@ -132,7 +134,7 @@ def _history(ticker: yf.Ticker, word: str, since: Any, until: Any) -> pd.DataFra
             auto_adjust=False,
             actions=True,
             keepna=True,
-            timeout=TIMEOUT_S,
+            timeout=timeout_s,
         )
     except YFPricesMissingError as error:
         if error.yahoo_reason is not None:

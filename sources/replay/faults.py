@@ -48,15 +48,16 @@ class Faults:
         self._lock = threading.Lock()
 
     def next(self, path: str) -> Fault | None:
-        """Return the fault that this request meets, if any."""
+        """Return the fault that this request meets, the first of several, if any."""
+        met: Fault | None = None
         with self._lock:
             for index, fault in enumerate(self._faults):
                 if not fault.meets(path):
                     continue
                 self._seen[index] += 1
                 if fault.after < self._seen[index] <= fault.after + fault.times:
-                    return fault
-        return None
+                    met = met or fault
+        return met
 
     def add(self, fault: Fault) -> None:
         """Let a fault come, counting requests from now."""

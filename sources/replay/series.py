@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -92,14 +93,21 @@ class Catalog:
         """Answer other values for one candle from now on; what is made of it follows.
 
         values: some of open, high, low, close and volume, unadjusted as the files have them
-        Raises ValueError for a symbol or a field that is none.
+        Raises ValueError for a symbol, a candle or a field that is none, and for values that would
+        be no candle.
         """
         wrong = sorted(set(values) - set(PRICES))
         if wrong or not values:
             raise ValueError(f"expected some of {', '.join(PRICES)}, but found {wrong or 'none'}")
-        if not self._of(symbol):
+        symbol = symbol if self._of(symbol) else re.sub(r"[-/]|=X$", "", symbol)
+        known = self._of(symbol)
+        if not known:
             raise ValueError(f"expected a symbol of {self.symbols()}, but found {symbol!r}")
-        candles = self._restated.setdefault((symbol, Interval(interval).value), {})
+        key = (symbol, Interval(interval).value)
+        for series in known:
+            if series.interval == key[1]:
+                _check_restated(self.restated(series), opened_ms, values)
+        candles = self._restated.setdefault(key, {})
         candles[opened_ms] = candles.get(opened_ms, {}) | values
         self.restatements += 1
 
@@ -118,6 +126,21 @@ class Catalog:
 
     def _of(self, symbol: str) -> list[Series]:
         return [series for series in self._series.values() if series.symbol == symbol]
+
+
+def _check_restated(series: Series, opened_ms: int, values: dict[str, float]) -> None:
+    row = np.flatnonzero(series.opened_ms == opened_ms)
+    at = np.datetime64(opened_ms, "ms")
+    if len(row) == 0:
+        raise ValueError(f"{series.symbol} has no {series.interval} candle that opened at {at}Z")
+    candle = {name: float(series.columns[name][row[0]]) for name in PRICES} | values
+    ends = (candle["open"], candle["close"])
+    if not 0 < candle["low"] <= min(ends) <= max(ends) <= candle["high"]:
+        said = ", ".join(f"{name} {candle[name]}" for name in PRICES)
+        raise ValueError(
+            f"expected low ≤ open and close ≤ high, but the candle of {at}Z would have {said}; "
+            "say high or low too"
+        )
 
 
 def decimals_of(values: Float) -> int:

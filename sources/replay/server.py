@@ -164,11 +164,12 @@ def serve(
     data: Path | None = None,
     host: str = LOOPBACK,
     *,
+    faults: Sequence[Fault] = (),
     any_age: bool = False,
     ready: Callable[[str], None] | None = None,
 ) -> None:
     """Serve until interrupted; `ready` is called with the address once requests are answered."""
-    server = create_server(data, port, host, any_age=any_age)
+    server = create_server(data, port, host, faults=faults, any_age=any_age)
     log.info("replay_ready", url=server.url, symbols=server.catalog.symbols())
     if ready is not None:
         ready(server.url)
