@@ -32,7 +32,7 @@ T = TypeVar("T")
 PAGE = 1000  # the most rows that one call gives
 ARCHIVE_PAGES = 24  # from so many pages on, files of the archive are asked where they save calls
 HOST = "https://api.binance.com"
-_BUSY = (418, 429)
+_BUSY = (403, 418, 429)  # 403: the firewall before it, which lets in again later
 # by weight: never more than 6000 in any minute, 1200 + 60 × 80
 _LIMIT = Limit(burst=1200, per_s=80, window_tokens=6000)
 _WEIGHTS = {"time": 1, "exchangeInfo": 20, "klines": 2}

@@ -100,6 +100,7 @@ def test_a_time_without_a_zone_is_an_error(packaged) -> None:
         Fault(KLINES, 429, headers={"Retry-After": "0"}),
         Fault(KLINES, 418, headers={"Retry-After": "0"}),
         Fault(KLINES, 503, times=2, body="<html>down</html>"),
+        Fault(KLINES, 403, body="<html>Request blocked</html>"),
         Fault(KLINES, None),
         Fault("/api/v3/time", 500),
         Fault("/api/v3/exchangeInfo", 502),

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mela.errors import SourceRefused, SourceUnavailable
@@ -43,6 +43,7 @@ def test_a_burst_passes_at_once_and_the_rest_evenly() -> None:
     assert at == [0.0, 0.0, 0.0, 0.5, 1.0, 1.5]
 
 
+@settings(max_examples=60, deadline=None)
 @given(
     costs=st.lists(st.integers(1, 5), min_size=1, max_size=60),
     rests=st.lists(st.floats(0, 3), min_size=60, max_size=60),

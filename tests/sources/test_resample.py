@@ -50,7 +50,7 @@ def same(made: Rows, wanted: pd.DataFrame) -> None:
         assert np.array_equal(getattr(made, name), wanted[name]), name
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(
     word=st.sampled_from(sorted(WORDS)),
     finer=st.sampled_from(["1m", "5m", "1h", "1d"]),
@@ -75,6 +75,7 @@ def test_resampled_is_what_pandas_makes_of_it(
     same(resample(rows, Interval(finer), interval, "24/7").rows, wanted)
 
 
+@settings(max_examples=40, deadline=None)
 @given(holes=st.sets(st.integers(0, 23), min_size=1, max_size=23))
 def test_a_candle_without_all_its_parts_is_marked(holes: set[int]) -> None:
     """A day of hours in four-hour candles: those that miss an hour, and no other, are marked."""
