@@ -87,8 +87,10 @@ class CandleSource(Protocol):
     """A market-data service: a request in, candles out.
 
     `fetch` raises SourceRefused where the request is wrong (an unknown symbol, an interval that the
-    service lacks), SourceUnavailable where the service does not answer after some attempts, and
-    ValueError for a time without a zone or an end that is not after the start.
+    service lacks and that cannot be made of others, history that it no longer keeps),
+    SourceUnavailable where the service does not answer after some attempts or is left alone for a
+    while (`retry_after_s`: for how long, where known), and ValueError for a time without a zone or
+    an end that is not after the start.
     """
 
     def fetch(self, symbol: str, interval: Interval, start: datetime, end: datetime) -> Fetched:
