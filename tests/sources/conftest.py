@@ -12,7 +12,7 @@ from sources.replay import ReplayServer, create_server
 from sources.retry import Patience
 from sources.service import forget_services
 
-QUICK = Patience(attempts=3, first_s=0.01, longest_s=0.02, total_s=5.0)
+QUICK = Patience(attempts=3, first_s=0.01, longest_s=0.02, total_s=20.0)
 
 
 def at(text: str) -> datetime:

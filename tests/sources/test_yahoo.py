@@ -259,8 +259,8 @@ def test_trouble_that_stays_is_reported(replay) -> None:
 
 
 def test_a_slower_answer_than_we_wait_for_is_asked_again(replay) -> None:
-    server = replay(faults=[Fault(CHART, 200, delay_s=2.5)])
-    hurried = Patience(attempts=2, first_s=0.01, longest_s=0.02, timeout_s=1.0)
+    server = replay(faults=[Fault(CHART, 200, delay_s=4.0)])
+    hurried = Patience(attempts=2, first_s=0.01, longest_s=0.02, timeout_s=2.0)
     found = YahooSource(server.url, hurried).fetch("SPY", D1, at("2020-03-02"), at("2020-03-07"))
     assert len(found) == 5
 
@@ -287,7 +287,7 @@ def test_a_wait_that_yahoo_asks_for_is_reported(replay) -> None:
     with pytest.raises(SourceUnavailable, match=r"429.*Gave up after 1 attempts") as said:
         source.fetch("SPY", D1, at("2020-03-02"), at("2020-03-07"))
     assert said.value.retry_after_s == 600
-    with pytest.raises(SourceUnavailable, match=r"allows the next one in (600|599) s"):
+    with pytest.raises(SourceUnavailable, match=r"allows the next one in (600|59\d) s"):
         source.fetch("SPY", D1, at("2020-03-02"), at("2020-03-07"))
 
 
