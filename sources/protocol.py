@@ -55,6 +55,9 @@ class Fetched:
     actions: from the span's start to today, because a vendor adjusts for later splits too
     request: what was asked, jsonable
     origin: whether the real service answered or a `mela replay`
+    as_of_ms: the service's clock when it answered: what had closed by then is here
+    resampled_from: the interval of the service's own candles, where these were made of them
+    incomplete_ms: opened_ms of the resampled candles of which some expected part was missing
     """
 
     instrument: Instrument
@@ -72,6 +75,9 @@ class Fetched:
     request: dict[str, Any]
     origin: Origin
     source: str
+    as_of_ms: int | None = None
+    resampled_from: Interval | None = None
+    incomplete_ms: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.opened_ms)
@@ -81,8 +87,10 @@ class CandleSource(Protocol):
     """A market-data service: a request in, candles out.
 
     `fetch` raises SourceRefused where the request is wrong (an unknown symbol, an interval that the
-    service lacks), SourceUnavailable where the service does not answer after some attempts, and
-    ValueError for a time without a zone or an end that is not after the start.
+    service lacks and that cannot be made of others, history that it no longer keeps),
+    SourceUnavailable where the service does not answer after some attempts or is left alone for a
+    while (`retry_after_s`: for how long, where known), and ValueError for a time without a zone or
+    an end that is not after the start.
     """
 
     def fetch(self, symbol: str, interval: Interval, start: datetime, end: datetime) -> Fetched:
