@@ -21,6 +21,7 @@ from sources.replay.answer import Answer, Api, Request, as_json
 from sources.replay.archive import ArchiveApi
 from sources.replay.binance import BinanceApi
 from sources.replay.control import PREFIX, Control
+from sources.replay.exchanges import ExchangesApi
 from sources.replay.faults import Fault, Faults, answer_of, spoil
 from sources.replay.series import PACKAGED, Catalog
 from sources.replay.weight import LIMIT, Weight
@@ -51,9 +52,11 @@ class ReplayServer(ThreadingHTTPServer):
         self.catalog = catalog
         self.faults = Faults(faults)
         self.requests: deque[str] = deque(maxlen=10_000)
+        binance = BinanceApi(catalog, Weight(weight_limit))
         self._apis: tuple[Api, ...] = (  # asked in this order: Yahoo's paths have no prefix
             Control(catalog, self.faults),
-            BinanceApi(catalog, Weight(weight_limit)),
+            ExchangesApi(catalog, binance),
+            binance,
             ArchiveApi(catalog),
             YahooApi(catalog, any_age=any_age),
         )
