@@ -1,10 +1,10 @@
 """What can be traded: `venue:symbol`, the venue being whose candles they are.
 
 The first colon ends the venue. Three venues have adapters of their own and write symbols as their
-services do: `binance:BTCUSDT`, `yahoo:AAPL`, `alpaca:AAPL` and `alpaca:BTC/USD`. Every other venue is
-an exchange by ccxt's id (`kraken`, `coinbase`, `bybit`; `binanceusdm` for Binance's perpetuals), its
-symbols as ccxt writes them: `kraken:BTC/USD`, and with what it settles in `bybit:BTC/USDT:USDT` for a
-perpetual contract.
+services do: `binance:BTCUSDT`, `yahoo:AAPL`, `alpaca:AAPL` and `alpaca:BTC/USD`. Every other venue
+is an exchange by ccxt's id (`kraken`, `coinbase`, `bybit`; `binanceusdm` for the perpetuals of
+Binance), its symbols as ccxt writes them: `kraken:BTC/USD`, and with the coin that it settles in
+`bybit:BTC/USDT:USDT` for a perpetual contract.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ def parse_name(name: str) -> tuple[str, str]:
 def file_stem(name: str) -> str:
     """Return a name for files and folders that no two instruments share, safe on any system.
 
-    The venue, an underscore, the symbol; what is no letter, digit, dot or hyphen becomes `_` and its
-    code in hexadecimal. Raises ValueError for a malformed name.
+    The venue, an underscore, the symbol; what is no letter, digit, dot or hyphen becomes `_` and
+    its code in hexadecimal. Raises ValueError for a malformed name.
 
     >>> file_stem("kraken:BTC/USD"), file_stem("binance:BTCUSDT"), file_stem("bybit:A_B/USDT:USDT")
     ('kraken_BTC_2FUSD', 'binance_BTCUSDT', 'bybit_A_5FB_2FUSDT_3AUSDT')

@@ -31,7 +31,8 @@ from sources.retry import Patience
 PAGE = 500  # rows that are asked for where ccxt does not know the most that one call gives
 _LONGEST_PAGE = 1000
 _NEWEST_ONLY = ("kraken", "gemini")  # whatever the start, they give their newest candles
-_SHORTEST_MONTH_MS = 28 * DAY_MS
+# exchanges begin weeks on several days, and ccxt rounds the start of both by lengths in days
+_MADE_OF_DAYS = (Interval.W1, Interval.MO1)
 Row = list[Any]
 Ask = Callable[[Interval, int], list[Row]]
 log = structlog.get_logger()
@@ -62,7 +63,8 @@ class CcxtSource:
 
     def fetch(self, symbol: str, interval: Interval, start: datetime, end: datetime) -> Fetched:
         """Return the closed candles of [start, end). See CandleSource."""
-        offered = {each for each in Interval if _word(each) in (self._exchange.timeframes or {})}
+        words = self._exchange.timeframes or {}
+        offered = {each for each in Interval if each in words and each not in _MADE_OF_DAYS}
         if not offered:
             raise SourceRefused(f"ccxt knows no candle interval of {self._venue}")
         while True:
@@ -70,7 +72,7 @@ class CcxtSource:
                 if interval in offered:
                     return self._own(symbol, interval, start, end)
                 return fetch_resampled(self._own, offered, symbol, interval, start, end)
-            except _OffGrid as found:  # weeks from Thursday to Thursday: made of days instead
+            except _OffGrid as found:  # days from 16:00 to 16:00, say: made of hours instead
                 log.info("off_grid", venue=self._venue, interval=found.interval)
                 offered.discard(found.interval)
 
@@ -82,7 +84,7 @@ class CcxtSource:
         def ask(timeframe: Interval, since_ms: int) -> list[Row]:
             return self._asked(symbol, timeframe, since_ms, limit)
 
-        walk = Walk(ask, interval, limit, days=_word(Interval.D1) in self._exchange.timeframes)
+        walk = Walk(ask, interval, limit, days=Interval.D1.value in self._exchange.timeframes)
         rows = _rows([row for page in walk.pages(*span, self._clock_ms) for row in page], interval)
         _check_grid(rows, interval)
         self._say_what_is_gone(symbol, interval, span[0], walk)
@@ -97,7 +99,7 @@ class CcxtSource:
                 "endpoint": f"ccxt {ccxt.__version__} {self._venue}.fetch_ohlcv",
                 "symbol": symbol,
                 "market": market["id"],
-                "timeframe": _word(interval),
+                "timeframe": interval.value,
                 "since": span[0],
                 "until": span[1],
                 "limit": limit,
@@ -109,7 +111,7 @@ class CcxtSource:
 
     def _asked(self, symbol: str, interval: Interval, since_ms: int, limit: int) -> list[Row]:
         try:
-            rows: list[Row] = self._exchange.fetch_ohlcv(symbol, _word(interval), since_ms, limit)
+            rows: list[Row] = self._exchange.fetch_ohlcv(symbol, interval.value, since_ms, limit)
         except ccxt.BaseError as error:  # before any request was sent
             raise translated(error) from error
         # some send what was not asked for, or newest first: neither may lead the walk astray
@@ -178,7 +180,7 @@ class Walk:
     def __init__(self, ask: Ask, interval: Interval, limit: int, *, days: bool) -> None:
         self._ask = ask
         self._interval = interval
-        self._step_ms = (interval.fixed_ms or _SHORTEST_MONTH_MS) * limit
+        self._step_ms = (interval.fixed_ms or DAY_MS) * limit
         self._by_days = days and interval.is_intraday
         self._days: list[int] = []
         self.limit = limit
@@ -229,10 +231,6 @@ def _check_grid(rows: Rows, interval: Interval) -> None:
     off = floor_ms(interval, rows.opened_ms) != rows.opened_ms
     if off.any() and interval is not Interval.M1:
         raise _OffGrid(interval)
-
-
-def _word(interval: Interval) -> str:
-    return "1M" if interval is Interval.MO1 else interval.value
 
 
 def _most_rows(exchange: Any, market: dict[str, Any]) -> int:

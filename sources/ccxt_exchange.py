@@ -82,8 +82,10 @@ def exchange_of(
     exchange = asking({"enableRateLimit": is_limited, "timeout": TIMEOUT_S * 1000})
     if not exchange.has.get("fetchOHLCV"):
         raise SourceRefused(f"ccxt has no candles of {venue}; another venue may list the same pair")
-    listed: dict[str, Any] = exchange.options.get("fetchMarkets") or {}
-    if isinstance(listed.get("types"), list):  # not options by the thousand, which have no place
+    listed = exchange.options.get("fetchMarkets")
+    if isinstance(listed, dict) and isinstance(
+        listed.get("types"), list
+    ):  # not options by the thousand, which have no place
         listed["types"] = [kind for kind in listed["types"] if kind in _KINDS]
     if replay_url:
         there = f"{replay_url.rstrip('/')}{REPLAYED}{venue}"

@@ -91,7 +91,10 @@ def _listed(pair: Pair, category: str) -> dict[str, Any]:
     about |= {"status": "Trading", "priceFilter": {"tickSize": tick}}
     if category == "spot":
         lots = {"basePrecision": "0.000001", "quotePrecision": "0.0000001"}
-        return about | {"lotSizeFilter": lots | {"minOrderQty": "0.000011"}, "marginTrading": "none"}
+        return about | {
+            "lotSizeFilter": lots | {"minOrderQty": "0.000011"},
+            "marginTrading": "none",
+        }
     lots = {"qtyStep": "0.001", "minOrderQty": "0.001", "maxOrderQty": "1190.000"}
     return about | {
         "contractType": "LinearPerpetual",

@@ -1,7 +1,7 @@
 """Coinbase's Advanced Trade API, as far as candles need it: products, their candles, currencies.
 
-Candles come for a window from `start` to `end`, both included, newest first. A window without trades is
-an empty one, whatever came later.
+Candles come for a window from `start` to `end`, both included, newest first. A window without
+trades is empty, whatever came later.
 """
 
 from __future__ import annotations

@@ -1,17 +1,14 @@
 """Kraken's public REST API, as far as candles need it: Assets, AssetPairs, OHLC, Time.
 
 It answers 200 to everything and says in `error` what is wrong. OHLC gives the newest 720 candles at
-most, whatever `since` asks; weeks begin on Thursday, as the epoch did.
+most, whatever `since` asks. Its weeks and fortnights are left out: nobody here asks for them.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
-from mela.interval import DAY_MS, Interval
+from mela.interval import Interval
 from sources.replay.answer import MADE, Answer, Query, as_json
 from sources.replay.made import Window
 from sources.replay.pairs import SOURCES, Pair, candles, pairs
@@ -27,10 +24,17 @@ _INTERVALS = {
     "60": Interval.H1,
     "240": Interval.H4,
     "1440": Interval.D1,
-    "10080": Interval.W1,
 }
-_OLD_NAMES = {"BTC": "XXBT", "ETH": "XETH", "LTC": "XLTC", "XRP": "XXRP", "USD": "ZUSD"}
-_OLD_NAMES |= {"EUR": "ZEUR", "GBP": "ZGBP", "JPY": "ZJPY"}
+_OLD_NAMES = {
+    "BTC": "XXBT",
+    "ETH": "XETH",
+    "LTC": "XLTC",
+    "XRP": "XXRP",
+    "USD": "ZUSD",
+    "EUR": "ZEUR",
+    "GBP": "ZGBP",
+    "JPY": "ZJPY",
+}
 _ORDER = (*PRICES[:4], "vwap", "volume")
 
 
@@ -64,13 +68,8 @@ class KrakenApi:
 
     def _ohlc(self, pair: Pair, interval: Interval, query: Query) -> Answer:
         end_ms = self._catalog.now_ms + 1
-        if interval is Interval.W1:
-            window = Window(None, end_ms, NEWEST * 7)
-            days, made = candles(self._catalog, pair, Interval.D1, ("kraken", *SOURCES), window)
-            series = _thursdays(days)
-        else:
-            window = Window(None, end_ms, NEWEST)
-            series, made = candles(self._catalog, pair, interval, ("kraken", *SOURCES), window)
+        window = Window(None, end_ms, NEWEST)
+        series, made = candles(self._catalog, pair, interval, ("kraken", *SOURCES), window)
         newer = series.where(series.opened_ms // 1000 > int(query.get("since", "-1")))
         last = int(series.opened_ms[-2]) // 1000 if len(series) > 1 else 0
         result = {_id(pair): _rows(newer, pair), "last": last}
@@ -85,22 +84,6 @@ def _rows(series: Series, pair: Pair) -> list[list[Any]]:
         [ms // 1000, *(f"{price:.{pair.decimals}f}" for price in prices), f"{volume:.8f}", 0]
         for ms, *prices, volume in zip(series.opened_ms.tolist(), *told, strict=True)
     ]
-
-
-def _thursdays(days: Series) -> Series:
-    """Return weeks that begin with the epoch's weekday."""
-    if not len(days):
-        return days
-    opened, first = np.unique(days.opened_ms // (7 * DAY_MS) * 7 * DAY_MS, return_index=True)
-    last = np.append(first[1:], len(days)) - 1
-    columns = {
-        "open": days.columns["open"][first],
-        "high": np.maximum.reduceat(days.columns["high"], first),
-        "low": np.minimum.reduceat(days.columns["low"], first),
-        "close": days.columns["close"][last],
-        "volume": np.add.reduceat(days.columns["volume"], first),
-    }
-    return replace(days, interval=Interval.W1, opened_ms=opened, columns=columns)
 
 
 def _asset(coin: str) -> str:
