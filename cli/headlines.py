@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -42,7 +43,9 @@ def headlines(
         raise fail(f"--to must be after --from, but {end} is not after {start}.")
     found = fetch_news(symbols, first, last, Settings())
     if as_json:
-        out.print(json.dumps([asdict(each) for each in found], indent=2, default=_text), markup=False)
+        out.print(
+            json.dumps([asdict(each) for each in found], indent=2, default=_text), markup=False
+        )
         return
     if found:
         out.print(_table(found))
@@ -60,5 +63,5 @@ def _table(found: list[Headline]) -> Table:
     return table
 
 
-def _text(value: object) -> str:
-    return str(value).replace(" ", "T")  # instants, as ISO 8601 has them
+def _text(value: datetime) -> str:
+    return value.isoformat()

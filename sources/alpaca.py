@@ -14,14 +14,6 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import structlog
-from alpaca.data.enums import Adjustment, DataFeed
-from alpaca.data.requests import (
-    CryptoBarsRequest,
-    CryptoLatestBarRequest,
-    StockBarsRequest,
-    StockLatestBarRequest,
-)
-from alpaca.data.timeframe import TimeFrame, TimeFrameUnit
 
 from mela.calendars import closes_ms, date_ms, sessions
 from mela.errors import SourceRefused
@@ -30,6 +22,16 @@ from mela.interval import Interval
 from mela.settings import AlpacaSettings
 from sources.alpaca_client import actions_client, address, crypto_client, now_s, stock_client
 from sources.alpaca_events import events_of
+from sources.alpaca_library import (
+    Adjustment,
+    CryptoBarsRequest,
+    CryptoLatestBarRequest,
+    DataFeed,
+    StockBarsRequest,
+    StockLatestBarRequest,
+    TimeFrame,
+    TimeFrameUnit,
+)
 from sources.answers import fetched
 from sources.laws import Rows
 from sources.protocol import CorporateAction, Fetched, Int, Origin, span_ms
@@ -37,13 +39,13 @@ from sources.resample import fetch_resampled
 from sources.retry import Patience
 
 _FRAMES = {
-    Interval.M1: TimeFrame(1, TimeFrameUnit.Minute),
-    Interval.M3: TimeFrame(3, TimeFrameUnit.Minute),
-    Interval.M5: TimeFrame(5, TimeFrameUnit.Minute),
-    Interval.M15: TimeFrame(15, TimeFrameUnit.Minute),
-    Interval.M30: TimeFrame(30, TimeFrameUnit.Minute),
-    Interval.H1: TimeFrame(1, TimeFrameUnit.Hour),
-    Interval.D1: TimeFrame(1, TimeFrameUnit.Day),
+    Interval.M1: TimeFrame(1, TimeFrameUnit("Min")),
+    Interval.M3: TimeFrame(3, TimeFrameUnit("Min")),
+    Interval.M5: TimeFrame(5, TimeFrameUnit("Min")),
+    Interval.M15: TimeFrame(15, TimeFrameUnit("Min")),
+    Interval.M30: TimeFrame(30, TimeFrameUnit("Min")),
+    Interval.H1: TimeFrame(1, TimeFrameUnit("Hour")),
+    Interval.D1: TimeFrame(1, TimeFrameUnit("Day")),
 }
 _OF_COINS = frozenset(_FRAMES) - {Interval.D1}
 _OF_STOCKS = frozenset(_FRAMES) - {Interval.H1}

@@ -12,20 +12,21 @@ from time import time
 from typing import Any, TypeVar
 
 import requests
-from alpaca.common.exceptions import APIError
-from alpaca.common.rest import RESTClient
-from alpaca.data.historical.corporate_actions import CorporateActionsClient
-from alpaca.data.historical.crypto import CryptoHistoricalDataClient
-from alpaca.data.historical.news import NewsClient
-from alpaca.data.historical.stock import StockHistoricalDataClient
 
 from mela.errors import SourceRefused
 from mela.settings import AlpacaSettings
+from sources.alpaca_library import (
+    APIError,
+    CorporateActionsClient,
+    CryptoHistoricalDataClient,
+    NewsClient,
+    RESTClient,
+    StockHistoricalDataClient,
+)
 from sources.limits import Limit
 from sources.retry import Busy, Patience, retry_after_s
 from sources.service import Service, service_of
 
-TIMEOUT_S = 15
 HOST = "https://data.alpaca.markets"
 LIMIT = Limit(burst=20, per_s=3.0)  # 200 requests a minute without a subscription
 _REPLAYED = "/alpaca"  # under this path a replay answers as Alpaca
@@ -49,8 +50,9 @@ class Asking(RESTClient):
         return self.mela_service.ask(lambda: self._page(method, url, opts), self.mela_patience)
 
     def _page(self, method: str, url: str, opts: dict[str, Any]) -> Any:
+        opts = {**opts, "timeout": self.mela_patience.timeout_s}
         try:
-            told = super()._one_request(method, url, {**opts, "timeout": TIMEOUT_S}, retry=0)
+            told = super()._one_request(method, url, opts, retry=0)
             # `"bars": null` is nothing found, and more than its own reading of pages can bear
             return {
                 name: {} if each is None and name in _FOUND else each for name, each in told.items()

@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
-from alpaca.data.enums import CorporateActionsType
-from alpaca.data.requests import CorporateActionsRequest
-
 from mela.calendars import date_ms
+from sources.alpaca_library import CorporateActionsRequest, CorporateActionsType
 from sources.protocol import CorporateAction
 
 _TYPES = [

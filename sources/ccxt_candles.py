@@ -42,7 +42,7 @@ class CcxtSource:
     """Ask an exchange through ccxt, or the replay at `replay_url`. No key is needed.
 
     page: rows that one call asks for; None for what ccxt says the exchange gives at most
-    is_limited: keep the exchange's own rateLimit
+    is_limited: keep the exchange's own rateLimit; None where a real exchange is asked
     """
 
     def __init__(
@@ -52,12 +52,15 @@ class CcxtSource:
         patience: Patience | None = None,
         *,
         page: int | None = None,
-        is_limited: bool = True,
+        is_limited: bool | None = None,
     ) -> None:
         self._venue = venue
         self._origin: Origin = "replay" if replay_url else "internet"
         self._exchange = exchange_of(
-            venue, replay_url, patience or Patience(), is_limited=is_limited
+            venue,
+            replay_url,
+            patience or Patience(),
+            is_limited=not replay_url if is_limited is None else is_limited,
         )
         self._page = page
 

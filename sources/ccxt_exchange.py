@@ -17,7 +17,6 @@ from sources.limits import Limit
 from sources.retry import Busy, Patience, retry_after_s
 from sources.service import Service, service_of
 
-TIMEOUT_S = 15
 REPLAYED = "/ccxt/"  # under this path and its own id, a replay answers as the exchange
 _HOST = re.compile(r"^https?://[^/]+")
 _BURST = 10  # requests at once; ccxt's own throttle spaces them besides
@@ -79,7 +78,7 @@ def exchange_of(
             f"of ccxt, as kraken{meant}"
         )
     asking: type[Any] = type(venue, (Asking, getattr(ccxt, venue)), {})
-    exchange = asking({"enableRateLimit": is_limited, "timeout": TIMEOUT_S * 1000})
+    exchange = asking({"enableRateLimit": is_limited, "timeout": patience.timeout_s * 1000})
     if not exchange.has.get("fetchOHLCV"):
         raise SourceRefused(f"ccxt has no candles of {venue}; another venue may list the same pair")
     listed = exchange.options.get("fetchMarkets")
@@ -104,8 +103,9 @@ def translated(error: ccxt.BaseError, status: int = 0, headers: Any = None) -> E
     ccxt calls most statuses of 4xx ExchangeNotAvailable, those that will never pass among them.
     """
     said = f"{type(error).__name__}: {str(error)[:300].strip()}"
-    refuses = 400 <= status < 500 and status not in _PASSING and not isinstance(error, _NOT_NOW)
-    if status >= 500 or (isinstance(error, ccxt.NetworkError) and not refuses):
+    refuses = 400 <= status < 500 and not isinstance(error, _NOT_NOW)
+    passes = status >= 500 or status in _PASSING  # whatever an exchange's body made ccxt think
+    if passes or (isinstance(error, ccxt.NetworkError) and not refuses):
         why = f"answered {status}" if status else "could not be reached"
         wait_s = retry_after_s(headers.get("Retry-After")) if headers is not None else None
         return Busy(f"The exchange {why} ({said}).", wait_s)

@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from alpaca.data.requests import NewsRequest
 
 from mela.settings import Settings
 from sources.alpaca_client import instant, news_client
+from sources.alpaca_library import NewsRequest
 from sources.protocol import span_ms
 from sources.retry import Patience
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import re
+from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,7 +21,7 @@ from sources.protocol import to_ms
 from sources.replay.alpaca_news import NewsApi
 from sources.replay.answer import MADE, Answer, Query, Request, as_json
 from sources.replay.factors import fraction, read_factors
-from sources.replay.made import Window, candles_of
+from sources.replay.made import Window, candles_of, longer
 from sources.replay.series import STOCKS, Catalog, Series
 
 PREFIX = "/alpaca/"
@@ -115,10 +116,23 @@ class AlpacaApi:
         known = self._catalog.any_of(symbol.replace("/", ""), _SOURCES)
         if known is None or known.calendar != (STOCKS if is_stock else ALWAYS):
             return None, None
+        if is_stock and interval.is_intraday and not self._is_stored(known.symbol, interval):
+            return self._by_the_clock(known, interval)
         # days are stamped hours after the date that the files have them at
         early_ms = 0 if interval.is_intraday else DAY_MS
         window = Window(start_ms - early_ms, None, rows + 1)
         return candles_of(self._catalog, known.symbol, interval, _SOURCES, window) or (None, None)
+
+    def _is_stored(self, symbol: str, interval: Interval) -> bool:
+        return self._catalog.find(symbol, interval.value, _SOURCES) is not None
+
+    def _by_the_clock(self, known: Series, interval: Interval) -> tuple[Series | None, str | None]:
+        """Return longer candles as Alpaca makes them: of all trades, whatever session they are."""
+        if not known.interval.is_intraday:
+            return None, None
+        past = known.where(known.opened_ms <= self._catalog.now_ms)
+        made = longer(replace(past, calendar=ALWAYS), interval)
+        return replace(made, calendar=known.calendar), f"{interval} made of {known.interval}"
 
     def _latest(self, query: Query, *, is_stock: bool) -> Answer:
         bars: dict[str, Any] = {}
