@@ -29,6 +29,7 @@ from sources.service import Service, service_of
 
 HOST = "https://data.alpaca.markets"
 LIMIT = Limit(burst=20, per_s=3.0)  # 200 requests a minute without a subscription
+_NONE = Limit(burst=1000, per_s=1000)  # a replay on loopback bears it
 _REPLAYED = "/alpaca"  # under this path a replay answers as Alpaca
 _NO_KEYS = "replay"  # what a replay is shown where no keys are set; it wants to see some
 _FOUND = ("bars", "news", "corporate_actions")
@@ -130,7 +131,7 @@ def _client(
     asking: type[Any] = type(offered.__name__, (Asking, offered), {})
     url = address(replay_url)
     client = asking(api_key=key or None, secret_key=secret or None, raw_data=True, url_override=url)
-    client.mela_service = service_of("Alpaca", url, LIMIT)
+    client.mela_service = service_of("Alpaca", url, _NONE if replay_url else LIMIT)
     client.mela_patience = patience
     client._session.hooks["response"].append(client.keep_clock)
     return client

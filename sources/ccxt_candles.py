@@ -161,7 +161,8 @@ class CcxtSource:
     def _say_what_is_gone(self, symbol: str, interval: Interval, start_ms: int, walk: Walk) -> None:
         """Say that an exchange keeps newer candles than those asked for."""
         oldest_ms = walk.oldest_ms
-        if self._venue not in _NEWEST_ONLY or oldest_ms is None or oldest_ms <= start_ms:
+        is_newest = walk.is_newest or self._venue in _NEWEST_ONLY
+        if not is_newest or oldest_ms is None or oldest_ms <= start_ms:
             return
         since = f"{datetime.fromtimestamp(oldest_ms / 1000, UTC):%Y-%m-%dT%H:%MZ}"
         if walk.is_beyond:
@@ -178,6 +179,7 @@ class Walk:
     as_of_ms: the exchange's clock before the first candle was answered
     oldest_ms: the first candle that was given
     is_beyond: the first page was a full one and began after the span
+    is_newest: it began later than asked and ended now, so that what came before is kept from us
     """
 
     def __init__(self, ask: Ask, interval: Interval, limit: int, *, days: bool) -> None:
@@ -190,6 +192,7 @@ class Walk:
         self.as_of_ms = 0
         self.oldest_ms: int | None = None
         self.is_beyond = False
+        self.is_newest = False
 
     def pages(self, start_ms: int, end_ms: int, clock_ms: Callable[[], int]) -> Iterator[list[Row]]:
         """Yield pages of candles of [start, end), oldest first, each once."""
@@ -199,8 +202,7 @@ class Walk:
             self.as_of_ms = self.as_of_ms or clock_ms()
             if rows:
                 if self.oldest_ms is None:
-                    self.oldest_ms = int(rows[0][0])
-                    self.is_beyond = self.oldest_ms >= end_ms and len(rows) >= self.limit
+                    self._look_at_first(rows, cursor, end_ms)
                 yield [row for row in rows if int(row[0]) < end_ms]
                 cursor = int(rows[-1][0]) + 1
             else:
@@ -208,6 +210,13 @@ class Walk:
             cursor = _ceiling_ms(self._interval, cursor)
             if cursor > self.as_of_ms:
                 return
+
+    def _look_at_first(self, rows: list[Row], asked_ms: int, end_ms: int) -> None:
+        self.oldest_ms = int(rows[0][0])
+        is_full = len(rows) >= self.limit
+        self.is_beyond = is_full and self.oldest_ms >= end_ms
+        ends_now = self._interval.end_ms(int(rows[-1][0])) > self.as_of_ms
+        self.is_newest = is_full and self.oldest_ms > asked_ms and ends_now
 
     def _over_nothing(self, cursor: int, end_ms: int) -> int:
         """Return where to go on when nothing opened before `cursor`: the next day with candles."""

@@ -14,7 +14,7 @@ from mela.errors import SourceRefused, SourceUnavailable
 from mela.interval import Interval
 from mela.settings import Settings
 from sources.binance import BinanceSource
-from sources.ccxt_candles import CcxtSource
+from sources.ccxt_candles import CcxtSource, Walk
 from sources.ccxt_exchange import translated
 from sources.protocol import Fetched, source_for
 from sources.replay import Fault
@@ -116,6 +116,23 @@ def test_kraken_says_that_it_keeps_only_its_newest_candles(packaged) -> None:
     found = source.fetch("BTC/USDT", H1, at("2025-10-01"), at("2025-11-03"))
     assert clock(found)[0] == "2025-11-02T06:00"
     assert found.request["oldest_given_ms"] == found.opened_ms[0]
+
+
+def test_any_exchange_that_gives_only_its_newest_candles_is_found_out() -> None:
+    """A full first page that begins later than asked and ends now is all that there is."""
+    hour = 3_600_000
+    now_ms = 1_000 * hour
+
+    def newest(interval: Interval, since_ms: int) -> list[list[float]]:
+        opens = range(901 * hour, now_ms, hour)
+        return [[ms, 1, 1, 1, 1, 1] for ms in opens if ms >= since_ms]
+
+    walk = Walk(newest, H1, limit=99, days=False)
+    pages = list(walk.pages(0, 50 * hour, lambda: now_ms - 1))
+    assert (pages, walk.is_newest, walk.is_beyond) == ([[]], True, True)
+    young = Walk(newest, H1, limit=100, days=False)  # it may give more than it has
+    assert [*young.pages(0, 50 * hour, lambda: now_ms - 1)] == [[]]
+    assert not young.is_newest
 
 
 def test_intervals_that_an_exchange_lacks_are_made_of_finer_ones_and_say_so(packaged) -> None:
