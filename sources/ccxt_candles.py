@@ -34,7 +34,7 @@ _NEWEST_ONLY = ("kraken", "gemini")  # whatever the start, they give their newes
 # exchanges begin weeks on several days, and ccxt rounds the start of both by lengths in days
 _MADE_OF_DAYS = (Interval.W1, Interval.MO1)
 Row = list[Any]
-Ask = Callable[[Interval, int], list[Row]]
+Ask = Callable[[Interval, int, int], list[Row]]  # an interval, since when, how many at most
 log = structlog.get_logger()
 
 
@@ -84,8 +84,8 @@ class CcxtSource:
         market = self._market(symbol)
         limit = self._page or _most_rows(self._exchange, market)
 
-        def ask(timeframe: Interval, since_ms: int) -> list[Row]:
-            return self._asked(symbol, timeframe, since_ms, limit)
+        def ask(timeframe: Interval, since_ms: int, rows: int) -> list[Row]:
+            return self._asked(symbol, timeframe, since_ms, rows)
 
         walk = Walk(ask, interval, limit, days=Interval.D1.value in self._exchange.timeframes)
         rows = _rows([row for page in walk.pages(*span, self._clock_ms) for row in page], interval)
@@ -198,8 +198,10 @@ class Walk:
         """Yield pages of candles of [start, end), oldest first, each once."""
         cursor = _ceiling_ms(self._interval, start_ms)
         while cursor < end_ms:
-            rows = self._ask(self._interval, cursor)
+            rows = self._ask(self._interval, cursor, self.limit)
             self.as_of_ms = self.as_of_ms or clock_ms()
+            if 0 < len(rows) < self.limit:
+                rows = self._from(cursor, rows)
             if rows:
                 if self.oldest_ms is None:
                     self._look_at_first(rows, cursor, end_ms)
@@ -210,6 +212,22 @@ class Walk:
             cursor = _ceiling_ms(self._interval, cursor)
             if cursor > self.as_of_ms:
                 return
+
+    def _from(self, cursor: int, rows: list[Row]) -> list[Row]:
+        """Return what an exchange has from `cursor` on, where a page began later.
+
+        It may be a gap. Or the exchange gives fewer rows at once than ccxt says, and the newest of
+        a window as long as was asked for: then a shorter window holds what would be passed over.
+        """
+        rows_asked = self.limit
+        while rows_asked > 1 and int(rows[0][0]) > cursor:
+            hole = -(-(int(rows[0][0]) - cursor) * self.limit // self._step_ms)
+            rows_asked = min(hole, rows_asked // 2)
+            nearer = self._ask(self._interval, cursor, rows_asked)
+            if not nearer or int(nearer[0][0]) >= int(rows[0][0]):
+                return rows
+            rows = nearer
+        return rows
 
     def _look_at_first(self, rows: list[Row], asked_ms: int, end_ms: int) -> None:
         self.oldest_ms = int(rows[0][0])
@@ -226,7 +244,7 @@ class Walk:
         while day < end_ms:
             if later := [known for known in self._days if known > day]:
                 return max(cursor, later[0])
-            self._days = [int(row[0]) for row in self._ask(Interval.D1, day + 1)]
+            self._days = [int(row[0]) for row in self._ask(Interval.D1, day + 1, self.limit)]
             if not self._days:
                 day += DAY_MS * self.limit
         return end_ms

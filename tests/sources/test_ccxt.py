@@ -123,7 +123,7 @@ def test_any_exchange_that_gives_only_its_newest_candles_is_found_out() -> None:
     hour = 3_600_000
     now_ms = 1_000 * hour
 
-    def newest(interval: Interval, since_ms: int) -> list[list[float]]:
+    def newest(interval: Interval, since_ms: int, rows: int) -> list[list[float]]:
         opens = range(901 * hour, now_ms, hour)
         return [[ms, 1, 1, 1, 1, 1] for ms in opens if ms >= since_ms]
 
@@ -133,6 +133,23 @@ def test_any_exchange_that_gives_only_its_newest_candles_is_found_out() -> None:
     young = Walk(newest, H1, limit=100, days=False)  # it may give more than it has
     assert [*young.pages(0, 50 * hour, lambda: now_ms - 1)] == [[]]
     assert not young.is_newest
+
+
+def test_an_exchange_that_gives_less_of_a_window_than_ccxt_says_loses_nothing() -> None:
+    """It is asked for 100 hours and gives the newest 20 of them."""
+    hour = 3_600_000
+    gone = range(130, 140)
+
+    def some(interval: Interval, since_ms: int, rows: int) -> list[list[float]]:
+        first = -(-since_ms // hour)
+        there = [i for i in range(first, first + rows) if i not in gone and i < 300]
+        return [[i * hour, 1, 1, 1, 1, 1] for i in there[-20:]]
+
+    walk = Walk(some, H1, limit=100, days=False)
+    pages = walk.pages(0, 250 * hour, lambda: 300 * hour)
+    assert [row[0] // hour for page in pages for row in page] == [
+        i for i in range(250) if i not in gone
+    ]
 
 
 def test_intervals_that_an_exchange_lacks_are_made_of_finer_ones_and_say_so(packaged) -> None:
