@@ -24,14 +24,17 @@ def register(app: typer.Typer) -> None:
 
 @explains
 def ingest(
-    instrument: Annotated[str, typer.Argument(help="venue:symbol, as binance:BTCUSDT")],
+    instrument: Annotated[
+        str, typer.Argument(help="venue:symbol, as binance:BTCUSDT, kraken:BTC/USD")
+    ],
     interval: Annotated[Interval, typer.Option(help="A candle's length.")],
     start: Annotated[str, typer.Option("--from", help="First candle, UTC: 2022-01-01")],
     end: Annotated[str, typer.Option("--to", help="End, not included, UTC: 2024-01-01")],
 ) -> None:
     """Load candles of one instrument into the warehouse, without Airflow but by the same code.
 
-    Safe to repeat: what is stored and unchanged stays. Example:
+    Safe to repeat: what is stored and unchanged stays. Venues: binance, yahoo, alpaca, and any
+    exchange by ccxt's id. Example:
     mela ingest binance:BTCUSDT --interval 1h --from 2022-01-01 --to 2024-01-01
     """
     from warehouse.ingest import ingest as load

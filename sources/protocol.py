@@ -9,8 +9,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mela.errors import SourceRefused
-from mela.instrument import VENUES, Instrument
+from mela.instrument import Instrument
 from mela.interval import Interval
 from mela.settings import Settings
 
@@ -112,9 +111,14 @@ def source_for(venue: str, settings: Settings) -> CandleSource:
             from sources.yahoo import YahooSource
 
             return YahooSource(settings.replay_url)
+        case "alpaca":
+            from sources.alpaca import AlpacaSource
+
+            return AlpacaSource(settings.alpaca, settings.replay_url)
         case _:
-            known = " and ".join(VENUES)
-            raise SourceRefused(f"no source has the venue {venue!r}; known are {known}")
+            from sources.ccxt_candles import CcxtSource
+
+            return CcxtSource(venue, settings.replay_url)
 
 
 def span_ms(start: datetime, end: datetime) -> tuple[int, int]:

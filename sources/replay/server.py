@@ -17,10 +17,12 @@ from urllib.parse import parse_qsl, urlsplit
 import structlog
 
 from sources.protocol import to_ms
+from sources.replay.alpaca import PAGE_ROWS, AlpacaApi
 from sources.replay.answer import Answer, Api, Request, as_json
 from sources.replay.archive import ArchiveApi
 from sources.replay.binance import BinanceApi
 from sources.replay.control import PREFIX, Control
+from sources.replay.exchanges import ExchangesApi
 from sources.replay.faults import Fault, Faults, answer_of, spoil
 from sources.replay.series import PACKAGED, Catalog
 from sources.replay.weight import LIMIT, Weight
@@ -46,14 +48,18 @@ class ReplayServer(ThreadingHTTPServer):
         *,
         weight_limit: int = LIMIT,
         any_age: bool = False,
+        page_rows: int = PAGE_ROWS,
     ) -> None:
         super().__init__(address, _Handler)
         self.catalog = catalog
         self.faults = Faults(faults)
         self.requests: deque[str] = deque(maxlen=10_000)
+        binance = BinanceApi(catalog, Weight(weight_limit))
         self._apis: tuple[Api, ...] = (  # asked in this order: Yahoo's paths have no prefix
             Control(catalog, self.faults),
-            BinanceApi(catalog, Weight(weight_limit)),
+            ExchangesApi(catalog, binance),
+            AlpacaApi(catalog, page_rows),
+            binance,
             ArchiveApi(catalog),
             YahooApi(catalog, any_age=any_age),
         )
@@ -151,6 +157,7 @@ def create_server(
     faults: Sequence[Fault] = (),
     weight_limit: int = LIMIT,
     any_age: bool = False,
+    page_rows: int = PAGE_ROWS,
 ) -> ReplayServer:
     """Bind a server; port 0 takes a free one. Use it with `with`, or call serve_forever.
 
@@ -158,10 +165,18 @@ def create_server(
     now: when the services live; the default lies inside the newest candle. Later ones are hidden
     weight_limit: Binance's, in one minute of the real clock
     any_age: let Yahoo give intraday candles however old they are
+    page_rows: the most that Alpaca gives in one page
     Raises ValueError where the folder holds no candles.
     """
     catalog = Catalog(data or PACKAGED, None if now is None else to_ms(now))
-    return ReplayServer((host, port), catalog, faults, weight_limit=weight_limit, any_age=any_age)
+    return ReplayServer(
+        (host, port),
+        catalog,
+        faults,
+        weight_limit=weight_limit,
+        any_age=any_age,
+        page_rows=page_rows,
+    )
 
 
 def serve(

@@ -291,5 +291,5 @@ def test_months_close_with_the_calendar(replay, tmp_path: Path) -> None:
 def test_a_venue_names_its_source(packaged) -> None:
     settings = Settings(replay_url=packaged.url)
     assert isinstance(source_for("binance", settings), BinanceSource)
-    with pytest.raises(SourceRefused, match="known are binance and yahoo"):
-        source_for("kraken", settings)
+    with pytest.raises(SourceRefused, match="did you mean kraken"):
+        source_for("krakn", settings)
