@@ -18,7 +18,6 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 
 import stack
-from cli import dbt
 from cli.airflow import Airflow
 from cli.console import err, explains, out
 from cli.follow import Follower
@@ -31,7 +30,7 @@ from mela.messages import SCENES, Progress, State
 from mela.scene import Scene
 from mela.settings import Settings
 from streaming.publish import Publisher
-from warehouse import reports, results, scenes
+from warehouse import reports, results, scenes, star
 from warehouse.database import transaction
 
 SCENE = Path(__file__).with_name("demo_grid.yaml")
@@ -154,7 +153,7 @@ def _series(line: str) -> tuple[str, str]:
 
 
 def _build(tour: Tour) -> None:
-    out.print(dbt.build(tour.settings), markup=False)
+    out.print(star.build(tour.settings), markup=False)
     with transaction(tour.settings) as connection:
         rows = reports.mart_rows(connection)
     out.print(", ".join(f"marts.{name}: {count:,} rows" for name, count in rows.items()))

@@ -1,0 +1,42 @@
+"""What all DAGs have in common: who is asked again, who is told, which data they hand on.
+
+Not a DAG: see .airflowignore.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.sdk import Asset, ExceptionRetryPolicy, RetryAction, RetryRule
+from alerts import Alert
+
+START = datetime(2017, 8, 1, tzinfo=UTC)  # a little before Binance's first candle
+CANDLES = Asset("raw.candle", uri="mela://raw/candle", group="warehouse")
+MARTS = Asset("marts", uri="mela://marts", group="warehouse")
+
+WHO_IS_WRONG = ExceptionRetryPolicy(  # whatever else fails may succeed later
+    rules=[
+        RetryRule("mela.errors.SourceRefused", RetryAction.FAIL, reason="the request is wrong"),
+        RetryRule(
+            ValueError, RetryAction.FAIL, reason="an argument is wrong", match_subclasses=False
+        ),
+    ]
+)
+
+DEFAULTS: dict[str, Any] = {
+    "retries": 4,
+    "retry_delay": timedelta(seconds=30),
+    "retry_exponential_backoff": True,
+    "max_retry_delay": timedelta(minutes=15),
+    "retry_policy": WHO_IS_WRONG,
+    "execution_timeout": timedelta(minutes=30),
+}
+
+EVERY_DAG: dict[str, Any] = {
+    "start_date": START,
+    "catchup": False,
+    "is_paused_upon_creation": False,  # a backfill of a paused DAG stays queued without a word
+    "default_args": DEFAULTS,
+    "on_failure_callback": Alert(),
+}
