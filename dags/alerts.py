@@ -34,8 +34,9 @@ class Alert(BaseNotifier):
             return
         url = settings.alert_webhook.get_secret_value()  # may carry a token: never into the log
         try:
-            httpx.post(url, json={"event": "dag_run_failed", **said}, timeout=TIMEOUT_S)\
-                .raise_for_status()
+            httpx.post(
+                url, json={"event": "dag_run_failed", **said}, timeout=TIMEOUT_S
+            ).raise_for_status()
         except httpx.HTTPStatusError as error:
             LOG.warning("alert_not_delivered", answer=error.response.status_code, **said)
         except (httpx.HTTPError, httpx.InvalidURL) as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, dag
+from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, chain, dag
 from cosmos import (
     DbtTaskGroup,
     ExecutionConfig,
@@ -36,6 +36,10 @@ DBT: dict[str, Any] = {
     "emit_datasets": False,
     "should_store_compiled_sql": True,
     "pool": "dbt",
+    "dbt_cmd_global_flags": ["--partial-parse", "--no-write-json"],
+}
+RULES: dict[str, Any] = EVERY_DAG | {
+    "default_args": DEFAULTS | {"retries": 1, "retry_delay": timedelta(minutes=1)}
 }
 
 
@@ -51,8 +55,7 @@ DBT: dict[str, Any] = {
     max_active_runs=1,
     doc_md=__doc__,
     tags=["marts"],
-    **EVERY_DAG
-    | {"default_args": DEFAULTS | {"retries": 1, "retry_delay": timedelta(minutes=1)}},
+    **EVERY_DAG | {"default_args": DEFAULTS | {"retries": 1, "retry_delay": timedelta(minutes=1)}},
 )
 def build_marts() -> None:
     """Wire the run: the models in dbt's own order, then the tests across them."""
@@ -86,7 +89,7 @@ def build_marts() -> None:
         outlets=[MARTS],
         **DBT,
     )
-    models >> across
+    chain(models, across)
 
 
 build_marts()

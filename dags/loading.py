@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from airflow.providers.standard.operators.empty import EmptyOperator
-from airflow.sdk import Param, TriggerRule, task, task_group
+from airflow.sdk import Param, TriggerRule, chain, task, task_group
 from airflow.sdk.exceptions import AirflowSkipException
 from policies import CANDLES
 
@@ -107,5 +107,5 @@ def load_by_service(plan: Callable[..., Any]) -> None:
         loaded.append(one_service())
     # Those that were loaded are told of even where others failed; the run fails all the same.
     whole = EmptyOperator(task_id="every_series_loaded", trigger_rule=TriggerRule.NONE_FAILED)
-    loaded >> whole
+    chain(loaded, whole)
     announce(loaded)

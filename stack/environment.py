@@ -54,8 +54,8 @@ def told(settings: Settings) -> dict[str, str]:
     A child process reads the same Settings from these and from stack.env.
     """
     return {
-        key: str(value)
-        for key, value in _flat(settings.model_dump(mode="json", exclude_unset=True)).items()
+        key: text(value)
+        for key, value in _flat(settings.model_dump(exclude_unset=True)).items()
         if key not in _kept_keys(settings) and key != "MELA_HOME" and value is not None
     }
 

@@ -6,7 +6,7 @@ from contextlib import closing
 
 import psycopg2
 from psycopg2 import sql
-from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT, cursor
+from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT, connection, cursor
 
 from mela.errors import StackFailed
 from stack.service import Site
@@ -15,6 +15,20 @@ ADMIN = "postgres"
 ADMIN_PASSWORD = "MELA_STACK_POSTGRES_ADMIN_PASSWORD"  # noqa: S105 - the name of the key
 AIRFLOW_PASSWORD = "MELA_STACK_AIRFLOW_DATABASE_PASSWORD"  # noqa: S105
 MLFLOW_PASSWORD = "MELA_STACK_MLFLOW_DATABASE_PASSWORD"  # noqa: S105
+TASKS = "mela_tasks"
+TASKS_PASSWORD = "MELA_STACK_TASKS_DATABASE_PASSWORD"  # noqa: S105
+MARTS = "mela_marts"
+_BUILT = ("staging", "marts")
+# What Airflow's tasks may write. They may read everything, and create or drop only the marts.
+_WRITES = {
+    "raw.candle": "INSERT, UPDATE",
+    "raw.candle_version": "INSERT, UPDATE",
+    "raw.corporate_action": "INSERT, UPDATE, DELETE",
+    "ops.instrument": "INSERT, UPDATE",
+    "ops.load_batch": "INSERT, UPDATE",
+    "ops.candle_revision": "INSERT",
+    "ops.rejected_candle": "INSERT",
+}
 
 
 def ensure(site: Site) -> None:
@@ -26,32 +40,90 @@ def ensure(site: Site) -> None:
         "mlflow": ("mlflow", site.kept[MLFLOW_PASSWORD]),
     }
     try:
-        connection = psycopg2.connect(
-            host=settings.host,
-            port=settings.port,
-            dbname="postgres",
-            user=ADMIN,
-            password=site.kept[ADMIN_PASSWORD],
-        )
+        session = _admin(site, "postgres")
     except psycopg2.OperationalError as error:
         raise StackFailed(
             f"Postgres does not accept the password in {site.home / 'stack.env'}: restore the "
             f"one that belongs to {site.home / 'postgres'}, or remove that folder to begin anew"
         ) from error
-    with closing(connection):
-        connection.set_isolation_level(ISOLATION_LEVEL_AUTOCOMMIT)
-        with connection.cursor() as run:
+    with closing(session):
+        session.set_isolation_level(ISOLATION_LEVEL_AUTOCOMMIT)
+        with session.cursor() as run:
             for role, (database, password) in owners.items():
                 _ensure_role(run, role, password)
                 _ensure_database(run, database, role)
             # The warehouse's owner may create scratch databases, as its tests do.
             run.execute(sql.SQL("ALTER ROLE {} CREATEDB").format(sql.Identifier(settings.user)))
+            _ensure_role(run, TASKS, site.kept[TASKS_PASSWORD])
+            _ensure_role(run, MARTS, None)
+    with closing(_admin(site, settings.database)) as session, session.cursor() as run:
+        _let_build(run, settings.user, settings.database)
+        session.commit()
 
 
-def _ensure_role(run: cursor, role: str, password: str) -> None:
+def grant(site: Site) -> None:
+    """Give Airflow's tasks the least that they need of the migrated warehouse.
+
+    They read raw and ops, write what loads and checks write, and own nothing but the marts.
+    """
+    owner = sql.Identifier(site.settings.postgres.user)
+    tasks, marts = sql.Identifier(TASKS), sql.Identifier(MARTS)
+    with closing(_admin(site, site.settings.postgres.database)) as session:
+        with session.cursor() as run:
+            run.execute(sql.SQL("GRANT USAGE ON SCHEMA raw, ops TO {}").format(marts))
+            for schema in ("raw", "ops"):
+                name = sql.Identifier(schema)
+                read = "GRANT SELECT ON ALL TABLES IN SCHEMA {} TO {}"
+                run.execute(sql.SQL(read).format(name, marts))
+                later = (
+                    "ALTER DEFAULT PRIVILEGES FOR ROLE {} IN SCHEMA {} GRANT SELECT ON TABLES TO {}"
+                )
+                run.execute(sql.SQL(later).format(owner, name, marts))
+            for table, rights in _WRITES.items():
+                run.execute("SELECT to_regclass(%s) IS NOT NULL", (table,))
+                if (run.fetchone() or (False,))[0]:
+                    write = f"GRANT {rights} ON {{}} TO {{}}"
+                    run.execute(sql.SQL(write).format(sql.Identifier(*table.split(".")), tasks))
+        session.commit()
+
+
+def _let_build(run: cursor, owner: str, database: str) -> None:
+    """Let one role own what dbt builds, whoever runs dbt: the warehouse's owner or a task."""
+    marts, name = sql.Identifier(MARTS), sql.Identifier(database)
+    for member in (owner, TASKS):
+        run.execute(sql.SQL("GRANT {} TO {}").format(marts, sql.Identifier(member)))
+    rights = "GRANT CONNECT, CREATE, TEMPORARY ON DATABASE {} TO {}"
+    run.execute(sql.SQL(rights).format(name, marts))
+    for schema in _BUILT:
+        made = sql.SQL("CREATE SCHEMA IF NOT EXISTS {} AUTHORIZATION {}")
+        run.execute(made.format(sql.Identifier(schema), marts))
+        run.execute(sql.SQL("ALTER SCHEMA {} OWNER TO {}").format(sql.Identifier(schema), marts))
+    run.execute(
+        """SELECT relnamespace::regnamespace::text, relname FROM pg_class
+           WHERE relnamespace = ANY (SELECT oid FROM pg_namespace WHERE nspname = ANY (%s))
+             AND relkind IN ('r', 'p', 'v', 'm') AND relowner <> %s::regrole""",
+        (list(_BUILT), MARTS),
+    )
+    for found in run.fetchall():  # built by dbt before there was this role
+        run.execute(sql.SQL("ALTER TABLE {} OWNER TO {}").format(sql.Identifier(*found), marts))
+
+
+def _admin(site: Site, database: str) -> connection:
+    return psycopg2.connect(
+        host=site.settings.postgres.host,
+        port=site.settings.postgres.port,
+        dbname=database,
+        user=ADMIN,
+        password=site.kept[ADMIN_PASSWORD],
+    )
+
+
+def _ensure_role(run: cursor, role: str, password: str | None) -> None:
+    """Create or correct a role; one without a password cannot sign in."""
     run.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,))
     verb = "ALTER" if run.fetchone() else "CREATE"
-    statement = f"{verb} ROLE {{}} LOGIN NOSUPERUSER NOCREATEROLE NOREPLICATION PASSWORD {{}}"
+    login = "LOGIN" if password else "NOLOGIN"
+    statement = f"{verb} ROLE {{}} {login} NOSUPERUSER NOCREATEROLE NOREPLICATION PASSWORD {{}}"
     run.execute(sql.SQL(statement).format(sql.Identifier(role), sql.Literal(password)))
 
 

@@ -272,9 +272,7 @@ def _length(interval: Interval) -> timedelta:
     return timedelta(milliseconds=interval.fixed_ms or 31 * DAY_MS)
 
 
-def _chunks(
-    start: datetime, end: datetime, step: timedelta
-) -> Iterator[tuple[datetime, datetime]]:
+def _chunks(start: datetime, end: datetime, step: timedelta) -> Iterator[tuple[datetime, datetime]]:
     while start < end:
         stop = min(start + step, end) if end - start > step else end
         yield start, stop
