@@ -21,6 +21,9 @@ class Alert(BaseNotifier):
     A webhook that fails is logged and nothing more: it must not hide the failure it was to tell.
     """
 
+    def render_template_fields(self, context: Any, jinja_env: Any = None) -> None:
+        """Leave it out: nothing of an alert is a template, and it must not fail on one."""
+
     def notify(self, context: Any) -> None:
         """Log the failure and post it. Called by Airflow once the run has ended."""
         import httpx

@@ -56,9 +56,6 @@ def ensure(site: Site) -> None:
             run.execute(sql.SQL("ALTER ROLE {} CREATEDB").format(sql.Identifier(settings.user)))
             _ensure_role(run, TASKS, site.kept[TASKS_PASSWORD])
             _ensure_role(run, MARTS, None)
-    with closing(_admin(site, settings.database)) as session, session.cursor() as run:
-        _let_build(run, settings.user, settings.database)
-        session.commit()
 
 
 def grant(site: Site) -> None:
@@ -66,10 +63,12 @@ def grant(site: Site) -> None:
 
     They read raw and ops, write what loads and checks write, and own nothing but the marts.
     """
-    owner = sql.Identifier(site.settings.postgres.user)
+    settings = site.settings.postgres
+    owner = sql.Identifier(settings.user)
     tasks, marts = sql.Identifier(TASKS), sql.Identifier(MARTS)
-    with closing(_admin(site, site.settings.postgres.database)) as session:
+    with closing(_admin(site, settings.database)) as session:
         with session.cursor() as run:
+            _let_build(run, settings.user, settings.database)
             run.execute(sql.SQL("GRANT USAGE ON SCHEMA raw, ops TO {}").format(marts))
             for schema in ("raw", "ops"):
                 name = sql.Identifier(schema)
