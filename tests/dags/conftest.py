@@ -65,7 +65,7 @@ class Airflow:
 @pytest.fixture(scope="session")
 def alerts() -> Iterator[Alerts]:
     class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:  # noqa: N802 - http.server's name
+        def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             found.heard.append(json.loads(body))
             self.send_response(found.status)

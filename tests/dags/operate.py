@@ -62,17 +62,19 @@ def backfill(bag: BundleDagBag, order: dict[str, Any]) -> dict[str, Any]:
             .where(DagRun.dag_id == order["dag"], DagRun.state == "queued")
             .order_by(DagRun.logical_date)
         ).all()
-    states = [finish(bag.dags[order["dag"]], one) for one in created]
+    dag = bag.dags[order["dag"]]
+    written = DagSerialization.to_dict(dag)
+    states = [finish(dag, DagSerialization.from_dict(written), one) for one in created]
     with create_session() as session:  # as the scheduler does once all have ended
         session.execute(update(Backfill).values(completed_at=datetime.now().astimezone()))
     return {"states": states}
 
 
-def finish(dag: Any, run_id: int) -> str:
+def finish(dag: Any, serialized: Any, run_id: int) -> str:
     """Run a queued DAG run to its end, as `dag.test` runs the one that it makes."""
     with create_session() as session:
         dag_run = session.get_one(DagRun, run_id)
-        dag_run.dag = DagSerialization.deserialize_dag(DagSerialization.serialize_dag(dag))
+        dag_run.dag = serialized
         dag_run.state = "running"
         while dag_run.state == "running":
             session.commit()
