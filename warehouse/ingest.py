@@ -20,6 +20,7 @@ from sources.protocol import Fetched, source_for
 from warehouse import instruments
 from warehouse.database import transaction
 from warehouse.merge import Merged, merge, revise_rules, span_of
+from warehouse.partitions import ensure_years
 
 LOG = structlog.get_logger(__name__)
 _BEGIN = text("""
@@ -78,6 +79,7 @@ def ingest(
     log = LOG.bind(instrument=instrument, interval=interval.value, batch=batch)
     try:
         fetched = source_for(venue, settings).fetch(symbol, interval, start, end)
+        ensure_years(settings, fetched.interval, fetched.opened_ms)
         with transaction(settings) as connection:
             report = _store(connection, batch, fetched, start)
     except BaseException as error:

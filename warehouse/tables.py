@@ -199,7 +199,7 @@ class Candle(Base):
         ),
         CheckConstraint("volume >= 0 AND volume < 'Infinity'", name="volume"),
         {"schema": "raw", "postgresql_partition_by": "LIST (interval)"},
-    )
+    )  # below a day each interval is divided again, by year: raw.ensure_candle_years makes them
 
     instrument_id: Mapped[int]
     interval: Mapped[str]
@@ -213,6 +213,35 @@ class Candle(Base):
     volume: Mapped[float]
     revision: Mapped[int]  # raised only when a value changed: stored results depend on it
     load_batch_id: Mapped[int] = mapped_column(BigInteger)
+
+
+class CandleVersion(Base):
+    """What a vendor said of a candle before. Grain: instrument, interval, opened_at, known_until.
+
+    A trigger writes it when a candle changes; the version of today stays in raw.candle alone.
+    """
+
+    __tablename__ = "candle_version"
+    __table_args__ = (
+        PrimaryKeyConstraint("instrument_id", "opened_at", "interval", "known_until"),
+        CheckConstraint("known_until >= known_from", name="known"),
+        {"schema": "raw"},
+    )
+
+    instrument_id: Mapped[int]
+    interval: Mapped[str]
+    opened_at: Mapped[datetime]
+    closed_at: Mapped[datetime]
+    session_on: Mapped[date | None]
+    open: Mapped[float]
+    high: Mapped[float]
+    low: Mapped[float]
+    close: Mapped[float]
+    volume: Mapped[float]
+    revision: Mapped[int]
+    load_batch_id: Mapped[int] = mapped_column(BigInteger)
+    known_from: Mapped[datetime]
+    known_until: Mapped[datetime]
 
 
 class CorporateAction(Base):

@@ -13,7 +13,9 @@ from warehouse.database import engine_for, transaction
 from warehouse.migrate import upgrade
 
 SCRATCH = f"mela_warehouse_{os.getpid()}"
-EMPTY = text("TRUNCATE ops.instrument, ops.scene, raw.candle RESTART IDENTITY CASCADE")
+EMPTY = text(
+    "TRUNCATE ops.instrument, ops.scene, raw.candle, raw.candle_version RESTART IDENTITY CASCADE"
+)
 
 
 @pytest.fixture(scope="session")

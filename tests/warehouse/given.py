@@ -22,6 +22,7 @@ from sources.protocol import CorporateAction, Fetched
 from warehouse import instruments, scenes
 from warehouse.database import transaction
 from warehouse.merge import Merged, merge
+from warehouse.partitions import ensure_years
 
 NAME = "binance:BTCUSDT"
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -77,6 +78,7 @@ def action(kind: Any, day: date, value: float) -> CorporateAction:
 
 def load(settings: Settings, fetched: Fetched, since: datetime = START) -> Merged:
     """Merge an answer in a transaction of its own, as warehouse.ingest does."""
+    ensure_years(settings, fetched.interval, fetched.opened_ms)
     with transaction(settings) as connection:
         instrument_id = instruments.upsert(connection, fetched.instrument)
         batch = connection.execute(
