@@ -18,8 +18,9 @@ from mela.run import from_ms
 from mela.settings import Settings
 from sources.protocol import Fetched, source_for
 from warehouse import instruments
+from warehouse.actions import revise_rules
 from warehouse.database import transaction
-from warehouse.merge import Merged, merge, revise_rules, span_of
+from warehouse.merge import Merged, merge, span_of
 from warehouse.partitions import ensure_years
 
 LOG = structlog.get_logger(__name__)

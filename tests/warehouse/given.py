@@ -49,6 +49,7 @@ def answer(
     name: str = NAME,
     interval: Interval = Interval.H1,
     actions: Sequence[CorporateAction] = (),
+    source: str = "test",
 ) -> Fetched:
     """Return a source's answer: candles in a row from start, each as flat as its close."""
     opened = to_ms(start) + np.arange(len(closes), dtype=np.int64) * (interval.fixed_ms or 0)
@@ -68,7 +69,7 @@ def answer(
         rejected=(),
         request={},
         origin="replay",
-        source="test",
+        source=source,
     )
 
 

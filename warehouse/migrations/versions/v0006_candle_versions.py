@@ -1,5 +1,6 @@
 """Candles by interval and year, and every version that a vendor gave of one."""
 
+# ruff: noqa: S608  made of this file's own constants
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -57,17 +58,21 @@ BEGIN
     INSERT INTO raw.candle_version
         (instrument_id, interval, opened_at, {VALUES}, revision, load_batch_id,
          known_from, known_until)
-    SELECT gone.instrument_id, gone.interval, gone.opened_at, {GONE},
-           gone.revision, gone.load_batch_id,
-           least(coalesce(since.created_at, now()), coalesce(till.created_at, now())),
-           coalesce(till.created_at, now())
+    WITH moment AS MATERIALIZED (  -- looked up once for each revision, not for each candle
+        SELECT instrument_id, interval, revision, coalesce((
+            SELECT created_at FROM ops.candle_revision r
+            WHERE r.instrument_id = named.instrument_id AND r.interval = named.interval
+              AND r.revision = named.revision), now()) AS at
+        FROM (SELECT instrument_id, interval, revision FROM gone
+              UNION SELECT instrument_id, interval, revision FROM come) AS named
+    )
+    SELECT instrument_id, interval, opened_at, {GONE}, gone.revision, gone.load_batch_id,
+           least(since.at, till.at), till.at
     FROM gone
     JOIN come USING (instrument_id, interval, opened_at)
-    LEFT JOIN ops.candle_revision since ON since.instrument_id = gone.instrument_id
-        AND since.interval = gone.interval AND since.revision = gone.revision
-    LEFT JOIN ops.candle_revision till ON till.instrument_id = come.instrument_id
-        AND till.interval = come.interval AND till.revision = come.revision
-    WHERE {CHANGED};
+    JOIN moment AS since USING (instrument_id, interval)
+    JOIN moment AS till USING (instrument_id, interval)
+    WHERE since.revision = gone.revision AND till.revision = come.revision AND {CHANGED};
     RETURN NULL;
 END $$;
 CREATE TRIGGER candle_version_kept AFTER UPDATE ON raw.candle
