@@ -8,13 +8,14 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Connection, text
 
 from mela.run import from_ms
 from sources.protocol import Fetched
 from warehouse.actions import merge_actions, revise_all
 from warehouse.binary import encode
-from warehouse.changes import PRICES, TYPES, Changes, changes, session_days
+from warehouse.changes import PRICES, TYPES, Changes, Mask, changes, session_days
 from warehouse.database import copy_in
 
 LOCK = 0x6D63  # with the instrument's id: loads of one instrument commit one after the other
@@ -39,21 +40,29 @@ _REVISE = text("""
     VALUES (:id, :interval, :revision, :batch, :first, :last, 'candles', :moment)
 """)
 _STAGE = text("""
-    CREATE TEMP TABLE IF NOT EXISTS changed_candle (
-        opened_at timestamptz, closed_at timestamptz, session_on date,
-        open float8, high float8, low float8, close float8, volume float8
-    ) ON COMMIT DELETE ROWS
+    CREATE TEMP TABLE IF NOT EXISTS changed_candle (opened_at timestamptz) ON COMMIT DELETE ROWS
 """)
 # Postgres knows little of a table filled a moment ago, and may compare each row with every other.
 _NO_LOOPS = text("SELECT set_config('enable_nestloop', :state, true)")
-_UPDATE = text("""
-    UPDATE raw.candle AS old SET
-        closed_at = new.closed_at, session_on = new.session_on,
-        open = new.open, high = new.high, low = new.low, close = new.close, volume = new.volume,
-        revision = :revision, load_batch_id = :batch
-    FROM changed_candle AS new
-    WHERE old.instrument_id = :id AND old.interval = :interval
-      AND old.opened_at BETWEEN :first AND :last AND old.opened_at = new.opened_at
+_SUPERSEDE = text("""
+    WITH gone AS (
+        DELETE FROM raw.candle AS old USING changed_candle AS changed
+        WHERE old.instrument_id = :id AND old.interval = :interval
+          AND old.opened_at BETWEEN :first AND :last AND old.opened_at = changed.opened_at
+        RETURNING old.*
+    ), since AS MATERIALIZED (
+        SELECT revision, coalesce((
+            SELECT created_at FROM ops.candle_revision r
+            WHERE r.instrument_id = :id AND r.interval = :interval
+              AND r.revision = named.revision), :moment) AS at
+        FROM (SELECT DISTINCT revision FROM gone) AS named
+    )
+    INSERT INTO raw.candle_version
+        (instrument_id, interval, opened_at, closed_at, session_on, open, high, low, close,
+         volume, revision, load_batch_id, known_from, known_until)
+    SELECT instrument_id, interval, opened_at, closed_at, session_on, open, high, low, close,
+           volume, revision, load_batch_id, least(at, :moment), :moment
+    FROM gone JOIN since USING (revision)
 """)
 
 
@@ -109,43 +118,37 @@ def _write(
     if not len(touched):
         return None
     series = {"id": instrument_id, "interval": fetched.interval.value, "batch": batch}
-    numbered = connection.execute(_NEXT, series).one()
+    numbered = connection.execute(_NEXT, series).mappings().one()
     first, last = (from_ms(int(fetched.opened_ms[touched[place]])) for place in (0, -1))
-    values = series | {"revision": numbered.revision, "first": first, "last": last}
-    connection.execute(_REVISE, values | {"moment": numbered.moment})
-    if found.new.any():
-        _insert(connection, fetched, found, values)
+    values = series | {"first": first, "last": last} | dict(numbered)
+    connection.execute(_REVISE, values)
     if found.changed.any():
-        _update(connection, fetched, found, values)
-    return numbered.revision
-
-
-def _insert(
-    connection: Connection, fetched: Fetched, found: Changes, values: Mapping[str, Any]
-) -> None:
+        _supersede(connection, fetched.opened_ms[found.changed], values)
     # Into the interval's own table: there Postgres writes many rows at once, which the triggers of
     # raw.candle forbid. What they hold is held: the revision's row names instrument and batch by
-    # foreign keys, and a new candle has no version before it.
-    columns = _columns(fetched, found.new) | {
-        "instrument_id": values["id"],
-        "interval": values["interval"].encode(),
-        "revision": values["revision"],
-        "load_batch_id": values["batch"],
+    # foreign keys, and what was there before is a version already.
+    columns = _columns(fetched, found.new | found.changed) | {
+        "instrument_id": instrument_id,
+        "interval": fetched.interval.value.encode(),
+        "revision": numbered["revision"],
+        "load_batch_id": batch,
     }
     _copy(connection, f"raw.candle_{fetched.interval.value}", columns, WHOLE)
+    return numbered["revision"]
 
 
-def _update(
-    connection: Connection, fetched: Fetched, found: Changes, values: Mapping[str, Any]
+def _supersede(
+    connection: Connection, opened_ms: NDArray[np.int64], values: Mapping[str, Any]
 ) -> None:
+    # An update would write an entry into the index for each row, one after the other.
     connection.execute(_STAGE)
-    _copy(connection, "changed_candle", _columns(fetched, found.changed), TYPES)
+    _copy(connection, "changed_candle", {"opened_at": opened_ms}, {"opened_at": "timestamptz"})
     connection.execute(_NO_LOOPS, {"state": "off"})
-    connection.execute(_UPDATE, values)
+    connection.execute(_SUPERSEDE, values)
     connection.execute(_NO_LOOPS, {"state": "on"})
 
 
-def _columns(fetched: Fetched, chosen: Any) -> dict[str, Any]:
+def _columns(fetched: Fetched, chosen: Mask) -> dict[str, Any]:
     columns: dict[str, Any] = {
         "opened_at": fetched.opened_ms[chosen],
         "closed_at": fetched.closed_ms[chosen],
