@@ -14,7 +14,8 @@ from warehouse.migrate import upgrade
 
 SCRATCH = f"mela_warehouse_{os.getpid()}"
 EMPTY = text(
-    "TRUNCATE ops.instrument, ops.scene, raw.candle, raw.candle_version RESTART IDENTITY CASCADE"
+    "TRUNCATE ops.instrument, ops.user, ops.scene, raw.candle, raw.candle_version"
+    " RESTART IDENTITY CASCADE"
 )
 
 
