@@ -73,7 +73,7 @@ def ingest(
         fetched = source_for(venue, settings).fetch(symbol, interval, start, end)
         ensure_years(settings, fetched.interval, fetched.opened_ms)
         with transaction(settings) as connection:
-            report = _store(connection, batch, fetched, start)
+            report = store(connection, batch, fetched, start)
     log = LOG.bind(instrument=instrument, interval=interval.value, batch=batch)
     log.info(
         "loaded",
@@ -99,7 +99,8 @@ def _asked(instrument: str, interval: Interval, start: datetime, end: datetime) 
     }
 
 
-def _store(connection: Connection, batch: int, fetched: Fetched, start: datetime) -> LoadReport:
+def store(connection: Connection, batch: int, fetched: Fetched, start: datetime) -> LoadReport:
+    """Store one answer under its load batch, and close the batch, all in this transaction."""
     name = fetched.instrument.name
     before = instruments.known(connection, [name]).get(name)
     instrument_id = instruments.upsert(connection, fetched.instrument)
