@@ -209,7 +209,8 @@ def _judge(
             watched=one.watched,
             until_ms=_delisted_ms(one),
         )
-    sure_from = from_ms(int(opened[min(SURE, len(opened) - 1)]) if series.before else low)
+    border = int(opened[min(SURE, len(opened) - 1)]) if series.before else min(low, start_ms)
+    sure_from = from_ms(border)
     sure_until = from_ms(int(opened[max(-SURE, -len(opened))])) if series.after else FOREVER
     inside = (opened >= start_ms) & (opened < end_ms)
     due = (expected >= start_ms) & (expected < end_ms)

@@ -33,15 +33,16 @@ _FOUND = text("""
     DO UPDATE SET
         last_opened_at = excluded.last_opened_at, candles = excluded.candles,
         severity = excluded.severity,
-        detail = CASE WHEN old.last_opened_at = excluded.last_opened_at
-                      THEN old.detail || excluded.detail ELSE excluded.detail END,
+        detail = CASE WHEN old.last_opened_at = excluded.last_opened_at AND old.detail ? 'asked'
+                      THEN excluded.detail || jsonb_build_object('asked', old.detail->'asked')
+                      ELSE excluded.detail END,
         state = CASE WHEN old.last_opened_at = excluded.last_opened_at
                      THEN old.state ELSE 'open' END,
         resolved_at = CASE WHEN old.last_opened_at = excluded.last_opened_at
                            THEN old.resolved_at END
     WHERE (old.last_opened_at, old.candles, old.severity)
             IS DISTINCT FROM (excluded.last_opened_at, excluded.candles, excluded.severity)
-       OR NOT old.detail @> excluded.detail
+       OR old.detail - 'asked' <> excluded.detail
 """)
 _GONE = text("""
     UPDATE ops.quality_finding old SET state = 'repaired', resolved_at = clock_timestamp()

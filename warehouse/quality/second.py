@@ -22,6 +22,7 @@ from warehouse.batches import load_batch
 from warehouse.database import transaction
 from warehouse.ingest import LoadReport, store
 from warehouse.merge import LOCK
+from warehouse.partitions import ensure_years
 
 _STORED = text("""
     SELECT (extract(epoch FROM opened_at) * 1000)::bigint FROM raw.candle
@@ -53,6 +54,7 @@ def ingest_missing(
     asked = {"interval": interval.value, "source": venue, "start": start, "end": end}
     with load_batch(settings, asked | {"request": orjson.dumps(named).decode()}) as batch:
         fetched = source_for(venue, settings).fetch(symbol, interval, start, end)
+        ensure_years(settings, fetched.interval, fetched.opened_ms)
         with transaction(settings) as connection:
             answer = _holes_only(connection, instrument, fetched, start, end)
             answer = replace(answer, request={**fetched.request, **named})
