@@ -5,7 +5,19 @@ from __future__ import annotations
 import typer
 
 import mela
-from cli import backtest, candles, check, demo, scenes, services, strategies
+from cli import (
+    backtest,
+    candles,
+    check,
+    demo,
+    lineage,
+    quality,
+    scenes,
+    services,
+    stale,
+    strategies,
+    watch,
+)
 from cli.console import out, quiet_logs
 
 app = typer.Typer(
@@ -38,6 +50,10 @@ def main(
 services.register(app)
 candles.register(app)
 scenes.register(app)
+stale.register(app)
+lineage.register(app)
+quality.register(app)
+watch.register(app)
 backtest.register(app)
 check.register(app)
 strategies.register(app)

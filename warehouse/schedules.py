@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,6 +12,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 import numpy as np
 import orjson
 from croniter import croniter
+from numpy.typing import NDArray
 from sqlalchemy import Connection, Row, text
 
 from mela.calendars import date_ms, expected_opens_ms
@@ -170,7 +171,7 @@ def mark_published(
 
 
 def start_of(span: str, end: datetime) -> datetime:
-    """Return where a span begins that ends at an instant; of months, on the month's last day at most.
+    """Return where a span that ends at an instant begins; a day that a month lacks is its last.
 
     >>> start_of("1mo", datetime(2024, 3, 31, tzinfo=UTC)).date().isoformat()
     '2024-02-29'
@@ -203,10 +204,10 @@ def _document(schedule: Row[Any], until: datetime) -> dict[str, Any]:
 
 
 def _covered_until(connection: Connection, schedule: Row[Any], now: datetime) -> datetime | None:
-    """Return the end of the newest candle up to which all series are complete; None for none new."""
+    """Return the end of the newest candle until which all series are complete; None: none new."""
     interval = Interval(schedule.interval)
     start = schedule.last_covered_until or start_of(schedule.span, now)
-    grids: list[np.ndarray[Any, np.dtype[np.int64]]] = []
+    grids: list[NDArray[np.int64]] = []
     complete_ms = to_ms(now)
     for name in schedule.instruments:
         expected, first_missing = _complete(connection, name, interval, start, now)
@@ -214,22 +215,17 @@ def _covered_until(connection: Connection, schedule: Row[Any], now: datetime) ->
             return None
         complete_ms = min(complete_ms, first_missing)
         grids.append(expected)
-    closes_by = to_ms(now) if schedule.every == COMPLETE else 0
-    if schedule.every != COMPLETE:
+    closes_by: int | None = None
+    if schedule.every != COMPLETE:  # its newest moment for which no candle is missing
         latest = min(to_ms(now), interval.end_ms(complete_ms) - 1)
         closes_by = to_ms(_tick(schedule.every, from_ms(latest)))
-    ends = [
-        int(interval.ends_ms(before)[-1])
-        for expected in grids
-        if len(before := expected[expected < complete_ms])
-        and len(before := before[_closed(interval, before, closes_by, schedule.every)])
-    ]
+    ends: list[int] = []
+    for expected in grids:
+        closed = interval.ends_ms(expected[expected < complete_ms])
+        if closes_by is not None:
+            closed = closed[closed <= closes_by]
+        ends += closed[-1:].tolist()
     return from_ms(max(ends)) if ends else None
-
-
-def _closed(interval: Interval, opened: Any, by_ms: int, every: str) -> Any:
-    """A stored candle has closed, though a session's day lasts until midnight by its interval."""
-    return opened < by_ms if every == COMPLETE else interval.ends_ms(opened) <= by_ms
 
 
 def _tick(cron: str, latest: datetime) -> datetime:
@@ -238,24 +234,20 @@ def _tick(cron: str, latest: datetime) -> datetime:
 
 def _complete(
     connection: Connection, name: str, interval: Interval, start: datetime, now: datetime
-) -> tuple[Any, int | None]:
+) -> tuple[NDArray[np.int64], int | None]:
     """Return the calendar's opening times, and the first of them of which no candle is stored."""
     series = connection.execute(_SERIES, {"name": name, "interval": interval.value}).one()
     if series.oldest is None:
         return np.array([], dtype=np.int64), None
-    key = {"id": series.id, "interval": interval.value, "start": max(start, series.oldest)}
+    since = max(start, series.oldest)
+    key = {"id": series.id, "interval": interval.value, "start": since}
     until = to_ms(now) + AHEAD_MS
     if series.delisted_on is not None:
         until = min(until, date_ms(series.delisted_on) + DAY_MS)
-    expected = expected_opens_ms(series.calendar, interval, to_ms(key["start"]), until)
+    expected = expected_opens_ms(series.calendar, interval, to_ms(since), until)
     opened = decode(copy_out(connection, _OPENS, key), {"opened_at": "timestamptz"})["opened_at"]
     lacking = ~np.isin(expected, opened)
     for first, last in connection.execute(_REAL_GAPS, key):
         lacking &= (expected < to_ms(first)) | (expected > to_ms(last))
     missing = np.flatnonzero(lacking)
     return expected, int(expected[missing[0]]) if len(missing) else until
-
-
-def scene_of(document: Mapping[str, Any]) -> Scene:
-    """Return a due scene as what Publisher.scene takes."""
-    return parse_scene(document)

@@ -99,6 +99,7 @@ class StaleScene:
     name: str | None
     status: str
     content: Mapping[str, Any]
+    user_id: int | None
     results: tuple[StaleResult, ...]
     rerun_id: UUID
 
@@ -159,7 +160,12 @@ def stale_scenes(
         stale = tuple(by_key[row.result_key] for row in rows)
         first = rows[0]
         rerun_id = _rerun_id(number, stale, provenances)
-        scenes.append(StaleScene(number, first.name, first.status, first.content, stale, rerun_id))
+        scenes.append(
+            StaleScene(
+                *(number, first.name, first.status, first.content, first.user_id),
+                *(stale, rerun_id),
+            )
+        )
     return scenes
 
 

@@ -32,7 +32,7 @@ SPOILT_BY_ONE = f"""
     SELECT later.* FROM ops.candle_revision later
     WHERE later.instrument_id = q.instrument_id AND later.revision > stored.candles_revision
       AND {_TOUCHES}
-"""
+"""  # noqa: S608  made of constants
 SPOILT_BY_ONE_OF_SEVERAL = f"""
     SELECT later.* FROM (
         SELECT 0 AS place, q.instrument_id
@@ -41,7 +41,7 @@ SPOILT_BY_ONE_OF_SEVERAL = f"""
     ) AS series
     JOIN ops.candle_revision later ON later.instrument_id = series.instrument_id
     WHERE later.revision > stored.revisions[series.place + 1] AND {_TOUCHES}
-"""
+"""  # noqa: S608  made of constants
 SAME_CANDLES = f"""
     (NOT EXISTS ({SPOILT_BY_ONE})
      AND (stored.revisions IS NULL OR NOT EXISTS ({SPOILT_BY_ONE_OF_SEVERAL})))

@@ -186,7 +186,10 @@ def test_a_second_source_fills_holes_and_overwrites_nothing(
     warehouse: Settings, tmp_path: Path
 ) -> None:
     opened = pd.date_range("2024-01-01", periods=48, freq="1h", tz="UTC")
-    for symbol, price, rows_of in (("AUSDT", 10.0, np.r_[0:20, 24:48]), ("BUSDT", 11.0, np.r_[0:48])):
+    for symbol, price, rows_of in (
+        ("AUSDT", 10.0, np.r_[0:20, 24:48]),
+        ("BUSDT", 11.0, np.r_[0:48]),
+    ):
         columns = dict.fromkeys(("open", "high", "low", "close"), price) | {"volume": 1.0}
         keys = {"source": "binance", "symbol": symbol, "interval": "1h"}
         table = pd.DataFrame({"open_time": opened[rows_of]}).assign(**keys, **columns)

@@ -22,8 +22,14 @@ from warehouse.quality.rules import Found, Series
 DATA = Path(sources.replay.__file__).parent / "data"
 NOW = to_ms(at("2026-01-01"))
 APPLES_SPLITS = [
-    *(Event("split", date_ms(date(2000, 6, 21)), 2.0), Event("split", date_ms(date(2005, 2, 28)), 2.0)),
-    *(Event("split", date_ms(date(2014, 6, 9)), 7.0), Event("split", date_ms(date(2020, 8, 31)), 4.0)),
+    *(
+        Event("split", date_ms(date(2000, 6, 21)), 2.0),
+        Event("split", date_ms(date(2005, 2, 28)), 2.0),
+    ),
+    *(
+        Event("split", date_ms(date(2014, 6, 9)), 7.0),
+        Event("split", date_ms(date(2020, 8, 31)), 4.0),
+    ),
 ]
 
 
@@ -72,7 +78,7 @@ def test_the_halt_of_march_2023_is_all_that_bitcoins_hours_lack() -> None:
 
 def test_no_session_is_missed_in_23_years_of_stocks() -> None:
     """Half days, holidays and the closures of September 2001 are in the calendar."""
-    assert [one for one in wrong(packaged("lean-equity_SPY_1d", "XNYS"))] == []
+    assert wrong(packaged("lean-equity_SPY_1d", "XNYS")) == []
 
 
 def test_bad_prints_are_outliers_and_splits_are_not() -> None:
@@ -117,7 +123,13 @@ def test_vendors_that_cut_sessions_at_whole_hours_miss_nothing() -> None:
     ends = to_ms(at("2024-11-25")), to_ms(at("2024-12-07"))
     true = expected_opens_ms("XNYS", Interval.H1, *ends)
     whole = np.unique(true // HOUR_MS * HOUR_MS)
-    stored = Series("XNYS", Interval.H1, whole, closes_ms("XNYS", Interval.H1, whole), *[np.ones(len(whole))] * 5)
+    stored = Series(
+        "XNYS",
+        Interval.H1,
+        whole,
+        closes_ms("XNYS", Interval.H1, whole),
+        *[np.ones(len(whole))] * 5,
+    )
     assert np.array_equal(rules.grid(stored, true), whole)
     assert [one.kind for one in rules.check(stored, true, [], NOW)] == []
 

@@ -121,6 +121,11 @@ def check_quality(
     return report
 
 
+def known_series(connection: Connection) -> list[tuple[str, Interval]]:
+    """Return all series that were ever loaded or are watched, by name and interval."""
+    return [(row.name, Interval(row.interval)) for row in connection.execute(_SERIES)]
+
+
 @dataclass(frozen=True, slots=True)
 class _Span:
     start: datetime | None
