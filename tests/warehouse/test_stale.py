@@ -81,7 +81,10 @@ def published(settings: Settings, scene_id: str | None = None) -> str:
     with transaction(settings) as connection:
         scenes.receive(
             *(connection, scene.scene_id or "", scene.content(), scene.content_hash()),
-            runs=1, skipped=0, name="story", origin=Source("mela.scenes", 0, 7),
+            runs=1,
+            skipped=0,
+            name="story",
+            origin=Source("mela.scenes", 0, 7),
         )
         scenes.set_planned(connection, str(scene.scene_id), cached=0)
     return str(scene.scene_id)
