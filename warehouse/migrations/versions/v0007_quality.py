@@ -202,3 +202,43 @@ def upgrade() -> None:
         run(part.replace(":intervals", LISTED))
     for what, said in COMMENTS.items():
         run(f"COMMENT ON {what} IS '{said.replace(chr(39), chr(39) * 2)}'")
+
+
+GONE_TABLES = (
+    *("ops.user", "ops.scene_schedule", "ops.scene_schedule_instrument"),
+    *("ops.quality_check", "ops.quality_finding"),
+)
+# Scenes that no planner has read have no place in the tables of before.
+BACK = """
+DROP TABLE ops.quality_finding, ops.quality_check;
+DROP TABLE ops.scene_schedule_instrument, ops.scene_schedule;
+DELETE FROM ops.scene WHERE "offset" IS NULL;
+ALTER TABLE ops.scene
+    DROP CONSTRAINT scene_read_check,
+    DROP CONSTRAINT scene_rerun_of_check,
+    DROP CONSTRAINT scene_counts_check,
+    DROP COLUMN rerun_of,
+    DROP COLUMN user_id,
+    ALTER COLUMN partition SET NOT NULL,
+    ALTER COLUMN "offset" SET NOT NULL;
+DROP TABLE ops.user;
+DROP INDEX ops.load_batch_running_idx;
+ALTER TABLE ops.load_batch
+    DROP CONSTRAINT load_batch_counts_check, DROP CONSTRAINT load_batch_finished_check;
+ALTER TABLE ops.rejected_candle DROP CONSTRAINT rejected_candle_position_check;
+ALTER TABLE ops.instrument
+    DROP CONSTRAINT instrument_listing_check, DROP CONSTRAINT instrument_steps_check;
+ALTER TABLE ops.holdout
+    DROP CONSTRAINT holdout_interval_check, DROP CONSTRAINT holdout_run_key_fkey;
+ALTER TABLE ops.result DROP CONSTRAINT result_counts_check;
+ALTER TABLE ops.trade DROP CONSTRAINT trade_seq_check, DROP CONSTRAINT trade_span_check;
+"""
+
+
+def downgrade() -> None:
+    """Forget checks, findings, schedules and users; scenes, runs and results stay."""
+    run = op.get_bind().exec_driver_sql
+    run(BACK)
+    for what in COMMENTS:
+        if what.startswith("TABLE ") and what.removeprefix("TABLE ") not in GONE_TABLES:
+            run(f"COMMENT ON {what} IS NULL")
