@@ -150,13 +150,13 @@ def _said(one: Finding) -> str:
     parts = [f"{name} {value}" for name, value in one.detail.items() if name != "asked"]
     if asked:
         who = ", ".join(dict.fromkeys(each["source"] for each in asked))
-        parts.append(f"asked {who} {len(asked)} times, last {asked[-1]['at']}")
+        parts.append(f"asked {who} {len(asked)}×, last {asked[-1]['at']}")
     return "; ".join(parts)
 
 
 def _tell(report: RepairReport) -> None:
     err.print(
-        f"asked {len(report.requests):,} times: {report.repaired:,} repaired, "
+        f"{len(report.requests):,} requests: {report.repaired:,} repaired, "
         f"{report.confirmed:,} confirmed as real"
     )
     for request in report.requests:

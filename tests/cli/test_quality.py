@@ -88,7 +88,7 @@ def test_repair_confirms_the_real_gap(settings: Settings, monkeypatch: pytest.Mo
         said = mela("quality", *span, "--repair")
     assert said.exit_code == 0
     assert "0 repaired, 1 confirmed as real" in said.output
-    assert "asked binance 2 times" in said.output
+    assert "asked binance 2×" in said.output
 
 
 def test_a_stale_scene_is_published_again_once(

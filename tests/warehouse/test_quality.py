@@ -135,6 +135,14 @@ def test_a_watched_feed_that_stopped_is_an_error(warehouse: Settings) -> None:
     assert left.interval == "1d"
 
 
+def test_a_replay_is_not_stale(replayed: Settings) -> None:
+    ingest(NAME, "1h", at("2023-03-20"), at("2023-03-21"), replayed)
+    with transaction(replayed) as connection:
+        instruments.watch(connection, NAME, "1h")
+    [found] = check_quality(replayed).findings
+    assert (found.kind, found.severity, found.detail["what"]) == ("stale", "info", "from a replay")
+
+
 def test_an_unknown_series_is_told(warehouse: Settings) -> None:
     with pytest.raises(CandlesMissing, match="mela ingest binance:NOBODY"):
         check_quality(warehouse, [("binance:NOBODY", HOURS)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -47,6 +47,10 @@ _SERIES = text("""
 _ENDS = text("""
     SELECT min(opened_at), max(opened_at) FROM raw.candle
     WHERE instrument_id = :id AND interval = :interval
+""")
+_FROM_REPLAY = text("""
+    SELECT b.origin = 'replay' FROM raw.candle c JOIN ops.load_batch b ON b.id = c.load_batch_id
+    WHERE c.instrument_id = :id AND c.interval = :interval AND c.opened_at = :newest
 """)
 _AROUND = text("""
     SELECT (SELECT min(opened_at) FROM (
@@ -182,7 +186,9 @@ def _look(settings: Settings, one: Row[Any], span: _Span) -> Seen:
         read = key | {"start": first or start, "end": last or end}
         series = _read(connection, read, one, before=first, after=last, ends=(oldest, newest))
         splits = [Event(*row) for row in connection.execute(_SPLITS, key)]
-    return _judge(one, span, (start, end), (oldest, newest), series, splits)
+        replayed = bool(connection.scalar(_FROM_REPLAY, key | {"newest": newest}))
+    seen = _judge(one, span, (start, end), (oldest, newest), series, splits)
+    return replace(seen, found=[_eased(each) for each in seen.found]) if replayed else seen
 
 
 def _judge(
@@ -229,12 +235,19 @@ def _judge(
     )
 
 
+def _eased(found: Found) -> Found:
+    """Take no alarm at the end of candles that came from a replay: its clock stands still."""
+    if found.kind != "stale":
+        return found
+    return replace(found, severity="info", detail=found.detail | {"what": "from a replay"})
+
+
 def _unlisted(found: Found, one: Row[Any], oldest_ms: int) -> Found:
     """Ease a gap before the first candle of an instrument whose listing date nobody told."""
     if found.kind != "missing" or found.last_ms >= oldest_ms or one.listed_on is not None:
         return found
     said = {"what": "before the first stored candle; the listing date is not known"}
-    return Found("missing", found.first_ms, found.last_ms, found.candles, "info", said)
+    return replace(found, severity="info", detail=said)
 
 
 def _nothing_stored(one: Row[Any], span: _Span) -> Seen:

@@ -198,7 +198,7 @@ def _note(
                 if request.start <= one.first_opened_at and one.last_opened_at < request.end
             ]
             if within and request.error is None:
-                said = {"at": instant_text(now), "source": request.source}
+                said = {"at": instant_text(now.replace(microsecond=0)), "source": request.source}
                 note_asked(connection, within, said | {"load_batch_id": request.batch_id})
 
 
