@@ -119,7 +119,7 @@ class Settings(BaseSettings):
     second_sources: dict[str, str] = Field(
         default_factory=dict,
         description="instrument → the instrument whose candles may fill its gaps",
-        examples=[{"binance:BTCUSDT": "yahoo:BTC-USDT"}],
+        examples=[{"binance:BTCUSDT": "kraken:BTC/USDT"}],
     )
     kafka: KafkaSettings = KafkaSettings()
     postgres: PostgresSettings = PostgresSettings()
