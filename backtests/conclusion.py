@@ -33,6 +33,7 @@ from backtests.strategy import Strategy
 from mela.candles import Candles
 from mela.messages import read_stored_run
 from mela.result import LOWER_IS_BETTER, Curve, Outcome, Status, rank
+from mela.result import Blocks as Recorded
 from mela.run import Run, from_ms, instant_text
 from mela.scene import Scene, Steps
 from mela.windows import Fold
@@ -79,27 +80,25 @@ def trials_of(documents: Sequence[Document], winner: Document, top: Sequence[Doc
     """Return the trials that some results are, all of one scene."""
     span = ("interval", "start", "end")
     same = [
-        one["blocks"]
+        Recorded.unpacked(one["blocks"]).rows
         for one in documents
         if one["blocks"] is not None and all(one[name] == winner[name] for name in span)
     ]
-    sums, squares, counts = (
-        np.array([blocks[name] for blocks in same], dtype=np.float64).reshape(len(same), -1)
-        for name in ("sums", "squares", "counts")
-    )
+    rows = np.array(same, dtype=np.float64).reshape(len(same), 3, -1)
     tried = sum(one["blocks"] is not None for one in documents)
+    sums, squares, counts = rows.swapaxes(0, 1)
     return Trials(tried, sums, squares, counts, np.ones(len(same), dtype=np.bool_), top)
 
 
 def with_winner(trials: Trials, winner: Document) -> Trials:
     """Return trials with the winner among them, where more were recorded than could be read."""
-    own = winner["blocks"]
-    if own is None or bool(np.any(np.all(trials.sums == np.array(own["sums"]), axis=1))):
+    if winner["blocks"] is None:
         return trials
-    added = {
-        name: np.vstack([getattr(trials, name), own[name]])
-        for name in ("sums", "squares", "counts")
-    }
+    rows = Recorded.unpacked(winner["blocks"]).rows
+    own = dict(zip(("sums", "squares", "counts"), rows, strict=True))
+    if bool(np.any(np.all(trials.sums == own["sums"], axis=1))):
+        return trials
+    added = {name: np.vstack([getattr(trials, name), row]) for name, row in own.items()}
     return replace(trials, **added, own=np.append(trials.own, True))
 
 

@@ -63,9 +63,7 @@ class Buffers:
     exits: Bars
     flags: Bool
     words: Bars
-    sums: Float
-    squares: Float
-    counts: Bars
+    blocks: Float
 
     @classmethod
     def of(cls, candles: int) -> Buffers:
@@ -82,9 +80,7 @@ class Buffers:
             exits=bars[1],
             flags=flags,
             words=flags.view(np.int64),
-            sums=np.empty(BLOCKS),
-            squares=np.empty(BLOCKS),
-            counts=np.empty(BLOCKS, np.int64),
+            blocks=np.empty((3, BLOCKS)),
         )
 
 
@@ -166,6 +162,8 @@ def _walk_events(
         candles.volume,
         candles.opened_ms,
         span.idle,
+        span.lowest,
+        span.highest,
         *given,
         buffers.entries,
         buffers.exits,

@@ -36,21 +36,19 @@ def measure(
     last_close: float,
     returns: Float,
     scratch: Float,
-    sums: Float,
-    squares: Float,
-    counts: Int,
+    blocks: Float,
 ) -> tuple[Metrics, float]:
     """Return the metrics of a run, and its largest profit as a share of all profits above 0.
 
     account, fall, fills: as the walk wrote them; cash, fee, slippage: the run's
     benchmark: (m,) float64, returns of buy and hold; bounds: (17,) int64, of `block_bounds`
     per_year, years, first_open, last_close: of the span
-    returns, scratch: (≥ m,) float64, written; sums, squares, counts: (16,), written by block
+    returns, scratch: (≥ m,) float64, written; blocks: (3, 16) float64, written by `block_sums`
     """
     told_of = returns[: walked.periods]
     period_returns(account[: walked.periods], cash, told_of)
     told = measure_returns(told_of, benchmark, per_year, scratch)
-    block_sums(told_of, bounds, sums, squares, counts)
+    block_sums(told_of, bounds, blocks)
     trades = measure_trades(fills, walked.trades)
     rate, deepest, episodes = cagr(walked.final, cash, years), fall[WORST], fall[EPISODES]
     win_rate, average = np.nan, np.nan

@@ -12,7 +12,7 @@ import numpy as np
 from backtests import ENGINE_VERSION, METRICS_VERSION
 from backtests.caveats import caveats
 from backtests.execute import Buffers, room_for, walk
-from backtests.kernel.ledger import Walked
+from backtests.kernel.ledger import FILLS, Walked
 from backtests.measure import measure
 from backtests.signals import Cross, Float, MeanCross, Signals
 from backtests.span import Span, Spans, read_only
@@ -25,6 +25,7 @@ from mela.run import Run, from_ms
 
 SENTENCE_LENGTH = 1_000
 _NO_EQUITY = np.empty(0)
+_ROW = np.dtype(f"V{FILLS.itemsize}")
 
 
 def run_all(
@@ -197,19 +198,18 @@ def _measure(
         span.last_close,
         buffers.returns,
         buffers.scratch,
-        buffers.sums,
-        buffers.squares,
-        buffers.counts,
+        buffers.blocks,
     )
-    blocks = buffers.sums.tolist(), buffers.squares.tolist(), buffers.counts.tolist()
-    return metrics, top_share, Blocks(*blocks)
+    return metrics, top_share, Blocks.of(buffers.blocks)
 
 
 def _curve(span: Span, walked: Walked, buffers: Buffers, equity: Float) -> Curve:
     opened_ms = span.candles.opened_ms
     start = span.candles.start_bar
+    # as bytes: numpy would copy rows field by field
+    fills = buffers.fills.view(_ROW)[: walked.trades].copy().view(FILLS)
     return Curve(
-        trades=Trades(buffers.fills[: walked.trades].copy(), opened_ms),
+        trades=Trades(fills, opened_ms),
         opened_ms=opened_ms[start : start + walked.bars],
         equity=equity[: walked.bars],
     )

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from backtests.coverage import coverage_warnings
 from backtests.indicators import Indicators
+from backtests.kernel.ledger import BLOCK
 from backtests.metrics import (
     benchmark_returns,
     block_bounds,
@@ -35,6 +36,7 @@ class Span:
     candles: columns contiguous, aligned, native and read-only: one type for the compiled kernels
     lasting_ms: how long a candle lasts
     idle: whether some candles have no volume, in a series that has volumes: they fill nothing
+    lowest, highest: (⌈n / 32⌉,) float64, the least and greatest close of each 32 bars
     ends: (m,) int64, the last bar of each period of returns; empty where the span has no candle
     benchmark: (m,) float64, the returns of holding in the same periods, costs left out
     block_bounds: (17,) int64, where in the periods each block of the span begins
@@ -46,6 +48,8 @@ class Span:
     indicators: Indicators
     lasting_ms: int
     idle: bool
+    lowest: NDArray[np.float64]
+    highest: NDArray[np.float64]
     ends: NDArray[np.int64]
     benchmark: NDArray[np.float64]
     block_bounds: NDArray[np.int64]
@@ -110,6 +114,7 @@ def span_of(candles: Candles, run: Run) -> Span:
     part = _prepared(candles.span(start_ms, end_ms, run.warmup))
     lasting = lasting_ms(part.interval)
     ends = np.empty(len(part), dtype=np.int64)
+    lowest, highest = np.empty((2, -(-len(part) // BLOCK)))
     seen = survey(
         part.opened_ms,
         part.open,
@@ -120,6 +125,8 @@ def span_of(candles: Candles, run: Run) -> Span:
         part.start_bar,
         part.interval.fixed_ms or 0,
         ends,
+        lowest,
+        highest,
     )
     if not seen.holds:
         part.check()  # says which law is broken, and where
@@ -133,6 +140,8 @@ def span_of(candles: Candles, run: Run) -> Span:
         indicators=Indicators(part),
         lasting_ms=lasting,
         idle=seen.volumes and seen.silent,
+        lowest=lowest,
+        highest=highest,
         ends=ends,
         benchmark=benchmark_returns(part, ends),
         block_bounds=block_bounds(part.opened_ms[part.start_bar + ends], start_ms, end_ms),

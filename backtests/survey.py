@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from backtests.kernel.ledger import BLOCK as REACH
 from mela.interval import DAY_MS
 
 Float = NDArray[np.float64]
@@ -45,12 +46,15 @@ def survey(
     start: int,
     step_ms: int,
     ends: Int,
+    lowest: Float,
+    highest: Float,
 ) -> Surveyed:
     """Look at each candle once.
 
     opened_ms: (n,) int64; open_ … volume: (n,) float64; start: the span's first bar
     step_ms: how long a candle lasts; 0 where that varies, and every step counts as uneven
     ends: (≥ days,) int64, written: the last bar of each UTC day, counted from `start`
+    lowest, highest: (⌈n / 32⌉,) float64, written: the least and the greatest close of each 32 bars
     """
     n = len(opened_ms)
     broken, silent, loud, uneven = 0, 0, 0, 0
@@ -79,6 +83,7 @@ def survey(
             for each in range(first, until):
                 uneven += (each > start) & (opened_ms[each] - opened_ms[each - 1] != step_ms)
         bar = until
+    _extremes(close, lowest, highest)
 
     days = 0
     midnight = -(2**62)
@@ -92,6 +97,32 @@ def survey(
         ends[days] = n - 1 - start
         days += 1
     return Surveyed(broken == 0, uneven, days, loud > 0, silent > 0)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _extremes(close: Float, lowest: Float, highest: Float) -> None:
+    # halves against halves, which the processor takes in bulk; one chain would wait for itself
+    half = REACH // 2
+    low, high = np.empty(half), np.empty(half)
+    whole = len(close) // REACH
+    for block in range(whole):
+        front = close[REACH * block : REACH * block + half]
+        back = close[REACH * block + half : REACH * block + REACH]
+        for each in range(half):
+            low[each] = back[each] if back[each] < front[each] else front[each]
+            high[each] = back[each] if back[each] > front[each] else front[each]
+        width = half // 2
+        while width:
+            for each in range(width):
+                other = low[each + width]
+                low[each] = other if other < low[each] else low[each]
+                other = high[each + width]
+                high[each] = other if other > high[each] else high[each]
+            width //= 2
+        lowest[block], highest[block] = low[0], high[0]
+    if whole < len(lowest):
+        rest = close[REACH * whole :]
+        lowest[whole], highest[whole] = rest.min(), rest.max()
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -10,6 +10,7 @@ from cli import (
     candles,
     check,
     demo,
+    headlines,
     lineage,
     quality,
     scenes,
@@ -49,6 +50,7 @@ def main(
 
 services.register(app)
 candles.register(app)
+headlines.register(app)
 scenes.register(app)
 stale.register(app)
 lineage.register(app)

@@ -22,7 +22,14 @@ class MelaError(Exception):
 
 
 class SourceUnavailable(MelaError):
-    """Say that a market-data service could not answer now; the same request may succeed later."""
+    """Say that a market-data service could not answer now; the same request may succeed later.
+
+    retry_after_s: the wait that would help, where it is known; None where it is not
+    """
+
+    def __init__(self, sentence: str, retry_after_s: float | None = None) -> None:
+        super().__init__(sentence)
+        self.retry_after_s = retry_after_s
 
 
 class SourceRefused(MelaError):

@@ -1,4 +1,11 @@
-"""What can be traded: `venue:symbol`, the venue being whose candles they are."""
+"""What can be traded: `venue:symbol`, the venue being whose candles they are.
+
+The first colon ends the venue. Three venues have adapters of their own and write symbols as their
+services do: `binance:BTCUSDT`, `yahoo:AAPL`, `alpaca:AAPL` and `alpaca:BTC/USD`. Every other venue
+is an exchange by ccxt's id (`kraken`, `coinbase`, `bybit`; `binanceusdm` for the perpetuals of
+Binance), its symbols as ccxt writes them: `kraken:BTC/USD`, and with the coin that it settles in
+`bybit:BTC/USDT:USDT` for a perpetual contract.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +15,8 @@ from datetime import date
 from typing import Literal
 
 Kind = Literal["spot", "perp", "equity", "fx"]
-VENUES = ("binance", "yahoo")
-NAME = re.compile(r"[a-z][a-z0-9-]{0,31}:[A-Za-z0-9][A-Za-z0-9.^=/_-]{0,31}")
+VENUES = ("binance", "yahoo", "alpaca")  # those with adapters of their own
+NAME = re.compile(r"[a-z][a-z0-9-]{0,31}:[A-Za-z0-9][A-Za-z0-9.^=/:_-]{0,31}")
 _CRYPTO_QUOTES = ("USDT", "USDC", "FDUSD", "TUSD", "BUSD", "BTC", "ETH", "BNB", "EUR", "TRY", "USD")
 
 
@@ -38,13 +45,29 @@ def parse_name(name: str) -> tuple[str, str]:
 
     >>> parse_name("binance:BTCUSDT")
     ('binance', 'BTCUSDT')
+    >>> parse_name("bybit:BTC/USDT:USDT")
+    ('bybit', 'BTC/USDT:USDT')
     """
     if not NAME.fullmatch(name):
         raise ValueError(
-            f"expected venue:symbol, as binance:BTCUSDT or yahoo:AAPL, but found {name!r}"
+            "expected venue:symbol, as binance:BTCUSDT, yahoo:AAPL or kraken:BTC/USD, "
+            f"but found {name!r}"
         )
     venue, _, symbol = name.partition(":")
     return venue, symbol
+
+
+def file_stem(name: str) -> str:
+    """Return a name for files and folders that no two instruments share, safe on any system.
+
+    The venue, an underscore, the symbol; what is no letter, digit, dot or hyphen becomes `_` and
+    its code in hexadecimal. Raises ValueError for a malformed name.
+
+    >>> file_stem("kraken:BTC/USD"), file_stem("binance:BTCUSDT"), file_stem("bybit:A_B/USDT:USDT")
+    ('kraken_BTC_2FUSD', 'binance_BTCUSDT', 'bybit_A_5FB_2FUSDT_3AUSDT')
+    """
+    venue, symbol = parse_name(name)
+    return f"{venue}_{re.sub(r'[^A-Za-z0-9.-]', lambda found: f'_{ord(found[0]):02X}', symbol)}"
 
 
 def describe(name: str) -> Instrument:
@@ -54,8 +77,16 @@ def describe(name: str) -> Instrument:
 
     >>> describe("yahoo:AAPL").calendar, describe("binance:ETHBTC").quote
     ('XNYS', 'BTC')
+    >>> describe("bybit:BTC/USDT:USDT").kind, describe("alpaca:BTC/USD").quote
+    ('perp', 'USD')
     """
     venue, symbol = parse_name(name)
+    if "/" in symbol and venue != "yahoo":
+        pair, _, settles = symbol.partition(":")
+        kind: Kind = "perp" if settles else "spot"
+        return Instrument(venue, symbol, kind, pair.partition("/")[2], "24/7")
+    if venue == "alpaca":
+        return Instrument(venue, symbol, "equity", "USD", "XNYS")
     if venue == "yahoo":
         if symbol.endswith("=X"):
             return Instrument(venue, symbol, "fx", symbol[:-2][-3:], "24/5")

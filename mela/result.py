@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from mela.canonical import digest
@@ -23,7 +26,6 @@ __all__ = [
     "METRICS",
     "NEVER_REUSED",
     "Blocks",
-    "BlocksSaid",
     "Curve",
     "ErrorSaid",
     "ExitReason",
@@ -42,6 +44,7 @@ __all__ = [
 ]
 
 RESULT_SCHEMA_VERSION = 1
+_CELL = np.dtype(">f8")  # as Postgres sends doubles
 
 
 class Status(StrEnum):
@@ -118,12 +121,49 @@ LOWER_IS_BETTER = frozenset(
 class Blocks(NamedTuple):
     """The returns of a run over 16 equal blocks of its span: what CSCV needs instead of a curve.
 
-    sums, squares: of the returns and of their squares; counts: how many returns a block has
+    cells: 3 × 16 doubles, big-endian, row by row: of each block the sum of its returns, the sum of
+        their squares, and how many they are
     """
 
-    sums: list[float]
-    squares: list[float]
-    counts: list[int]
+    cells: bytes
+
+    @classmethod
+    def of(cls, rows: Any) -> Blocks:
+        """Return the blocks of (3, 16) numbers: sums, squares, counts."""
+        return cls(np.asarray(rows, dtype=_CELL).tobytes())
+
+    @classmethod
+    def unpacked(cls, text: str) -> Blocks:
+        """Return the blocks that a result document has. Raises ValueError for other text."""
+        return cls(base64.b64decode(text, validate=True))
+
+    def packed(self) -> str:
+        """Return what a result document says: the cells in base64, 512 characters.
+
+        >>> Blocks.unpacked(Blocks.of([[0.25] * 16, [0.5] * 16, [3] * 16]).packed()).counts[15]
+        3.0
+        """
+        return base64.b64encode(self.cells).decode()
+
+    @property
+    def rows(self) -> NDArray[np.float64]:
+        """Return sums, squares and counts: (3, 16) float64."""
+        return np.frombuffer(self.cells, dtype=_CELL).reshape(3, 16).astype(np.float64)
+
+    @property
+    def sums(self) -> list[float]:
+        """Return the sum of each block's returns."""
+        return self.rows[0].tolist()
+
+    @property
+    def squares(self) -> list[float]:
+        """Return the sum of the squares of each block's returns."""
+        return self.rows[1].tolist()
+
+    @property
+    def counts(self) -> list[float]:
+        """Return how many returns each block has."""
+        return self.rows[2].tolist()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -189,16 +229,6 @@ class ErrorSaid(BaseModel):
 
     kind: str = Field(alias="class")
     sentence: str
-
-
-class BlocksSaid(BaseModel):
-    """The returns of a run over 16 equal blocks of its span: sums, sums of squares, numbers."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    sums: Annotated[list[float], Field(min_length=16, max_length=16)]
-    squares: Annotated[list[float], Field(min_length=16, max_length=16)]
-    counts: Annotated[list[int], Field(min_length=16, max_length=16)]
 
 
 class Result(BaseModel):
@@ -285,7 +315,12 @@ class Result(BaseModel):
     rejected_orders: int | None = None
     large_fills: int | None = None
     borrow_paid: float | None = None
-    blocks: BlocksSaid | None = None
+    blocks: str | None = Field(
+        default=None,
+        pattern="^[A-Za-z0-9+/]{512}$",
+        description="returns over 16 equal blocks of the span: sums, sums of squares and numbers, "
+        "48 big-endian doubles in base64",
+    )
 
 
 def result_key(run_key: str, status: Status, made_with: Provenance, scene_id: str | None) -> str:
@@ -339,7 +374,7 @@ def result_document(
         "periods_per_year": outcome.periods_per_year,
         "warnings": list(outcome.warnings),
         **(_finite(metrics) if metrics else dict.fromkeys(METRICS)),
-        "blocks": outcome.blocks._asdict() if outcome.blocks else None,
+        "blocks": outcome.blocks.packed() if outcome.blocks else None,
     }
 
 

@@ -95,6 +95,16 @@ class AirflowSettings(_Service):
     password: SecretStr = SecretStr("")
 
 
+class AlpacaSettings(_Service):
+    """Alpaca's market data. Its crypto candles need no keys, its stocks and news do."""
+
+    key: SecretStr = SecretStr("")
+    secret: SecretStr = SecretStr("")
+    feed: Literal["iex", "sip", "delayed_sip", "otc"] = Field(
+        default="iex", description="whose trades its stock candles are made of; sip is paid for"
+    )
+
+
 class Settings(BaseSettings):
     """Everything that differs from one place to another."""
 
@@ -126,6 +136,7 @@ class Settings(BaseSettings):
     spark: SparkSettings = SparkSettings()
     mlflow: MlflowSettings = MlflowSettings()
     airflow: AirflowSettings = AirflowSettings()
+    alpaca: AlpacaSettings = AlpacaSettings()
 
     @property
     def packages(self) -> Path:

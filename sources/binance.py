@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
-from datetime import datetime
-from typing import Any, TypeVar
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import requests
@@ -13,10 +14,14 @@ import structlog
 
 from mela.errors import SourceRefused
 from mela.instrument import Instrument
-from mela.interval import Interval
-from sources.laws import Rows, lawful
+from mela.interval import DAY_MS, Interval
+from sources.answers import fetched
+from sources.binance_archive import Archive, ArchiveFile
+from sources.laws import Rows, joined
+from sources.limits import Limit
 from sources.protocol import Fetched, Origin, span_ms
-from sources.retry import Busy, Patience, persist, retry_after_s
+from sources.retry import Busy, Patience, retry_after_s
+from sources.service import service_of
 
 with warnings.catch_warnings():  # python-binance 1.0.37 imports an old name of websockets
     warnings.filterwarnings("ignore", "websockets", DeprecationWarning)
@@ -25,67 +30,125 @@ with warnings.catch_warnings():  # python-binance 1.0.37 imports an old name of 
 
 T = TypeVar("T")
 PAGE = 1000  # the most rows that one call gives
-TIMEOUT_S = 15
-_BUSY = (418, 429)
+ARCHIVE_PAGES = 24  # from so many pages on, files of the archive are asked where they save calls
+HOST = "https://api.binance.com"
+_BUSY = (403, 418, 429)  # 403: the firewall before it, which lets in again later
+# by weight: never more than 6000 in any minute, 1200 + 60 × 80
+_LIMIT = Limit(burst=1200, per_s=80, window_tokens=6000)
+_WEIGHTS = {"time": 1, "exchangeInfo": 20, "klines": 2}
+_USED = "X-MBX-USED-WEIGHT-1M"
 log = structlog.get_logger()
 
 
 class BinanceSource:
-    """Ask Binance, or the replay at `replay_url`. No key is needed."""
+    """Ask Binance, or the replay at `replay_url`. No key is needed.
 
-    def __init__(self, replay_url: str | None = None, patience: Patience | None = None) -> None:
+    archive_pages: a span of so many pages or more is taken from the archive's files where they save
+        calls (a month has more than two pages: 15m and shorter), the rest from the API
+    """
+
+    def __init__(
+        self,
+        replay_url: str | None = None,
+        patience: Patience | None = None,
+        archive_pages: int = ARCHIVE_PAGES,
+    ) -> None:
         self._origin: Origin = "replay" if replay_url else "internet"
         self._patience = patience or Patience()
-        self._client = _client(replay_url)
+        self._archive_pages = archive_pages
+        self._archive = Archive(replay_url, self._patience)
+        self._service = service_of("Binance", replay_url or HOST, _LIMIT)
+        self._client = _client(replay_url, self._patience.timeout_s)
 
     def fetch(self, symbol: str, interval: Interval, start: datetime, end: datetime) -> Fetched:
         """Return the closed candles of [start, end). See CandleSource."""
-        start_ms, end_ms = span_ms(start, end)
+        span = span_ms(start, end)
         instrument = self._instrument(symbol)
-        now_ms = int(self._ask(self._client.get_server_time)["serverTime"])
-        raw = [row for page in self._pages(symbol, interval, start_ms, end_ms) for row in page]
-        rows, rejected = lawful(_rows(raw, interval).between(start_ms, end_ms, now_ms))
-        log.info("fetched", instrument=instrument.name, interval=interval, candles=len(rows))
-        return Fetched(
-            instrument=instrument,
-            interval=interval,
-            opened_ms=rows.opened_ms,
-            closed_ms=rows.closed_ms,
-            open=rows.open,
-            high=rows.high,
-            low=rows.low,
-            close=rows.close,
-            volume=rows.volume,
-            session_on=None,
-            actions=(),
-            rejected=rejected,
-            request={
-                "endpoint": f"{self._client.API_URL}/v3/klines",
-                "symbol": symbol,
-                "interval": binance_interval(interval),
-                "startTime": start_ms,
-                "endTime": end_ms - 1,
-            },
+        now_ms = int(self._ask("time", self._client.get_server_time)["serverTime"])
+        took = _Taken()
+        if pages_of(interval, *span) >= self._archive_pages and _saves_calls(interval):
+            parts = self._from_archive(instrument.symbol, interval, *span, now_ms, took)
+        else:
+            parts = self._pages(symbol, interval, *span, took)
+        rows = joined([_rows([], interval), *parts])
+        request: dict[str, Any] = {
+            "endpoint": f"{self._client.API_URL}/v3/klines",
+            "symbol": symbol,
+            "interval": binance_interval(interval),
+            "startTime": span[0],
+            "endTime": span[1] - 1,
+        }
+        found = fetched(
+            instrument,
+            interval,
+            rows,
+            span=span,
+            as_of_ms=now_ms,
+            request=request | took.told(),
             origin=self._origin,
-            source="binance",
         )
+        log.info("fetched", instrument=instrument.name, interval=interval, candles=len(found))
+        return found
 
     def _pages(
-        self, symbol: str, interval: Interval, start_ms: int, end_ms: int
-    ) -> Iterator[list[list[Any]]]:
+        self, symbol: str, interval: Interval, start_ms: int, end_ms: int, took: _Taken
+    ) -> Iterator[Rows]:
         """Yield pages, oldest first. get_historical_klines sleeps a second after every third."""
         while start_ms < end_ms:
-            asked = {"symbol": symbol, "interval": binance_interval(interval), "limit": PAGE}
-            asked |= {"startTime": start_ms, "endTime": end_ms - 1}  # both inclusive, of open time
-            page = self._ask(lambda asked=asked: self._client.get_klines(**asked))
-            yield page
+            page = self._page(symbol, interval, start_ms, end_ms, PAGE)
+            took.pages += 1
+            took.made = self._client.response.headers.get("X-Mela-Replay")
+            yield _rows(page, interval)
             if len(page) < PAGE:
                 return
             start_ms = int(page[-1][0]) + 1
 
+    def _page(
+        self, symbol: str, interval: Interval, start_ms: int, end_ms: int, limit: int
+    ) -> list[list[Any]]:
+        asked = {"symbol": symbol, "interval": binance_interval(interval), "limit": limit}
+        asked |= {"startTime": start_ms, "endTime": end_ms - 1}  # both inclusive, of open time
+        return self._ask("klines", lambda: self._client.get_klines(**asked))
+
+    def _from_archive(
+        self,
+        symbol: str,
+        interval: Interval,
+        start_ms: int,
+        end_ms: int,
+        now_ms: int,
+        took: _Taken,
+    ) -> Iterator[Rows]:
+        """Yield the files of a span, and pages where there is none.
+
+        A month that is over comes as one file; where that is not published (a new one is not for
+        some days) as files of days; from the first day without a file on by the API.
+        """
+        first = self._page(symbol, interval, start_ms, end_ms, 1)  # no file before the listing
+        if not first:
+            return
+        for month in months_of(int(first[0][0]), end_ms):
+            begins, ends = max(start_ms, ms_of(month)), min(end_ms, ms_of(month + 1))
+            whole = None
+            if ms_of(month + 1) <= now_ms:
+                whole = self._archive.month(symbol, interval, month.astype(date))
+            if whole is not None:
+                yield took.file(whole)
+                continue
+            for day in days_of(begins, min(ends, now_ms)):
+                part = self._archive.day(symbol, interval, day.astype(date))
+                if part is None:
+                    break
+                yield took.file(part)
+                begins = ms_of(day + 1)
+            yield from self._pages(symbol, interval, begins, ends, took)
+
     def _instrument(self, symbol: str) -> Instrument:
         """Ask for one symbol: without it, exchangeInfo is 15 MB, and the client cannot pass it."""
-        info = self._ask(lambda: self._client._get("exchangeInfo", data={"symbol": symbol}))  # pyright: ignore[reportPrivateUsage]
+        info = self._ask(
+            "exchangeInfo",
+            lambda: self._client._get("exchangeInfo", data={"symbol": symbol}),  # pyright: ignore[reportPrivateUsage]
+        )
         found = info["symbols"][0]
         filters = {entry["filterType"]: entry for entry in found["filters"]}
         return Instrument(
@@ -98,8 +161,37 @@ class BinanceSource:
             lot=float(filters["LOT_SIZE"]["stepSize"]),
         )
 
-    def _ask(self, call: Callable[[], Any]) -> Any:
-        return persist(lambda: _translated(call), self._patience)
+    def _ask(self, endpoint: str, call: Callable[[], Any]) -> Any:
+        def counted() -> Any:
+            self._client.response = None
+            try:
+                return _translated(call)
+            finally:
+                response = self._client.response
+                if response is not None and _USED in response.headers:
+                    self._service.bucket.told(int(response.headers[_USED]))
+
+        return self._service.ask(counted, self._patience, tokens=_WEIGHTS[endpoint])
+
+
+@dataclass(slots=True)
+class _Taken:
+    """What an answer was put together from, for its lineage."""
+
+    pages: int = 0
+    files: list[str] = field(default_factory=list[str])
+    made: str | None = None
+
+    def file(self, found: ArchiveFile) -> Rows:
+        self.files.append(f"{found.name} sha256:{found.sha256}")
+        self.made = found.made
+        return found.rows
+
+    def told(self) -> dict[str, Any]:
+        said: dict[str, Any] = {"pages": self.pages}
+        if self.files:
+            said["archives"] = self.files
+        return said | ({"replayed": self.made} if self.made else {})
 
 
 def binance_interval(interval: Interval) -> str:
@@ -111,11 +203,45 @@ def binance_interval(interval: Interval) -> str:
     return "1M" if interval is Interval.MO1 else interval.value
 
 
-def _client(replay_url: str | None) -> Client:
+def pages_of(interval: Interval, start_ms: int, end_ms: int) -> float:
+    """Return how many pages of the API a span has."""
+    return (end_ms - start_ms) / (interval.fixed_ms or 28 * DAY_MS) / PAGE
+
+
+def _saves_calls(interval: Interval) -> bool:
+    """Tell whether a month's file and checksum are fewer calls than its pages."""
+    return pages_of(interval, 0, 28 * DAY_MS) > 2
+
+
+def months_of(start_ms: int, end_ms: int) -> list[np.datetime64]:
+    """Return the months that [start, end) touches."""
+    return _units(start_ms, end_ms, "M")
+
+
+def days_of(start_ms: int, end_ms: int) -> list[np.datetime64]:
+    """Return the days that [start, end) touches; none where that is empty."""
+    return _units(start_ms, end_ms, "D")
+
+
+def ms_of(unit: np.datetime64) -> int:
+    """Return when a day or a month begins, in UTC milliseconds."""
+    return int(unit.astype("datetime64[ms]").astype(np.int64))
+
+
+def _units(start_ms: int, end_ms: int, unit: Literal["D", "M"]) -> list[np.datetime64]:
+    if end_ms <= start_ms:
+        return []
+    first, last = (
+        np.datetime64(ms, "ms").astype(f"datetime64[{unit}]") for ms in (start_ms, end_ms - 1)
+    )
+    return list(np.arange(first, last + 1))
+
+
+def _client(replay_url: str | None, timeout_s: float) -> Client:
     asked: type[Client] = Client
     if replay_url:  # base_endpoint and tld can only name other hosts of binance itself
         asked = type("ReplayClient", (Client,), {"API_URL": f"{replay_url.rstrip('/')}/api"})
-    return asked(ping=False, requests_params={"timeout": TIMEOUT_S})
+    return asked(ping=False, requests_params={"timeout": timeout_s})
 
 
 def _translated(call: Callable[[], T]) -> T:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,6 +41,12 @@ class Rows:
         """Return the rows that opened in [start, end) and were closed by now."""
         opened = (self.opened_ms >= start_ms) & (self.opened_ms < end_ms)
         return self.where(opened & (self.closed_ms <= now_ms))
+
+
+def joined(parts: Sequence[Rows]) -> Rows:
+    """Return rows one after the other. Raises ValueError without any part."""
+    names = ("opened_ms", "closed_ms", *FIELDS)
+    return Rows(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
 def lawful(rows: Rows) -> tuple[Rows, tuple[Rejection, ...]]:

@@ -9,8 +9,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mela.errors import SourceRefused
-from mela.instrument import VENUES, Instrument
+from mela.instrument import Instrument
 from mela.interval import Interval
 from mela.settings import Settings
 
@@ -55,6 +54,9 @@ class Fetched:
     actions: from the span's start to today, because a vendor adjusts for later splits too
     request: what was asked, jsonable
     origin: whether the real service answered or a `mela replay`
+    as_of_ms: the service's clock when it answered: what had closed by then is here
+    resampled_from: the interval of the service's own candles, where these were made of them
+    incomplete_ms: opened_ms of the resampled candles of which some expected part was missing
     """
 
     instrument: Instrument
@@ -72,6 +74,9 @@ class Fetched:
     request: dict[str, Any]
     origin: Origin
     source: str
+    as_of_ms: int | None = None
+    resampled_from: Interval | None = None
+    incomplete_ms: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.opened_ms)
@@ -81,8 +86,10 @@ class CandleSource(Protocol):
     """A market-data service: a request in, candles out.
 
     `fetch` raises SourceRefused where the request is wrong (an unknown symbol, an interval that the
-    service lacks), SourceUnavailable where the service does not answer after some attempts, and
-    ValueError for a time without a zone or an end that is not after the start.
+    service lacks and that cannot be made of others, history that it no longer keeps),
+    SourceUnavailable where the service does not answer after some attempts or is left alone for a
+    while (`retry_after_s`: for how long, where known), and ValueError for a time without a zone or
+    an end that is not after the start.
     """
 
     def fetch(self, symbol: str, interval: Interval, start: datetime, end: datetime) -> Fetched:
@@ -104,9 +111,14 @@ def source_for(venue: str, settings: Settings) -> CandleSource:
             from sources.yahoo import YahooSource
 
             return YahooSource(settings.replay_url)
+        case "alpaca":
+            from sources.alpaca import AlpacaSource
+
+            return AlpacaSource(settings.alpaca, settings.replay_url)
         case _:
-            known = " and ".join(VENUES)
-            raise SourceRefused(f"no source has the venue {venue!r}; known are {known}")
+            from sources.ccxt_candles import CcxtSource
+
+            return CcxtSource(venue, settings.replay_url)
 
 
 def span_ms(start: datetime, end: datetime) -> tuple[int, int]:

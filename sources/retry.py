@@ -21,19 +21,19 @@ log = structlog.get_logger()
 class Busy(SourceUnavailable):
     """Say that a service did not answer this once. `retry_after_s`: the wait that it asked for."""
 
-    def __init__(self, sentence: str, retry_after_s: float | None = None) -> None:
-        super().__init__(sentence)
-        self.retry_after_s = retry_after_s
-
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How often, and for how long together, one request is repeated before giving up."""
+    """How often, and for how long together, one request is repeated before giving up.
+
+    timeout_s: how long one answer is waited for
+    """
 
     attempts: int = 5
     first_s: float = 1.0
     longest_s: float = 30.0
     total_s: float = 120.0
+    timeout_s: float = 15.0
 
 
 def persist(ask: Callable[[], T], patience: Patience) -> T:
@@ -53,7 +53,8 @@ def persist(ask: Callable[[], T], patience: Patience) -> T:
         return retrying(ask)
     except Busy as error:
         tries = int(retrying.statistics.get("attempt_number", 1))
-        raise SourceUnavailable(f"{error} Gave up after {tries} attempts; try later.") from error
+        said = f"{error} Gave up after {tries} attempts; try later."
+        raise SourceUnavailable(said, error.retry_after_s) from error
 
 
 def retry_after_s(value: str | None) -> float | None:

@@ -13,29 +13,28 @@ import structlog
 import yfinance as yf
 from yfinance.exceptions import YFException, YFPricesMissingError, YFRateLimitError
 
-from mela.calendars import session_dates
 from mela.errors import SourceRefused, SourceUnavailable
 from mela.interval import Interval
-from sources.laws import lawful
+from sources.answers import fetched
 from sources.protocol import Fetched, Origin, span_ms
-from sources.retry import Busy, Patience, persist
+from sources.resample import fetch_resampled
+from sources.retry import Busy, Patience
 from sources.yahoo_client import YahooSession, yahoo
 from sources.yahoo_markets import instrument_of
 from sources.yahoo_rows import COLUMNS, EVENTS, actions_of, restored, rows_of
 
-TIMEOUT_S = 15
 DELAY_S = 1800  # Yahoo's quotes of some exchanges come up to half an hour late
-# Yahoo's word for what each interval is made of, and the longest span of one request
-_OFFERED: dict[Interval, tuple[str, timedelta | None]] = {
-    Interval.M1: ("1m", timedelta(days=7)),
-    Interval.M5: ("5m", timedelta(days=59)),
-    Interval.M15: ("15m", timedelta(days=59)),
-    Interval.M30: ("30m", timedelta(days=59)),
-    Interval.H1: ("1h", timedelta(days=729)),
-    Interval.D1: ("1d", None),
-    Interval.W1: ("1d", None),  # made of days: yfinance 1.7.0 merges the last two weeks of an
-    Interval.MO1: ("1d", None),  # answer in spring, and Yahoo's own mix prices across splits
+OLD = "within the last"  # of the sentence in which Yahoo refuses what it no longer has
+# what Yahoo gives and we ask for: the longest span of one request, and for how many days it is kept
+_OFFERED: dict[Interval, tuple[timedelta | None, int | None]] = {
+    Interval.M1: (timedelta(days=7), 30),
+    Interval.M5: (timedelta(days=59), 60),
+    Interval.M15: (timedelta(days=59), 60),
+    Interval.H1: (timedelta(days=729), 730),
+    Interval.D1: (None, None),
 }
+# 30m, 1wk and 1mo are made here, and said to be: yfinance makes 30m of 15m itself and in 1.7.0
+# merges the last two weeks of an answer in spring, and Yahoo's own mix prices across splits
 log = structlog.get_logger()
 
 
@@ -58,44 +57,44 @@ class YahooSource:
         self._patience = patience or Patience()
 
     def fetch(self, symbol: str, interval: Interval, start: datetime, end: datetime) -> Fetched:
-        """Return the closed candles of [start, end). See CandleSource."""
+        """Return the closed candles of [start, end). See CandleSource.
+
+        Raises SourceRefused for intraday candles that are older than Yahoo keeps them.
+        """
+        span_ms(start, end)
+        if interval in _OFFERED:
+            found = self._fetch(symbol, interval, start, end)
+        else:
+            found = fetch_resampled(self._fetch, _OFFERED, symbol, interval, start, end)
+        name = found.instrument.name
+        log.info("fetched", instrument=name, interval=interval, candles=len(found))
+        return found
+
+    def _fetch(self, symbol: str, interval: Interval, start: datetime, end: datetime) -> Fetched:
         start_ms, end_ms = span_ms(start, end)
-        if interval not in _OFFERED:
-            offered = ", ".join(_OFFERED)
-            raise SourceRefused(f"Yahoo has no {interval} candles; it offers {offered}")
         answer = self._answer(symbol, interval, start, end)
         instrument = instrument_of(symbol, answer.meta)
         if instrument.kind == "equity" and answer.daily.empty and not answer.prices.empty:
             raise SourceUnavailable(f"Yahoo gave no split events for {symbol}; try later")
         actions = actions_of(answer.daily, start_ms)
         splits = [event for event in actions if event.kind == "split"]
-        rows = restored(rows_of(answer.prices, interval, instrument.calendar), splits)
-        kept, rejected = lawful(rows.between(start_ms, end_ms, answer.now_ms))
-        log.info("fetched", instrument=instrument.name, interval=interval, candles=len(kept))
-        return Fetched(
-            instrument=instrument,
-            interval=interval,
-            opened_ms=kept.opened_ms,
-            closed_ms=kept.closed_ms,
-            open=kept.open,
-            high=kept.high,
-            low=kept.low,
-            close=kept.close,
-            volume=kept.volume,
-            session_on=session_dates(instrument.calendar, interval, kept.opened_ms),
+        return fetched(
+            instrument,
+            interval,
+            restored(rows_of(answer.prices, interval, instrument.calendar), splits),
+            span=(start_ms, end_ms),
+            as_of_ms=answer.now_ms,
             actions=actions,
-            rejected=rejected,
             request={
                 "endpoint": f"{self._replay_url or 'https://query2.finance.yahoo.com'}"
                 f"/v8/finance/chart/{symbol}",
-                "interval": _OFFERED[interval][0],
+                "interval": interval.value,
                 "start": start.astimezone(UTC).isoformat(),
                 "end": end.astimezone(UTC).isoformat(),
                 "auto_adjust": False,
                 "events": "div,splits,capitalGains",
             },
             origin=self._origin,
-            source="yahoo",
         )
 
     def _answer(self, symbol: str, interval: Interval, start: datetime, end: datetime) -> _Answer:
@@ -103,21 +102,30 @@ class YahooSource:
             ticker = yf.Ticker(symbol, session=session)
 
             def ask(word: str, since: Any, until: Any) -> pd.DataFrame:
-                return persist(lambda: _history(ticker, word, since, until), self._patience)
+                timeout_s = self._patience.timeout_s
+                call = lambda: _history(ticker, word, since, until, timeout_s)  # noqa: E731
+                # the session takes the tokens: a first history is several requests
+                return session.service.ask(call, self._patience, tokens=0)
 
             # to today, whatever the span's end: later splits are worked into these prices too
             daily = ask("1d", start.astimezone(UTC).date(), None)
             prices = daily
-            word = _OFFERED[interval][0]
-            if word != "1d":
-                parts = [ask(word, *page) for page in _pages(interval, start, end)]
+            if interval is not Interval.D1:
+                now = datetime.fromtimestamp(session.service_now_s, UTC)
+                pages = _pages(interval, start, min(end, now + timedelta(days=1)))
+                try:
+                    parts = [ask(interval.value, *page) for page in pages]
+                except SourceRefused as error:
+                    raise _said_plainly(error, symbol, interval, start, now) from error
                 prices = pd.concat([part for part in parts if len(part)] or [daily.iloc[:0]])
             said = ticker.history_metadata
             meta = {key: said[key] for key in _META if key in said}
             return _Answer(prices, daily, meta, _now_ms(session, meta))
 
 
-def _history(ticker: yf.Ticker, word: str, since: Any, until: Any) -> pd.DataFrame:
+def _history(
+    ticker: yf.Ticker, word: str, since: Any, until: Any, timeout_s: float
+) -> pd.DataFrame:
     try:
         return ticker.history(
             interval=word,
@@ -126,7 +134,7 @@ def _history(ticker: yf.Ticker, word: str, since: Any, until: Any) -> pd.DataFra
             auto_adjust=False,
             actions=True,
             keepna=True,
-            timeout=TIMEOUT_S,
+            timeout=timeout_s,
         )
     except YFPricesMissingError as error:
         if error.yahoo_reason is not None:
@@ -140,10 +148,24 @@ def _history(ticker: yf.Ticker, word: str, since: Any, until: Any) -> pd.DataFra
         raise Busy(f"Yahoo could not be reached: {error}.") from error
 
 
+def _said_plainly(
+    error: SourceRefused, symbol: str, interval: Interval, start: datetime, now: datetime
+) -> SourceRefused:
+    days = _OFFERED[interval][1]
+    if OLD not in str(error) or days is None:
+        return error
+    earliest = now - timedelta(days=days)
+    return SourceRefused(
+        f"Yahoo keeps {interval} candles for {days} days, of {symbol} now since "
+        f"{earliest:%Y-%m-%dT%H:%MZ}, but the span starts {start.astimezone(UTC):%Y-%m-%dT%H:%MZ}. "
+        f"Start it later, or ask for longer candles: 1h is kept for 730 days, 1d for ever. {error}"
+    )
+
+
 def _pages(
     interval: Interval, start: datetime, end: datetime
 ) -> Iterator[tuple[datetime, datetime]]:
-    longest = _OFFERED[interval][1] or end - start
+    longest = _OFFERED[interval][0] or end - start
     while start < end:
         until = min(start + longest, end)
         yield start, until

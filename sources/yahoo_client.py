@@ -23,15 +23,21 @@ from curl_cffi import requests as curl
 from yfinance.data import YfData
 
 from mela.errors import SourceRefused
+from sources.limits import Limit
 from sources.retry import Busy, retry_after_s
+from sources.service import Service, service_of
 
 _CHART = "/v8/finance/chart/"
 _LOCK = threading.Lock()
+_HOST = "https://query2.finance.yahoo.com"
+_LIMIT = Limit(burst=60, per_s=2)  # Yahoo publishes none; some thousand an hour are borne
+_LONGEST_S = 120.0
 
 
 class YahooSession(curl.Session[curl.Response]):
-    """The session that yfinance would make for itself, and three things more.
+    """The session that yfinance would make for itself, and four things more.
 
+    Each request takes a token of Yahoo's bucket.
     With a replay's URL every request goes there, its old host in X-Orig-Host. A chart that is
     refused or unavailable raises here, before yfinance repeats it at once or hides why. The time
     that the service's last chart carried is kept: what is closed is judged by the service's clock.
@@ -41,9 +47,11 @@ class YahooSession(curl.Session[curl.Response]):
         super().__init__(impersonate="chrome")
         self._replay_url = replay_url.rstrip("/") if replay_url else None
         self.service_now_s = time()
+        self.service = yahoo_service(replay_url)
 
     def request(self, method: Any, url: str, *args: Any, **kwargs: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Send a request. Raises Busy or SourceRefused for a chart that was not given."""
+        self.service.bucket.take(longest_s=_LONGEST_S)
         asked = url
         if self._replay_url:
             parts = urlsplit(url)
@@ -57,11 +65,17 @@ class YahooSession(curl.Session[curl.Response]):
         return response
 
 
+def yahoo_service(replay_url: str | None) -> Service:
+    """Return the process's one Yahoo: its bucket and its breaker."""
+    return service_of("Yahoo", replay_url or _HOST, _LIMIT)
+
+
 @contextmanager
 def yahoo(replay_url: str | None) -> Generator[YahooSession]:
     """Lend the process's yfinance to one caller, pointed at Yahoo or at a replay."""
     with _LOCK:
         session = _session(replay_url)
+        session.service = yahoo_service(replay_url)
         hidden = yf.config.debug.hide_exceptions
         yf.config.debug.hide_exceptions = False
         data = YfData(session=session)

@@ -8,9 +8,9 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from mela.calendars import closes_ms, date_ms, floor_ms
+from mela.calendars import closes_ms, date_ms
 from mela.interval import DAY_MS, Interval
-from sources.laws import Rows, lawful
+from sources.laws import Rows
 from sources.protocol import CorporateAction, Int
 from sources.splits import as_paid, ratios, restore_prices, restore_volumes, split
 
@@ -19,10 +19,7 @@ _SPLIT, _PAID = EVENTS = ("Stock Splits", "Dividends")
 
 
 def rows_of(prices: pd.DataFrame, interval: Interval, calendar: str) -> Rows:
-    """Return candles of split-adjusted prices, weeks and months made of a frame of days."""
-    if interval in (Interval.W1, Interval.MO1):
-        days, _ = lawful(rows_of(prices, Interval.D1, calendar))
-        return _longer(days, interval, calendar)
+    """Return candles of a frame's prices, split-adjusted as they are there."""
     opened = _opened_ms(prices, interval)
     open_, high, low, close, volume = (prices[name].to_numpy(np.float64) for name in COLUMNS)
     closed = closes_ms(calendar, interval, opened)
@@ -62,19 +59,3 @@ def _opened_ms(prices: pd.DataFrame, interval: Interval) -> Int:
         return np.array([date_ms(stamp.date()) for stamp in index], dtype=np.int64)
     naive = index.tz_convert("UTC").tz_localize(None)
     return np.asarray(naive, "datetime64[ms]").astype(np.int64)
-
-
-def _longer(days: Rows, interval: Interval, calendar: str) -> Rows:
-    opened, first = np.unique(floor_ms(interval, days.opened_ms), return_index=True)
-    if len(opened) == 0:
-        return days
-    last = np.append(first[1:], len(days)) - 1
-    return Rows(
-        opened,
-        closes_ms(calendar, interval, opened),
-        days.open[first],
-        np.maximum.reduceat(days.high, first),
-        np.minimum.reduceat(days.low, first),
-        days.close[last],
-        np.add.reduceat(days.volume, first),
-    )

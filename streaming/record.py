@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
 import structlog
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from mela.errors import MessageInvalid, RejectionCode
 from mela.messages import Progress, Source, State
-from mela.result import Result
+from mela.result import Result, StrategyNamed
+from mela.run import Costs, Entry, Exits, Sizing
 from mela.scene import field_path, said
 from mela.settings import Settings
 from streaming.clients import publisher_of
@@ -61,16 +63,50 @@ def record_results(messages: Iterable[ResultMessage], settings: Settings) -> set
     return {scene_id for scene_id, _ in read if scene_id}
 
 
+class _Shared(BaseModel):
+    """What the results of a grid mostly have in common. It takes longer to read than the rest."""
+
+    strategy: StrategyNamed
+    costs: Costs
+    sizing: Sizing
+    entry: Entry
+    exits: Exits
+
+
+_SHARED = tuple(_Shared.model_fields)
+
+
+@lru_cache(maxsize=1024)
+def _shared(parts: bytes) -> dict[str, Any]:
+    """Return the validated parts of some results. Raises ValidationError."""
+    return dict(_Shared.model_validate_json(parts))
+
+
 def read_result(raw: bytes | None) -> dict[str, Any]:
     """Return a validated result document. Raises MessageInvalid."""
+    raw = raw or b""
     try:
-        Result.model_validate_json(raw or b"")
+        document = orjson.loads(raw)
+        known = _shared(orjson.dumps({name: document[name] for name in _SHARED}))
+        Result.model_validate({**document, **known})
+    except (ValueError, TypeError, KeyError):
+        return _read_whole(raw)
+    return document
+
+
+def _read_whole(raw: bytes) -> dict[str, Any]:
+    """Return a validated result document, or say which field of it is wrong."""
+    try:
+        Result.model_validate_json(raw)
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError as error:  # NaN, which the model would take
+        sentence = f"expected JSON, but {error}."
+        raise MessageInvalid(RejectionCode.NOT_JSON, None, sentence) from error
     except ValidationError as error:
         fault = error.errors(include_url=False, include_context=False)[0]
         is_json = fault["type"] != "json_invalid"
         code = RejectionCode.INVALID_FIELD if is_json else RejectionCode.NOT_JSON
         raise MessageInvalid(code, field_path(fault), said(fault)) from error
-    return orjson.loads(raw or b"")
 
 
 def send_progress(scene_ids: Collection[str], settings: Settings, publisher: Publisher) -> None:

@@ -46,9 +46,7 @@ _FIELDS = {
     "periods_per_year": "r.periods_per_year",
     "warnings": "r.warnings",
     **{metric: f"r.{metric}" for metric in METRICS},
-    "blocks": "CASE WHEN r.blocks IS NOT NULL THEN json_build_object("
-    "'sums', to_json(r.blocks[1:1])->0, 'squares', to_json(r.blocks[2:2])->0,"
-    " 'counts', to_json(r.blocks[3:3])->0) END",
+    "blocks": r"translate(encode(r.blocks, 'base64'), E'\n', '')",
 }
 _COLUMNS = ", ".join(f'{column} AS "{name}"' for name, column in _FIELDS.items())
 

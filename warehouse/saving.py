@@ -11,7 +11,7 @@ import psycopg2
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DataError, IntegrityError
 
-from mela.result import METRICS, Blocks
+from mela.result import METRICS
 from warehouse import instruments
 from warehouse.database import copy_in
 
@@ -25,13 +25,14 @@ PLAIN = (
 )
 STAGED = (
     *("seq", "scene_id", "cached", "instrument_id", "start_at", "end_at", "strategy"),
-    *("strategy_digest", "params", "settings", "error", "said", "blocks"),
+    *("strategy_digest", "params", "settings", "error", "said", "packed"),
     *("other_ids", "revisions", *PLAIN),
 )
 _STAGE = text("""
     CREATE TEMP TABLE IF NOT EXISTS received_result ON COMMIT DELETE ROWS AS
     SELECT 0 AS seq, a.scene_id, a.cached, q.instrument_id, q.interval, q.start_at, q.end_at,
            q.strategy, q.params, q.settings, q.params AS error, q.params AS said,
+           q.strategy AS packed,
            r.revisions AS other_ids, r.*
     FROM ops.scene_run a, ops.run q, ops.result r WITH NO DATA;
     SET LOCAL work_mem = '64MB'
@@ -63,7 +64,8 @@ _RESULTS = text(f"""
         (strategy_digest, warnings, error_class, error_sentence, blocks, revisions, {_STORED})
     SELECT strategy_digest,
            CASE said WHEN '[]' THEN '{{}}' ELSE ARRAY(SELECT jsonb_array_elements_text(said)) END,
-           error->>'class', error->>'sentence', blocks, revisions, {_STORED}
+           error->>'class', error->>'sentence', decode(packed, 'base64'),
+           revisions, {_STORED}
     FROM received_result new WHERE NOT (cached AND EXISTS (
         SELECT FROM ops.result known WHERE known.result_key = new.result_key))
     ORDER BY result_key, seq ON CONFLICT (result_key) DO NOTHING
@@ -138,7 +140,6 @@ def _insert(connection: Connection, documents: Sequence[Document], ids: Mapping[
 
 def _staged(seq: int, document: Document, ids: Mapping[str, int]) -> list[Any]:
     strategy, error, warnings = document["strategy"], document["error"], document["warnings"]
-    blocks = document.get("blocks")  # a result of metrics version 1 has none
     others, revisions = document["instruments"][1:], document.get("revisions")
     return [
         seq,
@@ -153,7 +154,7 @@ def _staged(seq: int, document: Document, ids: Mapping[str, int]) -> list[Any]:
         _json({name: document[name] for name in SETTINGS} | _portfolio(document)),
         _json(error) if error else None,
         _json(warnings),
-        _array([blocks[name] for name in Blocks._fields]) if blocks else None,
+        document.get("blocks"),  # a result of metrics version 1 has none
         _array([ids[name] for name in others]) if others else None,
         _array(revisions) if revisions else None,
         *[document.get(name) for name in PLAIN],

@@ -50,7 +50,6 @@ class Base(DeclarativeBase):
         datetime: DateTime(timezone=True),
         dict[str, Any]: JSONB(none_as_null=True),
         list[str]: ARRAY(Text),
-        list[list[float]]: ARRAY(Double, dimensions=2),
         list[int]: ARRAY(Integer),
     }
 
@@ -415,7 +414,7 @@ class Result(Base):
         CheckConstraint("length(result_key) = 64", name="result_key"),
         one_of("status", *Status),
         CheckConstraint("(error_class IS NULL) = (error_sentence IS NULL)", name="error"),
-        CheckConstraint("array_dims(blocks) = '[1:3][1:16]'", name="blocks"),
+        CheckConstraint("octet_length(blocks) = 384", name="blocks"),
         CheckConstraint("candles >= 0 AND warmup_missing >= 0", name="counts"),
         {"schema": "ops", "comment": "what answered. Grain: result_key"},
     )
@@ -479,8 +478,8 @@ class Result(Base):
     rejected_orders: Mapped[int | None]
     large_fills: Mapped[int | None]
     borrow_paid: Mapped[float | None]
-    # sums, sums of squares and numbers of the returns in 16 blocks of the span
-    blocks: Mapped[list[list[float]] | None]
+    # returns in 16 blocks of the span: sums, sums of squares, numbers; big-endian doubles
+    blocks: Mapped[bytes | None]
 
 
 class SceneRun(Base):

@@ -17,8 +17,7 @@ from warehouse.documents import best_first, document_sql
 from warehouse.results import read_documents
 
 MOST_KNOWN = 20_000  # runs whose block sums are read; the others only count
-# What array_send gives for float8[3][16]: dimensions, flags, type, two lengths, then the values
-_ARRAY = np.dtype([("head", "V28"), ("cells", [("bytes", ">i4"), ("value", ">f8")], (3, 16))])
+_ROWS = np.dtype((">f8", (3, 16)))
 _FAMILY = """
     q.instrument_id = ANY(:instruments) AND q.strategy = ANY(:strategies)
 """
@@ -33,7 +32,7 @@ _COUNT = text(f"""
 """)  # noqa: S608  made of the constants above
 _SAME_SPAN = "q.interval = :interval AND q.start_at = :start AND q.end_at = :end"
 _OWN = text(f"""
-    SELECT string_agg(array_send(r.blocks), '') FROM (
+    SELECT string_agg(r.blocks, '') FROM (
         SELECT a.result_key FROM ops.scene_run a JOIN ops.run q ON q.run_key = a.run_key
         WHERE a.scene_id = CAST(:scene_id AS uuid) AND {_FAMILY} AND {_SAME_SPAN}
         ORDER BY a.run_key LIMIT :most
@@ -41,7 +40,7 @@ _OWN = text(f"""
     WHERE r.blocks IS NOT NULL
 """)  # noqa: S608
 _OTHERS = text(f"""
-    SELECT string_agg(array_send(known.blocks), '') FROM (
+    SELECT string_agg(known.blocks, '') FROM (
         SELECT newest.blocks FROM ops.run q JOIN LATERAL (
             SELECT r.blocks FROM ops.result r
             WHERE r.run_key = q.run_key AND r.{_SUCCEEDED} AND r.blocks IS NOT NULL
@@ -138,5 +137,4 @@ def best_by_window(
 
 
 def _blocks(sent: Any) -> NDArray[np.float64]:
-    rows = np.frombuffer(b"" if sent is None else bytes(sent), dtype=_ARRAY)
-    return rows["cells"]["value"].astype(np.float64)
+    return np.frombuffer(b"" if sent is None else bytes(sent), dtype=_ROWS).astype(np.float64)

@@ -14,15 +14,20 @@ from backtests.kernel.ledger import (
     BLOCK,
     LARGE_FILL,
     NEVER,
+    PEAK,
     SIGNAL,
     STOP_LOSS,
     TAKE_PROFIT,
+    TROUGH,
     Walked,
     begin_fall,
     close_periods,
+    closes_of,
     end_fall,
     hold,
     rest,
+    write_hold,
+    write_rest,
 )
 from backtests.kernel.occasions import Bars, crossing_bars, mean_crossing_bars, signal_bars
 from backtests.signals import Bool, Float
@@ -88,19 +93,6 @@ def _next_fillable(volume: Float, idle: bool, first: int) -> int:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _large_fills(fills: np.ndarray, trades: int, volume: Float) -> int:
-    # apart from the walk, so that the candles of many trades are fetched side by side
-    large = 0
-    for trade in range(trades):
-        row = fills[trade]
-        if 0.0 < LARGE_FILL * volume[row["entry_bar"]] < row["size"]:
-            large += 1
-        if 0.0 < LARGE_FILL * volume[row["exit_bar"]] < row["size"]:
-            large += 1
-    return large
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
 def walk_events(
     open_: Float,
     high: Float,
@@ -109,6 +101,8 @@ def walk_events(
     volume: Float,
     opened_ms: NDArray[np.int64],
     idle: bool,
+    lowest: Float,
+    highest: Float,
     given: int,
     fast: int,
     slow: int,
@@ -139,6 +133,7 @@ def walk_events(
 
     open_ … volume: (n,) float64, checked; opened_ms: (n,) int64
     idle: whether candles without volume fill nothing
+    lowest, highest: (⌈n / BLOCK⌉,) float64, the least and greatest close of each BLOCK candles
     given: what gives the signals, the others are not looked at: MEANS of `fast` and `slow` closes,
         LINES `line` and `level`, (n,) float64, or FLAGS `enter` and `exit_`, (n,) bool
     above, below, flags, words: room for what `occasions` finds
@@ -157,6 +152,8 @@ def walk_events(
     ruined = False
     protected = stop_loss < NEVER or take_profit < NEVER
     begin_fall(fall, cash, float(opened_ms[start]))
+    peak = trough = cash  # as in `fall`, where they are put back before it is used
+    marked = len(equity) > 0
     # Flat since a fill inside `flat_from`, or from the start. Of the warm-up's signals only those
     # on its last candle can fill inside the span.
     flat_from = start
@@ -182,7 +179,15 @@ def walk_events(
         if leaving < exits and below[leaving] < entry_bar:
             entry += 1  # an exit signal while the order waited takes it back
             continue
-        rest(opened_ms, flat_from, entry_bar, cash, fall, equity, start)
+        if cash < peak:
+            if flat_from < entry_bar:
+                trough = min(trough, cash)
+        else:
+            fall[TROUGH] = trough
+            rest(opened_ms, flat_from, entry_bar, cash, fall)
+            peak, trough = fall[PEAK], fall[TROUGH]
+        if marked:
+            write_rest(equity, flat_from - start, entry_bar - start, cash)
         period = close_periods(ends, period, start, entry_bar, close, cash, 0.0, account)
         entry_price = open_[entry_bar] * (1.0 + slippage)
         units = fraction * cash / (entry_price * (1.0 + fee))
@@ -207,13 +212,22 @@ def walk_events(
                 high, low, volume, idle, stop, target, min(entry_bar + protect_delay, last), last
             )
 
-        flat_from, ruined = hold(close, opened_ms, entry_bar, bar, cash, units, fall, equity, start)
+        flat_from = bar
+        low_close, high_close = closes_of(lowest, highest, entry_bar, bar)
+        if not (cash + units * low_close >= trough and cash + units * high_close < peak):
+            fall[TROUGH] = trough
+            flat_from, ruined = hold(
+                close, opened_ms, lowest, highest, entry_bar, bar, cash, units, fall
+            )
+            peak, trough = fall[PEAK], fall[TROUGH]
+        if marked:
+            write_hold(equity, start, entry_bar, flat_from, cash, units, close)
         period = close_periods(ends, period, start, flat_from, close, cash, units, account)
         exposed += flat_from - entry_bar
         if ruined or flat_from == n:
             open_trades = 1
             slipped += lost
-            large += 0.0 < LARGE_FILL * volume[entry_bar] < units
+            large += (volume[entry_bar] > 0.0) & (LARGE_FILL * volume[entry_bar] < units)
             cash += units * close[flat_from - 1]  # what the account is worth, for the end
             break
 
@@ -235,6 +249,9 @@ def walk_events(
         lost += units * (raw - exit_price)
         slipped += lost
         profit = earned - spent
+        # no branches: what a candle's volume is cannot be foretold
+        large += (volume[entry_bar] > 0.0) & (LARGE_FILL * volume[entry_bar] < units)
+        large += (volume[bar] > 0.0) & (LARGE_FILL * volume[bar] < units)
         winning += profit > 0.0
         losing += profit < 0.0
         row = fills[trades]
@@ -252,9 +269,13 @@ def walk_events(
         free_from = bar + cooldown
         if cash <= 0.0:
             ruined = True
-            rest(opened_ms, bar, bar + 1, cash, fall, equity, start)
+            fall[TROUGH] = trough
+            rest(opened_ms, bar, bar + 1, cash, fall)
+            trough = fall[TROUGH]
+            if marked:
+                equity[bar - start] = cash
             flat_from = bar + 1
-    large += _large_fills(fills, trades, volume)
+    fall[TROUGH] = trough
     bars = flat_from - start if ruined else n - start
     if ruined:
         # the last return goes to the equity that ruined the run
@@ -262,7 +283,9 @@ def walk_events(
             account[period] = cash
             period += 1
     elif open_trades == 0:
-        rest(opened_ms, flat_from, n, cash, fall, equity, start)
+        rest(opened_ms, flat_from, n, cash, fall)
+        if marked:
+            equity[flat_from - start :] = cash
         period = close_periods(ends, period, start, n, close, cash, 0.0, account)
     end_fall(fall, float(opened_ms[start + bars - 1]))
     return Walked(

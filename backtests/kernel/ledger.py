@@ -13,7 +13,8 @@ from backtests.signals import Float
 SIGNAL, STOP_LOSS, TAKE_PROFIT, TRAILING_STOP, TIME_STOP, DAILY_LOSS = 1, 2, 3, 4, 5, 6
 NEVER = np.inf
 LARGE_FILL = 0.025  # share of a candle's volume above which a fill is large
-BLOCK = 32  # candles looked at together
+BLOCK = 32  # candles looked at together; their extremes are kept
+STRIDE = 16  # values of equity written together
 
 FILLS = np.dtype(
     [
@@ -96,16 +97,8 @@ def end_fall(fall: Float, ms: float) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def rest(
-    opened_ms: NDArray[np.int64],
-    first: int,
-    end: int,
-    cash: float,
-    fall: Float,
-    equity: Float,
-    start: int,
-) -> None:
-    """Take in the candles of [first, end) without a position; write their equity if asked."""
+def rest(opened_ms: NDArray[np.int64], first: int, end: int, cash: float, fall: Float) -> None:
+    """Take in the candles of [first, end) without a position."""
     if first >= end:
         return
     if cash >= fall[PEAK]:  # back at the peak, and at it until the last of them
@@ -113,69 +106,90 @@ def rest(
         fall_step(fall, cash, float(opened_ms[end - 1]))
     elif cash < fall[TROUGH]:
         fall[TROUGH] = cash
-    if len(equity):
-        equity[first - start : end - start] = cash
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _extremes(values: Float, first: int, end: int) -> tuple[float, float]:
-    # Two chains each: one alone waits for itself, and the compiler does not split it.
-    low = high = values[first]
-    lower, higher = low, high
-    bar = first
-    while bar + 2 <= end:
-        one, other = values[bar], values[bar + 1]
-        low = one if one < low else low
-        high = one if one > high else high
-        lower = other if other < lower else lower
-        higher = other if other > higher else higher
-        bar += 2
-    if bar < end:
-        low, high = min(low, values[bar]), max(high, values[bar])
-    return min(low, lower), max(high, higher)
+def closes_of(lowest: Float, highest: Float, first: int, end: int) -> tuple[float, float]:
+    """Return a close no bar of [first, end) is below, and one that none is above.
+
+    They are those of the blocks that the bars lie in.
+    lowest, highest: the least and the greatest close of each BLOCK bars
+    """
+    block, last = first // BLOCK, (end - 1) // BLOCK
+    low, high = lowest[block], highest[block]
+    while block < last:
+        block += 1
+        low = min(low, lowest[block])
+        high = max(high, highest[block])
+    return low, high
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def hold(
     close: Float,
     opened_ms: NDArray[np.int64],
+    lowest: Float,
+    highest: Float,
     first: int,
     end: int,
     cash: float,
     units: float,
     fall: Float,
-    equity: Float,
-    start: int,
 ) -> tuple[int, bool]:
     """Take in the candles of [first, end) with a long position, up to its ruin.
 
-    Blocks of candles that stay below the peak are taken by their extremes alone: equity rises with
-    the close, rounding included, so that the same bits come out.
+    Blocks of candles within what the fall has seen are passed over by their extremes alone: equity
+    rises with the close, rounding included, so that the same bits come out.
 
-    equity: written where it has a length
     returns: the bar after the last one taken, and whether that one's equity is ≤ 0
     """
-    if len(equity):
-        for each in range(first, end):
-            equity[each - start] = cash + units * close[each]
     bar = first
     while bar < end:
-        stop = min(bar + BLOCK, end)
-        low, high = _extremes(close, bar, stop)
-        lowest = cash + units * low
-        if lowest <= 0.0:
+        block = bar // BLOCK
+        stop = min((block + 1) * BLOCK, end)
+        inside = cash + units * lowest[block] >= fall[TROUGH]
+        if not (inside and cash + units * highest[block] < fall[PEAK]):
             for each in range(bar, stop):
                 value = cash + units * close[each]
                 fall_step(fall, value, float(opened_ms[each]))
                 if value <= 0.0:
                     return each + 1, True
-        elif cash + units * high < fall[PEAK]:
-            fall[TROUGH] = min(fall[TROUGH], lowest)
-        else:
-            for each in range(bar, stop):
-                fall_step(fall, cash + units * close[each], float(opened_ms[each]))
         bar = stop
     return end, False
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def write_rest(equity: Float, first: int, end: int, cash: float) -> None:
+    """Write the equity of [first, end), counted from the span's start, without a position.
+
+    Whole strides are written as long as there is room: what lies behind is written after. How long
+    a rest or a hold lasts cannot be foretold, and one stride is enough for most.
+    """
+    bar = first
+    while bar < end and bar + STRIDE <= len(equity):
+        into = equity[bar : bar + STRIDE]
+        for each in range(STRIDE):
+            into[each] = cash
+        bar += STRIDE
+    while bar < end:
+        equity[bar] = cash
+        bar += 1
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def write_hold(
+    equity: Float, start: int, first: int, end: int, cash: float, units: float, close: Float
+) -> None:
+    """Write the equity of bars [first, end) with a position, in strides as `write_rest`."""
+    bar = first
+    while bar < end and bar + STRIDE <= len(close):
+        into, closes = equity[bar - start : bar - start + STRIDE], close[bar : bar + STRIDE]
+        for each in range(STRIDE):
+            into[each] = cash + units * closes[each]
+        bar += STRIDE
+    while bar < end:
+        equity[bar - start] = cash + units * close[bar]
+        bar += 1
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -29,12 +29,12 @@ def block_bounds(times_ms: Int, start_ms: int, end_ms: int) -> Int:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def block_sums(returns: Float, bounds: Int, sums: Float, squares: Float, counts: Int) -> None:
+def block_sums(returns: Float, bounds: Int, rows: Float) -> None:
     """Write the sum, the sum of squares and the number of the returns of each block.
 
     returns: (m,) float64; fewer than the bounds tell where a run was ruined
     bounds: (17,) int64, of `block_bounds`
-    sums, squares, counts: (16,) float64, float64 and int64, written
+    rows: (3, 16) float64, written: sums, sums of squares, numbers
     """
     for block in range(len(bounds) - 1):
         first = min(bounds[block], len(returns))
@@ -43,6 +43,6 @@ def block_sums(returns: Float, bounds: Int, sums: Float, squares: Float, counts:
         for i in range(first, end):
             total += returns[i]
             square += returns[i] * returns[i]
-        sums[block] = total
-        squares[block] = square
-        counts[block] = end - first
+        rows[0, block] = total
+        rows[1, block] = square
+        rows[2, block] = end - first

@@ -1,14 +1,26 @@
-"""One HTTP answer, and how to say it in JSON."""
+"""One HTTP request and its answer, and how to say it in JSON."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
 Query = Mapping[str, str]
+MADE = "X-Mela-Replay"  # says what a replay made of something else; no real service sends it
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a client asked: header names in lower case, the last of a repeated query name."""
+
+    path: str
+    query: Query
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    method: str = "GET"
+    body: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +31,14 @@ class Answer:
     body: bytes
     content_type: str = "application/json;charset=UTF-8"
     headers: dict[str, str] = field(default_factory=dict[str, str])
+
+
+class Api(Protocol):
+    """A service that the replay plays."""
+
+    def answer(self, request: Request) -> Answer | None:
+        """Return the answer; None where the service has no such path, so that others are asked."""
+        ...
 
 
 def as_json(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Answer:

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import re
-from itertools import count
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from mela.instrument import describe
 from mela.interval import Interval
-from sources.replay.answer import Answer, Query, as_json
+from sources.replay.answer import MADE, Answer, Query, Request, as_json
 from sources.replay.filters import filters_of
+from sources.replay.made import Window, candles_of
 from sources.replay.series import EXTRAS, PRICES, Catalog, Series
+from sources.replay.weight import Weight
 
 SOURCES = ("binance", "binance-usdm", "coinbase", "bitfinex")  # in order of preference
 INTERVALS = ("1s", *(i.value for i in Interval if i is not Interval.MO1), "1M")
 DEFAULT_ROWS, MOST_ROWS = 500, 1000
 _SYMBOL = re.compile(r"[A-Z0-9\-_.]{1,20}")
 _NUMBER = re.compile(r"[0-9]{1,20}")
-_WEIGHTS = {"klines": 2, "exchangeInfo": 20}
+_PREFIX = "/api/v3/"
+_WEIGHTS = {"ping": 1, "time": 1, "klines": 2, "exchangeInfo": 20}
 
 
 class BadRequest(Exception):
@@ -33,17 +36,22 @@ class BadRequest(Exception):
 class BinanceApi:
     """Answer what Binance would answer at the catalog's now."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, weight: Weight | None = None) -> None:
         self._catalog = catalog
-        self._weight = count()
+        self._weight = weight or Weight()
 
-    def answer(self, endpoint: str, query: Query, *, microseconds: bool = False) -> Answer | None:
-        """Return the answer of /api/v3/{endpoint}; None where Binance has no such endpoint.
-
-        microseconds: whether the request's X-MBX-TIME-UNIT asked for them
-        """
-        headers = {"X-MBX-USED-WEIGHT-1M": str(self._spend(_WEIGHTS.get(endpoint, 1)))}
-        unit = 1000 if microseconds else 1
+    def answer(self, request: Request) -> Answer | None:
+        """Return the answer of /api/v3/…; None where Binance has no such endpoint."""
+        endpoint = request.path.removeprefix(_PREFIX)
+        if endpoint == request.path or endpoint not in _WEIGHTS:
+            return None
+        used, refusal = self._weight.spend(_WEIGHTS[endpoint])
+        headers = {"X-MBX-USED-WEIGHT-1M": str(used)}
+        if refusal is not None:
+            return replace(refusal, headers=refusal.headers | headers)
+        asks_microseconds = request.headers.get("x-mbx-time-unit", "").upper() == "MICROSECOND"
+        unit = 1000 if asks_microseconds else 1
+        query = request.query
         try:
             match endpoint:
                 case "ping":
@@ -52,19 +60,12 @@ class BinanceApi:
                     return as_json({"serverTime": self._catalog.now_ms * unit}, headers=headers)
                 case "exchangeInfo":
                     return as_json(self._exchange_info(query), headers=headers)
-                case "klines":
-                    return as_json(self._klines(query, unit), headers=headers)
                 case _:
-                    return None
+                    return self._klines(query, unit, headers)
         except BadRequest as error:
             return as_json({"code": error.code, "msg": str(error)}, 400, headers)
 
-    def _spend(self, weight: int) -> int:
-        for _ in range(weight - 1):
-            next(self._weight)
-        return next(self._weight) + 1
-
-    def _klines(self, query: Query, unit: int) -> list[list[Any]]:
+    def _klines(self, query: Query, unit: int, headers: dict[str, str]) -> Answer:
         symbol = _sent(query, "symbol", _SYMBOL)
         interval = _sent(query, "interval", re.compile(r".+"))
         if interval not in INTERVALS:
@@ -72,12 +73,17 @@ class BinanceApi:
         limit = min(_number(query, "limit", DEFAULT_ROWS), MOST_ROWS)
         if self._catalog.any_of(symbol, SOURCES) is None:
             raise BadRequest(-1121, "Invalid symbol.")
+        window = _window(query, limit, unit)
         word = "1mo" if interval == "1M" else interval
-        series = self._catalog.find(symbol, word, SOURCES)
-        if series is None:
-            return []
+        if word not in list(Interval):  # 1s
+            return as_json([], headers=headers)
+        found = candles_of(self._catalog, symbol, Interval(word), SOURCES, window)
+        if found is None:
+            return as_json([], headers=headers)
+        series, made = found
         traded = series.where(np.isfinite(series.columns["close"]))  # Binance sends no null rows
-        return _rows(_page(traded, query, limit, unit), unit)
+        headers |= {MADE: made} if made else {}
+        return as_json(kline_rows(_page(traded, window), unit), headers=headers)
 
     def _exchange_info(self, query: Query) -> dict[str, Any]:
         symbols = self._catalog.symbols()
@@ -104,21 +110,27 @@ class BinanceApi:
         }
 
 
-def _page(series: Series, query: Query, limit: int, unit: int) -> Series:
-    """Select by open time, both ends included: the oldest rows where a start is given."""
+def _window(query: Query, limit: int, unit: int) -> Window:
+    """Return what is asked by open time, both ends included, in milliseconds."""
+    start = -(-_number(query, "startTime", 0) // unit) if "startTime" in query else None
+    end = _number(query, "endTime", 0) // unit if "endTime" in query else None
+    return Window(start, end, limit)
+
+
+def _page(series: Series, window: Window) -> Series:
+    """Select by open time: the oldest rows where a start is given, else the newest."""
     first, last = 0, len(series)
-    if "startTime" in query:
-        start_ms = -(-_number(query, "startTime", 0) // unit)
-        first = int(np.searchsorted(series.opened_ms, start_ms, side="left"))
-    if "endTime" in query:
-        end_ms = _number(query, "endTime", 0) // unit
-        last = int(np.searchsorted(series.opened_ms, end_ms, side="right"))
-    if "startTime" in query:
-        return series.where(slice(first, min(last, first + limit)))
-    return series.where(slice(max(0, last - limit), last))
+    if window.start_ms is not None:
+        first = int(np.searchsorted(series.opened_ms, window.start_ms, side="left"))
+    if window.end_ms is not None:
+        last = int(np.searchsorted(series.opened_ms, window.end_ms, side="right"))
+    if window.start_ms is not None:
+        return series.where(slice(first, min(last, first + window.limit)))
+    return series.where(slice(max(0, last - window.limit), last))
 
 
-def _rows(page: Series, unit: int) -> list[list[Any]]:
+def kline_rows(page: Series, unit: int) -> list[list[Any]]:
+    """Return the twelve fields of each candle; unit: 1 for milliseconds, 1000 for micro-."""
     opened = page.opened_ms
     closed = page.interval.ends_ms(opened) * unit - 1
     nothing = np.zeros(len(page))  # what the files do not tell stays zero, and is never made up

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from sources.replay.series import Series
+from sources.replay.series import Series, decimals_of
 
 # as Binance had them in 2021 (tick, lot); other symbols' are read off their candles
 _KNOWN = {"BTCUSDT": (2, 5), "ETHUSDT": (2, 4)}
-_LOOKED_AT = 500
-_MOST_DECIMALS = 8
 
 
 def filters_of(symbol: str, series: Series) -> list[dict[str, Any]]:
     """Return the filters of a symbol as the API writes them."""
     prices, lots = _KNOWN.get(symbol) or (
-        _decimals(series.columns["close"][-_LOOKED_AT:]),
-        _decimals(series.columns["volume"][-_LOOKED_AT:]),
+        decimals_of(series.columns["close"]),
+        decimals_of(series.columns["volume"]),
     )
     tick, lot = f"{10.0**-prices:.8f}", f"{10.0**-lots:.8f}"
     return [
@@ -38,10 +34,3 @@ def filters_of(symbol: str, series: Series) -> list[dict[str, Any]]:
             "avgPriceMins": 5,
         },
     ]
-
-
-def _decimals(values: np.ndarray[Any, np.dtype[np.float64]]) -> int:
-    for decimals in range(_MOST_DECIMALS):
-        if np.array_equal(np.round(values, decimals), values):
-            return decimals
-    return _MOST_DECIMALS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -21,6 +22,8 @@ PRICES = ("open", "high", "low", "close", "volume")
 EXTRAS = ("quote_volume", "trades", "taker_buy_base", "taker_buy_quote")
 _NEEDED = ("source", "symbol", "interval", "open_time", *PRICES)
 _CRYPTO = ("binance", "bitfinex", "coinbase", "kraken", "bybit", "okx", "bitstamp")
+_LOOKED_AT = 500
+_MOST_DECIMALS = 8
 _OTHER_WORDS = {"1M": "1mo", "1wk": "1w", "60m": "1h"}
 
 Float = NDArray[np.float64]
@@ -58,6 +61,8 @@ class Catalog:
         self._series = _packaged() if folder == PACKAGED else _read(folder)
         self.folder = folder
         self.now_ms = now_ms or _latest_ms(self._series)
+        self.restatements = 0
+        self._restated: dict[tuple[str, str], dict[int, dict[str, float]]] = {}
 
     def find(self, symbol: str, interval: str, sources: Sequence[str]) -> Series | None:
         """Return what is known by now of a series, the candle that holds now included."""
@@ -65,7 +70,7 @@ class Catalog:
         for source in sorted(rank, key=lambda name: (rank[name], name)):
             series = self._series.get((source, symbol, interval))
             if series is not None:
-                return series.where(series.opened_ms <= self.now_ms)
+                return self.restated(series.where(series.opened_ms <= self.now_ms))
         return None
 
     def any_of(self, symbol: str, sources: Sequence[str]) -> Series | None:
@@ -73,14 +78,78 @@ class Catalog:
         order = list(Interval)
         found = self._of(symbol)
         key = lambda s: (_rank(s.source, sources), s.source, order.index(s.interval))  # noqa: E731
-        return min(found, key=key, default=None)
+        chosen = min(found, key=key, default=None)
+        return chosen and self.restated(chosen)
+
+    def intervals_of(self, symbol: str, source: str) -> list[Interval]:
+        """Return the intervals that a source's files have of a symbol."""
+        return [series.interval for series in self._of(symbol) if series.source == source]
 
     def symbols(self) -> list[str]:
         """Return every symbol, sorted."""
         return sorted({symbol for _, symbol, _ in self._series})
 
+    def restate(self, symbol: str, interval: str, opened_ms: int, values: dict[str, float]) -> None:
+        """Answer other values for one candle from now on; what is made of it follows.
+
+        values: some of open, high, low, close and volume, unadjusted as the files have them
+        Raises ValueError for a symbol, a candle or a field that is none, and for values that would
+        be no candle.
+        """
+        wrong = sorted(set(values) - set(PRICES))
+        if wrong or not values:
+            raise ValueError(f"expected some of {', '.join(PRICES)}, but found {wrong or 'none'}")
+        symbol = symbol if self._of(symbol) else re.sub(r"[-/]|=X$", "", symbol)
+        known = self._of(symbol)
+        if not known:
+            raise ValueError(f"expected a symbol of {self.symbols()}, but found {symbol!r}")
+        key = (symbol, Interval(interval).value)
+        for series in known:
+            if series.interval == key[1]:
+                _check_restated(self.restated(series), opened_ms, values)
+        candles = self._restated.setdefault(key, {})
+        candles[opened_ms] = candles.get(opened_ms, {}) | values
+        self.restatements += 1
+
+    def restated(self, series: Series) -> Series:
+        """Return a series with the values that were restated."""
+        candles = self._restated.get((series.symbol, series.interval.value))
+        if not candles:
+            return series
+        columns = dict(series.columns)
+        for opened_ms, values in list(candles.items()):
+            row = np.flatnonzero(series.opened_ms == opened_ms)
+            for name, value in values.items():
+                columns[name] = columns[name].copy()
+                columns[name][row] = value
+        return replace(series, columns=columns)
+
     def _of(self, symbol: str) -> list[Series]:
         return [series for series in self._series.values() if series.symbol == symbol]
+
+
+def _check_restated(series: Series, opened_ms: int, values: dict[str, float]) -> None:
+    row = np.flatnonzero(series.opened_ms == opened_ms)
+    at = np.datetime64(opened_ms, "ms")
+    if len(row) == 0:
+        raise ValueError(f"{series.symbol} has no {series.interval} candle that opened at {at}Z")
+    candle = {name: float(series.columns[name][row[0]]) for name in PRICES} | values
+    ends = (candle["open"], candle["close"])
+    if not 0 < candle["low"] <= min(ends) <= max(ends) <= candle["high"]:
+        said = ", ".join(f"{name} {candle[name]}" for name in PRICES)
+        raise ValueError(
+            f"expected low ≤ open and close ≤ high, but the candle of {at}Z would have {said}; "
+            "say high or low too"
+        )
+
+
+def decimals_of(values: Float) -> int:
+    """Return how many decimals the last values have, at most eight."""
+    looked_at = values[-_LOOKED_AT:]
+    for decimals in range(_MOST_DECIMALS):
+        if np.array_equal(np.round(looked_at, decimals), looked_at, equal_nan=True):
+            return decimals
+    return _MOST_DECIMALS
 
 
 def _rank(source: str, sources: Sequence[str]) -> int:

@@ -7,23 +7,28 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from time import sleep
 from typing import Any, Self, cast
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import structlog
 
 from sources.protocol import to_ms
-from sources.replay.answer import Answer, Query, as_json
+from sources.replay.alpaca import PAGE_ROWS, AlpacaApi
+from sources.replay.answer import Answer, Api, Request, as_json
+from sources.replay.archive import ArchiveApi
 from sources.replay.binance import BinanceApi
-from sources.replay.faults import Fault, Faults, answer_of
+from sources.replay.control import PREFIX, Control
+from sources.replay.exchanges import ExchangesApi
+from sources.replay.faults import Fault, Faults, answer_of, spoil
 from sources.replay.series import PACKAGED, Catalog
+from sources.replay.weight import LIMIT, Weight
 from sources.replay.yahoo import YahooApi
 
 LOOPBACK = "127.0.0.1"
-_BINANCE = "/api/v3/"
-_MICROSECOND = "MICROSECOND"
 log = structlog.get_logger()
 
 
@@ -35,12 +40,29 @@ class ReplayServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, address: tuple[str, int], catalog: Catalog, faults: Sequence[Fault]) -> None:
+    def __init__(
+        self,
+        address: tuple[str, int],
+        catalog: Catalog,
+        faults: Sequence[Fault],
+        *,
+        weight_limit: int = LIMIT,
+        any_age: bool = False,
+        page_rows: int = PAGE_ROWS,
+    ) -> None:
         super().__init__(address, _Handler)
         self.catalog = catalog
         self.faults = Faults(faults)
         self.requests: deque[str] = deque(maxlen=10_000)
-        self._apis = BinanceApi(catalog), YahooApi(catalog)
+        binance = BinanceApi(catalog, Weight(weight_limit))
+        self._apis: tuple[Api, ...] = (  # asked in this order: Yahoo's paths have no prefix
+            Control(catalog, self.faults),
+            ExchangesApi(catalog, binance),
+            AlpacaApi(catalog, page_rows),
+            binance,
+            ArchiveApi(catalog),
+            YahooApi(catalog, any_age=any_age),
+        )
         self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True)
 
     @property
@@ -48,14 +70,12 @@ class ReplayServer(ThreadingHTTPServer):
         """Return the address for MELA_REPLAY_URL."""
         return f"http://{self.server_address[0]}:{self.server_port}"
 
-    def answer(self, path: str, query: Query, *, microseconds: bool) -> Answer:
+    def answer(self, request: Request) -> Answer:
         """Return the answer of whichever service knows the path."""
-        binance, yahoo = self._apis
-        if path.startswith(_BINANCE):
-            found = binance.answer(path.removeprefix(_BINANCE), query, microseconds=microseconds)
-        else:
-            found = yahoo.answer(unquote(path), query)
-        return found or as_json({"error": f"mela replay does not know {path}"}, 404)
+        for api in self._apis:
+            if found := api.answer(request):
+                return found
+        return as_json({"error": f"mela replay does not know {request.path}"}, 404)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -74,40 +94,49 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 60
 
     def do_GET(self) -> None:
-        self._respond()
+        self._respond(b"")
 
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        self._respond()
+        self._respond(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
 
-    def _respond(self) -> None:
+    def _respond(self, body: bytes) -> None:
         server = cast(ReplayServer, self.server)
         server.requests.append(self.path)
         parts = urlsplit(self.path)
-        fault = server.faults.next(parts.path)
-        if fault is not None and fault.status is None:
-            self.close_connection = True
+        if parts.path.startswith(PREFIX) and self.client_address[0] != LOOPBACK:
+            self._send(as_json({"error": "only this machine may change a replay"}, 403))
             return
-        asked_unit = self.headers.get("X-MBX-TIME-UNIT", "").upper()
-        answer = (
-            server.answer(
-                parts.path,
-                dict(parse_qsl(parts.query, keep_blank_values=True)),
-                microseconds=asked_unit == _MICROSECOND,
-            )
-            if fault is None
-            else answer_of(fault)
-        )
-        self._send(answer)
+        fault = server.faults.next(parts.path)
+        if fault is not None:
+            sleep(fault.delay_s)
+            if fault.status is None:
+                self.close_connection = True
+                return
+        if fault is not None and fault.status != HTTPStatus.OK:
+            answer = answer_of(fault)
+        else:
+            query = dict(parse_qsl(parts.query, keep_blank_values=True))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            answer = server.answer(Request(parts.path, query, headers, self.command, body))
+        if fault is not None and fault.spoiled:
+            answer = spoil(answer)
+        self._send(answer, fault.cut_after if fault else None)
 
-    def _send(self, answer: Answer) -> None:
+    def _send(self, answer: Answer, cut_after: int | None = None) -> None:
         self.send_response(answer.status)
         self.send_header("Content-Type", answer.content_type)
         self.send_header("Content-Length", str(len(answer.body)))
         for name, value in answer.headers.items():
             self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(answer.body)
+        try:
+            self.end_headers()
+            self.wfile.write(answer.body[:cut_after])
+            self.wfile.flush()
+        except ConnectionError as error:  # who asked did not wait for it
+            log.debug("replay_left", path=self.path, reason=str(error))
+            self.close_connection = True
+        if cut_after is not None:
+            self.close_connection = True
 
     def date_time_string(self, timestamp: float | None = None) -> str:
         """Return the replayed now: clients judge by it which candles are closed."""
@@ -126,15 +155,28 @@ def create_server(
     *,
     now: datetime | None = None,
     faults: Sequence[Fault] = (),
+    weight_limit: int = LIMIT,
+    any_age: bool = False,
+    page_rows: int = PAGE_ROWS,
 ) -> ReplayServer:
     """Bind a server; port 0 takes a free one. Use it with `with`, or call serve_forever.
 
     data: a folder of Parquet files; None serves the packaged ones
     now: when the services live; the default lies inside the newest candle. Later ones are hidden
+    weight_limit: Binance's, in one minute of the real clock
+    any_age: let Yahoo give intraday candles however old they are
+    page_rows: the most that Alpaca gives in one page
     Raises ValueError where the folder holds no candles.
     """
     catalog = Catalog(data or PACKAGED, None if now is None else to_ms(now))
-    return ReplayServer((host, port), catalog, faults)
+    return ReplayServer(
+        (host, port),
+        catalog,
+        faults,
+        weight_limit=weight_limit,
+        any_age=any_age,
+        page_rows=page_rows,
+    )
 
 
 def serve(
@@ -142,10 +184,12 @@ def serve(
     data: Path | None = None,
     host: str = LOOPBACK,
     *,
+    faults: Sequence[Fault] = (),
+    any_age: bool = False,
     ready: Callable[[str], None] | None = None,
 ) -> None:
     """Serve until interrupted; `ready` is called with the address once requests are answered."""
-    server = create_server(data, port, host)
+    server = create_server(data, port, host, faults=faults, any_age=any_age)
     log.info("replay_ready", url=server.url, symbols=server.catalog.symbols())
     if ready is not None:
         ready(server.url)

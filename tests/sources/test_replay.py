@@ -4,6 +4,7 @@ import hashlib
 import re
 from typing import Any
 
+import numpy as np
 import pytest
 import requests
 
@@ -146,3 +147,125 @@ def test_the_packaged_data_are_those_of_the_notice() -> None:
     }
     assert sums == found
     assert sum(file.stat().st_size for file in files) < 6_000_000
+
+
+def control(server: ReplayServer, what: str, **asked: Any) -> requests.Response:
+    return requests.post(f"{server.url}/replay/{what}", json=asked, timeout=10)
+
+
+CANDLE = {"symbol": "BTCUSDT", "interval": "1h", "opened_at": "2024-01-01T00:00:00Z"}
+
+
+def test_a_candle_is_restated_from_the_moment_that_it_is_asked_for(replay) -> None:
+    server, other = replay(), replay()
+    start = 1_704_067_200_000
+    before = klines(server, startTime=start, limit=2)
+    assert control(server, "restate", **CANDLE, volume=7.5).status_code == 200
+    after = klines(server, startTime=start, limit=2)
+    assert after[0][5] == "7.50000000"
+    assert after[0][:5] == before[0][:5]
+    assert after[1] == before[1]
+    assert klines(other, startTime=start, limit=2) == before  # each server has its own
+
+
+def test_an_archive_is_corrected_with_its_checksum(replay) -> None:
+    """A new file and a checksum that fits it, as Binance publishes its corrections."""
+    server = replay()
+    path = "/data/spot/monthly/klines/BTCUSDT/1h/BTCUSDT-1h-2024-01.zip"
+    before = ask(server, path).content
+    control(server, "restate", **CANDLE, volume=7.5)
+    after = ask(server, path).content
+    assert before != after
+    assert hashlib.sha256(after).hexdigest() in ask(server, f"{path}.CHECKSUM").text
+
+
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        ({"close": 1.0}, "expected low ≤ open and close ≤ high"),
+        ({"price": 1.0}, "expected some of open, high, low, close, volume"),
+        ({}, "expected some of open"),
+        ({"symbol": "NOSUCH", "close": 1.0}, "expected a symbol of"),
+        ({"opened_at": "2024-01-01T00:30:00Z", "volume": 1.0}, "no 1h candle that opened"),
+        ({"opened_at": "2024-01-01", "volume": 1.0}, "with its zone"),
+        ({"interval": "7h", "volume": 1.0}, "7h"),
+        ({"volume": "much"}, "ValueError"),
+    ],
+)
+def test_what_cannot_be_restated_is_refused(packaged, asked: dict[str, Any], sentence: str) -> None:
+    answer = control(packaged, "restate", **(CANDLE | asked))
+    assert answer.status_code == 400
+    assert sentence in answer.json()["error"]
+
+
+def test_faults_come_and_go_while_it_runs(replay) -> None:
+    server = replay()
+    fault = {"path": "/api/v3/klines", "status": 418, "times": 99, "headers": {"Retry-After": "9"}}
+    assert control(server, "faults", **fault).status_code == 200
+    answer = ask(server, "/api/v3/klines", symbol="BTCUSDT", interval="1h")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (418, "9")
+    assert ask(server, "/api/v3/time").status_code == 200
+    control(server, "calm")
+    assert len(klines(server)) == 500
+    assert control(server, "faults", path="/", wrong=1).status_code == 400
+    assert ask(server, "/replay/faults").status_code == 405
+
+
+def test_weight_runs_out_within_a_minute_and_who_goes_on_is_banned() -> None:
+    from sources.replay.weight import Weight
+
+    now = [600.0]
+    weight = Weight(limit=10, clock=lambda: now[0])
+    assert [weight.spend(4)[0] for _ in range(2)] == [4, 8]
+    used, refusal = weight.spend(4)
+    assert (used, refusal and refusal.status) == (12, 429)
+    assert refusal is not None
+    assert refusal.headers["Retry-After"] == "61"
+    statuses = [refused.status for _, refused in (weight.spend(4) for _ in range(21)) if refused]
+    assert statuses == [429] * 19 + [418] * 2
+    now[0] += 60
+    assert weight.spend(1)[1] is not None  # a ban outlives the minute
+    now[0] += 61
+    assert weight.spend(1) == (1, None)
+
+
+def test_intervals_that_the_folder_lacks_are_made_of_those_that_it_has(packaged) -> None:
+    answer = ask(packaged, "/api/v3/klines", symbol="BTCUSDT", interval="1d", limit=2)
+    assert answer.headers["X-Mela-Replay"] == "1d made of 1h"
+    now = ask(packaged, "/api/v3/time").json()["serverTime"]
+    assert answer.json()[-1][0] < now < answer.json()[-1][6]  # the running day
+    answer = ask(packaged, "/api/v3/klines", symbol="BTCUSDT", interval="1m", limit=3)
+    assert answer.headers["X-Mela-Replay"] == "1m made up from 1h"
+    assert (
+        "X-Mela-Replay"
+        not in ask(packaged, "/api/v3/klines", symbol="BTCUSDT", interval="1h").headers
+    )
+
+
+@pytest.mark.parametrize("interval", ["1m", "15m", "4h", "3d", "1M"])
+def test_made_candles_are_the_same_whichever_way_they_are_asked_for(
+    packaged, interval: str
+) -> None:
+    """One by one, by start or by end, in pages or at once, over the hour that is missing."""
+    span = {"startTime": 1_679_616_000_000, "endTime": 1_680_307_200_000}  # 2023-03-24 to 04-01
+    asked = {"symbol": "BTCUSDT", "interval": interval}
+    whole = ask(packaged, "/api/v3/klines", **asked, **span, limit=1000).json()
+    for row in whole[:: max(1, len(whole) // 7)]:
+        one = {"startTime": row[0], "endTime": row[0]}
+        assert ask(packaged, "/api/v3/klines", **asked, **one).json() == [row]
+    last = ask(packaged, "/api/v3/klines", **asked, endTime=whole[-1][0], limit=len(whole)).json()
+    assert last == whole
+
+
+def test_made_up_minutes_are_candles(packaged) -> None:
+    from sources.replay.made import minutes
+    from sources.replay.series import Catalog
+
+    hours = Catalog(PACKAGED).find("BTCUSDT", "1h", ("binance",))
+    assert hours is not None
+    made = minutes(hours.where(slice(0, 5000)), 2).columns
+    assert (made["low"] <= np.minimum(made["open"], made["close"])).all()
+    assert (made["high"] >= np.maximum(made["open"], made["close"])).all()
+    assert (made["volume"] >= 0).all()
+    assert np.array_equal(np.round(made["close"], 2), made["close"])
+    assert len(np.unique(made["close"])) > 100_000  # and no straight lines

@@ -1,16 +1,20 @@
 """sources/yahoo.py: the real yfinance against the replay."""
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import requests
 
+from mela.calendars import closes_ms, expected_opens_ms
 from mela.errors import SourceRefused, SourceUnavailable
 from mela.interval import Interval
+from sources.protocol import to_ms
 from sources.replay import Fault
 from sources.replay.series import PACKAGED
+from sources.retry import Patience
 from sources.yahoo import YahooSource
 from tests.sources.conftest import QUICK, at, write_candles
 
@@ -111,9 +115,121 @@ def test_an_unknown_symbol_is_refused(packaged) -> None:
         YahooSource(packaged.url).fetch("NOSUCH", D1, at("2020-01-01"), at("2020-02-01"))
 
 
-def test_an_interval_that_yahoo_lacks_is_refused_with_those_it_has(packaged) -> None:
-    with pytest.raises(SourceRefused, match="no 4h candles; it offers 1m, 5m, 15m, 30m, 1h, 1d"):
-        YahooSource(packaged.url).fetch("AAPL", Interval.H4, at("2020-01-01"), at("2020-02-01"))
+def minutes(folder: Path, days: list[str]) -> None:
+    """Write every minute of some winter sessions in New York, rising by a cent each."""
+    rows = []
+    for day in days:
+        for i, stamp in enumerate(pd.date_range(f"{day}T14:30", f"{day}T20:59", freq="min")):
+            price = 10 + i / 100
+            rows.append((str(stamp), price, price + 0.02, price - 0.01, price + 0.01, float(i)))
+    write_candles(folder, "lean-equity", "XYZ", "1m", rows)
+
+
+@pytest.mark.parametrize(
+    ("word", "each", "made_of"),
+    [
+        ("1m", 390, None), ("3m", 130, "1m"), ("5m", 78, None), ("15m", 26, None),
+        ("30m", 13, "15m"), ("1h", 7, None), ("2h", 4, "1h"), ("4h", 2, "1h"), ("6h", 2, "1h"),
+        ("8h", 1, "1h"), ("12h", 1, "1h"), ("1d", 1, None),
+    ],
+)  # fmt: skip
+def test_every_interval_within_the_session(
+    replay, tmp_path: Path, word: str, each: int, made_of: str | None
+) -> None:
+    """What Yahoo lacks is made of the longest that fits, from the true open, and said to be."""
+    minutes(tmp_path, ["2024-01-09", "2024-01-10", "2024-01-11"])
+    source = YahooSource(replay(tmp_path).url)
+    found = source.fetch("XYZ", Interval(word), at("2024-01-10"), at("2024-01-12"))
+    wanted = expected_opens_ms(
+        "XNYS", Interval(word), *map(to_ms, (at("2024-01-10"), at("2024-01-12")))
+    )
+    assert found.opened_ms.tolist() == wanted.tolist()
+    assert len(found) == 2 * each
+    assert found.closed_ms.tolist() == closes_ms("XNYS", Interval(word), wanted).tolist()
+    assert (found.open[0], found.close[-1]) == (10.0, 13.9)
+    assert (found.high.max(), found.low.min()) == (13.91, 9.99)
+    assert found.volume.sum() == 2 * sum(range(390))
+    assert found.resampled_from == made_of
+    assert found.request.get("resampled_from") == made_of
+    assert found.incomplete_ms == ()
+    assert found.session_on == [date(2024, 1, 10)] * each + [date(2024, 1, 11)] * each
+
+
+def test_a_made_candle_that_lacks_a_part_says_so(replay, tmp_path: Path) -> None:
+    rows = [(f"2024-01-10T{t}", 10.0, 12.0, 9.0, 11.0, 5.0) for t in ("14:30", "15:30", "17:30")]
+    write_candles(tmp_path, "lean-equity", "XYZ", "1h", rows)
+    found = YahooSource(replay(tmp_path).url).fetch(
+        "XYZ", Interval.H2, at("2024-01-10"), at("2024-01-11")
+    )
+    assert times(found.opened_ms) == ["2024-01-10T14:30", "2024-01-10T16:30"]
+    assert found.volume.tolist() == [10.0, 5.0]
+    assert times(np.array(found.incomplete_ms)) == ["2024-01-10T16:30"]
+    assert found.request["incomplete"] == 1
+    assert found.request["incomplete_opened_at"] == ["2024-01-10T16:30:00Z"]
+
+
+def test_a_made_candle_whose_end_has_not_passed_is_none(replay, tmp_path: Path) -> None:
+    """At 18:00 in New York's 13:00 the two-hour candle of 16:30 is still running."""
+    minutes(tmp_path, ["2024-01-10"])
+    server = replay(tmp_path, now=at("2024-01-10T18:00"))
+    found = YahooSource(server.url).fetch("XYZ", Interval.H2, at("2024-01-10"), at("2024-01-11"))
+    assert times(found.opened_ms) == ["2024-01-10T14:30"]
+
+
+@pytest.mark.parametrize(
+    ("word", "days"), [("1m", 30), ("3m", 30), ("5m", 60), ("15m", 60), ("30m", 60), ("1h", 730)]
+)
+def test_what_yahoo_no_longer_keeps_is_refused_with_the_way_out(
+    replay, tmp_path: Path, word: str, days: int
+) -> None:
+    minutes(tmp_path, ["2024-01-10"])
+    server = replay(tmp_path)
+    source = YahooSource(server.url)
+    now = at("2024-01-10T21:00")
+    assert len(source.fetch("XYZ", Interval(word), now - timedelta(days=days), now)) > 0
+    said = rf"candles for {days} days, of XYZ now since .*but the span starts .*Start it later"
+    with pytest.raises(SourceRefused, match=said):
+        source.fetch("XYZ", Interval(word), now - timedelta(days=days, minutes=1), now)
+    assert len(source.fetch("XYZ", D1, now - timedelta(days=900), now)) == 1
+
+
+def test_a_replay_may_keep_what_yahoo_would_not(replay, tmp_path: Path) -> None:
+    minutes(tmp_path, ["2024-01-10"])
+    server = replay(tmp_path, now=at("2025-01-10"), any_age=True)
+    found = YahooSource(server.url).fetch("XYZ", Interval.M1, at("2024-01-10"), at("2024-01-11"))
+    assert len(found) == 390
+
+
+def test_nobody_asks_for_pages_of_a_future(replay, tmp_path: Path) -> None:
+    minutes(tmp_path, ["2024-01-10"])
+    server = replay(tmp_path)
+    found = YahooSource(server.url).fetch("XYZ", Interval.M1, at("2024-01-10"), at("2034-01-10"))
+    assert len(found) == 390
+    assert sum("interval=1m" in request for request in server.requests) == 1
+
+
+def test_three_days_are_made_of_days(packaged) -> None:
+    """On Binance's grid, every third day of the epoch.
+
+    The second opens on a Sunday, the day before the 4:1 split, and is told in shares of then: the
+    read divides it by 4.
+    """
+    source = YahooSource(packaged.url)
+    found = source.fetch("AAPL", Interval.D3, at("2020-08-26"), at("2020-09-02"))
+    assert times(found.opened_ms) == ["2020-08-27T00:00", "2020-08-30T00:00"]
+    assert times(found.closed_ms) == ["2020-08-28T20:00", "2020-09-01T20:00"]
+    assert found.resampled_from == "1d"
+    assert found.close.tolist() == [499.23, 536.72]  # 4 × 134.18
+
+
+def test_a_restated_day_comes_with_its_new_value(replay) -> None:
+    server = replay()
+    source = YahooSource(server.url)
+    span = ("AAPL", D1, at("2014-06-05"), at("2014-06-11"))
+    assert source.fetch(*span).close.tolist() == [647.35, 645.57, 93.7, 94.25]
+    asked = {"symbol": "AAPL", "interval": "1d", "opened_at": "2014-06-06T00:00Z", "close": 646.0}
+    assert requests.post(f"{server.url}/replay/restate", json=asked, timeout=5).status_code == 200
+    assert source.fetch(*span).close.tolist() == [647.35, 646.0, 93.7, 94.25]
 
 
 @pytest.mark.parametrize(
@@ -125,8 +241,10 @@ def test_an_interval_that_yahoo_lacks_is_refused_with_those_it_has(packaged) -> 
         Fault(CHART, 429, body="Too Many Requests"),
         Fault("/v1/test/getcrumb", 429, body="Too Many Requests"),
         Fault("/", None),
+        Fault(CHART, 200, cut_after=100, after=1),
+        Fault(CHART, 200, delay_s=0.2),
     ],
-    ids=["429", "503", "cut", "429-without-time", "crumb", "cookie"],
+    ids=["429", "503", "cut", "429-without-time", "crumb", "cookie", "cut-in-the-middle", "slow"],
 )
 def test_trouble_that_passes_is_waited_out(replay, fault: Fault) -> None:
     server = replay(faults=[fault])
@@ -138,6 +256,39 @@ def test_trouble_that_stays_is_reported(replay) -> None:
     server = replay(faults=[Fault(CHART, 429, times=99, body="Too Many Requests")])
     with pytest.raises(SourceUnavailable, match=r"429.*after 3 attempts"):
         YahooSource(server.url, QUICK).fetch("SPY", D1, at("2020-03-02"), at("2020-03-07"))
+
+
+def test_a_slower_answer_than_we_wait_for_is_asked_again(replay) -> None:
+    server = replay(faults=[Fault(CHART, 200, delay_s=4.0)])
+    hurried = Patience(attempts=2, first_s=0.01, longest_s=0.02, timeout_s=2.0)
+    found = YahooSource(server.url, hurried).fetch("SPY", D1, at("2020-03-02"), at("2020-03-07"))
+    assert len(found) == 5
+
+
+def test_a_yahoo_that_fails_is_left_alone(replay) -> None:
+    server = replay(faults=[Fault(CHART, 503, times=99, body="down")])
+    source = YahooSource(server.url, QUICK)
+    span = ("SPY", D1, at("2020-03-02"), at("2020-03-07"))
+    for _ in range(3):
+        with pytest.raises(SourceUnavailable, match="after 3 attempts"):
+            source.fetch(*span)
+    with pytest.raises(SourceUnavailable, match=r"Yahoo failed 10 times.*not asked until"):
+        source.fetch(*span)
+    asked = sum(path.startswith(CHART) for path in server.requests)
+    with pytest.raises(SourceUnavailable, match="not asked until"):
+        source.fetch(*span)
+    assert sum(path.startswith(CHART) for path in server.requests) == asked == 10
+
+
+def test_a_wait_that_yahoo_asks_for_is_reported(replay) -> None:
+    headers = {"Retry-After": "600"}
+    server = replay(faults=[Fault(CHART, 429, headers=headers, body="Too Many Requests")])
+    source = YahooSource(server.url, QUICK)
+    with pytest.raises(SourceUnavailable, match=r"429.*Gave up after 1 attempts") as said:
+        source.fetch("SPY", D1, at("2020-03-02"), at("2020-03-07"))
+    assert said.value.retry_after_s == 600
+    with pytest.raises(SourceUnavailable, match=r"allows the next one in (600|59\d) s"):
+        source.fetch("SPY", D1, at("2020-03-02"), at("2020-03-07"))
 
 
 def test_null_rows_are_no_candles(replay, tmp_path: Path) -> None:
@@ -196,6 +347,7 @@ def test_weeks_and_months_close_with_their_last_session(packaged) -> None:
     months = source.fetch("AAPL", Interval.MO1, at("2020-08-01"), at("2020-10-01"))
     assert times(months.opened_ms) == ["2020-08-01T00:00", "2020-09-01T00:00"]
     assert times(months.closed_ms) == ["2020-08-31T20:00", "2020-09-30T20:00"]
+    assert weeks.resampled_from == months.resampled_from == "1d"
     assert months.close[0] == 516.16  # 4 × 129.04: the month began before the split
 
 

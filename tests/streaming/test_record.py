@@ -40,6 +40,10 @@ def test_a_result_is_read_as_it_was_written() -> None:
         (orjson.dumps(document() | {"run_key": "short"}), RejectionCode.INVALID_FIELD),
         (orjson.dumps(document() | {"status": "fine"}), RejectionCode.INVALID_FIELD),
         (orjson.dumps(document() | {"extra": 1}), RejectionCode.INVALID_FIELD),
+        (orjson.dumps(document() | {"costs": {"fee": 2}}), RejectionCode.INVALID_FIELD),
+        (orjson.dumps(document() | {"blocks": "short"}), RejectionCode.INVALID_FIELD),
+        (orjson.dumps(document())[:-1] + b', "sharpe": NaN}', RejectionCode.NOT_JSON),
+        (b"[]", RejectionCode.INVALID_FIELD),
     ],
 )
 def test_what_is_no_result_is_refused(raw: bytes | None, code: RejectionCode) -> None:

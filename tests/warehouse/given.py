@@ -33,8 +33,8 @@ METRICS = Metrics(
     *(3.0, 1.2, 9.5, -0.05, 1.5, 14.0, 1.1, 0.2, 0.01, 0.06, -0.04, 6.25, 0.05, 0.8),
     *(-0.02, -0.03, 1 / 3, 0.4, 1.9, 12.0, 0.93, 0, 1, 2, 0.0),
 )
-BLOCKS = Blocks(
-    [index / 3 for index in range(16)], [index / 7 for index in range(16)], list(range(16))
+BLOCKS = Blocks.of(
+    [[index / 3 for index in range(16)], [index / 7 for index in range(16)], list(range(16))]
 )
 
 

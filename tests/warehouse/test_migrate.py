@@ -11,9 +11,11 @@ from sqlalchemy.exc import IntegrityError
 
 from mela.result import METRICS
 from mela.settings import Settings
-from tests.warehouse.given import a_scene, answer, load, rows
+from tests.warehouse.given import BLOCKS, a_document, a_run, a_scene, answer, load, rows
+from warehouse import results
 from warehouse.database import transaction
 from warehouse.migrate import head, upgrade
+from warehouse.migrations.versions.v0008_packed_blocks import PACK
 from warehouse.tables import Base, Result
 
 pytestmark = pytest.mark.integration
@@ -32,6 +34,21 @@ def test_the_versions_make_the_tables_that_the_code_declares(warehouse: Settings
     with transaction(warehouse) as connection:
         context = MigrationContext.configure(connection, opts=options)
         assert compare_metadata(context, Base.metadata) == []
+
+
+def test_arrays_of_block_sums_are_packed_bit_for_bit(warehouse: Settings) -> None:
+    scene_id = a_scene(warehouse)
+    load(warehouse, answer([1.0]))
+    with transaction(warehouse) as connection:
+        assert not results.save(connection, [a_document(a_run(5), scene_id)])
+        connection.execute(text("ALTER TABLE ops.result DROP COLUMN blocks"))
+        connection.execute(text("ALTER TABLE ops.result ADD COLUMN blocks float8[]"))
+        values = {"cells": BLOCKS.rows.tolist()}
+        connection.execute(text("UPDATE ops.result SET blocks = :cells"), values)
+        connection.exec_driver_sql(PACK)
+        packed = connection.scalar(text("SELECT blocks FROM ops.result"))
+    assert packed is not None
+    assert bytes(packed) == BLOCKS.cells
 
 
 def test_every_metric_has_a_column() -> None:

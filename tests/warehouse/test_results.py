@@ -15,7 +15,17 @@ import pytest
 
 from mela.interval import Interval
 from mela.messages import Source
-from mela.result import METRICS, NEVER_REUSED, Curve, Result, Status, Trade, rank, result_key
+from mela.result import (
+    METRICS,
+    NEVER_REUSED,
+    Blocks,
+    Curve,
+    Result,
+    Status,
+    Trade,
+    rank,
+    result_key,
+)
 from mela.run import Run, to_ms
 from mela.settings import Settings
 from tests.warehouse.given import (
@@ -118,7 +128,7 @@ def test_a_result_of_the_first_metrics_is_kept_with_nothing_where_it_says_nothin
 
 
 def test_blocks_of_another_shape_are_refused(warehouse: Settings) -> None:
-    blocks = {"sums": [0.1], "squares": [0.01], "counts": [1]}
+    blocks = Blocks.of([[0.1], [0.01], [1]]).packed()
     document = a_document(a_run(), a_scene(warehouse), blocks=blocks)
 
     (refused,) = save(warehouse, document)

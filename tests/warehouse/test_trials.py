@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sqlalchemy import text
 
-from mela.result import Status
+from mela.result import Blocks, Status
 from mela.settings import Settings
 from tests.warehouse.given import METRICS, NAME, a_document, a_run, a_scene, at
 from warehouse import holdouts, results, trials
@@ -18,12 +18,9 @@ pytestmark = pytest.mark.integration
 SPAN = at("2024-01-02"), at("2024-01-03")
 
 
-def blocks(number: float) -> dict[str, list[float]]:
-    return {
-        "sums": [number + at / 64 for at in range(16)],
-        "squares": [number * number] * 16,
-        "counts": [3] * 16,
-    }
+def blocks(number: float) -> Blocks:
+    sums = [number + at / 64 for at in range(16)]
+    return Blocks.of([sums, [number * number] * 16, [3] * 16])
 
 
 def tried(settings: Settings, scene_id: str, fast: int, **change: Any) -> str:
@@ -34,7 +31,7 @@ def tried(settings: Settings, scene_id: str, fast: int, **change: Any) -> str:
     metrics = METRICS._replace(sharpe=sharpe)
     document = a_document(run, scene_id, status=status, metrics=metrics)
     if status is Status.SUCCEEDED:
-        document["blocks"] = blocks(fast)
+        document["blocks"] = blocks(fast).packed()
     with transaction(settings) as connection:
         assert not results.save(connection, [document])
     return run.run_key
@@ -66,7 +63,7 @@ def test_runs_of_all_scenes_count_and_give_their_blocks_this_scenes_first(
     assert found.n_trials == 3
     assert found.own.tolist() == [True, True, False]
     assert sorted(found.blocks[:2, 0, 0].tolist()) == [3.0, 4.0]
-    assert found.blocks[2].tolist() == [blocks(5)[name] for name in ("sums", "squares", "counts")]
+    assert found.blocks[2].tolist() == blocks(5).rows.tolist()
 
 
 def test_only_overlapping_dates_and_the_same_family_count(warehouse: Settings) -> None:

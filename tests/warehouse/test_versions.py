@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import pytest
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
 from psycopg2.errors import CheckViolation
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import IntegrityError
@@ -17,9 +18,10 @@ from mela.interval import Interval
 from mela.settings import Settings
 from tests.warehouse.given import NAME, START, answer, at, load, rows
 from warehouse.database import engine_for, transaction
-from warehouse.migrate import MIGRATIONS, upgrade
+from warehouse.migrate import MIGRATIONS
 
 pytestmark = pytest.mark.integration
+WHERE = {"version_table_schema": "ops"}
 PLACES = """
     SELECT tableoid::regclass::text AS place, count(*) AS candles, sum(close) AS closes
     FROM raw.candle GROUP BY 1 ORDER BY 1
@@ -38,7 +40,8 @@ def older(postgres: Settings) -> Iterator[Settings]:
         connection.execute(text(f"CREATE DATABASE {name}"))
         where = postgres.postgres.model_copy(update={"database": name})
         settings = postgres.model_copy(update={"postgres": where})
-        upgrade(settings)
+        with transaction(settings) as made:
+            made.execute(text("CREATE SCHEMA ops"))
         move(settings, "0005")
         yield settings
         engine_for(settings).dispose()
@@ -53,8 +56,8 @@ def move(settings: Settings, version: str) -> None:
     config.set_main_option("path_separator", "os")
     with transaction(settings) as connection:
         config.attributes["connection"] = connection
-        at = connection.scalar(text("SELECT version_num FROM ops.alembic_version"))
-        go = command.downgrade if version < at else command.upgrade
+        at = MigrationContext.configure(connection, opts=WHERE).get_current_revision()
+        go = command.downgrade if at and version < at else command.upgrade
         go(config, version)
 
 

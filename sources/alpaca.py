@@ -1,0 +1,186 @@
+"""Alpaca's crypto and stock candles through alpaca-py, prices as they were traded.
+
+Its days of coins begin at an hour of America's, so longer candles are made of hours. Its candles of
+stocks count the whole clock and the hours before and after the session; so those of minutes are
+kept that lie inside it, longer ones are made of them from the session's true open on, and weeks and
+months of days, because Alpaca's own would mix prices from before and after a split.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import structlog
+
+from mela.calendars import closes_ms, date_ms, sessions
+from mela.errors import SourceRefused
+from mela.instrument import Instrument, describe
+from mela.interval import Interval
+from mela.settings import AlpacaSettings
+from sources.alpaca_client import actions_client, address, crypto_client, now_s, stock_client
+from sources.alpaca_events import events_of
+from sources.alpaca_library import (
+    Adjustment,
+    CryptoBarsRequest,
+    CryptoLatestBarRequest,
+    DataFeed,
+    StockBarsRequest,
+    StockLatestBarRequest,
+    TimeFrame,
+    TimeFrameUnit,
+)
+from sources.answers import fetched
+from sources.laws import Rows
+from sources.protocol import CorporateAction, Fetched, Int, Origin, span_ms
+from sources.resample import fetch_resampled
+from sources.retry import Patience
+
+_FRAMES = {
+    Interval.M1: TimeFrame(1, TimeFrameUnit("Min")),
+    Interval.M3: TimeFrame(3, TimeFrameUnit("Min")),
+    Interval.M5: TimeFrame(5, TimeFrameUnit("Min")),
+    Interval.M15: TimeFrame(15, TimeFrameUnit("Min")),
+    Interval.M30: TimeFrame(30, TimeFrameUnit("Min")),
+    Interval.H1: TimeFrame(1, TimeFrameUnit("Hour")),
+    Interval.D1: TimeFrame(1, TimeFrameUnit("Day")),
+}
+_OF_COINS = frozenset(_FRAMES) - {Interval.D1}
+_OF_STOCKS = frozenset(_FRAMES) - {Interval.H1}
+# Candles are corrected by trades that are reported late; a delayed feed ends so long ago
+_SETTLED_S = {"delayed_sip": 16 * 60}
+_SETTLED_OTHERWISE_S = 60
+_NEW_YORK = ZoneInfo("America/New_York")
+log = structlog.get_logger()
+
+
+class AlpacaSource:
+    """Ask Alpaca, or the replay at `replay_url`. Coins need no keys, stocks do."""
+
+    def __init__(
+        self,
+        settings: AlpacaSettings,
+        replay_url: str | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        self._settings = settings
+        self._replay_url = replay_url
+        self._origin: Origin = "replay" if replay_url else "internet"
+        self._patience = patience or Patience()
+
+    def fetch(self, symbol: str, interval: Interval, start: datetime, end: datetime) -> Fetched:
+        """Return the closed candles of [start, end). See CandleSource.
+
+        symbol: a coin in its quote, as BTC/USD, or a stock, as AAPL
+        """
+        own, offered = (self._coin, _OF_COINS) if "/" in symbol else (self._stock, _OF_STOCKS)
+        if interval in offered:
+            return own(symbol, interval, start, end)
+        return fetch_resampled(own, offered, symbol, interval, start, end)
+
+    def _coin(self, symbol: str, interval: Interval, start: datetime, end: datetime) -> Fetched:
+        span = span_ms(start, end)
+        client = crypto_client(self._settings, self._replay_url, self._patience)
+        asked: dict[str, Any] = {"symbol_or_symbols": symbol, "timeframe": _FRAMES[interval]}
+        asked |= _between(*span)
+        told = client.get_crypto_bars(CryptoBarsRequest(**asked))
+        latest = CryptoLatestBarRequest(symbol_or_symbols=symbol)
+        _check_known(symbol, told, lambda: client.get_crypto_latest_bar(latest))
+        opened = _stamps_ms(told.get(symbol, []))
+        rows = _rows(told.get(symbol, []), opened, interval.ends_ms(opened))
+        request = {"endpoint": f"{address(self._replay_url)}/v1beta3/crypto/us/bars"}
+        return self._fetched(symbol, interval, rows, span, now_s(client), request)
+
+    def _stock(self, symbol: str, interval: Interval, start: datetime, end: datetime) -> Fetched:
+        span = span_ms(start, end)
+        client = stock_client(self._settings, self._replay_url, self._patience)
+        feed = DataFeed(self._settings.feed)
+        asked: dict[str, Any] = {"symbol_or_symbols": symbol, "timeframe": _FRAMES[interval]}
+        # a day is stamped with New York's midnight, which comes hours after that of UTC
+        later_ms = 0 if interval.is_intraday else 5 * 3_600_000
+        asked |= _between(span[0], span[1] + later_ms)
+        bars = StockBarsRequest(**asked, adjustment=Adjustment.RAW, feed=feed)
+        told = client.get_stock_bars(bars)
+        latest = StockLatestBarRequest(symbol_or_symbols=symbol, feed=feed)
+        _check_known(symbol, told, lambda: client.get_stock_latest_bar(latest))
+        instrument = describe(f"alpaca:{symbol}")
+        rows = _session_rows(told.get(symbol, []), interval, instrument)
+        now = now_s(client)
+        events = actions_client(self._settings, self._replay_url, self._patience)
+        first = start.astimezone(UTC).date()
+        today = datetime.fromtimestamp(now, _NEW_YORK).date()
+        actions = events_of(events, symbol, min(first, today), today)
+        request = {
+            "endpoint": f"{address(self._replay_url)}/v2/stocks/bars",
+            "feed": feed.value,
+            "adjustment": Adjustment.RAW.value,
+        }
+        return self._fetched(symbol, interval, rows, span, now, request, actions)
+
+    def _fetched(
+        self,
+        symbol: str,
+        interval: Interval,
+        rows: Rows,
+        span: tuple[int, int],
+        now: float,
+        request: dict[str, Any],
+        actions: tuple[CorporateAction, ...] = (),
+    ) -> Fetched:
+        settled_s = _SETTLED_S.get(str(request.get("feed")), _SETTLED_OTHERWISE_S)
+        asked = {"symbol": symbol, "timeframe": _FRAMES[interval].value}
+        found = fetched(
+            describe(f"alpaca:{symbol}"),
+            interval,
+            rows,
+            span=span,
+            as_of_ms=int((now - settled_s) * 1000),
+            origin=self._origin,
+            actions=actions,
+            request=request | asked | {"start_ms": span[0], "end_ms": span[1]},
+        )
+        log.info("fetched", instrument=found.instrument.name, interval=interval, candles=len(found))
+        return found
+
+
+def _between(start_ms: int, end_ms: int) -> dict[str, Any]:
+    """Return [start, end) as Alpaca takes it, which includes its end."""
+    first, last = (datetime.fromtimestamp(ms / 1000, UTC) for ms in (start_ms, end_ms - 1))
+    return {"start": first, "end": last}
+
+
+def _check_known(symbol: str, told: Any, latest: Any) -> None:
+    """Tell a symbol without candles in a span from one that Alpaca does not know: it does not."""
+    if not told.get(symbol) and symbol not in latest():
+        raise SourceRefused(
+            f"Alpaca knows no symbol {symbol!r}. It writes AAPL for a stock and BTC/USD for a coin."
+        )
+
+
+def _session_rows(told: list[dict[str, Any]], interval: Interval, instrument: Instrument) -> Rows:
+    stamps = _stamps_ms(told)
+    if interval.is_intraday:
+        rows = _rows(told, stamps, closes_ms(instrument.calendar, interval, stamps))
+        return rows.where(_in_session(instrument.calendar, stamps))
+    local = [datetime.fromtimestamp(ms / 1000, _NEW_YORK).date() for ms in stamps.tolist()]
+    opened = np.array([date_ms(day) for day in local], dtype=np.int64)
+    return _rows(told, opened, closes_ms(instrument.calendar, interval, opened))
+
+
+def _in_session(calendar: str, opened_ms: Int) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    known = sessions(calendar)
+    index = np.searchsorted(known.open_ms, opened_ms, side="right") - 1
+    return (index >= 0) & (opened_ms < known.close_ms[index])
+
+
+def _stamps_ms(told: list[dict[str, Any]]) -> Int:
+    """Return the times of bars, RFC 3339 in UTC with up to nanoseconds: (n,) int64."""
+    texts = [str(bar["t"]).removesuffix("Z") for bar in told]
+    return np.array(texts, dtype="datetime64[ns]").astype("datetime64[ms]").astype(np.int64)
+
+
+def _rows(told: list[dict[str, Any]], opened: Int, closed: Int) -> Rows:
+    numbers = [[float(bar[name]) for name in "ohlcv"] for bar in told]
+    return Rows(opened, closed, *np.array(numbers, dtype=np.float64).reshape(-1, 5).T.copy())

@@ -1,0 +1,157 @@
+"""alpaca-py, tamed: clients whose every page keeps our limits, patience and errors.
+
+Its own three repeats, three seconds apart and deaf to Retry-After, are not used. Answers stay as
+the service wrote them (`raw_data`): its models refuse whole answers for a field that nobody needs.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from time import time
+from typing import Any, TypeVar
+
+import requests
+
+from mela.errors import SourceRefused
+from mela.settings import AlpacaSettings
+from sources.alpaca_library import (
+    APIError,
+    CorporateActionsClient,
+    CryptoHistoricalDataClient,
+    NewsClient,
+    RESTClient,
+    StockHistoricalDataClient,
+)
+from sources.limits import Limit
+from sources.retry import Busy, Patience, retry_after_s
+from sources.service import Service, service_of
+
+HOST = "https://data.alpaca.markets"
+LIMIT = Limit(burst=20, per_s=3.0)  # 200 requests a minute without a subscription
+_NONE = Limit(burst=1000, per_s=1000)  # a replay on loopback bears it
+_REPLAYED = "/alpaca"  # under this path a replay answers as Alpaca
+_NO_KEYS = "replay"  # what a replay is shown where no keys are set; it wants to see some
+_FOUND = ("bars", "news", "corporate_actions")
+C = TypeVar("C", bound=RESTClient)
+
+
+class Asking(RESTClient):
+    """What is put before a client class of alpaca-py, so that each page goes our way.
+
+    clock_s: the service's clock at its first answer: what it had closed later is not known to be
+        whole in pages that came before
+    """
+
+    mela_service: Service
+    mela_patience: Patience
+    clock_s: float | None = None
+
+    def _one_request(self, method: str, url: str, opts: dict[str, Any], retry: int) -> Any:  # noqa: ARG002
+        return self.mela_service.ask(lambda: self._page(method, url, opts), self.mela_patience)
+
+    def _page(self, method: str, url: str, opts: dict[str, Any]) -> Any:
+        opts = {**opts, "timeout": self.mela_patience.timeout_s}
+        try:
+            told = super()._one_request(method, url, opts, retry=0)
+            # `"bars": null` is nothing found, and more than its own reading of pages can bear
+            return {
+                name: {} if each is None and name in _FOUND else each for name, each in told.items()
+            }
+        except APIError as error:
+            raise _translated(error) from error
+        except (requests.RequestException, ValueError, AttributeError) as error:
+            # no connection, no JSON, or no object in it
+            raise Busy(f"Alpaca could not be reached: {error}.") from error
+
+    def keep_clock(self, response: requests.Response, **_: Any) -> None:
+        """Keep the service's clock of a first answer: a hook of its session."""
+        if self.clock_s is None:
+            self.clock_s = _date_s(response.headers.get("Date"))
+
+
+def crypto_client(settings: AlpacaSettings, replay_url: str | None, patience: Patience) -> Any:
+    """Return a client for crypto candles; they need no keys."""
+    return _client(CryptoHistoricalDataClient, settings, replay_url, patience, needs_keys=False)
+
+
+def stock_client(settings: AlpacaSettings, replay_url: str | None, patience: Patience) -> Any:
+    """Return a client for stock candles. Raises SourceRefused where no keys are set."""
+    return _client(StockHistoricalDataClient, settings, replay_url, patience)
+
+
+def actions_client(settings: AlpacaSettings, replay_url: str | None, patience: Patience) -> Any:
+    """Return a client for splits and dividends. Raises SourceRefused where no keys are set."""
+    return _client(CorporateActionsClient, settings, replay_url, patience)
+
+
+def news_client(settings: AlpacaSettings, replay_url: str | None, patience: Patience) -> Any:
+    """Return a client for headlines. Raises SourceRefused where no keys are set."""
+    return _client(NewsClient, settings, replay_url, patience)
+
+
+def address(replay_url: str | None) -> str:
+    """Return where the market data is asked for."""
+    return f"{replay_url.rstrip('/')}{_REPLAYED}" if replay_url else HOST
+
+
+def now_s(*clients: Any) -> float:
+    """Return the service's clock when the first of some clients was answered."""
+    told = [client.clock_s for client in clients if client.clock_s is not None]
+    return min(told, default=time())
+
+
+def instant(text: str) -> datetime:
+    """Return an instant of RFC 3339, nanoseconds cut off.
+
+    >>> instant("2024-08-18T20:15:44.123456789Z").microsecond
+    123456
+    """
+    return datetime.fromisoformat(text)
+
+
+def _client(
+    offered: type[C],
+    settings: AlpacaSettings,
+    replay_url: str | None,
+    patience: Patience,
+    *,
+    needs_keys: bool = True,
+) -> Any:
+    key, secret = settings.key.get_secret_value(), settings.secret.get_secret_value()
+    if bool(key) != bool(secret):
+        raise SourceRefused("Alpaca needs both MELA_ALPACA__KEY and MELA_ALPACA__SECRET, or none")
+    if not key and needs_keys:
+        if not replay_url:
+            raise SourceRefused(
+                "Alpaca gives stocks and news to those who have keys (free ones will do): set "
+                "MELA_ALPACA__KEY and MELA_ALPACA__SECRET. Its crypto candles need none."
+            )
+        key = secret = _NO_KEYS
+    asking: type[Any] = type(offered.__name__, (Asking, offered), {})
+    url = address(replay_url)
+    client = asking(api_key=key or None, secret_key=secret or None, raw_data=True, url_override=url)
+    client.mela_service = service_of("Alpaca", url, _NONE if replay_url else LIMIT)
+    client.mela_patience = patience
+    client._session.hooks["response"].append(client.keep_clock)
+    return client
+
+
+def _translated(error: APIError) -> Exception:
+    status = int(error.status_code or 0)
+    said = f"Alpaca answered {status}: {str(error)[:300].strip()}."
+    if status == 429 or status >= 500:
+        headers = error.response.headers if error.response is not None else {}
+        return Busy(said, retry_after_s(headers.get("Retry-After")))
+    if "SIP data" in str(error):
+        return SourceRefused(f"{said} Ask for the feed iex, or end the span 15 minutes ago.")
+    if status in (401, 403):
+        return SourceRefused(f"{said} Look at MELA_ALPACA__KEY and MELA_ALPACA__SECRET.")
+    return SourceRefused(said)
+
+
+def _date_s(header: str | None) -> float:
+    try:
+        return min(time(), parsedate_to_datetime(header or "").timestamp())
+    except ValueError:
+        return time()

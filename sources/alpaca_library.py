@@ -1,0 +1,44 @@
+"""What is used of alpaca-py, imported without the warning that its old websockets bring."""
+
+from __future__ import annotations
+
+import warnings
+
+with warnings.catch_warnings():  # alpaca-py 0.44.0 imports streams that nobody here opens
+    warnings.filterwarnings("ignore", "websockets", DeprecationWarning)
+    from alpaca.common.exceptions import APIError
+    from alpaca.common.rest import RESTClient
+    from alpaca.data.enums import Adjustment, CorporateActionsType, DataFeed
+    from alpaca.data.historical.corporate_actions import CorporateActionsClient
+    from alpaca.data.historical.crypto import CryptoHistoricalDataClient
+    from alpaca.data.historical.news import NewsClient
+    from alpaca.data.historical.stock import StockHistoricalDataClient
+    from alpaca.data.requests import (
+        CorporateActionsRequest,
+        CryptoBarsRequest,
+        CryptoLatestBarRequest,
+        NewsRequest,
+        StockBarsRequest,
+        StockLatestBarRequest,
+    )
+    from alpaca.data.timeframe import TimeFrame, TimeFrameUnit
+
+__all__ = [
+    "APIError",
+    "Adjustment",
+    "CorporateActionsClient",
+    "CorporateActionsRequest",
+    "CorporateActionsType",
+    "CryptoBarsRequest",
+    "CryptoHistoricalDataClient",
+    "CryptoLatestBarRequest",
+    "DataFeed",
+    "NewsClient",
+    "NewsRequest",
+    "RESTClient",
+    "StockBarsRequest",
+    "StockHistoricalDataClient",
+    "StockLatestBarRequest",
+    "TimeFrame",
+    "TimeFrameUnit",
+]

@@ -1,0 +1,48 @@
+"""From the rows of a service to an answer: lawful closed candles of a span, nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mela.calendars import session_dates
+from mela.instrument import Instrument
+from mela.interval import Interval
+from sources.laws import Rows, lawful
+from sources.protocol import CorporateAction, Fetched, Origin
+
+
+def fetched(
+    instrument: Instrument,
+    interval: Interval,
+    rows: Rows,
+    *,
+    span: tuple[int, int],
+    as_of_ms: int,
+    request: dict[str, Any],
+    origin: Origin,
+    actions: tuple[CorporateAction, ...] = (),
+) -> Fetched:
+    """Return the answer that rows make: those of [start, end) that had closed and are lawful.
+
+    rows: as the service sent them, unadjusted, with closed_ms by the instrument's calendar
+    span: [start, end) in UTC milliseconds; as_of_ms: the service's clock
+    """
+    kept, rejected = lawful(rows.between(*span, as_of_ms))
+    return Fetched(
+        instrument=instrument,
+        interval=interval,
+        opened_ms=kept.opened_ms,
+        closed_ms=kept.closed_ms,
+        open=kept.open,
+        high=kept.high,
+        low=kept.low,
+        close=kept.close,
+        volume=kept.volume,
+        session_on=session_dates(instrument.calendar, interval, kept.opened_ms),
+        actions=actions,
+        rejected=rejected,
+        request=request,
+        origin=origin,
+        source=instrument.venue,
+        as_of_ms=as_of_ms,
+    )

@@ -1,0 +1,81 @@
+"""Leave a service alone that fails again and again, and try it now and then."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from time import monotonic
+
+import structlog
+
+from mela.errors import SourceUnavailable
+
+log = structlog.get_logger()
+
+
+class Breaker:
+    """Open after `failures` in a row; after `pause_s` let one request try. Thread-safe.
+
+    Closed, every request passes. Open, none does. Half-open, one does: its success closes the
+    breaker, its failure opens it for another pause.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        failures: int = 10,
+        pause_s: float = 60.0,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._name = name
+        self._most = failures
+        self._pause_s = pause_s
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._failed = 0
+        self._last = ""
+        self._opened_at: float | None = None
+        self._is_trying = False
+
+    def check(self) -> None:
+        """Let a request pass. Raises SourceUnavailable while open; it says until when.
+
+        Whoever passes must say `succeeded`, `failed` or `left` afterwards.
+        """
+        with self._lock:
+            if self._opened_at is None:
+                return
+            left_s = self._opened_at + self._pause_s - self._clock()
+            if left_s <= 0 and not self._is_trying:
+                self._is_trying = True
+                return
+            left_s = max(left_s, 1.0)  # somebody is trying right now
+            until = datetime.now(UTC) + timedelta(seconds=left_s)
+            raise SourceUnavailable(
+                f"{self._name} failed {self._failed} times in a row, so it is not asked until "
+                f"{until:%Y-%m-%dT%H:%M:%SZ}; try then. The last failure: {self._last}",
+                left_s,
+            )
+
+    def succeeded(self) -> None:
+        """Count an answer, be it a refusal: the service is there."""
+        with self._lock:
+            if self._opened_at is not None:
+                log.info("breaker_closed", service=self._name)
+            self._failed, self._opened_at, self._is_trying = 0, None, False
+
+    def failed(self, reason: str) -> None:
+        """Count a request without an answer."""
+        with self._lock:
+            self._failed += 1
+            self._last = reason
+            if self._is_trying or (self._opened_at is None and self._failed >= self._most):
+                self._opened_at = self._clock()
+                log.warning("breaker_opened", service=self._name, failures=self._failed)
+            self._is_trying = False
+
+    def left(self) -> None:
+        """Count nothing: the request ended without a word about the service."""
+        with self._lock:
+            self._is_trying = False

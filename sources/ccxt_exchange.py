@@ -1,0 +1,127 @@
+"""ccxt, tamed: an exchange whose every request keeps our limits, patience and errors."""
+
+from __future__ import annotations
+
+import re
+from difflib import get_close_matches
+from email.utils import parsedate_to_datetime
+from functools import partial
+from time import time
+from typing import Any
+
+import ccxt
+
+from mela.errors import SourceRefused
+from mela.instrument import VENUES
+from sources.limits import Limit
+from sources.retry import Busy, Patience, retry_after_s
+from sources.service import Service, service_of
+
+REPLAYED = "/ccxt/"  # under this path and its own id, a replay answers as the exchange
+_HOST = re.compile(r"^https?://[^/]+")
+_BURST = 10  # requests at once; ccxt's own throttle spaces them besides
+_KINDS = ("spot", "swap", "linear")  # of markets, in ccxt's words
+_PASSING = (408, 409, 418, 425, 429)  # of the 4xx, those that may be otherwise next time
+_NOT_NOW = (ccxt.DDoSProtection, ccxt.RateLimitExceeded, ccxt.OnMaintenance, ccxt.RequestTimeout)
+
+
+class Asking:
+    """What is put before a ccxt exchange class, so that each HTTP request goes our way.
+
+    clock_ms: the exchange's clock at its last answer, UTC milliseconds
+    """
+
+    id: str
+    mela_service: Service
+    mela_patience: Patience
+    clock_ms: int = 0
+    _status: int = 0
+    _headers: Any = None
+
+    def fetch(
+        self, url: str, method: str = "GET", headers: Any = None, body: Any = None
+    ) -> dict[str, Any] | list[Any]:
+        """Send one request of ccxt's, again while the exchange is busy."""
+        send = partial(super().fetch, url, method, headers, body)  # type: ignore[misc]
+        return self.mela_service.ask(lambda: self._answered(send), self.mela_patience)
+
+    def on_rest_response(self, code: int, reason: str, url: str, method: str, *rest: Any) -> Any:
+        """Keep what ccxt's errors do not carry: status, headers and the time of an answer."""
+        self._status, self._headers = code, rest[0]
+        self.clock_ms = _clock_ms(rest[0])
+        return super().on_rest_response(code, reason, url, method, *rest)  # type: ignore[misc]
+
+    def _answered(self, send: Any) -> Any:
+        self._status, self._headers = 0, None
+        try:
+            answer = send()
+        except ccxt.BaseError as error:
+            raise translated(error, self._status, self._headers) from error
+        if isinstance(answer, str):  # ccxt would read a page of HTML as an answer without candles
+            raise Busy(f"{self.id} answered what is no JSON: {answer[:80].strip()!r}.")
+        return answer
+
+
+def exchange_of(
+    venue: str, replay_url: str | None, patience: Patience, *, is_limited: bool = True
+) -> Any:
+    """Return ccxt's exchange of a venue, pointed at its own hosts or at a replay.
+
+    is_limited: keep the exchange's rateLimit, requests of ccxt's spaced by it
+    Raises SourceRefused for a venue that is none, or that gives no candles.
+    """
+    if venue not in ccxt.exchanges:
+        near = get_close_matches(venue, [*VENUES, *ccxt.exchanges], n=3)
+        meant = f"; did you mean {' or '.join(near)}?" if near else ""
+        raise SourceRefused(
+            f"no source has the venue {venue!r}: known are {', '.join(VENUES)} and the exchanges "
+            f"of ccxt, as kraken{meant}"
+        )
+    asking: type[Any] = type(venue, (Asking, getattr(ccxt, venue)), {})
+    exchange = asking({"enableRateLimit": is_limited, "timeout": patience.timeout_s * 1000})
+    if not exchange.has.get("fetchOHLCV"):
+        raise SourceRefused(f"ccxt has no candles of {venue}; another venue may list the same pair")
+    listed = exchange.options.get("fetchMarkets")
+    if isinstance(listed, dict) and isinstance(
+        listed.get("types"), list
+    ):  # not options by the thousand, which have no place
+        listed["types"] = [kind for kind in listed["types"] if kind in _KINDS]
+    if replay_url:
+        there = f"{replay_url.rstrip('/')}{REPLAYED}{venue}"
+        exchange.urls["api"] = _redirected(exchange.urls["api"], there)
+    per_s = 1000 / max(float(exchange.rateLimit), 1.0) if is_limited else 1000.0
+    exchange.mela_service = service_of(
+        f"{venue} through ccxt", replay_url or f"https://{venue}", Limit(_BURST, per_s)
+    )
+    exchange.mela_patience = patience
+    return exchange
+
+
+def translated(error: ccxt.BaseError, status: int = 0, headers: Any = None) -> Exception:
+    """Return our error for ccxt's: Busy where the same request may succeed later, else refused.
+
+    ccxt calls most statuses of 4xx ExchangeNotAvailable, those that will never pass among them.
+    """
+    said = f"{type(error).__name__}: {str(error)[:300].strip()}"
+    refuses = 400 <= status < 500 and not isinstance(error, _NOT_NOW)
+    passes = status >= 500 or status in _PASSING  # whatever an exchange's body made ccxt think
+    if passes or (isinstance(error, ccxt.NetworkError) and not refuses):
+        why = f"answered {status}" if status else "could not be reached"
+        wait_s = retry_after_s(headers.get("Retry-After")) if headers is not None else None
+        return Busy(f"The exchange {why} ({said}).", wait_s)
+    return SourceRefused(f"The exchange refused ({said}).")
+
+
+def _redirected(urls: Any, there: str) -> Any:
+    if isinstance(urls, dict):
+        return {name: _redirected(url, there) for name, url in urls.items()}
+    return _HOST.sub(there, urls) if isinstance(urls, str) else urls
+
+
+def _clock_ms(headers: Any) -> int:
+    """Return when an answer was made by its own clock; a cache on the way says how old it is."""
+    try:
+        said = parsedate_to_datetime(str(headers.get("Date"))).timestamp()
+        return int((min(time(), said) - float(headers.get("Age") or 0)) * 1000)
+    except ValueError:
+        return int(time() * 1000)
