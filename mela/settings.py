@@ -143,6 +143,11 @@ class Settings(BaseSettings):
     alert_webhook: SecretStr | None = Field(
         default=None, description="where a failed DAG run is told: https, or http on loopback"
     )
+    second_sources: dict[str, str] = Field(
+        default_factory=dict,
+        description="instrument → the instrument whose candles may fill its gaps",
+        examples=[{"binance:BTCUSDT": "kraken:BTC/USDT"}],
+    )
     kafka: KafkaSettings = KafkaSettings()
     postgres: PostgresSettings = PostgresSettings()
     spark: SparkSettings = SparkSettings()

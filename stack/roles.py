@@ -19,16 +19,20 @@ TASKS = "mela_tasks"
 TASKS_PASSWORD = "MELA_STACK_TASKS_DATABASE_PASSWORD"  # noqa: S105
 MARTS = "mela_marts"
 _BUILT = ("staging", "marts")
-# What Airflow's tasks may write. They may read everything, and create or drop only the marts.
+_LOADED = "SELECT, INSERT, UPDATE, DELETE"  # raw's tables: candles come, change, become versions
+# What Airflow's tasks may write of ops. They may read all of it, and create or drop only the marts.
 _WRITES = {
-    "raw.candle": "INSERT, UPDATE",
-    "raw.candle_version": "INSERT, UPDATE",
-    "raw.corporate_action": "INSERT, UPDATE, DELETE",
-    "ops.instrument": "INSERT, UPDATE",
-    "ops.load_batch": "INSERT, UPDATE",
-    "ops.candle_revision": "INSERT",
-    "ops.rejected_candle": "INSERT",
+    "instrument": "INSERT, UPDATE",
+    "load_batch": "INSERT, UPDATE",
+    "candle_revision": "INSERT",
+    "rejected_candle": "INSERT",
+    "quality_check": "INSERT",
+    "quality_finding": "INSERT, UPDATE",
+    "scene": "INSERT, UPDATE",  # a recurring scene is announced before it is published
+    "scene_schedule": "UPDATE (last_scene_id, last_covered_until)",
 }
+# Loads make the partitions that they need, by the owner's rights and in one way only.
+_PARTITIONS = "raw.ensure_candle_years(text, integer[])"
 
 
 def ensure(site: Site) -> None:
@@ -61,28 +65,33 @@ def ensure(site: Site) -> None:
 def grant(site: Site) -> None:
     """Give Airflow's tasks the least that they need of the migrated warehouse.
 
-    They read raw and ops, write what loads and checks write, and own nothing but the marts.
+    They read raw and ops, write what loads, checks and schedules write, and own nothing but the
+    marts.
     """
     settings = site.settings.postgres
-    owner = sql.Identifier(settings.user)
-    tasks, marts = sql.Identifier(TASKS), sql.Identifier(MARTS)
+    names = {
+        "owner": sql.Identifier(settings.user),
+        "tasks": sql.Identifier(TASKS),
+        "marts": sql.Identifier(MARTS),
+    }
+    statements = [
+        "GRANT USAGE ON SCHEMA raw, ops TO {marts}",
+        "GRANT SELECT ON ALL TABLES IN SCHEMA raw, ops TO {marts}",
+        "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA raw, ops GRANT SELECT ON TABLES "
+        "TO {marts}",
+        f"GRANT {_LOADED} ON ALL TABLES IN SCHEMA raw TO {{tasks}}",
+        f"ALTER DEFAULT PRIVILEGES FOR ROLE {{owner}} IN SCHEMA raw GRANT {_LOADED} ON TABLES "
+        "TO {tasks}",
+        f"ALTER FUNCTION {_PARTITIONS} SECURITY DEFINER SET search_path = pg_catalog, pg_temp",
+        f"REVOKE ALL ON FUNCTION {_PARTITIONS} FROM PUBLIC",
+        f"GRANT EXECUTE ON FUNCTION {_PARTITIONS} TO {{tasks}}",
+        *(f"GRANT {rights} ON ops.{table} TO {{tasks}}" for table, rights in _WRITES.items()),
+    ]
     with closing(_admin(site, settings.database)) as session:
         with session.cursor() as run:
             _let_build(run, settings.user, settings.database)
-            run.execute(sql.SQL("GRANT USAGE ON SCHEMA raw, ops TO {}").format(marts))
-            for schema in ("raw", "ops"):
-                name = sql.Identifier(schema)
-                read = "GRANT SELECT ON ALL TABLES IN SCHEMA {} TO {}"
-                run.execute(sql.SQL(read).format(name, marts))
-                later = (
-                    "ALTER DEFAULT PRIVILEGES FOR ROLE {} IN SCHEMA {} GRANT SELECT ON TABLES TO {}"
-                )
-                run.execute(sql.SQL(later).format(owner, name, marts))
-            for table, rights in _WRITES.items():
-                run.execute("SELECT to_regclass(%s) IS NOT NULL", (table,))
-                if (run.fetchone() or (False,))[0]:
-                    write = f"GRANT {rights} ON {{}} TO {{}}"
-                    run.execute(sql.SQL(write).format(sql.Identifier(*table.split(".")), tasks))
+            for statement in statements:
+                run.execute(sql.SQL(statement).format(**names))
         session.commit()
 
 
