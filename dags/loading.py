@@ -80,15 +80,15 @@ def load_series(name: str, loads: list[Any], since: str | None) -> list[dict[str
 
 @task(trigger_rule=TriggerRule.ALL_DONE, outlets=[CANDLES])
 def announce(reports: list[Any], params: Any = None, outlet_events: Any = None) -> None:
-    """Hand on that candles changed, and in which series; skip where none did."""
-    from warehouse.loads import changed
+    """Hand on in which series and between which candles something changed; skip where nothing."""
+    from warehouse.news import news
 
-    found = changed(one for source in reports for batch in source or () for one in batch)
+    found = news(one for source in reports for batch in source or () for one in batch)
     if not found:
         raise AirflowSkipException("no candle changed")
     if not params["announce"]:
-        raise AirflowSkipException(f"told to be silent about {len(found)} changed series")
-    outlet_events[CANDLES].extra = {"series": found}
+        raise AirflowSkipException(f"told to be silent about {len(found['series'])} changed series")
+    outlet_events[CANDLES].extra = found
 
 
 def load_by_service(plan: Callable[..., Any]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, TypedDict
 
@@ -67,17 +67,19 @@ class Batch(TypedDict):
     since: str | None
 
 
-def chosen(lines: Iterable[str] | None, settings: Settings) -> list[Series]:
-    """Return some series, given as `venue:symbol interval`; without any those that are watched.
+def named(lines: Iterable[str] | None) -> list[Series]:
+    """Return the series of lines `venue:symbol interval`, each once; empty lines are none."""
+    pairs = (line.split() for line in dict.fromkeys(lines or ()) if line)
+    return [Series(name, Interval(interval)) for name, interval in pairs]
 
-    Where nothing is watched either, DEFAULT_SERIES. Each series comes once.
-    """
-    wanted = [line for line in lines or () if line]
+
+def chosen(lines: Iterable[str] | None, settings: Settings) -> list[Series]:
+    """Return the series of some lines; without any those watched, or else DEFAULT_SERIES."""
+    wanted = named(lines)
     if not wanted:
         with transaction(settings) as connection:
-            wanted = [f"{name} {interval}" for name, interval in watched(connection)]
-    pairs = (line.split() for line in dict.fromkeys(wanted or DEFAULT_SERIES))
-    return [Series(name, Interval(interval)) for name, interval in pairs]
+            wanted = [Series(name, Interval(interval)) for name, interval in watched(connection)]
+    return wanted or named(DEFAULT_SERIES)
 
 
 def given_span(
@@ -222,12 +224,6 @@ def run_batch(loads: Iterable[Load], since: str | None, settings: Settings) -> l
     return reports
 
 
-def changed(reports: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return the series in which loads changed something, each once: `venue:symbol interval`."""
-    found = (f"{one['instrument']} {one['interval']}" for one in reports if one["revision"])
-    return sorted(set(found))
-
-
 def _run(load: Load, since: str | None, settings: Settings) -> Iterator[LoadReport]:
     series = Series(load["instrument"], Interval(load["interval"]))
     spans = [(datetime.fromisoformat(load["start"]), datetime.fromisoformat(load["end"]))]
@@ -250,6 +246,8 @@ def _summary(report: LoadReport) -> dict[str, Any]:
         "revision": report.revision,
         "batch_id": report.batch_id,
         "origin": report.origin,
+        "first_opened_at": _iso(report.first_opened_at),
+        "last_opened_at": _iso(report.last_opened_at),
     }
 
 
@@ -266,6 +264,10 @@ def _name(loads: Sequence[Load]) -> str:
     first = loads[0]
     name = f"{first['instrument']} {first['interval']} from {first['start'][:10]}"
     return name if len(loads) == 1 else f"{name} and {len(loads) - 1} more"
+
+
+def _iso(instant: datetime | None) -> str | None:
+    return instant.isoformat() if instant else None
 
 
 def _length(interval: Interval) -> timedelta:
