@@ -5,7 +5,20 @@ from __future__ import annotations
 import typer
 
 import mela
-from cli import backtest, candles, check, demo, headlines, scenes, services, strategies
+from cli import (
+    backtest,
+    candles,
+    check,
+    demo,
+    headlines,
+    lineage,
+    quality,
+    scenes,
+    services,
+    stale,
+    strategies,
+    watch,
+)
 from cli.console import out, quiet_logs
 
 app = typer.Typer(
@@ -39,6 +52,10 @@ services.register(app)
 candles.register(app)
 headlines.register(app)
 scenes.register(app)
+stale.register(app)
+lineage.register(app)
+quality.register(app)
+watch.register(app)
 backtest.register(app)
 check.register(app)
 strategies.register(app)

@@ -15,11 +15,13 @@ from cli.follow import Follower, tail
 from cli.report import report_table
 from cli.scene_file import read_scene, with_id
 from cli.tables import SHOWN, results_table
+from mela.grid import Plan
 from mela.messages import SCENES, Progress, State
+from mela.scene import Scene
 from mela.settings import Settings
 from streaming.publish import Publisher
 from warehouse import results as stored
-from warehouse import scenes
+from warehouse import scenes, users
 from warehouse.database import transaction
 
 
@@ -36,6 +38,9 @@ def publish(
     follow: Annotated[
         bool, typer.Option("--follow", help="Show progress, then the results.")
     ] = False,
+    user: Annotated[
+        str | None, typer.Option(help="Who publishes it; known from the first time on.")
+    ] = None,
 ) -> None:
     """Check a scene, mint its id, publish it to Kafka and print the id.
 
@@ -45,6 +50,8 @@ def publish(
     scene, plan = read_scene(scene_file, settings)
     scene = with_id(scene)
     tail(settings, SCENES).close()  # says at once where there is no stack
+    if user is not None:
+        announce(scene, plan, user, settings)
     follower = Follower(settings, [scene.scene_id]) if follow else None
     with Publisher(settings.kafka) as publisher:
         publisher.scene(scene)
@@ -97,6 +104,21 @@ def cancel(scene_id: Annotated[UUID, typer.Argument(metavar="SCENE_ID")]) -> Non
     with Publisher(settings.kafka) as publisher:
         publisher.progress(Progress(scene_id=scene_id, state=State.CANCELLED, at=datetime.now(UTC)))
     err.print(f"cancelled {scene_id}")
+
+
+def announce(scene: Scene, plan: Plan, user: str, settings: Settings) -> None:
+    """Record whose a scene is, before it is sent."""
+    try:
+        with transaction(settings) as connection:
+            scenes.announce(
+                connection,
+                scene,
+                runs=plan.runs,
+                skipped=plan.skipped,
+                user_id=users.ensure(connection, user),
+            )
+    except ValueError as error:
+        raise fail(f"{error}.") from error
 
 
 def show(scene_id: str, settings: Settings, top: int = SHOWN) -> None:

@@ -126,6 +126,11 @@ class Settings(BaseSettings):
     replay_url: str | None = Field(
         default=None, description="a `mela replay` that all market-data clients shall ask"
     )
+    second_sources: dict[str, str] = Field(
+        default_factory=dict,
+        description="instrument → the instrument whose candles may fill its gaps",
+        examples=[{"binance:BTCUSDT": "kraken:BTC/USDT"}],
+    )
     kafka: KafkaSettings = KafkaSettings()
     postgres: PostgresSettings = PostgresSettings()
     spark: SparkSettings = SparkSettings()

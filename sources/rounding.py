@@ -19,9 +19,29 @@ def round_to_noise(values: Float, noise: Float) -> Float:
     >>> round_to_noise(np.array([645.5700073, 28.74995]), np.array([4e-5, 1.1e-4])).tolist()
     [645.57, 28.75]
     """
-    decimals = np.clip(np.floor(-np.log10(2 * noise)), 0, MOST_DECIMALS).astype(np.int64)
+    decimals = decimals_of(noise)
     rounded = values.copy()
     for step in np.unique(decimals):
         chosen = decimals == step
         rounded[chosen] = [round(float(value), int(step)) for value in values[chosen]]
     return rounded
+
+
+def decimals_of(noise: Float) -> NDArray[np.int64]:
+    """Return to how many decimals values of a noise are rounded: (n,) float64 in, (n,) int64 out.
+
+    >>> decimals_of(np.array([4e-5, 1.1e-4, 0.3])).tolist()
+    [4, 3, 0]
+    """
+    return np.clip(np.floor(-np.log10(2 * noise)), 0, MOST_DECIMALS).astype(np.int64)
+
+
+def most_apart(noise: Float) -> Float:
+    """Return how far two roundings of one value may lie apart, each of that noise at most.
+
+    Either may be off by the noise and by half of the step that it is rounded to.
+
+    >>> most_apart(np.array([4e-5])).round(6).tolist()
+    [0.00018]
+    """
+    return 2 * noise + 10.0 ** -decimals_of(noise)

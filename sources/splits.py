@@ -2,23 +2,30 @@
 
 Yahoo divides every price before a split by its ratio, rounds to six decimals and sends a float32;
 volumes are multiplied. So an unadjusted price is known up to that noise times the ratio, and is
-rounded to it: two answers to the same question, before and after a later split, give one number.
+rounded to it: two answers to the same question, before and after a later split, give one number
+where it was traded in cents. A price with more decimals than survive comes back a little coarser
+after a split, a volume after a reverse split; `leeway` tells by how much, so that nobody takes that
+for a restatement.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mela.calendars import date_ms
-from sources.protocol import CorporateAction, Float, Int
-from sources.rounding import round_to_noise
+from mela.interval import DAY_MS
+from sources.protocol import CorporateAction, Fetched, Float, Int
+from sources.rounding import most_apart, round_to_noise
 
 FLOAT32_NOISE = 2.0**-24  # half a unit in the last place, relative
 DECIMAL_NOISE = 5e-7  # half of the sixth decimal
+MONTH_MS = 31 * DAY_MS
+SPLITS_WORKED_IN = ("yahoo",)  # the sources whose service adjusts all history for a split
 
 
 def ratios(opened_ms: Int, splits: Sequence[CorporateAction]) -> Float:
@@ -67,3 +74,56 @@ def as_paid(day: date, amount: float, splits: Sequence[CorporateAction]) -> Corp
     noise = DECIMAL_NOISE * np.fmax(ratio, 1.0)
     value = round_to_noise(np.array([amount]) * ratio, noise)
     return CorporateAction("dividend", day, date_ms(day), float(value[0]))
+
+
+class Leeway(NamedTuple):
+    """How far two answers of one candle may lie apart by rounding alone: (n,) float64 each."""
+
+    price: Float
+    volume: Float
+
+
+def leeway(fetched: Fetched) -> Leeway | None:
+    """Return the leeway of an answer's candles; None for a vendor whose digits are those traded.
+
+    It is 0 where no split came after the candle: then both answers went the same way. Else the
+    older answer may know of none, some or all of the splits after the candle, so the widest of
+    these counts: of a price 2 × its noise + the step it is rounded to, noise being price × 2⁻²⁴ +
+    5·10⁻⁷ × the largest ratio; of a volume 1 / the smallest ratio + 1, for a reverse split only.
+    """
+    splits = [action for action in fetched.actions if action.kind == "split"]
+    if fetched.source not in SPLITS_WORKED_IN or not splits:
+        return None
+    least, most = _extremes(fetched.opened_ms, splits)
+    split = np.zeros(len(fetched), np.bool_)
+    for one in splits:
+        split |= fetched.opened_ms < one.effective_ms
+    noise = fetched.high * FLOAT32_NOISE + DECIMAL_NOISE * most
+    days = max(1, -(-(fetched.interval.fixed_ms or MONTH_MS) // DAY_MS))
+    shares = np.where(least < 1, days * (1 / least + 1), 0.0)
+    return Leeway(np.where(split, most_apart(noise), 0.0), shares)
+
+
+def action_leeway(fetched: Fetched) -> list[float]:
+    """Return how far each of an answer's actions may lie from an older answer by rounding alone.
+
+    A dividend is told in shares of today, so each later split coarsens it; a split is exact.
+    """
+    splits = [action for action in fetched.actions if action.kind == "split"]
+    if fetched.source not in SPLITS_WORKED_IN or not splits:
+        return [0.0] * len(fetched.actions)
+    days = np.array([action.effective_ms for action in fetched.actions], dtype=np.int64)
+    _, most = _extremes(days, splits)
+    is_later = days < max(split.effective_ms for split in splits)
+    paid = np.array([action.kind == "dividend" for action in fetched.actions])
+    return np.where(is_later & paid, most_apart(DECIMAL_NOISE * most), 0.0).tolist()
+
+
+def _extremes(opened_ms: Int, splits: Sequence[CorporateAction]) -> tuple[Float, Float]:
+    """Return the least and the largest ratio that an answer may have had so far, 1 included."""
+    ratio = np.ones(len(opened_ms), dtype=np.float64)
+    least, most = ratio.copy(), ratio.copy()
+    for split in sorted(splits, key=lambda one: one.effective_ms):
+        ratio[opened_ms < split.effective_ms] *= split.value
+        least, most = np.fmin(least, ratio), np.fmax(most, ratio)
+    return least, most

@@ -12,10 +12,18 @@ from pathlib import Path
 
 import psutil
 import pytest
+from sqlalchemy import create_engine, text
 
 import stack
 from mela.settings import REPOSITORY, Settings
+from warehouse.database import engine_for, transaction
+from warehouse.migrate import upgrade
 
+SCRATCH = f"mela_warehouse_{os.getpid()}"
+EMPTY = text(
+    "TRUNCATE ops.instrument, ops.user, ops.scene, raw.candle, raw.candle_version"
+    " RESTART IDENTITY CASCADE"
+)
 MELA = Path(sys.executable).with_name("mela")
 DEMO_S = 900
 
@@ -25,6 +33,29 @@ def postgres() -> Iterator[Settings]:
     """A migrated Postgres alone."""
     with temporary_home() as home:
         yield stack.up(Settings(home=home), only={"postgres"})
+
+
+@pytest.fixture(scope="session")
+def scratch(postgres: Settings) -> Iterator[Settings]:
+    """A database of the tests' own on it."""
+    admin = create_engine(postgres.postgres.url(), isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {SCRATCH}"))
+        where = postgres.postgres.model_copy(update={"database": SCRATCH})
+        settings = postgres.model_copy(update={"postgres": where})
+        upgrade(settings)
+        yield settings
+        engine_for(settings).dispose()
+        connection.execute(text(f"DROP DATABASE {SCRATCH} WITH (FORCE)"))
+    admin.dispose()
+
+
+@pytest.fixture
+def warehouse(scratch: Settings) -> Settings:
+    """That database, empty for each test."""
+    with transaction(scratch) as connection:
+        connection.execute(EMPTY)
+    return scratch
 
 
 @pytest.fixture(scope="session")

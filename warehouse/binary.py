@@ -15,22 +15,34 @@ HEADER = b"PGCOPY\n\xff\r\n\x00" + bytes(8)  # signature, flags, length of the e
 TRAILER = b"\xff\xff"
 EPOCH_MS = 946_684_800_000  # Postgres counts from 2000-01-01
 EPOCH_DAYS = 10_957
-NUMBERS = {"float8": ">f8", "timestamptz": ">i8", "date": ">i4"}
+NO_TEXT: Mapping[str, int] = {}
+NUMBERS = {"float8": ">f8", "timestamptz": ">i8", "date": ">i4", "int4": ">i4", "int8": ">i8"}
+CHUNK_ROWS = 16_384  # rows are laid out column by column: so many stay in the processor's cache
 
 
-def encode(columns: Mapping[str, NDArray[Any]], types: Mapping[str, str]) -> bytes:
+def encode(columns: Mapping[str, Any], types: Mapping[str, str]) -> bytes:
     """Return rows as COPY … FROM STDIN (FORMAT binary) takes them.
 
     columns: name → (n,) values: float8 as float64, timestamptz as UTC milliseconds, date as days
-        since 1970
-    types: name → a key of NUMBERS, in the order of the columns
+        since 1970; or one value for all rows, which for a text is the only way
+    types: name → a key of NUMBERS or `text`, in the order of the columns; the first one's values
+        are (n,)
     """
-    rows = np.empty(len(next(iter(columns.values()))), dtype=_layout(types))
-    rows["fields"] = len(types)
-    for name, kind in types.items():
-        rows[f"{name} bytes"] = rows.dtype[name].itemsize
-        rows[name] = _from_unix(columns[name], kind)
-    return HEADER + rows.tobytes() + TRAILER
+    count = len(columns[next(iter(types))])
+    layout = _layout(types, {name: len(columns[name]) for name in types if types[name] == "text"})
+    parts = [HEADER]
+    for start in range(0, count, CHUNK_ROWS):
+        part = slice(start, min(start + CHUNK_ROWS, count))
+        rows = np.empty(part.stop - part.start, dtype=layout)
+        rows["fields"] = len(types)
+        for name, kind in types.items():
+            values = columns[name]
+            rows[f"{name} bytes"] = layout[name].itemsize
+            rows[name] = _from_unix(
+                values[part] if isinstance(values, np.ndarray) else values, kind
+            )
+        parts.append(rows.tobytes())
+    return b"".join([*parts, TRAILER])
 
 
 def decode(content: memoryview, types: Mapping[str, str]) -> dict[str, NDArray[Any]]:
@@ -40,14 +52,15 @@ def decode(content: memoryview, types: Mapping[str, str]) -> dict[str, NDArray[A
     return {name: _to_unix(rows[name], kind) for name, kind in types.items()}
 
 
-def _layout(types: Mapping[str, str]) -> np.dtype[Any]:
+def _layout(types: Mapping[str, str], widths: Mapping[str, int] = NO_TEXT) -> np.dtype[Any]:
     fields = [("fields", ">i2")]
     for name, kind in types.items():
-        fields += [(f"{name} bytes", ">i4"), (name, NUMBERS[kind])]
+        width = f"S{widths[name]}" if kind == "text" else NUMBERS[kind]
+        fields += [(f"{name} bytes", ">i4"), (name, width)]
     return np.dtype(fields)
 
 
-def _from_unix(values: NDArray[Any], kind: str) -> NDArray[Any]:
+def _from_unix(values: Any, kind: str) -> Any:
     if kind == "timestamptz":
         return (values - EPOCH_MS) * 1000
     return values - EPOCH_DAYS if kind == "date" else values

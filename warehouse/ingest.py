@@ -11,29 +11,23 @@ import orjson
 import structlog
 from sqlalchemy import Connection, text
 
-import mela
 from mela.instrument import parse_name
 from mela.interval import Interval
 from mela.run import from_ms
 from mela.settings import Settings
 from sources.protocol import Fetched, source_for
 from warehouse import instruments
+from warehouse.actions import revise_rules
+from warehouse.batches import load_batch
 from warehouse.database import transaction
-from warehouse.merge import Merged, merge, revise_rules, span_of
+from warehouse.merge import Merged, merge, span_of
+from warehouse.partitions import ensure_years
 
 LOG = structlog.get_logger(__name__)
-_BEGIN = text("""
-    INSERT INTO ops.load_batch (interval, source, request, span_start, span_end, code_version)
-    VALUES (:interval, :source, :request, :start, :end, :code_version) RETURNING id
-""")
 _SUCCEEDED = text("""
     UPDATE ops.load_batch SET status = 'succeeded', finished_at = clock_timestamp(),
         instrument_id = :instrument_id, source = :source, origin = :origin, request = :request,
         inserted = :inserted, updated = :updated, unchanged = :unchanged, rejected = :rejected
-    WHERE id = :batch
-""")
-_FAILED = text("""
-    UPDATE ops.load_batch SET status = 'failed', finished_at = clock_timestamp(), error = :error
     WHERE id = :batch
 """)
 _REJECTED = text("""
@@ -74,18 +68,13 @@ def ingest(
     """
     venue, symbol = parse_name(instrument)
     interval = Interval(interval)
-    batch = _begin(instrument, interval, start, end, settings)
-    log = LOG.bind(instrument=instrument, interval=interval.value, batch=batch)
-    try:
+    asked = _asked(instrument, interval, start, end)
+    with load_batch(settings, asked) as batch:
         fetched = source_for(venue, settings).fetch(symbol, interval, start, end)
+        ensure_years(settings, fetched.interval, fetched.opened_ms)
         with transaction(settings) as connection:
-            report = _store(connection, batch, fetched, start)
-    except BaseException as error:
-        with transaction(settings) as connection:
-            said = f"{type(error).__name__}: {error}".replace("\0", " ")
-            connection.execute(_FAILED, {"batch": batch, "error": said})
-        log.warning("load_failed", error=said)
-        raise
+            report = store(connection, batch, fetched, start)
+    log = LOG.bind(instrument=instrument, interval=interval.value, batch=batch)
     log.info(
         "loaded",
         origin=report.origin,
@@ -98,24 +87,20 @@ def ingest(
     return report
 
 
-def _begin(
-    instrument: str, interval: Interval, start: datetime, end: datetime, settings: Settings
-) -> int:
+def _asked(instrument: str, interval: Interval, start: datetime, end: datetime) -> dict[str, Any]:
     if start.tzinfo is None or end.tzinfo is None or end <= start:
         raise ValueError(f"expected start < end, both with a zone, but found {start} to {end}")
-    values = {
+    return {
         "interval": interval.value,
         "source": parse_name(instrument)[0],
         "request": _request(instrument, {}),
         "start": start,
         "end": end,
-        "code_version": mela.__version__,
     }
-    with transaction(settings) as connection:
-        return connection.execute(_BEGIN, values).scalar_one()
 
 
-def _store(connection: Connection, batch: int, fetched: Fetched, start: datetime) -> LoadReport:
+def store(connection: Connection, batch: int, fetched: Fetched, start: datetime) -> LoadReport:
+    """Store one answer under its load batch, and close the batch, all in this transaction."""
     name = fetched.instrument.name
     before = instruments.known(connection, [name]).get(name)
     instrument_id = instruments.upsert(connection, fetched.instrument)

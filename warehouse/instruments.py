@@ -28,6 +28,11 @@ _UPSERT = text("""
 _WATCH = text("""
     INSERT INTO ops.watch (instrument_id, interval) VALUES (:id, :interval) ON CONFLICT DO NOTHING
 """)
+_UNWATCH = text("""
+    DELETE FROM ops.watch w USING ops.instrument i
+    WHERE i.id = w.instrument_id AND i.venue || ':' || i.symbol = :name AND w.interval = :interval
+    RETURNING w.instrument_id
+""")
 _WATCHED = text("""
     SELECT i.venue || ':' || i.symbol, w.interval
     FROM ops.watch w JOIN ops.instrument i ON i.id = w.instrument_id ORDER BY 1, 2
@@ -58,6 +63,12 @@ def watch(connection: Connection, name: str, interval: Interval | str) -> None:
     if found is None:
         raise ValueError(f"expected an instrument that was loaded once, but found {name}")
     connection.execute(_WATCH, {"id": found, "interval": Interval(interval).value})
+
+
+def unwatch(connection: Connection, name: str, interval: Interval | str) -> bool:
+    """Take a series from the watch list; False where it was not there."""
+    values = {"name": name, "interval": Interval(interval).value}
+    return connection.scalar(_UNWATCH, values) is not None
 
 
 def watched(connection: Connection) -> list[tuple[str, str]]:

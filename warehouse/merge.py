@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -12,99 +13,56 @@ from sqlalchemy import Connection, text
 
 from mela.run import from_ms
 from sources.protocol import Fetched
+from warehouse.actions import merge_actions, revise_all
 from warehouse.binary import encode
+from warehouse.changes import PRICES, TYPES, Changes, Mask, changes, session_days
 from warehouse.database import copy_in
 
 LOCK = 0x6D63  # with the instrument's id: loads of one instrument commit one after the other
-TYPES = {"opened_at": "timestamptz", "closed_at": "timestamptz", "session_on": "date"} | (
-    dict.fromkeys(("open", "high", "low", "close", "volume"), "float8")
+WHOLE = (
+    {"opened_at": "timestamptz", "instrument_id": "int4", "interval": "text"}
+    | TYPES
+    | {"revision": "int4", "load_batch_id": "int8"}
 )
-_STAGE = text("""
-    CREATE TEMP TABLE IF NOT EXISTS fetched_candle (
-        opened_at timestamptz, closed_at timestamptz, session_on date,
-        open float8, high float8, low float8, close float8, volume float8
-    ) ON COMMIT DELETE ROWS
-""")
+# The moment of a revision is taken under the lock, so that moments follow commits as numbers do,
+# and is later than the one before it even where the clock was set back.
 _NEXT = text("""
-    SELECT coalesce(max(revision), 0) + 1 FROM ops.candle_revision
-    WHERE instrument_id = :id AND interval = :interval
+    SELECT coalesce(newest.revision, 0) + 1 AS revision,
+           greatest(clock_timestamp(), newest.created_at + interval '1 microsecond') AS moment
+    FROM (SELECT) AS always LEFT JOIN LATERAL (
+        SELECT revision, created_at FROM ops.candle_revision
+        WHERE instrument_id = :id AND interval = :interval ORDER BY revision DESC LIMIT 1
+    ) AS newest ON true
 """)
-_MERGE = text("""
-    WITH merged AS (
-        INSERT INTO raw.candle AS old
-            (instrument_id, interval, opened_at, closed_at, session_on,
-             open, high, low, close, volume, revision, load_batch_id)
-        SELECT :id, :interval, opened_at, closed_at, session_on,
-               open, high, low, close, volume, :revision, :batch
-        FROM fetched_candle ORDER BY opened_at
-        ON CONFLICT (instrument_id, interval, opened_at) DO UPDATE SET
-            closed_at = excluded.closed_at, session_on = excluded.session_on,
-            open = excluded.open, high = excluded.high, low = excluded.low,
-            close = excluded.close, volume = excluded.volume,
-            revision = excluded.revision, load_batch_id = excluded.load_batch_id
-        WHERE (old.closed_at, old.session_on, old.open, old.high, old.low, old.close, old.volume)
-            IS DISTINCT FROM (excluded.closed_at, excluded.session_on, excluded.open,
-                excluded.high, excluded.low, excluded.close, excluded.volume)
-        RETURNING opened_at
-    ), there_before AS (
-        SELECT count(*) AS n FROM fetched_candle JOIN raw.candle AS old USING (opened_at)
-        WHERE old.instrument_id = :id AND old.interval = :interval
-    )
-    SELECT count(*) AS changed, (SELECT n FROM there_before) AS there_before,
-           min(opened_at) AS first_opened_at, max(opened_at) AS last_opened_at FROM merged
-""")  # the lock makes this count exact: a partitioned table's xmax cannot be returned
 _REVISE = text("""
     INSERT INTO ops.candle_revision (instrument_id, interval, revision, load_batch_id,
-                                     first_opened_at, last_opened_at, reason)
-    VALUES (:id, :interval, :revision, :batch, :first, :last, 'candles')
+                                     first_opened_at, last_opened_at, reason, created_at)
+    VALUES (:id, :interval, :revision, :batch, :first, :last, 'candles', :moment)
 """)
-_ACTIONS = text("""
-    WITH asked AS (
-        SELECT kind, effective_on, value FROM unnest(
-            CAST(:kinds AS text[]), CAST(:days AS date[]), CAST(:amounts AS float8[])
-        ) AS asked (kind, effective_on, value)
-    ), gone AS (
-        DELETE FROM raw.corporate_action AS old
-        WHERE instrument_id = :id AND effective_on >= :since AND NOT EXISTS (
-            SELECT FROM asked
-            WHERE asked.kind = old.kind AND asked.effective_on = old.effective_on)
-        RETURNING effective_on
-    ), said AS (
-        INSERT INTO raw.corporate_action AS old
-            (instrument_id, kind, effective_on, value, load_batch_id)
-        SELECT :id, kind, effective_on, value, :batch FROM asked ORDER BY kind, effective_on
-        ON CONFLICT (instrument_id, kind, effective_on) DO UPDATE SET
-            value = excluded.value, load_batch_id = excluded.load_batch_id
-        WHERE old.value IS DISTINCT FROM excluded.value
-        RETURNING effective_on
+_STAGE = text("""
+    CREATE TEMP TABLE IF NOT EXISTS changed_candle (opened_at timestamptz) ON COMMIT DELETE ROWS
+""")
+# Postgres knows little of a table filled a moment ago, and may compare each row with every other.
+_NO_LOOPS = text("SELECT set_config('enable_nestloop', :state, true)")
+_SUPERSEDE = text("""
+    WITH gone AS (
+        DELETE FROM raw.candle AS old USING changed_candle AS changed
+        WHERE old.instrument_id = :id AND old.interval = :interval
+          AND old.opened_at BETWEEN :first AND :last AND old.opened_at = changed.opened_at
+        RETURNING old.*
+    ), since AS MATERIALIZED (
+        SELECT revision, coalesce((
+            SELECT created_at FROM ops.candle_revision r
+            WHERE r.instrument_id = :id AND r.interval = :interval
+              AND r.revision = named.revision), :moment) AS at
+        FROM (SELECT DISTINCT revision FROM gone) AS named
     )
-    SELECT effective_on::timestamp AT TIME ZONE 'UTC' FROM gone
-    UNION SELECT effective_on::timestamp AT TIME ZONE 'UTC' FROM said ORDER BY 1
-""")
-_REVISE_ALL = text("""
-    WITH series AS (
-        SELECT interval, max(revision) AS revision FROM ops.candle_revision
-        WHERE instrument_id = :id GROUP BY interval
-    )
-    INSERT INTO ops.candle_revision (instrument_id, interval, revision, load_batch_id,
-                                     first_opened_at, last_opened_at, reason)
-    SELECT :id, s.interval, s.revision + row_number() OVER (PARTITION BY s.interval ORDER BY at),
-           :batch, at, at, 'corporate_action'
-    FROM series s CROSS JOIN unnest(CAST(:changed AS timestamptz[])) AS at
-    WHERE NOT EXISTS (
-        SELECT FROM ops.candle_revision r
-        WHERE r.instrument_id = :id AND r.interval = s.interval AND r.load_batch_id = :batch
-          AND at BETWEEN r.first_opened_at AND r.last_opened_at)
-    RETURNING interval, revision
-""")
-
-
-_REVISE_RULES = text("""
-    INSERT INTO ops.candle_revision (instrument_id, interval, revision, load_batch_id,
-                                     first_opened_at, last_opened_at, reason)
-    SELECT instrument_id, interval, max(revision) + 1, :batch, min(first_opened_at),
-           max(last_opened_at), 'trading_rules'
-    FROM ops.candle_revision WHERE instrument_id = :id GROUP BY instrument_id, interval
+    INSERT INTO raw.candle_version
+        (instrument_id, interval, opened_at, closed_at, session_on, open, high, low, close,
+         volume, revision, load_batch_id, known_from, known_until)
+    SELECT instrument_id, interval, opened_at, closed_at, session_on, open, high, low, close,
+           volume, revision, load_batch_id, least(at, :moment), :moment
+    FROM gone JOIN since USING (revision)
 """)
 
 
@@ -126,76 +84,23 @@ def merge(
 
     since: the start of the span that was asked; a stored corporate action after it that the answer
         lacks has vanished, unless the answer holds no candles at all
+    Call warehouse.partitions.ensure_years first: candles without a partition of their year are
+    kept, but among those of all such years.
     """
     lock = {"lock": LOCK, "id": instrument_id}
     connection.execute(text("SELECT pg_advisory_xact_lock(:lock, :id)"), lock)
-    key = {"id": instrument_id, "interval": fetched.interval.value, "batch": batch}
-    revision: int = connection.execute(_NEXT, key).scalar_one()
-    _stage(connection, fetched)
-    found = connection.execute(_MERGE, key | {"revision": revision}).one()
-    inserted = len(fetched) - found.there_before
-    if found.changed:
-        span = {"first": found.first_opened_at, "last": found.last_opened_at}
-        connection.execute(_REVISE, key | span | {"revision": revision})
-    events = _merge_actions(connection, instrument_id, batch, fetched, since)
-    by_interval = _revise_all(connection, instrument_id, batch, events)
-    newest = by_interval.get(fetched.interval.value, revision if found.changed else None)
+    found = changes(connection, instrument_id, fetched)
+    revision = _write(connection, instrument_id, batch, fetched, found)
+    events = merge_actions(connection, instrument_id, batch, fetched, since)
+    by_interval = revise_all(connection, instrument_id, batch, events)
+    inserted, updated = int(found.new.sum()), int(found.changed.sum())
     return Merged(
         inserted=inserted,
-        updated=found.changed - inserted,
-        unchanged=len(fetched) - found.changed,
+        updated=updated,
+        unchanged=len(fetched) - inserted - updated,
         actions=len(events),
-        revision=newest,
+        revision=by_interval.get(fetched.interval.value, revision),
     )
-
-
-def _stage(connection: Connection, fetched: Fetched) -> None:
-    connection.execute(_STAGE)
-    columns: dict[str, NDArray[Any]] = {
-        "opened_at": fetched.opened_ms,
-        "closed_at": fetched.closed_ms,
-        **{name: getattr(fetched, name) for name in ("open", "high", "low", "close", "volume")},
-    }
-    if fetched.session_on is not None:
-        days = np.array(fetched.session_on, dtype="datetime64[D]")
-        columns["session_on"] = days.astype(np.int64)
-    types = {name: kind for name, kind in TYPES.items() if name in columns}
-    target = f"COPY fetched_candle ({', '.join(types)}) FROM STDIN (FORMAT binary)"
-    copy_in(connection, target, encode(columns, types))
-
-
-def _merge_actions(
-    connection: Connection, instrument_id: int, batch: int, fetched: Fetched, since: datetime
-) -> list[datetime]:
-    if not len(fetched) and not fetched.actions:
-        return []
-    values = {
-        "kinds": [action.kind for action in fetched.actions],
-        "days": [action.effective_on for action in fetched.actions],
-        "amounts": [action.value for action in fetched.actions],
-    }
-    values |= {"id": instrument_id, "batch": batch, "since": since.astimezone(UTC).date()}
-    return list(connection.scalars(_ACTIONS, values))
-
-
-def _revise_all(
-    connection: Connection, instrument_id: int, batch: int, changed: list[datetime]
-) -> dict[str, int]:
-    if not changed:
-        return {}
-    values = {"id": instrument_id, "batch": batch, "changed": changed}
-    newest: dict[str, int] = {}
-    for interval, revision in connection.execute(_REVISE_ALL, values):
-        newest[interval] = max(revision, newest.get(interval, 0))
-    return newest
-
-
-def revise_rules(connection: Connection, instrument_id: int, batch: int) -> None:
-    """Add a revision to all candles of an instrument whose tick or lot is another now.
-
-    Runs that round to them would answer otherwise. To be called in the transaction of a merge.
-    """
-    connection.execute(_REVISE_RULES, {"id": instrument_id, "batch": batch})
 
 
 def span_of(fetched: Fetched) -> tuple[datetime | None, datetime | None]:
@@ -203,3 +108,61 @@ def span_of(fetched: Fetched) -> tuple[datetime | None, datetime | None]:
     if not len(fetched):
         return None, None
     return from_ms(int(fetched.opened_ms[0])), from_ms(int(fetched.opened_ms[-1]))
+
+
+def _write(
+    connection: Connection, instrument_id: int, batch: int, fetched: Fetched, found: Changes
+) -> int | None:
+    """Write what is new and what changed, under the series' next revision; return that."""
+    touched = found.touched
+    if not len(touched):
+        return None
+    series = {"id": instrument_id, "interval": fetched.interval.value, "batch": batch}
+    numbered = connection.execute(_NEXT, series).mappings().one()
+    first, last = (from_ms(int(fetched.opened_ms[touched[place]])) for place in (0, -1))
+    values = series | {"first": first, "last": last} | dict(numbered)
+    connection.execute(_REVISE, values)
+    if found.changed.any():
+        _supersede(connection, fetched.opened_ms[found.changed], values)
+    # Into the interval's own table: there Postgres writes many rows at once, which the triggers of
+    # raw.candle forbid. What they hold is held: the revision's row names instrument and batch by
+    # foreign keys, and what was there before is a version already.
+    columns = _columns(fetched, found.new | found.changed) | {
+        "instrument_id": instrument_id,
+        "interval": fetched.interval.value.encode(),
+        "revision": numbered["revision"],
+        "load_batch_id": batch,
+    }
+    _copy(connection, f"raw.candle_{fetched.interval.value}", columns, WHOLE)
+    return numbered["revision"]
+
+
+def _supersede(
+    connection: Connection, opened_ms: NDArray[np.int64], values: Mapping[str, Any]
+) -> None:
+    # An update would write an entry into the index for each row, one after the other.
+    connection.execute(_STAGE)
+    _copy(connection, "changed_candle", {"opened_at": opened_ms}, {"opened_at": "timestamptz"})
+    connection.execute(_NO_LOOPS, {"state": "off"})
+    connection.execute(_SUPERSEDE, values)
+    connection.execute(_NO_LOOPS, {"state": "on"})
+
+
+def _columns(fetched: Fetched, chosen: Mask) -> dict[str, Any]:
+    columns: dict[str, Any] = {
+        "opened_at": fetched.opened_ms[chosen],
+        "closed_at": fetched.closed_ms[chosen],
+        **{name: getattr(fetched, name)[chosen] for name in (*PRICES, "volume")},
+    }
+    days = session_days(fetched)
+    if days is not None:
+        columns["session_on"] = days[chosen]
+    return {name: np.ascontiguousarray(column) for name, column in columns.items()}
+
+
+def _copy(
+    connection: Connection, table: str, columns: Mapping[str, Any], types: Mapping[str, str]
+) -> None:
+    told = {name: kind for name, kind in types.items() if name in columns}
+    target = f"COPY {table} ({', '.join(told)}) FROM STDIN (FORMAT binary)"
+    copy_in(connection, target, encode(columns, told))

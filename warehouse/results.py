@@ -11,11 +11,12 @@ from uuid import UUID
 import orjson
 from sqlalchemy import Connection, TextClause, text
 
-from mela.result import NEVER_REUSED, Provenance
+from mela.result import Provenance
 from mela.run import Run
 from warehouse.curves import curve, save_curve, without_curve
 from warehouse.documents import best_first, document_sql
 from warehouse.saving import Refused, save
+from warehouse.validity import TODAY, VALID, made_with_today
 
 __all__ = [
     "Best",
@@ -32,44 +33,18 @@ __all__ = [
     "without_curve",
 ]
 
-# A revision after the result's own spoils it where it touches what the run read: [depends_from,
-# end), or all before the end where candles were missing that may have come since. Where an account
-# has several series, `revisions` has one for each, and candles_revision is their sum: no revision
-# of the first series is above it that is not above its own.
 _FIND = text(
-    document_sql("""
+    document_sql(f"""
         ops.run q
         JOIN ops.instrument i ON i.id = q.instrument_id
         JOIN (VALUES (CAST(:scene_id AS text), true)) AS answer (scene_id, cached) ON true
-        JOIN unnest(CAST(:strategies AS text[]), CAST(:digests AS text[]),
-                    CAST(:engines AS text[]), CAST(:metrics AS text[]))
-             AS today (strategy, digest, engine, metrics) ON today.strategy = q.strategy
+        JOIN {TODAY} ON today.strategy = q.strategy
         JOIN LATERAL (
-            SELECT * FROM ops.result stored
-            WHERE stored.run_key = q.run_key AND stored.status <> ALL(:never_reused)
-              AND stored.candles_revision IS NOT NULL AND stored.strategy_digest = today.digest
-              AND stored.engine_version = today.engine AND stored.metrics_version = today.metrics
-              AND NOT EXISTS (
-                  SELECT FROM ops.candle_revision later
-                  WHERE later.instrument_id = q.instrument_id AND later.interval = q.interval
-                    AND later.revision > stored.candles_revision
-                    AND later.first_opened_at < q.end_at
-                    AND (stored.depends_from IS NULL
-                         OR later.last_opened_at >= stored.depends_from))
-              AND (stored.revisions IS NULL OR NOT EXISTS (
-                  SELECT FROM (SELECT 0 AS place, q.instrument_id UNION ALL
-                               SELECT place, instrument_id FROM ops.run_instrument more
-                               WHERE more.run_key = q.run_key) AS series
-                  JOIN ops.candle_revision later USING (instrument_id)
-                  WHERE later.interval = q.interval
-                    AND later.revision > stored.revisions[series.place + 1]
-                    AND later.first_opened_at < q.end_at
-                    AND (stored.depends_from IS NULL
-                         OR later.last_opened_at >= stored.depends_from)))
+            SELECT * FROM ops.result stored WHERE stored.run_key = q.run_key AND {VALID}
             ORDER BY stored.candles_revision DESC, stored.computed_at DESC LIMIT 1
         ) AS r ON true
         WHERE q.run_key = ANY(:keys)
-    """)
+    """)  # noqa: S608  made of constants
 )
 _ANSWERS = """
     ops.scene_run answer
@@ -125,15 +100,10 @@ def find(
     provenances: strategy name → what would be used today; the revision in it is not looked at
     returns: complete result documents in JSON, `cached` and with the asking scene's id
     """
-    today = list(provenances.items())
     values = {
         "scene_id": str(scene_id),
         "keys": list({run.run_key for run in runs}),
-        "strategies": [strategy for strategy, _ in today],
-        "digests": [made_with.strategy_digest for _, made_with in today],
-        "engines": [made_with.engine_version for _, made_with in today],
-        "metrics": [made_with.metrics_version for _, made_with in today],
-        "never_reused": [status.value for status in NEVER_REUSED],
+        **made_with_today(provenances),
     }
     rows = connection.execute(_FIND, values)
     return {run_key: document.encode() for run_key, document in rows}

@@ -12,7 +12,8 @@ from uuid import UUID
 import orjson
 from sqlalchemy import Connection, text
 
-from mela.messages import Source
+from mela.messages import SCENES, Source
+from mela.scene import Scene
 
 UNREADABLE = "\ufffd"  # for what jsonb cannot hold; mela.rejected has the bytes
 MAX_DEPTH = 100
@@ -43,6 +44,16 @@ _ABSENT = text("""
             :topic, :partition, :offset)
     ON CONFLICT (scene_id) DO NOTHING RETURNING scene_id
 """)
+_ANNOUNCE = text("""
+    INSERT INTO ops.scene AS old
+        (scene_id, name, content, content_hash, runs, skipped, topic, user_id, rerun_of)
+    VALUES (:scene_id, :name, :content, :content_hash, :runs, :skipped, :topic, :user_id, :rerun_of)
+    ON CONFLICT (scene_id) DO UPDATE SET
+        user_id = coalesce(old.user_id, excluded.user_id),
+        rerun_of = coalesce(old.rerun_of, excluded.rerun_of)
+    WHERE old.content_hash = excluded.content_hash OR old.status = 'rejected'
+    RETURNING planned_at, finished_at, cancelled_at
+""")
 _LOCKED = text("""
     SELECT status, content_hash, planned_at, finished_at, cancelled_at
     FROM ops.scene WHERE scene_id = :scene_id FOR NO KEY UPDATE
@@ -55,19 +66,20 @@ _REPLACE = text("""
     WHERE scene_id = :scene_id
 """)
 _RECOUNT = text("""
-    UPDATE ops.scene SET runs = :runs, skipped = :skipped
+    UPDATE ops.scene SET runs = :runs, skipped = :skipped,
+        partition = coalesce(partition, :partition), "offset" = coalesce("offset", :offset)
     WHERE scene_id = :scene_id
 """)
 _REJECT = text("""
     INSERT INTO ops.scene AS old (scene_id, content, status, topic, partition, "offset",
                                   rejection_code, rejection_field, rejection_sentence)
     VALUES (:scene_id, :content, 'rejected', :topic, :partition, :offset, :code, :field, :sentence)
-    ON CONFLICT (scene_id) DO UPDATE SET
+    ON CONFLICT (scene_id) DO UPDATE SET status = 'rejected',
         content = excluded.content, topic = excluded.topic, partition = excluded.partition,
         "offset" = excluded."offset", received_at = now(),
         rejection_code = excluded.rejection_code, rejection_field = excluded.rejection_field,
         rejection_sentence = excluded.rejection_sentence
-    WHERE old.status = 'rejected'
+    WHERE old.status = 'rejected' OR (old."offset" IS NULL AND old.status = 'received')
     RETURNING scene_id
 """)
 _PLANNED = text("""
@@ -90,6 +102,33 @@ _CANCELLED = text("""
     WHERE scene_id = ANY(CAST(:scene_ids AS uuid[])) AND cancelled_at IS NOT NULL
 """)
 _GET = text("SELECT * FROM ops.scene WHERE scene_id = :scene_id")
+
+
+def announce(
+    connection: Connection,
+    scene: Scene,
+    *,
+    runs: int = 0,
+    skipped: int = 0,
+    user_id: int | None = None,
+    rerun_of: str | UUID | None = None,
+) -> Receipt:
+    """Record who publishes a scene and what for, before or after it reaches the planner.
+
+    scene: with its id. Until the planner has read it, its row has neither partition nor offset.
+    What was said first stays. Returns AGAIN where the scene was planned before, else NEW.
+    Raises ValueError where the id belongs to other content.
+    """
+    values = {"scene_id": str(scene.scene_id), "name": _clean(scene.name), "topic": SCENES}
+    values |= {"content": _json(scene.content()), "content_hash": scene.content_hash()}
+    about = {"user_id": user_id, "rerun_of": rerun_of and str(rerun_of)}
+    counts = {"runs": runs, "skipped": skipped}
+    row = connection.execute(_ANNOUNCE, values | counts | about).one_or_none()
+    if row is None:
+        raise ValueError(
+            f"expected a new id, or the same content, but {scene.scene_id} is another scene's"
+        )
+    return Receipt(Outcome.AGAIN if row.planned_at else Outcome.NEW, *row)
 
 
 def receive(
@@ -120,7 +159,7 @@ def receive(
     if found.content_hash != content_hash:
         return Receipt(Outcome.REUSED)
     if found.planned_at is None:
-        connection.execute(_RECOUNT, {"scene_id": str(scene_id), **counts})
+        connection.execute(_RECOUNT, {"scene_id": str(scene_id), **counts, **origin._asdict()})
     return Receipt(Outcome.AGAIN, found.planned_at, found.finished_at, found.cancelled_at)
 
 

@@ -30,6 +30,8 @@ from mela.curve import EXIT_REASONS
 from mela.interval import Interval
 from mela.result import Status
 
+KINDS = ("missing", "spacing", "ohlc", "outlier", "zero_volume", "stale")
+SEVERITIES = ("info", "warning", "error")
 NAMES = {
     "pk": "%(table_name)s_pkey",
     "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
@@ -79,7 +81,9 @@ class Instrument(Base):
     __table_args__ = (
         UniqueConstraint("venue", "symbol"),
         one_of("kind", "spot", "perp", "equity", "fx"),
-        {"schema": "ops"},
+        CheckConstraint("delisted_on >= listed_on", name="listing"),
+        CheckConstraint("tick > 0 AND lot > 0", name="steps"),
+        {"schema": "ops", "comment": "a tradable thing at one venue. Grain: venue, symbol"},
     )
 
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
@@ -98,7 +102,13 @@ class Watch(Base):
     """A series that the daily ingestion loads. Grain: instrument, interval."""
 
     __tablename__ = "watch"
-    __table_args__ = (known_interval(), {"schema": "ops"})
+    __table_args__ = (
+        known_interval(),
+        {
+            "schema": "ops",
+            "comment": "a series that the ingestion keeps up to date. Grain: instrument, interval",
+        },
+    )
 
     instrument_id: Mapped[InstrumentKey]
     interval: Mapped[Key]
@@ -121,7 +131,15 @@ class LoadBatch(Base):
             name="succeeded",
         ),
         CheckConstraint("(status = 'failed') = (error IS NOT NULL)", name="error"),
-        {"schema": "ops"},
+        CheckConstraint(
+            "inserted >= 0 AND updated >= 0 AND unchanged >= 0 AND rejected >= 0", name="counts"
+        ),
+        CheckConstraint("(status = 'running') = (finished_at IS NULL)", name="finished"),
+        Index("load_batch_running_idx", "id", postgresql_where=sql("status = 'running'")),
+        {
+            "schema": "ops",
+            "comment": "an attempt to load candles: what was asked, who answered, the outcome",
+        },
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
@@ -147,7 +165,10 @@ class RejectedCandle(Base):
     """A row that a source sent and nobody should store. Grain: load batch, position."""
 
     __tablename__ = "rejected_candle"
-    __table_args__ = ({"schema": "ops"},)
+    __table_args__ = (
+        CheckConstraint("position >= 0", name="position"),
+        {"schema": "ops", "comment": "a row that a source sent and nobody should store"},
+    )
 
     load_batch_id: Mapped[int] = mapped_column(
         BigInteger, ForeignKey("ops.load_batch.id"), primary_key=True
@@ -167,7 +188,7 @@ class CandleRevision(Base):
         one_of("reason", "candles", "corporate_action", "trading_rules"),
         CheckConstraint("revision > 0", name="revision"),
         CheckConstraint("last_opened_at >= first_opened_at", name="span"),
-        {"schema": "ops"},
+        {"schema": "ops", "comment": "a load that changed a series. Grain: series, revision"},
     )
 
     instrument_id: Mapped[InstrumentKey]
@@ -198,7 +219,7 @@ class Candle(Base):
         ),
         CheckConstraint("volume >= 0 AND volume < 'Infinity'", name="volume"),
         {"schema": "raw", "postgresql_partition_by": "LIST (interval)"},
-    )
+    )  # below a day each interval is divided again, by year: raw.ensure_candle_years makes them
 
     instrument_id: Mapped[int]
     interval: Mapped[str]
@@ -212,6 +233,35 @@ class Candle(Base):
     volume: Mapped[float]
     revision: Mapped[int]  # raised only when a value changed: stored results depend on it
     load_batch_id: Mapped[int] = mapped_column(BigInteger)
+
+
+class CandleVersion(Base):
+    """What a vendor said of a candle before. Grain: instrument, interval, opened_at, known_until.
+
+    A trigger writes it when a candle changes; the version of today stays in raw.candle alone.
+    """
+
+    __tablename__ = "candle_version"
+    __table_args__ = (
+        PrimaryKeyConstraint("instrument_id", "opened_at", "interval", "known_until"),
+        CheckConstraint("known_until >= known_from", name="known"),
+        {"schema": "raw"},
+    )
+
+    instrument_id: Mapped[int]
+    interval: Mapped[str]
+    opened_at: Mapped[datetime]
+    closed_at: Mapped[datetime]
+    session_on: Mapped[date | None]
+    open: Mapped[float]
+    high: Mapped[float]
+    low: Mapped[float]
+    close: Mapped[float]
+    volume: Mapped[float]
+    revision: Mapped[int]
+    load_batch_id: Mapped[int] = mapped_column(BigInteger)
+    known_from: Mapped[datetime]
+    known_until: Mapped[datetime]
 
 
 class CorporateAction(Base):
@@ -245,7 +295,15 @@ class Scene(Base):
         CheckConstraint("status <> 'planned' OR planned_at IS NOT NULL", name="planned"),
         CheckConstraint("status <> 'finished' OR finished_at IS NOT NULL", name="finished"),
         CheckConstraint("(status = 'cancelled') = (cancelled_at IS NOT NULL)", name="cancelled"),
-        {"schema": "ops"},
+        CheckConstraint("runs >= 0 AND skipped >= 0 AND cached >= 0", name="counts"),
+        CheckConstraint("rerun_of <> scene_id", name="rerun_of"),
+        CheckConstraint(
+            '(partition IS NULL) = ("offset" IS NULL)'
+            " AND (\"offset\" IS NOT NULL OR status IN ('received', 'cancelled'))",
+            name="read",
+        ),
+        Index("scene_rerun_of_idx", "rerun_of", postgresql_where=sql("rerun_of IS NOT NULL")),
+        {"schema": "ops", "comment": "a publication. Grain: scene_id"},
     )
 
     scene_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -257,8 +315,10 @@ class Scene(Base):
     skipped: Mapped[Count]
     cached: Mapped[Count]
     topic: Mapped[str]
-    partition: Mapped[int]
-    offset: Mapped[int] = mapped_column(BigInteger)
+    partition: Mapped[int | None]
+    offset: Mapped[int | None] = mapped_column(
+        BigInteger, comment="null until the planner has read an announced scene from Kafka"
+    )
     received_at: Mapped[Now]
     planned_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
@@ -268,6 +328,13 @@ class Scene(Base):
     rejection_sentence: Mapped[str | None]
     mlflow_run_id: Mapped[str | None]
     best: Mapped[dict[str, Any] | None]
+    user_id: Mapped[int | None] = mapped_column(
+        ForeignKey("ops.user.id"), comment="who published it; null where nobody said"
+    )
+    rerun_of: Mapped[UUID | None] = mapped_column(
+        ForeignKey("ops.scene.scene_id"),
+        comment="the scene whose stale results this one computes again",
+    )
 
 
 class Holdout(Base):
@@ -279,8 +346,12 @@ class Holdout(Base):
     __tablename__ = "holdout"
     __table_args__ = (
         CheckConstraint("end_at > start_at", name="span"),
+        known_interval(),
         UniqueConstraint("scene_id"),
-        {"schema": "ops"},
+        {
+            "schema": "ops",
+            "comment": "an opening of candles that a search did not see. Grain: scene_id",
+        },
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
@@ -290,7 +361,7 @@ class Holdout(Base):
     strategies: Mapped[list[str]]
     start_at: Mapped[datetime]
     end_at: Mapped[datetime]
-    run_key: Mapped[str] = mapped_column(Hash)
+    run_key: Mapped[str] = mapped_column(Hash, ForeignKey("ops.run.run_key"))
     opened_at: Mapped[Now]
     opened_by: Mapped[str] = mapped_column(server_default=func.current_user())
 
@@ -304,7 +375,7 @@ class Run(Base):
         CheckConstraint("length(run_key) = 64", name="run_key"),
         CheckConstraint("end_at > start_at", name="span"),
         Index("run_family_idx", "instrument_id", "strategy", "start_at", "end_at"),
-        {"schema": "ops"},
+        {"schema": "ops", "comment": "what was asked. Grain: run_key"},
     )
 
     run_key: Mapped[Key]
@@ -324,7 +395,10 @@ class RunInstrument(Base):
     """
 
     __tablename__ = "run_instrument"
-    __table_args__ = (CheckConstraint("place > 0", name="place"), {"schema": "ops"})
+    __table_args__ = (
+        CheckConstraint("place > 0", name="place"),
+        {"schema": "ops", "comment": "a further instrument of a run of one account for several"},
+    )
 
     run_key: Mapped[str] = mapped_column(Hash, ForeignKey("ops.run.run_key"), primary_key=True)
     place: Mapped[int] = mapped_column(primary_key=True)
@@ -341,7 +415,8 @@ class Result(Base):
         one_of("status", *Status),
         CheckConstraint("(error_class IS NULL) = (error_sentence IS NULL)", name="error"),
         CheckConstraint("octet_length(blocks) = 384", name="blocks"),
-        {"schema": "ops"},
+        CheckConstraint("candles >= 0 AND warmup_missing >= 0", name="counts"),
+        {"schema": "ops", "comment": "what answered. Grain: result_key"},
     )
 
     result_key: Mapped[Key]
@@ -415,7 +490,10 @@ class SceneRun(Base):
         ForeignKeyConstraint(
             ["run_key", "result_key"], ["ops.result.run_key", "ops.result.result_key"]
         ),
-        {"schema": "ops"},
+        {
+            "schema": "ops",
+            "comment": "the answer that a scene got for a run. Grain: scene_id, run_key",
+        },
     )
 
     scene_id: Mapped[UUID] = mapped_column(ForeignKey("ops.scene.scene_id"), primary_key=True)
@@ -438,7 +516,9 @@ class Trade(Base):
     __tablename__ = "trade"
     __table_args__ = (
         one_of("exit_reason", *EXIT_REASONS),
-        {"schema": "ops"},
+        CheckConstraint("seq >= 0", name="seq"),
+        CheckConstraint("exit_at >= entry_at", name="span"),
+        {"schema": "ops", "comment": "a round trip of a result whose curve is stored"},
     )
 
     result_key: Mapped[ResultKey]
@@ -460,8 +540,188 @@ class Equity(Base):
     """A value of an equity curve, at the close of a candle. Grain: result_key, opened_at."""
 
     __tablename__ = "equity"
-    __table_args__ = ({"schema": "ops"},)
+    __table_args__ = (
+        {
+            "schema": "ops",
+            "comment": "a value of a stored equity curve. Grain: result_key, opened_at",
+        },
+    )
 
     result_key: Mapped[ResultKey]
     opened_at: Mapped[datetime] = mapped_column(primary_key=True)
     equity: Mapped[float]
+
+
+class User(Base):
+    """Somebody who publishes scenes. Grain: name."""
+
+    __tablename__ = "user"
+    __table_args__ = (
+        UniqueConstraint("name"),
+        CheckConstraint("length(name) BETWEEN 1 AND 100 AND name = btrim(name)", name="name"),
+        one_of("role", "admin", "member", "viewer"),
+        {"schema": "ops", "comment": "somebody who publishes scenes. Grain: name"},
+    )
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    name: Mapped[str]
+    role: Mapped[str] = mapped_column(server_default="member")
+    created_at: Mapped[Now]
+
+
+class SceneSchedule(Base):
+    """A scene that is published again whenever it is due. Grain: name."""
+
+    __tablename__ = "scene_schedule"
+    __table_args__ = (
+        UniqueConstraint("name"),
+        known_interval(),
+        CheckConstraint("span ~ '^[1-9][0-9]{0,3}(d|w|mo|y)$'", name="span"),
+        CheckConstraint(
+            "every = 'complete' OR array_length(regexp_split_to_array(every, ' +'), 1) = 5",
+            name="every",
+        ),
+        CheckConstraint(
+            "jsonb_typeof(content) = 'object' AND NOT content ?|"
+            " ARRAY['scene_id', 'instruments', 'interval', 'start', 'end']",
+            name="content",
+        ),
+        CheckConstraint(
+            "(last_scene_id IS NULL) = (last_covered_until IS NULL)",
+            name="last",
+        ),
+        {
+            "schema": "ops",
+            "comment": "a scene that is published again whenever it is due. Grain: name",
+        },
+    )
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    name: Mapped[str]
+    content: Mapped[dict[str, Any]] = mapped_column(
+        comment="the scene without id, instruments, interval and span"
+    )
+    interval: Mapped[str]
+    span: Mapped[str] = mapped_column(
+        comment="how far back a scene reaches from its end: 90d, 8w, 6mo, 2y"
+    )
+    every: Mapped[str] = mapped_column(
+        server_default="complete",
+        comment="complete (each new candle), or a cron expression in UTC",
+    )
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("ops.user.id"))
+    active: Mapped[bool] = mapped_column(server_default=sql("true"))
+    last_scene_id: Mapped[UUID | None] = mapped_column(ForeignKey("ops.scene.scene_id"))
+    last_covered_until: Mapped[datetime | None] = mapped_column(
+        comment="the end of the scene published last"
+    )
+    created_at: Mapped[Now]
+
+
+class SceneScheduleInstrument(Base):
+    """An instrument of a scene schedule, in the scene's order. Grain: schedule, place."""
+
+    __tablename__ = "scene_schedule_instrument"
+    __table_args__ = (
+        UniqueConstraint("schedule_id", "instrument_id"),
+        CheckConstraint("place >= 0", name="place"),
+        {
+            "schema": "ops",
+            "comment": "an instrument of a scene schedule, in its order",
+        },
+    )
+
+    schedule_id: Mapped[int] = mapped_column(
+        ForeignKey("ops.scene_schedule.id", ondelete="CASCADE"), primary_key=True
+    )
+    place: Mapped[int] = mapped_column(primary_key=True)
+    instrument_id: Mapped[InstrumentId]
+
+
+class QualityCheck(Base):
+    """A look at a series' candles. Grain: one check of one series."""
+
+    __tablename__ = "quality_check"
+    __table_args__ = (
+        UniqueConstraint("id", "instrument_id", "interval"),
+        known_interval(),
+        CheckConstraint("span_end > span_start", name="span"),
+        CheckConstraint("candles >= 0 AND expected >= 0", name="counts"),
+        {
+            "schema": "ops",
+            "comment": "a look at a series' candles. Grain: check of one series",
+        },
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    checked_at: Mapped[Now]
+    span_start: Mapped[datetime]
+    span_end: Mapped[datetime]
+    instrument_id: Mapped[InstrumentId]
+    interval: Mapped[str]
+    candles: Mapped[int] = mapped_column(comment="stored candles that open in the span")
+    expected: Mapped[int] = mapped_column(
+        comment="candles that the market's calendar has in the span"
+    )
+    load_batch_id: Mapped[int | None] = mapped_column(
+        BigInteger,
+        ForeignKey("ops.load_batch.id"),
+        comment="the load that it followed, where there was one",
+    )
+
+
+class QualityFinding(Base):
+    """What is wrong with candles in a row. Grain: series, kind, first_opened_at; one unresolved."""
+
+    __tablename__ = "quality_finding"
+    __table_args__ = (
+        one_of("kind", *KINDS),
+        one_of("severity", *SEVERITIES),
+        one_of("state", "open", "repaired", "confirmed"),
+        CheckConstraint("last_opened_at >= first_opened_at", name="span"),
+        CheckConstraint("candles > 0", name="candles"),
+        CheckConstraint("jsonb_typeof(detail) = 'object'", name="detail"),
+        CheckConstraint("(state = 'open') = (resolved_at IS NULL)", name="resolved"),
+        ForeignKeyConstraint(
+            ["quality_check_id", "instrument_id", "interval"],
+            [
+                "ops.quality_check.id",
+                "ops.quality_check.instrument_id",
+                "ops.quality_check.interval",
+            ],
+        ),
+        Index(
+            "quality_finding_unresolved_idx",
+            *("instrument_id", "interval", "kind", "first_opened_at"),
+            unique=True,
+            postgresql_where=sql("state <> 'repaired'"),
+        ),
+        {
+            "schema": "ops",
+            "comment": "what is wrong with candles in a row. Grain: series, kind, first opened_at,"
+            " one unresolved at a time",
+        },
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    quality_check_id: Mapped[int] = mapped_column(
+        BigInteger, comment="the check that found it first"
+    )
+    instrument_id: Mapped[int] = mapped_column(
+        comment="the check's own, repeated for the index that keeps one unresolved finding per key;"
+        " the foreign key keeps both equal"
+    )
+    interval: Mapped[str]
+    kind: Mapped[str]
+    first_opened_at: Mapped[datetime]
+    last_opened_at: Mapped[datetime]
+    candles: Mapped[int]
+    severity: Mapped[str]
+    detail: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    state: Mapped[str] = mapped_column(
+        server_default="open",
+        comment="open; repaired: a later check no longer finds it; confirmed: the source was asked"
+        " again and still says so",
+    )
+    found_at: Mapped[Now]
+    resolved_at: Mapped[datetime | None]

@@ -1,15 +1,19 @@
 """sources/splits.py, sources/rounding.py, sources/replay/factors.py: the arithmetic of splits."""
 
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mela.calendars import date_ms
+from mela.interval import Interval
+from sources.protocol import CorporateAction, Fetched
 from sources.replay.factors import read_factors
 from sources.replay.series import PACKAGED
-from sources.splits import as_paid, ratios, restore_prices, restore_volumes, split
+from sources.splits import as_paid, leeway, ratios, restore_prices, restore_volumes, split
+from tests.warehouse.given import answer, at
 
 
 @given(
@@ -52,3 +56,62 @@ def test_factor_files_tell_splits_and_dividends() -> None:
     paid = {a.effective_on: a.value for a in actions if a.kind == "dividend"}
     assert (paid[date(2014, 5, 8)], paid[date(2014, 8, 7)]) == (3.29, 0.47)
     assert read_factors(PACKAGED, "NOSUCH").actions == ()
+
+
+REAL = [  # Apple's, and reverse ones as of Citigroup (1:10, 2011) and General Electric (1:8, 2021)
+    split(date(2005, 2, 28), 2.0),
+    split(date(2011, 5, 9), 0.1),
+    split(date(2014, 6, 9), 7.0),
+    split(date(2020, 8, 31), 4.0),
+    split(date(2021, 8, 2), 0.125),
+]
+
+
+def restored(traded: float, shares: int, splits: list[CorporateAction]) -> Fetched:
+    """Return the candle of 2004 that YahooSource makes of what Yahoo says after some splits."""
+    days = answer([traded], start=at("2004-01-05"), interval=Interval.D1, source="yahoo")
+    ratio = ratios(days.opened_ms, splits)
+    said = np.array([np.float32(round(traded / ratio[0], 6))], dtype=np.float64)
+    price = restore_prices(said, ratio)
+    volume = restore_volumes(np.array([float(round(shares * ratio[0]))]), ratio)
+    return replace(
+        days, open=price, high=price, low=price, close=price, volume=volume, actions=tuple(splits)
+    )
+
+
+@settings(max_examples=300)
+@given(
+    price=st.floats(0.01, 5_000.0),
+    shares=st.integers(0, 10**9),
+    splits=st.lists(st.sampled_from(REAL), unique=True, max_size=5),
+    known=st.integers(0, 5),
+)
+def test_two_answers_of_one_candle_lie_within_the_leeway(
+    price: float, shares: int, splits: list[CorporateAction], known: int
+) -> None:
+    """Whatever was traded, and however many of the splits the older answer knew."""
+    splits = sorted(splits, key=lambda one: one.effective_on)
+    older, later = restored(price, shares, splits[:known]), restored(price, shares, splits)
+    allowed = leeway(later)
+    if allowed is None:
+        assert (older.close, older.volume) == (later.close, later.volume)
+    else:
+        assert abs(older.close - later.close)[0] <= allowed.price[0]
+        assert abs(older.volume - later.volume)[0] <= allowed.volume[0]
+
+
+def test_a_leeway_is_below_a_cent_after_all_of_apples_splits() -> None:
+    fetched = restored(500.0, 10**9, [one for one in REAL if one.value > 1])
+    allowed = leeway(fetched)
+    assert allowed is not None
+    assert allowed.price[0] < 0.005
+    assert allowed.volume[0] == 0.0
+
+
+def test_there_is_no_leeway_after_the_last_split_nor_for_another_vendor() -> None:
+    fetched = restored(500.0, 100, REAL)
+    late = replace(fetched, opened_ms=np.array([date_ms(date(2021, 8, 2))]))
+    allowed = leeway(late)
+    assert allowed is not None
+    assert (allowed.price[0], allowed.volume[0]) == (0.0, 0.0)
+    assert leeway(replace(fetched, source="alpaca")) is None

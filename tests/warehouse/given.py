@@ -22,6 +22,7 @@ from sources.protocol import CorporateAction, Fetched
 from warehouse import instruments, scenes
 from warehouse.database import transaction
 from warehouse.merge import Merged, merge
+from warehouse.partitions import ensure_years
 
 NAME = "binance:BTCUSDT"
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -48,6 +49,7 @@ def answer(
     name: str = NAME,
     interval: Interval = Interval.H1,
     actions: Sequence[CorporateAction] = (),
+    source: str = "test",
 ) -> Fetched:
     """Return a source's answer: candles in a row from start, each as flat as its close."""
     opened = to_ms(start) + np.arange(len(closes), dtype=np.int64) * (interval.fixed_ms or 0)
@@ -67,7 +69,7 @@ def answer(
         rejected=(),
         request={},
         origin="replay",
-        source="test",
+        source=source,
     )
 
 
@@ -77,6 +79,7 @@ def action(kind: Any, day: date, value: float) -> CorporateAction:
 
 def load(settings: Settings, fetched: Fetched, since: datetime = START) -> Merged:
     """Merge an answer in a transaction of its own, as warehouse.ingest does."""
+    ensure_years(settings, fetched.interval, fetched.opened_ms)
     with transaction(settings) as connection:
         instrument_id = instruments.upsert(connection, fetched.instrument)
         batch = connection.execute(

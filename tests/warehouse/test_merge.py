@@ -1,15 +1,20 @@
 """warehouse/merge.py: loads, and the revisions they cause."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import date, timedelta
 from itertools import count
+from time import perf_counter
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mela.interval import Interval
 from mela.settings import Settings
+from sources.protocol import CorporateAction, Fetched
+from sources.splits import as_paid, ratios, restore_prices
 from tests.warehouse.given import START, action, answer, at, load, rows
 from warehouse.merge import Merged
 
@@ -149,3 +154,87 @@ def test_an_answer_without_candles_and_events_lets_none_vanish(warehouse: Settin
 def test_new_events_within_new_candles_need_no_revision_of_their_own(warehouse: Settings) -> None:
     load(warehouse, answer([100.0] * 5, name=APPLE, interval=Interval.D1, actions=[SPLIT, PAID]))
     assert revisions(warehouse, "1d") == [(1, "01 00", "05 00", "candles")]
+
+
+def apple_says(traded: list[float], *splits: CorporateAction) -> Fetched:
+    """Return what YahooSource makes of Yahoo's answer on days of 2014, after some splits."""
+    days = answer(
+        traded,
+        start=at("2014-06-04"),
+        name=APPLE,
+        interval=Interval.D1,
+        actions=splits,
+        source="yahoo",
+    )
+    ratio = ratios(days.opened_ms, splits)
+    said = np.array([np.float32(round(price, 6)) for price in days.close / ratio], np.float64)
+    prices = restore_prices(said, ratio)
+    return replace(days, open=prices, high=prices, low=prices, close=prices)
+
+
+def test_a_later_split_restates_no_price_that_it_only_made_coarser(warehouse: Settings) -> None:
+    """Apple's two splits, 7:1 and 4:1, on prices of more decimals than Yahoo keeps beside them."""
+    traded = [644.823456, 647.351234, 645.574321, 93.698765]
+    seven = action("split", date(2014, 6, 9), 7.0)
+    four = action("split", date(2020, 8, 31), 4.0)
+    first, second, third = (apple_says(traded, *s) for s in ([], [seven], [seven, four]))
+    assert not np.array_equal(first.close, third.close)
+    assert load(warehouse, first, since=at("2014-06-04")).inserted == 4
+
+    merged = [load(warehouse, later, since=at("2014-06-04")) for later in (second, third)]
+    assert [(m.updated, m.unchanged, m.actions) for m in merged] == [(0, 4, 1), (0, 4, 1)]
+    stored = rows(warehouse, "SELECT close FROM raw.candle ORDER BY opened_at")
+    assert [row.close for row in stored] == first.close.tolist()
+    assert rows(warehouse, "SELECT FROM raw.candle_version") == []
+
+
+def test_a_cent_is_a_restatement_after_splits_too(warehouse: Settings) -> None:
+    splits = [action("split", date(2014, 6, 9), 7.0), action("split", date(2020, 8, 31), 4.0)]
+    load(warehouse, apple_says([644.82, 647.35], *splits), since=at("2014-06-04"))
+    again = apple_says([644.82, 647.36], *splits)
+    assert load(warehouse, again, since=at("2014-06-04")).updated == 1
+
+
+def test_a_vendor_that_says_traded_prices_is_taken_at_its_last_digit(warehouse: Settings) -> None:
+    split = action("split", date(2024, 1, 3), 4.0)
+    days = answer([100.0, 25.0], name=APPLE, interval=Interval.D1, actions=[split])
+    load(warehouse, days)
+    a_bit_more = np.nextafter(days.close, np.inf)
+    changed = replace(days, high=a_bit_more)
+    assert load(warehouse, changed).updated == 2
+
+
+def test_a_dividend_that_a_split_made_coarser_is_the_same(warehouse: Settings) -> None:
+    """0.378571 of before the 7:1 split is 0.054082 of today; times 7, rounded, 0.37857."""
+    paid, split = date(2012, 8, 9), action("split", date(2014, 6, 9), 7.0)
+    days = answer([600.0], start=at("2012-08-08"), name=APPLE, interval=Interval.D1, source="yahoo")
+    before = as_paid(paid, 0.378571, [])
+    after = as_paid(paid, round(0.378571 / 7, 6), [split])
+    assert before.value != after.value
+    load(warehouse, replace(days, actions=(before,)), since=at("2012-08-08"))
+    merged = load(warehouse, replace(days, actions=(after, split)), since=at("2012-08-08"))
+    assert merged.actions == 1  # the split
+    assert rows(warehouse, "SELECT value FROM raw.corporate_action WHERE kind = 'dividend'") == [
+        (0.378571,)
+    ]
+
+
+def test_a_session_date_alone_is_a_change(warehouse: Settings) -> None:
+    days = answer([1.0, 2.0], name=APPLE, interval=Interval.D1)
+    load(warehouse, days)
+    dated = replace(days, session_on=[date(2024, 1, 1), date(2024, 1, 2)])
+    assert load(warehouse, dated).updated == 2
+    assert load(warehouse, dated).unchanged == 2
+
+
+def test_many_restatements_of_a_fresh_series_do_not_compare_each_with_every(
+    warehouse: Settings,
+) -> None:
+    """Postgres knows nothing of a table just filled; it once took minutes for what takes one."""
+    closes = np.arange(1.0, 60_001.0)
+    load(warehouse, answer(closes, interval=Interval.M1))
+    began = perf_counter()
+    assert load(warehouse, answer(closes + 1, interval=Interval.M1)).updated == len(closes)
+    assert perf_counter() - began < 30
+    kept = rows(warehouse, "SELECT count(*), sum(close) FROM raw.candle_version")
+    assert kept == [(len(closes), closes.sum())]

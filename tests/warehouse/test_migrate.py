@@ -24,7 +24,8 @@ pytestmark = pytest.mark.integration
 def _ours(name: str | None, kind: str, parents: Any) -> bool:
     if kind == "schema":
         return name in ("raw", "ops")
-    partition = bool(name) and name.startswith("candle_") and name != "candle_revision"
+    tables = ("candle_revision", "candle_version")
+    partition = bool(name) and name.startswith("candle_") and name not in tables
     return not (kind == "table" and (partition or name == "alembic_version"))
 
 

@@ -1,0 +1,180 @@
+"""`mela quality`, `stale`, `lineage`, `watch` and `schedule`, on a real Postgres."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result as Ended
+from confluent_kafka import Consumer, Producer, TopicPartition
+from typer.testing import CliRunner
+
+from backtests.simulate import provenance
+from cli.main import app
+from mela.messages import SCENES, Source
+from mela.scene import Scene, parse_scene
+from mela.settings import Settings
+from sources.replay import create_server
+from tests.warehouse.given import NAME, START, a_document, a_run, answer, load, rows
+from warehouse import results, scenes
+from warehouse.database import transaction
+
+pytestmark = pytest.mark.integration
+HOUR = timedelta(hours=1)
+STORY: dict[str, Any] = {
+    "scene_id": "6f1c3d0e-0000-4000-8000-00000000000a",
+    "name": "story",
+    "instruments": [NAME],
+    "interval": "1h",
+    "start": "2024-01-02T00:00:00Z",
+    "end": "2024-01-03T00:00:00Z",
+    "strategy": {"name": "sma_cross"},
+}
+
+
+@pytest.fixture(scope="module")
+def brokers() -> Iterator[str]:
+    """A broker that librdkafka itself plays, on loopback: it speaks the protocol, and is quick."""
+    cluster = Producer({"test.mock.num.brokers": 1, "bootstrap.servers": ""})
+    [broker] = cluster.list_topics(timeout=10).brokers.values()
+    yield f"{broker.host}:{broker.port}"
+    cluster.flush()
+
+
+@pytest.fixture
+def settings(warehouse: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.setenv("MELA_HOME", str(warehouse.home))
+    monkeypatch.setenv("MELA_POSTGRES__DATABASE", warehouse.postgres.database)
+    monkeypatch.setenv("COLUMNS", "200")
+    return warehouse
+
+
+def mela(*words: str) -> Ended:
+    return CliRunner().invoke(app, list(words))
+
+
+def test_findings_are_printed_and_errors_end_in_1(settings: Settings) -> None:
+    load(settings, answer([100.0] * 10))
+    load(settings, answer([100.0] * 10, start=START + 13 * HOUR))
+    said = mela("quality", NAME)
+    assert said.exit_code == 1
+    assert "2024-01-01T10:00:00Z" in said.output
+    document = json.loads(mela("quality", "--interval", "1h", "--json").stdout)
+    assert document["ok"] is False
+    [gap] = [one for one in document["findings"] if one["kind"] == "missing"]
+    assert (gap["candles"], gap["state"], gap["severity"]) == (3, "open", "error")
+    assert document["checks"][0]["candles"] == 20
+
+    load(settings, answer([100.0] * 3, start=START + 10 * HOUR))
+    assert mela("quality", NAME, "--interval", "1h").exit_code == 0
+
+    unknown = mela("quality", "binance:NOBODY")
+    assert unknown.exit_code == 1
+    assert "mela ingest binance:NOBODY" in unknown.output
+    backwards = mela("quality", "--from", "2024-01-02", "--to", "2024-01-01")
+    assert (backwards.exit_code, "expected a start before" in backwards.output) == (1, True)
+
+
+def test_repair_confirms_the_real_gap(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    with create_server() as server:
+        monkeypatch.setenv("MELA_REPLAY_URL", server.url)
+        span = ("--from", "2023-03-23", "--to", "2023-03-26")
+        assert mela("ingest", NAME, "--interval", "1h", *span).exit_code == 0
+        assert mela("quality", *span).exit_code == 1
+        said = mela("quality", *span, "--repair")
+    assert said.exit_code == 0
+    assert "0 repaired, 1 confirmed as real" in said.output
+    assert "asked binance 2×" in said.output
+
+
+def test_a_stale_scene_is_published_again_once(
+    settings: Settings, brokers: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MELA_KAFKA__BROKERS", brokers)
+    load(settings, answer([100.0] * 72))
+    key = finished_story(settings)
+    assert mela("stale").output.startswith("all stored results hold")
+    load(settings, answer([90.0] * 72), START)
+
+    listed = json.loads(mela("stale", "--json").stdout)
+    [result], [scene] = listed["results"], listed["scenes"]
+    assert (result["result_key"], result["reasons"]) == (key, ["candles"])
+    said = mela("stale", "--scene", STORY["scene_id"], "--publish")
+    assert said.exit_code == 0, said.output
+    assert f"{scene['rerun_id']} again for {STORY['scene_id']}" in said.output
+
+    [sent] = messages(brokers)
+    assert str(sent.scene_id) == scene["rerun_id"]
+    assert sent.content() == parse_scene(STORY).content()
+    [marked] = rows(
+        settings, "SELECT scene_id::text, runs FROM ops.scene WHERE rerun_of IS NOT NULL"
+    )
+    assert marked == (scene["rerun_id"], 1)
+    planned(settings, sent)
+    assert "0 scenes again; 1 were already" in mela("stale", "--publish").output
+
+
+def planned(settings: Settings, scene: Scene) -> None:
+    """Do with a published scene what the planner does."""
+    with transaction(settings) as connection:
+        told = (connection, str(scene.scene_id), scene.content(), scene.content_hash())
+        counts = {"runs": 1, "skipped": 0}
+        scenes.receive(*told, **counts, name=scene.name, origin=Source(SCENES, 0, 0))
+        scenes.set_planned(connection, str(scene.scene_id), cached=0)
+
+
+def finished_story(settings: Settings) -> str:
+    document = a_document(a_run(), STORY["scene_id"], made_with=provenance("sma_cross", 1))
+    planned(settings, parse_scene(STORY))
+    with transaction(settings) as connection:
+        assert results.save(connection, [document]) == []
+        scenes.set_finished(connection, STORY["scene_id"], None, None)
+    return document["result_key"]
+
+
+def messages(brokers: str) -> list[Scene]:
+    consumer = Consumer({"bootstrap.servers": brokers, "group.id": "test"})
+    parts = consumer.list_topics(SCENES, timeout=10).topics[SCENES].partitions
+    consumer.assign([TopicPartition(SCENES, number, 0) for number in parts])
+    wanted = sum(consumer.get_watermark_offsets(TopicPartition(SCENES, n))[1] for n in parts)
+    found = consumer.consume(wanted, timeout=20)
+    consumer.close()
+    return [parse_scene(json.loads(one.value())) for one in found]
+
+
+def test_lineage_is_printed(settings: Settings) -> None:
+    load(settings, answer([100.0] * 72))
+    key = finished_story(settings)
+    said = mela("lineage", key[:12])
+    assert said.exit_code == 0
+    for part in (key, STORY["scene_id"], f"{NAME} 1h", "known to it", "test (None)"):
+        assert part in said.output
+    [trail] = json.loads(mela("lineage", key, "--json").stdout)
+    assert trail["series"][0]["batches"][0]["candles"] == 48
+    assert mela("lineage", "0" * 64).exit_code == 1
+
+
+def test_the_watch_list(settings: Settings) -> None:
+    assert mela("watch", "add", NAME, "--interval", "1h").exit_code == 1
+    load(settings, answer([100.0]))
+    assert mela("watch", "add", NAME, "--interval", "1h").exit_code == 0
+    assert mela("watch", "list").stdout == f"{NAME} 1h\n"
+    assert mela("watch", "remove", NAME, "--interval", "1h").exit_code == 0
+    assert mela("watch", "remove", NAME, "--interval", "1h").exit_code == 1
+
+
+def test_schedules(settings: Settings, tmp_path: Path) -> None:
+    load(settings, answer([100.0]))
+    file = tmp_path / "scene.yaml"
+    file.write_text(json.dumps({name: part for name, part in STORY.items() if name != "scene_id"}))
+    add = ("schedule", "add", "story", str(file))
+    assert mela(*add, "--span", "90").exit_code == 1
+    assert mela(*add, "--span", "90d", "--user", "ada").exit_code == 0
+    listed = mela("schedule", "list").stdout
+    assert all(part in listed for part in ("story", NAME, "90d", "complete", "ada"))
+    assert mela("schedule", "remove", "story").exit_code == 0
+    assert mela("schedule", "remove", "story").exit_code == 1

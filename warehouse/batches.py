@@ -1,0 +1,78 @@
+"""Load batches: begun, held while their load lives, and closed for it where it was killed.
+
+A load holds an advisory lock named after its batch, on a connection of its own, from before the
+batch can be seen until it has ended. Postgres lets go of the lock when that connection is gone,
+however its process ended. So a batch that says `running` and whose lock is free has nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection, text
+
+import mela
+from mela.settings import Settings
+from warehouse.database import engine_for, transaction
+
+LOG = structlog.get_logger(__name__)
+LOCKS = 0x6C6F6164 << 32  # "load": with the batch's number, one lock each
+ABANDONED = (
+    "Abandoned: the process that ran this load ended without a word (killed, out of memory, or the "
+    "machine went down). Nothing of it was stored; load the span again."
+)
+_BEGIN = text("""
+    INSERT INTO ops.load_batch (interval, source, request, span_start, span_end, code_version)
+    VALUES (:interval, :source, :request, :start, :end, :code_version) RETURNING id
+""")
+_HOLD = text("SELECT pg_advisory_lock(:lock)")
+_FAILED = text("""
+    UPDATE ops.load_batch SET status = 'failed', finished_at = clock_timestamp(), error = :error
+    WHERE id = :batch AND status = 'running'
+""")
+_ABANDONED = text("""
+    WITH running AS MATERIALIZED (
+        SELECT id FROM ops.load_batch WHERE status = 'running' ORDER BY id FOR UPDATE SKIP LOCKED
+    )
+    UPDATE ops.load_batch AS batch
+    SET status = 'failed', finished_at = clock_timestamp(), error = :error
+    FROM running WHERE batch.id = running.id AND pg_try_advisory_xact_lock(:locks + running.id)
+    RETURNING batch.id
+""")
+
+
+@contextmanager
+def load_batch(settings: Settings, asked: Mapping[str, Any]) -> Generator[int]:
+    """Begin a load batch and give its id; where the block raises, the batch ends with the error.
+
+    asked: interval, source, request (JSON), start, end. Batches whose load was killed are closed.
+    """
+    with engine_for(settings).connect() as held:
+        held.detach()  # closed at the end, not handed on: with it goes the lock
+        with held.begin():
+            batch: int = held.execute(
+                _BEGIN, {**asked, "code_version": mela.__version__}
+            ).scalar_one()
+            held.execute(_HOLD, {"lock": LOCKS + batch})
+        with transaction(settings) as connection:
+            close_abandoned(connection)
+        try:
+            yield batch
+        except BaseException as error:
+            said = f"{type(error).__name__}: {error}".replace("\0", " ")
+            with transaction(settings) as connection:
+                connection.execute(_FAILED, {"batch": batch, "error": said})
+            LOG.warning("load_failed", batch=batch, request=asked["request"], error=said)
+            raise
+
+
+def close_abandoned(connection: Connection) -> list[int]:
+    """Close the batches that say `running` but whose load is gone; return their ids."""
+    values = {"error": ABANDONED, "locks": LOCKS}
+    closed = sorted(connection.scalars(_ABANDONED, values))
+    if closed:
+        LOG.warning("loads_abandoned", batches=closed)
+    return closed

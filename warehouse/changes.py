@@ -1,0 +1,94 @@
+"""What an answer changes: the candles that are stored already, set beside those that came."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection
+
+from mela.run import from_ms
+from sources.protocol import Fetched
+from sources.splits import leeway
+from warehouse.binary import EPOCH_DAYS, decode
+from warehouse.database import copy_out
+
+Mask = NDArray[np.bool_]
+PRICES = ("open", "high", "low", "close")
+TYPES = {"opened_at": "timestamptz", "closed_at": "timestamptz", "session_on": "date"} | (
+    dict.fromkeys((*PRICES, "volume"), "float8")
+)
+NO_SESSION = np.iinfo(np.int32).max + EPOCH_DAYS  # 'infinity': these rows must not hold a null
+_STORED = """
+    SELECT opened_at, closed_at, coalesce(session_on, 'infinity'), open, high, low, close, volume
+    FROM raw.candle WHERE instrument_id = %(id)s AND interval = %(interval)s
+      AND opened_at BETWEEN %(first)s AND %(last)s ORDER BY opened_at
+"""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Changes:
+    """Which of an answer's candles are new, and which are stored with other values: (n,) each."""
+
+    new: Mask
+    changed: Mask
+
+    @property
+    def touched(self) -> NDArray[np.intp]:
+        """Return the positions of all candles that will be written."""
+        return np.flatnonzero(self.new | self.changed)
+
+
+def changes(connection: Connection, instrument_id: int, fetched: Fetched) -> Changes:
+    """Compare an answer with the stored candles of its series and span.
+
+    Prices and volumes within the rounding of a vendor's split arithmetic count as the same; of a
+    vendor without one every digit counts. The stored value stays: it came first, and the more
+    splits a vendor works into a price, the coarser that is.
+    """
+    count = len(fetched)
+    if count == 0:
+        return Changes(np.zeros(0, np.bool_), np.zeros(0, np.bool_))
+    stored = _stored(connection, instrument_id, fetched)
+    opened = stored["opened_at"]
+    places = np.searchsorted(opened, fetched.opened_ms)
+    places[places == len(opened)] = 0
+    new = np.ones(count, np.bool_) if not len(opened) else opened[places] != fetched.opened_ms
+    beside = {name: column[places[~new]] for name, column in stored.items()}
+    changed = np.zeros(count, np.bool_)
+    changed[~new] = _differ(beside, fetched, ~new)
+    return Changes(new, changed)
+
+
+def session_days(fetched: Fetched) -> NDArray[np.int64] | None:
+    """Return the session of each candle in days since 1970; None in markets without."""
+    if fetched.session_on is None:
+        return None
+    return np.array(fetched.session_on, dtype="datetime64[D]").astype(np.int64)
+
+
+def _stored(connection: Connection, instrument_id: int, fetched: Fetched) -> dict[str, Any]:
+    values = {
+        "id": instrument_id,
+        "interval": fetched.interval.value,
+        "first": from_ms(int(fetched.opened_ms[0])),
+        "last": from_ms(int(fetched.opened_ms[-1])),
+    }
+    return decode(copy_out(connection, _STORED, values), TYPES)
+
+
+def _differ(beside: dict[str, Any], fetched: Fetched, there: Mask) -> Mask:
+    days = session_days(fetched)
+    differ = beside["closed_at"] != fetched.closed_ms[there]
+    differ |= beside["session_on"] != (NO_SESSION if days is None else days[there])
+    allowed = leeway(fetched)
+    for name in (*PRICES, "volume"):
+        said, before = getattr(fetched, name)[there], beside[name]
+        if allowed is None:
+            differ |= said != before
+        else:
+            most = allowed.volume if name == "volume" else allowed.price
+            differ |= ~(np.abs(said - before) <= most[there])
+    return differ

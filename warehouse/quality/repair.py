@@ -1,0 +1,220 @@
+"""Repair gaps: ask the source again, then a second one; what nobody has is recorded as real."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from mela.errors import MelaError
+from mela.interval import HOUR_MS, Interval
+from mela.run import from_ms, instant_text, to_ms
+from mela.settings import Settings
+from warehouse.database import transaction
+from warehouse.ingest import LoadReport, ingest
+from warehouse.quality.check import check_quality
+from warehouse.quality.findings import Finding, confirm, findings, note_asked
+from warehouse.quality.second import ingest_missing
+
+LOG = structlog.get_logger(__name__)
+ASKS = 2  # requests without the candles after which a gap counts as real
+MATURE = timedelta(days=1)  # vendors are late: a younger gap stays open however often they say no
+JOINED = 500  # candles between two gaps that one request covers rather than two
+Key = tuple[str, Interval]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request for missing candles, and what came of it.
+
+    source: the venue whose service was asked, or the second instrument's name
+    batch_id: of the load; None where it failed, then `error` says why
+    """
+
+    instrument: str
+    interval: Interval
+    start: datetime
+    end: datetime
+    source: str
+    batch_id: int | None
+    inserted: int
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RepairReport:
+    """What a repair did. findings: the gaps and stale ends it worked on that are still there.
+
+    repaired: how many of them are gone; confirmed: how many it recorded as real
+    """
+
+    requests: tuple[Request, ...]
+    repaired: int
+    confirmed: int
+    findings: tuple[Finding, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Tell whether no error is open."""
+        return not any(one.is_error for one in self.findings)
+
+
+def repair_gaps(
+    settings: Settings,
+    series: Sequence[Key] | None = None,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    *,
+    asks: int = ASKS,
+    again: bool = False,
+    now: datetime | None = None,
+) -> RepairReport:
+    """Ask again for what the last checks found missing, and say what is real.
+
+    The source is asked (a load like any other), then the series' second source where
+    `settings.second_sources` names one: its candles fill holes only. A gap that is still there
+    after `asks` requests in all, a day or more after it closed, becomes `confirmed`, and its detail
+    says when who was asked. A service that fails confirms nothing: its gaps stay open.
+
+    series: None: all with open gaps; start, end: only gaps that touch [start, end)
+    again: ask for confirmed gaps too. Nothing is ever filled in.
+    """
+    at = now or datetime.now(UTC)
+    report = check_quality(settings, series, start, end, now=at)
+    work = [one for one in report.findings if _worth_asking(one, again=again)]
+    requests: list[Request] = []
+    confirmed = 0
+    for key, gaps in _by_series(work).items():
+        requests += _ask_until_sure(settings, key, gaps, asks, at)
+        confirmed += _confirm(settings, key, gaps, asks, at)
+    still = [one for key, gaps in _by_series(work).items() for one in _left(settings, key, gaps)]
+    gone = len({one.id for one in work} - {one.id for one in still})
+    LOG.info("gaps_asked", requests=len(requests), repaired=gone, confirmed=confirmed)
+    return RepairReport(tuple(requests), gone, confirmed, tuple(still))
+
+
+def _worth_asking(one: Finding, *, again: bool) -> bool:
+    if one.kind not in ("missing", "stale") or one.severity == "info":
+        return False
+    return one.state == "open" or again
+
+
+def _by_series(found: Sequence[Finding]) -> dict[Key, list[Finding]]:
+    series: dict[Key, list[Finding]] = {}
+    for one in found:
+        series.setdefault((one.instrument, one.interval), []).append(one)
+    return series
+
+
+def _ask_until_sure(
+    settings: Settings, key: Key, gaps: list[Finding], asks: int, now: datetime
+) -> list[Request]:
+    """Ask for the gaps of one series; for what is still missing again, up to `asks` times in all.
+
+    A service that fails is not asked again here: whoever calls may, later.
+    """
+    requests: list[Request] = []
+    second = settings.second_sources.get(key[0])
+    while gaps:
+        made = [_ask(settings, key, span) for span in _joined(gaps)]
+        requests += made
+        if second and len(requests) == len(made):
+            _check_again(settings, key, gaps, now)
+            left = [one for one in _left(settings, key, gaps) if one.kind == "missing"]
+            made += [_ask(settings, key, span, second) for span in _joined(left)]
+            requests = made.copy()
+        _check_again(settings, key, gaps, now)
+        left = _left(settings, key, gaps)
+        _note(settings, made, left, now)
+        if any(one.error for one in made):
+            break
+        gaps = [
+            one
+            for one in _left(settings, key, gaps)
+            if one.kind == "missing" and one.state == "open" and _times(one) < asks
+        ]
+    return requests
+
+
+def _ask(
+    settings: Settings, key: Key, span: tuple[datetime, datetime], second: str | None = None
+) -> Request:
+    name, interval = key
+    source = second or name.partition(":")[0]
+    report: LoadReport | None = None
+    error: str | None = None
+    try:
+        if second:
+            report = ingest_missing(name, second, interval, *span, settings)
+        else:
+            report = ingest(name, interval, *span, settings)
+    except MelaError as refused:  # kept in its load batch; the gap stays open
+        error = f"{type(refused).__name__}: {refused}"
+    batch, inserted = (report.batch_id, report.inserted) if report else (None, 0)
+    return Request(name, interval, *span, source, batch, inserted, error)
+
+
+def _joined(gaps: Sequence[Finding]) -> list[tuple[datetime, datetime]]:
+    """Return the spans to ask for: gaps that lie near each other in one request."""
+    spans: list[tuple[datetime, datetime]] = []
+    for one in sorted(gaps, key=lambda gap: gap.first_opened_at):
+        end = from_ms(one.interval.end_ms(to_ms(one.last_opened_at)))
+        near = timedelta(milliseconds=JOINED * (one.interval.fixed_ms or 720 * HOUR_MS))
+        if spans and one.first_opened_at - spans[-1][1] <= near:
+            spans[-1] = spans[-1][0], max(end, spans[-1][1])
+        else:
+            spans.append((one.first_opened_at, end))
+    return spans
+
+
+def _check_again(settings: Settings, key: Key, gaps: Sequence[Finding], now: datetime) -> None:
+    spans = _joined(gaps)
+    is_stale = any(one.kind == "stale" for one in gaps)
+    end = None if is_stale else min(now, max(end for _, end in spans))
+    check_quality(settings, [key], spans[0][0], end, now=now)
+
+
+def _left(settings: Settings, key: Key, gaps: Sequence[Finding]) -> list[Finding]:
+    """Return the findings within the spans of some gaps that are unresolved or confirmed now."""
+    with transaction(settings) as connection:
+        first = min(one.first_opened_at for one in gaps)
+        last = max(one.last_opened_at for one in gaps) + timedelta(milliseconds=1)
+        found = findings(connection, [key], start=first, end=last)
+    kinds = {one.kind for one in gaps}
+    return [one for one in found if one.kind in kinds and one.severity != "info"]
+
+
+def _note(
+    settings: Settings, made: Sequence[Request], left: Sequence[Finding], now: datetime
+) -> None:
+    """Write into each gap that is left who was asked for it, when, and under which load batch."""
+    with transaction(settings) as connection:
+        for request in made:
+            within = [
+                one.id
+                for one in left
+                if request.start <= one.first_opened_at and one.last_opened_at < request.end
+            ]
+            if within and request.error is None:
+                said = {"at": instant_text(now.replace(microsecond=0)), "source": request.source}
+                note_asked(connection, within, said | {"load_batch_id": request.batch_id})
+
+
+def _confirm(
+    settings: Settings, key: Key, gaps: Sequence[Finding], asks: int, now: datetime
+) -> int:
+    sure = [
+        one.id
+        for one in _left(settings, key, gaps)
+        if one.kind == "missing" and _times(one) >= asks and one.last_opened_at < now - MATURE
+    ]
+    with transaction(settings) as connection:
+        return confirm(connection, sure)
+
+
+def _times(one: Finding) -> int:
+    """Return how often the instrument's own source was asked for a gap, to no avail."""
+    own = one.instrument.partition(":")[0]
+    return sum(asked["source"] == own for asked in one.detail.get("asked", ()))
