@@ -19,7 +19,7 @@ from cosmos import (
 )
 from cosmos.constants import InvocationMode, LoadMode, TestBehavior, TestIndirectSelection
 from cosmos.operators.local import DbtTestLocalOperator
-from policies import CANDLES, DEFAULTS, EVERY_DAG, MARTS
+from policies import CANDLES, MARTS
 
 from mela.settings import Settings
 from warehouse import star
@@ -38,9 +38,6 @@ DBT: dict[str, Any] = {
     "pool": "dbt",
     "dbt_cmd_global_flags": ["--partial-parse", "--no-write-json"],
 }
-RULES: dict[str, Any] = EVERY_DAG | {
-    "default_args": DEFAULTS | {"retries": 1, "retry_delay": timedelta(minutes=1)}
-}
 
 
 @dag(
@@ -55,7 +52,7 @@ RULES: dict[str, Any] = EVERY_DAG | {
     max_active_runs=1,
     doc_md=__doc__,
     tags=["marts"],
-    **EVERY_DAG | {"default_args": DEFAULTS | {"retries": 1, "retry_delay": timedelta(minutes=1)}},
+    **EVERY_BUILD,
 )
 def build_marts() -> None:
     """Wire the run: the models in dbt's own order, then the tests across them."""

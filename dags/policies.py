@@ -40,3 +40,8 @@ EVERY_DAG: dict[str, Any] = {
     "default_args": DEFAULTS,
     "on_failure_callback": Alert(),
 }
+
+# What dbt cannot build now it can hardly build in a quarter of an hour; one more try is for locks.
+EVERY_BUILD: dict[str, Any] = EVERY_DAG | {
+    "default_args": DEFAULTS | {"retries": 1, "retry_delay": timedelta(minutes=1)}
+}

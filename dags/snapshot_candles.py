@@ -57,8 +57,9 @@ def snapshot_candles() -> None:
         """Write the snapshot and return what it holds."""
         from dataclasses import asdict
 
-        from mela.settings import Settings
         from warehouse.snapshot import write_snapshot
+
+        from mela.settings import Settings
 
         settings = Settings()
         report = write_snapshot(

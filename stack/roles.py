@@ -28,7 +28,7 @@ _WRITES = {
     "rejected_candle": "INSERT",
     "quality_check": "INSERT",
     "quality_finding": "INSERT, UPDATE",
-    "scene": "INSERT, UPDATE (user_id, rerun_of)",  # a recurring scene is announced before it is published
+    "scene": "INSERT, UPDATE (user_id, rerun_of)",  # announced, before the planner reads it
     "scene_schedule": "UPDATE (last_scene_id, last_covered_until)",
 }
 # Loads make the partitions that they need, by the owner's rights and in one way only.

@@ -11,6 +11,7 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DAGS = REPOSITORY / "dags"
+CANDLES = "mela://raw/candle"
 SHARED = {"alerts", "loading", "policies"}
 DAY = ["2024-01-01T00:00:00+00:00", "2024-01-02T00:00:00+00:00"]
 SUNDAY = ["2023-12-31T00:00:00+00:00", "2024-01-01T00:00:00+00:00"]
@@ -25,6 +26,11 @@ CONFS: dict[str, dict[str, Any]] = {
         "a span": YEAR,
         "chunks": {**YEAR, "chunk_candles": 1_000, "force": True},
     },
+    "check_quality": {"all": {}, "one": {"instruments": ["kraken:BTC/USD 1m"], **YEAR}},
+    "snapshot_candles": {
+        "all": {},
+        "a bucket": {"to": "s3://bucket/path", "instruments": ["yahoo:AAPL"], "intervals": ["1d"]},
+    },
 }
 REFUSED: dict[str, dict[str, Any]] = {
     "ingest_candles": {
@@ -38,6 +44,10 @@ REFUSED: dict[str, dict[str, Any]] = {
         "no start": {},
         "tiny chunks": {**YEAR, "chunk_candles": 1},
         "a word for a switch": {**YEAR, "force": "yes"},
+    },
+    "snapshot_candles": {
+        "a series for an instrument": {"instruments": ["yahoo:AAPL 1d"]},
+        "no interval of ours": {"intervals": ["7h"]},
     },
 }
 
@@ -119,8 +129,10 @@ def test_each_service_has_a_pool() -> None:
     assert set(SERVICES) <= set(json.loads((DAGS / "pools.json").read_text()))
 
 
-def test_changed_candles_start_the_marts(answers: dict[str, Any]) -> None:
-    assert answers["dags"]["build_marts"]["assets"] == ["mela://raw/candle"]
+def test_changed_candles_start_what_rests_on_them(answers: dict[str, Any]) -> None:
+    waiting = {name for name, dag in answers["dags"].items() if dag["assets"]}
+    assert waiting == {"build_marts", "check_quality", "publish_scenes"}
+    assert {one for dag in answers["dags"].values() for one in dag["assets"]} == {CANDLES}
 
 
 def test_each_model_of_the_project_is_a_task(answers: dict[str, Any]) -> None:

@@ -34,7 +34,7 @@ def test_ingestion_loads_a_day_and_tells_in_which_series_candles_changed(airflow
     assert run["state"] == "success"
     assert run["tasks"]["binance.load_series"] == run["tasks"]["yahoo.load_series"] == ["success"]
     assert run["told"] == [[CANDLES, {"series": [BTC]}]]
-    assert "build_marts" in run["waiting"]
+    assert run["waiting"] == ["build_marts", "check_quality", "publish_scenes"]
     spans = airflow.rows("SELECT DISTINCT span_start::text, span_end::text FROM ops.load_batch")
     assert spans == [("2023-03-08 00:00:00+00", "2023-03-12 00:00:00+00")]
     # again: no candle is written, so nobody is told
