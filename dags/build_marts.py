@@ -19,7 +19,7 @@ from cosmos import (
 )
 from cosmos.constants import InvocationMode, LoadMode, TestBehavior, TestIndirectSelection
 from cosmos.operators.local import DbtTestLocalOperator
-from policies import CANDLES, MARTS
+from policies import CANDLES, EVERY_BUILD, MARTS
 
 from mela.settings import Settings
 from warehouse import star

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+import stack
 from mela.settings import REPOSITORY, Settings
 from sources.replay import create_server
 from stack import orchestration
@@ -54,6 +55,11 @@ class Airflow:
         with transaction(self.settings) as connection:
             return [tuple(row) for row in connection.exec_driver_sql(query)]
 
+    def change(self, statement: str) -> None:
+        """Change the warehouse behind everybody's back."""
+        with transaction(self.settings) as connection:
+            connection.exec_driver_sql(statement)
+
     def _ask(self, order: dict[str, Any]) -> dict[str, Any]:
         assert self.process.stdin
         print(json.dumps(order), file=self.process.stdin, flush=True)
@@ -79,6 +85,12 @@ def alerts() -> Iterator[Alerts]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield found
         server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def kafka(postgres: Settings) -> Settings:
+    """A broker beside that Postgres; `postgres` stops both."""
+    return stack.up(postgres, only={"kafka"})
 
 
 @pytest.fixture(scope="session")
