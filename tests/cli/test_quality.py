@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result as Ended
-from confluent_kafka import Consumer, Producer, TopicPartition
 from typer.testing import CliRunner
+from typer.testing import Result as Ended
 
 from backtests.simulate import provenance
 from cli.main import app
@@ -19,7 +17,7 @@ from mela.messages import SCENES, Source
 from mela.scene import Scene, parse_scene
 from mela.settings import Settings
 from sources.replay import create_server
-from tests.warehouse.given import NAME, START, a_document, a_run, answer, load, rows
+from tests.warehouse.given import NAME, START, a_document, a_run, answer, load
 from warehouse import results, scenes
 from warehouse.database import transaction
 
@@ -34,15 +32,6 @@ STORY: dict[str, Any] = {
     "end": "2024-01-03T00:00:00Z",
     "strategy": {"name": "sma_cross"},
 }
-
-
-@pytest.fixture(scope="module")
-def brokers() -> Iterator[str]:
-    """A broker that librdkafka itself plays, on loopback: it speaks the protocol, and is quick."""
-    cluster = Producer({"test.mock.num.brokers": 1, "bootstrap.servers": ""})
-    [broker] = cluster.list_topics(timeout=10).brokers.values()
-    yield f"{broker.host}:{broker.port}"
-    cluster.flush()
 
 
 @pytest.fixture
@@ -91,10 +80,7 @@ def test_repair_confirms_the_real_gap(settings: Settings, monkeypatch: pytest.Mo
     assert "asked binance 2×" in said.output
 
 
-def test_a_stale_scene_is_published_again_once(
-    settings: Settings, brokers: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MELA_KAFKA__BROKERS", brokers)
+def test_stale_results_are_listed_with_the_scenes_that_hold_them(settings: Settings) -> None:
     load(settings, answer([100.0] * 72))
     key = finished_story(settings)
     assert mela("stale").output.startswith("all stored results hold")
@@ -103,19 +89,8 @@ def test_a_stale_scene_is_published_again_once(
     listed = json.loads(mela("stale", "--json").stdout)
     [result], [scene] = listed["results"], listed["scenes"]
     assert (result["result_key"], result["reasons"]) == (key, ["candles"])
-    said = mela("stale", "--scene", STORY["scene_id"], "--publish")
-    assert said.exit_code == 0, said.output
-    assert f"{scene['rerun_id']} again for {STORY['scene_id']}" in said.output
-
-    [sent] = messages(brokers)
-    assert str(sent.scene_id) == scene["rerun_id"]
-    assert sent.content() == parse_scene(STORY).content()
-    [marked] = rows(
-        settings, "SELECT scene_id::text, runs FROM ops.scene WHERE rerun_of IS NOT NULL"
-    )
-    assert marked == (scene["rerun_id"], 1)
-    planned(settings, sent)
-    assert "0 scenes again; 1 were already" in mela("stale", "--publish").output
+    assert scene["scene_id"] == STORY["scene_id"]
+    assert scene["rerun_id"] not in (None, STORY["scene_id"])
 
 
 def planned(settings: Settings, scene: Scene) -> None:
@@ -134,16 +109,6 @@ def finished_story(settings: Settings) -> str:
         assert results.save(connection, [document]) == []
         scenes.set_finished(connection, STORY["scene_id"], None, None)
     return document["result_key"]
-
-
-def messages(brokers: str) -> list[Scene]:
-    consumer = Consumer({"bootstrap.servers": brokers, "group.id": "test"})
-    parts = consumer.list_topics(SCENES, timeout=10).topics[SCENES].partitions
-    consumer.assign([TopicPartition(SCENES, number, 0) for number in parts])
-    wanted = sum(consumer.get_watermark_offsets(TopicPartition(SCENES, n))[1] for n in parts)
-    found = consumer.consume(wanted, timeout=20)
-    consumer.close()
-    return [parse_scene(json.loads(one.value())) for one in found]
 
 
 def test_lineage_is_printed(settings: Settings) -> None:
