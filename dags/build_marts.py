@@ -6,10 +6,9 @@ across models (relationships, the project's own SQL tests) is tested at the end.
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, chain, dag
+from airflow.sdk import chain, dag
 from cosmos import (
     DbtTaskGroup,
     ExecutionConfig,
@@ -19,7 +18,7 @@ from cosmos import (
 )
 from cosmos.constants import InvocationMode, LoadMode, TestBehavior, TestIndirectSelection
 from cosmos.operators.local import DbtTestLocalOperator
-from policies import CANDLES, EVERY_BUILD, MARTS
+from policies import EVERY_BUILD, MARTS, changes_or
 
 from mela.settings import Settings
 from warehouse import star
@@ -41,14 +40,7 @@ DBT: dict[str, Any] = {
 
 
 @dag(
-    schedule=AssetOrTimeSchedule(
-        timetable=CronTriggerTimetable(
-            "0 4 * * *",
-            timezone="UTC",
-            run_immediately=timedelta(0),  # nothing at once when a stack is new
-        ),
-        assets=[CANDLES],
-    ),
+    schedule=changes_or("0 4 * * *"),
     max_active_runs=1,
     doc_md=__doc__,
     tags=["marts"],

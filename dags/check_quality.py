@@ -11,8 +11,6 @@ from typing import Any
 
 from airflow.sdk import (
     AssetAlias,
-    AssetOrTimeSchedule,
-    CronTriggerTimetable,
     TriggerRule,
     chain,
     dag,
@@ -20,7 +18,7 @@ from airflow.sdk import (
 )
 from airflow.sdk.exceptions import AirflowFailException
 from loading import SERVICES, instant_param, series_param
-from policies import CANDLES, EVERY_DAG
+from policies import CANDLES, EVERY_DAG, changes_or
 
 REPAIRED = AssetAlias("repaired candles")
 PARAMS = {
@@ -42,10 +40,7 @@ def asked(params: Any, events: Any) -> Any:
 
 
 @dag(
-    schedule=AssetOrTimeSchedule(
-        timetable=CronTriggerTimetable("0 5 * * *", timezone="UTC", run_immediately=timedelta(0)),
-        assets=[CANDLES],
-    ),
+    schedule=changes_or("0 5 * * *"),
     max_active_runs=1,
     params=PARAMS,
     doc_md=__doc__,

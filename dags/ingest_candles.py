@@ -10,7 +10,7 @@ from typing import Any
 
 from airflow.sdk import CronDataIntervalTimetable, dag, task
 from loading import announce_param, instant_param, load_by_service, most_tasks, series_param
-from policies import EVERY_DAG
+from policies import EVERY_DAG, SINCE
 
 PARAMS = {
     "instruments": series_param(
@@ -28,6 +28,7 @@ PARAMS = {
 
 @dag(
     schedule=CronDataIntervalTimetable("@daily", timezone="UTC"),
+    start_date=SINCE,
     max_active_runs=2,
     params=PARAMS,
     doc_md=__doc__,

@@ -8,16 +8,24 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow.sdk import Asset, ExceptionRetryPolicy, RetryAction, RetryRule
+from airflow.sdk import (
+    Asset,
+    AssetOrTimeSchedule,
+    CronTriggerTimetable,
+    ExceptionRetryPolicy,
+    RetryAction,
+    RetryRule,
+)
 from alerts import Alert
 
-START = datetime(2017, 8, 1, tzinfo=UTC)  # a little before Binance's first candle
+SINCE = datetime(2017, 8, 1, tzinfo=UTC)  # a little before Binance's first candle
 CANDLES = Asset("raw.candle", uri="mela://raw/candle", group="warehouse")
 MARTS = Asset("marts", uri="mela://marts", group="warehouse")
 
 WHO_IS_WRONG = ExceptionRetryPolicy(  # whatever else fails may succeed later
     rules=[
         RetryRule("mela.errors.SourceRefused", RetryAction.FAIL, reason="the request is wrong"),
+        RetryRule("mela.errors.CandlesMissing", RetryAction.FAIL, reason="to be loaded first"),
         RetryRule(
             ValueError, RetryAction.FAIL, reason="an argument is wrong", match_subclasses=False
         ),
@@ -33,8 +41,21 @@ DEFAULTS: dict[str, Any] = {
     "execution_timeout": timedelta(minutes=30),
 }
 
+
+def clock(cron: str) -> CronTriggerTimetable:
+    """Return a timetable for what looks at the present: no data interval, nothing to catch up.
+
+    A new stack waits for the first tick: without a start_date `run_immediately` is heeded.
+    """
+    return CronTriggerTimetable(cron, timezone="UTC", run_immediately=timedelta(0))
+
+
+def changes_or(cron: str) -> AssetOrTimeSchedule:
+    """Return a schedule for what follows changed candles, and comes by the clock too."""
+    return AssetOrTimeSchedule(timetable=clock(cron), assets=[CANDLES])
+
+
 EVERY_DAG: dict[str, Any] = {
-    "start_date": START,
     "catchup": False,
     "is_paused_upon_creation": False,  # a backfill of a paused DAG stays queued without a word
     "default_args": DEFAULTS,

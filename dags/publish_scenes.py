@@ -6,17 +6,12 @@ stands in ops.scene_schedule; a scene's id comes from its schedule and span, so 
 
 from __future__ import annotations
 
-from datetime import timedelta
-
-from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, dag, task
-from policies import CANDLES, EVERY_DAG
+from airflow.sdk import dag, task
+from policies import EVERY_DAG, changes_or
 
 
 @dag(
-    schedule=AssetOrTimeSchedule(
-        timetable=CronTriggerTimetable("5 * * * *", timezone="UTC", run_immediately=timedelta(0)),
-        assets=[CANDLES],
-    ),
+    schedule=changes_or("5 * * * *"),
     max_active_runs=1,
     doc_md=__doc__,
     tags=["scenes"],

@@ -9,8 +9,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import CronDataIntervalTimetable, Param, dag, task
-from policies import EVERY_DAG
+from airflow.sdk import Param, dag, task
+from policies import EVERY_DAG, clock
 
 from mela.instrument import NAME
 from mela.interval import Interval
@@ -42,7 +42,7 @@ PARAMS = {
 
 
 @dag(
-    schedule=CronDataIntervalTimetable("0 6 * * 0", timezone="UTC"),
+    schedule=clock("0 6 * * 0"),
     max_active_runs=1,
     params=PARAMS,
     doc_md=__doc__,

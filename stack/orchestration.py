@@ -99,6 +99,9 @@ def _environment(site: Site) -> dict[str, str]:
         "DATABASE__SQL_ALCHEMY_CONN": roles.url(site, "airflow", kept[roles.AIRFLOW_PASSWORD]),
         "DATABASE__SQL_ALCHEMY_POOL_SIZE": "5",
         "LOGGING__BASE_LOG_FOLDER": str(site.home / "logs" / "airflow"),
+        "LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(
+            site.home / "logs" / "airflow" / "dag_processor"
+        ),
         "LOGGING__COLORED_CONSOLE_LOG": "False",
         "SCHEDULER__ENABLE_HEALTH_CHECK": "False",
         "DAG_PROCESSOR__PARSING_PROCESSES": "1",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,9 @@ def told(dag: Any) -> dict[str, Any]:
     params = [dag.params.get_param(name) for name in dag.params]
     waits = dag.timetable.asset_condition
     at_work = [task for task in dag.tasks if task.task_type != "EmptyOperator"]
+    coming = serialized.next_dagrun_info(last_automated_run_info=None)
     return {
+        "due_at_once": bool(coming and coming.run_after <= datetime.now(UTC)),
         "catchup": serialized.catchup,
         "paused": serialized.is_paused_upon_creation,
         "alerts": serialized.has_on_failure_callback,

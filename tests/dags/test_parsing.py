@@ -135,6 +135,11 @@ def test_changed_candles_start_what_rests_on_them(answers: dict[str, Any]) -> No
     assert {one for dag in answers["dags"].values() for one in dag["assets"]} == {CANDLES}
 
 
+def test_a_new_stack_begins_with_the_ingestion_alone(answers: dict[str, Any]) -> None:
+    due = [name for name, dag in answers["dags"].items() if dag["due_at_once"]]
+    assert due == ["ingest_candles"]
+
+
 def test_each_model_of_the_project_is_a_task(answers: dict[str, Any]) -> None:
     models = {path.stem for path in (REPOSITORY / "dbt" / "models").rglob("*.sql")}
     built = {
