@@ -39,11 +39,11 @@ create or replace aggregate staging.rsi_means(double precision, integer) (
 );
 {% endmacro %}
 
-{# The index from the means; 0 where the price hardly moved, by TA-Lib's own measure. #}
+{# The index from the means; 0 where the price never moved. #}
 {% macro rsi(means, period) -%}
     case
         when {{ means }}[1] < {{ period }} then null
-        when {{ means }}[2] + {{ means }}[3] < 1e-14 then 0
+        when {{ means }}[2] + {{ means }}[3] = 0 then 0
         else 100 * ({{ means }}[2] / ({{ means }}[2] + {{ means }}[3]))
     end
 {%- endmacro %}

@@ -6,6 +6,7 @@
     indexes=[{'columns': ['instrument_key', 'interval_key', 'series_revision']}],
     pre_hook="set local work_mem = '64MB'",
 ) }}
+-- depends_on: {{ ref('int_series') }}
 {% set remembered = var('remembered_candles') %}
 
 with
@@ -54,27 +55,36 @@ revised as (
     group by series.instrument_durable_key, series.interval_key
 ),
 
--- A mean remembers the candles before, and a changed candle is remembered by those after it.
-spans as (
+-- A mean forgets what a candle said when the price has moved so many candles later; while it stands
+-- still, Wilder's means shrink together and their ratio stays. So: back to the last move, and so many
+-- candles further; forward so many candles, and on to the next move.
+moves as (
     select
         revised.*,
         coalesce((
-            select near.opened_at
+            select max(near.opened_at)
             from {{ ref('dim_instrument') }} as versions
             cross join lateral (
-                select candles.opened_at
-                from {{ ref('fct_candle') }} as candles
-                where
-                    candles.instrument_key = versions.instrument_key
-                    and candles.interval_key = revised.interval_key
-                    and candles.opened_at < revised.first_opened_at
-                order by candles.opened_at desc
-                limit {{ remembered }}
+                select moves.opened_at
+                from (
+                    select
+                        candles.opened_at,
+                        candles.split_adjusted_close as close,
+                        lead(candles.split_adjusted_close) over (
+                            order by candles.opened_at desc
+                        ) as close_before
+                    from {{ ref('fct_candle') }} as candles
+                    where
+                        candles.instrument_key = versions.instrument_key
+                        and candles.interval_key = revised.interval_key
+                        and candles.opened_at < revised.first_opened_at
+                ) as moves
+                where moves.close <> moves.close_before
+                order by moves.opened_at desc
+                limit 1
             ) as near
             where versions.instrument_durable_key = revised.instrument_durable_key
-            order by near.opened_at desc
-            offset {{ remembered - 1 }} limit 1
-        ), {{ always_before() }}) as read_from,
+        ), {{ always_before() }}) as moved_at,
         coalesce((
             select near.opened_at
             from {{ ref('dim_instrument') }} as versions
@@ -91,8 +101,55 @@ spans as (
             where versions.instrument_durable_key = revised.instrument_durable_key
             order by near.opened_at asc
             offset {{ remembered - 1 }} limit 1
-        ), {{ always_after() }}) as write_until
+        ), {{ always_after() }}) as fades_at
     from revised
+),
+
+spans as (
+    select
+        moves.*,
+        coalesce((
+            select near.opened_at
+            from {{ ref('dim_instrument') }} as versions
+            cross join lateral (
+                select candles.opened_at
+                from {{ ref('fct_candle') }} as candles
+                where
+                    candles.instrument_key = versions.instrument_key
+                    and candles.interval_key = moves.interval_key
+                    and candles.opened_at < moves.moved_at
+                order by candles.opened_at desc
+                limit {{ remembered }}
+            ) as near
+            where versions.instrument_durable_key = moves.instrument_durable_key
+            order by near.opened_at desc
+            offset {{ remembered - 1 }} limit 1
+        ), {{ always_before() }}) as read_from,
+        coalesce((
+            select min(near.opened_at)
+            from {{ ref('dim_instrument') }} as versions
+            cross join lateral (
+                select moves.opened_at
+                from (
+                    select
+                        candles.opened_at,
+                        candles.split_adjusted_close as close,
+                        lag(candles.split_adjusted_close) over (
+                            order by candles.opened_at asc
+                        ) as close_before
+                    from {{ ref('fct_candle') }} as candles
+                    where
+                        candles.instrument_key = versions.instrument_key
+                        and candles.interval_key = moves.interval_key
+                        and candles.opened_at >= moves.fades_at
+                ) as moves
+                where moves.close <> moves.close_before
+                order by moves.opened_at asc
+                limit 1
+            ) as near
+            where versions.instrument_durable_key = moves.instrument_durable_key
+        ), {{ always_after() }}) as write_until
+    from moves
 ),
 
 candles as (
