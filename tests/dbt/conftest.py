@@ -122,8 +122,9 @@ def look(settings: Settings) -> Built:
     """Read what a build left."""
 
     def table(name: str, order: str) -> Rows:
-        found = rows(settings, f"SELECT * FROM marts.{name} ORDER BY {order}")
-        return [dict(row._mapping) for row in found]
+        with transaction(settings) as connection:
+            found = connection.exec_driver_sql(f"SELECT * FROM marts.{name} ORDER BY {order}")
+            return [dict(row) for row in found.mappings()]
 
     order = FACTS | {"dim_instrument": "instrument, valid_from"}
     written = {
