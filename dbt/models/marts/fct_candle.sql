@@ -12,7 +12,7 @@
 
 -- Every load that changed a series raises its revision, in the transaction of the candles. So
 -- revisions, not times, say what is new, and no late or corrected candle is missed.
-with series as (
+with series as materialized (
     select
         series.instrument_id,
         series.interval,
@@ -48,8 +48,9 @@ revised as (
         series.instrument_durable_key,
         series.kind,
         max(revisions.revision) as series_revision,
-        min(revisions.first_opened_at) as first_opened_at,
-        max(revisions.last_opened_at) as last_opened_at
+        range_agg(
+            tstzrange(revisions.first_opened_at, revisions.last_opened_at, '[]')
+        ) as spans
     from series
     inner join {{ ref('stg_ops__candle_revisions') }} as revisions
         on revisions.instrument_id = series.instrument_id
@@ -65,8 +66,7 @@ rescaled as (
     select
         revised.instrument_id,
         revised.interval,
-        min(here.opened_at) as first_opened_at,
-        max(here.opened_at) as last_opened_at
+        tstzmultirange(tstzrange(min(here.opened_at), max(here.opened_at), '[]')) as spans
     from revised
     inner join {{ ref('dim_instrument') }} as versions
         on versions.instrument_durable_key = revised.instrument_durable_key
@@ -83,22 +83,34 @@ rescaled as (
     group by revised.instrument_id, revised.interval
 ),
 
-touched as (
+spans as (
     select
         revised.instrument_id,
         revised.interval,
         revised.instrument_durable_key,
         revised.series_revision,
-        least(revised.first_opened_at, rescaled.first_opened_at) as first_opened_at,
-        greatest(revised.last_opened_at, rescaled.last_opened_at) as last_opened_at
+        revised.spans + coalesce(rescaled.spans, '{}') as spans
     from revised
     left join rescaled
         on rescaled.instrument_id = revised.instrument_id
         and rescaled.interval = revised.interval
 ),
 {% else %}
-touched as (select * from revised),
+spans as (select * from revised),
 {% endif %}
+
+-- Spans that overlap are one now, so that no candle is read twice; those apart stay apart.
+touched as materialized (
+    select
+        spans.instrument_id,
+        spans.interval,
+        spans.instrument_durable_key,
+        spans.series_revision,
+        lower(span) as first_opened_at,
+        upper(span) as last_opened_at
+    from spans
+    cross join lateral unnest(spans.spans) as span
+),
 
 -- kept apart, so that a key is hashed once for each load and not for each candle
 batches as materialized (

@@ -6,13 +6,14 @@
     indexes=[{'columns': ['instrument_key', 'interval_key', 'series_revision']}],
     pre_hook="set local work_mem = '64MB'",
 ) }}
--- depends_on: {{ ref('int_series') }}
+-- depends_on: {{ ref('int_series') }}, {{ ref('dim_interval') }}
 {% set remembered = var('remembered_candles') %}
 
 with
 {% if is_incremental() %}
 -- How far the candles of each series were turned into indicators, and how far they are themselves.
-series as (
+-- `offset 0` keeps a search by index from becoming a join: Postgres cannot know how short it is.
+series as materialized (
     select
         series.instrument_durable_key,
         series.interval as interval_key,
@@ -38,53 +39,63 @@ series as (
     having max(there.series_revision) > coalesce(max(here.series_revision), 0)
 ),
 
-revised as (
+-- What is new, in stretches that lie further apart than a mean remembers.
+changed as (
     select
         series.instrument_durable_key,
         series.interval_key,
-        max(candles.series_revision) as series_revision,
-        min(candles.opened_at) as first_opened_at,
-        max(candles.opened_at) as last_opened_at
+        candles.opened_at,
+        candles.series_revision,
+        candles.opened_at - lag(candles.opened_at) over series
+        > {{ remembered }} * make_interval(secs => coalesce(intervals.seconds, 31 * 86400)) as is_far
     from series
+    inner join {{ ref('dim_interval') }} as intervals
+        on intervals.interval_key = series.interval_key
     inner join {{ ref('dim_instrument') }} as versions
         on versions.instrument_durable_key = series.instrument_durable_key
-    inner join {{ ref('fct_candle') }} as candles
-        on candles.instrument_key = versions.instrument_key
-        and candles.interval_key = series.interval_key
-        and candles.series_revision > series.revision_here
-    group by series.instrument_durable_key, series.interval_key
+    cross join lateral (
+        select *
+        from {{ ref('fct_candle') }} as candles
+        where
+            candles.instrument_key = versions.instrument_key
+            and candles.interval_key = series.interval_key
+            and candles.series_revision > series.revision_here
+        offset 0
+    ) as candles
+    window series as (
+        partition by series.instrument_durable_key, series.interval_key
+        order by candles.opened_at
+    )
 ),
 
--- A mean forgets what a candle said when the price has moved so many candles later; while it stands
--- still, Wilder's means shrink together and their ratio stays. So: back to the last move, and so many
--- candles further; forward so many candles, and on to the next move.
-moves as (
+numbered as (
+    select
+        *,
+        count(*) filter (where is_far) over (
+            partition by instrument_durable_key, interval_key order by opened_at
+        ) as stretch
+    from changed
+),
+
+revised as (
+    select
+        instrument_durable_key,
+        interval_key,
+        min(opened_at) as first_opened_at,
+        max(opened_at) as last_opened_at,
+        max(max(series_revision)) over (
+            partition by instrument_durable_key, interval_key
+        ) as series_revision
+    from numbered
+    group by instrument_durable_key, interval_key, stretch
+),
+
+-- A mean forgets what a candle said when the price has moved so many candles later; while it
+-- stands still, Wilder's means shrink together and their ratio stays. So: forward so many candles,
+-- and on to the next move; back to the last move, and so many candles further.
+faded as materialized (
     select
         revised.*,
-        coalesce((
-            select max(near.opened_at)
-            from {{ ref('dim_instrument') }} as versions
-            cross join lateral (
-                select moves.opened_at
-                from (
-                    select
-                        candles.opened_at,
-                        candles.split_adjusted_close as close,
-                        lead(candles.split_adjusted_close) over (
-                            order by candles.opened_at desc
-                        ) as close_before
-                    from {{ ref('fct_candle') }} as candles
-                    where
-                        candles.instrument_key = versions.instrument_key
-                        and candles.interval_key = revised.interval_key
-                        and candles.opened_at < revised.first_opened_at
-                ) as moves
-                where moves.close <> moves.close_before
-                order by moves.opened_at desc
-                limit 1
-            ) as near
-            where versions.instrument_durable_key = revised.instrument_durable_key
-        ), {{ always_before() }}) as moved_at,
         coalesce((
             select near.opened_at
             from {{ ref('dim_instrument') }} as versions
@@ -105,9 +116,93 @@ moves as (
     from revised
 ),
 
-spans as (
+written as materialized (
     select
-        moves.*,
+        faded.*,
+        coalesce((
+            select min(near.opened_at)
+            from {{ ref('dim_instrument') }} as versions
+            cross join lateral (
+                select candles.opened_at
+                from {{ ref('fct_candle') }} as candles
+                where
+                    candles.instrument_key = versions.instrument_key
+                    and candles.interval_key = faded.interval_key
+                    and candles.opened_at >= faded.fades_at
+                    and candles.split_adjusted_close <> (
+                        select earlier.split_adjusted_close
+                        from {{ ref('fct_candle') }} as earlier
+                        where
+                            earlier.instrument_key = candles.instrument_key
+                            and earlier.interval_key = candles.interval_key
+                            and earlier.opened_at < candles.opened_at
+                        order by earlier.opened_at desc
+                        limit 1
+                    )
+                order by candles.opened_at asc
+                limit 1
+            ) as near
+            where versions.instrument_durable_key = faded.instrument_durable_key
+        ), {{ always_after() }}) as write_until
+    from faded
+),
+
+-- Stretches that reach into each other are one, so that no candle is written twice.
+joined as (
+    select
+        instrument_durable_key,
+        interval_key,
+        max(series_revision) as series_revision,
+        range_agg(tstzrange(first_opened_at, write_until, '[]')) as stretches
+    from written
+    group by instrument_durable_key, interval_key
+),
+
+begun as (
+    select
+        joined.instrument_durable_key,
+        joined.interval_key,
+        joined.series_revision,
+        lower(stretch) as first_opened_at,
+        upper(stretch) as write_until
+    from joined
+    cross join lateral unnest(joined.stretches) as stretch
+),
+
+moved as materialized (
+    select
+        begun.*,
+        coalesce((
+            select max(near.opened_at)
+            from {{ ref('dim_instrument') }} as versions
+            cross join lateral (
+                select candles.opened_at
+                from {{ ref('fct_candle') }} as candles
+                where
+                    candles.instrument_key = versions.instrument_key
+                    and candles.interval_key = begun.interval_key
+                    and candles.opened_at < begun.first_opened_at
+                    and candles.split_adjusted_close <> (
+                        select earlier.split_adjusted_close
+                        from {{ ref('fct_candle') }} as earlier
+                        where
+                            earlier.instrument_key = candles.instrument_key
+                            and earlier.interval_key = candles.interval_key
+                            and earlier.opened_at < candles.opened_at
+                        order by earlier.opened_at desc
+                        limit 1
+                    )
+                order by candles.opened_at desc
+                limit 1
+            ) as near
+            where versions.instrument_durable_key = begun.instrument_durable_key
+        ), {{ always_before() }}) as moved_at
+    from begun
+),
+
+spans as materialized (
+    select
+        moved.*,
         coalesce((
             select near.opened_at
             from {{ ref('dim_instrument') }} as versions
@@ -116,61 +211,44 @@ spans as (
                 from {{ ref('fct_candle') }} as candles
                 where
                     candles.instrument_key = versions.instrument_key
-                    and candles.interval_key = moves.interval_key
-                    and candles.opened_at < moves.moved_at
+                    and candles.interval_key = moved.interval_key
+                    and candles.opened_at < moved.moved_at
                 order by candles.opened_at desc
                 limit {{ remembered }}
             ) as near
-            where versions.instrument_durable_key = moves.instrument_durable_key
+            where versions.instrument_durable_key = moved.instrument_durable_key
             order by near.opened_at desc
             offset {{ remembered - 1 }} limit 1
-        ), {{ always_before() }}) as read_from,
-        coalesce((
-            select min(near.opened_at)
-            from {{ ref('dim_instrument') }} as versions
-            cross join lateral (
-                select moves.opened_at
-                from (
-                    select
-                        candles.opened_at,
-                        candles.split_adjusted_close as close,
-                        lag(candles.split_adjusted_close) over (
-                            order by candles.opened_at asc
-                        ) as close_before
-                    from {{ ref('fct_candle') }} as candles
-                    where
-                        candles.instrument_key = versions.instrument_key
-                        and candles.interval_key = moves.interval_key
-                        and candles.opened_at >= moves.fades_at
-                ) as moves
-                where moves.close <> moves.close_before
-                order by moves.opened_at asc
-                limit 1
-            ) as near
-            where versions.instrument_durable_key = moves.instrument_durable_key
-        ), {{ always_after() }}) as write_until
-    from moves
+        ), {{ always_before() }}) as read_from
+    from moved
 ),
 
 candles as (
     select
         spans.instrument_durable_key,
         spans.first_opened_at,
+        spans.first_opened_at as stretch,
         spans.series_revision as built_from,
         candles.*
     from spans
     inner join {{ ref('dim_instrument') }} as versions
         on versions.instrument_durable_key = spans.instrument_durable_key
-    inner join {{ ref('fct_candle') }} as candles
-        on candles.instrument_key = versions.instrument_key
-        and candles.interval_key = spans.interval_key
-        and candles.opened_at between spans.read_from and spans.write_until
+    cross join lateral (
+        select *
+        from {{ ref('fct_candle') }} as candles
+        where
+            candles.instrument_key = versions.instrument_key
+            and candles.interval_key = spans.interval_key
+            and candles.opened_at between spans.read_from and spans.write_until
+        offset 0
+    ) as candles
 ),
 {% else %}
 candles as (
     select
         versions.instrument_durable_key,
         candles.opened_at as first_opened_at,
+        'infinity'::timestamptz as stretch,
         candles.series_revision as built_from,
         candles.*
     from {{ ref('fct_candle') }} as candles
@@ -188,12 +266,13 @@ changes as (
         date_key,
         time_key,
         first_opened_at,
+        stretch,
         built_from,
         split_adjusted_close as close,
         split_adjusted_close - lag(split_adjusted_close) over series as change
     from candles
     window series as (
-        partition by instrument_durable_key, interval_key order by opened_at
+        partition by instrument_durable_key, interval_key, stretch order by opened_at
     )
 ),
 
@@ -207,11 +286,11 @@ running as (
     from changes
     window
         series as (
-            partition by instrument_durable_key, interval_key order by opened_at
+            partition by instrument_durable_key, interval_key, stretch order by opened_at
             rows unbounded preceding
         ),
         last_20 as (
-            partition by instrument_durable_key, interval_key order by opened_at
+            partition by instrument_durable_key, interval_key, stretch order by opened_at
             rows between 19 preceding and current row
         )
 ),
@@ -226,7 +305,7 @@ means as (
         {{ mean_of_last('total', 200, 'series') }} as sma_200
     from running
     window series as (
-        partition by instrument_durable_key, interval_key order by opened_at
+        partition by instrument_durable_key, interval_key, stretch order by opened_at
         rows unbounded preceding
     )
 )
