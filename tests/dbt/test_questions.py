@@ -19,8 +19,10 @@ from mela.interval import DAY_MS, Interval
 from mela.settings import Settings
 from tests.dbt.conftest import Built, Star
 from tests.dbt.given import BITCOIN, ETHER, candles_of
+from tests.warehouse.given import rows
 from warehouse.database import transaction
 from warehouse.questions import ask, questions
+from warehouse.validity import SAME_CANDLES
 
 Row = dict[str, Any]
 
@@ -130,6 +132,17 @@ def test_a_restated_candle_makes_the_results_that_read_it_stale(star: Star) -> N
     assert (row["instrument"], row["interval_key"], row["revision"]) == (ETHER, "1h", 2)
     assert (row["stale_results"], row["scenes"], row["strategies"]) == (3, 2, "sma_cross")
     assert row["first_opened_at"].isoformat() == "2024-01-30T04:00:00+00:00"
+
+
+@pytest.mark.integration
+def test_the_star_and_the_store_call_the_same_results_stale(star: Star) -> None:
+    """The rule stands twice, once in Python's SQL and once in dbt's."""
+    by_store = f"""SELECT result_key FROM ops.result stored JOIN ops.run q USING (run_key)
+                   WHERE NOT {SAME_CANDLES} ORDER BY 1"""
+    by_star = "SELECT DISTINCT result_key FROM staging.int_stale_results ORDER BY 1"
+    found = rows(star.settings, by_star)
+    assert found == rows(star.settings, by_store)
+    assert len(found) == 3
 
 
 @pytest.mark.integration
