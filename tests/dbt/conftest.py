@@ -64,7 +64,7 @@ class Star:
 def dbt(settings: Settings, scratch: Path, *arguments: str) -> None:
     where = settings.postgres
     done = subprocess.run(
-        [Path(sys.executable).with_name("dbt"), "--no-use-colors", *arguments],
+        [Path(sys.executable).with_name("dbt"), "--no-use-colors", "--partial-parse", *arguments],
         env=os.environ
         | {
             "MELA_POSTGRES__HOST": where.host,
