@@ -9,14 +9,19 @@ import sys
 import structlog
 from rich.console import Console
 
-from benchmarks import engine, path, quality, validation
+from benchmarks import engine, path, quality, star, validation
 from benchmarks.rows import Row, keep, show
+
+
+def _warehouse(console: Console) -> list[Row]:
+    return [*quality.measure(console), *star.measure(console)]
+
 
 PARTS = {
     "engine": engine.measure,
     "path": path.measure,
     "validation": validation.measure,
-    "warehouse": quality.measure,
+    "warehouse": _warehouse,
 }
 
 

@@ -6,6 +6,7 @@ import typer
 
 import mela
 from cli import (
+    ask,
     backtest,
     candles,
     check,
@@ -58,6 +59,7 @@ quality.register(app)
 watch.register(app)
 backtest.register(app)
 check.register(app)
+ask.register(app)
 strategies.register(app)
 demo.register(app)
 

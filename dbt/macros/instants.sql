@@ -7,3 +7,12 @@
 {% macro date_key(instant) -%}
     to_char(({{ instant }}) at time zone 'UTC', 'YYYYMMDD')::integer
 {%- endmacro %}
+
+{# The key of dim_time that an instant falls on in UTC: 1405 for five past two in the afternoon. #}
+{% macro time_key(instant) -%}
+    to_char(({{ instant }}) at time zone 'UTC', 'HH24MI')::integer
+{%- endmacro %}
+
+{# What is before, and what is after all that a version of a dimension can be asked for. #}
+{% macro always_before() -%} '1900-01-01 00:00+00'::timestamptz {%- endmacro %}
+{% macro always_after() -%} '9999-12-31 00:00+00'::timestamptz {%- endmacro %}

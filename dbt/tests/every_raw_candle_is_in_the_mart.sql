@@ -1,8 +1,13 @@
 -- As of the revision that each series was built from: a load that commits meanwhile is not missing.
 with built as (
-    select instrument_key, interval_key, max(series_revision) as series_revision
-    from {{ ref('fct_candle') }}
-    group by instrument_key, interval_key
+    select
+        versions.instrument_durable_key,
+        candles.interval_key,
+        max(candles.series_revision) as series_revision
+    from {{ ref('fct_candle') }} as candles
+    inner join {{ ref('dim_instrument') }} as versions
+        on versions.instrument_key = candles.instrument_key
+    group by versions.instrument_durable_key, candles.interval_key
 )
 
 select instruments.instrument, candles.interval, candles.opened_at
@@ -10,11 +15,15 @@ from {{ ref('stg_raw__candles') }} as candles
 inner join {{ ref('stg_ops__instruments') }} as instruments
     on instruments.instrument_id = candles.instrument_id
 inner join built
-    on built.instrument_key = instruments.instrument_key
+    on built.instrument_durable_key = instruments.instrument_durable_key
     and built.interval_key = candles.interval
     and built.series_revision >= candles.revision
+inner join {{ ref('dim_instrument') }} as versions
+    on versions.instrument_durable_key = instruments.instrument_durable_key
+    and candles.opened_at >= versions.valid_from
+    and candles.opened_at < versions.valid_to
 left join {{ ref('fct_candle') }} as facts
-    on facts.instrument_key = instruments.instrument_key
+    on facts.instrument_key = versions.instrument_key
     and facts.interval_key = candles.interval
     and facts.opened_at = candles.opened_at
 where

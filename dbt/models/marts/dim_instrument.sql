@@ -1,5 +1,6 @@
 select
     instrument_key,
+    instrument_durable_key,
     instrument,
     venue,
     symbol,
@@ -9,5 +10,8 @@ select
     tick,
     lot,
     listed_on,
-    delisted_on
-from {{ ref('stg_ops__instruments') }}
+    delisted_on,
+    valid_from,
+    valid_to,
+    is_current
+from {{ ref('int_instrument_versions') }}

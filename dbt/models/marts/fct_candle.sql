@@ -7,49 +7,57 @@
         {'columns': ['instrument_key', 'interval_key', 'series_revision']},
         {'columns': ['date_key']},
     ],
+    pre_hook="set local work_mem = '64MB'",
 ) }}
 
 -- Every load that changed a series raises its revision, in the transaction of the candles. So
 -- revisions, not times, say what is new, and no late or corrected candle is missed.
-with series as (
-    select distinct
-        revisions.instrument_id,
-        revisions.interval,
-        instruments.instrument_key,
-        instruments.kind,
+with series as materialized (
+    select
+        series.instrument_id,
+        series.interval,
+        series.instrument_durable_key,
+        series.kind,
         {% if is_incremental() %}
         coalesce((
-            select max(here.series_revision)
-            from {{ this }} as here
-            where
-                here.instrument_key = instruments.instrument_key
-                and here.interval_key = revisions.interval
+            select max(newest.series_revision)
+            from {{ ref('dim_instrument') }} as versions
+            cross join lateral (
+                select max(here.series_revision) as series_revision
+                from {{ this }} as here
+                where
+                    here.instrument_key = versions.instrument_key
+                    and here.interval_key = series.interval
+            ) as newest
+            where versions.instrument_durable_key = series.instrument_durable_key
         ), 0) as revision_here
         {% else %}
         0 as revision_here
         {% endif %}
-    from {{ ref('stg_ops__candle_revisions') }} as revisions
-    inner join {{ ref('stg_ops__instruments') }} as instruments
-        on instruments.instrument_id = revisions.instrument_id
+    from {{ ref('int_series') }} as series
     -- an instrument that appeared since the dimension was built waits for the next build
-    where instruments.instrument_key in (select instrument_key from {{ ref('dim_instrument') }})
+    where
+        series.instrument_durable_key
+        in (select instrument_durable_key from {{ ref('dim_instrument') }})
 ),
 
 revised as (
     select
         series.instrument_id,
         series.interval,
-        series.instrument_key,
+        series.instrument_durable_key,
         series.kind,
         max(revisions.revision) as series_revision,
-        min(revisions.first_opened_at) as first_opened_at,
-        max(revisions.last_opened_at) as last_opened_at
+        range_agg(
+            tstzrange(revisions.first_opened_at, revisions.last_opened_at, '[]')
+        ) as spans
     from series
     inner join {{ ref('stg_ops__candle_revisions') }} as revisions
         on revisions.instrument_id = series.instrument_id
         and revisions.interval = series.interval
         and revisions.revision > series.revision_here
-    group by series.instrument_id, series.interval, series.instrument_key, series.kind
+    group by
+        series.instrument_id, series.interval, series.instrument_durable_key, series.kind
 ),
 
 {% if is_incremental() %}
@@ -58,11 +66,12 @@ rescaled as (
     select
         revised.instrument_id,
         revised.interval,
-        min(here.opened_at) as first_opened_at,
-        max(here.opened_at) as last_opened_at
+        tstzmultirange(tstzrange(min(here.opened_at), max(here.opened_at), '[]')) as spans
     from revised
+    inner join {{ ref('dim_instrument') }} as versions
+        on versions.instrument_durable_key = revised.instrument_durable_key
     inner join {{ this }} as here
-        on here.instrument_key = revised.instrument_key
+        on here.instrument_key = versions.instrument_key
         and here.interval_key = revised.interval
     left join {{ ref('int_split_eras') }} as eras
         on eras.instrument_id = revised.instrument_id
@@ -74,27 +83,45 @@ rescaled as (
     group by revised.instrument_id, revised.interval
 ),
 
-touched as (
+spans as (
     select
         revised.instrument_id,
         revised.interval,
-        revised.instrument_key,
+        revised.instrument_durable_key,
         revised.series_revision,
-        least(revised.first_opened_at, rescaled.first_opened_at) as first_opened_at,
-        greatest(revised.last_opened_at, rescaled.last_opened_at) as last_opened_at
+        revised.spans + coalesce(rescaled.spans, '{}') as spans
     from revised
     left join rescaled
         on rescaled.instrument_id = revised.instrument_id
         and rescaled.interval = revised.interval
 ),
 {% else %}
-touched as (select * from revised),
+spans as (select * from revised),
 {% endif %}
+
+-- Spans that overlap are one now, so that no candle is read twice; those apart stay apart.
+touched as materialized (
+    select
+        spans.instrument_id,
+        spans.interval,
+        spans.instrument_durable_key,
+        spans.series_revision,
+        lower(span) as first_opened_at,
+        upper(span) as last_opened_at
+    from spans
+    cross join lateral unnest(spans.spans) as span
+),
+
+-- kept apart, so that a key is hashed once for each load and not for each candle
+batches as materialized (
+    select load_batch_id, source_key from {{ ref('stg_ops__load_batches') }}
+),
 
 candles as (
     select
         candles.*,
-        touched.instrument_key,
+        versions.instrument_key,
+        batches.source_key,
         touched.series_revision,
         coalesce(eras.split_factor, 1) as split_factor
     from touched
@@ -102,6 +129,12 @@ candles as (
         on candles.instrument_id = touched.instrument_id
         and candles.interval = touched.interval
         and candles.opened_at between touched.first_opened_at and touched.last_opened_at
+    inner join {{ ref('dim_instrument') }} as versions
+        on versions.instrument_durable_key = touched.instrument_durable_key
+        and candles.opened_at >= versions.valid_from
+        and candles.opened_at < versions.valid_to
+    inner join batches
+        on batches.load_batch_id = candles.load_batch_id
     left join {{ ref('int_split_eras') }} as eras
         on eras.instrument_id = candles.instrument_id
         and candles.opened_at >= eras.start_at
@@ -113,6 +146,8 @@ select
     interval as interval_key,
     opened_at,
     {{ date_key('opened_at') }} as date_key,
+    {{ time_key('opened_at') }} as time_key,
+    source_key,
     closed_at,
     session_on,
     open,

@@ -1,6 +1,7 @@
 select
     candle_revision.instrument_id,
-    candle_revision.interval,
+    -- the collation of all other intervals, without which no index of a mart could find it
+    candle_revision.interval collate "default" as interval,
     candle_revision.revision,
     candle_revision.first_opened_at,
     candle_revision.last_opened_at,

@@ -1,6 +1,6 @@
 select
     instrument.id as instrument_id,
-    md5(instrument.venue || ':' || instrument.symbol)::uuid as instrument_key,
+    md5(instrument.venue || ':' || instrument.symbol)::uuid as instrument_durable_key,
     instrument.venue || ':' || instrument.symbol as instrument,
     instrument.venue,
     instrument.symbol,

@@ -1,0 +1,86 @@
+"""`mela ask`: ready questions to the star."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from cli.console import explains, out
+from mela.errors import MelaError
+from mela.settings import Settings
+from warehouse.database import transaction
+from warehouse.questions import Answer, questions
+from warehouse.questions import ask as ask_star
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this file."""
+    app.command()(ask)
+
+
+@explains
+def ask(
+    name: Annotated[
+        str | None, typer.Argument(help="Which question; without it, list all.")
+    ] = None,
+    values: Annotated[
+        list[str] | None,
+        typer.Option("--set", "-s", metavar="NAME=VALUE", help="A parameter; repeatable."),
+    ] = None,
+    as_csv: Annotated[
+        bool, typer.Option("--csv", help="Write CSV, for a program to read.")
+    ] = False,
+) -> None:
+    """Ask the star a ready question: `mela ask`, `mela ask best_by_regime --set interval=1d`."""
+    if name is None:
+        _list()
+        return
+    given = dict(_pair(value) for value in values or ())
+    with transaction(Settings()) as connection:
+        try:
+            answer = ask_star(connection, name, given)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from error
+    if as_csv:
+        writer = csv.writer(sys.stdout)
+        writer.writerow(answer.columns)
+        writer.writerows(answer.rows)
+    else:
+        out.print(_table(answer))
+
+
+def _list() -> None:
+    for question in questions().values():
+        out.print(f"[bold]{question.name}[/]  {question.asks}")
+        for one in question.parameters:
+            out.print(f"    --set {one.name}={one.default}  {one.says}", markup=False)
+
+
+def _pair(value: str) -> tuple[str, str]:
+    name, found, said = value.partition("=")
+    if not found:
+        raise MelaError(f"expected NAME=VALUE after --set, but found {value!r}")
+    return name, said
+
+
+def _table(answer: Answer) -> Table:
+    table = Table(header_style="bold", box=None, pad_edge=False)
+    for place, column in enumerate(answer.columns):
+        is_number = any(isinstance(row[place], int | float) for row in answer.rows)
+        table.add_column(column, justify="right" if is_number else "left")
+    for row in answer.rows:
+        table.add_row(*map(_spelled, row))
+    return table
+
+
+def _spelled(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, float):
+        return f"{value:,.4g}"
+    return f"{value:%Y-%m-%d %H:%M}" if isinstance(value, datetime) else str(value)

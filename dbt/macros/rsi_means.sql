@@ -1,0 +1,49 @@
+{#
+  Wilder's means of gains and losses, as an aggregate that serves as a window function: each value
+  rests on the one before, which SQL's own aggregates cannot say. The same steps in the same order
+  as TA-Lib's RSI takes, so that both agree to the last bits.
+
+  rsi_means(change, period) → {changes seen, at most period; mean gain; mean loss}
+
+  Made anew at the start of each dbt command, one command after the other: Airflow starts several.
+#}
+{% macro create_rsi_means() %}
+select pg_advisory_xact_lock(hashtext('mela dbt rsi_means'));
+
+create or replace function {{ target.database }}.staging.rsi_means_next(
+    means double precision [], change double precision, period integer
+) returns double precision [] language plpgsql immutable parallel safe as $$
+begin
+    if change is null then
+        return means;
+    elsif means[1] = period then
+        return array[
+            period,
+            (means[2] * (period - 1) + greatest(change, 0)) / period,
+            (means[3] * (period - 1) + greatest(-change, 0)) / period
+        ];
+    elsif means[1] = period - 1 then
+        return array[
+            period,
+            (means[2] + greatest(change, 0)) / period,
+            (means[3] + greatest(-change, 0)) / period
+        ];
+    end if;
+    return array[
+        means[1] + 1, means[2] + greatest(change, 0), means[3] + greatest(-change, 0)
+    ];
+end $$;
+
+create or replace aggregate staging.rsi_means(double precision, integer) (
+    sfunc = staging.rsi_means_next, stype = double precision [], initcond = '{0,0,0}'
+);
+{% endmacro %}
+
+{# The index from the means; 0 where the price never moved. #}
+{% macro rsi(means, period) -%}
+    case
+        when {{ means }}[1] < {{ period }} then null
+        when {{ means }}[2] + {{ means }}[3] = 0 then 0
+        else 100 * ({{ means }}[2] / ({{ means }}[2] + {{ means }}[3]))
+    end
+{%- endmacro %}

@@ -1,0 +1,52 @@
+-- The rule of warehouse.results.find, the other way round: a later revision touches the candles that
+-- a result rests on, [depends_from, end), or, where candles were missing, all before the end.
+with rests_on as (
+    select
+        results.result_key,
+        runs.instrument_id,
+        runs.interval,
+        runs.end_at,
+        results.depends_from,
+        coalesce(results.revisions[1], results.candles_revision) as revision
+    from {{ ref('stg_ops__results') }} as results
+    inner join {{ ref('stg_ops__runs') }} as runs
+        on runs.run_key = results.run_key
+    where results.status in ('succeeded', 'ruined', 'no_data')
+
+    union all
+
+    select
+        results.result_key,
+        further.instrument_id,
+        runs.interval,
+        runs.end_at,
+        results.depends_from,
+        results.revisions[further.place + 1] as revision
+    from {{ ref('stg_ops__results') }} as results
+    inner join {{ ref('stg_ops__runs') }} as runs
+        on runs.run_key = results.run_key
+    inner join {{ ref('stg_ops__run_instruments') }} as further
+        on further.run_key = results.run_key
+    where results.status in ('succeeded', 'ruined', 'no_data')
+)
+
+select
+    rests_on.result_key,
+    revisions.instrument_id,
+    revisions.interval,
+    revisions.revision,
+    revisions.reason,
+    revisions.created_at as restated_at,
+    revisions.first_opened_at,
+    revisions.last_opened_at,
+    revisions.load_batch_id
+from rests_on
+inner join {{ ref('stg_ops__candle_revisions') }} as revisions
+    on revisions.instrument_id = rests_on.instrument_id
+    and revisions.interval = rests_on.interval
+    and revisions.revision > rests_on.revision
+    and revisions.first_opened_at < rests_on.end_at
+    and (
+        rests_on.depends_from is null
+        or revisions.last_opened_at >= rests_on.depends_from
+    )

@@ -1,0 +1,136 @@
+"""A star of the tests' own: a scratch warehouse that is filled, built, changed and built again."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT
+
+from mela.settings import REPOSITORY, Settings
+from tests.dbt import given
+from tests.warehouse.given import rows
+from warehouse.database import engine_for, transaction
+from warehouse.migrate import upgrade
+from warehouse.questions import Answer, ask, questions
+
+PROJECT = REPOSITORY / "dbt"
+SCRATCH = f"mela_star_{os.getpid()}"
+FACTS = {
+    "fct_candle": "instrument_key, interval_key, opened_at",
+    "fct_indicator": "instrument_key, interval_key, opened_at",
+    "fct_run": "scene_key, run_key",
+    "fct_trade": "result_key, seq",
+    "fct_equity": "result_key, date_key",
+}
+WRITTEN = "SELECT interval_key, opened_at, xmin::text FROM marts.{} ORDER BY 1, 2, instrument_key"
+Rows = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Built:
+    """The star after a build.
+
+    tables: the facts and dim_instrument by name; written: which transaction wrote which row of the
+        facts of candles; answers: of the ready questions, by name
+    """
+
+    tables: dict[str, Rows]
+    written: dict[str, set[tuple[Any, ...]]]
+    answers: dict[str, Answer]
+
+
+@dataclass(frozen=True)
+class Star:
+    """One warehouse three times. later: changed and built upon what was there; fresh: anew."""
+
+    settings: Settings
+    story: given.Story
+    first: Built
+    later: Built
+    fresh: Built
+    freshness: dict[str, str]
+
+
+def dbt(settings: Settings, scratch: Path, *arguments: str) -> None:
+    where = settings.postgres
+    done = subprocess.run(
+        [Path(sys.executable).with_name("dbt"), "--no-use-colors", "--partial-parse", *arguments],
+        env=os.environ
+        | {
+            "MELA_POSTGRES__HOST": where.host,
+            "MELA_POSTGRES__PORT": str(where.port),
+            "MELA_POSTGRES__DATABASE": where.database,
+            "MELA_POSTGRES__USER": where.user,
+            "MELA_POSTGRES__PASSWORD": where.password.get_secret_value(),
+            "DBT_PROJECT_DIR": str(PROJECT),
+            "DBT_PROFILES_DIR": str(PROJECT),
+            "DBT_TARGET_PATH": str(scratch / "target"),
+            "DBT_LOG_PATH": str(scratch / "logs"),
+        },
+        cwd=scratch,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stdout[-3_000:]
+
+
+@pytest.fixture(scope="session")
+def star_warehouse(postgres: Settings) -> Iterator[Settings]:
+    """Give a migrated warehouse of its own, so that rows can be counted by hand."""
+    with closing(psycopg2.connect(postgres.postgres.url().replace("+psycopg2", ""))) as connection:
+        connection.set_isolation_level(ISOLATION_LEVEL_AUTOCOMMIT)
+        with connection.cursor() as cursor:
+            cursor.execute(f"CREATE DATABASE {SCRATCH}")
+            own = postgres.postgres.model_copy(update={"database": SCRATCH})
+            settings = postgres.model_copy(update={"postgres": own})
+            upgrade(settings)
+            yield settings
+            engine_for(settings).dispose()
+            cursor.execute(f"DROP DATABASE {SCRATCH} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def star(star_warehouse: Settings, tmp_path_factory: pytest.TempPathFactory) -> Star:
+    settings, scratch = star_warehouse, tmp_path_factory.mktemp("dbt")
+    story = given.first_loads(settings)
+    dbt(settings, scratch, "build")
+    first = look(settings)
+    given.later_loads(settings, story)
+    dbt(settings, scratch, "build", "--exclude-resource-type", "unit_test")
+    later = look(settings)
+    dbt(settings, scratch, "run", "--full-refresh", "--select", *FACTS)
+    fresh = look(settings)
+    dbt(settings, scratch, "source", "freshness")
+    said = json.loads((scratch / "target" / "sources.json").read_text(encoding="utf-8"))
+    freshness = {one["unique_id"]: one["status"] for one in said["results"]}
+    return Star(settings, story, first, later, fresh, freshness)
+
+
+def look(settings: Settings) -> Built:
+    """Read what a build left."""
+
+    def table(name: str, order: str) -> Rows:
+        with transaction(settings) as connection:
+            found = connection.exec_driver_sql(f"SELECT * FROM marts.{name} ORDER BY {order}")
+            return [dict(row) for row in found.mappings()]
+
+    order = FACTS | {"dim_instrument": "instrument, valid_from"}
+    written = {
+        name: {tuple(row) for row in rows(settings, WRITTEN.format(name))}
+        for name in ("fct_candle", "fct_indicator")
+    }
+    with transaction(settings) as connection:
+        answers = {name: ask(connection, name) for name in questions()}
+    return Built({name: table(name, by) for name, by in order.items()}, written, answers)

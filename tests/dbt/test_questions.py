@@ -1,0 +1,199 @@
+"""The ready questions on a star of known content: the answers, and `mela ask`."""
+
+from __future__ import annotations
+
+import csv
+import io
+import statistics
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from backtests.indicators import INDICATORS
+from cli import ask as command
+from cli.main import app
+from mela.errors import MelaError
+from mela.interval import DAY_MS, Interval
+from mela.settings import Settings
+from tests.dbt.conftest import Built, Star
+from tests.dbt.given import BITCOIN, ETHER, candles_of
+from tests.warehouse.given import rows
+from warehouse.database import transaction
+from warehouse.questions import ask, questions
+from warehouse.validity import SAME_CANDLES
+
+Row = dict[str, Any]
+
+
+def answered(built: Built, name: str) -> list[Row]:
+    columns, found = built.answers[name]
+    return [dict(zip(columns, row, strict=True)) for row in found]
+
+
+def trades(star: Star) -> list[Any]:
+    curves = [outcome.curve for outcome in star.story.outcomes.values()]
+    return [trade for curve in curves if curve for trade in curve.trades]
+
+
+def test_every_question_asks_and_says_what_its_parameters_are() -> None:
+    assert len(questions()) == 8
+    for question in questions().values():
+        assert question.asks.endswith("?")
+        for parameter in question.parameters:
+            assert f":{parameter.name}" in question.sql
+        assert question.sql.count("\n-- ") >= len(question.parameters)
+
+
+@pytest.mark.integration
+def test_the_best_by_regime_are_days_sorted_by_what_was_known_before(star: Star) -> None:
+    """A day is bull where the candle before it closed above the mean of 200, and so on."""
+    candles = candles_of(star.settings, ETHER, Interval.H1)
+    mean = INDICATORS["sma"].compute(candles, 200)
+    upper, middle, lower = INDICATORS["bollinger"].compute(candles, 20, 2.0)
+    width = (upper - lower) / middle
+    usual = float(np.median(width[199:]))
+    days: dict[str, list[float]] = {}
+    for row in star.later.tables["fct_equity"]:
+        before = f"{row['date_key']}"
+        day_ms = np.datetime64(f"{before[:4]}-{before[4:6]}-{before[6:]}", "ms").astype(np.int64)
+        last = int(np.searchsorted(candles.opened_ms, day_ms)) - 1
+        assert candles.opened_ms[last] // DAY_MS == day_ms // DAY_MS - 1
+        trend = "bull" if candles.close[last] > mean[last] else "bear"
+        name = f"{trend} {'wild' if width[last] > usual else 'calm'}"
+        days.setdefault(name, []).append(row["daily_return"])
+    found = {row["regime"]: row for row in answered(star.later, "best_by_regime")}
+    assert {name: row["days"] for name, row in found.items()} == {
+        name: len(returns) for name, returns in days.items()
+    }
+    for name, returns in days.items():
+        assert found[name]["mean_daily_return"] == pytest.approx(statistics.fmean(returns))
+        assert found[name]["worst_day"] == min(returns)
+
+
+@pytest.mark.integration
+def test_drawdown_by_month_is_of_the_best_result(star: Star) -> None:
+    best = max(star.story.documents.values(), key=lambda document: document["sharpe"])
+    months = answered(star.later, "drawdown_by_month")
+    assert [(row["year"], row["month"], row["days"]) for row in months] == [
+        *((2024, 1, 12), (2024, 2, 29), (2024, 3, 9)),
+    ]
+    assert min(row["lowest_drawdown"] for row in months) == pytest.approx(best["max_drawdown"])
+    growth = np.prod([1 + row["month_return"] for row in months]) - 1
+    assert growth == pytest.approx(best["total_return"])
+
+
+@pytest.mark.integration
+def test_the_cost_share_is_what_fees_and_slippage_took(star: Star) -> None:
+    (row,) = answered(star.later, "cost_share_of_profit")
+    every = trades(star)
+    assert row["trades"] == len(every)
+    assert row["fees"] == pytest.approx(sum(trade.fees for trade in every))
+    assert row["slippage"] == pytest.approx(sum(trade.slippage for trade in every))
+    gross = sum(trade.profit + trade.fees + trade.slippage for trade in every)
+    assert row["gross_profit"] == pytest.approx(gross)
+    share = 1 - sum(trade.profit for trade in every) / gross if gross > 0 else None
+    assert row["cost_share"] == (None if share is None else pytest.approx(share))
+
+
+@pytest.mark.integration
+def test_trials_count_once_however_often_they_were_asked(star: Star) -> None:
+    """Nine answers, three of them stored, three of restated candles: three parameter sets."""
+    (row,) = answered(star.later, "trials_by_family")
+    newest = {document["run_key"]: document["sharpe"] for document in star.story.documents.values()}
+    assert (row["strategy"], row["instrument"], row["trials"]) == ("sma_cross", ETHER, 3)
+    assert row["best_sharpe"] == max(newest.values())
+    assert row["median_sharpe"] == statistics.median(newest.values())
+
+
+@pytest.mark.integration
+def test_data_quality_takes_the_newest_check_of_each_series(star: Star) -> None:
+    (row,) = answered(star.first, "data_quality_by_source")
+    assert row == {
+        "source": "binance",
+        "origin": "replay",
+        "series": 2,
+        "candles": 3_995,
+        "expected": 4_000,
+        "coverage": 3_995 / 4_000,
+        "missing": 5,
+        "wrong": 0,
+        "outliers": 1,
+        "without_volume": 0,
+        "errors": 2,
+    }
+
+
+@pytest.mark.integration
+def test_a_restated_candle_makes_the_results_that_read_it_stale(star: Star) -> None:
+    assert answered(star.first, "stale_results") == []
+    (row,) = answered(star.later, "stale_results")
+    assert (row["instrument"], row["interval_key"], row["revision"]) == (ETHER, "1h", 2)
+    assert (row["stale_results"], row["scenes"], row["strategies"]) == (3, 2, "sma_cross")
+    assert row["first_opened_at"].isoformat() == "2024-01-30T04:00:00+00:00"
+
+
+@pytest.mark.integration
+def test_the_star_and_the_store_call_the_same_results_stale(star: Star) -> None:
+    """The rule stands twice, once in Python's SQL and once in dbt's."""
+    by_store = f"""SELECT result_key FROM ops.result stored JOIN ops.run q USING (run_key)
+                   WHERE NOT {SAME_CANDLES} ORDER BY 1"""
+    by_star = "SELECT DISTINCT result_key FROM staging.int_stale_results ORDER BY 1"
+    found = rows(star.settings, by_star)
+    assert found == rows(star.settings, by_store)
+    assert len(found) == 3
+
+
+@pytest.mark.integration
+def test_profit_by_hour_counts_each_trade_at_its_entry(star: Star) -> None:
+    hours = answered(star.later, "profit_by_hour")
+    expected: dict[int, int] = {}
+    for trade in trades(star):
+        expected[trade.entry_at.hour] = expected.get(trade.entry_at.hour, 0) + 1
+    assert {row["hour"]: row["trades"] for row in hours} == expected
+    assert sum(row["profit"] for row in hours) == pytest.approx(
+        sum(trade.profit for trade in trades(star))
+    )
+
+
+@pytest.mark.integration
+def test_answers_by_user_say_what_was_stored(star: Star) -> None:
+    shown = ("user_name", "scenes", "answers", "share_stored", "without_metrics")
+    found = [tuple(row[name] for name in shown) for row in answered(star.later, "answers_by_user")]
+    assert found == [("ada", 2, 6, 0, 0), ("nobody said", 1, 3, 1, 0)]
+
+
+@pytest.mark.integration
+def test_parameters_have_names(star: Star) -> None:
+    with transaction(star.settings) as connection:
+        other = ask(connection, "stale_results", {"instrument": BITCOIN})
+        assert other.rows == []
+        with pytest.raises(ValueError, match="stale_results takes instrument, but found venue"):
+            ask(connection, "stale_results", {"venue": "binance"})
+        with pytest.raises(ValueError, match="expected one of answers_by_user, best_by_regime"):
+            ask(connection, "everything")
+
+
+@pytest.mark.integration
+def test_a_star_that_was_never_built_says_so(postgres: Settings) -> None:
+    with (
+        transaction(postgres) as connection,
+        pytest.raises(MelaError, match="not built yet: run `mela demo`"),
+    ):
+        ask(connection, "answers_by_user")
+
+
+@pytest.mark.integration
+def test_mela_ask_lists_and_answers(star: Star, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "Settings", lambda: star.settings)
+    listed = CliRunner().invoke(app, ["ask"])
+    assert "best_by_regime" in listed.stdout
+    assert "--set interval=1h" in listed.stdout
+    written = CliRunner().invoke(app, ["ask", "trials_by_family", "--csv"]).stdout
+    (row,) = csv.DictReader(io.StringIO(written))
+    assert (row["strategy"], row["trials"]) == ("sma_cross", "3")
+    shown = CliRunner().invoke(app, ["ask", "stale_results", "--set", f"instrument={ETHER}"])
+    assert "2024-01-30" in shown.stdout
+    wrong = CliRunner().invoke(app, ["ask", "stale_results", "--set", "venue=binance"])
+    assert wrong.exit_code == 2
