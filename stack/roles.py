@@ -18,7 +18,7 @@ MLFLOW_PASSWORD = "MELA_STACK_MLFLOW_DATABASE_PASSWORD"  # noqa: S105
 TASKS = "mela_tasks"
 TASKS_PASSWORD = "MELA_STACK_TASKS_DATABASE_PASSWORD"  # noqa: S105
 MARTS = "mela_marts"
-_BUILT = ("staging", "marts")
+_BUILT = ("staging", "history", "marts")
 _LOADED = "SELECT, INSERT, UPDATE, DELETE"  # raw's tables: candles come, change, become versions
 # What Airflow's tasks may write of ops. They may read all of it, and create or drop only the marts.
 _WRITES = {

@@ -16,6 +16,9 @@ from airflow.dag_processing.dagbag import BundleDagBag
 from airflow.sdk.exceptions import ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization
 
+from mela.settings import Settings
+from warehouse import star
+
 DAGS = Path(__file__).resolve().parents[2] / "dags"
 LIGHT = {"warehouse", "warehouse.star"}
 
@@ -60,6 +63,19 @@ def told(dag: Any) -> dict[str, Any]:
     }
 
 
+def nodes() -> dict[str, Any]:
+    """Return what build_marts knows of dbt's nodes."""
+    found = json.loads(star.manifest(Settings()).read_bytes())["nodes"]
+    return {
+        name: {
+            "kind": node["resource_type"],
+            "parents": node["depends_on"]["nodes"],
+            "test": (node.get("test_metadata") or {}).get("name"),
+        }
+        for name, node in found.items()
+    }
+
+
 def main() -> None:
     """Answer every question."""
     questions = json.load(sys.stdin)
@@ -75,6 +91,7 @@ def main() -> None:
         "slowest_s": max(file.duration.total_seconds() for file in bag.dagbag_stats),
         "intervals": intervals(ingestion, questions["latest"]),
         "accepts": [accepts(bag.dags[name], conf) for name, conf in questions["confs"]],
+        "manifest": nodes(),
         "models": sorted(bag.dags["build_marts"].task_dict),
     }
     Path(sys.argv[1]).write_text(json.dumps(answers))

@@ -140,12 +140,32 @@ def test_a_new_stack_begins_with_the_ingestion_alone(answers: dict[str, Any]) ->
     assert due == ["ingest_candles"]
 
 
-def test_each_model_of_the_project_is_a_task(answers: dict[str, Any]) -> None:
-    models = {path.stem for path in (REPOSITORY / "dbt" / "models").rglob("*.sql")}
-    built = {
-        name.removeprefix("models.").removesuffix("_model_build") for name in answers["models"]
+def test_each_model_and_snapshot_of_the_project_is_a_task(answers: dict[str, Any]) -> None:
+    project = REPOSITORY / "dbt"
+    files = {
+        f"{path.stem}_{kind}_build"
+        for kind, folder in (("model", "models"), ("snapshot", "snapshots"))
+        for path in (project / folder).rglob("*")
+        if path.suffix == ".sql" or (kind == "snapshot" and path.suffix == ".yml")
     }
-    assert models == built - {"test_across_models"}
+    built = {name.removeprefix("models.") for name in answers["models"]}
+    assert {name for name in files if name in built} == built - {"test_across_models"}
+    assert {name for name in files if name.endswith("_model_build")} <= built
+
+
+def test_each_test_of_the_project_runs_in_some_task(answers: dict[str, Any]) -> None:
+    """A model's task leaves out what looks at models beside it, unless that is run at the end."""
+    manifest = answers["manifest"]
+
+    def above(name: str) -> set[str]:
+        parents = set(manifest[name]["parents"]) & set(manifest)
+        return parents | {one for parent in parents for one in above(parent)}
+
+    for name, node in manifest.items():
+        if node["kind"] != "test" or node["test"] in (None, "relationships"):
+            continue
+        parents = {one for one in node["parents"] if one in manifest}
+        assert any(parents <= above(one) | {one} for one in parents), name
 
 
 def test_a_run_covers_one_day_of_data(answers: dict[str, Any]) -> None:
