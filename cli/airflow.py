@@ -48,6 +48,10 @@ class Airflow:
         }
         return self._ask("POST", f"/api/v2/dags/{DAG}/dagRuns", body)["dag_run_id"]
 
+    def pools(self) -> list[dict[str, Any]]:
+        """Return the pools: how many tasks may ask one service at once."""
+        return self._ask("GET", "/api/v2/pools")["pools"]
+
     def wait_for_dag(self, timeout_s: float) -> None:
         """Wait until Airflow has read the DAG. Raises SourceUnavailable."""
         give_up_at = time.monotonic() + timeout_s

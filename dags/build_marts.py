@@ -36,6 +36,7 @@ DBT: dict[str, Any] = {
     "should_store_compiled_sql": True,
     "pool": "dbt",
     "dbt_cmd_global_flags": ["--partial-parse", "--no-write-json"],
+    "cache_selected_only": True,
 }
 
 

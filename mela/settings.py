@@ -123,7 +123,11 @@ class Settings(BaseSettings):
     """Everything that differs from one place to another."""
 
     model_config = SettingsConfigDict(
-        env_prefix="MELA_", env_nested_delimiter="__", extra="ignore", frozen=True
+        env_prefix="MELA_",
+        env_nested_delimiter="__",
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,  # it may be a secret
     )
 
     home: Path = Field(default_factory=default_home)

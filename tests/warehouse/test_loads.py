@@ -29,8 +29,8 @@ def asked(settings: Settings, start: str, end: str, began: str, status: str = "s
         connection.execute(
             text("""
                 INSERT INTO ops.load_batch (instrument_id, interval, source, origin, request,
-                    span_start, span_end, code_version, started_at, status, error)
-                SELECT id, '1h', 'test', 'replay', '{}', :start, :end, 'test', :began, :status,
+                    span_start, span_end, code_version, started_at, finished_at, status, error)
+                SELECT id, '1h', 'test', 'replay', '{}', :start, :end, 'test', :began, :began, :status,
                     CASE :status WHEN 'failed' THEN 'no' END
                 FROM ops.instrument
             """),
