@@ -12,10 +12,11 @@ from typing import ParamSpec, TypeVar
 import structlog
 import typer
 from rich.console import Console
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from mela.errors import MelaError, SceneInvalid
 
+MISSING = ("42P01", "42703")  # Postgres: no such table, no such column
 WIDE = 140  # columns, where nothing tells how wide the reader's screen is
 
 
@@ -50,6 +51,13 @@ def explains(command: Callable[P, R]) -> Callable[P, R]:
             raise fail(f"[{refused.code}] {refused}") from refused
         except MelaError as error:
             raise fail(str(error)) from error
+        except ProgrammingError as error:
+            if getattr(error.orig, "pgcode", None) not in MISSING:
+                raise
+            why = str(error.orig).strip().splitlines()[0]
+            raise fail(
+                f"the warehouse is older than this code ({why}). `mela up` brings it up to date."
+            ) from error
         except OperationalError as error:
             why = str(error.orig).strip().splitlines()[0]
             raise fail(

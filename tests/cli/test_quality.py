@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 from typer.testing import CliRunner
 from typer.testing import Result as Ended
 
@@ -143,3 +144,13 @@ def test_schedules(settings: Settings, tmp_path: Path) -> None:
     assert all(part in listed for part in ("story", NAME, "90d", "complete", "ada"))
     assert mela("schedule", "remove", "story").exit_code == 0
     assert mela("schedule", "remove", "story").exit_code == 1
+
+
+def test_a_warehouse_older_than_the_code_is_told_apart(settings: Settings) -> None:
+    with transaction(settings) as connection:
+        connection.execute(text("DROP TABLE ops.quality_check, ops.quality_finding"))
+    load(settings, answer([100.0]))
+    said = mela("quality")
+    assert said.exit_code == 1
+    assert "older than this code" in said.output
+    assert "mela up" in said.output

@@ -9,9 +9,10 @@ from backtests.metrics import BLOCKS, block_bounds, block_sums
 
 
 def summed(returns: np.ndarray, bounds: np.ndarray) -> tuple[list, list, list]:
-    sums, squares, counts = np.empty(BLOCKS), np.empty(BLOCKS), np.empty(BLOCKS, np.int64)
-    block_sums(returns, bounds, sums, squares, counts)
-    return sums.tolist(), squares.tolist(), counts.tolist()
+    rows = np.empty((3, BLOCKS))
+    block_sums(returns, bounds, rows)
+    sums, squares, counts = rows.tolist()
+    return sums, squares, counts
 
 
 def test_a_block_is_a_sixteenth_of_the_span() -> None:
