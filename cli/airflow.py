@@ -28,8 +28,13 @@ class Airflow:
         token = self._ask("POST", "/auth/token", {"username": settings.user, "password": secret})
         self._client.headers["Authorization"] = f"Bearer {token['access_token']}"
 
-    def ingest(self, series: Sequence[str], start: datetime, end: datetime) -> str:
-        """Start one ingestion run for some series over [start, end); return its id."""
+    def ingest(
+        self, series: Sequence[str], start: datetime, end: datetime, *, announce: bool = True
+    ) -> str:
+        """Start one ingestion run for some series over [start, end); return its id.
+
+        announce: whether Airflow builds the marts and the like when candles changed
+        """
         at = datetime.now(UTC)
         body = {
             "dag_run_id": f"demo__{instant_text(at)}",
@@ -38,9 +43,14 @@ class Airflow:
                 "instruments": list(series),
                 "start": instant_text(start),
                 "end": instant_text(end),
+                "announce": announce,
             },
         }
         return self._ask("POST", f"/api/v2/dags/{DAG}/dagRuns", body)["dag_run_id"]
+
+    def pools(self) -> list[dict[str, Any]]:
+        """Return the pools: how many tasks may ask one service at once."""
+        return self._ask("GET", "/api/v2/pools")["pools"]
 
     def wait_for_dag(self, timeout_s: float) -> None:
         """Wait until Airflow has read the DAG. Raises SourceUnavailable."""

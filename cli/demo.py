@@ -18,7 +18,6 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 
 import stack
-from cli import dbt
 from cli.airflow import Airflow
 from cli.console import err, explains, out
 from cli.follow import Follower
@@ -31,7 +30,7 @@ from mela.messages import SCENES, Progress, State
 from mela.scene import Scene
 from mela.settings import Settings
 from streaming.publish import Publisher
-from warehouse import reports, results, scenes
+from warehouse import reports, results, scenes, star
 from warehouse.database import transaction
 
 SCENE = Path(__file__).with_name("demo_grid.yaml")
@@ -112,14 +111,15 @@ def _start(tour: Tour) -> None:
 def _ingest(tour: Tour) -> None:
     airflow = Airflow(tour.settings.airflow)
     airflow.wait_for_dag(DAG_S)
-    run_id = airflow.ingest(SERIES, START, END)
+    run_id = airflow.ingest(SERIES, START, END, announce=False)  # the next step builds the star
     out.print(f"DAG ingest_candles, run {run_id!r}, {START:%Y-%m-%d} to {END:%Y-%m-%d}:")
     columns = (TextColumn("  {task.description}"), BarColumn(bar_width=40), MofNCompleteColumn())
     state = "queued"
     with Bar(*columns, console=err) as bar:
-        task = bar.add_task("queued", total=len(SERIES) + 1)
+        task = bar.add_task("queued", total=len(SERIES))
         for state, instances in airflow.tasks(run_id, INGEST_S):
-            done = sum(instance["state"] == "success" for instance in instances)
+            loads = [one for one in instances if one["task_id"].endswith(".load_series")]
+            done = sum(one["state"] == "success" for one in loads)
             bar.update(task, description=state, completed=done)
     if state != "success":
         raise MelaError(
@@ -154,7 +154,7 @@ def _series(line: str) -> tuple[str, str]:
 
 
 def _build(tour: Tour) -> None:
-    out.print(dbt.build(tour.settings), markup=False)
+    out.print(star.build(tour.settings), markup=False)
     with transaction(tour.settings) as connection:
         rows = reports.mart_rows(connection)
     out.print(", ".join(f"marts.{name}: {count:,} rows" for name, count in rows.items()))

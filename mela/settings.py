@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
+from urllib.parse import SplitResult, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -21,6 +23,15 @@ from pydantic_settings import (
 )
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def _is_loopback(parts: SplitResult) -> bool:
+    host = parts.hostname or ""
+    try:
+        local = host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        local = False
+    return parts.scheme == "http" and local
 
 
 def default_home() -> Path:
@@ -59,6 +70,9 @@ class PostgresSettings(_Service):
     database: str = "mela"
     user: str = "mela"
     password: SecretStr = SecretStr("")
+    marts_role: str = Field(
+        default="", description="the role that owns staging and marts; dbt acts as it. Empty: user"
+    )
 
     def url(self, database: str | None = None) -> str:
         """Return a SQLAlchemy URL, the password included: not for logs."""
@@ -109,7 +123,11 @@ class Settings(BaseSettings):
     """Everything that differs from one place to another."""
 
     model_config = SettingsConfigDict(
-        env_prefix="MELA_", env_nested_delimiter="__", extra="ignore", frozen=True
+        env_prefix="MELA_",
+        env_nested_delimiter="__",
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,  # it may be a secret
     )
 
     home: Path = Field(default_factory=default_home)
@@ -126,6 +144,9 @@ class Settings(BaseSettings):
     replay_url: str | None = Field(
         default=None, description="a `mela replay` that all market-data clients shall ask"
     )
+    alert_webhook: SecretStr | None = Field(
+        default=None, description="where a failed DAG run is told: https, or http on loopback"
+    )
     second_sources: dict[str, str] = Field(
         default_factory=dict,
         description="instrument → the instrument whose candles may fill its gaps",
@@ -137,6 +158,19 @@ class Settings(BaseSettings):
     mlflow: MlflowSettings = MlflowSettings()
     airflow: AirflowSettings = AirflowSettings()
     alpaca: AlpacaSettings = AlpacaSettings()
+
+    @field_validator("alert_webhook")
+    @classmethod
+    def _stays_private(cls, webhook: SecretStr | None) -> SecretStr | None:
+        if webhook is None:
+            return None
+        parts = urlsplit(webhook.get_secret_value())
+        if parts.hostname and (parts.scheme == "https" or _is_loopback(parts)):
+            return webhook
+        raise ValueError(
+            "expected https://…, or http:// on a loopback address, but found "
+            f"{parts.scheme or 'no scheme'} to {parts.hostname or 'no host'}"
+        )
 
     @property
     def packages(self) -> Path:

@@ -51,6 +51,7 @@ _SECRETS: dict[str, Callable[[], str]] = {
     roles.ADMIN_PASSWORD: lambda: secrets.token_urlsafe(24),
     roles.AIRFLOW_PASSWORD: lambda: secrets.token_urlsafe(24),
     roles.MLFLOW_PASSWORD: lambda: secrets.token_urlsafe(24),
+    roles.TASKS_PASSWORD: lambda: secrets.token_urlsafe(24),
     orchestration.JWT_SECRET: lambda: secrets.token_urlsafe(48),
     orchestration.SECRET_KEY: lambda: secrets.token_urlsafe(32),
     orchestration.FERNET_KEY: lambda: Fernet.generate_key().decode(),
@@ -75,6 +76,7 @@ def settle(settings: Settings, asked: Collection[str], say: Callable[[str, str],
         ports[port.key] = number
         values[port.key] = port.pattern.format(number)
     values["MELA_POSTGRES__HOST"] = LOOPBACK
+    values["MELA_POSTGRES__MARTS_ROLE"] = roles.MARTS
     values["MELA_SPARK__JARS"] = fetch.spark_jars(settings)
     environment.update(settings.home, values)
     return Site(environment.fresh(settings), environment.read(settings.home))

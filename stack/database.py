@@ -151,6 +151,7 @@ def _finish(site: Site) -> None:
     from warehouse.migrate import upgrade
 
     upgrade(site.settings)
+    roles.grant(site)
 
 
 def _data(home: Path) -> Path:

@@ -6,6 +6,7 @@ Keys that Settings knows begin with `MELA_`; those for the stack alone with `MEL
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from dotenv import dotenv_values
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 
 from mela.settings import Settings
 from stack.lock import locked
@@ -54,8 +55,8 @@ def told(settings: Settings) -> dict[str, str]:
     A child process reads the same Settings from these and from stack.env.
     """
     return {
-        key: str(value)
-        for key, value in _flat(settings.model_dump(mode="json", exclude_unset=True)).items()
+        key: text(value)
+        for key, value in _flat(settings).items()
         if key not in _kept_keys(settings) and key != "MELA_HOME" and value is not None
     }
 
@@ -81,11 +82,11 @@ def _kept_keys(settings: Settings) -> set[str]:
     return {*read(settings.home), REPLAY} - (set(os.environ) & {REPLAY})
 
 
-def _flat(values: Mapping[str, Any], prefix: str = "MELA_") -> dict[str, Any]:
+def _flat(part: BaseModel, prefix: str = "MELA_") -> dict[str, Any]:
     flat: dict[str, Any] = {}
-    for name, value in values.items():
-        key = f"{prefix}{name}".upper()
-        flat |= _flat(value, f"{key}__") if isinstance(value, dict) else {key: value}
+    for name in sorted(part.model_fields_set):
+        key, value = f"{prefix}{name}".upper(), getattr(part, name)
+        flat |= _flat(value, f"{key}__") if isinstance(value, BaseModel) else {key: value}
     return flat
 
 
@@ -107,5 +108,7 @@ def _quoted(value: str) -> str:
 
 
 def text(value: object) -> str:
-    """Return a setting as stack.env holds it, a secret in the clear."""
-    return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+    """Return a setting as stack.env holds it, a secret in the clear, several values as JSON."""
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return json.dumps(value) if isinstance(value, dict | list | tuple) else str(value)

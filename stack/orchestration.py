@@ -17,18 +17,20 @@ import psycopg2
 
 from mela.errors import StackFailed
 from mela.settings import REPOSITORY, Settings
-from stack import http, roles
+from stack import http, pools, roles
 from stack.environment import fresh, read, told
 from stack.service import Program, Service, Site, marked
+from warehouse import star
 
 JWT_SECRET = "MELA_STACK_AIRFLOW_JWT_SECRET"  # noqa: S105 - names of keys
 SECRET_KEY = "MELA_STACK_AIRFLOW_SECRET_KEY"  # noqa: S105
 FERNET_KEY = "MELA_STACK_AIRFLOW_FERNET_KEY"
 _MIGRATE_TIMEOUT_S = 300
 _migrating = threading.Lock()
+_API_SERVER = "airflow-api-server"
 # Log servers would listen on all addresses; on one machine the logs are read as files.
 _COMPONENTS = {
-    "airflow-api-server": ("api-server",),
+    _API_SERVER: ("api-server",),
     "airflow-scheduler": ("scheduler", "--skip-serve-logs"),
     "airflow-dag-processor": ("dag-processor",),
     "airflow-triggerer": ("triggerer", "--skip-serve-logs"),
@@ -46,8 +48,10 @@ def command_line(settings: Settings) -> tuple[str, dict[str, str]]:
     Raises StackFailed before the first `up`.
     """
     site = Site(fresh(settings), read(settings.home.resolve()))
-    if FERNET_KEY not in site.kept:
-        raise StackFailed(f"there is no stack in {settings.home} yet; `mela up` makes it")
+    if FERNET_KEY not in site.kept or roles.TASKS_PASSWORD not in site.kept:
+        raise StackFailed(
+            f"there is no stack of this version in {settings.home} yet; `mela up` makes it"
+        )
     return _airflow(), {**os.environ, **_environment(site)}
 
 
@@ -64,6 +68,7 @@ def _service(name: str, words: tuple[str, ...]) -> Service:
         needs=("postgres",),
         prepare=_prepare,
         probe=lambda site, pid: _probe(site.settings, name, pid),
+        finish=lambda site: pools.ensure(site) if name == _API_SERVER else None,
         wait_s=240,
     )
 
@@ -94,27 +99,46 @@ def _environment(site: Site) -> dict[str, str]:
         "DATABASE__SQL_ALCHEMY_CONN": roles.url(site, "airflow", kept[roles.AIRFLOW_PASSWORD]),
         "DATABASE__SQL_ALCHEMY_POOL_SIZE": "5",
         "LOGGING__BASE_LOG_FOLDER": str(site.home / "logs" / "airflow"),
+        "LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(
+            site.home / "logs" / "airflow" / "dag_processor"
+        ),
         "LOGGING__COLORED_CONSOLE_LOG": "False",
         "SCHEDULER__ENABLE_HEALTH_CHECK": "False",
         "DAG_PROCESSOR__PARSING_PROCESSES": "1",
         "DAG_PROCESSOR__REFRESH_INTERVAL": "60",
-        "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",
+        "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",  # a changed file is read at once
         "DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH": str(home / "bundles"),
         "DAG_PROCESSOR__PRINT_STATS_INTERVAL": "0",
         "USAGE_DATA_COLLECTION__ENABLED": "False",
+        "COSMOS__CACHE_DIR": str(home / "cosmos"),
+        "COSMOS__ENABLE_TELEMETRY": "False",
     }
     return {
         **{f"AIRFLOW__{key}": value for key, value in options.items()},
         "AIRFLOW_HOME": str(home),
         "SCARF_NO_ANALYTICS": "true",
         **told(settings),  # what tasks need for their own Settings
+        **_warehouse(site),
         **marked(site),
     }
 
 
+def _warehouse(site: Site) -> dict[str, str]:
+    """Return where tasks find the warehouse, as an account that may do little (see `roles`)."""
+    return {
+        **star.environment(site.settings),
+        "MELA_POSTGRES__USER": roles.TASKS,
+        "MELA_POSTGRES__PASSWORD": site.kept[roles.TASKS_PASSWORD],
+    }
+
+
 def _prepare(site: Site) -> None:
-    """Write the sign-in and migrate the database; the first component to come does it for all."""
+    """Write the sign-in, migrate the database, have dbt's manifest at hand.
+
+    The first component to come does it for all.
+    """
     with _migrating:
+        star.manifest(site.settings)
         _home(site).mkdir(mode=0o700, parents=True, exist_ok=True)
         user, password = site.settings.airflow.user, site.settings.airflow.password
         passwords = _passwords(site)
@@ -169,7 +193,7 @@ def _probe(settings: Settings, name: str, pid: int) -> str | None:
         started_at = psutil.Process(pid).create_time()
     except (StackFailed, ValueError, psutil.NoSuchProcess) as error:
         return str(error)
-    if name == "airflow-api-server":
+    if name == _API_SERVER:
         status = health["metadatabase"]["status"]
         return None if status == "healthy" else f"its metadata database is {status}"
     part = name.removeprefix("airflow-").replace("-", "_")

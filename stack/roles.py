@@ -6,7 +6,7 @@ from contextlib import closing
 
 import psycopg2
 from psycopg2 import sql
-from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT, cursor
+from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT, connection, cursor
 
 from mela.errors import StackFailed
 from stack.service import Site
@@ -15,6 +15,24 @@ ADMIN = "postgres"
 ADMIN_PASSWORD = "MELA_STACK_POSTGRES_ADMIN_PASSWORD"  # noqa: S105 - the name of the key
 AIRFLOW_PASSWORD = "MELA_STACK_AIRFLOW_DATABASE_PASSWORD"  # noqa: S105
 MLFLOW_PASSWORD = "MELA_STACK_MLFLOW_DATABASE_PASSWORD"  # noqa: S105
+TASKS = "mela_tasks"
+TASKS_PASSWORD = "MELA_STACK_TASKS_DATABASE_PASSWORD"  # noqa: S105
+MARTS = "mela_marts"
+_BUILT = ("staging", "history", "marts")
+_LOADED = "SELECT, INSERT, UPDATE, DELETE"  # raw's tables: candles come, change, become versions
+# What Airflow's tasks may write of ops. They may read all of it, and create or drop only the marts.
+_WRITES = {
+    "instrument": "INSERT, UPDATE",
+    "load_batch": "INSERT, UPDATE",
+    "candle_revision": "INSERT",
+    "rejected_candle": "INSERT",
+    "quality_check": "INSERT",
+    "quality_finding": "INSERT, UPDATE",
+    "scene": "INSERT, UPDATE (user_id, rerun_of)",  # announced, before the planner reads it
+    "scene_schedule": "UPDATE (last_scene_id, last_covered_until)",
+}
+# Loads make the partitions that they need, by the owner's rights and in one way only.
+_PARTITIONS = "raw.ensure_candle_years(text, integer[])"
 
 
 def ensure(site: Site) -> None:
@@ -26,32 +44,94 @@ def ensure(site: Site) -> None:
         "mlflow": ("mlflow", site.kept[MLFLOW_PASSWORD]),
     }
     try:
-        connection = psycopg2.connect(
-            host=settings.host,
-            port=settings.port,
-            dbname="postgres",
-            user=ADMIN,
-            password=site.kept[ADMIN_PASSWORD],
-        )
+        session = _admin(site, "postgres")
     except psycopg2.OperationalError as error:
         raise StackFailed(
             f"Postgres does not accept the password in {site.home / 'stack.env'}: restore the "
             f"one that belongs to {site.home / 'postgres'}, or remove that folder to begin anew"
         ) from error
-    with closing(connection):
-        connection.set_isolation_level(ISOLATION_LEVEL_AUTOCOMMIT)
-        with connection.cursor() as run:
+    with closing(session):
+        session.set_isolation_level(ISOLATION_LEVEL_AUTOCOMMIT)
+        with session.cursor() as run:
             for role, (database, password) in owners.items():
                 _ensure_role(run, role, password)
                 _ensure_database(run, database, role)
             # The warehouse's owner may create scratch databases, as its tests do.
             run.execute(sql.SQL("ALTER ROLE {} CREATEDB").format(sql.Identifier(settings.user)))
+            _ensure_role(run, TASKS, site.kept[TASKS_PASSWORD])
+            _ensure_role(run, MARTS, None)
 
 
-def _ensure_role(run: cursor, role: str, password: str) -> None:
+def grant(site: Site) -> None:
+    """Give Airflow's tasks the least that they need of the migrated warehouse.
+
+    They read raw and ops, write what loads, checks and schedules write, and own nothing but the
+    marts.
+    """
+    settings = site.settings.postgres
+    names = {
+        "owner": sql.Identifier(settings.user),
+        "tasks": sql.Identifier(TASKS),
+        "marts": sql.Identifier(MARTS),
+    }
+    statements = [
+        "GRANT USAGE ON SCHEMA raw, ops TO {marts}",
+        "GRANT SELECT ON ALL TABLES IN SCHEMA raw, ops TO {marts}",
+        "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA raw, ops GRANT SELECT ON TABLES "
+        "TO {marts}",
+        f"GRANT {_LOADED} ON ALL TABLES IN SCHEMA raw TO {{tasks}}",
+        f"ALTER DEFAULT PRIVILEGES FOR ROLE {{owner}} IN SCHEMA raw GRANT {_LOADED} ON TABLES "
+        "TO {tasks}",
+        f"ALTER FUNCTION {_PARTITIONS} SECURITY DEFINER SET search_path = pg_catalog, pg_temp",
+        f"REVOKE ALL ON FUNCTION {_PARTITIONS} FROM PUBLIC",
+        f"GRANT EXECUTE ON FUNCTION {_PARTITIONS} TO {{tasks}}",
+        *(f"GRANT {rights} ON ops.{table} TO {{tasks}}" for table, rights in _WRITES.items()),
+    ]
+    with closing(_admin(site, settings.database)) as session:
+        with session.cursor() as run:
+            _let_build(run, settings.user, settings.database)
+            for statement in statements:
+                run.execute(sql.SQL(statement).format(**names))
+        session.commit()
+
+
+def _let_build(run: cursor, owner: str, database: str) -> None:
+    """Let one role own what dbt builds, whoever runs dbt: the warehouse's owner or a task."""
+    marts, name = sql.Identifier(MARTS), sql.Identifier(database)
+    for member in (owner, TASKS):
+        run.execute(sql.SQL("GRANT {} TO {}").format(marts, sql.Identifier(member)))
+    rights = "GRANT CONNECT, CREATE, TEMPORARY ON DATABASE {} TO {}"
+    run.execute(sql.SQL(rights).format(name, marts))
+    for schema in _BUILT:
+        made = sql.SQL("CREATE SCHEMA IF NOT EXISTS {} AUTHORIZATION {}")
+        run.execute(made.format(sql.Identifier(schema), marts))
+        run.execute(sql.SQL("ALTER SCHEMA {} OWNER TO {}").format(sql.Identifier(schema), marts))
+    run.execute(
+        """SELECT relnamespace::regnamespace::text, relname FROM pg_class
+           WHERE relnamespace = ANY (SELECT oid FROM pg_namespace WHERE nspname = ANY (%s))
+             AND relkind IN ('r', 'p', 'v', 'm') AND relowner <> %s::regrole""",
+        (list(_BUILT), MARTS),
+    )
+    for found in run.fetchall():  # built by dbt before there was this role
+        run.execute(sql.SQL("ALTER TABLE {} OWNER TO {}").format(sql.Identifier(*found), marts))
+
+
+def _admin(site: Site, database: str) -> connection:
+    return psycopg2.connect(
+        host=site.settings.postgres.host,
+        port=site.settings.postgres.port,
+        dbname=database,
+        user=ADMIN,
+        password=site.kept[ADMIN_PASSWORD],
+    )
+
+
+def _ensure_role(run: cursor, role: str, password: str | None) -> None:
+    """Create or correct a role; one without a password cannot sign in."""
     run.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,))
     verb = "ALTER" if run.fetchone() else "CREATE"
-    statement = f"{verb} ROLE {{}} LOGIN NOSUPERUSER NOCREATEROLE NOREPLICATION PASSWORD {{}}"
+    login = "LOGIN" if password else "NOLOGIN"
+    statement = f"{verb} ROLE {{}} {login} NOSUPERUSER NOCREATEROLE NOREPLICATION PASSWORD {{}}"
     run.execute(sql.SQL(statement).format(sql.Identifier(role), sql.Literal(password)))
 
 

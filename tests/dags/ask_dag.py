@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from airflow.dag_processing.dagbag import DagBag
+from airflow.dag_processing.dagbag import BundleDagBag
 from airflow.sdk.exceptions import ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization
 
-from mela.interval import Interval
+from mela.settings import Settings
+from warehouse import star
 
 DAGS = Path(__file__).resolve().parents[2] / "dags"
+LIGHT = {"warehouse", "warehouse.star"}
 
 
 def intervals(dag: Any, latest: str) -> list[tuple[str, str]]:
@@ -30,41 +32,67 @@ def intervals(dag: Any, latest: str) -> list[tuple[str, str]]:
 
 def accepts(dag: Any, conf: dict[str, Any]) -> bool:
     """Tell whether a trigger with this conf passes the params' schema."""
+    serialized = DagSerialization.from_dict(DagSerialization.to_dict(dag))
     try:
-        dag.params.deep_merge(conf).validate()
+        serialized.params.deep_merge(conf).validate()
     except ParamValidationError:
         return False
     return True
 
 
-def said(ask: Any, *arguments: Any) -> Any:
-    """Return an answer, or the sentence of the ValueError."""
-    try:
-        return [instant.isoformat() for instant in ask(*arguments)]
-    except ValueError as refused:
-        return str(refused)
+def told(dag: Any) -> dict[str, Any]:
+    """Return what a DAG says of itself, its params and its tasks."""
+    serialized = DagSerialization.from_dict(DagSerialization.to_dict(dag))
+    params = [dag.params.get_param(name) for name in dag.params]
+    waits = dag.timetable.asset_condition
+    at_work = [task for task in dag.tasks if task.task_type != "EmptyOperator"]
+    coming = serialized.next_dagrun_info(last_automated_run_info=None)
+    return {
+        "due_at_once": bool(coming and coming.run_after <= datetime.now(UTC)),
+        "catchup": serialized.catchup,
+        "paused": serialized.is_paused_upon_creation,
+        "alerts": serialized.has_on_failure_callback,
+        "documented": bool(dag.doc_md),
+        "bare_params": [
+            param.schema for param in params if not {"title", "description_md"} <= {*param.schema}
+        ],
+        "endless": [task.task_id for task in at_work if not task.execution_timeout],
+        "unretried": [task.task_id for task in at_work if not task.retries],
+        "pools": sorted({task.pool for task in dag.tasks}),
+        "assets": sorted(asset.uri for asset in waits.objects) if waits else [],
+    }
+
+
+def nodes() -> dict[str, Any]:
+    """Return what build_marts knows of dbt's nodes."""
+    found = json.loads(star.manifest(Settings()).read_bytes())["nodes"]
+    return {
+        name: {
+            "kind": node["resource_type"],
+            "parents": node["depends_on"]["nodes"],
+            "test": (node.get("test_metadata") or {}).get("name"),
+        }
+        for name, node in found.items()
+    }
 
 
 def main() -> None:
     """Answer every question."""
     questions = json.load(sys.stdin)
-    bag = DagBag(str(DAGS))
-    rooms = {name.partition(".")[0] for name in sys.modules} & {"warehouse", "sources", "streaming"}
-    dag = bag.dags["ingest_candles"]
-    code = sys.modules[dag.task_dict["plan_loads"].python_callable.__module__]
-    serialized = DagSerialization.from_dict(DagSerialization.to_dict(dag))
+    bag = BundleDagBag(DAGS, bundle_path=DAGS, bundle_name="dags-folder")
+    rooms = {
+        name for name in sys.modules if name.split(".")[0] in ("warehouse", "sources", "streaming")
+    }
+    ingestion = DagSerialization.from_dict(DagSerialization.to_dict(bag.dags["ingest_candles"]))
     answers = {
         "errors": bag.import_errors,
-        "dags": sorted(bag.dags),
-        "rooms_imported": sorted(rooms),
-        "catchup": serialized.catchup,
-        "tasks": sorted(serialized.task_dict),
-        "intervals": intervals(serialized, questions["latest"]),
-        "accepts": [accepts(serialized, conf) for conf in questions["confs"]],
-        "spans": [
-            said(code.span, Interval(interval), params, *map(datetime.fromisoformat, day))
-            for interval, params, day in questions["spans"]
-        ],
+        "dags": {name: told(dag) for name, dag in bag.dags.items()},
+        "rooms_imported": sorted(rooms - LIGHT),
+        "slowest_s": max(file.duration.total_seconds() for file in bag.dagbag_stats),
+        "intervals": intervals(ingestion, questions["latest"]),
+        "accepts": [accepts(bag.dags[name], conf) for name, conf in questions["confs"]],
+        "manifest": nodes(),
+        "models": sorted(bag.dags["build_marts"].task_dict),
     }
     Path(sys.argv[1]).write_text(json.dumps(answers))
 

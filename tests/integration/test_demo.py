@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 from mlflow.tracking import MlflowClient
 from sqlalchemy import text
 
-from mela.settings import Settings
+from cli.airflow import Airflow
+from mela.settings import REPOSITORY, Settings
 from tests.conftest import mela
 from tests.integration.asking import wait_for
 from warehouse import results
@@ -122,7 +124,8 @@ def test_status_says_that_all_is_healthy(platform: Settings) -> None:
 
 def test_a_backfill_by_airflows_command_line_loads_its_day(platform: Settings) -> None:
     words = "--dag-id ingest_candles --from-date 2018-05-01 --to-date 2018-05-01"
-    done = mela("airflow", "backfill", "create", *words.split(), home=platform.home)
+    quiet = ("--dag-run-conf", '{"announce": false}')  # no build of the marts beside other tests
+    done = mela("airflow", "backfill", "create", *words.split(), *quiet, home=platform.home)
     assert done.returncode == 0, done.stderr
 
     def loaded() -> bool:
@@ -134,3 +137,10 @@ def test_a_backfill_by_airflows_command_line_loads_its_day(platform: Settings) -
         )
 
     wait_for(loaded, 240, "the backfill of 2018-05-01 was loaded")
+
+
+def test_the_stack_made_a_pool_for_each_service(platform: Settings) -> None:
+    with (REPOSITORY / "dags" / "pools.json").open(encoding="utf-8") as file:
+        wanted = {name: pool["slots"] for name, pool in json.load(file).items()}
+    there = {pool["name"]: pool["slots"] for pool in Airflow(platform.airflow).pools()}
+    assert wanted.items() <= there.items()

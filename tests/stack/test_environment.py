@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import json
 import stat
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from mela.settings import Settings
 from stack import environment
@@ -65,3 +67,15 @@ def test_clients_can_be_pointed_at_a_replay_and_back(tmp_path: Path) -> None:
 
     assert offline.replay_url == "http://127.0.0.1:20002"
     assert environment.fresh(offline).replay_url is None
+
+
+def test_children_are_told_a_secret_that_is_kept_nowhere_and_several_values_as_json(
+    tmp_path: Path,
+) -> None:
+    url, seconds = "https://hooks.example.org/a-token", {"binance:BTCUSDT": "kraken:BTC/USD"}
+    asked = Settings(home=tmp_path, alert_webhook=SecretStr(url), second_sources=seconds)
+
+    told = environment.told(environment.fresh(asked))
+
+    assert told["MELA_ALERT_WEBHOOK"] == url
+    assert json.loads(told["MELA_SECOND_SOURCES"]) == seconds

@@ -1,0 +1,85 @@
+"""Build the star: one task per dbt model, each followed at once by the model's own tests.
+
+Runs when ingestion or backfill changed candles, and once a day for runs and results. What looks
+across models (relationships, the project's own SQL tests) is tested at the end.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import chain, dag
+from cosmos import (
+    DbtTaskGroup,
+    ExecutionConfig,
+    ProfileConfig,
+    ProjectConfig,
+    RenderConfig,
+)
+from cosmos.constants import InvocationMode, LoadMode, TestBehavior, TestIndirectSelection
+from cosmos.operators.local import DbtTestLocalOperator
+from policies import EVERY_BUILD, MARTS, changes_or
+
+from mela.settings import Settings
+from warehouse import star
+
+ACROSS = "test_name:relationships test_type:singular"
+PROFILE = ProfileConfig(
+    profile_name=star.PROFILE,
+    target_name=star.TARGET,
+    profiles_yml_filepath=star.PROJECT / "profiles.yml",
+)
+DBT: dict[str, Any] = {
+    "append_env": True,  # the warehouse's address and account come from the task's environment
+    "install_deps": False,
+    "emit_datasets": False,
+    "should_store_compiled_sql": True,
+    "pool": "dbt",
+    "dbt_cmd_global_flags": ["--partial-parse", "--no-write-json"],
+    "cache_selected_only": True,
+}
+
+
+@dag(
+    schedule=changes_or("0 4 * * *"),
+    max_active_runs=1,
+    doc_md=__doc__,
+    tags=["marts"],
+    **EVERY_BUILD,
+)
+def build_marts() -> None:
+    """Wire the run: the models in dbt's own order, then the tests across them."""
+    models = DbtTaskGroup(
+        group_id="models",
+        project_config=ProjectConfig(
+            dbt_project_path=star.PROJECT,
+            manifest_path=star.manifest(Settings()),
+            project_name=star.PROFILE,
+        ),
+        profile_config=PROFILE,
+        execution_config=ExecutionConfig(
+            invocation_mode=InvocationMode.DBT_RUNNER,
+            test_indirect_selection=TestIndirectSelection.BUILDABLE,
+            dbt_executable_path=star.program(),
+        ),
+        render_config=RenderConfig(
+            load_method=LoadMode.DBT_MANIFEST,
+            test_behavior=TestBehavior.BUILD,
+            emit_datasets=False,
+        ),
+        operator_args=DBT | {"exclude": ACROSS},
+    )
+    across = DbtTestLocalOperator(
+        task_id="test_across_models",
+        project_dir=str(star.PROJECT),
+        profile_config=PROFILE,
+        select=ACROSS,
+        dbt_executable_path=star.program(),
+        invocation_mode=InvocationMode.DBT_RUNNER,
+        outlets=[MARTS],
+        **DBT,
+    )
+    chain(models, across)
+
+
+build_marts()

@@ -1,0 +1,104 @@
+"""Check candles, repair gaps by asking again, and fail where an error stays open.
+
+Runs when candles changed, over what changed, and once a day over all there is. What is found is
+kept in ops.quality_finding; `mela quality` shows it.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import (
+    AssetAlias,
+    TriggerRule,
+    chain,
+    dag,
+    task,
+)
+from airflow.sdk.exceptions import AirflowFailException
+from loading import SERVICES, instant_param, series_param
+from policies import CANDLES, EVERY_DAG, changes_or
+
+REPAIRED = AssetAlias("repaired candles")
+PARAMS = {
+    "instruments": series_param("Empty: what just changed, or, once a day and by hand, all."),
+    "start": instant_param("Start", "Only candles from here on. Empty: from the first one."),
+    "end": instant_param("End", "Exclusive. Empty: now."),
+}
+
+
+def asked(params: Any, events: Any) -> Any:
+    """Return which series and span a run is about: its params', else what it was told of."""
+    from warehouse.news import heard
+
+    if any(params.values()):
+        told = [{**params, "series": [line for line in params["instruments"] or () if line]}]
+    else:
+        told = [event.extra or {} for event in (events or {}).get(CANDLES, ())]
+    return heard(told)
+
+
+@dag(
+    schedule=changes_or("0 5 * * *"),
+    max_active_runs=1,
+    params=PARAMS,
+    doc_md=__doc__,
+    tags=["quality"],
+    **EVERY_DAG,
+)
+def check_quality() -> None:
+    """Wire the run: check, ask again for what is missing, say how it stands."""
+
+    @task.branch
+    def check(params: Any = None, triggering_asset_events: Any = None) -> list[str]:
+        """Check and keep what is wrong; go on to the services whose candles have gaps."""
+        from mela.settings import Settings
+        from warehouse import quality
+        from warehouse.loads import Series
+
+        about = asked(params, triggering_asset_events)
+        report = quality.check_quality(Settings(), *about)
+        gaps = {
+            Series(one.instrument, one.interval).service
+            for one in report.findings
+            if one.state == "open" and one.kind in ("missing", "stale")
+        }
+        return [*(f"repair_{service}" for service in sorted(gaps)), "judge"]
+
+    @task(outlets=[REPAIRED], execution_timeout=timedelta(hours=2))
+    def repair(
+        service: str,
+        params: Any = None,
+        triggering_asset_events: Any = None,
+        outlet_events: Any = None,
+    ) -> dict[str, int]:
+        """Ask again for what is missing of one service's series; tell what came."""
+        from mela.settings import Settings
+        from warehouse.quality.again import repair_service
+
+        about = asked(params, triggering_asset_events)
+        counts, told = repair_service(Settings(), service, *about)
+        if told:
+            outlet_events[REPAIRED].add(CANDLES, extra=told)
+        return counts
+
+    @task(trigger_rule=TriggerRule.NONE_FAILED)
+    def judge(params: Any = None, triggering_asset_events: Any = None) -> None:
+        """Fail with the errors that are still open, so that the run says how the data stand."""
+        from mela.settings import Settings
+        from warehouse.quality.again import open_errors
+
+        errors = open_errors(Settings(), *asked(params, triggering_asset_events))
+        if errors:
+            raise AirflowFailException("\n".join(errors))
+
+    checked, judged = check(), judge()
+    repairs = [
+        repair.override(task_id=f"repair_{service}", pool=service)(service) for service in SERVICES
+    ]
+    chain(checked, repairs, judged)
+    chain(checked, judged)
+
+
+check_quality()

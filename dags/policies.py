@@ -1,0 +1,68 @@
+"""What all DAGs have in common: who is asked again, who is told, which data they hand on.
+
+Not a DAG: see .airflowignore.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.sdk import (
+    Asset,
+    AssetOrTimeSchedule,
+    CronTriggerTimetable,
+    ExceptionRetryPolicy,
+    RetryAction,
+    RetryRule,
+)
+from alerts import Alert
+
+SINCE = datetime(2017, 8, 1, tzinfo=UTC)  # a little before Binance's first candle
+CANDLES = Asset("raw.candle", uri="mela://raw/candle", group="warehouse")
+MARTS = Asset("marts", uri="mela://marts", group="warehouse")
+
+WHO_IS_WRONG = ExceptionRetryPolicy(  # whatever else fails may succeed later
+    rules=[
+        RetryRule("mela.errors.SourceRefused", RetryAction.FAIL, reason="the request is wrong"),
+        RetryRule("mela.errors.CandlesMissing", RetryAction.FAIL, reason="to be loaded first"),
+        RetryRule(
+            ValueError, RetryAction.FAIL, reason="an argument is wrong", match_subclasses=False
+        ),
+    ]
+)
+
+DEFAULTS: dict[str, Any] = {
+    "retries": 4,
+    "retry_delay": timedelta(seconds=30),
+    "retry_exponential_backoff": True,
+    "max_retry_delay": timedelta(minutes=15),
+    "retry_policy": WHO_IS_WRONG,
+    "execution_timeout": timedelta(minutes=30),
+}
+
+
+def clock(cron: str) -> CronTriggerTimetable:
+    """Return a timetable for what looks at the present: no data interval, nothing to catch up.
+
+    A new stack waits for the first tick: without a start_date `run_immediately` is heeded.
+    """
+    return CronTriggerTimetable(cron, timezone="UTC", run_immediately=timedelta(0))
+
+
+def changes_or(cron: str) -> AssetOrTimeSchedule:
+    """Return a schedule for what follows changed candles, and comes by the clock too."""
+    return AssetOrTimeSchedule(timetable=clock(cron), assets=[CANDLES])
+
+
+EVERY_DAG: dict[str, Any] = {
+    "catchup": False,
+    "is_paused_upon_creation": False,  # a backfill of a paused DAG stays queued without a word
+    "default_args": DEFAULTS,
+    "on_failure_callback": Alert(),
+}
+
+# What dbt cannot build now it can hardly build in a quarter of an hour; one more try is for locks.
+EVERY_BUILD: dict[str, Any] = EVERY_DAG | {
+    "default_args": DEFAULTS | {"retries": 1, "retry_delay": timedelta(minutes=1)}
+}

@@ -1,0 +1,103 @@
+"""The dbt project that builds the star: where it is, what it needs to know, its manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from mela.errors import MelaError
+from mela.settings import REPOSITORY, Settings
+
+PROJECT = REPOSITORY / "dbt"
+PROFILE, TARGET = "mela", "warehouse"
+BUILD_S = 600
+_PARSE_S = 120
+_KEPT = 3
+_PARTS = ("models", "macros", "tests", "seeds", "snapshots", "analyses")
+
+
+def program() -> str:
+    """Return this environment's own dbt."""
+    return str(Path(sys.executable).with_name("dbt"))
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """Return the variables by which the project's profile finds the warehouse. Not for logs."""
+    postgres = settings.postgres
+    return {
+        "MELA_POSTGRES__HOST": postgres.host,
+        "MELA_POSTGRES__PORT": str(postgres.port),
+        "MELA_POSTGRES__DATABASE": postgres.database,
+        "MELA_POSTGRES__USER": postgres.user,
+        "MELA_POSTGRES__PASSWORD": postgres.password.get_secret_value(),
+        "MELA_POSTGRES__MARTS_ROLE": postgres.marts_role,
+    }
+
+
+def build(settings: Settings) -> str:
+    """Run `dbt build`; return its last line, the counts. Raises MelaError with what dbt said."""
+    return _dbt(settings, settings.home / "dbt", "build", timeout_s=BUILD_S)[-1]
+
+
+def manifest(settings: Settings) -> Path:
+    """Return the project's manifest, made by `dbt parse` where the project changed since.
+
+    It lies in MELA_HOME under the digest of the project, so a reader never sees a torn or an old
+    one. Raises MelaError with what dbt said.
+    """
+    folder = settings.home / "dbt" / "manifests"
+    path = folder / f"{digest()}.json"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as scratch:
+            _dbt(settings, Path(scratch), "parse", timeout_s=_PARSE_S)
+            (Path(scratch) / "target" / "manifest.json").replace(path)
+        newest = sorted(folder.glob("*.json"), key=lambda one: one.stat().st_mtime, reverse=True)
+        for old in newest[_KEPT:]:
+            old.unlink(missing_ok=True)
+    return path
+
+
+def digest() -> str:
+    """Return a digest of all that dbt reads of the project."""
+    found = hashlib.sha256()
+    files = [PROJECT / "dbt_project.yml", PROJECT / "profiles.yml"]
+    files += (file for part in _PARTS for file in (PROJECT / part).rglob("*") if file.is_file())
+    for file in sorted(files):
+        found.update(f"{file.relative_to(PROJECT)}\0".encode())
+        found.update(hashlib.sha256(file.read_bytes()).digest())
+    return found.hexdigest()[:16]
+
+
+def _dbt(settings: Settings, scratch: Path, *words: str, timeout_s: int) -> list[str]:
+    done = subprocess.run(
+        [
+            program(),
+            "--no-use-colors",
+            "--no-send-anonymous-usage-stats",
+            *words,
+            "--project-dir",
+            str(PROJECT),
+            "--profiles-dir",
+            str(PROJECT),
+        ],
+        env={
+            **os.environ,
+            **environment(settings),
+            "DBT_TARGET_PATH": str(scratch / "target"),
+            "DBT_LOG_PATH": str(scratch / "logs"),
+        },
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+    )
+    lines = [line for line in done.stdout.splitlines() if line.strip()]
+    if done.returncode != 0:
+        said = "\n".join(lines[-30:]) or done.stderr
+        raise MelaError(f"dbt {words[0]} failed; its log is in {scratch / 'logs'}:\n{said}")
+    return lines
