@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 import mela
-from cli import backtest, candles, check, demo, scenes, services, strategies
+from cli import backtest, candles, check, demo, scenes, services, snapshot, strategies
 from cli.console import out, quiet_logs
 
 app = typer.Typer(
@@ -37,6 +37,7 @@ def main(
 
 services.register(app)
 candles.register(app)
+snapshot.register(app)
 scenes.register(app)
 backtest.register(app)
 check.register(app)

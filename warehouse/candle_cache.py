@@ -12,6 +12,7 @@ import os
 import time
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -61,7 +62,7 @@ class CandleCache:
             return None
         except (pa.ArrowException, OSError, KeyError, ValueError) as error:
             LOG.warning("cache_file_unreadable", file=str(path), error=str(error))
-            path.unlink(missing_ok=True)
+            _remove(path)
             return None
         return columns
 
@@ -83,11 +84,11 @@ class CandleCache:
             unfinished.rename(place / f"{key}.arrow")
             for old in self.older(name):
                 if _revision(old) < _revision(key):
-                    (place / f"{old}.arrow").unlink(missing_ok=True)
+                    _remove(place / f"{old}.arrow")
             self._shrink()
         except OSError as error:
             LOG.warning("cache_not_written", folder=str(place), error=str(error))
-            unfinished.unlink(missing_ok=True)
+            _remove(unfinished)
 
     def _place(self, name: SeriesName) -> Path:
         return self.folder / quote(name.instrument, safe="") / name.interval.value
@@ -97,9 +98,9 @@ class CandleCache:
         total = sum(seen.st_size for _, seen in files)
         for path, seen in files:
             if path.suffix == "" and time.time() - seen.st_mtime > ABANDONED_S:
-                path.unlink(missing_ok=True)
+                _remove(path)
             elif total > self.max_bytes and path.suffix:
-                path.unlink(missing_ok=True)
+                _remove(path)
                 total -= seen.st_size
 
     def _files(self) -> Iterator[tuple[Path, os.stat_result]]:
@@ -137,6 +138,11 @@ def _digest(columns: Columns) -> int:
         crc = zlib.crc32(words[:whole].reshape(-1, BLOCK).sum(axis=1).tobytes(), crc)
         crc = zlib.crc32(words[whole:].tobytes(), crc)
     return crc
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):  # another process was faster, or the disk is not ours to change
+        path.unlink()
 
 
 def _revision(key: str) -> int:

@@ -54,7 +54,10 @@ class Since(NamedTuple):
 class OpenSeries(Protocol):
     """A series as it was at the moment it was opened, to be read in parts."""
 
-    series: Series
+    @property
+    def series(self) -> Series:
+        """Return which series it is."""
+        ...
 
     def rows(self, start: datetime, end: datetime, warmup: int) -> Columns:
         """Return the candles of [start, end), and exactly `warmup` before as far as there are."""

@@ -180,6 +180,7 @@ def parquet(name: SeriesName, columns: Columns) -> bytes:
         compression="zstd",
         use_dictionary=["instrument", "interval"],  # pyright: ignore[reportArgumentType]
         write_page_checksum=True,
+        store_schema=False,  # texts are texts to whoever reads them, not Arrow's dictionaries
     )
     return sink.getvalue()
 

@@ -110,21 +110,24 @@ class SnapshotSeries:
             if action.kind in kinds and action.effective_ms < to_ms(end)
         ]
 
-    def _file(self) -> pq.ParquetFile:
+    @contextmanager
+    def _file(self) -> Generator[pq.ParquetFile]:
         path = self.folder.path(self.entry.file)
         try:
             source: Any = path if self.folder.is_local else self.folder.files.open(path, "rb")
-            file = pq.ParquetFile(
+            with pq.ParquetFile(
                 source,
                 memory_map=self.folder.is_local,
                 pre_buffer=True,
                 page_checksum_verification=True,
-            )
-        except (FileNotFoundError, pa.ArrowException) as error:
+            ) as file:
+                if file.metadata.num_rows != self.entry.candles:
+                    raise self._unreadable(f"it has {file.metadata.num_rows}")
+                yield file
+        except (ConnectionError, TimeoutError, PermissionError):  # the file may be well
+            raise
+        except (OSError, pa.ArrowException) as error:
             raise self._unreadable(error) from error
-        if file.metadata.num_rows != self.entry.candles:
-            raise self._unreadable(f"it has {file.metadata.num_rows} candles")
-        return file
 
     def _unreadable(self, error: object) -> SnapshotInvalid:
         return SnapshotInvalid(
