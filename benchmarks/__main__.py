@@ -9,10 +9,15 @@ import sys
 import structlog
 from rich.console import Console
 
-from benchmarks import engine, path, validation
+from benchmarks import engine, path, validation, warehouse
 from benchmarks.rows import Row, keep, show
 
-PARTS = {"engine": engine.measure, "path": path.measure, "validation": validation.measure}
+PARTS = {
+    "engine": engine.measure,
+    "path": path.measure,
+    "validation": validation.measure,
+    "warehouse": warehouse.measure,
+}
 
 
 def main() -> int:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 from sqlalchemy import Connection, text
 
 from mela.errors import CandlesMissing
@@ -42,8 +43,7 @@ _ROWS = """
     SELECT opened_at, open, high, low, close, volume FROM raw.candle
     WHERE instrument_id = %(id)s AND interval = %(interval)s
       AND opened_at >= %(first)s AND opened_at <= %(last)s
-    ORDER BY opened_at
-"""
+"""  # in order here: for Postgres to merge the years takes a tenth longer
 _FIRST = text("""
     SELECT min(opened_at) FROM (
         SELECT opened_at FROM raw.candle
@@ -127,7 +127,7 @@ class StoredSeries:
     def between(self, first_ms: int, last_ms: int) -> Columns:
         """Return the candles that opened in [first_ms, last_ms]."""
         span = {"first": from_ms(first_ms), "last": from_ms(last_ms)}
-        return decode(copy_out(self.connection, _ROWS, self.key | span), TYPES)
+        return _in_order(decode(copy_out(self.connection, _ROWS, self.key | span), TYPES))
 
     def extent(self) -> tuple[int, int]:
         """Return when the first and the last candle opened; an empty span without candles."""
@@ -149,3 +149,11 @@ class StoredSeries:
             return []
         values = {"id": self.key["id"], "end": end, "kinds": kinds}
         return [Event(*row) for row in self.connection.execute(_EVENTS, values)]
+
+
+def _in_order(columns: Columns) -> Columns:
+    opened = columns["opened_ms"]
+    if not np.any(opened[1:] < opened[:-1]):
+        return columns
+    order = np.argsort(opened, kind="stable")
+    return {name: column[order] for name, column in columns.items()}
