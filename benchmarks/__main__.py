@@ -9,12 +9,13 @@ import sys
 import structlog
 from rich.console import Console
 
-from benchmarks import engine, path, quality, star, validation
+from benchmarks import engine, ingestion, path, quality, star, validation, warehouse
 from benchmarks.rows import Row, keep, show
 
 
 def _warehouse(console: Console) -> list[Row]:
-    return [*quality.measure(console), *star.measure(console)]
+    parts = (warehouse, ingestion, quality, star)
+    return [row for part in parts for row in part.measure(console)]
 
 
 PARTS = {

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
+import stack
 from benchmarks.rows import Row, row
 from mela.settings import Settings
 from warehouse.ingest import ingest
@@ -16,6 +19,18 @@ MONTH_END = datetime(2023, 1, 16, tzinfo=UTC)
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 OUTAGE = 60  # Binance stood still for an hour in March
 EXPECTED = 365 * 24 * 60 - OUTAGE
+
+
+def measure(console: Console) -> list[Row]:
+    """Return the rows of loads, on a Postgres and a replay that are started for them."""
+    with TemporaryDirectory(prefix="mela-bench-", dir="/tmp") as folder:
+        home = Path(folder)
+        home.chmod(0o755)  # Postgres may run as another account
+        settings = stack.up(Settings(home=home), only={"postgres"}, offline=True)
+        try:
+            return rows_of(settings, console)
+        finally:
+            stack.down(settings)
 
 
 def rows_of(settings: Settings, console: Console) -> list[Row]:

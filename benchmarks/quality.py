@@ -30,7 +30,8 @@ MAX_S = 30.0
 RUNS = 3
 NAME, INTERVAL = "binance:QUALITYUSDT", Interval.M1
 TYPES = {
-    "instrument_id": "integer", "interval": "text",
+    "instrument_id": "integer",
+    "interval": "text",
     **dict.fromkeys(("opened_at", "closed_at"), "timestamptz"),
     **dict.fromkeys(("open", "high", "low", "close", "volume"), "float8"),
 }
@@ -97,8 +98,12 @@ def store(settings: Settings, count: int) -> None:
     high = np.maximum(candles.high, close)
     opened = candles.opened_ms - int(candles.opened_ms[-1]) + _last_ms()
     columns = {
-        "opened_at": opened, "closed_at": INTERVAL.ends_ms(opened),
-        "open": candles.open, "high": high, "low": candles.low, "close": close,
+        "opened_at": opened,
+        "closed_at": INTERVAL.ends_ms(opened),
+        "open": candles.open,
+        "high": high,
+        "low": candles.low,
+        "close": close,
         "volume": candles.volume,
     }
     kept = {name: column[keep] for name, column in columns.items()}

@@ -16,6 +16,7 @@ from cli import (
     quality,
     scenes,
     services,
+    snapshot,
     stale,
     strategies,
     watch,
@@ -52,6 +53,7 @@ def main(
 services.register(app)
 candles.register(app)
 headlines.register(app)
+snapshot.register(app)
 scenes.register(app)
 stale.register(app)
 lineage.register(app)

@@ -57,9 +57,8 @@ def snapshot_candles() -> None:
         """Write the snapshot and return what it holds."""
         from dataclasses import asdict
 
-        from warehouse.snapshot import write_snapshot
-
         from mela.settings import Settings
+        from warehouse.snapshot import write_snapshot
 
         settings = Settings()
         report = write_snapshot(

@@ -152,6 +152,18 @@ class Settings(BaseSettings):
         description="instrument → the instrument whose candles may fill its gaps",
         examples=[{"binance:BTCUSDT": "kraken:BTC/USDT"}],
     )
+    candles: str = Field(
+        default="warehouse",
+        min_length=1,
+        description="where runs read candles: `warehouse`, or the folder or s3:// address that "
+        "`mela snapshot --to` wrote",
+    )
+    cache: Path | None = Field(
+        default=None, description="a folder on local disk for what can be read anew; home/cache"
+    )
+    cache_bytes: int = Field(
+        default=4 * 2**30, ge=0, description="candle files kept there, at most; 0 for none"
+    )
     kafka: KafkaSettings = KafkaSettings()
     postgres: PostgresSettings = PostgresSettings()
     spark: SparkSettings = SparkSettings()
@@ -176,6 +188,11 @@ class Settings(BaseSettings):
     def packages(self) -> Path:
         """Return where this stack's own packages of strategies are: `pip install --target` it."""
         return self.home / "packages"
+
+    @property
+    def cache_folder(self) -> Path:
+        """Return where this machine keeps what it can read anew."""
+        return self.cache or self.home / "cache"
 
     @classmethod
     def settings_customise_sources(

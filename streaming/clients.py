@@ -25,11 +25,11 @@ def publisher_of(settings: Settings) -> Publisher:
 
 
 def reader_of(settings: Settings) -> CandleReader:
-    """Return this process's candle reader for a warehouse."""
-    url = settings.postgres.url()
-    if url not in _readers:
-        _readers[url] = CandleReader(settings)
-    return _readers[url]
+    """Return this process's candle reader for a warehouse or a snapshot."""
+    key = f"{settings.postgres.url()} {settings.candles}"
+    if key not in _readers:
+        _readers[key] = CandleReader(settings)
+    return _readers[key]
 
 
 def spans_of(candles: Candles) -> Spans:

@@ -1,4 +1,4 @@
-"""Candles for the engine: one snapshot, binary COPY into numpy, prices as the scene wants them."""
+"""Candles for the engine: one moment of a series, in numpy, with prices as the scene wants them."""
 
 from __future__ import annotations
 
@@ -8,51 +8,35 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
-from sqlalchemy import Connection, text
 
 from mela.candles import Candles
-from mela.errors import CandlesMissing
-from mela.instrument import parse_name
-from mela.interval import Interval
+from mela.interval import DAY_MS, Interval
 from mela.run import to_ms
 from mela.settings import Settings
 from warehouse.adjust import Event, factors
-from warehouse.binary import decode
-from warehouse.database import copy_out, engine_for
-
-TYPES = {"opened_at": "timestamptz"} | dict.fromkeys(
-    ("open", "high", "low", "close", "volume"), "float8"
+from warehouse.candle_cache import CandleCache
+from warehouse.series import (
+    NAMES,
+    Columns,
+    OpenSeries,
+    Origin,
+    Series,
+    SeriesName,
+    part,
+    spliced,
 )
-SNAPSHOT = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+from warehouse.snapshot_candles import Snapshot
+from warehouse.stored import Warehouse
+
+WAREHOUSE = "warehouse"  # of MELA_CANDLES; anything else is where a snapshot lies
 APPLIED: dict[str, list[str]] = {
     "raw": [],
     "split_adjusted": ["split"],
     "total_return": ["split", "dividend"],
 }
-_SERIES = text("""
-    SELECT i.id, i.calendar, i.tick, i.lot, coalesce(max(r.revision), 0) AS revision
-    FROM ops.instrument i
-    LEFT JOIN ops.candle_revision r ON r.instrument_id = i.id AND r.interval = :interval
-    WHERE i.venue = :venue AND i.symbol = :symbol GROUP BY i.id
-""")
-_CANDLES = """
-    SELECT opened_at, open, high, low, close, volume FROM raw.candle
-    WHERE instrument_id = %(id)s AND interval = %(interval)s AND opened_at < %(end)s
-      AND opened_at >= coalesce((
-          SELECT min(opened_at) FROM (
-              SELECT opened_at FROM raw.candle
-              WHERE instrument_id = %(id)s AND interval = %(interval)s AND opened_at < %(start)s
-              ORDER BY opened_at DESC LIMIT %(warmup)s
-          ) AS warmup), %(start)s)
-    ORDER BY opened_at
-"""
-_EVENTS = text("""
-    SELECT kind, (extract(epoch FROM effective_on) * 1000)::bigint, value
-    FROM raw.corporate_action WHERE instrument_id = :id
-      AND kind = ANY(:kinds) AND effective_on::timestamp AT TIME ZONE 'UTC' < :end
-    ORDER BY effective_on, kind DESC
-""")
+SMALL = 1_000_000  # candles: a series of so many is cached whole, whatever part was asked for
+SHARE = 8  # of a longer one, a question for an eighth is worth reading all of it once
+MONTH_MS = 30 * DAY_MS
 
 
 class CandlesRead(NamedTuple):
@@ -71,10 +55,17 @@ class _Question(NamedTuple):
     prices: str
 
 
+class _Kept(NamedTuple):
+    read: CandlesRead
+    series: Series
+
+
 @dataclass
 class CandleReader:
     """Read candle series, and keep those used last. For one thread.
 
+    Candles come from Postgres or from a snapshot, as `settings.candles` says, through files on
+    local disk (warehouse.candle_cache).
     max_bytes: how much to keep; the arrays given out are shared and cannot be written to
     """
 
@@ -82,7 +73,9 @@ class CandleReader:
     max_bytes: int = 256 * 2**20
 
     def __post_init__(self) -> None:
-        self._kept: OrderedDict[_Question, CandlesRead] = OrderedDict()
+        self._kept: OrderedDict[_Question, _Kept] = OrderedDict()
+        self._origin = origin_of(self.settings)
+        self._cache = CandleCache.of(self.settings)
 
     def read(
         self,
@@ -96,75 +89,91 @@ class CandleReader:
         """Return the candles of [start, end), and exactly `warmup` before them as far as there are.
 
         prices: raw, split_adjusted or total_return; events count that are effective before the end
-        Revision and candles come from one snapshot; a series never loaded has revision 0 and no
+        Revision and candles are of one moment; a series never loaded has revision 0 and no
         candles. Raises CandlesMissing for an unknown instrument, sqlalchemy's OperationalError
         where Postgres cannot be reached.
         """
         question = _Question(instrument, Interval(interval), start, end, warmup, prices)
-        with engine_for(self.settings).connect() as plain:
-            connection = plain.execution_options(**SNAPSHOT)
-            series = _series(connection, question)
+        name = SeriesName(instrument, question.interval)
+        with self._origin.open(name, (start, end)) as opened:
             kept = self._kept.get(question)
-            if kept is None or kept.revision != series.revision:
-                kept = CandlesRead(_read(connection, question, series), series.revision)
+            if kept is None or kept.series != opened.series:
+                kept = _Kept(self._read(opened, question), opened.series)
         self._keep(question, kept)
-        return kept
+        return kept.read
 
-    def _keep(self, question: _Question, read: CandlesRead) -> None:
-        self._kept[question] = read
+    def _read(self, opened: OpenSeries, question: _Question) -> CandlesRead:
+        columns = self._columns(opened, question)
+        events = opened.events(APPLIED[question.prices], question.end)
+        candles = _candles(opened.series, _adjusted(columns, events), to_ms(question.start))
+        return CandlesRead(candles, opened.series.revision)
+
+    def _columns(self, opened: OpenSeries, question: _Question) -> Columns:
+        series, span = opened.series, (to_ms(question.start), to_ms(question.end), question.warmup)
+        if series.candles_key is None or self._cache.max_bytes == 0:
+            return opened.rows(question.start, question.end, question.warmup)
+        whole = self._cache.get(series.name, series.candles_key)
+        if whole is None:
+            if not _is_worth_it(opened, *span):
+                return opened.rows(question.start, question.end, question.warmup)
+            whole = self._renewed(opened)
+            self._cache.put(series.name, series.candles_key, whole)
+            whole = self._cache.get(series.name, series.candles_key) or whole
+        return part(whole, *span)
+
+    def _renewed(self, opened: OpenSeries) -> Columns:
+        """Return a whole series, of which an older file may hold all but what changed since."""
+        for key in self._cache.older(opened.series.name)[:1]:
+            since = opened.changed_since(key)
+            older = self._cache.get(opened.series.name, key) if since else None
+            if since and older:
+                return spliced(older, opened.between(*since), since)
+        return opened.whole()
+
+    def _keep(self, question: _Question, kept: _Kept) -> None:
+        self._kept[question] = kept
         self._kept.move_to_end(question)
         while sum(map(_size, self._kept.values())) > self.max_bytes:
             self._kept.popitem(last=False)
 
 
-def _series(connection: Connection, question: _Question) -> Any:
-    venue, symbol = parse_name(question.instrument)
-    values = {"venue": venue, "symbol": symbol, "interval": question.interval.value}
-    series = connection.execute(_SERIES, values).one_or_none()
-    if series is None:
-        raise CandlesMissing(
-            f"{question.instrument} is not in the warehouse. Load it: mela ingest "
-            f"{question.instrument} --interval {question.interval} "
-            f"--from {question.start.date()} --to {question.end.date()}"
-        )
-    return series
+def origin_of(settings: Settings) -> Origin:
+    """Return where this process reads candles."""
+    if settings.candles == WAREHOUSE:
+        return Warehouse(settings)
+    return Snapshot(settings.candles)
 
 
-def _read(connection: Connection, question: _Question, series: Any) -> Candles:
-    values = {"id": series.id, **question._asdict(), "interval": question.interval.value}
-    columns = decode(copy_out(connection, _CANDLES, values), TYPES)
-    opened = columns.pop("opened_at")
-    _adjust(opened, columns, _events(connection, question, series.id))
-    for array in (opened, *columns.values()):
-        array.setflags(write=False)
+def _is_worth_it(opened: OpenSeries, start_ms: int, end_ms: int, warmup: int) -> bool:
+    first, last = opened.extent()
+    step = opened.series.name.interval.fixed_ms or MONTH_MS
+    asked = min(end_ms, last) - max(start_ms - warmup * step, first)
+    return (last - first) // step < SMALL or asked * SHARE >= last - first
+
+
+def _adjusted(columns: Columns, events: list[Event]) -> Columns:
+    if not events:
+        return columns
+    by = factors(columns["opened_ms"], columns["close"], events)
+    prices = {
+        name: columns[name] / by.split * by.dividend for name in ("open", "high", "low", "close")
+    }
+    return {**columns, **prices, "volume": columns["volume"] * by.split}
+
+
+def _candles(series: Series, columns: Columns, start_ms: int) -> Candles:
+    for column in columns.values():
+        column.setflags(write=False)
+    values: dict[str, Any] = {name: columns[name] for name in NAMES}
     return Candles(
-        interval=question.interval,
-        opened_ms=opened,
-        open=columns["open"],
-        high=columns["high"],
-        low=columns["low"],
-        close=columns["close"],
-        volume=columns["volume"],
-        start_bar=int(np.searchsorted(opened, to_ms(question.start))),
+        interval=series.name.interval,
+        **values,
+        start_bar=int(np.searchsorted(columns["opened_ms"], start_ms)),
         calendar=series.calendar,
         tick=series.tick,
         lot=series.lot,
     )
 
 
-def _events(connection: Connection, question: _Question, instrument_id: int) -> list[Event]:
-    values = {"id": instrument_id, "end": question.end, "kinds": APPLIED[question.prices]}
-    return [Event(*row) for row in connection.execute(_EVENTS, values)]
-
-
-def _adjust(opened_ms: NDArray[np.int64], columns: dict[str, Any], events: list[Event]) -> None:
-    if not events:
-        return
-    by = factors(opened_ms, columns["close"], events)
-    for name in ("open", "high", "low", "close"):
-        columns[name] = columns[name] / by.split * by.dividend
-    columns["volume"] = columns["volume"] * by.split
-
-
-def _size(read: CandlesRead) -> int:
-    return len(read.candles) * 8 * len(TYPES)
+def _size(kept: _Kept) -> int:
+    return len(kept.read.candles) * 8 * len(NAMES)

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Row, text
 
 from mela.calendars import date_ms
@@ -43,7 +44,7 @@ def at(moment: str) -> datetime:
 
 
 def answer(
-    closes: Sequence[float],
+    closes: Sequence[float] | NDArray[np.float64],
     *,
     start: datetime = START,
     name: str = NAME,

@@ -30,7 +30,8 @@ def asked(settings: Settings, start: str, end: str, began: str, status: str = "s
             text("""
                 INSERT INTO ops.load_batch (instrument_id, interval, source, origin, request,
                     span_start, span_end, code_version, started_at, finished_at, status, error)
-                SELECT id, '1h', 'test', 'replay', '{}', :start, :end, 'test', :began, :began, :status,
+                SELECT id, '1h', 'test', 'replay', '{}', :start, :end, 'test', :began, :began,
+                    :status,
                     CASE :status WHEN 'failed' THEN 'no' END
                 FROM ops.instrument
             """),
