@@ -10,6 +10,7 @@ from cli import (
     backtest,
     candles,
     check,
+    compare,
     demo,
     headlines,
     lineage,
@@ -61,6 +62,7 @@ quality.register(app)
 watch.register(app)
 backtest.register(app)
 check.register(app)
+compare.register(app)
 ask.register(app)
 strategies.register(app)
 demo.register(app)
