@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mela.candles import Candles
-from mela.interval import DAY_MS, Interval
+from mela.interval import Interval
 from mela.run import to_ms
 from mela.settings import Settings
 from warehouse.adjust import Event, factors
@@ -26,7 +26,7 @@ from warehouse.series import (
     spliced,
 )
 from warehouse.snapshot_candles import Snapshot
-from warehouse.stored import Warehouse
+from warehouse.stored import MONTH_MS, Warehouse
 
 WAREHOUSE = "warehouse"  # of MELA_CANDLES; anything else is where a snapshot lies
 APPLIED: dict[str, list[str]] = {
@@ -36,7 +36,6 @@ APPLIED: dict[str, list[str]] = {
 }
 SMALL = 1_000_000  # candles: a series of so many is cached whole, whatever part was asked for
 SHARE = 8  # of a longer one, a question for an eighth is worth reading all of it once
-MONTH_MS = 30 * DAY_MS
 
 
 class CandlesRead(NamedTuple):

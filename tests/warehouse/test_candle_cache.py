@@ -153,15 +153,18 @@ def cached(warehouse: Settings, tmp_path: Path) -> Settings:
 
 @contextmanager
 def without_candles(warehouse: Settings) -> Generator[None]:
-    """Take the table of candles away for a while: who reads it fails."""
+    """Take the tables of candles away for a while: who reads them fails."""
     rename = "ALTER TABLE raw.{} RENAME TO {}"
+    tables = {"candle": "hidden", "candle_1h": "hidden_1h", "candle_1d": "hidden_1d"}
     with transaction(warehouse) as connection:
-        connection.execute(text(rename.format("candle", "hidden")))
+        for name, hidden in tables.items():
+            connection.execute(text(rename.format(name, hidden)))
     try:
         yield
     finally:
         with transaction(warehouse) as connection:
-            connection.execute(text(rename.format("hidden", "candle")))
+            for name, hidden in tables.items():
+                connection.execute(text(rename.format(hidden, name)))
 
 
 def closes(where: Settings, start: str = "2024-01-01", prices: str = "raw") -> list[float]:

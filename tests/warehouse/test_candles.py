@@ -14,13 +14,15 @@ from mela.interval import Interval
 from mela.run import to_ms
 from mela.settings import Settings
 from tests.warehouse.given import NAME, START, action, answer, at, load
-from warehouse import instruments
+from warehouse import instruments, stored
 from warehouse.candles import CandleReader, CandlesRead
 from warehouse.database import engine_for, transaction
+from warehouse.series import Columns, length
 
 pytestmark = pytest.mark.integration
 APPLE = "yahoo:AAPL"
-NOON = START + timedelta(hours=12)
+HOUR = timedelta(hours=1)
+NOON = START + 12 * HOUR
 DAYS = Interval.D1
 
 
@@ -161,3 +163,28 @@ def test_the_watch_list_names_known_series_once(warehouse: Settings) -> None:
         with pytest.raises(ValueError, match="loaded once"):
             instruments.watch(connection, "binance:NOBODY", "1h")
         assert set(instruments.known(connection, [NAME, "binance:NOBODY"])) == {NAME}
+
+
+def test_a_long_series_is_read_by_two_connections_as_of_one_moment(
+    warehouse: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A load that commits between their starts shows in neither half."""
+    load(warehouse, answer([1.0] * 1_000))
+    bare = warehouse.model_copy(update={"cache_bytes": 0})
+    monkeypatch.setattr(stored, "MANY", 100)
+    halves: list[int] = []
+    whole = stored.StoredSeries.beside
+
+    def late(self: stored.StoredSeries, snapshot: str, first: int, last: int) -> Columns:
+        load(warehouse, answer([2.0] * 1_000))
+        half = whole(self, snapshot, first, last)
+        halves.append(length(half))
+        return half
+
+    monkeypatch.setattr(stored.StoredSeries, "beside", late)
+    candles, revision = CandleReader(bare).read(NAME, "1h", START, at("2025-01-01"), 0, "raw")
+    assert halves == [500]
+    assert (len(candles), revision, set(candles.close.tolist())) == (1_000, 1, {1.0})
+    candles.check()
+    after, revision = CandleReader(bare).read(NAME, "1h", START, START + 99 * HOUR, 0, "raw")
+    assert (len(after), revision, set(after.close.tolist())) == (99, 2, {2.0})

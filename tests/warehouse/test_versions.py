@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
+import numpy as np
 import pytest
 from alembic import command
 from alembic.config import Config
@@ -15,10 +17,13 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import IntegrityError
 
 from mela.interval import Interval
+from mela.run import to_ms
 from mela.settings import Settings
 from tests.warehouse.given import NAME, START, answer, at, load, rows
+from warehouse import partitions
 from warehouse.database import engine_for, transaction
 from warehouse.migrate import MIGRATIONS
+from warehouse.partitions import ensure_years
 
 pytestmark = pytest.mark.integration
 WHERE = {"version_table_schema": "ops"}
@@ -127,6 +132,27 @@ def test_a_candle_whose_year_nobody_made_is_kept_and_moves_when_it_is(warehouse:
     assert [(row.place, row.candles) for row in rows(warehouse, PLACES)][:1] == [
         ("raw.candle_1h_1999", 2)
     ]
+
+
+def test_loads_that_need_one_year_at_once_make_it_once(warehouse: Settings) -> None:
+    opened = np.array([to_ms(at("1995-06-01")), to_ms(at("1996-06-01"))])
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(lambda _: ensure_years(warehouse, Interval.H1, opened), range(8)))
+    assert sorted(made) == [0] * 7 + [2]
+
+
+def test_a_load_does_not_wait_long_for_a_partition(
+    warehouse: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A long query over all years holds the default one; the candles wait there, and move later."""
+    monkeypatch.setattr(partitions, "_WAIT", text("SET LOCAL lock_timeout = '100ms'"))
+    said = answer([1.0, 2.0], start=at("1994-06-01"))
+    with transaction(warehouse) as long:
+        long.execute(text("SELECT count(*) FROM raw.candle_1h_other"))
+        assert load(warehouse, said).inserted == 2
+    assert [row.place for row in rows(warehouse, PLACES)] == ["raw.candle_1h_other"]
+    assert load(warehouse, said).unchanged == 2
+    assert [row.place for row in rows(warehouse, PLACES)] == ["raw.candle_1h_1994"]
 
 
 def test_a_day_stays_with_all_days(warehouse: Settings) -> None:
