@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -20,13 +20,19 @@ NOT_FOUND = 404
 
 
 class Airflow:
-    """A signed-in client. Raises SourceUnavailable where Airflow does not answer."""
+    """A signed-in client, to be closed. Raises SourceUnavailable where Airflow does not answer."""
 
     def __init__(self, settings: AirflowSettings) -> None:
         self._client = httpx.Client(base_url=settings.url, timeout=ASK_S)
         secret = settings.password.get_secret_value()
         token = self._ask("POST", "/auth/token", {"username": settings.user, "password": secret})
         self._client.headers["Authorization"] = f"Bearer {token['access_token']}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
 
     def ingest(
         self, series: Sequence[str], start: datetime, end: datetime, *, announce: bool = True

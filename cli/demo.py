@@ -109,18 +109,22 @@ def _start(tour: Tour) -> None:
 
 
 def _ingest(tour: Tour) -> None:
-    airflow = Airflow(tour.settings.airflow)
-    airflow.wait_for_dag(DAG_S)
-    run_id = airflow.ingest(SERIES, START, END, announce=False)  # the next step builds the star
-    out.print(f"DAG ingest_candles, run {run_id!r}, {START:%Y-%m-%d} to {END:%Y-%m-%d}:")
-    columns = (TextColumn("  {task.description}"), BarColumn(bar_width=40), MofNCompleteColumn())
-    state = "queued"
-    with Bar(*columns, console=err) as bar:
-        task = bar.add_task("queued", total=len(SERIES))
-        for state, instances in airflow.tasks(run_id, INGEST_S):
-            loads = [one for one in instances if one["task_id"].endswith(".load_series")]
-            done = sum(one["state"] == "success" for one in loads)
-            bar.update(task, description=state, completed=done)
+    with Airflow(tour.settings.airflow) as airflow:
+        airflow.wait_for_dag(DAG_S)
+        run_id = airflow.ingest(SERIES, START, END, announce=False)  # the next step builds the star
+        out.print(f"DAG ingest_candles, run {run_id!r}, {START:%Y-%m-%d} to {END:%Y-%m-%d}:")
+        columns = (
+            TextColumn("  {task.description}"),
+            BarColumn(bar_width=40),
+            MofNCompleteColumn(),
+        )
+        state = "queued"
+        with Bar(*columns, console=err) as bar:
+            task = bar.add_task("queued", total=len(SERIES))
+            for state, instances in airflow.tasks(run_id, INGEST_S):
+                loads = [one for one in instances if one["task_id"].endswith(".load_series")]
+                done = sum(one["state"] == "success" for one in loads)
+                bar.update(task, description=state, completed=done)
     if state != "success":
         raise MelaError(
             f"the ingestion run ended {state}; its task logs are in the Airflow UI, "

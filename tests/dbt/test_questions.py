@@ -176,9 +176,9 @@ def test_parameters_have_names(star: Star) -> None:
 
 
 @pytest.mark.integration
-def test_a_star_that_was_never_built_says_so(postgres: Settings) -> None:
+def test_a_star_that_was_never_built_says_so(warehouse: Settings) -> None:
     with (
-        transaction(postgres) as connection,
+        transaction(warehouse) as connection,
         pytest.raises(MelaError, match="not built yet: run `mela demo`"),
     ):
         ask(connection, "answers_by_user")

@@ -142,5 +142,6 @@ def test_a_backfill_by_airflows_command_line_loads_its_day(platform: Settings) -
 def test_the_stack_made_a_pool_for_each_service(platform: Settings) -> None:
     with (REPOSITORY / "dags" / "pools.json").open(encoding="utf-8") as file:
         wanted = {name: pool["slots"] for name, pool in json.load(file).items()}
-    there = {pool["name"]: pool["slots"] for pool in Airflow(platform.airflow).pools()}
+    with Airflow(platform.airflow) as airflow:
+        there = {pool["name"]: pool["slots"] for pool in airflow.pools()}
     assert wanted.items() <= there.items()

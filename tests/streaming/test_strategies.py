@@ -52,7 +52,8 @@ def test_packages_of_a_home_are_loaded_and_each_change_is_logged_once(settings: 
         file.write_text(IDEA)
         assert "idea" in strategies.current(settings)
         strategies.current(settings)
-    assert [(one["event"], one["changed"]) for one in logged] == [
+    told = [one for one in logged if one["event"].startswith("strateg")]
+    assert [(one["event"], one.get("changed")) for one in told] == [
         ("strategies_loaded", ["composite", "idea"])
     ]
 
@@ -60,6 +61,7 @@ def test_packages_of_a_home_are_loaded_and_each_change_is_logged_once(settings: 
         file.write_text("def")
         assert "idea" not in strategies.current(settings)
         strategies.current(settings)
-    assert [one["event"] for one in logged] == ["strategies_loaded", "strategy_broken"]
-    assert logged[0]["removed"] == ["idea"]
-    assert "SyntaxError" in logged[1]["why"]
+    told = [one for one in logged if one["event"].startswith("strateg")]
+    assert [one["event"] for one in told] == ["strategies_loaded", "strategy_broken"]
+    assert told[0]["removed"] == ["idea"]
+    assert "SyntaxError" in told[1]["why"]
