@@ -1,4 +1,4 @@
-module mela/tests/delivery/check
+module mela/tests/delivery/compose
 
 go 1.24
 
