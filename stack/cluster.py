@@ -19,7 +19,8 @@ from stack.packages import installed
 from stack.service import Program, Service, Site, marked
 
 CORES, MEMORY = "MELA_STACK_SPARK_WORKER_CORES", "MELA_STACK_SPARK_WORKER_MEMORY"
-_MASTER_UI, _WORKER_UI = 8080, 8081
+WORKER_HOST = "MELA_STACK_SPARK_WORKER_HOST"  # what the others find a worker by; else its name
+MASTER_UI, WORKER_UI = "MELA_STACK_SPARK_MASTER_UI_PORT", "MELA_STACK_SPARK_WORKER_UI_PORT"
 _CLASSES = "org.apache.spark.deploy"
 
 
@@ -46,15 +47,14 @@ def services() -> tuple[Service, ...]:
     )
 
 
-def secret(site: Site) -> dict[str, str]:
-    """Return the variable by which Spark's processes know each other; none where none is set."""
+def _secret(site: Site) -> dict[str, str]:
     shared = site.settings.spark.secret.get_secret_value()
     return {"_SPARK_AUTH_SECRET": shared} if shared else {}
 
 
 def _master(site: Site) -> Program:
     host, port = _where(site)
-    words = ("--host", host, "--port", str(port), "--webui-port", str(_MASTER_UI))
+    words = ("--host", host, "--port", str(port), "--webui-port", _master_ui(site))
     return _program(site, "master.Master", *words)
 
 
@@ -62,7 +62,7 @@ def _worker(site: Site) -> Program:
     return _program(
         site,
         "worker.Worker",
-        *("--host", socket.gethostname(), "--webui-port", str(_WORKER_UI)),
+        *("--host", _worker_host(site), "--webui-port", _worker_ui(site)),
         *("--cores", site.kept[CORES], "--memory", site.kept[MEMORY]),
         site.settings.spark.master,
     )
@@ -71,7 +71,7 @@ def _worker(site: Site) -> Program:
 def _program(site: Site, name: str, *words: str) -> Program:
     home = installed("pyspark")
     options = ["-Dspark.ui.killEnabled=false", "-Dspark.worker.cleanup.enabled=true"]
-    options += ["-Dspark.authenticate=true"] if secret(site) else []
+    options += ["-Dspark.authenticate=true"] if _secret(site) else []
     return Program(
         command=(str(home / "bin" / "spark-class"), f"{_CLASSES}.{name}", *words),
         environment={
@@ -82,7 +82,7 @@ def _program(site: Site, name: str, *words: str) -> Program:
             "SPARK_WORKER_DIR": str(site.home / "spark" / "work"),
             "SPARK_LOCAL_DIRS": str(site.home / "spark" / "scratch"),
             "PYSPARK_PYTHON": sys.executable,
-            **secret(site),
+            **_secret(site),
             **marked(site),
         },
         directory=site.home,
@@ -107,7 +107,7 @@ def _where(site: Site) -> tuple[str, int]:
 
 def _probe_master(site: Site) -> str | None:
     try:
-        status = _said(_where(site)[0], _MASTER_UI)["status"]
+        status = _said(_where(site)[0], _master_ui(site))["status"]
     except (StackFailed, ValueError, KeyError) as error:
         return str(error)
     return None if status == "ALIVE" else f"the master says that it is {status}"
@@ -116,13 +116,25 @@ def _probe_master(site: Site) -> str | None:
 def _probe_worker(site: Site) -> str | None:
     """Ask the master: a worker that it has lost may still be well in its own eyes."""
     try:
-        mine = _said(socket.gethostname(), _WORKER_UI)["id"]
-        known = _said(_where(site)[0], _MASTER_UI)["workers"]
+        mine = _said(_worker_host(site), _worker_ui(site))["id"]
+        known = _said(_where(site)[0], _master_ui(site))["workers"]
     except (StackFailed, ValueError, KeyError) as error:
         return str(error)
     states = [worker["state"] for worker in known if worker["id"] == mine]
     return None if states == ["ALIVE"] else f"the master says of {mine}: {states or 'unknown'}"
 
 
-def _said(host: str, port: int) -> dict[str, Any]:
+def _worker_host(site: Site) -> str:
+    return site.kept.get(WORKER_HOST, socket.gethostname())
+
+
+def _master_ui(site: Site) -> str:
+    return site.kept.get(MASTER_UI, "8080")
+
+
+def _worker_ui(site: Site) -> str:
+    return site.kept.get(WORKER_UI, "8081")
+
+
+def _said(host: str, port: str) -> dict[str, Any]:
     return json.loads(http.get(f"http://{host}:{port}/json/"))

@@ -6,7 +6,7 @@ import json
 import sys
 
 from mela.settings import REPOSITORY
-from stack import cluster, fetch
+from stack import fetch
 from stack.environment import told
 from stack.java import java_home
 from stack.ports import LOOPBACK
@@ -34,7 +34,6 @@ def _program(site: Site) -> Program:
             "PYSPARK_PYTHON": sys.executable,
             "PYSPARK_DRIVER_PYTHON": sys.executable,
             **({"SPARK_LOCAL_IP": LOOPBACK} if site.listen == LOOPBACK else {}),
-            **cluster.secret(site),
             "SPARK_LOCAL_DIRS": str(site.home / "spark" / "scratch"),
             **told(site.settings),
             **_addresses(site),

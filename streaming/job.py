@@ -56,6 +56,7 @@ Batches = Iterator[pa.RecordBatch]
 def session(settings: Settings) -> SparkSession:
     """Return the Spark session, on loopback alone unless workers elsewhere must find the driver."""
     is_alone = settings.spark.driver_host == "127.0.0.1"
+    secret = settings.spark.secret.get_secret_value()
     builder: SparkSession.Builder = SparkSession.builder  # pyright: ignore[reportAssignmentType]
     options = {
         "spark.master": settings.spark.master,
@@ -67,7 +68,8 @@ def session(settings: Settings) -> SparkSession:
         "spark.driver.host": settings.spark.driver_host,
         "spark.driver.bindAddress": "127.0.0.1" if is_alone else "0.0.0.0",  # noqa: S104
         "spark.executor.memory": settings.spark.executor_memory,
-        "spark.authenticate": "true" if settings.spark.secret.get_secret_value() else "",
+        "spark.authenticate": "true" if secret else "",
+        "spark.authenticate.secret": secret,
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.scheduler.mode": "FAIR",
