@@ -40,8 +40,8 @@ ENV MELA_HOME=/var/lib/mela \
 RUN groupadd --system --gid 10001 mela \
     && useradd --system --uid 10001 --gid mela --home-dir /var/lib/mela --shell /usr/sbin/nologin mela \
     && install --directory --owner=mela --group=mela --mode=0700 \
-        /var/lib/mela /var/lib/mela/airflow /var/lib/mela/logs /var/lib/mela/mlflow-artifacts \
-        /var/lib/mela/packages /var/lib/mela/snapshots /var/lib/mela/spark
+        /var/lib/mela /var/lib/mela/airflow /var/lib/mela/dbt /var/lib/mela/logs \
+        /var/lib/mela/mlflow-artifacts /var/lib/mela/packages /var/lib/mela/snapshots /var/lib/mela/spark
 COPY --from=packages /opt/venv /opt/venv
 COPY --from=jars /opt/jars-home/jars /opt/jars
 RUN ln -s /opt/jars /var/lib/mela/jars

@@ -21,6 +21,7 @@ from stack.service import Program, Service, Site, marked
 CORES, MEMORY = "MELA_STACK_SPARK_WORKER_CORES", "MELA_STACK_SPARK_WORKER_MEMORY"
 WORKER_HOST = "MELA_STACK_SPARK_WORKER_HOST"  # what the others find a worker by; else its name
 MASTER_UI, WORKER_UI = "MELA_STACK_SPARK_MASTER_UI_PORT", "MELA_STACK_SPARK_WORKER_UI_PORT"
+_SMALL = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")  # they only tell others what to do
 _CLASSES = "org.apache.spark.deploy"
 
 
@@ -70,7 +71,7 @@ def _worker(site: Site) -> Program:
 
 def _program(site: Site, name: str, *words: str) -> Program:
     home = installed("pyspark")
-    options = ["-Dspark.ui.killEnabled=false", "-Dspark.worker.cleanup.enabled=true"]
+    options = [*_SMALL, "-Dspark.ui.killEnabled=false", "-Dspark.worker.cleanup.enabled=true"]
     options += ["-Dspark.authenticate=true"] if _secret(site) else []
     return Program(
         command=(str(home / "bin" / "spark-class"), f"{_CLASSES}.{name}", *words),
@@ -78,6 +79,7 @@ def _program(site: Site, name: str, *words: str) -> Program:
             "JAVA_HOME": str(java_home(site.settings)),
             "SPARK_HOME": str(home),
             "SPARK_DAEMON_MEMORY": "256m",
+            "SPARK_LAUNCHER_OPTS": " ".join(_SMALL),
             "SPARK_DAEMON_JAVA_OPTS": " ".join(options),
             "SPARK_WORKER_DIR": str(site.home / "spark" / "work"),
             "SPARK_LOCAL_DIRS": str(site.home / "spark" / "scratch"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fnmatch
 import json
 import re
-import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -136,21 +135,16 @@ def in_container(words: list[str], given: dict[str, str], home: Path) -> Any:
     return said(*command, env={**environment, "MELA_HOME": str(home)}, cwd=home)
 
 
-def test_the_programs_that_containers_become_start_on_this_machine(
+def test_another_command_runs_in_the_environment_of_a_service(
     project: dict[str, Any], tmp_path: Path
 ) -> None:
-    """Each in the environment that its service gives it, as `run` does in a container."""
-    asked = {
-        "mlflow": ["mlflow", "--version"],
-        "spark": [sys.executable, "-c", "import streaming.job; print('streaming.job, version')"],
-    }
-    for name, command in asked.items():
-        given = environment_of(serving(project)[name]) | {"MELA_JAVA": "bundled"}
-        command[0] = (
-            str(Path(sys.executable).with_name(command[0])) if name == "mlflow" else command[0]
-        )
-        done = in_container(["run", name, *command], given, tmp_path)
-        assert (done.returncode, "version" in done.stdout) == (0, True), done.stderr
+    given = environment_of(serving(project)["mlflow"])
+    words = ["run", "mlflow", "/bin/sh", "-c", "echo $MLFLOW_BACKEND_STORE_URI; pwd"]
+    store, place = in_container(words, given, tmp_path).stdout.split()
+
+    password = given["MELA_STACK_MLFLOW_DATABASE_PASSWORD"]
+    assert store == f"postgresql+psycopg2://mlflow:{password}@postgres:5432/mlflow"
+    assert Path(place) == tmp_path  # not the repository, whose mlflow/ is no package
 
 
 def test_the_tools_container_has_the_command_line(project: dict[str, Any]) -> None:
