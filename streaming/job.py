@@ -65,6 +65,7 @@ def session(settings: Settings) -> SparkSession:
         "spark.driver.memory": settings.spark.driver_memory,
         # The JVM only hands batches over: its second compiler costs more here than it saves.
         "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+        "spark.executor.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
         "spark.driver.host": settings.spark.driver_host,
         "spark.driver.bindAddress": "127.0.0.1" if is_alone else "0.0.0.0",  # noqa: S104
         "spark.executor.memory": settings.spark.executor_memory,

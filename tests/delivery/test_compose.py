@@ -108,6 +108,21 @@ def test_what_must_be_over_is_waited_for_and_what_goes_on_must_be_well(
             assert how == {"condition": wanted}, (name, needed)
 
 
+def test_up_wait_ends_well_as_somebody_waits_for_each_that_is_once_and_over(
+    project: dict[str, Any],
+) -> None:
+    """Compose takes a container that has ended for a failure, unless one that goes on needed it.
+
+    Source: github.com/docker/compose/issues/10596, pull/9572.
+    """
+    all_of_them = project["services"].items()
+    once = {name for name, one in all_of_them if one["restart"] == "no" and "profiles" not in one}
+    goes_on = [one for _, one in all_of_them if one["restart"] != "no"]
+
+    assert once == {name for one in goes_on for name in one.get("depends_on", {})} & once
+    assert len(once) == 5
+
+
 def test_roles_migrations_topics_and_pools_are_made_before_they_are_used(
     project: dict[str, Any],
 ) -> None:
