@@ -1,6 +1,6 @@
 # Two commands matter: `make demo` and `make test`. Both set up first what is missing.
 # ARGS go to the command: make demo ARGS="--offline --exit", make test ARGS="-k kernel -x".
-.PHONY: help setup demo test check lint bench lock down clean
+.PHONY: help setup demo test check lint bench audit containers lock down clean
 ARGS ?=
 ONLY ?=
 UV = sh stack/uv.sh
@@ -31,9 +31,16 @@ lint: setup      ## style, types, the directions of imports
 bench: setup     ## measure the claims; ONLY=path for a part
 	@.venv/bin/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(ARGS)
 
+audit: setup     ## ask which of the pinned packages are known to be vulnerable
+	@found=0; for pins in requirements/dev.txt requirements/audit.txt benchmarks/peers/*.txt; do echo "$$pins"; $(UV) tool run --quiet --constraints requirements/audit.txt pip-audit --strict --no-deps --disable-pip --progress-spinner off --requirement $$pins $(ARGS) || found=1; done; exit $$found
+
+containers:      ## build the image, start everything in containers, run a scene, remove all of it; needs Docker
+	@sh tests/delivery/smoke.sh
+
 lock: setup      ## compile requirements/*.in into the pinned *.txt
 	@$(COMPILE) requirements/runtime.in --output-file requirements/runtime.txt
 	@$(COMPILE) requirements/dev.in --constraints requirements/runtime.txt --output-file requirements/dev.txt
+	@$(COMPILE) requirements/audit.in --output-file requirements/audit.txt
 	@for peer in backtesting backtrader vectorbt; do $(COMPILE) benchmarks/peers/$$peer.in --output-file benchmarks/peers/$$peer.txt || exit 1; done
 
 down:            ## stop the stack; its data stay

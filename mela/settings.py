@@ -86,6 +86,13 @@ class SparkSettings(_Service):
 
     master: str = Field(default="local[4]", description="slots: half for `run`, half for `record`")
     driver_memory: str = "1g"
+    driver_host: str = Field(
+        default="127.0.0.1", description="where workers on other machines find the driver"
+    )
+    executor_memory: str = Field(default="1g", description="of each worker's JVM, on a cluster")
+    secret: SecretStr = Field(
+        default=SecretStr(""), description="what a cluster's master, workers and driver share"
+    )
     jars: str = Field(
         default="", description="the Kafka connector's jar files, separated by commas"
     )

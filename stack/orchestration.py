@@ -25,6 +25,7 @@ from warehouse import star
 JWT_SECRET = "MELA_STACK_AIRFLOW_JWT_SECRET"  # noqa: S105 - names of keys
 SECRET_KEY = "MELA_STACK_AIRFLOW_SECRET_KEY"  # noqa: S105
 FERNET_KEY = "MELA_STACK_AIRFLOW_FERNET_KEY"
+PUBLIC_URL = "MELA_STACK_AIRFLOW_PUBLIC_URL"  # as browsers call it, where that differs
 _MIGRATE_TIMEOUT_S = 300
 _migrating = threading.Lock()
 _API_SERVER = "airflow-api-server"
@@ -90,9 +91,9 @@ def _environment(site: Site) -> dict[str, str]:
         "CORE__FERNET_KEY": kept[FERNET_KEY],
         "CORE__EXECUTION_API_SERVER_URL": f"{settings.airflow.url}/execution/",
         "CORE__DEFAULT_TIMEZONE": "utc",
-        "API__HOST": address.hostname or "127.0.0.1",
+        "API__HOST": site.listen,
         "API__PORT": str(address.port),
-        "API__BASE_URL": settings.airflow.url,
+        "API__BASE_URL": kept.get(PUBLIC_URL, settings.airflow.url),
         "API__WORKERS": "1",
         "API__SECRET_KEY": kept[SECRET_KEY],
         "API_AUTH__JWT_SECRET": kept[JWT_SECRET],

@@ -12,10 +12,14 @@ from stack.sweep import MARKER
 
 @dataclass(frozen=True)
 class Site:
-    """One stack on this machine: its settings and all that its stack.env keeps."""
+    """One stack on this machine: its settings and all that its stack.env keeps.
+
+    listen: the address that a service listens on; all of a container's own, loopback elsewhere
+    """
 
     settings: Settings
     kept: Mapping[str, str] = field(repr=False)
+    listen: str = "127.0.0.1"
 
     @property
     def home(self) -> Path:

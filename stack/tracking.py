@@ -11,9 +11,11 @@ from dotenv import dotenv_values
 from mela.errors import StackFailed
 from mela.settings import REPOSITORY
 from stack import http, roles
+from stack.ports import LOOPBACK
 from stack.service import Program, Service, Site
 
 _SERVER_ENV = REPOSITORY / "mlflow" / "server.env"
+_HOSTS = "MLFLOW_SERVER_ALLOWED_HOSTS"
 
 
 def service() -> Service:
@@ -37,17 +39,24 @@ def _program(site: Site) -> Program:
         command=(
             str(Path(sys.executable).with_name("mlflow")),
             "server",
-            *("--host", "127.0.0.1", "--port", str(port), "--workers", "1"),
+            *("--host", site.listen, "--port", str(port), "--workers", "1"),
             *("--serve-artifacts", "--artifacts-destination", _artifacts(site).as_uri()),
         ),
         environment={
             **{key: value for key, value in static.items() if value is not None},
+            **_names(site, static[_HOSTS] or ""),
             "MLFLOW_BACKEND_STORE_URI": store,  # not an argument: it holds a password
         },
         directory=site.home,  # not the repository, whose mlflow/ is no package
         stop_wait_s=15,
         niceness=5,
     )
+
+
+def _names(site: Site, usual: str) -> dict[str, str]:
+    """Let the other services call this one by its name, where that is not this machine's."""
+    name = urlsplit(site.settings.mlflow.url).hostname
+    return {} if site.listen == LOOPBACK else {_HOSTS: f"{usual},{name}:*"}
 
 
 def _probe(site: Site, _pid: int) -> str | None:

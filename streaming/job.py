@@ -54,7 +54,9 @@ Batches = Iterator[pa.RecordBatch]
 
 
 def session(settings: Settings) -> SparkSession:
-    """Return the Spark session, on loopback alone where the master is local."""
+    """Return the Spark session, on loopback alone unless workers elsewhere must find the driver."""
+    is_alone = settings.spark.driver_host == "127.0.0.1"
+    secret = settings.spark.secret.get_secret_value()
     builder: SparkSession.Builder = SparkSession.builder  # pyright: ignore[reportAssignmentType]
     options = {
         "spark.master": settings.spark.master,
@@ -63,8 +65,12 @@ def session(settings: Settings) -> SparkSession:
         "spark.driver.memory": settings.spark.driver_memory,
         # The JVM only hands batches over: its second compiler costs more here than it saves.
         "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
-        "spark.driver.host": "127.0.0.1",
-        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.executor.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+        "spark.driver.host": settings.spark.driver_host,
+        "spark.driver.bindAddress": "127.0.0.1" if is_alone else "0.0.0.0",  # noqa: S104
+        "spark.executor.memory": settings.spark.executor_memory,
+        "spark.authenticate": "true" if secret else "",
+        "spark.authenticate.secret": secret,
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.scheduler.mode": "FAIR",
@@ -78,6 +84,7 @@ def session(settings: Settings) -> SparkSession:
         "spark.sql.execution.arrow.maxRecordsPerBatch": "4096",
         # on the class path from the start, as LOCAL_CHECKPOINTS are asked for before spark.jars are
         "spark.driver.extraClassPath": settings.spark.jars.replace(",", ":"),
+        "spark.executor.extraClassPath": "" if is_alone else settings.spark.jars.replace(",", ":"),
         **LOCAL_CHECKPOINTS,
         "spark.python.daemon.module": "streaming.daemon",
         "spark.python.worker.reuse": "true",

@@ -1,0 +1,71 @@
+# One image for all that Mela itself runs: MLflow, Airflow's components, the streaming job, Spark's
+# master and workers, the command line. One, because all of them share one set of pinned packages,
+# and Spark's workers must have the very Python and engine that the driver has. Which of them a
+# container is, its first words say: `serve mlflow`. What that means stands in stack/, for `mela up`
+# and for containers alike.
+ARG PYTHON=python:3.11.16-slim-bookworm@sha256:528257d48c1da0dcecc2e725d1ae34498d60c965f1241e39cd6a85a8859bdf84
+
+FROM ${PYTHON} AS base
+ENV LANG=C.UTF-8 \
+    TZ=UTC \
+    PATH=/opt/venv/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1
+
+# The packages that requirements/runtime.txt pins; of them alone, so that an edit keeps this layer.
+FROM base AS packages
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1
+RUN pip install --no-cache-dir uv==0.13.8 && python -m venv --without-pip /opt/venv
+COPY requirements/runtime.txt /tmp/runtime.txt
+RUN uv pip install --no-cache --python /opt/venv/bin/python --compile-bytecode \
+        setuptools==84.2.1 -r /tmp/runtime.txt
+
+# The jars that stack/jars.sha256 pins: Spark's connector to Kafka. What differs is not used.
+FROM packages AS jars
+WORKDIR /opt/mela
+COPY mela mela
+COPY stack stack
+COPY streaming streaming
+COPY warehouse warehouse
+COPY sources sources
+COPY backtests backtests
+RUN MELA_HOME=/opt/jars-home python -m stack.fetch
+
+FROM base AS runtime
+ENV MELA_HOME=/var/lib/mela \
+    MELA_JAVA=bundled \
+    HOME=/var/lib/mela \
+    GIT_PYTHON_REFRESH=quiet
+# Every folder that docker-compose.yml keeps in a volume is made here, as a volume takes its owner.
+RUN groupadd --system --gid 10001 mela \
+    && useradd --system --uid 10001 --gid mela --home-dir /var/lib/mela --shell /usr/sbin/nologin mela \
+    && install --directory --owner=mela --group=mela --mode=0700 \
+        /var/lib/mela /var/lib/mela/airflow /var/lib/mela/dbt /var/lib/mela/logs \
+        /var/lib/mela/mlflow-artifacts /var/lib/mela/packages /var/lib/mela/snapshots /var/lib/mela/spark
+COPY --from=packages /opt/venv /opt/venv
+COPY --from=jars /opt/jars-home/jars /opt/jars
+RUN ln -s /opt/jars /var/lib/mela/jars
+WORKDIR /opt/mela
+COPY pyproject.toml README.md LICENSE ./
+COPY requirements requirements
+COPY mela mela
+COPY backtests backtests
+COPY sources sources
+COPY warehouse warehouse
+COPY streaming streaming
+COPY dags dags
+COPY dbt dbt
+COPY mlflow mlflow
+COPY stack stack
+COPY cli cli
+# Mela itself, from where it lies: dags/, dbt/ and mlflow/ are read beside the packages.
+RUN --mount=type=bind,from=packages,source=/usr/local/bin/uv,target=/usr/local/bin/uv \
+    uv pip install --no-cache --offline --python /opt/venv/bin/python --no-deps --no-build-isolation -e . \
+    && python -m compileall -q mela backtests sources warehouse streaming stack cli
+USER 10001:10001
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["/opt/venv/bin/python", "-m", "stack.container"]
+CMD ["--help"]
+# Asks the service's own probe. How long its first start may take says docker-compose.yml.
+HEALTHCHECK --interval=30s --timeout=20s --start-period=240s --start-interval=3s --retries=3 \
+    CMD ["/opt/venv/bin/python", "-m", "stack.container", "healthy"]

@@ -1,0 +1,142 @@
+"""Spark's master and workers, where the streaming job has a cluster: in containers.
+
+`mela up` needs neither: there the job's one process has all of Spark in it. Nothing of a cluster
+is open to whoever does not hold its secret.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+from typing import Any
+from urllib.parse import urlsplit
+
+from mela.errors import StackFailed
+from stack import http
+from stack.java import java_home
+from stack.packages import installed
+from stack.service import Program, Service, Site, marked
+
+CORES, MEMORY = "MELA_STACK_SPARK_WORKER_CORES", "MELA_STACK_SPARK_WORKER_MEMORY"
+WORKER_HOST = "MELA_STACK_SPARK_WORKER_HOST"  # what the others find a worker by; else its name
+MASTER_UI, WORKER_UI = "MELA_STACK_SPARK_MASTER_UI_PORT", "MELA_STACK_SPARK_WORKER_UI_PORT"
+_SMALL = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")  # they only tell others what to do
+_CLASSES = "org.apache.spark.deploy"
+
+
+def services() -> tuple[Service, ...]:
+    """Describe the master and a worker."""
+    return (
+        Service(
+            name="spark-master",
+            address=lambda settings: settings.spark.master,
+            program=_master,
+            prepare=_prepare,
+            probe=lambda site, _pid: _probe_master(site),
+            wait_s=60,
+        ),
+        Service(
+            name="spark-worker",
+            address=lambda _settings: "",
+            program=_worker,
+            needs=("spark-master",),
+            prepare=_prepare,
+            probe=lambda site, _pid: _probe_worker(site),
+            wait_s=90,
+        ),
+    )
+
+
+def _secret(site: Site) -> dict[str, str]:
+    shared = site.settings.spark.secret.get_secret_value()
+    return {"_SPARK_AUTH_SECRET": shared} if shared else {}
+
+
+def _master(site: Site) -> Program:
+    host, port = _where(site)
+    words = ("--host", host, "--port", str(port), "--webui-port", _master_ui(site))
+    return _program(site, "master.Master", *words)
+
+
+def _worker(site: Site) -> Program:
+    return _program(
+        site,
+        "worker.Worker",
+        *("--host", _worker_host(site), "--webui-port", _worker_ui(site)),
+        *("--cores", site.kept[CORES], "--memory", site.kept[MEMORY]),
+        site.settings.spark.master,
+    )
+
+
+def _program(site: Site, name: str, *words: str) -> Program:
+    home = installed("pyspark")
+    options = [*_SMALL, "-Dspark.ui.killEnabled=false", "-Dspark.worker.cleanup.enabled=true"]
+    options += ["-Dspark.authenticate=true"] if _secret(site) else []
+    return Program(
+        command=(str(home / "bin" / "spark-class"), f"{_CLASSES}.{name}", *words),
+        environment={
+            "JAVA_HOME": str(java_home(site.settings)),
+            "SPARK_HOME": str(home),
+            "SPARK_DAEMON_MEMORY": "256m",
+            "SPARK_LAUNCHER_OPTS": " ".join(_SMALL),
+            "SPARK_DAEMON_JAVA_OPTS": " ".join(options),
+            "SPARK_WORKER_DIR": str(site.home / "spark" / "work"),
+            "SPARK_LOCAL_DIRS": str(site.home / "spark" / "scratch"),
+            "PYSPARK_PYTHON": sys.executable,
+            **_secret(site),
+            **marked(site),
+        },
+        directory=site.home,
+        stop_wait_s=20,
+    )
+
+
+def _prepare(site: Site) -> None:
+    for name in ("work", "scratch"):
+        (site.home / "spark" / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def _where(site: Site) -> tuple[str, int]:
+    address = urlsplit(site.settings.spark.master)
+    if address.scheme != "spark" or not address.hostname or not address.port:
+        raise StackFailed(
+            f"expected MELA_SPARK__MASTER as spark://host:port, but found "
+            f"{site.settings.spark.master!r}; docker-compose.yml sets it"
+        )
+    return address.hostname, address.port
+
+
+def _probe_master(site: Site) -> str | None:
+    try:
+        status = _said(_where(site)[0], _master_ui(site))["status"]
+    except (StackFailed, ValueError, KeyError) as error:
+        return str(error)
+    return None if status == "ALIVE" else f"the master says that it is {status}"
+
+
+def _probe_worker(site: Site) -> str | None:
+    """Ask the master: a worker that it has lost may still be well in its own eyes."""
+    try:
+        mine = _said(_worker_host(site), _worker_ui(site))["id"]
+        known = _said(_where(site)[0], _master_ui(site))["workers"]
+    except (StackFailed, ValueError, KeyError) as error:
+        return str(error)
+    states = [worker["state"] for worker in known if worker["id"] == mine]
+    return None if states == ["ALIVE"] else f"the master says of {mine}: {states or 'unknown'}"
+
+
+def _worker_host(site: Site) -> str:
+    return site.kept.get(WORKER_HOST, socket.gethostname())
+
+
+def _master_ui(site: Site) -> str:
+    return site.kept.get(MASTER_UI, "8080")
+
+
+def _worker_ui(site: Site) -> str:
+    return site.kept.get(WORKER_UI, "8081")
+
+
+def _said(host: str, port: str) -> dict[str, Any]:
+    return json.loads(http.get(f"http://{host}:{port}/json/"))

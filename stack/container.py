@@ -1,0 +1,146 @@
+"""One service in a container: the rest of `stack/` says what it prepares, runs and answers.
+
+python -m stack.container serve NAME        prepare the service and become it
+python -m stack.container prepare NAME      only what must come before its first start
+python -m stack.container finish NAME       what must follow its first health: roles, topics
+python -m stack.container healthy [NAME]    exit 0 if it is, else say what is missing
+python -m stack.container run NAME WORD...  another command, in the service's environment
+python -m stack.container secrets           refuse secrets that are missing or weak
+
+Addresses and secrets come from the environment alone; docker-compose.yml gives them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from cryptography.fernet import Fernet
+
+from mela.errors import StackFailed
+from mela.settings import Settings
+from stack import addresses, cluster, orchestration, registry
+from stack.service import Program, Service, Site
+
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - in a network of its own; what is published says compose
+SECRETS = (*addresses.SECRETS, "MELA_SPARK__SECRET")
+_SHORTEST = 16
+_DIFFERENT = 8
+_PLAIN = re.compile(r"[A-Za-z0-9_=.~-]*")  # these stand in a URL as they are
+
+
+class _Environment(dict[str, str]):
+    def __missing__(self, key: str) -> str:
+        raise StackFailed(
+            f"expected {key} in this container's environment, but it is not set; "
+            "docker-compose.yml passes it on from .env"
+        )
+
+
+def main(words: list[str]) -> int:
+    """Do what the words ask; return the exit status."""
+    try:
+        match words:
+            case ["serve", name]:
+                _serve(name)
+            case ["prepare", name]:
+                _service(name).prepare(site())
+            case ["finish", name]:
+                _service(name).finish(site())
+            case ["healthy", *name] if len(name) <= 1:
+                _check(*_serving(), *name)
+            case ["run", name, *command] if command:
+                _become(site(), _service(name).program(site()), tuple(command))
+            case ["secrets"]:
+                judge(os.environ)
+            case _:
+                print(__doc__, file=sys.stderr)  # noqa: T201 - a command line of its own
+                return 2
+    except StackFailed as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return 1
+    return 0
+
+
+def services() -> dict[str, Service]:
+    """Return every service that a container may be, by name."""
+    return registry.services() | {service.name: service for service in cluster.services()}
+
+
+def site(environment: Mapping[str, str] | None = None) -> Site:
+    """Return the stack as this container's environment describes it."""
+    told = os.environ if environment is None else environment
+    kept = _Environment({key: value for key, value in told.items() if key.startswith("MELA_")})
+    return Site(Settings(), kept, listen=EVERYWHERE)
+
+
+def judge(told: Mapping[str, str]) -> None:
+    """Refuse, in one sentence for all of them, secrets that are missing, weak or unusable."""
+    wrong = [f"{key} {why}" for key in SECRETS if (why := _weakness(told.get(key, "")))]
+    values = [told[key] for key in SECRETS if told.get(key)]
+    if len(set(values)) < len(values):
+        wrong.append("two of them are the same")
+    key = told.get(orchestration.FERNET_KEY, "")
+    try:
+        Fernet(key)
+    except ValueError:
+        wrong.append(f"{orchestration.FERNET_KEY} is not 32 bytes in URL-safe base64")
+    if wrong:
+        raise StackFailed(f"{'; '.join(wrong)}. `sh stack/env.sh` makes good ones in .env")
+
+
+def _weakness(value: str) -> str | None:
+    if len(value) < _SHORTEST or len(set(value)) < _DIFFERENT:
+        return f"has fewer than {_SHORTEST} characters, or {_DIFFERENT} different ones"
+    return None if _PLAIN.fullmatch(value) else "has other characters than A-Z a-z 0-9 _ = . ~ -"
+
+
+def _service(name: str) -> Service:
+    known = services()
+    if name not in known:
+        raise StackFailed(f"expected a service among {', '.join(known)}, but found {name!r}")
+    return known[name]
+
+
+def _serve(name: str) -> None:
+    here, service = site(), _service(name)
+    os.umask(0o077)
+    service.prepare(here)
+    program = service.program(here)
+    _serving_file().parent.mkdir(parents=True, exist_ok=True)
+    _serving_file().write_text(json.dumps([name, os.getpid()]), encoding="utf-8")
+    _become(here, program, program.command)
+
+
+def _become(here: Site, program: Program, command: tuple[str, ...]) -> None:
+    os.chdir(program.directory or here.home)
+    environment = {**os.environ, **program.environment}
+    os.execvpe(command[0], command, environment)  # noqa: S606 - signals shall reach it itself
+
+
+def _check(name: str, pid: int, asked: str | None = None) -> None:
+    if asked not in (None, name):
+        raise StackFailed(f"this container is {name}, not {asked}")
+    missing = _service(name).probe(site(), pid)
+    if missing is not None:
+        raise StackFailed(f"{name}: {missing}")
+
+
+def _serving() -> tuple[str, int]:
+    try:
+        name, pid = json.loads(_serving_file().read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise StackFailed("this container serves nothing yet") from error
+    return name, pid
+
+
+def _serving_file() -> Path:
+    return Settings().home / "run" / "serving.json"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

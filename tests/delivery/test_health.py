@@ -1,0 +1,68 @@
+"""The health check of each container, asked of the service itself as `mela demo` left it."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import stack
+from mela.settings import REPOSITORY, Settings
+from stack import account, database, environment, fetch
+from stack.java import java_home
+from tests.delivery.containers import image_entry, on_this_machine, said, serving
+
+pytestmark = pytest.mark.integration
+
+
+def test_every_health_check_passes_on_its_running_service(
+    project: dict[str, Any], platform: Settings, tmp_path: Path
+) -> None:
+    pids = {one.name: one.pid for one in stack.status(platform)}
+    for name in set(serving(project)) - {"spark-master", "spark-worker"}:  # test_cluster.py's
+        assert ask(name, pids[name], platform, tmp_path) == (0, "")
+    for name in ("postgres", "kafka"):
+        words = project["services"][name]["healthcheck"]["test"]
+        done = said(*as_here(words, platform), cwd="/")
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    # and none of ours passes for another process than the one that serves
+    status, sentence = ask("spark", os.getpid(), platform, tmp_path)
+    assert (status, sentence) == (1, "spark: its queries have not started again yet\n")
+    status, sentence = ask("airflow-triggerer", 2**22 + 1, platform, tmp_path)
+    assert status == 1
+    assert sentence.startswith("airflow-triggerer: ")
+
+
+def ask(name: str, pid: int | None, platform: Settings, folder: Path) -> tuple[int, str]:
+    """Ask as in a container: its own home, what it serves in run/, the job's word in spark/."""
+    home = folder / f"{name}-{pid}"
+    (home / "run").mkdir(parents=True)
+    (home / "run" / "serving.json").write_text(json.dumps([name, pid]), encoding="utf-8")
+    (home / "spark").symlink_to(platform.home / "spark")
+    given = {
+        **environment.read(platform.home),
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(REPOSITORY),
+        "MELA_HOME": str(home),
+    }
+    done = said(*on_this_machine([*image_entry(), "healthy"]), env=given, cwd=home)
+    return done.returncode, done.stderr
+
+
+def as_here(words: list[str], platform: Settings) -> list[str]:
+    """Return a foreign image's health check by the same program of this machine."""
+    name = Path(words[1]).name
+    if name == "pg_isready":
+        program = database._binary(platform.home, name)  # pyright: ignore[reportPrivateUsage]
+        here = [*account.prefix(), str(program), *words[2:]]
+        return [*here, f"--port={platform.postgres.port}"]
+    assert name == "kafka-configs.sh"  # a script around this class
+    java = str(java_home(platform) / "bin" / "java")
+    there = f"--bootstrap-server={platform.kafka.brokers}"
+    asked = [there if word.startswith("--bootstrap") else word for word in words[2:]]
+    classes = fetch.broker_classpath(platform)
+    return [java, "-XX:TieredStopAtLevel=1", "-cp", classes, "kafka.admin.ConfigCommand", *asked]
