@@ -198,7 +198,7 @@ def _execution(peer: Peer, many: Measured) -> Row:
             simulated.append(answer["simulated"])
             return answer["seconds"]
 
-        measured[name] = pairs(ours, theirs, repeats=5, tries=7)
+        measured[name] = pairs(ours, theirs, repeats=11, tries=7)
         alone[name] = statistics.median(simulated)
     ahead = {
         name: statistics.median(p.theirs / p.ours for p in of) for name, of in measured.items()
