@@ -14,7 +14,7 @@ SIGNAL, STOP_LOSS, TAKE_PROFIT, TRAILING_STOP, TIME_STOP, DAILY_LOSS = 1, 2, 3, 
 NEVER = np.inf
 LARGE_FILL = 0.025  # share of a candle's volume above which a fill is large
 BLOCK = 32  # candles looked at together; their extremes are kept
-STRIDE = 16  # values of equity written together
+STRIDE = 24  # values of equity written together
 
 FILLS = np.dtype(
     [
