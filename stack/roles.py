@@ -114,6 +114,14 @@ def _let_build(run: cursor, owner: str, database: str) -> None:
     )
     for found in run.fetchall():  # built by dbt before there was this role
         run.execute(sql.SQL("ALTER TABLE {} OWNER TO {}").format(sql.Identifier(*found), marts))
+    run.execute(
+        """SELECT oid::regprocedure::text FROM pg_proc
+           WHERE pronamespace = ANY (SELECT oid FROM pg_namespace WHERE nspname = ANY (%s))
+             AND proowner <> %s::regrole""",
+        (list(_BUILT), MARTS),
+    )
+    for [function] in run.fetchall():  # Postgres writes it quoted, as SQL takes it
+        run.execute(sql.SQL("ALTER ROUTINE {} OWNER TO {}").format(sql.SQL(function), marts))
 
 
 def _admin(site: Site, database: str) -> connection:

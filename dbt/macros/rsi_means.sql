@@ -6,8 +6,11 @@
   rsi_means(change, period) → {changes seen, at most period; mean gain; mean loss}
 
   Made anew at the start of each dbt command, one command after the other: Airflow starts several.
+  The role is named once more: dbt rolls back before this hook, and Postgres takes back with it the
+  role that the profile set. What another role owns, the next builder could not replace.
 #}
 {% macro create_rsi_means() %}
+{% if target.role %}set local role {{ adapter.quote(target.role) }};{% endif %}
 select pg_advisory_xact_lock(hashtext('mela dbt rsi_means'));
 
 create or replace function {{ target.database }}.staging.rsi_means_next(

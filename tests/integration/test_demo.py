@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 from mlflow.tracking import MlflowClient
+from pydantic import SecretStr
 from sqlalchemy import text
 
 from cli.airflow import Airflow
 from mela.settings import REPOSITORY, Settings
+from stack import environment, roles
 from tests.conftest import mela
 from tests.integration.asking import wait_for
-from warehouse import results
+from warehouse import results, star
 from warehouse.database import transaction
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
@@ -64,6 +66,25 @@ def test_the_star_holds_every_candle(platform: Settings) -> None:
     [stored] = rows(platform, counted.format("raw.candle"))
     assert stored > (36_000,)
     assert rows(platform, counted.format("marts.fct_candle")) == [stored]
+
+
+def test_the_tasks_may_build_what_the_demo_has_built(platform: Settings) -> None:
+    """The demo builds as the warehouse's owner, Airflow's tasks as a role that owns nothing."""
+    owners = rows(
+        platform,
+        """SELECT DISTINCT pg_get_userbyid(owner) FROM (
+               SELECT relnamespace, relowner FROM pg_class
+               UNION ALL SELECT pronamespace, proowner FROM pg_proc
+           ) AS built (schema, owner)
+           WHERE schema::regnamespace::text IN ('staging', 'marts', 'history')""",
+    )
+    assert owners == [(roles.MARTS,)]
+    password = environment.read(platform.home)[roles.TASKS_PASSWORD]
+    tasks = platform.postgres.model_copy(
+        update={"user": roles.TASKS, "password": SecretStr(password)}
+    )
+    said = star.build(platform.model_copy(update={"postgres": tasks}), "dim_interval")
+    assert "ERROR=0" in said
 
 
 def test_the_grid_is_in_mlflow_once_with_its_best_nested(platform: Settings) -> None:
