@@ -14,6 +14,7 @@ from cli import (
     demo,
     headlines,
     lineage,
+    programs,
     quality,
     scenes,
     services,
@@ -52,6 +53,7 @@ def main(
 
 
 services.register(app)
+programs.register(app)
 candles.register(app)
 headlines.register(app)
 snapshot.register(app)

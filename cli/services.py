@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import subprocess
 from typing import Annotated
 
 import typer
@@ -13,7 +12,6 @@ from rich.table import Table
 import stack
 from cli.console import err, explains, out
 from mela.settings import Settings
-from stack.orchestration import command_line
 
 
 def register(app: typer.Typer) -> None:
@@ -22,9 +20,6 @@ def register(app: typer.Typer) -> None:
     app.command()(down)
     app.command()(status)
     app.command()(logs)
-    app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(
-        airflow
-    )
 
 
 @explains
@@ -88,18 +83,6 @@ def logs(
     """Print the last lines of a service's log."""
     for line in stack.logs(Settings(), service, follow=follow, lines=lines):
         out.print(line, markup=False)
-
-
-@explains
-def airflow(context: typer.Context) -> None:
-    """Run Airflow's own command line on this stack: all words after it are Airflow's.
-
-    Example: mela airflow backfill create --dag-id ingest_candles --from-date 2023-05-01
-    --to-date 2023-05-07
-    """
-    program, environment = command_line(Settings())
-    done = subprocess.run([program, *context.args], env=environment, check=False)
-    raise typer.Exit(done.returncode)
 
 
 def say(service: str, state: str) -> None:

@@ -142,6 +142,11 @@ def _finish(site: Site) -> None:
     roles.grant(site)
 
 
+def psql() -> str:
+    """Return psql, of the version of the stack's Postgres."""
+    return str(_BUNDLE / _INSTALL / "bin" / "psql")
+
+
 def _data(home: Path) -> Path:
     return home / "postgres" / "data"
 

@@ -77,28 +77,30 @@ def digest() -> str:
     return found.hexdigest()[:16]
 
 
+def command(settings: Settings, *words: str) -> tuple[list[str], dict[str, str]]:
+    """Return a command of dbt on this warehouse, and its environment, which is not for logs.
+
+    words: dbt's own, without the project's folders; what it writes goes to MELA_HOME/dbt
+    """
+    return _command(settings, settings.home / "dbt", *words)
+
+
+def _command(settings: Settings, scratch: Path, *words: str) -> tuple[list[str], dict[str, str]]:
+    return [program(), *words], {
+        **os.environ,
+        **environment(settings),
+        "DBT_PROJECT_DIR": str(PROJECT),
+        "DBT_PROFILES_DIR": str(PROJECT),
+        "DBT_TARGET_PATH": str(scratch / "target"),
+        "DBT_LOG_PATH": str(scratch / "logs"),
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+    }
+
+
 def _dbt(settings: Settings, scratch: Path, *words: str, timeout_s: int) -> list[str]:
+    command, variables = _command(settings, scratch, "--no-use-colors", *words)
     done = subprocess.run(
-        [
-            program(),
-            "--no-use-colors",
-            "--no-send-anonymous-usage-stats",
-            *words,
-            "--project-dir",
-            str(PROJECT),
-            "--profiles-dir",
-            str(PROJECT),
-        ],
-        env={
-            **os.environ,
-            **environment(settings),
-            "DBT_TARGET_PATH": str(scratch / "target"),
-            "DBT_LOG_PATH": str(scratch / "logs"),
-        },
-        capture_output=True,
-        text=True,
-        timeout=timeout_s,
-        check=False,
+        command, env=variables, capture_output=True, text=True, timeout=timeout_s, check=False
     )
     lines = [line for line in done.stdout.splitlines() if line.strip()]
     if done.returncode != 0:

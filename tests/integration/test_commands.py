@@ -27,6 +27,22 @@ def test_publish_follows_a_scene_to_its_results(platform: Settings) -> None:
     assert (result["scene_id"], result["status"]) == (scene_id, "succeeded")
 
 
+def test_psql_and_dbt_speak_to_this_warehouse(platform: Settings) -> None:
+    told = mela(
+        "psql", "-At", "-c", "select count(*) > 36000 from marts.fct_candle", home=platform.home
+    )
+    assert (told.returncode, told.stdout) == (0, "t\n")
+    described = mela("psql", "-c", r"\d+ marts.fct_candle", home=platform.home)
+    assert "First price, as traded." in described.stdout
+    wrong = mela("psql", "-c", "select 1/0", home=platform.home)
+    assert wrong.returncode == 1
+    assert "division by zero" in wrong.stderr
+    made = mela("dbt", "docs", "generate", "--static", home=platform.home)
+    assert made.returncode == 0, made.stdout
+    page = platform.home / "dbt" / "target" / "static_index.html"
+    assert "What a closed candle said" in page.read_text(encoding="utf-8")
+
+
 def test_a_scene_that_is_wrong_is_not_published(platform: Settings, tmp_path: Path) -> None:
     file = tmp_path / "scene.yaml"
     file.write_text(yaml.safe_dump({"instruments": ["binance:BTCUSDT"], "cash": -1}))

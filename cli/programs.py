@@ -1,0 +1,67 @@
+"""`mela airflow`, `dbt`, `psql`: other programs' own command lines, told where this stack is."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+import typer
+
+from cli.console import explains
+from mela.settings import Settings
+from stack import database, orchestration
+from warehouse import star
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file: all words after their names are the program's."""
+    theirs = {
+        "allow_extra_args": True,
+        "ignore_unknown_options": True,
+        "help_option_names": [],
+    }
+    for command in (airflow, dbt, psql):
+        app.command(context_settings=theirs)(command)
+
+
+@explains
+def airflow(context: typer.Context) -> None:
+    """Run Airflow's own command line on this stack: all words after it are Airflow's.
+
+    Example: mela airflow backfill create --dag-id ingest_candles --from-date 2023-05-01
+    --to-date 2023-05-07
+    """
+    program, environment = orchestration.command_line(Settings())
+    _run([program, *context.args], environment)
+
+
+@explains
+def dbt(context: typer.Context) -> None:
+    """Run dbt's own command line on the star of this warehouse: all words after it are dbt's.
+
+    What it writes goes to MELA_HOME/dbt. Examples: mela dbt build --select marts,
+    mela dbt docs generate --static
+    """
+    _run(*star.command(Settings(), *context.args))
+
+
+@explains
+def psql(context: typer.Context) -> None:
+    """Open psql on the warehouse, as its owner: all words after it are psql's.
+
+    Example: mela psql -c 'select * from marts.dim_instrument'
+    """
+    where = Settings().postgres
+    environment = {
+        "PGHOST": where.host,
+        "PGPORT": str(where.port),
+        "PGDATABASE": where.database,
+        "PGUSER": where.user,
+        "PGPASSWORD": where.password.get_secret_value(),
+    }
+    _run([database.psql(), *context.args], os.environ | environment)
+
+
+def _run(command: list[str], environment: dict[str, str]) -> None:
+    done = subprocess.run(command, env=environment, check=False)
+    raise typer.Exit(done.returncode)
