@@ -72,7 +72,8 @@ def _show_series(series: SeriesLineage, interval: str) -> None:
     )
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in ("load", "candles", "first", "last", "source", "code", "loaded", "request"):
-        table.add_column(name, no_wrap=name != "request")
+        # the request is long: it is broken, never cut
+        table.add_column(name, no_wrap=name != "request", overflow="fold")
     for batch in series.batches:
         table.add_row(
             *(str(batch["id"]), f"{batch['candles']:,}"),
