@@ -147,11 +147,19 @@ def _findings_table(findings: Sequence[Finding]) -> Table:
 
 def _said(one: Finding) -> str:
     asked: list[dict[str, Any]] = one.detail.get("asked", [])
-    parts = [f"{name} {value}" for name, value in one.detail.items() if name != "asked"]
+    parts = [_phrase(name, value) for name, value in one.detail.items() if name != "asked"]
     if asked:
         who = ", ".join(dict.fromkeys(each["source"] for each in asked))
         parts.append(f"asked {who} {len(asked)}×, last {asked[-1]['at']}")
     return "; ".join(parts)
+
+
+def _phrase(name: str, value: Any) -> str:
+    if name == "what":
+        return str(value)
+    if isinstance(value, bool):
+        return name if value else f"not {name}"
+    return f"{name} {value}"
 
 
 def _tell(report: RepairReport) -> None:
