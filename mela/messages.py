@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -136,16 +138,24 @@ class _ChunkShape(_Message):
     schema_version: Literal[1]
     scene_id: UUID
     chunk: int = Field(ge=0)
+    digests: dict[str, str] = Field(default_factory=dict)
     common: dict[str, Any]
     runs: tuple[dict[str, Any], ...] = Field(min_length=1)
 
 
 class RunChunk(NamedTuple):
-    """Some runs of one scene that read one candle series."""
+    """Some runs of one scene that read one candle series.
+
+    digests: of their strategies, as they were when the runs were planned
+    unfit: why a run cannot be executed, by run_key: its strategy was edited meanwhile, and no
+        longer takes its parameters. Known to who reads a chunk; not part of the message.
+    """
 
     scene_id: str
     chunk: int
     runs: Sequence[Run]
+    digests: Mapping[str, str] = MappingProxyType({})
+    unfit: Mapping[str, str] = MappingProxyType({})
 
     @property
     def key(self) -> str:
@@ -162,6 +172,7 @@ class RunChunk(NamedTuple):
                 "schema_version": 1,
                 "scene_id": self.scene_id,
                 "chunk": self.chunk,
+                "digests": dict(self.digests),
                 "common": {
                     name: spell(getattr(first, name))
                     for name, spell in spelled.items()
@@ -193,11 +204,12 @@ def read_chunk(raw: bytes | None, catalogue: Catalogue) -> RunChunk:
             else RejectionCode.INVALID_FIELD
         )
         raise MessageInvalid(code, field_path(fault), said(fault)) from error
-    runs = tuple(_read_runs(shape, catalogue))
-    return RunChunk(str(shape.scene_id), shape.chunk, runs)
+    unfit: dict[str, str] = {}
+    runs = tuple(_read_runs(shape, catalogue, unfit))
+    return RunChunk(str(shape.scene_id), shape.chunk, runs, shape.digests, unfit)
 
 
-def _read_runs(shape: _ChunkShape, catalogue: Catalogue) -> Iterator[Run]:
+def _read_runs(shape: _ChunkShape, catalogue: Catalogue, unfit: dict[str, str]) -> Iterator[Run]:
     varied = {name for document in shape.runs for name in document}
     again = [group for group, members in _GROUPS.items() if not varied.isdisjoint(members)]
     fixed: Variant | None = None
@@ -208,22 +220,59 @@ def _read_runs(shape: _ChunkShape, catalogue: Catalogue) -> Iterator[Run]:
                 once = [group for group in _GROUPS if group not in again]
                 fixed = merged(_variant(group, fields, catalogue) for group in once)
             choice = (_variant(group, fields, catalogue) for group in again)
-            account = fields.get("others", ()), _portfolio(fields)
-            run = make_run(fields["instrument"], (fixed, *choice), *account)
-        except (ValidationError, SceneInvalid, KeyError, TypeError) as error:
-            raise MessageInvalid(
-                RejectionCode.INVALID_FIELD,
-                f"runs.{position}",
-                f"expected a valid run, but found: {error}",
-            ) from error
-        if run.run_key != fields.get("run_key"):
-            raise MessageInvalid(
-                RejectionCode.INVALID_FIELD,
-                f"runs.{position}.run_key",
-                f"expected {run.run_key}, the hash of this run's fields, "
-                f"but found {fields.get('run_key')!r}.",
+            run = make_run(fields["instrument"], (fixed, *choice), *_account(fields))
+            _check_key(run, fields, position)
+        except (MessageInvalid, ValidationError, SceneInvalid, KeyError, TypeError) as error:
+            refused = _as_refusal(error, position)
+            if not _is_edited(fields, shape.digests, catalogue):
+                raise refused from error
+            run = _as_told(fields, refused)
+            unfit[run.run_key] = (
+                f"the strategy {run.strategy} was edited after this run was planned, and no longer "
+                "takes its parameters. Publish the scene again under a new id."
             )
         yield run
+
+
+def _check_key(run: Run, fields: Mapping[str, Any], position: int) -> None:
+    if run.run_key != fields.get("run_key"):
+        raise MessageInvalid(
+            RejectionCode.INVALID_FIELD,
+            f"runs.{position}.run_key",
+            f"expected {run.run_key}, the hash of this run's fields, "
+            f"but found {fields.get('run_key')!r}.",
+        )
+
+
+def _as_refusal(error: Exception, position: int) -> MessageInvalid:
+    if isinstance(error, MessageInvalid):
+        return error
+    sentence = f"expected a valid run, but found: {error}"
+    return MessageInvalid(RejectionCode.INVALID_FIELD, f"runs.{position}", sentence)
+
+
+def _is_edited(fields: Mapping[str, Any], digests: Mapping[str, str], catalogue: Catalogue) -> bool:
+    """Tell whether a run's strategy is another than the one that it was planned with."""
+    name = fields.get("strategy")
+    planned = digests.get(str(name))
+    if planned is None:
+        return False
+    return name not in catalogue or catalogue[str(name)].digest != planned
+
+
+def _as_told(fields: Mapping[str, Any], refused: MessageInvalid) -> Run:
+    """Return a run whose strategy nobody can ask. Raises what refused it if more is wrong."""
+    try:
+        parts = [_variant(group, fields, {}) for group in _GROUPS if group != "strategy"]
+        told = {"strategy": fields["strategy"], "params": dict(fields["params"]), "warmup": 0}
+        run = make_run(fields["instrument"], (Variant(told, {}), *parts), *_account(fields))
+        return replace(run, run_key=str(fields["run_key"]))
+    except (ValidationError, SceneInvalid, KeyError, TypeError) as error:
+        raise refused from error
+
+
+def _account(fields: Mapping[str, Any]) -> tuple[Sequence[str], Portfolio | None]:
+    return fields.get("others", ()), _portfolio(fields)
 
 
 def read_stored_run(document: Mapping[str, Any], catalogue: Catalogue) -> Run:

@@ -166,7 +166,8 @@ def _send_runs(
         for chunk in part:
             missing = tuple(run for run in chunk.runs if run.run_key not in stored)
             if missing:
-                publisher.chunk(chunk._replace(runs=missing))
+                digests = {run.strategy: made_with[run.strategy].strategy_digest for run in missing}
+                publisher.chunk(chunk._replace(runs=missing, digests=digests))
         cached += len(stored)
     return cached
 

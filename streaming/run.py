@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import orjson
 import structlog
 
+from backtests import ENGINE_VERSION, METRICS_VERSION
 from backtests.portfolio import run_series
 from backtests.simulate import provenance
 from backtests.strategy import Strategy
 from mela.errors import CandlesMissing, MessageInvalid, RejectionCode
 from mela.messages import RunChunk, Source, read_chunk
-from mela.result import Outcome, Status, result_document
+from mela.result import Outcome, Provenance, Status, result_document
 from mela.run import Run
 from mela.settings import Settings
 from streaming import strategies
@@ -31,6 +32,7 @@ from warehouse.candles import CandlesRead
 from warehouse.database import transaction
 
 log = structlog.get_logger()
+EDITED = "StrategyEdited"  # the class of error of a run that its strategy takes no more
 ASK_AGAIN_S = 1.0  # whether a scene was cancelled meanwhile
 
 
@@ -75,9 +77,16 @@ class Desk:
     def answers(self, chunk: RunChunk) -> Iterator[dict[str, Any]]:
         """Yield the result document of each run of a chunk. Raises CandlesMissing."""
         if self._is_cancelled(chunk.scene_id):
-            yield from _cancelled(chunk, self._catalogue)
+            yield from self._unasked(chunk, chunk.runs, lambda run: Outcome(run, Status.CANCELLED))
             return
-        for runs in by_candles(chunk.runs):
+        unfit = [run for run in chunk.runs if run.run_key in chunk.unfit]
+        yield from self._unasked(
+            chunk,
+            unfit,
+            lambda run: Outcome(run, Status.FAILED, error=(EDITED, chunk.unfit[run.run_key])),
+        )
+        fit = [run for run in chunk.runs if run.run_key not in chunk.unfit]
+        for runs in by_candles(fit):
             reads = [self._candles(runs, name) for name in runs[0].instruments]
             now = datetime.now(UTC)
             series = {
@@ -88,6 +97,20 @@ class Desk:
                 made_with = provenance(outcome.run.strategy, None, self._catalogue)
                 made_with = made_with.on([read.revision for read in reads])
                 yield result_document(outcome, made_with, scene_id=chunk.scene_id, computed_at=now)
+
+    def _unasked(
+        self, chunk: RunChunk, runs: Iterable[Run], outcome: Callable[[Run], Outcome]
+    ) -> Iterator[dict[str, Any]]:
+        """Yield documents of runs that are not executed; their strategy may be there no more."""
+        for run in runs:
+            if run.strategy in self._catalogue:
+                made_with = provenance(run.strategy, None, self._catalogue)
+            else:
+                digest = chunk.digests[run.strategy]
+                made_with = Provenance(digest, ENGINE_VERSION, METRICS_VERSION, None)
+            yield result_document(
+                outcome(run), made_with, scene_id=chunk.scene_id, computed_at=datetime.now(UTC)
+            )
 
     def _candles(self, runs: Sequence[Run], instrument: str) -> CandlesRead:
         """Return the candles of runs that read one span; a batch reads each series once."""
@@ -119,10 +142,3 @@ def by_candles(runs: Sequence[Run]) -> Iterator[list[Run]]:
 def _refuse(message: ChunkMessage, refused: MessageInvalid, publisher: Publisher) -> None:
     log.warning("chunk_rejected", source=message.source.key, field=refused.field)
     publisher.rejected(message.value, message.source, refused)
-
-
-def _cancelled(chunk: RunChunk, catalogue: Mapping[str, Strategy]) -> Iterator[dict[str, Any]]:
-    for run in chunk.runs:
-        outcome = Outcome(run, Status.CANCELLED)
-        made_with = provenance(run.strategy, None, catalogue)
-        yield result_document(outcome, made_with, scene_id=chunk.scene_id)

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from mela.messages import State
+from backtests.strategies import CATALOGUE
+from cli.follow import Follower
+from mela.grid import plan_runs
+from mela.messages import SCENES, RunChunk, Source, State
 from mela.scene import Scene
 from mela.settings import Settings
+from streaming.publish import Publisher
 from tests.integration.asking import answers, publish, scene_of
+from warehouse import scenes
+from warehouse.database import transaction
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 PYPROJECT = """\
@@ -96,3 +103,36 @@ def test_an_edited_strategy_answers_anew_without_a_restart(
     file.write_text(STRATEGY)  # as it was: what is stored holds again
     cached, third = ask(scene, platform)
     assert (cached, third["result_key"]) == (1, first["result_key"])
+
+
+def test_a_run_whose_strategy_went_after_the_plan_fails_and_its_scene_ends(
+    platform: Settings,
+) -> None:
+    """As if the scene had been planned, and the strategy then taken away."""
+    scene = scene_of(strategy={"name": "sma_cross"})
+    [run] = plan_runs(scene, CATALOGUE, max_runs=1).expand()
+    gone = replace(run, strategy="long_gone", run_key="0" * 64)
+    content = {**scene.content(), "strategy": {"name": "long_gone"}}
+    source = Source(SCENES, 0, 10**9)
+    with transaction(platform) as connection:
+        scenes.receive(
+            connection,
+            str(scene.scene_id),
+            content,
+            scene.content_hash(),
+            runs=1,
+            skipped=0,
+            name=None,
+            origin=source,
+        )
+        scenes.set_planned(connection, str(scene.scene_id), cached=0)
+    chunk = RunChunk(str(scene.scene_id), 0, [gone], digests={"long_gone": "0" * 64})
+    with Follower(platform, [scene.scene_id]) as follower:
+        with Publisher(platform.kafka) as publisher:
+            publisher.chunk(chunk)
+        last = follower.to_the_end()
+    assert last.state is State.FINISHED
+    [result] = answers(scene.scene_id, platform)
+    assert (result["status"], result["error"]["class"]) == ("failed", "StrategyEdited")
+    assert "long_gone was edited after this run was planned" in result["error"]["sentence"]
+    assert result["strategy"] == {"name": "long_gone", "digest": "0" * 64}

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import orjson
 import pytest
+from pydantic import Field
 
 from mela.errors import MessageInvalid, RejectionCode, SceneInvalid
 from mela.grid import plan_runs
@@ -21,8 +22,9 @@ from mela.messages import (
     rejection,
 )
 from mela.result import run_fields
+from mela.run import Whole
 from mela.scene import parse_scene
-from tests.mela.catalogue import CATALOGUE, with_space
+from tests.mela.catalogue import CATALOGUE, Cross, CrossParams, with_space
 
 SCENE_ID = "0b6f0000-0000-4000-8000-000000000000"
 NOW = datetime(2024, 1, 1, tzinfo=UTC)
@@ -57,6 +59,41 @@ def test_a_run_that_does_not_match_its_key_is_refused() -> None:
     with pytest.raises(MessageInvalid) as caught:
         read_chunk(raw, CATALOGUE)
     assert caught.value.field == "runs.1.run_key"
+
+
+class Narrower(CrossParams):
+    """What an edit may make of a strategy's parameters: 5 is too few now."""
+
+    fast: Whole = Field(default=10, ge=8)
+
+
+class Edited(Cross):
+    digest = "e" * 64
+    params = Narrower
+
+
+def test_a_run_that_an_edited_strategy_takes_no_more_is_known_as_unfit() -> None:
+    planned = {"sma_cross": CATALOGUE["sma_cross"].digest}
+    raw = chunk()._replace(digests=planned).to_bytes()
+    read = read_chunk(raw, {"sma_cross": Edited()})
+    few = {run.run_key for run in chunk().runs if run.params["fast"] == 5}
+    assert set(read.unfit) == few
+    assert "sma_cross was edited" in read.unfit[min(few)]
+    # what it was asked with, and by which key, is told as it came
+    for told, sent in zip(read.runs, chunk().runs, strict=True):
+        assert (told.run_key, dict(told.params)) == (sent.run_key, dict(sent.params))
+        assert (told.start, told.exits, told.costs) == (sent.start, sent.exits, sent.costs)
+
+
+def test_all_runs_of_a_strategy_that_is_gone_are_unfit() -> None:
+    raw = chunk()._replace(digests={"sma_cross": "d" * 64}).to_bytes()
+    assert set(read_chunk(raw, {}).unfit) == {run.run_key for run in chunk().runs}
+
+
+def test_a_chunk_that_is_wrong_besides_is_refused_all_the_same() -> None:
+    raw = chunk()._replace(digests={"sma_cross": "d" * 64}).to_bytes()
+    with pytest.raises(MessageInvalid, match="expected a valid run"):
+        read_chunk(raw.replace(b'"cash":10000.0', b'"cash":-1.0'), {})
 
 
 @pytest.mark.parametrize(
