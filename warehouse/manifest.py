@@ -103,8 +103,11 @@ class Folder:
         folder, _, last = path.rpartition("/")
         unfinished = Path(folder) / f".{last}-{uuid4().hex}"
         unfinished.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_bytes(content)
-        unfinished.rename(path)
+        try:
+            unfinished.write_bytes(content)
+            unfinished.rename(path)
+        finally:  # of a full disk nothing shall be kept for ever
+            unfinished.unlink(missing_ok=True)
 
     def size(self, name: str) -> int | None:
         """Return how many bytes a file has; None where there is none."""

@@ -231,6 +231,13 @@ def test_other_tools_read_the_folder_as_one_table(
     assert one["opened_at"].to_pylist()[0] == START
 
 
+def test_a_file_that_could_not_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "whole").mkdir()
+    with pytest.raises(OSError, match="whole"):
+        Folder(str(tmp_path)).put("whole", b"content")
+    assert [path.name for path in tmp_path.iterdir()] == ["whole"]
+
+
 def test_what_a_snapshot_lacks_is_said_with_the_way_out(filled: Settings, folder: str) -> None:
     with pytest.raises(SnapshotInvalid, match=r"found no _manifest\.json.*mela snapshot --to"):
         hours(from_snapshot(filled, folder))
