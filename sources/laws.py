@@ -52,7 +52,8 @@ def joined(parts: Sequence[Rows]) -> Rows:
 def lawful(rows: Rows) -> tuple[Rows, tuple[Rejection, ...]]:
     """Split rows into those that hold the laws of a candle, in order of time, and the rejected.
 
-    A row without any price is no candle and leaves no trace. Of rows with one time the first stays.
+    A row without any price is no candle and leaves no trace. Of rows with one time the first stays
+    that is a candle.
     """
     rows = rows.where(_any(~np.isnan(rows.prices())))
     order = np.argsort(rows.opened_ms, kind="stable")
@@ -60,14 +61,15 @@ def lawful(rows: Rows) -> tuple[Rows, tuple[Rejection, ...]]:
     bad = np.full(len(rows), "", dtype=object)
     for broken, sentence in _laws(rows):
         bad[broken & (bad == "")] = sentence
+    good = np.flatnonzero(bad == "")
+    again = good[1:][rows.opened_ms[good[1:]] == rows.opened_ms[good[:-1]]]
+    bad[again] = "a row with the same time came before"
     rejected = tuple(_rejection(rows, int(i), str(bad[i])) for i in np.flatnonzero(bad != ""))
     return rows.where(bad == ""), rejected
 
 
 def _laws(rows: Rows) -> list[tuple[Mask, str]]:
     prices = rows.prices()
-    again = np.zeros(len(rows), dtype=np.bool_)
-    again[1:] = rows.opened_ms[1:] == rows.opened_ms[:-1]
     top, bottom = np.fmax(rows.open, rows.close), np.fmin(rows.open, rows.close)
     return [
         (_any(~np.isfinite(prices)), "open, high, low and close must be finite numbers"),
@@ -76,7 +78,6 @@ def _laws(rows: Rows) -> list[tuple[Mask, str]]:
         (rows.high < top, "high must be at or above open and close"),
         (rows.low > bottom, "low must be at or below open and close"),
         (rows.closed_ms <= rows.opened_ms, "the market's calendar has no session at this time"),
-        (again, "a row with the same time came before"),
     ]
 
 

@@ -6,14 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 Float = NDArray[np.float64]
-MOST_DECIMALS = 8
+MOST_DECIMALS = 15
 
 
 def round_to_noise(values: Float, noise: Float) -> Float:
     """Round each value to the finest decimal step that is at least twice its noise.
 
     values: (n,) float64
-    noise: (n,) float64 > 0, how far a value may lie from the truth
+    noise: (n,) float64 ≥ 0, how far a value may lie from the truth
     returns: (n,) float64; exactly the truth where that has no more decimals than the step
 
     >>> round_to_noise(np.array([645.5700073, 28.74995]), np.array([4e-5, 1.1e-4])).tolist()
@@ -33,7 +33,8 @@ def decimals_of(noise: Float) -> NDArray[np.int64]:
     >>> decimals_of(np.array([4e-5, 1.1e-4, 0.3])).tolist()
     [4, 3, 0]
     """
-    return np.clip(np.floor(-np.log10(2 * noise)), 0, MOST_DECIMALS).astype(np.int64)
+    step = np.fmax(2 * noise, 10.0**-MOST_DECIMALS)
+    return np.clip(np.floor(-np.log10(step)), 0, MOST_DECIMALS).astype(np.int64)
 
 
 def most_apart(noise: Float) -> Float:

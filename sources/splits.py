@@ -1,11 +1,12 @@
 """Undo what Yahoo does to prices: its splits, worked into all history, are taken out again.
 
 Yahoo divides every price before a split by its ratio, rounds to six decimals and sends a float32;
-volumes are multiplied. So an unadjusted price is known up to that noise times the ratio, and is
-rounded to it: two answers to the same question, before and after a later split, give one number
-where it was traded in cents. A price with more decimals than survive comes back a little coarser
-after a split, a volume after a reverse split; `leeway` tells by how much, so that nobody takes that
-for a restatement.
+volumes are multiplied. A price that no split came after is a float32 and nothing else: a small
+coin's has its digits after the sixth. So an unadjusted price is known up to that noise times the
+ratio, and is rounded to it: two answers to the same question, before and after a later split, give
+one number where it was traded in cents. A price with more decimals than survive comes back a little
+coarser after a split, a volume after a reverse split; `leeway` tells by how much, so that nobody
+takes that for a restatement.
 """
 
 from __future__ import annotations
@@ -42,10 +43,12 @@ def ratios(opened_ms: Int, splits: Sequence[CorporateAction]) -> Float:
 def restore_prices(adjusted: Float, ratio: Float) -> Float:
     """Return prices as they were traded: (n,) float64 split-adjusted in, unadjusted out.
 
-    >>> restore_prices(np.array([np.float32(92.224286)], np.float64), np.array([7.0])).tolist()
-    [645.57]
+    >>> said = np.array([np.float32(92.224286), np.float32(1.0339e-05)], np.float64)
+    >>> restore_prices(said, np.array([7.0, 1.0])).tolist()
+    [645.57, 1.0339e-05]
     """
-    noise = (np.abs(adjusted) * FLOAT32_NOISE + DECIMAL_NOISE) * ratio
+    decimal = np.where(ratio == 1, 0.0, DECIMAL_NOISE)
+    noise = (np.abs(adjusted) * FLOAT32_NOISE + decimal) * ratio
     return round_to_noise(adjusted * ratio, np.where(np.isfinite(noise), noise, 1.0))
 
 

@@ -38,15 +38,18 @@ _MERGE = text("""
     SELECT effective_on::timestamp AT TIME ZONE 'UTC' FROM gone
     UNION SELECT effective_on::timestamp AT TIME ZONE 'UTC' FROM said ORDER BY 1
 """)
+# Moments rise with revisions, as warehouse.merge has it, whatever was done to the clock.
 _REVISE_ALL = text("""
     WITH series AS (
-        SELECT interval, max(revision) AS revision FROM ops.candle_revision
-        WHERE instrument_id = :id GROUP BY interval
+        SELECT interval, max(revision) AS revision, max(created_at) AS newest_at
+        FROM ops.candle_revision WHERE instrument_id = :id GROUP BY interval
     )
     INSERT INTO ops.candle_revision (instrument_id, interval, revision, load_batch_id,
                                      first_opened_at, last_opened_at, reason, created_at)
     SELECT :id, s.interval, s.revision + row_number() OVER (PARTITION BY s.interval ORDER BY at),
-           :batch, at, at, 'corporate_action', clock_timestamp()
+           :batch, at, at, 'corporate_action',
+           greatest(clock_timestamp(), s.newest_at)
+               + row_number() OVER (PARTITION BY s.interval ORDER BY at) * interval '1 microsecond'
     FROM series s CROSS JOIN unnest(CAST(:changed AS timestamptz[])) AS at
     WHERE NOT EXISTS (
         SELECT FROM ops.candle_revision r
@@ -58,7 +61,8 @@ _REVISE_RULES = text("""
     INSERT INTO ops.candle_revision (instrument_id, interval, revision, load_batch_id,
                                      first_opened_at, last_opened_at, reason, created_at)
     SELECT instrument_id, interval, max(revision) + 1, :batch, min(first_opened_at),
-           max(last_opened_at), 'trading_rules', clock_timestamp()
+           max(last_opened_at), 'trading_rules',
+           greatest(clock_timestamp(), max(created_at) + interval '1 microsecond')
     FROM ops.candle_revision WHERE instrument_id = :id GROUP BY instrument_id, interval
 """)
 

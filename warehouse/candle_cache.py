@@ -57,13 +57,14 @@ class CandleCache:
                 if _digest(columns) != digest:
                     raise pa.ArrowInvalid("its numbers do not add up")
                 _added[path] = state
-            os.utime(path, ns=(time.time_ns(), seen.st_mtime_ns))
         except FileNotFoundError:
             return None
         except (pa.ArrowException, OSError, KeyError, ValueError) as error:
             LOG.warning("cache_file_unreadable", file=str(path), error=str(error))
             _remove(path)
             return None
+        with suppress(OSError):  # a disk that only reads, or somebody else's file: it is as good
+            os.utime(path, ns=(time.time_ns(), seen.st_mtime_ns))
         return columns
 
     def older(self, name: SeriesName) -> list[str]:

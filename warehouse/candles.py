@@ -15,6 +15,7 @@ from mela.run import to_ms
 from mela.settings import Settings
 from warehouse.adjust import Event, factors
 from warehouse.candle_cache import CandleCache
+from warehouse.manifest import SnapshotMoved
 from warehouse.series import (
     NAMES,
     Columns,
@@ -93,8 +94,14 @@ class CandleReader:
         where Postgres cannot be reached.
         """
         question = _Question(instrument, Interval(interval), start, end, warmup, prices)
-        name = SeriesName(instrument, question.interval)
-        with self._origin.open(name, (start, end)) as opened:
+        try:
+            return self._answer(question)
+        except SnapshotMoved:  # a newer one was written since its manifest was read
+            return self._answer(question)
+
+    def _answer(self, question: _Question) -> CandlesRead:
+        name = SeriesName(question.instrument, question.interval)
+        with self._origin.open(name, (question.start, question.end)) as opened:
             kept = self._kept.get(question)
             if kept is None or kept.series != opened.series:
                 kept = _Kept(self._read(opened, question), opened.series)

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 
 from mela.instrument import parse_name
 from mela.interval import Interval
-from mela.run import from_ms
+from mela.run import from_ms, instant_text
 from mela.settings import Settings
 from sources.protocol import Fetched, source_for
 from warehouse import instruments
@@ -114,7 +114,7 @@ def store(connection: Connection, batch: int, fetched: Fetched, start: datetime)
         "instrument_id": instrument_id,
         "source": fetched.source,
         "origin": fetched.origin,
-        "request": _request(fetched.instrument.name, fetched.request),
+        "request": _request(fetched.instrument.name, fetched.request | _as_of(fetched)),
         "rejected": len(fetched.rejected),
     }
     counts = {name: getattr(merged, name) for name in ("inserted", "updated", "unchanged")}
@@ -153,6 +153,13 @@ def _report(batch: int, fetched: Fetched, merged: Merged) -> LoadReport:
         first_opened_at=first,
         last_opened_at=last,
     )
+
+
+def _as_of(fetched: Fetched) -> dict[str, str]:
+    """Return by which clock candles of an answer are closed, where it says."""
+    if fetched.as_of_ms is None:
+        return {}
+    return {"as_of": instant_text(from_ms(fetched.as_of_ms))}
 
 
 def _request(instrument: str, request: Mapping[str, Any]) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, TextClause, text
 
 _KEY = 64
+EVER = datetime(1, 1, 1, tzinfo=UTC)
 _RESULTS = text("""
     SELECT r.result_key, r.run_key, r.status, r.strategy_digest, r.engine_version,
            r.metrics_version, r.candles_revision, r.revisions, r.computed_at, r.candles,
@@ -67,6 +68,8 @@ _REVISIONS = text("""
 class SeriesLineage:
     """The candles of one instrument that a result read.
 
+    start: the first candle that the result rests on; where warm-up or candles were missing, it
+        rests on all before its end, as `warehouse.validity` has it, so that is the oldest known
     revision: the series' newest that it knew; batches: who said those candles, each with how many
     revisions: those that touch the candles; `later` ones came after the result
     """
@@ -110,13 +113,14 @@ def _of(connection: Connection, result: Mapping[str, Any]) -> Lineage:
     members = connection.execute(_SERIES, {"run_key": result["run_key"]}).all()
     series: list[SeriesLineage] = []
     revisions = result["revisions"] or [result["candles_revision"]]
-    start = result["depends_from"] or result["first_candle_at"] or result["start_at"]
-    start, end = min(start, result["start_at"]), result["end_at"]
+    since, end = result["depends_from"] or EVER, result["end_at"]
     for member in members if result["candles_revision"] is not None else ():
         asked: dict[str, Any] = {"id": member.id, "interval": result["interval"]}
-        asked |= {"start": start, "end": end, "revision": revisions[member.place]}
+        asked |= {"start": since, "end": end, "revision": revisions[member.place]}
         batches = _rows(connection, _BATCHES, asked)
         touching = _rows(connection, _REVISIONS, asked)
+        first = min((one["first_opened_at"] for one in batches), default=end)
+        start = min(result["depends_from"] or first, result["start_at"])
         series.append(SeriesLineage(member.name, asked["revision"], start, end, batches, touching))
     return Lineage(result, scenes, series)
 

@@ -25,7 +25,9 @@ EVER = datetime(1970, 1, 1, tzinfo=UTC)
 # Each has limits of its own towards us, so a pool of its own; ccxt speaks to all other venues.
 SERVICES = ("binance", "yahoo", "alpaca", "ccxt")
 _LOADED = text("""
-    SELECT b.span_start, least(b.span_end, b.started_at - CAST(:length AS interval)) AS span_end
+    SELECT b.span_start, least(b.span_end, least(
+               b.started_at, CAST(b.request->>'as_of' AS timestamptz)
+           ) - CAST(:length AS interval)) AS span_end
     FROM ops.load_batch b JOIN ops.instrument i ON i.id = b.instrument_id
     WHERE i.venue = :venue AND i.symbol = :symbol AND b.interval = :interval
       AND b.status = 'succeeded' AND b.started_at >= :since
@@ -139,7 +141,8 @@ def missing(
     """Return the loads that are still missing from [start, end), in chunks of so many candles.
 
     What an earlier load asked is not asked again, unless `force`. A load answers for what was
-    closed when it began, so the newest candles are asked again until they are.
+    closed when it began, by the service's clock where that is behind (a delayed feed, a replay), so
+    the newest candles are asked again until they are.
     Raises ValueError for a span that is none.
     """
     if start.tzinfo is None or end.tzinfo is None or end <= start:

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import quote
 from uuid import uuid4
 
 import fsspec
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mela.errors import MelaError
+from mela.instrument import file_stem
 from mela.interval import Interval
 
 FILE = "_manifest.json"  # readers of Parquet folders pass over names that begin so
 CURRENT = 1
+_STATE = re.compile(r"(.+)_\d+-\d+\.parquet")
 
 
 class SnapshotInvalid(MelaError):
     """A snapshot that cannot be read; writing it anew helps."""
+
+
+class SnapshotMoved(SnapshotInvalid):
+    """A file that a manifest names is gone; a newer manifest may name another."""
 
 
 class _Part(BaseModel):
@@ -96,8 +103,11 @@ class Folder:
         folder, _, last = path.rpartition("/")
         unfinished = Path(folder) / f".{last}-{uuid4().hex}"
         unfinished.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_bytes(content)
-        unfinished.rename(path)
+        try:
+            unfinished.write_bytes(content)
+            unfinished.rename(path)
+        finally:  # of a full disk nothing shall be kept for ever
+            unfinished.unlink(missing_ok=True)
 
     def size(self, name: str) -> int | None:
         """Return how many bytes a file has; None where there is none."""
@@ -105,6 +115,18 @@ class Folder:
             return int(self.files.info(self.path(name))["size"])
         except FileNotFoundError:
             return None
+
+    def names(self) -> list[str]:
+        """Return the names of what lies directly in it."""
+        paths = self.files.ls(self.root, detail=False)
+        return [str(path).rstrip("/").rpartition("/")[2] for path in paths]
+
+    def remove(self, name: str) -> None:
+        """Remove a file, if it is there."""
+        try:
+            self.files.rm_file(self.path(name))
+        except FileNotFoundError:
+            return
 
     def manifest(self) -> Manifest | None:
         """Return the manifest; None where nothing was written yet. Raises SnapshotInvalid."""
@@ -123,9 +145,23 @@ class Folder:
 
 
 def file_of(instrument: str, interval: Interval, candles_key: str) -> str:
-    """Return where a series' candles lie, partitioned as Hive does it.
+    """Return where a series' candles lie: beside the manifest, where every tool looks.
+
+    Folders as `interval=1h` would name columns that the files have too, which pyarrow and pandas
+    refuse to join.
 
     >>> file_of("binance:BTCUSDT", Interval.H1, "3-1700000000000000")
-    'interval=1h/instrument=binance%3ABTCUSDT/3-1700000000000000.parquet'
+    'binance_BTCUSDT_1h_3-1700000000000000.parquet'
     """
-    return f"interval={interval}/instrument={quote(instrument, safe='')}/{candles_key}.parquet"
+    return f"{_stem(instrument, interval)}_{candles_key}.parquet"
+
+
+def states_of(names: Iterable[str], entries: Iterable[SeriesEntry]) -> set[str]:
+    """Return those of some file names that hold candles of the entries' series, of any state."""
+    stems = {_stem(entry.instrument, entry.interval) for entry in entries}
+    found = (_STATE.fullmatch(name) for name in names)
+    return {match[0] for match in found if match and match[1] in stems}
+
+
+def _stem(instrument: str, interval: Interval) -> str:
+    return f"{file_stem(instrument)}_{interval}"

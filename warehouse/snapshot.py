@@ -19,7 +19,7 @@ from mela.instrument import parse_name
 from mela.interval import Interval
 from mela.settings import Settings
 from warehouse.database import transaction
-from warehouse.manifest import FILE, Action, Folder, Manifest, SeriesEntry, file_of
+from warehouse.manifest import FILE, Action, Folder, Manifest, SeriesEntry, file_of, states_of
 from warehouse.series import FIELDS, Columns, SeriesName, length
 from warehouse.stored import StoredSeries, Warehouse
 
@@ -62,8 +62,9 @@ def write_snapshot(
 
     Repeatable: a series that did not change is not written again, and those that were not asked
     for stay. Readers see the old state until the new manifest replaces the old one in one step.
-    Each series is of one moment, but not all of the same. The files of the manifest before last
-    are removed. Raises CandlesMissing where the warehouse has none of the series asked for.
+    Each series is of one moment, but not all of the same. Files that the new manifest no longer
+    names are removed, so that tools which know no manifest find each candle once.
+    Raises CandlesMissing where the warehouse has none of the series asked for.
     """
     folder = Folder(to)
     names = _named(settings, instruments, intervals)
@@ -186,10 +187,12 @@ def parquet(name: SeriesName, columns: Columns) -> bytes:
 
 
 def _remove_older(folder: Folder, written: list[SeriesEntry], before: Manifest | None) -> None:
-    """Remove the files of a series that neither this manifest nor the one before names."""
-    named = {folder.path(entry.file) for entry in (*written, *(before.series if before else ()))}
+    """Remove the files that series had before, those of a write that was killed too."""
+    if not written:
+        return
+    older = states_of(folder.names(), written)
     for entry in written:
-        place = folder.path(entry.file).rpartition("/")[0]
-        for path in folder.files.ls(place, detail=False):
-            if str(path) not in named:
-                folder.files.rm_file(path)
+        old = before.entry(entry.instrument, entry.interval) if before else None
+        older |= {old.file} if old else set()
+    for file in sorted(older - {entry.file for entry in written}):
+        folder.remove(file)

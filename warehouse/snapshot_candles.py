@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from mela.errors import CandlesMissing
 from mela.run import to_ms
 from warehouse.adjust import Event
-from warehouse.manifest import FILE, Folder, Manifest, SeriesEntry, SnapshotInvalid
+from warehouse.manifest import FILE, Folder, Manifest, SeriesEntry, SnapshotInvalid, SnapshotMoved
 from warehouse.series import FIELDS, Columns, Series, SeriesName, Since, part
 
 FRESH_S = 5.0  # so long a manifest is taken as it was read
@@ -39,7 +39,7 @@ class Snapshot:
         """Open a series as the manifest has it. See warehouse.series.Origin.
 
         Raises CandlesMissing for a series that the snapshot lacks, SnapshotInvalid where there is
-        none.
+        none, SnapshotMoved where its file is gone: who opens it again sees the newest manifest.
         """
         folder, manifest = self._current()
         entry = manifest.entry(*name)
@@ -52,7 +52,11 @@ class Snapshot:
         series = Series(
             name, entry.revision, entry.candles_key, entry.calendar, entry.tick, entry.lot
         )
-        yield SnapshotSeries(series, entry, folder)
+        try:
+            yield SnapshotSeries(series, entry, folder)
+        except SnapshotMoved:
+            self._read = None
+            raise
 
     def _current(self) -> tuple[Folder, Manifest]:
         if self._read is not None and time.monotonic() - self._read[2] <= self.fresh_s:
@@ -124,13 +128,18 @@ class SnapshotSeries:
                 if file.metadata.num_rows != self.entry.candles:
                     raise self._unreadable(f"it has {file.metadata.num_rows}")
                 yield file
+        except FileNotFoundError as error:  # a newer snapshot has removed it, or somebody
+            raise SnapshotMoved(self._said(error)) from error
         except (ConnectionError, TimeoutError, PermissionError):  # the file may be well
             raise
         except (OSError, pa.ArrowException) as error:
             raise self._unreadable(error) from error
 
     def _unreadable(self, error: object) -> SnapshotInvalid:
-        return SnapshotInvalid(
+        return SnapshotInvalid(self._said(error))
+
+    def _said(self, error: object) -> str:
+        return (
             f"expected {self.entry.candles} candles in {self.folder.path(self.entry.file)}, as the "
             f"manifest says, but: {error}. Write it anew: mela snapshot --to {self.folder.address}"
         )

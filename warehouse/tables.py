@@ -65,6 +65,19 @@ def known_interval() -> CheckConstraint:
     return one_of("interval", *Interval)
 
 
+def candle_laws() -> tuple[CheckConstraint, ...]:
+    """Return the checks of a candle's close, prices and volume."""
+    return (
+        CheckConstraint("closed_at > opened_at", name="closes"),
+        CheckConstraint(
+            "low > 0 AND low <= least(open, close) AND high >= greatest(open, close)"
+            " AND high < 'Infinity'",
+            name="prices",
+        ),
+        CheckConstraint("volume >= 0 AND volume < 'Infinity'", name="volume"),
+    )
+
+
 Now = Annotated[datetime, mapped_column(server_default=func.now())]
 Count = Annotated[int, mapped_column(server_default=sql("0"))]
 InstrumentId = Annotated[int, mapped_column(ForeignKey("ops.instrument.id"))]
@@ -211,13 +224,7 @@ class Candle(Base):
     __tablename__ = "candle"
     __table_args__ = (
         PrimaryKeyConstraint("instrument_id", "opened_at", "interval"),
-        CheckConstraint("closed_at > opened_at", name="closes"),
-        CheckConstraint(
-            "low > 0 AND low <= least(open, close) AND high >= greatest(open, close)"
-            " AND high < 'Infinity'",
-            name="prices",
-        ),
-        CheckConstraint("volume >= 0 AND volume < 'Infinity'", name="volume"),
+        *candle_laws(),
         {"schema": "raw", "postgresql_partition_by": "LIST (interval)"},
     )  # below a day each interval is divided again, by year: raw.ensure_candle_years makes them
 
@@ -244,6 +251,8 @@ class CandleVersion(Base):
     __tablename__ = "candle_version"
     __table_args__ = (
         PrimaryKeyConstraint("instrument_id", "opened_at", "interval", "known_until"),
+        known_interval(),
+        *candle_laws(),
         CheckConstraint("known_until >= known_from", name="known"),
         {"schema": "raw"},
     )

@@ -26,6 +26,14 @@ def test_cents_survive_what_yahoo_does_to_them(cents: int, ratio: float) -> None
     assert restore_prices(said, np.array([ratio]))[0] == price
 
 
+@given(digits=st.integers(1, 999_999), decimals=st.integers(0, 13))
+def test_a_price_of_any_size_keeps_its_digits(digits: int, decimals: int) -> None:
+    """Coins of a thousandth of a cent are quoted too, and currencies to the sixth decimal."""
+    price = float(f"{digits}e-{decimals}")
+    said = np.array([np.float32(price)], dtype=np.float64)
+    assert restore_prices(said, np.array([1.0]))[0] == price
+
+
 @given(shares=st.integers(0, 10**10), ratio=st.sampled_from([1.0, 2.0, 7.0, 28.0, 1.5]))
 def test_shares_survive_too(shares: int, ratio: float) -> None:
     said = np.array([float(round(shares * ratio))])

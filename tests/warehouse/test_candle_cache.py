@@ -116,6 +116,22 @@ def test_a_place_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
     assert cache.get(SERIES, "1-1") is None
 
 
+def test_a_file_that_may_only_be_read_is_used_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tests may run as root, whom no mode of a file stops."""
+    cache = CandleCache(tmp_path, 10**9)
+    cache.put(SERIES, "1-1", series(10))
+
+    def refuses(*_: object, **__: object) -> None:
+        raise PermissionError(30, "Read-only file system")
+
+    monkeypatch.setattr(os, "utime", refuses)
+    found = cache.get(SERIES, "1-1")
+    assert found is not None
+    assert same(found, series(10))
+
+
 WRITER = """
 import sys
 from pathlib import Path

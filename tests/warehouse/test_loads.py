@@ -23,19 +23,27 @@ def spans(planned: list[tuple[Series, Load]]) -> list[tuple[str, str]]:
     return [(one["start"][:13], one["end"][:13]) for _, one in planned]
 
 
-def asked(settings: Settings, start: str, end: str, began: str, status: str = "succeeded") -> None:
+def asked(
+    settings: Settings,
+    start: str,
+    end: str,
+    began: str,
+    status: str = "succeeded",
+    request: str = "{}",
+) -> None:
     """Record that a load asked [start, end), beginning at an instant."""
     with transaction(settings) as connection:
         connection.execute(
             text("""
                 INSERT INTO ops.load_batch (instrument_id, interval, source, origin, request,
                     span_start, span_end, code_version, started_at, finished_at, status, error)
-                SELECT id, '1h', 'test', 'replay', '{}', :start, :end, 'test', :began, :began,
+                SELECT id, '1h', 'test', 'replay', :request, :start, :end, 'test', :began, :began,
                     :status,
                     CASE :status WHEN 'failed' THEN 'no' END
                 FROM ops.instrument
             """),
-            {"start": at(start), "end": at(end), "began": at(began), "status": status},
+            {"start": at(start), "end": at(end), "began": at(began)}
+            | {"status": status, "request": request},
         )
 
 
@@ -130,6 +138,18 @@ def test_a_load_answers_only_for_candles_closed_when_it_began(warehouse: Setting
     wanted = loads.missing([HOURLY], at("2020-01-01"), at("2020-01-02"), warehouse)
     assert [(one["start"], one["end"]) for _, one in wanted] == [
         ("2020-01-01T11:30:00+00:00", "2020-01-02T00:00:00+00:00")
+    ]
+
+
+@pytest.mark.integration
+def test_a_feed_that_lags_answers_only_for_what_it_knew(warehouse: Settings) -> None:
+    """Half an hour late, it has not given the candle that closed a quarter of an hour ago."""
+    load(warehouse, answer([1.0]))
+    told = '{"as_of": "2020-01-01T11:45:00Z"}'
+    asked(warehouse, "2020-01-01", "2020-01-02", "2020-01-01 12:15", request=told)
+    wanted = loads.missing([HOURLY], at("2020-01-01"), at("2020-01-01T12:00"), warehouse)
+    assert [(one["start"], one["end"]) for _, one in wanted] == [
+        ("2020-01-01T10:45:00+00:00", "2020-01-01T12:00:00+00:00")
     ]
 
 

@@ -75,6 +75,10 @@ def test_many_may_upgrade_at_once(warehouse: Settings) -> None:
         "UPDATE raw.candle SET closed_at = opened_at",
         "UPDATE raw.candle SET instrument_id = 99",
         "UPDATE raw.candle SET load_batch_id = 99",
+        "UPDATE raw.candle_version SET low = -1",
+        "UPDATE raw.candle_version SET interval = '7m'",
+        "UPDATE raw.candle_version SET volume = 'NaN'",
+        "UPDATE raw.candle_version SET closed_at = opened_at",
         "UPDATE ops.candle_revision SET revision = 0",
         "UPDATE ops.scene SET status = 'finished'",
         "UPDATE ops.scene SET status = 'rejected'",
@@ -84,6 +88,7 @@ def test_many_may_upgrade_at_once(warehouse: Settings) -> None:
 )
 def test_the_database_itself_refuses(warehouse: Settings, statement: str) -> None:
     a_scene(warehouse)
+    load(warehouse, answer([2.0]))
     load(warehouse, answer([1.0]))
     with pytest.raises(IntegrityError), transaction(warehouse) as connection:
         connection.execute(text(statement))

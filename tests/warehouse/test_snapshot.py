@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
@@ -152,15 +154,45 @@ def test_series_that_are_not_asked_for_stay(filled: Settings, folder: str) -> No
     assert hours(from_snapshot(filled, folder)).candles.close.tolist() == [1.0, 2.0, 3.0, 4.0]
 
 
-def test_the_file_before_last_is_removed_and_the_last_one_stays(
+def test_each_candle_stands_once_for_tools_that_know_no_manifest(
     filled: Settings, folder: str
 ) -> None:
-    """Somebody may still hold the manifest of before."""
+    """A file of before, or of a write that was killed, would count its candles again."""
     for close in (1.0, 2.0, 3.0):
         load(filled, answer([close]))
         write_snapshot(filled, folder, intervals=["1h"])
-    kept = [path.stem.partition("-")[0] for path in Path(folder).rglob("*.parquet")]
-    assert sorted(kept) == ["2", "3"]
+    [file] = Path(folder).glob("*.parquet")
+    foreign = file.with_name("binance_BTCUSDT_1h_mine.parquet")
+    file.with_name(file.name.replace("_3-", "_2-")).write_bytes(b"killed")
+    load(filled, answer([4.0]))
+    foreign.write_bytes(b"not ours to remove")
+    write_snapshot(filled, folder, intervals=["1h"])
+    assert foreign.exists()
+    foreign.unlink()
+    assert pd.read_parquet(folder)["close"].tolist() == [4.0, 2.0, 3.0, 4.0]
+
+
+def test_who_holds_the_manifest_of_before_reads_the_newest(filled: Settings, folder: str) -> None:
+    write_snapshot(filled, folder)
+    reader = from_snapshot(filled, folder, cache_bytes=0)
+    assert hours(reader).revision == 1
+    load(filled, answer([9.0]))
+    write_snapshot(filled, folder)
+    again = reader.read(NAME, "1h", START, at("2024-01-02"), 2, "raw")
+    assert (again.revision, again.candles.close.tolist()) == (2, [9.0, 2.0, 3.0, 4.0])
+
+
+def test_a_snapshot_in_folders_of_before_is_read_and_moves(filled: Settings, folder: str) -> None:
+    write_snapshot(filled, folder, intervals=["1h"])
+    [file] = Path(folder).glob("*.parquet")
+    old = "interval=1h/instrument=binance%3ABTCUSDT/1-1.parquet"
+    (Path(folder) / old).parent.mkdir(parents=True)
+    file.rename(Path(folder) / old)
+    manifest = Path(folder) / FILE
+    manifest.write_text(manifest.read_text().replace(file.name, old))
+    assert hours(from_snapshot(filled, folder)).candles.close.tolist() == [1.0, 2.0, 3.0, 4.0]
+    assert write_snapshot(filled, folder, intervals=["1h"]).unchanged == 0
+    assert [path.name for path in Path(folder).rglob("*.parquet")] == [file.name]
 
 
 def test_a_write_that_dies_before_its_manifest_changes_nothing_for_readers(
@@ -181,9 +213,14 @@ def test_a_write_that_dies_before_its_manifest_changes_nothing_for_readers(
     assert hours(from_snapshot(filled, folder)).candles.close[0] == 1.0
 
 
-def test_other_tools_read_the_folder_as_one_table(filled: Settings, folder: str) -> None:
+@pytest.mark.parametrize(
+    "tool", [pq.read_table, lambda folder: ds.dataset(folder).to_table()], ids=["read", "dataset"]
+)
+def test_other_tools_read_the_folder_as_one_table(
+    filled: Settings, folder: str, tool: Callable[[str], pa.Table]
+) -> None:
     write_snapshot(filled, folder)
-    table = ds.dataset(folder, partitioning="hive").to_table()
+    table = tool(folder)
     assert table.column_names == [
         *("instrument", "interval", "opened_at", "open", "high", "low", "close", "volume"),
         "unadjusted",
@@ -192,6 +229,13 @@ def test_other_tools_read_the_folder_as_one_table(filled: Settings, folder: str)
     assert one["close"].to_pylist() == [80.0, 80.0, 20.0, 16.0]
     assert one["unadjusted"].to_pylist() == [True] * 4
     assert one["opened_at"].to_pylist()[0] == START
+
+
+def test_a_file_that_could_not_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "whole").mkdir()
+    with pytest.raises(OSError, match="whole"):
+        Folder(str(tmp_path)).put("whole", b"content")
+    assert [path.name for path in tmp_path.iterdir()] == ["whole"]
 
 
 def test_what_a_snapshot_lacks_is_said_with_the_way_out(filled: Settings, folder: str) -> None:

@@ -214,6 +214,20 @@ def test_lineage_names_the_loads_that_the_result_read(warehouse: Settings) -> No
     assert [one["scene_id"] for one in trail.scenes] == [scene_id]
 
 
+def test_lineage_names_the_loads_of_a_warm_up_beside_a_gap(warehouse: Settings) -> None:
+    """Who misses candles rests on all before its end: it does not say where its warm-up began."""
+    load(warehouse, answer([100.0] * 24))
+    load(warehouse, answer([100.0] * 10, start=at("2024-01-02")), at("2024-01-02"))
+    load(warehouse, answer([100.0] * 13, start=at("2024-01-02T11:00")), at("2024-01-02T11:00"))
+    stored(warehouse, a_run(), a_scene(warehouse), revision=3, depends_from=None)
+    with transaction(warehouse) as connection:
+        [trail] = lineage(connection, a_run().run_key)
+    [series] = trail.series
+    assert [(one["id"], one["candles"]) for one in series.batches] == [(1, 24), (2, 10), (3, 13)]
+    assert [one["revision"] for one in series.revisions] == [1, 2, 3]
+    assert (series.start, series.end) == (START, at("2024-01-03"))
+
+
 def test_an_announced_scene_is_planned_as_any_other(warehouse: Settings) -> None:
     scene = parse_scene(CONTENT | {"scene_id": "6f1c3d0e-0000-4000-8000-000000000002"})
     number = str(scene.scene_id)

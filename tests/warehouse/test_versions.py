@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ from sqlalchemy.exc import IntegrityError
 from mela.interval import Interval
 from mela.run import to_ms
 from mela.settings import Settings
-from tests.warehouse.given import NAME, START, answer, at, load, rows
+from tests.warehouse.given import NAME, START, action, answer, at, load, rows
 from warehouse import partitions
 from warehouse.database import engine_for, transaction
 from warehouse.migrate import MIGRATIONS
@@ -188,6 +188,21 @@ def test_a_version_is_kept_for_each_change_and_its_time_meets_the_next(warehouse
     assert moments == sorted(set(moments))
     assert closes(warehouse, moments[1]) == [2.0, 9.0]
     assert closes(warehouse, moments[1] - timedelta(microseconds=1)) == [1.0, 9.0]
+
+
+def test_moments_rise_with_revisions_though_the_clock_was_set_back(warehouse: Settings) -> None:
+    """A split comes between two restatements, all before the moment of the first load."""
+    load(warehouse, answer([1.0, 9.0]))
+    with transaction(warehouse) as connection:
+        connection.execute(text("UPDATE ops.candle_revision SET created_at = now() + '1 hour'"))
+    events = [action("split", date(2024, 1, 2), 2.0), action("dividend", date(2024, 1, 3), 0.5)]
+    load(warehouse, answer([1.0, 9.0], actions=events))
+    load(warehouse, answer([2.0, 9.0], actions=events))
+    revisions = rows(warehouse, "SELECT created_at FROM ops.candle_revision ORDER BY revision")
+    moments = [row.created_at for row in revisions]
+    assert moments == sorted(set(moments))
+    assert len(moments) == 4
+    assert closes(warehouse, moments[2]) == [1.0, 9.0]
 
 
 def test_a_failed_load_leaves_no_version(warehouse: Settings) -> None:
