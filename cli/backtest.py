@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
@@ -21,8 +21,9 @@ from cli.report import report_table
 from cli.scene_file import scene_of
 from cli.tables import SHOWN, results_table
 from mela.messages import read_stored_run
-from mela.result import Result, rank
+from mela.result import rank
 from mela.scene import Scene
+from mela.schemas import Document, json_schema
 from mela.settings import Settings
 
 
@@ -138,10 +139,7 @@ def _show(
 
 @explains
 def schema(
-    what: Annotated[Literal["scene", "result"], typer.Argument(help="Which message.")],
+    what: Annotated[Document, typer.Argument(help="Which message.")],
 ) -> None:
     """Print the JSON Schema of a scene (what is published) or a result (what comes back)."""
-    model = Scene if what == "scene" else Result
-    body = model.model_json_schema(by_alias=True)
-    body = {"$schema": "https://json-schema.org/draft/2020-12/schema", **body}
-    out.print(json.dumps(body, indent=2), markup=False)
+    out.print(json.dumps(json_schema(what), indent=2), markup=False)

@@ -23,14 +23,18 @@ _FULL = 1.0 + 1e-9  # decimal weights that sum to 1 may sum to a little more in 
 class EqualWeights(Part):
     """The same share for each instrument of the scene, whether it is in or not."""
 
-    kind: Literal["equal"] = "equal"
+    kind: Literal["equal"] = Field(default="equal", description="the same for each")
 
 
 class FixedWeights(Part):
     """A share for each instrument by name; what they leave is cash."""
 
-    kind: Literal["fixed"] = "fixed"
-    of: dict[str, Weight] = Field(min_length=1, examples=[{"yahoo:AAPL": 0.6, "yahoo:SPY": 0.4}])
+    kind: Literal["fixed"] = Field(default="fixed", description="named in `of`")
+    of: dict[str, Weight] = Field(
+        min_length=1,
+        examples=[{"yahoo:AAPL": 0.6, "yahoo:SPY": 0.4}],
+        description="instrument → its share of the equity; together at most 1",
+    )
 
     @field_validator("of")
     @classmethod
@@ -43,27 +47,31 @@ class FixedWeights(Part):
 class InverseVolatility(Part):
     """Shares in proportion to 1 / volatility, measured on each close; together they are 1."""
 
-    kind: Literal["inverse_volatility"] = "inverse_volatility"
+    kind: Literal["inverse_volatility"] = Field(
+        default="inverse_volatility", description="calm ones get more"
+    )
     period: Whole = Field(default=60, ge=2, le=1_000, description="candles that it is taken of")
 
 
 class OnSignals(Part):
     """Trade an instrument when it goes in or out, and let its share drift in between."""
 
-    kind: Literal["signals"] = "signals"
+    kind: Literal["signals"] = Field(
+        default="signals", description="only when an instrument goes in or out"
+    )
 
 
 class OnSchedule(Part):
     """Besides, restore all shares at the first open of each day, week (from Monday) or month."""
 
-    kind: Literal["schedule"] = "schedule"
-    every: Literal["1d", "1w", "1mo"] = "1mo"
+    kind: Literal["schedule"] = Field(default="schedule", description="at fixed times")
+    every: Literal["1d", "1w", "1mo"] = Field(default="1mo", description="how often")
 
 
 class OnDrift(Part):
     """Besides, restore all shares when one has moved too far from its weight on a close."""
 
-    kind: Literal["drift"] = "drift"
+    kind: Literal["drift"] = Field(default="drift", description="when one has moved too far")
     threshold: Real = Field(
         default=0.05, gt=0, lt=1, description="of the account's equity: 0.05 is 5 points of it"
     )
@@ -82,8 +90,10 @@ else:
 class Portfolio(Part):
     """Target weights of the instruments that are in, and when they are restored."""
 
-    weights: Weights = EqualWeights()
-    rebalance: Rebalance = OnSignals()
+    weights: Weights = Field(
+        default=EqualWeights(), description="the share of the equity that each instrument gets"
+    )
+    rebalance: Rebalance = Field(default=OnSignals(), description="when the shares are restored")
 
     @property
     def candles_needed(self) -> int:

@@ -216,8 +216,8 @@ class StrategyNamed(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str
-    digest: str
+    name: str = Field(description="as `mela strategies` lists it")
+    digest: str = Field(description="hash of its source")
 
 
 class ErrorSaid(BaseModel):
@@ -227,8 +227,8 @@ class ErrorSaid(BaseModel):
         frozen=True, extra="forbid", serialize_by_alias=True, validate_by_name=True
     )
 
-    kind: str = Field(alias="class")
-    sentence: str
+    kind: str = Field(alias="class", description="the error's class")
+    sentence: str = Field(description="what went wrong")
 
 
 class Result(BaseModel):
@@ -239,40 +239,60 @@ class Result(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    schema_version: Literal[1] = 1
-    scene_id: str | None
-    run_key: str = Field(pattern="^[0-9a-f]{64}$")
-    result_key: str | None = Field(pattern="^[0-9a-f]{64}$")
-    instruments: tuple[str, ...] = Field(min_length=1)
-    interval: Interval
-    start: AwareDatetime
-    end: AwareDatetime
-    strategy: StrategyNamed
-    params: dict[str, Any]
-    cash: float
-    costs: Costs
-    sizing: Sizing
-    entry: Entry
-    exits: Exits
-    direction: str
-    prices: str
-    engine: str
-    portfolio: Portfolio | None = None
-    status: Status
-    error: ErrorSaid | None
-    cached: bool
-    engine_version: str
-    metrics_version: str
-    candles_revision: int | None
-    revisions: tuple[int, ...] | None = None
-    computed_at: AwareDatetime
-    candles: int
-    first_candle_at: AwareDatetime | None
-    last_candle_at: AwareDatetime | None
-    depends_from: AwareDatetime | None
-    warmup_missing: int
-    periods_per_year: float | None
-    warnings: tuple[str, ...]
+    schema_version: Literal[1] = Field(default=1, description="of this schema")
+    scene_id: str | None = Field(
+        description="the scene that this answers; null outside the platform"
+    )
+    run_key: str = Field(
+        pattern="^[0-9a-f]{64}$", description="what was asked: equal keys, equal questions"
+    )
+    result_key: str | None = Field(
+        pattern="^[0-9a-f]{64}$",
+        description="what answered: the question, candles and code; null outside the platform",
+    )
+    instruments: tuple[str, ...] = Field(
+        min_length=1, description="one, or those that share an account"
+    )
+    interval: Interval = Field(description="length of a candle")
+    start: AwareDatetime = Field(description="of the run's span, included")
+    end: AwareDatetime = Field(description="of the run's span, not included")
+    strategy: StrategyNamed = Field(description="name and source")
+    params: dict[str, Any] = Field(
+        description="all parameters of the strategy, its defaults filled in"
+    )
+    cash: float = Field(description="opening cash, in the quote currency")
+    costs: Costs = Field(description="as the scene asked")
+    sizing: Sizing = Field(description="as the scene asked")
+    entry: Entry = Field(description="as the scene asked")
+    exits: Exits = Field(description="as the scene asked")
+    direction: str = Field(description="as the scene asked")
+    prices: str = Field(description="as the scene asked")
+    engine: str = Field(description="which engine answered")
+    portfolio: Portfolio | None = Field(
+        default=None, description="as the scene asked; null for a run of one instrument"
+    )
+    status: Status = Field(description="how the run ended")
+    error: ErrorSaid | None = Field(description="why it failed; null where it did not")
+    cached: bool = Field(description="it was stored already when the scene asked")
+    engine_version: str = Field(description="of the rules of execution")
+    metrics_version: str = Field(description="of the definitions of metrics")
+    candles_revision: int | None = Field(
+        description="of the candles that were read; of several series the sum"
+    )
+    revisions: tuple[int, ...] | None = Field(
+        default=None, description="of each series, where there are several"
+    )
+    computed_at: AwareDatetime = Field(description="when the engine answered")
+    candles: int = Field(description="how many candles the span held, warm-up not counted")
+    first_candle_at: AwareDatetime | None = Field(description="the first of them opened")
+    last_candle_at: AwareDatetime | None = Field(description="the last of them opened")
+    depends_from: AwareDatetime | None = Field(
+        description="the first candle that the answer rests on, warm-up included; null where "
+        "some were missing"
+    )
+    warmup_missing: int = Field(description="how many warm-up candles there were too few")
+    periods_per_year: float | None = Field(description="what annual numbers were scaled by")
+    warnings: tuple[str, ...] = Field(description="what to know before believing the numbers")
     total_return: float | None
     final_equity: float | None
     cagr: float | None

@@ -67,7 +67,7 @@ class Part(BaseModel):
 class Costs(Part):
     """What a fill costs: fractions of its notional, 0.001 being 0.1 %."""
 
-    kind: Literal["flat"] = "flat"
+    kind: Literal["flat"] = Field(default="flat", description="the same fractions for every fill")
     fee: Real = Field(
         default=0.001, ge=0, lt=1, description="fraction of the notional, on each fill"
     )
@@ -115,35 +115,39 @@ class _SizingRules(Part):
 class FractionSizing(_SizingRules):
     """How much to trade: a fraction of the cash, the fee included."""
 
-    kind: Literal["fraction"] = "fraction"
-    fraction: Real = Field(default=0.95, gt=0, le=1)
+    kind: Literal["fraction"] = Field(default="fraction", description="of the cash")
+    fraction: Real = Field(default=0.95, gt=0, le=1, description="of the cash, fee included")
 
 
 class CashSizing(_SizingRules):
     """How much to trade: a fixed sum, the fee included."""
 
-    kind: Literal["cash"] = "cash"
+    kind: Literal["cash"] = Field(default="cash", description="a sum")
     amount: Real = Field(gt=0, description="in the quote currency")
 
 
 class UnitsSizing(_SizingRules):
     """How much to trade: a fixed number of units."""
 
-    kind: Literal["units"] = "units"
-    units: Real = Field(gt=0)
+    kind: Literal["units"] = Field(default="units", description="a number of units")
+    units: Real = Field(gt=0, description="in the base currency, or shares")
 
 
 class RiskSizing(_SizingRules):
     """How much to trade: so much that the stop loss costs a fraction of the equity."""
 
-    kind: Literal["risk_per_trade"] = "risk_per_trade"
+    kind: Literal["risk_per_trade"] = Field(
+        default="risk_per_trade", description="what the stop loss may cost"
+    )
     risk: Real = Field(default=0.01, gt=0, lt=1, description="fraction of the equity")
 
 
 class AtrSizing(_SizingRules):
     """How much to trade: so much that a move of some average true ranges costs a fraction."""
 
-    kind: Literal["atr_risk"] = "atr_risk"
+    kind: Literal["atr_risk"] = Field(
+        default="atr_risk", description="what a move of average true ranges may cost"
+    )
     risk: Real = Field(default=0.01, gt=0, lt=1, description="fraction of the equity")
     period: Whole = Field(default=14, ge=2, le=10_000, description="candles in the range")
     multiple: Real = Field(default=2.0, gt=0, description="ranges that the risk stands for")
@@ -157,7 +161,9 @@ class AtrSizing(_SizingRules):
 class VolatilitySizing(_SizingRules):
     """How much to trade: so much that the position's volatility is a target's."""
 
-    kind: Literal["volatility_target"] = "volatility_target"
+    kind: Literal["volatility_target"] = Field(
+        default="volatility_target", description="how much the position may swing"
+    )
     target: Real = Field(default=0.2, gt=0, description="per year, as a fraction")
     period: Whole = Field(default=30, ge=2, le=1_000, description="candles that it is taken of")
 
@@ -170,7 +176,7 @@ class VolatilitySizing(_SizingRules):
 class MarketEntry(Part):
     """Enter at the next open."""
 
-    kind: Literal["market"] = "market"
+    kind: Literal["market"] = Field(default="market", description="at the next open")
 
 
 class _RestingEntry(Part):
@@ -181,13 +187,13 @@ class _RestingEntry(Part):
 class LimitEntry(_RestingEntry):
     """Enter at a better price, below the signal's close for a long position."""
 
-    kind: Literal["limit"] = "limit"
+    kind: Literal["limit"] = Field(default="limit", description="rests at a better price")
 
 
 class StopEntry(_RestingEntry):
     """Enter when the price has moved on, above the signal's close for a long position."""
 
-    kind: Literal["stop"] = "stop"
+    kind: Literal["stop"] = Field(default="stop", description="rests at a worse price")
 
 
 def one_of(*kinds: type[Part]) -> Any:
@@ -221,8 +227,12 @@ else:
 class Exits(Part):
     """What closes a position besides the strategy. Levels: fractions of the entry's fill price."""
 
-    stop_loss: Real | None = Field(default=None, gt=0, lt=1)
-    take_profit: Real | None = Field(default=None, gt=0)
+    stop_loss: Real | None = Field(
+        default=None, gt=0, lt=1, description="loss that closes the position: 0.05 is 5 %"
+    )
+    take_profit: Real | None = Field(
+        default=None, gt=0, description="profit that closes the position: 0.1 is 10 %"
+    )
     cooldown_bars: Whole = Field(default=0, ge=0, description="entry signals ignored after an exit")
     protect_from: Literal["entry", "next"] = Field(
         default="entry",

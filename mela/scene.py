@@ -54,16 +54,24 @@ Scalar = Real | bool | str | None
 class StrategyChoice(Part):
     """A registered strategy by name, and those of its parameters that differ from its defaults."""
 
-    name: str = Field(min_length=1, examples=["sma_cross"])
-    params: dict[str, Json] = Field(default_factory=dict, examples=[{"fast": 10, "slow": 30}])
+    name: str = Field(
+        min_length=1,
+        examples=["sma_cross"],
+        description="one of those that `mela strategies` lists",
+    )
+    params: dict[str, Json] = Field(
+        default_factory=dict,
+        examples=[{"fast": 10, "slow": 30}],
+        description="its parameters by name; what is left out is at the strategy's default",
+    )
 
 
 class Steps(Part):
     """Values from `from` to `to`, both included, a decimal `step` apart."""
 
-    start: Real = Field(alias="from")
-    stop: Real = Field(alias="to")
-    step: Real = Field(gt=0)
+    start: Real = Field(alias="from", description="the first value")
+    stop: Real = Field(alias="to", description="the last value, where the steps meet it")
+    step: Real = Field(gt=0, description="from one value to the next, counted in decimals")
 
     @model_validator(mode="after")
     def _rises(self) -> Self:
@@ -75,10 +83,10 @@ class Steps(Part):
 class Range(Part):
     """Numbers from `low` to `high`, to draw from: six digits each, or whole numbers."""
 
-    low: Real
-    high: Real
+    low: Real = Field(description="the least number that can be drawn")
+    high: Real = Field(description="the largest number that can be drawn")
     log: bool = Field(default=False, description="spread evenly over magnitudes; low above 0")
-    integer: bool = False
+    integer: bool = Field(default=False, description="draw whole numbers only")
 
     @model_validator(mode="after")
     def _can_be_drawn_from(self) -> Self:
@@ -117,9 +125,10 @@ Drawn = Annotated[
 class GridSearch(Part):
     """Run every combination of the values in `space`, its keys paths as `exits.stop_loss`."""
 
-    kind: Literal["grid"] = "grid"
+    kind: Literal["grid"] = Field(default="grid", description="every combination")
     space: dict[str, Axis] = Field(
         min_length=1,
+        description="path of a field → its values: a list, or steps",
         examples=[
             {
                 "strategy.params.fast": {"from": 5, "to": 25, "step": 5},
@@ -132,6 +141,7 @@ class GridSearch(Part):
 class _Trials(Part):
     space: dict[str, Drawn] = Field(
         min_length=1,
+        description="path of a field → its values: a list, steps, or a range to draw from",
         examples=[
             {
                 "strategy.params.fast": {"low": 2, "high": 50, "integer": True},
@@ -148,13 +158,13 @@ class _Trials(Part):
 class RandomSearch(_Trials):
     """Run parameter sets drawn from `space`: lists, steps, and ranges."""
 
-    kind: Literal["random"] = "random"
+    kind: Literal["random"] = Field(default="random", description="drawn by the seed")
 
 
 class TpeSearch(_Trials):
     """Let each trial learn from those before it (Optuna's TPE): by `mela backtest` only."""
 
-    kind: Literal["tpe"] = "tpe"
+    kind: Literal["tpe"] = Field(default="tpe", description="each trial learns")
 
 
 if TYPE_CHECKING:
@@ -166,22 +176,33 @@ else:
 class Scene(Part):
     """Ask for one strategy, or a search of its parameters, on instruments over [start, end)."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[1] = Field(default=1, description="of this schema")
     scene_id: UUID | None = Field(
         default=None, description="one publication; minted where it is missing"
     )
-    name: str | None = Field(default=None, max_length=200)
+    name: str | None = Field(
+        default=None, max_length=200, description="what people call it; changes nothing"
+    )
     instruments: tuple[str, ...] = Field(
-        min_length=1, max_length=10_000, examples=[["binance:BTCUSDT", "binance:ETHUSDT"]]
+        min_length=1,
+        max_length=10_000,
+        examples=[["binance:BTCUSDT", "binance:ETHUSDT"]],
+        description="each as venue:symbol; named twice counts once",
     )
     mode: Literal["each", "together"] = Field(
         default="each",
         description="each: a run per instrument; together: one account for all of them",
     )
-    interval: Interval
-    start: Instant = Field(examples=["2023-01-01T00:00:00Z"])
-    end: Instant = Field(examples=["2024-01-01T00:00:00Z"], description="not included")
-    strategy: StrategyChoice
+    interval: Interval = Field(description="length of a candle")
+    start: Instant = Field(
+        examples=["2023-01-01T00:00:00Z"],
+        description="the first candle opens here or later; an instant with its zone",
+    )
+    end: Instant = Field(
+        examples=["2024-01-01T00:00:00Z"],
+        description="the last candle opens before; an instant with its zone",
+    )
+    strategy: StrategyChoice = Field(description="what decides on each close")
     search: Search | None = Field(default=None, description="without it, one parameter set")
     holdout: Holdout | None = Field(
         default=None, description="candles that the search does not see: its winner runs there once"
@@ -189,14 +210,23 @@ class Scene(Part):
     validation: WalkForward | None = Field(
         default=None, description="choose on training windows, test on the windows after them"
     )
-    rank_by: str = Field(default="sharpe", json_schema_extra={"enum": list(METRICS)})
+    rank_by: str = Field(
+        default="sharpe",
+        json_schema_extra={"enum": list(METRICS)},
+        description="the metric that decides the best run; nulls last",
+    )
     cash: Real = Field(default=10_000.0, gt=0, description="opening cash, in the quote currency")
-    costs: Costs = Costs()
-    sizing: Sizing = FractionSizing()
-    entry: Entry = MarketEntry()
-    exits: Exits = Exits()
-    direction: Direction = "long"
-    prices: Prices = "split_adjusted"
+    costs: Costs = Field(default=Costs(), description="what fills and short positions cost")
+    sizing: Sizing = Field(default=FractionSizing(), description="how much is traded")
+    entry: Entry = Field(default=MarketEntry(), description="the order that an entry signal gives")
+    exits: Exits = Field(
+        default=Exits(), description="what closes a position besides the strategy's signals"
+    )
+    direction: Direction = Field(default="long", description="which positions may be opened")
+    prices: Prices = Field(
+        default="split_adjusted",
+        description="for what the candles are adjusted: splits; splits and dividends; nothing",
+    )
     engine: Engine = Field(default="mela", description="backtrader: the oracle, much slower")
     portfolio: Portfolio | None = Field(
         default=None,

@@ -32,7 +32,9 @@ Length = Annotated[str, AfterValidator(_is_length)]
 class WalkForward(Part):
     """Choose on a window, test on the one after it, and go on to the end of the span."""
 
-    kind: Literal["walk_forward"] = "walk_forward"
+    kind: Literal["walk_forward"] = Field(
+        default="walk_forward", description="windows that move through the span"
+    )
     train: Length = Field(description="how long each window is in which the best is chosen")
     test: Length = Field(description="how long the window after it is, on which that is tested")
     anchored: bool = Field(
@@ -44,7 +46,7 @@ class WalkForward(Part):
 class Holdout(Part):
     """The end of the span, which no run of the search sees; the winner runs on it once."""
 
-    start: Instant
+    start: Instant = Field(description="the first candle that the search does not see")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,51 @@
+"""Let the site read pages as code hosts do: Markdown's dialects differ in lists, tables and folds."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+_ITEM = re.compile(r"( *)([-*]|\d+\.) +")
+_FENCE = re.compile(r" *(```|~~~)")
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Return a page in Python-Markdown's dialect, for MkDocs."""
+    return translated(markdown)
+
+
+def translated(markdown: str) -> str:
+    r"""Return Markdown as Python-Markdown takes it.
+
+    What stands in an item of a list is indented by four instead of two; a list begins after an
+    empty line; a cell's code has its bar bare; a fold's content is Markdown.
+
+    >>> print(translated("Some:\n- one\n\n  two"))
+    Some:
+    <BLANKLINE>
+    - one
+    <BLANKLINE>
+        two
+    >>> translated("| `a\\|b` |")
+    '| `a|b` |'
+    """
+    lines: list[str] = []
+    depth, fenced = 0, False  # of the list that a line stands in
+    for line in markdown.splitlines():
+        item = None if fenced else _ITEM.match(line)
+        indent = len(line) - len(line.lstrip())
+        if item and indent <= 2 * depth:
+            if not indent and lines and lines[-1].strip() and not depth:
+                lines.append("")
+            depth = indent // 2 + 1
+        elif line.strip() and not fenced and not indent:
+            depth = 0
+        inside = depth - 1 if item else min(depth, indent // 2)
+        if _FENCE.match(line):
+            fenced = not fenced
+        if line.startswith("|") and not fenced:
+            line = re.sub(r"`[^`]*`", lambda code: code[0].replace(r"\|", "|"), line)
+        if line.strip():
+            line = "  " * inside + line
+        lines.append(line.replace("<details>", '<details markdown="1">'))
+    return "\n".join(lines)

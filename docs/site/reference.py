@@ -1,0 +1,164 @@
+"""Write docs/reference/: the JSON Schemas of scene and result, and a page of each one's fields.
+
+Run by `make docs`. What it writes is committed, so that the fields can be read without the site;
+tests/delivery/test_site.py holds it against the models.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from mela.result import METRICS
+from mela.schemas import DOCUMENTS, Document, json_schema
+
+DOCS = Path(__file__).resolve().parents[1]
+Schema = Mapping[str, Any]
+
+INTRODUCTIONS = {
+    "scene": "Made from the model that validates a scene; `mela schema scene` prints the "
+    "[JSON Schema](scene.schema.json). What the fields are for, with examples: "
+    "[scenes](../scenes.md). A field without a default is required; a field that is not named here "
+    "is refused.",
+    "result": "Made from the model that validates a result; `mela schema result` prints the "
+    "[JSON Schema](result.schema.json). Where results are and how to read them: "
+    "[results](../results.md). Metrics are fractions; what is undefined is null.",
+}
+_ANY = 2**53  # whole numbers end there, which nobody needs to be told
+_SIGNS = {
+    "minimum": "≥",
+    "exclusiveMinimum": ">",
+    "maximum": "≤",
+    "exclusiveMaximum": "<",
+}
+
+
+def main() -> None:
+    """Write every file of the reference."""
+    for name, text in files().items():
+        (DOCS / "reference" / name).write_text(text, encoding="utf-8")
+
+
+def files() -> dict[str, str]:
+    """Return the name and text of every file of the reference."""
+    texts: dict[str, str] = {}
+    for what in DOCUMENTS:
+        schema = json_schema(what)
+        texts[f"{what}.schema.json"] = json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+        texts[f"{what}.md"] = "\n".join(_page(what, schema)) + "\n"
+    return texts
+
+
+def _page(what: Document, schema: Schema) -> Iterator[str]:
+    yield from (f"# All fields of a {what}", "", INTRODUCTIONS[what], "")
+    fields, parts = schema["properties"], _parts(schema)
+    if what == "scene":
+        yield from _table(what, schema)
+    else:
+        told = {name: one for name, one in fields.items() if name not in METRICS}
+        yield from _table(what, {**schema, "properties": told})
+        yield from ("", "## Metrics", "", "| metric | type | defined in |", "| --- | --- | --- |")
+        for name, (section, anchor) in where_metrics_are_defined().items():
+            yield f"| `{name}` | {_type(what, fields[name])} | [{section}](../metrics.md#{anchor}) |"
+        parts = {name: part for name, part in parts.items() if name not in _parts_of_a_scene()}
+    for name, part in parts.items():
+        yield from ("", f"## {name}", "", part.get("description", ""), "")
+        if "enum" in part:
+            yield ", ".join(f"`{value}`" for value in part["enum"])
+        else:
+            yield from _table(what, part)
+
+
+def _parts(schema: Schema) -> dict[str, Schema]:
+    """Return the parts of a document in the order in which its fields name them."""
+    found: dict[str, Schema] = {}
+
+    def follow(part: Any) -> None:
+        for name in re.findall(r'"#/\$defs/(\w+)"', json.dumps(part.get("properties", {}))):
+            if name not in found:
+                found[name] = schema["$defs"][name]
+                follow(found[name])
+
+    follow(schema)
+    return found
+
+
+@cache
+def _parts_of_a_scene() -> frozenset[str]:
+    return frozenset(_parts(json_schema("scene")))
+
+
+def where_metrics_are_defined() -> dict[str, tuple[str, str]]:
+    """Return for each metric the heading of docs/metrics.md below which it is defined."""
+    found: dict[str, tuple[str, str]] = {}
+    heading = ""
+    for line in (DOCS / "metrics.md").read_text(encoding="utf-8").splitlines():
+        heading = line.removeprefix("## ") if line.startswith("## ") else heading
+        for bold in re.findall(r"\*\*([^*]+)\*\*", line):
+            for name in re.findall(r"\w+", bold):
+                anchor = re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+                found.setdefault(name, (heading, anchor))
+    return {name: found[name] for name in METRICS}
+
+
+def _table(what: Document, part: Schema) -> Iterator[str]:
+    yield from ("| field | type | default | meaning |", "| --- | --- | --- | --- |")
+    fields = part["properties"]
+    for name in sorted(fields, key=lambda name: name != "kind"):
+        field = fields[name]
+        default = "required" if name in part.get("required", ()) else _default(field)
+        yield f"| `{name}` | {_type(what, field)} | {default} | {_cell(field.get('description', ''))} |"
+
+
+def _default(field: Schema) -> str:
+    default = field.get("default")
+    if isinstance(default, Mapping):  # of a part: its own fields have defaults
+        kind = default.get("kind")
+        return f"kind `{kind}`" if kind and kind != "flat" else "its fields' own"
+    if "default" not in field:
+        return "empty"
+    return f"`{json.dumps(default)}`"
+
+
+def _type(what: Document, field: Schema) -> str:
+    """Return what a value may be, its parts as links to their sections."""
+    if "$ref" in field:
+        name = field["$ref"].rpartition("/")[2]
+        page = "scene.md" if what == "result" and name in _parts_of_a_scene() else ""
+        return f"[{name}]({page}#{name.lower()})"
+    for several in ("anyOf", "oneOf"):
+        if several in field:
+            return " or ".join(dict.fromkeys(_type(what, each) for each in field[several]))
+    if "const" in field:
+        return f"`{json.dumps(field['const'])}`"
+    if "enum" in field:
+        if list(field["enum"]) == list(METRICS):
+            return "a [metric](../metrics.md)"
+        return ", ".join(f"`{value}`" for value in field["enum"])
+    return _plain(what, field)
+
+
+def _plain(what: Document, field: Schema) -> str:
+    kind = field.get("type", "any JSON value")
+    told = {key: sign for key, sign in _SIGNS.items() if abs(field.get(key, _ANY)) < _ANY}
+    bounds = [f"{sign} {field[key]:g}" for key, sign in told.items()]
+    if kind == "array":
+        return f"list of {_type(what, field['items'])}"
+    if kind == "object":
+        values = field.get("additionalProperties")
+        return f"object of {_type(what, values)}" if isinstance(values, Mapping) else "object"
+    names = {"date-time": "instant", "uuid": "UUID"}
+    name = names.get(field.get("format", ""), {"string": "text"}.get(kind, kind))
+    return " ".join([name, ", ".join(bounds)]).strip()
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", r"\|")
+
+
+if __name__ == "__main__":
+    main()
