@@ -1,6 +1,6 @@
 # Two commands matter: `make demo` and `make test`. Both set up first what is missing.
 # ARGS go to the command: make demo ARGS="--offline --exit", make test ARGS="-k kernel -x".
-.PHONY: help setup demo test check lint bench audit containers lock down clean
+.PHONY: help setup demo test check lint docs bench audit containers lock down clean
 ARGS ?=
 ONLY ?=
 UV = sh stack/uv.sh
@@ -27,6 +27,11 @@ lint: setup      ## style, types, the directions of imports
 	@.venv/bin/ruff format --check .
 	@.venv/bin/pyright
 	@.venv/bin/lint-imports
+
+docs: setup      ## build the site of the docs into build/site; a warning is an error
+	@.venv/bin/python docs/site/reference.py
+	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --quiet $(ARGS)
+	@echo "open build/site/index.html"
 
 bench: setup     ## measure the claims; ONLY=path for a part
 	@.venv/bin/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(ARGS)

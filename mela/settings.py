@@ -53,10 +53,10 @@ class _Service(BaseModel):
 class KafkaSettings(_Service):
     """The broker and the shape of the topics."""
 
-    brokers: str = "127.0.0.1:9092"
+    brokers: str = Field(default="127.0.0.1:9092", description="host:port, several with commas")
     partitions: int = Field(default=4, ge=1, description="of mela.runs and mela.results")
-    replication: int = Field(default=1, ge=1)
-    retention_hours: int = Field(default=7 * 24, ge=1)
+    replication: int = Field(default=1, ge=1, description="copies of each topic, one a broker")
+    retention_hours: int = Field(default=7 * 24, ge=1, description="how long topics keep a message")
     max_message_bytes: int = Field(
         default=1_048_576, ge=65_536, description="a larger scene is refused: too_large"
     )
@@ -65,11 +65,11 @@ class KafkaSettings(_Service):
 class PostgresSettings(_Service):
     """The warehouse. `user` owns the schemas raw, ops and marts of `database`."""
 
-    host: str = "127.0.0.1"
-    port: int = 5432
-    database: str = "mela"
-    user: str = "mela"
-    password: SecretStr = SecretStr("")
+    host: str = Field(default="127.0.0.1", description="where it is")
+    port: int = Field(default=5432, description="where it listens")
+    database: str = Field(default="mela", description="the warehouse's")
+    user: str = Field(default="mela", description="the role that signs in")
+    password: SecretStr = Field(default=SecretStr(""), description="of `user`")
     marts_role: str = Field(
         default="", description="the role that owns staging and marts; dbt acts as it. Empty: user"
     )
@@ -85,7 +85,7 @@ class SparkSettings(_Service):
     """The streaming job."""
 
     master: str = Field(default="local[4]", description="slots: half for `run`, half for `record`")
-    driver_memory: str = "1g"
+    driver_memory: str = Field(default="1g", description="of the driver's JVM")
     driver_host: str = Field(
         default="127.0.0.1", description="where workers on other machines find the driver"
     )
@@ -99,28 +99,30 @@ class SparkSettings(_Service):
     chunk_runs: int = Field(
         default=250, ge=1, description="runs in one message of mela.runs, at most"
     )
-    max_chunks_per_trigger: int = Field(default=64, ge=1)
+    max_chunks_per_trigger: int = Field(
+        default=64, ge=1, description="chunks that one batch of `run` takes, at most"
+    )
 
 
 class MlflowSettings(_Service):
     """The tracking server."""
 
-    url: str = "http://127.0.0.1:5000"
+    url: str = Field(default="http://127.0.0.1:5000", description="where it answers")
 
 
 class AirflowSettings(_Service):
     """The orchestrator. The user `admin` signs in to its UI with `password`."""
 
-    url: str = "http://127.0.0.1:8080"
-    user: str = "admin"
-    password: SecretStr = SecretStr("")
+    url: str = Field(default="http://127.0.0.1:8080", description="where its API and UI answer")
+    user: str = Field(default="admin", description="who signs in to its UI")
+    password: SecretStr = Field(default=SecretStr(""), description="of `user`")
 
 
 class AlpacaSettings(_Service):
     """Alpaca's market data. Its crypto candles need no keys, its stocks and news do."""
 
-    key: SecretStr = SecretStr("")
-    secret: SecretStr = SecretStr("")
+    key: SecretStr = Field(default=SecretStr(""), description="of your account")
+    secret: SecretStr = Field(default=SecretStr(""), description="of your account")
     feed: Literal["iex", "sip", "delayed_sip", "otc"] = Field(
         default="iex", description="whose trades its stock candles are made of; sip is paid for"
     )
@@ -137,7 +139,7 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,  # it may be a secret
     )
 
-    home: Path = Field(default_factory=default_home)
+    home: Path = Field(default_factory=default_home, description="where the stack keeps its files")
     java: Literal["auto", "bundled"] = Field(
         default="auto",
         description="auto: an installed Java if it is new enough; bundled: the one from PyPI",

@@ -1,4 +1,4 @@
-"""Let the site read pages as code hosts do: Markdown's dialects differ in lists, tables and folds."""
+"""Let the site read pages as code hosts do: dialects of Markdown differ in lists and folds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Write docs/reference/: the JSON Schemas of scene and result, and a page of each one's fields.
+"""Write docs/reference/: the fields of scene and result, their JSON Schemas, the settings.
 
 Run by `make docs`. What it writes is committed, so that the fields can be read without the site;
 tests/delivery/test_site.py holds it against the models.
@@ -15,6 +15,7 @@ from typing import Any
 
 from mela.result import METRICS
 from mela.schemas import DOCUMENTS, Document, json_schema
+from mela.settings import Settings
 
 DOCS = Path(__file__).resolve().parents[1]
 Schema = Mapping[str, Any]
@@ -28,6 +29,12 @@ INTRODUCTIONS = {
     "[JSON Schema](result.schema.json). Where results are and how to read them: "
     "[results](../results.md). Metrics are fractions; what is undefined is null.",
 }
+SETTINGS = """\
+What differs from one place to another is said by variables of the environment; what is set there
+goes before `$MELA_HOME/stack.env`, which `mela up` writes, and that before the defaults. Made from
+the model that reads them, `mela.settings.Settings`, when a process starts: after a change,
+`mela up` starts again what it concerns. `MELA_HOME` is `.mela/` in the clone, and for root a folder under
+`/var/lib/mela`."""
 _ANY = 2**53  # whole numbers end there, which nobody needs to be told
 _SIGNS = {
     "minimum": "≥",
@@ -50,6 +57,7 @@ def files() -> dict[str, str]:
         schema = json_schema(what)
         texts[f"{what}.schema.json"] = json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
         texts[f"{what}.md"] = "\n".join(_page(what, schema)) + "\n"
+    texts["settings.md"] = "\n".join(_settings(Settings.model_json_schema())) + "\n"
     return texts
 
 
@@ -63,7 +71,8 @@ def _page(what: Document, schema: Schema) -> Iterator[str]:
         yield from _table(what, {**schema, "properties": told})
         yield from ("", "## Metrics", "", "| metric | type | defined in |", "| --- | --- | --- |")
         for name, (section, anchor) in where_metrics_are_defined().items():
-            yield f"| `{name}` | {_type(what, fields[name])} | [{section}](../metrics.md#{anchor}) |"
+            kind = _type(what, fields[name])
+            yield f"| `{name}` | {kind} | [{section}](../metrics.md#{anchor}) |"
         parts = {name: part for name, part in parts.items() if name not in _parts_of_a_scene()}
     for name, part in parts.items():
         yield from ("", f"## {name}", "", part.get("description", ""), "")
@@ -71,6 +80,31 @@ def _page(what: Document, schema: Schema) -> Iterator[str]:
             yield ", ".join(f"`{value}`" for value in part["enum"])
         else:
             yield from _table(what, part)
+
+
+def _settings(schema: Schema) -> Iterator[str]:
+    yield from ("# Settings", "", SETTINGS, "")
+    services: dict[str, Schema] = {}
+    own: dict[str, Schema] = {}
+    for name, field in schema["properties"].items():
+        if "$ref" in field:
+            services[name] = schema["$defs"][field["$ref"].rpartition("/")[2]]
+        else:
+            own[name] = field
+    yield from _variables("MELA_", own)
+    for name, service in services.items():
+        yield from ("", f"## {name}", "", service["description"], "")
+        yield from _variables(f"MELA_{name.upper()}__", service["properties"])
+
+
+def _variables(prefix: str, fields: Mapping[str, Schema]) -> Iterator[str]:
+    yield from ("| variable | type | default | meaning |", "| --- | --- | --- | --- |")
+    for name, field in fields.items():
+        default = "see above" if name == "home" else _default(field)
+        if field.get("format") == "password":
+            default = "made by `mela up`" if name == "password" else "none"
+        cells = (f"`{prefix}{name.upper()}`", _type("scene", field), default, _cell(field))
+        yield f"| {' | '.join(cells)} |"
 
 
 def _parts(schema: Schema) -> dict[str, Schema]:
@@ -111,7 +145,7 @@ def _table(what: Document, part: Schema) -> Iterator[str]:
     for name in sorted(fields, key=lambda name: name != "kind"):
         field = fields[name]
         default = "required" if name in part.get("required", ()) else _default(field)
-        yield f"| `{name}` | {_type(what, field)} | {default} | {_cell(field.get('description', ''))} |"
+        yield f"| `{name}` | {_type(what, field)} | {default} | {_cell(field)} |"
 
 
 def _default(field: Schema) -> str:
@@ -143,7 +177,7 @@ def _type(what: Document, field: Schema) -> str:
 
 
 def _plain(what: Document, field: Schema) -> str:
-    kind = field.get("type", "any JSON value")
+    kind: str = field.get("type", "any JSON value")
     told = {key: sign for key, sign in _SIGNS.items() if abs(field.get(key, _ANY)) < _ANY}
     bounds = [f"{sign} {field[key]:g}" for key, sign in told.items()]
     if kind == "array":
@@ -151,13 +185,14 @@ def _plain(what: Document, field: Schema) -> str:
     if kind == "object":
         values = field.get("additionalProperties")
         return f"object of {_type(what, values)}" if isinstance(values, Mapping) else "object"
-    names = {"date-time": "instant", "uuid": "UUID"}
-    name = names.get(field.get("format", ""), {"string": "text"}.get(kind, kind))
+    names = {"date-time": "instant", "uuid": "UUID", "password": "secret", "path": "folder"}
+    usual = "text" if kind == "string" else kind
+    name = names.get(field.get("format", ""), usual)
     return " ".join([name, ", ".join(bounds)]).strip()
 
 
-def _cell(text: str) -> str:
-    return text.replace("|", r"\|")
+def _cell(field: Schema) -> str:
+    return field.get("description", "").replace("|", r"\|")
 
 
 if __name__ == "__main__":
