@@ -33,8 +33,8 @@ SETTINGS = """\
 What differs from one place to another is said by variables of the environment; what is set there
 goes before `$MELA_HOME/stack.env`, which `mela up` writes, and that before the defaults. Made from
 the model that reads them, `mela.settings.Settings`, when a process starts: after a change,
-`mela up` starts again what it concerns. `MELA_HOME` is `.mela/` in the clone, and for root a folder under
-`/var/lib/mela`."""
+`mela up` starts again what it concerns. `MELA_HOME` is `.mela/` in the clone, and for root a
+folder under `/var/lib/mela`."""
 _ANY = 2**53  # whole numbers end there, which nobody needs to be told
 _SIGNS = {
     "minimum": "≥",

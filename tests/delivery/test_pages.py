@@ -10,7 +10,14 @@ import yaml
 from mela.settings import REPOSITORY
 from tests.delivery.containers import COMPOSE, program
 
-PAGES = ["CONTRIBUTING.md", "README.md", "docs/containers.md", ".github/pull_request_template.md"]
+PAGES = [
+    "CONTRIBUTING.md",
+    "README.md",
+    "docs/containers.md",
+    "docs/getting-started.md",
+    "docs/operating.md",
+    ".github/pull_request_template.md",
+]
 MAKEFILE = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
 SERVICES = yaml.safe_load(COMPOSE.read_text(encoding="utf-8"))["services"]
 
