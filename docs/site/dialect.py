@@ -6,12 +6,15 @@ import re
 from typing import Any
 
 _ITEM = re.compile(r"( *)([-*]|\d+\.) +")
+_DIAGRAM = re.compile(r"```mermaid\n.*?```", re.DOTALL)  # what draws it would come from elsewhere
 _FENCE = re.compile(r" *(```|~~~)")
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Return a page in Python-Markdown's dialect, for MkDocs."""
-    return translated(markdown)
+    """Return a page in Python-Markdown's dialect, for MkDocs; a diagram is a picture there."""
+    return translated(
+        _DIAGRAM.sub("![dimensions, and the facts that have them](pictures/star.svg)", markdown)
+    )
 
 
 def translated(markdown: str) -> str:

@@ -13,6 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import star  # beside this file
+
 from mela.result import METRICS
 from mela.schemas import DOCUMENTS, Document, json_schema
 from mela.settings import Settings
@@ -45,13 +47,14 @@ _SIGNS = {
 
 
 def main() -> None:
-    """Write every file of the reference."""
+    """Write every file of the reference, and the picture of the star."""
     for name, text in files().items():
         (DOCS / "reference" / name).write_text(text, encoding="utf-8")
+    (DOCS / "pictures" / "star.svg").write_text(star.drawing(), encoding="utf-8")
 
 
 def files() -> dict[str, str]:
-    """Return the name and text of every file of the reference."""
+    """Return the name and text of every file of docs/reference."""
     texts: dict[str, str] = {}
     for what in DOCUMENTS:
         schema = json_schema(what)

@@ -54,12 +54,14 @@ class Page(HTMLParser):
 
 
 def hook(name: str) -> ModuleType:
-    """Return a part of what builds the site."""
+    """Return a part of what builds the site; as MkDocs does, with its folder to import from."""
     spec = importlib.util.spec_from_file_location(f"docs_site_{name}", DOCS / "site" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.syspath_prepend(str(DOCS / "site"))
+        spec.loader.exec_module(module)
     return module
 
 
@@ -142,6 +144,10 @@ def test_the_reference_is_current() -> None:
     for name, text in hook("reference").files().items():
         kept = (DOCS / "reference" / name).read_text(encoding="utf-8")
         assert kept == text, f"docs/reference/{name} is not what the models say; run `make docs`"
+    picture = (DOCS / "pictures" / "star.svg").read_text(encoding="utf-8")
+    assert picture == hook("star").drawing(), (
+        "docs/pictures/star.svg is not its page's; `make docs`"
+    )
 
 
 @pytest.mark.parametrize("name", ["scene", "result", "settings"])
