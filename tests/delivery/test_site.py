@@ -7,6 +7,7 @@ import importlib.util
 import json
 import os
 import re
+import shutil
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
@@ -131,6 +132,24 @@ def test_no_page_asks_another_host_for_anything(site: Path, built: dict[str, Pag
     for style in site.rglob("*.css"):
         text = style.read_text(encoding="utf-8")
         assert not re.search(r"(@import|url\()\s*[\"']?(https?:)?//", text), style.name
+
+
+def test_a_browser_finds_words_from_the_disk_and_asks_no_host(site: Path, tmp_path: Path) -> None:
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None:
+        return  # the pages were read as they are, by the test above
+    log = tmp_path / "asked.json"
+    done = said(
+        *(browser, "--headless", "--no-sandbox", "--disable-gpu"),
+        *(f"--user-data-dir={tmp_path / 'profile'}", f"--log-net-log={log}"),
+        *("--virtual-time-budget=15000", "--dump-dom", f"file://{site}/index.html?q=holdout"),
+    )
+
+    assert re.search(r"[1-9]\d* matching documents", done.stdout)
+    events = [one.get("params", {}) for one in json.loads(log.read_text("utf-8"))["events"]]
+    # what a page of the disk asks for has the initiator "null"; the browser itself is none
+    asked = [one["url"] for one in events if one.get("initiator") == "null"]
+    assert [url for url in asked if not url.startswith("file:")] == []
 
 
 @pytest.mark.parametrize("what", DOCUMENTS)

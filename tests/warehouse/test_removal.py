@@ -70,7 +70,8 @@ def counted(settings: Settings, run: Run) -> tuple[int, ...]:
         settings,
         "SELECT (SELECT count(*) FROM ops.run WHERE run_key = :key),"
         " (SELECT count(*) FROM ops.result WHERE run_key = :key),"
-        " (SELECT count(*) FROM ops.trade JOIN ops.result r USING (result_key) WHERE run_key = :key),"
+        " (SELECT count(*) FROM ops.trade JOIN ops.result r USING (result_key)"
+        " WHERE run_key = :key),"
         " (SELECT count(*) FROM ops.equity JOIN ops.result r USING (result_key)"
         " WHERE run_key = :key)",
         key=run.run_key,
