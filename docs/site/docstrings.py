@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import griffe
@@ -17,10 +18,11 @@ class Docstrings(griffe.Extension):
     def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
         """Translate one."""
         if obj.docstring is not None:
-            obj.docstring.value = translated(obj.docstring.value)
+            names = {*obj.members, *(one.name for one in getattr(obj, "parameters", ())), "returns"}
+            obj.docstring.value = translated(obj.docstring.value, names)
 
 
-def translated(docstring: str) -> str:
+def translated(docstring: str, names: Collection[str] = ()) -> str:
     r"""Return a docstring as Markdown.
 
     >>> print(translated("Add.\n\na, b: (n,) float64,\n    no NaN\n\nSource: Euclid"))
@@ -29,13 +31,33 @@ def translated(docstring: str) -> str:
     - **a, b**: (n,) float64, no NaN
     <BLANKLINE>
     *Source*: Euclid
+
+    names: of what it may tell right below a sentence, without an empty line
+
+    >>> print(translated("It adds.\na: a number", ["a"]))
+    It adds.
+    <BLANKLINE>
+    - **a**: a number
     """
     blocks = (block for block in re.split(r"\n\s*\n", docstring.strip("\n")) if block.strip())
-    return "\n\n".join(_block(block) for block in blocks)
+    parts = (part for block in blocks for part in _parted(block.splitlines(), names))
+    return "\n\n".join(_block(part) for part in parts)
 
 
-def _block(block: str) -> str:
-    lines = block.splitlines()
+def _parted(lines: list[str], names: Collection[str]) -> Iterator[list[str]]:
+    """Yield a block, or the sentences of it and then what follows of its arguments."""
+    for place, line in enumerate(lines):
+        term = _TERM.match(line)
+        if term and place and names and {*term["names"].split(", ")} <= {*names}:
+            yield from (lines[:place], lines[place:])
+            return
+        if term:
+            break
+    yield lines
+
+
+def _block(lines: list[str]) -> str:
+    block = "\n".join(lines)
     if _PROMPT.match(lines[0]):
         return f"```python\n{block}\n```"
     if any(line.lstrip()[:1] in "├└│" for line in lines):
