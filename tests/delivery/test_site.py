@@ -19,8 +19,10 @@ import jsonschema
 import pytest
 import yaml
 
+from cli.scene_file import read_scene
+from mela.errors import SceneInvalid
 from mela.schemas import DOCUMENTS, Document, json_schema
-from mela.settings import REPOSITORY
+from mela.settings import REPOSITORY, Settings
 from tests.delivery.containers import said
 from tests.warehouse.given import a_document, a_run
 
@@ -243,6 +245,27 @@ def test_what_builds_the_site_does_what_its_docstrings_say(name: str) -> None:
     failed, tried = doctest.testmod(hook(name))
 
     assert (failed, tried > 0) == (0, True)
+
+
+WRONG = {
+    "`fast: 200` beside `slow: 100`": ("fast: 20", "fast: 200"),
+    "`cash: -5`": ("cash: 10000", "cash: -5"),
+    "`money: 5`": ("cash: 10000", "money: 5"),
+    "`name: sma_crossed`": ("name: sma_cross", "name: sma_crossed"),
+}
+
+
+@pytest.mark.parametrize("told", WRONG)
+def test_what_is_wrong_is_answered_as_getting_started_says(told: str, tmp_path: Path) -> None:
+    page = (DOCS / "getting-started.md").read_text(encoding="utf-8")
+    [answer] = re.findall(rf"^\| {re.escape(told)} \| (.*) \|$", page, re.MULTILINE)
+    file = tmp_path / "wrong.yaml"
+    scene = (DOCS / "scenes" / "first.yaml").read_text(encoding="utf-8")
+    file.write_text(scene.replace(*WRONG[told]), encoding="utf-8")
+
+    with pytest.raises(SceneInvalid) as refused:
+        read_scene(file, Settings(home=tmp_path))
+    assert f"[{refused.value.code}] {refused.value}".startswith(answer.removesuffix("…"))
 
 
 def test_code_in_a_list_and_folds_are_read_as_code_hosts_read_them(site: Path) -> None:
