@@ -164,8 +164,8 @@ class Settings(BaseSettings):
     candles: str = Field(
         default="warehouse",
         min_length=1,
-        description="where runs read candles: `warehouse`, or the folder or s3:// address that "
-        "`mela snapshot --to` wrote",
+        description="where runs read candles: `warehouse`, or the folder or s3:// address of a "
+        "snapshot",
     )
     cache: Path | None = Field(
         default=None, description="a folder on local disk for what can be read anew; home/cache"

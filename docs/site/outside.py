@@ -10,12 +10,18 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
+PAGES = {
+    "README.md": "index.md",  # which says the same
+    "CONTRIBUTING.md": "contributing.md",
+    "CHANGELOG.md": "changelog.md",
+}
 
 
 def on_files(files: Files, *, config: MkDocsConfig, **_: Any) -> Files:
     """Add the pages of the root, for MkDocs."""
     for name, page in PAGES.items():
+        if files.get_file_from_path(page):
+            continue
         text = (ROOT / name).read_text(encoding="utf-8")
         files.append(File.generated(config, page, content=into_docs(text)))
     return files
