@@ -8,16 +8,14 @@ import subprocess
 import sys
 import threading
 from datetime import datetime
-from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import psutil
-import psycopg2
 
 from mela.errors import StackFailed
 from mela.settings import REPOSITORY, Settings
-from stack import http, pools, roles
+from stack import http, pools, roles, schemas
 from stack.environment import fresh, read, told
 from stack.service import Program, Service, Site, marked
 from warehouse import star
@@ -168,24 +166,7 @@ def _migrate(site: Site) -> None:
 
 
 def _schema(site: Site) -> str:
-    """Return Airflow's version and its database's, `none` for an empty one."""
-    settings = site.settings.postgres
-    with (
-        psycopg2.connect(
-            host=settings.host,
-            port=settings.port,
-            dbname="airflow",
-            user="airflow",
-            password=site.kept[roles.AIRFLOW_PASSWORD],
-        ) as connection,
-        connection.cursor() as run,
-    ):
-        run.execute("SELECT to_regclass('alembic_version') IS NOT NULL")
-        found: object = "none"
-        if (run.fetchone() or (False,))[0]:
-            run.execute("SELECT string_agg(version_num, ',') FROM alembic_version")
-            found = (run.fetchone() or (None,))[0]
-    return f"{version('apache-airflow')} {found}"
+    return schemas.state(site, "airflow", site.kept[roles.AIRFLOW_PASSWORD], "apache-airflow")
 
 
 def _probe(settings: Settings, name: str, pid: int) -> str | None:

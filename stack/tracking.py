@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -10,12 +12,14 @@ from dotenv import dotenv_values
 
 from mela.errors import StackFailed
 from mela.settings import REPOSITORY
-from stack import http, roles
+from stack import http, roles, schemas
 from stack.ports import LOOPBACK
 from stack.service import Program, Service, Site
 
 _SERVER_ENV = REPOSITORY / "mlflow" / "server.env"
 _HOSTS = "MLFLOW_SERVER_ALLOWED_HOSTS"
+_ROLE = "mlflow"
+_MIGRATE_TIMEOUT_S = 600
 
 
 def service() -> Service:
@@ -25,19 +29,52 @@ def service() -> Service:
         address=lambda settings: settings.mlflow.url,
         program=_program,
         needs=("postgres",),
-        prepare=lambda site: _artifacts(site).mkdir(mode=0o700, parents=True, exist_ok=True),
+        prepare=prepare,
         probe=_probe,
         wait_s=240,
     )
 
 
+def prepare(site: Site) -> None:
+    """Make the folder of artifacts, and bring tables of an older MLflow to today's.
+
+    The server makes tables where there are none, and refuses to start on older ones.
+    """
+    _artifacts(site).mkdir(mode=0o700, parents=True, exist_ok=True)
+    done = site.home / "mlflow-migrated"
+    state = _schema(site)
+    if state.endswith(schemas.EMPTY) or (done.exists() and done.read_text("utf-8") == state):
+        return
+    where = site.settings.postgres
+    made = subprocess.run(
+        (_mlflow(), "db", "upgrade", f"postgresql://{_ROLE}@{where.host}:{where.port}/{_ROLE}"),
+        env={**os.environ, "PGPASSWORD": site.kept[roles.MLFLOW_PASSWORD]},
+        cwd=site.home,
+        capture_output=True,
+        text=True,
+        timeout=_MIGRATE_TIMEOUT_S,
+        check=False,
+    )
+    if made.returncode != 0:
+        raise StackFailed(f"`mlflow db upgrade` failed: {(made.stderr or made.stdout)[-1200:]}")
+    done.write_text(_schema(site), encoding="utf-8")
+
+
+def _schema(site: Site) -> str:
+    return schemas.state(site, _ROLE, site.kept[roles.MLFLOW_PASSWORD], "mlflow")
+
+
+def _mlflow() -> str:
+    return str(Path(sys.executable).with_name("mlflow"))
+
+
 def _program(site: Site) -> Program:
     port = urlsplit(site.settings.mlflow.url).port
-    store = roles.url(site, "mlflow", site.kept[roles.MLFLOW_PASSWORD])
+    store = roles.url(site, _ROLE, site.kept[roles.MLFLOW_PASSWORD])
     static = dotenv_values(_SERVER_ENV, interpolate=False)
     return Program(
         command=(
-            str(Path(sys.executable).with_name("mlflow")),
+            _mlflow(),
             "server",
             *("--host", site.listen, "--port", str(port), "--workers", "1"),
             *("--serve-artifacts", "--artifacts-destination", _artifacts(site).as_uri()),
