@@ -30,13 +30,10 @@ PARAMS = {
 
 def asked(params: Any, events: Any) -> Any:
     """Return which series and span a run is about: its params', else what it was told of."""
-    from warehouse.news import heard
+    from warehouse import news
 
-    if any(params.values()):
-        told = [{**params, "series": [line for line in params["instruments"] or () if line]}]
-    else:
-        told = [event.extra or {} for event in (events or {}).get(CANDLES, ())]
-    return heard(told)
+    told = [event.extra or {} for event in (events or {}).get(CANDLES, ())]
+    return news.asked(**params) or news.heard(told)
 
 
 @dag(

@@ -26,6 +26,7 @@ WHO_IS_WRONG = ExceptionRetryPolicy(  # whatever else fails may succeed later
     rules=[
         RetryRule("mela.errors.SourceRefused", RetryAction.FAIL, reason="the request is wrong"),
         RetryRule("mela.errors.CandlesMissing", RetryAction.FAIL, reason="to be loaded first"),
+        RetryRule("mela.errors.SceneInvalid", RetryAction.FAIL, reason="the scene is wrong"),
         RetryRule(
             ValueError, RetryAction.FAIL, reason="an argument is wrong", match_subclasses=False
         ),

@@ -46,6 +46,20 @@ def news(reports: Iterable[Mapping[str, Any]]) -> News | None:
     return News(series=series, start=start.isoformat(), end=max(lasts).isoformat())
 
 
+def asked(
+    instruments: Iterable[str] | None = None, start: str | None = None, end: str | None = None
+) -> Heard | None:
+    """Return what somebody asked about, in a form's fields; None where they are all empty.
+
+    Each field bounds alone: a span without series is of all series, and a start needs no end.
+    """
+    series = named(instruments)
+    if not (series or start or end):
+        return None
+    first, last = (datetime.fromisoformat(at) if at else None for at in (start, end))
+    return Heard(series or None, first, last)
+
+
 def heard(told: Iterable[Mapping[str, Any]]) -> Heard:
     """Return several pieces of news as one; of none, or of one that says nothing, everything."""
     pieces = list(told)

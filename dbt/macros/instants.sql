@@ -8,6 +8,17 @@
     to_char(({{ instant }}) at time zone 'UTC', 'YYYYMMDD')::integer
 {%- endmacro %}
 
+{#
+  The same of what somebody asked for, who may ask for the year 9999: the first or last day that
+  dim_date has.
+#}
+{% macro date_key_within(instant) -%}
+    {{ date_key(
+        "greatest(least(" ~ instant ~ ", " ~ midnight_utc("'" ~ var('last_date') ~ "'::date") ~ "), "
+        ~ midnight_utc("'" ~ var('first_date') ~ "'::date") ~ ")"
+    ) }}
+{%- endmacro %}
+
 {# The key of dim_time that an instant falls on in UTC: 1405 for five past two in the afternoon. #}
 {% macro time_key(instant) -%}
     to_char(({{ instant }}) at time zone 'UTC', 'HH24MI')::integer

@@ -42,11 +42,15 @@ create or replace aggregate staging.rsi_means(double precision, integer) (
 );
 {% endmacro %}
 
-{# The index from the means; 0 where the price never moved. #}
+{#
+  The index from the means; 0 where the price never moved. After ten thousand candles without a gain
+  the mean gain is the least double there is, and Postgres refuses a quotient that is less: 0 too.
+#}
 {% macro rsi(means, period) -%}
     case
         when {{ means }}[1] < {{ period }} then null
         when {{ means }}[2] + {{ means }}[3] = 0 then 0
+        when {{ means }}[2] < 1e-300 and {{ means }}[3] > 1 then 0
         else 100 * ({{ means }}[2] / ({{ means }}[2] + {{ means }}[3]))
     end
 {%- endmacro %}

@@ -63,6 +63,23 @@ def told(dag: Any) -> dict[str, Any]:
     }
 
 
+def again(dag: Any) -> list[str]:
+    """Return what fails a DAG's tasks and is tried again, of what Mela and Python raise."""
+    from mela import errors
+
+    raised = (
+        errors.SourceUnavailable("down"),
+        errors.SourceRefused("unknown"),
+        errors.CandlesMissing("none"),
+        errors.SceneInvalid(errors.RejectionCode.UNKNOWN_STRATEGY, None, "gone"),
+        ValueError("wrong"),
+        OSError("cut"),
+    )
+    [policy] = {id(task.retry_policy): task.retry_policy for task in dag.tasks}.values()
+    judged = {type(one).__name__: policy.evaluate(one, 1, 4).action for one in raised}
+    return sorted(name for name, action in judged.items() if action.value != "fail")
+
+
 def nodes() -> dict[str, Any]:
     """Return what build_marts knows of dbt's nodes."""
     found = json.loads(star.manifest(Settings()).read_bytes())["nodes"]
@@ -91,6 +108,7 @@ def main() -> None:
         "slowest_s": max(file.duration.total_seconds() for file in bag.dagbag_stats),
         "intervals": intervals(ingestion, questions["latest"]),
         "accepts": [accepts(bag.dags[name], conf) for name, conf in questions["confs"]],
+        "again": again(bag.dags["publish_scenes"]),
         "manifest": nodes(),
         "models": sorted(bag.dags["build_marts"].task_dict),
     }

@@ -111,6 +111,11 @@ def test_every_task_is_tried_again_and_ends(answers: dict[str, Any]) -> None:
         assert (dag["endless"], dag["unretried"]) == ([], []), name
 
 
+def test_only_what_may_pass_is_tried_again(answers: dict[str, Any]) -> None:
+    """A scene that no longer holds would keep the others of its hour waiting for eight minutes."""
+    assert answers["again"] == ["OSError", "SourceUnavailable"]
+
+
 def test_every_field_of_a_form_has_a_title_and_a_description(answers: dict[str, Any]) -> None:
     assert {
         name: dag["bare_params"] for name, dag in answers["dags"].items() if dag["bare_params"]

@@ -29,11 +29,13 @@ from warehouse.database import transaction
 from warehouse.merge import merge
 
 BITCOIN, ETHER = "binance:BTCUSDT", "binance:ETHUSDT"
-SOLANA, ACME = "binance:SOLUSDT", "yahoo:ACME"
+SOLANA, LUNA, ACME = "binance:SOLUSDT", "binance:LUNAUSDT", "yahoo:ACME"
 START = datetime(2024, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 FAR = datetime(2040, 1, 1, tzinfo=UTC)
 SPIKE, LATE, STILL, MOVES, KNOWN = 590, 595, 600, 2_000, 1_900
+RISES, HALVES = 400, 10_700
+WITHOUT_DIGITS = slice(RISES + 9_000, HALVES)
 SCENE = {
     "name": "crossings",
     "instruments": [ETHER],
@@ -105,6 +107,17 @@ def restless(seed: int) -> Float:
     return closes
 
 
+def fallen(seed: int) -> Float:
+    """Return closes that halve after ten thousand candles without a move, and then fall to nothing.
+
+    So long that Wilder's mean of gains is the least double there is, and so deep that the last
+    digits of what the price once was are more than what it is.
+    """
+    before, after = walk(RISES, seed, 40_000.0), walk(600, seed, 1.0) * 1e-3
+    still = np.full(HALVES - RISES, before[-1] * 1.01)
+    return np.concatenate([before, still, before[-1] * np.array([0.5, 0.49, 0.48]), after])
+
+
 def load(
     settings: Settings,
     name: str,
@@ -138,6 +151,7 @@ def first_loads(settings: Settings) -> Story:
     closes[SPIKE] *= 10
     load(settings, BITCOIN, closes, without=LATE)
     load(settings, SOLANA, restless(8)[:KNOWN])
+    load(settings, LUNA, fallen(9)[:-100], Interval.M1)
     load(settings, ETHER, walk(2_400, 11, 2_000.0))
     load(settings, ETHER, [2_000.0], Interval.D1)
     load(settings, ACME, [105.0, 118.0], Interval.D1, start=datetime(2024, 1, 2, tzinfo=UTC))
@@ -154,6 +168,7 @@ def later_loads(settings: Settings, story: Story) -> None:
     """Correct the spike, bring the late candle and new ones, a split, another tick for ether."""
     load(settings, BITCOIN, restless(7))
     load(settings, SOLANA, restless(8))
+    load(settings, LUNA, fallen(9), Interval.M1)
     far = datetime(2030, 1, 1, tzinfo=UTC)
     load(settings, ETHER, [9_000.0], Interval.D1, start=far)
     split = action("split", date(2024, 1, 4), 2.0)

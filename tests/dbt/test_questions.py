@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import statistics
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
+from sqlalchemy import Connection
 from typer.testing import CliRunner
 
 from backtests.indicators import INDICATORS
@@ -18,7 +21,7 @@ from mela.errors import MelaError
 from mela.interval import DAY_MS, Interval
 from mela.settings import Settings
 from tests.dbt.conftest import Built, Star
-from tests.dbt.given import BITCOIN, ETHER, candles_of
+from tests.dbt.given import ACME, BITCOIN, ETHER, candles_of
 from tests.warehouse.given import rows
 from warehouse.database import transaction
 from warehouse.questions import ask, questions
@@ -35,6 +38,33 @@ def answered(built: Built, name: str) -> list[Row]:
 def trades(star: Star) -> list[Any]:
     curves = [outcome.curve for outcome in star.story.outcomes.values()]
     return [trade for curve in curves if curve for trade in curve.trades]
+
+
+def like(connection: Connection, table: str, where: str, *changes: dict[str, Any]) -> None:
+    """Put further rows into a mart: each as one that is there, but for some fields."""
+    for changed in changes:
+        connection.exec_driver_sql(
+            f"""INSERT INTO marts.{table}
+                SELECT made.* FROM (SELECT * FROM marts.{table} WHERE {where} LIMIT 1) AS here,
+                    jsonb_populate_record(
+                        null::marts.{table}, to_jsonb(here) || %(changed)s::jsonb
+                    ) AS made""",
+            {"changed": json.dumps(changed)},
+        )
+
+
+@pytest.fixture
+def scribbled(star: Star) -> Iterator[Connection]:
+    """Give a connection to the star whose changes nobody keeps."""
+    with transaction(star.settings) as connection:
+        changes = connection.begin_nested()
+        yield connection
+        changes.rollback()
+
+
+def asked(connection: Connection, name: str, **values: str) -> list[Row]:
+    columns, found = ask(connection, name, values)
+    return [dict(zip(columns, row, strict=True)) for row in found]
 
 
 def test_every_question_asks_and_says_what_its_parameters_are() -> None:
@@ -73,6 +103,60 @@ def test_the_best_by_regime_are_days_sorted_by_what_was_known_before(star: Star)
 
 
 @pytest.mark.integration
+@pytest.mark.parametrize(
+    ("interval", "candles", "regimes"),
+    [
+        (
+            "1d",  # a Friday and the Monday after it
+            [
+                ("2024-01-05T00:00Z", "2024-01-05T21:00Z"),
+                ("2024-01-08T00:00Z", "2024-01-08T21:00Z"),
+            ],
+            {"bull calm": [0.25, 0.5], "bear calm": [-0.25]},
+        ),
+        (
+            "1w",  # that the second week falls is not known before its end
+            [
+                ("2023-12-25T00:00Z", "2023-12-29T21:00Z"),
+                ("2024-01-01T00:00Z", "2024-01-08T21:00Z"),
+            ],
+            {"bull calm": [0.25, 0.5], "bear calm": [-0.25]},
+        ),
+    ],
+)
+def test_a_regime_holds_until_the_next_candle_has_closed(
+    scribbled: Connection,
+    interval: str,
+    candles: list[tuple[str, str]],
+    regimes: dict[str, list[float]],
+) -> None:
+    acme = f"""instrument_key = (SELECT instrument_key FROM marts.dim_instrument
+                                 WHERE instrument = '{ACME}')"""
+    [(key,)] = scribbled.exec_driver_sql(
+        f"SELECT instrument_key::text FROM marts.dim_instrument WHERE instrument = '{ACME}'"
+    )
+    for (opened, closed), close in zip(candles, (110.0, 90.0), strict=True):
+        candle = {"interval_key": interval, "opened_at": opened, "closed_at": closed}
+        candle |= {"date_key": opened[:10].replace("-", "")}
+        bands = {"bollinger_upper": 120.0, "bollinger_middle": 100.0, "bollinger_lower": 80.0}
+        like(scribbled, "fct_candle", acme, candle)
+        like(scribbled, "fct_indicator", acme, candle | bands | {"close": close, "sma_200": 100.0})
+    like(
+        scribbled,
+        "fct_equity",
+        "true",
+        {"result_key": "r", "instrument_key": key, "date_key": 20240106, "daily_return": 0.25},
+        {"result_key": "r", "instrument_key": key, "date_key": 20240108, "daily_return": 0.5},
+        {"result_key": "r", "instrument_key": key, "date_key": 20240109, "daily_return": -0.25},
+        {"result_key": "r", "instrument_key": key, "date_key": 20240309, "daily_return": 9.0},
+    )
+    found = asked(scribbled, "best_by_regime", interval=interval)
+    assert {row["regime"]: row["mean_daily_return"] for row in found} == {
+        name: statistics.fmean(returns) for name, returns in regimes.items()
+    }
+
+
+@pytest.mark.integration
 def test_drawdown_by_month_is_of_the_best_result(star: Star) -> None:
     best = max(star.story.documents.values(), key=lambda document: document["sharpe"])
     months = answered(star.later, "drawdown_by_month")
@@ -82,6 +166,41 @@ def test_drawdown_by_month_is_of_the_best_result(star: Star) -> None:
     assert min(row["lowest_drawdown"] for row in months) == pytest.approx(best["max_drawdown"])
     growth = np.prod([1 + row["month_return"] for row in months]) - 1
     assert growth == pytest.approx(best["total_return"])
+
+
+@pytest.mark.integration
+def test_the_month_of_a_ruin_is_told_and_a_strategy_has_one_best_whatever_its_code_was(
+    scribbled: Connection,
+) -> None:
+    """A short account lost more than it had, after its strategy had been written anew."""
+    for digest, sharpe in (("a", 0.5), ("b", 0.1)):
+        key = f"00000000-0000-0000-0000-00000000000{digest}"
+        like(
+            scribbled,
+            "dim_strategy",
+            "true",
+            {"strategy_key": key, "strategy": "shorts", "strategy_digest": digest},
+        )
+        answer = {"run_key": digest, "result_key": digest, "strategy_key": key}
+        like(scribbled, "fct_run", "true", answer | {"cash": 1_000.0, "sharpe": sharpe})
+        for day, equity, daily, lowest in (
+            (20240131, 500.0, -0.5, -0.5),
+            (20240201, 400.0, -0.2, -0.6),
+            (20240202, -10.0, -1.025, -1.01),
+        ):
+            like(
+                scribbled,
+                "fct_equity",
+                "true",
+                {"result_key": digest, "date_key": day, "equity": equity, "daily_return": daily}
+                | {"lowest_drawdown": lowest},
+            )
+    shown = ("month", "lowest_drawdown", "month_return", "losing_days", "days")
+    months = asked(scribbled, "drawdown_by_month", strategy="shorts")
+    assert [tuple(row[name] for name in shown) for row in months] == [
+        (1, -0.5, -0.5, 1, 1),
+        (2, -1.01, -1.02, 2, 2),
+    ]
 
 
 @pytest.mark.integration
@@ -123,6 +242,14 @@ def test_data_quality_takes_the_newest_check_of_each_series(star: Star) -> None:
         "without_volume": 0,
         "errors": 2,
     }
+
+
+@pytest.mark.integration
+def test_a_look_at_a_few_days_does_not_stand_for_the_whole_series(scribbled: Connection) -> None:
+    before = asked(scribbled, "data_quality_by_source")
+    day = {"quality_check_id": 99, "checked_at": "2030-02-01T00:00Z", "candles": 24, "expected": 24}
+    like(scribbled, "fct_data_quality", "quality_check_id = 2", day | {"missing_candles": 0})
+    assert asked(scribbled, "data_quality_by_source") == before
 
 
 @pytest.mark.integration

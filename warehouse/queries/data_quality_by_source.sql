@@ -1,10 +1,13 @@
 -- How complete and how clean are the candles of each source, as of the newest check of each series?
+--
+-- The newest of those that saw most of its candles: what follows a load looks at a few days only.
 with newest as (
     select distinct on (instruments.instrument, quality.interval_key) quality.*
     from marts.fct_data_quality as quality
     inner join marts.dim_instrument as instruments
         on instruments.instrument_key = quality.instrument_key
-    order by instruments.instrument, quality.interval_key, quality.checked_at desc
+    order by
+        instruments.instrument, quality.interval_key, quality.candles desc, quality.checked_at desc
 )
 
 select

@@ -10,7 +10,18 @@ inner join {{ ref('stg_ops__runs') }} as runs
     on runs.run_key = results.run_key
 inner join {{ ref('dim_strategy') }} as strategies
     on strategies.strategy_key = {{ strategy_key('runs.strategy', 'results.strategy_digest') }}
-where exists (
-    select from {{ ref('stg_ops__equity') }} as equity
-    where equity.result_key = results.result_key
-)
+where
+    exists (
+        select from {{ ref('stg_ops__equity') }} as equity
+        where equity.result_key = results.result_key
+    )
+    -- trades are taken over all together, so of several instruments each must be known
+    and not exists (
+        select from {{ ref('stg_ops__run_instruments') }} as further
+        inner join {{ ref('stg_ops__instruments') }} as instruments
+            on instruments.instrument_id = further.instrument_id
+        where
+            further.run_key = results.run_key
+            and instruments.instrument_durable_key
+            not in (select instrument_durable_key from {{ ref('dim_instrument') }})
+    )

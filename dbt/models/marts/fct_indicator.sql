@@ -276,11 +276,12 @@ changes as (
     )
 ),
 
+-- A long sum is made of short ones. A total over the whole series would be quicker to take means
+-- from, but what a price once was would be in the last digits of what it is after a crash.
 running as (
     select
         *,
-        row_number() over series as nth,
-        sum(close) over series as total,
+        case when row_number() over series >= 10 then sum(close) over last_10 end as sum_10,
         staging.rsi_means(change, 14) over series as wilder_means,
         stddev_pop(close) over last_20 as deviation
     from changes
@@ -289,21 +290,38 @@ running as (
             partition by instrument_durable_key, interval_key, stretch order by opened_at
             rows unbounded preceding
         ),
+        last_10 as (
+            partition by instrument_durable_key, interval_key, stretch order by opened_at
+            rows between 9 preceding and current row
+        ),
         last_20 as (
             partition by instrument_durable_key, interval_key, stretch order by opened_at
             rows between 19 preceding and current row
         )
 ),
 
+sums as (
+    select
+        *,
+        {{ sum_of_before('sum_10', 10, 2, 'series') }} as sum_20,
+        {{ sum_of_before('sum_10', 10, 3, 'series') }} as sum_30,
+        {{ sum_of_before('sum_10', 10, 5, 'series') }} as sum_50
+    from running
+    window series as (
+        partition by instrument_durable_key, interval_key, stretch order by opened_at
+        rows unbounded preceding
+    )
+),
+
 means as (
     select
         *,
-        {{ mean_of_last('total', 10, 'series') }} as sma_10,
-        {{ mean_of_last('total', 20, 'series') }} as sma_20,
-        {{ mean_of_last('total', 30, 'series') }} as sma_30,
-        {{ mean_of_last('total', 50, 'series') }} as sma_50,
-        {{ mean_of_last('total', 200, 'series') }} as sma_200
-    from running
+        sum_10 / 10 as sma_10,
+        sum_20 / 20 as sma_20,
+        sum_30 / 30 as sma_30,
+        sum_50 / 50 as sma_50,
+        ({{ sum_of_before('sum_50', 50, 4, 'series') }}) / 200 as sma_200
+    from sums
     window series as (
         partition by instrument_durable_key, interval_key, stretch order by opened_at
         rows unbounded preceding
