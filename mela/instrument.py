@@ -16,7 +16,7 @@ from typing import Literal
 
 Kind = Literal["spot", "perp", "equity", "fx"]
 VENUES = ("binance", "yahoo", "alpaca")  # those with adapters of their own
-NAME = re.compile(r"[a-z][a-z0-9-]{0,31}:[A-Za-z0-9][A-Za-z0-9.^=/:_-]{0,31}")
+NAME = re.compile(r"[a-z][a-z0-9-]{0,31}:[A-Za-z0-9^][A-Za-z0-9.^=/:_-]{0,31}")
 _CRYPTO_QUOTES = ("USDT", "USDC", "FDUSD", "TUSD", "BUSD", "BTC", "ETH", "BNB", "EUR", "TRY", "USD")
 
 

@@ -37,6 +37,7 @@ def test_a_file_name_is_safe_everywhere_and_tells_its_instrument(name: str) -> N
         ("binance:BTCUSDT", "spot", "USDT", "24/7"),
         ("yahoo:BTC-USD", "spot", "USD", "24/7"),
         ("yahoo:EURUSD=X", "fx", "USD", "24/5"),
+        ("yahoo:^GSPC", "equity", "USD", "XNYS"),
     ],
 )
 def test_a_name_tells_what_its_venue_trades(name, kind, quote, calendar) -> None:
