@@ -1,0 +1,158 @@
+"""Which test executes a command of the pages.
+
+ALONE and STACK are executed from the page's own text, where this list need not name them:
+tests/docs/test_commands.py runs what needs no service, tests/integration/test_walk_of_pages.py the
+rest, page by page. All else is named in ELSEWHERE with what executes it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from tests.docs.pages import Command
+
+ALONE = ("backtest", "check", "strategies", "indicators", "schema", "headlines", "--version")
+STACK = (
+    *("up", "status", "logs", "ingest", "quality", "watch", "stale", "lineage", "schedule", "ask"),
+    *("snapshot", "publish", "results", "cancel", "airflow"),
+)
+FILES = ("mkdir", "cp", "cat", "export")  # what prepares for both, on either way
+
+
+class Elsewhere(NamedTuple):
+    """Commands, as a pattern of their whole text, with what executes them, or why nothing does."""
+
+    pattern: str
+    held_by: tuple[str, ...]
+    because: str
+
+
+ELSEWHERE = (
+    Elsewhere(
+        r"(for volume in .*)?docker .*",
+        ("tests.yml: containers",),
+        "there is no container engine where tests run; tests/delivery holds what can be held",
+    ),
+    Elsewhere(
+        r"for name in .*docker compose exec .*",
+        (
+            "tests/delivery/test_backup.py"
+            "::test_what_was_backed_up_comes_back_with_its_owners_and_rights",
+        ),
+        "what stands between `docker compose exec` and the files, on a real Postgres",
+    ),
+    Elsewhere(
+        r"sh stack/env\.sh",
+        ("tests/delivery/test_secrets.py::test_a_second_run_keeps_what_is_set_and_adds_what_is_new",),
+        "in a folder of the test's own, as it writes .env",
+    ),
+    Elsewhere(r"git (pull|clone .*)", (), "takes the code from where it is published"),
+    Elsewhere(
+        r"mkdir -p backup && chmod 700 backup", ("tests.yml: containers",), "for the dumps"
+    ),
+    Elsewhere(
+        r"make (setup|test|lint|containers|audit)( ARGS=.*)?",
+        ("tests.yml: check", "tests.yml: containers", "audit.yml: audit"),
+        "a job runs each; and this is `make test`",
+    ),
+    Elsewhere(
+        r"make demo( ARGS=.*)?|mela demo( .*)?",
+        ("tests/integration/test_demo.py::test_every_step_of_the_demo_held",),
+        "the fixture `platform` is `mela demo --offline`",
+    ),
+    Elsewhere(
+        r"make check",
+        (
+            "tests.yml: check",
+            "tests/dags/test_parsing.py",
+        ),
+        "its three parts: lint, tests without services, dbt parse",
+    ),
+    Elsewhere(
+        r"make (down|clean)|mela down",
+        ("tests/delivery/test_copied_home.py::test_a_copied_home_goes_on_where_the_other_stood",),
+        "`mela down` on a stack of the test's own; nobody pulls down the others' stack",
+    ),
+    Elsewhere(
+        r"make bench( ONLY=\w+)?",
+        ("tests/benchmarks/test_engine.py", "tests/benchmarks/test_warehouse.py"),
+        "what it measures is tried small; a whole run takes half an hour and is kept in results/",
+    ),
+    Elsewhere(r"make docs", ("tests.yml: check",), "builds the site"),
+    Elsewhere(r"make lock", (), "asks the package registry what is newest, and rewrites the pins"),
+    Elsewhere(
+        r"mela compare( .*)?",
+        (
+            "tests/cli/comparison/test_compare.py"
+            "::test_an_edited_strategy_moves_its_scenes_with_a_reason",
+        ),
+        "in a scratch repository with planted changes",
+    ),
+    Elsewhere(
+        r"mela replay( .*)?",
+        ("tests/cli/test_replay.py::test_trouble_is_ordered_on_the_command_line",),
+        "it serves until it is stopped",
+    ),
+    Elsewhere(
+        r"mela restate( .*)?",
+        ("tests/cli/test_replay.py::test_a_candle_is_restated_and_asked_for_again",),
+        "it changes what a replay tells all others",
+    ),
+    Elsewhere(
+        r"mela watch (add\|)?(remove|list)(\|list)?",
+        ("tests/cli/test_quality.py::test_the_watch_list",),
+        "its parts, in their order",
+    ),
+    Elsewhere(
+        r"mela schedule (remove|list)",
+        ("tests/cli/test_quality.py::test_schedules",),
+        "its parts, in their order",
+    ),
+    Elsewhere(
+        r"mela airflow backfill create .*",
+        (
+            "tests/integration/test_demo.py"
+            "::test_a_backfill_by_airflows_command_line_loads_its_day",
+            "tests/dags/test_running.py"
+            "::test_a_backfill_of_a_month_changes_nothing_the_second_time",
+        ),
+        "a day through `mela airflow`, a month by itself: a month here would last for minutes",
+    ),
+    Elsewhere(
+        r"MELA_ALERT_WEBHOOK=\S+ mela up",
+        ("tests/dags/test_running.py::test_a_series_that_is_refused_fails_the_run_and_not_the_others",),
+        "with a webhook on loopback",
+    ),
+    Elsewhere(
+        r"pip install --no-deps .*",
+        ("tests/integration/test_own_strategy.py::test_an_edited_strategy_answers_anew_without_a_restart",),
+        "with another strategy, and taken out of the environment again",
+    ),
+    Elsewhere(
+        r"pre-commit install",
+        ("tests/delivery/test_workflows.py::test_hooks_are_valid_and_programs_of_this_environment",),
+        "it writes into the clone's .git",
+    ),
+)
+
+
+def way_of(command: Command) -> str | None:
+    """Return where a command is executed: alone, stack, files, elsewhere; None if nowhere."""
+    if elsewhere(command) is not None:
+        return "elsewhere"
+    first, *rest = command.words.split()
+    if first != "mela":
+        return "files" if first in FILES else None
+    for way, known in (("alone", ALONE), ("stack", STACK)):
+        if rest and rest[0] in known:
+            return way
+    return None
+
+
+def elsewhere(command: Command) -> Elsewhere | None:
+    """Return the line of ELSEWHERE for a command."""
+    for line in ELSEWHERE:
+        if re.fullmatch(line.pattern, command.words, re.DOTALL):
+            return line
+    return None
