@@ -44,13 +44,13 @@ ELSEWHERE = (
     ),
     Elsewhere(
         r"sh stack/env\.sh",
-        ("tests/delivery/test_secrets.py::test_a_second_run_keeps_what_is_set_and_adds_what_is_new",),
+        (
+            "tests/delivery/test_secrets.py::test_a_second_run_keeps_what_is_set_and_adds_what_is_new",
+        ),
         "in a folder of the test's own, as it writes .env",
     ),
     Elsewhere(r"git (pull|clone .*)", (), "takes the code from where it is published"),
-    Elsewhere(
-        r"mkdir -p backup && chmod 700 backup", ("tests.yml: containers",), "for the dumps"
-    ),
+    Elsewhere(r"mkdir -p backup && chmod 700 backup", ("tests.yml: containers",), "for the dumps"),
     Elsewhere(
         r"make (setup|test|lint|containers|audit)( ARGS=.*)?",
         ("tests.yml: check", "tests.yml: containers", "audit.yml: audit"),
@@ -121,17 +121,23 @@ ELSEWHERE = (
     ),
     Elsewhere(
         r"MELA_ALERT_WEBHOOK=\S+ mela up",
-        ("tests/dags/test_running.py::test_a_series_that_is_refused_fails_the_run_and_not_the_others",),
+        (
+            "tests/dags/test_running.py::test_a_series_that_is_refused_fails_the_run_and_not_the_others",
+        ),
         "with a webhook on loopback",
     ),
     Elsewhere(
         r"pip install --no-deps .*",
-        ("tests/integration/test_own_strategy.py::test_an_edited_strategy_answers_anew_without_a_restart",),
+        (
+            "tests/integration/test_own_strategy.py::test_an_edited_strategy_answers_anew_without_a_restart",
+        ),
         "with another strategy, and taken out of the environment again",
     ),
     Elsewhere(
         r"pre-commit install",
-        ("tests/delivery/test_workflows.py::test_hooks_are_valid_and_programs_of_this_environment",),
+        (
+            "tests/delivery/test_workflows.py::test_hooks_are_valid_and_programs_of_this_environment",
+        ),
         "it writes into the clone's .git",
     ),
 )

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from mela.settings import REPOSITORY
 
@@ -150,7 +150,7 @@ def whole(lines: Sequence[Line], page: str) -> Iterator[Line]:
         raise ValueError(f"{page}:{start}: expected a command of a shell, found {gathered}")
 
 
-@lru_cache(maxsize=None)
+@cache
 def is_whole(command: str) -> bool:
     ends = HEREDOC.search(command)
     if command.endswith("\\") or (ends and command.splitlines()[-1].strip() != ends[1]):

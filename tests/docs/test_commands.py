@@ -111,7 +111,9 @@ def verb(command: Command) -> str:
 
 
 @pytest.mark.parametrize(
-    "command", [one for one in commands() if one.words.startswith("make ")], ids=lambda one: one.place
+    "command",
+    [one for one in commands() if one.words.startswith("make ")],
+    ids=lambda one: one.place,
 )
 def test_every_target_of_make_exists(command: Command) -> None:
     makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
