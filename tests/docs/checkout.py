@@ -52,7 +52,7 @@ class Checkout:
 
 
 def make_checkout(folder: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Checkout:
-    """Lay out the clone's files in an empty folder, go there, and forget settings made elsewhere."""
+    """Lay out the clone in an empty folder, go there, and forget settings made elsewhere."""
     for name in LINKED:
         (folder / name).symlink_to(REPOSITORY / name)
     shutil.copytree(REPOSITORY / "docs", folder / "docs")

@@ -5,6 +5,14 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Mapping
+from typing import Any
+
+import typer
+
+from cli.main import app
+from tests.docs.pages import Command
+
+ROOT: Any = typer.main.get_command(app)
 
 OPTIONAL = re.compile(r"\s*\[([^\[\]]+)\]")
 SYMBOLS = ("AAPL", "SPY")
@@ -34,3 +42,28 @@ def _value(word: str, values: Mapping[str, str]) -> str:
         known = ", ".join(values)
         raise ValueError(f"expected one of the places {known}, found {word}")
     return word
+
+
+def named(command: Command) -> tuple[Any, list[str]]:
+    """Return the command of `mela` that a text begins with, and the words behind its name.
+
+    Raises ValueError where there is none of that name.
+    """
+    found, words = ROOT, re.sub(r"[\[\]]", "", command.words).split()[1:]
+    while hasattr(found, "commands") and words and not words[0].startswith("-"):
+        first, *others = words.pop(0).split("|")
+        if not {first, *others} <= set(found.commands):
+            raise ValueError(f"{command.place}: expected a command of mela, found {command.text!r}")
+        found = found.commands[first]
+    return found, words
+
+
+def is_only_named(command: Command) -> bool:
+    """Say whether a text speaks of a command, rather than tells to type it.
+
+    A sentence does; a table does where it leaves out what the command needs.
+    """
+    if command.within == "a table":
+        found, words = named(command)
+        return not words and any(parameter.required for parameter in found.params)
+    return command.within == "a sentence"

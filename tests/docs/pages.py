@@ -1,7 +1,7 @@
 """Find every command that the pages tell a reader to type.
 
-Read are fenced blocks in sh, console, bash or no language, indented blocks, and words in `code` that
-begin with `mela` or `make`, in tables and in sentences.
+Read are fenced blocks in sh, console, bash or no language, indented blocks, and words in `code`
+that begin with `mela` or `make`, in tables and in sentences.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Command:
     page: str
     line: int
     text: str
-    is_typed: bool = True  # False where a sentence only speaks of it
+    within: str = "a block"  # or a table, or a sentence
 
     @property
     def words(self) -> str:
@@ -75,7 +75,8 @@ def read(text: str, page: str = "page") -> list[Command]:
     ]
     in_a_table = {line for line, said in prose if said.startswith("|")}
     found += [
-        Command(page, line, command, is_typed=line in in_a_table) for line, command in within(prose)
+        Command(page, line, command, "a table" if line in in_a_table else "a sentence")
+        for line, command in within(prose)
     ]
     return sorted(found, key=lambda command: command.line)
 

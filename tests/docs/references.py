@@ -1,4 +1,4 @@
-"""What a page or a list may name as its proof: a test, a row of the benchmarks, a job of a workflow."""
+"""What may be named as a proof: a test, a row of the benchmarks, a job of a workflow."""
 
 from __future__ import annotations
 
