@@ -75,6 +75,11 @@ ELSEWHERE = (
         "`mela down` on a stack of the test's own; nobody pulls down the others' stack",
     ),
     Elsewhere(
+        r'cp -a "\$MELA_HOME" \S+',
+        ("tests/delivery/test_copied_home.py::test_a_copied_home_goes_on_where_the_other_stood",),
+        "between `mela down` and a start from the copy",
+    ),
+    Elsewhere(
         r"make bench( ONLY=\w+)?",
         ("tests/benchmarks/test_engine.py", "tests/benchmarks/test_warehouse.py"),
         "what it measures is tried small; a whole run takes half an hour and is kept in results/",
@@ -128,17 +133,13 @@ ELSEWHERE = (
     ),
     Elsewhere(
         r"pip install --no-deps .*",
-        (
-            "tests/integration/test_own_strategy.py::test_an_edited_strategy_answers_anew_without_a_restart",
-        ),
-        "with another strategy, and taken out of the environment again",
+        ("tests/docs/test_installing.py::test_a_package_installed_as_the_page_says_is_known",),
+        "in an environment of the test's own",
     ),
     Elsewhere(
         r"pre-commit install",
-        (
-            "tests/delivery/test_workflows.py::test_hooks_are_valid_and_programs_of_this_environment",
-        ),
-        "it writes into the clone's .git",
+        ("tests/docs/test_installing.py::test_the_hooks_are_installed_into_a_clone",),
+        "in a clone of the test's own, as it writes into .git",
     ),
 )
 
