@@ -78,7 +78,7 @@ class Reader:
             code, said, output = ended.exit_code, ended.stdout, ended.output
         assert code in MAY_FIND.get(words[0], (0,)), f"{place}\n{output}"
         assert output.strip(), f"{place} said nothing"
-        if words[0] == "publish":
+        if words[0] == "publish" and "--follow" in words:
             self.places["SCENE_ID"] = said.split()[0]
         elif words[0] == "results" and "--json" in words:
             self.places["RESULT_KEY"] = json.loads(said)[0]["result_key"]
