@@ -15,8 +15,9 @@ from tests.docs.pages import Command
 ALONE = ("backtest", "check", "strategies", "indicators", "schema", "headlines", "--version")
 STACK = (
     *("up", "status", "logs", "ingest", "quality", "watch", "stale", "lineage", "schedule", "ask"),
-    *("snapshot", "publish", "results", "cancel", "airflow"),
+    *("snapshot", "publish", "results", "cancel", "airflow", "psql", "dbt"),
 )
+FOREIGN = ("airflow", "psql", "dbt")  # all words behind these are those programs' own
 FILES = ("mkdir", "cp", "cat", "export")  # what prepares for both, on either way
 
 
@@ -123,6 +124,11 @@ ELSEWHERE = (
             "::test_a_backfill_of_a_month_changes_nothing_the_second_time",
         ),
         "a day through `mela airflow`, a month by itself: a month here would last for minutes",
+    ),
+    Elsewhere(
+        r"mela dbt docs generate --static",
+        ("tests/integration/test_commands.py::test_psql_and_dbt_speak_to_this_warehouse",),
+        "dbt takes its time for it",
     ),
     Elsewhere(
         r"MELA_ALERT_WEBHOOK=\S+ mela up",

@@ -11,7 +11,7 @@ import pytest
 from backtests.strategies import refresh
 from mela.settings import REPOSITORY
 from sources.replay import create_server
-from tests.docs.account import ELSEWHERE, elsewhere, way_of
+from tests.docs.account import ELSEWHERE, FOREIGN, elsewhere, way_of
 from tests.docs.checkout import CANDLES, Checkout, make_checkout
 from tests.docs.forms import filled_in, is_only_named, named, spelled_out
 from tests.docs.pages import Command, commands, commands_of, pages
@@ -82,7 +82,7 @@ def test_every_command_and_option_of_mela_that_is_named_exists(page: str) -> Non
         if not command.words.startswith("mela "):
             continue
         found, words = named(command)
-        if found.name != "airflow":  # all words behind that are Airflow's own
+        if found.name not in FOREIGN:
             options = {option for parameter in found.params for option in parameter.opts}
             asked = {word.partition("=")[0] for word in words if word.startswith("-")}
             assert asked <= options, f"{command.place}: `{command.text}`"

@@ -16,7 +16,7 @@ from sqlalchemy import text
 
 from mela.settings import Settings
 from tests.conftest import mela
-from tests.docs.account import way_of
+from tests.docs.account import FOREIGN, way_of
 from tests.docs.checkout import CANDLES, Checkout, make_checkout
 from tests.docs.forms import filled_in, is_only_named, spelled_out
 from tests.docs.pages import Command, commands_of, pages
@@ -25,7 +25,8 @@ from warehouse.database import transaction
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 ENDLESS_S = 6
 # These start programs of their own; here, too, no market data come from the internet.
-APART = {"up": ["up", "--offline"], "airflow": ["airflow"]}
+APART = {"up": ["up", "--offline"]} | {name: [name] for name in FOREIGN}
+ANYTHING = {"airflow": "version", "psql": "--version", "dbt": "--version"}
 MAY_FIND = {"quality": (0, 1)}  # 1: an error is open, and Binance's halt of March 2023 is one
 FIRST = """
     SELECT s.scene_id::text, a.result_key FROM ops.scene s JOIN ops.scene_run a USING (scene_id)
@@ -53,11 +54,11 @@ class Reader:
             "DIR": "candles",
             "s3://…": "candles",
             "FILE.parquet": CANDLES,
-            "…": "version",
         }
 
     def follow(self, command: Command) -> None:
         """Type a command, each of its forms once."""
+        self.places["…"] = ANYTHING.get(command.words.split()[1], "…")
         for form in spelled_out(command.words):
             words = filled_in(form, self.places)[1:]
             if words[0] == "cancel":
