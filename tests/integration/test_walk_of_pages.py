@@ -9,6 +9,7 @@ import json
 import subprocess
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 import yaml
@@ -20,6 +21,7 @@ from tests.docs.account import FOREIGN, way_of
 from tests.docs.checkout import CANDLES, Checkout, make_checkout
 from tests.docs.forms import filled_in, is_only_named, spelled_out
 from tests.docs.pages import Command, commands_of, pages
+from tests.integration.asking import stored_scene, wait_for
 from warehouse.database import transaction
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
@@ -85,6 +87,12 @@ class Reader:
             self.places["RESULT_KEY"] = json.loads(said)[0]["result_key"]
         return None
 
+    def leave(self, page: str) -> None:
+        """Take away what a page has scheduled: another shows the same name."""
+        for words in [words for words in self.typed if words[:2] == ("schedule", "add")]:
+            self.typed.remove(words)
+            self.enter(["schedule", "remove", words[2]], page)
+
     def watch(self, words: list[str], place: str) -> None:
         """Look for some seconds at what never ends."""
         with pytest.raises(subprocess.TimeoutExpired) as watched:
@@ -100,7 +108,9 @@ class Reader:
         scene: dict[str, Any] = yaml.safe_load(Path("docs/scenes/first.yaml").read_text())
         much = {**scene, "search": {"kind": "grid", "space": space}, "rank_by": "sharpe"}
         Path("much.yaml").write_text(yaml.safe_dump(much), encoding="utf-8")
-        return self.checkout.type(["publish", "much.yaml"]).stdout.split()[0]
+        scene_id = self.checkout.type(["publish", "much.yaml"]).stdout.split()[0]
+        wait_for(lambda: stored_scene(UUID(scene_id), self.settings), 60, "the scene was read")
+        return scene_id
 
 
 def test_every_command_of_the_pages_does_what_it_says_on_the_running_stack(
@@ -115,4 +125,5 @@ def test_every_command_of_the_pages_does_what_it_says_on_the_running_stack(
                 checkout.prepare(command)
             elif way == "stack" and not is_only_named(command):
                 reader.follow(command)
-    assert {"publish", "results", "stale", "schedule"} <= {words[0] for words in reader.typed}
+        reader.leave(page)
+    assert {"publish", "results", "stale", "cancel"} <= {words[0] for words in reader.typed}
