@@ -12,8 +12,10 @@ from typing import Any
 import orjson
 import pytest
 from sqlalchemy import text
+from typer.testing import CliRunner
 
 import stack
+from cli.main import app
 from mela.settings import Settings
 from tests.conftest import mela
 from tests.docs.pages import commands
@@ -60,7 +62,9 @@ def answered(settings: Settings, life: Life) -> dict[str, Any]:
     return {key: orjson.loads(document) for key, document in found.items()}
 
 
-def test_a_copied_home_goes_on_where_the_other_stood(place: Path) -> None:
+def test_a_copied_home_goes_on_where_the_other_stood(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     home, copy = place / "home", place / "copy"
     settings = stack.up(Settings(home=home), only={"postgres"})
     life = live(settings)
@@ -78,9 +82,8 @@ def test_a_copied_home_goes_on_where_the_other_stood(place: Path) -> None:
     again = stack.up(Settings(home=copy), only={"postgres"})
     assert counted(again) == rows
     assert answered(again, life) == answers
-    said = mela("results", str(life.scenes["portfolio"].scene_id), home=copy)
-    assert said.returncode == 0, said.stderr
+    monkeypatch.setenv("MELA_HOME", str(copy))
+    said = CliRunner().invoke(app, ["results", str(life.scenes["portfolio"].scene_id)])
+    assert said.exit_code == 0, said.output
     assert "1 of 1 runs recorded" in said.stdout
     engine_for(again).dispose()
-    stopped = mela("down", home=copy)
-    assert stopped.returncode == 0, stopped.stderr
