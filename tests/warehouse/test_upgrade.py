@@ -132,7 +132,7 @@ def copied(old: Settings, lived: Lived) -> Tables:
             content = BytesIO()
             asked = f"SELECT {columns} FROM {name}"
             source.cursor().copy_expert(f"COPY ({asked}) TO STDOUT", content)
-            if "blocks" in shared[name]:
+            if "blocks" in shared[name] and has_arrays(old):
                 content = unpacked(content, shared[name].index("blocks"))
             content.seek(0)
             target.cursor().copy_expert(f"COPY {name} ({columns}) FROM STDIN", content)
@@ -145,6 +145,12 @@ def copied(old: Settings, lived: Lived) -> Tables:
                 )
             )
     return shared
+
+
+def has_arrays(settings: Settings) -> bool:
+    """Say whether a version keeps block sums as arrays rather than bytes."""
+    [(kind,)] = rows(settings, "SELECT pg_typeof((SELECT blocks FROM ops.result LIMIT 1))::text")
+    return kind == "double precision[]"
 
 
 class psycopg2_session:  # noqa: N801  used as a context manager only
