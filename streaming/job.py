@@ -46,6 +46,7 @@ WATCH_S = 0.5
 BACKOFF_S = (1.0, 2.0, 5.0, 10.0, 30.0)
 SHOWN_MS = 20
 GATHER = "300 milliseconds"  # fewer, larger batches where nobody waits for an answer
+SETTLE = "1 second"  # each look at mela.progress costs what twenty runs cost, and most find nothing
 FETCH_WAIT_MS = 10
 POLLING = "100ms"  # how long an idle query waits before it asks Kafka again
 STEADY_S = 60.0  # a query that ran so long starts its backoff anew
@@ -169,7 +170,7 @@ def queries(settings: Settings) -> list[Query]:
         Query("plan", SCENES, 16, "0 seconds", plan),
         Query("run", RUNS, chunks, "0 seconds", run),
         Query("record", RESULTS, chunks * settings.spark.chunk_runs, GATHER, record),
-        Query("conclude", PROGRESS, 1000, "600 milliseconds", conclude),
+        Query("conclude", PROGRESS, 1000, SETTLE, conclude),
     ]
 
 

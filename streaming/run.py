@@ -92,11 +92,15 @@ class Desk:
             series = {
                 name: read.candles for name, read in zip(runs[0].instruments, reads, strict=True)
             }
+            revisions = [read.revision for read in reads]
+            made_with = {
+                name: provenance(name, None, self._catalogue).on(revisions)
+                for name in {run.strategy for run in runs}
+            }
             outcomes = run_series(series, runs, catalogue=self._catalogue, spans_of=spans_of)
             for outcome in outcomes:
-                made_with = provenance(outcome.run.strategy, None, self._catalogue)
-                made_with = made_with.on([read.revision for read in reads])
-                yield result_document(outcome, made_with, scene_id=chunk.scene_id, computed_at=now)
+                made = made_with[outcome.run.strategy]
+                yield result_document(outcome, made, scene_id=chunk.scene_id, computed_at=now)
 
     def _unasked(
         self, chunk: RunChunk, runs: Iterable[Run], outcome: Callable[[Run], Outcome]

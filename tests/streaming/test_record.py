@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from uuid import UUID
 
 import orjson
 import pytest
+from pydantic import ValidationError
 
 from backtests.simulate import provenance
 from backtests.strategies import CATALOGUE
 from mela.errors import MessageInvalid, RejectionCode
 from mela.grid import plan_runs
 from mela.messages import Progress, State
-from mela.result import Outcome, Status, result_document
+from mela.result import Outcome, Result, Status, result_document
 from mela.scene import parse_scene
 from streaming.conclude import recorded_scenes
 from streaming.record import read_result
@@ -50,6 +52,27 @@ def test_what_is_no_result_is_refused(raw: bytes | None, code: RejectionCode) ->
     with pytest.raises(MessageInvalid) as caught:
         read_result(raw)
     assert caught.value.code is code
+
+
+ODD = [None, True, 0, 1, -1.5, "x", "0" * 64, "A" * 512, [], ["x"], {}, {"a": 1}, "2024-01-01"]
+
+
+@pytest.mark.parametrize("field", list(Result.model_fields))
+def test_a_result_is_taken_just_where_its_model_takes_it(field: str) -> None:
+    """Most of a result is looked at by hand, which must never be kinder than the model."""
+    for odd in ODD:
+        raw = orjson.dumps(document() | {field: odd})
+        try:
+            Result.model_validate_json(raw)
+        except ValidationError:
+            with pytest.raises(MessageInvalid):
+                read_result(raw)
+        else:
+            assert read_result(raw) == orjson.loads(raw)
+    with (
+        pytest.raises(MessageInvalid) if Result.model_fields[field].is_required() else nullcontext()
+    ):
+        read_result(orjson.dumps({k: v for k, v in document().items() if k != field}))
 
 
 def progress(state: State, recorded: int, runs: int = 3) -> bytes:
