@@ -109,6 +109,8 @@ class Metrics(NamedTuple):
 
 
 METRICS: tuple[str, ...] = Metrics._fields
+# The fields of a result that hardly two runs of a grid share
+OWN = frozenset(("run_key", "result_key", "params", "blocks", *METRICS))
 LOWER_IS_BETTER = frozenset(
     {
         *("volatility_ann", "losing_trades", "open_trades", "ambiguous_bars", "filled_bars"),
@@ -368,13 +370,12 @@ def result_document(
 
     scene_id: None for a backtest outside the platform, whose result_key and revision are null too.
     """
-    run, metrics = outcome.run, outcome.metrics
-    key = result_key(run.run_key, outcome.status, made_with, scene_id) if scene_id else None
+    run, own = outcome.run, own_fields(outcome, made_with, scene_id)
     return {
         "schema_version": RESULT_SCHEMA_VERSION,
         "scene_id": scene_id,
-        "run_key": run.run_key,
-        "result_key": key,
+        "run_key": own["run_key"],
+        "result_key": own["result_key"],
         **run_fields(run, made_with.strategy_digest),
         "status": outcome.status.value,
         "error": dict(zip(("class", "sentence"), outcome.error, strict=True))
@@ -393,6 +394,19 @@ def result_document(
         "warmup_missing": outcome.warmup_missing,
         "periods_per_year": outcome.periods_per_year,
         "warnings": list(outcome.warnings),
+        **own,
+    }
+
+
+def own_fields(outcome: Outcome, made_with: Provenance, scene_id: str | None) -> dict[str, Any]:
+    """Return the fields of a result document that hardly two runs of a grid share: OWN."""
+    run, metrics = outcome.run, outcome.metrics
+    return {
+        "run_key": run.run_key,
+        "result_key": result_key(run.run_key, outcome.status, made_with, scene_id)
+        if scene_id
+        else None,
+        "params": dict(run.params),
         **(_finite(metrics) if metrics else dict.fromkeys(METRICS)),
         "blocks": outcome.blocks.packed() if outcome.blocks else None,
     }

@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from mela.errors import MessageInvalid, RejectionCode
 from mela.messages import Progress, Source, State
-from mela.result import METRICS, Result
+from mela.result import METRICS, OWN, Result
 from mela.scene import field_path, said
 from mela.settings import Settings
 from streaming.clients import publisher_of
@@ -68,8 +68,7 @@ def record_results(messages: Iterable[ResultMessage], settings: Settings) -> set
 # document of the same words holds it already.
 _WHOLE = tuple(name for name in METRICS if Result.model_fields[name].annotation == (int | None))
 _REAL = tuple(name for name in METRICS if name not in _WHOLE)
-_OWN = frozenset(("run_key", "result_key", "params", "blocks", *METRICS))
-_SHARED = tuple(name for name in Result.model_fields if name not in _OWN)
+_SHARED = tuple(name for name in Result.model_fields if name not in OWN)
 _shared_of, _whole_of, _real_of = itemgetter(*_SHARED), itemgetter(*_WHOLE), itemgetter(*_REAL)
 _NULL = type(None)
 _KEY = re.compile("[0-9a-f]{64}").fullmatch

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-import orjson
 import structlog
 
 from backtests import ENGINE_VERSION, METRICS_VERSION
@@ -21,9 +20,10 @@ from backtests.simulate import provenance
 from backtests.strategy import Strategy
 from mela.errors import CandlesMissing, MessageInvalid, RejectionCode
 from mela.messages import RunChunk, Source, read_chunk
-from mela.result import Outcome, Provenance, Status, result_document
+from mela.result import Outcome, Provenance, Status
 from mela.run import Run
 from mela.settings import Settings
+from mela.writing import ResultWriter
 from streaming import strategies
 from streaming.clients import publisher_of, reader_of, spans_of
 from streaming.publish import Publisher
@@ -43,6 +43,13 @@ class ChunkMessage(NamedTuple):
     source: Source
 
 
+class Answer(NamedTuple):
+    """A result as JSON, and the run that it answers."""
+
+    run_key: str
+    body: bytes
+
+
 def run_chunks(messages: Iterable[ChunkMessage], settings: Settings) -> int:
     """Execute chunks and send their results; return how many. Raises where a service is away."""
     publisher = publisher_of(settings)
@@ -52,8 +59,8 @@ def run_chunks(messages: Iterable[ChunkMessage], settings: Settings) -> int:
     for message in messages:
         try:
             chunk = read_chunk(message.value, catalogue)
-            for document in desk.answers(chunk):
-                publisher.result(chunk.scene_id, document["run_key"], orjson.dumps(document))
+            for answer in desk.answers(chunk):
+                publisher.result(chunk.scene_id, answer.run_key, answer.body)
                 sent += 1
         except MessageInvalid as refused:
             _refuse(message, refused, publisher)
@@ -74,8 +81,8 @@ class Desk:
         self._read: dict[tuple[Any, ...], CandlesRead] = {}
         self._cancelled: dict[str, tuple[bool, float]] = {}
 
-    def answers(self, chunk: RunChunk) -> Iterator[dict[str, Any]]:
-        """Yield the result document of each run of a chunk. Raises CandlesMissing."""
+    def answers(self, chunk: RunChunk) -> Iterator[Answer]:
+        """Yield the result of each run of a chunk. Raises CandlesMissing."""
         if self._is_cancelled(chunk.scene_id):
             yield from self._unasked(chunk, chunk.runs, lambda run: Outcome(run, Status.CANCELLED))
             return
@@ -97,24 +104,24 @@ class Desk:
                 name: provenance(name, None, self._catalogue).on(revisions)
                 for name in {run.strategy for run in runs}
             }
+            writer = ResultWriter(chunk.scene_id)
             outcomes = run_series(series, runs, catalogue=self._catalogue, spans_of=spans_of)
             for outcome in outcomes:
-                made = made_with[outcome.run.strategy]
-                yield result_document(outcome, made, scene_id=chunk.scene_id, computed_at=now)
+                run = outcome.run
+                yield Answer(run.run_key, writer.json(outcome, made_with[run.strategy], now))
 
     def _unasked(
         self, chunk: RunChunk, runs: Iterable[Run], outcome: Callable[[Run], Outcome]
-    ) -> Iterator[dict[str, Any]]:
-        """Yield documents of runs that are not executed; their strategy may be there no more."""
+    ) -> Iterator[Answer]:
+        """Yield results of runs that are not executed; their strategy may be there no more."""
+        writer, now = ResultWriter(chunk.scene_id), datetime.now(UTC)
         for run in runs:
             if run.strategy in self._catalogue:
                 made_with = provenance(run.strategy, None, self._catalogue)
             else:
                 digest = chunk.digests[run.strategy]
                 made_with = Provenance(digest, ENGINE_VERSION, METRICS_VERSION, None)
-            yield result_document(
-                outcome(run), made_with, scene_id=chunk.scene_id, computed_at=datetime.now(UTC)
-            )
+            yield Answer(run.run_key, writer.json(outcome(run), made_with, now))
 
     def _candles(self, runs: Sequence[Run], instrument: str) -> CandlesRead:
         """Return the candles of runs that read one span; a batch reads each series once."""

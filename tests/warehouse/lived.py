@@ -128,7 +128,8 @@ def _concluded(life: Life, called: str, content: dict[str, Any], settings: Setti
     open_runs = [run for run in runs if run.run_key not in stored]
     documents = [orjson.loads(document) for document in stored.values()]
     if open_runs:
-        documents += Desk(settings, CATALOGUE).answers(RunChunk(scene_id, 0, open_runs))
+        answers = Desk(settings, CATALOGUE).answers(RunChunk(scene_id, 0, open_runs))
+        documents += [orjson.loads(answer.body) for answer in answers]
     with transaction(settings) as connection:
         assert results.save(connection, documents) == []
         for document, run in [(documents[0], _run_of(documents[0], runs))]:

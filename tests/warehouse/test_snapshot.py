@@ -319,7 +319,7 @@ def test_runs_read_the_snapshot_and_carry_its_revision(filled: Settings, folder:
     runs = list(plan_runs(parse_scene(scene), CATALOGUE, max_runs=10).expand())
     chunk = RunChunk(scene_id="00000000-0000-0000-0000-000000000000", chunk=0, runs=runs)
     answers = [
-        next(Desk(where, CATALOGUE).answers(chunk))
+        json.loads(next(Desk(where, CATALOGUE).answers(chunk)).body)
         for where in (filled.model_copy(update={"candles": folder}), filled)
     ]
     assert [one["candles_revision"] for one in answers] == [2, 3]
