@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from dotenv import dotenv_values
 
 from mela.settings import REPOSITORY
-from tests.delivery.containers import loaded, said
+from tests.delivery.containers import Image, loaded, said
 
 _GO_PLACES = (None, "/usr/local/go/bin", "/usr/lib/go/bin")
 _BUILD_S = 280
@@ -37,6 +38,15 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def project(environment: dict[str, str]) -> dict[str, Any]:
     return loaded(environment)
+
+
+@pytest.fixture(scope="session")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
+    """The image's packages and files in a fresh environment of this machine."""
+    made = Image(tmp_path_factory.mktemp("image"))
+    made.make()
+    yield made
+    shutil.rmtree(made.root)  # two gigabytes
 
 
 @pytest.fixture(scope="session")

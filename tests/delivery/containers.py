@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from mela.settings import REPOSITORY
 COMPOSE = REPOSITORY / "docker-compose.yml"
 DOCKERFILE = REPOSITORY / "Dockerfile"
 IMAGE_PYTHON = "/opt/venv/bin/python"
+_INSTALL_S = 600
 _VARIABLE = re.compile(r"\$\{(\w+)(?::([-?])([^}]*))?\}")
 
 
@@ -78,10 +80,66 @@ def last(word: str) -> str:
     return [rest for name, rest in instructions() if name == word][-1]
 
 
-def on_this_machine(command: list[str]) -> list[str]:
-    """Return a command of the image with this environment's Python in place of the image's."""
-    assert command[0] == IMAGE_PYTHON, command
-    return [sys.executable, *command[1:]]
+@dataclass(frozen=True)
+class Image:
+    """What the Dockerfile puts into the image, made by its own words in a folder of this machine.
+
+    root: with `venv`, where only the packages of the image are, and `mela`, the files that it has
+    """
+
+    root: Path
+
+    def here(self, command: list[str]) -> list[str]:
+        """Return a command of the image with this Python in place of the image's."""
+        assert command[0] == IMAGE_PYTHON, command
+        return [str(self.root / "venv" / "bin" / "python"), *command[1:]]
+
+    def make(self) -> None:
+        """Install and copy what the Dockerfile installs and copies."""
+        venv, files = self.root / "venv", self.root / "mela"
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], check=True)
+        files.mkdir()
+        for source, target in copies():
+            place = files / target if target != "./" else files / source
+            (shutil.copytree if (REPOSITORY / source).is_dir() else shutil.copy)(
+                REPOSITORY / source, place
+            )
+        packages, ours = (
+            words for words in re.findall(r"uv (pip install [^&\n]+)", _runs()) if "--python" in words
+        )
+        for words in (packages, ours):
+            told = words.replace("/opt/venv", str(venv)).replace(
+                "/tmp/runtime.txt",  # noqa: S108 - where the Dockerfile lays it
+                str(REPOSITORY / "requirements" / "runtime.txt"),
+            )
+            # as they lie in this machine's cache, and compiled where they are used
+            slow = ("--no-cache", "--compile-bytecode")
+            here = [word for word in told.split() if word not in slow]
+            done = subprocess.run(
+                ["sh", str(REPOSITORY / "stack" / "uv.sh"), *here],
+                cwd=files,
+                capture_output=True,
+                text=True,
+                timeout=_INSTALL_S,
+                check=False,
+            )
+            assert done.returncode == 0, done.stderr
+
+
+def copies() -> list[tuple[str, str]]:
+    """Return what the image's last stage copies from the repository, and to where."""
+    found: list[tuple[str, str]] = []
+    for word, rest in instructions():
+        if word == "FROM":
+            found = []
+        elif word == "COPY" and not rest.startswith("--from"):
+            *sources, target = rest.split()
+            found += [(source, target) for source in sources]
+    return found
+
+
+def _runs() -> str:
+    return "\n".join(rest for word, rest in instructions() if word == "RUN")
 
 
 def image_entry() -> list[str]:

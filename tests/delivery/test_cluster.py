@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from mela.settings import REPOSITORY, Settings
+from mela.settings import Settings
 from stack import fetch
 from stack.ports import choose
-from tests.delivery.containers import image_entry, on_this_machine, said
+from tests.delivery.containers import Image, image_entry, said
 
 pytestmark = pytest.mark.integration
 WAIT_S = 90
@@ -38,13 +38,12 @@ spark.stop()
 
 @pytest.fixture(scope="module")
 def cluster(
-    environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+    environment: dict[str, str], image: Image, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, str]]:
     """A master and one worker, each served as a container would, in a home of its own."""
     master, master_ui, worker_ui = (choose(()) for _ in range(3))
     given = {
         **{name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ},
-        "PYTHONPATH": str(REPOSITORY),
         "SPARK_LOCAL_IP": "127.0.0.1",  # of a test: nobody else shall reach it
         "MELA_JAVA": "bundled",
         "MELA_SPARK__MASTER": f"spark://localhost:{master}",
@@ -61,7 +60,7 @@ def cluster(
     logs = {name: (home / "said").open("w") for name, home in homes.items()}
     served = {
         name: subprocess.Popen(
-            on_this_machine([*image_entry(), "serve", name]),
+            image.here([*image_entry(), "serve", name]),
             env={**given, "MELA_HOME": str(home)},
             cwd=home,
             stdout=logs[name],
@@ -71,7 +70,7 @@ def cluster(
     }
     try:
         for home in homes.values():
-            wait_until_healthy({**given, "MELA_HOME": str(home)}, home)
+            wait_until_healthy({**given, "MELA_HOME": str(home)}, image, home)
         yield given
     finally:
         for process in served.values():
@@ -82,10 +81,10 @@ def cluster(
             log.close()
 
 
-def wait_until_healthy(given: dict[str, str], home: Path) -> None:
+def wait_until_healthy(given: dict[str, str], image: Image, home: Path) -> None:
     deadline = time.monotonic() + WAIT_S
     while True:
-        asked = said(*on_this_machine([*image_entry(), "healthy"]), env=given, cwd=home)
+        asked = said(*image.here([*image_entry(), "healthy"]), env=given, cwd=home)
         if asked.returncode == 0:
             return
         assert time.monotonic() < deadline, asked.stderr + (home / "said").read_text()[-2000:]
@@ -112,13 +111,13 @@ def test_the_job_s_session_works_on_a_worker_that_shares_its_secret(
 
 
 def test_a_worker_that_the_master_does_not_know_is_not_well(
-    cluster: dict[str, str], tmp_path: Path
+    cluster: dict[str, str], image: Image, tmp_path: Path
 ) -> None:
     home = tmp_path
     (home / "run").mkdir()
     (home / "run" / "serving.json").write_text('["spark-worker", 1]', encoding="utf-8")
     given = {**cluster, "MELA_HOME": str(home), "MELA_STACK_SPARK_WORKER_UI_PORT": "1"}
-    asked = said(*on_this_machine([*image_entry(), "healthy"]), env=given, cwd=home)
+    asked = said(*image.here([*image_entry(), "healthy"]), env=given, cwd=home)
 
     assert asked.returncode == 1
     assert asked.stderr.startswith("spark-worker: no answer from http://localhost:1/json/")

@@ -15,11 +15,11 @@ from mela.settings import REPOSITORY
 from tests.delivery.containers import (
     DOCKERFILE,
     IMAGE_PYTHON,
+    Image,
     environment_of,
     image_entry,
     instructions,
     last,
-    on_this_machine,
     program,
     said,
     serving,
@@ -115,32 +115,31 @@ def test_what_it_says_of_its_health_is_a_command_of_its_own() -> None:
     ],
 )
 def test_the_entry_point_says_what_it_lacks(
-    words: list[str], status: int, answer: str, tmp_path: Path
+    words: list[str], status: int, answer: str, image: Image, tmp_path: Path
 ) -> None:
-    done = in_container(words, {"MELA_MLFLOW__URL": "http://mlflow:5000"}, tmp_path)
+    done = in_container(words, {"MELA_MLFLOW__URL": "http://mlflow:5000"}, image, tmp_path)
 
     assert done.returncode == status
     assert answer in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def in_container(words: list[str], given: dict[str, str], home: Path) -> Any:
+def in_container(words: list[str], given: dict[str, str], image: Image, home: Path) -> Any:
     environment = {
         **given,
-        "PYTHONPATH": str(REPOSITORY),
         "HOME": str(home),
         "PATH": "/usr/bin:/bin",
     }
-    command = on_this_machine([*image_entry(), *words])
+    command = image.here([*image_entry(), *words])
     return said(*command, env={**environment, "MELA_HOME": str(home)}, cwd=home)
 
 
 def test_another_command_runs_in_the_environment_of_a_service(
-    project: dict[str, Any], tmp_path: Path
+    project: dict[str, Any], image: Image, tmp_path: Path
 ) -> None:
     given = environment_of(serving(project)["mlflow"])
     words = ["run", "mlflow", "/bin/sh", "-c", "echo $MLFLOW_BACKEND_STORE_URI; pwd"]
-    store, place = in_container(words, given, tmp_path).stdout.split()
+    store, place = in_container(words, given, image, tmp_path).stdout.split()
 
     password = given["MELA_STACK_MLFLOW_DATABASE_PASSWORD"]
     assert store == f"postgresql+psycopg2://mlflow:{password}@postgres:5432/mlflow"
@@ -152,3 +151,31 @@ def test_the_tools_container_has_the_command_line(project: dict[str, Any]) -> No
 
     assert place.parent == Path(IMAGE_PYTHON).parent
     assert PROJECT["project"]["scripts"] == {place.name: "cli.main:app"}
+
+
+def test_all_that_it_holds_can_be_imported_from_its_own_packages_alone(
+    image: Image, tmp_path: Path
+) -> None:
+    """What only the tests' environment has would be missing in the image."""
+    files = image.root / "mela"
+    rooms = ("mela", "backtests", "sources", "warehouse", "streaming", "stack", "cli")
+    paths = [path.relative_to(files) for room in rooms for path in (files / room).rglob("*.py")]
+    modules = [
+        ".".join(path.with_suffix("").parts) for path in paths if "migrations" not in str(path)
+    ]
+    python = str(image.root / "venv" / "bin" / "python")
+    importing = "import sys, importlib; [importlib.import_module(name) for name in sys.argv[1:]]"
+    done = said(python, "-W", "ignore", "-c", importing, *sorted(modules), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert len(modules) > 150
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("mela", "--help"), ("mlflow", "--version"), ("airflow", "version"), ("dbt", "--version")],
+)
+def test_its_programs_start(words: tuple[str, ...], image: Image, tmp_path: Path) -> None:
+    given = {"HOME": str(tmp_path), "AIRFLOW_HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    program = str(image.root / "venv" / "bin" / words[0])
+    done = said(program, *words[1:], cwd=tmp_path, env=given)
+    assert done.returncode == 0, done.stderr[-3000:]

@@ -10,34 +10,36 @@ from typing import Any
 import pytest
 
 import stack
-from mela.settings import REPOSITORY, Settings
+from mela.settings import Settings
 from stack import account, database, environment, fetch
 from stack.java import java_home
-from tests.delivery.containers import image_entry, on_this_machine, said, serving
+from tests.delivery.containers import Image, image_entry, said, serving
 
 pytestmark = pytest.mark.integration
 
 
 def test_every_health_check_passes_on_its_running_service(
-    project: dict[str, Any], platform: Settings, tmp_path: Path
+    project: dict[str, Any], platform: Settings, image: Image, tmp_path: Path
 ) -> None:
     pids = {one.name: one.pid for one in stack.status(platform)}
     for name in set(serving(project)) - {"spark-master", "spark-worker"}:  # test_cluster.py's
-        assert ask(name, pids[name], platform, tmp_path) == (0, "")
+        assert ask(name, pids[name], platform, image, tmp_path) == (0, "")
     for name in ("postgres", "kafka"):
         words = project["services"][name]["healthcheck"]["test"]
         done = said(*as_here(words, platform), cwd="/")
         assert done.returncode == 0, done.stdout + done.stderr
 
     # and none of ours passes for another process than the one that serves
-    status, sentence = ask("spark", os.getpid(), platform, tmp_path)
+    status, sentence = ask("spark", os.getpid(), platform, image, tmp_path)
     assert (status, sentence) == (1, "spark: its queries have not started again yet\n")
-    status, sentence = ask("airflow-triggerer", 2**22 + 1, platform, tmp_path)
+    status, sentence = ask("airflow-triggerer", 2**22 + 1, platform, image, tmp_path)
     assert status == 1
     assert sentence.startswith("airflow-triggerer: ")
 
 
-def ask(name: str, pid: int | None, platform: Settings, folder: Path) -> tuple[int, str]:
+def ask(
+    name: str, pid: int | None, platform: Settings, image: Image, folder: Path
+) -> tuple[int, str]:
     """Ask as in a container: its own home, what it serves in run/, the job's word in spark/."""
     home = folder / f"{name}-{pid}"
     (home / "run").mkdir(parents=True)
@@ -46,10 +48,9 @@ def ask(name: str, pid: int | None, platform: Settings, folder: Path) -> tuple[i
     given = {
         **environment.read(platform.home),
         "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(REPOSITORY),
         "MELA_HOME": str(home),
     }
-    done = said(*on_this_machine([*image_entry(), "healthy"]), env=given, cwd=home)
+    done = said(*image.here([*image_entry(), "healthy"]), env=given, cwd=home)
     return done.returncode, done.stderr
 
 
