@@ -105,7 +105,9 @@ class Image:
                 REPOSITORY / source, place
             )
         packages, ours = (
-            words for words in re.findall(r"uv (pip install [^&\n]+)", _runs()) if "--python" in words
+            words
+            for words in re.findall(r"uv (pip install [^&\n]+)", _runs())
+            if "--python" in words
         )
         for words in (packages, ours):
             told = words.replace("/opt/venv", str(venv)).replace(

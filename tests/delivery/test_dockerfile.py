@@ -172,7 +172,7 @@ def test_all_that_it_holds_can_be_imported_from_its_own_packages_alone(
 
 @pytest.mark.parametrize(
     "words",
-    [("mela", "--help"), ("mlflow", "--version"), ("airflow", "version"), ("dbt", "--version")],
+    [("mlflow", "--version"), ("airflow", "version"), ("dbt", "--version")],
 )
 def test_its_programs_start(words: tuple[str, ...], image: Image, tmp_path: Path) -> None:
     given = {"HOME": str(tmp_path), "AIRFLOW_HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}

@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 from cli.main import app
 from mela.run import Run
 from mela.settings import Settings
+from tests.conftest import dropping
 from tests.warehouse.given import rows
 from tests.warehouse.lived import BTC, TODAY, Life, ingest_all, live, restate
 from warehouse import migrate, results, trials
@@ -74,7 +75,8 @@ def databases(postgres: Settings) -> Iterator[Any]:
         for settings in made:
             engine_for(settings).dispose()
             name = settings.postgres.database
-            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+            for statement in dropping(name):
+                connection.execute(text(statement))
     admin.dispose()
 
 

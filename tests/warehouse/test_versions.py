@@ -19,6 +19,7 @@ from sqlalchemy.exc import IntegrityError
 from mela.interval import Interval
 from mela.run import to_ms
 from mela.settings import Settings
+from tests.conftest import dropping
 from tests.warehouse.given import NAME, START, action, answer, at, load, rows
 from warehouse import partitions
 from warehouse.database import engine_for, transaction
@@ -50,7 +51,8 @@ def older(postgres: Settings) -> Iterator[Settings]:
         move(settings, "0005")
         yield settings
         engine_for(settings).dispose()
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+        for statement in dropping(name):
+            connection.execute(text(statement))
     admin.dispose()
 
 
