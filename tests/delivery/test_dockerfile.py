@@ -105,6 +105,7 @@ def test_what_it_says_of_its_health_is_a_command_of_its_own() -> None:
     assert json.loads(words[1]) == [*image_entry(), "healthy"]
 
 
+@pytest.mark.integration  # an environment of its own is made for it
 @pytest.mark.parametrize(
     ("words", "status", "answer"),
     [
@@ -134,6 +135,7 @@ def in_container(words: list[str], given: dict[str, str], image: Image, home: Pa
     return said(*command, env={**environment, "MELA_HOME": str(home)}, cwd=home)
 
 
+@pytest.mark.integration  # an environment of its own is made for it
 def test_another_command_runs_in_the_environment_of_a_service(
     project: dict[str, Any], image: Image, tmp_path: Path
 ) -> None:
@@ -153,6 +155,7 @@ def test_the_tools_container_has_the_command_line(project: dict[str, Any]) -> No
     assert PROJECT["project"]["scripts"] == {place.name: "cli.main:app"}
 
 
+@pytest.mark.integration  # an environment of its own is made for it
 def test_all_that_it_holds_can_be_imported_from_its_own_packages_alone(
     image: Image, tmp_path: Path
 ) -> None:
@@ -170,6 +173,7 @@ def test_all_that_it_holds_can_be_imported_from_its_own_packages_alone(
     assert len(modules) > 150
 
 
+@pytest.mark.integration  # an environment of its own is made for it
 @pytest.mark.parametrize(
     "words",
     [("mlflow", "--version"), ("airflow", "version"), ("dbt", "--version")],
