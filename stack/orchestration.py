@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import threading
 from datetime import datetime
@@ -24,7 +23,6 @@ JWT_SECRET = "MELA_STACK_AIRFLOW_JWT_SECRET"  # noqa: S105 - names of keys
 SECRET_KEY = "MELA_STACK_AIRFLOW_SECRET_KEY"  # noqa: S105
 FERNET_KEY = "MELA_STACK_AIRFLOW_FERNET_KEY"
 PUBLIC_URL = "MELA_STACK_AIRFLOW_PUBLIC_URL"  # as browsers call it, where that differs
-_MIGRATE_TIMEOUT_S = 300
 _migrating = threading.Lock()
 _API_SERVER = "airflow-api-server"
 # Log servers would listen on all addresses; on one machine the logs are read as files.
@@ -152,17 +150,7 @@ def _prepare(site: Site) -> None:
 def _migrate(site: Site) -> None:
     environment = {**os.environ, **_environment(site)}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # the components start faster from bytecode
-    made = subprocess.run(
-        (_airflow(), "db", "migrate"),
-        env=environment,
-        cwd=_home(site),
-        capture_output=True,
-        text=True,
-        timeout=_MIGRATE_TIMEOUT_S,
-        check=False,
-    )
-    if made.returncode != 0:
-        raise StackFailed(f"`airflow db migrate` failed: {(made.stderr or made.stdout)[-1200:]}")
+    schemas.migrate((_airflow(), "db", "migrate"), environment, _home(site))
 
 
 def _schema(site: Site) -> str:

@@ -1,14 +1,22 @@
-"""How old the tables are that other programs keep in Postgres, as Alembic notes it there."""
+"""The tables that other programs keep in Postgres: how old they are, and bringing them to today.
+
+Alembic notes there how old they are.
+"""
 
 from __future__ import annotations
 
+import subprocess
+from collections.abc import Mapping
 from importlib.metadata import version
+from pathlib import Path
 
 import psycopg2
 
+from mela.errors import StackFailed
 from stack.service import Site
 
 EMPTY = "none"
+_MIGRATE_TIMEOUT_S = 600
 
 
 def state(site: Site, role: str, password: str, package: str) -> str:
@@ -29,3 +37,22 @@ def state(site: Site, role: str, password: str, package: str) -> str:
             run.execute("SELECT string_agg(version_num, ',') FROM alembic_version")
             found = (run.fetchone() or (None,))[0]
     return f"{version(package)} {found}"
+
+
+def migrate(command: tuple[str, ...], environment: Mapping[str, str], directory: Path) -> None:
+    """Run a program's own migration. Raises StackFailed with the end of what it said.
+
+    command: the program's path and its words, of which none may be a secret: they are told
+    """
+    made = subprocess.run(
+        command,
+        env=environment,
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        timeout=_MIGRATE_TIMEOUT_S,
+        check=False,
+    )
+    if made.returncode != 0:
+        asked = " ".join([Path(command[0]).name, *command[1:]])
+        raise StackFailed(f"`{asked}` failed: {(made.stderr or made.stdout)[-1200:]}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -19,7 +18,6 @@ from stack.service import Program, Service, Site
 _SERVER_ENV = REPOSITORY / "mlflow" / "server.env"
 _HOSTS = "MLFLOW_SERVER_ALLOWED_HOSTS"
 _ROLE = "mlflow"
-_MIGRATE_TIMEOUT_S = 600
 
 
 def service() -> Service:
@@ -46,17 +44,11 @@ def prepare(site: Site) -> None:
     if state.endswith(schemas.EMPTY) or (done.exists() and done.read_text("utf-8") == state):
         return
     where = site.settings.postgres
-    made = subprocess.run(
+    schemas.migrate(
         (_mlflow(), "db", "upgrade", f"postgresql://{_ROLE}@{where.host}:{where.port}/{_ROLE}"),
-        env={**os.environ, "PGPASSWORD": site.kept[roles.MLFLOW_PASSWORD]},
-        cwd=site.home,
-        capture_output=True,
-        text=True,
-        timeout=_MIGRATE_TIMEOUT_S,
-        check=False,
+        {**os.environ, "PGPASSWORD": site.kept[roles.MLFLOW_PASSWORD]},
+        site.home,
     )
-    if made.returncode != 0:
-        raise StackFailed(f"`mlflow db upgrade` failed: {(made.stderr or made.stdout)[-1200:]}")
     done.write_text(_schema(site), encoding="utf-8")
 
 

@@ -38,13 +38,9 @@ def environment(settings: Settings) -> dict[str, str]:
     }
 
 
-def build(settings: Settings, *models: str) -> str:
-    """Run `dbt build`; return its last line, the counts. Raises MelaError with what dbt said.
-
-    models: what is built, in dbt's words of selection; all of it without them
-    """
-    chosen = ["--select", *models] if models else []
-    return _dbt(settings, settings.home / "dbt", "build", *chosen, timeout_s=BUILD_S)[-1]
+def build(settings: Settings) -> str:
+    """Run `dbt build`; return its last line, the counts. Raises MelaError with what dbt said."""
+    return _dbt(settings, settings.home / "dbt", "build", timeout_s=BUILD_S)[-1]
 
 
 def manifest(settings: Settings) -> Path:

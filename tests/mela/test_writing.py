@@ -10,7 +10,9 @@ import orjson
 import pytest
 
 from mela.grid import plan_runs
+from mela.portfolio import OnDrift, Portfolio
 from mela.result import Outcome, Status, result_document
+from mela.run import LimitEntry, Run
 from mela.scene import parse_scene
 from mela.writing import ResultWriter
 from tests.mela.catalogue import CATALOGUE, with_space
@@ -59,26 +61,40 @@ def test_a_result_that_is_otherwise_does_not_get_what_others_share(change: dict[
         assert orjson.loads(writer.json(outcome, MADE_WITH, NOW)) == alone
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"cash": 5.0},
-        {"direction": "short"},
-        {"prices": "raw"},
-        {"engine": "backtrader"},
-        {"others": ("a:B",)},
-        {"instrument": "a:B"},
-        {"start": NOW},
-        {"strategy": "other"},
-    ],
-    ids=lambda change: next(iter(change)),
-)
+OTHER_RUNS: list[dict[str, Any]] = [
+    {"cash": 5.0},
+    {"direction": "short"},
+    {"prices": "raw"},
+    {"engine": "backtrader"},
+    {"others": ("a:B",)},
+    {"instrument": "a:B"},
+    {"start": NOW},
+    {"strategy": "other"},
+    {"end": NOW},
+    {"entry": LimitEntry(offset=0.01)},
+    {"portfolio": Portfolio(rebalance=OnDrift(threshold=0.1))},
+]
+
+
+@pytest.mark.parametrize("change", OTHER_RUNS, ids=lambda change: next(iter(change)))
 def test_a_run_of_another_field_is_another_document(change: dict[str, Any]) -> None:
     writer, plain = ResultWriter(SCENE_ID), outcomes()[0]
     other = dataclasses.replace(plain, run=dataclasses.replace(plain.run, **change))
     for outcome in (plain, other, plain):
         alone = result_document(outcome, MADE_WITH, scene_id=SCENE_ID, computed_at=NOW)
         assert orjson.loads(writer.json(outcome, MADE_WITH, NOW)) == alone
+
+
+def test_no_field_of_a_run_or_an_outcome_is_left_out_above() -> None:
+    """A field that is added must tell results apart: it needs a case in this file."""
+    of_a_run = {name for change in OTHER_RUNS for name in change}
+    in_the_grid = {"interval", "costs", "sizing", "exits"}
+    told_by_each = {"run_key", "params"}
+    not_in_a_document = {"warmup"}
+    fields = {field.name for field in dataclasses.fields(Run)}
+    assert fields == of_a_run | in_the_grid | told_by_each | not_in_a_document
+    of_an_outcome = {name for change in OTHERWISE for name in change}
+    assert {field.name for field in dataclasses.fields(Outcome)} == of_an_outcome | {"run", "curve"}
 
 
 def test_other_code_and_another_time_are_told() -> None:
