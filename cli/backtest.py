@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from backtests import local
-from backtests.caveats import NO_OUT_OF_SAMPLE, NO_OUT_OF_SAMPLE_SAID, lacks_out_of_sample
-from backtests.simulate import run_all
-from backtests.strategies import refresh
-from cli.candle_file import reader_of_files
-from cli.console import err, explains, out
-from cli.monte_carlo import FEWEST, MOST, fan_of, monte_carlo_table, resampled
-from cli.plot import kind_of, write_picture
-from cli.report import report_table
-from cli.scene_file import scene_of
-from cli.tables import SHOWN, results_table
-from mela.messages import read_stored_run
-from mela.result import rank
-from mela.scene import Scene
+from cli.console import explains, out
 from mela.schemas import Document, json_schema
-from mela.settings import Settings
+
+FEWEST, MOST = 100, 100_000  # paths of --monte-carlo
 
 
 def register(app: typer.Typer) -> None:
@@ -77,64 +64,16 @@ def backtest(
 
     Example: mela backtest docs/scenes/first.yaml --candles btc.parquet --plot first.html
     """
-    settings = Settings()
-    kind = kind_of(plot) if plot else None
-    scene = scene_of(scene_file)
-    if plot and scene.mode == "together":
-        raise typer.BadParameter("no picture shows several instruments", param_hint="--plot")
-    if monte_carlo:
-        _check_monte_carlo(scene, is_shown=bool(plot) or not (as_json or as_report))
-    catalogue = refresh(settings.packages)
-    plan = local.check(scene, catalogue, max_runs=settings.max_runs)
-    bench = local.Bench(reader_of_files(candles), catalogue)
-    done = local.execute(scene, plan, bench)
-    best = rank(done.documents, scene.rank_by)
-    if as_report:
-        out.print(json.dumps(local.conclude(scene, best, bench), indent=2), markup=False)
-    elif as_json:
-        out.print(json.dumps(done.documents, indent=2), markup=False)
-    else:
-        _show(best, scene, done.skipped, local.conclude(scene, best, bench))
-    if not plot and not monte_carlo:
-        return
-    winner = read_stored_run(best[0], catalogue)
-    candles_of_it = bench.candles_of(winner)
-    (outcome,) = run_all(candles_of_it, [winner], with_curve=True, catalogue=catalogue)
-    fan = None
-    if monte_carlo:
-        drawn = resampled(outcome, candles_of_it, paths=monte_carlo, seed=seed)
-        fan = fan_of(drawn) if plot else None
-        if not as_json and not as_report:
-            out.print(monte_carlo_table(drawn))
-    if plot and kind:
-        write_picture(plot, kind, candles_of_it, outcome, scene, best, fan)
-
-
-def _check_monte_carlo(scene: Scene, *, is_shown: bool) -> None:
-    hint = "--monte-carlo"
-    if scene.mode == "together":
-        said = "it resamples runs of one instrument, and this scene trades several together"
-        raise typer.BadParameter(said, param_hint=hint)
-    if not is_shown:
+    if monte_carlo and not plot and (as_json or as_report):
         said = "--json and --report print nothing of it; leave them out, or add --plot"
-        raise typer.BadParameter(said, param_hint=hint)
+        raise typer.BadParameter(said, param_hint="--monte-carlo")
+    from cli.local_run import Wanted, run_locally  # loads the engine
 
-
-def _show(
-    best: Sequence[Mapping[str, Any]],
-    scene: Scene,
-    skipped: int,
-    report: Mapping[str, Any] | None,
-) -> None:
-    title = f"{len(best)} runs, {skipped} skipped, best by {scene.rank_by}"
-    out.print(results_table(best[:SHOWN], title=title, best=scene.rank_by, width=out.width))
-    if report is not None:
-        out.print(report_table(report))
-    warned = sorted({warning for row in best for warning in row["warnings"]})
-    if warned:
-        err.print(f"warnings: {', '.join(warned)}")
-    if best and lacks_out_of_sample(scene.content(), len(best)):
-        err.print(f"{NO_OUT_OF_SAMPLE}: {NO_OUT_OF_SAMPLE_SAID}")
+    run_locally(
+        scene_file,
+        candles,
+        Wanted(as_json, as_report, plot, monte_carlo, seed),
+    )
 
 
 @explains

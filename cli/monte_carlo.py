@@ -24,7 +24,6 @@ from mela.result import Curve, Outcome
 if TYPE_CHECKING:
     from backtests.pictures.fan import Fan
 
-FEWEST, MOST = 100, 100_000  # paths
 SHOWN = (0.05, 0.5, 0.95)
 
 

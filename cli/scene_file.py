@@ -7,7 +7,6 @@ from uuid import uuid4
 
 import yaml
 
-from backtests.strategies import refresh
 from mela.errors import RejectionCode, SceneInvalid
 from mela.grid import Plan, plan_runs
 from mela.scene import Scene, parse_scene
@@ -16,6 +15,8 @@ from mela.settings import Settings
 
 def read_scene(path: Path, settings: Settings) -> tuple[Scene, Plan]:
     """Return the scene of a file, and its plan. Raises SceneInvalid."""
+    from backtests.strategies import refresh  # loads the engine
+
     scene = scene_of(path)
     return scene, plan_runs(scene, refresh(settings.packages), max_runs=settings.max_runs)
 

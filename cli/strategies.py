@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
-from backtests.indicators import INDICATORS, Indicator
-from backtests.strategies import refresh
-from backtests.strategy import Strategy
 from cli.console import err, explains, out
 from mela.settings import Settings
+
+if TYPE_CHECKING:
+    from backtests.indicators import Indicator
+    from backtests.strategy import Strategy
 
 JSON = typer.Option("--json", help="Print JSON.")
 
@@ -31,6 +32,8 @@ def strategies(
 
     Installed packages' are listed too; what could not be loaded, with its error.
     """
+    from backtests.strategies import refresh  # loads the engine
+
     catalogue = refresh(Settings().packages)
     if as_json:
         schemas = {name: info.params.model_json_schema() for name, info in catalogue.items()}
@@ -47,6 +50,8 @@ def strategies(
 @explains
 def indicators(as_json: Annotated[bool, JSON] = False) -> None:
     """List the indicators that a strategy can use: parameters, units, and how much warm-up."""
+    from backtests.indicators import INDICATORS  # loads the engine
+
     if as_json:
         body = {name: _as_json(one) for name, one in INDICATORS.items()}
         out.print(json.dumps(body, indent=2), markup=False)

@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from arch.bootstrap import optimal_block_length
 from numba import njit
 from numpy.typing import NDArray
 
@@ -109,6 +108,8 @@ def block_length(returns: Float) -> int:
     """
     if len(returns) < FEWEST_FOR_BLOCKS or float(np.std(returns)) < STILL:
         return 1
+    from arch.bootstrap import optimal_block_length  # a second, most of it for ARCH models
+
     with np.errstate(all="ignore"):
         length = float(optimal_block_length(returns)["stationary"].iloc[0])
     return min(len(returns), max(1, round(length))) if math.isfinite(length) else 1

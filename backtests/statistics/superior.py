@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from arch.bootstrap import StationaryBootstrap
 from numpy.typing import NDArray
 
 from backtests.statistics.blocks import ROUNDING
@@ -147,6 +146,8 @@ def _long_run_deviation(leads: Float, block: int) -> Float:
 
 def _weights(periods: int, block: int, resamples: int, seed: int) -> Float:
     """Return how often each resample draws each period, as a share: (resamples, periods)."""
+    from arch.bootstrap import StationaryBootstrap  # a second, most of it for ARCH models
+
     drawn = StationaryBootstrap(block, np.arange(periods), seed=np.random.default_rng(seed))
     weights = np.empty((resamples, periods))
     for row, (args, _) in enumerate(drawn.bootstrap(resamples)):

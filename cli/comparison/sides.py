@@ -24,7 +24,6 @@ from mela.errors import NotCompared
 WORKER = Path(__file__).with_name("worker.py")
 ANSWER_S = 300  # the first scene compiles the engine
 COMPILED_KEPT = 12  # engines whose compiled code stays for the next comparison
-REPEATS = 7
 GONE = "gone"  # of a process that ended without an answer
 
 
@@ -184,7 +183,7 @@ def ask_both(
     asked: tuple[Asked, Asked],
     scenes: Sequence[Golden],
     *,
-    repeats: int = REPEATS,
+    repeats: int,
     said: Callable[[str], None] = lambda _: None,
 ) -> tuple[Side, Side]:
     """Return what both commits say of all scenes, and how long they take, in turns.

@@ -14,7 +14,7 @@ from backtests.lookahead import ALL_CUTS, LEAST_CUTS, check, choose_cuts
 from backtests.signals import Signals, crosses_above, crosses_below
 from backtests.strategies import CATALOGUE
 from cli.candle_file import read_candles
-from cli.check import PACKAGED_CANDLES, random_walk
+from cli.lookahead import PACKAGED_CANDLES, random_walk
 from mela.candles import Candles
 from mela.interval import Interval
 from mela.settings import REPOSITORY

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from backtests.strategy import REGISTERED
-from cli.check import random_walk
+from cli.lookahead import random_walk
 from cli.main import app
 from mela.interval import Interval
 from mela.settings import REPOSITORY

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,15 +119,36 @@ class Image:
             # as they lie in this machine's cache, and compiled where they are used
             slow = ("--no-cache", "--compile-bytecode")
             here = [word for word in told.split() if word not in slow]
-            done = subprocess.run(
-                ["sh", str(REPOSITORY / "stack" / "uv.sh"), *here],
-                cwd=files,
-                capture_output=True,
-                text=True,
-                timeout=_INSTALL_S,
-                check=False,
-            )
+            done = self._install([*here, "--offline"])
+            if done.returncode:  # nothing is kept here: uv has no cache, or somebody emptied it
+                done = self._install(here)
             assert done.returncode == 0, done.stderr
+        self._take_bytecode()
+
+    def _install(self, words: list[str]) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["sh", str(REPOSITORY / "stack" / "uv.sh"), *words],
+            cwd=self.root / "mela",
+            capture_output=True,
+            text=True,
+            timeout=_INSTALL_S,
+            check=False,
+        )
+
+    def _take_bytecode(self) -> None:
+        """Take what this environment compiled; Python asks whether it is of the same file."""
+        packages, other = sysconfig.get_path("purelib"), _packages_of(self.root / "venv")
+        for place, _, names in os.walk(packages):
+            target = other / os.path.relpath(place, packages)
+            if place.endswith("__pycache__") and target.parent.is_dir():
+                target.mkdir(exist_ok=True)
+                for name in names:
+                    if not (target / name).exists():
+                        shutil.copy2(Path(place) / name, target)
+
+
+def _packages_of(venv: Path) -> Path:
+    return Path(sysconfig.get_path("purelib", vars={"base": str(venv)}))
 
 
 def copies() -> list[tuple[str, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from backtests.by_hand import execute
-from cli.check import random_walk
+from cli.lookahead import random_walk
 from mela.candles import Candles
 from mela.interval import Interval
 from mela.result import Outcome

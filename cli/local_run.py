@@ -1,0 +1,99 @@
+"""A scene run in this process, for `mela backtest`: its results, its report, its picture."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import typer
+
+from backtests import local
+from backtests.caveats import NO_OUT_OF_SAMPLE, NO_OUT_OF_SAMPLE_SAID, lacks_out_of_sample
+from backtests.simulate import run_all
+from backtests.strategies import refresh
+from cli.candle_file import reader_of_files
+from cli.console import err, out
+from cli.monte_carlo import fan_of, monte_carlo_table, resampled
+from cli.plot import kind_of, write_picture
+from cli.report import report_table
+from cli.scene_file import scene_of
+from cli.tables import SHOWN, results_table
+from mela.messages import read_stored_run
+from mela.result import rank
+from mela.scene import Scene
+from mela.settings import Settings
+
+
+class Wanted(NamedTuple):
+    """What is to be printed and drawn, as the options of `mela backtest` say it."""
+
+    as_json: bool
+    as_report: bool
+    plot: Path | None
+    monte_carlo: int | None
+    seed: int
+
+
+def run_locally(scene_file: Path, candles: Sequence[str], wanted: Wanted) -> None:
+    """Run a scene of a file on candles of files, and show what is wanted of it.
+
+    Raises MelaError for a scene or candles that do not do, typer.BadParameter for options that
+    ask for what this scene has not.
+    """
+    settings = Settings()
+    kind = kind_of(wanted.plot) if wanted.plot else None
+    scene = scene_of(scene_file)
+    if scene.mode == "together":
+        _refuse_of_one(wanted)
+    catalogue = refresh(settings.packages)
+    plan = local.check(scene, catalogue, max_runs=settings.max_runs)
+    bench = local.Bench(reader_of_files(candles), catalogue)
+    done = local.execute(scene, plan, bench)
+    best = rank(done.documents, scene.rank_by)
+    if wanted.as_report:
+        out.print(json.dumps(local.conclude(scene, best, bench), indent=2), markup=False)
+    elif wanted.as_json:
+        out.print(json.dumps(done.documents, indent=2), markup=False)
+    else:
+        _show(best, scene, done.skipped, local.conclude(scene, best, bench))
+    if not wanted.plot and not wanted.monte_carlo:
+        return
+    winner = read_stored_run(best[0], catalogue)
+    candles_of_it = bench.candles_of(winner)
+    (outcome,) = run_all(candles_of_it, [winner], with_curve=True, catalogue=catalogue)
+    fan = None
+    if wanted.monte_carlo:
+        drawn = resampled(outcome, candles_of_it, paths=wanted.monte_carlo, seed=wanted.seed)
+        fan = fan_of(drawn) if wanted.plot else None
+        if not wanted.as_json and not wanted.as_report:
+            out.print(monte_carlo_table(drawn))
+    if wanted.plot and kind:
+        write_picture(wanted.plot, kind, candles_of_it, outcome, scene, best, fan)
+
+
+def _refuse_of_one(wanted: Wanted) -> None:
+    """Refuse what is drawn of runs of one instrument alone."""
+    if wanted.plot:
+        raise typer.BadParameter("no picture shows several instruments", param_hint="--plot")
+    if wanted.monte_carlo:
+        said = "it resamples runs of one instrument, and this scene trades several together"
+        raise typer.BadParameter(said, param_hint="--monte-carlo")
+
+
+def _show(
+    best: Sequence[Mapping[str, Any]],
+    scene: Scene,
+    skipped: int,
+    report: Mapping[str, Any] | None,
+) -> None:
+    title = f"{len(best)} runs, {skipped} skipped, best by {scene.rank_by}"
+    out.print(results_table(best[:SHOWN], title=title, best=scene.rank_by, width=out.width))
+    if report is not None:
+        out.print(report_table(report))
+    warned = sorted({warning for row in best for warning in row["warnings"]})
+    if warned:
+        err.print(f"warnings: {', '.join(warned)}")
+    if best and lacks_out_of_sample(scene.content(), len(best)):
+        err.print(f"{NO_OUT_OF_SAMPLE}: {NO_OUT_OF_SAMPLE_SAID}")
