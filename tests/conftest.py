@@ -35,19 +35,6 @@ def postgres() -> Iterator[Settings]:
         yield stack.up(Settings(home=home), only={"postgres"})
 
 
-def dropping(name: str) -> tuple[str, str]:
-    """Return what removes a database of the tests' own, whoever of us is still connected.
-
-    Not WITH (FORCE): that is refused while autovacuum, which is not ours to end, works there. A
-    plain DROP asks it to leave.
-    """
-    ours = f"datname = '{name}' AND usename = current_user"
-    return (
-        f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {ours}",
-        f"DROP DATABASE {name}",
-    )
-
-
 @pytest.fixture(scope="session")
 def scratch(postgres: Settings) -> Iterator[Settings]:
     """A database of the tests' own on it."""
@@ -59,8 +46,6 @@ def scratch(postgres: Settings) -> Iterator[Settings]:
         upgrade(settings)
         yield settings
         engine_for(settings).dispose()
-        for statement in dropping(SCRATCH):
-            connection.execute(text(statement))
     admin.dispose()
 
 

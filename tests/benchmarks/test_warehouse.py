@@ -15,7 +15,6 @@ from benchmarks import loads, warehouse
 from benchmarks.candles import minute_candles
 from mela.errors import MelaError
 from mela.settings import Settings
-from tests.conftest import dropping
 from warehouse.database import engine_for
 from warehouse.migrate import upgrade
 
@@ -34,8 +33,6 @@ def scratch(postgres: Settings, tmp_path_factory: pytest.TempPathFactory) -> Ite
         upgrade(settings)
         yield settings
         engine_for(settings).dispose()
-        for statement in dropping(NAME):
-            connection.execute(text(statement))
     admin.dispose()
 
 

@@ -17,7 +17,6 @@ import pytest
 from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT
 
 from mela.settings import REPOSITORY, Settings
-from tests.conftest import dropping
 from tests.dbt import given
 from tests.warehouse.given import rows
 from warehouse.database import engine_for, transaction
@@ -99,8 +98,6 @@ def star_warehouse(postgres: Settings) -> Iterator[Settings]:
             upgrade(settings)
             yield settings
             engine_for(settings).dispose()
-            for statement in dropping(SCRATCH):
-                cursor.execute(statement)
 
 
 @pytest.fixture(scope="session")

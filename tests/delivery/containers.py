@@ -117,8 +117,8 @@ class Image:
                 str(REPOSITORY / "requirements" / "runtime.txt"),
             )
             # as they lie in this machine's cache, and compiled where they are used
-            slow = ("--no-cache", "--compile-bytecode")
-            here = [word for word in told.split() if word not in slow]
+            other = ("--no-cache", "--compile-bytecode", "--offline")
+            here = [word for word in told.split() if word not in other]
             done = self._install([*here, "--offline"])
             if done.returncode:  # nothing is kept here: uv has no cache, or somebody emptied it
                 done = self._install(here)
@@ -138,13 +138,10 @@ class Image:
     def _take_bytecode(self) -> None:
         """Take what this environment compiled; Python asks whether it is of the same file."""
         packages, other = sysconfig.get_path("purelib"), _packages_of(self.root / "venv")
-        for place, _, names in os.walk(packages):
+        for place, _, _ in os.walk(packages):
             target = other / os.path.relpath(place, packages)
-            if place.endswith("__pycache__") and target.parent.is_dir():
-                target.mkdir(exist_ok=True)
-                for name in names:
-                    if not (target / name).exists():
-                        shutil.copy2(Path(place) / name, target)
+            if place.endswith("__pycache__") and target.parent.is_dir() and not target.exists():
+                target.symlink_to(place)
 
 
 def _packages_of(venv: Path) -> Path:

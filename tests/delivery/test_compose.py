@@ -33,6 +33,7 @@ def seconds(text: str) -> int:
 
 def program_of(name: str, given: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Program:
     with monkeypatch.context() as scope:
+        scope.setenv("MELA_HOME", "/nonexistent")  # this clone's knows secrets once it was started
         for key, value in given.items():
             scope.setenv(key, value)
         return services()[name].program(site(given))

@@ -20,7 +20,6 @@ from typer.testing import CliRunner
 from cli.main import app
 from mela.run import Run
 from mela.settings import Settings
-from tests.conftest import dropping
 from tests.warehouse.given import rows
 from tests.warehouse.lived import BTC, TODAY, Life, ingest_all, live, restate
 from warehouse import migrate, results, trials
@@ -59,7 +58,7 @@ class Lived:
 
 @pytest.fixture(scope="module")
 def databases(postgres: Settings) -> Iterator[Any]:
-    """Make databases, and drop them at the end."""
+    """Make databases; they go with their server."""
     admin = create_engine(postgres.postgres.url(), isolation_level="AUTOCOMMIT")
     made: list[Settings] = []
 
@@ -71,12 +70,8 @@ def databases(postgres: Settings) -> Iterator[Any]:
         return made[-1]
 
     yield make
-    with admin.connect() as connection:
-        for settings in made:
-            engine_for(settings).dispose()
-            name = settings.postgres.database
-            for statement in dropping(name):
-                connection.execute(text(statement))
+    for settings in made:
+        engine_for(settings).dispose()
     admin.dispose()
 
 
