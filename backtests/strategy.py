@@ -50,7 +50,8 @@ class Strategy:
         params: as a scene gives them, or validated already
         Raises pydantic.ValidationError for parameters that the strategy refuses.
         """
-        return self.candles_needed(self.params.model_validate(params))
+        is_validated = type(params) is self.params
+        return self.candles_needed(params if is_validated else self.params.model_validate(params))
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,8 +43,13 @@ def _named(name: str) -> bytes:
 
 def digest(*parts: bytes | str) -> str:
     """Return the SHA-256 of some parts, each after its length, so that none runs into another."""
+    return hashlib.sha256(parted(*parts)).hexdigest()
+
+
+def parted(*parts: bytes | str) -> bytes:
+    """Return what `digest` hashes: the first parts give the beginning of what all of them give."""
     raw = [part.encode() if isinstance(part, str) else part for part in parts]
-    return hashlib.sha256(b"".join([b"%d:%s" % (len(part), part) for part in raw])).hexdigest()
+    return b"".join([b"%d:%s" % (len(part), part) for part in raw])
 
 
 def _doubles(value: Any) -> Any:

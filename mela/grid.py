@@ -22,7 +22,7 @@ from mela.canonical import canonical_json, canonical_object, canonical_scalar
 from mela.errors import RejectionCode, SceneInvalid, StrategyBroken
 from mela.instrument import describe
 from mela.interval import Interval
-from mela.params import at_path, breaks_a_rule_of_the_whole, canonical_params
+from mela.params import at_path, breaks_a_rule_of_the_whole, canonical_params, values_of_part
 from mela.portfolio import Portfolio, check_together, check_trials
 from mela.run import (
     ENTRIES,
@@ -322,7 +322,7 @@ def strategy_variant(info: StrategyInfo, params: Mapping[str, Any]) -> Variant:
     """Validate a strategy's parameters. Raises pydantic's ValidationError, or SceneInvalid."""
     part = info.params.model_validate(params)
     changed = canonical_params(part)
-    values = part.model_dump()
+    values = values_of_part(part)
     choice = {"name": canonical_scalar(info.name)}
     if changed:
         choice["params"] = canonical_object(changed)
@@ -514,6 +514,8 @@ def _expand(
 
 
 def _with(base: Mapping[str, Any], choice: Mapping[str, Scalar]) -> Mapping[str, Any]:
+    if not any("." in path for path in choice):
+        return {**base, **choice}
     for path, value in choice.items():
         try:
             base = at_path(base, path, value)

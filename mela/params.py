@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ValidationError, WithJsonSchema
@@ -39,8 +40,9 @@ def canonical_params(part: BaseModel) -> dict[str, bytes]:
     the run_key of no composite.
     """
     fields: dict[str, bytes] = {}
+    defaults = _defaults(type(part))
     for name, value in part.__dict__.items():
-        default = _default(type(part), name)
+        default = defaults[name]
         if isinstance(value, SCALARS):
             if value != default:
                 fields[name] = canonical_scalar(value)
@@ -49,6 +51,13 @@ def canonical_params(part: BaseModel) -> dict[str, bytes]:
         if default is PydanticUndefined or spelled != canonical_json(_changed(default)):
             fields[name] = spelled
     return fields
+
+
+def values_of_part(part: BaseModel) -> dict[str, Any]:
+    """Return the values of a model's fields, those of nested models too."""
+    if all(isinstance(value, SCALARS) for value in part.__dict__.values()):
+        return {**part.__dict__}  # nothing to go into; pydantic's way there is the longer one
+    return part.model_dump()
 
 
 def at_path(params: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:
@@ -88,11 +97,14 @@ def _within(inside: Any, path: str, value: Any) -> Any:
     return items
 
 
-def _default(model: type[BaseModel], name: str) -> Any:
-    field = model.model_fields[name]
-    if field.default_factory is None:
-        return field.default
-    return field.get_default(call_default_factory=True, validated_data={})
+@lru_cache(maxsize=256)
+def _defaults(model: type[BaseModel]) -> dict[str, Any]:
+    return {
+        name: field.default
+        if field.default_factory is None
+        else field.get_default(call_default_factory=True, validated_data={})
+        for name, field in model.model_fields.items()
+    }
 
 
 def _changed(value: Any) -> Any:

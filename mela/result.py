@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from mela.canonical import digest
+from mela.canonical import parted
 from mela.curve import Curve, ExitReason, Trade, Trades
 from mela.interval import Interval
 from mela.portfolio import Portfolio
@@ -347,8 +348,14 @@ class Result(BaseModel):
 
 def result_key(run_key: str, status: Status, made_with: Provenance, scene_id: str | None) -> str:
     """Return what names an answer: question, candles and code; failures are their scene's own."""
+    asked, answered = parted(run_key), _answered_by(status, made_with, scene_id)
+    return hashlib.sha256(asked + answered).hexdigest()
+
+
+@lru_cache(maxsize=4096)
+def _answered_by(status: Status, made_with: Provenance, scene_id: str | None) -> bytes:
+    """Return what the result_keys of a scene's runs have in common."""
     parts = [
-        run_key,
         str(made_with.candles_revision if made_with.revisions is None else made_with.revisions),
         made_with.strategy_digest,
         made_with.engine_version,
@@ -356,7 +363,7 @@ def result_key(run_key: str, status: Status, made_with: Provenance, scene_id: st
     ]
     if status in NEVER_REUSED:
         parts.append(f"{scene_id}:{status}")
-    return digest(*parts)
+    return parted(*parts)
 
 
 def result_document(

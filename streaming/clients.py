@@ -7,21 +7,21 @@ from collections import OrderedDict
 from backtests.span import Spans
 from mela.candles import Candles
 from mela.settings import Settings
-from streaming.publish import Publisher
+from streaming.publish import LINGER_MS, Publisher
 from warehouse.candles import CandleReader
 
-_publishers: dict[str, Publisher] = {}
+_publishers: dict[tuple[str, int], Publisher] = {}
 _readers: dict[str, CandleReader] = {}
 _spans: OrderedDict[int, tuple[Candles, Spans]] = OrderedDict()
 SERIES_KEPT = 2  # a scene's chunks come series by series
 
 
-def publisher_of(settings: Settings) -> Publisher:
-    """Return this process's producer for a broker."""
-    brokers = settings.kafka.brokers
-    if brokers not in _publishers:
-        _publishers[brokers] = Publisher(settings.kafka)
-    return _publishers[brokers]
+def publisher_of(settings: Settings, *, linger_ms: int = LINGER_MS) -> Publisher:
+    """Return this process's producer for a broker, by how long it waits to send more at once."""
+    key = settings.kafka.brokers, linger_ms
+    if key not in _publishers:
+        _publishers[key] = Publisher(settings.kafka, linger_ms=linger_ms)
+    return _publishers[key]
 
 
 def reader_of(settings: Settings) -> CandleReader:

@@ -6,6 +6,7 @@ from its checkpoint, alone; the others go on.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -48,6 +49,7 @@ SHOWN_MS = 20
 GATHER = "300 milliseconds"  # fewer, larger batches where nobody waits for an answer
 SETTLE = "1 second"  # each look at mela.progress costs what twenty runs cost, and most find nothing
 FETCH_WAIT_MS = 10
+PLAN_LINGER_MS = 5  # the first chunks of a large scene: nobody computes before they are there
 POLLING = "100ms"  # how long an idle query waits before it asks Kafka again
 STEADY_S = 60.0  # a query that ran so long starts its backoff anew
 COLUMNS = ("value", "topic", "partition", "offset")
@@ -139,7 +141,7 @@ def queries(settings: Settings) -> list[Query]:
     """Return the four queries of the job path."""
 
     def plan(batch: DataFrame, _: int) -> None:
-        publisher = publisher_of(settings)
+        publisher = publisher_of(settings, linger_ms=PLAN_LINGER_MS)
         for row in sorted(batch.collect(), key=_source):
             plan_scene(SceneMessage(_bytes(row.value), _source(row)), settings, publisher)
 
@@ -267,6 +269,8 @@ def main() -> None:
     threading.Thread(target=warm, name="warm", daemon=True).start()  # while the JVM starts
     job = Job(settings)
     job.warm_up()
+    gc.collect()  # what stands here now stays: planning a large scene would look through it again
+    gc.freeze()
     job.run()
 
 

@@ -25,6 +25,7 @@ from mela.scene import Scene
 from mela.settings import KafkaSettings
 from streaming.topics import MAX_BROKER_BYTES
 
+LINGER_MS = 100
 FLUSH_TIMEOUT_S = 60.0
 
 
@@ -34,7 +35,7 @@ class Publisher:
     At-least-once: whoever sends must flush before it counts its input as done.
     """
 
-    def __init__(self, kafka: KafkaSettings, *, linger_ms: int = 100) -> None:
+    def __init__(self, kafka: KafkaSettings, *, linger_ms: int = LINGER_MS) -> None:
         self._errors: list[KafkaError] = []
         self._partitions = kafka.partitions
         self._brokers = kafka.brokers

@@ -64,32 +64,24 @@ def record_results(messages: Iterable[ResultMessage], settings: Settings) -> set
     return {scene_id for scene_id, _ in read if scene_id}
 
 
-# What each result of a chunk says for itself. All else they mostly have in common, and a validated
-# document of the same words holds it already.
+# What a result of a grid says for itself follows what it shares with the others, as
+# mela.writing.ResultWriter and warehouse.documents spell it.
+_PARTING = b',"run_key":"'
 _WHOLE = tuple(name for name in METRICS if Result.model_fields[name].annotation == (int | None))
 _REAL = tuple(name for name in METRICS if name not in _WHOLE)
-_SHARED = tuple(name for name in Result.model_fields if name not in OWN)
-_shared_of, _whole_of, _real_of = itemgetter(*_SHARED), itemgetter(*_WHOLE), itemgetter(*_REAL)
-_NULL = type(None)
+_SHARED = Result.model_fields.keys() - OWN
+_whole_of, _real_of = itemgetter(*_WHOLE), itemgetter(*_REAL)
+_REAL_TYPES, _WHOLE_TYPES = {float, int, type(None)}, {int, type(None)}
 _KEY = re.compile("[0-9a-f]{64}").fullmatch
 _BLOCKS = re.compile("[A-Za-z0-9+/]{512}").fullmatch
-
-
-@lru_cache(maxsize=1024)
-def _is_shared(parts: bytes) -> bool:
-    """Tell whether a result may have these shared fields, a JSON array in the order of _SHARED."""
-    told = dict(zip(_SHARED, orjson.loads(parts), strict=True))
-    own: dict[str, Any] = dict.fromkeys(METRICS)
-    Result.model_validate({**told, **own, "run_key": "0" * 64, "result_key": None, "params": {}})
-    return True
 
 
 def read_result(raw: bytes | None) -> dict[str, Any]:
     """Return a validated result document. Raises MessageInvalid.
 
     Validating each field of each result by the model would take longer than the run itself: what
-    many results share is validated once, and the rest is looked at here. Whatever is not plainly
-    right goes to the model, which accepts it or says what is wrong.
+    many results share is read and validated once, and the rest is looked at here. Whatever is not
+    plainly right goes to the model, which accepts it or says what is wrong.
     """
     raw = raw or b""
     document = _plainly_right(raw)
@@ -97,24 +89,34 @@ def read_result(raw: bytes | None) -> dict[str, Any]:
 
 
 def _plainly_right(raw: bytes) -> dict[str, Any] | None:
+    shared, parting, own = raw.partition(_PARTING)
     try:
-        document = orjson.loads(raw)
-        if _is_own(document) and _is_shared(orjson.dumps(_shared_of(document))):
-            return document
+        told = orjson.loads(b"{" + parting[1:] + own)
+        return {**_shared_part(shared), **told} if _is_own(told) else None
     except (ValueError, TypeError, KeyError):  # the model finds the words
         return None
-    return None
 
 
-def _is_own(document: dict[str, Any]) -> bool:
+@lru_cache(maxsize=1024)
+def _shared_part(raw: bytes) -> dict[str, Any]:
+    """Return the shared fields that a result begins with. Raises ValueError if it may not."""
+    told = orjson.loads(raw + b"}")
+    if told.keys() != _SHARED:
+        raise ValueError("expected the shared fields of a result, each once")
+    own: dict[str, Any] = dict.fromkeys(METRICS)
+    Result.model_validate({**told, **own, "run_key": "0" * 64, "result_key": None, "params": {}})
+    return told
+
+
+def _is_own(told: dict[str, Any]) -> bool:
     """Tell whether what a result says for itself is plainly right. Raises for other shapes."""
-    blocks, key = document["blocks"], document["result_key"]
+    blocks, key = told["blocks"], told["result_key"]
     return (
-        len(document) == len(Result.model_fields)
-        and set(map(type, _real_of(document))) <= {float, int, _NULL}
-        and set(map(type, _whole_of(document))) <= {int, _NULL}
-        and type(document["params"]) is dict
-        and _KEY(document["run_key"]) is not None
+        len(told) == len(OWN)
+        and _REAL_TYPES.issuperset(map(type, _real_of(told)))
+        and _WHOLE_TYPES.issuperset(map(type, _whole_of(told)))
+        and type(told["params"]) is dict
+        and _KEY(told["run_key"]) is not None
         and (key is None or _KEY(key) is not None)
         and (blocks is None or _BLOCKS(blocks) is not None)
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -23,6 +24,7 @@ PLAIN = (
     *("candles_revision", "computed_at", "candles", "first_candle_at", "last_candle_at"),
     *("depends_from", "warmup_missing", "periods_per_year", *METRICS),
 )
+_plain_of = itemgetter(*PLAIN)
 STAGED = (
     *("seq", "scene_id", "cached", "instrument_id", "start_at", "end_at", "strategy"),
     *("strategy_digest", "params", "settings", "error", "said", "packed"),
@@ -157,8 +159,15 @@ def _staged(seq: int, document: Document, ids: Mapping[str, int]) -> list[Any]:
         document.get("blocks"),  # a result of metrics version 1 has none
         _array([ids[name] for name in others]) if others else None,
         _array(revisions) if revisions else None,
-        *[document.get(name) for name in PLAIN],
+        *_plain(document),
     ]
+
+
+def _plain(document: Document) -> Sequence[Any]:
+    try:
+        return _plain_of(document)
+    except KeyError:  # a result of metrics version 1 lacks the later metrics
+        return [document.get(name) for name in PLAIN]
 
 
 def _portfolio(document: Document) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from backtests.strategies import CATALOGUE
 from mela.errors import MessageInvalid, RejectionCode
 from mela.grid import plan_runs
 from mela.messages import Progress, State
-from mela.result import Outcome, Result, Status, result_document
+from mela.result import OWN, Outcome, Result, Status, result_document
 from mela.scene import parse_scene
 from streaming.conclude import recorded_scenes
 from streaming.record import read_result
@@ -28,9 +28,27 @@ def document(scene_id: str | None = SCENE_ID) -> dict[str, object]:
     return result_document(outcome, provenance("sma_cross", 3), scene_id=scene_id)
 
 
+def spelled(told: dict[str, object]) -> list[bytes]:
+    """Return a document in JSON: as its model has the fields, and what runs share first."""
+    return [orjson.dumps(told), orjson.dumps(dict(sorted(told.items(), key=in_own)))]
+
+
+def in_own(field: tuple[str, object]) -> tuple[bool, bool]:
+    return field[0] in OWN, field[0] != "run_key"
+
+
 def test_a_result_is_read_as_it_was_written() -> None:
     written = document()
-    assert read_result(orjson.dumps(written)) == written
+    for raw in spelled(written):
+        assert read_result(raw) == written
+
+
+def test_what_comes_twice_is_no_result() -> None:
+    (_, raw) = spelled(document())
+    shared, own = raw.split(b',"run_key":', 1)
+    for twice in (shared + b',"cached":1', shared + b',"cached":true,"run_key":' + own[:70]):
+        with pytest.raises(MessageInvalid):
+            read_result(twice + b',"run_key":' + own[:-1] + b',"candles":-1.5}')
 
 
 @pytest.mark.parametrize(
@@ -60,8 +78,7 @@ ODD = [None, True, 0, 1, -1.5, "x", "0" * 64, "A" * 512, [], ["x"], {}, {"a": 1}
 @pytest.mark.parametrize("field", list(Result.model_fields))
 def test_a_result_is_taken_just_where_its_model_takes_it(field: str) -> None:
     """Most of a result is looked at by hand, which must never be kinder than the model."""
-    for odd in ODD:
-        raw = orjson.dumps(document() | {field: odd})
+    for raw in [raw for odd in ODD for raw in spelled(document() | {field: odd})]:
         try:
             Result.model_validate_json(raw)
         except ValidationError:
@@ -69,10 +86,10 @@ def test_a_result_is_taken_just_where_its_model_takes_it(field: str) -> None:
                 read_result(raw)
         else:
             assert read_result(raw) == orjson.loads(raw)
-    with (
-        pytest.raises(MessageInvalid) if Result.model_fields[field].is_required() else nullcontext()
-    ):
-        read_result(orjson.dumps({k: v for k, v in document().items() if k != field}))
+    is_required = Result.model_fields[field].is_required()
+    for raw in spelled({k: v for k, v in document().items() if k != field}):
+        with pytest.raises(MessageInvalid) if is_required else nullcontext():
+            read_result(raw)
 
 
 def progress(state: State, recorded: int, runs: int = 3) -> bytes:
