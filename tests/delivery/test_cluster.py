@@ -88,7 +88,7 @@ def wait_until_healthy(given: dict[str, str], image: Image, home: Path) -> None:
         if asked.returncode == 0:
             return
         assert time.monotonic() < deadline, asked.stderr + (home / "said").read_text()[-2000:]
-        time.sleep(2)  # asking costs more than it takes
+        time.sleep(1)  # asking costs more than it takes
 
 
 def drive(given: dict[str, str], home: Path) -> subprocess.CompletedProcess[str]:

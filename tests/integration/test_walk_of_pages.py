@@ -25,7 +25,7 @@ from tests.integration.asking import stored_scene, wait_for
 from warehouse.database import transaction
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
-ENDLESS_S = 6
+ENDLESS_S = 4
 # These start programs of their own; here, too, no market data come from the internet.
 APART = {"up": ["up", "--offline"]} | {name: [name] for name in FOREIGN}
 ANYTHING = {"airflow": "version", "psql": "--version", "dbt": "--version"}
