@@ -514,7 +514,7 @@ def _expand(
 
 
 def _with(base: Mapping[str, Any], choice: Mapping[str, Scalar]) -> Mapping[str, Any]:
-    if not any("." in path for path in choice):
+    if not any("." in path for path in choice):  # nothing to go into: one copy instead of many
         return {**base, **choice}
     for path, value in choice.items():
         try:
