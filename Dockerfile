@@ -25,9 +25,13 @@ FROM packages AS jars
 WORKDIR /opt/mela
 COPY mela mela
 COPY stack stack
+COPY messaging messaging
+COPY services services
 COPY streaming streaming
 COPY warehouse warehouse
 COPY sources sources
+COPY replay replay
+COPY execution execution
 COPY backtests backtests
 RUN MELA_HOME=/opt/jars-home python -m stack.fetch
 
@@ -49,15 +53,20 @@ WORKDIR /opt/mela
 COPY pyproject.toml README.md LICENSE ./
 COPY requirements requirements
 COPY mela mela
+COPY execution execution
 COPY backtests backtests
 COPY sources sources
+COPY replay replay
 COPY warehouse warehouse
+COPY messaging messaging
+COPY services services
 COPY streaming streaming
 COPY dags dags
 COPY dbt dbt
 COPY mlflow mlflow
 COPY stack stack
 COPY cli cli
+COPY regression regression
 # Mela itself, from where it lies: dags/, dbt/ and mlflow/ are read beside the packages.
 RUN --mount=type=bind,from=packages,source=/usr/local/bin/uv,target=/usr/local/bin/uv \
     uv pip install --no-cache --offline --python /opt/venv/bin/python --no-deps --no-build-isolation -e . \

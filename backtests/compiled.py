@@ -22,12 +22,12 @@ def keep_apart() -> None:
     if config.CACHE_DIR:  # somebody chose a place
         return
     digest = hashlib.sha256()
-    for file in sorted(ROOM.rglob("*.py")):
-        if (
-            file.parent.name == "strategies"
-        ):  # Numba sees to these, which call nothing of each other
+    rooms = ROOM, ROOM.with_name("execution")
+    for file in sorted(one for room in rooms for one in room.rglob("*.py")):
+        # Numba sees to strategies itself, as they call nothing of each other
+        if file.parent.name == "strategies":
             continue
-        digest.update(file.relative_to(ROOM).as_posix().encode())
+        digest.update(file.relative_to(ROOM.parent).as_posix().encode())
         digest.update(file.read_bytes())
     is_ours = os.access(ROOM, os.W_OK)
     place = ROOM / "__pycache__" if is_ours else Path.home() / ".cache" / "mela"

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backtests.gauge import gauge_of
+from backtests.candles.prepared import Span, read_only
 from backtests.kernel.bars import walk_bars
+from backtests.kernel.crossings import BLOCK, Bars
 from backtests.kernel.events import FLAGS, LINES, MEANS, walk_events
 from backtests.kernel.ledger import FALL_SIZE, FILLS, NEVER, Walked
-from backtests.kernel.occasions import BLOCK, Bars
 from backtests.kernel.orders import (
     ATR,
     CASH,
@@ -26,7 +26,7 @@ from backtests.kernel.orders import (
 )
 from backtests.metrics import BLOCKS
 from backtests.signals import Bool, Cross, Float, MeanCross, Signals
-from backtests.span import Span, read_only
+from backtests.sizing_inputs import gauge_of
 from mela.candles import Candles
 from mela.run import (
     AtrSizing,

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
+from backtests.candles.prepared import Spans
 from backtests.portfolio import run_series
 from backtests.simulate import provenance
-from backtests.span import Spans
 from backtests.strategies import CATALOGUE
 from backtests.strategy import Strategy
 from mela.candles import Candles
@@ -104,7 +104,7 @@ def conclude(
     """
     if not (scene.search or scene.validation or scene.holdout):
         return None
-    from backtests import conclusion  # it takes seconds to load what its statistics need
+    from backtests.search import report as conclusion
 
     chosen = conclusion.chosen_by_window(scene, documents)
     eligible = [one for one in documents if one["status"] in conclusion.WITH_METRICS]
@@ -130,7 +130,7 @@ def conclude(
 
 
 def _learn(scene: Scene, bench: Bench) -> Done:
-    from backtests.search import tpe_runs  # it takes a second to load Optuna
+    from backtests.search.tpe import tpe_runs  # it takes a second to load Optuna
 
     documents: list[Document] = []
     skipped = 0

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from backtests.candles.aligned import Joined, join
+from backtests.candles.prepared import Span, Spans
 from backtests.execute import Buffers
-from backtests.joined import Joined, join
 from backtests.kernel.ledger import FILLS, NEVER, Walked
-from backtests.kernel.together import AccountTerms, walk_together
+from backtests.kernel.portfolio import AccountTerms, walk_together
 from backtests.signals import Float
 from backtests.simulate import outcome_of, run_all, said, signals_of
-from backtests.span import Span, Spans
 from backtests.strategies import CATALOGUE
 from backtests.strategy import Strategy
 from mela.candles import Candles

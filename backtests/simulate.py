@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from backtests import ENGINE_VERSION, METRICS_VERSION
-from backtests.caveats import caveats
+from backtests.candles.prepared import Span, Spans, read_only
 from backtests.execute import Buffers, room_for, walk
 from backtests.kernel.ledger import FILLS, Walked
-from backtests.measure import measure
+from backtests.metrics.measure import measure
+from backtests.metrics.result_warnings import caveats
 from backtests.signals import Cross, Float, MeanCross, Signals
-from backtests.span import Span, Spans, read_only
 from backtests.strategies import CATALOGUE
 from backtests.strategy import Strategy
 from mela.candles import Candles
@@ -126,9 +126,9 @@ def outcome_of(
 
 
 def _walk_of_oracle() -> Callable[..., Walked]:
-    from backtests import oracle  # Backtrader is loaded only where a run asks for it
+    from backtests import backtrader
 
-    return oracle.walk
+    return backtrader.walk
 
 
 def signals_of(

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from backtests.candles.prepared import Spans
 from backtests.simulate import run_all
-from backtests.span import Spans
 from backtests.strategies import CATALOGUE
 from backtests.strategy import Strategy
 from mela.candles import Candles

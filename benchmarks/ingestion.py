@@ -12,7 +12,7 @@ from rich.console import Console
 import stack
 from benchmarks.rows import Row, row
 from mela.settings import Settings
-from warehouse.ingest import ingest
+from warehouse.ingestion.ingest import ingest
 
 START, END = datetime(2023, 1, 1, tzinfo=UTC), datetime(2024, 1, 1, tzinfo=UTC)
 MONTH_END = datetime(2023, 1, 16, tzinfo=UTC)

@@ -21,11 +21,11 @@ from mela.instrument import describe
 from mela.run import from_ms
 from mela.settings import Settings
 from sources.protocol import Fetched
-from warehouse import instruments
-from warehouse.candles import CandleReader
+from warehouse.candles.reader import CandleReader
 from warehouse.database import transaction
-from warehouse.merge import Merged, merge
-from warehouse.partitions import ensure_years
+from warehouse.ingestion import instruments
+from warehouse.ingestion.merge import Merged, merge
+from warehouse.schema.partitions import ensure_years
 
 PAGE_ROWS = 1_000  # of execute_values: its default of 100, and 10,000, are slower here
 EVER = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)

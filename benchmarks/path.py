@@ -21,7 +21,7 @@ from mela.messages import PROGRESS, RESULTS, Progress, State
 from mela.scene import Scene, parse_scene
 from mela.settings import Settings
 from streaming.publish import Publisher
-from warehouse.ingest import ingest
+from warehouse.ingestion.ingest import ingest
 
 START, END = datetime(2022, 1, 1, tzinfo=UTC), datetime(2024, 1, 1, tzinfo=UTC)
 SMALL, LARGE = 2_000, 20_000

@@ -17,11 +17,11 @@ from benchmarks.rows import Row, row
 from mela.instrument import describe
 from mela.interval import Interval
 from mela.settings import Settings
-from warehouse import instruments
 from warehouse.binary import encode
 from warehouse.database import copy_in, transaction
-from warehouse.partitions import ensure_years
+from warehouse.ingestion import instruments
 from warehouse.quality import QualityReport, check_quality
+from warehouse.schema.partitions import ensure_years
 
 CANDLES = 5_000_000
 HOLES, HOLE = 50, 7  # gaps, and how many candles each lacks

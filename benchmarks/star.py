@@ -20,7 +20,7 @@ from mela.errors import MelaError
 from mela.run import to_ms
 from mela.settings import REPOSITORY, Settings
 from warehouse.database import transaction
-from warehouse.partitions import ensure_years
+from warehouse.schema.partitions import ensure_years
 
 DAY = 1_440  # minutes
 REPEATS = 3

@@ -27,7 +27,7 @@ from benchmarks.rows import Row
 from mela.candles import Candles
 from mela.errors import MelaError
 from mela.settings import Settings
-from warehouse.snapshot import write_snapshot
+from warehouse.candles.snapshot import write_snapshot
 
 CANDLES, REPEATS = 1_000_000, 5
 READ_MINIMUM, WARM_MINIMUM, UPSERT_MINIMUM = 7.0, 100.0, 4.0

@@ -37,7 +37,7 @@ def ingest(
     exchange by ccxt's id. Example:
     mela ingest binance:BTCUSDT --interval 1h --from 2022-01-01 --to 2024-01-01
     """
-    from warehouse.ingest import ingest as load
+    from warehouse.ingestion.ingest import ingest as load
 
     try:
         parse_name(instrument)
@@ -80,7 +80,7 @@ def replay(
 
     `export MELA_REPLAY_URL=http://127.0.0.1:8765` points all market-data clients at it.
     """
-    from sources.replay import Fault, serve
+    from replay import Fault, serve
 
     try:
         faults = [Fault(**orjson.loads(text)) for text in fault or ()]

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from cli.comparison.commits import HERE
-from cli.console import err
+from cli.console import err, out
 from mela.errors import NotCompared
+from regression.commits import HERE
 
 REPORT = "report.md"
 REPEATS = 7
@@ -49,13 +49,16 @@ def compare(
 
     Example: mela compare main . --out comparison
     """
-    from cli.comparison.whole import report_on  # loads numpy and pandas
+    from regression.whole import report_on  # loads numpy and pandas
 
     try:
-        has_passed = report_on(base, head, scenes, repeats, to and to / REPORT)
+        text, has_passed = report_on(
+            base, head, scenes, repeats, to and to / REPORT, tell=err.print
+        )
     except NotCompared as error:  # exit code 1 would say that numbers moved
         err.print("[bold red]error[/]", end=" ")
         err.print(str(error), markup=False)
         raise typer.Exit(NOT_COMPARED) from error
+    out.print(text, markup=False, end="")
     if not has_passed:
         raise typer.Exit(FAILED)

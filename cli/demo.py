@@ -30,8 +30,10 @@ from mela.messages import SCENES, Progress, State
 from mela.scene import Scene
 from mela.settings import Settings
 from streaming.publish import Publisher
-from warehouse import reports, results, scenes, star
+from warehouse import dbt_project, reports
 from warehouse.database import transaction
+from warehouse.results import finder as results
+from warehouse.scenes import records as scenes
 
 SCENE = Path(__file__).with_name("demo_grid.yaml")
 SERIES = ("binance:BTCUSDT 1h", "binance:ETHUSDT 1h", "yahoo:AAPL 1d", "yahoo:SPY 1d")
@@ -158,7 +160,7 @@ def _series(line: str) -> tuple[str, str]:
 
 
 def _build(tour: Tour) -> None:
-    out.print(star.build(tour.settings), markup=False)
+    out.print(dbt_project.build(tour.settings), markup=False)
     with transaction(tour.settings) as connection:
         rows = reports.mart_rows(connection)
     out.print(", ".join(f"marts.{name}: {count:,} rows" for name, count in rows.items()))

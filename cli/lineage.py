@@ -14,7 +14,7 @@ from mela.run import instant_text
 from mela.settings import Settings
 
 if TYPE_CHECKING:
-    from warehouse.lineage import Lineage, SeriesLineage
+    from warehouse.results.lineage import Lineage, SeriesLineage
 
 
 def register(app: typer.Typer) -> None:
@@ -32,7 +32,7 @@ def lineage(
     A load is named with its source, what it asked, and the version of the code that ran it.
     """
     from warehouse.database import transaction
-    from warehouse.lineage import lineage as trace
+    from warehouse.results.lineage import lineage as trace
 
     try:
         with transaction(Settings()) as connection:

@@ -10,7 +10,11 @@ from typing import Any, NamedTuple
 import typer
 
 from backtests import local
-from backtests.caveats import NO_OUT_OF_SAMPLE, NO_OUT_OF_SAMPLE_SAID, lacks_out_of_sample
+from backtests.metrics.result_warnings import (
+    NO_OUT_OF_SAMPLE,
+    NO_OUT_OF_SAMPLE_SAID,
+    lacks_out_of_sample,
+)
 from backtests.simulate import run_all
 from backtests.strategies import refresh
 from cli.candle_file import reader_of_files

@@ -16,8 +16,8 @@ import pyarrow.parquet as pq
 import typer
 from pydantic import ValidationError
 
-from backtests.checked import Checked, Verdict
-from backtests.lookahead import check
+from backtests.lookahead.check import check
+from backtests.lookahead.report import Checked, Verdict
 from backtests.strategies import CATALOGUE
 from backtests.strategy import REGISTERED, Strategy
 from cli.candle_file import read_candles
@@ -25,7 +25,7 @@ from cli.console import out
 from mela.candles import Candles
 from mela.interval import Interval
 from mela.run import from_ms
-from sources.replay.series import PACKAGED
+from replay.series import PACKAGED
 
 CODES = {Verdict.CLEAN: 0, Verdict.FOUND: 1, Verdict.NOT_VERIFIED: 3}
 COLOURS = {Verdict.CLEAN: "green", Verdict.FOUND: "red", Verdict.NOT_VERIFIED: "yellow"}

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from rich.table import Table
 
-from backtests.conclusion import period_ends_of, returns_of, shuffled
-from backtests.span import Span, span_of
+from backtests.candles.prepared import Span, span_of
+from backtests.search.report import period_ends_of, returns_of, shuffled
 from backtests.statistics.montecarlo import (
     LEVELS,
     MonteCarlo,
@@ -22,7 +22,7 @@ from mela.candles import Candles
 from mela.result import Curve, Outcome
 
 if TYPE_CHECKING:
-    from backtests.pictures.fan import Fan
+    from backtests.charts.fan import Fan
 
 SHOWN = (0.05, 0.5, 0.95)
 
@@ -86,7 +86,7 @@ def monte_carlo_table(of: Resampled) -> Table:
 
 def fan_of(of: Resampled) -> Fan:
     """Return the paths over time, in quote currency, and the equity that the run had."""
-    from backtests.pictures.fan import Fan
+    from backtests.charts.fan import Fan
 
     # A period is over when its last candle closes; the first begins when its first one opens.
     closed_ms = of.curve.opened_ms + of.span.lasting_ms

@@ -14,8 +14,8 @@ from mela.result import Outcome
 from mela.scene import Scene
 
 if TYPE_CHECKING:
-    from backtests.pictures.fan import Fan
-    from backtests.pictures.picture import Kind
+    from backtests.charts.fan import Fan
+    from backtests.charts.picture import Kind
 
 
 KINDS: Mapping[str, Kind] = {".html": "html", ".png": "png"}
@@ -49,7 +49,7 @@ def write_picture(
 
     outcome: with its curve; rows: the results of all runs, best first
     """
-    from backtests.pictures.picture import scene_picture  # loads Plotly and matplotlib
+    from backtests.charts.picture import scene_picture  # loads Plotly and matplotlib
 
     try:
         picture = scene_picture(

@@ -10,7 +10,7 @@ import typer
 from cli.console import explains
 from mela.settings import Settings
 from stack import database, orchestration
-from warehouse import star
+from warehouse import dbt_project
 
 
 def register(app: typer.Typer) -> None:
@@ -42,7 +42,7 @@ def dbt(context: typer.Context) -> None:
     What it writes goes to MELA_HOME/dbt. Examples: mela dbt build --select marts,
     mela dbt docs generate --static
     """
-    _run(*star.command(Settings(), *context.args))
+    _run(*dbt_project.command(Settings(), *context.args))
 
 
 @explains

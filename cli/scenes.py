@@ -20,9 +20,10 @@ from mela.messages import SCENES, Progress, State
 from mela.scene import Scene
 from mela.settings import Settings
 from streaming.publish import Publisher
-from warehouse import results as stored
-from warehouse import scenes, users
 from warehouse.database import transaction
+from warehouse.results import finder as stored
+from warehouse.scenes import records as scenes
+from warehouse.scenes import users
 
 
 def register(app: typer.Typer) -> None:

@@ -32,7 +32,7 @@ def snapshot(
     stay. `MELA_CANDLES=DIR` makes the streaming job read them. Example:
     mela snapshot --instrument binance:BTCUSDT --interval 1h --to s3://candles/today
     """
-    from warehouse.snapshot import write_snapshot
+    from warehouse.candles.snapshot import write_snapshot
 
     try:
         report = write_snapshot(

@@ -18,7 +18,7 @@ from mela.scene import parse_scene
 from mela.settings import Settings
 
 if TYPE_CHECKING:
-    from warehouse.stale import StaleResult, StaleScene
+    from warehouse.results.stale import StaleResult, StaleScene
 
 SHOWN = 40
 SAID = {
@@ -53,7 +53,7 @@ def stale(
     from backtests.simulate import provenance
     from backtests.strategies import refresh
     from warehouse.database import transaction
-    from warehouse.stale import stale_results, stale_scenes
+    from warehouse.results.stale import stale_results, stale_scenes
 
     settings = Settings()
     catalogue = refresh(settings.packages)
@@ -82,8 +82,8 @@ def republish(settings: Settings, stale_scene: StaleScene) -> bool:
     """
     from backtests.strategies import refresh
     from streaming.publish import Publisher
-    from warehouse import scenes
     from warehouse.database import transaction
+    from warehouse.scenes import records as scenes
 
     content = {**stale_scene.content, "scene_id": str(stale_scene.rerun_id)}
     scene = parse_scene(content)

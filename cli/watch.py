@@ -32,8 +32,8 @@ def watch_add(name: Name, interval: Length) -> None:
 
     Example: mela watch add yahoo:AAPL --interval 1d
     """
-    from warehouse import instruments
     from warehouse.database import transaction
+    from warehouse.ingestion import instruments
 
     try:
         with transaction(Settings()) as connection:
@@ -47,8 +47,8 @@ def watch_add(name: Name, interval: Length) -> None:
 @explains
 def watch_remove(name: Name, interval: Length) -> None:
     """Watch a series no longer; its candles stay."""
-    from warehouse import instruments
     from warehouse.database import transaction
+    from warehouse.ingestion import instruments
 
     with transaction(Settings()) as connection:
         was_there = instruments.unwatch(connection, name, interval)
@@ -61,8 +61,8 @@ def watch_remove(name: Name, interval: Length) -> None:
 @explains
 def watch_list() -> None:
     """Print the watched series, one a line."""
-    from warehouse import instruments
     from warehouse.database import transaction
+    from warehouse.ingestion import instruments
 
     with transaction(Settings()) as connection:
         watched = instruments.watched(connection)
@@ -90,8 +90,8 @@ def schedule_add(
     Example: mela schedule add majors docs/scenes/first.yaml --span 1y --every "0 6 * * 1"
     """
     from cli.scene_file import read_scene
-    from warehouse import schedules
     from warehouse.database import transaction
+    from warehouse.scenes import schedules
 
     settings = Settings()
     scene, _ = read_scene(scene_file, settings)
@@ -107,8 +107,8 @@ def schedule_add(
 @explains
 def schedule_remove(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
     """Publish a scene no longer; those that were published stay."""
-    from warehouse import schedules
     from warehouse.database import transaction
+    from warehouse.scenes import schedules
 
     with transaction(Settings()) as connection:
         was_there = schedules.remove(connection, name)
@@ -121,8 +121,8 @@ def schedule_remove(name: Annotated[str, typer.Argument(metavar="NAME")]) -> Non
 @explains
 def schedule_list() -> None:
     """Print the schedules, and what each published last."""
-    from warehouse import schedules
     from warehouse.database import transaction
+    from warehouse.scenes import schedules
 
     with transaction(Settings()) as connection:
         found = schedules.schedules(connection)

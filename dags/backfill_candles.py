@@ -53,7 +53,7 @@ def backfill_candles() -> None:
     def plan_chunks(service: str, params: Any = None, dag_run: Any = None) -> list[Any]:
         """Return the missing chunks of one service's series."""
         from mela.settings import Settings
-        from warehouse import loads
+        from warehouse.ingestion import load_plan as loads
 
         settings, force = Settings(), params["force"]
         today = loads.whole_day(None, None, dag_run.run_after)

@@ -21,13 +21,13 @@ from cosmos.operators.local import DbtTestLocalOperator
 from policies import EVERY_BUILD, MARTS, changes_or
 
 from mela.settings import Settings
-from warehouse import star
+from warehouse import dbt_project
 
 ACROSS = "test_name:relationships test_type:singular"
 PROFILE = ProfileConfig(
-    profile_name=star.PROFILE,
-    target_name=star.TARGET,
-    profiles_yml_filepath=star.PROJECT / "profiles.yml",
+    profile_name=dbt_project.PROFILE,
+    target_name=dbt_project.TARGET,
+    profiles_yml_filepath=dbt_project.PROJECT / "profiles.yml",
 )
 DBT: dict[str, Any] = {
     "append_env": True,  # the warehouse's address and account come from the task's environment
@@ -52,15 +52,15 @@ def build_marts() -> None:
     models = DbtTaskGroup(
         group_id="models",
         project_config=ProjectConfig(
-            dbt_project_path=star.PROJECT,
-            manifest_path=star.manifest(Settings()),
-            project_name=star.PROFILE,
+            dbt_project_path=dbt_project.PROJECT,
+            manifest_path=dbt_project.manifest(Settings()),
+            project_name=dbt_project.PROFILE,
         ),
         profile_config=PROFILE,
         execution_config=ExecutionConfig(
             invocation_mode=InvocationMode.DBT_RUNNER,
             test_indirect_selection=TestIndirectSelection.BUILDABLE,
-            dbt_executable_path=star.program(),
+            dbt_executable_path=dbt_project.program(),
         ),
         render_config=RenderConfig(
             load_method=LoadMode.DBT_MANIFEST,
@@ -71,10 +71,10 @@ def build_marts() -> None:
     )
     across = DbtTestLocalOperator(
         task_id="test_across_models",
-        project_dir=str(star.PROJECT),
+        project_dir=str(dbt_project.PROJECT),
         profile_config=PROFILE,
         select=ACROSS,
-        dbt_executable_path=star.program(),
+        dbt_executable_path=dbt_project.program(),
         invocation_mode=InvocationMode.DBT_RUNNER,
         outlets=[MARTS],
         **DBT,

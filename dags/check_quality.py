@@ -30,7 +30,7 @@ PARAMS = {
 
 def asked(params: Any, events: Any) -> Any:
     """Return which series and span a run is about: its params', else what it was told of."""
-    from warehouse import news
+    from warehouse.ingestion import change_notices as news
 
     told = [event.extra or {} for event in (events or {}).get(CANDLES, ())]
     return news.asked(**params) or news.heard(told)
@@ -52,7 +52,7 @@ def check_quality() -> None:
         """Check and keep what is wrong; go on to the services whose candles have gaps."""
         from mela.settings import Settings
         from warehouse import quality
-        from warehouse.loads import Series
+        from warehouse.ingestion.load_plan import Series
 
         about = asked(params, triggering_asset_events)
         report = quality.check_quality(Settings(), *about)
@@ -72,7 +72,7 @@ def check_quality() -> None:
     ) -> dict[str, int]:
         """Ask again for what is missing of one service's series; tell what came."""
         from mela.settings import Settings
-        from warehouse.quality.again import repair_service
+        from warehouse.quality.scheduled_repair import repair_service
 
         about = asked(params, triggering_asset_events)
         counts, told = repair_service(Settings(), service, *about)
@@ -84,7 +84,7 @@ def check_quality() -> None:
     def judge(params: Any = None, triggering_asset_events: Any = None) -> None:
         """Fail with the errors that are still open, so that the run says how the data stand."""
         from mela.settings import Settings
-        from warehouse.quality.again import open_errors
+        from warehouse.quality.scheduled_repair import open_errors
 
         errors = open_errors(Settings(), *asked(params, triggering_asset_events))
         if errors:

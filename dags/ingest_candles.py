@@ -42,7 +42,7 @@ def ingest_candles() -> None:
     def plan_loads(service: str, params: Any = None, dag_run: Any = None) -> list[Any]:
         """Return the loads of one service's series, one batch a series while the plan is short."""
         from mela.settings import Settings
-        from warehouse import loads
+        from warehouse.ingestion import load_plan as loads
 
         day = loads.whole_day(
             dag_run.data_interval_start, dag_run.data_interval_end, dag_run.run_after

@@ -73,7 +73,7 @@ def most_tasks() -> int:
 def load_series(name: str, loads: list[Any], since: str | None) -> list[dict[str, Any]]:  # noqa: ARG001 - the UI's name of the task
     """Load a batch of spans and return what changed."""
     from mela.settings import Settings
-    from warehouse.loads import run_batch
+    from warehouse.ingestion.load_plan import run_batch
 
     return run_batch(loads, since, Settings())
 
@@ -81,7 +81,7 @@ def load_series(name: str, loads: list[Any], since: str | None) -> list[dict[str
 @task(trigger_rule=TriggerRule.ALL_DONE, outlets=[CANDLES])
 def announce(reports: list[Any], params: Any = None, outlet_events: Any = None) -> None:
     """Hand on in which series and between which candles something changed; skip where nothing."""
-    from warehouse.news import news
+    from warehouse.ingestion.change_notices import news
 
     found = news(one for source in reports for batch in source or () for one in batch)
     if not found:

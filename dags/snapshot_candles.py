@@ -58,7 +58,7 @@ def snapshot_candles() -> None:
         from dataclasses import asdict
 
         from mela.settings import Settings
-        from warehouse.snapshot import write_snapshot
+        from warehouse.candles.snapshot import write_snapshot
 
         settings = Settings()
         report = write_snapshot(

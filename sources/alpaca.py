@@ -33,10 +33,10 @@ from sources.alpaca_library import (
     TimeFrameUnit,
 )
 from sources.answers import fetched
-from sources.laws import Rows
 from sources.protocol import CorporateAction, Fetched, Int, Origin, span_ms
 from sources.resample import fetch_resampled
 from sources.retry import Patience
+from sources.row_validation import Rows
 
 _FRAMES = {
     Interval.M1: TimeFrame(1, TimeFrameUnit("Min")),

@@ -7,8 +7,8 @@ from typing import Any
 from mela.calendars import session_dates
 from mela.instrument import Instrument
 from mela.interval import Interval
-from sources.laws import Rows, lawful
 from sources.protocol import CorporateAction, Fetched, Origin
+from sources.row_validation import Rows, lawful
 
 
 def fetched(

@@ -17,10 +17,10 @@ from mela.instrument import Instrument
 from mela.interval import DAY_MS, Interval
 from sources.answers import fetched
 from sources.binance_archive import Archive, ArchiveFile
-from sources.laws import Rows, joined
 from sources.limits import Limit
 from sources.protocol import Fetched, Origin, span_ms
 from sources.retry import Busy, Patience, retry_after_s
+from sources.row_validation import Rows, joined
 from sources.service import service_of
 
 with warnings.catch_warnings():  # python-binance 1.0.37 imports an old name of websockets

@@ -19,9 +19,9 @@ from pyarrow import csv
 
 from mela.errors import SourceUnavailable
 from mela.interval import Interval
-from sources.laws import FIELDS, Rows
 from sources.limits import Limit
 from sources.retry import Busy, Patience, retry_after_s
+from sources.row_validation import FIELDS, Rows
 from sources.service import service_of
 
 HOST = "https://data.binance.vision"

@@ -23,10 +23,10 @@ from mela.instrument import NAME, Instrument, Kind
 from mela.interval import DAY_MS, Interval
 from sources.answers import fetched
 from sources.ccxt_exchange import exchange_of, translated
-from sources.laws import Rows
 from sources.protocol import Fetched, Origin, span_ms
 from sources.resample import fetch_resampled
 from sources.retry import Patience
+from sources.row_validation import Rows
 
 PAGE = 500  # rows that are asked for where ccxt does not know the most that one call gives
 _LONGEST_PAGE = 1000

@@ -24,8 +24,8 @@ from mela.calendars import (
 )
 from mela.errors import SourceRefused
 from mela.interval import DAY_MS, Interval
-from sources.laws import Rows
 from sources.protocol import CorporateAction, Fetched, Float, Int, span_ms
+from sources.row_validation import Rows
 from sources.splits import ratios
 
 _DECIMALS = 8

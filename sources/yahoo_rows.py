@@ -10,8 +10,8 @@ import pandas as pd
 
 from mela.calendars import closes_ms, date_ms
 from mela.interval import DAY_MS, Interval
-from sources.laws import Rows
 from sources.protocol import CorporateAction, Int
+from sources.row_validation import Rows
 from sources.splits import as_paid, ratios, restore_prices, restore_volumes, split
 
 COLUMNS = ("Open", "High", "Low", "Close", "Volume")

@@ -136,7 +136,7 @@ def _probe(settings: Settings, site: Site) -> str | None:
 
 def _finish(site: Site) -> None:
     roles.ensure(site)
-    from warehouse.migrate import upgrade
+    from warehouse.schema.migrate import upgrade
 
     upgrade(site.settings)
     roles.grant(site)

@@ -17,7 +17,7 @@ from mela.settings import REPOSITORY, Settings
 from stack import http, pools, roles, schemas
 from stack.environment import fresh, read, told
 from stack.service import Program, Service, Site, marked
-from warehouse import star
+from warehouse import dbt_project
 
 JWT_SECRET = "MELA_STACK_AIRFLOW_JWT_SECRET"  # noqa: S105 - names of keys
 SECRET_KEY = "MELA_STACK_AIRFLOW_SECRET_KEY"  # noqa: S105
@@ -123,7 +123,7 @@ def _environment(site: Site) -> dict[str, str]:
 def _warehouse(site: Site) -> dict[str, str]:
     """Return where tasks find the warehouse, as an account that may do little (see `roles`)."""
     return {
-        **star.environment(site.settings),
+        **dbt_project.environment(site.settings),
         "MELA_POSTGRES__USER": roles.TASKS,
         "MELA_POSTGRES__PASSWORD": site.kept[roles.TASKS_PASSWORD],
     }
@@ -135,7 +135,7 @@ def _prepare(site: Site) -> None:
     The first component to come does it for all.
     """
     with _migrating:
-        star.manifest(site.settings)
+        dbt_project.manifest(site.settings)
         _home(site).mkdir(mode=0o700, parents=True, exist_ok=True)
         user, password = site.settings.airflow.user, site.settings.airflow.password
         passwords = _passwords(site)

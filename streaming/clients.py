@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from backtests.span import Spans
+from backtests.candles.prepared import Spans
 from mela.candles import Candles
 from mela.settings import Settings
 from streaming.publish import LINGER_MS, Publisher
-from warehouse.candles import CandleReader
+from warehouse.candles.reader import CandleReader
 
 _publishers: dict[tuple[str, int], Publisher] = {}
 _readers: dict[str, CandleReader] = {}

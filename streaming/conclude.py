@@ -14,7 +14,11 @@ from uuid import UUID
 import structlog
 from pydantic import ValidationError
 
-from backtests.caveats import NO_OUT_OF_SAMPLE, NO_OUT_OF_SAMPLE_SAID, lacks_out_of_sample
+from backtests.metrics.result_warnings import (
+    NO_OUT_OF_SAMPLE,
+    NO_OUT_OF_SAMPLE_SAID,
+    lacks_out_of_sample,
+)
 from backtests.portfolio import run_series
 from backtests.simulate import provenance
 from backtests.strategies import CATALOGUE
@@ -26,8 +30,9 @@ from mela.settings import Settings
 from streaming import searches, strategies, tracking
 from streaming.clients import reader_of
 from streaming.publish import Publisher
-from warehouse import results, scenes
 from warehouse.database import transaction
+from warehouse.results import finder as results
+from warehouse.scenes import records as scenes
 
 log = structlog.get_logger()
 ALL_CURVES_UP_TO = 20  # runs of a scene that all keep their curve (CONTRACT section 6)

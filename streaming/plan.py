@@ -29,8 +29,10 @@ from mela.scene import Scene, parse_scene
 from mela.settings import Settings
 from streaming import strategies
 from streaming.publish import Publisher
-from warehouse import instruments, results, scenes
 from warehouse.database import transaction
+from warehouse.ingestion import instruments
+from warehouse.results import finder as results
+from warehouse.scenes import records as scenes
 
 log = structlog.get_logger()
 A = TypeVar("A")

@@ -25,8 +25,8 @@ from mela.scene import field_path, said
 from mela.settings import Settings
 from streaming.clients import publisher_of
 from streaming.publish import Publisher
-from warehouse import results
 from warehouse.database import transaction
+from warehouse.results import finder as results
 
 log = structlog.get_logger()
 
@@ -65,7 +65,7 @@ def record_results(messages: Iterable[ResultMessage], settings: Settings) -> set
 
 
 # What a result of a grid says for itself follows what it shares with the others, as
-# mela.writing.ResultWriter and warehouse.documents spell it.
+# mela.writing.ResultWriter and warehouse.results.documents spell it.
 _PARTING = b',"run_key":"'
 _WHOLE = tuple(name for name in METRICS if Result.model_fields[name].annotation == (int | None))
 _REAL = tuple(name for name in METRICS if name not in _WHOLE)

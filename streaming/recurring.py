@@ -11,7 +11,7 @@ from mela.scene import parse_scene
 from mela.settings import Settings
 from streaming.publish import Publisher
 from warehouse.database import transaction
-from warehouse.schedules import due_scenes, mark_published
+from warehouse.scenes.schedules import due_scenes, mark_published
 
 LOG = structlog.get_logger(__name__)
 

@@ -27,9 +27,9 @@ from mela.writing import ResultWriter
 from streaming import strategies
 from streaming.clients import publisher_of, reader_of, spans_of
 from streaming.publish import Publisher
-from warehouse import scenes
-from warehouse.candles import CandlesRead
+from warehouse.candles.reader import CandlesRead
 from warehouse.database import transaction
+from warehouse.scenes import records as scenes
 
 log = structlog.get_logger()
 EDITED = "StrategyEdited"  # the class of error of a run that its strategy takes no more

@@ -18,12 +18,12 @@ from mela.scene import Scene, parse_scene
 from mela.settings import Settings
 from streaming import strategies
 from streaming.clients import reader_of
-from warehouse import holdouts
-from warehouse import trials as recorded
 from warehouse.database import transaction
+from warehouse.results import holdouts
+from warehouse.results import trials as recorded
 
 if TYPE_CHECKING:
-    from backtests.conclusion import Trials
+    from backtests.search.report import Trials
 
 log = structlog.get_logger()
 
@@ -70,7 +70,7 @@ def _report(
     settings: Settings,
     catalogue: Catalogue,
 ) -> dict[str, Any]:
-    from backtests import conclusion  # what its statistics need takes seconds to load
+    from backtests.search import report as conclusion
 
     def series_of(run: Run) -> dict[str, Candles]:
         asked = run.interval, run.start, run.end, run.warmup, run.prices
@@ -101,7 +101,7 @@ def _report(
 
 
 def _trials(scene_id: str, scene: Scene, winner: Mapping[str, Any], settings: Settings) -> Trials:
-    from backtests import conclusion
+    from backtests.search import report as conclusion
 
     limit = conclusion.models_for(winner["candles"])
     with transaction(settings) as connection:

@@ -20,11 +20,11 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 
+from backtests.charts.equity import equity_chart
 from mela.result import METRICS
 from mela.settings import Settings
-from streaming.charts import equity_chart
-from warehouse import results
 from warehouse.database import transaction
+from warehouse.results import finder as results
 
 SCENE_TAG = "mela.scene_id"
 RUN_TAG = "mela.run_key"
@@ -172,7 +172,7 @@ def _metrics(row: Mapping[str, Any]) -> Iterator[Metric]:
 def _headline(report: Mapping[str, Any] | None) -> Iterator[Metric]:
     if report is None:
         return
-    from backtests.conclusion import headline  # what it imports takes seconds to load
+    from backtests.search.report import headline  # what it imports takes seconds to load
 
     for name, value in headline(report).items():
         yield Metric(name, value, timestamp=0, step=0)

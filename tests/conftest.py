@@ -17,7 +17,7 @@ from sqlalchemy import create_engine, text
 import stack
 from mela.settings import REPOSITORY, Settings
 from warehouse.database import engine_for, transaction
-from warehouse.migrate import upgrade
+from warehouse.schema.migrate import upgrade
 
 SCRATCH = f"mela_warehouse_{os.getpid()}"
 EMPTY = text(

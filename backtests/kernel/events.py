@@ -10,6 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from backtests.kernel.crossings import Bars, crossing_bars, mean_crossing_bars, signal_bars
 from backtests.kernel.ledger import (
     BLOCK,
     LARGE_FILL,
@@ -29,7 +30,6 @@ from backtests.kernel.ledger import (
     write_hold,
     write_rest,
 )
-from backtests.kernel.occasions import Bars, crossing_bars, mean_crossing_bars, signal_bars
 from backtests.signals import Bool, Float
 
 FLAGS, LINES, MEANS = 0, 1, 2

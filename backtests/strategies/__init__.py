@@ -4,7 +4,7 @@ Importing it loads these. `refresh` adds those of installed packages (entry poin
 `mela.strategies`), and loads what was edited since.
 """
 
-from backtests.loading import SHELF, refresh
+from backtests.catalogue.loading import SHELF, refresh
 from backtests.strategy import CATALOGUE
 
 __all__ = ["CATALOGUE", "refresh"]

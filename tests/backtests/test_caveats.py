@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from backtests.by_hand import execute
-from backtests.caveats import caveats, lacks_out_of_sample
+from backtests.metrics.result_warnings import caveats, lacks_out_of_sample
+from backtests.testing.instrument import execute
 
 FINE = execute([(100, 100, 100, 100)] * 2).metrics._replace(trades=30, sharpe=1.0)
 

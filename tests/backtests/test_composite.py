@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from backtests.by_hand import candles_of
 from backtests.indicators import Indicators
 from backtests.signals import Cross, Signals
 from backtests.simulate import run_all
 from backtests.strategies import CATALOGUE
 from backtests.strategy import REGISTERED, Broken, Catalogue, covering, strategy
+from backtests.testing.instrument import candles_of
 from mela.errors import SceneInvalid
 from mela.grid import Plan, plan_runs
 from mela.interval import HOUR_MS

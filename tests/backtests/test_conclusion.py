@@ -9,9 +9,9 @@ import numpy as np
 import orjson
 import pytest
 
-from backtests import conclusion
-from backtests.forward import closed_out
 from backtests.local import Bench, check, conclude, execute
+from backtests.search import report as conclusion
+from backtests.search.out_of_sample import closed_out
 from backtests.simulate import run_all
 from backtests.strategies import CATALOGUE
 from mela.candles import Candles
@@ -228,7 +228,7 @@ def test_returns_are_those_of_the_metrics() -> None:
     outcome = next(run_all(candles, [run], with_curve=True))
     assert outcome.curve is not None
     assert outcome.blocks is not None
-    from backtests.span import span_of
+    from backtests.candles.prepared import span_of
 
     found = conclusion.returns_of(outcome.curve, span_of(candles, run), run.cash)
     assert found.sum() == pytest.approx(sum(outcome.blocks.sums))

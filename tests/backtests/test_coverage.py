@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from backtests.by_hand import MONDAY_MS, candles_of
-from backtests.coverage import coverage_warnings
+from backtests.candles.coverage import coverage_warnings
+from backtests.testing.instrument import MONDAY_MS, candles_of
 from mela.candles import Candles
 from mela.interval import DAY_MS, HOUR_MS, Interval
 

@@ -15,9 +15,9 @@ from backtests.strategies import CATALOGUE
 
 ROOT = Path(__file__).parents[2]
 MODULES = [
-    "by_hand",
-    "conclusion",
-    "forward",
+    "testing.instrument",
+    "search.report",
+    "search.out_of_sample",
     "indicators.registry",
     "metrics.blocks",
     "metrics.growth",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from backtests.candles.prepared import span_of
 from backtests.kernel.ledger import BLOCK, closes_of, write_hold, write_rest
-from backtests.span import span_of
 from benchmarks.candles import minute_candles
 from mela.interval import Interval
 from mela.run import Run, from_ms

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pydantic import BaseModel
 
-from backtests.forward import Stretch, chained, closed_out, in_equal_shares
+from backtests.search.out_of_sample import Stretch, chained, closed_out, in_equal_shares
 from backtests.signals import Signals
 from backtests.simulate import run_all
 from backtests.strategy import Strategy

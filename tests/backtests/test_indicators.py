@@ -10,8 +10,8 @@ import pytest
 import talib
 from talib import abstract
 
-from backtests.by_hand import candles_of
 from backtests.indicators import CACHE_BYTES, INDICATORS, Indicators, warmup_of
+from backtests.testing.instrument import candles_of
 from mela.candles import Candles
 from mela.interval import HOUR_MS, Interval
 

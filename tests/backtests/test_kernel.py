@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from backtests.by_hand import Row, candles_of, execute
+from backtests.testing.instrument import Row, candles_of, execute
 from mela.interval import Interval
 from mela.result import Status, Trade
 from mela.run import LimitEntry

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from backtests.by_hand import MONDAY_MS, candles_of, execute
 from backtests.indicators import Indicators
 from backtests.simulate import run_all
 from backtests.strategies import CATALOGUE
+from backtests.testing.instrument import MONDAY_MS, candles_of, execute
 from mela.candles import Candles
 from mela.interval import Interval
 from mela.result import Status

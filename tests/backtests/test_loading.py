@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backtests.by_hand import candles_of
+from backtests.catalogue.files import Watch
+from backtests.catalogue.loading import FOLDER, OWN, SHELF
 from backtests.indicators import Indicators
-from backtests.loading import FOLDER, OWN, SHELF
 from backtests.simulate import provenance, run_all
 from backtests.strategies import CATALOGUE, refresh
 from backtests.strategy import source_digest
-from backtests.strategy_files import Watch
+from backtests.testing.instrument import candles_of
 from mela.errors import SceneInvalid, StrategyBroken
 from mela.grid import plan_runs
 from mela.result import Status

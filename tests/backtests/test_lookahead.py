@@ -8,17 +8,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from backtests.by_hand import candles_of
-from backtests.checked import Verdict
-from backtests.lookahead import ALL_CUTS, LEAST_CUTS, check, choose_cuts
+from backtests.lookahead.check import ALL_CUTS, LEAST_CUTS, check, choose_cuts
+from backtests.lookahead.report import Verdict
 from backtests.signals import Signals, crosses_above, crosses_below
 from backtests.strategies import CATALOGUE
+from backtests.testing.instrument import candles_of
 from cli.candle_file import read_candles
 from cli.lookahead import PACKAGED_CANDLES, random_walk
 from mela.candles import Candles
 from mela.interval import Interval
 from mela.settings import REPOSITORY
-from sources.replay.series import PACKAGED
+from replay.series import PACKAGED
 from tests.backtests import offenders
 from tests.backtests.offenders import crosses, planted
 

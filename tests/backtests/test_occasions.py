@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from backtests.kernel.occasions import BLOCK, crossing_bars, signal_bars
+from backtests.kernel.crossings import BLOCK, crossing_bars, signal_bars
 
 SIZES = [1, BLOCK - 1, BLOCK, BLOCK + 1, 5 * BLOCK + 77]
 SHARES = [0.0, 0.002, 0.1, 0.5, 0.95, 1.0]

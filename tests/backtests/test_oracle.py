@@ -19,14 +19,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests import execute, oracle
-from backtests.by_hand import MONDAY_MS, candles_of
+import replay
+from backtests import backtrader as oracle
+from backtests import execute
+from backtests.candles.prepared import read_only, span_of
 from backtests.execute import Buffers
 from backtests.signals import Signals
 from backtests.simulate import run_all
-from backtests.span import read_only, span_of
 from backtests.strategies import CATALOGUE
 from backtests.strategy import Strategy
+from backtests.testing.instrument import MONDAY_MS, candles_of
 from mela.candles import Candles
 from mela.errors import RejectionCode, SceneInvalid
 from mela.grid import plan_runs
@@ -46,7 +48,6 @@ from mela.run import (
     from_ms,
 )
 from mela.scene import parse_scene
-from sources import replay
 
 DATA = Path(replay.__file__).parent / "data"
 FILES = {
@@ -352,5 +353,5 @@ def test_backtrader_is_loaded_only_where_a_run_asks_for_it() -> None:
     code = "import sys, backtests.simulate as s; s.warm(); sys.exit('backtrader' in sys.modules)"
     assert subprocess.run([sys.executable, "-W", "error", "-c", code], check=False).returncode == 0
 
-    code = "import backtests.oracle"
+    code = "import backtests.backtrader"
     assert subprocess.run([sys.executable, "-W", "error", "-c", code], check=False).returncode == 0

@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backtests import execute
-from backtests.by_hand import candles_of
+from backtests.candles.prepared import span_of
 from backtests.execute import Buffers
 from backtests.signals import Signals
-from backtests.span import span_of
+from backtests.testing.instrument import candles_of
 from mela.candles import Candles
 from mela.interval import Interval
 from mela.run import (

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from backtests import together_by_hand
-from backtests.by_hand import MONDAY_MS, candles_of, execute
 from backtests.portfolio import run_together, warm_accounts
-from backtests.together_by_hand import execute_together
+from backtests.testing import portfolio as together_by_hand
+from backtests.testing.instrument import MONDAY_MS, candles_of, execute
+from backtests.testing.portfolio import execute_together
 from mela.candles import Candles
 from mela.interval import HOUR_MS, Interval
 from mela.portfolio import (

@@ -8,10 +8,10 @@ import numpy as np
 import orjson
 import pytest
 
-from backtests import conclusion
-from backtests.conclusion import returns_of
 from backtests.local import Bench, check, conclude, execute
 from backtests.portfolio import account_span, run_together
+from backtests.search import report as conclusion
+from backtests.search.report import returns_of
 from backtests.strategies import CATALOGUE
 from mela.candles import Candles
 from mela.errors import SceneInvalid

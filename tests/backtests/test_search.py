@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from backtests.local import Bench, check, execute
-from backtests.search import Tpe
+from backtests.search.tpe import Tpe
 from backtests.strategies import CATALOGUE
 from mela.errors import SceneInvalid
 from mela.grid import plan_runs

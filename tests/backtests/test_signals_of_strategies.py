@@ -7,10 +7,10 @@ import pytest
 import talib
 from pydantic import ValidationError
 
-from backtests.by_hand import candles_of
 from backtests.indicators import Indicators
 from backtests.signals import Cross
 from backtests.strategies import CATALOGUE
+from backtests.testing.instrument import candles_of
 from mela.candles import Candles
 from mela.run import MAX_WARMUP
 

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 import backtests
-from backtests.by_hand import MONDAY_MS, candles_of
 from backtests.kernel.bars import walk_bars
 from backtests.kernel.events import walk_events
 from backtests.signals import Signals
 from backtests.simulate import provenance, run_all, warm
 from backtests.strategies import CATALOGUE
 from backtests.strategy import Strategy
+from backtests.testing.instrument import MONDAY_MS, candles_of
 from mela.candles import Candles
 from mela.interval import HOUR_MS, Interval
 from mela.result import Status

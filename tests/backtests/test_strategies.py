@@ -12,11 +12,11 @@ import pytest
 import talib
 from pydantic import ValidationError
 
-from backtests.by_hand import candles_of
 from backtests.indicators import Indicators
 from backtests.signals import Signals
 from backtests.strategies import CATALOGUE
 from backtests.strategy import REGISTERED, source_digest, strategy
+from backtests.testing.instrument import candles_of
 from mela.run import Part, rounded_warmup
 
 PRICES = [10, 9, 8, 7, 8, 10, 12, 11, 9, 6, 5, 8]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backtests.walkforward import Fold, chain, chained_returns, folds, within
+from backtests.search.folds import Fold, chain, chained_returns, folds, within
 from mela.interval import DAY_MS, HOUR_MS, Interval
 
 

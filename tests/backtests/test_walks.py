@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backtests import execute
-from backtests.by_hand import candles_of
+from backtests.candles.prepared import span_of
 from backtests.execute import Buffers, is_plain
-from backtests.kernel.occasions import BLOCK, crossing_bars, mean_crossing_bars
+from backtests.kernel.crossings import BLOCK, crossing_bars, mean_crossing_bars
 from backtests.signals import Signals, crosses_above, crosses_below
 from backtests.simulate import run_all
-from backtests.span import span_of
+from backtests.testing.instrument import candles_of
 from mela.interval import Interval
 from mela.run import (
     AtrSizing,

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backtests.by_hand import MONDAY_MS, candles_of
 from backtests.indicators import Indicators
+from backtests.testing.instrument import MONDAY_MS, candles_of
 from mela.candles import Candles
 from mela.interval import DAY_MS, Interval
 

@@ -16,7 +16,7 @@ from benchmarks.candles import minute_candles
 from mela.errors import MelaError
 from mela.settings import Settings
 from warehouse.database import engine_for
-from warehouse.migrate import upgrade
+from warehouse.schema.migrate import upgrade
 
 pytestmark = pytest.mark.integration
 NAME = f"mela_bench_{os.getpid()}"

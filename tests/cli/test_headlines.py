@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
-from sources.replay import create_server
+from replay import create_server
 
 SPAN = ("--from", "2020-08-01", "--to", "2020-09-10")
 

@@ -14,9 +14,9 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from backtests.conclusion import returns_of
+from backtests.candles.prepared import span_of
+from backtests.search.report import returns_of
 from backtests.simulate import run_all
-from backtests.span import span_of
 from backtests.statistics.montecarlo import (
     Quantiles,
     resample,
@@ -33,7 +33,7 @@ from mela.result import Outcome
 from mela.scene import parse_scene
 from mela.settings import REPOSITORY
 
-CANDLES = REPOSITORY / "sources" / "replay" / "data" / "binance_BTCUSDT_1h.parquet"
+CANDLES = REPOSITORY / "replay" / "data" / "binance_BTCUSDT_1h.parquet"
 QUARTER = REPOSITORY / "docs" / "scenes" / "quarter.yaml"
 
 

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from cli.main import app
 from mela.settings import REPOSITORY
 
-CANDLES = REPOSITORY / "sources" / "replay" / "data" / "binance_BTCUSDT_1h.parquet"
+CANDLES = REPOSITORY / "replay" / "data" / "binance_BTCUSDT_1h.parquet"
 QUARTER = REPOSITORY / "docs" / "scenes" / "quarter.yaml"
 PAGE = REPOSITORY / "docs" / "pictures" / "README.md"
 SAMPLE = REPOSITORY / "docs" / "pictures" / "quarter.png"

@@ -17,10 +17,11 @@ from cli.main import app
 from mela.messages import SCENES, Source
 from mela.scene import Scene, parse_scene
 from mela.settings import Settings
-from sources.replay import create_server
+from replay import create_server
 from tests.warehouse.given import NAME, START, a_document, a_run, answer, load
-from warehouse import results, scenes
 from warehouse.database import transaction
+from warehouse.results import finder as results
+from warehouse.scenes import records as scenes
 
 pytestmark = pytest.mark.integration
 HOUR = timedelta(hours=1)

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from mela.interval import Interval
+from replay import create_server
 from sources.binance import BinanceSource
-from sources.replay import create_server
 from tests.sources.conftest import at
 
 RUNNER = CliRunner()

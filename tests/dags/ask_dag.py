@@ -17,10 +17,10 @@ from airflow.sdk.exceptions import ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization
 
 from mela.settings import Settings
-from warehouse import star
+from warehouse import dbt_project
 
 DAGS = Path(__file__).resolve().parents[2] / "dags"
-LIGHT = {"warehouse", "warehouse.star"}
+LIGHT = {"warehouse", "warehouse.dbt_project"}
 
 
 def intervals(dag: Any, latest: str) -> list[tuple[str, str]]:
@@ -82,7 +82,7 @@ def again(dag: Any) -> list[str]:
 
 def nodes() -> dict[str, Any]:
     """Return what build_marts knows of dbt's nodes."""
-    found = json.loads(star.manifest(Settings()).read_bytes())["nodes"]
+    found = json.loads(dbt_project.manifest(Settings()).read_bytes())["nodes"]
     return {
         name: {
             "kind": node["resource_type"],

@@ -17,7 +17,7 @@ import pytest
 
 import stack
 from mela.settings import REPOSITORY, Settings
-from sources.replay import create_server
+from replay import create_server
 from stack import orchestration
 from warehouse.database import transaction
 

@@ -129,7 +129,7 @@ def test_the_stack_makes_every_pool_that_a_task_needs(answers: dict[str, Any]) -
 
 
 def test_each_service_has_a_pool() -> None:
-    from warehouse.loads import SERVICES
+    from warehouse.ingestion.load_plan import SERVICES
 
     assert set(SERVICES) <= set(json.loads((DAGS / "pools.json").read_text()))
 

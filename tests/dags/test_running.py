@@ -18,8 +18,8 @@ from mela.scene import parse_scene
 from mela.settings import Settings
 from stack import environment, roles
 from tests.dags.conftest import MOST_TASKS, Airflow, Alerts
-from warehouse import schedules
 from warehouse.database import transaction
+from warehouse.scenes import schedules
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 CANDLES, MARTS = "mela://raw/candle", "mela://marts/"

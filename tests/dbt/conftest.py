@@ -20,8 +20,8 @@ from mela.settings import REPOSITORY, Settings
 from tests.dbt import given
 from tests.warehouse.given import rows
 from warehouse.database import engine_for, transaction
-from warehouse.migrate import upgrade
 from warehouse.questions import Answer, ask, questions
+from warehouse.schema.migrate import upgrade
 
 PROJECT = REPOSITORY / "dbt"
 SCRATCH = f"mela_star_{os.getpid()}"

@@ -23,10 +23,12 @@ from mela.scene import parse_scene
 from mela.settings import Settings
 from sources.protocol import CorporateAction, Fetched
 from tests.warehouse.given import action, answer
-from warehouse import instruments, results, scenes
-from warehouse.candles import CandleReader
+from warehouse.candles.reader import CandleReader
 from warehouse.database import transaction
-from warehouse.merge import merge
+from warehouse.ingestion import instruments
+from warehouse.ingestion.merge import merge
+from warehouse.results import finder as results
+from warehouse.scenes import records as scenes
 
 BITCOIN, ETHER = "binance:BTCUSDT", "binance:ETHUSDT"
 SOLANA, LUNA, ACME = "binance:SOLUSDT", "binance:LUNAUSDT", "yahoo:ACME"

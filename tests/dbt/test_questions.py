@@ -25,7 +25,7 @@ from tests.dbt.given import ACME, BITCOIN, ETHER, candles_of
 from tests.warehouse.given import rows
 from warehouse.database import transaction
 from warehouse.questions import ask, questions
-from warehouse.validity import SAME_CANDLES
+from warehouse.results.validity import SAME_CANDLES
 
 Row = dict[str, Any]
 

@@ -14,7 +14,7 @@ import pytest
 from mela.settings import REPOSITORY, Settings
 from stack import environment, roles
 from stack.packages import installed
-from warehouse.migrate import upgrade
+from warehouse.schema.migrate import upgrade
 
 pytestmark = pytest.mark.integration
 PAGE = (REPOSITORY / "docs" / "containers.md").read_text(encoding="utf-8")

@@ -20,8 +20,8 @@ from mela.settings import Settings
 from tests.conftest import mela
 from tests.docs.pages import commands
 from tests.warehouse.lived import TODAY, Life, live
-from warehouse import results
 from warehouse.database import engine_for, transaction
+from warehouse.results import finder as results
 
 pytestmark = pytest.mark.integration
 TABLES = text("""

@@ -90,7 +90,7 @@ ELSEWHERE = (
     Elsewhere(
         r"mela compare( .*)?",
         (
-            "tests/cli/comparison/test_compare.py"
+            "tests/regression/test_compare.py"
             "::test_an_edited_strategy_moves_its_scenes_with_a_reason",
         ),
         "in a scratch repository with planted changes",

@@ -18,8 +18,8 @@ from cli.main import app
 from mela.settings import REPOSITORY
 from tests.docs.pages import Command, divided
 
-CANDLES = "sources/replay/data/binance_BTCUSDT_1h.parquet"
-LINKED = ("sources", "backtests", "warehouse", "dbt", "stack", "dags", ".venv", "Makefile")
+CANDLES = "replay/data/binance_BTCUSDT_1h.parquet"
+LINKED = ("replay", "backtests", "warehouse", "dbt", "stack", "dags", ".venv", "Makefile")
 PROGRAMS = Path(sys.executable).parent
 
 

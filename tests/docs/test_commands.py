@@ -10,7 +10,7 @@ import pytest
 
 from backtests.strategies import refresh
 from mela.settings import REPOSITORY
-from sources.replay import create_server
+from replay import create_server
 from tests.docs.account import ELSEWHERE, FOREIGN, elsewhere, way_of
 from tests.docs.checkout import CANDLES, Checkout, make_checkout
 from tests.docs.forms import filled_in, is_only_named, named, spelled_out

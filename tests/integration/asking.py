@@ -15,8 +15,9 @@ from mela.messages import RESULTS, Progress
 from mela.scene import Scene, parse_scene
 from mela.settings import Settings
 from streaming.publish import Publisher
-from warehouse import results, scenes
 from warehouse.database import transaction
+from warehouse.results import finder as results
+from warehouse.scenes import records as scenes
 
 ONE: dict[str, Any] = {
     "instruments": ["binance:BTCUSDT"],

@@ -16,8 +16,9 @@ from mela.settings import REPOSITORY, Settings
 from stack import environment, roles
 from tests.conftest import mela
 from tests.integration.asking import wait_for
-from warehouse import results, star
+from warehouse import dbt_project
 from warehouse.database import transaction
+from warehouse.results import finder as results
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 
@@ -85,7 +86,7 @@ def test_the_tasks_may_build_what_the_demo_has_built(platform: Settings) -> None
         update={"user": roles.TASKS, "password": SecretStr(password)}
     )
     theirs = platform.model_copy(update={"postgres": tasks})
-    command, given = star.command(theirs, "build", "--select", "dim_interval")
+    command, given = dbt_project.command(theirs, "build", "--select", "dim_interval")
     done = subprocess.run(
         command, env=given, capture_output=True, text=True, timeout=120, check=False
     )

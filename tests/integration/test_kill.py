@@ -15,8 +15,8 @@ from mela.messages import Progress, State
 from mela.scene import Scene
 from mela.settings import Settings
 from tests.integration.asking import answers, grid, publish, scene_of, send
-from warehouse import results
 from warehouse.database import transaction
+from warehouse.results import finder as results
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 RUNS = 6_000

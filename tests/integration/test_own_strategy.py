@@ -19,8 +19,8 @@ from mela.scene import Scene
 from mela.settings import Settings
 from streaming.publish import Publisher
 from tests.integration.asking import answers, publish, scene_of
-from warehouse import scenes
 from warehouse.database import transaction
+from warehouse.scenes import records as scenes
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 PYPROJECT = """\

@@ -16,8 +16,8 @@ from mela.settings import Settings
 from tests.conftest import mela
 from tests.integration.asking import answers, publish, scene_of
 from tests.integration.test_scenes import PACKAGED, without_circumstances
-from warehouse import results
 from warehouse.database import transaction
+from warehouse.results import finder as results
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 MAJORS = ["binance:BTCUSDT", "binance:ETHUSDT"]

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from sqlalchemy import text
 
-import sources.replay
+import replay
 from cli.rejections import Letters
 from mela.messages import PROGRESS, RESULTS, RUNS, SCENES, Source, State
 from mela.result import Result
@@ -31,11 +31,11 @@ from tests.integration.asking import (
     stored_scene,
     wait_for,
 )
-from warehouse import scenes
 from warehouse.database import transaction
+from warehouse.scenes import records as scenes
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
-PACKAGED = Path(sources.replay.__file__).parent / "data"
+PACKAGED = Path(replay.__file__).parent / "data"
 TIMED = ("computed_at", "scene_id", "result_key", "candles_revision", "cached")
 
 

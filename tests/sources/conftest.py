@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sources.replay import ReplayServer, create_server
+from replay import ReplayServer, create_server
 from sources.retry import Patience
 from sources.service import forget_services
 

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from mela.errors import SourceRefused, SourceUnavailable
 from mela.interval import Interval
 from mela.settings import AlpacaSettings, Settings
+from replay import Fault, create_server
 from sources.alpaca import AlpacaSource
 from sources.alpaca_client import stock_client
 from sources.alpaca_library import DataFeed, StockBarsRequest, TimeFrame
 from sources.binance import BinanceSource
 from sources.protocol import Fetched, source_for
-from sources.replay import Fault, create_server
 from tests.sources.conftest import QUICK, at, write_candles
 
 H1, D1 = Interval.H1, Interval.D1

@@ -11,9 +11,9 @@ import requests
 
 from mela.errors import SourceUnavailable
 from mela.interval import Interval
+from replay import Fault
 from sources.binance import BinanceSource
 from sources.binance_archive import Archive
-from sources.replay import Fault
 from tests.sources.conftest import QUICK, at
 
 M15 = Interval.M15

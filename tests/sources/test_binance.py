@@ -11,9 +11,9 @@ from mela.calendars import expected_opens_ms
 from mela.errors import SourceRefused, SourceUnavailable
 from mela.interval import Interval
 from mela.settings import Settings
+from replay import Fault
 from sources.binance import BinanceSource
 from sources.protocol import source_for, to_ms
-from sources.replay import Fault
 from sources.retry import Patience
 from tests.sources.conftest import QUICK, at, write_candles
 

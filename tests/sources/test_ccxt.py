@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from mela.errors import SourceRefused, SourceUnavailable
 from mela.interval import Interval
 from mela.settings import Settings
+from replay import Fault
 from sources.binance import BinanceSource
 from sources.ccxt_candles import CcxtSource, Walk
 from sources.ccxt_exchange import translated
 from sources.protocol import Fetched, source_for
-from sources.replay import Fault
 from sources.retry import Busy
 from tests.sources.conftest import QUICK, at, write_candles
 

@@ -7,9 +7,9 @@ import pytest
 
 from mela.errors import SourceRefused
 from mela.settings import Settings
+from replay import Fault
+from replay.series import PACKAGED
 from sources.headlines import fetch_news
-from sources.replay import Fault
-from sources.replay.series import PACKAGED
 from tests.sources.conftest import QUICK, at
 
 NEWS = "/alpaca/v1beta1/news"

@@ -1,8 +1,8 @@
-"""sources/laws.py: which rows of an answer are candles."""
+"""sources/row_validation.py: which rows of an answer are candles."""
 
 import numpy as np
 
-from sources.laws import Rows, lawful
+from sources.row_validation import Rows, lawful
 
 NOTHING = np.nan
 

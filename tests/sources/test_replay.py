@@ -1,4 +1,4 @@
-"""sources/replay: the genuine answers, asked for without any client between."""
+"""replay: the genuine answers, asked for without any client between."""
 
 import hashlib
 import re
@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import requests
 
-from sources.replay import ReplayServer
-from sources.replay.series import PACKAGED
+from replay import ReplayServer
+from replay.series import PACKAGED
 
 
 def ask(server: ReplayServer, path: str, **query: Any) -> requests.Response:
@@ -212,7 +212,7 @@ def test_faults_come_and_go_while_it_runs(replay) -> None:
 
 
 def test_weight_runs_out_within_a_minute_and_who_goes_on_is_banned() -> None:
-    from sources.replay.weight import Weight
+    from replay.weight import Weight
 
     now = [600.0]
     weight = Weight(limit=10, clock=lambda: now[0])
@@ -258,8 +258,8 @@ def test_made_candles_are_the_same_whichever_way_they_are_asked_for(
 
 
 def test_made_up_minutes_are_candles(packaged) -> None:
-    from sources.replay.made import minutes
-    from sources.replay.series import Catalog
+    from replay.series import Catalog
+    from replay.synthetic import minutes
 
     hours = Catalog(PACKAGED).find("BTCUSDT", "1h", ("binance",))
     assert hours is not None

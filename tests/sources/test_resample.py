@@ -12,9 +12,9 @@ from mela.calendars import closes_ms, expected_opens_ms
 from mela.errors import SourceRefused
 from mela.instrument import Instrument
 from mela.interval import Interval
-from sources.laws import Rows
 from sources.protocol import Fetched, to_ms
 from sources.resample import fetch_resampled, finer_than, resample
+from sources.row_validation import Rows
 from sources.splits import split
 from tests.sources.conftest import at
 

@@ -1,4 +1,4 @@
-"""sources/splits.py, sources/rounding.py, sources/replay/factors.py: the arithmetic of splits."""
+"""sources/splits.py, sources/rounding.py, replay/factors.py: the arithmetic of splits."""
 
 from dataclasses import replace
 from datetime import date
@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from mela.calendars import date_ms
 from mela.interval import Interval
+from replay.factors import read_factors
+from replay.series import PACKAGED
 from sources.protocol import CorporateAction, Fetched
-from sources.replay.factors import read_factors
-from sources.replay.series import PACKAGED
 from sources.splits import as_paid, leeway, ratios, restore_prices, restore_volumes, split
 from tests.warehouse.given import answer, at
 

@@ -11,9 +11,9 @@ import requests
 from mela.calendars import closes_ms, expected_opens_ms
 from mela.errors import SourceRefused, SourceUnavailable
 from mela.interval import Interval
+from replay import Fault
+from replay.series import PACKAGED
 from sources.protocol import to_ms
-from sources.replay import Fault
-from sources.replay.series import PACKAGED
 from sources.retry import Patience
 from sources.yahoo import YahooSource
 from tests.sources.conftest import QUICK, at, write_candles

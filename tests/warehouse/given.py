@@ -20,10 +20,11 @@ from mela.result import Blocks, Metrics, Outcome, Provenance, Status, result_doc
 from mela.run import Run, to_ms
 from mela.settings import Settings
 from sources.protocol import CorporateAction, Fetched
-from warehouse import instruments, scenes
 from warehouse.database import transaction
-from warehouse.merge import Merged, merge
-from warehouse.partitions import ensure_years
+from warehouse.ingestion import instruments
+from warehouse.ingestion.merge import Merged, merge
+from warehouse.scenes import records as scenes
+from warehouse.schema.partitions import ensure_years
 
 NAME = "binance:BTCUSDT"
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -79,7 +80,7 @@ def action(kind: Any, day: date, value: float) -> CorporateAction:
 
 
 def load(settings: Settings, fetched: Fetched, since: datetime = START) -> Merged:
-    """Merge an answer in a transaction of its own, as warehouse.ingest does."""
+    """Merge an answer in a transaction of its own, as warehouse.ingestion.ingest does."""
     ensure_years(settings, fetched.interval, fetched.opened_ms)
     with transaction(settings) as connection:
         instrument_id = instruments.upsert(connection, fetched.instrument)

@@ -21,13 +21,15 @@ from mela.result import Outcome, Provenance, Status, result_document
 from mela.run import Run
 from mela.scene import Scene, parse_scene
 from mela.settings import Settings
-from sources.replay import create_server
+from replay import create_server
 from streaming.run import Desk
 from tests.warehouse.given import answer, load
-from warehouse import holdouts, results, scenes
-from warehouse.candles import CandleReader
+from warehouse.candles.reader import CandleReader
 from warehouse.database import transaction
-from warehouse.ingest import ingest
+from warehouse.ingestion.ingest import ingest
+from warehouse.results import finder as results
+from warehouse.results import holdouts
+from warehouse.scenes import records as scenes
 
 BTC, ETH, AAPL = "binance:BTCUSDT", "binance:ETHUSDT", "yahoo:AAPL"
 START, END = datetime(2022, 12, 20, tzinfo=UTC), datetime(2023, 3, 1, tzinfo=UTC)

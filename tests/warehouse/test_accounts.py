@@ -25,8 +25,9 @@ from tests.warehouse.given import (
     load,
     rows,
 )
-from warehouse import results, trials
 from warehouse.database import transaction
+from warehouse.results import finder as results
+from warehouse.results import trials
 
 pytestmark = pytest.mark.integration
 ETHER = "binance:ETHUSDT"

@@ -1,4 +1,4 @@
-"""warehouse/adjust.py, by hand."""
+"""warehouse/candles/adjust.py, by hand."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mela.errors import CandlesInvalid
-from warehouse.adjust import Event, factors
+from warehouse.candles.adjust import Event, factors
 
 OPENED = np.array([10, 20, 30, 40], dtype=np.int64)
 CLOSE = np.array([100.0, 80.0, 20.0, 25.0])

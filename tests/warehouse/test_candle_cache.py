@@ -1,4 +1,4 @@
-"""warehouse/candle_cache.py: whole series in mapped files, and the reads that rest on them."""
+"""warehouse/candles/cache.py: whole series in mapped files, and the reads that rest on them."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from sqlalchemy import text
 from mela.interval import Interval
 from mela.settings import REPOSITORY, Settings
 from tests.warehouse.given import NAME, START, action, answer, at, load
-from warehouse.candle_cache import CandleCache
-from warehouse.candles import CandleReader
+from warehouse.candles.cache import CandleCache
+from warehouse.candles.reader import CandleReader
+from warehouse.candles.series import NAMES, Columns, SeriesName
 from warehouse.database import transaction
-from warehouse.series import NAMES, Columns, SeriesName
 
 SERIES = SeriesName(NAME, Interval.H1)
 END = at("2025-01-01")
@@ -137,8 +137,8 @@ import sys
 from pathlib import Path
 import numpy as np
 from mela.interval import Interval
-from warehouse.candle_cache import CandleCache
-from warehouse.series import NAMES, SeriesName
+from warehouse.candles.cache import CandleCache
+from warehouse.candles.series import NAMES, SeriesName
 cache, name = CandleCache(Path(sys.argv[1]), 10**9), SeriesName("binance:BTCUSDT", Interval.H1)
 for turn in range(50):
     numbers = np.arange(20_000 + turn)

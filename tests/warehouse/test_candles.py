@@ -1,4 +1,4 @@
-"""warehouse/candles.py: what the engine is given."""
+"""warehouse/candles/reader.py: what the engine is given."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from mela.interval import Interval
 from mela.run import to_ms
 from mela.settings import Settings
 from tests.warehouse.given import NAME, START, action, answer, at, load
-from warehouse import instruments, stored
-from warehouse.candles import CandleReader, CandlesRead
+from warehouse.candles import postgres_candles as stored
+from warehouse.candles.reader import CandleReader, CandlesRead
+from warehouse.candles.series import Columns, length
 from warehouse.database import engine_for, transaction
-from warehouse.series import Columns, length
+from warehouse.ingestion import instruments
 
 pytestmark = pytest.mark.integration
 APPLE = "yahoo:AAPL"

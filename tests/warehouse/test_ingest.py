@@ -1,4 +1,4 @@
-"""warehouse/ingest.py: the real clients, the replay's answers, a real Postgres."""
+"""warehouse/ingestion/ingest.py: the real clients, the replay's answers, a real Postgres."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from sqlalchemy import text
 
 from mela.errors import CandlesMissing, SourceRefused
 from mela.settings import Settings
-from sources.replay import create_server
+from replay import create_server
 from tests.warehouse.given import at, rows
-from warehouse.candles import CandleReader
+from warehouse.candles.reader import CandleReader
 from warehouse.database import transaction
-from warehouse.ingest import ingest
+from warehouse.ingestion.ingest import ingest
 
 pytestmark = pytest.mark.integration
 BITCOIN, APPLE = "binance:BTCUSDT", "yahoo:AAPL"

@@ -6,9 +6,9 @@ import pytest
 import requests
 
 from mela.settings import Settings
-from sources.replay import create_server
+from replay import create_server
 from tests.warehouse.given import at, rows
-from warehouse.ingest import ingest
+from warehouse.ingestion.ingest import ingest
 
 pytestmark = pytest.mark.integration
 BITCOIN, APPLE = "binance:BTCUSDT", "yahoo:AAPL"

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from mela.settings import Settings
-from sources.replay import create_server
+from replay import create_server
 from tests.warehouse.given import at, rows
-from warehouse.candles import CandleReader
-from warehouse.ingest import ingest
+from warehouse.candles.reader import CandleReader
+from warehouse.ingestion.ingest import ingest
 
 pytestmark = pytest.mark.integration
 

@@ -9,10 +9,10 @@ from mela.errors import SourceRefused, SourceUnavailable
 from mela.interval import Interval
 from mela.settings import Settings
 from tests.warehouse.given import NAME, answer, at, load
-from warehouse import loads
 from warehouse.database import transaction
-from warehouse.instruments import watch
-from warehouse.loads import Load, Series
+from warehouse.ingestion import load_plan as loads
+from warehouse.ingestion.instruments import watch
+from warehouse.ingestion.load_plan import Load, Series
 
 HOURLY = Series(NAME, Interval.H1)
 DAY = (at("2024-01-01"), at("2024-01-02"))

@@ -1,4 +1,4 @@
-"""warehouse/merge.py: loads, and the revisions they cause."""
+"""warehouse/ingestion/merge.py: loads, and the revisions they cause."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -16,7 +16,7 @@ from mela.settings import Settings
 from sources.protocol import CorporateAction, Fetched
 from sources.splits import as_paid, ratios, restore_prices
 from tests.warehouse.given import START, action, answer, at, load, rows
-from warehouse.merge import Merged
+from warehouse.ingestion.merge import Merged
 
 pytestmark = pytest.mark.integration
 NUMBERS = count()

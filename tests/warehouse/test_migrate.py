@@ -1,4 +1,4 @@
-"""warehouse/migrate.py and the tables it makes."""
+"""warehouse/schema/migrate.py and the tables it makes."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -12,11 +12,11 @@ from sqlalchemy.exc import IntegrityError
 from mela.result import METRICS
 from mela.settings import Settings
 from tests.warehouse.given import BLOCKS, a_document, a_run, a_scene, answer, load, rows
-from warehouse import results
 from warehouse.database import transaction
-from warehouse.migrate import head, upgrade
-from warehouse.migrations.versions.v0008_packed_blocks import PACK
-from warehouse.tables import Base, Result
+from warehouse.results import finder as results
+from warehouse.schema.migrate import head, upgrade
+from warehouse.schema.migrations.versions.v0008_packed_blocks import PACK
+from warehouse.schema.tables import Base, Result
 
 pytestmark = pytest.mark.integration
 

@@ -1,4 +1,4 @@
-"""warehouse/news.py: what a run of a DAG is about."""
+"""warehouse/ingestion/change_notices.py: what a run of a DAG is about."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 
 from mela.interval import Interval
 from tests.warehouse.given import at
-from warehouse.loads import Series
-from warehouse.news import asked, heard
+from warehouse.ingestion.change_notices import asked, heard
+from warehouse.ingestion.load_plan import Series
 
 BITCOIN = Series("binance:BTCUSDT", Interval.H1)
 SINCE, UNTIL = "2024-01-01T00:00:00Z", "2024-02-01T00:00:00+00:00"

@@ -21,11 +21,11 @@ from sqlalchemy.exc import IntegrityError
 from mela.errors import CandlesMissing
 from mela.interval import Interval
 from mela.settings import Settings
-from sources.replay import create_server
+from replay import create_server
 from tests.warehouse.given import NAME, START, answer, at, load, rows
-from warehouse import instruments
 from warehouse.database import transaction
-from warehouse.ingest import ingest
+from warehouse.ingestion import instruments
+from warehouse.ingestion.ingest import ingest
 from warehouse.quality import QualityReport, check_quality, repair_gaps
 
 pytestmark = pytest.mark.integration
@@ -229,7 +229,7 @@ def test_the_batch_of_a_killed_load_is_closed_and_a_living_one_is_not(
     script = textwrap.dedent("""
         import sys, time
         from mela.settings import Settings
-        from warehouse.batches import load_batch
+        from warehouse.ingestion.load_batches import load_batch
         from tests.warehouse.given import START
         settings = Settings.model_validate_json(sys.argv[1])
         settings = settings.model_copy(update={"postgres": settings.postgres.model_copy(

@@ -10,16 +10,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import sources.replay
+import replay
 from mela.calendars import closes_ms, date_ms, expected_opens_ms
 from mela.interval import DAY_MS, HOUR_MS, MINUTE_MS, Interval
 from mela.run import to_ms
 from tests.warehouse.given import at
-from warehouse.adjust import Event
+from warehouse.candles.adjust import Event
 from warehouse.quality import rules
 from warehouse.quality.rules import Found, Series
 
-DATA = Path(sources.replay.__file__).parent / "data"
+DATA = Path(replay.__file__).parent / "data"
 NOW = to_ms(at("2026-01-01"))
 APPLES_SPLITS = [
     *(

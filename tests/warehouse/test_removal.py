@@ -11,8 +11,9 @@ from sqlalchemy import text
 from mela.run import Run
 from mela.settings import REPOSITORY, Settings
 from tests.warehouse.given import a_document, a_run, a_scene, rows
-from warehouse import results, saving
 from warehouse.database import transaction
+from warehouse.results import finder as results
+from warehouse.results import writer as saving
 
 pytestmark = pytest.mark.integration
 PAGE = (REPOSITORY / "docs" / "operating.md").read_text(encoding="utf-8")

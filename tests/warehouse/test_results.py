@@ -1,4 +1,4 @@
-"""warehouse/results.py: which stored answers hold, and what is kept of all."""
+"""warehouse/results/finder.py: which stored answers hold, and what is kept of all."""
 
 from __future__ import annotations
 
@@ -44,8 +44,9 @@ from tests.warehouse.given import (
     load,
     rows,
 )
-from warehouse import results, scenes
 from warehouse.database import transaction
+from warehouse.results import finder as results
+from warehouse.scenes import records as scenes
 
 pytestmark = pytest.mark.integration
 DAY = timedelta(days=1)

@@ -1,4 +1,4 @@
-"""warehouse/scenes.py: what a publication is, and how far a scene is."""
+"""warehouse/scenes/records.py: what a publication is, and how far a scene is."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pytest
 
 from mela.messages import Source
 from mela.settings import Settings
-from warehouse import scenes
 from warehouse.database import transaction
-from warehouse.scenes import Outcome, Receipt
+from warehouse.scenes import records as scenes
+from warehouse.scenes.records import Outcome, Receipt
 
 pytestmark = pytest.mark.integration
 ORIGIN = Source("mela.scenes", 1, 2)

@@ -1,4 +1,4 @@
-"""warehouse/schedules.py: scenes that come again, on a real Postgres."""
+"""warehouse/scenes/schedules.py: scenes that come again, on a real Postgres."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from mela.interval import Interval
 from mela.scene import Scene, parse_scene
 from mela.settings import Settings
 from tests.warehouse.given import NAME, START, answer, at, load, rows
-from warehouse import scenes, schedules
 from warehouse.database import transaction
-from warehouse.schedules import DueScene, start_of
+from warehouse.scenes import records as scenes
+from warehouse.scenes import schedules
+from warehouse.scenes.schedules import DueScene, start_of
 
 pytestmark = pytest.mark.integration
 HOUR = timedelta(hours=1)

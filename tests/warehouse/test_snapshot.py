@@ -1,4 +1,4 @@
-"""warehouse/snapshot.py: candles as Parquet files, and the runs that read them."""
+"""warehouse/candles/snapshot.py: candles as Parquet files, and the runs that read them."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from mela.scene import parse_scene
 from mela.settings import Settings
 from streaming.run import Desk
 from tests.warehouse.given import NAME, START, action, answer, at, load, rows
-from warehouse import snapshot
-from warehouse.candles import CandleReader, CandlesRead
-from warehouse.manifest import FILE, Folder, SnapshotInvalid
-from warehouse.snapshot import write_snapshot
+from warehouse.candles import snapshot
+from warehouse.candles.manifest import FILE, Folder, SnapshotInvalid
+from warehouse.candles.reader import CandleReader, CandlesRead
+from warehouse.candles.snapshot import write_snapshot
 
 pytestmark = pytest.mark.integration
 APPLE, DAYS = "yahoo:AAPL", Interval.D1

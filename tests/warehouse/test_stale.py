@@ -1,4 +1,4 @@
-"""warehouse/stale.py, lineage.py, announced scenes: the story of a restated candle."""
+"""warehouse/results/stale.py, lineage.py, announced scenes: the story of a restated candle."""
 
 from __future__ import annotations
 
@@ -26,10 +26,12 @@ from tests.warehouse.given import (
     load,
     rows,
 )
-from warehouse import results, scenes, users
 from warehouse.database import transaction
-from warehouse.lineage import lineage
-from warehouse.stale import StaleResult, StaleScene, stale_results, stale_scenes
+from warehouse.results import finder as results
+from warehouse.results.lineage import lineage
+from warehouse.results.stale import StaleResult, StaleScene, stale_results, stale_scenes
+from warehouse.scenes import records as scenes
+from warehouse.scenes import users
 
 pytestmark = pytest.mark.integration
 CONTENT = {

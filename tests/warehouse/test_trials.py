@@ -11,8 +11,9 @@ from sqlalchemy import text
 from mela.result import Blocks, Status
 from mela.settings import Settings
 from tests.warehouse.given import METRICS, NAME, a_document, a_run, a_scene, at
-from warehouse import holdouts, results, trials
 from warehouse.database import transaction
+from warehouse.results import finder as results
+from warehouse.results import holdouts, trials
 
 pytestmark = pytest.mark.integration
 SPAN = at("2024-01-02"), at("2024-01-03")

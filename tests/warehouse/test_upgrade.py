@@ -22,11 +22,13 @@ from mela.run import Run
 from mela.settings import Settings
 from tests.warehouse.given import rows
 from tests.warehouse.lived import BTC, TODAY, Life, ingest_all, live, restate
-from warehouse import migrate, results, trials
 from warehouse.database import engine_for, transaction
-from warehouse.migrate import head, upgrade
-from warehouse.migrations.versions.v0002_more_metrics import COUNTS, FRACTIONS
-from warehouse.stale import stale_results
+from warehouse.results import finder as results
+from warehouse.results import trials
+from warehouse.results.stale import stale_results
+from warehouse.schema import migrate
+from warehouse.schema.migrate import head, upgrade
+from warehouse.schema.migrations.versions.v0002_more_metrics import COUNTS, FRACTIONS
 
 pytestmark = pytest.mark.integration
 COLUMNS = text("""

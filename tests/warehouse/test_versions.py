@@ -20,10 +20,10 @@ from mela.interval import Interval
 from mela.run import to_ms
 from mela.settings import Settings
 from tests.warehouse.given import NAME, START, action, answer, at, load, rows
-from warehouse import partitions
 from warehouse.database import engine_for, transaction
-from warehouse.migrate import MIGRATIONS
-from warehouse.partitions import ensure_years
+from warehouse.schema import partitions
+from warehouse.schema.migrate import MIGRATIONS
+from warehouse.schema.partitions import ensure_years
 
 pytestmark = pytest.mark.integration
 WHERE = {"version_table_schema": "ops"}

@@ -17,13 +17,13 @@ from mela.errors import CandlesMissing
 from mela.interval import DAY_MS, Interval
 from mela.run import from_ms, to_ms
 from mela.settings import Settings
-from warehouse.adjust import Event
-from warehouse.batches import close_abandoned
 from warehouse.binary import decode
+from warehouse.candles.adjust import Event
+from warehouse.candles.postgres_candles import SNAPSHOT
 from warehouse.database import copy_out, engine_for, transaction
+from warehouse.ingestion.load_batches import close_abandoned
 from warehouse.quality.findings import Check, Finding, Seen, findings, keep
 from warehouse.quality.rules import Found, Int, Series, check, grace_ms, stale
-from warehouse.stored import SNAPSHOT
 
 LOG = structlog.get_logger(__name__)
 AROUND = 1_000  # candles on either side of a span that its own are compared with

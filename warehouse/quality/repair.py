@@ -13,10 +13,10 @@ from mela.interval import HOUR_MS, Interval
 from mela.run import from_ms, instant_text, to_ms
 from mela.settings import Settings
 from warehouse.database import transaction
-from warehouse.ingest import LoadReport, ingest
+from warehouse.ingestion.ingest import LoadReport, ingest
+from warehouse.quality.backup_source import ingest_missing
 from warehouse.quality.check import check_quality
 from warehouse.quality.findings import Finding, confirm, findings, note_asked
-from warehouse.quality.second import ingest_missing
 
 LOG = structlog.get_logger(__name__)
 ASKS = 2  # requests without the candles after which a gap counts as real

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from mela.calendars import WEEKDAYS, closes_ms, expected_opens_ms, floor_ms, has_sessions
 from mela.interval import DAY_MS, Interval
 from mela.run import from_ms, instant_text
-from warehouse.adjust import Event, factors
+from warehouse.candles.adjust import Event, factors
 
 Kind = Literal["missing", "spacing", "ohlc", "outlier", "zero_volume", "stale"]
 Severity = Literal["info", "warning", "error"]

@@ -1,4 +1,4 @@
--- The rule of warehouse.results.find, the other way round: a later revision touches the candles that
+-- The rule of warehouse.results.finder.find, the other way round: a later revision touches the candles that
 -- a result rests on, [depends_from, end), or, where candles were missing, all before the end.
 with rests_on as (
     select

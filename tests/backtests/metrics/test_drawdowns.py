@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backtests.by_hand import candles_of, execute
 from backtests.metrics import calmar, drawdowns, max_drawdown
+from backtests.testing.instrument import candles_of, execute
 from mela.interval import DAY_MS, Interval
 
 NAN = pytest.approx(math.nan, nan_ok=True)

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.by_hand import MONDAY_MS, candles_of, execute
 from backtests.metrics import (
     buy_hold_return,
     cagr,
@@ -21,6 +20,7 @@ from backtests.metrics import (
     sortino,
     years,
 )
+from backtests.testing.instrument import MONDAY_MS, candles_of, execute
 from mela.candles import Candles
 from mela.interval import DAY_MS, HOUR_MS, Interval
 

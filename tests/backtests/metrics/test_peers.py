@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from backtests.by_hand import candles_of, execute
 from backtests.metrics import drawdowns, measure_trades, period_ends, period_returns
+from backtests.testing.instrument import candles_of, execute
 from mela.candles import Candles
 from mela.interval import Interval
 from mela.result import Outcome
@@ -27,7 +27,7 @@ with warnings.catch_warnings():  # of the libraries these two bring along
     import empyrical
     import quantstats.stats as qs
 
-DATA = REPOSITORY / "sources" / "replay" / "data"
+DATA = REPOSITORY / "replay" / "data"
 REAL = {
     "binance_BTCUSDT_1h": (Interval.H1, "24/7", 365),
     "binance_ETHUSDT_1h": (Interval.H1, "24/7", 365),

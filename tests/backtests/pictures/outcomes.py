@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from backtests.by_hand import execute
+from backtests.testing.instrument import execute
 from cli.lookahead import random_walk
 from mela.candles import Candles
 from mela.interval import Interval

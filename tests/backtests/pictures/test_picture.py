@@ -9,10 +9,10 @@ import matplotlib.image as mpimg
 import numpy as np
 import pytest
 
-from backtests.by_hand import execute
-from backtests.pictures import html, png
-from backtests.pictures.picture import fan_picture, scene_picture
-from backtests.pictures.view import view_of
+from backtests.charts import html, png
+from backtests.charts.picture import fan_picture, scene_picture
+from backtests.charts.view import view_of
+from backtests.testing.instrument import execute
 from mela.candles import Candles
 from mela.interval import Interval
 from tests.backtests.pictures.outcomes import both_sides, walk

@@ -8,8 +8,8 @@ import warnings
 import numpy as np
 import pytest
 
-from backtests.pictures import html, png, surface
-from backtests.pictures.surface import limits, surface_of, value_at
+from backtests.charts import html, png, surface
+from backtests.charts.surface import limits, surface_of, value_at
 
 FAST, SLOW, STOP = "strategy.params.fast", "strategy.params.slow", "exits.stop_loss"
 

@@ -7,8 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from backtests.by_hand import candles_of, execute
-from backtests.pictures.view import (
+from backtests.charts.view import (
     buy_and_hold,
     drawdowns,
     merge,
@@ -16,6 +15,7 @@ from backtests.pictures.view import (
     thinned_trades,
     view_of,
 )
+from backtests.testing.instrument import candles_of, execute
 from mela.interval import Interval
 from mela.result import Outcome
 from tests.backtests.pictures.outcomes import REASONS, both_sides, walk

@@ -15,7 +15,7 @@ MODULES = [
     "statistics.montecarlo",
     "statistics.sharpe",
     "statistics.trials",
-    "walkforward",
+    "search.folds",
 ]
 
 

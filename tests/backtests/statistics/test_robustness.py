@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from backtests.by_hand import candles_of
 from backtests.signals import Signals
 from backtests.simulate import run_all
 from backtests.statistics.robustness import (
@@ -24,6 +23,7 @@ from backtests.statistics.robustness import (
 )
 from backtests.strategies import CATALOGUE
 from backtests.strategy import Strategy
+from backtests.testing.instrument import candles_of
 from benchmarks.validation import trending
 from mela.candles import Candles
 from mela.interval import Interval

@@ -1,0 +1,1 @@
+"""The candles of a run: cut, checked, scanned once, and aligned for portfolios."""

@@ -1,0 +1,204 @@
+"""Several candle series side by side, step by step: what one account of them walks over."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import reduce
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backtests.candles.prepared import Span, span_of
+from backtests.signals import Bool, Float, Signals
+from backtests.sizing_inputs import candles_per_year, volatility
+from mela.candles import Candles
+from mela.interval import DAY_MS
+from mela.portfolio import FixedWeights, InverseVolatility, OnSchedule, Portfolio, Rebalance
+from mela.run import Run, to_ms
+
+Int = NDArray[np.int64]
+SESSIONS_DIFFER = "sessions_differ"
+WITHOUT_CANDLES = "instrument_without_candles"
+
+
+@dataclass(frozen=True, eq=False)
+class Joined:
+    """The spans of k instruments over n steps, a step being a time at which one of them opens.
+
+    Column 0 stands before the first step: the last warm-up candle of each instrument.
+
+    opened_ms: (n + 1,) int64, rising; its first lies before the start
+    has: (k, n + 1) bool, whether an instrument has a candle
+    fillable: (k, n + 1) bool, whether that candle can fill an order
+    prices: open, high, low, close and volume, (k, n + 1) float64 each, 0 where there is no candle
+    """
+
+    spans: Sequence[Span]
+    opened_ms: Int
+    has: Bool
+    fillable: Bool
+    prices: tuple[Float, Float, Float, Float, Float]
+    _baskets: dict[tuple[bytes, float, float], Span] = field(default_factory=dict)
+
+    @property
+    def candles(self) -> int:
+        """Return how many candles all instruments have in the span."""
+        return sum(span.bars for span in self.spans)
+
+    def signals(self, given: Sequence[Signals | None]) -> tuple[Bool, Bool, Bool, Bool]:
+        """Return the signals of all instruments, (k, n + 1) each; None for one without candles."""
+        made = tuple(np.zeros(self.has.shape, np.bool_) for _ in range(4))
+        for row, (span, signals) in enumerate(zip(self.spans, given, strict=True)):
+            if signals is None:
+                continue
+            enter, exit_, enter_short, exit_short = signals
+            mirrored = (
+                exit_ if enter_short is None else enter_short,
+                enter if exit_short is None else exit_short,
+            )
+            bars, columns = _places(span, self.opened_ms)
+            for whole, one in zip(made, (enter, exit_, *mirrored), strict=True):
+                whole[row, columns] = one[bars]
+        return made[0], made[1], made[2], made[3]
+
+    def weights(self, names: Sequence[str], portfolio: Portfolio) -> Float:
+        """Return the target weight of each instrument as known on the close of each column.
+
+        returns: (k, n + 1) float64, or (k, 1) where they never change
+        """
+        weights = portfolio.weights
+        if isinstance(weights, FixedWeights):
+            return np.array([[weights.of[name]] for name in names])
+        if isinstance(weights, InverseVolatility):
+            return self._inverse_volatility(weights.period)
+        return np.full((len(names), 1), 1.0 / len(names))
+
+    def _inverse_volatility(self, period: int) -> Float:
+        inverse = np.zeros(self.has.shape)
+        for row, span in enumerate(self.spans):
+            if span.bars == 0:
+                continue
+            bars, columns = _places(span, self.opened_ms)
+            yearly = math.sqrt(candles_per_year(span.candles))
+            moves = volatility(span.candles.close, period)[bars] * yearly
+            known = moves > 0.0  # neither too few candles, nor a price that never moved
+            inverse[row, columns] = np.divide(1.0, moves, out=np.zeros(len(moves)), where=known)
+            inverse[row] = _carried(inverse[row], self.has[row])
+        total = inverse.sum(axis=0)
+        return np.divide(inverse, total, out=np.zeros(inverse.shape), where=total > 0.0)
+
+    def due(self, rebalance: Rebalance) -> Bool:
+        """Return the steps at whose open all shares are to be restored: (n + 1,) bool."""
+        due = np.zeros(len(self.opened_ms), np.bool_)
+        if isinstance(rebalance, OnSchedule):
+            periods = _periods(self.opened_ms, rebalance.every)
+            due[2:] = periods[2:] != periods[1:-1]
+        return due
+
+    def basket(self, names: Sequence[str], run: Run, weights: Float) -> Span:
+        """Return the span of the account: its candles are those of a basket that is held.
+
+        The basket is bought at the first open of each instrument with the weights of column 0, so
+        that `buy_hold_return` of its candles is what that brings, costs included.
+        """
+        assert run.portfolio is not None  # noqa: S101  only such runs come here
+        key = run.portfolio.canonical(), run.costs.fee, run.costs.slippage
+        if key not in self._baskets:
+            if len(self._baskets) > 8:
+                self._baskets.clear()
+            shares = weights[:, 0] if weights[:, 0].any() else np.full(len(names), 1 / len(names))
+            paid = (1.0 + run.costs.fee) * (1.0 + run.costs.slippage)
+            self._baskets[key] = self._basket(shares, paid, run)
+        return self._baskets[key]
+
+    def _basket(self, shares: Float, paid: float, run: Run) -> Span:
+        opens, closes = self.prices[0], self.prices[3]
+        worth = np.full(len(self.opened_ms), (1.0 - shares.sum()) * paid)
+        for row, share in enumerate(shares):
+            steps = np.flatnonzero(self.has[row, 1:]) + 1
+            grown = np.full(len(worth), paid)  # until its first candle a share is cash
+            if len(steps):
+                first = int(steps[0])
+                path = _carried(closes[row, first:], self.has[row, first:])
+                grown[first:] = path / opens[row, first]
+            worth += share * grown
+        worth[0] = 1.0
+        before = np.append(1.0, worth[:-1])
+        first = self.spans[0].candles
+        calendars = [span.candles.calendar for span in self.spans if span.bars]
+        basket = Candles(
+            interval=first.interval,
+            opened_ms=self.opened_ms,
+            open=before,
+            high=np.maximum(before, worth),
+            low=np.minimum(before, worth),
+            close=worth,
+            volume=np.ones(len(worth)),
+            calendar="24/7" if "24/7" in calendars else calendars[0],
+        )
+        span = span_of(basket, replace(run, warmup=1))
+        depends = [one.depends_from_ms for one in self.spans]
+        known = [ms for ms in depends if ms is not None]
+        return replace(
+            span,
+            warmup_missing=max(one.warmup_missing for one in self.spans),
+            depends_from_ms=min(known) if len(known) == len(depends) else None,
+            warnings=self._warnings(calendars),
+        )
+
+    def _warnings(self, calendars: Sequence[str]) -> tuple[str, ...]:
+        said = [warning for span in self.spans for warning in span.warnings]
+        if any(span.bars == 0 for span in self.spans):
+            said.append(WITHOUT_CANDLES)
+        if not self.spans[0].candles.interval.is_intraday and len(set(calendars)) > 1:
+            said.append(SESSIONS_DIFFER)
+        return tuple(dict.fromkeys(said))
+
+
+def join(spans: Sequence[Span], run: Run) -> Joined:
+    """Lay spans side by side; at least one of them has a candle."""
+    opened = [span.candles.opened_ms[span.candles.start_bar :] for span in spans]
+    steps = reduce(np.union1d, opened)
+    opened_ms = np.append(min(to_ms(run.start), int(steps[0])) - 1, steps)
+    shape = len(spans), len(opened_ms)
+    has, fillable = np.zeros(shape, np.bool_), np.zeros(shape, np.bool_)
+    columns_of = tuple(np.zeros(shape) for _ in range(5))
+    for row, span in enumerate(spans):
+        if span.bars == 0:
+            continue
+        candles = span.candles
+        bars, columns = _places(span, opened_ms)
+        has[row, columns] = True
+        fillable[row, columns] = candles.volume[bars] > 0.0 if span.idle else True
+        series = candles.open, candles.high, candles.low, candles.close, candles.volume
+        for column, values in zip(columns_of, series, strict=True):
+            column[row, columns] = values[bars]
+    opened_ms.flags.writeable = False
+    open_, high, low, close, volume = columns_of
+    return Joined(spans, opened_ms, has, fillable, (open_, high, low, close, volume))
+
+
+def _places(span: Span, opened_ms: Int) -> tuple[slice, Int]:
+    """Return which candles of a span have a column, and which ones those are."""
+    start = span.candles.start_bar
+    columns = np.searchsorted(opened_ms, span.candles.opened_ms[start:]).astype(np.int64)
+    if start == 0:
+        return slice(0, None), columns
+    return slice(start - 1, None), np.append(0, columns)
+
+
+def _carried(values: Float, known: Bool) -> Float:
+    """Return the last known value at each place; the first one there is where none was known."""
+    last = np.maximum.accumulate(np.where(known, np.arange(len(values)), 0))
+    return values[last]
+
+
+def _periods(opened_ms: Int, every: str) -> Int:
+    days = opened_ms // DAY_MS
+    if every == "1d":
+        return days
+    if every == "1w":
+        return (days + 3) // 7  # 1970-01-01 was a Thursday; weeks begin on Monday
+    return days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)

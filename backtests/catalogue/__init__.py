@@ -1,0 +1,1 @@
+"""Find strategies in files and installed packages, and load them."""

@@ -1,0 +1,1 @@
+"""Lookahead detection: run strategies on truncated candles and compare."""

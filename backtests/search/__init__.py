@@ -1,0 +1,1 @@
+"""Searches: how parameter sets are proposed, and the report on what was found."""

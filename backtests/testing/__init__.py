@@ -1,0 +1,1 @@
+"""Run a handful of candles with given signals, for docs and tests."""

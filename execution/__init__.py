@@ -1,0 +1,1 @@
+"""The rules of execution: compiled functions over one explicit account state. Pure: no I/O."""

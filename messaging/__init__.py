@@ -1,0 +1,1 @@
+"""Kafka: the topics, and how messages are published, consumed and encoded."""

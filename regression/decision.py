@@ -1,0 +1,132 @@
+"""What helps to decide on a change of numbers: not only how the whole span went.
+
+A better number on candles that somebody looked at while writing the change proves little. So the
+halves of the span stand beside it, and of a search what it gave on candles that did not choose.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from backtests.statistics.sharpe import moments, probabilistic_sharpe
+from mela.interval import DAY_MS
+from regression.differences import RunMoved, SceneCompared
+from regression.evidence import Document, Drawn
+
+Pair = tuple[float | None, float | None]  # of BASE and HEAD
+SEARCHED: tuple[tuple[str, str], ...] = (
+    ("walk-forward, Sharpe", "walk_forward.sharpe"),
+    ("walk-forward, return", "walk_forward.total_return"),
+    ("walk-forward, drawdown", "walk_forward.max_drawdown"),
+    ("holdout, Sharpe", "holdout.sharpe"),
+    ("holdout, return", "holdout.total_return"),
+    ("trials", "statistics.n_trials"),
+    ("deflated Sharpe ratio", "statistics.dsr"),
+    ("probability of overfitting", "statistics.pbo"),
+    ("superior predictive ability, p", "statistics.spa_p"),
+    ("permuted candles, p", "robustness.permuted.p_value"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Halves:
+    """A metric over the whole span and over either half of it alone, of BASE and of HEAD.
+
+    better: the probability that HEAD's returns of each day are the higher ones in truth, None
+        where the two never part
+    """
+
+    label: str
+    whole: Pair
+    first: Pair
+    second: Pair
+    better: float | None
+
+
+def halves_of(name: str, run: RunMoved, metric: str = "sharpe") -> Halves | None:
+    """Return a metric of a run over the halves of its span; None where nobody looked at it."""
+    if run.drawn is None:
+        return None
+    base, head = run.drawn
+    return Halves(
+        name,
+        (run.base.get(metric), run.head.get(metric)),
+        (_half(base, 0, metric), _half(head, 0, metric)),
+        (_half(base, 1, metric), _half(head, 1, metric)),
+        chance_of_better(base, head),
+    )
+
+
+def searched(scene: SceneCompared) -> list[tuple[str, Pair]]:
+    """Return what a search gave out of sample, and how much of its winner is luck, by name."""
+    found: list[tuple[str, Pair]] = []
+    for said, path in SEARCHED:
+        pair = tuple(_at(report, path) for report in scene.reports)
+        if any(value is not None for value in pair):
+            found.append((said, (pair[0], pair[1])))
+    return found
+
+
+def walked_forward(scene: SceneCompared) -> tuple[Drawn, Drawn] | None:
+    """Return the out-of-sample equity of a scene's walk-forward in both; None without one."""
+    found = [_chain(report) for report in scene.reports]
+    base, head = found
+    return None if base is None or head is None else (base, head)
+
+
+def chance_of_better(base: Drawn, head: Drawn) -> float | None:
+    """Return the probability that HEAD earns more a day than BASE, in truth.
+
+    It is the probabilistic Sharpe ratio of the differences between the daily returns of both, so
+    it knows their skew and their fat tails. None for curves that never part, or of other candles.
+    """
+    curves = [(one.opened_ms, one.equity) for one in (base, head)]
+    if any(at is None or equity is None for at, equity in curves):
+        return None
+    returns = [_daily(at, equity) for at, equity in curves]  # type: ignore[arg-type]
+    if len(returns[0]) != len(returns[1]):
+        return None
+    chance = probabilistic_sharpe(moments(returns[1] - returns[0]))
+    return chance if math.isfinite(chance) else None
+
+
+def tally(halves: Sequence[Halves]) -> tuple[int, int, int]:
+    """Return how many metrics are better, how many worse in the second half, and of how many."""
+    pairs = [one.second for one in halves if None not in one.second]
+    better = sum(head > base for base, head in pairs if base is not None and head is not None)
+    worse = sum(head < base for base, head in pairs if base is not None and head is not None)
+    return better, worse, len(pairs)
+
+
+def _chain(report: Document | None) -> Drawn | None:
+    equity = ((report or {}).get("walk_forward") or {}).get("equity") or {}
+    if not equity.get("at") or None in equity["equity"]:
+        return None
+    at = [datetime.fromisoformat(said).timestamp() for said in equity["at"]]
+    opened_ms = (1000 * np.array(at)).astype(np.int64)
+    return Drawn("", (), (), opened_ms, np.array(equity["equity"]))
+
+
+def _daily(opened_ms: Any, equity: Any) -> Any:
+    days = opened_ms // DAY_MS
+    last = np.append(np.flatnonzero(np.diff(days)), len(days) - 1)
+    closes = equity[last]
+    return closes[1:] / closes[:-1] - 1.0
+
+
+def _half(drawn: Drawn, at: int, metric: str) -> float | None:
+    half: Document | None = drawn.halves[at] if at < len(drawn.halves) else None
+    return None if half is None else half.get(metric)
+
+
+def _at(report: Document | None, path: str) -> float | None:
+    found: Any = report
+    for name in path.split("."):
+        found = found.get(name) if isinstance(found, Mapping) else None
+    return found if isinstance(found, int | float) else None

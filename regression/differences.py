@@ -1,0 +1,270 @@
+"""What moved between two commits, and whether anything says why it was allowed to.
+
+A result's key names what it was made with: the strategy's digest, the engine's version and the
+metrics' version. Where one of them changed, a stored number is not taken for a new one. Where none
+did and a number moved all the same, the platform would go on answering with the old one: that is
+what fails a comparison.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+
+from regression.evidence import Answer, Document, Drawn, Side
+from regression.golden import Golden
+
+# of a result document, what is not a number that the code of a commit found
+NOT_FOUND = frozenset(
+    {
+        *("schema_version", "scene_id", "result_key", "cached", "computed_at", "revisions"),
+        *("engine_version", "metrics_version", "candles_revision", "strategy"),
+    }
+)
+OF_METRICS = "metrics"  # what a new version of the metrics explains, besides the engine's
+
+
+class Fate(StrEnum):
+    """What became of a scene, from nothing to see to the worst."""
+
+    SAME = "same"
+    NEW = "new"
+    GONE = "gone"
+    REPAIRED = "repaired"
+    FAILS_ON_BOTH = "fails on both"
+    MOVED = "moved"
+    UNEXPLAINED = "moved without a reason"
+    NOT_REPRODUCIBLE = "not reproducible"
+    FAILS = "fails"
+
+
+FAILING = frozenset({Fate.UNEXPLAINED, Fate.NOT_REPRODUCIBLE, Fate.FAILS})
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A number that is another one in HEAD.
+
+    name: as a result calls it, or a path into a search's report
+    """
+
+    name: str
+    base: Any
+    head: Any
+
+
+@dataclass(frozen=True, slots=True)
+class TradesApart:
+    """Where two lists of trades part: the place of the first that differs, None past an end."""
+
+    place: int
+    base: Document | None
+    head: Document | None
+    base_count: int
+    head_count: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RunMoved:
+    """A run that is not the same in HEAD.
+
+    label: its instruments, and of several runs of a scene its parameters; or that it is the winner
+    drawn: of both sides, where both looked at it closely
+    """
+
+    label: str
+    base: Document
+    head: Document
+    moved: Sequence[Moved]
+    trades: TradesApart | None = None
+    equity_moved: bool = False
+    drawn: tuple[Drawn, Drawn] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SceneCompared:
+    """What became of a scene.
+
+    reasons: what changed that may move its numbers; unexplained: what moved that they do not cover
+    report: numbers of its search that moved; said: of a failure, the sentence
+    """
+
+    scene: Golden
+    fate: Fate
+    runs: Sequence[RunMoved] = ()
+    report: Sequence[Moved] = ()
+    reasons: Sequence[str] = ()
+    unexplained: Sequence[str] = ()
+    said: str | None = None
+    reports: tuple[Document | None, Document | None] = (None, None)
+    head: Answer | None = None
+
+
+def compared(scenes: Sequence[Golden], base: Side, head: Side) -> list[SceneCompared]:
+    """Return what became of each scene, in order."""
+    return [_compare(scene, base, head) for scene in scenes]
+
+
+def _compare(scene: Golden, base: Side, head: Side) -> SceneCompared:
+    was, now = base.answers[scene.name], head.answers[scene.name]
+    fate = _without_numbers(scene, base, head)
+    if fate is not None:
+        said = now.failure or was.failure
+        return SceneCompared(scene, fate, said=said, head=now)
+    if not now.again:
+        said = "the same commit gave other numbers when it was asked again"
+        return SceneCompared(scene, Fate.NOT_REPRODUCIBLE, said=said, head=now)
+    runs = list(_runs_moved(was, now))
+    report = list(_report_moved(was.report, now.report))
+    if not runs and not report:
+        return SceneCompared(scene, Fate.SAME, head=now)
+    reasons = _reasons(scene, base, head)
+    unexplained = _unexplained(runs, report, reasons)
+    return SceneCompared(
+        scene,
+        Fate.UNEXPLAINED if unexplained else Fate.MOVED,
+        runs,
+        report,
+        reasons,
+        unexplained,
+        reports=(was.report, now.report),
+        head=now,
+    )
+
+
+def _without_numbers(scene: Golden, base: Side, head: Side) -> Fate | None:
+    """Return the fate of a scene that one side cannot answer; None where both do."""
+    was, now = base.answers[scene.name].failure, head.answers[scene.name].failure
+    if was is None and now is None:
+        return None
+    known = [
+        scene.strategy in side.strategies or scene.strategy in side.broken for side in (base, head)
+    ]
+    if known == [True, False]:
+        return Fate.GONE
+    if known == [False, True]:
+        return Fate.NEW if now is None else Fate.FAILS
+    if now is None:
+        return Fate.REPAIRED
+    return Fate.FAILS if was is None else Fate.FAILS_ON_BOTH
+
+
+def _reasons(scene: Golden, base: Side, head: Side) -> list[str]:
+    found: list[str] = []
+    name = scene.strategy
+    if base.strategies.get(name) != head.strategies.get(name):
+        found.append(f"strategy {name}")
+    if base.engine_version != head.engine_version:
+        found.append("engine version")
+    if base.metrics_version != head.metrics_version:
+        found.append("metrics version")
+    return found
+
+
+def _unexplained(
+    runs: Sequence[RunMoved], report: Sequence[Moved], reasons: Sequence[str]
+) -> list[str]:
+    """Return the names of what moved and no reason covers.
+
+    A new version of the metrics alone is no reason for other trades or another equity curve.
+    """
+    if any(reason != "metrics version" for reason in reasons):
+        return []
+    found: dict[str, None] = {}
+    for run in runs:
+        if run.trades is not None:
+            found["trades"] = None
+        if run.equity_moved:
+            found["equity"] = None
+    if not reasons:
+        found |= {one.name: None for run in runs for one in run.moved}
+        found |= {one.name: None for one in report}
+    return list(found)
+
+
+def _runs_moved(was: Answer, now: Answer) -> Iterator[RunMoved]:
+    """Yield the runs that moved, and of a search before them its winner, whoever that is."""
+    is_search = now.report is not None or len(now.documents) > len(now.drawn)
+    if is_search and was.drawn and now.drawn:
+        old, new = ((_document_of(one, one.drawn[0]), one.drawn[0]) for one in (was, now))
+        yield from _run_moved("the winner", *old, *new)
+    for at in range(max(len(was.documents), len(now.documents))):
+        old, new = (one.documents[at] if at < len(one.documents) else None for one in (was, now))
+        looked = (None, None) if is_search else (_drawn_at(was, at), _drawn_at(now, at))
+        label = _label(new or old or {}, len(now.documents) > 1)
+        yield from _run_moved(label, old or {}, looked[0], new or {}, looked[1])
+
+
+def _run_moved(
+    label: str, old: Document, was: Drawn | None, new: Document, now: Drawn | None
+) -> Iterator[RunMoved]:
+    moved = list(_moved(old, new))
+    both = (was, now) if was is not None and now is not None else None
+    trades = trades_apart(both[0].trades, both[1].trades) if both else None
+    equity = both is not None and not _same_equity(*both)
+    if moved or trades or equity:
+        yield RunMoved(label, old, new, moved, trades, equity, both)
+
+
+def _document_of(answer: Answer, drawn: Drawn) -> Document:
+    return next(one for one in answer.documents if one["run_key"] == drawn.run_key)
+
+
+def _drawn_at(answer: Answer, at: int) -> Drawn | None:
+    return answer.drawn[at] if at < len(answer.drawn) else None
+
+
+def _moved(old: Document, new: Document) -> Iterator[Moved]:
+    names = [name for name in {**new, **old} if name not in NOT_FOUND]
+    for name in names:
+        if not _same(old.get(name), new.get(name)):
+            yield Moved(name, old.get(name), new.get(name))
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Tell whether two JSON values are equal to the last bit; 1 and 1.0 are."""
+    return one == other and (one is None) == (other is None)
+
+
+def trades_apart(base: Sequence[Document], head: Sequence[Document]) -> TradesApart | None:
+    """Return where two lists of trades part; None where they are the same.
+
+    >>> trades_apart([{"size": 1.0}], [{"size": 1.0}, {"size": 2.0}]).place
+    1
+    """
+    shared = set(base[0]) & set(head[0]) if base and head else set[str]()
+    for place in range(max(len(base), len(head))):
+        old = base[place] if place < len(base) else None
+        new = head[place] if place < len(head) else None
+        if old is None or new is None or any(old[name] != new[name] for name in shared):
+            return TradesApart(place, old, new, len(base), len(head))
+    return None
+
+
+def _same_equity(was: Drawn, now: Drawn) -> bool:
+    if was.equity is None or now.equity is None:
+        return was.equity is now.equity
+    return np.array_equal(was.equity, now.equity)
+
+
+def _label(document: Document, several: bool) -> str:
+    label = " + ".join(document["instruments"])
+    if not several:
+        return label
+    said = ", ".join(f"{name} {value}" for name, value in sorted(document["params"].items()))
+    return f"{label} ({said})" if said else label
+
+
+def _report_moved(was: Document | None, now: Document | None, path: str = "") -> Iterator[Moved]:
+    """Yield the numbers of a search's report that moved, named by their paths."""
+    for name in {**(was or {}), **(now or {})}:
+        old, new = (was or {}).get(name), (now or {}).get(name)
+        here = f"{path}{name}"
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            yield from _report_moved(old, new, f"{here}.")
+        elif not _same(old, new):
+            yield Moved(here, old, new)

@@ -1,0 +1,242 @@
+"""Asking two commits the same questions: a process each, first at once, then in turns for speed."""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mela.errors import NotCompared
+from regression.commits import Tree
+from regression.environments import Environment
+from regression.evidence import Answer, Drawn, Side
+from regression.golden import Golden
+
+WORKER = Path(__file__).with_name("worker.py")
+ANSWER_S = 300  # the first scene compiles the engine
+COMPILED_KEPT = 12  # engines whose compiled code stays for the next comparison
+GONE = "gone"  # of a process that ended without an answer
+
+
+class Asked:
+    """A process that runs scenes with the code of one commit."""
+
+    def __init__(
+        self,
+        tree: Tree,
+        environment: Environment,
+        series: Mapping[str, Any],
+        home: Path,
+        work: Path,
+    ) -> None:
+        self.tree = tree
+        self.environment = environment
+        self._opening = {"series": series, "cache": str(home / "compiled")}
+        self._work = work
+        self._process: subprocess.Popen[bytes] | None = None
+        self._unread = b""
+
+    def about(self) -> dict[str, Any]:
+        """Return what the commit is made of. Raises NotCompared where it cannot be asked."""
+        told = self._start()
+        if "too_old" in told:
+            raise NotCompared(
+                f"{self.tree.word} ({self.tree.name}) is too old to be compared: "
+                f"{told['too_old']}. Take a commit that has it."
+            )
+        if "error" in told:
+            raise NotCompared(
+                f"the code of {self.tree.word} ({self.tree.name}) cannot be loaded: {told['error']}"
+            )
+        return told
+
+    def answer(self, scene: Golden) -> Answer:
+        """Return what the commit says of a scene; a process that ends at it is started again."""
+        file = self._work / f"equity_{scene.name}.npz"
+        asked = {"scene": scene.document, "name": scene.name, "equity_file": str(file)}
+        told = self._ask(asked)
+        if "documents" not in told:
+            return Answer(error=told["error"])
+        with np.load(file) as arrays:
+            kept = dict(arrays)
+        drawn = [
+            Drawn(
+                one["run_key"],
+                one["trades"],
+                one["halves"],
+                kept.get(f"at_{place}"),
+                kept.get(f"equity_{place}"),
+            )
+            for place, one in enumerate(told["curves"])
+        ]
+        return Answer(told["documents"], drawn, told["report"], digest=told["digest"])
+
+    def seconds(self, names: Sequence[str]) -> dict[str, Any]:
+        """Run scenes that were answered once more: name → seconds, and a digest of the numbers."""
+        told = self._ask({"names": list(names)})
+        if "error" in told:
+            raise NotCompared(f"{self.tree.word} could not be timed: {told['error']}")
+        return told
+
+    def stop(self) -> None:
+        """End the process."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.wait()
+            for pipe in (process.stdin, process.stdout):
+                if pipe is not None:
+                    pipe.close()
+
+    def _ask(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        if self._process is None:
+            self._start()
+        told = self._exchange(asked)
+        if told.get("code") == GONE:
+            self.stop()
+        return told
+
+    def _start(self) -> dict[str, Any]:
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("MELA_", "NUMBA_", "PYTHON"))
+        }
+        self._unread = b""
+        self._process = subprocess.Popen(
+            [str(self.environment.python), "-P", str(WORKER), str(self.tree.folder)],
+            cwd=self._work,  # nothing to import lies there
+            env={**kept, "PYTHONPATH": str(self.tree.folder)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        return self._exchange(self._opening)
+
+    def _exchange(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        assert self._process is not None  # noqa: S101  whoever comes here has started it
+        assert self._process.stdin is not None  # noqa: S101
+        try:
+            self._process.stdin.write(json.dumps(asked).encode() + b"\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            return {"error": self._ended(), "code": GONE}
+        line = self._line()
+        if line is None:
+            return {"error": self._ended(), "code": GONE}
+        told: dict[str, Any] = json.loads(line)
+        if "error" in told:
+            told["error"] = self._without_paths(told["error"])
+        for one in told.get("documents", ()):
+            if one["error"] is not None:
+                one["error"]["sentence"] = self._without_paths(one["error"]["sentence"])
+        if "broken" in told:
+            told["broken"] = {k: self._without_paths(v) for k, v in told["broken"].items()}
+        return told
+
+    def _line(self) -> bytes | None:
+        """Return the next line; None where the process ends or takes too long."""
+        assert self._process is not None  # noqa: S101
+        assert self._process.stdout is not None  # noqa: S101
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._process.stdout, selectors.EVENT_READ)
+            while b"\n" not in self._unread:
+                if not selector.select(ANSWER_S):
+                    return None
+                some = os.read(self._process.stdout.fileno(), 1 << 20)
+                if not some:
+                    return None
+                self._unread += some
+        line, _, self._unread = self._unread.partition(b"\n")
+        return line
+
+    def _ended(self) -> str:
+        assert self._process is not None  # noqa: S101
+        try:
+            code = self._process.wait(timeout=1)
+        except subprocess.TimeoutExpired:
+            return f"it gave no answer within {ANSWER_S} s"
+        return f"its process ended with {code}"
+
+    def _without_paths(self, said: str) -> str:
+        """Return a sentence as it would be said on any machine."""
+        for place in (
+            self.tree.folder,
+            self._work,
+            Path.home(),
+            self.environment.python.parents[1],
+        ):
+            said = said.replace(f"{place}/", "").replace(str(place), "")
+        return said
+
+
+def ask_both(
+    asked: tuple[Asked, Asked],
+    scenes: Sequence[Golden],
+    *,
+    repeats: int,
+    said: Callable[[str], None] = lambda _: None,
+) -> tuple[Side, Side]:
+    """Return what both commits say of all scenes, and how long they take, in turns.
+
+    said: is told how far it is. Raises NotCompared where a commit cannot be asked.
+    """
+    try:
+        with ThreadPoolExecutor(2) as both:
+            abouts = list(both.map(Asked.about, asked))
+            said(f"running {len(scenes)} scenes on both")
+            answers = list(both.map(lambda one: _answers(one, scenes), asked))
+        names = [one.name for one in scenes if all(a[one.name].failure is None for a in answers)]
+        seconds: tuple[dict[str, list[float]], ...] = ({}, {})
+        said(f"timing {len(names)} scenes, {repeats} times in turns")
+        for repeat in range(repeats if names else 0):
+            for place in (0, 1) if repeat % 2 == 0 else (1, 0):
+                _time(asked[place], names, answers[place], seconds[place])
+    finally:
+        for one in asked:
+            one.stop()
+    base, head = (
+        Side(
+            name=one.tree.name,
+            subject=one.tree.subject,
+            environment=one.environment.said,
+            engine_version=about["engine_version"],
+            metrics_version=about["metrics_version"],
+            strategies=about["strategies"],
+            broken=about["broken"],
+            answers=found,
+            seconds=times,
+        )
+        for one, about, found, times in zip(asked, abouts, answers, seconds, strict=True)
+    )
+    return base, head
+
+
+def forget_old(home: Path) -> None:
+    """Remove the compiled code of engines that were compared long ago."""
+    folders = [one for one in (home / "compiled").glob("*") if one.is_dir()]
+    for folder in sorted(folders, key=lambda one: one.stat().st_mtime)[:-COMPILED_KEPT]:
+        shutil.rmtree(folder, ignore_errors=True)  # another comparison may use or remove it
+
+
+def _answers(asked: Asked, scenes: Sequence[Golden]) -> dict[str, Answer]:
+    return {one.name: asked.answer(one) for one in scenes}
+
+
+def _time(
+    asked: Asked, names: Sequence[str], answers: dict[str, Answer], seconds: dict[str, list[float]]
+) -> None:
+    for name, one in asked.seconds(names).items():
+        seconds.setdefault(name, []).append(one["seconds"])
+        was = answers[name]
+        if one["digest"] != was.digest:
+            answers[name] = replace(was, again=False)

@@ -1,0 +1,101 @@
+"""data.binance.vision: a zip of candles for each past day and month, a checksum beside it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from functools import lru_cache
+from io import BytesIO
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+
+import numpy as np
+
+from mela.interval import DAY_MS, Interval
+from replay.answer import MADE, Answer, Request, as_text
+from replay.binance import SOURCES, kline_rows
+from replay.series import Catalog, Series
+from replay.synthetic import Window, candles_of
+
+_FILE = re.compile(
+    r"/data/spot/(?P<part>monthly|daily)/klines/(?P<symbol>[A-Z0-9]+)/(?P<interval>\w+)/"
+    r"(?P=symbol)-(?P=interval)-(?P<day>\d{4}-\d{2}(-\d{2})?)\.zip(?P<sum>\.CHECKSUM)?"
+)
+MICROSECONDS_FROM_MS = int(np.datetime64("2025-01-01", "ms").astype(np.int64))
+PUBLISHED_AFTER_MS = {"daily": 9 * 3_600_000, "monthly": 3 * DAY_MS}  # the next morning; days later
+_MISSING = '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>NoSuchKey</Code></Error>'
+
+
+class ArchiveApi:
+    """Answer what data.binance.vision would have at the catalog's now."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._zip = lru_cache(maxsize=8)(self._zipped)
+
+    def answer(self, request: Request) -> Answer | None:
+        """Return a zip or its checksum; 404 where it is not published or holds no candle."""
+        if not request.path.startswith("/data/spot/"):
+            return None
+        asked = _FILE.fullmatch(request.path)
+        span = asked and _span_ms(asked["part"], asked["day"])
+        missing = as_text(_MISSING, 404)
+        if asked is None or span is None:
+            return missing
+        if self._catalog.now_ms < span[1] + PUBLISHED_AFTER_MS[asked["part"]]:
+            return missing
+        version = self._catalog.restatements  # a corrected candle makes another file
+        found = self._zip(asked["symbol"], asked["interval"], asked["day"], span, version)
+        if found is None:
+            return missing
+        body, made = found
+        headers = {MADE: made} if made else {}
+        if asked["sum"]:
+            name = f"{asked['symbol']}-{asked['interval']}-{asked['day']}.zip"
+            return as_text(f"{hashlib.sha256(body).hexdigest()}  {name}\n", headers=headers)
+        return Answer(200, body, "binary/octet-stream", headers)
+
+    def _zipped(
+        self, symbol: str, word: str, day: str, span: tuple[int, int], _version: int
+    ) -> tuple[bytes, str | None] | None:
+        interval = _interval(word)
+        if interval is None:
+            return None
+        start_ms, end_ms = span
+        limit = (end_ms - start_ms) // (interval.fixed_ms or 28 * DAY_MS) + 1
+        window = Window(start_ms, end_ms - 1, limit)
+        found = candles_of(self._catalog, symbol, interval, SOURCES, window)
+        if found is None:
+            return None
+        series, made = found
+        traded = np.isfinite(series.columns["close"])
+        inside = (series.opened_ms >= start_ms) & (series.opened_ms < end_ms) & traded
+        if not inside.any():
+            return None
+        return _pack(f"{symbol}-{word}-{day}.csv", series.where(inside)), made
+
+
+def _pack(name: str, series: Series) -> bytes:
+    """Return a zip with one file without a header row; the same candles give the same bytes."""
+    unit = 1000 if series.opened_ms[0] >= MICROSECONDS_FROM_MS else 1
+    lines = [",".join(map(str, row)) for row in kline_rows(series, unit)]
+    packed = BytesIO()
+    with ZipFile(packed, "w", ZIP_DEFLATED) as file:
+        file.writestr(ZipInfo(name), "\n".join(lines) + "\n", ZIP_DEFLATED, 1)
+    return packed.getvalue()
+
+
+def _interval(word: str) -> Interval | None:
+    """Return the interval of an archive's word: Binance's, but 1mo for a month."""
+    return Interval(word) if word in list(Interval) else None
+
+
+def _span_ms(part: str, day: str) -> tuple[int, int] | None:
+    unit = "M" if part == "monthly" else "D"
+    if (len(day) == len("2023-01")) != (unit == "M"):
+        return None
+    try:
+        first = np.datetime64(day, unit)
+    except ValueError:
+        return None
+    both = np.array([first, first + 1]).astype("datetime64[ms]").astype(np.int64).tolist()
+    return both[0], both[1]

@@ -1,0 +1,86 @@
+"""Trouble on demand, so that tests can show what a client does about it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+
+from replay.answer import Answer
+
+BANNED = '{"code":-1003,"msg":"Too much request weight used; current limit is 6000 per 1 MINUTE."}'
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Answer wrongly to the first `times` requests of a path, after the first `after` ones.
+
+    path: how the path begins, or a pattern with * for the whole of it
+    status: the HTTP status of the wrong answer, with `body`; None cuts the connection without any;
+        200 gives the true answer, late, cut or spoiled as the fields below say
+    delay_s: how long the answer lets wait
+    cut_after: hang up after so many bytes of the body, which was announced whole
+    spoiled: change the first byte of the true body, so that no checksum fits
+    """
+
+    path: str
+    status: int | None
+    times: int = 1
+    after: int = 0
+    headers: dict[str, str] = field(default_factory=dict[str, str])
+    body: str = BANNED
+    delay_s: float = 0.0
+    cut_after: int | None = None
+    spoiled: bool = False
+
+    def meets(self, path: str) -> bool:
+        """Tell whether a path is this fault's."""
+        return fnmatchcase(path, self.path) if "*" in self.path else path.startswith(self.path)
+
+
+class Faults:
+    """Count requests, and say which of them go wrong."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        self._faults = list(faults)
+        self._seen = [0] * len(self._faults)
+        self._lock = threading.Lock()
+
+    def next(self, path: str) -> Fault | None:
+        """Return the fault that this request meets, the first of several, if any."""
+        met: Fault | None = None
+        with self._lock:
+            for index, fault in enumerate(self._faults):
+                if not fault.meets(path):
+                    continue
+                self._seen[index] += 1
+                if fault.after < self._seen[index] <= fault.after + fault.times:
+                    met = met or fault
+        return met
+
+    def add(self, fault: Fault) -> None:
+        """Let a fault come, counting requests from now."""
+        with self._lock:
+            self._faults.append(fault)
+            self._seen.append(0)
+
+    def clear(self) -> None:
+        """Let no fault come any more."""
+        with self._lock:
+            self._faults.clear()
+            self._seen.clear()
+
+
+def answer_of(fault: Fault) -> Answer:
+    """Return a fault's own answer."""
+    return Answer(fault.status or 500, fault.body.encode(), headers=dict(fault.headers))
+
+
+def spoil(answer: Answer) -> Answer:
+    """Return an answer whose body is another, of the same length.
+
+    >>> spoil(Answer(200, b"5b93  BTCUSDT.zip")).body
+    b'4b93  BTCUSDT.zip'
+    """
+    return replace(answer, body=bytes([answer.body[0] ^ 1]) + answer.body[1:])

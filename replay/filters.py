@@ -1,0 +1,36 @@
+"""The trading rules that exchangeInfo gives for a symbol: its tick and lot above all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from replay.series import Series, decimals_of
+
+# as Binance had them in 2021 (tick, lot); other symbols' are read off their candles
+_KNOWN = {"BTCUSDT": (2, 5), "ETHUSDT": (2, 4)}
+
+
+def filters_of(symbol: str, series: Series) -> list[dict[str, Any]]:
+    """Return the filters of a symbol as the API writes them."""
+    prices, lots = _KNOWN.get(symbol) or (
+        decimals_of(series.columns["close"]),
+        decimals_of(series.columns["volume"]),
+    )
+    tick, lot = f"{10.0**-prices:.8f}", f"{10.0**-lots:.8f}"
+    return [
+        {
+            "filterType": "PRICE_FILTER",
+            "minPrice": tick,
+            "maxPrice": "1000000.00000000",
+            "tickSize": tick,
+        },
+        {"filterType": "LOT_SIZE", "minQty": lot, "maxQty": "9000000.00000000", "stepSize": lot},
+        {
+            "filterType": "NOTIONAL",
+            "minNotional": "5.00000000",
+            "applyMinToMarket": True,
+            "maxNotional": "9000000.00000000",
+            "applyMaxToMarket": False,
+            "avgPriceMins": 5,
+        },
+    ]

@@ -1,0 +1,201 @@
+"""The loopback server of `mela replay`: real candles in the formats of Binance and Yahoo."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from time import sleep
+from typing import Any, Self, cast
+from urllib.parse import parse_qsl, urlsplit
+
+import structlog
+
+from replay.alpaca import PAGE_ROWS, AlpacaApi
+from replay.answer import Answer, Api, Request, as_json
+from replay.archive import ArchiveApi
+from replay.binance import BinanceApi
+from replay.control import PREFIX, Control
+from replay.exchanges import ExchangesApi
+from replay.faults import Fault, Faults, answer_of, spoil
+from replay.series import PACKAGED, Catalog
+from replay.weight import LIMIT, Weight
+from replay.yahoo import YahooApi
+from sources.protocol import to_ms
+
+LOOPBACK = "127.0.0.1"
+log = structlog.get_logger()
+
+
+class ReplayServer(ThreadingHTTPServer):
+    """Serve a catalog; as a context manager in a thread of its own.
+
+    requests: the last paths with their queries, in the order of arrival
+    """
+
+    daemon_threads = True
+
+    def __init__(
+        self,
+        address: tuple[str, int],
+        catalog: Catalog,
+        faults: Sequence[Fault],
+        *,
+        weight_limit: int = LIMIT,
+        any_age: bool = False,
+        page_rows: int = PAGE_ROWS,
+    ) -> None:
+        super().__init__(address, _Handler)
+        self.catalog = catalog
+        self.faults = Faults(faults)
+        self.requests: deque[str] = deque(maxlen=10_000)
+        binance = BinanceApi(catalog, Weight(weight_limit))
+        self._apis: tuple[Api, ...] = (  # asked in this order: Yahoo's paths have no prefix
+            Control(catalog, self.faults),
+            ExchangesApi(catalog, binance),
+            AlpacaApi(catalog, page_rows),
+            binance,
+            ArchiveApi(catalog),
+            YahooApi(catalog, any_age=any_age),
+        )
+        self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True)
+
+    @property
+    def url(self) -> str:
+        """Return the address for MELA_REPLAY_URL."""
+        return f"http://{self.server_address[0]}:{self.server_port}"
+
+    def answer(self, request: Request) -> Answer:
+        """Return the answer of whichever service knows the path."""
+        for api in self._apis:
+            if found := api.answer(request):
+                return found
+        return as_json({"error": f"mela replay does not know {request.path}"}, 404)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+        self._thread.join()
+        self.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"  # keeps connections: a year of minutes is 526 requests
+    wbufsize = -1  # head and body leave together
+    disable_nagle_algorithm = True
+    timeout = 60
+
+    def do_GET(self) -> None:
+        self._respond(b"")
+
+    def do_POST(self) -> None:
+        self._respond(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
+
+    def _respond(self, body: bytes) -> None:
+        server = cast(ReplayServer, self.server)
+        server.requests.append(self.path)
+        parts = urlsplit(self.path)
+        if parts.path.startswith(PREFIX) and self.client_address[0] != LOOPBACK:
+            self._send(as_json({"error": "only this machine may change a replay"}, 403))
+            return
+        fault = server.faults.next(parts.path)
+        if fault is not None:
+            sleep(fault.delay_s)
+            if fault.status is None:
+                self.close_connection = True
+                return
+        if fault is not None and fault.status != HTTPStatus.OK:
+            answer = answer_of(fault)
+        else:
+            query = dict(parse_qsl(parts.query, keep_blank_values=True))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            answer = server.answer(Request(parts.path, query, headers, self.command, body))
+        if fault is not None and fault.spoiled:
+            answer = spoil(answer)
+        self._send(answer, fault.cut_after if fault else None)
+
+    def _send(self, answer: Answer, cut_after: int | None = None) -> None:
+        self.send_response(answer.status)
+        self.send_header("Content-Type", answer.content_type)
+        self.send_header("Content-Length", str(len(answer.body)))
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        try:
+            self.end_headers()
+            self.wfile.write(answer.body[:cut_after])
+            self.wfile.flush()
+        except ConnectionError as error:  # who asked did not wait for it
+            log.debug("replay_left", path=self.path, reason=str(error))
+            self.close_connection = True
+        if cut_after is not None:
+            self.close_connection = True
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """Return the replayed now: clients judge by it which candles are closed."""
+        now_s = cast(ReplayServer, self.server).catalog.now_ms / 1000
+        at = datetime.fromtimestamp(now_s if timestamp is None else timestamp, UTC)
+        return format_datetime(at, usegmt=True)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        log.debug("replayed", request=format % args)
+
+
+def create_server(
+    data: Path | None = None,
+    port: int = 0,
+    host: str = LOOPBACK,
+    *,
+    now: datetime | None = None,
+    faults: Sequence[Fault] = (),
+    weight_limit: int = LIMIT,
+    any_age: bool = False,
+    page_rows: int = PAGE_ROWS,
+) -> ReplayServer:
+    """Bind a server; port 0 takes a free one. Use it with `with`, or call serve_forever.
+
+    data: a folder of Parquet files; None serves the packaged ones
+    now: when the services live; the default lies inside the newest candle. Later ones are hidden
+    weight_limit: Binance's, in one minute of the real clock
+    any_age: let Yahoo give intraday candles however old they are
+    page_rows: the most that Alpaca gives in one page
+    Raises ValueError where the folder holds no candles.
+    """
+    catalog = Catalog(data or PACKAGED, None if now is None else to_ms(now))
+    return ReplayServer(
+        (host, port),
+        catalog,
+        faults,
+        weight_limit=weight_limit,
+        any_age=any_age,
+        page_rows=page_rows,
+    )
+
+
+def serve(
+    port: int,
+    data: Path | None = None,
+    host: str = LOOPBACK,
+    *,
+    faults: Sequence[Fault] = (),
+    any_age: bool = False,
+    ready: Callable[[str], None] | None = None,
+) -> None:
+    """Serve until interrupted; `ready` is called with the address once requests are answered."""
+    server = create_server(data, port, host, faults=faults, any_age=any_age)
+    log.info("replay_ready", url=server.url, symbols=server.catalog.symbols())
+    if ready is not None:
+        ready(server.url)
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        log.info("replay_stopped", url=server.url)
+    finally:
+        server.server_close()

@@ -1,0 +1,168 @@
+"""Candles that a folder lacks, made of those it has: longer ones exactly, shorter ones made up.
+
+Longer candles are what the service itself would give. Shorter ones are not: a folder of hours knows
+nothing of their minutes. They are made up so that they agree with it (first open, last close,
+highest high, lowest low and the volume's sum are the hour's) and are the same each time; the answer
+says so in its header, and whoever stores them knows it from the request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from mela.calendars import ALWAYS, closes_ms
+from mela.errors import SourceRefused
+from mela.interval import DAY_MS, MINUTE_MS, Interval
+from replay.series import EXTRAS, PRICES, Catalog, Float, Int, Series, decimals_of
+from sources.resample import finer_than, resample
+from sources.row_validation import Rows
+
+_UNITS = 1e8  # volumes are told to eight decimals
+_UNREST = 0.15  # of a candle's range: how far a minute's price strays from the straight way
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The candles that a page asks for: `limit` from start_ms on, or the last before end_ms."""
+
+    start_ms: int | None
+    end_ms: int | None
+    limit: int
+
+
+def candles_of(
+    catalog: Catalog, symbol: str, interval: Interval, sources: Sequence[str], window: Window
+) -> tuple[Series, str | None] | None:
+    """Return candles that hold a window's, and how they were made: None where they are stored.
+
+    None where the folder has nothing to make them of. What the window needs is there; what lies
+    outside may be.
+    """
+    stored = catalog.find(symbol, interval.value, sources)
+    if stored is not None:
+        return stored, None
+    shortest = catalog.any_of(symbol, sources)
+    if shortest is None:
+        return None
+    try:
+        finer = finer_than(interval, catalog.intervals_of(symbol, shortest.source))
+    except SourceRefused:
+        return _shorter(catalog, shortest, interval, window)
+    base = catalog.find(symbol, finer.value, (shortest.source,))
+    if base is None:
+        return None
+    part = base.where(_rows(base, interval, window))
+    return catalog.restated(longer(part, interval)), f"{interval} made of {finer}"
+
+
+def longer(series: Series, interval: Interval) -> Series:
+    """Return candles of a longer interval made of a series', the unfinished last one included."""
+    traded = series.where(np.isfinite(series.columns["close"]))
+    opened = traded.opened_ms
+    columns = [traded.columns[name] for name in PRICES]
+    rows = Rows(opened, closes_ms(series.calendar, series.interval, opened), *columns)
+    made = resample(rows, series.interval, interval, series.calendar).rows
+    found = {name: getattr(made, name) for name in PRICES}
+    first = np.searchsorted(opened, made.opened_ms)
+    for name in EXTRAS:
+        if name in traded.columns and len(opened):
+            found[name] = np.add.reduceat(traded.columns[name], first)
+    return replace(series, interval=interval, opened_ms=made.opened_ms, columns=found)
+
+
+def minutes(series: Series, decimals: int) -> Series:
+    """Return made-up minutes that agree with a 24/7 series' candles; see the module.
+
+    decimals: of the prices
+    """
+    traded = series.where(np.isfinite(series.columns["close"]))
+    n, each = len(traded), (series.interval.fixed_ms or 0) // MINUTE_MS
+    if n == 0 or each < 2:
+        return replace(traded, interval=Interval.M1)
+    opens, highs, lows, closes, volumes = (traded.columns[name][:, None] for name in PRICES)
+    seeds = traded.opened_ms[:, None] + np.arange(each) * MINUTE_MS
+    peak, trough = _extremes(traded.opened_ms, each)
+    place = np.arange(each + 1)[None, :]
+    way = _way(place, peak, trough, each, (opens, highs, lows, closes))
+    strayed = way + (_random(np.append(seeds, seeds[:, -1:] + 1, 1)) - 0.5) * _UNREST * (
+        highs - lows
+    )
+    path = np.clip(np.round(strayed, decimals), lows, highs)
+    path[:, 0], path[:, -1] = opens[:, 0], closes[:, 0]
+    high = np.maximum(path[:, :-1], path[:, 1:])
+    low = np.minimum(path[:, :-1], path[:, 1:])
+    high[np.arange(n), peak] = highs[:, 0]
+    low[np.arange(n), trough] = lows[:, 0]
+    made = (path[:, :-1], high, low, path[:, 1:], _shares(volumes[:, 0], _random(seeds + 7)))
+    columns = {name: values.reshape(-1) for name, values in zip(PRICES, made, strict=True)}
+    return replace(series, interval=Interval.M1, opened_ms=seeds.reshape(-1), columns=columns)
+
+
+def _shorter(
+    catalog: Catalog, base: Series, interval: Interval, window: Window
+) -> tuple[Series, str | None] | None:
+    if base.calendar != ALWAYS or list(Interval).index(interval) > list(Interval).index(
+        base.interval
+    ):
+        return None
+    known = base.where(base.opened_ms <= catalog.now_ms)
+    part = known.where(_rows(known, interval, window))
+    made = minutes(part, decimals_of(base.columns["close"]))
+    made = made if interval is Interval.M1 else longer(made, interval)
+    made = made.where(made.opened_ms <= catalog.now_ms)
+    return catalog.restated(made), f"{interval} made up from {base.interval}"
+
+
+def _rows(base: Series, interval: Interval, window: Window) -> slice:
+    """Return which of the base's candles a window needs, with some to spare on both sides."""
+    step = interval.fixed_ms or 31 * DAY_MS
+    count = window.limit * step // (base.interval.fixed_ms or 28 * DAY_MS) + 1
+    spare = step // (base.interval.fixed_ms or 28 * DAY_MS) + 2
+    if window.start_ms is not None:
+        first = int(np.searchsorted(base.opened_ms, window.start_ms))
+        return slice(max(0, first - spare), first + count + spare)
+    last = len(base)
+    if window.end_ms is not None:
+        last = int(np.searchsorted(base.opened_ms, window.end_ms, side="right"))
+    return slice(max(0, last - count - spare), last + spare)
+
+
+def _extremes(opened_ms: Int, each: int) -> tuple[Int, Int]:
+    """Return in which minute of each candle its high and its low are; never the same."""
+    peak = (_random(opened_ms + 1) * each).astype(np.int64)
+    apart = 1 + (_random(opened_ms + 2) * (each - 1)).astype(np.int64)
+    return peak, (peak + apart) % each
+
+
+def _way(
+    place: Int, peak: Int, trough: Int, each: int, prices: tuple[Float, Float, Float, Float]
+) -> Float:
+    """Return the straight ways from open over both extremes to close: (n, each + 1)."""
+    opens, highs, lows, closes = prices
+    peak, trough = peak[:, None], trough[:, None]
+    rises = peak < trough
+    first, second = np.minimum(peak, trough), np.maximum(peak, trough)
+    there, then = np.where(rises, highs, lows), np.where(rises, lows, highs)
+    begun = opens + (there - opens) * place / np.maximum(first, 1)
+    middle = there + (then - there) * (place - first) / (second - first)
+    ended = then + (closes - then) * (place - second) / (each - second)
+    return np.where(place <= first, begun, np.where(place <= second, middle, ended))
+
+
+def _shares(volumes: Float, weights: Float) -> Float:
+    """Return volumes split by weight into parts of whole units, which sum to the volume."""
+    units = np.round(volumes * _UNITS).astype(np.int64)[:, None]
+    parts = np.floor(units * (weights / weights.sum(axis=1, keepdims=True))).astype(np.int64)
+    parts[:, -1] += (units - parts.sum(axis=1, keepdims=True))[:, 0]
+    return np.maximum(parts, 0) / _UNITS
+
+
+def _random(seeds: Int) -> Float:
+    """Return a number in [0, 1) for each seed, always the same (splitmix64)."""
+    x = seeds.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return ((x ^ (x >> np.uint64(31))) >> np.uint64(11)).astype(np.float64) / float(1 << 53)

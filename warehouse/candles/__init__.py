@@ -1,0 +1,1 @@
+"""Read candles from Postgres, from the local cache or from a snapshot."""

@@ -1,0 +1,151 @@
+"""Whole series on local disk as Arrow files, mapped into memory: read once, then by all processes.
+
+A file is named by its instrument, its interval and the key of its candles
+(warehouse.candles.series), and never changes: it is written beside its place and renamed, so it is
+complete or absent. Numbers in it are summed up; the first process to map a file adds them again,
+and a torn or altered one is removed and read anew. What was used least lately goes when there is
+too much.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import zlib
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+from uuid import uuid4
+
+import numpy as np
+import pyarrow as pa
+import structlog
+
+from mela.settings import Settings
+from warehouse.candles.series import FIELDS, NAMES, Columns, SeriesName, length
+
+LOG = structlog.get_logger(__name__)
+BLOCK = 4_096  # numbers summed together; of the sums a CRC, so that blocks cannot change places
+ABANDONED_S = 3_600  # a half-written file of a process that was killed
+DIGEST = b"mela_digest"
+OPENED = pa.timestamp("ms", tz="UTC")
+SCHEMA = pa.schema([("opened_ms", OPENED), *((name, pa.float64()) for name in FIELDS)])
+_added: dict[Path, tuple[int, int, int]] = {}  # files that this process added up, as they were then
+
+
+@dataclass(frozen=True, slots=True)
+class CandleCache:
+    """The files of a folder, `max_bytes` at most. 0 keeps none."""
+
+    folder: Path
+    max_bytes: int
+
+    @classmethod
+    def of(cls, settings: Settings) -> CandleCache:
+        """Return the cache of this machine."""
+        return cls(settings.cache_folder / "candles", settings.cache_bytes)
+
+    def get(self, name: SeriesName, key: str) -> Columns | None:
+        """Return a series as views of its file that cannot be written to; None without a file."""
+        path = self._place(name) / f"{key}.arrow"
+        try:
+            seen = path.stat()
+            columns, digest = _map(path)
+            state = (seen.st_ino, seen.st_size, seen.st_mtime_ns)
+            if _added.get(path) != state:
+                if _digest(columns) != digest:
+                    raise pa.ArrowInvalid("its numbers do not add up")
+                _added[path] = state
+        except FileNotFoundError:
+            return None
+        except (pa.ArrowException, OSError, KeyError, ValueError) as error:
+            LOG.warning("cache_file_unreadable", file=str(path), error=str(error))
+            _remove(path)
+            return None
+        with suppress(OSError):  # a disk that only reads, or somebody else's file: it is as good
+            os.utime(path, ns=(time.time_ns(), seen.st_mtime_ns))
+        return columns
+
+    def older(self, name: SeriesName) -> list[str]:
+        """Return the keys of a series that have a file, the newest first."""
+        files = self._place(name).glob("*.arrow")
+        return sorted((path.stem for path in files), key=_revision, reverse=True)
+
+    def put(self, name: SeriesName, key: str, columns: Columns) -> None:
+        """Keep a series; its older files go. A disk that cannot take it is no error here."""
+        size = length(columns) * 8 * len(NAMES)
+        if size > self.max_bytes:
+            return
+        place = self._place(name)
+        unfinished = place / f".{uuid4().hex}"
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+            _write(unfinished, columns)
+            unfinished.rename(place / f"{key}.arrow")
+            for old in self.older(name):
+                if _revision(old) < _revision(key):
+                    _remove(place / f"{old}.arrow")
+            self._shrink()
+        except OSError as error:
+            LOG.warning("cache_not_written", folder=str(place), error=str(error))
+            _remove(unfinished)
+
+    def _place(self, name: SeriesName) -> Path:
+        return self.folder / quote(name.instrument, safe="") / name.interval.value
+
+    def _shrink(self) -> None:
+        files = sorted(self._files(), key=lambda file: file[1].st_atime_ns)
+        total = sum(seen.st_size for _, seen in files)
+        for path, seen in files:
+            if path.suffix == "" and time.time() - seen.st_mtime > ABANDONED_S:
+                _remove(path)
+            elif total > self.max_bytes and path.suffix:
+                _remove(path)
+                total -= seen.st_size
+
+    def _files(self) -> Iterator[tuple[Path, os.stat_result]]:
+        for path in self.folder.glob("*/*/*"):
+            try:
+                yield path, path.stat()
+            except FileNotFoundError:  # another process was faster
+                continue
+
+
+def _write(path: Path, columns: Columns) -> None:
+    arrays = [pa.array(columns["opened_ms"]).cast(OPENED)]
+    arrays += [pa.array(columns[name]) for name in FIELDS]
+    schema = SCHEMA.with_metadata({DIGEST: str(_digest(columns)).encode()})
+    batch = pa.record_batch(arrays, schema=schema)
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, schema) as writer:
+        writer.write_batch(batch)
+
+
+def _map(path: Path) -> tuple[Columns, int]:
+    with pa.memory_map(str(path)) as file:
+        reader = pa.ipc.open_file(file)
+        digest = int((reader.schema.metadata or {})[DIGEST])
+        batch = reader.get_batch(0)
+    opened = batch.column(0).view(pa.int64())
+    columns = {name: batch.column(name).to_numpy(zero_copy_only=True) for name in FIELDS}
+    return {"opened_ms": opened.to_numpy(zero_copy_only=True), **columns}, digest
+
+
+def _digest(columns: Columns) -> int:
+    crc = 0
+    for name in NAMES:
+        words = np.ascontiguousarray(columns[name]).view(np.uint64)
+        whole = len(words) // BLOCK * BLOCK
+        crc = zlib.crc32(words[:whole].reshape(-1, BLOCK).sum(axis=1).tobytes(), crc)
+        crc = zlib.crc32(words[whole:].tobytes(), crc)
+    return crc
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):  # another process was faster, or the disk is not ours to change
+        path.unlink()
+
+
+def _revision(key: str) -> int:
+    return int(key.partition("-")[0])

@@ -1,0 +1,185 @@
+"""Candles for the engine: one moment of a series, in numpy, with prices as the scene wants them."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mela.candles import Candles
+from mela.interval import Interval
+from mela.run import to_ms
+from mela.settings import Settings
+from warehouse.candles.adjust import Event, factors
+from warehouse.candles.cache import CandleCache
+from warehouse.candles.manifest import SnapshotMoved
+from warehouse.candles.postgres_candles import MONTH_MS, Warehouse
+from warehouse.candles.series import (
+    NAMES,
+    Columns,
+    OpenSeries,
+    Origin,
+    Series,
+    SeriesName,
+    part,
+    spliced,
+)
+from warehouse.candles.snapshot_candles import Snapshot
+
+WAREHOUSE = "warehouse"  # of MELA_CANDLES; anything else is where a snapshot lies
+APPLIED: dict[str, list[str]] = {
+    "raw": [],
+    "split_adjusted": ["split"],
+    "total_return": ["split", "dividend"],
+}
+SMALL = 1_000_000  # candles: a series of so many is cached whole, whatever part was asked for
+SHARE = 8  # of a longer one, a question for an eighth is worth reading all of it once
+
+
+class CandlesRead(NamedTuple):
+    """Candles, and the revision of their series that they are."""
+
+    candles: Candles
+    revision: int
+
+
+class _Question(NamedTuple):
+    instrument: str
+    interval: Interval
+    start: datetime
+    end: datetime
+    warmup: int
+    prices: str
+
+
+class _Kept(NamedTuple):
+    read: CandlesRead
+    series: Series
+
+
+@dataclass
+class CandleReader:
+    """Read candle series, and keep those used last. For one thread.
+
+    Candles come from Postgres or from a snapshot, as `settings.candles` says, through files on
+    local disk (warehouse.candles.cache).
+    max_bytes: how much to keep; the arrays given out are shared and cannot be written to
+    """
+
+    settings: Settings
+    max_bytes: int = 256 * 2**20
+
+    def __post_init__(self) -> None:
+        self._kept: OrderedDict[_Question, _Kept] = OrderedDict()
+        self._origin = origin_of(self.settings)
+        self._cache = CandleCache.of(self.settings)
+
+    def read(
+        self,
+        instrument: str,
+        interval: Interval | str,
+        start: datetime,
+        end: datetime,
+        warmup: int,
+        prices: str,
+    ) -> CandlesRead:
+        """Return the candles of [start, end), and exactly `warmup` before them as far as there are.
+
+        prices: raw, split_adjusted or total_return; events count that are effective before the end
+        Revision and candles are of one moment; a series never loaded has revision 0 and no
+        candles. Raises CandlesMissing for an unknown instrument, sqlalchemy's OperationalError
+        where Postgres cannot be reached.
+        """
+        question = _Question(instrument, Interval(interval), start, end, warmup, prices)
+        try:
+            return self._answer(question)
+        except SnapshotMoved:  # a newer one was written since its manifest was read
+            return self._answer(question)
+
+    def _answer(self, question: _Question) -> CandlesRead:
+        name = SeriesName(question.instrument, question.interval)
+        with self._origin.open(name, (question.start, question.end)) as opened:
+            kept = self._kept.get(question)
+            if kept is None or kept.series != opened.series:
+                kept = _Kept(self._read(opened, question), opened.series)
+        self._keep(question, kept)
+        return kept.read
+
+    def _read(self, opened: OpenSeries, question: _Question) -> CandlesRead:
+        columns = self._columns(opened, question)
+        events = opened.events(APPLIED[question.prices], question.end)
+        candles = _candles(opened.series, _adjusted(columns, events), to_ms(question.start))
+        return CandlesRead(candles, opened.series.revision)
+
+    def _columns(self, opened: OpenSeries, question: _Question) -> Columns:
+        series, span = opened.series, (to_ms(question.start), to_ms(question.end), question.warmup)
+        if series.candles_key is None or self._cache.max_bytes == 0:
+            return opened.rows(question.start, question.end, question.warmup)
+        whole = self._cache.get(series.name, series.candles_key)
+        if whole is None:
+            if not _is_worth_it(opened, *span):
+                return opened.rows(question.start, question.end, question.warmup)
+            whole = self._renewed(opened)
+            self._cache.put(series.name, series.candles_key, whole)
+            whole = self._cache.get(series.name, series.candles_key) or whole
+        return part(whole, *span)
+
+    def _renewed(self, opened: OpenSeries) -> Columns:
+        """Return a whole series, of which an older file may hold all but what changed since."""
+        for key in self._cache.older(opened.series.name)[:1]:
+            since = opened.changed_since(key)
+            older = self._cache.get(opened.series.name, key) if since else None
+            if since and older:
+                return spliced(older, opened.between(*since), since)
+        return opened.whole()
+
+    def _keep(self, question: _Question, kept: _Kept) -> None:
+        self._kept[question] = kept
+        self._kept.move_to_end(question)
+        while sum(map(_size, self._kept.values())) > self.max_bytes:
+            self._kept.popitem(last=False)
+
+
+def origin_of(settings: Settings) -> Origin:
+    """Return where this process reads candles."""
+    if settings.candles == WAREHOUSE:
+        return Warehouse(settings)
+    return Snapshot(settings.candles)
+
+
+def _is_worth_it(opened: OpenSeries, start_ms: int, end_ms: int, warmup: int) -> bool:
+    first, last = opened.extent()
+    step = opened.series.name.interval.fixed_ms or MONTH_MS
+    asked = min(end_ms, last) - max(start_ms - warmup * step, first)
+    return (last - first) // step < SMALL or asked * SHARE >= last - first
+
+
+def _adjusted(columns: Columns, events: list[Event]) -> Columns:
+    if not events:
+        return columns
+    by = factors(columns["opened_ms"], columns["close"], events)
+    prices = {
+        name: columns[name] / by.split * by.dividend for name in ("open", "high", "low", "close")
+    }
+    return {**columns, **prices, "volume": columns["volume"] * by.split}
+
+
+def _candles(series: Series, columns: Columns, start_ms: int) -> Candles:
+    for column in columns.values():
+        column.setflags(write=False)
+    values: dict[str, Any] = {name: columns[name] for name in NAMES}
+    return Candles(
+        interval=series.name.interval,
+        **values,
+        start_bar=int(np.searchsorted(columns["opened_ms"], start_ms)),
+        calendar=series.calendar,
+        tick=series.tick,
+        lot=series.lot,
+    )
+
+
+def _size(kept: _Kept) -> int:
+    return len(kept.read.candles) * 8 * len(NAMES)

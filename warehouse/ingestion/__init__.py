@@ -1,0 +1,1 @@
+"""Load candles and corporate actions from sources into raw tables."""

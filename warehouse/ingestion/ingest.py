@@ -1,0 +1,166 @@
+"""Ingest: ask a source, merge its answer into raw, keep the lineage of both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+import structlog
+from sqlalchemy import Connection, text
+
+from mela.instrument import parse_name
+from mela.interval import Interval
+from mela.run import from_ms, instant_text
+from mela.settings import Settings
+from sources.protocol import Fetched, source_for
+from warehouse.database import transaction
+from warehouse.ingestion import instruments
+from warehouse.ingestion.corporate_actions import revise_rules
+from warehouse.ingestion.load_batches import load_batch
+from warehouse.ingestion.merge import Merged, merge, span_of
+from warehouse.schema.partitions import ensure_years
+
+LOG = structlog.get_logger(__name__)
+_SUCCEEDED = text("""
+    UPDATE ops.load_batch SET status = 'succeeded', finished_at = clock_timestamp(),
+        instrument_id = :instrument_id, source = :source, origin = :origin, request = :request,
+        inserted = :inserted, updated = :updated, unchanged = :unchanged, rejected = :rejected
+    WHERE id = :batch
+""")
+_REJECTED = text("""
+    INSERT INTO ops.rejected_candle (load_batch_id, position, opened_at, row, sentence)
+    VALUES (:batch, :position, :opened_at, :row, :sentence)
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class LoadReport:
+    """What a load did. Counts are candles; `actions` are corporate actions that changed.
+
+    revision: the newest that the load gave its series; None where nothing changed
+    first_opened_at, last_opened_at: of the answer, changed or not
+    """
+
+    batch_id: int
+    instrument: str
+    interval: Interval
+    origin: str
+    inserted: int
+    updated: int
+    unchanged: int
+    rejected: int
+    actions: int
+    revision: int | None
+    first_opened_at: datetime | None
+    last_opened_at: datetime | None
+
+
+def ingest(
+    instrument: str, interval: Interval | str, start: datetime, end: datetime, settings: Settings
+) -> LoadReport:
+    """Load the closed candles of [start, end) and the corporate actions since start.
+
+    Twice is once. The load's batch is kept whatever happens; where it fails, with the error.
+    Raises ValueError for a wrong argument, SourceRefused and SourceUnavailable as the source does.
+    """
+    venue, symbol = parse_name(instrument)
+    interval = Interval(interval)
+    asked = _asked(instrument, interval, start, end)
+    with load_batch(settings, asked) as batch:
+        fetched = source_for(venue, settings).fetch(symbol, interval, start, end)
+        ensure_years(settings, fetched.interval, fetched.opened_ms)
+        with transaction(settings) as connection:
+            report = store(connection, batch, fetched, start)
+    log = LOG.bind(instrument=instrument, interval=interval.value, batch=batch)
+    log.info(
+        "loaded",
+        origin=report.origin,
+        inserted=report.inserted,
+        updated=report.updated,
+        unchanged=report.unchanged,
+        rejected=report.rejected,
+        revision=report.revision,
+    )
+    return report
+
+
+def _asked(instrument: str, interval: Interval, start: datetime, end: datetime) -> dict[str, Any]:
+    if start.tzinfo is None or end.tzinfo is None or end <= start:
+        raise ValueError(f"expected start < end, both with a zone, but found {start} to {end}")
+    return {
+        "interval": interval.value,
+        "source": parse_name(instrument)[0],
+        "request": _request(instrument, {}),
+        "start": start,
+        "end": end,
+    }
+
+
+def store(connection: Connection, batch: int, fetched: Fetched, start: datetime) -> LoadReport:
+    """Store one answer under its load batch, and close the batch, all in this transaction."""
+    name = fetched.instrument.name
+    before = instruments.known(connection, [name]).get(name)
+    instrument_id = instruments.upsert(connection, fetched.instrument)
+    merged = merge(connection, instrument_id, batch, fetched, start)
+    after = instruments.known(connection, [name])[name]
+    if before and (before.tick, before.lot) != (after.tick, after.lot):
+        revise_rules(connection, instrument_id, batch)
+    _keep_rejected(connection, batch, fetched)
+    values = {
+        "batch": batch,
+        "instrument_id": instrument_id,
+        "source": fetched.source,
+        "origin": fetched.origin,
+        "request": _request(fetched.instrument.name, fetched.request | _as_of(fetched)),
+        "rejected": len(fetched.rejected),
+    }
+    counts = {name: getattr(merged, name) for name in ("inserted", "updated", "unchanged")}
+    connection.execute(_SUCCEEDED, values | counts)
+    return _report(batch, fetched, merged)
+
+
+def _keep_rejected(connection: Connection, batch: int, fetched: Fetched) -> None:
+    rows = [
+        {
+            "batch": batch,
+            "position": position,
+            "opened_at": from_ms(rejection.opened_ms),
+            "row": orjson.dumps(rejection.row).decode(),
+            "sentence": rejection.sentence,
+        }
+        for position, rejection in enumerate(fetched.rejected)
+    ]
+    if rows:
+        connection.execute(_REJECTED, rows)
+
+
+def _report(batch: int, fetched: Fetched, merged: Merged) -> LoadReport:
+    first, last = span_of(fetched)
+    return LoadReport(
+        batch_id=batch,
+        instrument=fetched.instrument.name,
+        interval=fetched.interval,
+        origin=fetched.origin,
+        inserted=merged.inserted,
+        updated=merged.updated,
+        unchanged=merged.unchanged,
+        rejected=len(fetched.rejected),
+        actions=merged.actions,
+        revision=merged.revision,
+        first_opened_at=first,
+        last_opened_at=last,
+    )
+
+
+def _as_of(fetched: Fetched) -> dict[str, str]:
+    """Return by which clock candles of an answer are closed, where it says."""
+    if fetched.as_of_ms is None:
+        return {}
+    return {"as_of": instant_text(from_ms(fetched.as_of_ms))}
+
+
+def _request(instrument: str, request: Mapping[str, Any]) -> str:
+    return orjson.dumps({"instrument": instrument, **request}).decode()

@@ -1,0 +1,284 @@
+"""Plan loads and run them: which series over which spans, in pieces that one task can carry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple, TypedDict
+
+import structlog
+from sqlalchemy import Connection, text
+
+from mela.errors import MelaError, SourceRefused
+from mela.instrument import parse_name
+from mela.interval import DAY_MS, Interval
+from mela.settings import Settings
+from warehouse.database import transaction
+from warehouse.ingestion.ingest import LoadReport, ingest
+from warehouse.ingestion.instruments import watched
+
+LOG = structlog.get_logger(__name__)
+DEFAULT_SERIES = ("binance:BTCUSDT 1h", "binance:ETHUSDT 1h", "yahoo:AAPL 1d", "yahoo:SPY 1d")
+LOOKBACK = timedelta(days=3)  # vendors correct candles for some days after they closed
+CHUNK_CANDLES = 50_000
+EVER = datetime(1970, 1, 1, tzinfo=UTC)
+# Each has limits of its own towards us, so a pool of its own; ccxt speaks to all other venues.
+SERVICES = ("binance", "yahoo", "alpaca", "ccxt")
+_LOADED = text("""
+    SELECT b.span_start, least(b.span_end, least(
+               b.started_at, CAST(b.request->>'as_of' AS timestamptz)
+           ) - CAST(:length AS interval)) AS span_end
+    FROM ops.load_batch b JOIN ops.instrument i ON i.id = b.instrument_id
+    WHERE i.venue = :venue AND i.symbol = :symbol AND b.interval = :interval
+      AND b.status = 'succeeded' AND b.started_at >= :since
+      AND b.span_start < :end AND b.span_end > :start
+    ORDER BY b.span_start
+""")
+
+
+class Series(NamedTuple):
+    """An instrument and an interval."""
+
+    instrument: str
+    interval: Interval
+
+    @property
+    def service(self) -> str:
+        """Return which of SERVICES its candles come from."""
+        venue = self.instrument.partition(":")[0]
+        return venue if venue in SERVICES else "ccxt"
+
+
+class Load(TypedDict):
+    """One request, as JSON carries it between tasks."""
+
+    instrument: str
+    interval: str
+    start: str
+    end: str
+
+
+class Batch(TypedDict):
+    """The loads of one task.
+
+    since: a load whose span other loads covered from this instant on is left out; None asks always
+    """
+
+    name: str
+    loads: list[Load]
+    since: str | None
+
+
+def named(lines: Iterable[str] | None) -> list[Series]:
+    """Return the series of lines `venue:symbol interval`, each once; empty lines are none."""
+    pairs = (line.split() for line in dict.fromkeys(lines or ()) if line)
+    return [Series(name, Interval(interval)) for name, interval in pairs]
+
+
+def chosen(lines: Iterable[str] | None, settings: Settings) -> list[Series]:
+    """Return the series of some lines; without any those watched, or else DEFAULT_SERIES."""
+    wanted = named(lines)
+    if not wanted:
+        with transaction(settings) as connection:
+            wanted = [Series(name, Interval(interval)) for name, interval in watched(connection)]
+    return wanted or named(DEFAULT_SERIES)
+
+
+def given_span(
+    start: str | None, end: str | None, day: tuple[datetime, datetime]
+) -> tuple[datetime | None, datetime]:
+    """Return the span that somebody asked for, up to the day's end where they named none.
+
+    A start of None means: the day, as `daily` understands it. Raises ValueError for an end without
+    a start.
+    """
+    if end and not start:
+        raise ValueError(f"expected a start beside the end {end}, but found none")
+    first = datetime.fromisoformat(start) if start else None
+    return first, datetime.fromisoformat(end) if end else day[1]
+
+
+def daily(
+    series: Iterable[Series],
+    start: str | None,
+    end: str | None,
+    day: tuple[datetime, datetime],
+) -> list[tuple[Series, Load]]:
+    """Return a load for each series: over the span given, else over the day with a lookback.
+
+    The lookback is at least a candle long, because a week opens six days before the day it ends on.
+    Raises ValueError for an end without a start, or not after it.
+    """
+    first, last = given_span(start, end, day)
+    loads: list[tuple[Series, Load]] = []
+    for one in series:
+        begins = first or day[0] - max(LOOKBACK, _length(one.interval))
+        if last <= begins:
+            raise ValueError(f"expected an end after the start {begins}, but found {last}")
+        loads.append((one, _load(one, begins, last)))
+    return loads
+
+
+def whole_day(
+    start: datetime | None, end: datetime | None, after: datetime
+) -> tuple[datetime, datetime]:
+    """Return a data interval; the last whole day (UTC) before `after` where there is none."""
+    if start and end:
+        return start, end
+    today = after.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return today - timedelta(days=1), today
+
+
+def missing(
+    series: Iterable[Series],
+    start: datetime,
+    end: datetime,
+    settings: Settings,
+    *,
+    force: bool = False,
+    chunk_candles: int = CHUNK_CANDLES,
+) -> list[tuple[Series, Load]]:
+    """Return the loads that are still missing from [start, end), in chunks of so many candles.
+
+    What an earlier load asked is not asked again, unless `force`. A load answers for what was
+    closed when it began, by the service's clock where that is behind (a delayed feed, a replay), so
+    the newest candles are asked again until they are.
+    Raises ValueError for a span that is none.
+    """
+    if start.tzinfo is None or end.tzinfo is None or end <= start:
+        raise ValueError(f"expected start < end, both with a zone, but found {start} to {end}")
+    loads: list[tuple[Series, Load]] = []
+    with transaction(settings) as connection:
+        for one in series:
+            spans = [(start, end)] if force else uncovered(connection, one, start, end, EVER)
+            step = _length(one.interval) * chunk_candles
+            for first, last in (chunk for span in spans for chunk in _chunks(*span, step)):
+                loads.append((one, _load(one, first, last)))
+    return loads
+
+
+def uncovered(
+    connection: Connection, series: Series, start: datetime, end: datetime, since: datetime
+) -> list[tuple[datetime, datetime]]:
+    """Return the parts of [start, end) that no load since then asked with success."""
+    venue, symbol = parse_name(series.instrument)
+    values = {
+        "venue": venue,
+        "symbol": symbol,
+        "interval": series.interval.value,
+        "length": _length(series.interval),
+        "since": since,
+        "start": start,
+        "end": end,
+    }
+    open_spans: list[tuple[datetime, datetime]] = []
+    reached = start
+    for span_start, span_end in connection.execute(_LOADED, values):
+        if span_start > reached:
+            open_spans.append((reached, min(span_start, end)))
+        reached = max(reached, span_end)
+    if reached < end:
+        open_spans.append((reached, end))
+    return open_spans
+
+
+def batched(
+    loads: Sequence[tuple[Series, Load]],
+    service: str,
+    most: int,
+    since: datetime | None,
+    again: datetime,
+) -> list[Batch]:
+    """Return one service's loads as at most so many batches of neighbours.
+
+    since: see Batch; for batches of one load
+    again: the same for batches of several, whose retry must not ask anew what it has
+    """
+    mine = [(series, load) for series, load in loads if series.service == service]
+    size = max(1, -(-len(mine) // most))
+    after = since if size == 1 else (since or again)
+    return [
+        Batch(
+            name=_name([load for _, load in part]),
+            loads=[load for _, load in part],
+            since=after.isoformat() if after else None,
+        )
+        for part in (mine[first : first + size] for first in range(0, len(mine), size))
+    ]
+
+
+def run_batch(loads: Iterable[Load], since: str | None, settings: Settings) -> list[dict[str, Any]]:
+    """Run a batch's loads, each whatever becomes of the others; return what each of them did.
+
+    Raises what the loads raised: a single error as it is, of several SourceUnavailable (or whatever
+    else may succeed later) before SourceRefused, so that a retry is worth its while.
+    """
+    reports: list[dict[str, Any]] = []
+    errors: list[Exception] = []
+    for load in loads:
+        try:
+            reports += [_summary(report) for report in _run(load, since, settings)]
+        except (MelaError, OSError) as error:
+            errors.append(error)
+    if errors:
+        worst = next((one for one in errors if not isinstance(one, SourceRefused)), errors[0])
+        LOG.warning("batch_failed", failed=len(errors), loaded=len(reports), first=str(worst))
+        raise worst
+    return reports
+
+
+def _run(load: Load, since: str | None, settings: Settings) -> Iterator[LoadReport]:
+    series = Series(load["instrument"], Interval(load["interval"]))
+    spans = [(datetime.fromisoformat(load["start"]), datetime.fromisoformat(load["end"]))]
+    if since:
+        with transaction(settings) as connection:
+            spans = uncovered(connection, series, *spans[0], datetime.fromisoformat(since))
+    for start, end in spans:
+        yield ingest(series.instrument, series.interval, start, end, settings)
+
+
+def _summary(report: LoadReport) -> dict[str, Any]:
+    return {
+        "instrument": report.instrument,
+        "interval": report.interval.value,
+        "inserted": report.inserted,
+        "updated": report.updated,
+        "unchanged": report.unchanged,
+        "rejected": report.rejected,
+        "actions": report.actions,
+        "revision": report.revision,
+        "batch_id": report.batch_id,
+        "origin": report.origin,
+        "first_opened_at": _iso(report.first_opened_at),
+        "last_opened_at": _iso(report.last_opened_at),
+    }
+
+
+def _load(series: Series, start: datetime, end: datetime) -> Load:
+    return Load(
+        instrument=series.instrument,
+        interval=series.interval.value,
+        start=start.isoformat(),
+        end=end.isoformat(),
+    )
+
+
+def _name(loads: Sequence[Load]) -> str:
+    first = loads[0]
+    name = f"{first['instrument']} {first['interval']} from {first['start'][:10]}"
+    return name if len(loads) == 1 else f"{name} and {len(loads) - 1} more"
+
+
+def _iso(instant: datetime | None) -> str | None:
+    return instant.isoformat() if instant else None
+
+
+def _length(interval: Interval) -> timedelta:
+    return timedelta(milliseconds=interval.fixed_ms or 31 * DAY_MS)
+
+
+def _chunks(start: datetime, end: datetime, step: timedelta) -> Iterator[tuple[datetime, datetime]]:
+    while start < end:
+        stop = min(start + step, end) if end - start > step else end
+        yield start, stop
+        start = stop

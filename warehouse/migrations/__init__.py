@@ -1,1 +1,0 @@
-"""Alembic's environment and versions; run through `warehouse.migrate`."""

@@ -1,0 +1,89 @@
+"""A second source: another instrument's candles where a series has holes, never over its own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+from sqlalchemy import Connection, text
+
+from mela.errors import CandlesMissing
+from mela.instrument import parse_name
+from mela.interval import Interval
+from mela.run import to_ms
+from mela.settings import Settings
+from sources.protocol import CorporateAction, Fetched, source_for
+from warehouse.database import transaction
+from warehouse.ingestion import instruments
+from warehouse.ingestion.ingest import LoadReport, store
+from warehouse.ingestion.load_batches import load_batch
+from warehouse.ingestion.merge import LOCK
+from warehouse.schema.partitions import ensure_years
+
+_STORED = text("""
+    SELECT (extract(epoch FROM opened_at) * 1000)::bigint FROM raw.candle
+    WHERE instrument_id = :id AND interval = :interval AND opened_at >= :start AND opened_at < :end
+    ORDER BY opened_at
+""")
+_ACTIONS = text("""
+    SELECT kind, effective_on, (extract(epoch FROM effective_on) * 1000)::bigint, value
+    FROM raw.corporate_action WHERE instrument_id = :id AND effective_on >= :since
+""")
+
+
+def ingest_missing(
+    instrument: str,
+    second: str,
+    interval: Interval,
+    start: datetime,
+    end: datetime,
+    settings: Settings,
+) -> LoadReport:
+    """Load those candles of `second` into `instrument` that it lacks in [start, end).
+
+    The batch's source is `second`'s, and its request names both. No stored candle, corporate action
+    or property of the instrument changes. Raises as warehouse.ingestion.ingest.ingest does, and
+    CandlesMissing for an instrument never loaded.
+    """
+    venue, symbol = parse_name(second)
+    named = {"instrument": instrument, "second_source": second}
+    asked = {"interval": interval.value, "source": venue, "start": start, "end": end}
+    with load_batch(settings, asked | {"request": orjson.dumps(named).decode()}) as batch:
+        fetched = source_for(venue, settings).fetch(symbol, interval, start, end)
+        ensure_years(settings, fetched.interval, fetched.opened_ms)
+        with transaction(settings) as connection:
+            answer = _holes_only(connection, instrument, fetched, start, end)
+            answer = replace(answer, request={**fetched.request, **named})
+            return store(connection, batch, answer, start)
+
+
+def _holes_only(
+    connection: Connection, instrument: str, fetched: Fetched, start: datetime, end: datetime
+) -> Fetched:
+    """Return an answer without the candles that are stored, under the first instrument's name."""
+    known = instruments.known(connection, [instrument]).get(instrument)
+    if known is None:
+        raise CandlesMissing(f"{instrument} is not in the warehouse: load it before its gaps")
+    number = instruments.ids(connection, [instrument])[instrument]
+    connection.execute(  # as a merge does, so that no load comes between this look and it
+        text("SELECT pg_advisory_xact_lock(:lock, :id)"), {"lock": LOCK, "id": number}
+    )
+    asked = {"id": number, "interval": fetched.interval.value, "start": start, "end": end}
+    stored = np.array(list(connection.scalars(_STORED, asked)), dtype=np.int64)
+    hole = ~np.isin(fetched.opened_ms, stored)
+    hole &= (fetched.opened_ms >= to_ms(start)) & (fetched.opened_ms < to_ms(end))
+    same = connection.execute(_ACTIONS, {"id": number, "since": start.date()})
+    return _only(fetched, hole, instrument=known, actions=[CorporateAction(*row) for row in same])
+
+
+def _only(fetched: Fetched, keep: NDArray[np.bool_], **changed: Any) -> Fetched:
+    columns = ("opened_ms", "closed_ms", "open", "high", "low", "close", "volume")
+    kept = {name: getattr(fetched, name)[keep] for name in columns}
+    sessions = fetched.session_on
+    if sessions is not None:
+        kept["session_on"] = [day for day, stays in zip(sessions, keep, strict=True) if stays]
+    return replace(fetched, **kept, **changed)

@@ -1,0 +1,1 @@
+"""Stored results: save, find, check validity, trace lineage."""

@@ -1,0 +1,155 @@
+"""Stored results: is there a valid one, how far is a scene, which are its best."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import orjson
+from sqlalchemy import Connection, TextClause, text
+
+from mela.result import Provenance
+from mela.run import Run
+from warehouse.results.curves import curve, save_curve, without_curve
+from warehouse.results.documents import best_first, document_sql
+from warehouse.results.validity import TODAY, VALID, made_with_today
+from warehouse.results.writer import Refused, save
+
+__all__ = [
+    "Best",
+    "Refused",
+    "SceneProgress",
+    "best_of",
+    "curve",
+    "find",
+    "of_scene",
+    "progress",
+    "read_documents",
+    "save",
+    "save_curve",
+    "without_curve",
+]
+
+_FIND = text(
+    document_sql(f"""
+        ops.run q
+        JOIN ops.instrument i ON i.id = q.instrument_id
+        JOIN (VALUES (CAST(:scene_id AS text), true)) AS answer (scene_id, cached) ON true
+        JOIN {TODAY} ON today.strategy = q.strategy
+        JOIN LATERAL (
+            SELECT * FROM ops.result stored WHERE stored.run_key = q.run_key AND {VALID}
+            ORDER BY stored.candles_revision DESC, stored.computed_at DESC LIMIT 1
+        ) AS r ON true
+        WHERE q.run_key = ANY(:keys)
+    """)  # noqa: S608  made of constants
+)
+_ANSWERS = """
+    ops.scene_run answer
+    JOIN ops.result r ON r.result_key = answer.result_key
+    JOIN ops.run q ON q.run_key = answer.run_key
+    JOIN ops.instrument i ON i.id = q.instrument_id
+    WHERE answer.scene_id = CAST(:scene_id AS uuid)
+"""
+_SUCCESSES = "AND r.status IN ('succeeded', 'ruined')"
+_PROGRESS = text("""
+    SELECT s.scene_id::text AS scene_id, s.status, s.runs, s.skipped, s.planned_at,
+           s.finished_at, s.cancelled_at, counted.recorded, counted.cached
+    FROM ops.scene s CROSS JOIN LATERAL (
+        SELECT count(*) AS recorded, count(*) FILTER (WHERE cached) AS cached
+        FROM ops.scene_run a WHERE a.scene_id = s.scene_id
+    ) AS counted
+    WHERE s.scene_id = ANY(CAST(:scene_ids AS uuid[])) ORDER BY s.received_at, s.scene_id
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class SceneProgress:
+    """How far a scene is. recorded, cached: answers in the tables; runs: how many it will have."""
+
+    scene_id: str
+    status: str
+    runs: int
+    skipped: int
+    planned_at: datetime | None
+    finished_at: datetime | None
+    cancelled_at: datetime | None
+    recorded: int
+    cached: int
+
+
+class Best(NamedTuple):
+    """The best results of a scene, as documents."""
+
+    overall: dict[str, Any] | None
+    by_instrument: dict[str, dict[str, Any]]
+
+
+def find(
+    connection: Connection,
+    runs: Sequence[Run],
+    provenances: Mapping[str, Provenance],
+    scene_id: str | UUID,
+) -> dict[str, bytes]:
+    """Return the valid stored result of each run that has one, by run_key.
+
+    The only place that says so: the status may be reused, strategy, engine and metrics are
+    today's, and no later revision touches the candles that the result rests on. The newest counts.
+    provenances: strategy name → what would be used today; the revision in it is not looked at
+    returns: complete result documents in JSON, `cached` and with the asking scene's id
+    """
+    values = {
+        "scene_id": str(scene_id),
+        "keys": list({run.run_key for run in runs}),
+        **made_with_today(provenances),
+    }
+    rows = connection.execute(_FIND, values)
+    return {run_key: document.encode() for run_key, document in rows}
+
+
+def progress(connection: Connection, scene_ids: Iterable[str | UUID]) -> list[SceneProgress]:
+    """Return how far some scenes are, counted from the tables; unknown ids are left out."""
+    rows = connection.execute(_PROGRESS, {"scene_ids": [str(one) for one in scene_ids]})
+    return [SceneProgress(**row) for row in rows.mappings()]
+
+
+def of_scene(
+    connection: Connection,
+    scene_id: str | UUID,
+    *,
+    order_by: str | None = None,
+    limit: int | None = None,
+) -> list[dict[str, Any]]:
+    """Return the answers that a scene has, as documents; by run_key, or best first by a metric."""
+    order = best_first(order_by) if order_by else "r.run_key"
+    statement = text(document_sql(f"{_ANSWERS} ORDER BY {order} LIMIT :limit"))
+    return read_documents(connection, statement, {"scene_id": str(scene_id), "limit": limit})
+
+
+def best_of(connection: Connection, scene_id: str | UUID, rank_by: str) -> Best:
+    """Return a scene's best result, overall and per instrument: mela.result.rank's first.
+
+    Only results that succeeded or were ruined count.
+    """
+    order = best_first(rank_by)
+    winners = f"""(
+        SELECT DISTINCT ON (q.instrument_id) answer.scene_id, answer.cached, r.result_key
+        FROM {_ANSWERS} {_SUCCESSES} ORDER BY q.instrument_id, {order}
+    ) AS answer
+    JOIN ops.result r ON r.result_key = answer.result_key
+    JOIN ops.run q ON q.run_key = r.run_key
+    JOIN ops.instrument i ON i.id = q.instrument_id
+    ORDER BY {order}"""  # noqa: S608  made of constants, and of a metric's name that was checked
+    found = read_documents(connection, text(document_sql(winners)), {"scene_id": str(scene_id)})
+    by_instrument = {document["instruments"][0]: document for document in found}
+    return Best(found[0] if found else None, dict(sorted(by_instrument.items())))
+
+
+def read_documents(
+    connection: Connection, statement: TextClause, values: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Return the documents of a statement that `document_sql` made."""
+    rows = connection.execute(statement, values)
+    return [orjson.loads(document) for _, document in rows]

@@ -1,0 +1,131 @@
+"""From a result back to who said its candles: load batches, requests, versions, code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, TextClause, text
+
+_KEY = 64
+EVER = datetime(1, 1, 1, tzinfo=UTC)
+_RESULTS = text("""
+    SELECT r.result_key, r.run_key, r.status, r.strategy_digest, r.engine_version,
+           r.metrics_version, r.candles_revision, r.revisions, r.computed_at, r.candles,
+           r.first_candle_at, r.last_candle_at, r.depends_from, q.interval, q.start_at, q.end_at,
+           q.strategy, q.params
+    FROM ops.result r JOIN ops.run q ON q.run_key = r.run_key
+    WHERE left(r.result_key, length(:key)) = :key OR left(r.run_key, length(:key)) = :key
+    ORDER BY r.computed_at DESC, r.result_key LIMIT :most
+""")
+_SCENES = text("""
+    SELECT s.scene_id::text AS scene_id, s.name, a.cached, s.received_at,
+           s.rerun_of::text AS rerun_of, u.name AS user
+    FROM ops.scene_run a JOIN ops.scene s ON s.scene_id = a.scene_id
+    LEFT JOIN ops.user u ON u.id = s.user_id
+    WHERE a.result_key = :result_key ORDER BY s.received_at, s.scene_id
+""")
+_SERIES = text("""
+    SELECT i.id, i.venue || ':' || i.symbol AS name, member.place
+    FROM (SELECT 0 AS place, instrument_id FROM ops.run WHERE run_key = :run_key
+          UNION ALL SELECT place, instrument_id FROM ops.run_instrument
+          WHERE run_key = :run_key) AS member
+    JOIN ops.instrument i ON i.id = member.instrument_id ORDER BY member.place
+""")
+# What the result read is, of each candle, the newest version up to its revision: the one stored
+# now, or, where that came later, the one that was superseded by it.
+_BATCHES = text("""
+    WITH versions AS (
+        SELECT opened_at, revision, load_batch_id FROM raw.candle
+        WHERE instrument_id = :id AND interval = :interval
+          AND opened_at >= :start AND opened_at < :end AND revision <= :revision
+        UNION ALL
+        SELECT opened_at, revision, load_batch_id FROM raw.candle_version
+        WHERE instrument_id = :id AND interval = :interval
+          AND opened_at >= :start AND opened_at < :end AND revision <= :revision
+    ), read AS (
+        SELECT DISTINCT ON (opened_at) opened_at, load_batch_id FROM versions
+        ORDER BY opened_at, revision DESC
+    )
+    SELECT b.id, count(*) AS candles, min(opened_at) AS first_opened_at,
+           max(opened_at) AS last_opened_at, b.source, b.origin, b.request, b.code_version,
+           b.span_start, b.span_end, b.started_at, b.finished_at
+    FROM read JOIN ops.load_batch b ON b.id = read.load_batch_id GROUP BY b.id ORDER BY b.id
+""")
+_REVISIONS = text("""
+    SELECT revision, reason, first_opened_at, last_opened_at, load_batch_id, created_at,
+           revision > :revision AS later
+    FROM ops.candle_revision
+    WHERE instrument_id = :id AND interval = :interval
+      AND first_opened_at < :end AND last_opened_at >= :start
+    ORDER BY revision
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesLineage:
+    """The candles of one instrument that a result read.
+
+    start: the first candle that the result rests on; where warm-up or candles were missing, it
+        rests on all before its end, as `validity` has it, so that is the oldest known
+    revision: the series' newest that it knew; batches: who said those candles, each with how many
+    revisions: those that touch the candles; `later` ones came after the result
+    """
+
+    instrument: str
+    revision: int
+    start: datetime
+    end: datetime
+    batches: Sequence[Mapping[str, Any]]
+    revisions: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """Where a result comes from. result: its row and its run's; scenes: those that it answers."""
+
+    result: Mapping[str, Any]
+    scenes: Sequence[Mapping[str, Any]]
+    series: Sequence[SeriesLineage]
+
+
+def lineage(connection: Connection, key: str) -> list[Lineage]:
+    """Return where the results of a key come from, newest first.
+
+    key: a result_key or a run_key, or how one begins (8 characters or more)
+    Raises ValueError for a key that is none, that nothing has, or that many have.
+    """
+    if not (8 <= len(key) <= _KEY and set(key) <= set("0123456789abcdef")):
+        raise ValueError(f"expected 8 to 64 hexadecimal digits of a key, but found {key!r}")
+    rows = _rows(connection, _RESULTS, {"key": key, "most": 101})
+    if not rows:
+        raise ValueError(f"no result and no run has a key that begins with {key}")
+    runs = {row["run_key"] for row in rows}
+    if len(runs) > 1 or len(rows) > 100:
+        raise ValueError(f"expected one result or one run, but {key} begins the keys of several")
+    return [_of(connection, row) for row in rows]
+
+
+def _of(connection: Connection, result: Mapping[str, Any]) -> Lineage:
+    scenes = _rows(connection, _SCENES, {"result_key": result["result_key"]})
+    members = connection.execute(_SERIES, {"run_key": result["run_key"]}).all()
+    series: list[SeriesLineage] = []
+    revisions = result["revisions"] or [result["candles_revision"]]
+    since, end = result["depends_from"] or EVER, result["end_at"]
+    for member in members if result["candles_revision"] is not None else ():
+        asked: dict[str, Any] = {"id": member.id, "interval": result["interval"]}
+        asked |= {"start": since, "end": end, "revision": revisions[member.place]}
+        batches = _rows(connection, _BATCHES, asked)
+        touching = _rows(connection, _REVISIONS, asked)
+        first = min((one["first_opened_at"] for one in batches), default=end)
+        start = min(result["depends_from"] or first, result["start_at"])
+        series.append(SeriesLineage(member.name, asked["revision"], start, end, batches, touching))
+    return Lineage(result, scenes, series)
+
+
+def _rows(
+    connection: Connection, statement: TextClause, values: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    return [dict(row) for row in connection.execute(statement, values).mappings()]

@@ -1,0 +1,140 @@
+"""All that was tried: runs of one strategy family on some instruments, whichever scene asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, text
+
+from mela.instrument import parse_name
+from warehouse.results.documents import best_first, document_sql
+from warehouse.results.finder import read_documents
+
+MOST_KNOWN = 20_000  # runs whose block sums are read; the others only count
+_ROWS = np.dtype((">f8", (3, 16)))
+_FAMILY = """
+    q.instrument_id = ANY(:instruments) AND q.strategy = ANY(:strategies)
+"""
+_SUCCEEDED = "status IN ('succeeded', 'ruined')"
+_IDS = text("""
+    SELECT i.id FROM ops.instrument i JOIN unnest(CAST(:venues AS text[]), CAST(:symbols AS text[]))
+        AS asked (venue, symbol) ON i.venue = asked.venue AND i.symbol = asked.symbol
+""")
+_COUNT = text(f"""
+    SELECT count(*) FROM ops.run q WHERE {_FAMILY} AND q.start_at < :end AND q.end_at > :start
+      AND EXISTS (SELECT FROM ops.result r WHERE r.run_key = q.run_key AND r.{_SUCCEEDED})
+""")  # noqa: S608  made of the constants above
+_SAME_SPAN = "q.interval = :interval AND q.start_at = :start AND q.end_at = :end"
+_OWN = text(f"""
+    SELECT string_agg(r.blocks, '') FROM (
+        SELECT a.result_key FROM ops.scene_run a JOIN ops.run q ON q.run_key = a.run_key
+        WHERE a.scene_id = CAST(:scene_id AS uuid) AND {_FAMILY} AND {_SAME_SPAN}
+        ORDER BY a.run_key LIMIT :most
+    ) AS asked JOIN ops.result r ON r.result_key = asked.result_key
+    WHERE r.blocks IS NOT NULL
+""")  # noqa: S608
+_OTHERS = text(f"""
+    SELECT string_agg(known.blocks, '') FROM (
+        SELECT newest.blocks FROM ops.run q JOIN LATERAL (
+            SELECT r.blocks FROM ops.result r
+            WHERE r.run_key = q.run_key AND r.{_SUCCEEDED} AND r.blocks IS NOT NULL
+            ORDER BY r.computed_at DESC LIMIT 1
+        ) AS newest ON true
+        WHERE {_FAMILY} AND {_SAME_SPAN} AND NOT EXISTS (
+            SELECT FROM ops.scene_run a
+            WHERE a.scene_id = CAST(:scene_id AS uuid) AND a.run_key = q.run_key)
+        LIMIT :most
+    ) AS known
+""")  # noqa: S608
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Known:
+    """Trials that are recorded.
+
+    n_trials: how many there are at any overlapping dates
+    blocks: (known, 3, 16) float64: sums, squares and counts of those over one span
+    own: (known,) whether the asking scene has the run
+    """
+
+    n_trials: int
+    blocks: NDArray[np.float64]
+    own: NDArray[np.bool_]
+
+
+def known(
+    connection: Connection,
+    scene_id: str | UUID,
+    *,
+    instruments: Sequence[str],
+    strategies: Sequence[str],
+    dates: tuple[datetime, datetime],
+    interval: str,
+    span: tuple[datetime, datetime],
+) -> Known:
+    """Return what is recorded of a strategy family on some instruments.
+
+    dates: runs that overlap them count; span: runs over exactly these give their block sums
+    """
+    venues, symbols = zip(*map(parse_name, instruments), strict=True)
+    ids = connection.scalars(_IDS, {"venues": list(venues), "symbols": list(symbols)})
+    family = {"instruments": list(ids), "strategies": list(strategies)}
+    n_trials = connection.scalar(_COUNT, {**family, "start": dates[0], "end": dates[1]})
+    same = {"scene_id": str(scene_id), "interval": interval, "start": span[0], "end": span[1]}
+    own = _blocks(connection.scalar(_OWN, {**family, **same, "most": MOST_KNOWN}))
+    most = MOST_KNOWN - len(own)
+    others = _blocks(connection.scalar(_OTHERS, {**family, **same, "most": most}))
+    is_own = np.arange(len(own) + len(others)) < len(own)
+    return Known(int(n_trials or 0), np.concatenate([own, others]), is_own)
+
+
+def best_in_span(
+    connection: Connection,
+    scene_id: str | UUID,
+    winner: Mapping[str, Any],
+    rank_by: str,
+    limit: int,
+) -> list[dict[str, Any]]:
+    """Return a scene's best results of the winner's own instrument and span, best first."""
+    source = f"""
+        ops.scene_run answer
+        JOIN ops.result r ON r.result_key = answer.result_key
+        JOIN ops.run q ON q.run_key = answer.run_key
+        JOIN ops.instrument i ON i.id = q.instrument_id
+        WHERE answer.scene_id = CAST(:scene_id AS uuid) AND r.{_SUCCEEDED} AND {_SAME_SPAN}
+          AND i.venue || ':' || i.symbol = :instrument
+        ORDER BY {best_first(rank_by)} LIMIT :limit
+    """
+    values = {name: winner[name] for name in ("interval", "start", "end")}
+    values |= {"scene_id": str(scene_id), "instrument": winner["instruments"][0], "limit": limit}
+    return read_documents(connection, text(document_sql(source)), values)
+
+
+def best_by_window(
+    connection: Connection, scene_id: str | UUID, rank_by: str
+) -> list[dict[str, Any]]:
+    """Return a scene's best result of each instrument and span."""
+    order = best_first(rank_by)
+    source = f"""(
+        SELECT DISTINCT ON (q.instrument_id, q.start_at, q.end_at)
+               answer.scene_id, answer.cached, r.result_key
+        FROM ops.scene_run answer
+        JOIN ops.result r ON r.result_key = answer.result_key
+        JOIN ops.run q ON q.run_key = answer.run_key
+        WHERE answer.scene_id = CAST(:scene_id AS uuid) AND r.{_SUCCEEDED}
+        ORDER BY q.instrument_id, q.start_at, q.end_at, {order}
+    ) AS answer
+    JOIN ops.result r ON r.result_key = answer.result_key
+    JOIN ops.run q ON q.run_key = r.run_key
+    JOIN ops.instrument i ON i.id = q.instrument_id"""  # noqa: S608
+    return read_documents(connection, text(document_sql(source)), {"scene_id": str(scene_id)})
+
+
+def _blocks(sent: Any) -> NDArray[np.float64]:
+    return np.frombuffer(b"" if sent is None else bytes(sent), dtype=_ROWS).astype(np.float64)

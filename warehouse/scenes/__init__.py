@@ -1,0 +1,1 @@
+"""Published scenes, their schedules and their publishers."""

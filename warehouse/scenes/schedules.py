@@ -1,0 +1,255 @@
+"""Scenes that come again: published whenever their candles are complete for the interval."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+import numpy as np
+import orjson
+from croniter import croniter
+from numpy.typing import NDArray
+from sqlalchemy import Connection, Row, text
+
+from mela.calendars import date_ms, expected_opens_ms
+from mela.canonical import canonical_json, digest
+from mela.interval import DAY_MS, Interval
+from mela.run import from_ms, instant_text, to_ms
+from mela.scene import Scene, parse_scene
+from warehouse.binary import decode
+from warehouse.database import copy_out
+from warehouse.ingestion import instruments
+from warehouse.scenes import records as scenes
+from warehouse.scenes import users
+
+COMPLETE = "complete"
+SPAN = re.compile(r"([1-9][0-9]{0,3})(d|w|mo|y)")
+AHEAD_MS = 40 * DAY_MS  # beyond now, where the next candle of any interval and calendar opens
+_REPLACED = ("scene_id", "instruments", "interval", "start", "end")
+_ADD = text("""
+    INSERT INTO ops.scene_schedule (name, content, interval, span, every, user_id)
+    VALUES (:name, :content, :interval, :span, :every, :user_id)
+    ON CONFLICT (name) DO NOTHING RETURNING id
+""")
+_ADD_INSTRUMENT = text("""
+    INSERT INTO ops.scene_schedule_instrument (schedule_id, place, instrument_id)
+    VALUES (:id, :place, :instrument_id)
+""")
+_REMOVE = text("DELETE FROM ops.scene_schedule WHERE name = :name RETURNING id")
+_LIST = """
+    SELECT s.id, s.name, s.content, s.interval, s.span, s.every, s.active, s.created_at,
+           s.last_scene_id, s.last_covered_until, s.user_id, u.name AS user,
+           array_agg(i.venue || ':' || i.symbol ORDER BY m.place) AS instruments
+    FROM ops.scene_schedule s
+    JOIN ops.scene_schedule_instrument m ON m.schedule_id = s.id
+    JOIN ops.instrument i ON i.id = m.instrument_id
+    LEFT JOIN ops.user u ON u.id = s.user_id
+"""
+_ALL = text(f"{_LIST} GROUP BY s.id, u.id ORDER BY s.name")
+_ONE = text(f"{_LIST} WHERE s.id = :id GROUP BY s.id, u.id")
+_SERIES = text("""
+    SELECT i.id, i.calendar, i.delisted_on, (
+        SELECT min(opened_at) FROM raw.candle c
+        WHERE c.instrument_id = i.id AND c.interval = :interval) AS oldest
+    FROM ops.instrument i WHERE i.venue || ':' || i.symbol = :name
+""")
+_OPENS = """
+    SELECT opened_at FROM raw.candle
+    WHERE instrument_id = %(id)s AND interval = %(interval)s AND opened_at >= %(start)s
+    ORDER BY opened_at
+"""
+_REAL_GAPS = text("""
+    SELECT first_opened_at, last_opened_at FROM ops.quality_finding
+    WHERE instrument_id = :id AND interval = :interval AND kind = 'missing'
+      AND state = 'confirmed' AND last_opened_at >= :start
+""")
+_PUBLISHED = text("""
+    UPDATE ops.scene_schedule SET last_scene_id = :scene_id, last_covered_until = :until
+    WHERE id = :id AND (last_covered_until IS NULL OR last_covered_until <= :until)
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class DueScene:
+    """A scene to publish now. scene: as JSON, whole; its id comes from schedule and span."""
+
+    schedule_id: int
+    name: str
+    scene: dict[str, Any]
+    covered_until: datetime
+
+
+def add(
+    connection: Connection,
+    name: str,
+    scene: Scene,
+    span: str,
+    *,
+    every: str = COMPLETE,
+    user: str | None = None,
+) -> int:
+    """Let a scene come again, over `span` before the end of its newest candles; return the id.
+
+    scene: its own id, start and end are not looked at
+    span: 90d, 8w, 6mo or 2y
+    every: `complete`, at each new candle that all its series have; or a cron expression (UTC), at
+        its newest moment for which they have all candles
+    Raises ValueError for a wrong argument, a name that is taken, an instrument never loaded.
+    """
+    if not SPAN.fullmatch(span):
+        raise ValueError(f"expected a span as 90d, 8w, 6mo or 2y, but found {span!r}")
+    if every != COMPLETE and not (len(every.split()) == 5 and croniter.is_valid(every)):
+        raise ValueError(f"expected `complete` or a cron expression, but found {every!r}")
+    if scene.holdout is not None:
+        raise ValueError("a scene that comes again cannot have a holdout: each would open it anew")
+    ids = instruments.ids(connection, scene.instruments)
+    unknown = [one for one in scene.instruments if one not in ids]
+    if unknown:
+        raise ValueError(f"expected instruments that were loaded once, but found {unknown[0]}")
+    content = {key: part for key, part in scene.content().items() if key not in _REPLACED}
+    values = {"name": name, "interval": scene.interval.value, "span": span, "every": every}
+    values["content"] = orjson.dumps(content).decode()
+    user_id = users.ensure(connection, user) if user else None
+    number = connection.scalar(_ADD, values | {"user_id": user_id})
+    if number is None:
+        raise ValueError(f"expected a name that is free, but a schedule {name!r} is there already")
+    rows = [
+        {"id": number, "place": place, "instrument_id": ids[one]}
+        for place, one in enumerate(scene.instruments)
+    ]
+    connection.execute(_ADD_INSTRUMENT, rows)
+    return number
+
+
+def remove(connection: Connection, name: str) -> bool:
+    """Forget a schedule; the scenes that it published stay. False for an unknown name."""
+    return connection.scalar(_REMOVE, {"name": name}) is not None
+
+
+def schedules(connection: Connection) -> Sequence[Row[Any]]:
+    """Return all schedules by name, their instruments in order."""
+    return connection.execute(_ALL).all()
+
+
+def due_scenes(connection: Connection, now: datetime) -> list[DueScene]:
+    """Return the scenes to publish now: of each active schedule the newest span not yet published.
+
+    Candles are complete up to the first one that the market's calendar has and the warehouse lacks;
+    a gap that was confirmed as real lacks nothing. Spans missed meanwhile are not made up for.
+    """
+    due: list[DueScene] = []
+    for schedule in schedules(connection):
+        until = _covered_until(connection, schedule, now) if schedule.active else None
+        last = schedule.last_covered_until
+        if until is not None and (last is None or until > last):
+            document = _document(schedule, until)
+            due.append(DueScene(schedule.id, schedule.name, document, until))
+    return due
+
+
+def mark_published(
+    connection: Connection, schedule_id: int, scene_id: str | UUID, covered_until: datetime
+) -> None:
+    """Record that a due scene was sent, and whose it is. Twice is once.
+
+    Raises ValueError for an unknown schedule, and for an id that is not that span's.
+    """
+    schedule = connection.execute(_ONE, {"id": schedule_id}).one_or_none()
+    if schedule is None:
+        raise ValueError(f"expected a schedule, but none has the number {schedule_id}")
+    scene = parse_scene(_document(schedule, covered_until))
+    if str(scene.scene_id) != str(scene_id):
+        raise ValueError(
+            f"expected {scene.scene_id}, the scene of {schedule.name} until "
+            f"{instant_text(covered_until)}, but found {scene_id}"
+        )
+    scenes.announce(connection, scene, user_id=schedule.user_id)
+    values = {"id": schedule_id, "scene_id": str(scene_id), "until": covered_until}
+    connection.execute(_PUBLISHED, values)
+
+
+def start_of(span: str, end: datetime) -> datetime:
+    """Return where a span that ends at an instant begins; a day that a month lacks is its last.
+
+    >>> start_of("1mo", datetime(2024, 3, 31, tzinfo=UTC)).date().isoformat()
+    '2024-02-29'
+    """
+    found = SPAN.fullmatch(span)
+    if found is None:
+        raise ValueError(f"expected a span as 90d, 8w, 6mo or 2y, but found {span!r}")
+    count, unit = int(found[1]), found[2]
+    if unit in ("d", "w"):
+        return end - timedelta(days=count * (7 if unit == "w" else 1))
+    year, month = divmod(end.year * 12 + end.month - 1 - count * (12 if unit == "y" else 1), 12)
+    first = datetime(year, month + 1, 1, tzinfo=UTC)
+    after = datetime(year + (month == 11), (month + 1) % 12 + 1, 1, tzinfo=UTC)
+    return end.replace(year=year, month=month + 1, day=min(end.day, (after - first).days))
+
+
+def _document(schedule: Row[Any], until: datetime) -> dict[str, Any]:
+    start = start_of(schedule.span, until)
+    document: dict[str, Any] = {
+        "name": schedule.name,
+        **schedule.content,
+        "instruments": schedule.instruments,
+        "interval": schedule.interval,
+        "start": instant_text(start),
+        "end": instant_text(until),
+    }
+    said = digest(canonical_json(document))
+    scene_id = uuid5(NAMESPACE_URL, f"mela:schedule:{schedule.id}:{said}")
+    return {"schema_version": 1, "scene_id": str(scene_id)} | document
+
+
+def _covered_until(connection: Connection, schedule: Row[Any], now: datetime) -> datetime | None:
+    """Return the end of the newest candle until which all series are complete; None: none new."""
+    interval = Interval(schedule.interval)
+    start = schedule.last_covered_until or start_of(schedule.span, now)
+    grids: list[NDArray[np.int64]] = []
+    complete_ms = to_ms(now)
+    for name in schedule.instruments:
+        expected, first_missing = _complete(connection, name, interval, start, now)
+        if first_missing is None:
+            return None
+        complete_ms = min(complete_ms, first_missing)
+        grids.append(expected)
+    closes_by: int | None = None
+    if schedule.every != COMPLETE:  # its newest moment for which no candle is missing
+        latest = min(to_ms(now), interval.end_ms(complete_ms) - 1)
+        closes_by = to_ms(_tick(schedule.every, from_ms(latest)))
+    ends: list[int] = []
+    for expected in grids:
+        closed = interval.ends_ms(expected[expected < complete_ms])
+        if closes_by is not None:
+            closed = closed[closed <= closes_by]
+        ends += closed[-1:].tolist()
+    return from_ms(max(ends)) if ends else None
+
+
+def _tick(cron: str, latest: datetime) -> datetime:
+    return croniter(cron, latest + timedelta(seconds=1)).get_prev(datetime)
+
+
+def _complete(
+    connection: Connection, name: str, interval: Interval, start: datetime, now: datetime
+) -> tuple[NDArray[np.int64], int | None]:
+    """Return the calendar's opening times, and the first of them of which no candle is stored."""
+    series = connection.execute(_SERIES, {"name": name, "interval": interval.value}).one()
+    if series.oldest is None:
+        return np.array([], dtype=np.int64), None
+    since = max(start, series.oldest)
+    key = {"id": series.id, "interval": interval.value, "start": since}
+    until = to_ms(now) + AHEAD_MS
+    if series.delisted_on is not None:
+        until = min(until, date_ms(series.delisted_on) + DAY_MS)
+    expected = expected_opens_ms(series.calendar, interval, to_ms(since), until)
+    opened = decode(copy_out(connection, _OPENS, key), {"opened_at": "timestamptz"})["opened_at"]
+    lacking = ~np.isin(expected, opened)
+    for first, last in connection.execute(_REAL_GAPS, key):
+        lacking &= (expected < to_ms(first)) | (expected > to_ms(last))
+    missing = np.flatnonzero(lacking)
+    return expected, int(expected[missing[0]]) if len(missing) else until
