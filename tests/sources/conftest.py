@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 from replay import ReplayServer, create_server
-from sources.retry import Patience
+from sources.retry import RetryPolicy
 from sources.service import forget_services
 
-QUICK = Patience(attempts=3, first_s=0.01, longest_s=0.02, total_s=20.0)
+QUICK = RetryPolicy(attempts=3, first_s=0.01, longest_s=0.02, total_s=20.0)
 
 
 def at(text: str) -> datetime:
