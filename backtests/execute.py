@@ -152,7 +152,7 @@ def _walk_events(
             given = (MEANS, fast, slow, _NO_LINE, _NO_LINE, _NO_SIGNAL, _NO_SIGNAL)
         case Cross(line, level):
             given = (LINES, 0, 0, line, level, _NO_SIGNAL, _NO_SIGNAL)
-        case Signals(enter, exit_):
+        case Signals(enter=enter, exit=exit_):
             given = (FLAGS, 0, 0, _NO_LINE, _NO_LINE, enter, exit_)
     return walk_events(
         candles.open,
@@ -189,7 +189,7 @@ def _walk_events(
 def _walk_bars(span: Span, run: Run, signals: Signals, buffers: Buffers, equity: Float) -> Walked:
     candles = span.candles
     enter, exit_, enter_short, exit_short = (
-        None if given is None else read_only(given, np.bool_) for given in signals
+        None if given is None else read_only(given, np.bool_) for given in signals[:4]
     )
     assert enter is not None and exit_ is not None  # noqa: S101, PT018  only short ones may be None
     return walk_bars(

@@ -9,8 +9,7 @@ MelaError
 ├── Refused             a message that goes to mela.rejected: code, field, sentence
 │   ├── SceneInvalid    tell the scene's author
 │   └── MessageInvalid  a message on an inner topic cannot be read
-├── StackFailed         a service of the local stack did not start, or is not there
-└── NotCompared         name other commits, or mend what one of them lacks: nothing was found out
+└── StackFailed         a service of the local stack did not start, or is not there
 """
 
 from __future__ import annotations
@@ -49,10 +48,6 @@ class StackFailed(MelaError):
     """Say that a service of the local stack could not be started or reached."""
 
 
-class NotCompared(MelaError):
-    """Say why two commits could not be compared: neither that they differ nor that they do not."""
-
-
 class StrategyBroken(MelaError, KeyError):
     """Say that a strategy of this name cannot be had until its code is mended, and why."""
 
@@ -61,7 +56,7 @@ class StrategyBroken(MelaError, KeyError):
 
 
 class RejectionCode(StrEnum):
-    """Why a message was refused (CONTRACT section 5)."""
+    """Why a message was refused (docs/contract/messages.md)."""
 
     NOT_JSON = "not_json"
     UNSUPPORTED_VERSION = "unsupported_version"

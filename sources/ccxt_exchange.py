@@ -98,7 +98,7 @@ def exchange_of(
 
 
 def translate_error(error: ccxt.BaseError, status: int = 0, headers: Any = None) -> Exception:
-    """Return our error for ccxt's: ServiceBusy where the same request may succeed later, else refused.
+    """Translate an error of ccxt: ServiceBusy if the same request may succeed later, else refused.
 
     ccxt calls most statuses of 4xx ExchangeNotAvailable, those that will never pass among them.
     """

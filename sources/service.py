@@ -33,8 +33,8 @@ class Service:
     def ask(self, call: Callable[[], T], patience: RetryPolicy, *, tokens: float = 1.0) -> T:
         """Return what `call` returns, asking again while it raises ServiceBusy.
 
-        call: raises ServiceBusy where the service did not answer (with the Retry-After that came along),
-            SourceRefused where it refused. Any other error passes through at once.
+        call: raises ServiceBusy, with the Retry-After header if there was one, if the service did
+            not answer, and SourceRefused if it refused. Any other error passes through at once.
         tokens: what each attempt costs of the service's limit
         Raises SourceUnavailable when patience ends or the breaker is open; it carries
         `retry_after_s` where a wait is known to help.

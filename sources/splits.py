@@ -1,12 +1,12 @@
-"""Undo what Yahoo does to prices: its splits, worked into all history, are taken out again.
+"""Undo Yahoo's split adjustment of prices and volumes.
 
-Yahoo divides every price before a split by its ratio, rounds to six decimals and sends a float32;
-volumes are multiplied. A price that no split came after is a float32 and nothing else: a small
-coin's has its digits after the sixth. So an unadjusted price is known up to that noise times the
-ratio, and is rounded to it: two answers to the same question, before and after a later split, give
-one number where it was traded in cents. A price with more decimals than survive comes back a little
-coarser after a split, a volume after a reverse split; `rounding_tolerance` says by how much, so that nobody
-takes that for a restatement.
+Yahoo divides every price before a split by the split's ratio, rounds to six decimals and sends a
+float32; it multiplies volumes. A price that no split followed is a plain float32, so the price of a
+small coin keeps digits after the sixth decimal. An unadjusted price is therefore known up to this
+noise times the ratio, and is rounded to it: two answers to the same question, before and after a
+later split, give the same number for a price traded in cents. A price with more decimals than
+survive comes back slightly coarser after a split, and so does a volume after a reverse split.
+`rounding_tolerance` says by how much, so that nobody takes the difference for a restatement.
 """
 
 from __future__ import annotations

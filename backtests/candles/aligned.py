@@ -53,13 +53,8 @@ class Joined:
         for row, (span, signals) in enumerate(zip(self.spans, given, strict=True)):
             if signals is None:
                 continue
-            enter, exit_, enter_short, exit_short = signals
-            mirrored = (
-                exit_ if enter_short is None else enter_short,
-                enter if exit_short is None else exit_short,
-            )
             bars, columns = _places(span, self.opened_ms)
-            for whole, one in zip(made, (enter, exit_, *mirrored), strict=True):
+            for whole, one in zip(made, signals.mirrored(), strict=True):
                 whole[row, columns] = one[bars]
         return made[0], made[1], made[2], made[3]
 
