@@ -19,19 +19,26 @@ class Signals(NamedTuple):
     enter, exit: of a long position
     enter_short, exit_short: of a short one; None where they mirror the long ones, so that what
         ends a long position opens a short one (`enter_short` = `exit`, `exit_short` = `enter`)
+    strength: (n,) float64 in (0, 1] on each close that enters, NaN or unused elsewhere; it scales
+        the size of that entry. None means 1 everywhere.
+    stop, target: (n,) float64, the price level at which the position is closed, as known on each
+        close; NaN where the strategy sets none. None means no level on any candle.
     """
 
     enter: Bool
     exit: Bool
     enter_short: Bool | None = None
     exit_short: Bool | None = None
+    strength: Float | None = None
+    stop: Float | None = None
+    target: Float | None = None
 
     def signals(self) -> Signals:
         """Return these signals, as `Cross.signals` does."""
         return self
 
     def mirrored(self) -> tuple[Bool, Bool, Bool, Bool]:
-        """Return the four of them, the short ones spelled out."""
+        """Return the four flags, with the short ones spelled out."""
         short = self.exit if self.enter_short is None else self.enter_short
         cover = self.enter if self.exit_short is None else self.exit_short
         return self.enter, self.exit, short, cover

@@ -153,13 +153,13 @@ def signals_of(
             _checked(line, _REAL, "line", span, run),
             _checked(level, _REAL, "level", span, run),
         )
-    enter, exit_, *short = given
+    enter, exit_, *optional = given
     return Signals(
         _checked(enter, _TRUTH, "enter", span, run),
         _checked(exit_, _TRUTH, "exit", span, run),
         *(
-            None if signal is None else _checked(signal, _TRUTH, name, span, run)
-            for name, signal in zip(("enter_short", "exit_short"), short, strict=False)
+            None if one is None else _checked(one, _TRUTH if at < 2 else _REAL, name, span, run)
+            for at, (name, one) in enumerate(zip(Signals._fields[2:], optional, strict=False))
         ),
     )
 
