@@ -70,7 +70,7 @@ COPY regression regression
 # Mela itself, from where it lies: dags/, dbt/ and mlflow/ are read beside the packages.
 RUN --mount=type=bind,from=packages,source=/usr/local/bin/uv,target=/usr/local/bin/uv \
     uv pip install --no-cache --offline --python /opt/venv/bin/python --no-deps --no-build-isolation -e . \
-    && python -m compileall -q mela backtests sources warehouse streaming stack cli
+    && python -m compileall -q mela execution backtests sources replay warehouse messaging services streaming stack cli regression
 USER 10001:10001
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["/opt/venv/bin/python", "-m", "stack.container"]

@@ -15,12 +15,12 @@ from rich.console import Console
 
 import stack
 from benchmarks.rows import Row, row
-from cli.follow import tail
 from mela.errors import MelaError
 from mela.messages import PROGRESS, RESULTS, Progress, State
 from mela.scene import Scene, parse_scene
 from mela.settings import Settings
-from streaming.publish import Publisher
+from messaging.consumer import tail
+from messaging.publisher import Publisher
 from warehouse.ingestion.ingest import ingest
 
 START, END = datetime(2022, 1, 1, tzinfo=UTC), datetime(2024, 1, 1, tzinfo=UTC)

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from cli.console import err, out
-from mela.errors import NotCompared
 from regression.commits import HERE
+from regression.errors import NotCompared
 
 REPORT = "report.md"
 REPEATS = 7

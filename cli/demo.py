@@ -29,7 +29,7 @@ from mela.errors import MelaError
 from mela.messages import SCENES, Progress, State
 from mela.scene import Scene
 from mela.settings import Settings
-from streaming.publish import Publisher
+from messaging.publisher import Publisher
 from warehouse import dbt_project, reports
 from warehouse.database import transaction
 from warehouse.results import finder as results

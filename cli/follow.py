@@ -8,7 +8,6 @@ from types import TracebackType
 from typing import Self
 from uuid import UUID
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -23,39 +22,10 @@ from cli.console import err
 from mela.errors import SourceUnavailable
 from mela.messages import PROGRESS, Progress, State
 from mela.settings import Settings
+from messaging.consumer import POLL_S, poll, tail
 
 ENDS = frozenset({State.REJECTED, State.FINISHED, State.CANCELLED})
-POLL_S = 0.25
-ASK_S = 5.0
 SILENCE_S = 300.0  # without any word on the scene for so long, something is wrong
-
-
-def tail(settings: Settings, *topics: str) -> Consumer:
-    """Return a consumer of what comes on some topics from now on. Raises SourceUnavailable."""
-    consumer = Consumer(
-        {
-            "bootstrap.servers": settings.kafka.brokers,
-            "group.id": "mela-tail",  # never joined: partitions are assigned by hand
-            "enable.auto.commit": False,
-            "log_level": 0,  # we say ourselves, once, that no broker answers
-        }
-    )
-    try:
-        partitions = [
-            TopicPartition(topic, n)
-            for topic in topics
-            for n in consumer.list_topics(topic, timeout=ASK_S).topics[topic].partitions
-        ]
-        ends = [consumer.get_watermark_offsets(part, ASK_S)[1] for part in partitions]
-    except (KafkaException, KeyError) as error:
-        consumer.close()
-        raise SourceUnavailable(
-            f"no Kafka answers at {settings.kafka.brokers}. Start the stack with `mela up`."
-        ) from error
-    for partition, end in zip(partitions, ends, strict=True):
-        partition.offset = end
-    consumer.assign(partitions)
-    return consumer
 
 
 class Follower:
@@ -82,8 +52,7 @@ class Follower:
         """Yield each step forward of the scenes, until all have ended. Raises SourceUnavailable."""
         heard_at = time.monotonic()
         while {scene for scene in self._wanted if not self._has_ended(scene)}:
-            message = self._consumer.poll(POLL_S)
-            value = message.value() if message is not None and message.error() is None else None
+            value = poll(self._consumer, POLL_S)
             if value is None:
                 if time.monotonic() - heard_at > silence_s:
                     raise SourceUnavailable(

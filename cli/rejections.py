@@ -9,10 +9,10 @@ from typing import Self
 
 from confluent_kafka import Consumer
 
-from cli.follow import POLL_S, tail
 from mela.errors import SourceUnavailable
 from mela.messages import REJECTED, Rejection
 from mela.settings import Settings
+from messaging.consumer import poll, tail
 
 WAIT_S = 60.0
 
@@ -43,8 +43,7 @@ class Letters:
             for letter in self._read:
                 if letter.original == wanted:
                     return letter
-            message = self._consumer.poll(POLL_S)
-            value = message.value() if message is not None and message.error() is None else None
+            value = poll(self._consumer)
             if value is not None:
                 self._read.append(Rejection.model_validate_json(value))
         raise SourceUnavailable(f"no rejection of this message came within {wait_s:.0f} s")

@@ -11,7 +11,7 @@ from uuid import UUID
 import typer
 
 from cli.console import err, explains, fail, out
-from cli.follow import Follower, tail
+from cli.follow import Follower
 from cli.report import report_table
 from cli.scene_file import read_scene, with_id
 from cli.tables import SHOWN, results_table
@@ -19,7 +19,8 @@ from mela.grid import Plan
 from mela.messages import SCENES, Progress, State
 from mela.scene import Scene
 from mela.settings import Settings
-from streaming.publish import Publisher
+from messaging.consumer import check_broker
+from messaging.publisher import Publisher
 from warehouse.database import transaction
 from warehouse.results import finder as stored
 from warehouse.scenes import records as scenes
@@ -50,7 +51,7 @@ def publish(
     settings = Settings()
     scene, plan = read_scene(scene_file, settings)
     scene = with_id(scene)
-    tail(settings, SCENES).close()  # says at once where there is no stack
+    check_broker(settings, SCENES)  # says at once where there is no stack
     if user is not None:
         announce(scene, plan, user, settings)
     follower = Follower(settings, [scene.scene_id]) if follow else None

@@ -81,7 +81,7 @@ def republish(settings: Settings, stale_scene: StaleScene) -> bool:
     where the re-run was planned already. Raises SceneInvalid where the scene no longer holds.
     """
     from backtests.strategies import refresh
-    from streaming.publish import Publisher
+    from messaging.publisher import Publisher
     from warehouse.database import transaction
     from warehouse.scenes import records as scenes
 

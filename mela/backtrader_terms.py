@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from mela.run import CashSizing, Costs, Exits, FractionSizing, MarketEntry, UnitsSizing
+from mela.execution_terms import CashSizing, Costs, Exits, FractionSizing, MarketEntry, UnitsSizing
 
 PARTS = ("entry", "sizing", "costs", "exits")
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple, get_args, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from mela.run import from_ms
+from mela.instants import from_ms
 
 ExitReason = Literal[
     "signal", "stop_loss", "take_profit", "trailing_stop", "time_stop", "daily_loss"

@@ -9,8 +9,7 @@ MelaError
 ├── Refused             a message that goes to mela.rejected: code, field, sentence
 │   ├── SceneInvalid    tell the scene's author
 │   └── MessageInvalid  a message on an inner topic cannot be read
-├── StackFailed         a service of the local stack did not start, or is not there
-└── NotCompared         name other commits, or mend what one of them lacks: nothing was found out
+└── StackFailed         a service of the local stack did not start, or is not there
 """
 
 from __future__ import annotations
@@ -47,10 +46,6 @@ class CandlesInvalid(MelaError):
 
 class StackFailed(MelaError):
     """Say that a service of the local stack could not be started or reached."""
-
-
-class NotCompared(MelaError):
-    """Say why two commits could not be compared: neither that they differ nor that they do not."""
 
 
 class StrategyBroken(MelaError, KeyError):

@@ -23,7 +23,8 @@ from mela.errors import RejectionCode, SceneInvalid, StrategyBroken
 from mela.instrument import describe
 from mela.interval import Interval
 from mela.params import at_path, breaks_a_rule_of_the_whole, canonical_params, values_of_part
-from mela.portfolio import Portfolio, check_together, check_trials
+from mela.portfolio import Portfolio
+from mela.portfolio_checks import check_together, check_trials
 from mela.run import (
     ENTRIES,
     MAX_WARMUP,

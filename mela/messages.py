@@ -15,9 +15,11 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mela.errors import MessageInvalid, Refused, RejectionCode, SceneInvalid
+from mela.fields import Instant
 from mela.grid import PARTS, Variant, make_run, merged, part_variant, strategy_variant
+from mela.instants import instant_text
 from mela.portfolio import Portfolio
-from mela.run import Catalogue, Instant, Run, instant_text
+from mela.run import Catalogue, Run
 from mela.scene import field_path, said
 
 SCENES = "mela.scenes"

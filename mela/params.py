@@ -21,7 +21,7 @@ from pydantic_core import (
 )
 
 from mela.canonical import canonical_json, canonical_scalar
-from mela.run import SCALARS
+from mela.fields import SCALARS
 
 DEEPEST = 16
 
@@ -77,7 +77,7 @@ def at_path(params: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:
 def breaks_a_rule_of_the_whole(fault: ErrorDetails) -> bool:
     """Tell whether a fault is of a model (the strategy's, or a part's), not of one of its fields.
 
-    >>> from mela.run import Part
+    >>> from mela.fields import Part
     >>> breaks_a_rule_of_the_whole({"type": "value_error", "loc": (), "msg": "", "input": Part()})
     True
     """

@@ -18,9 +18,11 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from mela.canonical import parted
 from mela.curve import Curve, ExitReason, Trade, Trades
+from mela.execution_terms import Costs, Entry, Exits, Sizing
+from mela.instants import from_ms, instant_text
 from mela.interval import Interval
 from mela.portfolio import Portfolio
-from mela.run import Costs, Entry, Exits, Run, Sizing, from_ms, instant_text
+from mela.run import Run
 
 __all__ = [
     "LOWER_IS_BETTER",

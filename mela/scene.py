@@ -22,29 +22,24 @@ from pydantic_core import ErrorDetails
 
 from mela.canonical import canonical_json, digest
 from mela.errors import RejectionCode, SceneInvalid
-from mela.instrument import NAME
-from mela.interval import Interval
-from mela.params import Json
-from mela.portfolio import Portfolio
-from mela.result import METRICS
-from mela.run import (
+from mela.execution_terms import (
     Costs,
     Direction,
     Engine,
     Entry,
     Exits,
     FractionSizing,
-    Instant,
     MarketEntry,
-    Part,
     Prices,
-    Real,
     Sizing,
-    Whole,
-    instant_text,
-    one_of,
-    to_ms,
 )
+from mela.fields import Instant, Part, Real, Whole, one_of
+from mela.instants import instant_text, to_ms
+from mela.instrument import NAME
+from mela.interval import Interval
+from mela.params import Json
+from mela.portfolio import Portfolio
+from mela.result import METRICS
 from mela.windows import Fold, Holdout, WalkForward, folds_of
 
 SCHEMA_VERSION = 1

@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from mela.fields import Instant, Part
 from mela.interval import DAY_MS, HOUR_MS, Interval
-from mela.run import Instant, Part
 
 MAX_FOLDS = 10_000
 _LENGTH = re.compile(r"(0|[1-9][0-9]{0,6})(h|d|w|c)")

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from mela.errors import NotCompared
+from regression.errors import NotCompared
 
 HERE = "."  # the working tree, as it is
 TOOK_TOO_LONG_S = 120

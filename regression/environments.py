@@ -13,8 +13,8 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from mela.errors import NotCompared
 from mela.settings import REPOSITORY
+from regression.errors import NotCompared
 
 PINS = Path("requirements") / "runtime.txt"
 INSTALL_S = 900

@@ -14,9 +14,10 @@ import numpy as np
 import yaml
 
 from mela.candles import Candles
-from mela.errors import MelaError, NotCompared
+from mela.errors import MelaError
 from mela.instrument import describe
 from mela.interval import Interval
+from regression.errors import NotCompared
 from replay.series import PACKAGED, Catalog, Series
 from sources.resample import finer_than, resample
 from sources.row_validation import Rows, lawful

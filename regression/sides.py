@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from mela.errors import NotCompared
 from regression.commits import Tree
 from regression.environments import Environment
+from regression.errors import NotCompared
 from regression.evidence import Answer, Drawn, Side
 from regression.golden import Golden
 

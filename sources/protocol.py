@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from mela.instrument import Instrument
 from mela.interval import Interval
-from mela.settings import Settings
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
@@ -95,30 +94,6 @@ class CandleSource(Protocol):
     def fetch(self, symbol: str, interval: Interval, start: datetime, end: datetime) -> Fetched:
         """Return the closed candles with start ≤ opened_at < end; none is an answer too."""
         ...
-
-
-def source_for(venue: str, settings: Settings) -> CandleSource:
-    """Return the source whose candles a venue's are. Raises SourceRefused for an unknown venue.
-
-    The client libraries are imported here, on first use: together they take seconds.
-    """
-    match venue:
-        case "binance":
-            from sources.binance import BinanceSource
-
-            return BinanceSource(settings.replay_url)
-        case "yahoo":
-            from sources.yahoo import YahooSource
-
-            return YahooSource(settings.replay_url)
-        case "alpaca":
-            from sources.alpaca import AlpacaSource
-
-            return AlpacaSource(settings.alpaca, settings.replay_url)
-        case _:
-            from sources.ccxt_candles import CcxtSource
-
-            return CcxtSource(venue, settings.replay_url)
 
 
 def span_ms(start: datetime, end: datetime) -> tuple[int, int]:

@@ -105,7 +105,7 @@ def _probe(brokers: str) -> str | None:
 
 
 def _finish(site: Site) -> None:
-    from streaming.topics import create_topics
+    from messaging.topics import create_topics
 
     create_topics(site.settings.kafka)
 

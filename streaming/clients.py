@@ -1,4 +1,4 @@
-"""What a process keeps over batches: its producer, its candle reader, what candles imply."""
+"""What a process keeps from batch to batch: its candle reader, and what it derived from candles."""
 
 from __future__ import annotations
 
@@ -7,21 +7,11 @@ from collections import OrderedDict
 from backtests.candles.prepared import Spans
 from mela.candles import Candles
 from mela.settings import Settings
-from streaming.publish import LINGER_MS, Publisher
 from warehouse.candles.reader import CandleReader
 
-_publishers: dict[tuple[str, int], Publisher] = {}
 _readers: dict[str, CandleReader] = {}
-_spans: OrderedDict[int, tuple[Candles, Spans]] = OrderedDict()
+_spans: OrderedDict[Candles, Spans] = OrderedDict()  # candles are equal only to themselves
 SERIES_KEPT = 2  # a scene's chunks come series by series
-
-
-def publisher_of(settings: Settings, *, linger_ms: int = LINGER_MS) -> Publisher:
-    """Return this process's producer for a broker, by how long it waits to send more at once."""
-    key = settings.kafka.brokers, linger_ms
-    if key not in _publishers:
-        _publishers[key] = Publisher(settings.kafka, linger_ms=linger_ms)
-    return _publishers[key]
 
 
 def reader_of(settings: Settings) -> CandleReader:
@@ -33,11 +23,10 @@ def reader_of(settings: Settings) -> CandleReader:
 
 
 def spans_of(candles: Candles) -> Spans:
-    """Return the spans of candles that the reader may give again: indicators are computed once."""
-    key = id(candles)  # the candles are kept beside it, so that no others can have this id
-    if key not in _spans:
-        _spans[key] = candles, Spans(candles)
+    """Return the spans of candles, kept so that each indicator is computed once."""
+    if candles not in _spans:
+        _spans[candles] = Spans(candles)
         while len(_spans) > SERIES_KEPT:
             _spans.popitem(last=False)
-    _spans.move_to_end(key)
-    return _spans[key][1]
+    _spans.move_to_end(candles)
+    return _spans[candles]

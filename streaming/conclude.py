@@ -27,9 +27,9 @@ from mela.errors import SceneInvalid
 from mela.messages import Progress, State, read_stored_run
 from mela.result import Status, result_key
 from mela.settings import Settings
+from messaging.publisher import Publisher
 from streaming import searches, strategies, tracking
 from streaming.clients import reader_of
-from streaming.publish import Publisher
 from warehouse.database import transaction
 from warehouse.results import finder as results
 from warehouse.scenes import records as scenes

@@ -29,7 +29,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 from backtests.simulate import warm
 from mela.messages import PROGRESS, RESULTS, RUNS, SCENES, Source
 from mela.settings import Settings
-from streaming.clients import publisher_of
+from messaging.publisher import publisher_of
 from streaming.conclude import conclude_scene, recorded_scenes
 from streaming.plan import SceneMessage, plan_scene
 from streaming.record import ResultMessage, record_results, send_progress

@@ -27,8 +27,8 @@ from mela.messages import Progress, RunChunk, Source, State
 from mela.run import Run, instant_text
 from mela.scene import Scene, parse_scene
 from mela.settings import Settings
+from messaging.publisher import Publisher
 from streaming import strategies
-from streaming.publish import Publisher
 from warehouse.database import transaction
 from warehouse.ingestion import instruments
 from warehouse.results import finder as results

@@ -23,8 +23,7 @@ from mela.messages import Progress, Source, State
 from mela.result import METRICS, OWN, Result
 from mela.scene import field_path, said
 from mela.settings import Settings
-from streaming.clients import publisher_of
-from streaming.publish import Publisher
+from messaging.publisher import Publisher, publisher_of
 from warehouse.database import transaction
 from warehouse.results import finder as results
 

@@ -9,7 +9,7 @@ import structlog
 from mela.errors import SceneInvalid
 from mela.scene import parse_scene
 from mela.settings import Settings
-from streaming.publish import Publisher
+from messaging.publisher import Publisher
 from warehouse.database import transaction
 from warehouse.scenes.schedules import due_scenes, mark_published
 

@@ -24,9 +24,9 @@ from mela.result import Outcome, Provenance, Status
 from mela.run import Run
 from mela.settings import Settings
 from mela.writing import ResultWriter
+from messaging.publisher import Publisher, publisher_of
 from streaming import strategies
-from streaming.clients import publisher_of, reader_of, spans_of
-from streaming.publish import Publisher
+from streaming.clients import reader_of, spans_of
 from warehouse.candles.reader import CandlesRead
 from warehouse.database import transaction
 from warehouse.scenes import records as scenes

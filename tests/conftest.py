@@ -7,7 +7,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import psutil
@@ -16,6 +17,7 @@ from sqlalchemy import create_engine, text
 
 import stack
 from mela.settings import REPOSITORY, Settings
+from replay import ReplayServer, create_server
 from warehouse.database import engine_for, transaction
 from warehouse.schema.migrate import upgrade
 
@@ -26,6 +28,20 @@ EMPTY = text(
 )
 MELA = Path(sys.executable).with_name("mela")
 DEMO_S = 900
+
+
+@pytest.fixture(scope="session")
+def packaged() -> Iterator[ReplayServer]:
+    """A replay server of the packaged candles, without faults."""
+    with create_server() as server:
+        yield server
+
+
+@pytest.fixture
+def replay() -> Iterator[Callable[..., ReplayServer]]:
+    """Start servers of a test's own, with its own data, time or faults."""
+    with ExitStack() as stack:
+        yield lambda *args, **kwargs: stack.enter_context(create_server(*args, **kwargs))
 
 
 @pytest.fixture(scope="session")

@@ -29,7 +29,7 @@ from mela.portfolio import (
 from mela.result import Outcome, Status
 from mela.run import Costs, Exits, FractionSizing, Run, from_ms
 from mela.settings import REPOSITORY
-from tests.backtests.plain_account import walk_account
+from tests.backtests.kernel.plain_account import walk_account
 
 # A busy machine is slow, and that is no fault of a law.
 law = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from mela.settings import REPOSITORY, Settings
+from messaging.topics import MAX_BROKER_BYTES
 from stack import account, broker, database, fetch
 from stack.java import java_home
-from streaming.topics import MAX_BROKER_BYTES
 from tests.delivery.containers import environment_of, said
 
 STACK = REPOSITORY / "stack"

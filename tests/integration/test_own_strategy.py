@@ -17,7 +17,7 @@ from mela.grid import plan_runs
 from mela.messages import SCENES, RunChunk, Source, State
 from mela.scene import Scene
 from mela.settings import Settings
-from streaming.publish import Publisher
+from messaging.publisher import Publisher
 from tests.integration.asking import answers, publish, scene_of
 from warehouse.database import transaction
 from warehouse.scenes import records as scenes

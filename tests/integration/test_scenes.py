@@ -17,7 +17,7 @@ from cli.rejections import Letters
 from mela.messages import PROGRESS, RESULTS, RUNS, SCENES, Source, State
 from mela.result import Result
 from mela.settings import Settings
-from streaming.publish import Publisher
+from messaging.publisher import Publisher
 from tests.conftest import mela
 from tests.integration.asking import (
     ONE,

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from mela.errors import NotCompared
 from mela.settings import REPOSITORY
 from regression.environments import differing_pins, environment_of
+from regression.errors import NotCompared
 
 HERE = metadata.version("pyyaml")
 

@@ -8,12 +8,12 @@ import pytest
 import yaml
 
 from backtests.strategies import CATALOGUE
-from mela.errors import NotCompared
 from mela.grid import plan_runs
 from mela.interval import Interval
 from mela.run import ENTRIES, SIZINGS, Exits
 from mela.scene import Scene, parse_scene
 from mela.settings import REPOSITORY
+from regression.errors import NotCompared
 from regression.golden import FOLDER, golden_scenes, packaged_candles, write_candles
 
 SCENES = golden_scenes(REPOSITORY, REPOSITORY)

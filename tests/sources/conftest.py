@@ -1,14 +1,11 @@
-"""A replay server for each test of the sources, and a client's patience that fits into seconds."""
+"""What tests of the sources share: candles of their own, and a patience that fits into seconds."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from replay import ReplayServer, create_server
 from sources.retry import Patience
 from sources.service import forget_services
 
@@ -37,16 +34,3 @@ def write_candles(
 def _nobody_asked_before() -> None:  # pyright: ignore[reportUnusedFunction]
     """A breaker that one test opened is closed for the next, whatever port it gets."""
     forget_services()
-
-
-@pytest.fixture(scope="session")
-def packaged() -> Iterator[ReplayServer]:
-    with create_server() as server:
-        yield server
-
-
-@pytest.fixture
-def replay() -> Iterator[Callable[..., ReplayServer]]:
-    """Start servers of a test's own, with its own data, time or faults."""
-    with ExitStack() as stack:
-        yield lambda *args, **kwargs: stack.enter_context(create_server(*args, **kwargs))

@@ -17,7 +17,8 @@ from sources.alpaca import AlpacaSource
 from sources.alpaca_client import stock_client
 from sources.alpaca_library import DataFeed, StockBarsRequest, TimeFrame
 from sources.binance import BinanceSource
-from sources.protocol import Fetched, source_for
+from sources.protocol import Fetched
+from sources.registry import source_for
 from tests.sources.conftest import QUICK, at, write_candles
 
 H1, D1 = Interval.H1, Interval.D1

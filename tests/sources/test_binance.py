@@ -13,7 +13,8 @@ from mela.interval import Interval
 from mela.settings import Settings
 from replay import Fault
 from sources.binance import BinanceSource
-from sources.protocol import source_for, to_ms
+from sources.protocol import to_ms
+from sources.registry import source_for
 from sources.retry import Patience
 from tests.sources.conftest import QUICK, at, write_candles
 

@@ -15,7 +15,8 @@ from mela.instrument import parse_name
 from mela.interval import Interval
 from mela.run import from_ms, instant_text
 from mela.settings import Settings
-from sources.protocol import Fetched, source_for
+from sources.protocol import Fetched
+from sources.registry import source_for
 from warehouse.database import transaction
 from warehouse.ingestion import instruments
 from warehouse.ingestion.corporate_actions import revise_rules

@@ -16,7 +16,8 @@ from mela.instrument import parse_name
 from mela.interval import Interval
 from mela.run import to_ms
 from mela.settings import Settings
-from sources.protocol import CorporateAction, Fetched, source_for
+from sources.protocol import CorporateAction, Fetched
+from sources.registry import source_for
 from warehouse.database import transaction
 from warehouse.ingestion import instruments
 from warehouse.ingestion.ingest import LoadReport, store

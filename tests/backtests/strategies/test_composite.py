@@ -22,7 +22,7 @@ from mela.messages import RunChunk, read_chunk, read_stored_run
 from mela.result import Status, run_fields
 from mela.run import Part
 from mela.scene import parse_scene
-from tests.backtests.test_laws import walk
+from tests.backtests.kernel.test_laws import walk
 
 SCENE_ID = "0b6f0d8e-5ad1-4bd0-a0d8-2ab6d6a7b8c1"
 SMA_RSI = [{"name": "sma_cross", "params": {"fast": 5, "slow": 20}}, {"name": "rsi_reversion"}]

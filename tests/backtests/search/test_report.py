@@ -20,7 +20,7 @@ from mela.messages import read_stored_run
 from mela.result import rank
 from mela.run import from_ms, to_ms
 from mela.scene import Scene, parse_scene
-from tests.backtests.swings import SCENE, read
+from tests.backtests.search.swings import SCENE, read
 
 GRID = {
     "kind": "grid",

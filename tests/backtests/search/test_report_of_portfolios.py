@@ -19,7 +19,7 @@ from mela.interval import Interval
 from mela.messages import read_stored_run
 from mela.result import Blocks, rank
 from mela.scene import Scene, parse_scene
-from tests.backtests.swings import SCENE, read
+from tests.backtests.search.swings import SCENE, read
 
 SPACE = {"strategy.params.fast": [3, 6, 12], "strategy.params.slow": [20, 40, 60]}
 TOGETHER: dict[str, Any] = {

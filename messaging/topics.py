@@ -1,4 +1,4 @@
-"""The topics, with their partitions and retention."""
+"""The topics of the job path: their names, partitions and retention."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from mela.settings import KafkaSettings
 
 MAX_BROKER_BYTES = 8 * 1024 * 1024  # a scene that is too large must still reach us to be refused
 TIMEOUT_S = 30.0
-ALREADY_THERE = 36  # Kafka's TOPIC_ALREADY_EXISTS
+ALREADY_EXISTS = 36  # Kafka's TOPIC_ALREADY_EXISTS
 
 
 def topics(kafka: KafkaSettings) -> list[NewTopic]:
-    """Return every topic of the job path. None is compacted: each message counts, in its order."""
+    """Return the definition of every topic.
+
+    No topic is compacted, because every message counts and their order carries meaning.
+    """
     retention = {"retention.ms": str(kafka.retention_hours * 3_600_000), "cleanup.policy": "delete"}
     many, one = kafka.partitions, 1
     sizes = {
@@ -24,7 +27,7 @@ def topics(kafka: KafkaSettings) -> list[NewTopic]:
         RUNS: (many, MAX_BROKER_BYTES),
         RESULTS: (many, MAX_BROKER_BYTES),
         PROGRESS: (one, MAX_BROKER_BYTES),
-        REJECTED: (one, MAX_BROKER_BYTES),  # base64 of the largest scene fits
+        REJECTED: (one, MAX_BROKER_BYTES),  # the largest scene fits in base64
     }
     return [
         NewTopic(
@@ -38,14 +41,14 @@ def topics(kafka: KafkaSettings) -> list[NewTopic]:
 
 
 def create_topics(kafka: KafkaSettings) -> None:
-    """Create the topics that are missing; those that exist stay as they are. Raises StackFailed."""
+    """Create the topics that are missing and leave existing ones unchanged. Raises StackFailed."""
     admin = AdminClient({"bootstrap.servers": kafka.brokers})
     for name, future in admin.create_topics(topics(kafka), operation_timeout=TIMEOUT_S).items():
         try:
             future.result(timeout=TIMEOUT_S)
         except KafkaException as error:
-            if error.args[0].code() != ALREADY_THERE:
+            if error.args[0].code() != ALREADY_EXISTS:
                 raise StackFailed(
                     f"Kafka at {kafka.brokers} did not create the topic {name}: {error}. "
-                    "`mela logs kafka` tells more."
+                    "Read its log with `mela logs kafka`."
                 ) from error

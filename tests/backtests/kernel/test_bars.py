@@ -31,7 +31,7 @@ from mela.run import (
     VolatilitySizing,
     from_ms,
 )
-from tests.backtests.plain import Said, walk_plainly
+from tests.backtests.kernel.plain import Said, walk_plainly
 
 REASONS = ["", "signal", "stop_loss", "take_profit", "trailing_stop", "time_stop", "daily_loss"]
 CASH = 1_000.0

@@ -17,7 +17,7 @@ from mela.candles import Candles
 from mela.interval import Interval
 from mela.result import Status
 from mela.run import Costs, Exits, FractionSizing, Run, from_ms
-from tests.backtests.plain import Said, walk_plainly
+from tests.backtests.kernel.plain import Said, walk_plainly
 
 COLUMNS = ("opened_ms", "open", "high", "low", "close", "volume")
 PERIOD = st.integers(2, 5)

@@ -19,8 +19,8 @@ from mela.candles import Candles
 from mela.interval import Interval
 from mela.settings import REPOSITORY
 from replay.series import PACKAGED
-from tests.backtests import offenders
-from tests.backtests.offenders import crosses, planted
+from tests.backtests.lookahead import offenders
+from tests.backtests.lookahead.offenders import crosses, planted
 
 WALK = random_walk(Interval.H1, 1_200, seed=7)
 COLUMNS = ("opened_ms", "open", "high", "low", "close", "volume")

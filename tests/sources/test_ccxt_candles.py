@@ -17,7 +17,8 @@ from replay import Fault
 from sources.binance import BinanceSource
 from sources.ccxt_candles import CcxtSource, Walk
 from sources.ccxt_exchange import translated
-from sources.protocol import Fetched, source_for
+from sources.protocol import Fetched
+from sources.registry import source_for
 from sources.retry import Busy
 from tests.sources.conftest import QUICK, at, write_candles
 

@@ -15,8 +15,8 @@ from backtests.charts.view import view_of
 from backtests.testing.instrument import execute
 from mela.candles import Candles
 from mela.interval import Interval
-from tests.backtests.pictures.outcomes import both_sides, walk
-from tests.backtests.pictures.test_surface import FAST, GRID, SLOW
+from tests.backtests.charts.outcomes import both_sides, walk
+from tests.backtests.charts.test_surface import FAST, GRID, SLOW
 
 DAY_MS = 86_400_000
 TIMES = 1_672_531_200_000 + DAY_MS * np.arange(50)

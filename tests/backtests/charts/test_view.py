@@ -18,7 +18,7 @@ from backtests.charts.view import (
 from backtests.testing.instrument import candles_of, execute
 from mela.interval import Interval
 from mela.result import Outcome
-from tests.backtests.pictures.outcomes import REASONS, both_sides, walk
+from tests.backtests.charts.outcomes import REASONS, both_sides, walk
 
 
 def test_merged_candles_keep_first_open_extremes_and_last_close() -> None:

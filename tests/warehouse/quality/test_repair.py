@@ -20,7 +20,7 @@ from sqlalchemy.exc import IntegrityError
 
 from mela.errors import CandlesMissing
 from mela.interval import Interval
-from mela.settings import Settings
+from mela.settings import REPOSITORY, Settings
 from replay import create_server
 from tests.warehouse.given import NAME, START, answer, at, load, rows
 from warehouse.database import transaction
@@ -244,7 +244,7 @@ def test_the_batch_of_a_killed_load_is_closed_and_a_living_one_is_not(
     loading = subprocess.Popen(
         [sys.executable, "-c", script, warehouse.model_dump_json(), password],
         stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
     )
     with loading:
         assert loading.stdout is not None

@@ -13,7 +13,7 @@ from backtests.strategies import CATALOGUE
 from mela.errors import SceneInvalid
 from mela.grid import plan_runs
 from mela.scene import Drawn, Range, Steps, parse_scene
-from tests.backtests.swings import SCENE, read
+from tests.backtests.search.swings import SCENE, read
 
 SPACE: dict[str, Drawn] = {
     "a": Range(low=0.0, high=10.0),

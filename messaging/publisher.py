@@ -1,4 +1,4 @@
-"""Sending to Kafka so that what was sent is known to have arrived."""
+"""Sending to Kafka so that a message counts as sent only once it has arrived."""
 
 from __future__ import annotations
 
@@ -8,31 +8,29 @@ from typing import Any, Self
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-import mela
 from mela.errors import Refused, SourceUnavailable
-from mela.messages import (
-    PROGRESS,
-    REJECTED,
-    RESULTS,
-    RUNS,
-    SCENES,
-    Progress,
-    RunChunk,
-    Source,
-    rejection,
-)
+from mela.messages import Progress, RunChunk, Source
 from mela.scene import Scene
-from mela.settings import KafkaSettings
-from streaming.topics import MAX_BROKER_BYTES
+from mela.settings import KafkaSettings, Settings
+from messaging.codec import (
+    Encoded,
+    encode_chunk,
+    encode_progress,
+    encode_rejected,
+    encode_result,
+    encode_scene,
+)
+from messaging.topics import MAX_BROKER_BYTES
 
 LINGER_MS = 100
 FLUSH_TIMEOUT_S = 60.0
+_publishers: dict[tuple[str, int], Publisher] = {}
 
 
 class Publisher:
     """An idempotent producer that remembers delivery errors until `flush`, which raises them.
 
-    At-least-once: whoever sends must flush before it counts its input as done.
+    Delivery is at least once: a caller must flush before it counts its input as done.
     """
 
     def __init__(self, kafka: KafkaSettings, *, linger_ms: int = LINGER_MS) -> None:
@@ -48,7 +46,7 @@ class Publisher:
             "message.max.bytes": MAX_BROKER_BYTES,
             "delivery.timeout.ms": int(FLUSH_TIMEOUT_S * 1000),
             "queue.buffering.max.messages": 200_000,
-            "log_level": 2,  # it would tell of each attempt to connect; `flush` says what failed
+            "log_level": 2,  # it would report each attempt to connect; `flush` says what failed
         }
         self._producer = Producer(self._config)
 
@@ -66,43 +64,30 @@ class Publisher:
 
     def scene(self, scene: Scene) -> None:
         """Send a scene, which must have its id, to `mela.scenes`."""
-        body = scene.model_dump_json(by_alias=True, exclude_none=True)
-        self.send(SCENES, str(scene.scene_id), body.encode())
+        self._send(encode_scene(scene))
 
     def chunk(self, chunk: RunChunk) -> None:
-        """Send runs to `mela.runs`; a scene's chunks go round the partitions, to share the load."""
-        partition = (hash_of(chunk.scene_id) + chunk.chunk) % self._partitions
-        self.send(RUNS, chunk.key, chunk.to_bytes(), partition=partition)
+        """Send runs to `mela.runs`."""
+        self._send(encode_chunk(chunk, self._partitions))
 
     def result(self, scene_id: str, run_key: str, body: bytes) -> None:
         """Send a result document to `mela.results`."""
-        self.send(RESULTS, f"{scene_id}:{run_key}", body)
+        self._send(encode_result(scene_id, run_key, body))
 
     def progress(self, progress: Progress) -> None:
-        """Send how far a scene is to `mela.progress`."""
-        self.send(PROGRESS, str(progress.scene_id), progress.to_bytes())
+        """Send a scene's progress to `mela.progress`."""
+        self._send(encode_progress(progress))
 
     def rejected(self, original: bytes | None, source: Source, refused: Refused) -> None:
-        """Send a message that was refused to `mela.rejected`, whole, with the reason."""
-        letter = rejection(
-            original, source, refused, code_version=mela.__version__, at=datetime.now(UTC)
-        )
-        self.send(REJECTED, letter.key, letter.to_bytes())
+        """Send a refused message to `mela.rejected`, whole, with the reason."""
+        self._send(encode_rejected(original, source, refused, at=datetime.now(UTC)))
 
     def send(self, topic: str, key: str, value: bytes, *, partition: int | None = None) -> None:
-        """Queue one message; waits while the queue is full."""
-        extra: dict[str, Any] = {} if partition is None else {"partition": partition}
-        while True:
-            try:
-                self._producer.produce(topic, value, key, on_delivery=self._delivered, **extra)
-            except BufferError:
-                self._producer.poll(1.0)
-            else:
-                self._producer.poll(0)
-                return
+        """Queue one message. Waits while the queue is full."""
+        self._send(Encoded(topic, key, value, partition))
 
     def flush(self) -> None:
-        """Wait until all that was queued has arrived. Raises SourceUnavailable where it has not."""
+        """Wait until every queued message has arrived. Raises SourceUnavailable if one has not."""
         left = self._producer.flush(FLUSH_TIMEOUT_S)
         errors, self._errors = self._errors, []
         if errors or left:  # an idempotent producer that failed once may refuse for good
@@ -117,11 +102,26 @@ class Publisher:
                 f"{FLUSH_TIMEOUT_S:g} s"
             )
 
+    def _send(self, message: Encoded) -> None:
+        topic, key, value, partition = message
+        extra: dict[str, Any] = {} if partition is None else {"partition": partition}
+        while True:
+            try:
+                self._producer.produce(topic, value, key, on_delivery=self._delivered, **extra)
+            except BufferError:
+                self._producer.poll(1.0)
+            else:
+                self._producer.poll(0)
+                return
+
     def _delivered(self, error: KafkaError | None, _message: Message) -> None:
         if error is not None:
             self._errors.append(error)
 
 
-def hash_of(scene_id: str) -> int:
-    """Return a number, the same in every process, that spreads small scenes over partitions."""
-    return int(scene_id.replace("-", "")[-8:], 16)
+def publisher_of(settings: Settings, *, linger_ms: int = LINGER_MS) -> Publisher:
+    """Return this process's producer for a broker and a linger time. It lives until the end."""
+    key = settings.kafka.brokers, linger_ms
+    if key not in _publishers:
+        _publishers[key] = Publisher(settings.kafka, linger_ms=linger_ms)
+    return _publishers[key]

@@ -1,0 +1,30 @@
+"""Topics are sized for what travels on them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mela.messages import PROGRESS, REJECTED, RESULTS, RUNS, SCENES
+from mela.settings import KafkaSettings
+from messaging.topics import topics
+
+
+def test_runs_and_results_alone_are_spread_over_partitions() -> None:
+    found: list[Any] = topics(KafkaSettings(partitions=3))
+
+    assert {one.topic: one.num_partitions for one in found} == {
+        SCENES: 1,
+        RUNS: 3,
+        RESULTS: 3,
+        PROGRESS: 1,
+        REJECTED: 1,
+    }
+
+
+def test_a_dead_letter_has_room_for_the_largest_scene() -> None:
+    largest: dict[str, int] = {}
+    for one in topics(KafkaSettings()):
+        topic: Any = one
+        largest[topic.topic] = int(topic.config["max.message.bytes"])
+
+    assert largest[REJECTED] >= largest[SCENES] * 4 / 3 + 10_000
