@@ -52,12 +52,18 @@ def walk(
     asked = {part: [getattr(run, part)] for part in (*PARTS, "direction")}
     if refused := beyond_backtrader(asked):
         raise ValueError(": ".join(refused))
+    given = signals.signals()
+    if any(values is not None for values in given[4:]):
+        raise ValueError(
+            "engine backtrader knows no strength, stop or target of a signal, "
+            f"but {run.strategy} gives them: leave engine out"
+        )
     if span.idle:
         raise ValueError(
             "engine backtrader fills on candles without volume too, and this span has some: "
             "leave engine out, or take another span"
         )
-    trader = _trade(_Asked.of(span.candles, run, signals.signals()))
+    trader = _trade(_Asked.of(span.candles, run, given))
     if len(equity):
         equity[: len(trader.equity)] = trader.equity
     buffers.fills[: len(trader.trades)] = [
@@ -80,9 +86,7 @@ class _Asked:
 
     @classmethod
     def of(cls, candles: Candles, run: Run, signals: Signals) -> _Asked:
-        enter, exit_, enter_short, exit_short = signals
-        enter_short = exit_ if enter_short is None else enter_short
-        exit_short = enter if exit_short is None else exit_short
+        enter, exit_, enter_short, exit_short = signals.mirrored()
         longs, shorts = run.direction != "short", run.direction != "long"
         return cls(
             candles,

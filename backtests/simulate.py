@@ -15,13 +15,13 @@ from backtests.execute import Buffers, room_for, walk
 from backtests.kernel.ledger import FILLS, Walked
 from backtests.metrics.measure import measure
 from backtests.metrics.result_warnings import caveats
-from backtests.signals import Cross, Float, MeanCross, Signals
+from backtests.signals import Bool, Cross, Float, MeanCross, Signals
 from backtests.strategies import CATALOGUE
 from backtests.strategy import Strategy
 from mela.candles import Candles
 from mela.interval import DAY_MS, Interval
 from mela.result import Blocks, Curve, Metrics, Outcome, Provenance, Status, Trades
-from mela.run import Run, from_ms
+from mela.run import Run, from_ms, instant_text
 
 SENTENCE_LENGTH = 1_000
 _NO_EQUITY = np.empty(0)
@@ -153,15 +153,49 @@ def signals_of(
             _checked(line, _REAL, "line", span, run),
             _checked(level, _REAL, "level", span, run),
         )
-    enter, exit_, *optional = given
-    return Signals(
-        _checked(enter, _TRUTH, "enter", span, run),
-        _checked(exit_, _TRUTH, "exit", span, run),
-        *(
-            None if one is None else _checked(one, _TRUTH if at < 2 else _REAL, name, span, run)
-            for at, (name, one) in enumerate(zip(Signals._fields[2:], optional, strict=False))
-        ),
-    )
+    return _checked_signals(Signals(*given), span, run)
+
+
+def _checked_signals(given: Signals, span: Span, run: Run) -> Signals:
+    """Return signals as the kernels take them. Raises ValueError for what no engine takes."""
+    flags = [
+        None if flag is None else _checked(flag, _TRUTH, name, span, run)
+        for name, flag in zip(Signals._fields[:4], given[:4], strict=True)
+    ]
+    reals = [
+        None if values is None else _checked(values, _REAL, name, span, run)
+        for name, values in zip(Signals._fields[4:], given[4:], strict=True)
+    ]
+    enter, exit_, enter_short, exit_short = flags
+    signals = Signals(enter, exit_, enter_short, exit_short, *reals)  # pyright: ignore[reportArgumentType]
+    _check_strength(signals, span, run)
+    for name, levels in (("stop", signals.stop), ("target", signals.target)):
+        if levels is not None:
+            wrong = ~(np.isnan(levels) | (np.isfinite(levels) & (levels > 0.0)))
+            _refuse_value(wrong, levels, name, "a price above 0, or NaN for no level", span, run)
+    return signals
+
+
+def _check_strength(signals: Signals, span: Span, run: Run) -> None:
+    strength = signals.strength
+    if strength is None:
+        return
+    long, _, short, _ = signals.mirrored()
+    within = (strength > 0.0) & (strength <= 1.0)
+    wrong = (long | short) & ~within if run.direction != "long" else long & ~within
+    _refuse_value(wrong, strength, "strength", "above 0 and at most 1 on each entry", span, run)
+
+
+def _refuse_value(
+    wrong: Bool, values: Float, name: str, expected: str, span: Span, run: Run
+) -> None:
+    bars = np.flatnonzero(wrong)
+    if len(bars):
+        at = instant_text(from_ms(int(span.candles.opened_ms[bars[0]])))
+        raise ValueError(
+            f"{run.strategy} must give {name} as {expected}, "
+            f"but gave {values[bars[0]]} on the candle of {at}"
+        )
 
 
 _REAL, _TRUTH = np.dtype(np.float64), np.dtype(np.bool_)

@@ -87,14 +87,8 @@ class _Asker:
             given = self.strategy.signals(candles, self.params, Indicators(candles)).signals()
         except (Exception, SystemExit) as error:  # a strategy is anybody's code
             raise StrategyFailed(f"raises {type(error).__name__}: {error}") from error
-        enter, exit_, enter_short, exit_short = given
-        spelled = (
-            enter,
-            exit_,
-            exit_ if enter_short is None else enter_short,
-            enter if exit_short is None else exit_short,
-        )
-        for name, signal in zip(Signals._fields, spelled, strict=True):
+        spelled = given.mirrored()
+        for name, signal in zip(Signals._fields, spelled, strict=False):
             expected = (len(candles),)
             if getattr(signal, "dtype", None) != np.bool_ or np.shape(signal) != expected:
                 raise StrategyFailed(

@@ -195,12 +195,14 @@ def _leaving(signals: SignalFunction) -> SignalFunction:
 
     def left(candles: Candles, params: Any, indicators: Indicators) -> Signals:  # noqa: ARG001
         own = _first(candles, len(candles) - 1 - candles.start_bar)
-        enter, exit_, enter_short, exit_short = signals(own, params, Indicators(own)).signals()
+        given = signals(own, params, Indicators(own)).signals()
+        enter, exit_, enter_short, exit_short = given.mirrored()
         return Signals(
             _ending(enter, False),
             _ending(exit_, True),
-            _ending(exit_ if enter_short is None else enter_short, False),
-            _ending(enter if exit_short is None else exit_short, True),
+            _ending(enter_short, False),
+            _ending(exit_short, True),
+            *(None if one is None else np.append(one, np.nan) for one in given[4:]),
         )
 
     return left

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from backtests import metrics
-from backtests.signals import Bool, Cross, Signals
+from backtests.signals import Cross, Signals
 from backtests.simulate import run_all
 from backtests.strategies import CATALOGUE
 from backtests.strategy import SignalFunction, Strategy
@@ -335,10 +335,10 @@ def _a_candle_later(signals: SignalFunction) -> SignalFunction:
     return late
 
 
-def _later(signal: Bool) -> Bool:
-    moved = np.zeros(len(signal), dtype=np.bool_)
-    moved[1:] = signal[:-1]
-    return moved
+def _later(signal: NDArray[Any]) -> NDArray[Any]:
+    """Return a signal one candle later: the first candle has no flag, and no level."""
+    first = np.nan if signal.dtype == np.float64 else False
+    return np.append(np.array([first], signal.dtype), signal[:-1])
 
 
 def _neighbours(

@@ -410,3 +410,66 @@ def test_the_numbers_of_a_fixed_run_change_only_with_the_versions() -> None:
     found = reversion.metrics
     assert (found.trades, found.winning_trades, found.exposure_time) == (67, 67, 0.76)
     assert found.total_return == pytest.approx(708283.5653280823, rel=1e-12)
+
+
+# What a signal carries besides its flags
+
+
+def carrying(**values) -> dict[str, Strategy]:
+    def carry(candles, params, indicators) -> Signals:
+        enter = np.zeros(len(candles), bool)
+        enter[3] = True
+        return Signals(enter, np.zeros(len(candles), bool), **values)
+
+    return strategy_of(carry)
+
+
+@pytest.mark.parametrize("name", ["strength", "stop", "target"])
+def test_what_a_signal_carries_is_float64_of_the_candles_shape(name: str) -> None:
+    (outcome,) = run_all(
+        market(10), [asked("made", {}, hours=(0, 10))], catalogue=carrying(**{name: np.ones(9)})
+    )
+
+    assert outcome.error == (
+        "ValueError",
+        f"made must give {name} as float64 of shape (10,), but gave float64 of shape (9,)",
+    )
+
+
+@pytest.mark.parametrize("strength", [0.0, -0.5, 1.5, np.nan, np.inf])
+def test_a_strength_on_an_entry_is_above_0_and_at_most_1(strength: float) -> None:
+    values = np.full(10, strength)
+
+    (outcome,) = run_all(
+        market(10), [asked("made", {}, hours=(0, 10))], catalogue=carrying(strength=values)
+    )
+
+    assert outcome.status == Status.FAILED
+    assert "must give strength as above 0 and at most 1 on each entry" in str(outcome.error)
+
+
+def test_a_strength_is_asked_only_on_candles_that_enter() -> None:
+    values = np.full(10, np.nan)
+    values[3] = 0.5
+
+    (outcome,) = run_all(
+        market(10), [asked("made", {}, hours=(0, 10))], catalogue=carrying(strength=values)
+    )
+
+    assert (outcome.status, outcome.error) == (Status.SUCCEEDED, None)
+
+
+@pytest.mark.parametrize("name", ["stop", "target"])
+@pytest.mark.parametrize("level", [0.0, -1.0, np.inf])
+def test_a_level_is_a_price_or_nan(name: str, level: float) -> None:
+    values = np.full(10, np.nan)
+    values[5] = level
+
+    (outcome,) = run_all(
+        market(10), [asked("made", {}, hours=(0, 10))], catalogue=carrying(**{name: values})
+    )
+
+    assert outcome.error is not None
+    assert outcome.error[1].startswith(
+        f"made must give {name} as a price above 0, or NaN for no level, but gave {level} on the "
+    )
