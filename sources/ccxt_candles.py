@@ -257,7 +257,7 @@ class _OffGrid(Exception):
 
 
 def _check_grid(rows: Rows, interval: Interval) -> None:
-    """Raise _OffGrid where candles open at other times than CONTRACT.md's of 24/7 markets."""
+    """Raise _OffGrid where candles open off the grid of a 24/7 market (docs/contract/time.md)."""
     off = floor_ms(interval, rows.opened_ms) != rows.opened_ms
     if off.any() and interval is not Interval.M1:
         raise _OffGrid(interval)

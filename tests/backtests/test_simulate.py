@@ -427,7 +427,7 @@ def carrying(**values) -> dict[str, Strategy]:
 @pytest.mark.parametrize("name", ["strength", "stop", "target"])
 def test_what_a_signal_carries_is_float64_of_the_candles_shape(name: str) -> None:
     (outcome,) = run_all(
-        market(10), [asked("made", {}, hours=(0, 10))], catalogue=carrying(**{name: np.ones(9)})
+        market(10), [asked("made", hours=(0, 10))], catalogue=carrying(**{name: np.ones(9)})
     )
 
     assert outcome.error == (
@@ -441,7 +441,7 @@ def test_a_strength_on_an_entry_is_above_0_and_at_most_1(strength: float) -> Non
     values = np.full(10, strength)
 
     (outcome,) = run_all(
-        market(10), [asked("made", {}, hours=(0, 10))], catalogue=carrying(strength=values)
+        market(10), [asked("made", hours=(0, 10))], catalogue=carrying(strength=values)
     )
 
     assert outcome.status == Status.FAILED
@@ -453,7 +453,7 @@ def test_a_strength_is_asked_only_on_candles_that_enter() -> None:
     values[3] = 0.5
 
     (outcome,) = run_all(
-        market(10), [asked("made", {}, hours=(0, 10))], catalogue=carrying(strength=values)
+        market(10), [asked("made", hours=(0, 10))], catalogue=carrying(strength=values)
     )
 
     assert (outcome.status, outcome.error) == (Status.SUCCEEDED, None)
@@ -466,7 +466,7 @@ def test_a_level_is_a_price_or_nan(name: str, level: float) -> None:
     values[5] = level
 
     (outcome,) = run_all(
-        market(10), [asked("made", {}, hours=(0, 10))], catalogue=carrying(**{name: values})
+        market(10), [asked("made", hours=(0, 10))], catalogue=carrying(**{name: values})
     )
 
     assert outcome.error is not None
