@@ -320,7 +320,7 @@ def protect(account: Account, bar: int) -> None:
         target = nearest_tick(held.price * (1 + better * exits.take_profit), tick)
 
     own_stop, own_target = own_levels(account, bar, tick)
-    if own_stop is not None and (stop is None or (own_stop > stop if long else own_stop < stop)):
+    if own_stop is not None and (stop is None or (own_stop >= stop if long else own_stop <= stop)):
         stop, why = own_stop, "stop_loss"
     if own_target is not None and (
         target is None or (own_target < target if long else own_target > target)

@@ -312,9 +312,9 @@ def _protect(account: Account, one: Held, now: int) -> None:
     if exits.take_profit is not None:
         goal = side * one.entry_price * (1 + side * exits.take_profit)
     own_stop, own_target = one.own_stop, one.own_target
-    if own_stop is not None and side * own_stop > stop:
-        if not entering or side * own_stop < side * opened:
-            stop, why = side * own_stop, "stop_loss"
+    may_stop = own_stop is not None and (not entering or side * own_stop < side * opened)
+    if may_stop and side * own_stop >= stop:
+        stop, why = side * own_stop, "stop_loss"
     if own_target is not None and (not entering or side * own_target > side * opened):
         goal = min(goal, side * own_target)
     # a short position is a long one on prices turned upside down
