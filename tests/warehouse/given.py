@@ -19,7 +19,7 @@ from mela.messages import Source
 from mela.result import Blocks, Metrics, Outcome, Provenance, Status, result_document
 from mela.run import Run, to_ms
 from mela.settings import Settings
-from sources.protocol import CorporateAction, Fetched
+from sources.protocol import CorporateAction, FetchedCandles
 from warehouse.database import transaction
 from warehouse.ingestion import instruments
 from warehouse.ingestion.merge import Merged, merge
@@ -52,11 +52,11 @@ def answer(
     interval: Interval = Interval.H1,
     actions: Sequence[CorporateAction] = (),
     source: str = "test",
-) -> Fetched:
+) -> FetchedCandles:
     """Return a source's answer: candles in a row from start, each as flat as its close."""
     opened = to_ms(start) + np.arange(len(closes), dtype=np.int64) * (interval.fixed_ms or 0)
     price = np.array(closes, dtype=np.float64)
-    return Fetched(
+    return FetchedCandles(
         instrument=describe(name),
         interval=interval,
         opened_ms=opened,
@@ -79,7 +79,7 @@ def action(kind: Any, day: date, value: float) -> CorporateAction:
     return CorporateAction(kind, day, date_ms(day), value)
 
 
-def load(settings: Settings, fetched: Fetched, since: datetime = START) -> Merged:
+def load(settings: Settings, fetched: FetchedCandles, since: datetime = START) -> Merged:
     """Merge an answer in a transaction of its own, as warehouse.ingestion.ingest does."""
     ensure_years(settings, fetched.interval, fetched.opened_ms)
     with transaction(settings) as connection:
