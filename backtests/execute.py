@@ -197,6 +197,9 @@ def _walk_bars(span: Span, run: Run, signals: Signals, buffers: Buffers, equity:
         None if given is None else read_only(given, np.bool_) for given in signals[:4]
     )
     assert enter is not None and exit_ is not None  # noqa: S101, PT018  only short ones may be None
+    strength, stop, target = (
+        _NO_LINE if given is None else read_only(given, np.float64) for given in signals[4:]
+    )
     return walk_bars(
         candles.open,
         candles.high,
@@ -211,7 +214,9 @@ def _walk_bars(span: Span, run: Run, signals: Signals, buffers: Buffers, equity:
         exit_ if enter_short is None else enter_short,
         enter if exit_short is None else exit_short,
         gauge_of(run.sizing, candles),
-        *(_NO_LINE if given is None else read_only(given, np.float64) for given in signals[4:]),
+        strength,
+        stop,
+        target,
         candles.start_bar,
         float(run.cash),
         terms_of(run, candles),
