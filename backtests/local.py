@@ -1,4 +1,4 @@
-"""A whole scene in this process: every run, then its conclusion. Nothing is stored."""
+"""A whole scene in this process: every run, then the report on its search. Nothing is stored."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from backtests.strategy import Strategy
 from mela.candles import Candles
 from mela.grid import Plan, check_space, plan_runs, window_variants
 from mela.interval import Interval
-from mela.result import rank, result_document
+from mela.result import result_document
 from mela.run import Run
 from mela.scene import Scene, TpeSearch
 
@@ -26,9 +26,9 @@ Read = Callable[[str, Interval], Candles]
 
 @dataclass
 class Bench:
-    """Executes runs on candles that it reads once.
+    """Executes runs and reads the candles of each series once.
 
-    read: (instrument, interval) → all candles that there are
+    read: returns every candle of an instrument and interval
     """
 
     read: Read
@@ -71,14 +71,17 @@ class Bench:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What came of a scene: a result for each run, and how many were left out."""
+    """The result of each run of a scene, and how many runs its plan left out."""
 
     documents: list[Document]
     skipped: int
 
 
 def check(scene: Scene, catalogue: Catalogue, *, max_runs: int) -> Plan | None:
-    """Return the plan of a scene, None where TPE makes it up as it goes. Raises SceneInvalid."""
+    """Return the plan of a scene, or None if TPE chooses its runs as it goes.
+
+    Raises SceneInvalid.
+    """
     if isinstance(scene.search, TpeSearch):
         check_space(scene, catalogue, max_runs=max_runs)
         return None
@@ -98,35 +101,16 @@ def execute(scene: Scene, plan: Plan | None, bench: Bench) -> Done:
 def conclude(
     scene: Scene, documents: Sequence[Mapping[str, Any]], bench: Bench
 ) -> dict[str, Any] | None:
-    """Return the report on a scene's search; None where it searched and validated nothing.
+    """Return the report on a scene's search, or None if it neither searched nor validated.
 
-    Only its own runs are known here, and no opening of a holdout: `recorded` says so.
+    Only the scene's own runs are known here, and openings of a holdout are not remembered: the
+    report's `recorded` is false.
     """
-    if not (scene.search or scene.validation or scene.holdout):
-        return None
-    from backtests.search import report as conclusion
+    from backtests.search.evaluate import evaluate_search  # it takes a second to load SciPy
+    from backtests.search.memory_store import MemoryStore
 
-    chosen = conclusion.chosen_by_window(scene, documents)
-    eligible = [one for one in documents if one["status"] in conclusion.WITH_METRICS]
-    ranked = rank(eligible, scene.rank_by)
-    winner = conclusion.winner_of(scene, ranked[0] if ranked else None, chosen)
-    report: dict[str, Any] = {"recorded": False}
-    if scene.validation is not None:
-        report["walk_forward"] = conclusion.walk_forward(
-            scene, chosen, bench.candles_of, bench.catalogue
-        )
-    if winner is None:
-        return {**report, "reason": "no run of the scene has any metrics"}
-    names = ("instruments", "interval", "start", "end")
-    top = [one for one in ranked if all(one[name] == winner[name] for name in names)]
-    trials = conclusion.trials_of(eligible, winner, top[: conclusion.MODELS])
-    report |= conclusion.judged(scene, winner, trials, bench.series_of, bench.catalogue)
-    if scene.holdout is not None:
-        report["holdout"] = {
-            **conclusion.holdout(scene, winner, bench.candles_of, bench.catalogue),
-            "reopened": None,
-        }
-    return report
+    store = MemoryStore(scene, documents, bench.series_of)
+    return evaluate_search(scene, store, bench.catalogue)
 
 
 def _learn(scene: Scene, bench: Bench) -> Done:

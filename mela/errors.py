@@ -56,7 +56,7 @@ class StrategyBroken(MelaError, KeyError):
 
 
 class RejectionCode(StrEnum):
-    """Why a message was refused (CONTRACT section 5)."""
+    """Why a message was refused (docs/contract/messages.md)."""
 
     NOT_JSON = "not_json"
     UNSUPPORTED_VERSION = "unsupported_version"

@@ -1,4 +1,4 @@
-"""What travels on the topics besides scenes and results (CONTRACT section 5)."""
+"""What travels on the topics besides scenes and results (docs/contract/messages.md)."""
 
 from __future__ import annotations
 

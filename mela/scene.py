@@ -1,4 +1,4 @@
-"""The scene: what somebody asks for, validated (CONTRACT section 4)."""
+"""The scene: what somebody asks for, validated (docs/contract/scene.md)."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ from warehouse.results import finder as results
 from warehouse.scenes import records as scenes
 
 log = structlog.get_logger()
-ALL_CURVES_UP_TO = 20  # runs of a scene that all keep their curve (CONTRACT section 6)
+ALL_CURVES_UP_TO = 20  # runs of a scene that all keep their curve (docs/contract/result.md)
 WITH_CURVE = frozenset({Status.SUCCEEDED.value, Status.RUINED.value})
 
 

@@ -15,7 +15,7 @@ PAGES = [
     "README.md",
     "docs/containers.md",
     "docs/getting-started.md",
-    "docs/operating.md",
+    "docs/operations.md",
     ".github/pull_request_template.md",
 ]
 MAKEFILE = (REPOSITORY / "Makefile").read_text(encoding="utf-8")

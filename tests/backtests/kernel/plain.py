@@ -1,6 +1,6 @@
 """The rules of execution once more, in plain Python, one candle after the other, to be read.
 
-Written from CONTRACT section 7 and docs/execution.md, not from the kernel: it shares no code with
+Written from docs/execution.md, not from the kernel: it shares no code with
 it. Where both compute a number, they use the same formula, so that they must agree to the last bit.
 """
 

@@ -1,4 +1,4 @@
-"""Each rule of CONTRACT section 7, with numbers to check by hand."""
+"""Each rule of docs/execution.md, with numbers to check by hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each definition of CONTRACT section 8, by hand and against plain numpy and pandas."""
+"""Each definition of docs/metrics.md, by hand and against plain numpy and pandas."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The SQL of docs/operating.md removes what it says and nothing else."""
+"""The SQL of docs/operations.md removes what it says and nothing else."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from warehouse.results import finder as results
 from warehouse.results import writer as saving
 
 pytestmark = pytest.mark.integration
-PAGE = (REPOSITORY / "docs" / "operating.md").read_text(encoding="utf-8")
+PAGE = (REPOSITORY / "docs" / "operations.md").read_text(encoding="utf-8")
 LONG_AGO = datetime.now(UTC) - timedelta(days=800)
 
 
