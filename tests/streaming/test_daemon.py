@@ -10,7 +10,10 @@ from pathlib import Path
 
 from mela.settings import REPOSITORY
 
-PRINTING = "print('842019382 is printed while a strategy is loaded')\nraise ValueError('and fails')\n"
+PRINTING = """
+print('842019382 is printed while a strategy is loaded')
+raise ValueError('and it fails')
+"""
 
 
 def test_what_a_strategy_prints_is_not_taken_for_the_port(tmp_path: Path) -> None:
