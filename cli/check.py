@@ -1,4 +1,4 @@
-"""`mela check`: whether a strategy knows more than its candles."""
+"""`mela check`: test whether a strategy looks ahead."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
+from cli.panels import STRATEGIES
 from mela.errors import MelaError
 from mela.interval import Interval
 
 
 def register(app: typer.Typer) -> None:
     """Add the command of this file."""
-    app.command()(check)
+    app.command(rich_help_panel=STRATEGIES)(check)
 
 
 def check(

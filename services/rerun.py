@@ -68,7 +68,7 @@ def rerun_scene(stale_scene: StaleScene, settings: Settings) -> Rerun:
             user_id=stale_scene.user_id,
             rerun_of=stale_scene.scene_id,
         )
-    if receipt.outcome is records.Outcome.AGAIN:
+    if receipt.outcome is records.PublicationStatus.REPEATED:
         return Rerun(stale_scene.scene_id, stale_scene.rerun_id)
     with Publisher(settings.kafka) as publisher:
         publisher.scene(scene)
