@@ -31,11 +31,11 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def fail(sentence: str) -> typer.Exit:
-    """Print an error and return the exit to raise, whose code is 1."""
+def fail(sentence: str, code: int = 1) -> typer.Exit:
+    """Print an error and return the exit to raise."""
     err.print("[bold red]error[/]", end=" ")
     err.print(sentence, markup=False)
-    return typer.Exit(1)
+    return typer.Exit(code)
 
 
 def explains(command: Callable[P, R]) -> Callable[P, R]:
@@ -60,7 +60,9 @@ def explains(command: Callable[P, R]) -> Callable[P, R]:
 
 def _explained(error: Exception) -> MelaError | None:
     """Return an error of Postgres in words that help, or None for any other error."""
-    from sqlalchemy.exc import DBAPIError  # it takes a while to load, and most commands succeed
+    if "sqlalchemy" not in sys.modules:  # then the error is not Postgres', and nothing is loaded
+        return None
+    from sqlalchemy.exc import DBAPIError
 
     from services.errors import explained
 
