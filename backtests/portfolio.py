@@ -120,13 +120,15 @@ def _run_one(
         given = [
             signals_of(span, run, catalogue, False) if span.bars else None for span in laid.spans
         ]
+        signals = [one and one.signals() for one in given]
         return walk_together(
             *laid.prices,
             laid.has,
             laid.fillable,
             laid.opened_ms,
             basket.lasting_ms,
-            *laid.signals([one and one.signals() for one in given]),
+            *laid.signals(signals),
+            *laid.inputs(signals),
             weights,
             laid.due(run.portfolio.rebalance),  # type: ignore[union-attr]
             np.array([span.candles.lot or 1.0 for span in laid.spans]),
