@@ -20,7 +20,7 @@ from backtests.metrics.result_warnings import (
     lacks_out_of_sample,
 )
 from backtests.portfolio import run_series
-from backtests.simulate import provenance
+from backtests.simulate import provenance, said
 from backtests.strategies import CATALOGUE
 from backtests.strategy import Catalogue
 from mela.errors import SceneInvalid
@@ -30,7 +30,7 @@ from mela.settings import Settings
 from messaging.publisher import Publisher
 from streaming import mirror, searches, strategies
 from streaming.clients import reader_of
-from streaming.poison import is_away, reason
+from streaming.poison import is_away
 from warehouse.database import transaction
 from warehouse.results import finder as results
 from warehouse.scenes import records as scenes
@@ -113,7 +113,7 @@ def _finish(scene_id: str, scene: Mapping[str, Any], settings: Settings) -> None
 
 def give_up(scene_id: str, settings: Settings, publisher: Publisher, error: Exception) -> None:
     """End a scene that cannot be concluded, with the reason. Raises where a service is away."""
-    sentence = f"the scene could not be concluded ({': '.join(reason(error))})."
+    sentence = f"the scene could not be concluded ({': '.join(said(error))})."
     warning = EndWarning("", "not_concluded", sentence)
     ending = {"best": [], "warnings": [warning._asdict()]}
     with transaction(settings) as connection:
@@ -148,7 +148,7 @@ def _try_curve(
         if is_away(error):
             raise
         log.exception("curve_not_stored", run_key=result["run_key"])
-        sentence = f"no curve was stored for this run ({': '.join(reason(error))})."
+        sentence = f"no curve was stored for this run ({': '.join(said(error))})."
         return EndWarning(result["run_key"], "curve_not_stored", sentence)
 
 

@@ -18,9 +18,10 @@ from mlflow.environment_variables import (
     MLFLOW_HTTP_REQUEST_TIMEOUT,
 )
 
+from backtests.simulate import said
 from mela.settings import Settings
 from streaming import tracking
-from streaming.poison import is_away, reason
+from streaming.poison import is_away
 from warehouse.database import transaction
 from warehouse.results import finder as results
 from warehouse.scenes import records as scenes
@@ -59,7 +60,7 @@ def log_scene(
     except Exception as error:
         if is_away(error) and not _is_of_mlflow(error):
             raise
-        why = reason(error)
+        why = said(error)
     _rests_until = time.monotonic() + REST_S
     log.warning("mlflow_left_out", scene_id=scene_id, why=why)
     return None

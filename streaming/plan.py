@@ -18,7 +18,7 @@ from uuid import UUID
 import orjson
 import structlog
 
-from backtests.simulate import provenance
+from backtests.simulate import provenance, said
 from backtests.strategies import CATALOGUE
 from backtests.strategy import Catalogue
 from mela.errors import RejectionCode, SceneInvalid
@@ -29,7 +29,6 @@ from mela.scene import Scene, parse_scene
 from mela.settings import Settings
 from messaging.publisher import Publisher
 from streaming import strategies
-from streaming.poison import reason
 from warehouse.database import transaction
 from warehouse.ingestion import instruments
 from warehouse.results import finder as results
@@ -139,7 +138,7 @@ def give_up(
 ) -> None:
     """Refuse a scene that could be read, but not be planned. Raises where a service is away."""
     asked = read_scene(message, settings, strategies.current(settings))
-    sentence = f"this scene could not be planned ({': '.join(reason(error))})."
+    sentence = f"this scene could not be planned ({': '.join(said(error))})."
     refused = SceneInvalid(RejectionCode.INVALID_FIELD, None, sentence)
     asked = replace(asked, refused=asked.refused or refused)
     _refuse(asked, message, settings, publisher, given_up=True)
