@@ -71,14 +71,16 @@ class CandleSteps:
 
     def decision(self, bar: int) -> Decision:
         """Return what the strategy says on the close of a bar."""
-        flags = self.signals.mirrored()
-        strength, stop, target = self.signals[4:7]
+        enter, exit_, enter_short, exit_short = self.signals.mirrored()
         return Decision(
-            *(bool(flag[bar]) for flag in flags),
-            _at(self.measure if len(self.measure) else None, bar, 0.0),
-            _at(strength, bar, 1.0),
-            _at(stop, bar, np.nan),
-            _at(target, bar, np.nan),
+            enter=bool(enter[bar]),
+            exit=bool(exit_[bar]),
+            enter_short=bool(enter_short[bar]),
+            exit_short=bool(exit_short[bar]),
+            measure=float(self.measure[bar]) if len(self.measure) else 0.0,
+            strength=_at(self.signals.strength, bar, 1.0),
+            stop=_at(self.signals.stop, bar, np.nan),
+            target=_at(self.signals.target, bar, np.nan),
         )
 
     def __iter__(self) -> Iterator[Step]:
@@ -133,31 +135,23 @@ class PortfolioSteps:
         """Return the candle of each instrument in a column."""
         opened_ms = int(self.laid.opened_ms[now])
         ended_ms = opened_ms + self.lasting_ms
+        columns = [column[:, now].tolist() for column in self.laid.prices]
+        has, fillable = self.laid.has[:, now], self.laid.fillable[:, now].tolist()
+        rows = zip(*columns, fillable, strict=True)
         return [
-            Candle(
-                opened_ms,
-                ended_ms,
-                *(float(column[at, now]) for column in self.laid.prices),
-                bool(self.laid.fillable[at, now]),
-            )
-            if self.laid.has[at, now]
-            else None
-            for at in range(len(self.laid.spans))
+            Candle(opened_ms, ended_ms, *row) if there else None
+            for there, row in zip(has, rows, strict=True)
         ]
 
     def decisions(self, now: int) -> list[Decision]:
         """Return what the strategy says of each instrument on the closes of a column."""
-        strength, stop, target = self.inputs
-        return [
-            Decision(
-                *(bool(flag[at, now]) for flag in self.columns),
-                0.0,
-                float(strength[at, now]) if strength.shape[1] else 1.0,
-                float(stop[at, now]) if stop.shape[1] else np.nan,
-                float(target[at, now]) if target.shape[1] else np.nan,
-            )
-            for at in range(len(self.laid.spans))
+        flags = [flag[:, now].tolist() for flag in self.columns]
+        inputs = [
+            values[:, now].tolist() if values.shape[1] else [absent] * len(values)
+            for values, absent in zip(self.inputs, (1.0, np.nan, np.nan), strict=True)
         ]
+        measures = [0.0] * len(flags[0])
+        return [Decision(*row) for row in zip(*flags, measures, *inputs, strict=True)]
 
     def targets(self, now: int) -> list[float]:
         """Return the target weights as known on the closes of a column."""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from backtests.kernel.ledger import Walked, begin_fall, end_fall, fall_step
 from backtests.signals import Bool, Float
+from execution.account import PortfolioAccount
 from execution.portfolio_step import decide_step, trade_open, trade_within, value_step
 from execution.terms import Int, PortfolioTerms, rule
 
@@ -129,7 +130,7 @@ def walk_portfolio(
 
 @rule
 def _walked(
-    account: np.void, positions: np.ndarray, bars: int, periods: int, trades: np.ndarray
+    account: PortfolioAccount, positions: np.ndarray, bars: int, periods: int, trades: np.ndarray
 ) -> Walked:
     winning = losing = open_trades = 0
     slippage = borrow = 0.0

@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from execution.trades import TRADES
 from backtests.metrics import TradesMeasured, measure_trades, turnover
+from execution.trades import TRADES
 
 NAN = pytest.approx(math.nan, nan_ok=True)
 
