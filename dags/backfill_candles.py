@@ -31,8 +31,8 @@ PARAMS = {
         False,
         type="boolean",
         title="Load again",
-        description_md="Also load chunks that were loaded before, for example if a vendor corrected "
-        "its history. Unchanged candles stay as they are.",
+        description_md="Also load chunks that were loaded before, such as after a vendor corrected "
+        "their history. Unchanged candles stay as they are.",
     ),
     "announce": announce_param(),
 }
