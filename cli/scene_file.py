@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import yaml
 
+from cli.yaml_text import read_yaml
 from mela.errors import RejectionCode, SceneInvalid
 from mela.grid import Plan, plan_runs
 from mela.scene import Scene, parse_scene
@@ -24,10 +25,10 @@ def read_scene(path: Path, settings: Settings) -> tuple[Scene, Plan]:
 def scene_of(path: Path) -> Scene:
     """Return the scene of a file, its space not yet looked at. Raises SceneInvalid."""
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = read_yaml(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         why = " ".join(str(error).split())
-        sentence = f"{path} is not YAML (nor JSON): {why}"
+        sentence = f"{path} cannot be read as YAML or JSON: {why}"
         raise SceneInvalid(RejectionCode.NOT_JSON, None, sentence) from error
     return parse_scene(document)
 

@@ -63,7 +63,8 @@ def table_of(
 ) -> Table:
     """Return a table of these columns; a name that is there again gets a number.
 
-    A column without a name is `index`, as pandas writes its rows' labels."""
+    A column without a name is `index`, as pandas writes its rows' labels.
+    """
     seen: dict[str, int] = {}
     unique: list[str] = []
     for each in (name or "index" for name in names):
