@@ -12,7 +12,7 @@ from mela.run_terms import VARIABLE, default_of
 
 
 def _json(value: Any) -> str:
-    return orjson.dumps(value).decode()
+    return orjson.dumps(value).decode().replace(":", r"\:")  # SQLAlchemy's names begin so
 
 
 # r: ops.result, q: ops.run, i: ops.instrument.
