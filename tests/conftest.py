@@ -20,6 +20,8 @@ from mela.settings import REPOSITORY, Settings
 from replay import ReplayServer, create_server
 from tests.workers import (  # noqa: F401  hooks, which pytest finds here
     pytest_collection_modifyitems,
+    pytest_configure,
+    pytest_sessionfinish,
     pytest_sessionstart,
     pytest_xdist_make_scheduler,
 )

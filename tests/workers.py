@@ -1,15 +1,18 @@
 """Which tests run beside each other when pytest has several workers (`pytest -n 2`).
 
 A worker takes one unit of tests after another. A unit is a file, or all files that share what is
-expensive to start: the platform, an Airflow, a star, the image. Long units are handed out first, so
+expensive to start: the platform, an Airflow, a star. Long units are handed out first, so
 that the workers end at about the same time.
 """
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,7 +30,8 @@ SHARED = {
     "airflow": ("tests/dags/test_running.py",),
     "star": ("tests/dbt/",),
 }
-FIRST = (*SHARED,)
+LONG = (*SHARED, "tests/regression/test_compare.py", "tests/delivery/test_dockerfile.py")
+WORKER = "PYTEST_XDIST_WORKER"
 WARM = (
     "from backtests.portfolio import warm_accounts; from backtests.simulate import warm;"
     " warm(); warm_accounts()"
@@ -53,11 +57,31 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Units:
     return Units(config, log)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Take from a worker the screen that readline found where there is none."""
+    if hasattr(config, "workerinput"):
+        os.environ.pop("COLUMNS", None)
+        os.environ.pop("LINES", None)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Compile the engine once, before several workers would do it at the same time."""
     if session.config.getoption("numprocesses", None):
         subprocess.run([sys.executable, "-c", WARM], cwd=REPOSITORY, check=True)
+
+
+def shared_folder(factory: pytest.TempPathFactory) -> Path:
+    """Return the folder that all workers of a session share, one process alone included."""
+    own = factory.getbasetemp()
+    return own.parent if WORKER in os.environ else own
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Remove the image that the workers shared: it has two gigabytes."""
+    if not hasattr(session.config, "workerinput"):
+        factory: pytest.TempPathFactory = session.config._tmp_path_factory  # type: ignore[attr-defined]
+        shutil.rmtree(factory.getbasetemp() / "image", ignore_errors=True)
 
 
 @pytest.hookimpl(trylast=True)
@@ -69,7 +93,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def order_of(unit: str) -> int:
-    return FIRST.index(unit) if unit in FIRST else len(FIRST)
+    return LONG.index(unit) if unit in LONG else len(LONG)
 
 
 def check_units(items: Sequence[pytest.Item]) -> None:
