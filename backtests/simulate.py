@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -65,17 +66,22 @@ def provenance(
     return Provenance(digest, ENGINE_VERSION, METRICS_VERSION, candles_revision)
 
 
-def warm() -> None:
-    """Compile the kernels, or load them from Numba's cache, so that no run waits for it."""
+def warm(limited: Callable[[], AbstractContextManager[None]] = nullcontext) -> None:
+    """Compile the kernels, or load them from Numba's cache, so that no run waits for it.
+
+    limited: bounds the time that one strategy may take
+    A strategy that fails on two candles is left out: its own runs will say what is wrong with it.
+    """
     one = np.ones(2)
     days = np.array([0, DAY_MS])
     candles = Candles(Interval.D1, days, one, one, one, one, one)
     span = from_ms(0), from_ms(2 * DAY_MS)
     runs = [Run("", "", Interval.D1, *span, name, {}, warmup=0) for name in CATALOGUE]
     runs.append(replace(runs[0], direction="both"))
-    for outcome in run_all(candles, runs, with_curve=True):
-        if outcome.error:
-            raise RuntimeError(f"the engine could not be warmed up: {': '.join(outcome.error)}")
+    for run in runs:
+        with limited():
+            for _ in run_all(candles, [run], with_curve=True):
+                pass
 
 
 def _run_one(
@@ -114,7 +120,9 @@ def outcome_of(
             raise OverflowError(f"equity must stay finite, but ends at {walked.final}")
         metrics, top_share, blocks = _measure(span, run, walked, buffers)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a strategy is anybody's code
-        return _outcome(span, run, Status.FAILED, error=said(error))
+        is_memory = isinstance(error, MemoryError)
+        status = Status.OUT_OF_MEMORY if is_memory else Status.FAILED
+        return _outcome(span, run, status, error=said(error))
     return _outcome(
         span,
         run,

@@ -1,23 +1,24 @@
-"""`mela backtest` and `mela schema`: what an author needs, without any service."""
+"""`mela backtest` and `mela schema`: run a scene and read its format, without services."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
+from cli.candle_file import CANDLES_HELP, COLUMNS_HELP, TIMEZONE_HELP, told
 from cli.console import explains, out
-from mela.schemas import Document, json_schema
+from cli.panels import SCENES
 
 FEWEST, MOST = 100, 100_000  # paths of --monte-carlo
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
-    app.command()(backtest)
-    app.command()(schema)
+    for command in (backtest, schema):
+        app.command(rich_help_panel=SCENES)(command)
 
 
 @explains
@@ -27,11 +28,14 @@ def backtest(
         list[str],
         typer.Option(
             metavar="[NAME=]FILE",
-            help="Parquet with columns open_time (UTC), open, high, low, close, volume; prices are "
-            "taken as they are. One file stands for every instrument of the scene that none is "
+            help=f"{CANDLES_HELP} One file stands for every instrument of the scene that none is "
             "named for, as binance:BTCUSDT=btc.parquet; may be given again.",
         ),
     ],
+    timezone: Annotated[str | None, typer.Option(metavar="ZONE", help=TIMEZONE_HELP)] = None,
+    columns: Annotated[
+        list[str] | None, typer.Option(metavar="FIELD=NAME,…", help=COLUMNS_HELP)
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one array of results instead of a table.")
     ] = False,
@@ -73,12 +77,15 @@ def backtest(
         scene_file,
         candles,
         Wanted(as_json, as_report, plot, monte_carlo, seed),
+        told(timezone, columns),
     )
 
 
 @explains
 def schema(
-    what: Annotated[Document, typer.Argument(help="Which message.")],
+    what: Annotated[Literal["scene", "result"], typer.Argument(help="Which message.")],
 ) -> None:
-    """Print the JSON Schema of a scene (what is published) or a result (what comes back)."""
+    """Print the JSON Schema of a scene or a result."""
+    from mela.schemas import json_schema  # loads NumPy
+
     out.print(json.dumps(json_schema(what), indent=2), markup=False)
