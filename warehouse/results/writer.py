@@ -12,13 +12,13 @@ import psycopg2
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DataError, IntegrityError
 
-from mela.result import METRICS
+from mela.metrics import METRICS
+from mela.run_terms import VARIABLE
 from warehouse.database import copy_in
 from warehouse.ingestion import instruments
 
 Document = Mapping[str, Any]
 UNSTORABLE = (psycopg2.DataError, psycopg2.IntegrityError, DataError, IntegrityError)
-SETTINGS = ("cash", "costs", "sizing", "entry", "exits", "direction", "prices", "engine")
 PLAIN = (
     *("run_key", "result_key", "interval", "status", "engine_version", "metrics_version"),
     *("candles_revision", "computed_at", "candles", "first_candle_at", "last_candle_at"),
@@ -153,7 +153,7 @@ def _staged(seq: int, document: Document, ids: Mapping[str, int]) -> list[Any]:
         strategy["name"],
         strategy["digest"],
         _json(document["params"]),
-        _json({name: document[name] for name in SETTINGS} | _portfolio(document)),
+        _json(_settings(document)),
         _json(error) if error else None,
         _json(warnings),
         document.get("blocks"),  # a result of metrics version 1 has none
@@ -170,8 +170,10 @@ def _plain(document: Document) -> Sequence[Any]:
         return [document.get(name) for name in PLAIN]
 
 
-def _portfolio(document: Document) -> dict[str, Any]:
-    return {"portfolio": document["portfolio"]} if document.get("portfolio") else {}
+def _settings(document: Document) -> dict[str, Any]:
+    """Return a run's terms. A portfolio is left out where there is none."""
+    terms = {name: document[name] for name in VARIABLE if name in document}
+    return terms | ({"portfolio": document["portfolio"]} if document.get("portfolio") else {})
 
 
 def _json(value: Any) -> str:
