@@ -8,6 +8,7 @@ import pytest
 
 from mela.errors import Conflict, NotFound, RejectionCode, SceneInvalid
 from mela.messages import SCENES, Source, State
+from mela.result import Status
 from mela.settings import Settings
 from services.cancel import cancel_scene
 from services.follow import progress_of
@@ -88,3 +89,45 @@ def test_progress_is_known_to_those_who_attach_late(warehouse: Settings) -> None
     ended = progress_of(rejected(warehouse), warehouse)
     assert ended is not None
     assert (ended.state, ended.field) == (State.REJECTED, "cash")
+
+
+def ended(settings: Settings, *documents: dict[str, object]) -> UUID:
+    scene_id = a_scene(settings, runs=len(documents))
+    with transaction(settings) as connection:
+        records.set_planned(connection, scene_id, cached=0)
+        assert not finder.save(connection, [{**one, "scene_id": scene_id} for one in documents])
+        records.set_finished(connection, scene_id, best=None, mlflow_run_id=None)
+    return UUID(scene_id)
+
+
+def test_a_scene_whose_runs_all_failed_says_so_with_each_reason_once(warehouse: Settings) -> None:
+    error = {"class": "KeyError", "sentence": "'no such column'"}
+    failed = [
+        a_document(a_run(fast), str(uuid4()), status=Status.FAILED) | {"error": error}
+        for fast in (1, 2)
+    ]
+
+    found = results_of(ended(warehouse, *failed), warehouse)
+
+    assert found.is_without_numbers
+    assert found.statuses == {"failed": 2}
+    assert found.why_without_numbers() == ["KeyError: 'no such column'"]
+
+
+def test_a_span_without_candles_names_the_command_that_loads_them(warehouse: Settings) -> None:
+    empty = a_document(a_run(), str(uuid4()), status=Status.NO_DATA)
+
+    found = results_of(ended(warehouse, empty), warehouse)
+
+    assert found.is_without_numbers
+    (sentence,) = found.why_without_numbers()
+    assert "mela ingest binance:BTCUSDT --interval 1h --from 2024-01-02" in sentence
+
+
+def test_one_run_with_numbers_is_enough(warehouse: Settings) -> None:
+    good = a_document(a_run(1), str(uuid4()))
+    bad = a_document(a_run(2), str(uuid4()), status=Status.FAILED)
+
+    found = results_of(ended(warehouse, good, bad), warehouse)
+
+    assert not found.is_without_numbers
