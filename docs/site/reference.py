@@ -35,7 +35,8 @@ SETTINGS = """\
 Settings are environment variables. A variable overrides `$MELA_HOME/stack.env`, which `mela up`
 writes, and that file overrides the defaults. This page is generated from the model that reads them
 when a process starts, `mela.settings.Settings`. After a change, `mela up` restarts the services
-that it concerns. `MELA_HOME` is `.mela/` in the clone, or a folder under `/var/lib/mela` for root."""
+that it concerns. `MELA_HOME` is `.mela/` in the clone, or a folder under `/var/lib/mela`
+for root."""
 _ANY = 2**53  # whole numbers end there, which nobody needs to be told
 _SIGNS = {
     "minimum": "≥",
