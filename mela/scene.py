@@ -356,6 +356,8 @@ def said(fault: ErrorDetails) -> str:
         return "no such field; `mela schema scene` lists those there are."
     if isinstance(found, Mapping | list | tuple) or fault["type"] == "value_error":
         return f"{message}."
+    if isinstance(found, datetime):  # YAML makes one of a time without a zone
+        return f"{message}, but found {found.isoformat()}. Write it with a Z, as that of UTC."
     return f"{message}, but found {reprlib.repr(found)}."
 
 
