@@ -41,7 +41,8 @@ _FIND = text(
         JOIN {TODAY} ON today.strategy = q.strategy
         JOIN LATERAL (
             SELECT * FROM ops.result stored WHERE stored.run_key = q.run_key AND {VALID}
-            ORDER BY stored.candles_revision DESC, stored.computed_at DESC LIMIT 1
+            ORDER BY CASE WHEN stored.revisions IS NULL THEN stored.candles_revision END DESC,
+                     stored.revisions DESC, stored.computed_at DESC LIMIT 1
         ) AS r ON true
         WHERE q.run_key = ANY(:keys)
     """)  # noqa: S608  made of constants

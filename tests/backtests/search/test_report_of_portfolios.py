@@ -18,6 +18,7 @@ from mela.candles import Candles
 from mela.errors import SceneInvalid
 from mela.interval import Interval
 from mela.messages import read_stored_run
+from mela.search_report import SearchReport
 from mela.result import rank
 from mela.scene import Scene, parse_scene
 from tests.backtests.search.swings import SCENE, read
@@ -93,7 +94,7 @@ def test_what_only_one_instrument_has_is_left_out_with_a_reason(found: Any) -> N
     assert any(conclusion.OF_SEVERAL in note for note in report["statistics"]["notes"])
     assert "at the same time" in report["monte_carlo"]["trades"]["reason"]
     assert orjson.loads(orjson.dumps(report, default=float)) == report
-    assert conclusion.headline(report)["dsr"] == report["statistics"]["dsr"]
+    assert SearchReport.model_validate(report).headline()["dsr"] == report["statistics"]["dsr"]
 
 
 def test_trials_drawn_at_random_are_judged_too() -> None:
