@@ -18,9 +18,9 @@ from mela.candles import Candles
 from mela.interval import Interval
 from mela.messages import read_stored_run
 from mela.result import rank
-from mela.search_report import SearchReport
 from mela.run import from_ms, to_ms
 from mela.scene import Scene, parse_scene
+from mela.search_report import SearchReport
 from tests.backtests.search.swings import SCENE, read
 
 GRID = {
