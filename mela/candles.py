@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +24,7 @@ class Candles:
     start_bar: candles before it are warm-up; n where the span holds none
     calendar: `24/7`, or the exchange_calendars name of the market's sessions
     tick, lot: the instrument's, for runs that ask to be rounded; None where it states none
+    inputs: further series that were read for a strategy's inputs, by instrument and interval
     """
 
     interval: Interval
@@ -35,6 +38,7 @@ class Candles:
     calendar: str = "24/7"
     tick: float | None = None
     lot: float | None = None
+    inputs: Mapping[tuple[str, Interval], Candles] = MappingProxyType({})
 
     def __len__(self) -> int:
         return len(self.opened_ms)

@@ -34,6 +34,7 @@ from mela.execution_terms import (
     Sizing,
 )
 from mela.fields import Instant, Part, Real, Whole, one_of
+from mela.inputs import SeriesChoice
 from mela.instants import instant_text, to_ms
 from mela.instrument import NAME
 from mela.interval import Interval
@@ -226,6 +227,13 @@ class Scene(Part):
     portfolio: Portfolio | None = Field(
         default=None,
         description="of mode together: the weights of the instruments, and when they are restored",
+    )
+
+    inputs: dict[str, SeriesChoice] = Field(
+        default_factory=dict,
+        examples=[{"benchmark": {"instrument": "binance:ETHUSDT"}}],
+        description="other series for inputs that the strategy declares, by name; what is left "
+        "out is read as declared",
     )
 
     @field_validator("instruments")
