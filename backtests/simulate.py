@@ -19,9 +19,10 @@ from backtests.metrics.result_warnings import caveats
 from backtests.signals import Bool, Cross, Float, MeanCross, Signals, Weights
 from backtests.strategies import CATALOGUE
 from backtests.strategy import Given, Strategy
+from mela.block_returns import BlockReturns
 from mela.candles import Candles
 from mela.interval import DAY_MS, Interval
-from mela.result import Blocks, Curve, Metrics, Outcome, Provenance, Status, Trades
+from mela.result import Curve, Metrics, Outcome, Provenance, Status, Trades
 from mela.run import Run, from_ms, instant_text
 
 SENTENCE_LENGTH = 1_000
@@ -236,7 +237,7 @@ def _checked(signal: Any, dtype: np.dtype[Any], name: str, span: Span, run: Run)
 
 def _measure(
     span: Span, run: Run, walked: Walked, buffers: Buffers
-) -> tuple[Metrics, float, Blocks]:
+) -> tuple[Metrics, float, BlockReturns]:
     """Return a run's metrics, the share of its largest profit, and its returns by block."""
     metrics, top_share = measure(
         walked,
@@ -256,7 +257,7 @@ def _measure(
         buffers.scratch,
         buffers.blocks,
     )
-    return metrics, top_share, Blocks.of(buffers.blocks)
+    return metrics, top_share, BlockReturns.of(buffers.blocks)
 
 
 def _curve(span: Span, walked: Walked, buffers: Buffers, equity: Float) -> Curve:
@@ -277,7 +278,7 @@ def _outcome(
     status: Status,
     *,
     metrics: Metrics | None = None,
-    blocks: Blocks | None = None,
+    blocks: BlockReturns | None = None,
     top_share: float = math.nan,
     error: tuple[str, str] | None = None,
     curve: Curve | None = None,

@@ -20,7 +20,7 @@ from mela.errors import MelaError
 from mela.instrument import describe
 from mela.run import from_ms
 from mela.settings import Settings
-from sources.protocol import Fetched
+from sources.protocol import FetchedCandles
 from warehouse.candles.reader import CandleReader
 from warehouse.database import transaction
 from warehouse.ingestion import instruments
@@ -63,10 +63,10 @@ class Timed:
     closes: float
 
 
-def fetched(candles: Candles, name: str) -> Fetched:
+def fetched(candles: Candles, name: str) -> FetchedCandles:
     """Return candles as a source answers them."""
     columns = {one: getattr(candles, one) for one in ("open", "high", "low", "close", "volume")}
-    return Fetched(
+    return FetchedCandles(
         instrument=describe(name),
         interval=candles.interval,
         opened_ms=candles.opened_ms,
@@ -194,7 +194,7 @@ def _seconds(side: Callable[[], Timed]) -> Callable[[], float]:
 
 
 def _tuples(
-    answer: Fetched, instrument_id: int, batch: int, revision: int
+    answer: FetchedCandles, instrument_id: int, batch: int, revision: int
 ) -> list[tuple[Any, ...]]:
     times = [[from_ms(int(ms)) for ms in column] for column in (answer.opened_ms, answer.closed_ms)]
     prices = [getattr(answer, one).tolist() for one in ("open", "high", "low", "close", "volume")]

@@ -97,7 +97,7 @@ def republish(settings: Settings, stale_scene: StaleScene) -> bool:
             user_id=stale_scene.user_id,
             rerun_of=stale_scene.scene_id,
         )
-    if receipt.outcome is scenes.Outcome.AGAIN:
+    if receipt.outcome is scenes.PublicationStatus.REPEATED:
         return False
     with Publisher(settings.kafka) as publisher:
         publisher.scene(scene)

@@ -57,9 +57,9 @@ def backfill_candles() -> None:
 
         settings, force = Settings(), params["force"]
         today = loads.whole_day(None, None, dag_run.run_after)
-        start, end = loads.given_span(params["start"], params["end"], today)
-        wanted = loads.missing(
-            loads.chosen(params["instruments"], settings),
+        start, end = loads.requested_span(params["start"], params["end"], today)
+        wanted = loads.missing_loads(
+            loads.chosen_series(params["instruments"], settings),
             start or today[0],
             end,
             settings,
@@ -67,7 +67,7 @@ def backfill_candles() -> None:
             chunk_candles=params["chunk_candles"],
         )
         asked_at = dag_run.start_date
-        return loads.batched(
+        return loads.batch_loads(
             wanted, service, most_tasks(), asked_at if force else loads.EVER, asked_at
         )
 

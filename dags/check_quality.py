@@ -28,12 +28,12 @@ PARAMS = {
 }
 
 
-def asked(params: Any, events: Any) -> Any:
+def changed_scope(params: Any, events: Any) -> Any:
     """Return which series and span a run is about: its params', else what it was told of."""
-    from warehouse.ingestion import change_notices as news
+    from warehouse.ingestion import change_notices
 
-    told = [event.extra or {} for event in (events or {}).get(CANDLES, ())]
-    return news.asked(**params) or news.heard(told)
+    notices = [event.extra or {} for event in (events or {}).get(CANDLES, ())]
+    return change_notices.requested_scope(**params) or change_notices.merge_notices(notices)
 
 
 @dag(
@@ -52,12 +52,12 @@ def check_quality() -> None:
         """Check and keep what is wrong; go on to the services whose candles have gaps."""
         from mela.settings import Settings
         from warehouse import quality
-        from warehouse.ingestion.load_plan import Series
+        from warehouse.ingestion.load_plan import service_of
 
-        about = asked(params, triggering_asset_events)
+        about = changed_scope(params, triggering_asset_events)
         report = quality.check_quality(Settings(), *about)
         gaps = {
-            Series(one.instrument, one.interval).service
+            service_of(one.instrument)
             for one in report.findings
             if one.state == "open" and one.kind in ("missing", "stale")
         }
@@ -74,10 +74,10 @@ def check_quality() -> None:
         from mela.settings import Settings
         from warehouse.quality.scheduled_repair import repair_service
 
-        about = asked(params, triggering_asset_events)
-        counts, told = repair_service(Settings(), service, *about)
-        if told:
-            outlet_events[REPAIRED].add(CANDLES, extra=told)
+        about = changed_scope(params, triggering_asset_events)
+        counts, notice = repair_service(Settings(), service, *about)
+        if notice is not None:
+            outlet_events[REPAIRED].add(CANDLES, extra=notice)
         return counts
 
     @task(trigger_rule=TriggerRule.NONE_FAILED)
@@ -86,7 +86,7 @@ def check_quality() -> None:
         from mela.settings import Settings
         from warehouse.quality.scheduled_repair import open_errors
 
-        errors = open_errors(Settings(), *asked(params, triggering_asset_events))
+        errors = open_errors(Settings(), *changed_scope(params, triggering_asset_events))
         if errors:
             raise AirflowFailException("\n".join(errors))
 

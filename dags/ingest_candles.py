@@ -47,9 +47,9 @@ def ingest_candles() -> None:
         day = loads.whole_day(
             dag_run.data_interval_start, dag_run.data_interval_end, dag_run.run_after
         )
-        series = loads.chosen(params["instruments"], Settings())
-        wanted = loads.daily(series, params["start"], params["end"], day)
-        return loads.batched(wanted, service, most_tasks(), None, dag_run.start_date)
+        series = loads.chosen_series(params["instruments"], Settings())
+        wanted = loads.daily_loads(series, params["start"], params["end"], day)
+        return loads.batch_loads(wanted, service, most_tasks(), None, dag_run.start_date)
 
     load_by_service(plan_loads)
 

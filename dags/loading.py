@@ -81,9 +81,9 @@ def load_series(name: str, loads: list[Any], since: str | None) -> list[dict[str
 @task(trigger_rule=TriggerRule.ALL_DONE, outlets=[CANDLES])
 def announce(reports: list[Any], params: Any = None, outlet_events: Any = None) -> None:
     """Hand on in which series and between which candles something changed; skip where nothing."""
-    from warehouse.ingestion.change_notices import news
+    from warehouse.ingestion.change_notices import notice_of_loads
 
-    found = news(one for source in reports for batch in source or () for one in batch)
+    found = notice_of_loads(one for source in reports for batch in source or () for one in batch)
     if not found:
         raise AirflowSkipException("no candle changed")
     if not params["announce"]:

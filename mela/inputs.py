@@ -95,9 +95,7 @@ def resolve(
     }
 
 
-def declared_as_read(
-    declared: Mapping[str, Input], read: Mapping[str, Input]
-) -> dict[str, Input]:
+def declared_as_read(declared: Mapping[str, Input], read: Mapping[str, Input]) -> dict[str, Input]:
     """Return newly declared inputs, reading the same series as a run does under the same name."""
     return {
         name: one.model_copy(

@@ -17,7 +17,7 @@ import numpy as np
 from backtests.statistics.sharpe import moments, probabilistic_sharpe
 from mela.interval import DAY_MS
 from regression.differences import RunMoved, SceneCompared
-from regression.evidence import Document, Drawn
+from regression.evidence import DetailedRun, Document
 
 Pair = tuple[float | None, float | None]  # of BASE and HEAD
 SEARCHED: tuple[tuple[str, str], ...] = (
@@ -73,14 +73,14 @@ def searched(scene: SceneCompared) -> list[tuple[str, Pair]]:
     return found
 
 
-def walked_forward(scene: SceneCompared) -> tuple[Drawn, Drawn] | None:
+def walked_forward(scene: SceneCompared) -> tuple[DetailedRun, DetailedRun] | None:
     """Return the out-of-sample equity of a scene's walk-forward in both; None without one."""
     found = [_chain(report) for report in scene.reports]
     base, head = found
     return None if base is None or head is None else (base, head)
 
 
-def chance_of_better(base: Drawn, head: Drawn) -> float | None:
+def chance_of_better(base: DetailedRun, head: DetailedRun) -> float | None:
     """Return the probability that HEAD earns more a day than BASE, in truth.
 
     It is the probabilistic Sharpe ratio of the differences between the daily returns of both, so
@@ -104,13 +104,13 @@ def tally(halves: Sequence[Halves]) -> tuple[int, int, int]:
     return better, worse, len(pairs)
 
 
-def _chain(report: Document | None) -> Drawn | None:
+def _chain(report: Document | None) -> DetailedRun | None:
     equity = ((report or {}).get("walk_forward") or {}).get("equity") or {}
     if not equity.get("at") or None in equity["equity"]:
         return None
     at = [datetime.fromisoformat(said).timestamp() for said in equity["at"]]
     opened_ms = (1000 * np.array(at)).astype(np.int64)
-    return Drawn("", (), (), opened_ms, np.array(equity["equity"]))
+    return DetailedRun("", (), (), opened_ms, np.array(equity["equity"]))
 
 
 def _daily(opened_ms: Any, equity: Any) -> Any:
@@ -120,7 +120,7 @@ def _daily(opened_ms: Any, equity: Any) -> Any:
     return closes[1:] / closes[:-1] - 1.0
 
 
-def _half(drawn: Drawn, at: int, metric: str) -> float | None:
+def _half(drawn: DetailedRun, at: int, metric: str) -> float | None:
     half: Document | None = drawn.halves[at] if at < len(drawn.halves) else None
     return None if half is None else half.get(metric)
 

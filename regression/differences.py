@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from regression.evidence import Answer, Document, Drawn, Side
-from regression.golden import Golden
+from regression.evidence import DetailedRun, Document, SceneAnswer, Side
+from regression.golden import GoldenScene
 
 # of a result document, what is not a number that the code of a commit found
 NOT_FOUND = frozenset(
@@ -28,7 +28,7 @@ NOT_FOUND = frozenset(
 OF_METRICS = "metrics"  # what a new version of the metrics explains, besides the engine's
 
 
-class Fate(StrEnum):
+class SceneStatus(StrEnum):
     """What became of a scene, from nothing to see to the worst."""
 
     SAME = "same"
@@ -42,11 +42,11 @@ class Fate(StrEnum):
     FAILS = "fails"
 
 
-FAILING = frozenset({Fate.UNEXPLAINED, Fate.NOT_REPRODUCIBLE, Fate.FAILS})
+FAILING = frozenset({SceneStatus.UNEXPLAINED, SceneStatus.NOT_REPRODUCIBLE, SceneStatus.FAILS})
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class MovedNumber:
     """A number that is another one in HEAD.
 
     name: as a result calls it, or a path into a search's report
@@ -58,7 +58,7 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True)
-class TradesApart:
+class TradeDifference:
     """Where two lists of trades part: the place of the first that differs, None past an end."""
 
     place: int
@@ -79,10 +79,10 @@ class RunMoved:
     label: str
     base: Document
     head: Document
-    moved: Sequence[Moved]
-    trades: TradesApart | None = None
+    moved: Sequence[MovedNumber]
+    trades: TradeDifference | None = None
     equity_moved: bool = False
-    drawn: tuple[Drawn, Drawn] | None = None
+    drawn: tuple[DetailedRun, DetailedRun] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,23 +93,23 @@ class SceneCompared:
     report: numbers of its search that moved; said: of a failure, the sentence
     """
 
-    scene: Golden
-    fate: Fate
+    scene: GoldenScene
+    fate: SceneStatus
     runs: Sequence[RunMoved] = ()
-    report: Sequence[Moved] = ()
+    report: Sequence[MovedNumber] = ()
     reasons: Sequence[str] = ()
     unexplained: Sequence[str] = ()
     said: str | None = None
     reports: tuple[Document | None, Document | None] = (None, None)
-    head: Answer | None = None
+    head: SceneAnswer | None = None
 
 
-def compared(scenes: Sequence[Golden], base: Side, head: Side) -> list[SceneCompared]:
+def compare_scenes(scenes: Sequence[GoldenScene], base: Side, head: Side) -> list[SceneCompared]:
     """Return what became of each scene, in order."""
     return [_compare(scene, base, head) for scene in scenes]
 
 
-def _compare(scene: Golden, base: Side, head: Side) -> SceneCompared:
+def _compare(scene: GoldenScene, base: Side, head: Side) -> SceneCompared:
     was, now = base.answers[scene.name], head.answers[scene.name]
     fate = _without_numbers(scene, base, head)
     if fate is not None:
@@ -117,16 +117,16 @@ def _compare(scene: Golden, base: Side, head: Side) -> SceneCompared:
         return SceneCompared(scene, fate, said=said, head=now)
     if not now.again:
         said = "the same commit gave other numbers when it was asked again"
-        return SceneCompared(scene, Fate.NOT_REPRODUCIBLE, said=said, head=now)
+        return SceneCompared(scene, SceneStatus.NOT_REPRODUCIBLE, said=said, head=now)
     runs = list(_runs_moved(was, now))
     report = list(_report_moved(was.report, now.report))
     if not runs and not report:
-        return SceneCompared(scene, Fate.SAME, head=now)
+        return SceneCompared(scene, SceneStatus.SAME, head=now)
     reasons = _reasons(scene, base, head)
     unexplained = _unexplained(runs, report, reasons)
     return SceneCompared(
         scene,
-        Fate.UNEXPLAINED if unexplained else Fate.MOVED,
+        SceneStatus.UNEXPLAINED if unexplained else SceneStatus.MOVED,
         runs,
         report,
         reasons,
@@ -136,7 +136,7 @@ def _compare(scene: Golden, base: Side, head: Side) -> SceneCompared:
     )
 
 
-def _without_numbers(scene: Golden, base: Side, head: Side) -> Fate | None:
+def _without_numbers(scene: GoldenScene, base: Side, head: Side) -> SceneStatus | None:
     """Return the fate of a scene that one side cannot answer; None where both do."""
     was, now = base.answers[scene.name].failure, head.answers[scene.name].failure
     if was is None and now is None:
@@ -145,15 +145,15 @@ def _without_numbers(scene: Golden, base: Side, head: Side) -> Fate | None:
         scene.strategy in side.strategies or scene.strategy in side.broken for side in (base, head)
     ]
     if known == [True, False]:
-        return Fate.GONE
+        return SceneStatus.GONE
     if known == [False, True]:
-        return Fate.NEW if now is None else Fate.FAILS
+        return SceneStatus.NEW if now is None else SceneStatus.FAILS
     if now is None:
-        return Fate.REPAIRED
-    return Fate.FAILS if was is None else Fate.FAILS_ON_BOTH
+        return SceneStatus.REPAIRED
+    return SceneStatus.FAILS if was is None else SceneStatus.FAILS_ON_BOTH
 
 
-def _reasons(scene: Golden, base: Side, head: Side) -> list[str]:
+def _reasons(scene: GoldenScene, base: Side, head: Side) -> list[str]:
     found: list[str] = []
     name = scene.strategy
     if base.strategies.get(name) != head.strategies.get(name):
@@ -166,7 +166,7 @@ def _reasons(scene: Golden, base: Side, head: Side) -> list[str]:
 
 
 def _unexplained(
-    runs: Sequence[RunMoved], report: Sequence[Moved], reasons: Sequence[str]
+    runs: Sequence[RunMoved], report: Sequence[MovedNumber], reasons: Sequence[str]
 ) -> list[str]:
     """Return the names of what moved and no reason covers.
 
@@ -186,7 +186,7 @@ def _unexplained(
     return list(found)
 
 
-def _runs_moved(was: Answer, now: Answer) -> Iterator[RunMoved]:
+def _runs_moved(was: SceneAnswer, now: SceneAnswer) -> Iterator[RunMoved]:
     """Yield the runs that moved, and of a search before them its winner, whoever that is."""
     is_search = now.report is not None or len(now.documents) > len(now.drawn)
     if is_search and was.drawn and now.drawn:
@@ -200,29 +200,29 @@ def _runs_moved(was: Answer, now: Answer) -> Iterator[RunMoved]:
 
 
 def _run_moved(
-    label: str, old: Document, was: Drawn | None, new: Document, now: Drawn | None
+    label: str, old: Document, was: DetailedRun | None, new: Document, now: DetailedRun | None
 ) -> Iterator[RunMoved]:
     moved = list(_moved(old, new))
     both = (was, now) if was is not None and now is not None else None
-    trades = trades_apart(both[0].trades, both[1].trades) if both else None
+    trades = first_trade_difference(both[0].trades, both[1].trades) if both else None
     equity = both is not None and not _same_equity(*both)
     if moved or trades or equity:
         yield RunMoved(label, old, new, moved, trades, equity, both)
 
 
-def _document_of(answer: Answer, drawn: Drawn) -> Document:
+def _document_of(answer: SceneAnswer, drawn: DetailedRun) -> Document:
     return next(one for one in answer.documents if one["run_key"] == drawn.run_key)
 
 
-def _drawn_at(answer: Answer, at: int) -> Drawn | None:
+def _drawn_at(answer: SceneAnswer, at: int) -> DetailedRun | None:
     return answer.drawn[at] if at < len(answer.drawn) else None
 
 
-def _moved(old: Document, new: Document) -> Iterator[Moved]:
+def _moved(old: Document, new: Document) -> Iterator[MovedNumber]:
     names = [name for name in {**new, **old} if name not in NOT_FOUND]
     for name in names:
         if not _same(old.get(name), new.get(name)):
-            yield Moved(name, old.get(name), new.get(name))
+            yield MovedNumber(name, old.get(name), new.get(name))
 
 
 def _same(one: Any, other: Any) -> bool:
@@ -230,10 +230,12 @@ def _same(one: Any, other: Any) -> bool:
     return one == other and (one is None) == (other is None)
 
 
-def trades_apart(base: Sequence[Document], head: Sequence[Document]) -> TradesApart | None:
+def first_trade_difference(
+    base: Sequence[Document], head: Sequence[Document]
+) -> TradeDifference | None:
     """Return where two lists of trades part; None where they are the same.
 
-    >>> trades_apart([{"size": 1.0}], [{"size": 1.0}, {"size": 2.0}]).place
+    >>> first_trade_difference([{"size": 1.0}], [{"size": 1.0}, {"size": 2.0}]).place
     1
     """
     shared = set(base[0]) & set(head[0]) if base and head else set[str]()
@@ -241,11 +243,11 @@ def trades_apart(base: Sequence[Document], head: Sequence[Document]) -> TradesAp
         old = base[place] if place < len(base) else None
         new = head[place] if place < len(head) else None
         if old is None or new is None or any(old[name] != new[name] for name in shared):
-            return TradesApart(place, old, new, len(base), len(head))
+            return TradeDifference(place, old, new, len(base), len(head))
     return None
 
 
-def _same_equity(was: Drawn, now: Drawn) -> bool:
+def _same_equity(was: DetailedRun, now: DetailedRun) -> bool:
     if was.equity is None or now.equity is None:
         return was.equity is now.equity
     return np.array_equal(was.equity, now.equity)
@@ -259,7 +261,9 @@ def _label(document: Document, several: bool) -> str:
     return f"{label} ({said})" if said else label
 
 
-def _report_moved(was: Document | None, now: Document | None, path: str = "") -> Iterator[Moved]:
+def _report_moved(
+    was: Document | None, now: Document | None, path: str = ""
+) -> Iterator[MovedNumber]:
     """Yield the numbers of a search's report that moved, named by their paths."""
     for name in {**(was or {}), **(now or {})}:
         old, new = (was or {}).get(name), (now or {}).get(name)
@@ -267,4 +271,4 @@ def _report_moved(was: Document | None, now: Document | None, path: str = "") ->
         if isinstance(old, Mapping) and isinstance(new, Mapping):
             yield from _report_moved(old, new, f"{here}.")
         elif not _same(old, new):
-            yield Moved(here, old, new)
+            yield MovedNumber(here, old, new)

@@ -13,7 +13,7 @@ Document = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Drawn:
+class DetailedRun:
     """A run that was looked at more closely.
 
     trades: as documents, in order; opened_ms, equity: (n,) of each candle, None where it failed
@@ -29,7 +29,7 @@ class Drawn:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Answer:
+class SceneAnswer:
     """What one side says of a scene.
 
     documents: the results of its runs, in the order in which they were made
@@ -41,7 +41,7 @@ class Answer:
     """
 
     documents: Sequence[Document] = ()
-    drawn: Sequence[Drawn] = ()
+    drawn: Sequence[DetailedRun] = ()
     report: Document | None = None
     error: str | None = None
     digest: str = ""
@@ -74,5 +74,5 @@ class Side:
     metrics_version: str
     strategies: Mapping[str, str]
     broken: Mapping[str, str]
-    answers: Mapping[str, Answer]
+    answers: Mapping[str, SceneAnswer]
     seconds: Mapping[str, Sequence[float]] = field(default_factory=dict[str, Sequence[float]])

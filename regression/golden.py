@@ -18,9 +18,9 @@ from mela.errors import MelaError
 from mela.instrument import describe
 from mela.interval import Interval
 from regression.errors import NotCompared
-from replay.series import PACKAGED, Catalog, Series
-from sources.resample import finer_than, resample
-from sources.row_validation import Rows, lawful
+from replay.series import PACKAGED, Catalog, RecordedSeries
+from sources.resample import finer_interval, resample
+from sources.row_validation import Rows, validate_rows
 
 FOLDER = Path("backtests") / "scenes"
 COLUMNS = ("opened_ms", "open", "high", "low", "close", "volume")
@@ -28,7 +28,7 @@ SOURCES = {"binance": ["binance"], "yahoo": ["lean-equity"]}
 
 
 @dataclass(frozen=True, slots=True)
-class Golden:
+class GoldenScene:
     """A golden scene.
 
     note: how the two commits have it, where not both of them the same
@@ -51,21 +51,21 @@ class Golden:
         return [(str(name), str(self.document.get("interval"))) for name in names]
 
 
-def golden_scenes(base: Path, head: Path, pattern: str = "*") -> list[Golden]:
+def golden_scenes(base: Path, head: Path, pattern: str = "*") -> list[GoldenScene]:
     """Return the scenes of both trees by name: those of HEAD, and what BASE asked otherwise.
 
     A scene that HEAD edited or removed is asked as BASE had it too, so that what moved cannot hide
     behind an edited question. Raises NotCompared.
     """
     asked, before = _read(head), _read(base)
-    found: list[Golden] = []
+    found: list[GoldenScene] = []
     for name, document in asked.items():
         old = before.get(name)
         is_new = bool(before) and old is None
-        found.append(Golden(name, document, "new in HEAD" if is_new else None))
+        found.append(GoldenScene(name, document, "new in HEAD" if is_new else None))
         if old is not None and old != document:
-            found.append(Golden(f"{name}@BASE", old, "edited in HEAD, here as BASE asks it"))
-    gone = [Golden(name, old, "removed in HEAD") for name, old in before.items()]
+            found.append(GoldenScene(f"{name}@BASE", old, "edited in HEAD, here as BASE asks it"))
+    gone = [GoldenScene(name, old, "removed in HEAD") for name, old in before.items()]
     found += [one for one in gone if one.name not in asked]
     chosen = [one for one in found if fnmatchcase(one.name, pattern)]
     if not chosen:
@@ -76,7 +76,7 @@ def golden_scenes(base: Path, head: Path, pattern: str = "*") -> list[Golden]:
     return sorted(chosen, key=lambda one: one.name)
 
 
-def write_candles(scenes: Iterable[Golden], folder: Path) -> dict[str, dict[str, str]]:
+def write_candles(scenes: Iterable[GoldenScene], folder: Path) -> dict[str, dict[str, str]]:
     """Write the candles that scenes read; return file and calendar by `instrument interval`.
 
     Raises NotCompared for a series of which no candles are packaged.
@@ -112,7 +112,7 @@ def packaged_candles(instrument: str, interval: Interval) -> Candles:
             f"no candles of {instrument} are packaged; there are those of "
             f"{', '.join(catalog.symbols())}"
         )
-    finer = interval if interval in offered else finer_than(interval, offered)
+    finer = interval if interval in offered else finer_interval(interval, offered)
     series = catalog.find(known.symbol, finer.value, sources)
     assert series is not None  # noqa: S101  it was offered
     rows = _closed(series, finer)
@@ -125,11 +125,11 @@ def packaged_candles(instrument: str, interval: Interval) -> Candles:
     )
 
 
-def _closed(series: Series, interval: Interval) -> Rows:
+def _closed(series: RecordedSeries, interval: Interval) -> Rows:
     """Return all candles of a file but the last, which had not closed yet."""
     columns = (series.columns[name] for name in COLUMNS[1:])
     ends = np.array([interval.end_ms(int(at)) for at in series.opened_ms], dtype=np.int64)
-    rows, _ = lawful(Rows(series.opened_ms, ends, *columns))
+    rows, _ = validate_rows(Rows(series.opened_ms, ends, *columns))
     return rows.where(np.arange(len(rows)) < len(rows) - 1)
 
 

@@ -27,11 +27,11 @@ from regression.decision import (
 )
 from regression.differences import (
     FAILING,
-    Fate,
-    Moved,
+    MovedNumber,
     RunMoved,
     SceneCompared,
-    TradesApart,
+    SceneStatus,
+    TradeDifference,
 )
 from regression.evidence import Document, Side
 from regression.speed import Ratio
@@ -52,12 +52,14 @@ def has_passed(found: Sequence[SceneCompared]) -> bool:
 
 def verdict(found: Sequence[SceneCompared], base: Side, head: Side, whole: Ratio | None) -> str:
     """Return the first line of a report, which says all that somebody in a hurry needs."""
-    if all(one.fate is Fate.SAME for one in found):
+    if all(one.fate is SceneStatus.SAME for one in found):
         return (
             f"**Nothing changed**: {_scenes(len(found))} give the same numbers in `{head.name}` as "
             f"in `{base.name}`, to the last bit{_at_speed(whole)}{_elsewhere(base, head)}."
         )
-    parts = [_counted(found, fate) for fate in reversed(Fate) if fate is not Fate.SAME]
+    parts = [
+        _counted(found, fate) for fate in reversed(SceneStatus) if fate is not SceneStatus.SAME
+    ]
     said = "; ".join(part for part in parts if part)
     word = "Passes" if has_passed(found) else "Fails"
     return f"**{word}**: of {_scenes(len(found))}, {said}."
@@ -75,7 +77,7 @@ def report(
     pictures: title → file, beside the report
     """
     first = verdict(found, base, head, speed[0])
-    if all(one.fate is Fate.SAME for one in found):
+    if all(one.fate is SceneStatus.SAME for one in found):
         return f"{first}\n"
     parts = [
         first,
@@ -104,31 +106,31 @@ def _that_fits(parts: Sequence[str]) -> str:
     return "\n\n".join(part.strip("\n") for part in kept) + "\n"
 
 
-def _counted(found: Sequence[SceneCompared], fate: Fate) -> str:
+def _counted(found: Sequence[SceneCompared], fate: SceneStatus) -> str:
     here = [one for one in found if one.fate is fate]
     if not here:
         return ""
     said = f"{len(here)} {_WORDS[fate]}"
-    if fate is Fate.MOVED:
+    if fate is SceneStatus.MOVED:
         reasons = sorted({reason for one in here for reason in one.reasons})
         said += f" (changed: {', '.join(reasons)})"
     return said
 
 
 _WORDS = {
-    Fate.NEW: "of a strategy that is new",
-    Fate.GONE: "of a strategy that is gone",
-    Fate.REPAIRED: "no longer failing",
-    Fate.FAILS_ON_BOTH: "failing as before",
-    Fate.MOVED: "moved with a reason",
-    Fate.UNEXPLAINED: "moved without a reason",
-    Fate.NOT_REPRODUCIBLE: "not reproducible",
-    Fate.FAILS: "failing",
+    SceneStatus.NEW: "of a strategy that is new",
+    SceneStatus.GONE: "of a strategy that is gone",
+    SceneStatus.REPAIRED: "no longer failing",
+    SceneStatus.FAILS_ON_BOTH: "failing as before",
+    SceneStatus.MOVED: "moved with a reason",
+    SceneStatus.UNEXPLAINED: "moved without a reason",
+    SceneStatus.NOT_REPRODUCIBLE: "not reproducible",
+    SceneStatus.FAILS: "failing",
 }
 
 
 def _without_reason(found: Sequence[SceneCompared]) -> Iterator[str]:
-    here = [one for one in found if one.fate is Fate.UNEXPLAINED]
+    here = [one for one in found if one.fate is SceneStatus.UNEXPLAINED]
     if not here:
         return
     yield "### Moved without a reason"
@@ -143,7 +145,13 @@ def _without_reason(found: Sequence[SceneCompared]) -> Iterator[str]:
 
 
 def _failed(found: Sequence[SceneCompared]) -> Iterator[str]:
-    fates = (Fate.FAILS, Fate.NOT_REPRODUCIBLE, Fate.FAILS_ON_BOTH, Fate.REPAIRED, Fate.GONE)
+    fates = (
+        SceneStatus.FAILS,
+        SceneStatus.NOT_REPRODUCIBLE,
+        SceneStatus.FAILS_ON_BOTH,
+        SceneStatus.REPAIRED,
+        SceneStatus.GONE,
+    )
     rows = [
         (one.scene.name, one.fate.value, one.said or "")
         for fate in fates
@@ -263,7 +271,7 @@ def _trades(found: Sequence[SceneCompared]) -> Iterator[str]:
         yield folding("\n".join(lines[:MOST_ROWS]), len(lines), "runs")
 
 
-def _parting(apart: TradesApart) -> str:
+def _parting(apart: TradeDifference) -> str:
     counts = f"{apart.base_count} trades in BASE, {apart.head_count} in HEAD"
     return (
         f"{counts}; the first that differs is number {apart.place + 1}.\n"
@@ -285,7 +293,7 @@ def _trade(trade: Document | None) -> str:
 
 
 def _new(found: Sequence[SceneCompared]) -> Iterator[str]:
-    here = [one for one in found if one.fate in (Fate.NEW, Fate.REPAIRED)]
+    here = [one for one in found if one.fate in (SceneStatus.NEW, SceneStatus.REPAIRED)]
     rows: list[tuple[str, ...]] = []
     for one in here:
         assert one.head is not None  # noqa: S101  it has numbers
@@ -319,12 +327,12 @@ def _all_numbers(found: Sequence[SceneCompared]) -> Iterator[str]:
             yield folded(f"{one.scene.name}: numbers of its search that moved", body)
 
 
-def _row(moved: Moved) -> tuple[str, ...]:
+def _row(moved: MovedNumber) -> tuple[str, ...]:
     pair = (moved.base, moved.head)
     return f"`{moved.name}`", *apart(*pair, moved.name), delta(*pair)
 
 
-def _is_number(moved: Moved) -> bool:
+def _is_number(moved: MovedNumber) -> bool:
     return all(
         value is None or isinstance(value, int | float) for value in (moved.base, moved.head)
     )

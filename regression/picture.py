@@ -14,14 +14,14 @@ from PIL import Image
 from backtests.charts.colours import DRAWDOWN, EQUITY, FAINT, GRID, HOLD, INK
 from backtests.charts.view import telling_points
 from mela.interval import DAY_MS
-from regression.evidence import Drawn
+from regression.evidence import DetailedRun
 
 WIDTH, HEIGHT, DPI = 960, 400, 100  # pixels
 MOST_POINTS = 700
 COLOURS = 48
 
 
-def both_curves(title: str, base: Drawn, head: Drawn) -> bytes | None:
+def both_curves(title: str, base: DetailedRun, head: DetailedRun) -> bytes | None:
     """Return a PNG of both equity curves, and below by how much HEAD's is above BASE's.
 
     None where one of them has no curve, or they are of other candles.

@@ -18,8 +18,8 @@ import numpy as np
 from regression.commits import Tree
 from regression.environments import Environment
 from regression.errors import NotCompared
-from regression.evidence import Answer, Drawn, Side
-from regression.golden import Golden
+from regression.evidence import DetailedRun, SceneAnswer, Side
+from regression.golden import GoldenScene
 
 WORKER = Path(__file__).with_name("worker.py")
 ANSWER_S = 300  # the first scene compiles the engine
@@ -27,7 +27,7 @@ COMPILED_KEPT = 12  # engines whose compiled code stays for the next comparison
 GONE = "gone"  # of a process that ended without an answer
 
 
-class Asked:
+class SideProcess:
     """A process that runs scenes with the code of one commit."""
 
     def __init__(
@@ -59,17 +59,17 @@ class Asked:
             )
         return told
 
-    def answer(self, scene: Golden) -> Answer:
+    def answer(self, scene: GoldenScene) -> SceneAnswer:
         """Return what the commit says of a scene; a process that ends at it is started again."""
         file = self._work / f"equity_{scene.name}.npz"
         asked = {"scene": scene.document, "name": scene.name, "equity_file": str(file)}
         told = self._ask(asked)
         if "documents" not in told:
-            return Answer(error=told["error"])
+            return SceneAnswer(error=told["error"])
         with np.load(file) as arrays:
             kept = dict(arrays)
         drawn = [
-            Drawn(
+            DetailedRun(
                 one["run_key"],
                 one["trades"],
                 one["halves"],
@@ -78,7 +78,7 @@ class Asked:
             )
             for place, one in enumerate(told["curves"])
         ]
-        return Answer(told["documents"], drawn, told["report"], digest=told["digest"])
+        return SceneAnswer(told["documents"], drawn, told["report"], digest=told["digest"])
 
     def seconds(self, names: Sequence[str]) -> dict[str, Any]:
         """Run scenes that were answered once more: name → seconds, and a digest of the numbers."""
@@ -180,8 +180,8 @@ class Asked:
 
 
 def ask_both(
-    asked: tuple[Asked, Asked],
-    scenes: Sequence[Golden],
+    asked: tuple[SideProcess, SideProcess],
+    scenes: Sequence[GoldenScene],
     *,
     repeats: int,
     said: Callable[[str], None] = lambda _: None,
@@ -192,7 +192,7 @@ def ask_both(
     """
     try:
         with ThreadPoolExecutor(2) as both:
-            abouts = list(both.map(Asked.about, asked))
+            abouts = list(both.map(SideProcess.about, asked))
             said(f"running {len(scenes)} scenes on both")
             answers = list(both.map(lambda one: _answers(one, scenes), asked))
         names = [one.name for one in scenes if all(a[one.name].failure is None for a in answers)]
@@ -228,12 +228,15 @@ def forget_old(home: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)  # another comparison may use or remove it
 
 
-def _answers(asked: Asked, scenes: Sequence[Golden]) -> dict[str, Answer]:
+def _answers(asked: SideProcess, scenes: Sequence[GoldenScene]) -> dict[str, SceneAnswer]:
     return {one.name: asked.answer(one) for one in scenes}
 
 
 def _time(
-    asked: Asked, names: Sequence[str], answers: dict[str, Answer], seconds: dict[str, list[float]]
+    asked: SideProcess,
+    names: Sequence[str],
+    answers: dict[str, SceneAnswer],
+    seconds: dict[str, list[float]],
 ) -> None:
     for name, one in asked.seconds(names).items():
         seconds.setdefault(name, []).append(one["seconds"])

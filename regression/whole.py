@@ -10,12 +10,12 @@ from pathlib import Path
 from mela.settings import Settings
 from regression.commits import HERE, Tree, changed_files, repository_of, tree_of
 from regression.decision import walked_forward
-from regression.differences import SceneCompared, compared
+from regression.differences import SceneCompared, compare_scenes
 from regression.environments import environment_of
-from regression.evidence import Drawn, Side
+from regression.evidence import DetailedRun, Side
 from regression.golden import golden_scenes, write_candles
 from regression.markdown import has_passed, report
-from regression.sides import Asked, ask_both, forget_old
+from regression.sides import SideProcess, ask_both, forget_old
 from regression.speed import ratios
 
 MOST_PICTURES = 6
@@ -66,13 +66,13 @@ def _compared(
             asked = tuple(_asked(tree, series, home, work) for tree in (was, now))
             sides = ask_both((asked[0], asked[1]), golden, repeats=repeats, said=tell)
             forget_old(home)
-    return compared(golden, *sides), sides
+    return compare_scenes(golden, *sides), sides
 
 
-def _asked(tree: Tree, series: dict[str, dict[str, str]], home: Path, work: Path) -> Asked:
+def _asked(tree: Tree, series: dict[str, dict[str, str]], home: Path, work: Path) -> SideProcess:
     environment = environment_of(tree.folder, home / "environments")
     folder = Path(tempfile.mkdtemp(dir=work))
-    return Asked(tree, environment, series, home, folder)
+    return SideProcess(tree, environment, series, home, folder)
 
 
 def _drawn(found: Sequence[SceneCompared], to: Path) -> dict[str, str]:
@@ -93,7 +93,9 @@ def _drawn(found: Sequence[SceneCompared], to: Path) -> dict[str, str]:
     return files
 
 
-def _curves(found: Sequence[SceneCompared]) -> Iterator[tuple[str, tuple[Drawn, Drawn]]]:
+def _curves(
+    found: Sequence[SceneCompared],
+) -> Iterator[tuple[str, tuple[DetailedRun, DetailedRun]]]:
     """Yield what can be drawn: the walk-forward of a search that has one, else its runs."""
     for one in found:
         forward = walked_forward(one)
@@ -105,7 +107,7 @@ def _curves(found: Sequence[SceneCompared]) -> Iterator[tuple[str, tuple[Drawn, 
                 yield f"{one.scene.name}: {run.label}", run.drawn
 
 
-def _distance(curves: tuple[str, tuple[Drawn, Drawn]]) -> float:
+def _distance(curves: tuple[str, tuple[DetailedRun, DetailedRun]]) -> float:
     """Return how far two curves end from each other, as a share of the first."""
     ends = [one.equity[-1] for one in curves[1] if one.equity is not None and len(one.equity)]
     return abs(ends[1] / ends[0] - 1.0) if len(ends) == 2 and ends[0] else 0.0

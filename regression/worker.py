@@ -47,11 +47,11 @@ TREE = Path(sys.argv[1]) if len(sys.argv) > 1 else Path()
 LIBRARIES = ("numba", "numpy")  # whose versions decide whether compiled code fits
 
 
-class TooOld(Exception):
+class CommitTooOld(Exception):
     """Say what the commit lacks."""
 
 
-class ByPlaceInTree(UserProvidedCacheLocator):
+class TreePathLocator(UserProvidedCacheLocator):
     """Keeps compiled code by the place of its source in the tree, wherever the tree stands.
 
     So two worktrees with the same engine share it, and so do the comparisons of another day.
@@ -85,7 +85,7 @@ def share_compiled(cache: Path) -> Path | None:
     config.CACHE_DIR = str(cache / digest.hexdigest()[:16])
     Path(config.CACHE_DIR).mkdir(parents=True, exist_ok=True)
     os.utime(config.CACHE_DIR)  # the folders used last are kept
-    config.CACHE_LOCATOR_CLASSES = f"{__name__}.{ByPlaceInTree.__name__},InTreeCacheLocator"
+    config.CACHE_LOCATOR_CLASSES = f"{__name__}.{TreePathLocator.__name__},InTreeCacheLocator"
     is_new = next(Path(config.CACHE_DIR).rglob("*.nbi"), None) is None
     return Path(config.CACHE_DIR) / "lock" if is_new else None
 
@@ -102,7 +102,7 @@ def alone(lock: Path | None) -> Generator[None]:
 
 
 def load() -> dict[str, Any]:
-    """Return what is needed of the commit's code by name. Raises TooOld."""
+    """Return what is needed of the commit's code by name. Raises CommitTooOld."""
     found: dict[str, Any] = {}
     for module, names in NEEDED.items():
         try:
@@ -110,10 +110,10 @@ def load() -> dict[str, Any]:
         except ModuleNotFoundError as error:
             if not str(error.name).startswith(module.partition(".")[0]):
                 raise
-            raise TooOld(f"it has no module {error.name}") from error
+            raise CommitTooOld(f"it has no module {error.name}") from error
         for name in names:
             if not hasattr(loaded, name):
-                raise TooOld(f"its {module} has no {name}")
+                raise CommitTooOld(f"its {module} has no {name}")
             found[name] = getattr(loaded, name)
     check_places()
     return found
@@ -277,7 +277,7 @@ def main() -> None:
                     told = runner.run(asked["name"], asked["scene"], asked["equity_file"])
             else:
                 told = runner.time(asked["names"])
-        except TooOld as error:
+        except CommitTooOld as error:
             told = {"too_old": str(error)}
         except Exception as error:  # noqa: BLE001  any code of any commit: what it raises is told
             told = {"error": f"{type(error).__name__}: {error}", "code": "raised"}

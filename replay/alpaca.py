@@ -20,8 +20,8 @@ from mela.interval import DAY_MS, MINUTE_MS, Interval
 from replay.alpaca_news import NewsApi
 from replay.answer import MADE, Answer, Query, Request, as_json
 from replay.factors import fraction, read_factors
-from replay.series import STOCKS, Catalog, Series
-from replay.synthetic import Window, candles_of, longer
+from replay.series import STOCKS, Catalog, RecordedSeries
+from replay.synthetic import Window, resample_series, stored_or_synthetic
 from sources.protocol import to_ms
 
 PREFIX = "/alpaca/"
@@ -112,7 +112,7 @@ class AlpacaApi:
 
     def _series(
         self, symbol: str, interval: Interval, start_ms: int, rows: int, *, is_stock: bool
-    ) -> tuple[Series | None, str | None]:
+    ) -> tuple[RecordedSeries | None, str | None]:
         known = self._catalog.any_of(symbol.replace("/", ""), _SOURCES)
         if known is None or known.calendar != (STOCKS if is_stock else ALWAYS):
             return None, None
@@ -121,17 +121,22 @@ class AlpacaApi:
         # days are stamped hours after the date that the files have them at
         early_ms = 0 if interval.is_intraday else DAY_MS
         window = Window(start_ms - early_ms, None, rows + 1)
-        return candles_of(self._catalog, known.symbol, interval, _SOURCES, window) or (None, None)
+        return stored_or_synthetic(self._catalog, known.symbol, interval, _SOURCES, window) or (
+            None,
+            None,
+        )
 
     def _is_stored(self, symbol: str, interval: Interval) -> bool:
         return self._catalog.find(symbol, interval.value, _SOURCES) is not None
 
-    def _by_the_clock(self, known: Series, interval: Interval) -> tuple[Series | None, str | None]:
+    def _by_the_clock(
+        self, known: RecordedSeries, interval: Interval
+    ) -> tuple[RecordedSeries | None, str | None]:
         """Return longer candles as Alpaca makes them: of all trades, whatever session they are."""
         if not known.interval.is_intraday:
             return None, None
         past = known.where(known.opened_ms <= self._catalog.now_ms)
-        made = longer(replace(past, calendar=ALWAYS), interval)
+        made = resample_series(replace(past, calendar=ALWAYS), interval)
         return replace(made, calendar=known.calendar), f"{interval} made of {known.interval}"
 
     def _latest(self, query: Query, *, is_stock: bool) -> Answer:
@@ -221,7 +226,7 @@ def _symbols(query: Query, *, is_stock: bool) -> list[str]:
     return asked
 
 
-def _stamps_ms(series: Series) -> np.ndarray[Any, np.dtype[np.int64]]:
+def _stamps_ms(series: RecordedSeries) -> np.ndarray[Any, np.dtype[np.int64]]:
     """Return the times that Alpaca gives to candles: New York's midnight to a stock's day."""
     if series.interval.is_intraday or series.calendar != STOCKS:
         return series.opened_ms
@@ -230,7 +235,7 @@ def _stamps_ms(series: Series) -> np.ndarray[Any, np.dtype[np.int64]]:
     return np.array(midnights, dtype=np.int64) * 1000
 
 
-def _bars_of(series: Series, stamps: Any, given: Any) -> list[dict[str, Any]]:
+def _bars_of(series: RecordedSeries, stamps: Any, given: Any) -> list[dict[str, Any]]:
     names = {"o": "open", "h": "high", "l": "low", "c": "close", "v": "volume"}
     columns = {key: series.columns[name][given].tolist() for key, name in names.items()}
     # the files know no average and no count of trades: the middle of the range, and none

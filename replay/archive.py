@@ -13,8 +13,8 @@ import numpy as np
 from mela.interval import DAY_MS, Interval
 from replay.answer import MADE, Answer, Request, as_text
 from replay.binance import SOURCES, kline_rows
-from replay.series import Catalog, Series
-from replay.synthetic import Window, candles_of
+from replay.series import Catalog, RecordedSeries
+from replay.synthetic import Window, stored_or_synthetic
 
 _FILE = re.compile(
     r"/data/spot/(?P<part>monthly|daily)/klines/(?P<symbol>[A-Z0-9]+)/(?P<interval>\w+)/"
@@ -63,7 +63,7 @@ class ArchiveApi:
         start_ms, end_ms = span
         limit = (end_ms - start_ms) // (interval.fixed_ms or 28 * DAY_MS) + 1
         window = Window(start_ms, end_ms - 1, limit)
-        found = candles_of(self._catalog, symbol, interval, SOURCES, window)
+        found = stored_or_synthetic(self._catalog, symbol, interval, SOURCES, window)
         if found is None:
             return None
         series, made = found
@@ -74,7 +74,7 @@ class ArchiveApi:
         return _pack(f"{symbol}-{word}-{day}.csv", series.where(inside)), made
 
 
-def _pack(name: str, series: Series) -> bytes:
+def _pack(name: str, series: RecordedSeries) -> bytes:
     """Return a zip with one file without a header row; the same candles give the same bytes."""
     unit = 1000 if series.opened_ms[0] >= MICROSECONDS_FROM_MS else 1
     lines = [",".join(map(str, row)) for row in kline_rows(series, unit)]

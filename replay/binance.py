@@ -12,8 +12,8 @@ from mela.instrument import describe
 from mela.interval import Interval
 from replay.answer import MADE, Answer, Query, Request, as_json
 from replay.filters import filters_of
-from replay.series import EXTRAS, PRICES, Catalog, Series
-from replay.synthetic import Window, candles_of
+from replay.series import EXTRAS, PRICES, Catalog, RecordedSeries
+from replay.synthetic import Window, stored_or_synthetic
 from replay.weight import Weight
 
 SOURCES = ("binance", "binance-usdm", "coinbase", "bitfinex")  # in order of preference
@@ -77,7 +77,7 @@ class BinanceApi:
         word = "1mo" if interval == "1M" else interval
         if word not in list(Interval):  # 1s
             return as_json([], headers=headers)
-        found = candles_of(self._catalog, symbol, Interval(word), SOURCES, window)
+        found = stored_or_synthetic(self._catalog, symbol, Interval(word), SOURCES, window)
         if found is None:
             return as_json([], headers=headers)
         series, made = found
@@ -117,7 +117,7 @@ def _window(query: Query, limit: int, unit: int) -> Window:
     return Window(start, end, limit)
 
 
-def _page(series: Series, window: Window) -> Series:
+def _page(series: RecordedSeries, window: Window) -> RecordedSeries:
     """Select by open time: the oldest rows where a start is given, else the newest."""
     first, last = 0, len(series)
     if window.start_ms is not None:
@@ -129,7 +129,7 @@ def _page(series: Series, window: Window) -> Series:
     return series.where(slice(max(0, last - window.limit), last))
 
 
-def kline_rows(page: Series, unit: int) -> list[list[Any]]:
+def kline_rows(page: RecordedSeries, unit: int) -> list[list[Any]]:
     """Return the twelve fields of each candle; unit: 1 for milliseconds, 1000 for micro-."""
     opened = page.opened_ms
     closed = page.interval.ends_ms(opened) * unit - 1
@@ -143,7 +143,7 @@ def kline_rows(page: Series, unit: int) -> list[list[Any]]:
     ]
 
 
-def _symbol(symbol: str, series: Series) -> dict[str, Any]:
+def _symbol(symbol: str, series: RecordedSeries) -> dict[str, Any]:
     quote = describe(f"binance:{symbol}").quote
     return {
         "symbol": symbol,

@@ -77,10 +77,10 @@ def answer_of(fault: Fault) -> Answer:
     return Answer(fault.status or 500, fault.body.encode(), headers=dict(fault.headers))
 
 
-def spoil(answer: Answer) -> Answer:
+def corrupt(answer: Answer) -> Answer:
     """Return an answer whose body is another, of the same length.
 
-    >>> spoil(Answer(200, b"5b93  BTCUSDT.zip")).body
+    >>> corrupt(Answer(200, b"5b93  BTCUSDT.zip")).body
     b'4b93  BTCUSDT.zip'
     """
     return replace(answer, body=bytes([answer.body[0] ^ 1]) + answer.body[1:])

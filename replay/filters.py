@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from replay.series import Series, decimals_of
+from replay.series import RecordedSeries, decimals_of
 
 # as Binance had them in 2021 (tick, lot); other symbols' are read off their candles
 _KNOWN = {"BTCUSDT": (2, 5), "ETHUSDT": (2, 4)}
 
 
-def filters_of(symbol: str, series: Series) -> list[dict[str, Any]]:
+def filters_of(symbol: str, series: RecordedSeries) -> list[dict[str, Any]]:
     """Return the filters of a symbol as the API writes them."""
     prices, lots = _KNOWN.get(symbol) or (
         decimals_of(series.columns["close"]),

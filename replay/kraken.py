@@ -11,7 +11,7 @@ from typing import Any
 from mela.interval import Interval
 from replay.answer import MADE, Answer, Query, as_json
 from replay.pairs import SOURCES, Pair, candles, pairs
-from replay.series import PRICES, Catalog, Series
+from replay.series import PRICES, Catalog, RecordedSeries
 from replay.synthetic import Window
 
 NEWEST = 720
@@ -76,7 +76,7 @@ class KrakenApi:
         return _result(result, {MADE: made} if made else {})
 
 
-def _rows(series: Series, pair: Pair) -> list[list[Any]]:
+def _rows(series: RecordedSeries, pair: Pair) -> list[list[Any]]:
     # the files know no average and no count of trades: the middle of the range, and none
     middle = (series.columns["high"] + series.columns["low"]) / 2
     told = [(series.columns | {"vwap": middle})[name].tolist() for name in _ORDER]

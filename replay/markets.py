@@ -12,7 +12,7 @@ import numpy as np
 from mela.calendars import ALWAYS, WEEKDAYS, has_sessions, session_dates, sessions
 from mela.instrument import describe
 from mela.interval import DAY_MS, HOUR_MS, Interval
-from replay.series import Int, Series
+from replay.series import Int, RecordedSeries
 
 _MORNING_MS = 14 * HOUR_MS + HOUR_MS // 2  # for a row on a day without a session
 _ETFS = ("SPY", "QQQ")
@@ -46,7 +46,7 @@ class Market:
                 return int(known.open_ms[0])
         return self._midnight_ms(date_ms)
 
-    def stamps_ms(self, series: Series) -> Int:
+    def stamps_ms(self, series: RecordedSeries) -> Int:
         """Return the times that Yahoo gives to candles: (n,) int64, UTC milliseconds.
 
         Days carry their session's open, the running one the time of its last trade; weeks and
@@ -68,7 +68,7 @@ class Market:
         running = (stamps <= self.now_ms) & (self.now_ms < known.close_ms[index])
         return np.where(running, self.now_ms // 1000 * 1000, stamps)
 
-    def dates_ms(self, series: Series) -> Int:
+    def dates_ms(self, series: RecordedSeries) -> Int:
         """Return the session date of each candle at 00:00 UTC: (n,) int64."""
         dates = session_dates(self.calendar, series.interval, series.opened_ms)
         if dates is None:
@@ -81,7 +81,7 @@ class Market:
         days = [int(datetime.combine(day, time(), UTC).timestamp()) * 1000 for day in sorted(local)]
         return [[self._period(*self._hours_ms(day))] for day in days]
 
-    def meta(self, daily: Series, granularity: str, asked_range: str) -> dict[str, Any]:
+    def meta(self, daily: RecordedSeries, granularity: str, asked_range: str) -> dict[str, Any]:
         """Return a chart's meta. daily: the symbol's daily candles until now."""
         kind, exchange, full, zone = _TYPES[self.calendar]
         if self.symbol in _ETFS:
@@ -140,7 +140,7 @@ class Market:
         return int(datetime.combine(day, time(), self.zone).timestamp()) * 1000
 
 
-def market_of(symbol: str, series: Series, now_ms: int) -> Market:
+def market_of(symbol: str, series: RecordedSeries, now_ms: int) -> Market:
     """Return the market of a series under the name that Yahoo's caller uses."""
     currency = "USD"
     if not has_sessions(series.calendar):

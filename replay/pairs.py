@@ -10,8 +10,8 @@ import numpy as np
 from mela.calendars import ALWAYS
 from mela.instrument import describe
 from mela.interval import Interval
-from replay.series import Catalog, Series, decimals_of
-from replay.synthetic import Window, candles_of
+from replay.series import Catalog, RecordedSeries, decimals_of
+from replay.synthetic import Window, stored_or_synthetic
 
 SOURCES = ("binance", "coinbase", "bitfinex", "binance-usdm")  # in order of preference
 
@@ -41,12 +41,12 @@ def pairs(catalog: Catalog, venue: str) -> list[Pair]:
 
 def candles(
     catalog: Catalog, pair: Pair, interval: Interval, sources: Sequence[str], window: Window
-) -> tuple[Series, str | None]:
+) -> tuple[RecordedSeries, str | None]:
     """Return the candles of a window, and how they were made where the files lack them.
 
     Rows without prices are left out: exchanges send none.
     """
-    found = candles_of(catalog, pair.symbol, interval, sources, window)
+    found = stored_or_synthetic(catalog, pair.symbol, interval, sources, window)
     if found is None:
         shortest = catalog.any_of(pair.symbol, sources)
         if shortest is None:
@@ -57,7 +57,7 @@ def candles(
     return _inside(traded, window), made
 
 
-def _inside(series: Series, window: Window) -> Series:
+def _inside(series: RecordedSeries, window: Window) -> RecordedSeries:
     """Return the oldest `limit` from a start on, else the newest `limit` before an end."""
     first, last = 0, len(series)
     if window.end_ms is not None:

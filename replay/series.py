@@ -31,7 +31,7 @@ Int = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Series:
+class RecordedSeries:
     """Candles of one source, symbol and interval: `columns` holds (n,) arrays, oldest first."""
 
     source: str
@@ -44,7 +44,7 @@ class Series:
     def __len__(self) -> int:
         return len(self.opened_ms)
 
-    def where(self, keep: slice | NDArray[np.bool_]) -> Series:
+    def where(self, keep: slice | NDArray[np.bool_]) -> RecordedSeries:
         """Return some of the candles."""
         columns = {name: column[keep] for name, column in self.columns.items()}
         return replace(self, opened_ms=self.opened_ms[keep], columns=columns)
@@ -64,7 +64,7 @@ class Catalog:
         self.restatements = 0
         self._restated: dict[tuple[str, str], dict[int, dict[str, float]]] = {}
 
-    def find(self, symbol: str, interval: str, sources: Sequence[str]) -> Series | None:
+    def find(self, symbol: str, interval: str, sources: Sequence[str]) -> RecordedSeries | None:
         """Return what is known by now of a series, the candle that holds now included."""
         rank = {s.source: _rank(s.source, sources) for s in self._of(symbol)}
         for source in sorted(rank, key=lambda name: (rank[name], name)):
@@ -73,7 +73,7 @@ class Catalog:
                 return self.restated(series.where(series.opened_ms <= self.now_ms))
         return None
 
-    def any_of(self, symbol: str, sources: Sequence[str]) -> Series | None:
+    def any_of(self, symbol: str, sources: Sequence[str]) -> RecordedSeries | None:
         """Return a symbol's shortest candles of the preferred source; None for no such symbol."""
         order = list(Interval)
         found = self._of(symbol)
@@ -111,7 +111,7 @@ class Catalog:
         candles[opened_ms] = candles.get(opened_ms, {}) | values
         self.restatements += 1
 
-    def restated(self, series: Series) -> Series:
+    def restated(self, series: RecordedSeries) -> RecordedSeries:
         """Return a series with the values that were restated."""
         candles = self._restated.get((series.symbol, series.interval.value))
         if not candles:
@@ -124,11 +124,11 @@ class Catalog:
                 columns[name][row] = value
         return replace(series, columns=columns)
 
-    def _of(self, symbol: str) -> list[Series]:
+    def _of(self, symbol: str) -> list[RecordedSeries]:
         return [series for series in self._series.values() if series.symbol == symbol]
 
 
-def _check_restated(series: Series, opened_ms: int, values: dict[str, float]) -> None:
+def _check_restated(series: RecordedSeries, opened_ms: int, values: dict[str, float]) -> None:
     row = np.flatnonzero(series.opened_ms == opened_ms)
     at = np.datetime64(opened_ms, "ms")
     if len(row) == 0:
@@ -157,11 +157,11 @@ def _rank(source: str, sources: Sequence[str]) -> int:
 
 
 @lru_cache(maxsize=1)
-def _packaged() -> dict[tuple[str, str, str], Series]:
+def _packaged() -> dict[tuple[str, str, str], RecordedSeries]:
     return _read(PACKAGED)  # they never change, and tests start many servers
 
 
-def _read(folder: Path) -> dict[tuple[str, str, str], Series]:
+def _read(folder: Path) -> dict[tuple[str, str, str], RecordedSeries]:
     files = sorted(folder.glob("*.parquet"))
     if not files:
         raise ValueError(f"expected Parquet files of candles in {folder}, but found none")
@@ -181,7 +181,7 @@ def _table(file: Path) -> pd.DataFrame:
     return table.assign(**words, open_time=opened.astype("datetime64[ms]").astype("int64"))
 
 
-def _series(rows: pd.DataFrame) -> Series:
+def _series(rows: pd.DataFrame) -> RecordedSeries:
     source, symbol, word = (str(rows[name].iloc[0]) for name in ("source", "symbol", "interval"))
     rows = rows.sort_values("open_time", kind="stable").drop_duplicates("open_time")
     opened = rows["open_time"].to_numpy(np.int64)
@@ -189,7 +189,7 @@ def _series(rows: pd.DataFrame) -> Series:
     rows = rows.fillna(dict.fromkeys(EXTRAS, 0))  # some files of a source tell less than others
     columns = {name: rows[name].to_numpy(np.float64) for name in known}
     interval = Interval(_OTHER_WORDS.get(word, word))
-    return Series(source, symbol, interval, _calendar(source, opened), opened, columns)
+    return RecordedSeries(source, symbol, interval, _calendar(source, opened), opened, columns)
 
 
 def _calendar(source: str, opened_ms: Int) -> str:
@@ -204,7 +204,7 @@ def _calendar(source: str, opened_ms: Int) -> str:
     return ALWAYS if (weekday >= 5).any() else STOCKS
 
 
-def _latest_ms(known: dict[Any, Series]) -> int:
+def _latest_ms(known: dict[Any, RecordedSeries]) -> int:
     """Return an instant inside the newest candle of all; stock sessions are over by then.
 
     The middle of the shortest of the newest candles, so that it lies inside the longer ones too.

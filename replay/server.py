@@ -22,7 +22,7 @@ from replay.archive import ArchiveApi
 from replay.binance import BinanceApi
 from replay.control import PREFIX, Control
 from replay.exchanges import ExchangesApi
-from replay.faults import Fault, Faults, answer_of, spoil
+from replay.faults import Fault, Faults, answer_of, corrupt
 from replay.series import PACKAGED, Catalog
 from replay.weight import LIMIT, Weight
 from replay.yahoo import YahooApi
@@ -119,7 +119,7 @@ class _Handler(BaseHTTPRequestHandler):
             headers = {name.lower(): value for name, value in self.headers.items()}
             answer = server.answer(Request(parts.path, query, headers, self.command, body))
         if fault is not None and fault.spoiled:
-            answer = spoil(answer)
+            answer = corrupt(answer)
         self._send(answer, fault.cut_after if fault else None)
 
     def _send(self, answer: Answer, cut_after: int | None = None) -> None:

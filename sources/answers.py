@@ -7,11 +7,11 @@ from typing import Any
 from mela.calendars import session_dates
 from mela.instrument import Instrument
 from mela.interval import Interval
-from sources.protocol import CorporateAction, Fetched, Origin
-from sources.row_validation import Rows, lawful
+from sources.protocol import CorporateAction, FetchedCandles, Origin
+from sources.row_validation import Rows, validate_rows
 
 
-def fetched(
+def keep_valid(
     instrument: Instrument,
     interval: Interval,
     rows: Rows,
@@ -21,14 +21,14 @@ def fetched(
     request: dict[str, Any],
     origin: Origin,
     actions: tuple[CorporateAction, ...] = (),
-) -> Fetched:
+) -> FetchedCandles:
     """Return the answer that rows make: those of [start, end) that had closed and are lawful.
 
     rows: as the service sent them, unadjusted, with closed_ms by the instrument's calendar
     span: [start, end) in UTC milliseconds; as_of_ms: the service's clock
     """
-    kept, rejected = lawful(rows.between(*span, as_of_ms))
-    return Fetched(
+    kept, rejected = validate_rows(rows.between(*span, as_of_ms))
+    return FetchedCandles(
         instrument=instrument,
         interval=interval,
         opened_ms=kept.opened_ms,

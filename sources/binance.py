@@ -15,12 +15,12 @@ import structlog
 from mela.errors import SourceRefused
 from mela.instrument import Instrument
 from mela.interval import DAY_MS, Interval
-from sources.answers import fetched
+from sources.answers import keep_valid
 from sources.binance_archive import Archive, ArchiveFile
 from sources.limits import Limit
-from sources.protocol import Fetched, Origin, span_ms
-from sources.retry import Busy, Patience, retry_after_s
-from sources.row_validation import Rows, joined
+from sources.protocol import FetchedCandles, Origin, span_ms
+from sources.retry import RetryPolicy, ServiceBusy, retry_after_s
+from sources.row_validation import Rows, concatenate_rows
 from sources.service import service_of
 
 with warnings.catch_warnings():  # python-binance 1.0.37 imports an old name of websockets
@@ -50,27 +50,29 @@ class BinanceSource:
     def __init__(
         self,
         replay_url: str | None = None,
-        patience: Patience | None = None,
+        patience: RetryPolicy | None = None,
         archive_pages: int = ARCHIVE_PAGES,
     ) -> None:
         self._origin: Origin = "replay" if replay_url else "internet"
-        self._patience = patience or Patience()
+        self._patience = patience or RetryPolicy()
         self._archive_pages = archive_pages
         self._archive = Archive(replay_url, self._patience)
         self._service = service_of("Binance", replay_url or HOST, _LIMIT)
         self._client = _client(replay_url, self._patience.timeout_s)
 
-    def fetch(self, symbol: str, interval: Interval, start: datetime, end: datetime) -> Fetched:
+    def fetch(
+        self, symbol: str, interval: Interval, start: datetime, end: datetime
+    ) -> FetchedCandles:
         """Return the closed candles of [start, end). See CandleSource."""
         span = span_ms(start, end)
         instrument = self._instrument(symbol)
         now_ms = int(self._ask("time", self._client.get_server_time)["serverTime"])
-        took = _Taken()
+        lineage = _Lineage()
         if pages_of(interval, *span) >= self._archive_pages and _saves_calls(interval):
-            parts = self._from_archive(instrument.symbol, interval, *span, now_ms, took)
+            parts = self._from_archive(instrument.symbol, interval, *span, now_ms, lineage)
         else:
-            parts = self._pages(symbol, interval, *span, took)
-        rows = joined([_rows([], interval), *parts])
+            parts = self._pages(symbol, interval, *span, lineage)
+        rows = concatenate_rows([_rows([], interval), *parts])
         request: dict[str, Any] = {
             "endpoint": f"{self._client.API_URL}/v3/klines",
             "symbol": symbol,
@@ -78,26 +80,26 @@ class BinanceSource:
             "startTime": span[0],
             "endTime": span[1] - 1,
         }
-        found = fetched(
+        found = keep_valid(
             instrument,
             interval,
             rows,
             span=span,
             as_of_ms=now_ms,
-            request=request | took.told(),
+            request=request | lineage.as_request(),
             origin=self._origin,
         )
         log.info("fetched", instrument=instrument.name, interval=interval, candles=len(found))
         return found
 
     def _pages(
-        self, symbol: str, interval: Interval, start_ms: int, end_ms: int, took: _Taken
+        self, symbol: str, interval: Interval, start_ms: int, end_ms: int, lineage: _Lineage
     ) -> Iterator[Rows]:
         """Yield pages, oldest first. get_historical_klines sleeps a second after every third."""
         while start_ms < end_ms:
             page = self._page(symbol, interval, start_ms, end_ms, PAGE)
-            took.pages += 1
-            took.made = self._client.response.headers.get("X-Mela-Replay")
+            lineage.pages += 1
+            lineage.made = self._client.response.headers.get("X-Mela-Replay")
             yield _rows(page, interval)
             if len(page) < PAGE:
                 return
@@ -117,7 +119,7 @@ class BinanceSource:
         start_ms: int,
         end_ms: int,
         now_ms: int,
-        took: _Taken,
+        lineage: _Lineage,
     ) -> Iterator[Rows]:
         """Yield the files of a span, and pages where there is none.
 
@@ -133,15 +135,15 @@ class BinanceSource:
             if ms_of(month + 1) <= now_ms:
                 whole = self._archive.month(symbol, interval, month.astype(date))
             if whole is not None:
-                yield took.file(whole)
+                yield lineage.add_file(whole)
                 continue
             for day in days_of(begins, min(ends, now_ms)):
                 part = self._archive.day(symbol, interval, day.astype(date))
                 if part is None:
                     break
-                yield took.file(part)
+                yield lineage.add_file(part)
                 begins = ms_of(day + 1)
-            yield from self._pages(symbol, interval, begins, ends, took)
+            yield from self._pages(symbol, interval, begins, ends, lineage)
 
     def _instrument(self, symbol: str) -> Instrument:
         """Ask for one symbol: without it, exchangeInfo is 15 MB, and the client cannot pass it."""
@@ -165,33 +167,33 @@ class BinanceSource:
         def counted() -> Any:
             self._client.response = None
             try:
-                return _translated(call)
+                return _translate_errors(call)
             finally:
                 response = self._client.response
                 if response is not None and _USED in response.headers:
-                    self._service.bucket.told(int(response.headers[_USED]))
+                    self._service.bucket.report_used(int(response.headers[_USED]))
 
         return self._service.ask(counted, self._patience, tokens=_WEIGHTS[endpoint])
 
 
 @dataclass(slots=True)
-class _Taken:
+class _Lineage:
     """What an answer was put together from, for its lineage."""
 
     pages: int = 0
     files: list[str] = field(default_factory=list[str])
     made: str | None = None
 
-    def file(self, found: ArchiveFile) -> Rows:
+    def add_file(self, found: ArchiveFile) -> Rows:
         self.files.append(f"{found.name} sha256:{found.sha256}")
         self.made = found.made
         return found.rows
 
-    def told(self) -> dict[str, Any]:
-        said: dict[str, Any] = {"pages": self.pages}
+    def as_request(self) -> dict[str, Any]:
+        request: dict[str, Any] = {"pages": self.pages}
         if self.files:
-            said["archives"] = self.files
-        return said | ({"replayed": self.made} if self.made else {})
+            request["archives"] = self.files
+        return request | ({"replayed": self.made} if self.made else {})
 
 
 def binance_interval(interval: Interval) -> str:
@@ -244,17 +246,17 @@ def _client(replay_url: str | None, timeout_s: float) -> Client:
     return asked(ping=False, requests_params={"timeout": timeout_s})
 
 
-def _translated(call: Callable[[], T]) -> T:
+def _translate_errors(call: Callable[[], T]) -> T:
     try:
         return call()
     except BinanceAPIException as error:
         said = f"Binance answered {error.status_code}: {error.message} ({error.code})."
         if error.status_code in _BUSY or error.status_code >= 500:
             headers = error.response.headers
-            raise Busy(said, retry_after_s(headers.get("Retry-After"))) from error
+            raise ServiceBusy(said, retry_after_s(headers.get("Retry-After"))) from error
         raise SourceRefused(_refusal(error, said)) from error
     except (BinanceRequestException, requests.RequestException) as error:
-        raise Busy(f"Binance could not be reached: {error}.") from error
+        raise ServiceBusy(f"Binance could not be reached: {error}.") from error
 
 
 def _refusal(error: BinanceAPIException, said: str) -> str:

@@ -20,7 +20,7 @@ from pyarrow import csv
 from mela.errors import SourceUnavailable
 from mela.interval import Interval
 from sources.limits import Limit
-from sources.retry import Busy, Patience, retry_after_s
+from sources.retry import RetryPolicy, ServiceBusy, retry_after_s
 from sources.row_validation import FIELDS, Rows
 from sources.service import service_of
 
@@ -35,7 +35,7 @@ _READ = ["opened", *FIELDS]
 log = structlog.get_logger()
 
 
-class Spoiled(Busy):
+class ChecksumMismatch(ServiceBusy):
     """Say that a file came, and was not what its checksum says."""
 
 
@@ -52,7 +52,7 @@ class ArchiveFile:
 class Archive:
     """Ask the archive, or the replay at `replay_url`."""
 
-    def __init__(self, replay_url: str | None, patience: Patience) -> None:
+    def __init__(self, replay_url: str | None, patience: RetryPolicy) -> None:
         self._url = (replay_url or HOST).rstrip("/")
         self._patience = patience
         self._service = service_of("Binance's archive", self._url, _LIMIT)
@@ -76,7 +76,7 @@ class Archive:
         try:
             return self._service.ask(lambda: self._verified(path, interval), self._patience)
         except SourceUnavailable as error:
-            if isinstance(error.__cause__, Spoiled):
+            if isinstance(error.__cause__, ChecksumMismatch):
                 raise
             log.warning("archive_unavailable", file=path, reason=str(error))
             return None
@@ -89,12 +89,12 @@ class Archive:
         wanted, found = told.text.split()[:1], hashlib.sha256(packed.content).hexdigest()
         if wanted != [found]:
             said = f"{self._url}{path} has the sha256 {found}, but its checksum says {wanted}."
-            raise Spoiled(said)
+            raise ChecksumMismatch(said)
         name = path.rsplit("/", 1)[1]
         try:
             rows = _unpacked(packed.content, interval)
         except (BadZipFile, pa.ArrowInvalid, IndexError) as error:
-            raise Spoiled(f"{name} could not be read: {error}.") from error
+            raise ChecksumMismatch(f"{name} could not be read: {error}.") from error
         return ArchiveFile(name, found, rows, packed.headers.get("X-Mela-Replay"))
 
     def _get(self, path: str) -> requests.Response | None:
@@ -102,12 +102,14 @@ class Archive:
             wait_s = self._patience.timeout_s * _TIMES_LONGER
             response = self._session.get(f"{self._url}{path}", timeout=wait_s)
         except requests.RequestException as error:
-            raise Busy(f"Binance's archive could not be reached: {error}.") from error
+            raise ServiceBusy(f"Binance's archive could not be reached: {error}.") from error
         if response.status_code == 404:
             return None
         if response.status_code != 200:
             wait_s = retry_after_s(response.headers.get("Retry-After"))
-            raise Busy(f"Binance's archive answered {response.status_code} for {path}.", wait_s)
+            raise ServiceBusy(
+                f"Binance's archive answered {response.status_code} for {path}.", wait_s
+            )
         return response
 
 

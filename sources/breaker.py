@@ -41,7 +41,7 @@ class Breaker:
     def check(self) -> None:
         """Let a request pass. Raises SourceUnavailable while open; it says until when.
 
-        Whoever passes must say `succeeded`, `failed` or `left` afterwards.
+        Whoever passes must say `record_success`, `record_failure` or `record_nothing` afterwards.
         """
         with self._lock:
             if self._opened_at is None:
@@ -58,14 +58,14 @@ class Breaker:
                 left_s,
             )
 
-    def succeeded(self) -> None:
+    def record_success(self) -> None:
         """Count an answer, be it a refusal: the service is there."""
         with self._lock:
             if self._opened_at is not None:
                 log.info("breaker_closed", service=self._name)
             self._failed, self._opened_at, self._is_trying = 0, None, False
 
-    def failed(self, reason: str) -> None:
+    def record_failure(self, reason: str) -> None:
         """Count a request without an answer."""
         with self._lock:
             self._failed += 1
@@ -75,7 +75,7 @@ class Breaker:
                 log.warning("breaker_opened", service=self._name, failures=self._failed)
             self._is_trying = False
 
-    def left(self) -> None:
+    def record_nothing(self) -> None:
         """Count nothing: the request ended without a word about the service."""
         with self._lock:
             self._is_trying = False

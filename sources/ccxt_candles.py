@@ -21,11 +21,11 @@ from mela.calendars import ALWAYS, floor_ms
 from mela.errors import SourceRefused
 from mela.instrument import NAME, Instrument, Kind
 from mela.interval import DAY_MS, Interval
-from sources.answers import fetched
-from sources.ccxt_exchange import exchange_of, translated
-from sources.protocol import Fetched, Origin, span_ms
+from sources.answers import keep_valid
+from sources.ccxt_exchange import exchange_of, translate_error
+from sources.protocol import FetchedCandles, Origin, span_ms
 from sources.resample import fetch_resampled
-from sources.retry import Patience
+from sources.retry import RetryPolicy
 from sources.row_validation import Rows
 
 PAGE = 500  # rows that are asked for where ccxt does not know the most that one call gives
@@ -49,7 +49,7 @@ class CcxtSource:
         self,
         venue: str,
         replay_url: str | None = None,
-        patience: Patience | None = None,
+        patience: RetryPolicy | None = None,
         *,
         page: int | None = None,
         is_limited: bool | None = None,
@@ -59,12 +59,14 @@ class CcxtSource:
         self._exchange = exchange_of(
             venue,
             replay_url,
-            patience or Patience(),
+            patience or RetryPolicy(),
             is_limited=not replay_url if is_limited is None else is_limited,
         )
         self._page = page
 
-    def fetch(self, symbol: str, interval: Interval, start: datetime, end: datetime) -> Fetched:
+    def fetch(
+        self, symbol: str, interval: Interval, start: datetime, end: datetime
+    ) -> FetchedCandles:
         """Return the closed candles of [start, end). See CandleSource."""
         words = self._exchange.timeframes or {}
         offered = {each for each in Interval if each in words and each not in _MADE_OF_DAYS}
@@ -79,7 +81,9 @@ class CcxtSource:
                 log.info("off_grid", venue=self._venue, interval=found.interval)
                 offered.discard(found.interval)
 
-    def _own(self, symbol: str, interval: Interval, start: datetime, end: datetime) -> Fetched:
+    def _own(
+        self, symbol: str, interval: Interval, start: datetime, end: datetime
+    ) -> FetchedCandles:
         span = span_ms(start, end)
         market = self._market(symbol)
         limit = self._page or _most_rows(self._exchange, market)
@@ -91,7 +95,7 @@ class CcxtSource:
         rows = _rows([row for page in walk.pages(*span, self._clock_ms) for row in page], interval)
         _check_grid(rows, interval)
         self._say_what_is_gone(symbol, interval, span[0], walk)
-        found = fetched(
+        found = keep_valid(
             self._instrument(market),
             interval,
             rows,
@@ -116,7 +120,7 @@ class CcxtSource:
         try:
             rows: list[Row] = self._exchange.fetch_ohlcv(symbol, interval.value, since_ms, limit)
         except ccxt.BaseError as error:  # before any request was sent
-            raise translated(error) from error
+            raise translate_error(error) from error
         # some send what was not asked for, or newest first: neither may lead the walk astray
         return sorted((row for row in rows if int(row[0]) >= since_ms), key=lambda row: row[0])
 
@@ -127,7 +131,7 @@ class CcxtSource:
         try:
             known: dict[str, Any] = self._exchange.load_markets()
         except ccxt.BaseError as error:
-            raise translated(error) from error
+            raise translate_error(error) from error
         if symbol in known:
             return known[symbol]
         near = get_close_matches(symbol, [name for name in known if NAME.fullmatch(f"a:{name}")], 3)

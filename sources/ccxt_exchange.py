@@ -14,7 +14,7 @@ import ccxt
 from mela.errors import SourceRefused
 from mela.instrument import VENUES
 from sources.limits import Limit
-from sources.retry import Busy, Patience, retry_after_s
+from sources.retry import RetryPolicy, ServiceBusy, retry_after_s
 from sources.service import Service, service_of
 
 REPLAYED = "/ccxt/"  # under this path and its own id, a replay answers as the exchange
@@ -25,7 +25,7 @@ _PASSING = (408, 409, 418, 425, 429)  # of the 4xx, those that may be otherwise 
 _NOT_NOW = (ccxt.DDoSProtection, ccxt.RateLimitExceeded, ccxt.OnMaintenance, ccxt.RequestTimeout)
 
 
-class Asking:
+class RetryingExchange:
     """What is put before a ccxt exchange class, so that each HTTP request goes our way.
 
     clock_ms: the exchange's clock at its last answer, UTC milliseconds
@@ -33,7 +33,7 @@ class Asking:
 
     id: str
     mela_service: Service
-    mela_patience: Patience
+    mela_patience: RetryPolicy
     clock_ms: int = 0
     _status: int = 0
     _headers: Any = None
@@ -56,14 +56,14 @@ class Asking:
         try:
             answer = send()
         except ccxt.BaseError as error:
-            raise translated(error, self._status, self._headers) from error
+            raise translate_error(error, self._status, self._headers) from error
         if isinstance(answer, str):  # ccxt would read a page of HTML as an answer without candles
-            raise Busy(f"{self.id} answered what is no JSON: {answer[:80].strip()!r}.")
+            raise ServiceBusy(f"{self.id} answered what is no JSON: {answer[:80].strip()!r}.")
         return answer
 
 
 def exchange_of(
-    venue: str, replay_url: str | None, patience: Patience, *, is_limited: bool = True
+    venue: str, replay_url: str | None, patience: RetryPolicy, *, is_limited: bool = True
 ) -> Any:
     """Return ccxt's exchange of a venue, pointed at its own hosts or at a replay.
 
@@ -77,7 +77,7 @@ def exchange_of(
             f"no source has the venue {venue!r}: known are {', '.join(VENUES)} and the exchanges "
             f"of ccxt, as kraken{meant}"
         )
-    asking: type[Any] = type(venue, (Asking, getattr(ccxt, venue)), {})
+    asking: type[Any] = type(venue, (RetryingExchange, getattr(ccxt, venue)), {})
     exchange = asking({"enableRateLimit": is_limited, "timeout": patience.timeout_s * 1000})
     if not exchange.has.get("fetchOHLCV"):
         raise SourceRefused(f"ccxt has no candles of {venue}; another venue may list the same pair")
@@ -97,8 +97,8 @@ def exchange_of(
     return exchange
 
 
-def translated(error: ccxt.BaseError, status: int = 0, headers: Any = None) -> Exception:
-    """Return our error for ccxt's: Busy where the same request may succeed later, else refused.
+def translate_error(error: ccxt.BaseError, status: int = 0, headers: Any = None) -> Exception:
+    """Translate an error of ccxt: ServiceBusy if the same request may succeed later, else refused.
 
     ccxt calls most statuses of 4xx ExchangeNotAvailable, those that will never pass among them.
     """
@@ -108,7 +108,7 @@ def translated(error: ccxt.BaseError, status: int = 0, headers: Any = None) -> E
     if passes or (isinstance(error, ccxt.NetworkError) and not refuses):
         why = f"answered {status}" if status else "could not be reached"
         wait_s = retry_after_s(headers.get("Retry-After")) if headers is not None else None
-        return Busy(f"The exchange {why} ({said}).", wait_s)
+        return ServiceBusy(f"The exchange {why} ({said}).", wait_s)
     return SourceRefused(f"The exchange refused ({said}).")
 
 

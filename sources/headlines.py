@@ -13,7 +13,7 @@ from mela.settings import Settings
 from sources.alpaca_client import instant, news_client
 from sources.alpaca_library import NewsRequest
 from sources.protocol import span_ms
-from sources.retry import Patience
+from sources.retry import RetryPolicy
 
 log = structlog.get_logger()
 
@@ -39,7 +39,7 @@ def fetch_news(
     start: datetime,
     end: datetime,
     settings: Settings,
-    patience: Patience | None = None,
+    patience: RetryPolicy | None = None,
 ) -> list[Headline]:
     """Return the headlines about any of some symbols with start ≤ updated_at < end, oldest first.
 
@@ -50,7 +50,7 @@ def fetch_news(
     span_ms(start, end)
     if not symbols:
         raise ValueError("expected at least one symbol, but found none")
-    client = news_client(settings.alpaca, settings.replay_url, patience or Patience())
+    client = news_client(settings.alpaca, settings.replay_url, patience or RetryPolicy())
     asked = NewsRequest(
         symbols=",".join(map(news_symbol, symbols)), start=start, end=end, sort="asc"
     )

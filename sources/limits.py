@@ -71,7 +71,7 @@ class Bucket:
         with self._lock:
             return max(0.0, self._paused_until - self._clock())
 
-    def told(self, used: float) -> None:
+    def report_used(self, used: float) -> None:
         """Heed what the service says is used of its window: others may ask from this address."""
         if self._limit.window_tokens is None:
             return

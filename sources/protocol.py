@@ -44,7 +44,7 @@ class Rejection:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Fetched:
+class FetchedCandles:
     """One answer: closed candles of [start, end), oldest first, times rising, prices unadjusted.
 
     opened_ms, closed_ms: (n,) int64, UTC milliseconds; closed_ms is exclusive
@@ -91,7 +91,9 @@ class CandleSource(Protocol):
     an end that is not after the start.
     """
 
-    def fetch(self, symbol: str, interval: Interval, start: datetime, end: datetime) -> Fetched:
+    def fetch(
+        self, symbol: str, interval: Interval, start: datetime, end: datetime
+    ) -> FetchedCandles:
         """Return the closed candles with start ≤ opened_at < end; none is an answer too."""
         ...
 

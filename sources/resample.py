@@ -24,29 +24,29 @@ from mela.calendars import (
 )
 from mela.errors import SourceRefused
 from mela.interval import DAY_MS, Interval
-from sources.protocol import CorporateAction, Fetched, Float, Int, span_ms
+from sources.protocol import CorporateAction, FetchedCandles, Float, Int, span_ms
 from sources.row_validation import Rows
 from sources.splits import ratios
 
 _DECIMALS = 8
 MOST_NAMED = 1000  # incomplete candles that a request's lineage names one by one
-Fetch = Callable[[str, Interval, datetime, datetime], Fetched]
+Fetch = Callable[[str, Interval, datetime, datetime], FetchedCandles]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Resampled:
+class ResampledRows:
     """Candles made of shorter ones; incomplete_ms: (m,) opened_ms of those that lack a part."""
 
     rows: Rows
     incomplete_ms: Int
 
 
-def finer_than(interval: Interval, offered: Collection[Interval]) -> Interval:
+def finer_interval(interval: Interval, offered: Collection[Interval]) -> Interval:
     """Return the longest offered interval of which whole candles make one of `interval`.
 
     Raises SourceRefused where there is none.
 
-    >>> finer_than(Interval("4h"), [Interval("1m"), Interval("1h"), Interval("1d")]).value
+    >>> finer_interval(Interval("4h"), [Interval("1m"), Interval("1h"), Interval("1d")]).value
     '1h'
     """
     order = list(Interval)
@@ -65,7 +65,7 @@ def resample(
     interval: Interval,
     calendar: str,
     splits: Sequence[CorporateAction] = (),
-) -> Resampled:
+) -> ResampledRows:
     """Return candles of `interval` made of lawful ones of `finer`, closed or not.
 
     rows: oldest first, unadjusted; splits: those that may fall inside a candle
@@ -73,7 +73,7 @@ def resample(
     of a month; in markets with sessions, steps from the true open of each.
     """
     if len(rows) == 0:
-        return Resampled(rows, np.array([], dtype=np.int64))
+        return ResampledRows(rows, np.array([], dtype=np.int64))
     bucket = _buckets(rows.opened_ms, finer, interval, calendar)
     opened, first = np.unique(bucket, return_index=True)
     last = np.append(first[1:], len(rows)) - 1
@@ -88,7 +88,7 @@ def resample(
         parts.close[last],
         volume,
     )
-    return Resampled(made, _incomplete(rows, bucket, opened, finer, interval, calendar))
+    return ResampledRows(made, _incomplete(rows, bucket, opened, finer, interval, calendar))
 
 
 def fetch_resampled(
@@ -98,14 +98,14 @@ def fetch_resampled(
     interval: Interval,
     start: datetime,
     end: datetime,
-) -> Fetched:
+) -> FetchedCandles:
     """Return the closed candles of [start, end) made of the longest finer ones that are offered.
 
     fetch: how the source gets candles that the service has; its answer must say `as_of_ms`
     The answer and its request say `resampled_from`, and which candles lack a part.
     """
     start_ms, end_ms = span_ms(start, end)
-    finer = finer_than(interval, offered)
+    finer = finer_interval(interval, offered)
     until = datetime.fromtimestamp(interval.end_ms(end_ms) / 1000, UTC)  # the last one's parts too
     parts = fetch(symbol, finer, start, until)
     if parts.as_of_ms is None:
@@ -127,10 +127,10 @@ def fetch_resampled(
         session_on=session_dates(parts.instrument.calendar, interval, rows.opened_ms),
         rejected=rejected,
     )
-    return marked(whole, finer, made.incomplete_ms)
+    return mark_resampled(whole, finer, made.incomplete_ms)
 
 
-def marked(fetched: Fetched, finer: Interval, incomplete_ms: Int) -> Fetched:
+def mark_resampled(fetched: FetchedCandles, finer: Interval, incomplete_ms: Int) -> FetchedCandles:
     """Return an answer that says, in its request too, what its candles were made of."""
     mine = incomplete_ms[np.isin(incomplete_ms, fetched.opened_ms)].tolist()
     request = fetched.request | {"resampled_from": finer.value}
@@ -140,7 +140,7 @@ def marked(fetched: Fetched, finer: Interval, incomplete_ms: Int) -> Fetched:
     return replace(fetched, request=request, resampled_from=finer, incomplete_ms=tuple(mine))
 
 
-def rows_of(fetched: Fetched) -> Rows:
+def rows_of(fetched: FetchedCandles) -> Rows:
     """Return an answer's candles as rows."""
     return Rows(
         fetched.opened_ms,

@@ -18,12 +18,12 @@ T = TypeVar("T")
 log = structlog.get_logger()
 
 
-class Busy(SourceUnavailable):
+class ServiceBusy(SourceUnavailable):
     """Say that a service did not answer this once. `retry_after_s`: the wait that it asked for."""
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetryPolicy:
     """How often, and for how long together, one request is repeated before giving up.
 
     timeout_s: how long one answer is waited for
@@ -36,14 +36,14 @@ class Patience:
     timeout_s: float = 15.0
 
 
-def persist(ask: Callable[[], T], patience: Patience) -> T:
-    """Return what `ask` returns, asking again while it raises Busy.
+def call_with_retries(ask: Callable[[], T], patience: RetryPolicy) -> T:
+    """Return what `ask` returns, asking again while it raises ServiceBusy.
 
     Raises SourceUnavailable when the attempts or the time are used up, at once where the service
     asks for a longer wait than the time that is left. Other errors pass through.
     """
     retrying = Retrying(
-        retry=retry_if_exception_type(Busy),
+        retry=retry_if_exception_type(ServiceBusy),
         stop=lambda state: _is_hopeless(state, patience),
         wait=lambda state: _wait_s(state, patience),
         before_sleep=_say,
@@ -51,7 +51,7 @@ def persist(ask: Callable[[], T], patience: Patience) -> T:
     )
     try:
         return retrying(ask)
-    except Busy as error:
+    except ServiceBusy as error:
         tries = int(retrying.statistics.get("attempt_number", 1))
         said = f"{error} Gave up after {tries} attempts; try later."
         raise SourceUnavailable(said, error.retry_after_s) from error
@@ -74,16 +74,16 @@ def retry_after_s(value: str | None) -> float | None:
             return None
 
 
-def _wait_s(state: RetryCallState, patience: Patience) -> float:
+def _wait_s(state: RetryCallState, patience: RetryPolicy) -> float:
     jittered = wait_random_exponential(multiplier=patience.first_s, max=patience.longest_s)(state)
     error = state.outcome.exception() if state.outcome else None
-    asked = error.retry_after_s if isinstance(error, Busy) else None
+    asked = error.retry_after_s if isinstance(error, ServiceBusy) else None
     return jittered if asked is None else asked + min(jittered, patience.first_s)
 
 
-def _is_hopeless(state: RetryCallState, patience: Patience) -> bool:
+def _is_hopeless(state: RetryCallState, patience: RetryPolicy) -> bool:
     error = state.outcome.exception() if state.outcome else None
-    asked = (error.retry_after_s or 0.0) if isinstance(error, Busy) else 0.0
+    asked = (error.retry_after_s or 0.0) if isinstance(error, ServiceBusy) else 0.0
     spent = (state.seconds_since_start or 0.0) + asked
     return stop_after_attempt(patience.attempts)(state) or spent > patience.total_s
 

@@ -37,12 +37,12 @@ def decimals_of(noise: Float) -> NDArray[np.int64]:
     return np.clip(np.floor(-np.log10(step)), 0, MOST_DECIMALS).astype(np.int64)
 
 
-def most_apart(noise: Float) -> Float:
+def rounding_distance(noise: Float) -> Float:
     """Return how far two roundings of one value may lie apart, each of that noise at most.
 
     Either may be off by the noise and by half of the step that it is rounded to.
 
-    >>> most_apart(np.array([4e-5])).round(6).tolist()
+    >>> rounding_distance(np.array([4e-5])).round(6).tolist()
     [0.00018]
     """
     return 2 * noise + 10.0 ** -decimals_of(noise)

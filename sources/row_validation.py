@@ -43,13 +43,13 @@ class Rows:
         return self.where(opened & (self.closed_ms <= now_ms))
 
 
-def joined(parts: Sequence[Rows]) -> Rows:
+def concatenate_rows(parts: Sequence[Rows]) -> Rows:
     """Return rows one after the other. Raises ValueError without any part."""
     names = ("opened_ms", "closed_ms", *FIELDS)
     return Rows(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
-def lawful(rows: Rows) -> tuple[Rows, tuple[Rejection, ...]]:
+def validate_rows(rows: Rows) -> tuple[Rows, tuple[Rejection, ...]]:
     """Split rows into those that hold the laws of a candle, in order of time, and the rejected.
 
     A row without any price is no candle and leaves no trace. Of rows with one time the first stays

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from mela.errors import SourceUnavailable
 from sources.breaker import Breaker
 from sources.limits import Bucket, Limit
-from sources.retry import Busy, Patience, persist
+from sources.retry import RetryPolicy, ServiceBusy, call_with_retries
 
 T = TypeVar("T")
 _SERVICES: dict[tuple[str, str], Service] = {}
@@ -30,39 +30,39 @@ class Service:
         self.bucket = Bucket(limit)
         self.breaker = breaker or Breaker(name)
 
-    def ask(self, call: Callable[[], T], patience: Patience, *, tokens: float = 1.0) -> T:
-        """Return what `call` returns, asking again while it raises Busy.
+    def ask(self, call: Callable[[], T], patience: RetryPolicy, *, tokens: float = 1.0) -> T:
+        """Return what `call` returns, asking again while it raises ServiceBusy.
 
-        call: raises Busy where the service did not answer (with the Retry-After that came along),
-            SourceRefused where it refused. Any other error passes through at once.
+        call: raises ServiceBusy, with the Retry-After header if there was one, if the service did
+            not answer, and SourceRefused if it refused. Any other error passes through at once.
         tokens: what each attempt costs of the service's limit
         Raises SourceUnavailable when patience ends or the breaker is open; it carries
         `retry_after_s` where a wait is known to help.
         """
-        return persist(lambda: self._once(call, patience, tokens), patience)
+        return call_with_retries(lambda: self._once(call, patience, tokens), patience)
 
-    def _once(self, call: Callable[[], T], patience: Patience, tokens: float) -> T:
+    def _once(self, call: Callable[[], T], patience: RetryPolicy, tokens: float) -> T:
         self.breaker.check()
         try:
             self.bucket.take(tokens, patience.total_s)
             answer = call()
-        except Busy as error:
+        except ServiceBusy as error:
             if error.retry_after_s is None:
-                self.breaker.failed(str(error))
+                self.breaker.record_failure(str(error))
             else:  # it is there, and said when
-                self.breaker.succeeded()
+                self.breaker.record_success()
                 self.bucket.pause(error.retry_after_s)
             raise
         except SourceUnavailable:
-            self.breaker.left()
+            self.breaker.record_nothing()
             raise
         except Exception:  # a refusal is an answer
-            self.breaker.succeeded()
+            self.breaker.record_success()
             raise
         except BaseException:
-            self.breaker.left()
+            self.breaker.record_nothing()
             raise
-        self.breaker.succeeded()
+        self.breaker.record_success()
         return answer
 
 

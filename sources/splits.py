@@ -1,12 +1,12 @@
-"""Undo what Yahoo does to prices: its splits, worked into all history, are taken out again.
+"""Undo Yahoo's split adjustment of prices and volumes.
 
-Yahoo divides every price before a split by its ratio, rounds to six decimals and sends a float32;
-volumes are multiplied. A price that no split came after is a float32 and nothing else: a small
-coin's has its digits after the sixth. So an unadjusted price is known up to that noise times the
-ratio, and is rounded to it: two answers to the same question, before and after a later split, give
-one number where it was traded in cents. A price with more decimals than survive comes back a little
-coarser after a split, a volume after a reverse split; `leeway` tells by how much, so that nobody
-takes that for a restatement.
+Yahoo divides every price before a split by the split's ratio, rounds to six decimals and sends a
+float32; it multiplies volumes. A price that no split followed is a plain float32, so the price of a
+small coin keeps digits after the sixth decimal. An unadjusted price is therefore known up to this
+noise times the ratio, and is rounded to it: two answers to the same question, before and after a
+later split, give the same number for a price traded in cents. A price with more decimals than
+survive comes back slightly coarser after a split, and so does a volume after a reverse split.
+`rounding_tolerance` says by how much, so that nobody takes the difference for a restatement.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 
 from mela.calendars import date_ms
 from mela.interval import DAY_MS
-from sources.protocol import CorporateAction, Fetched, Float, Int
-from sources.rounding import most_apart, round_to_noise
+from sources.protocol import CorporateAction, FetchedCandles, Float, Int
+from sources.rounding import round_to_noise, rounding_distance
 
 FLOAT32_NOISE = 2.0**-24  # half a unit in the last place, relative
 DECIMAL_NOISE = 5e-7  # half of the sixth decimal
 MONTH_MS = 31 * DAY_MS
-SPLITS_WORKED_IN = ("yahoo",)  # the sources whose service adjusts all history for a split
+SPLIT_ADJUSTING_SOURCES = ("yahoo",)  # the sources whose service adjusts all history for a split
 
 
 def ratios(opened_ms: Int, splits: Sequence[CorporateAction]) -> Float:
@@ -67,10 +67,12 @@ def split(day: date, value: float) -> CorporateAction:
     return CorporateAction("split", day, date_ms(day), value)
 
 
-def as_paid(day: date, amount: float, splits: Sequence[CorporateAction]) -> CorporateAction:
+def dividend_as_paid(
+    day: date, amount: float, splits: Sequence[CorporateAction]
+) -> CorporateAction:
     """Return a dividend as it was paid on the day, from Yahoo's amount in shares of today.
 
-    >>> as_paid(date(2012, 11, 7), 0.094643, [split(date(2014, 6, 9), 28.0)]).value
+    >>> dividend_as_paid(date(2012, 11, 7), 0.094643, [split(date(2014, 6, 9), 28.0)]).value
     2.65
     """
     ratio = ratios(np.array([date_ms(day)], dtype=np.int64), splits)
@@ -79,14 +81,14 @@ def as_paid(day: date, amount: float, splits: Sequence[CorporateAction]) -> Corp
     return CorporateAction("dividend", day, date_ms(day), float(value[0]))
 
 
-class Leeway(NamedTuple):
+class RoundingTolerance(NamedTuple):
     """How far two answers of one candle may lie apart by rounding alone: (n,) float64 each."""
 
     price: Float
     volume: Float
 
 
-def leeway(fetched: Fetched) -> Leeway | None:
+def rounding_tolerance(fetched: FetchedCandles) -> RoundingTolerance | None:
     """Return the leeway of an answer's candles; None for a vendor whose digits are those traded.
 
     It is 0 where no split came after the candle: then both answers went the same way. Else the
@@ -95,7 +97,7 @@ def leeway(fetched: Fetched) -> Leeway | None:
     5·10⁻⁷ × the largest ratio; of a volume 1 / the smallest ratio + 1, for a reverse split only.
     """
     splits = [action for action in fetched.actions if action.kind == "split"]
-    if fetched.source not in SPLITS_WORKED_IN or not splits:
+    if fetched.source not in SPLIT_ADJUSTING_SOURCES or not splits:
         return None
     least, most = _extremes(fetched.opened_ms, splits)
     split = np.zeros(len(fetched), np.bool_)
@@ -104,22 +106,22 @@ def leeway(fetched: Fetched) -> Leeway | None:
     noise = fetched.high * FLOAT32_NOISE + DECIMAL_NOISE * most
     days = max(1, -(-(fetched.interval.fixed_ms or MONTH_MS) // DAY_MS))
     shares = np.where(least < 1, days * (1 / least + 1), 0.0)
-    return Leeway(np.where(split, most_apart(noise), 0.0), shares)
+    return RoundingTolerance(np.where(split, rounding_distance(noise), 0.0), shares)
 
 
-def action_leeway(fetched: Fetched) -> list[float]:
+def action_tolerance(fetched: FetchedCandles) -> list[float]:
     """Return how far each of an answer's actions may lie from an older answer by rounding alone.
 
     A dividend is told in shares of today, so each later split coarsens it; a split is exact.
     """
     splits = [action for action in fetched.actions if action.kind == "split"]
-    if fetched.source not in SPLITS_WORKED_IN or not splits:
+    if fetched.source not in SPLIT_ADJUSTING_SOURCES or not splits:
         return [0.0] * len(fetched.actions)
     days = np.array([action.effective_ms for action in fetched.actions], dtype=np.int64)
     _, most = _extremes(days, splits)
     is_later = days < max(split.effective_ms for split in splits)
     paid = np.array([action.kind == "dividend" for action in fetched.actions])
-    return np.where(is_later & paid, most_apart(DECIMAL_NOISE * most), 0.0).tolist()
+    return np.where(is_later & paid, rounding_distance(DECIMAL_NOISE * most), 0.0).tolist()
 
 
 def _extremes(opened_ms: Int, splits: Sequence[CorporateAction]) -> tuple[Float, Float]:

@@ -15,13 +15,13 @@ from yfinance.exceptions import YFException, YFPricesMissingError, YFRateLimitEr
 
 from mela.errors import SourceRefused, SourceUnavailable
 from mela.interval import Interval
-from sources.answers import fetched
-from sources.protocol import Fetched, Origin, span_ms
+from sources.answers import keep_valid
+from sources.protocol import FetchedCandles, Origin, span_ms
 from sources.resample import fetch_resampled
-from sources.retry import Busy, Patience
+from sources.retry import RetryPolicy, ServiceBusy
 from sources.yahoo_client import YahooSession, yahoo
 from sources.yahoo_markets import instrument_of
-from sources.yahoo_rows import COLUMNS, EVENTS, actions_of, restored, rows_of
+from sources.yahoo_rows import COLUMNS, EVENTS, actions_of, rows_of, undo_split_adjustment
 
 DELAY_S = 1800  # Yahoo's quotes of some exchanges come up to half an hour late
 OLD = "within the last"  # of the sentence in which Yahoo refuses what it no longer has
@@ -51,12 +51,14 @@ class _Answer:
 class YahooSource:
     """Ask Yahoo, or the replay at `replay_url`. No key is needed."""
 
-    def __init__(self, replay_url: str | None = None, patience: Patience | None = None) -> None:
+    def __init__(self, replay_url: str | None = None, patience: RetryPolicy | None = None) -> None:
         self._replay_url = replay_url
         self._origin: Origin = "replay" if replay_url else "internet"
-        self._patience = patience or Patience()
+        self._patience = patience or RetryPolicy()
 
-    def fetch(self, symbol: str, interval: Interval, start: datetime, end: datetime) -> Fetched:
+    def fetch(
+        self, symbol: str, interval: Interval, start: datetime, end: datetime
+    ) -> FetchedCandles:
         """Return the closed candles of [start, end). See CandleSource.
 
         Raises SourceRefused for intraday candles that are older than Yahoo keeps them.
@@ -70,7 +72,9 @@ class YahooSource:
         log.info("fetched", instrument=name, interval=interval, candles=len(found))
         return found
 
-    def _fetch(self, symbol: str, interval: Interval, start: datetime, end: datetime) -> Fetched:
+    def _fetch(
+        self, symbol: str, interval: Interval, start: datetime, end: datetime
+    ) -> FetchedCandles:
         start_ms, end_ms = span_ms(start, end)
         answer = self._answer(symbol, interval, start, end)
         instrument = instrument_of(symbol, answer.meta)
@@ -78,10 +82,10 @@ class YahooSource:
             raise SourceUnavailable(f"Yahoo gave no split events for {symbol}; try later")
         actions = actions_of(answer.daily, start_ms)
         splits = [event for event in actions if event.kind == "split"]
-        return fetched(
+        return keep_valid(
             instrument,
             interval,
-            restored(rows_of(answer.prices, interval, instrument.calendar), splits),
+            undo_split_adjustment(rows_of(answer.prices, interval, instrument.calendar), splits),
             span=(start_ms, end_ms),
             as_of_ms=answer.now_ms,
             actions=actions,
@@ -141,11 +145,11 @@ def _history(
             raise SourceRefused(f"Yahoo refused: {error}") from error
         return _EMPTY
     except YFRateLimitError as error:
-        raise Busy(f"Yahoo answered 429: {error}") from error
+        raise ServiceBusy(f"Yahoo answered 429: {error}") from error
     except YFException as error:
-        raise Busy(f"Yahoo's answer could not be used: {error}") from error
+        raise ServiceBusy(f"Yahoo's answer could not be used: {error}") from error
     except (OSError, ValueError) as error:  # the connection; a body that is no JSON
-        raise Busy(f"Yahoo could not be reached: {error}.") from error
+        raise ServiceBusy(f"Yahoo could not be reached: {error}.") from error
 
 
 def _said_plainly(

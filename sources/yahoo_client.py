@@ -24,7 +24,7 @@ from yfinance.data import YfData
 
 from mela.errors import SourceRefused
 from sources.limits import Limit
-from sources.retry import Busy, retry_after_s
+from sources.retry import ServiceBusy, retry_after_s
 from sources.service import Service, service_of
 
 _CHART = "/v8/finance/chart/"
@@ -50,7 +50,7 @@ class YahooSession(curl.Session[curl.Response]):
         self.service = yahoo_service(replay_url)
 
     def request(self, method: Any, url: str, *args: Any, **kwargs: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Send a request. Raises Busy or SourceRefused for a chart that was not given."""
+        """Send a request. Raises ServiceBusy or SourceRefused for a chart that was not given."""
         self.service.bucket.take(longest_s=_LONGEST_S)
         asked = url
         if self._replay_url:
@@ -105,7 +105,7 @@ def _check(response: Any) -> None:
     wait_s = retry_after_s(response.headers.get("Retry-After"))
     # a 429 that names no time may be about the cookie: yfinance tries its other way to get one
     if status >= 500 or (status == 429 and wait_s is not None):
-        raise Busy(f"Yahoo answered {status}: {response.text[:120].strip()!r}.", wait_s)
+        raise ServiceBusy(f"Yahoo answered {status}: {response.text[:120].strip()!r}.", wait_s)
     if status == 404:
         raise SourceRefused(f"Yahoo has no such symbol (404: {_reason(response)})")
     if status in (400, 422):

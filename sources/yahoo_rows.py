@@ -12,7 +12,7 @@ from mela.calendars import closes_ms, date_ms
 from mela.interval import DAY_MS, Interval
 from sources.protocol import CorporateAction, Int
 from sources.row_validation import Rows
-from sources.splits import as_paid, ratios, restore_prices, restore_volumes, split
+from sources.splits import dividend_as_paid, ratios, restore_prices, restore_volumes, split
 
 COLUMNS = ("Open", "High", "Low", "Close", "Volume")
 _SPLIT, _PAID = EVENTS = ("Stock Splits", "Dividends")
@@ -26,7 +26,7 @@ def rows_of(prices: pd.DataFrame, interval: Interval, calendar: str) -> Rows:
     return Rows(opened, closed, open_, high, low, close, volume)
 
 
-def restored(rows: Rows, splits: Sequence[CorporateAction]) -> Rows:
+def undo_split_adjustment(rows: Rows, splits: Sequence[CorporateAction]) -> Rows:
     """Return candles of the prices that were traded, in shares of the day each candle opened."""
     ratio = ratios(rows.opened_ms, splits)
     return Rows(
@@ -47,7 +47,11 @@ def actions_of(daily: pd.DataFrame, start_ms: int) -> tuple[CorporateAction, ...
     days: list[date] = [stamp.date() for stamp in pd.DatetimeIndex(daily.index)]
     values = {name: daily[name].to_numpy(np.float64) for name in EVENTS}
     splits = [split(day, float(v)) for day, v in zip(days, values[_SPLIT], strict=True) if v]
-    paid = [as_paid(day, float(v), splits) for day, v in zip(days, values[_PAID], strict=True) if v]
+    paid = [
+        dividend_as_paid(day, float(v), splits)
+        for day, v in zip(days, values[_PAID], strict=True)
+        if v
+    ]
     since = start_ms - start_ms % DAY_MS
     actions = [event for event in (*splits, *paid) if event.effective_ms >= since]
     return tuple(sorted(actions, key=lambda event: (event.effective_ms, event.kind != "split")))

@@ -58,7 +58,7 @@ SECRETS: dict[str, Callable[[], str]] = {
 }
 
 
-def settle(settings: Settings, asked: Collection[str], say: Callable[[str, str], None]) -> Site:
+def allocate(settings: Settings, asked: Collection[str], say: Callable[[str, str], None]) -> Site:
     """Return the stack's site, every port and secret chosen and kept.
 
     asked: the services about to be used; only their ports may move, when a stranger took one

@@ -49,7 +49,7 @@ def up(
         supervisor = Supervisor(home)
         if not supervisor.is_alive():
             sweep(home)  # whatever a killed supervisord left behind
-        site = addresses.settle(environment.fresh(settings), services, on_event)
+        site = addresses.allocate(environment.fresh(settings), services, on_event)
         site = _choose_market(site, supervisor, offline=offline, whole=only is None)
         supervisor.start_daemon(
             site, {name: one.program(site) for name, one in registry.services().items()}

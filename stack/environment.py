@@ -49,7 +49,7 @@ def fresh(settings: Settings) -> Settings:
     return Settings(home=settings.home, **_told(settings))
 
 
-def told(settings: Settings) -> dict[str, str]:
+def explicit_settings(settings: Settings) -> dict[str, str]:
     """Return, as `MELA_…` variables, what was set on purpose and is not kept in stack.env.
 
     A child process reads the same Settings from these and from stack.env.

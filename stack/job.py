@@ -7,7 +7,7 @@ import sys
 
 from mela.settings import REPOSITORY
 from stack import fetch
-from stack.environment import told
+from stack.environment import explicit_settings
 from stack.java import java_home
 from stack.ports import LOOPBACK
 from stack.service import Program, Service, Site, marked
@@ -35,7 +35,7 @@ def _program(site: Site) -> Program:
             "PYSPARK_DRIVER_PYTHON": sys.executable,
             **({"SPARK_LOCAL_IP": LOOPBACK} if site.listen == LOOPBACK else {}),
             "SPARK_LOCAL_DIRS": str(site.home / "spark" / "scratch"),
-            **told(site.settings),
+            **explicit_settings(site.settings),
             **_addresses(site),
             "MELA_SPARK__JARS": fetch.spark_jars(site.settings),
             **marked(site),

@@ -15,7 +15,7 @@ import psutil
 from mela.errors import StackFailed
 from mela.settings import REPOSITORY, Settings
 from stack import http, pools, roles, schemas
-from stack.environment import fresh, read, told
+from stack.environment import explicit_settings, fresh, read
 from stack.service import Program, Service, Site, marked
 from warehouse import dbt_project
 
@@ -114,7 +114,7 @@ def _environment(site: Site) -> dict[str, str]:
         **{f"AIRFLOW__{key}": value for key, value in options.items()},
         "AIRFLOW_HOME": str(home),
         "SCARF_NO_ANALYTICS": "true",
-        **told(settings),  # what tasks need for their own Settings
+        **explicit_settings(settings),  # what tasks need for their own Settings
         **_warehouse(site),
         **marked(site),
     }

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from mela.settings import REPOSITORY
-from stack.environment import told
+from stack.environment import explicit_settings
 from stack.ports import LOOPBACK
 from stack.service import Program, Service, Site, marked
 
@@ -35,7 +35,7 @@ def _program(site: Site) -> Program:
     mela = Path(sys.executable).with_name("mela")
     return Program(
         command=(str(mela), "replay", "--port", site.kept[PORT]),
-        environment={**told(site.settings), **marked(site)},
+        environment={**explicit_settings(site.settings), **marked(site)},
         directory=REPOSITORY,
     )
 

@@ -107,7 +107,7 @@ def plan_scene(message: SceneMessage, settings: Settings, publisher: Publisher) 
             name=asked.scene.name,
             origin=message.source,
         )
-    if receipt.outcome is scenes.Outcome.REUSED:
+    if receipt.outcome is scenes.PublicationStatus.ID_CONFLICT:
         sentence = "this id was used by a scene with other content; publish under a new id."
         refused = SceneInvalid(RejectionCode.SCENE_ID_REUSED, "scene_id", sentence)
         publisher.rejected(message.value, message.source, refused)

@@ -20,7 +20,8 @@ from pydantic import ValidationError
 
 from mela.errors import MessageInvalid, RejectionCode
 from mela.messages import Progress, Source, State
-from mela.result import METRICS, OWN, Result
+from mela.metrics import METRICS, WHOLE
+from mela.result import OWN, Result
 from mela.scene import field_path, said
 from mela.settings import Settings
 from messaging.publisher import Publisher, publisher_of
@@ -66,7 +67,7 @@ def record_results(messages: Iterable[ResultMessage], settings: Settings) -> set
 # What a result of a grid says for itself follows what it shares with the others, as
 # mela.writing.ResultWriter and warehouse.results.documents spell it.
 _PARTING = b',"run_key":"'
-_WHOLE = tuple(name for name in METRICS if Result.model_fields[name].annotation == (int | None))
+_WHOLE = tuple(name for name in METRICS if name in WHOLE)
 _REAL = tuple(name for name in METRICS if name not in _WHOLE)
 _SHARED = Result.model_fields.keys() - OWN
 _whole_of, _real_of = itemgetter(*_WHOLE), itemgetter(*_REAL)

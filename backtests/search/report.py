@@ -37,10 +37,10 @@ from backtests.statistics.robustness import PERMUTATIONS, robustness
 from backtests.statistics.verdict import judge
 from backtests.strategies import CATALOGUE
 from backtests.strategy import Strategy
+from mela.block_returns import BlockReturns
 from mela.candles import Candles
 from mela.messages import read_stored_run
 from mela.result import LOWER_IS_BETTER, Curve, Outcome, Status, rank
-from mela.result import Blocks as Recorded
 from mela.run import Run, from_ms, instant_text
 from mela.scene import Scene, Steps
 from mela.windows import Fold
@@ -87,7 +87,7 @@ def trials_of(documents: Sequence[Document], winner: Document, top: Sequence[Doc
     """Return the trials that some results are, all of one scene."""
     span = ("interval", "start", "end")
     same = [
-        Recorded.unpacked(one["blocks"]).rows
+        BlockReturns.unpacked(one["blocks"]).rows
         for one in documents
         if one["blocks"] is not None and all(one[name] == winner[name] for name in span)
     ]
@@ -101,7 +101,7 @@ def with_winner(trials: Trials, winner: Document) -> Trials:
     """Return trials with the winner among them, where more were recorded than could be read."""
     if winner["blocks"] is None:
         return trials
-    rows = Recorded.unpacked(winner["blocks"]).rows
+    rows = BlockReturns.unpacked(winner["blocks"]).rows
     own = dict(zip(("sums", "squares", "counts"), rows, strict=True))
     if bool(np.any(np.all(trials.sums == own["sums"], axis=1))):
         return trials

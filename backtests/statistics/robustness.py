@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from backtests import metrics
 from backtests.context import StrategyContext
-from backtests.signals import Cross, Signals
+from backtests.signals import Signals
 from backtests.simulate import run_all
 from backtests.strategies import CATALOGUE
 from backtests.strategy import SignalFunction, Strategy
@@ -362,9 +362,7 @@ def _neighbours(
             except ValidationError:
                 continue  # beyond a bound, or against a rule as fast < slow: no neighbour there
             if at != value:
-                near = replace(
-                    run, params=params, warmup=rounded_warmup(needed), inputs=inputs
-                )
+                near = replace(run, params=params, warmup=rounded_warmup(needed), inputs=inputs)
                 found.append((name, at, near))
     return found
 

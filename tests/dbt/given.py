@@ -21,7 +21,7 @@ from mela.messages import Source
 from mela.result import Outcome, result_document
 from mela.scene import parse_scene
 from mela.settings import Settings
-from sources.protocol import CorporateAction, Fetched
+from sources.protocol import CorporateAction, FetchedCandles
 from tests.warehouse.given import action, answer
 from warehouse.candles.reader import CandleReader
 from warehouse.database import transaction
@@ -141,7 +141,7 @@ def load(
         merge(connection, instrument_id, batch, fetched, start)
 
 
-def _dropped(fetched: Fetched, place: int) -> Fetched:
+def _dropped(fetched: FetchedCandles, place: int) -> FetchedCandles:
     columns = ("opened_ms", "closed_ms", "open", "high", "low", "close", "volume")
     kept = {name: np.delete(getattr(fetched, name), place) for name in columns}
     return replace(fetched, **kept)

@@ -12,7 +12,10 @@ from typing import NamedTuple
 
 from tests.docs.pages import Command
 
-ALONE = ("backtest", "check", "strategies", "indicators", "schema", "headlines", "--version")
+ALONE = (
+    *("backtest", "check", "strategies", "indicators", "schema", "headlines"),
+    *("--version", "--help"),
+)
 STACK = (
     *("up", "status", "logs", "ingest", "quality", "watch", "stale", "lineage", "schedule", "ask"),
     *("snapshot", "publish", "results", "cancel", "airflow", "psql", "dbt"),

@@ -10,7 +10,20 @@ import pytest
 
 @pytest.mark.parametrize(
     "name",
-    ["calendars", "canonical", "instrument", "interval", "result", "run", "values", "windows"],
+    [
+        "calendars",
+        "canonical",
+        "instrument",
+        "interval",
+        "metrics",
+        "run",
+        "values",
+        "windows",
+        "block_returns",
+        "params",
+        "portfolio",
+        "schemas",
+    ],
 )
 def test_every_example_of_a_docstring_holds(name: str) -> None:
     failed, tried = doctest.testmod(importlib.import_module(f"mela.{name}"))

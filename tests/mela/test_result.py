@@ -9,10 +9,10 @@ from typing import Any
 import orjson
 import pytest
 
+from mela.block_returns import BlockReturns
 from mela.grid import plan_runs
 from mela.result import (
     METRICS,
-    Blocks,
     Metrics,
     Outcome,
     Provenance,
@@ -27,12 +27,13 @@ from tests.mela.catalogue import CATALOGUE, SCENE
 RUN = next(plan_runs(parse_scene(SCENE), CATALOGUE, max_runs=1).expand())
 MADE_WITH = Provenance("d" * 64, "1", "1", 7)
 SCENE_ID = "0b6f0000-0000-4000-8000-000000000000"
-NUMBERS = Metrics(
+_KNOWN = (
     *(0.1, 11_000.0, 0.1, 0.2, 1.5, math.nan, -0.1, 0.5, 3, 2, 1, 2 / 3, 0, 9.0, 0, 0.3),
     *(1.0, math.inf, 9.5, -0.05, 1.5, 14.0, 1.1, 0.2, 0.01, 0.06, -0.04, 6.25, 0.05, 0.8),
     *(-0.02, -0.03, 1 / 3, 0.4, 1.9, 12.0, 0.93, 0, 1, 2, 0.0),
 )
-BLOCKS = Blocks.of([[0.1] * 16, [0.01] * 16, [23] * 16])
+NUMBERS = Metrics(**(dict.fromkeys(METRICS, 0) | dict(zip(METRICS, _KNOWN, strict=False))))
+BLOCKS = BlockReturns.of([[0.1] * 16, [0.01] * 16, [23] * 16])
 
 
 def document(status: Status = Status.SUCCEEDED, **given: Any) -> dict[str, Any]:

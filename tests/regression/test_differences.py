@@ -10,13 +10,13 @@ import pytest
 
 from regression import cells, differences, environments, speed
 from regression.decision import chance_of_better
-from regression.differences import Fate, compared
-from regression.evidence import Answer, Drawn, Side
-from regression.golden import Golden
+from regression.differences import SceneStatus, compare_scenes
+from regression.evidence import DetailedRun, SceneAnswer, Side
+from regression.golden import GoldenScene
 from regression.markdown import has_passed, report, verdict
 from regression.speed import ratio_of, ratios
 
-SCENE = Golden("one", {"strategy": {"name": "s"}, "instruments": ["a:X"], "interval": "1d"})
+SCENE = GoldenScene("one", {"strategy": {"name": "s"}, "instruments": ["a:X"], "interval": "1d"})
 DAY = 86_400_000
 
 
@@ -61,35 +61,35 @@ def side(
     found: dict[str, Any] | None = None,
 ) -> Side:
     opened_ms = DAY * np.arange(len(equity))
-    drawn = Drawn("k", trades, (None, None), opened_ms, np.array(equity))
-    answer = Answer(documents or (document(),), (drawn,), found, again=again)
+    drawn = DetailedRun("k", trades, (None, None), opened_ms, np.array(equity))
+    answer = SceneAnswer(documents or (document(),), (drawn,), found, again=again)
     if error is not None:
-        answer = Answer(error=error)
+        answer = SceneAnswer(error=error)
     strategies = {"s": digest}
     return Side("abc", "words", "here", engine, metrics, strategies, {}, {"one": answer})
 
 
-def fate_of(base: Side, head: Side, scene: Golden = SCENE) -> differences.SceneCompared:
-    [only] = compared([scene], base, head)
+def fate_of(base: Side, head: Side, scene: GoldenScene = SCENE) -> differences.SceneCompared:
+    [only] = compare_scenes([scene], base, head)
     return only
 
 
 def test_equal_answers_are_the_same_whenever_they_were_computed() -> None:
     later = document(computed_at="later", engine_version="2", strategy={"digest": "e"})
-    assert fate_of(side(), side(later, engine="2", digest="e")).fate is Fate.SAME
+    assert fate_of(side(), side(later, engine="2", digest="e")).fate is SceneStatus.SAME
 
 
 def test_the_last_bit_of_any_number_is_seen_and_so_is_a_warning() -> None:
     least = np.nextafter(1.0, 2.0).item()
     for name, value in (("sharpe", least), ("sharpe", None), ("warnings", ["gaps"])):
         moved = fate_of(side(), side(document(**{name: value})))
-        assert moved.fate is Fate.UNEXPLAINED
+        assert moved.fate is SceneStatus.UNEXPLAINED
         assert list(moved.unexplained) == [name]
 
 
 def test_a_run_more_or_less_is_seen() -> None:
     found = fate_of(side(document(), document(run_key="l")), side(document()))
-    assert found.fate is Fate.UNEXPLAINED
+    assert found.fate is SceneStatus.UNEXPLAINED
 
 
 @pytest.mark.parametrize(
@@ -117,21 +117,21 @@ def test_a_search_s_statistics_are_numbers_too() -> None:
     before, after = ({"statistics": {"dsr": dsr, "notes": []}} for dsr in (0.5, 0.6))
     moved = fate_of(side(found=before), side(found=after))
     assert moved.unexplained == ["statistics.dsr"]
-    assert fate_of(side(found=before), side(found=after, metrics="2")).fate is Fate.MOVED
+    assert fate_of(side(found=before), side(found=after, metrics="2")).fate is SceneStatus.MOVED
     [ratio] = [line for line in text(moved).splitlines() if "deflated" in line]
     assert ratio == "| one | deflated Sharpe ratio | 0.5000 | 0.6000 | +0.1 |"
 
 
 def test_failures_are_told_apart() -> None:
     fails = side(error="it broke")
-    assert fate_of(side(), fails).fate is Fate.FAILS
-    assert fate_of(fails, side()).fate is Fate.REPAIRED
-    assert fate_of(fails, fails).fate is Fate.FAILS_ON_BOTH
+    assert fate_of(side(), fails).fate is SceneStatus.FAILS
+    assert fate_of(fails, side()).fate is SceneStatus.REPAIRED
+    assert fate_of(fails, fails).fate is SceneStatus.FAILS_ON_BOTH
     failed = side(document(error={"class": "E", "sentence": "no"}))
     assert fate_of(side(), failed).said == "E: no"
-    assert fate_of(side(), side(again=False)).fate is Fate.NOT_REPRODUCIBLE
-    unknown = Golden("one", {"strategy": {"name": "nobody's"}})
-    assert fate_of(side(), fails, unknown).fate is Fate.FAILS
+    assert fate_of(side(), side(again=False)).fate is SceneStatus.NOT_REPRODUCIBLE
+    unknown = GoldenScene("one", {"strategy": {"name": "nobody's"}})
+    assert fate_of(side(), fails, unknown).fate is SceneStatus.FAILS
 
 
 def test_one_line_still_says_that_the_packages_were_others() -> None:
@@ -197,7 +197,7 @@ def test_the_chance_of_better_knows_nothing_of_curves_that_never_part() -> None:
     base = np.cumprod(1 + random.normal(0, 0.01, 400))
     head = np.cumprod(1 + random.normal(0, 0.01, 400) + 0.002)
     at = DAY * np.arange(400)
-    curves = {name: Drawn("k", (), (), at, one) for name, one in (("b", base), ("h", head))}
+    curves = {name: DetailedRun("k", (), (), at, one) for name, one in (("b", base), ("h", head))}
     assert chance_of_better(curves["b"], curves["b"]) is None
     better, worse = (
         chance_of_better(curves["b"], curves["h"]),

@@ -259,11 +259,11 @@ def test_made_candles_are_the_same_whichever_way_they_are_asked_for(
 
 def test_made_up_minutes_are_candles(packaged) -> None:
     from replay.series import Catalog
-    from replay.synthetic import minutes
+    from replay.synthetic import synthesize_minutes
 
     hours = Catalog(PACKAGED).find("BTCUSDT", "1h", ("binance",))
     assert hours is not None
-    made = minutes(hours.where(slice(0, 5000)), 2).columns
+    made = synthesize_minutes(hours.where(slice(0, 5000)), 2).columns
     assert (made["low"] <= np.minimum(made["open"], made["close"])).all()
     assert (made["high"] >= np.maximum(made["open"], made["close"])).all()
     assert (made["volume"] >= 0).all()

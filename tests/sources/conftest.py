@@ -6,10 +6,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sources.retry import Patience
+from sources.retry import RetryPolicy
 from sources.service import forget_services
 
-QUICK = Patience(attempts=3, first_s=0.01, longest_s=0.02, total_s=20.0)
+QUICK = RetryPolicy(attempts=3, first_s=0.01, longest_s=0.02, total_s=20.0)
 
 
 def at(text: str) -> datetime:

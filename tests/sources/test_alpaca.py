@@ -17,7 +17,7 @@ from sources.alpaca import AlpacaSource
 from sources.alpaca_client import stock_client
 from sources.alpaca_library import DataFeed, StockBarsRequest, TimeFrame
 from sources.binance import BinanceSource
-from sources.protocol import Fetched
+from sources.protocol import FetchedCandles
 from sources.registry import source_for
 from tests.sources.conftest import QUICK, at, write_candles
 
@@ -31,11 +31,11 @@ def a_source(url: str | None, keys: AlpacaSettings = KEYS) -> AlpacaSource:
     return AlpacaSource(keys, url, QUICK)
 
 
-def clock(found: Fetched) -> list[str]:
+def clock(found: FetchedCandles) -> list[str]:
     return [str(ms)[:16] for ms in found.opened_ms.astype("datetime64[ms]")]
 
 
-def table(found: Fetched) -> list[tuple[float, ...]]:
+def table(found: FetchedCandles) -> list[tuple[float, ...]]:
     columns = (found.opened_ms, found.open, found.high, found.low, found.close, found.volume)
     return list(zip(*(column.tolist() for column in columns), strict=True))
 

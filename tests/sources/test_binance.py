@@ -15,7 +15,7 @@ from replay import Fault
 from sources.binance import BinanceSource
 from sources.protocol import to_ms
 from sources.registry import source_for
-from sources.retry import Patience
+from sources.retry import RetryPolicy
 from tests.sources.conftest import QUICK, at, write_candles
 
 H1 = Interval.H1
@@ -128,7 +128,7 @@ def test_an_answer_cut_in_the_middle_is_asked_again(replay) -> None:
 
 def test_a_slow_answer_is_waited_for_and_a_slower_one_is_not(replay) -> None:
     span = ("BTCUSDT", H1, at("2022-01-01"), at("2022-01-02"))
-    hurried = Patience(attempts=2, first_s=0.01, longest_s=0.02, timeout_s=1.5)
+    hurried = RetryPolicy(attempts=2, first_s=0.01, longest_s=0.02, timeout_s=1.5)
     slow = replay(
         faults=[Fault(KLINES, 200, delay_s=0.1), Fault(KLINES, 200, delay_s=3.0, after=1)]
     )
@@ -183,7 +183,7 @@ def test_a_gap_of_hours_is_a_gap_of_minutes(packaged) -> None:
 def test_weight_that_is_used_up_is_said_with_the_wait(replay) -> None:
     """The replay allows 20 a minute: exchangeInfo takes all, and the clock is refused."""
     server = replay(weight_limit=20)
-    source = BinanceSource(server.url, Patience(attempts=2, total_s=0.5))
+    source = BinanceSource(server.url, RetryPolicy(attempts=2, total_s=0.5))
     with pytest.raises(SourceUnavailable, match=r"429: Too much request weight used") as said:
         source.fetch("BTCUSDT", H1, at("2022-01-01"), at("2025-01-01"))
     assert 0 < (said.value.retry_after_s or 0) <= 61

@@ -16,10 +16,10 @@ from mela.settings import Settings
 from replay import Fault
 from sources.binance import BinanceSource
 from sources.ccxt_candles import CcxtSource, Walk
-from sources.ccxt_exchange import translated
-from sources.protocol import Fetched
+from sources.ccxt_exchange import translate_error
+from sources.protocol import FetchedCandles
 from sources.registry import source_for
-from sources.retry import Busy
+from sources.retry import ServiceBusy
 from tests.sources.conftest import QUICK, at, write_candles
 
 H1 = Interval.H1
@@ -34,12 +34,12 @@ def a_source(venue: str, url: str, page: int | None = None) -> CcxtSource:
     return CcxtSource(venue, url, QUICK, page=page)
 
 
-def prices(found: Fetched) -> list[tuple[float, ...]]:
+def prices(found: FetchedCandles) -> list[tuple[float, ...]]:
     columns = (found.opened_ms, found.open, found.high, found.low, found.close, found.volume)
     return list(zip(*(column.tolist() for column in columns), strict=True))
 
 
-def clock(found: Fetched) -> list[str]:
+def clock(found: FetchedCandles) -> list[str]:
     return [str(ms)[:16] for ms in found.opened_ms.astype("datetime64[ms]")]
 
 
@@ -308,9 +308,9 @@ def test_what_will_never_pass_is_refused_at_once(replay) -> None:
 
 def test_errors_of_ccxt_are_told_apart_by_what_the_caller_can_do() -> None:
     for kind in (ccxt.RequestTimeout, ccxt.RateLimitExceeded, ccxt.OnMaintenance):
-        assert isinstance(translated(kind("later")), Busy)
+        assert isinstance(translate_error(kind("later")), ServiceBusy)
     for kind in (ccxt.BadSymbol, ccxt.NotSupported, ccxt.AuthenticationError):
-        assert isinstance(translated(kind("never")), SourceRefused)
+        assert isinstance(translate_error(kind("never")), SourceRefused)
 
 
 def test_the_exchanges_own_rate_limit_is_kept(packaged) -> None:

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from mela.errors import SourceRefused, SourceUnavailable
 from sources.breaker import Breaker
 from sources.limits import Bucket, Limit
-from sources.retry import Busy, Patience
+from sources.retry import RetryPolicy, ServiceBusy
 from sources.service import Service, forget_services, service_of
 
-ONCE = Patience(attempts=1, first_s=0.001, longest_s=0.002, total_s=5.0)
+ONCE = RetryPolicy(attempts=1, first_s=0.001, longest_s=0.002, total_s=5.0)
 
 
 class Clock:
@@ -100,7 +100,7 @@ def test_a_wait_longer_than_the_patience_is_said_at_once_and_costs_nothing() -> 
 def test_what_the_service_counts_is_heeded() -> None:
     """Another process used 95 of the 100 that this minute has."""
     tokens, clock = bucket(burst=50, per_s=1, window=100)
-    tokens.told(95)
+    tokens.report_used(95)
     tokens.take(5)
     assert clock.now == 1000
     tokens.take(3)
@@ -117,11 +117,11 @@ def test_the_breaker_opens_after_failures_in_a_row_and_says_until_when() -> None
     clock = Clock()
     breaker = Breaker("Binance", failures=3, pause_s=60, clock=clock)
     for _ in range(2):
-        breaker.failed("503.")
-    breaker.succeeded()  # in a row is meant
+        breaker.record_failure("503.")
+    breaker.record_success()  # in a row is meant
     for _ in range(3):
         breaker.check()
-        breaker.failed("503.")
+        breaker.record_failure("503.")
     with pytest.raises(
         SourceUnavailable, match=r"Binance failed 3 times.*until 20.*Z.*503"
     ) as said:
@@ -132,18 +132,18 @@ def test_the_breaker_opens_after_failures_in_a_row_and_says_until_when() -> None
 def test_after_the_pause_one_request_tries() -> None:
     clock = Clock()
     breaker = Breaker("Binance", failures=1, pause_s=60, clock=clock)
-    breaker.failed("cut.")
+    breaker.record_failure("cut.")
     clock.rest(60)
     breaker.check()
     with pytest.raises(SourceUnavailable):
         breaker.check()  # one tries already
-    breaker.failed("cut.")
+    breaker.record_failure("cut.")
     with pytest.raises(SourceUnavailable) as said:
         breaker.check()  # another pause
     assert said.value.retry_after_s == 60
     clock.rest(60)
     breaker.check()
-    breaker.succeeded()
+    breaker.record_success()
     breaker.check()
     breaker.check()
 
@@ -151,10 +151,10 @@ def test_after_the_pause_one_request_tries() -> None:
 def test_a_trial_that_never_reached_the_service_leaves_the_next_one_its_chance() -> None:
     clock = Clock()
     breaker = Breaker("Binance", failures=1, pause_s=1, clock=clock)
-    breaker.failed("cut.")
+    breaker.record_failure("cut.")
     clock.rest(1)
     breaker.check()
-    breaker.left()
+    breaker.record_nothing()
     breaker.check()
 
 
@@ -164,9 +164,9 @@ def test_a_service_that_fails_is_not_asked_any_more() -> None:
 
     def fails() -> None:
         asked.append(1)
-        raise Busy("X answered 503.")
+        raise ServiceBusy("X answered 503.")
 
-    quick = Patience(attempts=3, first_s=0.001, longest_s=0.002)
+    quick = RetryPolicy(attempts=3, first_s=0.001, longest_s=0.002)
     with pytest.raises(SourceUnavailable, match="after 3 attempts"):
         service.ask(fails, quick)
     with pytest.raises(SourceUnavailable, match="X failed 4 times in a row"):
@@ -178,7 +178,7 @@ def test_a_service_that_fails_is_not_asked_any_more() -> None:
 
 def test_a_refusal_is_an_answer() -> None:
     service = Service("X", Limit(100, 100), Breaker("X", failures=2))
-    for outcome in (Busy("503."), SourceRefused("no such symbol"), Busy("503.")):
+    for outcome in (ServiceBusy("503."), SourceRefused("no such symbol"), ServiceBusy("503.")):
         with pytest.raises((SourceRefused, SourceUnavailable)):
             service.ask(_raising(outcome), ONCE)
     assert service.ask(lambda: 7, ONCE) == 7
@@ -187,7 +187,7 @@ def test_a_refusal_is_an_answer() -> None:
 def test_a_wait_that_was_asked_for_holds_all_and_opens_nothing() -> None:
     service = Service("X", Limit(100, 100), Breaker("X", failures=1))
     with pytest.raises(SourceUnavailable, match="418") as said:
-        service.ask(_raising(Busy("X answered 418.", 600.0)), ONCE)
+        service.ask(_raising(ServiceBusy("X answered 418.", 600.0)), ONCE)
     assert said.value.retry_after_s == 600
     asked: list[int] = []
     with pytest.raises(SourceUnavailable, match=r"next one in (600|59\d) s"):

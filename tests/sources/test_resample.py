@@ -12,8 +12,8 @@ from mela.calendars import closes_ms, expected_opens_ms
 from mela.errors import SourceRefused
 from mela.instrument import Instrument
 from mela.interval import Interval
-from sources.protocol import Fetched, to_ms
-from sources.resample import fetch_resampled, finer_than, resample
+from sources.protocol import FetchedCandles, to_ms
+from sources.resample import fetch_resampled, finer_interval, resample
 from sources.row_validation import Rows
 from sources.splits import split
 from tests.sources.conftest import at
@@ -151,24 +151,24 @@ def test_a_split_inside_is_told_in_shares_of_the_first_day() -> None:
     ],
 )
 def test_the_longest_that_fits_is_taken(wanted: str, offered: list[str], found: str) -> None:
-    assert finer_than(Interval(wanted), [Interval(word) for word in offered]) == found
+    assert finer_interval(Interval(wanted), [Interval(word) for word in offered]) == found
 
 
 def test_nothing_is_made_of_longer_ones() -> None:
     with pytest.raises(SourceRefused, match=r"3m candles are not offered.*5m, 1h"):
-        finer_than(Interval.M3, [Interval.H1, Interval.M5])
+        finer_interval(Interval.M3, [Interval.H1, Interval.M5])
 
 
 def test_the_span_is_that_of_the_longer_candles_and_only_closed_ones_count() -> None:
     """[02:00, 09:00) of four-hour candles is 04:00 and 08:00; at 11:30 the second is not over."""
     asked: list[tuple[Interval, str, str]] = []
 
-    def fetch(symbol: str, interval: Interval, start, end) -> Fetched:
+    def fetch(symbol: str, interval: Interval, start, end) -> FetchedCandles:
         asked.append((interval, str(start)[11:16], str(end)[11:16]))
         opened = expected_opens_ms("24/7", interval, to_ms(start), to_ms(end))
         now = to_ms(at("2024-01-01T11:30"))
         rows = candles("24/7", "1h", opened[opened + 3_600_000 <= now])
-        return Fetched(
+        return FetchedCandles(
             instrument=Instrument("x", symbol, "spot", "USD", "24/7"),
             interval=interval,
             session_on=None,
@@ -194,7 +194,7 @@ def _makers(interval: Interval) -> list[Interval]:
     found = []
     for finer in Interval:
         try:
-            found.append(finer_than(interval, [finer]))
+            found.append(finer_interval(interval, [finer]))
         except SourceRefused:
             continue
     return found

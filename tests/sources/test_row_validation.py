@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sources.row_validation import Rows, lawful
+from sources.row_validation import Rows, validate_rows
 
 NOTHING = np.nan
 
@@ -16,7 +16,9 @@ def rows(*told: tuple[int, float, float]) -> Rows:
 
 
 def test_of_rows_with_one_time_the_first_that_is_a_candle_stays() -> None:
-    kept, rejected = lawful(rows((0, NOTHING, 1.0), (0, 3.0, 2.0), (0, 4.0, 2.0), (0, 4.0, 2.0)))
+    kept, rejected = validate_rows(
+        rows((0, NOTHING, 1.0), (0, 3.0, 2.0), (0, 4.0, 2.0), (0, 4.0, 2.0))
+    )
     assert (kept.opened_ms.tolist(), kept.high.tolist()) == ([0], [3.0])
     assert [one.sentence.partition(" must ")[0] for one in rejected] == [
         "open, high, low and close",
@@ -25,6 +27,6 @@ def test_of_rows_with_one_time_the_first_that_is_a_candle_stays() -> None:
 
 
 def test_rows_come_back_in_order_of_time_and_none_of_nothing() -> None:
-    kept, rejected = lawful(rows((120_000, 3.0, 2.0), (0, 4.0, 2.0), (60_000, 5.0, 2.0)))
+    kept, rejected = validate_rows(rows((120_000, 3.0, 2.0), (0, 4.0, 2.0), (60_000, 5.0, 2.0)))
     assert (kept.high.tolist(), rejected) == ([4.0, 5.0, 3.0], ())
-    assert len(lawful(rows())[0]) == 0
+    assert len(validate_rows(rows())[0]) == 0

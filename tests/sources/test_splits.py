@@ -11,8 +11,15 @@ from mela.calendars import date_ms
 from mela.interval import Interval
 from replay.factors import read_factors
 from replay.series import PACKAGED
-from sources.protocol import CorporateAction, Fetched
-from sources.splits import as_paid, leeway, ratios, restore_prices, restore_volumes, split
+from sources.protocol import CorporateAction, FetchedCandles
+from sources.splits import (
+    dividend_as_paid,
+    ratios,
+    restore_prices,
+    restore_volumes,
+    rounding_tolerance,
+    split,
+)
 from tests.warehouse.given import answer, at
 
 
@@ -48,9 +55,9 @@ def test_a_split_touches_candles_that_opened_before_it() -> None:
 
 def test_a_dividend_is_told_in_shares_of_its_day() -> None:
     splits = [split(date(2014, 6, 9), 7.0), split(date(2020, 8, 31), 4.0)]
-    assert as_paid(date(2012, 11, 7), 0.094643, splits).value == 2.65
-    assert as_paid(date(2014, 8, 7), 0.1175, splits).value == 0.47
-    assert as_paid(date(2020, 11, 6), 0.205, splits).value == 0.205
+    assert dividend_as_paid(date(2012, 11, 7), 0.094643, splits).value == 2.65
+    assert dividend_as_paid(date(2014, 8, 7), 0.1175, splits).value == 0.47
+    assert dividend_as_paid(date(2020, 11, 6), 0.205, splits).value == 0.205
 
 
 def test_factor_files_tell_splits_and_dividends() -> None:
@@ -75,7 +82,7 @@ REAL = [  # Apple's, and reverse ones as of Citigroup (1:10, 2011) and General E
 ]
 
 
-def restored(traded: float, shares: int, splits: list[CorporateAction]) -> Fetched:
+def restored(traded: float, shares: int, splits: list[CorporateAction]) -> FetchedCandles:
     """Return the candle of 2004 that YahooSource makes of what Yahoo says after some splits."""
     days = answer([traded], start=at("2004-01-05"), interval=Interval.D1, source="yahoo")
     ratio = ratios(days.opened_ms, splits)
@@ -100,7 +107,7 @@ def test_two_answers_of_one_candle_lie_within_the_leeway(
     """Whatever was traded, and however many of the splits the older answer knew."""
     splits = sorted(splits, key=lambda one: one.effective_on)
     older, later = restored(price, shares, splits[:known]), restored(price, shares, splits)
-    allowed = leeway(later)
+    allowed = rounding_tolerance(later)
     if allowed is None:
         assert (older.close, older.volume) == (later.close, later.volume)
     else:
@@ -110,7 +117,7 @@ def test_two_answers_of_one_candle_lie_within_the_leeway(
 
 def test_a_leeway_is_below_a_cent_after_all_of_apples_splits() -> None:
     fetched = restored(500.0, 10**9, [one for one in REAL if one.value > 1])
-    allowed = leeway(fetched)
+    allowed = rounding_tolerance(fetched)
     assert allowed is not None
     assert allowed.price[0] < 0.005
     assert allowed.volume[0] == 0.0
@@ -119,7 +126,7 @@ def test_a_leeway_is_below_a_cent_after_all_of_apples_splits() -> None:
 def test_there_is_no_leeway_after_the_last_split_nor_for_another_vendor() -> None:
     fetched = restored(500.0, 100, REAL)
     late = replace(fetched, opened_ms=np.array([date_ms(date(2021, 8, 2))]))
-    allowed = leeway(late)
+    allowed = rounding_tolerance(late)
     assert allowed is not None
     assert (allowed.price[0], allowed.volume[0]) == (0.0, 0.0)
-    assert leeway(replace(fetched, source="alpaca")) is None
+    assert rounding_tolerance(replace(fetched, source="alpaca")) is None

@@ -14,7 +14,7 @@ from mela.interval import Interval
 from replay import Fault
 from replay.series import PACKAGED
 from sources.protocol import to_ms
-from sources.retry import Patience
+from sources.retry import RetryPolicy
 from sources.yahoo import YahooSource
 from tests.sources.conftest import QUICK, at, write_candles
 
@@ -260,7 +260,7 @@ def test_trouble_that_stays_is_reported(replay) -> None:
 
 def test_a_slower_answer_than_we_wait_for_is_asked_again(replay) -> None:
     server = replay(faults=[Fault(CHART, 200, delay_s=4.0)])
-    hurried = Patience(attempts=2, first_s=0.01, longest_s=0.02, timeout_s=2.0)
+    hurried = RetryPolicy(attempts=2, first_s=0.01, longest_s=0.02, timeout_s=2.0)
     found = YahooSource(server.url, hurried).fetch("SPY", D1, at("2020-03-02"), at("2020-03-07"))
     assert len(found) == 5
 

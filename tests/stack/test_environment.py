@@ -51,7 +51,7 @@ def test_children_are_told_what_was_asked_for_and_no_secret(tmp_path: Path) -> N
     environment.update(tmp_path, {"MELA_POSTGRES__PASSWORD": "hush"})
     asked = Settings(home=tmp_path, mlflow_top=3, kafka={"partitions": 7})
 
-    told = environment.told(environment.fresh(asked))
+    told = environment.explicit_settings(environment.fresh(asked))
 
     assert told["MELA_MLFLOW_TOP"] == "3"
     assert told["MELA_KAFKA__PARTITIONS"] == "7"
@@ -75,7 +75,7 @@ def test_children_are_told_a_secret_that_is_kept_nowhere_and_several_values_as_j
     url, seconds = "https://hooks.example.org/a-token", {"binance:BTCUSDT": "kraken:BTC/USD"}
     asked = Settings(home=tmp_path, alert_webhook=SecretStr(url), second_sources=seconds)
 
-    told = environment.told(environment.fresh(asked))
+    told = environment.explicit_settings(environment.fresh(asked))
 
     assert told["MELA_ALERT_WEBHOOK"] == url
     assert json.loads(told["MELA_SECOND_SOURCES"]) == seconds

@@ -34,16 +34,16 @@ def test_a_chosen_port_is_free_and_below_the_ephemeral_ones() -> None:
 
 
 def test_addresses_and_secrets_stay_as_first_chosen(tmp_path: Path) -> None:
-    first = addresses.settle(Settings(home=tmp_path), {"kafka"}, _heard([]))
-    again = addresses.settle(Settings(home=tmp_path), {"kafka"}, _heard([]))
+    first = addresses.allocate(Settings(home=tmp_path), {"kafka"}, _heard([]))
+    again = addresses.allocate(Settings(home=tmp_path), {"kafka"}, _heard([]))
 
     assert again.kept == first.kept
     assert len(first.settings.postgres.password.get_secret_value()) >= 24
 
 
 def test_two_homes_share_no_port_and_no_secret(tmp_path: Path) -> None:
-    one = addresses.settle(Settings(home=tmp_path / "one"), (), _heard([])).kept
-    two = addresses.settle(Settings(home=tmp_path / "two"), (), _heard([])).kept
+    one = addresses.allocate(Settings(home=tmp_path / "one"), (), _heard([])).kept
+    two = addresses.allocate(Settings(home=tmp_path / "two"), (), _heard([])).kept
 
     own = {key for key in one if "PORT" in key or "URL" in key or "BROKERS" in key}
     secret = {key for key in one if "PASSWORD" in key or "SECRET" in key or "FERNET" in key}
@@ -56,7 +56,7 @@ def test_a_kept_port_that_a_stranger_took_moves_and_says_so(tmp_path: Path, occu
     environment.update(tmp_path, {"MELA_KAFKA__BROKERS": f"127.0.0.1:{occupied}"})
     said: list[tuple[str, str]] = []
 
-    site = addresses.settle(Settings(home=tmp_path), {"kafka"}, _heard(said))
+    site = addresses.allocate(Settings(home=tmp_path), {"kafka"}, _heard(said))
 
     assert site.settings.kafka.brokers != f"127.0.0.1:{occupied}"
     ((service, sentence),) = said
@@ -69,7 +69,7 @@ def test_a_port_of_a_service_that_is_not_started_does_not_move(
 ) -> None:
     environment.update(tmp_path, {"MELA_KAFKA__BROKERS": f"127.0.0.1:{occupied}"})
 
-    site = addresses.settle(Settings(home=tmp_path), {"postgres"}, _heard([]))
+    site = addresses.allocate(Settings(home=tmp_path), {"postgres"}, _heard([]))
 
     assert site.settings.kafka.brokers == f"127.0.0.1:{occupied}"
 
@@ -80,7 +80,7 @@ def test_a_port_that_the_environment_asks_for_is_never_replaced(
     monkeypatch.setenv("MELA_POSTGRES__PORT", str(occupied))
 
     with pytest.raises(StackFailed, match=f"MELA_POSTGRES__PORT asks for port {occupied}"):
-        addresses.settle(Settings(home=tmp_path), {"postgres"}, _heard([]))
+        addresses.allocate(Settings(home=tmp_path), {"postgres"}, _heard([]))
 
 
 def test_the_stack_refuses_an_address_elsewhere(
@@ -89,4 +89,4 @@ def test_the_stack_refuses_an_address_elsewhere(
     monkeypatch.setenv("MELA_KAFKA__BROKERS", "kafka.example.org:9092")
 
     with pytest.raises(StackFailed, match="give it a loopback address with a port"):
-        addresses.settle(Settings(home=tmp_path), {"kafka"}, _heard([]))
+        addresses.allocate(Settings(home=tmp_path), {"kafka"}, _heard([]))

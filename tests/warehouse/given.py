@@ -12,14 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Row, text
 
+from mela.block_returns import BlockReturns
 from mela.calendars import date_ms
 from mela.instrument import describe
 from mela.interval import Interval
 from mela.messages import Source
-from mela.result import Blocks, Metrics, Outcome, Provenance, Status, result_document
+from mela.result import Metrics, Outcome, Provenance, Status, result_document
 from mela.run import Run, to_ms
 from mela.settings import Settings
-from sources.protocol import CorporateAction, Fetched
+from sources.protocol import CorporateAction, FetchedCandles
 from warehouse.database import transaction
 from warehouse.ingestion import instruments
 from warehouse.ingestion.merge import Merged, merge
@@ -30,12 +31,15 @@ NAME = "binance:BTCUSDT"
 START = datetime(2024, 1, 1, tzinfo=UTC)
 HOUR_MS = 3_600_000
 TODAY = {"sma_cross": Provenance("d" * 64, "1.0", "1.0", None)}
-METRICS = Metrics(
+_KNOWN = (
     *(0.1, 11_000.0, 0.3, 0.4, 1.5, 2.5, -0.1, 0.6, 7, 4, 3, 4 / 7, 1, 12.5, 2, 0.2),
     *(3.0, 1.2, 9.5, -0.05, 1.5, 14.0, 1.1, 0.2, 0.01, 0.06, -0.04, 6.25, 0.05, 0.8),
     *(-0.02, -0.03, 1 / 3, 0.4, 1.9, 12.0, 0.93, 0, 1, 2, 0.0),
 )
-BLOCKS = Blocks.of(
+METRICS = Metrics(
+    **(dict.fromkeys(Metrics._fields, 0) | dict(zip(Metrics._fields, _KNOWN, strict=False)))
+)
+BLOCKS = BlockReturns.of(
     [[index / 3 for index in range(16)], [index / 7 for index in range(16)], list(range(16))]
 )
 
@@ -52,11 +56,11 @@ def answer(
     interval: Interval = Interval.H1,
     actions: Sequence[CorporateAction] = (),
     source: str = "test",
-) -> Fetched:
+) -> FetchedCandles:
     """Return a source's answer: candles in a row from start, each as flat as its close."""
     opened = to_ms(start) + np.arange(len(closes), dtype=np.int64) * (interval.fixed_ms or 0)
     price = np.array(closes, dtype=np.float64)
-    return Fetched(
+    return FetchedCandles(
         instrument=describe(name),
         interval=interval,
         opened_ms=opened,
@@ -79,7 +83,7 @@ def action(kind: Any, day: date, value: float) -> CorporateAction:
     return CorporateAction(kind, day, date_ms(day), value)
 
 
-def load(settings: Settings, fetched: Fetched, since: datetime = START) -> Merged:
+def load(settings: Settings, fetched: FetchedCandles, since: datetime = START) -> Merged:
     """Merge an answer in a transaction of its own, as warehouse.ingestion.ingest does."""
     ensure_years(settings, fetched.interval, fetched.opened_ms)
     with transaction(settings) as connection:

@@ -23,8 +23,9 @@ import numpy as np
 import pyarrow as pa
 import structlog
 
+from mela.series import SeriesKey
 from mela.settings import Settings
-from warehouse.candles.series import FIELDS, NAMES, Columns, SeriesName, length
+from warehouse.candles.series import FIELDS, NAMES, Columns, length
 
 LOG = structlog.get_logger(__name__)
 BLOCK = 4_096  # numbers summed together; of the sums a CRC, so that blocks cannot change places
@@ -47,7 +48,7 @@ class CandleCache:
         """Return the cache of this machine."""
         return cls(settings.cache_folder / "candles", settings.cache_bytes)
 
-    def get(self, name: SeriesName, key: str) -> Columns | None:
+    def get(self, name: SeriesKey, key: str) -> Columns | None:
         """Return a series as views of its file that cannot be written to; None without a file."""
         path = self._place(name) / f"{key}.arrow"
         try:
@@ -68,12 +69,12 @@ class CandleCache:
             os.utime(path, ns=(time.time_ns(), seen.st_mtime_ns))
         return columns
 
-    def older(self, name: SeriesName) -> list[str]:
+    def older(self, name: SeriesKey) -> list[str]:
         """Return the keys of a series that have a file, the newest first."""
         files = self._place(name).glob("*.arrow")
         return sorted((path.stem for path in files), key=_revision, reverse=True)
 
-    def put(self, name: SeriesName, key: str, columns: Columns) -> None:
+    def put(self, name: SeriesKey, key: str, columns: Columns) -> None:
         """Keep a series; its older files go. A disk that cannot take it is no error here."""
         size = length(columns) * 8 * len(NAMES)
         if size > self.max_bytes:
@@ -92,7 +93,7 @@ class CandleCache:
             LOG.warning("cache_not_written", folder=str(place), error=str(error))
             _remove(unfinished)
 
-    def _place(self, name: SeriesName) -> Path:
+    def _place(self, name: SeriesKey) -> Path:
         return self.folder / quote(name.instrument, safe="") / name.interval.value
 
     def _shrink(self) -> None:

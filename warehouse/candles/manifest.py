@@ -156,7 +156,7 @@ def file_of(instrument: str, interval: Interval, candles_key: str) -> str:
     return f"{_stem(instrument, interval)}_{candles_key}.parquet"
 
 
-def states_of(names: Iterable[str], entries: Iterable[SeriesEntry]) -> set[str]:
+def files_of_series(names: Iterable[str], entries: Iterable[SeriesEntry]) -> set[str]:
     """Return those of some file names that hold candles of the entries' series, of any state."""
     stems = {_stem(entry.instrument, entry.interval) for entry in entries}
     found = (_STATE.fullmatch(name) for name in names)

@@ -16,10 +16,11 @@ from mela.errors import CandlesMissing
 from mela.instrument import parse_name
 from mela.interval import DAY_MS
 from mela.run import from_ms, to_ms
+from mela.series import SeriesKey
 from mela.settings import Settings
 from warehouse.binary import decode
 from warehouse.candles.adjust import Event
-from warehouse.candles.series import FIELDS, Columns, Series, SeriesName, Since
+from warehouse.candles.series import FIELDS, ChangedRange, Columns, SeriesState
 from warehouse.database import copy_out, engine_for
 
 TYPES = {"opened_ms": "timestamptz"} | dict.fromkeys(FIELDS, "float8")
@@ -79,14 +80,14 @@ _EVENTS = text("""
 
 
 @dataclass(frozen=True, slots=True)
-class Warehouse:
+class PostgresCandles:
     """The origin that is always there."""
 
     settings: Settings
 
     @contextmanager
-    def open(self, name: SeriesName, hint: tuple[datetime, datetime]) -> Generator[StoredSeries]:
-        """Open a series in a transaction of one snapshot. See warehouse.candles.series.Origin.
+    def open(self, name: SeriesKey, hint: tuple[datetime, datetime]) -> Generator[PostgresSeries]:
+        """Open a series in a transaction of one snapshot. See warehouse.candles.series.CandleStore.
 
         Raises CandlesMissing for an unknown instrument, sqlalchemy's OperationalError where
         Postgres cannot be reached.
@@ -102,8 +103,8 @@ class Warehouse:
                     f"{name.instrument} --interval {name.interval} "
                     f"--from {hint[0].date()} --to {hint[1].date()}"
                 )
-            yield StoredSeries(
-                series=Series(
+            yield PostgresSeries(
+                series=SeriesState(
                     name, found.revision, found.candles_key, found.calendar, found.tick, found.lot
                 ),
                 connection=connection,
@@ -113,10 +114,10 @@ class Warehouse:
 
 
 @dataclass(frozen=True, slots=True)
-class StoredSeries:
+class PostgresSeries:
     """An OpenSeries of the warehouse."""
 
-    series: Series
+    series: SeriesState
     connection: Connection
     key: dict[str, Any]
     has_events: bool
@@ -171,14 +172,14 @@ class StoredSeries:
         first, last = self.connection.execute(_EXTENT, self.key).one()
         return (1, 0) if first is None else (to_ms(first), to_ms(last))
 
-    def changed_since(self, candles_key: str) -> Since | None:
+    def changed_since(self, candles_key: str) -> ChangedRange | None:
         """Return what changed after an older key; None where this warehouse never had it."""
         revision, made = map(int, candles_key.split("-"))
         values = self.key | {"revision": revision, "made": made}
         first, last, is_ours = self.connection.execute(_SINCE, values).one()
         if not is_ours or first is None:
             return None
-        return Since(to_ms(first), to_ms(last))
+        return ChangedRange(to_ms(first), to_ms(last))
 
     def events(self, kinds: list[str], end: datetime) -> list[Event]:
         """Return the corporate actions effective before the end, oldest first."""

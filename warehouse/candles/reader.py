@@ -12,22 +12,22 @@ import numpy as np
 from mela.candles import Candles
 from mela.interval import Interval
 from mela.run import to_ms
+from mela.series import SeriesKey
 from mela.settings import Settings
 from warehouse.candles.adjust import Event, factors
 from warehouse.candles.cache import CandleCache
 from warehouse.candles.manifest import SnapshotMoved
-from warehouse.candles.postgres_candles import MONTH_MS, Warehouse
+from warehouse.candles.postgres_candles import MONTH_MS, PostgresCandles
 from warehouse.candles.series import (
     NAMES,
+    CandleStore,
     Columns,
     OpenSeries,
-    Origin,
-    Series,
-    SeriesName,
-    part,
-    spliced,
+    SeriesState,
+    slice_span,
+    splice,
 )
-from warehouse.candles.snapshot_candles import Snapshot
+from warehouse.candles.snapshot_candles import SnapshotCandles
 
 WAREHOUSE = "warehouse"  # of MELA_CANDLES; anything else is where a snapshot lies
 APPLIED: dict[str, list[str]] = {
@@ -46,7 +46,7 @@ class CandlesRead(NamedTuple):
     revision: int
 
 
-class _Question(NamedTuple):
+class _ReadRequest(NamedTuple):
     instrument: str
     interval: Interval
     start: datetime
@@ -55,9 +55,9 @@ class _Question(NamedTuple):
     prices: str
 
 
-class _Kept(NamedTuple):
+class _KeptRead(NamedTuple):
     read: CandlesRead
-    series: Series
+    series: SeriesState
 
 
 @dataclass
@@ -73,8 +73,8 @@ class CandleReader:
     max_bytes: int = 256 * 2**20
 
     def __post_init__(self) -> None:
-        self._kept: OrderedDict[_Question, _Kept] = OrderedDict()
-        self._origin = origin_of(self.settings)
+        self._kept: OrderedDict[_ReadRequest, _KeptRead] = OrderedDict()
+        self._origin = candle_store(self.settings)
         self._cache = CandleCache.of(self.settings)
 
     def read(
@@ -93,64 +93,64 @@ class CandleReader:
         candles. Raises CandlesMissing for an unknown instrument, sqlalchemy's OperationalError
         where Postgres cannot be reached.
         """
-        question = _Question(instrument, Interval(interval), start, end, warmup, prices)
+        question = _ReadRequest(instrument, Interval(interval), start, end, warmup, prices)
         try:
             return self._answer(question)
         except SnapshotMoved:  # a newer one was written since its manifest was read
             return self._answer(question)
 
-    def _answer(self, question: _Question) -> CandlesRead:
-        name = SeriesName(question.instrument, question.interval)
+    def _answer(self, question: _ReadRequest) -> CandlesRead:
+        name = SeriesKey(question.instrument, question.interval)
         with self._origin.open(name, (question.start, question.end)) as opened:
             kept = self._kept.get(question)
             if kept is None or kept.series != opened.series:
-                kept = _Kept(self._read(opened, question), opened.series)
+                kept = _KeptRead(self._read(opened, question), opened.series)
         self._keep(question, kept)
         return kept.read
 
-    def _read(self, opened: OpenSeries, question: _Question) -> CandlesRead:
+    def _read(self, opened: OpenSeries, question: _ReadRequest) -> CandlesRead:
         columns = self._columns(opened, question)
         events = opened.events(APPLIED[question.prices], question.end)
         candles = _candles(opened.series, _adjusted(columns, events), to_ms(question.start))
         return CandlesRead(candles, opened.series.revision)
 
-    def _columns(self, opened: OpenSeries, question: _Question) -> Columns:
+    def _columns(self, opened: OpenSeries, question: _ReadRequest) -> Columns:
         series, span = opened.series, (to_ms(question.start), to_ms(question.end), question.warmup)
         if series.candles_key is None or self._cache.max_bytes == 0:
             return opened.rows(question.start, question.end, question.warmup)
         whole = self._cache.get(series.name, series.candles_key)
         if whole is None:
-            if not _is_worth_it(opened, *span):
+            if not _should_cache(opened, *span):
                 return opened.rows(question.start, question.end, question.warmup)
-            whole = self._renewed(opened)
+            whole = self._refreshed(opened)
             self._cache.put(series.name, series.candles_key, whole)
             whole = self._cache.get(series.name, series.candles_key) or whole
-        return part(whole, *span)
+        return slice_span(whole, *span)
 
-    def _renewed(self, opened: OpenSeries) -> Columns:
+    def _refreshed(self, opened: OpenSeries) -> Columns:
         """Return a whole series, of which an older file may hold all but what changed since."""
         for key in self._cache.older(opened.series.name)[:1]:
             since = opened.changed_since(key)
             older = self._cache.get(opened.series.name, key) if since else None
             if since and older:
-                return spliced(older, opened.between(*since), since)
+                return splice(older, opened.between(*since), since)
         return opened.whole()
 
-    def _keep(self, question: _Question, kept: _Kept) -> None:
+    def _keep(self, question: _ReadRequest, kept: _KeptRead) -> None:
         self._kept[question] = kept
         self._kept.move_to_end(question)
         while sum(map(_size, self._kept.values())) > self.max_bytes:
             self._kept.popitem(last=False)
 
 
-def origin_of(settings: Settings) -> Origin:
+def candle_store(settings: Settings) -> CandleStore:
     """Return where this process reads candles."""
     if settings.candles == WAREHOUSE:
-        return Warehouse(settings)
-    return Snapshot(settings.candles)
+        return PostgresCandles(settings)
+    return SnapshotCandles(settings.candles)
 
 
-def _is_worth_it(opened: OpenSeries, start_ms: int, end_ms: int, warmup: int) -> bool:
+def _should_cache(opened: OpenSeries, start_ms: int, end_ms: int, warmup: int) -> bool:
     first, last = opened.extent()
     step = opened.series.name.interval.fixed_ms or MONTH_MS
     asked = min(end_ms, last) - max(start_ms - warmup * step, first)
@@ -167,7 +167,7 @@ def _adjusted(columns: Columns, events: list[Event]) -> Columns:
     return {**columns, **prices, "volume": columns["volume"] * by.split}
 
 
-def _candles(series: Series, columns: Columns, start_ms: int) -> Candles:
+def _candles(series: SeriesState, columns: Columns, start_ms: int) -> Candles:
     for column in columns.values():
         column.setflags(write=False)
     values: dict[str, Any] = {name: columns[name] for name in NAMES}
@@ -181,5 +181,5 @@ def _candles(series: Series, columns: Columns, start_ms: int) -> Candles:
     )
 
 
-def _size(kept: _Kept) -> int:
+def _size(kept: _KeptRead) -> int:
     return len(kept.read.candles) * 8 * len(NAMES)

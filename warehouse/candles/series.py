@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mela.interval import Interval
+from mela.series import SeriesKey
 from warehouse.candles.adjust import Event
 
 FIELDS = ("open", "high", "low", "close", "volume")
@@ -19,15 +19,8 @@ NAMES = ("opened_ms", *FIELDS)
 Columns = Mapping[str, NDArray[Any]]  # NAMES: opened_ms (n,) int64, rising; the rest (n,) float64
 
 
-class SeriesName(NamedTuple):
-    """Which series: an instrument at one interval."""
-
-    instrument: str
-    interval: Interval
-
-
 @dataclass(frozen=True, slots=True)
-class Series:
+class SeriesState:
     """A series at one moment.
 
     revision: the newest of all, 0 where nothing was ever loaded
@@ -36,7 +29,7 @@ class Series:
         that was made anew or restored as well. Corporate actions, tick and lot are not in it.
     """
 
-    name: SeriesName
+    name: SeriesKey
     revision: int
     candles_key: str | None
     calendar: str
@@ -44,7 +37,7 @@ class Series:
     lot: float | None
 
 
-class Since(NamedTuple):
+class ChangedRange(NamedTuple):
     """Which candles changed after a key: those that opened in [first_ms, last_ms]."""
 
     first_ms: int
@@ -55,7 +48,7 @@ class OpenSeries(Protocol):
     """A series as it was at the moment it was opened, to be read in parts."""
 
     @property
-    def series(self) -> Series:
+    def series(self) -> SeriesState:
         """Return which series it is."""
         ...
 
@@ -75,7 +68,7 @@ class OpenSeries(Protocol):
         """Return when the first and the last candle opened, in UTC milliseconds."""
         ...
 
-    def changed_since(self, candles_key: str) -> Since | None:
+    def changed_since(self, candles_key: str) -> ChangedRange | None:
         """Return what changed after an older key; None where that is not known."""
         ...
 
@@ -84,11 +77,11 @@ class OpenSeries(Protocol):
         ...
 
 
-class Origin(Protocol):
+class CandleStore(Protocol):
     """Where candles come from."""
 
     def open(
-        self, name: SeriesName, hint: tuple[datetime, datetime]
+        self, name: SeriesKey, hint: tuple[datetime, datetime]
     ) -> AbstractContextManager[OpenSeries]:
         """Open a series: an OpenSeries. Raises CandlesMissing, naming the span of the hint."""
         ...
@@ -99,14 +92,14 @@ def length(columns: Columns) -> int:
     return len(columns["opened_ms"])
 
 
-def part(columns: Columns, start_ms: int, end_ms: int, warmup: int) -> Columns:
+def slice_span(columns: Columns, start_ms: int, end_ms: int, warmup: int) -> Columns:
     """Return views of the candles of [start, end), and `warmup` before as far as there are."""
     first, last = np.searchsorted(columns["opened_ms"], [start_ms, end_ms])
     chosen = slice(max(0, int(first) - warmup), int(last))
     return {name: column[chosen] for name, column in columns.items()}
 
 
-def spliced(older: Columns, changed: Columns, since: Since) -> Columns:
+def splice(older: Columns, changed: Columns, since: ChangedRange) -> Columns:
     """Return a series in which the candles that opened within a span are replaced."""
     first = int(np.searchsorted(older["opened_ms"], since.first_ms))
     last = int(np.searchsorted(older["opened_ms"], since.last_ms, side="right"))

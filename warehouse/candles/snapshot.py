@@ -17,6 +17,7 @@ import mela
 from mela.errors import CandlesMissing
 from mela.instrument import parse_name
 from mela.interval import Interval
+from mela.series import SeriesKey
 from mela.settings import Settings
 from warehouse.candles.manifest import (
     FILE,
@@ -25,10 +26,10 @@ from warehouse.candles.manifest import (
     Manifest,
     SeriesEntry,
     file_of,
-    states_of,
+    files_of_series,
 )
-from warehouse.candles.postgres_candles import StoredSeries, Warehouse
-from warehouse.candles.series import FIELDS, Columns, SeriesName, length
+from warehouse.candles.postgres_candles import PostgresCandles, PostgresSeries
+from warehouse.candles.series import FIELDS, Columns, length
 from warehouse.database import transaction
 
 LOG = structlog.get_logger(__name__)
@@ -104,14 +105,14 @@ def write_snapshot(
 
 def _named(
     settings: Settings, instruments: Sequence[str] | None, intervals: Sequence[str] | None
-) -> list[SeriesName]:
+) -> list[SeriesKey]:
     for name in instruments or ():
         parse_name(name)
     lengths = [Interval(one).value for one in intervals or Interval]
     values = {"names": None if instruments is None else list(instruments), "intervals": lengths}
     with transaction(settings) as connection:
         rows = connection.execute(_SERIES, values)
-        found = [SeriesName(name, Interval(one)) for name, one in rows]
+        found = [SeriesKey(name, Interval(one)) for name, one in rows]
     missing = sorted(set(instruments or ()) - {name.instrument for name in found})
     if missing or not found:
         which = ", ".join(missing) or "anything"
@@ -125,10 +126,10 @@ def _named(
 
 
 def _write(
-    settings: Settings, folder: Folder, name: SeriesName, before: Manifest | None
+    settings: Settings, folder: Folder, name: SeriesKey, before: Manifest | None
 ) -> tuple[SeriesEntry, bool]:
     """Write a series' file, unless it is there; return its entry, and whether it was written."""
-    with Warehouse(settings).open(name, (EVER, EVER)) as opened:
+    with PostgresCandles(settings).open(name, (EVER, EVER)) as opened:
         key = str(opened.series.candles_key)
         file = file_of(name.instrument, name.interval, key)
         old = before.entry(*name) if before else None
@@ -151,7 +152,7 @@ def _write(
     return entry, True
 
 
-def _described(opened: StoredSeries, found: Mapping[str, object]) -> SeriesEntry:
+def _described(opened: PostgresSeries, found: Mapping[str, object]) -> SeriesEntry:
     series = opened.series
     actions = [
         Action(kind=event.kind, effective_ms=event.effective_ms, value=event.value)
@@ -167,7 +168,7 @@ def _described(opened: StoredSeries, found: Mapping[str, object]) -> SeriesEntry
     return SeriesEntry.model_validate({**found, **said})
 
 
-def parquet(name: SeriesName, columns: Columns) -> bytes:
+def parquet(name: SeriesKey, columns: Columns) -> bytes:
     """Return a series as a Parquet file, its pages with checksums."""
     count = length(columns)
     opened = pa.array(columns["opened_ms"]).cast(pa.timestamp("ms", tz="UTC"))
@@ -198,7 +199,7 @@ def _remove_older(folder: Folder, written: list[SeriesEntry], before: Manifest |
     """Remove the files that series had before, those of a write that was killed too."""
     if not written:
         return
-    older = states_of(folder.names(), written)
+    older = files_of_series(folder.names(), written)
     for entry in written:
         old = before.entry(entry.instrument, entry.interval) if before else None
         older |= {old.file} if old else set()

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from mela.errors import CandlesMissing
 from mela.run import to_ms
+from mela.series import SeriesKey
 from warehouse.candles.adjust import Event
 from warehouse.candles.manifest import (
     FILE,
@@ -24,13 +25,13 @@ from warehouse.candles.manifest import (
     SnapshotInvalid,
     SnapshotMoved,
 )
-from warehouse.candles.series import FIELDS, Columns, Series, SeriesName, Since, part
+from warehouse.candles.series import FIELDS, ChangedRange, Columns, SeriesState, slice_span
 
 FRESH_S = 5.0  # so long a manifest is taken as it was read
 
 
 @dataclass
-class Snapshot:
+class SnapshotCandles:
     """The origin that `mela snapshot --to` wrote."""
 
     address: str
@@ -40,10 +41,10 @@ class Snapshot:
     @contextmanager
     def open(
         self,
-        name: SeriesName,
+        name: SeriesKey,
         hint: tuple[datetime, datetime],  # noqa: ARG002
     ) -> Generator[SnapshotSeries]:
-        """Open a series as the manifest has it. See warehouse.candles.series.Origin.
+        """Open a series as the manifest has it. See warehouse.candles.series.CandleStore.
 
         Raises CandlesMissing for a series that the snapshot lacks, SnapshotInvalid where there is
         none, SnapshotMoved where its file is gone: who opens it again sees the newest manifest.
@@ -56,7 +57,7 @@ class Snapshot:
                 f"{name.instrument}. Add them: mela snapshot --instrument {name.instrument} "
                 f"--interval {name.interval} --to {self.address}"
             )
-        series = Series(
+        series = SeriesState(
             name, entry.revision, entry.candles_key, entry.calendar, entry.tick, entry.lot
         )
         try:
@@ -83,7 +84,7 @@ class Snapshot:
 class SnapshotSeries:
     """An OpenSeries of a snapshot."""
 
-    series: Series
+    series: SeriesState
     entry: SeriesEntry
     folder: Folder
 
@@ -92,7 +93,7 @@ class SnapshotSeries:
         start_ms, end_ms = to_ms(start), to_ms(end)
         with self._file() as file:
             chosen = _groups(file, start_ms, end_ms, warmup)
-            return part(_columns(file, chosen), start_ms, end_ms, warmup)
+            return slice_span(_columns(file, chosen), start_ms, end_ms, warmup)
 
     def whole(self) -> Columns:
         """Return all candles."""
@@ -103,13 +104,13 @@ class SnapshotSeries:
         """Return the candles that opened in [first_ms, last_ms]."""
         with self._file() as file:
             columns = _columns(file, _groups(file, first_ms, last_ms + 1, 0))
-        return part(columns, first_ms, last_ms + 1, 0)
+        return slice_span(columns, first_ms, last_ms + 1, 0)
 
     def extent(self) -> tuple[int, int]:
         """Return when the first and the last candle opened, in UTC milliseconds."""
         return self.entry.first_ms, self.entry.last_ms
 
-    def changed_since(self, candles_key: str) -> Since | None:  # noqa: ARG002
+    def changed_since(self, candles_key: str) -> ChangedRange | None:  # noqa: ARG002
         """Return None: a snapshot knows no revisions before its own."""
         return None
 

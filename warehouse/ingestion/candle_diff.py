@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from mela.run import from_ms
-from sources.protocol import Fetched
-from sources.splits import leeway
+from sources.protocol import FetchedCandles
+from sources.splits import rounding_tolerance
 from warehouse.binary import EPOCH_DAYS, decode
 from warehouse.database import copy_out
 
@@ -29,7 +29,7 @@ _STORED = """
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Changes:
+class CandleDiff:
     """Which of an answer's candles are new, and which are stored with other values: (n,) each."""
 
     new: Mask
@@ -41,7 +41,7 @@ class Changes:
         return np.flatnonzero(self.new | self.changed)
 
 
-def changes(connection: Connection, instrument_id: int, fetched: Fetched) -> Changes:
+def diff_candles(connection: Connection, instrument_id: int, fetched: FetchedCandles) -> CandleDiff:
     """Compare an answer with the stored candles of its series and span.
 
     Prices and volumes within the rounding of a vendor's split arithmetic count as the same; of a
@@ -50,7 +50,7 @@ def changes(connection: Connection, instrument_id: int, fetched: Fetched) -> Cha
     """
     count = len(fetched)
     if count == 0:
-        return Changes(np.zeros(0, np.bool_), np.zeros(0, np.bool_))
+        return CandleDiff(np.zeros(0, np.bool_), np.zeros(0, np.bool_))
     stored = _stored(connection, instrument_id, fetched)
     opened = stored["opened_at"]
     places = np.searchsorted(opened, fetched.opened_ms)
@@ -59,17 +59,17 @@ def changes(connection: Connection, instrument_id: int, fetched: Fetched) -> Cha
     beside = {name: column[places[~new]] for name, column in stored.items()}
     changed = np.zeros(count, np.bool_)
     changed[~new] = _differ(beside, fetched, ~new)
-    return Changes(new, changed)
+    return CandleDiff(new, changed)
 
 
-def session_days(fetched: Fetched) -> NDArray[np.int64] | None:
+def session_days(fetched: FetchedCandles) -> NDArray[np.int64] | None:
     """Return the session of each candle in days since 1970; None in markets without."""
     if fetched.session_on is None:
         return None
     return np.array(fetched.session_on, dtype="datetime64[D]").astype(np.int64)
 
 
-def _stored(connection: Connection, instrument_id: int, fetched: Fetched) -> dict[str, Any]:
+def _stored(connection: Connection, instrument_id: int, fetched: FetchedCandles) -> dict[str, Any]:
     values = {
         "id": instrument_id,
         "interval": fetched.interval.value,
@@ -79,11 +79,11 @@ def _stored(connection: Connection, instrument_id: int, fetched: Fetched) -> dic
     return decode(copy_out(connection, _STORED, values), TYPES)
 
 
-def _differ(beside: dict[str, Any], fetched: Fetched, there: Mask) -> Mask:
+def _differ(beside: dict[str, Any], fetched: FetchedCandles, there: Mask) -> Mask:
     days = session_days(fetched)
     differ = beside["closed_at"] != fetched.closed_ms[there]
     differ |= beside["session_on"] != (NO_SESSION if days is None else days[there])
-    allowed = leeway(fetched)
+    allowed = rounding_tolerance(fetched)
     for name in (*PRICES, "volume"):
         said, before = getattr(fetched, name)[there], beside[name]
         if allowed is None:

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, text
 
-from sources.protocol import Fetched
-from sources.splits import action_leeway
+from sources.protocol import FetchedCandles
+from sources.splits import action_tolerance
 
 _MERGE = text("""
     WITH asked AS (
@@ -68,7 +68,7 @@ _REVISE_RULES = text("""
 
 
 def merge_actions(
-    connection: Connection, instrument_id: int, batch: int, fetched: Fetched, since: datetime
+    connection: Connection, instrument_id: int, batch: int, fetched: FetchedCandles, since: datetime
 ) -> list[datetime]:
     """Merge the corporate actions of an answer; return the days of those that truly changed.
 
@@ -81,7 +81,7 @@ def merge_actions(
         "kinds": [action.kind for action in fetched.actions],
         "days": [action.effective_on for action in fetched.actions],
         "amounts": [action.value for action in fetched.actions],
-        "leeways": action_leeway(fetched),
+        "leeways": action_tolerance(fetched),
     }
     values |= {"id": instrument_id, "batch": batch, "since": since.astimezone(UTC).date()}
     return list(connection.scalars(_MERGE, values))

@@ -15,7 +15,7 @@ from mela.instrument import parse_name
 from mela.interval import Interval
 from mela.run import from_ms, instant_text
 from mela.settings import Settings
-from sources.protocol import Fetched
+from sources.protocol import FetchedCandles
 from sources.registry import source_for
 from warehouse.database import transaction
 from warehouse.ingestion import instruments
@@ -100,7 +100,9 @@ def _asked(instrument: str, interval: Interval, start: datetime, end: datetime) 
     }
 
 
-def store(connection: Connection, batch: int, fetched: Fetched, start: datetime) -> LoadReport:
+def store(
+    connection: Connection, batch: int, fetched: FetchedCandles, start: datetime
+) -> LoadReport:
     """Store one answer under its load batch, and close the batch, all in this transaction."""
     name = fetched.instrument.name
     before = instruments.known(connection, [name]).get(name)
@@ -123,7 +125,7 @@ def store(connection: Connection, batch: int, fetched: Fetched, start: datetime)
     return _report(batch, fetched, merged)
 
 
-def _keep_rejected(connection: Connection, batch: int, fetched: Fetched) -> None:
+def _keep_rejected(connection: Connection, batch: int, fetched: FetchedCandles) -> None:
     rows = [
         {
             "batch": batch,
@@ -138,7 +140,7 @@ def _keep_rejected(connection: Connection, batch: int, fetched: Fetched) -> None
         connection.execute(_REJECTED, rows)
 
 
-def _report(batch: int, fetched: Fetched, merged: Merged) -> LoadReport:
+def _report(batch: int, fetched: FetchedCandles, merged: Merged) -> LoadReport:
     first, last = span_of(fetched)
     return LoadReport(
         batch_id=batch,
@@ -156,7 +158,7 @@ def _report(batch: int, fetched: Fetched, merged: Merged) -> LoadReport:
     )
 
 
-def _as_of(fetched: Fetched) -> dict[str, str]:
+def _as_of(fetched: FetchedCandles) -> dict[str, str]:
     """Return by which clock candles of an answer are closed, where it says."""
     if fetched.as_of_ms is None:
         return {}

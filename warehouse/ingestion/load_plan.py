@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, TypedDict
 
 import structlog
 from sqlalchemy import Connection, text
@@ -12,6 +12,7 @@ from sqlalchemy import Connection, text
 from mela.errors import MelaError, SourceRefused
 from mela.instrument import parse_name
 from mela.interval import DAY_MS, Interval
+from mela.series import SeriesKey
 from mela.settings import Settings
 from warehouse.database import transaction
 from warehouse.ingestion.ingest import LoadReport, ingest
@@ -36,19 +37,6 @@ _LOADED = text("""
 """)
 
 
-class Series(NamedTuple):
-    """An instrument and an interval."""
-
-    instrument: str
-    interval: Interval
-
-    @property
-    def service(self) -> str:
-        """Return which of SERVICES its candles come from."""
-        venue = self.instrument.partition(":")[0]
-        return venue if venue in SERVICES else "ccxt"
-
-
 class Load(TypedDict):
     """One request, as JSON carries it between tasks."""
 
@@ -69,22 +57,28 @@ class Batch(TypedDict):
     since: str | None
 
 
-def named(lines: Iterable[str] | None) -> list[Series]:
+def service_of(instrument: str) -> str:
+    """Return which of SERVICES serves an instrument's candles."""
+    venue = instrument.partition(":")[0]
+    return venue if venue in SERVICES else "ccxt"
+
+
+def parse_series(lines: Iterable[str] | None) -> list[SeriesKey]:
     """Return the series of lines `venue:symbol interval`, each once; empty lines are none."""
     pairs = (line.split() for line in dict.fromkeys(lines or ()) if line)
-    return [Series(name, Interval(interval)) for name, interval in pairs]
+    return [SeriesKey(name, Interval(interval)) for name, interval in pairs]
 
 
-def chosen(lines: Iterable[str] | None, settings: Settings) -> list[Series]:
+def chosen_series(lines: Iterable[str] | None, settings: Settings) -> list[SeriesKey]:
     """Return the series of some lines; without any those watched, or else DEFAULT_SERIES."""
-    wanted = named(lines)
+    wanted = parse_series(lines)
     if not wanted:
         with transaction(settings) as connection:
-            wanted = [Series(name, Interval(interval)) for name, interval in watched(connection)]
-    return wanted or named(DEFAULT_SERIES)
+            wanted = [SeriesKey(name, Interval(interval)) for name, interval in watched(connection)]
+    return wanted or parse_series(DEFAULT_SERIES)
 
 
-def given_span(
+def requested_span(
     start: str | None, end: str | None, day: tuple[datetime, datetime]
 ) -> tuple[datetime | None, datetime]:
     """Return the span that somebody asked for, up to the day's end where they named none.
@@ -98,19 +92,19 @@ def given_span(
     return first, datetime.fromisoformat(end) if end else day[1]
 
 
-def daily(
-    series: Iterable[Series],
+def daily_loads(
+    series: Iterable[SeriesKey],
     start: str | None,
     end: str | None,
     day: tuple[datetime, datetime],
-) -> list[tuple[Series, Load]]:
+) -> list[tuple[SeriesKey, Load]]:
     """Return a load for each series: over the span given, else over the day with a lookback.
 
     The lookback is at least a candle long, because a week opens six days before the day it ends on.
     Raises ValueError for an end without a start, or not after it.
     """
-    first, last = given_span(start, end, day)
-    loads: list[tuple[Series, Load]] = []
+    first, last = requested_span(start, end, day)
+    loads: list[tuple[SeriesKey, Load]] = []
     for one in series:
         begins = first or day[0] - max(LOOKBACK, _length(one.interval))
         if last <= begins:
@@ -129,15 +123,15 @@ def whole_day(
     return today - timedelta(days=1), today
 
 
-def missing(
-    series: Iterable[Series],
+def missing_loads(
+    series: Iterable[SeriesKey],
     start: datetime,
     end: datetime,
     settings: Settings,
     *,
     force: bool = False,
     chunk_candles: int = CHUNK_CANDLES,
-) -> list[tuple[Series, Load]]:
+) -> list[tuple[SeriesKey, Load]]:
     """Return the loads that are still missing from [start, end), in chunks of so many candles.
 
     What an earlier load asked is not asked again, unless `force`. A load answers for what was
@@ -147,18 +141,18 @@ def missing(
     """
     if start.tzinfo is None or end.tzinfo is None or end <= start:
         raise ValueError(f"expected start < end, both with a zone, but found {start} to {end}")
-    loads: list[tuple[Series, Load]] = []
+    loads: list[tuple[SeriesKey, Load]] = []
     with transaction(settings) as connection:
         for one in series:
-            spans = [(start, end)] if force else uncovered(connection, one, start, end, EVER)
+            spans = [(start, end)] if force else uncovered_spans(connection, one, start, end, EVER)
             step = _length(one.interval) * chunk_candles
             for first, last in (chunk for span in spans for chunk in _chunks(*span, step)):
                 loads.append((one, _load(one, first, last)))
     return loads
 
 
-def uncovered(
-    connection: Connection, series: Series, start: datetime, end: datetime, since: datetime
+def uncovered_spans(
+    connection: Connection, series: SeriesKey, start: datetime, end: datetime, since: datetime
 ) -> list[tuple[datetime, datetime]]:
     """Return the parts of [start, end) that no load since then asked with success."""
     venue, symbol = parse_name(series.instrument)
@@ -182,8 +176,8 @@ def uncovered(
     return open_spans
 
 
-def batched(
-    loads: Sequence[tuple[Series, Load]],
+def batch_loads(
+    loads: Sequence[tuple[SeriesKey, Load]],
     service: str,
     most: int,
     since: datetime | None,
@@ -194,7 +188,7 @@ def batched(
     since: see Batch; for batches of one load
     again: the same for batches of several, whose retry must not ask anew what it has
     """
-    mine = [(series, load) for series, load in loads if series.service == service]
+    mine = [(series, load) for series, load in loads if service_of(series.instrument) == service]
     size = max(1, -(-len(mine) // most))
     after = since if size == 1 else (since or again)
     return [
@@ -228,11 +222,11 @@ def run_batch(loads: Iterable[Load], since: str | None, settings: Settings) -> l
 
 
 def _run(load: Load, since: str | None, settings: Settings) -> Iterator[LoadReport]:
-    series = Series(load["instrument"], Interval(load["interval"]))
+    series = SeriesKey(load["instrument"], Interval(load["interval"]))
     spans = [(datetime.fromisoformat(load["start"]), datetime.fromisoformat(load["end"]))]
     if since:
         with transaction(settings) as connection:
-            spans = uncovered(connection, series, *spans[0], datetime.fromisoformat(since))
+            spans = uncovered_spans(connection, series, *spans[0], datetime.fromisoformat(since))
     for start, end in spans:
         yield ingest(series.instrument, series.interval, start, end, settings)
 
@@ -254,7 +248,7 @@ def _summary(report: LoadReport) -> dict[str, Any]:
     }
 
 
-def _load(series: Series, start: datetime, end: datetime) -> Load:
+def _load(series: SeriesKey, start: datetime, end: datetime) -> Load:
     return Load(
         instrument=series.instrument,
         interval=series.interval.value,

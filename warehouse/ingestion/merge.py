@@ -12,10 +12,17 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, text
 
 from mela.run import from_ms
-from sources.protocol import Fetched
+from sources.protocol import FetchedCandles
 from warehouse.binary import encode
 from warehouse.database import copy_in
-from warehouse.ingestion.candle_diff import PRICES, TYPES, Changes, Mask, changes, session_days
+from warehouse.ingestion.candle_diff import (
+    PRICES,
+    TYPES,
+    CandleDiff,
+    Mask,
+    diff_candles,
+    session_days,
+)
 from warehouse.ingestion.corporate_actions import merge_actions, revise_all
 
 LOCK = 0x6D63  # with the instrument's id: loads of one instrument commit one after the other
@@ -78,7 +85,7 @@ class Merged:
 
 
 def merge(
-    connection: Connection, instrument_id: int, batch: int, fetched: Fetched, since: datetime
+    connection: Connection, instrument_id: int, batch: int, fetched: FetchedCandles, since: datetime
 ) -> Merged:
     """Merge one answer and add the revisions of what truly changed, all in this transaction.
 
@@ -89,7 +96,7 @@ def merge(
     """
     lock = {"lock": LOCK, "id": instrument_id}
     connection.execute(text("SELECT pg_advisory_xact_lock(:lock, :id)"), lock)
-    found = changes(connection, instrument_id, fetched)
+    found = diff_candles(connection, instrument_id, fetched)
     revision = _write(connection, instrument_id, batch, fetched, found)
     events = merge_actions(connection, instrument_id, batch, fetched, since)
     by_interval = revise_all(connection, instrument_id, batch, events)
@@ -103,7 +110,7 @@ def merge(
     )
 
 
-def span_of(fetched: Fetched) -> tuple[datetime | None, datetime | None]:
+def span_of(fetched: FetchedCandles) -> tuple[datetime | None, datetime | None]:
     """Return the opening times of an answer's first and last candle."""
     if not len(fetched):
         return None, None
@@ -111,7 +118,11 @@ def span_of(fetched: Fetched) -> tuple[datetime | None, datetime | None]:
 
 
 def _write(
-    connection: Connection, instrument_id: int, batch: int, fetched: Fetched, found: Changes
+    connection: Connection,
+    instrument_id: int,
+    batch: int,
+    fetched: FetchedCandles,
+    found: CandleDiff,
 ) -> int | None:
     """Write what is new and what changed, under the series' next revision; return that."""
     touched = found.touched
@@ -148,7 +159,7 @@ def _supersede(
     connection.execute(_NO_LOOPS, {"state": "on"})
 
 
-def _columns(fetched: Fetched, chosen: Mask) -> dict[str, Any]:
+def _columns(fetched: FetchedCandles, chosen: Mask) -> dict[str, Any]:
     columns: dict[str, Any] = {
         "opened_at": fetched.opened_ms[chosen],
         "closed_at": fetched.closed_ms[chosen],

@@ -16,7 +16,7 @@ from mela.instrument import parse_name
 from mela.interval import Interval
 from mela.run import to_ms
 from mela.settings import Settings
-from sources.protocol import CorporateAction, Fetched
+from sources.protocol import CorporateAction, FetchedCandles
 from sources.registry import source_for
 from warehouse.database import transaction
 from warehouse.ingestion import instruments
@@ -36,7 +36,7 @@ _ACTIONS = text("""
 """)
 
 
-def ingest_missing(
+def fill_from_backup(
     instrument: str,
     second: str,
     interval: Interval,
@@ -57,14 +57,14 @@ def ingest_missing(
         fetched = source_for(venue, settings).fetch(symbol, interval, start, end)
         ensure_years(settings, fetched.interval, fetched.opened_ms)
         with transaction(settings) as connection:
-            answer = _holes_only(connection, instrument, fetched, start, end)
+            answer = _missing_candles_only(connection, instrument, fetched, start, end)
             answer = replace(answer, request={**fetched.request, **named})
             return store(connection, batch, answer, start)
 
 
-def _holes_only(
-    connection: Connection, instrument: str, fetched: Fetched, start: datetime, end: datetime
-) -> Fetched:
+def _missing_candles_only(
+    connection: Connection, instrument: str, fetched: FetchedCandles, start: datetime, end: datetime
+) -> FetchedCandles:
     """Return an answer without the candles that are stored, under the first instrument's name."""
     known = instruments.known(connection, [instrument]).get(instrument)
     if known is None:
@@ -78,10 +78,10 @@ def _holes_only(
     hole = ~np.isin(fetched.opened_ms, stored)
     hole &= (fetched.opened_ms >= to_ms(start)) & (fetched.opened_ms < to_ms(end))
     same = connection.execute(_ACTIONS, {"id": number, "since": start.date()})
-    return _only(fetched, hole, instrument=known, actions=[CorporateAction(*row) for row in same])
+    return _select(fetched, hole, instrument=known, actions=[CorporateAction(*row) for row in same])
 
 
-def _only(fetched: Fetched, keep: NDArray[np.bool_], **changed: Any) -> Fetched:
+def _select(fetched: FetchedCandles, keep: NDArray[np.bool_], **changed: Any) -> FetchedCandles:
     columns = ("opened_ms", "closed_ms", "open", "high", "low", "close", "volume")
     kept = {name: getattr(fetched, name)[keep] for name in columns}
     sessions = fetched.session_on

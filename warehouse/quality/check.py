@@ -22,8 +22,8 @@ from warehouse.candles.adjust import Event
 from warehouse.candles.postgres_candles import SNAPSHOT
 from warehouse.database import copy_out, engine_for, transaction
 from warehouse.ingestion.load_batches import close_abandoned
-from warehouse.quality.findings import Check, Finding, Seen, findings, keep
-from warehouse.quality.rules import Found, Int, Series, check, grace_ms, stale
+from warehouse.quality.findings import Check, Finding, SeriesScan, findings, store_check
+from warehouse.quality.rules import Defect, Int, StoredCandles, check, grace_ms, stale
 
 LOG = structlog.get_logger(__name__)
 AROUND = 1_000  # candles on either side of a span that its own are compared with
@@ -131,19 +131,19 @@ def known_series(connection: Connection) -> list[tuple[str, Interval]]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Span:
+class _CheckSpan:
     start: datetime | None
     end: datetime | None
     now: datetime
 
 
-def _span(start: datetime | None, end: datetime | None, now: datetime) -> _Span:
+def _span(start: datetime | None, end: datetime | None, now: datetime) -> _CheckSpan:
     for at in (start, end, now):
         if at is not None and at.tzinfo is None:
             raise ValueError(f"expected times with a zone, but found {at}")
     if start is not None and start >= min(end or now, now):
         raise ValueError(f"expected a start before {min(end or now, now)}, but found {start}")
-    return _Span(start, end, now)
+    return _CheckSpan(start, end, now)
 
 
 def _choose(
@@ -164,21 +164,23 @@ def _choose(
     return chosen
 
 
-def _check_one(settings: Settings, one: Row[Any], span: _Span, load_batch_id: int | None) -> Check:
-    seen = _look(settings, one, span)
+def _check_one(
+    settings: Settings, one: Row[Any], span: _CheckSpan, load_batch_id: int | None
+) -> Check:
+    seen = _scan(settings, one, span)
     interval = Interval(one.interval)
     with transaction(settings) as connection:
-        number, at = keep(connection, one.id, interval, seen, load_batch_id)
+        number, at = store_check(connection, one.id, interval, seen, load_batch_id)
     return Check(number, at, one.name, interval, *seen.span, seen.candles, seen.expected)
 
 
-def _look(settings: Settings, one: Row[Any], span: _Span) -> Seen:
+def _scan(settings: Settings, one: Row[Any], span: _CheckSpan) -> SeriesScan:
     key = {"id": one.id, "interval": one.interval}
     with engine_for(settings).connect() as plain:
         connection = plain.execution_options(**SNAPSHOT)
         oldest, newest = connection.execute(_ENDS, key).one()
         if oldest is None:
-            return _nothing_stored(one, span)
+            return _scan_of_empty_series(one, span)
         start = span.start or oldest
         end = min(span.end or span.now, span.now)
         asked = key | {"start": start, "end": end, "around": AROUND}
@@ -187,18 +189,18 @@ def _look(settings: Settings, one: Row[Any], span: _Span) -> Seen:
         series = _read(connection, read, one, before=first, after=last, ends=(oldest, newest))
         splits = [Event(*row) for row in connection.execute(_SPLITS, key)]
         replayed = bool(connection.scalar(_FROM_REPLAY, key | {"newest": newest}))
-    seen = _judge(one, span, (start, end), (oldest, newest), series, splits)
-    return replace(seen, found=[_eased(each) for each in seen.found]) if replayed else seen
+    seen = _evaluate(one, span, (start, end), (oldest, newest), series, splits)
+    return replace(seen, found=[_ease_replayed(each) for each in seen.found]) if replayed else seen
 
 
-def _judge(
+def _evaluate(
     one: Row[Any],
-    span: _Span,
+    span: _CheckSpan,
     asked: tuple[datetime, datetime],
     ends: tuple[datetime, datetime],
-    series: Series,
+    series: StoredCandles,
     splits: list[Event],
-) -> Seen:
+) -> SeriesScan:
     interval, now_ms = Interval(one.interval), to_ms(span.now)
     oldest_ms, newest_ms = to_ms(ends[0]), to_ms(ends[1])
     start_ms, end_ms = to_ms(asked[0]), to_ms(asked[1])
@@ -212,7 +214,7 @@ def _judge(
     expected = expected_opens_ms(one.calendar, interval, low, high)
     expected = expected[interval.ends_ms(expected) <= now_ms] if len(expected) else expected
     found = check(series, expected, splits, now_ms)
-    found = [_unlisted(each, one, oldest_ms) for each in found]
+    found = [_ease_before_listing(each, one, oldest_ms) for each in found]
     to_the_end = span.end is None
     if to_the_end:
         found += stale(
@@ -225,7 +227,7 @@ def _judge(
     sure_until = from_ms(int(opened[max(-SURE, -len(opened))])) if series.after else FOREVER
     inside = (opened >= start_ms) & (opened < end_ms)
     due = (expected >= start_ms) & (expected < end_ms)
-    return Seen(
+    return SeriesScan(
         span=asked,
         candles=int(np.count_nonzero(inside)),
         expected=int(np.count_nonzero(due)),
@@ -235,14 +237,14 @@ def _judge(
     )
 
 
-def _eased(found: Found) -> Found:
+def _ease_replayed(found: Defect) -> Defect:
     """Take no alarm at the end of candles that came from a replay: its clock stands still."""
     if found.kind != "stale":
         return found
     return replace(found, severity="info", detail=found.detail | {"what": "from a replay"})
 
 
-def _unlisted(found: Found, one: Row[Any], oldest_ms: int) -> Found:
+def _ease_before_listing(found: Defect, one: Row[Any], oldest_ms: int) -> Defect:
     """Ease a gap before the first candle of an instrument whose listing date nobody told."""
     if found.kind != "missing" or found.last_ms >= oldest_ms or one.listed_on is not None:
         return found
@@ -250,18 +252,18 @@ def _unlisted(found: Found, one: Row[Any], oldest_ms: int) -> Found:
     return replace(found, severity="info", detail=said)
 
 
-def _nothing_stored(one: Row[Any], span: _Span) -> Seen:
+def _scan_of_empty_series(one: Row[Any], span: _CheckSpan) -> SeriesScan:
     """Return what is wrong with a watched series that has no candle at all."""
     interval, listed_ms = Interval(one.interval), _day_ms(one.listed_on, 0)
     end = min(span.end or span.now, span.now)
     start = span.start or end - 2 * timedelta(milliseconds=grace_ms(interval))
     until_ms = min(to_ms(end), _delisted_ms(one))
     due = expected_opens_ms(one.calendar, interval, max(to_ms(start), listed_ms), until_ms)
-    found: list[Found] = []
+    found: list[Defect] = []
     if one.watched and len(due):
         said = {"what": "no candle was ever stored", "watched": True}
-        found = [Found("stale", listed_ms, int(due[-1]), len(due), "error", said)]
-    return Seen((start, end), 0, len(due), found, (start, end), to_the_end=True)
+        found = [Defect("stale", listed_ms, int(due[-1]), len(due), "error", said)]
+    return SeriesScan((start, end), 0, len(due), found, (start, end), to_the_end=True)
 
 
 def _read(
@@ -272,7 +274,7 @@ def _read(
     before: datetime | None,
     after: datetime | None,
     ends: tuple[datetime, datetime],
-) -> Series:
+) -> StoredCandles:
     parts: dict[str, list[NDArray[Any]]] = {name: [] for name in TYPES}
     while True:
         columns = decode(copy_out(connection, _CANDLES, asked), TYPES)
@@ -284,7 +286,7 @@ def _read(
         asked = asked | {"start": from_ms(int(columns["opened_at"][-1]) + 1)}
     whole = {name: np.concatenate(parts.pop(name)) for name in TYPES}
     opened: Int = whole.pop("opened_at")
-    return Series(
+    return StoredCandles(
         calendar=one.calendar,
         interval=Interval(one.interval),
         opened_ms=opened,

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 
 from mela.interval import Interval
 from mela.run import from_ms
-from warehouse.quality.rules import Found, Kind, Severity
+from warehouse.quality.rules import Defect, Kind, Severity
 
 LOCK = 0x7175  # with the instrument's id: findings of one instrument are merged one by one
 _CHECK = text("""
@@ -117,7 +117,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SeriesScan:
     """What a check saw of a series: what was wrong, and where it looked.
 
     seen: [from, until): findings within it that were not found again are no more
@@ -127,16 +127,16 @@ class Seen:
     span: tuple[datetime, datetime]
     candles: int
     expected: int
-    found: Sequence[Found]
+    found: Sequence[Defect]
     seen: tuple[datetime, datetime]
     to_the_end: bool
 
 
-def keep(
+def store_check(
     connection: Connection,
     instrument_id: int,
     interval: Interval,
-    seen: Seen,
+    seen: SeriesScan,
     load_batch_id: int | None = None,
 ) -> tuple[int, datetime]:
     """Store a check and merge its findings; return its id and time. Twice is once but the check."""
@@ -186,13 +186,13 @@ def findings(
     return [_finding(**row) for row in rows.mappings()]
 
 
-def note_asked(connection: Connection, ids: Sequence[int], asked: Mapping[str, Any]) -> None:
+def record_request(connection: Connection, ids: Sequence[int], asked: Mapping[str, Any]) -> None:
     """Add to findings that their candles were asked for again, to no avail."""
     said = orjson.dumps([asked]).decode()
     connection.execute(_ASKED, {"ids": list(ids), "asked": said})
 
 
-def confirm(connection: Connection, ids: Sequence[int]) -> int:
+def confirm_gaps(connection: Connection, ids: Sequence[int]) -> int:
     """Record that findings are real: the source has no other answer. Return how many it changed."""
     return len(connection.execute(_CONFIRM, {"ids": list(ids)}).all())
 

@@ -14,9 +14,9 @@ from mela.run import from_ms, instant_text, to_ms
 from mela.settings import Settings
 from warehouse.database import transaction
 from warehouse.ingestion.ingest import LoadReport, ingest
-from warehouse.quality.backup_source import ingest_missing
+from warehouse.quality.backup_source import fill_from_backup
 from warehouse.quality.check import check_quality
-from warehouse.quality.findings import Finding, confirm, findings, note_asked
+from warehouse.quality.findings import Finding, confirm_gaps, findings, record_request
 
 LOG = structlog.get_logger(__name__)
 ASKS = 2  # requests without the candles after which a gap counts as real
@@ -83,19 +83,21 @@ def repair_gaps(
     """
     at = now or datetime.now(UTC)
     report = check_quality(settings, series, start, end, now=at)
-    work = [one for one in report.findings if _worth_asking(one, again=again)]
+    work = [one for one in report.findings if _is_repairable(one, again=again)]
     requests: list[Request] = []
     confirmed = 0
     for key, gaps in _by_series(work).items():
-        requests += _ask_until_sure(settings, key, gaps, asks, at)
+        requests += _request_until_sure(settings, key, gaps, asks, at)
         confirmed += _confirm(settings, key, gaps, asks, at)
-    still = [one for key, gaps in _by_series(work).items() for one in _left(settings, key, gaps)]
+    still = [
+        one for key, gaps in _by_series(work).items() for one in _remaining(settings, key, gaps)
+    ]
     gone = len({one.id for one in work} - {one.id for one in still})
     LOG.info("gaps_asked", requests=len(requests), repaired=gone, confirmed=confirmed)
     return RepairReport(tuple(requests), gone, confirmed, tuple(still))
 
 
-def _worth_asking(one: Finding, *, again: bool) -> bool:
+def _is_repairable(one: Finding, *, again: bool) -> bool:
     if one.kind not in ("missing", "stale") or one.severity == "info":
         return False
     return one.state == "open" or again
@@ -108,7 +110,7 @@ def _by_series(found: Sequence[Finding]) -> dict[Key, list[Finding]]:
     return series
 
 
-def _ask_until_sure(
+def _request_until_sure(
     settings: Settings, key: Key, gaps: list[Finding], asks: int, now: datetime
 ) -> list[Request]:
     """Ask for the gaps of one series; for what is still missing again, up to `asks` times in all.
@@ -118,27 +120,27 @@ def _ask_until_sure(
     requests: list[Request] = []
     second = settings.second_sources.get(key[0])
     while gaps:
-        made = [_ask(settings, key, span) for span in _joined(gaps)]
+        made = [_request(settings, key, span) for span in _request_spans(gaps)]
         requests += made
         if second and len(requests) == len(made):
             _check_again(settings, key, gaps, now)
-            left = [one for one in _left(settings, key, gaps) if one.kind == "missing"]
-            made += [_ask(settings, key, span, second) for span in _joined(left)]
+            left = [one for one in _remaining(settings, key, gaps) if one.kind == "missing"]
+            made += [_request(settings, key, span, second) for span in _request_spans(left)]
             requests = made.copy()
         _check_again(settings, key, gaps, now)
-        left = _left(settings, key, gaps)
-        _note(settings, made, left, now)
+        left = _remaining(settings, key, gaps)
+        _record_requests(settings, made, left, now)
         if any(one.error for one in made):
             break
         gaps = [
             one
-            for one in _left(settings, key, gaps)
-            if one.kind == "missing" and one.state == "open" and _times(one) < asks
+            for one in _remaining(settings, key, gaps)
+            if one.kind == "missing" and one.state == "open" and _request_count(one) < asks
         ]
     return requests
 
 
-def _ask(
+def _request(
     settings: Settings, key: Key, span: tuple[datetime, datetime], second: str | None = None
 ) -> Request:
     name, interval = key
@@ -147,7 +149,7 @@ def _ask(
     error: str | None = None
     try:
         if second:
-            report = ingest_missing(name, second, interval, *span, settings)
+            report = fill_from_backup(name, second, interval, *span, settings)
         else:
             report = ingest(name, interval, *span, settings)
     except MelaError as refused:  # kept in its load batch; the gap stays open
@@ -156,7 +158,7 @@ def _ask(
     return Request(name, interval, *span, source, batch, inserted, error)
 
 
-def _joined(gaps: Sequence[Finding]) -> list[tuple[datetime, datetime]]:
+def _request_spans(gaps: Sequence[Finding]) -> list[tuple[datetime, datetime]]:
     """Return the spans to ask for: gaps that lie near each other in one request."""
     spans: list[tuple[datetime, datetime]] = []
     for one in sorted(gaps, key=lambda gap: gap.first_opened_at):
@@ -170,13 +172,13 @@ def _joined(gaps: Sequence[Finding]) -> list[tuple[datetime, datetime]]:
 
 
 def _check_again(settings: Settings, key: Key, gaps: Sequence[Finding], now: datetime) -> None:
-    spans = _joined(gaps)
+    spans = _request_spans(gaps)
     is_stale = any(one.kind == "stale" for one in gaps)
     end = None if is_stale else min(now, max(end for _, end in spans))
     check_quality(settings, [key], spans[0][0], end, now=now)
 
 
-def _left(settings: Settings, key: Key, gaps: Sequence[Finding]) -> list[Finding]:
+def _remaining(settings: Settings, key: Key, gaps: Sequence[Finding]) -> list[Finding]:
     """Return the findings within the spans of some gaps that are unresolved or confirmed now."""
     with transaction(settings) as connection:
         first = min(one.first_opened_at for one in gaps)
@@ -186,7 +188,7 @@ def _left(settings: Settings, key: Key, gaps: Sequence[Finding]) -> list[Finding
     return [one for one in found if one.kind in kinds and one.severity != "info"]
 
 
-def _note(
+def _record_requests(
     settings: Settings, made: Sequence[Request], left: Sequence[Finding], now: datetime
 ) -> None:
     """Write into each gap that is left who was asked for it, when, and under which load batch."""
@@ -199,7 +201,7 @@ def _note(
             ]
             if within and request.error is None:
                 said = {"at": instant_text(now.replace(microsecond=0)), "source": request.source}
-                note_asked(connection, within, said | {"load_batch_id": request.batch_id})
+                record_request(connection, within, said | {"load_batch_id": request.batch_id})
 
 
 def _confirm(
@@ -207,14 +209,16 @@ def _confirm(
 ) -> int:
     sure = [
         one.id
-        for one in _left(settings, key, gaps)
-        if one.kind == "missing" and _times(one) >= asks and one.last_opened_at < now - MATURE
+        for one in _remaining(settings, key, gaps)
+        if one.kind == "missing"
+        and _request_count(one) >= asks
+        and one.last_opened_at < now - MATURE
     ]
     with transaction(settings) as connection:
-        return confirm(connection, sure)
+        return confirm_gaps(connection, sure)
 
 
-def _times(one: Finding) -> int:
+def _request_count(one: Finding) -> int:
     """Return how often the instrument's own source was asked for a gap, to no avail."""
     own = one.instrument.partition(":")[0]
     return sum(asked["source"] == own for asked in one.detail.get("asked", ()))

@@ -41,7 +41,7 @@ NO_VOLUME = 0.99  # of all candles: this market's volume is not reported
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Defect:
     """Candles in a row with which one thing is wrong; first_ms and last_ms are opening times."""
 
     kind: Kind
@@ -53,7 +53,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Series:
+class StoredCandles:
     """Stored candles of one series, oldest first: (n,) int64 and float64 each.
 
     before, after: whether more candles are stored on that side, which were not read
@@ -75,13 +75,15 @@ class Series:
         return len(self.opened_ms)
 
 
-def check(series: Series, expected: Int, splits: Sequence[Event], now_ms: int) -> list[Found]:
+def check(
+    series: StoredCandles, expected: Int, splits: Sequence[Event], now_ms: int
+) -> list[Defect]:
     """Return all that is wrong with stored candles, and those missing of the expected ones.
 
     expected: the calendar's opening times of the whole span; splits: the instrument's
     """
     expected = grid(series, expected)
-    on_grid = _among(series.opened_ms, expected)
+    on_grid = _is_in(series.opened_ms, expected)
     return [
         *missing(series, expected),
         *spacing(series, on_grid),
@@ -91,7 +93,7 @@ def check(series: Series, expected: Int, splits: Sequence[Event], now_ms: int) -
     ]
 
 
-def grid(series: Series, expected: Int) -> Int:
+def grid(series: StoredCandles, expected: Int) -> Int:
     """Return the opening times to hold stored candles against.
 
     Some vendors cut an exchange's session from its opening (9:30, 10:30 …), others at whole hours
@@ -100,11 +102,11 @@ def grid(series: Series, expected: Int) -> Int:
     if not (series.interval.is_intraday and has_sessions(series.calendar)):
         return expected
     whole = np.unique(floor_ms(series.interval, expected))
-    follow = [np.count_nonzero(_among(series.opened_ms, each)) for each in (expected, whole)]
+    follow = [np.count_nonzero(_is_in(series.opened_ms, each)) for each in (expected, whole)]
     return whole if follow[1] > follow[0] else expected
 
 
-def missing(series: Series, expected: Int) -> list[Found]:
+def missing(series: StoredCandles, expected: Int) -> list[Defect]:
     """Return the gaps: candles that the market's calendar has and the warehouse lacks.
 
     An error; in a `24/5` market a warning, because that calendar knows no holidays and no hours.
@@ -112,10 +114,10 @@ def missing(series: Series, expected: Int) -> list[Found]:
     if len(expected) == len(series) and np.array_equal(expected, series.opened_ms):
         return []
     severity: Severity = "warning" if series.calendar == WEEKDAYS else "error"
-    absent = ~_among(expected, series.opened_ms)
+    absent = ~_is_in(expected, series.opened_ms)
     return [
-        Found("missing", int(expected[first]), int(expected[last]), last - first + 1, severity)
-        for first, last in _in_a_row(absent)
+        Defect("missing", int(expected[first]), int(expected[last]), last - first + 1, severity)
+        for first, last in _runs_of_true(absent)
     ]
 
 
@@ -128,7 +130,7 @@ def stale(
     *,
     watched: bool,
     until_ms: int | None = None,
-) -> list[Found]:
+) -> list[Defect]:
     """Return the candles at the end that should be there by now; none while the first is young.
 
     newest_ms: when the newest stored candle opened
@@ -148,20 +150,20 @@ def stale(
     if watched:
         severity = "error" if late_ms > 2 * after_ms else "warning"
     detail = {"newest": instant_text(from_ms(newest_ms)), "watched": watched}
-    return [Found("stale", int(due[0]), int(due[-1]), len(due), severity, detail)]
+    return [Defect("stale", int(due[0]), int(due[-1]), len(due), severity, detail)]
 
 
-def spacing(series: Series, on_grid: Mask) -> list[Found]:
+def spacing(series: StoredCandles, on_grid: Mask) -> list[Defect]:
     """Return the candles that open when the market's calendar has no candle.
 
     An error in a market that never closes, where the grid is arithmetic; else a warning, as
     exchanges move sessions and vendors differ on their hours.
     """
     severity: Severity = "error" if series.calendar == "24/7" else "warning"
-    return [_rows("spacing", series, *ends, severity) for ends in _in_a_row(~on_grid)]
+    return [_rows("spacing", series, *ends, severity) for ends in _runs_of_true(~on_grid)]
 
 
-def odd_candles(series: Series, on_grid: Mask, now_ms: int) -> list[Found]:
+def odd_candles(series: StoredCandles, on_grid: Mask, now_ms: int) -> list[Defect]:
     """Return candles that the database accepts and nobody should trust.
 
     Not yet closed (an error); closed at another time than the calendar says; the same values,
@@ -169,22 +171,22 @@ def odd_candles(series: Series, on_grid: Mask, now_ms: int) -> list[Found]:
     """
     found = [
         _rows("ohlc", series, *ends, "error", {"what": "not closed yet"})
-        for ends in _in_a_row(series.closed_ms > now_ms)
+        for ends in _runs_of_true(series.closed_ms > now_ms)
     ]
     if len(series):
         closes = closes_ms(series.calendar, series.interval, series.opened_ms)
         wrong = on_grid & (closes != series.closed_ms) & (series.closed_ms <= now_ms)
-        for first, last in _in_a_row(wrong):
+        for first, last in _runs_of_true(wrong):
             said = {"what": "closed_at", "expected": instant_text(from_ms(int(closes[first])))}
             found.append(_rows("ohlc", series, first, last, "warning", said))
-    for first, last in _in_a_row(_repeats(series)):
+    for first, last in _runs_of_true(_repeats(series)):
         if last - first + 2 >= REPEATS:
             said = {"what": "repeated", "close": float(series.close[last])}
             found.append(_rows("ohlc", series, first, last, "warning", said))
     return found
 
 
-def outliers(series: Series, splits: Sequence[Event]) -> list[Found]:
+def outliers(series: StoredCandles, splits: Sequence[Event]) -> list[Defect]:
     """Return moves far beyond the usual that came back, and jumps that look like unknown splits.
 
     A move is far at 15 robust deviations (1.4826 × the median absolute return of its 500 candles,
@@ -205,7 +207,7 @@ def outliers(series: Series, splits: Sequence[Event]) -> list[Found]:
     return [marks[first] for first in sorted(marks)]
 
 
-def zero_volume(series: Series) -> list[Found]:
+def zero_volume(series: StoredCandles) -> list[Defect]:
     """Return runs of candles without volume, and whether the market reports any.
 
     detail: `share` of all candles read; `moved`: those whose price moved all the same
@@ -222,9 +224,9 @@ def zero_volume(series: Series) -> list[Found]:
     start_ms = int(series.opened_ms[0])
     if share >= NO_VOLUME:
         said["what"] = "volume is not reported"
-        return [Found("zero_volume", start_ms, last_ms, count, "info", said)] if whole else []
-    found: dict[int, Found] = {}
-    for first, last in _in_a_row(none):
+        return [Defect("zero_volume", start_ms, last_ms, count, "info", said)] if whole else []
+    found: dict[int, Defect] = {}
+    for first, last in _runs_of_true(none):
         cut = (first == 0 and series.before) or (last == len(series) - 1 and series.after)
         if last - first + 1 >= QUIET and not cut:
             of_run = {"moved": int(np.count_nonzero(moved[first : last + 1]))}
@@ -232,11 +234,13 @@ def zero_volume(series: Series) -> list[Found]:
             found[run.first_ms] = run
     if whole and share >= QUIET_SHARE:
         said["what"] = "many candles without volume"
-        found[start_ms] = Found("zero_volume", start_ms, last_ms, count, "warning", said)
+        found[start_ms] = Defect("zero_volume", start_ms, last_ms, count, "warning", said)
     return list(found.values())
 
 
-def _spikes(series: Series, price: Float, step: Float, usual: Float) -> Iterator[tuple[int, Found]]:
+def _spikes(
+    series: StoredCandles, price: Float, step: Float, usual: Float
+) -> Iterator[tuple[int, Defect]]:
     taken = 0
     for index in np.flatnonzero(np.abs(step) > np.maximum(FAR * usual, LEAST)).tolist():
         if index < taken:  # the way back of the spike before
@@ -251,7 +255,7 @@ def _spikes(series: Series, price: Float, step: Float, usual: Float) -> Iterator
         yield first, _rows("outlier", series, first, last, "warning", said)
 
 
-def _wicks(series: Series, usual: Float) -> Iterator[tuple[int, Found]]:
+def _wicks(series: StoredCandles, usual: Float) -> Iterator[tuple[int, Defect]]:
     up = np.log(series.high / np.maximum(series.open, series.close))[1:]
     down = np.log(np.minimum(series.open, series.close) / series.low)[1:]
     for name, wick, sign in (("high", up, 1), ("low", down, -1)):
@@ -260,7 +264,9 @@ def _wicks(series: Series, usual: Float) -> Iterator[tuple[int, Found]]:
             yield index + 1, _rows("outlier", series, index + 1, index + 1, "info", said)
 
 
-def _unknown_splits(series: Series, step: Float, usual: Float) -> Iterator[tuple[int, Found]]:
+def _unknown_splits(
+    series: StoredCandles, step: Float, usual: Float
+) -> Iterator[tuple[int, Defect]]:
     for index in np.flatnonzero(np.abs(step) > np.maximum(FAR * usual, np.log(1.4))).tolist():
         ratio = float(np.exp(abs(step[index])))
         near = float(SPLITS[np.argmin(np.abs(np.log(SPLITS / ratio)))])
@@ -291,7 +297,7 @@ def _usual(step: Float) -> Float:
     return np.maximum(NORMAL * np.maximum(usual, whole / 2), CALM)
 
 
-def _repeats(series: Series) -> Mask:
+def _repeats(series: StoredCandles) -> Mask:
     same = np.zeros(len(series), dtype=np.bool_)
     if len(series) > 1:
         same[1:] = (series.volume[1:] > 0) & (series.high[1:] > series.low[1:])
@@ -303,17 +309,17 @@ def _repeats(series: Series) -> Mask:
 
 def _rows(
     kind: Kind,
-    series: Series,
+    series: StoredCandles,
     first: int,
     last: int,
     severity: Severity,
     detail: dict[str, Any] | None = None,
-) -> Found:
+) -> Defect:
     ends = int(series.opened_ms[first]), int(series.opened_ms[last])
-    return Found(kind, *ends, last - first + 1, severity, detail or {})
+    return Defect(kind, *ends, last - first + 1, severity, detail or {})
 
 
-def _among(these: Int, those: Int) -> Mask:
+def _is_in(these: Int, those: Int) -> Mask:
     """Tell of rising times which are among other rising times."""
     if not len(those):
         return np.zeros(len(these), dtype=np.bool_)
@@ -321,7 +327,7 @@ def _among(these: Int, those: Int) -> Mask:
     return those[np.minimum(index, len(those) - 1)] == these
 
 
-def _in_a_row(mask: Mask) -> list[tuple[int, int]]:
+def _runs_of_true(mask: Mask) -> list[tuple[int, int]]:
     """Return first and last index of each run of true."""
     if not mask.any():
         return []

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from mela.series import SeriesKey
 from mela.settings import Settings
 from warehouse.database import transaction
-from warehouse.ingestion.change_notices import News
-from warehouse.ingestion.load_plan import Series
+from warehouse.ingestion.change_notices import ChangeNotice
+from warehouse.ingestion.load_plan import service_of
 from warehouse.quality.check import known_series
 from warehouse.quality.findings import Finding, findings
 from warehouse.quality.repair import repair_gaps
@@ -19,15 +20,15 @@ SHOWN = 20
 def repair_service(
     settings: Settings,
     service: str,
-    series: Sequence[Series] | None = None,
+    series: Sequence[SeriesKey] | None = None,
     start: datetime | None = None,
     end: datetime | None = None,
-) -> tuple[dict[str, int], News | None]:
+) -> tuple[dict[str, int], ChangeNotice | None]:
     """Ask again for the open gaps of one service's series; return counts, and what came as news."""
     gaps = [
         one
         for one in _open(settings, series, start, end)
-        if one.kind in ("missing", "stale") and _series(one).service == service
+        if one.kind in ("missing", "stale") and service_of(one.instrument) == service
     ]
     if not gaps:
         return {"requests": 0, "repaired": 0, "confirmed": 0, "inserted": 0}, None
@@ -41,7 +42,7 @@ def repair_service(
     }
     if not came:
         return counts, None
-    told = News(
+    told = ChangeNotice(
         series=sorted({f"{one.instrument} {one.interval}" for one in came}),
         start=min(one.start for one in came).isoformat(),
         end=max(one.end for one in came).isoformat(),
@@ -51,7 +52,7 @@ def repair_service(
 
 def open_errors(
     settings: Settings,
-    series: Sequence[Series] | None = None,
+    series: Sequence[SeriesKey] | None = None,
     start: datetime | None = None,
     end: datetime | None = None,
 ) -> list[str]:
@@ -67,7 +68,7 @@ def open_errors(
 
 def _open(
     settings: Settings,
-    series: Sequence[Series] | None,
+    series: Sequence[SeriesKey] | None,
     start: datetime | None,
     end: datetime | None,
 ) -> list[Finding]:
@@ -76,5 +77,5 @@ def _open(
         return findings(connection, chosen, states=("open",), start=start, end=end)
 
 
-def _series(one: Finding) -> Series:
-    return Series(one.instrument, one.interval)
+def _series(one: Finding) -> SeriesKey:
+    return SeriesKey(one.instrument, one.interval)

@@ -19,19 +19,19 @@ UNREADABLE = "\ufffd"  # for what jsonb cannot hold; mela.rejected has the bytes
 MAX_DEPTH = 100
 
 
-class Outcome(StrEnum):
+class PublicationStatus(StrEnum):
     """What a publication is to the warehouse."""
 
     NEW = "new"
-    AGAIN = "again"
-    REUSED = "reused"
+    REPEATED = "repeated"
+    ID_CONFLICT = "id_conflict"
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """What became of a publication; the times are those of the stored scene."""
 
-    outcome: Outcome
+    outcome: PublicationStatus
     planned_at: datetime | None = None
     finished_at: datetime | None = None
     cancelled_at: datetime | None = None
@@ -128,7 +128,7 @@ def announce(
         raise ValueError(
             f"expected a new id, or the same content, but {scene.scene_id} is another scene's"
         )
-    return Receipt(Outcome.AGAIN if row.planned_at else Outcome.NEW, *row)
+    return Receipt(PublicationStatus.REPEATED if row.planned_at else PublicationStatus.NEW, *row)
 
 
 def receive(
@@ -151,16 +151,18 @@ def receive(
     values = {"scene_id": str(scene_id), "name": _clean(name), "content": _json(content), **counts}
     values |= {"content_hash": content_hash, **origin._asdict()}
     if connection.scalar(_ABSENT, values) is not None:
-        return Receipt(Outcome.NEW)
+        return Receipt(PublicationStatus.NEW)
     found = connection.execute(_LOCKED, {"scene_id": str(scene_id)}).one()
     if found.status == "rejected":
         connection.execute(_REPLACE, values)
-        return Receipt(Outcome.NEW)
+        return Receipt(PublicationStatus.NEW)
     if found.content_hash != content_hash:
-        return Receipt(Outcome.REUSED)
+        return Receipt(PublicationStatus.ID_CONFLICT)
     if found.planned_at is None:
         connection.execute(_RECOUNT, {"scene_id": str(scene_id), **counts, **origin._asdict()})
-    return Receipt(Outcome.AGAIN, found.planned_at, found.finished_at, found.cancelled_at)
+    return Receipt(
+        PublicationStatus.REPEATED, found.planned_at, found.finished_at, found.cancelled_at
+    )
 
 
 def reject(

@@ -28,6 +28,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from mela.curve import EXIT_REASONS
 from mela.interval import Interval
+from mela.metrics import TYPES
 from mela.result import Status
 
 KINDS = ("missing", "spacing", "ohlc", "outlier", "zero_volume", "stale")
@@ -446,49 +447,12 @@ class Result(Base):
     warnings: Mapped[list[str]]
     error_class: Mapped[str | None]
     error_sentence: Mapped[str | None]
-    total_return: Mapped[float | None]
-    final_equity: Mapped[float | None]
-    cagr: Mapped[float | None]
-    volatility_ann: Mapped[float | None]
-    sharpe: Mapped[float | None]
-    sortino: Mapped[float | None]
-    max_drawdown: Mapped[float | None]
-    exposure_time: Mapped[float | None]
-    trades: Mapped[int | None]
-    winning_trades: Mapped[int | None]
-    losing_trades: Mapped[int | None]
-    win_rate: Mapped[float | None]
-    open_trades: Mapped[int | None]
-    fees_paid: Mapped[float | None]
-    ambiguous_bars: Mapped[int | None]
-    buy_hold_return: Mapped[float | None]
-    calmar: Mapped[float | None]
-    omega: Mapped[float | None]
-    max_drawdown_days: Mapped[float | None]
-    avg_drawdown: Mapped[float | None]
-    profit_factor: Mapped[float | None]
-    expectancy: Mapped[float | None]
-    sqn: Mapped[float | None]
-    kelly: Mapped[float | None]
-    avg_trade: Mapped[float | None]
-    best_trade: Mapped[float | None]
-    worst_trade: Mapped[float | None]
-    slippage_paid: Mapped[float | None]
-    alpha: Mapped[float | None]
-    beta: Mapped[float | None]
-    var_95: Mapped[float | None]
-    cvar_95: Mapped[float | None]
-    tail_ratio: Mapped[float | None]
-    skew: Mapped[float | None]
-    kurtosis: Mapped[float | None]
-    turnover: Mapped[float | None]
-    psr: Mapped[float | None]
-    filled_bars: Mapped[int | None]
-    rejected_orders: Mapped[int | None]
-    large_fills: Mapped[int | None]
-    borrow_paid: Mapped[float | None]
     # returns in 16 blocks of the span: sums, sums of squares, numbers; big-endian doubles
     blocks: Mapped[bytes | None]
+
+
+for _metric, _type in TYPES:  # a column for each metric, as a migration has made it
+    setattr(Result, _metric, mapped_column(Integer if _type is int else Double))
 
 
 class SceneRun(Base):

@@ -13,11 +13,12 @@ from backtests.portfolio import account_span, run_together
 from backtests.search import report as conclusion
 from backtests.search.report import returns_of
 from backtests.strategies import CATALOGUE
+from mela.block_returns import BlockReturns
 from mela.candles import Candles
 from mela.errors import SceneInvalid
 from mela.interval import Interval
 from mela.messages import read_stored_run
-from mela.result import Blocks, rank
+from mela.result import rank
 from mela.scene import Scene, parse_scene
 from tests.backtests.search.swings import SCENE, read
 
@@ -81,8 +82,8 @@ def test_the_returns_are_those_of_the_blocks(found: Any) -> None:
     outcome = next(iter(run_together(series, [run], with_curve=True)))
     assert outcome.curve is not None
     own = returns_of(outcome.curve, account_span(series, run), run.cash)
-    assert own.sum() == pytest.approx(sum(Blocks.unpacked(documents[0]["blocks"]).sums))
-    assert len(own) == sum(Blocks.unpacked(documents[0]["blocks"]).counts)
+    assert own.sum() == pytest.approx(sum(BlockReturns.unpacked(documents[0]["blocks"]).sums))
+    assert len(own) == sum(BlockReturns.unpacked(documents[0]["blocks"]).counts)
 
 
 def test_what_only_one_instrument_has_is_left_out_with_a_reason(found: Any) -> None:

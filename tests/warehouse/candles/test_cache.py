@@ -18,14 +18,15 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from mela.interval import Interval
+from mela.series import SeriesKey
 from mela.settings import REPOSITORY, Settings
 from tests.warehouse.given import NAME, START, action, answer, at, load
 from warehouse.candles.cache import CandleCache
 from warehouse.candles.reader import CandleReader
-from warehouse.candles.series import NAMES, Columns, SeriesName
+from warehouse.candles.series import NAMES, Columns
 from warehouse.database import transaction
 
-SERIES = SeriesName(NAME, Interval.H1)
+SERIES = SeriesKey(NAME, Interval.H1)
 END = at("2025-01-01")
 NUMBERS = count()
 
@@ -52,7 +53,7 @@ def test_a_series_comes_back_bit_for_bit_and_cannot_be_written_to(tmp_path: Path
     assert same(found, kept)
     assert not any(column.flags.writeable or column.flags.owndata for column in found.values())
     assert cache.get(SERIES, "4-1700000000000000") is None
-    assert cache.get(SeriesName(NAME, Interval.M1), "3-1700000000000000") is None
+    assert cache.get(SeriesKey(NAME, Interval.M1), "3-1700000000000000") is None
 
 
 @pytest.mark.parametrize("harm", ["cut", "empty", "zeros", "a bit", "text"])
@@ -81,7 +82,7 @@ def test_a_newer_revision_takes_the_place_of_the_older(tmp_path: Path) -> None:
 
 
 def test_what_was_used_least_lately_goes_when_there_is_too_much(tmp_path: Path) -> None:
-    names = [SeriesName(f"binance:S{number}", Interval.H1) for number in range(4)]
+    names = [SeriesKey(f"binance:S{number}", Interval.H1) for number in range(4)]
     size = 48_000
     cache = CandleCache(tmp_path, int(3.5 * size))
     for name in names[:3]:
@@ -138,8 +139,9 @@ from pathlib import Path
 import numpy as np
 from mela.interval import Interval
 from warehouse.candles.cache import CandleCache
-from warehouse.candles.series import NAMES, SeriesName
-cache, name = CandleCache(Path(sys.argv[1]), 10**9), SeriesName("binance:BTCUSDT", Interval.H1)
+from mela.series import SeriesKey
+from warehouse.candles.series import NAMES
+cache, name = CandleCache(Path(sys.argv[1]), 10**9), SeriesKey("binance:BTCUSDT", Interval.H1)
 for turn in range(50):
     numbers = np.arange(20_000 + turn)
     kept = {field: numbers / 3 for field in NAMES} | {"opened_ms": numbers}

@@ -174,15 +174,15 @@ def test_a_long_series_is_read_by_two_connections_as_of_one_moment(
     bare = warehouse.model_copy(update={"cache_bytes": 0})
     monkeypatch.setattr(stored, "MANY", 100)
     halves: list[int] = []
-    whole = stored.StoredSeries.beside
+    whole = stored.PostgresSeries.beside
 
-    def late(self: stored.StoredSeries, snapshot: str, first: int, last: int) -> Columns:
+    def late(self: stored.PostgresSeries, snapshot: str, first: int, last: int) -> Columns:
         load(warehouse, answer([2.0] * 1_000))
         half = whole(self, snapshot, first, last)
         halves.append(length(half))
         return half
 
-    monkeypatch.setattr(stored.StoredSeries, "beside", late)
+    monkeypatch.setattr(stored.PostgresSeries, "beside", late)
     candles, revision = CandleReader(bare).read(NAME, "1h", START, at("2025-01-01"), 0, "raw")
     assert halves == [500]
     assert (len(candles), revision, set(candles.close.tolist())) == (1_000, 1, {1.0})

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from mela.interval import Interval
 from mela.settings import Settings
-from sources.protocol import CorporateAction, Fetched
-from sources.splits import as_paid, ratios, restore_prices
+from sources.protocol import CorporateAction, FetchedCandles
+from sources.splits import dividend_as_paid, ratios, restore_prices
 from tests.warehouse.given import START, action, answer, at, load, rows
 from warehouse.ingestion.merge import Merged
 
@@ -156,7 +156,7 @@ def test_new_events_within_new_candles_need_no_revision_of_their_own(warehouse: 
     assert revisions(warehouse, "1d") == [(1, "01 00", "05 00", "candles")]
 
 
-def apple_says(traded: list[float], *splits: CorporateAction) -> Fetched:
+def apple_says(traded: list[float], *splits: CorporateAction) -> FetchedCandles:
     """Return what YahooSource makes of Yahoo's answer on days of 2014, after some splits."""
     days = answer(
         traded,
@@ -208,8 +208,8 @@ def test_a_dividend_that_a_split_made_coarser_is_the_same(warehouse: Settings) -
     """0.378571 of before the 7:1 split is 0.054082 of today; times 7, rounded, 0.37857."""
     paid, split = date(2012, 8, 9), action("split", date(2014, 6, 9), 7.0)
     days = answer([600.0], start=at("2012-08-08"), name=APPLE, interval=Interval.D1, source="yahoo")
-    before = as_paid(paid, 0.378571, [])
-    after = as_paid(paid, round(0.378571 / 7, 6), [split])
+    before = dividend_as_paid(paid, 0.378571, [])
+    after = dividend_as_paid(paid, round(0.378571 / 7, 6), [split])
     assert before.value != after.value
     load(warehouse, replace(days, actions=(before,)), since=at("2012-08-08"))
     merged = load(warehouse, replace(days, actions=(after, split)), since=at("2012-08-08"))

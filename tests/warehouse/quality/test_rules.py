@@ -17,7 +17,7 @@ from mela.run import to_ms
 from tests.warehouse.given import at
 from warehouse.candles.adjust import Event
 from warehouse.quality import rules
-from warehouse.quality.rules import Found, Series
+from warehouse.quality.rules import Defect, StoredCandles
 
 DATA = Path(replay.__file__).parent / "data"
 NOW = to_ms(at("2026-01-01"))
@@ -33,12 +33,12 @@ APPLES_SPLITS = [
 ]
 
 
-def packaged(name: str, calendar: str) -> Series:
+def packaged(name: str, calendar: str) -> StoredCandles:
     table = pd.read_parquet(DATA / f"{name}.parquet")
     opened = table["open_time"].dt.tz_localize(None).to_numpy("datetime64[ms]").astype(np.int64)
     interval = Interval(name.rpartition("_")[2])
     columns = {one: table[one].to_numpy(np.float64) for one in ("open", "high", "low", "close")}
-    return Series(
+    return StoredCandles(
         *(calendar, interval, opened, closes_ms(calendar, interval, opened)),
         **columns,
         volume=table["volume"].to_numpy(np.float64),
@@ -47,17 +47,19 @@ def packaged(name: str, calendar: str) -> Series:
 
 def series(
     closes: list[float], calendar: str = "24/7", interval: Interval = Interval.H1, **changes: Any
-) -> Series:
+) -> StoredCandles:
     start = to_ms(at("2024-01-01"))
     opened = expected_opens_ms(calendar, interval, start, start + 4_000 * DAY_MS)[: len(closes)]
     close = np.array(closes)
     columns: dict[str, Any] = dict.fromkeys(("open", "high", "low", "close"), close)
     columns["volume"] = np.ones(len(close))
     columns |= {name: np.array(column, dtype=np.float64) for name, column in changes.items()}
-    return Series(calendar, interval, opened, closes_ms(calendar, interval, opened), **columns)
+    return StoredCandles(
+        calendar, interval, opened, closes_ms(calendar, interval, opened), **columns
+    )
 
 
-def wrong(one: Series, splits: list[Event] | None = None, now_ms: int = NOW) -> list[Found]:
+def wrong(one: StoredCandles, splits: list[Event] | None = None, now_ms: int = NOW) -> list[Defect]:
     ends = int(one.opened_ms[0]), int(one.opened_ms[-1]) + 1
     expected = expected_opens_ms(one.calendar, one.interval, *ends)
     return rules.check(one, expected, splits or [], now_ms)
@@ -94,7 +96,7 @@ def test_bad_prints_are_outliers_and_splits_are_not() -> None:
     assert [(_day(one), one.detail["looks_like_split"]) for one in unknown] == [("2014-06-09", 7.0)]
 
 
-def _day(one: Found) -> str:
+def _day(one: Defect) -> str:
     return str(np.datetime64(one.first_ms, "ms").astype("datetime64[D]"))
 
 
@@ -103,7 +105,7 @@ def test_a_half_day_has_fewer_minutes() -> None:
     start, end = to_ms(at("2024-11-29")), to_ms(at("2024-11-30"))
     minutes = expected_opens_ms("XNYS", Interval.M1, start, end)
     assert len(minutes) == 210
-    day = Series("XNYS", Interval.M1, minutes, minutes + MINUTE_MS, *[np.full(210, 5.0)] * 5)
+    day = StoredCandles("XNYS", Interval.M1, minutes, minutes + MINUTE_MS, *[np.full(210, 5.0)] * 5)
     assert rules.missing(day, minutes) == []
     rest = _without(day, [60, 61, 209])
     gaps = rules.missing(rest, minutes)
@@ -113,17 +115,17 @@ def test_a_half_day_has_fewer_minutes() -> None:
     ]
 
 
-def _without(one: Series, rows: list[int]) -> Series:
+def _without(one: StoredCandles, rows: list[int]) -> StoredCandles:
     columns = ("opened_ms", "closed_ms", "open", "high", "low", "close", "volume")
     kept = [np.delete(getattr(one, name), rows) for name in columns]
-    return Series(one.calendar, one.interval, *kept)
+    return StoredCandles(one.calendar, one.interval, *kept)
 
 
 def test_vendors_that_cut_sessions_at_whole_hours_miss_nothing() -> None:
     ends = to_ms(at("2024-11-25")), to_ms(at("2024-12-07"))
     true = expected_opens_ms("XNYS", Interval.H1, *ends)
     whole = np.unique(true // HOUR_MS * HOUR_MS)
-    stored = Series(
+    stored = StoredCandles(
         "XNYS",
         Interval.H1,
         whole,

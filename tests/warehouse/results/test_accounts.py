@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mela.block_returns import BlockReturns
 from mela.portfolio import OnDrift, Portfolio
-from mela.result import Blocks, Curve, Result, Trade
+from mela.result import Curve, Result, Trade
 from mela.run import Run, to_ms
 from mela.settings import Settings
 from tests.warehouse.given import (
@@ -95,7 +96,7 @@ def test_the_trials_of_an_account_are_found_with_its_own_blocks(loaded: Settings
         )
         assert trials.best_in_span(connection, *asked) == [document]
     assert (known.n_trials, known.own.tolist()) == (2, [True])
-    assert known.blocks[0, 0].tolist() == Blocks.unpacked(document["blocks"]).sums
+    assert known.blocks[0, 0].tolist() == BlockReturns.unpacked(document["blocks"]).sums
 
 
 def test_a_single_run_has_no_further_instrument(loaded: Settings) -> None:

@@ -13,13 +13,13 @@ from uuid import uuid4
 import numpy as np
 import pytest
 
+from mela.block_returns import BlockReturns
 from mela.interval import Interval
 from mela.messages import Source
 from mela.result import (
     METRICS,
     NEVER_REUSED,
     OWN,
-    Blocks,
     Curve,
     Result,
     Status,
@@ -132,7 +132,7 @@ def test_a_result_of_the_first_metrics_is_kept_with_nothing_where_it_says_nothin
 
 
 def test_blocks_of_another_shape_are_refused(warehouse: Settings) -> None:
-    blocks = Blocks.of([[0.1], [0.01], [1]]).packed()
+    blocks = BlockReturns.of([[0.1], [0.01], [1]]).packed()
     document = a_document(a_run(), a_scene(warehouse), blocks=blocks)
 
     (refused,) = save(warehouse, document)

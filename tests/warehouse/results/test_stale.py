@@ -13,7 +13,7 @@ from mela.result import Provenance, Status
 from mela.run import Run
 from mela.scene import parse_scene
 from mela.settings import Settings
-from sources.protocol import Fetched
+from sources.protocol import FetchedCandles
 from tests.warehouse.given import (
     NAME,
     START,
@@ -43,7 +43,7 @@ CONTENT = {
 }
 
 
-def candles(close: float = 100.0, **changes: Any) -> Fetched:
+def candles(close: float = 100.0, **changes: Any) -> FetchedCandles:
     return answer([close] * 72, **changes)
 
 
@@ -117,7 +117,7 @@ def test_a_restated_candle_ends_as_a_version_a_stale_result_and_a_re_run(
     with transaction(warehouse) as connection:
         again = parse_scene({**holder.content, "scene_id": str(holder.rerun_id)})
         receipt = scenes.announce(connection, again, runs=1, rerun_of=first)
-    assert receipt.outcome is scenes.Outcome.NEW
+    assert receipt.outcome is scenes.PublicationStatus.NEW
     assert holders(warehouse)[0].rerun_id == holder.rerun_id  # twice is once
     second = published(warehouse, str(holder.rerun_id))
     new = stored(warehouse, run, second, revision=2)
@@ -237,7 +237,7 @@ def test_an_announced_scene_is_planned_as_any_other(warehouse: Settings) -> None
         me = users.ensure(connection, "ada")
         assert users.ensure(connection, "ada") == me
         scenes.announce(connection, scene, user_id=me)
-        assert scenes.announce(connection, scene).outcome is scenes.Outcome.NEW
+        assert scenes.announce(connection, scene).outcome is scenes.PublicationStatus.NEW
         before = scenes.get(connection, number)
     assert before is not None
     assert (before["offset"], before["status"], before["user_id"]) == (None, "received", me)
@@ -245,7 +245,7 @@ def test_an_announced_scene_is_planned_as_any_other(warehouse: Settings) -> None
     published(warehouse, number)
     with transaction(warehouse) as connection:
         after = scenes.get(connection, number)
-        assert scenes.announce(connection, scene).outcome is scenes.Outcome.AGAIN
+        assert scenes.announce(connection, scene).outcome is scenes.PublicationStatus.REPEATED
         other = parse_scene(CONTENT | {"scene_id": number, "cash": 5.0})
         with pytest.raises(ValueError, match="another scene's"):
             scenes.announce(connection, other)

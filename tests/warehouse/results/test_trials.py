@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from sqlalchemy import text
 
-from mela.result import Blocks, Status
+from mela.block_returns import BlockReturns
+from mela.result import Status
 from mela.settings import Settings
 from tests.warehouse.given import METRICS, NAME, a_document, a_run, a_scene, at
 from warehouse.database import transaction
@@ -19,9 +20,9 @@ pytestmark = pytest.mark.integration
 SPAN = at("2024-01-02"), at("2024-01-03")
 
 
-def blocks(number: float) -> Blocks:
+def blocks(number: float) -> BlockReturns:
     sums = [number + at / 64 for at in range(16)]
-    return Blocks.of([sums, [number * number] * 16, [3] * 16])
+    return BlockReturns.of([sums, [number * number] * 16, [3] * 16])
 
 
 def tried(settings: Settings, scene_id: str, fast: int, **change: Any) -> str:

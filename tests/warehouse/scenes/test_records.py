@@ -12,7 +12,7 @@ from mela.messages import Source
 from mela.settings import Settings
 from warehouse.database import transaction
 from warehouse.scenes import records as scenes
-from warehouse.scenes.records import Outcome, Receipt
+from warehouse.scenes.records import PublicationStatus, Receipt
 
 pytestmark = pytest.mark.integration
 ORIGIN = Source("mela.scenes", 1, 2)
@@ -56,7 +56,7 @@ def get(settings: Settings, scene_id: str) -> dict[str, Any]:
 
 def test_a_new_scene_is_recorded_whole(warehouse: Settings) -> None:
     scene_id = str(uuid4())
-    assert receive(warehouse, scene_id) == Receipt(Outcome.NEW)
+    assert receive(warehouse, scene_id) == Receipt(PublicationStatus.NEW)
     found = get(warehouse, scene_id)
     assert (found["scene_id"], found["name"], found["content"]) == (scene_id, "a", {"name": "a"})
     assert (found["status"], found["runs"], found["skipped"], found["cached"]) == (
@@ -69,10 +69,10 @@ def test_a_new_scene_is_recorded_whole(warehouse: Settings) -> None:
 def test_the_same_again_says_how_far_it_is(warehouse: Settings) -> None:
     scene_id = str(uuid4())
     receive(warehouse, scene_id)
-    assert receive(warehouse, scene_id, runs=4) == Receipt(Outcome.AGAIN)
+    assert receive(warehouse, scene_id, runs=4) == Receipt(PublicationStatus.REPEATED)
     do(warehouse, scenes.set_planned, scene_id, 2)
     again = receive(warehouse, scene_id, runs=5)
-    assert again.outcome is Outcome.AGAIN
+    assert again.outcome is PublicationStatus.REPEATED
     assert again.planned_at is not None
     assert again.finished_at is None
     found = get(warehouse, scene_id)
@@ -83,7 +83,7 @@ def test_an_id_used_again_touches_nothing(warehouse: Settings) -> None:
     scene_id = str(uuid4())
     receive(warehouse, scene_id)
     before = get(warehouse, scene_id)
-    assert receive(warehouse, scene_id, content="b") == Receipt(Outcome.REUSED)
+    assert receive(warehouse, scene_id, content="b") == Receipt(PublicationStatus.ID_CONFLICT)
     assert not reject(warehouse, scene_id)
     assert get(warehouse, scene_id) == before
 
@@ -96,7 +96,7 @@ def test_the_id_of_a_rejected_scene_is_free_again(warehouse: Settings) -> None:
     assert (found["status"], found["rejection_code"]) == ("rejected", "invalid_field")
     assert found["content"] == {"cash": -1}
 
-    assert receive(warehouse, scene_id) == Receipt(Outcome.NEW)
+    assert receive(warehouse, scene_id) == Receipt(PublicationStatus.NEW)
     found = get(warehouse, scene_id)
     assert (found["status"], found["rejection_code"]) == ("received", None)
 
@@ -146,10 +146,10 @@ def test_of_many_at_once_one_is_new(warehouse: Settings) -> None:
         receipts = list(pool.map(lambda content: receive(warehouse, scene_id, content), "abababab"))
     winner = get(warehouse, scene_id)["name"]
     outcomes = [receipt.outcome for receipt in receipts]
-    assert outcomes.count(Outcome.NEW) == 1
-    assert outcomes.count(Outcome.REUSED) == 4
+    assert outcomes.count(PublicationStatus.NEW) == 1
+    assert outcomes.count(PublicationStatus.ID_CONFLICT) == 4
     for content, outcome in zip("abababab", outcomes, strict=True):
-        assert (outcome is Outcome.REUSED) == (content != winner)
+        assert (outcome is PublicationStatus.ID_CONFLICT) == (content != winner)
 
 
 def test_what_jsonb_cannot_hold_stops_nothing(warehouse: Settings) -> None:
