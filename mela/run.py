@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from types import MappingProxyType
@@ -141,7 +141,7 @@ class Run:
     engine: Engine = "mela"
     others: tuple[str, ...] = ()
     portfolio: Portfolio | None = None
-    inputs: Mapping[str, Input] = NO_INPUTS
+    inputs: Mapping[str, Input] = field(default_factory=lambda: NO_INPUTS)
 
     @property
     def instruments(self) -> tuple[str, ...]:
