@@ -105,7 +105,7 @@ def walk(
 
     equity: (span.bars,) float64, written; of length 0 where nobody wants it
     """
-    if is_plain(run):
+    if is_plain(run) and not has_inputs(signals):
         return _walk_events(span, run, signals, buffers, equity)
     return _walk_bars(span, run, signals.signals(), buffers, equity)
 
@@ -119,6 +119,11 @@ def is_plain(run: Run) -> bool:
         and _are_plain_costs(run.costs)
         and _are_plain_exits(run.exits)
     )
+
+
+def has_inputs(signals: Signals | Cross | MeanCross) -> bool:
+    """Tell whether signals carry strengths, stops or targets."""
+    return isinstance(signals, Signals) and any(given is not None for given in signals[4:])
 
 
 def _is_plain_sizing(sizing: Sizing) -> bool:
@@ -192,6 +197,9 @@ def _walk_bars(span: Span, run: Run, signals: Signals, buffers: Buffers, equity:
         None if given is None else read_only(given, np.bool_) for given in signals[:4]
     )
     assert enter is not None and exit_ is not None  # noqa: S101, PT018  only short ones may be None
+    strength, stop, target = (
+        _NO_LINE if given is None else read_only(given, np.float64) for given in signals[4:]
+    )
     return walk_bars(
         candles.open,
         candles.high,
@@ -206,6 +214,9 @@ def _walk_bars(span: Span, run: Run, signals: Signals, buffers: Buffers, equity:
         exit_ if enter_short is None else enter_short,
         enter if exit_short is None else exit_short,
         gauge_of(run.sizing, candles),
+        strength,
+        stop,
+        target,
         candles.start_bar,
         float(run.cash),
         terms_of(run, candles),

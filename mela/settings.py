@@ -102,6 +102,14 @@ class SparkSettings(_Service):
     max_chunks_per_trigger: int = Field(
         default=64, ge=1, description="chunks that one batch of `run` takes, at most"
     )
+    run_limit_s: float = Field(
+        default=120.0, gt=0, le=86_400, description="a run that takes longer ends as `timed_out`"
+    )
+    run_memory_mb: int = Field(
+        default=2048,
+        ge=64,
+        description="what a run that killed its process may allocate when it is tried again",
+    )
 
 
 class MlflowSettings(_Service):

@@ -64,13 +64,10 @@ def record_results(messages: Iterable[ResultMessage], settings: Settings) -> set
     return {scene_id for scene_id, _ in read if scene_id}
 
 
-# What a result of a grid says for itself follows what it shares with the others, as
-# mela.writing.ResultWriter and warehouse.results.documents spell it.
-_PARTING = b',"run_key":"'
 _WHOLE = tuple(name for name in METRICS if name in WHOLE)
-_REAL = tuple(name for name in METRICS if name not in _WHOLE)
-_SHARED = Result.model_fields.keys() - OWN
-_whole_of, _real_of = itemgetter(*_WHOLE), itemgetter(*_REAL)
+_REAL = tuple(name for name in METRICS if name not in WHOLE)
+_SHARED = tuple(name for name in Result.model_fields if name not in OWN)
+_whole_of, _real_of, _shared_of = itemgetter(*_WHOLE), itemgetter(*_REAL), itemgetter(*_SHARED)
 _REAL_TYPES, _WHOLE_TYPES = {float, int, type(None)}, {int, type(None)}
 _KEY = re.compile("[0-9a-f]{64}").fullmatch
 _BLOCKS = re.compile("[A-Za-z0-9+/]{512}").fullmatch
@@ -79,47 +76,42 @@ _BLOCKS = re.compile("[A-Za-z0-9+/]{512}").fullmatch
 def read_result(raw: bytes | None) -> dict[str, Any]:
     """Return a validated result document. Raises MessageInvalid.
 
-    Validating each field of each result by the model would take longer than the run itself: what
-    many results share is read and validated once, and the rest is looked at here. Whatever is not
-    plainly right goes to the model, which accepts it or says what is wrong.
+    Validating each field of each result by the model would take longer than the run itself. The
+    fields that the results of a grid share are validated by the model once for each combination of
+    values; a result's own fields are checked here. Any document that these checks do not accept
+    goes to the model, which accepts it or names the wrong field.
     """
     raw = raw or b""
-    document = _plainly_right(raw)
-    return _read_whole(raw) if document is None else document
-
-
-def _plainly_right(raw: bytes) -> dict[str, Any] | None:
-    shared, parting, own = raw.partition(_PARTING)
     try:
-        told = orjson.loads(b"{" + parting[1:] + own)
-        return {**_shared_part(shared), **told} if _is_own(told) else None
+        document = orjson.loads(raw)
+        if len(document) == len(Result.model_fields) and _is_right(document):
+            return document
     except (ValueError, TypeError, KeyError):  # the model finds the words
-        return None
+        pass
+    return _read_whole(raw)
+
+
+def _is_right(document: dict[str, Any]) -> bool:
+    """Tell whether a document with as many fields as a result is one. Raises for other shapes."""
+    blocks, key = document["blocks"], document["result_key"]
+    return (
+        _REAL_TYPES.issuperset(map(type, _real_of(document)))
+        and _WHOLE_TYPES.issuperset(map(type, _whole_of(document)))
+        and type(document["params"]) is dict
+        and _KEY(document["run_key"]) is not None
+        and (key is None or _KEY(key) is not None)
+        and (blocks is None or _BLOCKS(blocks) is not None)
+        and _are_valid(orjson.dumps(_shared_of(document)))
+    )
 
 
 @lru_cache(maxsize=1024)
-def _shared_part(raw: bytes) -> dict[str, Any]:
-    """Return the shared fields that a result begins with. Raises ValueError if it may not."""
-    told = orjson.loads(raw + b"}")
-    if told.keys() != _SHARED:
-        raise ValueError("expected the shared fields of a result, each once")
+def _are_valid(shared: bytes) -> bool:
+    """Validate the shared fields of a result, as a JSON list in the order of `_SHARED`."""
+    fields: dict[str, Any] = dict(zip(_SHARED, orjson.loads(shared), strict=True))
     own: dict[str, Any] = dict.fromkeys(METRICS)
-    Result.model_validate({**told, **own, "run_key": "0" * 64, "result_key": None, "params": {}})
-    return told
-
-
-def _is_own(told: dict[str, Any]) -> bool:
-    """Tell whether what a result says for itself is plainly right. Raises for other shapes."""
-    blocks, key = told["blocks"], told["result_key"]
-    return (
-        len(told) == len(OWN)
-        and _REAL_TYPES.issuperset(map(type, _real_of(told)))
-        and _WHOLE_TYPES.issuperset(map(type, _whole_of(told)))
-        and type(told["params"]) is dict
-        and _KEY(told["run_key"]) is not None
-        and (key is None or _KEY(key) is not None)
-        and (blocks is None or _BLOCKS(blocks) is not None)
-    )
+    Result.model_validate({**fields, **own, "run_key": "0" * 64, "result_key": None, "params": {}})
+    return True
 
 
 def _read_whole(raw: bytes) -> dict[str, Any]:

@@ -1,15 +1,18 @@
 """Query 2: chunks of runs become results, on the executors; Kafka to Kafka but for candle reads.
 
-Each run of a chunk yields a result: a strategy's exception makes that run `failed`. An unreachable
-service fails the batch, which Spark repeats.
+Each run of a chunk yields a result. A strategy's exception, or candles that cannot be used, make a
+run `failed`; a run that kills its process or does not end is found by `isolation`. Only an
+unreachable service fails the batch, which Spark repeats.
 """
 
 from __future__ import annotations
 
 import itertools
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 import structlog
@@ -18,7 +21,8 @@ from backtests import ENGINE_VERSION, METRICS_VERSION
 from backtests.portfolio import run_series
 from backtests.simulate import provenance
 from backtests.strategy import Strategy
-from mela.errors import CandlesMissing, MessageInvalid, RejectionCode
+from mela.errors import MessageInvalid
+from mela.interval import Interval
 from mela.messages import RunChunk, Source, read_chunk
 from mela.result import Outcome, Provenance, Status
 from mela.run import Run
@@ -27,6 +31,10 @@ from mela.writing import ResultWriter
 from messaging.publisher import Publisher, publisher_of
 from streaming import strategies
 from streaming.clients import reader_of, spans_of
+from streaming.isolation import Ended, alarmed, marked
+from streaming.isolation import apart as in_child
+from streaming.poison import is_away, reason
+from streaming.series import read_series
 from warehouse.candles.reader import CandlesRead
 from warehouse.database import transaction
 from warehouse.scenes import records as scenes
@@ -34,6 +42,7 @@ from warehouse.scenes import records as scenes
 log = structlog.get_logger()
 EDITED = "StrategyEdited"  # the class of error of a run that its strategy takes no more
 ASK_AGAIN_S = 1.0  # whether a scene was cancelled meanwhile
+MOST_BLAMED = 3  # runs of a strategy that may kill their process before the rest is not tried
 
 
 class ChunkMessage(NamedTuple):
@@ -59,14 +68,13 @@ def run_chunks(messages: Iterable[ChunkMessage], settings: Settings) -> int:
     for message in messages:
         try:
             chunk = read_chunk(message.value, catalogue)
-            for answer in desk.answers(chunk):
-                publisher.result(chunk.scene_id, answer.run_key, answer.body)
-                sent += 1
         except MessageInvalid as refused:
             _refuse(message, refused, publisher)
-        except CandlesMissing as error:
-            unknown = RejectionCode.UNKNOWN_INSTRUMENT
-            _refuse(message, MessageInvalid(unknown, "instrument", str(error)), publisher)
+            continue
+        with marked(settings.home / "spark" / "marks", message.source.key) as died:
+            for answer in desk.answers(chunk, apart=died):
+                publisher.result(chunk.scene_id, answer.run_key, answer.body)
+                sent += 1
     publisher.flush()
     return sent
 
@@ -81,8 +89,11 @@ class Desk:
         self._read: dict[tuple[Any, ...], CandlesRead] = {}
         self._cancelled: dict[str, tuple[bool, float]] = {}
 
-    def answers(self, chunk: RunChunk) -> Iterator[Answer]:
-        """Yield the result of each run of a chunk. Raises CandlesMissing."""
+    def answers(self, chunk: RunChunk, *, apart: bool = False) -> Iterator[Answer]:
+        """Yield the result of each run of a chunk. Raises where a service is away.
+
+        apart: execute each run in a process of its own, as one of them may kill it
+        """
         if self._is_cancelled(chunk.scene_id):
             yield from self._unasked(chunk, chunk.runs, lambda run: Outcome(run, Status.CANCELLED))
             return
@@ -94,21 +105,70 @@ class Desk:
         )
         fit = [run for run in chunk.runs if run.run_key not in chunk.unfit]
         for runs in by_candles(fit):
-            reads = [self._candles(runs, name) for name in runs[0].instruments]
-            now = datetime.now(UTC)
-            series = {
-                name: read.candles for name, read in zip(runs[0].instruments, reads, strict=True)
-            }
-            revisions = [read.revision for read in reads]
-            made_with = {
-                name: provenance(name, None, self._catalogue).on(revisions)
-                for name in {run.strategy for run in runs}
-            }
-            writer = ResultWriter(chunk.scene_id)
-            outcomes = run_series(series, runs, catalogue=self._catalogue, spans_of=spans_of)
-            for outcome in outcomes:
+            answered: set[str] = set()
+            try:
+                for answer in self._executed(chunk, runs, apart=apart):
+                    yield answer
+                    answered.add(answer.run_key)
+            except Exception as error:
+                if is_away(error):
+                    raise
+                # Their candles cannot be used, or the engine itself failed: only they end so.
+                log.exception("runs_failed", scene_id=chunk.scene_id, runs=len(runs))
+                failed = partial(Outcome, status=Status.FAILED, error=reason(error))
+                left = [run for run in runs if run.run_key not in answered]
+                yield from self._unasked(chunk, left, failed)
+
+    def _executed(self, chunk: RunChunk, runs: Sequence[Run], *, apart: bool) -> Iterator[Answer]:
+        """Yield the results of runs that read the same candles. Raises what their reading does."""
+        series, revisions = read_series(runs, partial(self._candles, runs[0]))
+        now = datetime.now(UTC)
+        made_with = {
+            name: provenance(name, None, self._catalogue).on(revisions)
+            for name in {run.strategy for run in runs}
+        }
+        writer = ResultWriter(chunk.scene_id)
+
+        def answers(some: Sequence[Run]) -> Iterator[Answer]:
+            for outcome in run_series(series, some, catalogue=self._catalogue, spans_of=spans_of):
                 run = outcome.run
                 yield Answer(run.run_key, writer.json(outcome, made_with[run.strategy], now))
+
+        if apart:
+            yield from self._one_by_one(chunk, runs, answers)
+        else:
+            yield from alarmed(answers(runs), self._settings.spark.run_limit_s)
+
+    def _one_by_one(
+        self,
+        chunk: RunChunk,
+        runs: Sequence[Run],
+        answers: Callable[[Sequence[Run]], Iterator[Answer]],
+    ) -> Iterator[Answer]:
+        """Execute each run in a process of its own; those that kill theirs end with the reason."""
+        spark = self._settings.spark
+        blamed: Counter[str] = Counter()
+        for run in runs:
+            if blamed[run.strategy] >= MOST_BLAMED:
+                sentence = (
+                    f"it was not tried, as {MOST_BLAMED} runs of {run.strategy} before it in the "
+                    "same chunk killed their process or did not end"
+                )
+                ended = Ended(Status.FAILED, ("NotTried", sentence))
+            else:
+                ended = in_child(
+                    partial(_only_body, answers, run),
+                    limit_s=spark.run_limit_s,
+                    memory_bytes=spark.run_memory_mb * 2**20,
+                    is_unwanted=partial(self._is_cancelled, chunk.scene_id),
+                )
+            if isinstance(ended, bytes):
+                yield Answer(run.run_key, ended)
+                continue
+            blamed[run.strategy] += ended.status is not Status.CANCELLED
+            log.warning("run_ended", run_key=run.run_key, status=ended.status, why=ended.error)
+            failed = partial(Outcome, status=ended.status, error=ended.error)
+            yield from self._unasked(chunk, [run], failed)
 
     def _unasked(
         self, chunk: RunChunk, runs: Iterable[Run], outcome: Callable[[Run], Outcome]
@@ -123,10 +183,9 @@ class Desk:
                 made_with = Provenance(digest, ENGINE_VERSION, METRICS_VERSION, None)
             yield Answer(run.run_key, writer.json(outcome(run), made_with, now))
 
-    def _candles(self, runs: Sequence[Run], instrument: str) -> CandlesRead:
-        """Return the candles of runs that read one span; a batch reads each series once."""
-        run, warmup = runs[0], max(run.warmup for run in runs)
-        question = (instrument, run.interval, run.start, run.end, warmup, run.prices)
+    def _candles(self, run: Run, instrument: str, interval: Interval, warmup: int) -> CandlesRead:
+        """Return a series over the span of a run; a batch reads each series once."""
+        question = (instrument, interval, run.start, run.end, warmup, run.prices)
         if question not in self._read:
             self._read[question] = self._reader.read(*question)
         return self._read[question]
@@ -140,11 +199,17 @@ class Desk:
         return found
 
 
-def by_candles(runs: Sequence[Run]) -> Iterator[list[Run]]:
-    """Yield groups of runs that read the same span of one series; their warm-up may differ."""
+def _only_body(answers: Callable[[Sequence[Run]], Iterator[Answer]], run: Run) -> bytes:
+    (answer,) = answers([run])
+    return answer.body
 
-    def span(run: Run) -> tuple[tuple[str, ...], str, datetime, datetime, str]:
-        return run.instruments, run.interval, run.start, run.end, run.prices
+
+def by_candles(runs: Sequence[Run]) -> Iterator[list[Run]]:
+    """Yield groups of runs that read the same span of the same series; warm-up may differ."""
+
+    def span(run: Run) -> tuple[Any, ...]:
+        inputs = tuple(series[:2] for series in run.input_series)
+        return run.instruments, run.interval, run.start, run.end, run.prices, inputs
 
     for _, group in itertools.groupby(sorted(runs, key=span), key=span):
         yield list(group)

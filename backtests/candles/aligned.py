@@ -65,6 +65,24 @@ class Joined:
                 whole[row, columns] = one[bars]
         return made[0], made[1], made[2], made[3]
 
+    def inputs(self, given: Sequence[Signals | None]) -> tuple[Float, Float, Float]:
+        """Return strength, stop and target of all instruments, (k, n + 1) each.
+
+        An instrument that gives none has strength 1 and NaN levels. Where no instrument gives one
+        the array is (k, 0).
+        """
+        made: list[Float] = []
+        for name, absent in (("strength", 1.0), ("stop", np.nan), ("target", np.nan)):
+            rows = [None if one is None else getattr(one, name) for one in given]
+            is_given = any(values is not None for values in rows)
+            whole = np.full(self.has.shape if is_given else (len(rows), 0), absent)
+            for row, (span, values) in enumerate(zip(self.spans, rows, strict=True)):
+                if values is not None:
+                    bars, columns = _places(span, self.opened_ms)
+                    whole[row, columns] = values[bars]
+            made.append(whole)
+        return made[0], made[1], made[2]
+
     def weights(self, names: Sequence[str], portfolio: Portfolio) -> Float:
         """Return the target weight of each instrument as known on the close of each column.
 

@@ -30,8 +30,10 @@ from backtests.kernel.orders import (
     fee_of,
     filled_at,
     leave,
+    nearer_target,
     on_tick,
     reached,
+    tighter_stop,
     units_for,
 )
 from backtests.signals import Bool, Float
@@ -65,6 +67,9 @@ def walk_bars(
     enter_short: Bool,
     exit_short: Bool,
     gauge: Float,
+    strength: Float,
+    stop_level: Float,
+    target_level: Float,
     start: int,
     cash: float,
     terms: Terms,
@@ -79,6 +84,9 @@ def walk_bars(
     lasting_ms: how long a candle lasts; a borrowed position is charged to its end
     idle: whether candles without volume fill nothing
     gauge: (n,) float64, what the sizing measures on each close; of length 0 where it does not
+    strength: (n,) float64, scales the size of an entry decided on each close
+    stop_level, target_level: (n,) float64, levels given on each close for the candle after it, NaN
+        for none; of these three each is of length 0 where the strategy does not give it
     fills: (≥ n - start + 1,) FILLS
     """
     n = len(close)
@@ -177,11 +185,12 @@ def walk_bars(
                         before = raw if is_limit else filled_at(raw, 0.0, 0.0, coming, terms)
                         measured = gauge[said_bar] if len(gauge) else 0.0
                         said = close[said_bar]
+                        scale = strength[said_bar] if len(strength) else 1.0
                         price = before
-                        units = units_for(cash, price, said, measured, terms)
+                        units = units_for(cash, price, said, measured, scale, terms)
                         if terms.impact > 0.0 and not is_limit and units > 0.0:
                             price = filled_at(raw, units, volume[bar], coming, terms)
-                            units = units_for(cash, price, said, measured, terms)
+                            units = units_for(cash, price, said, measured, scale, terms)
                         if affords(units, price, said, cash, terms):
                             side = coming
                             came = AT_OPEN if at_open else BY_LIMIT if is_limit else BY_STOP
@@ -210,15 +219,22 @@ def walk_bars(
                     trail = -side * NEVER
                     if terms.trailing_stop < NEVER:
                         trail = on_tick(extreme * (1.0 - side * terms.trailing_stop), terms.tick)
+                    floor, goal, entered = stop, target, np.nan if came == HELD else raw
+                    if len(stop_level):
+                        level = on_tick(stop_level[bar - 1], terms.tick)
+                        floor = tighter_stop(floor, level, side, entered)
+                    if len(target_level):
+                        level = on_tick(target_level[bar - 1], terms.tick)
+                        goal = nearer_target(goal, level, side, entered)
                     why, raw, both = leave(
                         open_[bar],
                         high[bar],
                         low[bar],
                         close[bar],
                         side,
-                        stop,
+                        floor,
                         trail,
-                        target,
+                        goal,
                         came,
                     )
                 if why == 0:

@@ -103,27 +103,31 @@ def _bought_for(budget: float, at: float, terms: Terms) -> float:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def units_for(cash: float, price: float, said: float, gauge: float, terms: Terms) -> float:
+def units_for(
+    cash: float, price: float, said: float, gauge: float, strength: float, terms: Terms
+) -> float:
     """Return how many units an entry trades; 0 where it must be rejected.
 
     cash: all there is, as nothing is held; price: the fill's, slippage included
     said: the close of the signal's candle; gauge: its average true range or yearly volatility
+    strength: scales the amount that the sizing asks for
     """
+    amount = terms.amount * strength
     at = said if terms.at_signal else price
     kind = terms.sizing_kind
     measures = kind in (RISK, ATR, VOLATILITY)
     if kind == FRACTION:
-        units = _bought_for(terms.amount * cash, at, terms)
+        units = _bought_for(amount * cash, at, terms)
     elif kind == CASH:
-        units = _bought_for(terms.amount, at, terms)
+        units = _bought_for(amount, at, terms)
     elif kind == UNITS:
-        units = terms.amount
+        units = amount
     elif kind == RISK:
-        units = terms.amount * cash / (at * terms.stop_loss)
+        units = amount * cash / (at * terms.stop_loss)
     elif kind == ATR:
-        units = terms.amount * cash / (terms.multiple * gauge)
+        units = amount * cash / (terms.multiple * gauge)
     else:
-        units = terms.amount * cash / (gauge * at)
+        units = amount * cash / (gauge * at)
     if measures and not 0.0 < units < NEVER:
         return 0.0  # nothing is known of the market's moves yet, or it has none
     if measures or terms.max_exposure < 1.0:
@@ -147,6 +151,30 @@ def affords(units: float, price: float, said: float, cash: float, terms: Terms) 
     if terms.at_signal and units * said + fee_of(units, said, terms) > power + slack:
         return False
     return units * price + fee_of(units, price, terms) <= power + slack
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def tighter_stop(stop: float, level: float, side: float, entered: float) -> float:
+    """Return the tighter of a position's stop and the level that its strategy gave.
+
+    level: NaN for none
+    entered: the raw price of an entry on this candle, else NaN. A level that the entry has passed
+        already says nothing on this candle; on the next one the position is closed at the open.
+    """
+    if side * level >= side * entered or not side * level > side * stop:
+        return stop
+    return level
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def nearer_target(target: float, level: float, side: float, entered: float) -> float:
+    """Return the nearer of a position's target and the level that its strategy gave.
+
+    level, entered: as in `tighter_stop`
+    """
+    if side * level <= side * entered or not side * level < side * target:
+        return target
+    return level
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -24,7 +24,7 @@ from backtests.kernel.ledger import (
     end_fall,
     fall_step,
 )
-from backtests.kernel.orders import AT_OPEN, HELD, leave
+from backtests.kernel.orders import AT_OPEN, HELD, leave, nearer_target, tighter_stop
 from backtests.signals import Bool, Float
 
 _NEARLY = 1e-9  # how far below a whole number of lots still counts as it
@@ -111,6 +111,9 @@ def walk_together(
     exit_: Bool,
     enter_short: Bool,
     exit_short: Bool,
+    strength: Float,
+    stop_level: Float,
+    target_level: Float,
     weights: Float,
     due: Bool,
     lots: Float,
@@ -129,6 +132,9 @@ def walk_together(
     has, fillable: (k, n + 1) bool, whether there is a candle, and whether it can fill an order
     opened_ms: (n + 1,) int64; lasting_ms: how long a candle lasts
     enter … exit_short: (k, n + 1) bool
+    strength: (k, n + 1) float64, scales the weight of a position entered on that close
+    stop_level, target_level: (k, n + 1) float64, levels given on each close, in force until the
+        instrument's next close, NaN for none; of these three each is (k, 0) where nobody gives it
     weights: (k, n + 1) or (k, 1) float64, the target of each instrument that is in, as known on
         the close of each column
     due: (n + 1,) bool, the steps at whose open all shares are to be restored
@@ -150,6 +156,8 @@ def walk_together(
     pending = np.zeros(k, np.bool_)
     seen = np.zeros(k, np.int64)  # candles of each so far
     free_from = np.zeros(k, np.int64)
+    scales = np.ones(k)  # the strength with which each was entered
+    stops, targets = np.full(k, np.nan), np.full(k, np.nan)  # given on the last close of each
     last = np.zeros(k)  # the price that each is valued at
     money = np.zeros(k)  # what an order that adds to a position may cost, fee included
 
@@ -177,7 +185,7 @@ def walk_together(
                             free += 2.0 * held[UNITS, at] * last[at]
                         money[at] = 0.0
                         if pending[at] and fillable[at, now] and state[at] != 0:
-                            aim = weights[at, before] * worth
+                            aim = weights[at, before] * scales[at] * worth
                             lacking = aim - abs(held[UNITS, at]) * last[at]
                             if lacking > _TINY * abs(worth):
                                 money[at] = lacking
@@ -208,7 +216,7 @@ def walk_together(
                         if state[at] * side <= 0.0:
                             done = abs(units)
                         else:
-                            aim = weights[at, before] * worth
+                            aim = weights[at, before] * scales[at] * worth
                             excess = abs(units) * raw - aim
                             if not excess > _TINY * abs(worth):
                                 continue
@@ -257,15 +265,16 @@ def walk_together(
                 trail = -side * NEVER
                 if terms.trailing_stop < NEVER:
                     trail = held[EXTREME, at] * (1.0 - side * terms.trailing_stop)
+                entered = open_[at, now] if held[OPENED, at] == now else np.nan
                 why, raw, both = leave(
                     open_[at, now],
                     high[at, now],
                     low[at, now],
                     close[at, now],
                     side,
-                    held[STOP, at],
+                    tighter_stop(held[STOP, at], stops[at], side, entered),
                     trail,
-                    held[TARGET, at],
+                    nearer_target(held[TARGET, at], targets[at], side, entered),
                     AT_OPEN if held[OPENED, at] == now else HELD,
                 )
                 if why == 0:
@@ -335,14 +344,19 @@ def walk_together(
                 wanted = 0
             if wanted != state[at]:
                 state[at] = wanted
+                scales[at] = strength[at, now] if strength.shape[1] and wanted else 1.0
                 pending[at] = wanted != 0 or held[UNITS, at] != 0.0
+            if stop_level.shape[1]:
+                stops[at] = stop_level[at, now]
+            if target_level.shape[1]:
+                targets[at] = target_level[at, now]
             seen[at] += 1
         if terms.drift < NEVER:
             here = now if weights.shape[1] > 1 else 0
             moved = False
             for at in range(k):
                 if state[at] != 0 and not pending[at]:
-                    aim = state[at] * weights[at, here]
+                    aim = state[at] * weights[at, here] * scales[at]
                     share = held[UNITS, at] * last[at] / value
                     moved = moved or abs(share - aim) > terms.drift
             for at in range(k):

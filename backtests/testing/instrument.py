@@ -65,6 +65,9 @@ def execute(
     sizing: Sizing | None = None,
     entry: Entry | None = None,
     direction: Direction = "long",
+    strength: Sequence[float] | None = None,
+    stop: Sequence[float] | None = None,
+    target: Sequence[float] | None = None,
     **exits: Any,
 ) -> Outcome:
     """Execute signals on candles, with trades and equity: free of costs and all in unless told.
@@ -73,6 +76,7 @@ def execute(
     enter, exit: the bars on whose close a signal stands, counted from the first row
     enter_short, exit_short: likewise; without them the long ones are mirrored
     warmup: how many of the first rows are warm-up
+    strength, stop, target: one value for each row, as `Signals` takes them
     costs: those besides fee and slippage; sizing, entry: as in a scene
     exits: stop_loss, take_profit, cooldown_bars, protect_from, …, as in a scene
 
@@ -81,12 +85,13 @@ def execute(
     [1000.0, 1090.909090909091]
     """
     candles = rows if isinstance(rows, Candles) else candles_of(rows)
-    bars = np.arange(len(candles))
+    bars, inputs = np.arange(len(candles)), (strength, stop, target)
     signals = Signals(
         np.isin(bars, enter),
         np.isin(bars, exit),
         None if enter_short is None else np.isin(bars, enter_short),
         None if exit_short is None else np.isin(bars, exit_short),
+        *(None if given is None else np.array(given, np.float64) for given in inputs),
     )
 
     def given(_candles: Candles, _params: Part, _indicators: Indicators) -> Signals:

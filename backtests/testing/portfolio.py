@@ -7,10 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from backtests.indicators import Indicators
 from backtests.portfolio import run_together
-from backtests.signals import Signals
+from backtests.signals import Float, Signals
 from backtests.strategy import Strategy
 from backtests.testing.instrument import Row, candles_of
 from mela.candles import Candles
@@ -19,6 +20,7 @@ from mela.result import Outcome
 from mela.run import Costs, Direction, Exits, FractionSizing, Part, Run, from_ms
 
 Bars = Mapping[str, Sequence[int]]
+Values = Mapping[str, Sequence[float]]
 
 
 def execute_together(
@@ -35,6 +37,9 @@ def execute_together(
     costs: Mapping[str, Any] | None = None,
     whole_units: bool = False,
     direction: Direction = "long",
+    strength: Values | None = None,
+    stop: Values | None = None,
+    target: Values | None = None,
     **exits: Any,
 ) -> Outcome:
     """Execute signals on one account, with trades and equity: free of costs unless told.
@@ -43,6 +48,8 @@ def execute_together(
         candles
     enter, exit: of each instrument the bars on whose close a signal stands, counted from its first
         candle
+    strength, stop, target: of each instrument one value for each of its candles; of one that is
+        left out none
     warmup: how many steps before the start are warm-up; others as in a scene
 
     >>> one = [(100, 100, 100, 100), (100, 100, 100, 100), (100, 150, 100, 150)]
@@ -58,7 +65,11 @@ def execute_together(
         name = names[int(candles.tick or 0)]
         bars = np.searchsorted(given[name].opened_ms, candles.opened_ms)
         return Signals(
-            np.isin(bars, enter.get(name, ())), np.isin(bars, (exit or {}).get(name, ()))
+            np.isin(bars, enter.get(name, ())),
+            np.isin(bars, (exit or {}).get(name, ())),
+            strength=_values(strength, name, bars),
+            stop=_values(stop, name, bars),
+            target=_values(target, name, bars),
         )
 
     steps = np.unique(np.concatenate([candles.opened_ms for candles in given.values()]))
@@ -82,3 +93,9 @@ def execute_together(
     )
     strategy = Strategy("given", "Give the signals.", Part, "", signals, lambda _params: warmup)
     return next(run_together(ticked, [run], with_curve=True, catalogue={"given": strategy}))
+
+
+def _values(given: Values | None, name: str, bars: NDArray[np.int64]) -> Float | None:
+    if given is None or name not in given:
+        return None
+    return np.array(given[name], np.float64)[bars]

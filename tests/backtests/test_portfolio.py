@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -33,6 +34,7 @@ from tests.backtests.kernel.plain_account import walk_account
 # A busy machine is slow, and that is no fault of a law.
 law = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 NAMES = ("a:X", "b:Y", "c:Z")
+INPUTS = ("strength", "stop", "target")
 COLUMNS = ("opened_ms", "open", "high", "low", "close", "volume")
 
 
@@ -64,6 +66,19 @@ def signals(seed: int, candles: Candles) -> tuple[list[int], list[int]]:
     enter = np.flatnonzero(chance.random(len(candles)) < 0.25)
     leave = np.flatnonzero(chance.random(len(candles)) < 0.2)
     return enter.tolist(), leave.tolist()
+
+
+def inputs(seed: int, candles: Candles) -> dict[str, list[float]]:
+    """Return strengths, and levels on either side of the market, some of which are none."""
+    chance = np.random.default_rng(seed + 2_000)
+    n = len(candles)
+    levels = candles.close * (1 + chance.normal(0, 0.04, (2, n)))
+    levels[chance.random((2, n)) < 0.5] = np.nan
+    return {
+        "strength": chance.choice([0.2, 0.55, 1.0], n).tolist(),
+        "stop": levels[0].tolist(),
+        "target": levels[1].tolist(),
+    }
 
 
 def weights_of(kind: str, names: tuple[str, ...]):
@@ -109,6 +124,10 @@ def accounts(draw):
         "cooldown_bars": draw(st.sampled_from([0, 2])),
         "protect_from": draw(st.sampled_from(["entry", "next"])),
     }
+    drawn = {name: inputs(seed + at, series[name]) for at, name in enumerate(names)}
+    for kind in INPUTS:
+        some = [name for name in names if draw(st.booleans())]
+        asked[kind] = {name: drawn[name][kind] for name in some} or None
     return series, said, asked
 
 
@@ -132,6 +151,13 @@ def plainly(series, said, asked):
         exits=Exits(**{name: asked[name] for name in exits}),
         whole=asked["whole_units"],
         direction=asked["direction"],
+        inputs={
+            kind: {
+                name: {bar: value for bar, value in enumerate(values) if not math.isnan(value)}
+                for name, values in (asked[kind] or {}).items()
+            }
+            for kind in INPUTS
+        },
     )
 
 
@@ -169,9 +195,12 @@ def test_one_instrument_with_all_the_weight_is_a_run_of_its_own(drawn) -> None:
     warmup = min(asked["warmup"], len(candles) - 1)
     alone = {k: v for k, v in asked.items() if k not in ("weights", "rebalance", "whole_units")}
     alone["warmup"] = warmup
+    if asked["direction"] == "both":  # an account's shares are of its worth before a reversal
+        asked, alone = {**asked, "strength": None}, {**alone, "strength": None}
+    levels = {kind: (asked[kind] or {}).get(name) for kind in INPUTS}
 
     together = execute_together({name: candles}, {name: enter}, {name: leave}, **alone)
-    single = execute(candles, enter, leave, sizing=FractionSizing(fraction=1.0), **alone)
+    single = execute(candles, enter, leave, sizing=FractionSizing(fraction=1.0), **alone | levels)
 
     np.testing.assert_allclose(together.curve.equity, single.curve.equity, rtol=1e-12)
     assert len(together.curve.trades) == len(single.curve.trades)
@@ -236,6 +265,26 @@ def test_the_account_adds_up(drawn) -> None:
         won = sum(trade.profit for trade in found.curve.trades)
         assert found.metrics.final_equity == close_to(1_000.0 + won)
         assert sum(trade.fees for trade in found.curve.trades) == close_to(found.metrics.fees_paid)
+
+
+def test_the_strength_of_an_entry_scales_its_weight() -> None:
+    rows = {name: [still(100)] * 3 for name in ("a:X", "a:Y")}
+    found = execute_together(
+        rows, {name: [0] for name in rows}, {"a:X": [1]}, strength={"a:X": [0.25, 1.0, 1.0]}
+    )
+    assert found.curve.trades[0].size == 1.25  # a quarter of 500
+    assert found.curve.equity.tolist() == [1_000.0] * 3
+
+
+def test_a_level_holds_over_steps_at_which_its_instrument_has_no_candle() -> None:
+    x, y = candles_of([still(100)] * 4), candles_of([still(100)] * 3 + [(100, 100, 80, 90)])
+    seen = np.array([0, 1, 3])
+    y = replace(y, **{name: getattr(y, name)[seen] for name in COLUMNS})
+    found = execute_together(
+        {"a:X": x, "a:Y": y}, {"a:Y": [0]}, stop={"a:Y": [math.nan, 95.0, math.nan]}
+    )
+    (trade,) = found.curve.trades
+    assert (trade.exit_reason, trade.exit_price) == ("stop_loss", 95.0)
 
 
 def test_a_minimum_fee_is_paid_by_each_fill() -> None:

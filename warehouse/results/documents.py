@@ -48,7 +48,7 @@ _FIELDS = {
     **{metric: f"r.{metric}" for metric in METRICS},
     "blocks": r"translate(encode(r.blocks, 'base64'), E'\n', '')",
 }
-# What the runs of a grid share comes first, as in mela.writing: it is read once for all of them.
+# The fields that the runs of a grid share come first.
 _ORDER = sorted(_FIELDS, key=lambda name: name in OWN)
 _COLUMNS = ", ".join(f'{_FIELDS[name]} AS "{name}"' for name in _ORDER)
 

@@ -19,12 +19,18 @@ LONG, SHORT = 1, -1
 
 @dataclass
 class Said:
-    """The bars on whose close a signal stands. Without short ones the long ones are mirrored."""
+    """The bars on whose close a signal stands. Without short ones the long ones are mirrored.
+
+    strength, stop, target: what the strategy gives on a bar's close besides, where it does.
+    """
 
     enter: set[int]
     exit: set[int]
     enter_short: set[int] | None = None
     exit_short: set[int] | None = None
+    strength: dict[int, float] = field(default_factory=dict)
+    stop: dict[int, float] = field(default_factory=dict)
+    target: dict[int, float] = field(default_factory=dict)
 
     def enters(self, side: int, bar: int) -> bool:
         """Tell whether a side is to be entered: not where the same close says to leave it."""
@@ -58,6 +64,7 @@ class Position:
     extreme: float
     paid_until_ms: int
     inside: str | None
+    raw: float
     borrow: float = 0.0
 
 
@@ -183,6 +190,7 @@ def enter_if_reached(account: Account, bar: int) -> None:
         extreme=price,
         paid_until_ms=int(candles.opened_ms[bar]),
         inside=inside,
+        raw=raw,
     )
 
 
@@ -203,23 +211,24 @@ def size(account: Account, order: Order, price: float) -> float:
             return by_rate
         return min(by_rate, (budget - run.costs.minimum_fee) / at)
 
+    scale = account.said.strength.get(order.bar, 1.0)
     most = bought_for(sizing.max_exposure * cash)
     if sizing.kind == "fraction":
-        units = bought_for(sizing.fraction * cash)
+        units = bought_for(sizing.fraction * scale * cash)
     elif sizing.kind == "cash":
-        units = bought_for(sizing.amount)
+        units = bought_for(sizing.amount * scale)
     elif sizing.kind == "units":
-        units = sizing.units
+        units = sizing.units * scale
     elif sizing.kind == "risk_per_trade":
-        units = sizing.risk * cash / (at * run.exits.stop_loss)
+        units = sizing.risk * scale * cash / (at * run.exits.stop_loss)
     else:
         moves = moved(account, order.bar)
         if not moves:
             return 0.0
         if sizing.kind == "atr_risk":
-            units = sizing.risk * cash / (sizing.multiple * moves)
+            units = sizing.risk * scale * cash / (sizing.multiple * moves)
         else:
-            units = sizing.target * cash / (moves * at)
+            units = sizing.target * scale * cash / (moves * at)
     if sizing.kind not in ("fraction", "cash", "units") or sizing.max_exposure < 1:
         units = min(units, most)
     if sizing.whole_units:
@@ -310,6 +319,14 @@ def protect(account: Account, bar: int) -> None:
     if exits.take_profit is not None:
         target = nearest_tick(held.price * (1 + better * exits.take_profit), tick)
 
+    own_stop, own_target = own_levels(account, bar, tick)
+    if own_stop is not None and (stop is None or (own_stop >= stop if long else own_stop <= stop)):
+        stop, why = own_stop, "stop_loss"
+    if own_target is not None and (
+        target is None or (own_target < target if long else own_target > target)
+    ):
+        target = own_target
+
     opened_beyond_stop = stop is not None and (opened <= stop if long else opened >= stop)
     opened_beyond_target = target is not None and (opened >= target if long else opened <= target)
     # What the candle is known to have reached while the position was held.
@@ -331,6 +348,23 @@ def protect(account: Account, bar: int) -> None:
         exit_now(account, bar, opened, "take_profit")
     elif aimed:
         exit_now(account, bar, target, "take_profit")
+
+
+def own_levels(account: Account, bar: int, tick: float | None) -> list[float | None]:
+    """Return the strategy's stop and target of the close before.
+
+    On the entry candle a level counts only if the entry lies between it and the market.
+    """
+    held, said = account.position, account.said
+    found = []
+    for levels, ahead in ((said.stop, -held.side), (said.target, held.side)):
+        level = levels.get(bar - 1)
+        if level is not None:
+            level = nearest_tick(level, tick)
+            if held.bar == bar and ahead * (level - held.raw) <= 0:
+                level = None
+        found.append(level)
+    return found
 
 
 # Money

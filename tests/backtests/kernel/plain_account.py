@@ -44,6 +44,9 @@ class Held:
     charged: int = 0
     fees: float = 0.0
     borrowed: float = 0.0
+    strength: float = 1.0
+    own_stop: float | None = None
+    own_target: float | None = None
 
     @property
     def side(self) -> int:
@@ -64,10 +67,18 @@ class Account:
     ambiguous: int = 0
     rejected: int = 0
     least_cash: float = math.inf
+    inputs: Mapping[str, Mapping[str, Mapping[int, float]]] = field(default_factory=dict)
     equity: list[float] = field(default_factory=list)
     trades: list[tuple[Any, ...]] = field(default_factory=list)
 
+    def given(self, name: str, one: Held, bar: int) -> float | None:
+        """Return the strength, stop or target that a strategy gave on a close, if it did."""
+        return self.inputs.get(name, {}).get(one.name, {}).get(bar)
+
     def weight(self, one: Held) -> float:
+        return self.full_weight(one) * one.strength
+
+    def full_weight(self, one: Held) -> float:
         rule = self.portfolio.weights
         if isinstance(rule, FixedWeights):
             return rule.of[one.name]
@@ -92,10 +103,14 @@ def walk_account(
     exits: Exits,
     whole: bool,
     direction: str,
+    inputs: Mapping[str, Mapping[str, Mapping[int, float]]] | None = None,
 ) -> Account:
-    """Execute signals, given as bars of each instrument, and return everything that happened."""
+    """Execute signals, given as bars of each instrument, and return everything that happened.
+
+    inputs: by "strength", "stop" or "target", instrument and bar
+    """
     held = [Held(name, _by_time(candles)) for name, candles in series.items()]
-    account = Account(cash, portfolio, costs, exits, whole, held)
+    account = Account(cash, portfolio, costs, exits, whole, held, inputs=inputs or {})
     for one in held:  # the warm-up: closes are known, but only the last one's signal orders
         early = sorted(ms for ms in one.candles if ms < start_ms)
         one.closes += [one.candles[ms][3] for ms in early]
@@ -169,7 +184,9 @@ def _decide(
             one.state = "in"
         elif down and may_short:
             one.state = "short"
+    one.own_stop, one.own_target = (account.given(it, one, bar) for it in ("stop", "target"))
     if one.state != was:
+        one.strength = account.given("strength", one, bar) or 1.0 if one.state != "out" else 1.0
         one.ordered = one.state != "out" or one.units != 0
 
 
@@ -294,6 +311,12 @@ def _protect(account: Account, one: Held, now: int) -> None:
     goal = math.inf
     if exits.take_profit is not None:
         goal = side * one.entry_price * (1 + side * exits.take_profit)
+    own_stop, own_target = one.own_stop, one.own_target
+    may_stop = own_stop is not None and (not entering or side * own_stop < side * opened)
+    if may_stop and side * own_stop >= stop:
+        stop, why = side * own_stop, "stop_loss"
+    if own_target is not None and (not entering or side * own_target > side * opened):
+        goal = min(goal, side * own_target)
     # a short position is a long one on prices turned upside down
     start, best, worst = (opened, high, low) if side > 0 else (-opened, -low, -high)
     if start <= stop and not entering:

@@ -138,6 +138,21 @@ def run_on(candles: Candles, warmup: int, fields: dict) -> Run:
     )  # fmt: skip
 
 
+def inputs_on(rng: np.random.Generator, candles: Candles) -> dict[str, np.ndarray]:
+    """Make strengths, and levels on either side of the market, of which some are left out."""
+    n = len(candles)
+    away = rng.choice([0.0, 0.01, 0.03, 0.1], (2, n)) * rng.choice([-1, 1], (2, n), p=[0.3, 0.7])
+    levels = np.round(candles.close * (1 + away * [[-1], [1]] * rng.choice([-1, 1])), 1)
+    levels[rng.random((2, n)) < 0.4] = np.nan
+    levels[levels <= 0] = np.nan
+    made = {
+        "strength": rng.choice([0.1, 0.5, 1.0], n),
+        "stop": levels[0],
+        "target": levels[1],
+    }
+    return {name: values for name, values in made.items() if rng.random() < 0.4}
+
+
 def both_ways(seed: int, fields: dict):
     """Walk one random market twice; return the span, what the kernel found, what is plain."""
     rng = np.random.default_rng(seed)
@@ -149,11 +164,16 @@ def both_ways(seed: int, fields: dict):
     span = span_of(candles, run)
 
     buffers, equity = Buffers.of(n), np.empty(span.bars)
-    signals = Signals(*flags[:2]) if mirrored else Signals(*flags)
+    inputs = inputs_on(rng, candles)
+    signals = Signals(*flags[:2], **inputs) if mirrored else Signals(*flags, **inputs)
     walked = execute._walk_bars(span, run, signals, buffers, equity)
 
     bars = [set(np.flatnonzero(flag).tolist()) for flag in flags]
-    said = Said(*bars[:2]) if mirrored else Said(*bars)
+    given = {
+        name: {bar: float(v) for bar, v in enumerate(values) if not np.isnan(v)}
+        for name, values in inputs.items()
+    }
+    said = Said(*bars[:2], **given) if mirrored else Said(*bars, **given)
     plain = walk_plainly(replace(candles, start_bar=warmup), said, run)
     return walked, buffers.fills[: walked.trades].tolist(), equity[: walked.bars].tolist(), plain
 

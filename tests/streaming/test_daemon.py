@@ -1,0 +1,39 @@
+"""Spark reads a port from the daemon's standard output: nothing else may stand there."""
+
+from __future__ import annotations
+
+import os
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+from mela.settings import REPOSITORY
+
+PRINTING = """
+print('842019382 is printed while a strategy is loaded')
+raise ValueError('and it fails')
+"""
+
+
+def test_what_a_strategy_prints_is_not_taken_for_the_port(tmp_path: Path) -> None:
+    packages = tmp_path / "packages" / "loud-1.0.dist-info"
+    packages.mkdir(parents=True)
+    (packages / "METADATA").write_text("Metadata-Version: 2.1\nName: loud\nVersion: 1.0\n")
+    (packages / "entry_points.txt").write_text("[mela.strategies]\nloud = loud\n")
+    (tmp_path / "packages" / "loud.py").write_text(PRINTING)
+    env = {**os.environ, "MELA_HOME": str(tmp_path), "PYTHONPATH": str(REPOSITORY)}
+
+    with subprocess.Popen(
+        [sys.executable, "-m", "streaming.daemon"],
+        env=env,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as daemon:
+        assert daemon.stdout is not None
+        (port,) = struct.unpack("!i", daemon.stdout.read(4))
+        _, errors = daemon.communicate(timeout=60)
+
+    assert 0 < port < 65_536
+    assert b"842019382" in errors
