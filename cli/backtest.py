@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from cli.candle_file import CANDLES_HELP, COLUMNS_HELP, TIMEZONE_HELP, told
 from cli.console import explains, out
 from mela.schemas import Document, json_schema
 
@@ -27,11 +28,14 @@ def backtest(
         list[str],
         typer.Option(
             metavar="[NAME=]FILE",
-            help="Parquet with columns open_time (UTC), open, high, low, close, volume; prices are "
-            "taken as they are. One file stands for every instrument of the scene that none is "
+            help=f"{CANDLES_HELP} One file stands for every instrument of the scene that none is "
             "named for, as binance:BTCUSDT=btc.parquet; may be given again.",
         ),
     ],
+    timezone: Annotated[str | None, typer.Option(metavar="ZONE", help=TIMEZONE_HELP)] = None,
+    columns: Annotated[
+        list[str] | None, typer.Option(metavar="FIELD=NAME,…", help=COLUMNS_HELP)
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one array of results instead of a table.")
     ] = False,
@@ -73,6 +77,7 @@ def backtest(
         scene_file,
         candles,
         Wanted(as_json, as_report, plot, monte_carlo, seed),
+        told(timezone, columns),
     )
 
 

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from cli.candle_file import CANDLES_HELP, COLUMNS_HELP, TIMEZONE_HELP, WRONG_FILE, told
+from cli.console import fail
 from mela.errors import MelaError
 from mela.interval import Interval
 
@@ -26,8 +28,12 @@ def check(
         typer.Option(
             exists=True,
             dir_okay=False,
-            help="Parquet as for `mela backtest`. Without it: packaged real candles and a walk.",
+            help=f"{CANDLES_HELP} Without a file: packaged real candles and a random walk.",
         ),
+    ] = None,
+    timezone: Annotated[str | None, typer.Option(metavar="ZONE", help=TIMEZONE_HELP)] = None,
+    columns: Annotated[
+        list[str] | None, typer.Option(metavar="FIELD=NAME,…", help=COLUMNS_HELP)
     ] = None,
     params: Annotated[
         list[str] | None,
@@ -48,7 +54,15 @@ def check(
     from cli.lookahead import judged  # loads the engine
 
     try:
-        code = judged(strategy, candles, params or [], interval, seed=seed, as_json=as_json)
+        code = judged(
+            strategy,
+            candles,
+            params or [],
+            interval,
+            told=told(timezone, columns),
+            seed=seed,
+            as_json=as_json,
+        )
     except MelaError as error:  # exit code 1 would say that lookahead was found
-        raise typer.BadParameter(str(error)) from error
+        raise fail(str(error), WRONG_FILE) from error
     raise typer.Exit(code)

@@ -33,11 +33,11 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def fail(sentence: str) -> typer.Exit:
-    """Say what is wrong and return the exit to raise: code 1."""
+def fail(sentence: str, code: int = 1) -> typer.Exit:
+    """Say what is wrong and return the exit to raise."""
     err.print("[bold red]error[/]", end=" ")
     err.print(sentence, markup=False)
-    return typer.Exit(1)
+    return typer.Exit(code)
 
 
 def explains(command: Callable[P, R]) -> Callable[P, R]:

@@ -28,6 +28,7 @@ from mela.messages import read_stored_run
 from mela.result import rank
 from mela.scene import Scene
 from mela.settings import Settings
+from sources.files.told import Told
 
 
 class Wanted(NamedTuple):
@@ -40,8 +41,10 @@ class Wanted(NamedTuple):
     seed: int
 
 
-def run_locally(scene_file: Path, candles: Sequence[str], wanted: Wanted) -> None:
+def run_locally(scene_file: Path, candles: Sequence[str], wanted: Wanted, told: Told) -> None:
     """Run a scene of a file on candles of files, and show what is wanted of it.
+
+    told: what the user says about the files
 
     Raises MelaError for a scene or candles that do not do, typer.BadParameter for options that
     ask for what this scene has not.
@@ -53,7 +56,7 @@ def run_locally(scene_file: Path, candles: Sequence[str], wanted: Wanted) -> Non
         _refuse_of_one(wanted)
     catalogue = refresh(settings.packages)
     plan = local.check(scene, catalogue, max_runs=settings.max_runs)
-    bench = local.Bench(reader_of_files(candles), catalogue)
+    bench = local.Bench(reader_of_files(candles, told), catalogue)
     done = local.execute(scene, plan, bench)
     best = rank(done.documents, scene.rank_by)
     if wanted.as_report:

@@ -5,14 +5,11 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
-from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import typer
 from pydantic import ValidationError
 
@@ -26,6 +23,7 @@ from mela.candles import Candles
 from mela.interval import Interval
 from mela.run import from_ms
 from replay.series import PACKAGED
+from sources.files.told import Told
 
 CODES = {Verdict.CLEAN: 0, Verdict.FOUND: 1, Verdict.NOT_VERIFIED: 3}
 COLOURS = {Verdict.CLEAN: "green", Verdict.FOUND: "red", Verdict.NOT_VERIFIED: "yellow"}
@@ -51,6 +49,7 @@ def judged(
     words: list[str],
     interval: Interval | None,
     *,
+    told: Told,
     seed: int,
     as_json: bool,
 ) -> int:
@@ -60,7 +59,7 @@ def judged(
     """
     chosen = _strategy(named)
     given = _params(words, chosen)
-    series = _series(file, interval)
+    series = _series(file, interval, told)
     found = {name: check(each, chosen, given, seed=seed) for name, each in series.items()}
     verdict = overall(found.values())
     if as_json:
@@ -195,12 +194,9 @@ def _json(word: str) -> dict[str, Any]:
         raise typer.BadParameter(f"parameters are not JSON: {error}") from error
 
 
-def _series(file: Path | None, interval: Interval | None) -> dict[str, Candles]:
+def _series(file: Path | None, interval: Interval | None, told: Told) -> dict[str, Candles]:
     if file is not None:
-        read = read_candles(file, "file:file", interval or _interval_of(file))
-        if len(read) == 0:
-            raise typer.BadParameter(f"{file} holds no candles")
-        return {file.name: read}
+        return {file.name: read_candles(file, None, interval, told)}
     interval = interval or Interval.H1
     if interval not in PACKAGED_CANDLES:
         raise typer.BadParameter(
@@ -228,30 +224,3 @@ def random_walk(interval: Interval, count: int = WALK_CANDLES, seed: int = WALK_
     opened_ms = 1_704_067_200_000 + length * np.arange(count, dtype=np.int64)  # 2024-01-01
     volume = random.lognormal(3.0, 1.0, count)
     return Candles(interval, opened_ms, opened, high, low, close, volume)
-
-
-def _interval_of(file: Path) -> Interval:
-    """Return the interval that a file states, or the distance at which its candles mostly stand."""
-    try:
-        table = pq.read_table(file)
-    except (pa.ArrowException, OSError):
-        return Interval.H1  # what is wrong with the file is said where its candles are read
-    if "interval" in table.column_names and table.num_rows:
-        stated = str(table["interval"][0].as_py())
-        if stated not in list(Interval):
-            raise typer.BadParameter(
-                f"{file} states the interval {stated!r}, expected one of {', '.join(Interval)}"
-            )
-        return Interval(stated)
-    if "open_time" not in table.column_names or table.num_rows < 2:
-        return Interval.H1
-    opened = table["open_time"].to_pandas().sort_values()
-    steps = Counter((opened.diff().dropna().dt.total_seconds() * 1000).astype(np.int64).tolist())
-    usual = steps.most_common(1)[0][0]
-    known = {each.fixed_ms: each for each in Interval if each.fixed_ms}
-    if usual not in known:
-        raise typer.BadParameter(
-            f"candles in {file} are mostly {usual / 60_000:g} minutes apart, which is no interval; "
-            f"state one of {', '.join(Interval)} with --interval"
-        )
-    return known[usual]

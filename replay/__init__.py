@@ -1,4 +1,4 @@
-"""A loopback server that answers with packaged candles as Binance and Yahoo would."""
+"""A loopback server that answers from packaged candles as the market-data services would."""
 
 from replay.faults import Fault
 from replay.server import ReplayServer, create_server, serve

@@ -1,7 +1,7 @@
-"""Alpaca's market data API: bars of coins and stocks, corporate actions, news.
+"""Alpaca's market-data API: bars of coins and stocks, corporate actions, news.
 
-`limit` counts over all symbols together, in their alphabetical order, so that a page may end inside
-a symbol; its token names the last row that was given. A symbol that is not known is left out.
+`limit` counts rows over all symbols, in alphabetical order, so a page may end inside a symbol; its
+token names the last row sent. Unknown symbols are left out.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ _UNITS = {
 _TICKER = re.compile(r"[A-Z]{1,5}([./][A-Z]{1,5})?")
 _NEW_YORK = ZoneInfo("America/New_York")
 _RECENT_MS = 15 * MINUTE_MS
-_PROCESSED_AFTER = 28  # days from a dividend's ex-date; the files do not tell
+_PROCESSED_AFTER = 28  # days after a dividend's ex-date; the files do not say
 
 
 class AlpacaApi:
-    """Answer what Alpaca would answer at the catalog's now.
+    """Answer as Alpaca would at the catalog's current time.
 
-    page_rows: the most rows of a page, whatever limit is asked
+    page_rows: the maximum rows of a page, whatever limit the client asks for
     """
 
     def __init__(self, catalog: Catalog, page_rows: int = PAGE_ROWS) -> None:
@@ -58,7 +58,7 @@ class AlpacaApi:
         self._news = NewsApi(catalog, page_rows)
 
     def answer(self, request: Request) -> Answer | None:
-        """Return the answer of a path; None for one that is not Alpaca's."""
+        """Return the answer for a path; None if Alpaca has no such path."""
         if not request.path.startswith(PREFIX):
             return None
         path, query = request.path.removeprefix(PREFIX), request.query
@@ -100,7 +100,7 @@ class AlpacaApi:
             keep = np.flatnonzero((stamps >= first_ms) & (stamps <= until_ms))
             if series is None or not len(keep):
                 continue
-            if room == 0:  # there is more
+            if room == 0:  # more rows follow
                 return _paged({"bars": bars}, last, made)
             given = keep[:room]
             bars[symbol] = _bars_of(series, stamps, given)
@@ -118,7 +118,7 @@ class AlpacaApi:
             return None, None
         if is_stock and interval.is_intraday and not self._is_stored(known.symbol, interval):
             return self._by_the_clock(known, interval)
-        # days are stamped hours after the date that the files have them at
+        # Alpaca stamps days hours after the date in the files
         early_ms = 0 if interval.is_intraday else DAY_MS
         window = Window(start_ms - early_ms, None, rows + 1)
         return stored_or_synthetic(self._catalog, known.symbol, interval, _SOURCES, window) or (
@@ -132,7 +132,7 @@ class AlpacaApi:
     def _by_the_clock(
         self, known: RecordedSeries, interval: Interval
     ) -> tuple[RecordedSeries | None, str | None]:
-        """Return longer candles as Alpaca makes them: of all trades, whatever session they are."""
+        """Return longer candles as Alpaca makes them: from all trades, in the session or not."""
         if not known.interval.is_intraday:
             return None, None
         past = known.where(known.opened_ms <= self._catalog.now_ms)
@@ -158,7 +158,7 @@ class AlpacaApi:
             raise _Wrong("subscription does not permit querying recent SIP data", 403)
 
     def _span(self, query: Query) -> tuple[int, int]:
-        """Return the first and the last instant asked for; without an end, until now."""
+        """Return the first and the last instant of a request. Without an end, the span ends now."""
         try:
             midnight = self._catalog.now_ms // DAY_MS * DAY_MS
             since = to_ms(_instant(query["start"])) if "start" in query else midnight
@@ -171,7 +171,7 @@ class AlpacaApi:
         since = date.fromisoformat(query.get("start", "1970-01-01"))
         until = date.fromisoformat(query.get("end", "2100-01-01"))
         asked = set(filter(None, query.get("types", "").split(",")))
-        told = [
+        events = [
             (kind, event)
             for symbol in _symbols(query, is_stock=True)
             for kind, event in self._events(symbol)
@@ -181,9 +181,9 @@ class AlpacaApi:
         limit = min(int(query.get("limit", 100)), self._most)
         first = int(_unwrapped(query["page_token"])) if "page_token" in query else 0
         found: dict[str, list[dict[str, Any]]] = {}
-        for kind, event in told[first : first + limit]:
+        for kind, event in events[first : first + limit]:
             found.setdefault(kind, []).append(event)
-        more = _wrapped(str(first + limit)) if first + limit < len(told) else None
+        more = _wrapped(str(first + limit)) if first + limit < len(events) else None
         return as_json({"corporate_actions": found, "next_page_token": more})
 
     def _events(self, symbol: str) -> list[tuple[str, dict[str, Any]]]:
@@ -205,8 +205,8 @@ class AlpacaApi:
 
 
 class _Wrong(Exception):
-    def __init__(self, said: str, status: int = 400) -> None:
-        super().__init__(said)
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
         self.status = status
 
 
@@ -227,7 +227,7 @@ def _symbols(query: Query, *, is_stock: bool) -> list[str]:
 
 
 def _stamps_ms(series: RecordedSeries) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Return the times that Alpaca gives to candles: New York's midnight to a stock's day."""
+    """Return Alpaca's timestamps: for daily stock candles, midnight in New York."""
     if series.interval.is_intraday or series.calendar != STOCKS:
         return series.opened_ms
     days = [datetime.fromtimestamp(ms / 1000, UTC).date() for ms in series.opened_ms.tolist()]
@@ -238,7 +238,7 @@ def _stamps_ms(series: RecordedSeries) -> np.ndarray[Any, np.dtype[np.int64]]:
 def _bars_of(series: RecordedSeries, stamps: Any, given: Any) -> list[dict[str, Any]]:
     names = {"o": "open", "h": "high", "l": "low", "c": "close", "v": "volume"}
     columns = {key: series.columns[name][given].tolist() for key, name in names.items()}
-    # the files know no average and no count of trades: the middle of the range, and none
+    # the files have no average and no trade count: use the middle of the range, and 0
     columns["vw"] = ((series.columns["high"] + series.columns["low"])[given] / 2).tolist()
     times = [f"{np.datetime64(ms, 's')}Z" for ms in (stamps[given] // 1000).tolist()]
     return [

@@ -1,7 +1,7 @@
-"""Alpaca's news API. The files hold no news, so headlines tell what the candles and events tell.
+"""Alpaca's news API. The files hold no news, so headlines are derived from candles and events.
 
-A split or a dividend is news on its ex-date, a day that moves a coin by a twentieth is news when it
-is over. Nothing is made up but the wording; the source is called `mela replay`.
+A split or a dividend is news on its ex-date; a day that moves a coin by a twentieth is news when it
+is over. Only the wording is invented; the source is called `mela replay`.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _EVERY_DAY = 100_000
 
 
 class NewsApi:
-    """Answer what the news service would answer at the catalog's now."""
+    """Answer as the news service would at the catalog's current time."""
 
     def __init__(self, catalog: Catalog, page_rows: int) -> None:
         self._catalog = catalog
         self._most = min(MOST_ARTICLES, page_rows)
 
     def answer(self, query: Query) -> Answer:
-        """Return the articles about any of the symbols, by the time they were last changed."""
+        """Return the articles about any of the symbols, ordered by their last change."""
         asked = set(filter(None, query.get("symbols", "").split(",")))
         since_ms = _ms(query.get("start"), 0)
         until_ms = min(_ms(query.get("end"), self._catalog.now_ms), self._catalog.now_ms)
@@ -55,15 +55,15 @@ class NewsApi:
         return as_json({"news": articles[first : first + limit], "next_page_token": token})
 
     def _articles(self) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Yield every article with the time of its last change: an hour after the first text."""
+        """Yield every article with the time of its last change, an hour after its first version."""
         for symbol in self._catalog.symbols():
             factors = read_factors(self._catalog.folder, symbol).until(self._catalog.now_ms)
             for action in factors.actions:
                 ratio = fraction(action.value)
-                said = f"{symbol} trades ex-dividend: {action.value:g} a share"
+                headline = f"{symbol} trades ex-dividend: {action.value:g} a share"
                 if action.kind == "split":
-                    said = f"{symbol} splits {ratio.numerator} for {ratio.denominator}"
-                yield _article(said, action.effective_ms + 12 * HOUR_MS, symbol)
+                    headline = f"{symbol} splits {ratio.numerator} for {ratio.denominator}"
+                yield _article(headline, action.effective_ms + 12 * HOUR_MS, symbol)
         whole = Window(0, self._catalog.now_ms + 1, _EVERY_DAY)
         for pair in pairs(self._catalog, "alpaca"):
             days, _ = candles(self._catalog, pair, Interval.D1, SOURCES, whole)
@@ -71,8 +71,8 @@ class NewsApi:
             for day in np.flatnonzero(np.abs(moved) >= _MOVED).tolist():
                 verb = "rises" if moved[day] > 0 else "falls"
                 price = days.columns["close"][day]
-                said = f"{pair.base} {verb} {abs(moved[day]):.1%} in a day, to {price:,.2f}"
-                yield _article(said, int(days.opened_ms[day]) + DAY_MS, f"{pair.base}USD")
+                headline = f"{pair.base} {verb} {abs(moved[day]):.1%} in a day, to {price:,.2f}"
+                yield _article(headline, int(days.opened_ms[day]) + DAY_MS, f"{pair.base}USD")
 
 
 def _article(headline: str, published_ms: int, symbol: str) -> tuple[int, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""One HTTP request and its answer, and how to say it in JSON."""
+"""HTTP requests and answers, and how to write an answer as JSON."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any, Protocol
 import orjson
 
 Query = Mapping[str, str]
-MADE = "X-Mela-Replay"  # says what a replay made of something else; no real service sends it
+MADE = "X-Mela-Replay"  # how a replay made its candles; no real service sends it
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a client asked: header names in lower case, the last of a repeated query name."""
+    """A client's request: header names in lower case, the last value of a repeated query name."""
 
     path: str
     query: Query
@@ -34,10 +34,10 @@ class Answer:
 
 
 class Api(Protocol):
-    """A service that the replay plays."""
+    """A service that the replay imitates."""
 
     def answer(self, request: Request) -> Answer | None:
-        """Return the answer; None where the service has no such path, so that others are asked."""
+        """Return the answer; None if the service has no such path, so the next one is asked."""
         ...
 
 

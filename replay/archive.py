@@ -1,4 +1,4 @@
-"""data.binance.vision: a zip of candles for each past day and month, a checksum beside it."""
+"""data.binance.vision: a zip of candles with its checksum for each past day and month."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ _FILE = re.compile(
     r"(?P=symbol)-(?P=interval)-(?P<day>\d{4}-\d{2}(-\d{2})?)\.zip(?P<sum>\.CHECKSUM)?"
 )
 MICROSECONDS_FROM_MS = int(np.datetime64("2025-01-01", "ms").astype(np.int64))
-PUBLISHED_AFTER_MS = {"daily": 9 * 3_600_000, "monthly": 3 * DAY_MS}  # the next morning; days later
+PUBLISHED_AFTER_MS = {"daily": 9 * 3_600_000, "monthly": 3 * DAY_MS}  # after the period's end
 _MISSING = '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>NoSuchKey</Code></Error>'
 
 
 class ArchiveApi:
-    """Answer what data.binance.vision would have at the catalog's now."""
+    """Answer with the files that data.binance.vision would have at the catalog's current time."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self._zip = lru_cache(maxsize=8)(self._zipped)
 
     def answer(self, request: Request) -> Answer | None:
-        """Return a zip or its checksum; 404 where it is not published or holds no candle."""
+        """Return a zip or its checksum; 404 if it is not published yet or holds no candle."""
         if not request.path.startswith("/data/spot/"):
             return None
         asked = _FILE.fullmatch(request.path)
@@ -43,7 +43,7 @@ class ArchiveApi:
             return missing
         if self._catalog.now_ms < span[1] + PUBLISHED_AFTER_MS[asked["part"]]:
             return missing
-        version = self._catalog.restatements  # a corrected candle makes another file
+        version = self._catalog.restatements  # a restated candle makes another file
         found = self._zip(asked["symbol"], asked["interval"], asked["day"], span, version)
         if found is None:
             return missing
@@ -75,7 +75,7 @@ class ArchiveApi:
 
 
 def _pack(name: str, series: RecordedSeries) -> bytes:
-    """Return a zip with one file without a header row; the same candles give the same bytes."""
+    """Return a zip with one file without a header row. Equal candles give equal bytes."""
     unit = 1000 if series.opened_ms[0] >= MICROSECONDS_FROM_MS else 1
     lines = [",".join(map(str, row)) for row in kline_rows(series, unit)]
     packed = BytesIO()
@@ -85,7 +85,7 @@ def _pack(name: str, series: RecordedSeries) -> bytes:
 
 
 def _interval(word: str) -> Interval | None:
-    """Return the interval of an archive's word: Binance's, but 1mo for a month."""
+    """Return the interval for the archive's name of it: Binance's names, but 1mo for a month."""
     return Interval(word) if word in list(Interval) else None
 
 

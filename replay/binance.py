@@ -26,7 +26,7 @@ _WEIGHTS = {"ping": 1, "time": 1, "klines": 2, "exchangeInfo": 20}
 
 
 class BadRequest(Exception):
-    """Carry Binance's error code and sentence."""
+    """An error with Binance's code and message."""
 
     def __init__(self, code: int, sentence: str) -> None:
         super().__init__(sentence)
@@ -34,14 +34,14 @@ class BadRequest(Exception):
 
 
 class BinanceApi:
-    """Answer what Binance would answer at the catalog's now."""
+    """Answer as Binance would at the catalog's current time."""
 
     def __init__(self, catalog: Catalog, weight: Weight | None = None) -> None:
         self._catalog = catalog
         self._weight = weight or Weight()
 
     def answer(self, request: Request) -> Answer | None:
-        """Return the answer of /api/v3/…; None where Binance has no such endpoint."""
+        """Return the answer of /api/v3/…; None if Binance has no such endpoint."""
         endpoint = request.path.removeprefix(_PREFIX)
         if endpoint == request.path or endpoint not in _WEIGHTS:
             return None
@@ -111,14 +111,14 @@ class BinanceApi:
 
 
 def _window(query: Query, limit: int, unit: int) -> Window:
-    """Return what is asked by open time, both ends included, in milliseconds."""
+    """Return the requested window of open times in milliseconds, both ends included."""
     start = -(-_number(query, "startTime", 0) // unit) if "startTime" in query else None
     end = _number(query, "endTime", 0) // unit if "endTime" in query else None
     return Window(start, end, limit)
 
 
 def _page(series: RecordedSeries, window: Window) -> RecordedSeries:
-    """Select by open time: the oldest rows where a start is given, else the newest."""
+    """Return the oldest rows if the request has a start, else the newest."""
     first, last = 0, len(series)
     if window.start_ms is not None:
         first = int(np.searchsorted(series.opened_ms, window.start_ms, side="left"))
@@ -130,10 +130,10 @@ def _page(series: RecordedSeries, window: Window) -> RecordedSeries:
 
 
 def kline_rows(page: RecordedSeries, unit: int) -> list[list[Any]]:
-    """Return the twelve fields of each candle; unit: 1 for milliseconds, 1000 for micro-."""
+    """Return the twelve fields of each candle. unit: 1 for milliseconds, 1000 for microseconds."""
     opened = page.opened_ms
     closed = page.interval.ends_ms(opened) * unit - 1
-    nothing = np.zeros(len(page))  # what the files do not tell stays zero, and is never made up
+    nothing = np.zeros(len(page))  # columns that the files lack stay zero and are never invented
     extras = [page.columns.get(name, nothing).tolist() for name in EXTRAS]
     prices = [page.columns[name].tolist() for name in PRICES]
     columns = zip((opened * unit).tolist(), closed.tolist(), *prices, *extras, strict=True)

@@ -1,7 +1,7 @@
 """Bybit's v5 market API, as far as candles need it: instruments-info, kline, time.
 
-Every coin is listed twice, as spot and as a perpetual contract that settles in its quote. Candles
-come newest first, the oldest `limit` from `start` on.
+Every coin is listed twice: as spot, and as a perpetual contract that settles in its quote. Candles
+come newest first; a page holds the oldest `limit` candles from `start` on.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ _FILES = {"spot": ("bybit", *SOURCES), "linear": ("bybit", "binance-usdm", *SOUR
 
 
 class BybitApi:
-    """Answer what Bybit would answer at the catalog's now."""
+    """Answer as Bybit would at the catalog's current time."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
 
     def answer(self, path: str, query: Query) -> Answer | None:
-        """Return the answer of a path; None for one that Bybit does not have."""
+        """Return the answer for a path; None if Bybit has no such path."""
         category = query.get("category", "linear")
         match path.removeprefix(_PREFIX):
             case "time":
@@ -79,9 +79,9 @@ class BybitApi:
         return self._result(result, headers={MADE: made} if made else {})
 
     def _result(
-        self, result: Any, code: int = 0, said: str = "OK", headers: dict[str, str] | None = None
+        self, result: Any, code: int = 0, message: str = "OK", headers: dict[str, str] | None = None
     ) -> Answer:
-        body = {"retCode": code, "retMsg": said, "result": result, "retExtInfo": {}}
+        body = {"retCode": code, "retMsg": message, "result": result, "retExtInfo": {}}
         return as_json(body | {"time": self._catalog.now_ms}, headers=headers)
 
 

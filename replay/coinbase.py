@@ -1,7 +1,7 @@
 """Coinbase's Advanced Trade API, as far as candles need it: products, their candles, currencies.
 
 Candles come for a window from `start` to `end`, both included, newest first. A window without
-trades is empty, whatever came later.
+trades is empty, even if later windows are not.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ _GRANULARITIES = {
 
 
 class CoinbaseApi:
-    """Answer what Coinbase would answer at the catalog's now."""
+    """Answer as Coinbase would at the catalog's current time."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
 
     def answer(self, path: str, query: Query) -> Answer | None:
-        """Return the answer of a path; None for one that Coinbase does not have."""
+        """Return the answer for a path; None if Coinbase has no such path."""
         known = {f"{pair.base}-{pair.quote}": pair for pair in pairs(self._catalog, "coinbase")}
         if found := re.fullmatch(rf"{_PRODUCTS}/([^/]+)/candles", path):
             if found[1] not in known:
@@ -66,8 +66,8 @@ class CoinbaseApi:
         except (KeyError, ValueError):
             return _error(400, "INVALID_ARGUMENT", "start and end are required, in seconds")
         if (end_ms - start_ms) // (interval.fixed_ms or 1) >= MOST_CANDLES:
-            said = f"number of candles requested should be less than {MOST_CANDLES}"
-            return _error(400, "INVALID_ARGUMENT", said)
+            message = f"number of candles requested should be less than {MOST_CANDLES}"
+            return _error(400, "INVALID_ARGUMENT", message)
         window = Window(start_ms, end_ms + 1, MOST_CANDLES)
         series, made = candles(self._catalog, pair, interval, ("coinbase", *SOURCES), window)
         columns = [series.columns[name].tolist() for name in PRICES]

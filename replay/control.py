@@ -1,8 +1,8 @@
-"""What a replay's user may change while it runs: restated candles, and trouble to come.
+"""Change a running replay: restate candles, or inject faults.
 
 `POST /replay/restate` {"symbol", "interval", "opened_at", and some of open, high, low, close,
-volume}; `POST /replay/faults` {"path", "status", …} as Fault has them; `POST /replay/calm` ends all
-faults. Only requests from this machine are heard.
+volume}; `POST /replay/faults` {"path", "status", …} with the fields of Fault; `POST /replay/calm`
+removes all faults. Only requests from this machine are accepted.
 """
 
 from __future__ import annotations
@@ -21,20 +21,22 @@ PREFIX = "/replay/"
 
 
 class Control:
-    """Answer /replay/… of a server."""
+    """Answer the /replay/… requests of a server."""
 
     def __init__(self, catalog: Catalog, faults: Faults) -> None:
         self._catalog = catalog
         self._faults = faults
 
     def answer(self, request: Request) -> Answer | None:
-        """Do what is asked and say so; 400 with a sentence where it cannot be done."""
+        """Apply the request and confirm it; 400 with a sentence if it cannot be applied."""
         if not request.path.startswith(PREFIX):
             return None
         if request.method != "POST":
             return as_json({"error": f"expected POST, but found {request.method}"}, 405)
         if not request.headers.get("content-type", "").startswith("application/json"):
-            return as_json({"error": "expected application/json"}, 415)  # no web page's form
+            return as_json(
+                {"error": "expected application/json"}, 415
+            )  # a form on a web page cannot send this type
         try:
             asked: dict[str, Any] = orjson.loads(request.body or b"{}")
             match request.path.removeprefix(PREFIX):

@@ -20,7 +20,7 @@ class _Exchange(Protocol):
 
 
 class ExchangesApi:
-    """Answer as Kraken, Coinbase, Bybit and, to ccxt too, as Binance."""
+    """Answer as Kraken, Coinbase and Bybit, and as Binance for ccxt."""
 
     def __init__(self, catalog: Catalog, binance: Api) -> None:
         self._binance = binance
@@ -31,17 +31,19 @@ class ExchangesApi:
         }
 
     def answer(self, request: Request) -> Answer | None:
-        """Return the exchange's answer; None for a path that is no exchange's."""
+        """Return the exchange's answer; None if the path belongs to no exchange."""
         if not request.path.startswith(PREFIX):
             return None
         venue, _, rest = request.path.removeprefix(PREFIX).partition("/")
         path = f"/{rest}"
         if venue == "binance":
-            if path in _OTHER_MARKETS:  # the files' perpetuals are Binance's, but not this API's
+            if (
+                path in _OTHER_MARKETS
+            ):  # the files hold Binance's perpetuals, which this API does not serve
                 return as_json({"timezone": "UTC", "symbols": []})
             return self._binance.answer(replace(request, path=path))
         if venue not in self._exchanges:
             known = ", ".join([*self._exchanges, "binance"])
-            said = f"mela replay answers as {known}, but not as {venue}"
-            return as_json({"error": said}, 404)
+            message = f"mela replay answers as {known}, but not as {venue}"
+            return as_json({"error": message}, 404)
         return self._exchanges[venue].answer(path, request.query)

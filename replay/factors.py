@@ -1,7 +1,7 @@
-"""Splits and dividends out of Lean's factor files.
+"""Splits and dividends from Lean's factor files.
 
-A line is `date,price factor,split factor,close of that date`; its factors hold up to and including
-the date, so that a change between two lines took effect on the session after the first one's date.
+A line is `date,price factor,split factor,close of that date`. Its factors hold up to and including
+the date, so a change between two lines took effect in the session after the first line's date.
 
 Source: QuantConnect/Lean, Common/Data/Auxiliary/CorporateFactorProvider.cs.
 """
@@ -23,7 +23,7 @@ from mela.interval import DAY_MS
 from sources.protocol import CorporateAction, Float, Int
 from sources.rounding import round_to_noise
 
-_FACTOR_NOISE = 1e-7  # half of the seventh decimal, of two factors
+_FACTOR_NOISE = 1e-7  # half of the seventh decimal, for two factors
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +36,14 @@ class _Line:
 
 @dataclass(frozen=True, slots=True)
 class Factors:
-    """The events of a stock, oldest first, and how dividends lower its earlier prices."""
+    """The corporate actions of a stock, oldest first, and how dividends lower earlier prices."""
 
     actions: tuple[CorporateAction, ...] = ()
     lines: tuple[_Line, ...] = ()
-    today: float = 1.0  # the price factor of today
+    today: float = 1.0  # today's price factor
 
     def until(self, now_ms: int) -> Factors:
-        """Return what had happened by an instant: nobody adjusts for a split to come."""
+        """Return the events up to an instant: nobody adjusts for a future split."""
         actions = tuple(event for event in self.actions if event.effective_ms <= now_ms)
         today = float(self.price_factors(np.array([now_ms]))[0])
         return Factors(actions, self.lines, self.today * today)
@@ -58,7 +58,7 @@ class Factors:
 
 
 def read_factors(folder: Path, symbol: str) -> Factors:
-    """Read `corporate_actions/factor_files_SYMBOL.csv` of a folder; none is no event."""
+    """Read a folder's `corporate_actions/factor_files_SYMBOL.csv`; no file means no events."""
     file = folder / "corporate_actions" / f"factor_files_{symbol}.csv"
     if not file.is_file():
         return Factors()
@@ -71,7 +71,7 @@ def read_factors(folder: Path, symbol: str) -> Factors:
 
 
 def fraction(ratio: float) -> Fraction:
-    """Return a split's ratio as its announcement had it.
+    """Return a split's ratio as it was announced.
 
     >>> fraction(6.99999720), fraction(1.0027002718)
     (Fraction(7, 1), Fraction(10027, 10000))

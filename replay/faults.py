@@ -1,4 +1,4 @@
-"""Trouble on demand, so that tests can show what a client does about it."""
+"""Faults on demand, so that tests can show how a client handles them."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ BANNED = '{"code":-1003,"msg":"Too much request weight used; current limit is 60
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Answer wrongly to the first `times` requests of a path, after the first `after` ones.
+    """A wrong answer to the first `times` requests of a path, after `after` correct ones.
 
-    path: how the path begins, or a pattern with * for the whole of it
-    status: the HTTP status of the wrong answer, with `body`; None cuts the connection without any;
-        200 gives the true answer, late, cut or spoiled as the fields below say
-    delay_s: how long the answer lets wait
-    cut_after: hang up after so many bytes of the body, which was announced whole
-    spoiled: change the first byte of the true body, so that no checksum fits
+    path: a prefix of the path, or a pattern with * for the whole path
+    status: the HTTP status of the wrong answer, sent with `body`; None cuts the connection; 200
+        sends the true answer, delayed, cut or corrupted as the fields below say
+    delay_s: how long the answer is delayed
+    cut_after: hang up after this many bytes of the body, although its full length was announced
+    spoiled: change the first byte of the true body, so that its checksum fails
     """
 
     path: str
@@ -35,12 +35,12 @@ class Fault:
     spoiled: bool = False
 
     def meets(self, path: str) -> bool:
-        """Tell whether a path is this fault's."""
+        """Tell whether the fault applies to a path."""
         return fnmatchcase(path, self.path) if "*" in self.path else path.startswith(self.path)
 
 
 class Faults:
-    """Count requests, and say which of them go wrong."""
+    """Count requests and choose which of them fail."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         self._faults = list(faults)
@@ -48,7 +48,7 @@ class Faults:
         self._lock = threading.Lock()
 
     def next(self, path: str) -> Fault | None:
-        """Return the fault that this request meets, the first of several, if any."""
+        """Return the first fault that applies to this request; None if there is none."""
         met: Fault | None = None
         with self._lock:
             for index, fault in enumerate(self._faults):
@@ -60,25 +60,25 @@ class Faults:
         return met
 
     def add(self, fault: Fault) -> None:
-        """Let a fault come, counting requests from now."""
+        """Add a fault that counts requests from now on."""
         with self._lock:
             self._faults.append(fault)
             self._seen.append(0)
 
     def clear(self) -> None:
-        """Let no fault come any more."""
+        """Remove all faults."""
         with self._lock:
             self._faults.clear()
             self._seen.clear()
 
 
 def answer_of(fault: Fault) -> Answer:
-    """Return a fault's own answer."""
+    """Return the wrong answer that a fault describes."""
     return Answer(fault.status or 500, fault.body.encode(), headers=dict(fault.headers))
 
 
 def corrupt(answer: Answer) -> Answer:
-    """Return an answer whose body is another, of the same length.
+    """Return the answer with a different body of the same length.
 
     >>> corrupt(Answer(200, b"5b93  BTCUSDT.zip")).body
     b'4b93  BTCUSDT.zip'

@@ -1,4 +1,4 @@
-"""The trading rules that exchangeInfo gives for a symbol: its tick and lot above all."""
+"""The trading rules that exchangeInfo returns for a symbol, above all its tick and lot."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import Any
 
 from replay.series import RecordedSeries, decimals_of
 
-# as Binance had them in 2021 (tick, lot); other symbols' are read off their candles
+# Binance's (tick, lot) in 2021; for other symbols they are derived from the candles
 _KNOWN = {"BTCUSDT": (2, 5), "ETHUSDT": (2, 4)}
 
 
 def filters_of(symbol: str, series: RecordedSeries) -> list[dict[str, Any]]:
-    """Return the filters of a symbol as the API writes them."""
+    """Return a symbol's filters in the API's format."""
     prices, lots = _KNOWN.get(symbol) or (
         decimals_of(series.columns["close"]),
         decimals_of(series.columns["volume"]),

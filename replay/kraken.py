@@ -1,7 +1,7 @@
 """Kraken's public REST API, as far as candles need it: Assets, AssetPairs, OHLC, Time.
 
-It answers 200 to everything and says in `error` what is wrong. OHLC gives the newest 720 candles at
-most, whatever `since` asks. Its weeks and fortnights are left out: nobody here asks for them.
+Kraken answers every request with 200 and reports errors in `error`. OHLC returns at most the newest
+720 candles, whatever `since` asks for. Weeks and fortnights are left out because nothing uses them.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ _ORDER = (*PRICES[:4], "vwap", "volume")
 
 
 class KrakenApi:
-    """Answer what Kraken would answer at the catalog's now."""
+    """Answer as Kraken would at the catalog's current time."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
 
     def answer(self, path: str, query: Query) -> Answer | None:
-        """Return the answer of a path; None for one that Kraken does not have."""
+        """Return the answer for a path; None if Kraken has no such path."""
         known = {_id(pair): pair for pair in pairs(self._catalog, "kraken")}
         match path.removeprefix(_PREFIX):
             case "Time":
@@ -77,12 +77,12 @@ class KrakenApi:
 
 
 def _rows(series: RecordedSeries, pair: Pair) -> list[list[Any]]:
-    # the files know no average and no count of trades: the middle of the range, and none
+    # the files have no average and no trade count: use the middle of the range, and 0
     middle = (series.columns["high"] + series.columns["low"]) / 2
-    told = [(series.columns | {"vwap": middle})[name].tolist() for name in _ORDER]
+    columns = [(series.columns | {"vwap": middle})[name].tolist() for name in _ORDER]
     return [
         [ms // 1000, *(f"{price:.{pair.decimals}f}" for price in prices), f"{volume:.8f}", 0]
-        for ms, *prices, volume in zip(series.opened_ms.tolist(), *told, strict=True)
+        for ms, *prices, volume in zip(series.opened_ms.tolist(), *columns, strict=True)
     ]
 
 
@@ -95,7 +95,7 @@ def _short(coin: str) -> str:
 
 
 def _id(pair: Pair) -> str:
-    """Return Kraken's name: XXBTZUSD where both coins have old names, else XBTUSDT."""
+    """Return Kraken's name of a pair: XXBTZUSD if both coins have old names, else XBTUSDT."""
     if pair.base in _OLD_NAMES and pair.quote in _OLD_NAMES:
         return _OLD_NAMES[pair.base] + _OLD_NAMES[pair.quote]
     return _short(pair.base) + _short(pair.quote)

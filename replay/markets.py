@@ -1,4 +1,4 @@
-"""How Yahoo speaks of a market: its clock, the stamps of its candles, a chart's meta."""
+"""Yahoo's view of a market: its clock, the timestamps of its candles, a chart's meta."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Market:
         return ZoneInfo(_TYPES[self.calendar][3])
 
     def session_open_ms(self, date_ms: int) -> int:
-        """Return when a date's session opens: the true open, else midnight of the exchange."""
+        """Return when a date's session opens; midnight at the exchange if there is no session."""
         if has_sessions(self.calendar):
             known = sessions(self.calendar).between(date_ms, date_ms + DAY_MS)
             if len(known.open_ms):
@@ -47,10 +47,11 @@ class Market:
         return self._midnight_ms(date_ms)
 
     def stamps_ms(self, series: RecordedSeries) -> Int:
-        """Return the times that Yahoo gives to candles: (n,) int64, UTC milliseconds.
+        """Return Yahoo's timestamps of candles: (n,) int64, UTC milliseconds.
 
-        Days carry their session's open, the running one the time of its last trade; weeks and
-        months the exchange's midnight; shorter candles their own time, but never before the open.
+        Daily candles carry their session's open, and the running one the time of its last trade.
+        Weeks and months carry midnight at the exchange. Shorter candles carry their own time, but
+        never a time before the open.
         """
         if series.interval is not Interval.D1 and not series.interval.is_intraday:
             return np.array([self._midnight_ms(int(ms)) for ms in series.opened_ms], np.int64)
@@ -76,7 +77,7 @@ class Market:
         return np.array(dates, "datetime64[ms]").astype(np.int64)
 
     def trading_periods(self, stamps: Int) -> list[list[dict[str, Any]]]:
-        """Return the regular hours of every day that has a stamp, as intraday charts carry them."""
+        """Return the regular hours of every day with a timestamp, as intraday charts carry them."""
         local = {datetime.fromtimestamp(ms / 1000, self.zone).date() for ms in stamps.tolist()}
         days = [int(datetime.combine(day, time(), UTC).timestamp()) * 1000 for day in sorted(local)]
         return [[self._period(*self._hours_ms(day))] for day in days]
@@ -141,7 +142,7 @@ class Market:
 
 
 def market_of(symbol: str, series: RecordedSeries, now_ms: int) -> Market:
-    """Return the market of a series under the name that Yahoo's caller uses."""
+    """Return the market of a series under the name that Yahoo's client uses."""
     currency = "USD"
     if not has_sessions(series.calendar):
         currency = describe(f"binance:{series.symbol}").quote

@@ -1,4 +1,4 @@
-"""The coins that a folder holds, as the pairs that exchanges list."""
+"""The coins of a folder, as the pairs that exchanges list."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SOURCES = ("binance", "coinbase", "bitfinex", "binance-usdm")  # in order of pre
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A symbol of the files (BTCUSDT), its two coins, and how many decimals its prices have."""
+    """A symbol of the files (BTCUSDT), its two coins, and the number of decimals of its prices."""
 
     symbol: str
     base: str
@@ -27,7 +27,7 @@ class Pair:
 
 
 def pairs(catalog: Catalog, venue: str) -> list[Pair]:
-    """Return every pair of the files whose market never closes, sorted by symbol."""
+    """Return every pair of the files that trades around the clock, sorted by symbol."""
     found: list[Pair] = []
     for symbol in catalog.symbols():
         series = catalog.any_of(symbol, (venue, *SOURCES))
@@ -42,9 +42,9 @@ def pairs(catalog: Catalog, venue: str) -> list[Pair]:
 def candles(
     catalog: Catalog, pair: Pair, interval: Interval, sources: Sequence[str], window: Window
 ) -> tuple[RecordedSeries, str | None]:
-    """Return the candles of a window, and how they were made where the files lack them.
+    """Return the candles of a window, and how they were made if the files lack them.
 
-    Rows without prices are left out: exchanges send none.
+    Rows without prices are left out, because exchanges do not send them.
     """
     found = stored_or_synthetic(catalog, pair.symbol, interval, sources, window)
     if found is None:
@@ -58,7 +58,7 @@ def candles(
 
 
 def _inside(series: RecordedSeries, window: Window) -> RecordedSeries:
-    """Return the oldest `limit` from a start on, else the newest `limit` before an end."""
+    """Return the oldest `limit` candles from a start on, else the newest `limit` before an end."""
     first, last = 0, len(series)
     if window.end_ms is not None:
         last = int(np.searchsorted(series.opened_ms, window.end_ms))

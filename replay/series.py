@@ -32,7 +32,7 @@ Int = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RecordedSeries:
-    """Candles of one source, symbol and interval: `columns` holds (n,) arrays, oldest first."""
+    """Candles of one source, symbol and interval. `columns` holds (n,) arrays, oldest first."""
 
     source: str
     symbol: str
@@ -51,10 +51,11 @@ class RecordedSeries:
 
 
 class Catalog:
-    """All series of a folder, and the instant at which the replayed services live.
+    """All series of a folder, and the current time of the replayed services.
 
-    A symbol of several sources is never mixed: whoever asks names the sources in order of
-    preference. Files of one source are joined; where two have a row, that of the first file counts.
+    Sources of one symbol are never mixed: the caller names the sources in order of preference.
+        Files of one source are combined; if two files have the same row, the first file's row
+        counts.
     """
 
     def __init__(self, folder: Path, now_ms: int | None = None) -> None:
@@ -65,7 +66,7 @@ class Catalog:
         self._restated: dict[tuple[str, str], dict[int, dict[str, float]]] = {}
 
     def find(self, symbol: str, interval: str, sources: Sequence[str]) -> RecordedSeries | None:
-        """Return what is known by now of a series, the candle that holds now included."""
+        """Return a series as known now, including the candle that is still open."""
         rank = {s.source: _rank(s.source, sources) for s in self._of(symbol)}
         for source in sorted(rank, key=lambda name: (rank[name], name)):
             series = self._series.get((source, symbol, interval))
@@ -74,7 +75,7 @@ class Catalog:
         return None
 
     def any_of(self, symbol: str, sources: Sequence[str]) -> RecordedSeries | None:
-        """Return a symbol's shortest candles of the preferred source; None for no such symbol."""
+        """Return a symbol's shortest candles from the preferred source; None if unknown."""
         order = list(Interval)
         found = self._of(symbol)
         key = lambda s: (_rank(s.source, sources), s.source, order.index(s.interval))  # noqa: E731
@@ -82,7 +83,7 @@ class Catalog:
         return chosen and self.restated(chosen)
 
     def intervals_of(self, symbol: str, source: str) -> list[Interval]:
-        """Return the intervals that a source's files have of a symbol."""
+        """Return the intervals that a source's files hold for a symbol."""
         return [series.interval for series in self._of(symbol) if series.source == source]
 
     def symbols(self) -> list[str]:
@@ -90,11 +91,11 @@ class Catalog:
         return sorted({symbol for _, symbol, _ in self._series})
 
     def restate(self, symbol: str, interval: str, opened_ms: int, values: dict[str, float]) -> None:
-        """Answer other values for one candle from now on; what is made of it follows.
+        """Change the values of one candle from now on, and of all candles made from it.
 
-        values: some of open, high, low, close and volume, unadjusted as the files have them
-        Raises ValueError for a symbol, a candle or a field that is none, and for values that would
-        be no candle.
+        values: some of open, high, low, close and volume, unadjusted as in the files
+        Raises ValueError for an unknown symbol, candle or field, and for values that break a
+        candle's rules.
         """
         wrong = sorted(set(values) - set(PRICES))
         if wrong or not values:
@@ -112,7 +113,7 @@ class Catalog:
         self.restatements += 1
 
     def restated(self, series: RecordedSeries) -> RecordedSeries:
-        """Return a series with the values that were restated."""
+        """Return a series with all restatements applied."""
         candles = self._restated.get((series.symbol, series.interval.value))
         if not candles:
             return series
@@ -136,15 +137,15 @@ def _check_restated(series: RecordedSeries, opened_ms: int, values: dict[str, fl
     candle = {name: float(series.columns[name][row[0]]) for name in PRICES} | values
     ends = (candle["open"], candle["close"])
     if not 0 < candle["low"] <= min(ends) <= max(ends) <= candle["high"]:
-        said = ", ".join(f"{name} {candle[name]}" for name in PRICES)
+        prices = ", ".join(f"{name} {candle[name]}" for name in PRICES)
         raise ValueError(
-            f"expected low ≤ open and close ≤ high, but the candle of {at}Z would have {said}; "
+            f"expected low ≤ open and close ≤ high, but the candle of {at}Z would have {prices}; "
             "say high or low too"
         )
 
 
 def decimals_of(values: Float) -> int:
-    """Return how many decimals the last values have, at most eight."""
+    """Return the number of decimals of the last values, at most eight."""
     looked_at = values[-_LOOKED_AT:]
     for decimals in range(_MOST_DECIMALS):
         if np.array_equal(np.round(looked_at, decimals), looked_at, equal_nan=True):
@@ -158,7 +159,7 @@ def _rank(source: str, sources: Sequence[str]) -> int:
 
 @lru_cache(maxsize=1)
 def _packaged() -> dict[tuple[str, str, str], RecordedSeries]:
-    return _read(PACKAGED)  # they never change, and tests start many servers
+    return _read(PACKAGED)  # cached: the packaged files never change, and tests start many servers
 
 
 def _read(folder: Path) -> dict[tuple[str, str, str], RecordedSeries]:
@@ -186,14 +187,14 @@ def _series(rows: pd.DataFrame) -> RecordedSeries:
     rows = rows.sort_values("open_time", kind="stable").drop_duplicates("open_time")
     opened = rows["open_time"].to_numpy(np.int64)
     known = [name for name in (*PRICES, *EXTRAS) if name in rows.columns]
-    rows = rows.fillna(dict.fromkeys(EXTRAS, 0))  # some files of a source tell less than others
+    rows = rows.fillna(dict.fromkeys(EXTRAS, 0))  # some files of a source have fewer columns
     columns = {name: rows[name].to_numpy(np.float64) for name in known}
     interval = Interval(_OTHER_WORDS.get(word, word))
     return RecordedSeries(source, symbol, interval, _calendar(source, opened), opened, columns)
 
 
 def _calendar(source: str, opened_ms: Int) -> str:
-    """Tell a market by its source's name, else by whether it trades on Saturdays or Sundays."""
+    """Derive a calendar from the source's name, else from whether it trades at weekends."""
     if source.startswith(_CRYPTO):
         return ALWAYS
     if "fx" in source or "forex" in source:
@@ -205,9 +206,9 @@ def _calendar(source: str, opened_ms: Int) -> str:
 
 
 def _latest_ms(known: dict[Any, RecordedSeries]) -> int:
-    """Return an instant inside the newest candle of all; stock sessions are over by then.
+    """Return an instant inside the newest candle; stock sessions are over by then.
 
-    The middle of the shortest of the newest candles, so that it lies inside the longer ones too.
+    It is the middle of the shortest of the newest candles, so it lies inside the longer ones too.
     """
     never_closing = [s for s in known.values() if s.calendar != STOCKS]
     latest = max((int(s.opened_ms[-1]) for s in never_closing), default=0)

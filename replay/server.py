@@ -1,4 +1,4 @@
-"""The loopback server of `mela replay`: real candles in the formats of Binance and Yahoo."""
+"""The loopback server of `mela replay`: real candles in the formats of the market-data services."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ log = structlog.get_logger()
 
 
 class ReplayServer(ThreadingHTTPServer):
-    """Serve a catalog; as a context manager in a thread of its own.
+    """Serve a catalog; as a context manager, in a thread of its own.
 
-    requests: the last paths with their queries, in the order of arrival
+    requests: the latest paths with their queries, in order of arrival
     """
 
     daemon_threads = True
@@ -55,7 +55,7 @@ class ReplayServer(ThreadingHTTPServer):
         self.faults = Faults(faults)
         self.requests: deque[str] = deque(maxlen=10_000)
         binance = BinanceApi(catalog, Weight(weight_limit))
-        self._apis: tuple[Api, ...] = (  # asked in this order: Yahoo's paths have no prefix
+        self._apis: tuple[Api, ...] = (  # Yahoo comes last, because its paths have no prefix
             Control(catalog, self.faults),
             ExchangesApi(catalog, binance),
             AlpacaApi(catalog, page_rows),
@@ -71,7 +71,7 @@ class ReplayServer(ThreadingHTTPServer):
         return f"http://{self.server_address[0]}:{self.server_port}"
 
     def answer(self, request: Request) -> Answer:
-        """Return the answer of whichever service knows the path."""
+        """Return the answer of the first service that has the path."""
         for api in self._apis:
             if found := api.answer(request):
                 return found
@@ -88,8 +88,8 @@ class ReplayServer(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"  # keeps connections: a year of minutes is 526 requests
-    wbufsize = -1  # head and body leave together
+    protocol_version = "HTTP/1.1"  # keep-alive: a year of minutes is 526 requests
+    wbufsize = -1  # send head and body together
     disable_nagle_algorithm = True
     timeout = 60
 
@@ -132,7 +132,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(answer.body[:cut_after])
             self.wfile.flush()
-        except ConnectionError as error:  # who asked did not wait for it
+        except ConnectionError as error:  # the client did not wait for the answer
             log.debug("replay_left", path=self.path, reason=str(error))
             self.close_connection = True
         if cut_after is not None:
@@ -159,14 +159,15 @@ def create_server(
     any_age: bool = False,
     page_rows: int = PAGE_ROWS,
 ) -> ReplayServer:
-    """Bind a server; port 0 takes a free one. Use it with `with`, or call serve_forever.
+    """Bind a server; port 0 takes a free port. Use it with `with`, or call serve_forever.
 
     data: a folder of Parquet files; None serves the packaged ones
-    now: when the services live; the default lies inside the newest candle. Later ones are hidden
-    weight_limit: Binance's, in one minute of the real clock
-    any_age: let Yahoo give intraday candles however old they are
-    page_rows: the most that Alpaca gives in one page
-    Raises ValueError where the folder holds no candles.
+    now: the current time of the services; by default inside the newest candle. Later ones are
+        hidden
+    weight_limit: Binance's request weight per minute of the real clock
+    any_age: let Yahoo return intraday candles of any age
+    page_rows: the maximum rows of one page of Alpaca
+    Raises ValueError if the folder holds no candles.
     """
     catalog = Catalog(data or PACKAGED, None if now is None else to_ms(now))
     return ReplayServer(
@@ -188,7 +189,7 @@ def serve(
     any_age: bool = False,
     ready: Callable[[str], None] | None = None,
 ) -> None:
-    """Serve until interrupted; `ready` is called with the address once requests are answered."""
+    """Serve until interrupted. `ready` receives the address once requests are answered."""
     server = create_server(data, port, host, faults=faults, any_age=any_age)
     log.info("replay_ready", url=server.url, symbols=server.catalog.symbols())
     if ready is not None:

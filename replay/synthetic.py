@@ -1,9 +1,9 @@
-"""Candles that a folder lacks, made of those it has: longer ones exactly, shorter ones made up.
+"""Make the candles that a folder lacks: resample longer ones, and synthesize shorter ones.
 
-Longer candles are what the service itself would give. Shorter ones are not: a folder of hours knows
-nothing of their minutes. They are made up so that they agree with it (first open, last close,
-highest high, lowest low and the volume's sum are the hour's) and are the same each time; the answer
-says so in its header, and whoever stores them knows it from the request.
+Longer candles are exactly what the service would send. Shorter ones are invented, because a folder
+of hours holds nothing about its minutes. They agree with the hour (first open, last close, highest
+high, lowest low, total volume) and are the same every time. The answer's header says that they are
+synthetic, and the request of the load that stores them says so too.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from replay.series import EXTRAS, PRICES, Catalog, Float, Int, RecordedSeries, d
 from sources.resample import finer_interval, resample
 from sources.row_validation import Rows
 
-_UNITS = 1e8  # volumes are told to eight decimals
-_UNREST = 0.15  # of a candle's range: how far a minute's price strays from the straight way
+_UNITS = 1e8  # volumes have eight decimals
+_UNREST = 0.15  # noise around the straight path, as a fraction of the candle's range
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The candles that a page asks for: `limit` from start_ms on, or the last before end_ms."""
+    """The candles of a page: `limit` of them from start_ms on, or the last before end_ms."""
 
     start_ms: int | None
     end_ms: int | None
@@ -36,10 +36,10 @@ class Window:
 def stored_or_synthetic(
     catalog: Catalog, symbol: str, interval: Interval, sources: Sequence[str], window: Window
 ) -> tuple[RecordedSeries, str | None] | None:
-    """Return candles that hold a window's, and how they were made: None where they are stored.
+    """Return candles that cover a window, and how they were made; None for that if they are stored.
 
-    None where the folder has nothing to make them of. What the window needs is there; what lies
-    outside may be.
+    Returns None if the folder has nothing to make them from. The result covers the window and may
+    hold more.
     """
     stored = catalog.find(symbol, interval.value, sources)
     if stored is not None:
@@ -59,7 +59,7 @@ def stored_or_synthetic(
 
 
 def resample_series(series: RecordedSeries, interval: Interval) -> RecordedSeries:
-    """Return candles of a longer interval made of a series', the unfinished last one included."""
+    """Return candles of a longer interval, including the unfinished last one."""
     traded = series.where(np.isfinite(series.columns["close"]))
     opened = traded.opened_ms
     columns = [traded.columns[name] for name in PRICES]
@@ -74,9 +74,9 @@ def resample_series(series: RecordedSeries, interval: Interval) -> RecordedSerie
 
 
 def synthesize_minutes(series: RecordedSeries, decimals: int) -> RecordedSeries:
-    """Return made-up minutes that agree with a 24/7 series' candles; see the module.
+    """Return synthetic minutes that agree with the candles of a 24/7 series; see the module.
 
-    decimals: of the prices
+    decimals: the decimals of the prices
     """
     traded = series.where(np.isfinite(series.columns["close"]))
     n, each = len(traded), (series.interval.fixed_ms or 0) // MINUTE_MS
@@ -117,7 +117,7 @@ def _synthesize(
 
 
 def _rows(base: RecordedSeries, interval: Interval, window: Window) -> slice:
-    """Return which of the base's candles a window needs, with some to spare on both sides."""
+    """Return the slice of base candles that a window needs, with a margin on both sides."""
     step = interval.fixed_ms or 31 * DAY_MS
     count = window.limit * step // (base.interval.fixed_ms or 28 * DAY_MS) + 1
     spare = step // (base.interval.fixed_ms or 28 * DAY_MS) + 2
@@ -131,7 +131,7 @@ def _rows(base: RecordedSeries, interval: Interval, window: Window) -> slice:
 
 
 def _extremes(opened_ms: Int, each: int) -> tuple[Int, Int]:
-    """Return in which minute of each candle its high and its low are; never the same."""
+    """Choose the minute of each candle's high and of its low; the two always differ."""
     peak = (_random(opened_ms + 1) * each).astype(np.int64)
     apart = 1 + (_random(opened_ms + 2) * (each - 1)).astype(np.int64)
     return peak, (peak + apart) % each
@@ -140,7 +140,7 @@ def _extremes(opened_ms: Int, each: int) -> tuple[Int, Int]:
 def _straight_path(
     place: Int, peak: Int, trough: Int, each: int, prices: tuple[Float, Float, Float, Float]
 ) -> Float:
-    """Return the straight ways from open over both extremes to close: (n, each + 1)."""
+    """Return straight lines from the open over both extremes to the close: (n, each + 1)."""
     opens, highs, lows, closes = prices
     peak, trough = peak[:, None], trough[:, None]
     rises = peak < trough
@@ -153,7 +153,7 @@ def _straight_path(
 
 
 def _split_volume(volumes: Float, weights: Float) -> Float:
-    """Return volumes split by weight into parts of whole units, which sum to the volume."""
+    """Split volumes by weight into whole units that add up to the volume."""
     units = np.round(volumes * _UNITS).astype(np.int64)[:, None]
     parts = np.floor(units * (weights / weights.sum(axis=1, keepdims=True))).astype(np.int64)
     parts[:, -1] += (units - parts.sum(axis=1, keepdims=True))[:, 0]
@@ -161,7 +161,7 @@ def _split_volume(volumes: Float, weights: Float) -> Float:
 
 
 def _random(seeds: Int) -> Float:
-    """Return a number in [0, 1) for each seed, always the same (splitmix64)."""
+    """Return a number in [0, 1) for each seed, the same every time (splitmix64)."""
     x = seeds.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

@@ -1,4 +1,4 @@
-"""Binance's limit by request weight: so much a minute, then 429, and a ban for who goes on."""
+"""Binance's limit on request weight: a budget per minute, then 429, then a ban."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PATIENCE = 20  # refusals in one minute before the ban
 
 
 class Weight:
-    """Count the weight of this minute by the real clock, whatever time the services live in."""
+    """Count this minute's request weight on the real clock, not on the replayed one."""
 
     def __init__(self, limit: int = LIMIT, clock: Callable[[], float] = time) -> None:
         self.limit = limit
@@ -27,7 +27,7 @@ class Weight:
         self._banned_until = 0.0
 
     def spend(self, weight: int) -> tuple[int, Answer | None]:
-        """Return what is used of this minute, and the refusal where that is too much."""
+        """Return the weight used in this minute, and a refusal if it exceeds the limit."""
         with self._lock:
             now = self._clock()
             if now < self._banned_until:
@@ -44,18 +44,18 @@ class Weight:
             return self._used, self._too_much(now)
 
     def _too_much(self, now: float) -> Answer:
-        said = (
+        message = (
             f"Too much request weight used; current limit is {self.limit} request weight per 1 "
             "MINUTE. Please use WebSocket Streams for live updates to avoid polling the API."
         )
         wait_s = int(_MINUTE_S - now % _MINUTE_S) + 1
-        return as_json({"code": -1003, "msg": said}, 429, {"Retry-After": str(wait_s)})
+        return as_json({"code": -1003, "msg": message}, 429, {"Retry-After": str(wait_s)})
 
     def _banned(self, now: float) -> Answer:
         until_ms = int(self._banned_until * 1000)
-        said = (
+        message = (
             f"Way too much request weight used; IP banned until {until_ms}. Please use WebSocket "
             "Streams for live updates to avoid bans."
         )
         wait_s = int(self._banned_until - now) + 1
-        return as_json({"code": -1003, "msg": said}, 418, {"Retry-After": str(wait_s)})
+        return as_json({"code": -1003, "msg": message}, 418, {"Retry-After": str(wait_s)})

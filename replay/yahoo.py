@@ -34,14 +34,14 @@ _COOKIE = "A3=d=replay&S=replay; Max-Age=31557600; Domain=.yahoo.com; Path=/; Se
 
 
 class YahooApi:
-    """Answer what Yahoo would answer at the catalog's now."""
+    """Answer as Yahoo would at the catalog's current time."""
 
     def __init__(self, catalog: Catalog, *, any_age: bool = False) -> None:
         self._catalog = catalog
         self._any_age = any_age
 
     def answer(self, request: Request) -> Answer | None:
-        """Return the answer of a path on any of Yahoo's hosts; None for an unknown path."""
+        """Return the answer for a path on any of Yahoo's hosts; None for an unknown path."""
         path, query = unquote(request.path), request.query
         if found := re.fullmatch(r"/v8/finance/chart/([^/]+)", path):
             return self._chart(found[1], query)
@@ -93,7 +93,7 @@ class YahooApi:
         return as_json({"chart": {"result": [body], "error": None}})
 
     def _series(self, shortest: RecordedSeries, interval: Interval) -> RecordedSeries:
-        """Return a symbol's candles, made of shorter ones where the folder has only those."""
+        """Return a symbol's candles, made of shorter ones if the folder has only those."""
         stored = self._catalog.find(shortest.symbol, interval.value, SOURCES)
         if stored is not None:
             return stored
@@ -128,7 +128,7 @@ def _candles(series: RecordedSeries, stamps: Int, keep: Any, factors: Factors) -
 
 
 def _noisy(prices: Float, digits: int | None) -> Float:
-    """Return what Yahoo makes of prices: stocks' six decimals, then a float32."""
+    """Return prices with Yahoo's noise: six decimals for stocks, then a float32."""
     rounded = prices if digits is None else np.round(prices, digits)
     return rounded.astype(np.float32).astype(np.float64)
 
@@ -136,7 +136,7 @@ def _noisy(prices: Float, digits: int | None) -> Float:
 def _events(
     actions: tuple[CorporateAction, ...], market: Market, query: Query, since: int, until: int
 ) -> dict[str, Any]:
-    """Return the asked events of [since, until), dividends in shares of today."""
+    """Return the requested events of [since, until), with dividends in today's shares."""
     asked = re.split(r"[,|]", query.get("events", ""))
     splits = [event for event in actions if event.kind == "split"]
     found: dict[str, dict[str, Any]] = {}
@@ -159,7 +159,7 @@ def _events(
 
 
 def _span_ms(query: Query, stamps: Int, now_ms: int) -> tuple[int, int]:
-    """Return the span asked for: period1 and period2 in seconds, or a range that ends now."""
+    """Return the requested span: period1 and period2 in seconds, or a range that ends now."""
     if "period1" in query or "period2" in query:
         since = int(query.get("period1", "0")) * 1000
         return since, int(query.get("period2", str(now_ms // 1000 + 1))) * 1000

@@ -1,1 +1,1 @@
-"""Market-data services behind one protocol: a request in, closed candles out."""
+"""Market-data services behind one protocol: a request goes in, closed candles come out."""

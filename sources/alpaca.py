@@ -1,9 +1,10 @@
-"""Alpaca's crypto and stock candles through alpaca-py, prices as they were traded.
+"""Alpaca's crypto and stock candles through alpaca-py, with prices as they were traded.
 
-Its days of coins begin at an hour of America's, so longer candles are made of hours. Its candles of
-stocks count the whole clock and the hours before and after the session; so those of minutes are
-kept that lie inside it, longer ones are made of them from the session's true open on, and weeks and
-months of days, because Alpaca's own would mix prices from before and after a split.
+Alpaca's daily crypto candles begin at an hour of American time, so longer crypto candles are made
+from hours. Its stock candles cover the whole clock, before and after the session too. Minute
+candles are therefore kept only inside the session, and longer intraday candles are made from them,
+starting at the session's true open. Weeks and months are made from days, because Alpaca's own mix
+prices from before and after a split.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ _FRAMES = {
 }
 _OF_COINS = frozenset(_FRAMES) - {Interval.D1}
 _OF_STOCKS = frozenset(_FRAMES) - {Interval.H1}
-# Candles are corrected by trades that are reported late; a delayed feed ends so long ago
+# Late trade reports correct candles; a delayed feed ends this long ago
 _SETTLED_S = {"delayed_sip": 16 * 60}
 _SETTLED_OTHERWISE_S = 60
 _NEW_YORK = ZoneInfo("America/New_York")
@@ -57,7 +58,7 @@ log = structlog.get_logger()
 
 
 class AlpacaSource:
-    """Ask Alpaca, or the replay at `replay_url`. Coins need no keys, stocks do."""
+    """Ask Alpaca, or the replay at `replay_url`. Coins need no keys; stocks do."""
 
     def __init__(
         self,
@@ -75,7 +76,7 @@ class AlpacaSource:
     ) -> FetchedCandles:
         """Return the closed candles of [start, end). See CandleSource.
 
-        symbol: a coin in its quote, as BTC/USD, or a stock, as AAPL
+        symbol: a coin and its quote, such as BTC/USD, or a stock, such as AAPL
         """
         own, offered = (self._coin, _OF_COINS) if "/" in symbol else (self._stock, _OF_STOCKS)
         if interval in offered:
@@ -89,11 +90,11 @@ class AlpacaSource:
         client = crypto_client(self._settings, self._replay_url, self._patience)
         asked: dict[str, Any] = {"symbol_or_symbols": symbol, "timeframe": _FRAMES[interval]}
         asked |= _between(*span)
-        told = client.get_crypto_bars(CryptoBarsRequest(**asked))
+        bars_by_symbol = client.get_crypto_bars(CryptoBarsRequest(**asked))
         latest = CryptoLatestBarRequest(symbol_or_symbols=symbol)
-        _check_known(symbol, told, lambda: client.get_crypto_latest_bar(latest))
-        opened = _stamps_ms(told.get(symbol, []))
-        rows = _rows(told.get(symbol, []), opened, interval.ends_ms(opened))
+        _check_known(symbol, bars_by_symbol, lambda: client.get_crypto_latest_bar(latest))
+        opened = _stamps_ms(bars_by_symbol.get(symbol, []))
+        rows = _rows(bars_by_symbol.get(symbol, []), opened, interval.ends_ms(opened))
         request = {"endpoint": f"{address(self._replay_url)}/v1beta3/crypto/us/bars"}
         return self._fetched(symbol, interval, rows, span, now_s(client), request)
 
@@ -104,15 +105,15 @@ class AlpacaSource:
         client = stock_client(self._settings, self._replay_url, self._patience)
         feed = DataFeed(self._settings.feed)
         asked: dict[str, Any] = {"symbol_or_symbols": symbol, "timeframe": _FRAMES[interval]}
-        # a day is stamped with New York's midnight, which comes hours after that of UTC
+        # Alpaca stamps a day with New York's midnight, hours after midnight in UTC
         later_ms = 0 if interval.is_intraday else 5 * 3_600_000
         asked |= _between(span[0], span[1] + later_ms)
         bars = StockBarsRequest(**asked, adjustment=Adjustment.RAW, feed=feed)
-        told = client.get_stock_bars(bars)
+        bars_by_symbol = client.get_stock_bars(bars)
         latest = StockLatestBarRequest(symbol_or_symbols=symbol, feed=feed)
-        _check_known(symbol, told, lambda: client.get_stock_latest_bar(latest))
+        _check_known(symbol, bars_by_symbol, lambda: client.get_stock_latest_bar(latest))
         instrument = describe(f"alpaca:{symbol}")
-        rows = _session_rows(told.get(symbol, []), interval, instrument)
+        rows = _session_rows(bars_by_symbol.get(symbol, []), interval, instrument)
         now = now_s(client)
         events = actions_client(self._settings, self._replay_url, self._patience)
         first = start.astimezone(UTC).date()
@@ -152,27 +153,27 @@ class AlpacaSource:
 
 
 def _between(start_ms: int, end_ms: int) -> dict[str, Any]:
-    """Return [start, end) as Alpaca takes it, which includes its end."""
+    """Return [start, end) as Alpaca expects it: Alpaca includes the end."""
     first, last = (datetime.fromtimestamp(ms / 1000, UTC) for ms in (start_ms, end_ms - 1))
     return {"start": first, "end": last}
 
 
-def _check_known(symbol: str, told: Any, latest: Any) -> None:
-    """Tell a symbol without candles in a span from one that Alpaca does not know: it does not."""
-    if not told.get(symbol) and symbol not in latest():
+def _check_known(symbol: str, bars_by_symbol: Any, latest: Any) -> None:
+    """Raise SourceRefused for an unknown symbol, which Alpaca answers like an empty span."""
+    if not bars_by_symbol.get(symbol) and symbol not in latest():
         raise SourceRefused(
             f"Alpaca knows no symbol {symbol!r}. It writes AAPL for a stock and BTC/USD for a coin."
         )
 
 
-def _session_rows(told: list[dict[str, Any]], interval: Interval, instrument: Instrument) -> Rows:
-    stamps = _stamps_ms(told)
+def _session_rows(bars: list[dict[str, Any]], interval: Interval, instrument: Instrument) -> Rows:
+    stamps = _stamps_ms(bars)
     if interval.is_intraday:
-        rows = _rows(told, stamps, closes_ms(instrument.calendar, interval, stamps))
+        rows = _rows(bars, stamps, closes_ms(instrument.calendar, interval, stamps))
         return rows.where(_in_session(instrument.calendar, stamps))
     local = [datetime.fromtimestamp(ms / 1000, _NEW_YORK).date() for ms in stamps.tolist()]
     opened = np.array([date_ms(day) for day in local], dtype=np.int64)
-    return _rows(told, opened, closes_ms(instrument.calendar, interval, opened))
+    return _rows(bars, opened, closes_ms(instrument.calendar, interval, opened))
 
 
 def _in_session(calendar: str, opened_ms: Int) -> np.ndarray[Any, np.dtype[np.bool_]]:
@@ -181,12 +182,12 @@ def _in_session(calendar: str, opened_ms: Int) -> np.ndarray[Any, np.dtype[np.bo
     return (index >= 0) & (opened_ms < known.close_ms[index])
 
 
-def _stamps_ms(told: list[dict[str, Any]]) -> Int:
-    """Return the times of bars, RFC 3339 in UTC with up to nanoseconds: (n,) int64."""
-    texts = [str(bar["t"]).removesuffix("Z") for bar in told]
+def _stamps_ms(bars: list[dict[str, Any]]) -> Int:
+    """Parse the bars' RFC 3339 times, in UTC with up to nanoseconds, as (n,) int64 milliseconds."""
+    texts = [str(bar["t"]).removesuffix("Z") for bar in bars]
     return np.array(texts, dtype="datetime64[ns]").astype("datetime64[ms]").astype(np.int64)
 
 
-def _rows(told: list[dict[str, Any]], opened: Int, closed: Int) -> Rows:
-    numbers = [[float(bar[name]) for name in "ohlcv"] for bar in told]
+def _rows(bars: list[dict[str, Any]], opened: Int, closed: Int) -> Rows:
+    numbers = [[float(bar[name]) for name in "ohlcv"] for bar in bars]
     return Rows(opened, closed, *np.array(numbers, dtype=np.float64).reshape(-1, 5).T.copy())

@@ -1,7 +1,7 @@
-"""alpaca-py, tamed: clients whose every page keeps our limits, patience and errors.
+"""alpaca-py clients whose every page obeys this package's limits, retries and errors.
 
-Its own three repeats, three seconds apart and deaf to Retry-After, are not used. Answers stay as
-the service wrote them (`raw_data`): its models refuse whole answers for a field that nobody needs.
+alpaca-py's own three retries, three seconds apart and blind to Retry-After, are not used. Answers
+stay raw (`raw_data`), because its models reject a whole answer for a field that nobody needs.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from sources.service import Service, service_of
 
 HOST = "https://data.alpaca.markets"
 LIMIT = Limit(burst=20, per_s=3.0)  # 200 requests a minute without a subscription
-_NONE = Limit(burst=1000, per_s=1000)  # a replay on loopback bears it
-_REPLAYED = "/alpaca"  # under this path a replay answers as Alpaca
-_NO_KEYS = "replay"  # what a replay is shown where no keys are set; it wants to see some
+_NONE = Limit(burst=1000, per_s=1000)  # a replay on loopback needs no limit
+_REPLAYED = "/alpaca"  # the path under which a replay answers as Alpaca
+_NO_KEYS = "replay"  # sent to a replay if no keys are set, because it expects some
 _FOUND = ("bars", "news", "corporate_actions")
 C = TypeVar("C", bound=RESTClient)
 
 
 class RetryingClient(RESTClient):
-    """What is put before a client class of alpaca-py, so that each page goes our way.
+    """A mixin before an alpaca-py client class: each page request passes through Service.
 
-    clock_s: the service's clock at its first answer: what it had closed later is not known to be
-        whole in pages that came before
+    clock_s: the service's clock at its first answer. A candle that closed later may be incomplete
+        in the pages that came before.
     """
 
     mela_service: Service
@@ -54,55 +54,55 @@ class RetryingClient(RESTClient):
         opts = {**opts, "timeout": self.mela_patience.timeout_s}
         try:
             told = super()._one_request(method, url, opts, retry=0)
-            # `"bars": null` is nothing found, and more than its own reading of pages can bear
+            # `"bars": null` means nothing was found; alpaca-py's own paging fails on it
             return {
                 name: {} if each is None and name in _FOUND else each for name, each in told.items()
             }
         except APIError as error:
             raise _translate_error(error) from error
         except (requests.RequestException, ValueError, AttributeError) as error:
-            # no connection, no JSON, or no object in it
+            # no connection, no JSON, or JSON that is no object
             raise ServiceBusy(f"Alpaca could not be reached: {error}.") from error
 
     def keep_clock(self, response: requests.Response, **_: Any) -> None:
-        """Keep the service's clock of a first answer: a hook of its session."""
+        """Store the service's clock from the first answer: a hook of the client's session."""
         if self.clock_s is None:
             self.clock_s = _date_s(response.headers.get("Date"))
 
 
 def crypto_client(settings: AlpacaSettings, replay_url: str | None, patience: RetryPolicy) -> Any:
-    """Return a client for crypto candles; they need no keys."""
+    """Return a client for crypto candles, which need no keys."""
     return _client(CryptoHistoricalDataClient, settings, replay_url, patience, needs_keys=False)
 
 
 def stock_client(settings: AlpacaSettings, replay_url: str | None, patience: RetryPolicy) -> Any:
-    """Return a client for stock candles. Raises SourceRefused where no keys are set."""
+    """Return a client for stock candles. Raises SourceRefused if no keys are set."""
     return _client(StockHistoricalDataClient, settings, replay_url, patience)
 
 
 def actions_client(settings: AlpacaSettings, replay_url: str | None, patience: RetryPolicy) -> Any:
-    """Return a client for splits and dividends. Raises SourceRefused where no keys are set."""
+    """Return a client for splits and dividends. Raises SourceRefused if no keys are set."""
     return _client(CorporateActionsClient, settings, replay_url, patience)
 
 
 def news_client(settings: AlpacaSettings, replay_url: str | None, patience: RetryPolicy) -> Any:
-    """Return a client for headlines. Raises SourceRefused where no keys are set."""
+    """Return a client for headlines. Raises SourceRefused if no keys are set."""
     return _client(NewsClient, settings, replay_url, patience)
 
 
 def address(replay_url: str | None) -> str:
-    """Return where the market data is asked for."""
+    """Return the base address of the market data."""
     return f"{replay_url.rstrip('/')}{_REPLAYED}" if replay_url else HOST
 
 
 def now_s(*clients: Any) -> float:
-    """Return the service's clock when the first of some clients was answered."""
+    """Return the service's clock at the earliest first answer of the clients."""
     told = [client.clock_s for client in clients if client.clock_s is not None]
     return min(told, default=time())
 
 
 def instant(text: str) -> datetime:
-    """Return an instant of RFC 3339, nanoseconds cut off.
+    """Parse an RFC 3339 instant and truncate nanoseconds.
 
     >>> instant("2024-08-18T20:15:44.123456789Z").microsecond
     123456
@@ -139,15 +139,15 @@ def _client(
 
 def _translate_error(error: APIError) -> Exception:
     status = int(error.status_code or 0)
-    said = f"Alpaca answered {status}: {str(error)[:300].strip()}."
+    message = f"Alpaca answered {status}: {str(error)[:300].strip()}."
     if status == 429 or status >= 500:
         headers = error.response.headers if error.response is not None else {}
-        return ServiceBusy(said, retry_after_s(headers.get("Retry-After")))
+        return ServiceBusy(message, retry_after_s(headers.get("Retry-After")))
     if "SIP data" in str(error):
-        return SourceRefused(f"{said} Ask for the feed iex, or end the span 15 minutes ago.")
+        return SourceRefused(f"{message} Ask for the feed iex, or end the span 15 minutes ago.")
     if status in (401, 403):
-        return SourceRefused(f"{said} Look at MELA_ALPACA__KEY and MELA_ALPACA__SECRET.")
-    return SourceRefused(said)
+        return SourceRefused(f"{message} Look at MELA_ALPACA__KEY and MELA_ALPACA__SECRET.")
+    return SourceRefused(message)
 
 
 def _date_s(header: str | None) -> float:

@@ -1,4 +1,4 @@
-"""Splits and dividends as Alpaca's corporate actions tell them."""
+"""Splits and dividends from Alpaca's corporate actions."""
 
 from __future__ import annotations
 
@@ -16,25 +16,26 @@ _TYPES = [
     CorporateActionsType.STOCK_DIVIDEND,
     CorporateActionsType.CASH_DIVIDEND,
 ]
-# The service looks for the day it processes an event, which for a dividend is weeks after the
-# ex-date, and for some splits a few days before it.
+# The service filters by the day it processes an event: for a dividend weeks after the ex-date,
+# for some splits a few days before it.
 _BEFORE, _AFTER = timedelta(days=14), timedelta(days=120)
 
 
 def events_of(client: Any, symbol: str, start: date, today: date) -> tuple[CorporateAction, ...]:
-    """Return the events with an ex-date of [start, today], oldest first, splits before dividends.
+    """Return the events with an ex-date in [start, today], oldest first, splits before dividends.
 
-    A stock dividend is a split here: so many new shares for each old one. Several of a kind on one
-    date are one event: ratios are multiplied, payments summed.
+    A stock dividend counts as a split: so many new shares for each old one. Several events of one
+        kind
+    on one date become one event: ratios are multiplied and payments are added.
     """
-    # limit=None: with its default, the client would stop after a thousand events
+    # limit=None, because the client's default stops after a thousand events
     asked = CorporateActionsRequest(
         symbols=[symbol], types=_TYPES, start=start - _BEFORE, end=today + _AFTER, limit=None
     )
-    told: Mapping[str, list[dict[str, Any]]] = client.get_corporate_actions(asked)
+    events_by_kind: Mapping[str, list[dict[str, Any]]] = client.get_corporate_actions(asked)
     splits: dict[date, float] = {}
     paid: dict[date, float] = {}
-    for kind, events in told.items():
+    for kind, events in events_by_kind.items():
         for event in events:
             day = date.fromisoformat(str(event["ex_date"]))
             if not start <= day <= today:

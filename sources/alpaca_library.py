@@ -1,10 +1,10 @@
-"""What is used of alpaca-py, imported without the warning that its old websockets bring."""
+"""The parts of alpaca-py in use, imported without the warning that its old websockets raise."""
 
 from __future__ import annotations
 
 import warnings
 
-with warnings.catch_warnings():  # alpaca-py 0.44.0 imports streams that nobody here opens
+with warnings.catch_warnings():  # alpaca-py 0.44.0 imports streams that this project never opens
     warnings.filterwarnings("ignore", "websockets", DeprecationWarning)
     from alpaca.common.exceptions import APIError
     from alpaca.common.rest import RESTClient

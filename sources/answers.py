@@ -1,4 +1,4 @@
-"""From the rows of a service to an answer: lawful closed candles of a span, nothing else."""
+"""Turn a service's rows into an answer that holds only valid, closed candles of the span."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def keep_valid(
     origin: Origin,
     actions: tuple[CorporateAction, ...] = (),
 ) -> FetchedCandles:
-    """Return the answer that rows make: those of [start, end) that had closed and are lawful.
+    """Return the answer made of the rows that are valid, had closed, and opened in [start, end).
 
-    rows: as the service sent them, unadjusted, with closed_ms by the instrument's calendar
+    rows: as the service sent them, unadjusted, with closed_ms from the instrument's calendar
     span: [start, end) in UTC milliseconds; as_of_ms: the service's clock
     """
     kept, rejected = validate_rows(rows.between(*span, as_of_ms))

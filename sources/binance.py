@@ -29,11 +29,11 @@ with warnings.catch_warnings():  # python-binance 1.0.37 imports an old name of 
     from binance.exceptions import BinanceAPIException, BinanceRequestException
 
 T = TypeVar("T")
-PAGE = 1000  # the most rows that one call gives
-ARCHIVE_PAGES = 24  # from so many pages on, files of the archive are asked where they save calls
+PAGE = 1000  # the maximum rows per call
+ARCHIVE_PAGES = 24  # spans of this many pages use the archive if it saves calls
 HOST = "https://api.binance.com"
-_BUSY = (403, 418, 429)  # 403: the firewall before it, which lets in again later
-# by weight: never more than 6000 in any minute, 1200 + 60 × 80
+_BUSY = (403, 418, 429)  # 403 comes from its firewall, which opens again later
+# request weight: at most 6000 in any minute, 1200 + 60 × 80
 _LIMIT = Limit(burst=1200, per_s=80, window_tokens=6000)
 _WEIGHTS = {"time": 1, "exchangeInfo": 20, "klines": 2}
 _USED = "X-MBX-USED-WEIGHT-1M"
@@ -43,8 +43,8 @@ log = structlog.get_logger()
 class BinanceSource:
     """Ask Binance, or the replay at `replay_url`. No key is needed.
 
-    archive_pages: a span of so many pages or more is taken from the archive's files where they save
-        calls (a month has more than two pages: 15m and shorter), the rest from the API
+    archive_pages: spans of at least this many pages are read from the archive's files if that saves
+        calls (a month has more than two pages: 15m and shorter); the rest comes from the API
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class BinanceSource:
     def _pages(
         self, symbol: str, interval: Interval, start_ms: int, end_ms: int, lineage: _Lineage
     ) -> Iterator[Rows]:
-        """Yield pages, oldest first. get_historical_klines sleeps a second after every third."""
+        """Yield pages, oldest first. get_historical_klines would sleep after every third."""
         while start_ms < end_ms:
             page = self._page(symbol, interval, start_ms, end_ms, PAGE)
             lineage.pages += 1
@@ -109,7 +109,7 @@ class BinanceSource:
         self, symbol: str, interval: Interval, start_ms: int, end_ms: int, limit: int
     ) -> list[list[Any]]:
         asked = {"symbol": symbol, "interval": binance_interval(interval), "limit": limit}
-        asked |= {"startTime": start_ms, "endTime": end_ms - 1}  # both inclusive, of open time
+        asked |= {"startTime": start_ms, "endTime": end_ms - 1}  # open times, both inclusive
         return self._ask("klines", lambda: self._client.get_klines(**asked))
 
     def _from_archive(
@@ -121,12 +121,14 @@ class BinanceSource:
         now_ms: int,
         lineage: _Lineage,
     ) -> Iterator[Rows]:
-        """Yield the files of a span, and pages where there is none.
+        """Yield candles from the archive's files, and API pages for what has no file.
 
-        A month that is over comes as one file; where that is not published (a new one is not for
-        some days) as files of days; from the first day without a file on by the API.
+        A finished month is one file. If that is not published yet (a new month takes some days),
+        its days are files. The API serves everything from the first day without a file.
         """
-        first = self._page(symbol, interval, start_ms, end_ms, 1)  # no file before the listing
+        first = self._page(
+            symbol, interval, start_ms, end_ms, 1
+        )  # there are no files before the listing
         if not first:
             return
         for month in months_of(int(first[0][0]), end_ms):
@@ -146,7 +148,7 @@ class BinanceSource:
             yield from self._pages(symbol, interval, begins, ends, lineage)
 
     def _instrument(self, symbol: str) -> Instrument:
-        """Ask for one symbol: without it, exchangeInfo is 15 MB, and the client cannot pass it."""
+        """Request one symbol, which the client cannot pass: without it exchangeInfo is 15 MB."""
         info = self._ask(
             "exchangeInfo",
             lambda: self._client._get("exchangeInfo", data={"symbol": symbol}),  # pyright: ignore[reportPrivateUsage]
@@ -178,7 +180,7 @@ class BinanceSource:
 
 @dataclass(slots=True)
 class _Lineage:
-    """What an answer was put together from, for its lineage."""
+    """The pages and files that an answer was assembled from, for the load's lineage."""
 
     pages: int = 0
     files: list[str] = field(default_factory=list[str])
@@ -197,7 +199,7 @@ class _Lineage:
 
 
 def binance_interval(interval: Interval) -> str:
-    """Return Binance's word for an interval; it has all of ours.
+    """Return Binance's name for an interval. Binance offers all of ours.
 
     >>> binance_interval(Interval("1mo")), binance_interval(Interval("1m"))
     ('1M', '1m')
@@ -206,27 +208,27 @@ def binance_interval(interval: Interval) -> str:
 
 
 def pages_of(interval: Interval, start_ms: int, end_ms: int) -> float:
-    """Return how many pages of the API a span has."""
+    """Return how many API pages a span takes."""
     return (end_ms - start_ms) / (interval.fixed_ms or 28 * DAY_MS) / PAGE
 
 
 def _saves_calls(interval: Interval) -> bool:
-    """Tell whether a month's file and checksum are fewer calls than its pages."""
+    """Tell whether a month's file and checksum take fewer calls than its pages."""
     return pages_of(interval, 0, 28 * DAY_MS) > 2
 
 
 def months_of(start_ms: int, end_ms: int) -> list[np.datetime64]:
-    """Return the months that [start, end) touches."""
+    """Return the months that overlap [start, end)."""
     return _units(start_ms, end_ms, "M")
 
 
 def days_of(start_ms: int, end_ms: int) -> list[np.datetime64]:
-    """Return the days that [start, end) touches; none where that is empty."""
+    """Return the days that overlap [start, end); an empty list if the span is empty."""
     return _units(start_ms, end_ms, "D")
 
 
 def ms_of(unit: np.datetime64) -> int:
-    """Return when a day or a month begins, in UTC milliseconds."""
+    """Return the start of a day or a month in UTC milliseconds."""
     return int(unit.astype("datetime64[ms]").astype(np.int64))
 
 
@@ -250,19 +252,19 @@ def _translate_errors(call: Callable[[], T]) -> T:
     try:
         return call()
     except BinanceAPIException as error:
-        said = f"Binance answered {error.status_code}: {error.message} ({error.code})."
+        message = f"Binance answered {error.status_code}: {error.message} ({error.code})."
         if error.status_code in _BUSY or error.status_code >= 500:
             headers = error.response.headers
-            raise ServiceBusy(said, retry_after_s(headers.get("Retry-After"))) from error
-        raise SourceRefused(_refusal(error, said)) from error
+            raise ServiceBusy(message, retry_after_s(headers.get("Retry-After"))) from error
+        raise SourceRefused(_refusal(error, message)) from error
     except (BinanceRequestException, requests.RequestException) as error:
         raise ServiceBusy(f"Binance could not be reached: {error}.") from error
 
 
-def _refusal(error: BinanceAPIException, said: str) -> str:
+def _refusal(error: BinanceAPIException, message: str) -> str:
     if error.code == -1121:
-        return f"Binance has no such symbol. It writes BTCUSDT, without a separator. {said}"
-    return said
+        return f"Binance has no such symbol. It writes BTCUSDT, without a separator. {message}"
+    return message
 
 
 def _rows(raw: list[list[Any]], interval: Interval) -> Rows:

@@ -1,6 +1,6 @@
-"""Binance's archive of past candles (data.binance.vision): a zip for each day and month.
+"""Binance's archive of past candles (data.binance.vision): one zip for each day and each month.
 
-Spot files have no header row, and microseconds since 2025-01-01; both ways of either are read.
+Spot files have no header row and use microseconds since 2025-01-01; both formats are read.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from sources.row_validation import FIELDS, Rows
 from sources.service import service_of
 
 HOST = "https://data.binance.vision"
-_TIMES_LONGER = 4  # than an answer of the API: a month of minutes is two megabytes
-MICROSECONDS_FROM = 10**14  # as milliseconds that would be the year 5138
+_TIMES_LONGER = 4  # the timeout relative to the API's: a month of minutes is two megabytes
+MICROSECONDS_FROM = 10**14  # read as milliseconds, this would be the year 5138
 _LIMIT = Limit(burst=20, per_s=10)  # a file store, without a published limit
 _COLUMNS = [
     "opened", *FIELDS, "closed", "quote_volume", "trades", "taker_base", "taker_quote", "unused"
@@ -36,17 +36,17 @@ log = structlog.get_logger()
 
 
 class ChecksumMismatch(ServiceBusy):
-    """Say that a file came, and was not what its checksum says."""
+    """A file arrived that does not match its checksum."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ArchiveFile:
-    """The candles of one file, and the sha256 that it was verified with."""
+    """The candles of one file, and the sha256 that verified it."""
 
     name: str
     sha256: str
     rows: Rows
-    made: str | None  # by a replay, of what
+    made: str | None  # how a replay made it, if it did
 
 
 class Archive:
@@ -59,14 +59,14 @@ class Archive:
         self._session = requests.Session()
 
     def month(self, symbol: str, interval: Interval, first: date) -> ArchiveFile | None:
-        """Return the candles of a month; None where it is not published. As `day`."""
+        """Return the candles of a month; None if it is not published. Raises as `day` does."""
         return self._file("monthly", symbol, interval, f"{first:%Y-%m}")
 
     def day(self, symbol: str, interval: Interval, day: date) -> ArchiveFile | None:
-        """Return the candles of a day; None where it is not published or cannot be had now.
+        """Return the candles of a day; None if it is not published or not available now.
 
-        Raises SourceUnavailable where a file, asked for repeatedly, is not what its checksum says:
-        the archive may be correcting it, and nobody should store it.
+        Raises SourceUnavailable if a file repeatedly fails its checksum: the archive may be
+            correcting it, so nothing of it is stored.
         """
         return self._file("daily", symbol, interval, f"{day:%Y-%m-%d}")
 
@@ -82,14 +82,14 @@ class Archive:
             return None
 
     def _verified(self, path: str, interval: Interval) -> ArchiveFile | None:
-        told = self._get(f"{path}.CHECKSUM")
-        packed = told and self._get(path)
-        if told is None or packed is None:
+        checksum = self._get(f"{path}.CHECKSUM")
+        packed = checksum and self._get(path)
+        if checksum is None or packed is None:
             return None
-        wanted, found = told.text.split()[:1], hashlib.sha256(packed.content).hexdigest()
+        wanted, found = checksum.text.split()[:1], hashlib.sha256(packed.content).hexdigest()
         if wanted != [found]:
-            said = f"{self._url}{path} has the sha256 {found}, but its checksum says {wanted}."
-            raise ChecksumMismatch(said)
+            message = f"{self._url}{path} has the sha256 {found}, but its checksum says {wanted}."
+            raise ChecksumMismatch(message)
         name = path.rsplit("/", 1)[1]
         try:
             rows = _unpacked(packed.content, interval)

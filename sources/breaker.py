@@ -1,4 +1,4 @@
-"""Leave a service alone that fails again and again, and try it now and then."""
+"""A circuit breaker: stop asking a service that keeps failing, and probe it now and then."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ log = structlog.get_logger()
 
 
 class Breaker:
-    """Open after `failures` in a row; after `pause_s` let one request try. Thread-safe.
+    """Open after `failures` in a row; allow one request after each `pause_s`. Thread-safe.
 
     Closed, every request passes. Open, none does. Half-open, one does: its success closes the
     breaker, its failure opens it for another pause.
@@ -39,9 +39,10 @@ class Breaker:
         self._is_trying = False
 
     def check(self) -> None:
-        """Let a request pass. Raises SourceUnavailable while open; it says until when.
+        """Allow a request. Raises SourceUnavailable while open, with the time of the next attempt.
 
-        Whoever passes must say `record_success`, `record_failure` or `record_nothing` afterwards.
+        Every request that passes must end in `record_success`, `record_failure` or
+        `record_nothing`.
         """
         with self._lock:
             if self._opened_at is None:
@@ -50,7 +51,7 @@ class Breaker:
             if left_s <= 0 and not self._is_trying:
                 self._is_trying = True
                 return
-            left_s = max(left_s, 1.0)  # somebody is trying right now
+            left_s = max(left_s, 1.0)  # another request is probing right now
             until = datetime.now(UTC) + timedelta(seconds=left_s)
             raise SourceUnavailable(
                 f"{self._name} failed {self._failed} times in a row, so it is not asked until "
@@ -59,14 +60,14 @@ class Breaker:
             )
 
     def record_success(self) -> None:
-        """Count an answer, be it a refusal: the service is there."""
+        """Record an answer. A refusal counts too, because the service answered."""
         with self._lock:
             if self._opened_at is not None:
                 log.info("breaker_closed", service=self._name)
             self._failed, self._opened_at, self._is_trying = 0, None, False
 
     def record_failure(self, reason: str) -> None:
-        """Count a request without an answer."""
+        """Record a request without an answer."""
         with self._lock:
             self._failed += 1
             self._last = reason
@@ -76,6 +77,6 @@ class Breaker:
             self._is_trying = False
 
     def record_nothing(self) -> None:
-        """Count nothing: the request ended without a word about the service."""
+        """End a request that says nothing about the service's health."""
         with self._lock:
             self._is_trying = False

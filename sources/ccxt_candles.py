@@ -1,9 +1,10 @@
-"""Candles of any exchange that ccxt knows.
+"""Candles of any exchange that ccxt supports.
 
-Exchanges page in their own ways: most give the oldest candles from a time on, at most so many; some
-(Coinbase) give a window that begins there and may be empty although later ones are not; some
-(Kraken) give their newest few and nothing older. One walk fits them all: go on after the last
-candle given, step over an empty window, and let daily candles tell how far nothing was traded.
+Exchanges page in different ways. Most return the oldest candles from a start time, up to a limit.
+Some (Coinbase) return a window from that time, which may be empty although later windows are not.
+Some (Kraken) return only their newest candles. One walk handles all of them: continue after the
+last candle received, step over an empty window, and use daily candles to find how long nothing
+was traded.
 """
 
 from __future__ import annotations
@@ -28,21 +29,21 @@ from sources.resample import fetch_resampled
 from sources.retry import RetryPolicy
 from sources.row_validation import Rows
 
-PAGE = 500  # rows that are asked for where ccxt does not know the most that one call gives
+PAGE = 500  # rows per call if ccxt does not know the exchange's maximum
 _LONGEST_PAGE = 1000
-_NEWEST_ONLY = ("kraken", "gemini")  # whatever the start, they give their newest candles
-# exchanges begin weeks on several days, and ccxt rounds the start of both by lengths in days
+_NEWEST_ONLY = ("kraken", "gemini")  # they return their newest candles whatever the start
+# exchanges begin weeks on different days, and ccxt rounds both starts by lengths in days
 _MADE_OF_DAYS = (Interval.W1, Interval.MO1)
 Row = list[Any]
-Ask = Callable[[Interval, int, int], list[Row]]  # an interval, since when, how many at most
+Ask = Callable[[Interval, int, int], list[Row]]  # interval, since_ms, maximum rows
 log = structlog.get_logger()
 
 
 class CcxtSource:
     """Ask an exchange through ccxt, or the replay at `replay_url`. No key is needed.
 
-    page: rows that one call asks for; None for what ccxt says the exchange gives at most
-    is_limited: keep the exchange's own rateLimit; None where a real exchange is asked
+    page: rows per call; None means the most that the exchange returns according to ccxt
+    is_limited: obey the exchange's own rateLimit; None means only for a real exchange
     """
 
     def __init__(
@@ -77,7 +78,7 @@ class CcxtSource:
                 if interval in offered:
                     return self._own(symbol, interval, start, end)
                 return fetch_resampled(self._own, offered, symbol, interval, start, end)
-            except _OffGrid as found:  # days from 16:00 to 16:00, say: made of hours instead
+            except _OffGrid as found:  # such as days from 16:00 to 16:00: made of hours instead
                 log.info("off_grid", venue=self._venue, interval=found.interval)
                 offered.discard(found.interval)
 
@@ -119,9 +120,9 @@ class CcxtSource:
     def _asked(self, symbol: str, interval: Interval, since_ms: int, limit: int) -> list[Row]:
         try:
             rows: list[Row] = self._exchange.fetch_ohlcv(symbol, interval.value, since_ms, limit)
-        except ccxt.BaseError as error:  # before any request was sent
+        except ccxt.BaseError as error:  # raised before any request was sent
             raise translate_error(error) from error
-        # some send what was not asked for, or newest first: neither may lead the walk astray
+        # some exchanges send rows outside the request, or the newest first
         return sorted((row for row in rows if int(row[0]) >= since_ms), key=lambda row: row[0])
 
     def _clock_ms(self) -> int:
@@ -156,14 +157,14 @@ class CcxtSource:
         )
 
     def _step(self, market: dict[str, Any], name: str, size: float = 1.0) -> float | None:
-        """Return a market's step; None where the exchange counts significant digits instead."""
-        told = (market.get("precision") or {}).get(name)
-        if not told or self._exchange.precisionMode != ccxt.TICK_SIZE:
+        """Return a market's step; None if the exchange counts significant digits instead."""
+        step = (market.get("precision") or {}).get(name)
+        if not step or self._exchange.precisionMode != ccxt.TICK_SIZE:
             return None
-        return round(float(told) * size, 12)
+        return round(float(step) * size, 12)
 
     def _say_what_is_gone(self, symbol: str, interval: Interval, start_ms: int, walk: Walk) -> None:
-        """Say that an exchange keeps newer candles than those asked for."""
+        """Raise SourceRefused if the exchange only keeps candles newer than those requested."""
         oldest_ms = walk.oldest_ms
         is_newest = walk.is_newest or self._venue in _NEWEST_ONLY
         if not is_newest or oldest_ms is None or oldest_ms <= start_ms:
@@ -178,12 +179,13 @@ class CcxtSource:
 
 
 class Walk:
-    """The way through an exchange's candles of one interval, from a time to another.
+    """The walk through an exchange's candles of one interval, over one span.
 
     as_of_ms: the exchange's clock before the first candle was answered
-    oldest_ms: the first candle that was given
-    is_beyond: the first page was a full one and began after the span
-    is_newest: it began later than asked and ended now, so that what came before is kept from us
+    oldest_ms: the first candle received
+    is_beyond: the first page was full and began after the span
+    is_newest: the first page began later than asked and ended now, so the exchange withholds older
+        candles
     """
 
     def __init__(self, ask: Ask, interval: Interval, limit: int, *, days: bool) -> None:
@@ -199,7 +201,7 @@ class Walk:
         self.is_newest = False
 
     def pages(self, start_ms: int, end_ms: int, clock_ms: Callable[[], int]) -> Iterator[list[Row]]:
-        """Yield pages of candles of [start, end), oldest first, each once."""
+        """Yield pages of candles in [start, end), oldest first, each candle once."""
         cursor = _ceiling_ms(self._interval, start_ms)
         while cursor < end_ms:
             rows = self._ask(self._interval, cursor, self.limit)
@@ -218,10 +220,10 @@ class Walk:
                 return
 
     def _from(self, cursor: int, rows: list[Row]) -> list[Row]:
-        """Return what an exchange has from `cursor` on, where a page began later.
+        """Return the candles from `cursor` on, after a page that began later.
 
-        It may be a gap. Or the exchange gives fewer rows at once than ccxt says, and the newest of
-        a window as long as was asked for: then a shorter window holds what would be passed over.
+        The later start may be a gap. Or the exchange returns fewer rows than ccxt says, and only
+        the newest of the window; a shorter window then holds the rows that would be skipped.
         """
         rows_asked = self.limit
         while rows_asked > 1 and int(rows[0][0]) > cursor:
@@ -241,10 +243,10 @@ class Walk:
         self.is_newest = is_full and self.oldest_ms > asked_ms and ends_now
 
     def _over_nothing(self, cursor: int, end_ms: int) -> int:
-        """Return where to go on when nothing opened before `cursor`: the next day with candles."""
+        """Return where to continue after an empty window: the next day that has candles."""
         if not self._by_days or cursor >= end_ms:
             return cursor
-        day = cursor - DAY_MS  # a day that began before may hold the cursor
+        day = cursor - DAY_MS  # the cursor may lie inside a day that began earlier
         while day < end_ms:
             if later := [known for known in self._days if known > day]:
                 return max(cursor, later[0])
@@ -261,20 +263,20 @@ class _OffGrid(Exception):
 
 
 def _check_grid(rows: Rows, interval: Interval) -> None:
-    """Raise _OffGrid where candles open off the grid of a 24/7 market (docs/contract/time.md)."""
+    """Raise _OffGrid if candles open off the 24/7 grid of whole intervals in UTC."""
     off = floor_ms(interval, rows.opened_ms) != rows.opened_ms
     if off.any() and interval is not Interval.M1:
         raise _OffGrid(interval)
 
 
 def _most_rows(exchange: Any, market: dict[str, Any]) -> int:
-    """Return how many candles one call gives: a window may be no longer than that."""
+    """Return the most candles per call; a window may not be longer than that."""
     kinds: dict[str, Any] = getattr(exchange, "features", None) or {}
     kind = kinds.get("spot" if market.get("spot") else "swap") or {}
     if not market.get("spot"):
         kind = kind.get("linear") or kind
-    told = (kind.get("fetchOHLCV") or {}).get("limit")
-    return min(int(told), _LONGEST_PAGE) if told else PAGE
+    limit = (kind.get("fetchOHLCV") or {}).get("limit")
+    return min(int(limit), _LONGEST_PAGE) if limit else PAGE
 
 
 def _kind(venue: str, market: dict[str, Any]) -> Kind:

@@ -1,4 +1,4 @@
-"""ccxt, tamed: an exchange whose every request keeps our limits, patience and errors."""
+"""ccxt exchanges whose every request obeys this package's limits, retries and errors."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from sources.limits import Limit
 from sources.retry import RetryPolicy, ServiceBusy, retry_after_s
 from sources.service import Service, service_of
 
-REPLAYED = "/ccxt/"  # under this path and its own id, a replay answers as the exchange
+REPLAYED = "/ccxt/"  # the path, followed by the exchange's id, under which a replay answers
 _HOST = re.compile(r"^https?://[^/]+")
-_BURST = 10  # requests at once; ccxt's own throttle spaces them besides
-_KINDS = ("spot", "swap", "linear")  # of markets, in ccxt's words
-_PASSING = (408, 409, 418, 425, 429)  # of the 4xx, those that may be otherwise next time
+_BURST = 10  # requests at once; ccxt's own throttle spaces them too
+_KINDS = ("spot", "swap", "linear")  # ccxt's names of the market types we load
+_PASSING = (408, 409, 418, 425, 429)  # the 4xx statuses that a retry may change
 _NOT_NOW = (ccxt.DDoSProtection, ccxt.RateLimitExceeded, ccxt.OnMaintenance, ccxt.RequestTimeout)
 
 
 class RetryingExchange:
-    """What is put before a ccxt exchange class, so that each HTTP request goes our way.
+    """A mixin before a ccxt exchange class: each HTTP request passes through Service.
 
     clock_ms: the exchange's clock at its last answer, UTC milliseconds
     """
@@ -41,12 +41,12 @@ class RetryingExchange:
     def fetch(
         self, url: str, method: str = "GET", headers: Any = None, body: Any = None
     ) -> dict[str, Any] | list[Any]:
-        """Send one request of ccxt's, again while the exchange is busy."""
+        """Send one request of ccxt, and repeat it while the exchange is busy."""
         send = partial(super().fetch, url, method, headers, body)  # type: ignore[misc]
         return self.mela_service.ask(lambda: self._answered(send), self.mela_patience)
 
     def on_rest_response(self, code: int, reason: str, url: str, method: str, *rest: Any) -> Any:
-        """Keep what ccxt's errors do not carry: status, headers and the time of an answer."""
+        """Keep the status, headers and time of an answer, which ccxt's errors do not carry."""
         self._status, self._headers = code, rest[0]
         self.clock_ms = _clock_ms(rest[0])
         return super().on_rest_response(code, reason, url, method, *rest)  # type: ignore[misc]
@@ -57,7 +57,7 @@ class RetryingExchange:
             answer = send()
         except ccxt.BaseError as error:
             raise translate_error(error, self._status, self._headers) from error
-        if isinstance(answer, str):  # ccxt would read a page of HTML as an answer without candles
+        if isinstance(answer, str):  # ccxt would read an HTML page as an answer without candles
             raise ServiceBusy(f"{self.id} answered what is no JSON: {answer[:80].strip()!r}.")
         return answer
 
@@ -65,10 +65,10 @@ class RetryingExchange:
 def exchange_of(
     venue: str, replay_url: str | None, patience: RetryPolicy, *, is_limited: bool = True
 ) -> Any:
-    """Return ccxt's exchange of a venue, pointed at its own hosts or at a replay.
+    """Return ccxt's exchange for a venue, connected to its own hosts or to a replay.
 
-    is_limited: keep the exchange's rateLimit, requests of ccxt's spaced by it
-    Raises SourceRefused for a venue that is none, or that gives no candles.
+    is_limited: let ccxt space its requests by the exchange's rateLimit
+    Raises SourceRefused for an unknown venue, and for one without candles.
     """
     if venue not in ccxt.exchanges:
         near = get_close_matches(venue, [*VENUES, *ccxt.exchanges], n=3)
@@ -84,7 +84,7 @@ def exchange_of(
     listed = exchange.options.get("fetchMarkets")
     if isinstance(listed, dict) and isinstance(
         listed.get("types"), list
-    ):  # not options by the thousand, which have no place
+    ):  # skip thousands of options, which cannot be loaded
         listed["types"] = [kind for kind in listed["types"] if kind in _KINDS]
     if replay_url:
         there = f"{replay_url.rstrip('/')}{REPLAYED}{venue}"
@@ -98,18 +98,19 @@ def exchange_of(
 
 
 def translate_error(error: ccxt.BaseError, status: int = 0, headers: Any = None) -> Exception:
-    """Translate an error of ccxt: ServiceBusy if the same request may succeed later, else refused.
+    """Translate an error of ccxt: ServiceBusy if a retry may succeed, else SourceRefused.
 
-    ccxt calls most statuses of 4xx ExchangeNotAvailable, those that will never pass among them.
+    ccxt raises ExchangeNotAvailable for most 4xx statuses, even for those that no retry will
+    change.
     """
-    said = f"{type(error).__name__}: {str(error)[:300].strip()}"
+    message = f"{type(error).__name__}: {str(error)[:300].strip()}"
     refuses = 400 <= status < 500 and not isinstance(error, _NOT_NOW)
-    passes = status >= 500 or status in _PASSING  # whatever an exchange's body made ccxt think
+    passes = status >= 500 or status in _PASSING  # whatever error ccxt derived from the body
     if passes or (isinstance(error, ccxt.NetworkError) and not refuses):
         why = f"answered {status}" if status else "could not be reached"
         wait_s = retry_after_s(headers.get("Retry-After")) if headers is not None else None
-        return ServiceBusy(f"The exchange {why} ({said}).", wait_s)
-    return SourceRefused(f"The exchange refused ({said}).")
+        return ServiceBusy(f"The exchange {why} ({message}).", wait_s)
+    return SourceRefused(f"The exchange refused ({message}).")
 
 
 def _redirected(urls: Any, there: str) -> Any:
@@ -119,9 +120,9 @@ def _redirected(urls: Any, there: str) -> Any:
 
 
 def _clock_ms(headers: Any) -> int:
-    """Return when an answer was made by its own clock; a cache on the way says how old it is."""
+    """Return the server's time of an answer, less the age that a cache reports."""
     try:
-        said = parsedate_to_datetime(str(headers.get("Date"))).timestamp()
-        return int((min(time(), said) - float(headers.get("Age") or 0)) * 1000)
+        message = parsedate_to_datetime(str(headers.get("Date"))).timestamp()
+        return int((min(time(), message) - float(headers.get("Age") or 0)) * 1000)
     except ValueError:
         return int(time() * 1000)

@@ -1,4 +1,4 @@
-"""Headlines of the news, from Alpaca: what was written about some symbols, and when."""
+"""News headlines from Alpaca: the text, the symbols it names, and when it appeared."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """A piece of news. Its text is that of `updated_at`: nobody could read it so before.
+    """A headline. Its text is the version of `updated_at`, so nobody could read it before then.
 
-    symbols: those it is about, as the source writes them (a coin as BTCUSD)
+    symbols: as the source writes them (a coin is BTCUSD)
     """
 
     id: str
@@ -41,11 +41,11 @@ def fetch_news(
     settings: Settings,
     patience: RetryPolicy | None = None,
 ) -> list[Headline]:
-    """Return the headlines about any of some symbols with start ≤ updated_at < end, oldest first.
+    """Return the headlines about any of the symbols with start ≤ updated_at < end, oldest first.
 
-    symbols: as AAPL or BTC/USD, also with their venue, as alpaca:AAPL
-    Raises SourceRefused and SourceUnavailable as a candle source does, and ValueError for a span
-    that is none or no symbol.
+    symbols: such as AAPL or BTC/USD, with or without a venue (alpaca:AAPL)
+    Raises SourceRefused and SourceUnavailable as a candle source does, and ValueError for an
+    invalid span or an empty list of symbols.
     """
     span_ms(start, end)
     if not symbols:
@@ -54,15 +54,15 @@ def fetch_news(
     asked = NewsRequest(
         symbols=",".join(map(news_symbol, symbols)), start=start, end=end, sort="asc"
     )
-    told: list[dict[str, Any]] = client.get_news(asked)["news"]
-    found = {headline.id: headline for headline in map(_headline, told)}
+    articles: list[dict[str, Any]] = client.get_news(asked)["news"]
+    found = {headline.id: headline for headline in map(_headline, articles)}
     log.info("fetched_news", symbols=list(symbols), headlines=len(found))
     inside = (each for each in found.values() if start <= each.updated_at < end)
     return sorted(inside, key=lambda each: (each.updated_at, each.id))
 
 
 def news_symbol(name: str) -> str:
-    """Return a symbol as the news write it.
+    """Return a symbol as the news service writes it.
 
     >>> news_symbol("alpaca:BTC/USD"), news_symbol("AAPL")
     ('BTCUSD', 'AAPL')
@@ -70,13 +70,13 @@ def news_symbol(name: str) -> str:
     return name.partition(":")[2].replace("/", "") if ":" in name else name.replace("/", "")
 
 
-def _headline(told: dict[str, Any]) -> Headline:
+def _headline(article: dict[str, Any]) -> Headline:
     return Headline(
-        id=str(told["id"]),
-        published_at=instant(told["created_at"]),
-        updated_at=instant(told["updated_at"]),
-        headline=str(told["headline"]),
-        source=str(told["source"]),
-        url=str(told.get("url") or ""),
-        symbols=tuple(map(str, told["symbols"])),
+        id=str(article["id"]),
+        published_at=instant(article["created_at"]),
+        updated_at=instant(article["updated_at"]),
+        headline=str(article["headline"]),
+        source=str(article["source"]),
+        url=str(article.get("url") or ""),
+        symbols=tuple(map(str, article["symbols"])),
     )

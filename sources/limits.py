@@ -1,4 +1,4 @@
-"""How fast a service may be asked: a token bucket that all threads of the process share."""
+"""Rate limits: a token bucket that all threads of the process share."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _FOREVER_S = float("inf")
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """At most `burst` tokens at once, and `per_s` of them each second in the long run.
+    """At most `burst` tokens at once, and `per_s` tokens per second in the long run.
 
-    window_tokens: what the service itself allows in its window; None where it does not tell what
-        is used. Of a service that counts by the minute, burst + 60 × per_s should not exceed it.
+    window_tokens: the service's own allowance per window; None if the service does not report its
+        usage. If it counts by the minute, burst + 60 × per_s should not exceed this.
     """
 
     burst: float
@@ -25,15 +25,15 @@ class Limit:
     window_tokens: float | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a limit that would never let anybody pass."""
+        """Reject a limit that would never let a request pass."""
         if self.burst <= 0 or self.per_s <= 0:
             raise ValueError(f"expected burst and per_s above 0, but found {self}")
 
 
 class Bucket:
-    """Tokens that requests take, refilled evenly. Thread-safe.
+    """Tokens that requests take and that refill evenly. Thread-safe.
 
-    clock, rest: seconds that only rise, and how to let them pass; tests have their own
+    clock, rest: a monotonic clock in seconds, and a sleep function; tests pass their own
     """
 
     def __init__(
@@ -51,10 +51,10 @@ class Bucket:
         self._paused_until = clock()
 
     def take(self, tokens: float = 1.0, longest_s: float = _FOREVER_S) -> None:
-        """Wait until so many tokens are there, and take them.
+        """Wait until `tokens` are available, and take them.
 
-        Who comes first is served first: tokens are booked at once, the wait follows. Raises
-        SourceUnavailable at once, with nothing taken, where the wait would exceed `longest_s`.
+        First come, first served: tokens are booked at once, and the wait follows. Raises
+        SourceUnavailable immediately, without taking any, if the wait would exceed `longest_s`.
         """
         wait_s = self._book(tokens, longest_s)
         while wait_s > 0:
@@ -62,17 +62,17 @@ class Bucket:
             wait_s = self.paused_s()  # the service may have asked for a pause meanwhile
 
     def pause(self, wait_s: float) -> None:
-        """Let nobody pass for so long: the service said Retry-After."""
+        """Let no request pass for `wait_s` seconds, because the service sent Retry-After."""
         with self._lock:
             self._paused_until = max(self._paused_until, self._clock() + wait_s)
 
     def paused_s(self) -> float:
-        """Return how long the pause still lasts; 0 without one."""
+        """Return how many seconds the pause still lasts; 0 if there is none."""
         with self._lock:
             return max(0.0, self._paused_until - self._clock())
 
     def report_used(self, used: float) -> None:
-        """Heed what the service says is used of its window: others may ask from this address."""
+        """Apply the usage that the service reports: others may ask from the same address."""
         if self._limit.window_tokens is None:
             return
         with self._lock:

@@ -1,4 +1,4 @@
-"""What every source answers: closed candles with unadjusted prices, and the events beside them."""
+"""The types that sources return: closed candles, prices unadjusted, and corporate actions."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class CorporateAction:
-    """A split or a dividend, effective before the session of `effective_on` opens.
+    """A split or a dividend that takes effect before the session of `effective_on` opens.
 
     effective_ms: 00:00 UTC of that date, comparable with the opened_ms of daily candles
-    value: of a split, new shares for one old (4.0 for 4:1, 0.1 for a 1:10 reverse split); of a
-        dividend, cash per share in the quote currency as it was paid, whatever splits followed
+    value: for a split, new shares per old share (4.0 for 4:1, 0.1 for a 1:10 reverse split); for a
+        dividend, the cash per share in the quote currency as it was paid, before any later split
     """
 
     kind: ActionKind
@@ -36,11 +36,11 @@ class CorporateAction:
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A row that the service sent and nobody should store; `sentence` says why."""
+    """A row that must not be stored. `sentence` gives the reason."""
 
     opened_ms: int
     sentence: str
-    row: dict[str, Any] = field(default_factory=dict[str, Any])  # as the service sent it, jsonable
+    row: dict[str, Any] = field(default_factory=dict[str, Any])  # as the service sent it, as JSON
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,12 +50,12 @@ class FetchedCandles:
     opened_ms, closed_ms: (n,) int64, UTC milliseconds; closed_ms is exclusive
     open, high, low, close, volume: (n,) float64, finite, prices > 0
     session_on: (n) dates in markets with sessions, None in 24/7 markets
-    actions: from the span's start to today, because a vendor adjusts for later splits too
-    request: what was asked, jsonable
+    actions: from the span's start until today, because a vendor adjusts for later splits too
+    request: the request, as JSON
     origin: whether the real service answered or a `mela replay`
-    as_of_ms: the service's clock when it answered: what had closed by then is here
-    resampled_from: the interval of the service's own candles, where these were made of them
-    incomplete_ms: opened_ms of the resampled candles of which some expected part was missing
+    as_of_ms: the service's clock when it answered; candles that had closed by then are included
+    resampled_from: the interval of the service's candles, if these were resampled from them
+    incomplete_ms: opened_ms of resampled candles that lack an expected part
     """
 
     instrument: Instrument
@@ -82,24 +82,24 @@ class FetchedCandles:
 
 
 class CandleSource(Protocol):
-    """A market-data service: a request in, candles out.
+    """A market-data service: a request goes in, candles come out.
 
-    `fetch` raises SourceRefused where the request is wrong (an unknown symbol, an interval that the
-    service lacks and that cannot be made of others, history that it no longer keeps),
-    SourceUnavailable where the service does not answer after some attempts or is left alone for a
-    while (`retry_after_s`: for how long, where known), and ValueError for a time without a zone or
-    an end that is not after the start.
+    `fetch` raises SourceRefused if the request is wrong: an unknown symbol, an interval that the
+        service neither offers nor allows to be resampled, or history that it no longer keeps. It
+        raises SourceUnavailable if the service does not answer after several attempts or its
+        breaker is open (`retry_after_s` says for how long, if known), and ValueError for a time
+        without a zone or an end that is not after the start.
     """
 
     def fetch(
         self, symbol: str, interval: Interval, start: datetime, end: datetime
     ) -> FetchedCandles:
-        """Return the closed candles with start ≤ opened_at < end; none is an answer too."""
+        """Return the closed candles with start ≤ opened_at < end. An empty answer is valid."""
         ...
 
 
 def span_ms(start: datetime, end: datetime) -> tuple[int, int]:
-    """Return [start, end) in UTC milliseconds. Raises ValueError for a span that is none."""
+    """Return [start, end) in UTC milliseconds. Raises ValueError for an invalid span."""
     if start.tzinfo is None or end.tzinfo is None:
         raise ValueError(f"expected times with a zone, but found {start} and {end}")
     if end <= start:
@@ -108,5 +108,5 @@ def span_ms(start: datetime, end: datetime) -> tuple[int, int]:
 
 
 def to_ms(instant: datetime) -> int:
-    """Return UTC milliseconds of an instant, rounded up, so that half-open spans stay true."""
+    """Return an instant in UTC milliseconds, rounded up, which keeps half-open spans exact."""
     return -((EPOCH - instant) // timedelta(milliseconds=1))

@@ -1,9 +1,9 @@
-"""Make longer candles of shorter ones, for intervals that a service lacks.
+"""Resample shorter candles into an interval that a service lacks.
 
-A candle is made once its end has passed, of the parts that are there. Where the calendar expected a
-part that is not, it is made all the same (the market may have stood still) and marked incomplete;
-a bucket without any part gives no candle. It is told in shares of the day it opened: what came
-after a split inside it is brought back to them.
+A candle is made once its end has passed, from the parts that exist. If the calendar expected a part
+that is missing, the candle is made anyway, because nothing may have been traded, and is marked
+incomplete. A bucket without any part gives no candle. Prices are in shares of the day the candle
+opened: parts after a split inside the candle are converted back.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ from sources.row_validation import Rows
 from sources.splits import ratios
 
 _DECIMALS = 8
-MOST_NAMED = 1000  # incomplete candles that a request's lineage names one by one
+MOST_NAMED = 1000  # incomplete candles that a request names individually
 Fetch = Callable[[str, Interval, datetime, datetime], FetchedCandles]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ResampledRows:
-    """Candles made of shorter ones; incomplete_ms: (m,) opened_ms of those that lack a part."""
+    """Candles made of shorter ones. incomplete_ms: (m,) opened_ms of those that lack a part."""
 
     rows: Rows
     incomplete_ms: Int
 
 
 def finer_interval(interval: Interval, offered: Collection[Interval]) -> Interval:
-    """Return the longest offered interval of which whole candles make one of `interval`.
+    """Return the longest offered interval whose candles add up to one candle of `interval`.
 
-    Raises SourceRefused where there is none.
+    Raises SourceRefused if there is none.
 
     >>> finer_interval(Interval("4h"), [Interval("1m"), Interval("1h"), Interval("1d")]).value
     '1h'
@@ -53,9 +53,9 @@ def finer_interval(interval: Interval, offered: Collection[Interval]) -> Interva
     for finer in sorted(offered, key=order.index, reverse=True):
         if _makes(finer, interval):
             return finer
-    said = ", ".join(sorted(offered, key=order.index))
+    names = ", ".join(sorted(offered, key=order.index))
     raise SourceRefused(
-        f"{interval} candles are not offered and cannot be made of those that are: {said}"
+        f"{interval} candles are not offered and cannot be made of those that are: {names}"
     )
 
 
@@ -66,11 +66,11 @@ def resample(
     calendar: str,
     splits: Sequence[CorporateAction] = (),
 ) -> ResampledRows:
-    """Return candles of `interval` made of lawful ones of `finer`, closed or not.
+    """Return candles of `interval` made of valid candles of `finer`, closed or not.
 
     rows: oldest first, unadjusted; splits: those that may fall inside a candle
-    Borders are the calendar's (`expected_opens_ms`): multiples since 1970 in UTC, Mondays, firsts
-    of a month; in markets with sessions, steps from the true open of each.
+    Candles begin where the calendar says (`expected_opens_ms`): at multiples since 1970 in UTC, on
+    Mondays, on the first of a month; in markets with sessions, in steps from each session's open.
     """
     if len(rows) == 0:
         return ResampledRows(rows, np.array([], dtype=np.int64))
@@ -99,14 +99,16 @@ def fetch_resampled(
     start: datetime,
     end: datetime,
 ) -> FetchedCandles:
-    """Return the closed candles of [start, end) made of the longest finer ones that are offered.
+    """Return the closed candles of [start, end), resampled from the longest finer interval.
 
-    fetch: how the source gets candles that the service has; its answer must say `as_of_ms`
-    The answer and its request say `resampled_from`, and which candles lack a part.
+    fetch: how the source gets candles that the service offers; its answer must carry `as_of_ms`
+    The answer and its request carry `resampled_from` and the candles that lack a part.
     """
     start_ms, end_ms = span_ms(start, end)
     finer = finer_interval(interval, offered)
-    until = datetime.fromtimestamp(interval.end_ms(end_ms) / 1000, UTC)  # the last one's parts too
+    until = datetime.fromtimestamp(
+        interval.end_ms(end_ms) / 1000, UTC
+    )  # includes the last candle's parts
     parts = fetch(symbol, finer, start, until)
     if parts.as_of_ms is None:
         raise ValueError(f"expected an answer of {parts.source} with as_of_ms, but found none")
@@ -131,7 +133,7 @@ def fetch_resampled(
 
 
 def mark_resampled(fetched: FetchedCandles, finer: Interval, incomplete_ms: Int) -> FetchedCandles:
-    """Return an answer that says, in its request too, what its candles were made of."""
+    """Return the answer with its source interval and incomplete candles, in its request as well."""
     mine = incomplete_ms[np.isin(incomplete_ms, fetched.opened_ms)].tolist()
     request = fetched.request | {"resampled_from": finer.value}
     if mine:
@@ -141,7 +143,7 @@ def mark_resampled(fetched: FetchedCandles, finer: Interval, incomplete_ms: Int)
 
 
 def rows_of(fetched: FetchedCandles) -> Rows:
-    """Return an answer's candles as rows."""
+    """Return the candles of an answer as rows."""
     return Rows(
         fetched.opened_ms,
         fetched.closed_ms,
@@ -157,7 +159,7 @@ def _makes(finer: Interval, interval: Interval) -> bool:
     step, whole = finer.fixed_ms, interval.fixed_ms
     if step is None or finer is interval:
         return False
-    if whole is None or interval is Interval.W1:  # months and weeks are made of days or less
+    if whole is None or interval is Interval.W1:  # made of days or shorter candles
         return DAY_MS % step == 0
     return whole % step == 0
 
@@ -199,8 +201,8 @@ def _in_shares_of(bucket: Int, rows: Rows, splits: Sequence[CorporateAction]) ->
 def _incomplete(
     rows: Rows, bucket: Int, opened: Int, finer: Interval, interval: Interval, calendar: str
 ) -> Int:
-    """Return the candles whose parts are not exactly those that the calendar expects."""
-    # a day more on both sides: the session of a date may begin or end on another day in UTC
+    """Return the candles whose parts differ from those that the calendar expects."""
+    # one more day on both sides: a date's session may begin or end on another UTC day
     since_ms, until_ms = int(opened[0]) - DAY_MS, interval.end_ms(int(opened[-1])) + DAY_MS
     expected = expected_opens_ms(calendar, finer, since_ms, until_ms)
     is_known = np.isin(rows.opened_ms, expected)

@@ -1,4 +1,4 @@
-"""Ask a service again when it says "not now": backoff with jitter, Retry-After obeyed, bounded."""
+"""Retry a busy service: backoff with jitter, Retry-After, bounded attempts and time."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ log = structlog.get_logger()
 
 
 class ServiceBusy(SourceUnavailable):
-    """Say that a service did not answer this once. `retry_after_s`: the wait that it asked for."""
+    """The service did not answer this request. `retry_after_s`: the wait that it asked for."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How often, and for how long together, one request is repeated before giving up.
+    """How often and for how long one request is repeated before giving up.
 
-    timeout_s: how long one answer is waited for
+    timeout_s: the timeout of a single answer
     """
 
     attempts: int = 5
@@ -37,10 +37,10 @@ class RetryPolicy:
 
 
 def call_with_retries(ask: Callable[[], T], patience: RetryPolicy) -> T:
-    """Return what `ask` returns, asking again while it raises ServiceBusy.
+    """Return what `ask` returns, and call it again while it raises ServiceBusy.
 
-    Raises SourceUnavailable when the attempts or the time are used up, at once where the service
-    asks for a longer wait than the time that is left. Other errors pass through.
+    Raises SourceUnavailable when attempts or time are used up, and immediately if the service asks
+    for a longer wait than the time that remains. Other errors pass through.
     """
     retrying = Retrying(
         retry=retry_if_exception_type(ServiceBusy),
@@ -53,12 +53,12 @@ def call_with_retries(ask: Callable[[], T], patience: RetryPolicy) -> T:
         return retrying(ask)
     except ServiceBusy as error:
         tries = int(retrying.statistics.get("attempt_number", 1))
-        said = f"{error} Gave up after {tries} attempts; try later."
-        raise SourceUnavailable(said, error.retry_after_s) from error
+        message = f"{error} Gave up after {tries} attempts; try later."
+        raise SourceUnavailable(message, error.retry_after_s) from error
 
 
 def retry_after_s(value: str | None) -> float | None:
-    """Read a Retry-After header, seconds or an HTTP date, as seconds from now; None if unreadable.
+    """Parse a Retry-After header, seconds or an HTTP date, as seconds from now; None if unreadable.
 
     >>> retry_after_s("7"), retry_after_s(None), retry_after_s("soon")
     (7.0, None, None)

@@ -1,4 +1,4 @@
-"""Round away a vendor's noise, and nothing else."""
+"""Round away the noise that a vendor's arithmetic adds to a value, and nothing more."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def round_to_noise(values: Float, noise: Float) -> Float:
     """Round each value to the finest decimal step that is at least twice its noise.
 
     values: (n,) float64
-    noise: (n,) float64 ≥ 0, how far a value may lie from the truth
-    returns: (n,) float64; exactly the truth where that has no more decimals than the step
+    noise: (n,) float64 ≥ 0, the largest possible error of each value
+    returns: (n,) float64; the exact value if it has no more decimals than the step
 
     >>> round_to_noise(np.array([645.5700073, 28.74995]), np.array([4e-5, 1.1e-4])).tolist()
     [645.57, 28.75]
@@ -28,7 +28,7 @@ def round_to_noise(values: Float, noise: Float) -> Float:
 
 
 def decimals_of(noise: Float) -> NDArray[np.int64]:
-    """Return to how many decimals values of a noise are rounded: (n,) float64 in, (n,) int64 out.
+    """Return the decimals to which values are rounded: (n,) float64 noise in, (n,) int64 out.
 
     >>> decimals_of(np.array([4e-5, 1.1e-4, 0.3])).tolist()
     [4, 3, 0]
@@ -38,9 +38,9 @@ def decimals_of(noise: Float) -> NDArray[np.int64]:
 
 
 def rounding_distance(noise: Float) -> Float:
-    """Return how far two roundings of one value may lie apart, each of that noise at most.
+    """Return how far two rounded readings of one value can differ if each has at most this noise.
 
-    Either may be off by the noise and by half of the step that it is rounded to.
+    Each may be off by the noise plus half of the step that it is rounded to.
 
     >>> rounding_distance(np.array([4e-5])).round(6).tolist()
     [0.00018]

@@ -1,4 +1,4 @@
-"""Which rows of an answer may be stored: null rows are no candle, unlawful ones are rejected."""
+"""Decide which rows may be stored: rows of nulls are dropped, invalid rows are rejected."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FIELDS = ("open", "high", "low", "close", "volume")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rows:
-    """An answer's rows as arrays: opened_ms and closed_ms (n,) int64, the rest (n,) float64."""
+    """Rows of an answer as arrays: opened_ms and closed_ms (n,) int64, the rest (n,) float64."""
 
     opened_ms: Int
     closed_ms: Int
@@ -34,26 +34,26 @@ class Rows:
         return np.stack([self.open, self.high, self.low, self.close])
 
     def where(self, keep: Mask) -> Rows:
-        """Return the rows that a mask keeps."""
+        """Return the rows that the mask selects."""
         return Rows(*(getattr(self, name)[keep] for name in ("opened_ms", "closed_ms", *FIELDS)))
 
     def between(self, start_ms: int, end_ms: int, now_ms: int) -> Rows:
-        """Return the rows that opened in [start, end) and were closed by now."""
+        """Return the rows that opened in [start, end) and had closed by now."""
         opened = (self.opened_ms >= start_ms) & (self.opened_ms < end_ms)
         return self.where(opened & (self.closed_ms <= now_ms))
 
 
 def concatenate_rows(parts: Sequence[Rows]) -> Rows:
-    """Return rows one after the other. Raises ValueError without any part."""
+    """Concatenate rows. Raises ValueError if there are no parts."""
     names = ("opened_ms", "closed_ms", *FIELDS)
     return Rows(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
 def validate_rows(rows: Rows) -> tuple[Rows, tuple[Rejection, ...]]:
-    """Split rows into those that hold the laws of a candle, in order of time, and the rejected.
+    """Split rows into valid candles, sorted by time, and rejected rows.
 
-    A row without any price is no candle and leaves no trace. Of rows with one time the first stays
-    that is a candle.
+    A row without any price is not a candle and is dropped silently. If several rows have the same
+    time, the first valid one stays.
     """
     rows = rows.where(_any(~np.isnan(rows.prices())))
     order = np.argsort(rows.opened_ms, kind="stable")
@@ -87,5 +87,5 @@ def _any(table: Mask) -> Mask:
 
 def _rejection(rows: Rows, index: int, sentence: str) -> Rejection:
     row = {name: float(getattr(rows, name)[index]) for name in FIELDS}
-    said = {name: value if np.isfinite(value) else None for name, value in row.items()}
-    return Rejection(int(rows.opened_ms[index]), sentence, said)
+    finite = {name: value if np.isfinite(value) else None for name, value in row.items()}
+    return Rejection(int(rows.opened_ms[index]), sentence, finite)

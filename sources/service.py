@@ -1,8 +1,8 @@
-"""One way to ask any service: within its limits, again when it is busy, not while it is down.
+"""The single way to call a service: rate-limited, with retries, and guarded by a circuit breaker.
 
-A service is one host to the whole process: its bucket and its breaker are shared by all threads and
-all sources that ask it. Other processes are not known here; where a service tells what is used
-(Binance does), they are heeded all the same.
+The process treats one host as one service: all threads and all sources that call it share its token
+bucket and its breaker. Other processes are invisible here, but if the service reports its usage, as
+Binance does, they are taken into account.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _LOCK = threading.Lock()
 
 
 class Service:
-    """A host that answers, with its limit and its breaker."""
+    """A host with its rate limit and its breaker."""
 
     def __init__(self, name: str, limit: Limit, breaker: Breaker | None = None) -> None:
         self.name = name
@@ -31,13 +31,13 @@ class Service:
         self.breaker = breaker or Breaker(name)
 
     def ask(self, call: Callable[[], T], patience: RetryPolicy, *, tokens: float = 1.0) -> T:
-        """Return what `call` returns, asking again while it raises ServiceBusy.
+        """Return what `call` returns, and call it again while it raises ServiceBusy.
 
         call: raises ServiceBusy, with the Retry-After header if there was one, if the service did
             not answer, and SourceRefused if it refused. Any other error passes through at once.
-        tokens: what each attempt costs of the service's limit
-        Raises SourceUnavailable when patience ends or the breaker is open; it carries
-        `retry_after_s` where a wait is known to help.
+        tokens: the cost of each attempt against the rate limit
+        Raises SourceUnavailable when the retries are used up or the breaker is open. It carries
+        `retry_after_s` if a wait is known to help.
         """
         return call_with_retries(lambda: self._once(call, patience, tokens), patience)
 
@@ -49,7 +49,7 @@ class Service:
         except ServiceBusy as error:
             if error.retry_after_s is None:
                 self.breaker.record_failure(str(error))
-            else:  # it is there, and said when
+            else:  # it answered, and said when to come back
                 self.breaker.record_success()
                 self.bucket.pause(error.retry_after_s)
             raise
@@ -67,9 +67,9 @@ class Service:
 
 
 def service_of(name: str, url: str, limit: Limit) -> Service:
-    """Return the process's one service of this name at a URL's host.
+    """Return the process's shared service of this name at a URL's host.
 
-    limit: counts at the first call for a host; later ones share what is there
+    limit: applies at the first call for a host; later calls share the existing service
     """
     key = (name, urlsplit(url).netloc)
     with _LOCK:
@@ -79,6 +79,6 @@ def service_of(name: str, url: str, limit: Limit) -> Service:
 
 
 def forget_services() -> None:
-    """Forget every bucket and breaker, as a new process would: for tests."""
+    """Forget all buckets and breakers, as a new process would. For tests."""
     with _LOCK:
         _SERVICES.clear()

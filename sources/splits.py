@@ -26,13 +26,13 @@ from sources.rounding import round_to_noise, rounding_distance
 FLOAT32_NOISE = 2.0**-24  # half a unit in the last place, relative
 DECIMAL_NOISE = 5e-7  # half of the sixth decimal
 MONTH_MS = 31 * DAY_MS
-SPLIT_ADJUSTING_SOURCES = ("yahoo",)  # the sources whose service adjusts all history for a split
+SPLIT_ADJUSTING_SOURCES = ("yahoo",)  # their history is adjusted for splits
 
 
 def ratios(opened_ms: Int, splits: Sequence[CorporateAction]) -> Float:
-    """Return by how much each candle's prices were divided: (n,) int64 in, (n,) float64 out.
+    """Return the factor that each candle's prices were divided by: (n,) int64 in, (n,) float64 out.
 
-    That is the product of the splits that came into force after the candle opened.
+    The factor is the product of the splits that took effect after the candle opened.
     """
     result = np.ones(len(opened_ms), dtype=np.float64)
     for split in splits:
@@ -43,8 +43,8 @@ def ratios(opened_ms: Int, splits: Sequence[CorporateAction]) -> Float:
 def restore_prices(adjusted: Float, ratio: Float) -> Float:
     """Return prices as they were traded: (n,) float64 split-adjusted in, unadjusted out.
 
-    >>> said = np.array([np.float32(92.224286), np.float32(1.0339e-05)], np.float64)
-    >>> restore_prices(said, np.array([7.0, 1.0])).tolist()
+    >>> adjusted = np.array([np.float32(92.224286), np.float32(1.0339e-05)], np.float64)
+    >>> restore_prices(adjusted, np.array([7.0, 1.0])).tolist()
     [645.57, 1.0339e-05]
     """
     decimal = np.where(ratio == 1, 0.0, DECIMAL_NOISE)
@@ -53,7 +53,7 @@ def restore_prices(adjusted: Float, ratio: Float) -> Float:
 
 
 def restore_volumes(adjusted: Float, ratio: Float) -> Float:
-    """Return volumes as they were traded; whole shares where a split was taken out.
+    """Return volumes as they were traded, in whole shares if a split was undone.
 
     >>> restore_volumes(np.array([187_630_000.0, 7.0]), np.array([4.0, 1.0])).tolist()
     [46907500.0, 7.0]
@@ -63,14 +63,14 @@ def restore_volumes(adjusted: Float, ratio: Float) -> Float:
 
 
 def split(day: date, value: float) -> CorporateAction:
-    """Return a split of a date."""
+    """Return the corporate action for a split on a date."""
     return CorporateAction("split", day, date_ms(day), value)
 
 
 def dividend_as_paid(
     day: date, amount: float, splits: Sequence[CorporateAction]
 ) -> CorporateAction:
-    """Return a dividend as it was paid on the day, from Yahoo's amount in shares of today.
+    """Return a dividend as it was paid, from Yahoo's amount in today's shares.
 
     >>> dividend_as_paid(date(2012, 11, 7), 0.094643, [split(date(2014, 6, 9), 28.0)]).value
     2.65
@@ -82,19 +82,20 @@ def dividend_as_paid(
 
 
 class RoundingTolerance(NamedTuple):
-    """How far two answers of one candle may lie apart by rounding alone: (n,) float64 each."""
+    """How far two answers for one candle may differ by rounding alone: (n,) float64 each."""
 
     price: Float
     volume: Float
 
 
 def rounding_tolerance(fetched: FetchedCandles) -> RoundingTolerance | None:
-    """Return the leeway of an answer's candles; None for a vendor whose digits are those traded.
+    """Return the tolerance for an answer's candles; None for a vendor that sends prices as traded.
 
-    It is 0 where no split came after the candle: then both answers went the same way. Else the
-    older answer may know of none, some or all of the splits after the candle, so the widest of
-    these counts: of a price 2 × its noise + the step it is rounded to, noise being price × 2⁻²⁴ +
-    5·10⁻⁷ × the largest ratio; of a volume 1 / the smallest ratio + 1, for a reverse split only.
+    The tolerance is 0 if no split followed the candle, because both answers were computed the same
+    way. Otherwise the older answer may include none, some or all of the splits after the candle, so
+    the widest case counts: for a price 2 × its noise + its rounding step, with noise = price × 2⁻²⁴
+        +
+    5·10⁻⁷ × the largest ratio; for a volume 1 / the smallest ratio + 1, after a reverse split only.
     """
     splits = [action for action in fetched.actions if action.kind == "split"]
     if fetched.source not in SPLIT_ADJUSTING_SOURCES or not splits:
@@ -110,9 +111,9 @@ def rounding_tolerance(fetched: FetchedCandles) -> RoundingTolerance | None:
 
 
 def action_tolerance(fetched: FetchedCandles) -> list[float]:
-    """Return how far each of an answer's actions may lie from an older answer by rounding alone.
+    """Return how far each corporate action may differ from an older answer by rounding alone.
 
-    A dividend is told in shares of today, so each later split coarsens it; a split is exact.
+    Dividends come in today's shares, so each later split makes them coarser; splits are exact.
     """
     splits = [action for action in fetched.actions if action.kind == "split"]
     if fetched.source not in SPLIT_ADJUSTING_SOURCES or not splits:
@@ -125,7 +126,7 @@ def action_tolerance(fetched: FetchedCandles) -> list[float]:
 
 
 def _extremes(opened_ms: Int, splits: Sequence[CorporateAction]) -> tuple[Float, Float]:
-    """Return the least and the largest ratio that an answer may have had so far, 1 included."""
+    """Return the smallest and the largest ratio that an earlier answer may have had, 1 included."""
     ratio = np.ones(len(opened_ms), dtype=np.float64)
     least, most = ratio.copy(), ratio.copy()
     for split in sorted(splits, key=lambda one: one.effective_ms):

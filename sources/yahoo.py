@@ -1,4 +1,4 @@
-"""Yahoo Finance candles through yfinance, split adjustment undone."""
+"""Yahoo Finance candles through yfinance, with the split adjustment undone."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from sources.yahoo_markets import instrument_of
 from sources.yahoo_rows import COLUMNS, EVENTS, actions_of, rows_of, undo_split_adjustment
 
 DELAY_S = 1800  # Yahoo's quotes of some exchanges come up to half an hour late
-OLD = "within the last"  # of the sentence in which Yahoo refuses what it no longer has
-# what Yahoo gives and we ask for: the longest span of one request, and for how many days it is kept
+OLD = "within the last"  # part of Yahoo's message for data that it no longer keeps
+# interval → the longest span of one request, and for how many days Yahoo keeps it
 _OFFERED: dict[Interval, tuple[timedelta | None, int | None]] = {
     Interval.M1: (timedelta(days=7), 30),
     Interval.M5: (timedelta(days=59), 60),
@@ -33,14 +33,14 @@ _OFFERED: dict[Interval, tuple[timedelta | None, int | None]] = {
     Interval.H1: (timedelta(days=729), 730),
     Interval.D1: (None, None),
 }
-# 30m, 1wk and 1mo are made here, and said to be: yfinance makes 30m of 15m itself and in 1.7.0
+# 30m, 1wk and 1mo are resampled here and marked so: yfinance makes 30m of 15m itself, its 1.7.0
 # merges the last two weeks of an answer in spring, and Yahoo's own mix prices across splits
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Answer:
-    """Frames of prices as yfinance gives them, the daily one with events, and what was beside."""
+    """yfinance's frames (prices, daily prices with events), the chart's meta, Yahoo's clock."""
 
     prices: pd.DataFrame
     daily: pd.DataFrame
@@ -61,7 +61,7 @@ class YahooSource:
     ) -> FetchedCandles:
         """Return the closed candles of [start, end). See CandleSource.
 
-        Raises SourceRefused for intraday candles that are older than Yahoo keeps them.
+        Raises SourceRefused for intraday candles older than Yahoo keeps them.
         """
         span_ms(start, end)
         if interval in _OFFERED:
@@ -108,10 +108,10 @@ class YahooSource:
             def ask(word: str, since: Any, until: Any) -> pd.DataFrame:
                 timeout_s = self._patience.timeout_s
                 call = lambda: _history(ticker, word, since, until, timeout_s)  # noqa: E731
-                # the session takes the tokens: a first history is several requests
+                # the session takes the tokens, because a first history needs several requests
                 return session.service.ask(call, self._patience, tokens=0)
 
-            # to today, whatever the span's end: later splits are worked into these prices too
+            # until today, whatever the span's end, because later splits adjust these prices too
             daily = ask("1d", start.astimezone(UTC).date(), None)
             prices = daily
             if interval is not Interval.D1:
@@ -148,7 +148,7 @@ def _history(
         raise ServiceBusy(f"Yahoo answered 429: {error}") from error
     except YFException as error:
         raise ServiceBusy(f"Yahoo's answer could not be used: {error}") from error
-    except (OSError, ValueError) as error:  # the connection; a body that is no JSON
+    except (OSError, ValueError) as error:  # no connection, or a body that is no JSON
         raise ServiceBusy(f"Yahoo could not be reached: {error}.") from error
 
 
@@ -177,7 +177,7 @@ def _pages(
 
 
 def _now_ms(session: YahooSession, meta: dict[str, Any]) -> int:
-    """Return until when Yahoo's prices are final: its clock, less the delay of a late exchange."""
+    """Return the time until which Yahoo's prices are final: its clock less the exchange's delay."""
     traded = meta.get("regularMarketTime")
     traded_s = traded.timestamp() if isinstance(traded, datetime) else 0.0
     settled_s = max(traded_s, session.service_now_s - DELAY_S)

@@ -1,4 +1,4 @@
-"""yfinance, tamed: one session that says what the service said, and no trace in the user's home.
+"""yfinance with clear errors, rate limits, and no files in the user's home.
 
 yfinance keeps one state for the whole process (session, cookie, crumb, a cache of answers), so only
 one thread at a time may use it.
@@ -30,17 +30,17 @@ from sources.service import Service, service_of
 _CHART = "/v8/finance/chart/"
 _LOCK = threading.Lock()
 _HOST = "https://query2.finance.yahoo.com"
-_LIMIT = Limit(burst=60, per_s=2)  # Yahoo publishes none; some thousand an hour are borne
+_LIMIT = Limit(burst=60, per_s=2)  # Yahoo publishes no limit; it tolerates some thousand an hour
 _LONGEST_S = 120.0
 
 
 class YahooSession(curl.Session[curl.Response]):
-    """The session that yfinance would make for itself, and four things more.
+    """The session that yfinance would create itself, with four additions.
 
-    Each request takes a token of Yahoo's bucket.
-    With a replay's URL every request goes there, its old host in X-Orig-Host. A chart that is
-    refused or unavailable raises here, before yfinance repeats it at once or hides why. The time
-    that the service's last chart carried is kept: what is closed is judged by the service's clock.
+    Each request takes a token from Yahoo's bucket. With a replay's URL, every request goes there
+    and carries its original host in X-Orig-Host. A refused or unavailable chart raises here, before
+    yfinance retries it or hides the reason. The time of the service's last chart is kept, because
+    the service's clock decides which candles have closed.
     """
 
     def __init__(self, replay_url: str | None) -> None:
@@ -50,7 +50,7 @@ class YahooSession(curl.Session[curl.Response]):
         self.service = yahoo_service(replay_url)
 
     def request(self, method: Any, url: str, *args: Any, **kwargs: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Send a request. Raises ServiceBusy or SourceRefused for a chart that was not given."""
+        """Send a request. Raises ServiceBusy or SourceRefused if it does not return a chart."""
         self.service.bucket.take(longest_s=_LONGEST_S)
         asked = url
         if self._replay_url:
@@ -66,13 +66,13 @@ class YahooSession(curl.Session[curl.Response]):
 
 
 def yahoo_service(replay_url: str | None) -> Service:
-    """Return the process's one Yahoo: its bucket and its breaker."""
+    """Return the process's shared Yahoo service, with its bucket and its breaker."""
     return service_of("Yahoo", replay_url or _HOST, _LIMIT)
 
 
 @contextmanager
 def yahoo(replay_url: str | None) -> Generator[YahooSession]:
-    """Lend the process's yfinance to one caller, pointed at Yahoo or at a replay."""
+    """Lend the process's yfinance to one caller, connected to Yahoo or to a replay."""
     with _LOCK:
         session = _session(replay_url)
         session.service = yahoo_service(replay_url)
@@ -103,7 +103,7 @@ def _folder() -> str:
 def _check(response: Any) -> None:
     status = int(response.status_code)
     wait_s = retry_after_s(response.headers.get("Retry-After"))
-    # a 429 that names no time may be about the cookie: yfinance tries its other way to get one
+    # a 429 without a time may concern the cookie; yfinance then tries another way to get one
     if status >= 500 or (status == 429 and wait_s is not None):
         raise ServiceBusy(f"Yahoo answered {status}: {response.text[:120].strip()!r}.", wait_s)
     if status == 404:

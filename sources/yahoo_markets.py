@@ -1,4 +1,4 @@
-"""What a chart's `meta` tells of an instrument, its calendar above all."""
+"""Read the instrument, and above all its calendar, from the `meta` of a Yahoo chart."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mela.calendars import ALWAYS, WEEKDAYS
 from mela.errors import SourceRefused
 from mela.instrument import Instrument, Kind
 
-# Yahoo's exchange codes, by the exchange_calendars name of their sessions
+# Yahoo's exchange codes for each calendar of exchange_calendars
 _EXCHANGES = {
     "XNYS": "NMS NGM NCM NYQ ASE PCX BTS NIM NAS PNK OQB OQX OEM CXI SNP DJI WCB",
     "XLON": "LSE IOB FGI",
@@ -48,8 +48,8 @@ _CALENDARS = {code: name for name, codes in _EXCHANGES.items() for code in codes
 def instrument_of(symbol: str, meta: Mapping[str, Any]) -> Instrument:
     """Return the instrument that a chart describes.
 
-    Raises SourceRefused where its exchange's sessions are not known, because the true close, and
-    with it whether a candle is closed, could only be guessed.
+    Raises SourceRefused if the exchange's sessions are unknown: without the true close nobody could
+    say whether a candle has closed.
     """
     kind, calendar = _market(str(meta.get("instrumentType")), str(meta.get("exchangeName")))
     if calendar is None:

@@ -1,4 +1,4 @@
-"""From the frames that yfinance gives to candles and events."""
+"""Convert yfinance's frames into candles and corporate actions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SPLIT, _PAID = EVENTS = ("Stock Splits", "Dividends")
 
 
 def rows_of(prices: pd.DataFrame, interval: Interval, calendar: str) -> Rows:
-    """Return candles of a frame's prices, split-adjusted as they are there."""
+    """Return the candles of a frame, split-adjusted as Yahoo sends them."""
     opened = _opened_ms(prices, interval)
     open_, high, low, close, volume = (prices[name].to_numpy(np.float64) for name in COLUMNS)
     closed = closes_ms(calendar, interval, opened)
@@ -27,7 +27,7 @@ def rows_of(prices: pd.DataFrame, interval: Interval, calendar: str) -> Rows:
 
 
 def undo_split_adjustment(rows: Rows, splits: Sequence[CorporateAction]) -> Rows:
-    """Return candles of the prices that were traded, in shares of the day each candle opened."""
+    """Return candles at the prices that were traded, in shares of the day each candle opened."""
     ratio = ratios(rows.opened_ms, splits)
     return Rows(
         rows.opened_ms,
@@ -41,7 +41,7 @@ def undo_split_adjustment(rows: Rows, splits: Sequence[CorporateAction]) -> Rows
 
 
 def actions_of(daily: pd.DataFrame, start_ms: int) -> tuple[CorporateAction, ...]:
-    """Return the events of a daily answer, oldest first, a split before a dividend of its day."""
+    """Return the events of a daily answer, oldest first; on one day, a split before a dividend."""
     if daily.empty:
         return ()
     days: list[date] = [stamp.date() for stamp in pd.DatetimeIndex(daily.index)]
@@ -59,7 +59,7 @@ def actions_of(daily: pd.DataFrame, start_ms: int) -> tuple[CorporateAction, ...
 
 def _opened_ms(prices: pd.DataFrame, interval: Interval) -> Int:
     index = pd.DatetimeIndex(prices.index)
-    if not interval.is_intraday:  # local midnight of the exchange stands for the date
+    if not interval.is_intraday:  # the exchange's local midnight stands for the date
         return np.array([date_ms(stamp.date()) for stamp in index], dtype=np.int64)
     naive = index.tz_convert("UTC").tz_localize(None)
     return np.asarray(naive, "datetime64[ms]").astype(np.int64)

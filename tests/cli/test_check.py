@@ -140,7 +140,7 @@ def test_one_of_several_strategies_of_a_file_is_named(tmp_path: Path, candles: P
         (["sma_cross", "--params", "speed=1"], "speed: Extra inputs are not permitted"),
         (["sma_cross", "--interval", "4h"], "give a file with --candles"),
         (["sma_cross", "--candles", "absent.parquet"], "does not exist"),
-        (["sma_cross", "--candles", str(REPOSITORY / "README.md")], "is not a Parquet file"),
+        (["sma_cross", "--candles", str(REPOSITORY / "README.md")], "expected columns parted by"),
     ],
 )
 def test_wrong_usage_is_explained(words: list[str], said: str) -> None:

@@ -1,0 +1,141 @@
+"""Candles in text: rows parted by commas, semicolons, tabs or bars, with or without names."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pacsv
+
+from mela.errors import CandlesInvalid
+from sources.files.table import Int, Table, table_of
+
+SEPARATORS = (";", "\t", "|", ",")  # a comma last: beside another separator it is a decimal comma
+LOOKED_AT = 40  # lines in front, among which the names and the first candle are looked for
+FEWEST = 3  # numbers in a line that is a candle
+NULLS = ["", "null", "NULL", "None", "NaN", "nan", "NA", "N/A", "N/D", "#N/A", "-"]
+_NUMBER = re.compile(r"\s*[$€£]?[+-]?[\d.,]*\d[\d.,]*(e[+-]?\d+)?\s*[KMB%]?\s*", re.IGNORECASE)
+_BLANK_LINE = re.compile(r"\n[ \t]*\n")
+
+
+def read_delimited(text: str, told: str) -> Table:
+    """Return the columns of text, each as text. Raises CandlesInvalid where rows differ in width.
+
+    Lines in front of the names are passed over: titles, addresses, remarks.
+    """
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    front = _front(text)
+    separator = _separator(front, told)
+    split = [next(csv.reader([line], delimiter=separator), []) for line in front]
+    first = next((at for at, words in enumerate(split) if _is_candle(words)), None)
+    if first is None:
+        raise CandlesInvalid(
+            f"{told}: expected rows of a time and at least {FEWEST} numbers, but found none in the "
+            f"first lines; the last of them is {front[-1][:80]!r}"
+        )
+    width = len(split[first])
+    names, symbol = _names(split, first)
+    has_names = names is not None
+    chosen = names or [str(position + 1) for position in range(width)]
+    columns, places = _columns(text, first, width, separator, told)
+    table = table_of(told, "CSV", chosen, columns, places=places, has_names=has_names)
+    return replace(table, symbol=symbol)
+
+
+def _front(text: str) -> list[str]:
+    """Return the first lines, blank ones too; a long text is not split for them."""
+    lines = text[: LOOKED_AT * 2_000].split("\n", LOOKED_AT)[:LOOKED_AT]
+    while len(lines) > 1 and not lines[-1].strip():
+        lines.pop()
+    return lines
+
+
+def _separator(front: Sequence[str], told: str) -> str:
+    for separator in SEPARATORS:
+        if front[-1].count(separator) >= FEWEST:
+            return separator
+    raise CandlesInvalid(
+        f"{told}: expected columns parted by comma, semicolon, tab or |, but found the line "
+        f"{front[-1][:80]!r}"
+    )
+
+
+def _is_candle(words: Sequence[str]) -> bool:
+    return sum(_NUMBER.fullmatch(word) is not None for word in words) >= FEWEST
+
+
+def _names(split: Sequence[Sequence[str]], first: int) -> tuple[list[str] | None, str | None]:
+    """Return the names above the first candle, and the symbol that a line beneath them states.
+
+    yfinance writes three lines: names, the symbol in each column, and the name of the time alone.
+    """
+    width = len(split[first])
+    above = [words for words in split[:first] if any(word.strip() for word in words)]
+    if not above or abs(len(above[-1]) - width) > 1:
+        return None, None
+    symbol = None
+    names = list(above[-1])
+    if len(above) > 1 and not any(word.strip() for word in names[1:]):
+        symbols = above[-2] if above[-2][0].strip().lower() == "ticker" else None
+        upper = above[-3 if symbols and len(above) > 2 else -2]
+        if symbols and len(set(symbols[1:])) > 1:
+            pairs = zip(upper[1:], symbols[1:], strict=False)
+            return [names[0], *(str(pair) for pair in pairs)], None
+        symbol = symbols[1] if symbols else None
+        names = [names[0], *upper[1:]]
+    names = [*names, *[""] * (width - len(names))][:width]
+    return [name.strip() for name in names], symbol
+
+
+def _columns(
+    text: str, first: int, width: int, separator: str, told: str
+) -> tuple[list[pa.ChunkedArray], Int]:
+    """Return the columns from a line on, as text, and the line of each row, from 1."""
+    start = 0
+    for _ in range(first):
+        start = text.index("\n", start) + 1
+    rest = text[start:]
+    misshapen: list[pacsv.InvalidRow] = []
+
+    def keep(row: pacsv.InvalidRow) -> str:
+        misshapen.append(row)
+        return "skip"
+
+    names = [str(position) for position in range(width)]
+    try:
+        table = pacsv.read_csv(
+            pa.BufferReader(rest.encode()),
+            read_options=pacsv.ReadOptions(
+                column_names=names, use_threads=False, block_size=max(1 << 20, len(rest) + 1)
+            ),
+            parse_options=pacsv.ParseOptions(delimiter=separator, invalid_row_handler=keep),
+            convert_options=pacsv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()),
+                null_values=NULLS,
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=True,
+            ),
+        )
+    except (pa.ArrowException, ValueError) as error:
+        raise CandlesInvalid(f"{told} cannot be read as text in columns: {error}") from error
+    lines = _lines_of(rest, first)
+    if misshapen:
+        bad = misshapen[0]
+        at = f"line {lines[bad.number - 1]}" if bad.number else "a line"
+        raise CandlesInvalid(
+            f"{told}: expected {width} columns in each line, but {at} has {bad.actual_columns}: "
+            f"{bad.text[:80]!r}"
+        )
+    return table.columns, lines[: table.num_rows]
+
+
+def _lines_of(rest: str, first: int) -> Int:
+    """Return the line of each row that is not blank, from 1."""
+    if not _BLANK_LINE.search(rest):
+        return np.arange(first + 1, first + 2 + rest.count("\n"), dtype=np.int64)
+    filled = [at for at, line in enumerate(rest.split("\n")) if line.strip()]
+    return np.array(filled, dtype=np.int64) + first + 1

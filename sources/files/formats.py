@@ -1,0 +1,140 @@
+"""Open a candle file: find out by its content what it is, and return its columns."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zipfile
+import zlib
+from pathlib import Path, PurePosixPath
+
+import pyarrow as pa
+import pyarrow.feather as pf
+import pyarrow.parquet as pq
+
+from mela.errors import CandlesInvalid
+from sources.files.delimited import read_delimited
+from sources.files.json_rows import read_json
+from sources.files.table import Table, table_of
+
+FORMATS = "Parquet, feather, CSV or JSON, alone or in a zip or gzip"
+MOST_BYTES = 4 << 30  # unpacked: no candle file is larger, an archive made to harm is
+_FOREIGN = (
+    (b"\x89HDF", "an HDF5 file"),
+    (b"SQLite format 3", "an SQLite database"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
+    (b"%PDF", "a PDF"),
+    (b"<", "a page of HTML or XML, as a failed download leaves it"),
+)
+
+
+def open_table(path: Path) -> Table:
+    """Return the columns of a file. Raises CandlesInvalid for a file that cannot be read as any."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise CandlesInvalid(f"{path} cannot be read: {error.strerror}") from error
+    return _table(content, path.name, str(path))
+
+
+def _table(content: bytes, inner: str, told: str) -> Table:
+    """Return the columns of some bytes.
+
+    inner: the file's own name, of a zip the name of what is in it
+    told: the path, for sentences
+    """
+    if not content.strip():
+        raise CandlesInvalid(f"{told} is empty; expected candles as {FORMATS}")
+    for magic, kind in _FOREIGN:
+        if content.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(magic):
+            raise CandlesInvalid(f"{told} is {kind}; expected candles as {FORMATS}")
+    if content.startswith(b"PK\x03\x04"):
+        inner, content = _only_member(content, told)
+        return _table(content, inner, f"{told} ({inner})")
+    if content.startswith(b"\x1f\x8b"):
+        return _table(_gunzipped(content, told), inner.removesuffix(".gz"), told)
+    if content.startswith(b"PAR1"):
+        return _arrow(content, told, "Parquet")
+    if content.startswith((b"ARROW1", b"FEA1")):
+        return _arrow(content, told, "feather")
+    text = _decoded(content, told)
+    if text.lstrip().startswith(("[", "{")):
+        return read_json(text, told)
+    return read_delimited(text, told)
+
+
+def _arrow(content: bytes, told: str, kind: str) -> Table:
+    source = pa.BufferReader(content)
+    try:
+        table = pq.read_table(source) if kind == "Parquet" else pf.read_table(source)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        why = str(error).splitlines()[0]
+        raise CandlesInvalid(f"{told} is a {kind} file that cannot be read: {why}") from error
+    columns = [_plain(column) for column in table.columns]
+    return table_of(told, kind, [str(name) for name in table.column_names], columns)
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return a column without the coding of a dictionary."""
+    if pa.types.is_dictionary(column.type):
+        return column.cast(column.type.value_type)
+    return column
+
+
+def _only_member(content: bytes, told: str) -> tuple[str, bytes]:
+    """Return name and content of the one file in a zip; others that tell nothing are passed over.
+
+    Raises CandlesInvalid where there is none, or more than one.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            names = [one.filename for one in archive.infolist() if not one.is_dir()]
+            if "[Content_Types].xml" in names:
+                raise CandlesInvalid(f"{told} is an Excel workbook; save its sheet as CSV")
+            names = [name for name in names if _is_data(name)]
+            if len(names) != 1:
+                there = ", ".join(names[:5]) or "none"
+                raise CandlesInvalid(
+                    f"expected one file in the archive {told}, but found {len(names)} ({there}). "
+                    "Unpack it and give one of them, or put them together into one file."
+                )
+            if archive.getinfo(names[0]).file_size > MOST_BYTES:
+                raise CandlesInvalid(f"{told} unpacks to more than {MOST_BYTES >> 30} GiB")
+            return PurePosixPath(names[0]).name, archive.read(names[0])
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, zlib.error, OSError) as error:
+        raise CandlesInvalid(f"{told} is a zip that cannot be unpacked: {error}") from error
+
+
+def _is_data(name: str) -> bool:
+    path = PurePosixPath(name)
+    hidden = path.name.startswith(".") or "__MACOSX" in path.parts
+    return not hidden and path.suffix.lower() not in (".md", ".html", ".pdf", ".checksum")
+
+
+def _gunzipped(content: bytes, told: str) -> bytes:
+    try:
+        with gzip.open(io.BytesIO(content)) as packed:
+            plain = packed.read(MOST_BYTES + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise CandlesInvalid(f"{told} is a gzip that cannot be unpacked: {error}") from error
+    if len(plain) > MOST_BYTES:
+        raise CandlesInvalid(f"{told} unpacks to more than {MOST_BYTES >> 30} GiB")
+    return plain
+
+
+def _decoded(content: bytes, told: str) -> str:
+    """Return text as UTF-8, as UTF-16 (MetaTrader's) or else, letters aside, as Latin-1."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        encoding = "utf-16"
+    elif content[1:2] == b"\0":
+        encoding = "utf-16-le"
+    else:
+        encoding = "utf-8-sig"
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError as error:
+        if b"\0" in content[:4096]:
+            raise CandlesInvalid(
+                f"{told} is neither text nor a format that is known; expected {FORMATS}"
+            ) from error
+        return content.decode("latin-1")

@@ -1,0 +1,94 @@
+"""When a file's candles open in UTC, once it is known what its times mean."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mela.errors import CandlesInvalid
+from mela.interval import DAY_MS, MINUTE_MS, Interval
+from sources.files.days import aligned, dates_of
+from sources.files.spacing import check_no_shorter, check_spacing
+from sources.files.table import Int, Table
+from sources.files.times import Said, Times, instants_in
+
+FIRST_MS, LAST_MS = -2_208_988_800_000, 7_258_118_400_000  # 1900 and 2200
+
+
+def opened_ms_of(
+    table: Table,
+    times: Times,
+    interval: Interval,
+    timezone: str | None,
+    notes: list[str],
+    *,
+    around_the_clock: bool,
+) -> Int:
+    """Return when candles open: (n,) int64, UTC milliseconds.
+
+    times: of rows in the order of time
+    timezone: what the user says about times without a zone
+    around_the_clock: whether the market has no nights, so that midnight alone does not make a date
+    Raises CandlesInvalid for times that leave open where on earth they are, or that are too close.
+    """
+    outside = np.flatnonzero((times.ms < FIRST_MS) | (times.ms > LAST_MS))
+    if len(outside):
+        at = np.datetime64(int(times.ms[outside[0]]), "ms")
+        raise CandlesInvalid(
+            f"{table.name}: expected times between 1900 and 2200, but one reads as {at}. "
+            "Is another column the time? Name it with --columns open_time=NAME."
+        )
+    if interval.is_intraday:
+        return _instants(table, times, interval, timezone)
+    check_no_shorter(times.ms, interval, table.name)
+    dates, how = _dates(table, times, timezone, around_the_clock=around_the_clock)
+    opened_ms, moved = aligned(dates, interval, table.name)
+    notes += [f"{table.name} {said}." for said in (how, moved) if said]
+    return opened_ms
+
+
+def _instants(table: Table, times: Times, interval: Interval, timezone: str | None) -> Int:
+    if times.said is Said.DATES:
+        raise CandlesInvalid(
+            f"expected {interval} candles, but {table.name} has dates without a time of day. "
+            "Ask for interval: 1d, or name the column of the time with --columns open_time=NAME."
+        )
+    instants = times.ms
+    if times.said is Said.TIMES:
+        if timezone is None:
+            if (np.diff(instants) > 0).all():
+                check_spacing(instants, interval, table.name)
+            raise _no_zone(table, times)
+        instants = instants_in(timezone, times, table)
+    split = np.flatnonzero(instants % MINUTE_MS)
+    if len(split):
+        raise CandlesInvalid(
+            f"{table.name}: expected candles to open on whole minutes, but one opens at "
+            f"{np.datetime64(int(instants[split[0]]), 'ms')}Z. Is it when they close? Name the "
+            "column of their opening with --columns open_time=NAME."
+        )
+    return instants
+
+
+def _dates(
+    table: Table, times: Times, timezone: str | None, *, around_the_clock: bool
+) -> tuple[Int, str | None]:
+    if times.said is Said.DATES:
+        return times.ms, None
+    if times.said is Said.INSTANTS:
+        zones = tuple(zone for zone in (timezone, times.zone) if zone)
+        return dates_of(times.ms, zones, table.name, around_the_clock=around_the_clock)
+    is_midnight = bool((times.ms % DAY_MS == 0).all())
+    if is_midnight and (timezone is not None or not around_the_clock):
+        return times.ms, None
+    if timezone is None:
+        raise _no_zone(table, times)
+    instants = instants_in(timezone, times, table)
+    return dates_of(instants, (timezone,), table.name, around_the_clock=around_the_clock)
+
+
+def _no_zone(table: Table, times: Times) -> CandlesInvalid:
+    first = np.datetime64(int(times.ms[0]), "ms")
+    return CandlesInvalid(
+        f"{table.name}: expected times with a zone, but found {first} without one. "
+        "Say where its clock stands, as with --timezone UTC or --timezone America/New_York."
+    )
