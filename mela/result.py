@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, create_model
 
 from mela.curve import Curve, ExitReason, Trade, Trades
 from mela.execution_terms import Costs, Entry, Exits, Sizing
+from mela.inputs import Input
 from mela.instants import from_ms, instant_text
 from mela.interval import Interval
 from mela.metrics import (
@@ -107,6 +108,9 @@ class _WithoutMetrics(BaseModel):
     engine: str = Field(description="which engine answered")
     portfolio: Portfolio | None = Field(
         default=None, description="as the scene asked; null for a run of one instrument"
+    )
+    inputs: dict[str, Input] | None = Field(
+        default=None, description="further series that the strategy read; null where it read none"
     )
     status: Status = Field(description="how the run ended")
     error: ErrorSaid | None = Field(description="why it failed; null where it did not")
@@ -232,6 +236,7 @@ def run_fields(run: Run, strategy_digest: str) -> dict[str, Any]:
         "prices": run.prices,
         "engine": run.engine,
         "portfolio": run.portfolio.model_dump(mode="json") if run.portfolio else None,
+        "inputs": {name: one.model_dump(mode="json") for name, one in run.inputs.items()} or None,
     }
 
 

@@ -29,6 +29,7 @@ _FIELDS = {
     **{name: f"q.settings->'{name}'" for name in ("exits", "direction", "prices")},
     "engine": """coalesce(q.settings->'engine', '"mela"')""",
     "portfolio": "q.settings->'portfolio'",
+    "inputs": "q.settings->'inputs'",
     "status": "r.status",
     "error": "CASE WHEN r.error_class IS NOT NULL THEN"
     " json_build_object('class', r.error_class, 'sentence', r.error_sentence) END",
