@@ -127,7 +127,9 @@ def outcome_of(
             raise OverflowError(f"equity must stay finite, but ends at {walked.final}")
         metrics, top_share, blocks = _measure(span, run, walked, buffers)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a strategy is anybody's code
-        return _outcome(span, run, Status.FAILED, error=said(error))
+        is_memory = isinstance(error, MemoryError)
+        status = Status.OUT_OF_MEMORY if is_memory else Status.FAILED
+        return _outcome(span, run, status, error=said(error))
     return _outcome(
         span,
         run,

@@ -1,32 +1,33 @@
-"""`mela ask`: ready questions to the star."""
+"""`mela ask`: ready questions to the star schema."""
 
 from __future__ import annotations
 
 import csv
 import sys
 from datetime import datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
 from cli.console import explains, out
-from mela.errors import MelaError
+from cli.panels import WAREHOUSE
+from mela.errors import InputInvalid, MelaError
 from mela.settings import Settings
-from warehouse.database import transaction
-from warehouse.questions import Answer, questions
-from warehouse.questions import ask as ask_star
+
+if TYPE_CHECKING:
+    from warehouse.questions import Answer
 
 
 def register(app: typer.Typer) -> None:
     """Add the command of this file."""
-    app.command()(ask)
+    app.command(rich_help_panel=WAREHOUSE)(ask)
 
 
 @explains
 def ask(
     name: Annotated[
-        str | None, typer.Argument(help="Which question; without it, list all.")
+        str | None, typer.Argument(help="A question's name. Without it: list all.")
     ] = None,
     values: Annotated[
         list[str] | None,
@@ -36,16 +37,20 @@ def ask(
         bool, typer.Option("--csv", help="Write CSV, for a program to read.")
     ] = False,
 ) -> None:
-    """Ask the star a ready question: `mela ask`, `mela ask best_by_regime --set interval=1d`."""
+    """Ask the star schema a ready question.
+
+    Example: mela ask best_by_regime --set interval=1d
+    """
+    from services.questions import ask_question
+
     if name is None:
         _list()
         return
     given = dict(_pair(value) for value in values or ())
-    with transaction(Settings()) as connection:
-        try:
-            answer = ask_star(connection, name, given)
-        except ValueError as error:
-            raise typer.BadParameter(str(error)) from error
+    try:
+        answer = ask_question(name, given, Settings())
+    except InputInvalid as error:
+        raise typer.BadParameter(str(error)) from error
     if as_csv:
         writer = csv.writer(sys.stdout)
         writer.writerow(answer.columns)
@@ -55,7 +60,9 @@ def ask(
 
 
 def _list() -> None:
-    for question in questions().values():
+    from services.questions import list_questions
+
+    for question in list_questions():
         out.print(f"[bold]{question.name}[/]  {question.asks}")
         for one in question.parameters:
             out.print(f"    --set {one.name}={one.default}  {one.says}", markup=False)

@@ -1,24 +1,24 @@
-"""`mela backtest` and `mela schema`: what an author needs, without any service."""
+"""`mela backtest` and `mela schema`: run a scene and read its format, without services."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from cli.candle_file import CANDLES_HELP, COLUMNS_HELP, TIMEZONE_HELP, told
 from cli.console import explains, out
-from mela.schemas import Document, json_schema
+from cli.panels import SCENES
 
 FEWEST, MOST = 100, 100_000  # paths of --monte-carlo
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
-    app.command()(backtest)
-    app.command()(schema)
+    for command in (backtest, schema):
+        app.command(rich_help_panel=SCENES)(command)
 
 
 @explains
@@ -83,7 +83,9 @@ def backtest(
 
 @explains
 def schema(
-    what: Annotated[Document, typer.Argument(help="Which message.")],
+    what: Annotated[Literal["scene", "result"], typer.Argument(help="Which message.")],
 ) -> None:
-    """Print the JSON Schema of a scene (what is published) or a result (what comes back)."""
+    """Print the JSON Schema of a scene or a result."""
+    from mela.schemas import json_schema  # loads NumPy
+
     out.print(json.dumps(json_schema(what), indent=2), markup=False)

@@ -1,4 +1,4 @@
-"""`mela check`: whether a strategy knows more than its candles."""
+"""`mela check`: test whether a strategy looks ahead."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import typer
 
 from cli.candle_file import CANDLES_HELP, COLUMNS_HELP, TIMEZONE_HELP, WRONG_FILE, told
 from cli.console import fail
+from cli.panels import STRATEGIES
 from mela.errors import MelaError
 from mela.interval import Interval
 
 
 def register(app: typer.Typer) -> None:
     """Add the command of this file."""
-    app.command()(check)
+    app.command(rich_help_panel=STRATEGIES)(check)
 
 
 def check(

@@ -1,4 +1,4 @@
-"""`mela compare`: what a change does to the numbers, the trades and the speed."""
+"""`mela compare`: how a change affects numbers, trades and speed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from cli.console import err, out
+from cli.panels import DEVELOPMENT
 from regression.commits import HERE
 from regression.errors import NotCompared
 
@@ -18,7 +19,7 @@ FAILED, NOT_COMPARED = 1, 3
 
 def register(app: typer.Typer) -> None:
     """Add the command of this file."""
-    app.command()(compare)
+    app.command(rich_help_panel=DEVELOPMENT)(compare)
 
 
 def compare(

@@ -1,4 +1,4 @@
-"""What every command shares: where it writes, and how it says that something is wrong."""
+"""The two output streams, how errors are printed, and how counts are written."""
 
 from __future__ import annotations
 
@@ -12,12 +12,10 @@ from typing import ParamSpec, TypeVar
 import structlog
 import typer
 from rich.console import Console
-from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from mela.errors import MelaError, SceneInvalid
 
-MISSING = ("42P01", "42703")  # Postgres: no such table, no such column
-WIDE = 140  # columns, where nothing tells how wide the reader's screen is
+WIDE = 140  # columns, if the width of the screen is unknown
 
 
 def _console(*, stderr: bool) -> Console:
@@ -27,21 +25,21 @@ def _console(*, stderr: bool) -> Console:
 
 
 out = _console(stderr=False)  # results: what a script may read
-err = _console(stderr=True)  # everything said beside them
+err = _console(stderr=True)  # progress and remarks
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
 def fail(sentence: str, code: int = 1) -> typer.Exit:
-    """Say what is wrong and return the exit to raise."""
+    """Print an error and return the exit to raise."""
     err.print("[bold red]error[/]", end=" ")
     err.print(sentence, markup=False)
     return typer.Exit(code)
 
 
 def explains(command: Callable[P, R]) -> Callable[P, R]:
-    """Wrap a command so that errors raised on purpose end in one sentence, not in a traceback."""
+    """Wrap a command so that an expected error prints one sentence instead of a traceback."""
 
     @functools.wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -51,24 +49,37 @@ def explains(command: Callable[P, R]) -> Callable[P, R]:
             raise fail(f"[{refused.code}] {refused}") from refused
         except MelaError as error:
             raise fail(str(error)) from error
-        except ProgrammingError as error:
-            if getattr(error.orig, "pgcode", None) not in MISSING:
+        except Exception as error:
+            said = _explained(error)
+            if said is None:
                 raise
-            why = str(error.orig).strip().splitlines()[0]
-            raise fail(
-                f"the warehouse is older than this code ({why}). `mela up` brings it up to date."
-            ) from error
-        except OperationalError as error:
-            why = str(error.orig).strip().splitlines()[0]
-            raise fail(
-                f"the warehouse does not answer: {why}. Start the stack with `mela up`."
-            ) from error
+            raise fail(str(said)) from error
 
     return wrapped
 
 
+def _explained(error: Exception) -> MelaError | None:
+    """Return an error of Postgres in words that help, or None for any other error."""
+    if "sqlalchemy" not in sys.modules:  # then the error is not Postgres', and nothing is loaded
+        return None
+    from sqlalchemy.exc import DBAPIError
+
+    from services.errors import explained
+
+    return explained(error) if isinstance(error, DBAPIError) else None
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun.
+
+    >>> counted(1, "run"), counted(1200, "run")
+    ('1 run', '1,200 runs')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def quiet_logs() -> None:
-    """Send logs of warnings and worse to standard error, so that results stay readable."""
+    """Send log events of warnings and worse to standard error, so that results stay readable."""
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

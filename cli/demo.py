@@ -1,61 +1,19 @@
-"""`mela demo`: the main job once, on real candles and services, each step shown and checked."""
+"""`mela demo`: the whole pipeline once, on real candles and services, each step checked."""
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Annotated, Any
-from uuid import UUID, uuid4
+from typing import Annotated
 
-import httpx
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
-from rich.progress import Progress as Bar
-from rich.table import Table
 
-import stack
-from cli.airflow import Airflow
-from cli.console import err, explains, out
-from cli.follow import Follower
-from cli.rejections import Letters
-from cli.scene_file import read_scene, with_id
-from cli.services import print_addresses, say
-from cli.tables import SHOWN, results_table
-from mela.errors import MelaError
-from mela.messages import SCENES, Progress, State
-from mela.scene import Scene
+from cli.console import explains
+from cli.panels import STACK
 from mela.settings import Settings
-from messaging.publisher import Publisher
-from warehouse import dbt_project, reports
-from warehouse.database import transaction
-from warehouse.results import finder as results
-from warehouse.scenes import records as scenes
-
-SCENE = Path(__file__).with_name("demo_grid.yaml")
-SERIES = ("binance:BTCUSDT 1h", "binance:ETHUSDT 1h", "yahoo:AAPL 1d", "yahoo:SPY 1d")
-START, END = datetime(2019, 1, 1, tzinfo=UTC), datetime(2024, 1, 1, tzinfo=UTC)
-EXCHANGE = "https://api.binance.com/api/v3/ping"
-DAG_S, INGEST_S = 180.0, 1200.0
 
 
 def register(app: typer.Typer) -> None:
     """Add the command of this file."""
-    app.command()(demo)
-
-
-@dataclass
-class Tour:
-    """What the steps of the demo hand on to each other."""
-
-    settings: Settings
-    offline: bool
-    computed_s: float = 0.0
-    scene_ids: list[UUID] = field(default_factory=list)
-    mlflow_run_id: str | None = None
+    app.command(rich_help_panel=STACK)(demo)
 
 
 @explains
@@ -64,223 +22,14 @@ def demo(
         bool, typer.Option("--offline", help="Serve packaged real candles on this machine.")
     ] = False,
     exit_: Annotated[
-        bool, typer.Option("--exit", help="Stop everything at the end; exit 0 if all steps held.")
+        bool,
+        typer.Option("--exit", help="Stop everything at the end; exit 0 if every step succeeded."),
     ] = False,
 ) -> None:
-    """Show the main job: ingest real candles, backtest a grid, publish it again, refuse bad input.
+    """Run the whole pipeline: ingest candles, run a grid, answer it from store, reject bad input.
 
-    Leaves the stack up, to look around; safe to repeat.
+    Leaves the stack running, so that you can look around. May be repeated.
     """
-    tour = Tour(Settings(), offline or not _exchange_answers())
-    steps: list[tuple[str, Callable[[Tour], None]]] = [
-        ("Start the stack", _start),
-        ("Ingest real candles with Airflow", _ingest),
-        ("Build the star with dbt", _build),
-        ("Publish a grid to Kafka and run it on Spark", _publish),
-        ("Publish the same again", _publish_again),
-        ("Publish what cannot be run", _publish_bad),
-        ("Where to look", _show_places),
-    ]
-    try:
-        for number, (title, step) in enumerate(steps, start=1):
-            out.rule(f"[bold]{number}. {title}", align="left")
-            started_at = time.monotonic()
-            step(tour)
-            out.print(f"[green]✓[/] {time.monotonic() - started_at:.1f} s\n")
-    finally:
-        if exit_:
-            out.rule("[bold]Stop everything", align="left")
-            stack.down(tour.settings, on_event=say)
-    out.print("[green]every step held[/]")
+    from cli.demo_steps import run_tour
 
-
-def _exchange_answers() -> bool:
-    try:
-        return httpx.get(EXCHANGE, timeout=5.0).is_success
-    except httpx.HTTPError:
-        return False
-
-
-def _start(tour: Tour) -> None:
-    if tour.offline:
-        out.print("Market data: [bold]packaged real candles[/], served by `mela replay`.")
-    else:
-        out.print("Market data: [bold]the real services[/] (Binance, Yahoo).")
-    tour.settings = stack.up(tour.settings, offline=tour.offline, on_event=say)
-    print_addresses(tour.settings)
-
-
-def _ingest(tour: Tour) -> None:
-    with Airflow(tour.settings.airflow) as airflow:
-        airflow.wait_for_dag(DAG_S)
-        run_id = airflow.ingest(SERIES, START, END, announce=False)  # the next step builds the star
-        out.print(f"DAG ingest_candles, run {run_id!r}, {START:%Y-%m-%d} to {END:%Y-%m-%d}:")
-        columns = (
-            TextColumn("  {task.description}"),
-            BarColumn(bar_width=40),
-            MofNCompleteColumn(),
-        )
-        state = "queued"
-        with Bar(*columns, console=err) as bar:
-            task = bar.add_task("queued", total=len(SERIES))
-            for state, instances in airflow.tasks(run_id, INGEST_S):
-                loads = [one for one in instances if one["task_id"].endswith(".load_series")]
-                done = sum(one["state"] == "success" for one in loads)
-                bar.update(task, description=state, completed=done)
-    if state != "success":
-        raise MelaError(
-            f"the ingestion run ended {state}; its task logs are in the Airflow UI, "
-            f"{tour.settings.airflow.url}/dags/ingest_candles/runs/{run_id}"
-        )
-    with transaction(tour.settings) as connection:
-        batches = reports.latest_loads(connection, [_series(one) for one in SERIES])
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in (
-        "instrument",
-        "interval",
-        "from the",
-        "inserted",
-        "updated",
-        "unchanged",
-        "rejected",
-    ):
-        table.add_column(column)
-    for batch in batches:
-        counts = (batch.inserted, batch.updated, batch.unchanged, batch.rejected)
-        table.add_row(batch.instrument, batch.interval, batch.origin, *(f"{n:,}" for n in counts))
-    out.print(table)
-    _hold(len(batches) == len(SERIES), "each series has a load batch")
-    wanted = "replay" if tour.offline else "internet"
-    _hold(all(batch.origin == wanted for batch in batches), f"every load came from the {wanted}")
-
-
-def _series(line: str) -> tuple[str, str]:
-    instrument, interval = line.split()
-    return instrument, interval
-
-
-def _build(tour: Tour) -> None:
-    out.print(dbt_project.build(tour.settings), markup=False)
-    with transaction(tour.settings) as connection:
-        rows = reports.mart_rows(connection)
-    out.print(", ".join(f"marts.{name}: {count:,} rows" for name, count in rows.items()))
-    _hold(rows["fct_candle"] > 0, "marts.fct_candle has rows")
-
-
-def _publish(tour: Tour) -> None:
-    scene, plan = read_scene(SCENE, tour.settings)
-    with transaction(tour.settings) as connection:
-        earlier = reports.count_scenes(connection, scene.name or "")
-    # a new question each time the demo runs, so that there is something to compute
-    scene = scene.model_copy(update={"cash": scene.cash + earlier})
-    out.print(f"{plan.runs} runs: {scene.name}, opening cash {scene.cash:,.0f}")
-    last, recorded_s, took = _run(scene, tour)
-    tour.computed_s = recorded_s
-    tour.mlflow_run_id = last.mlflow_run_id
-    _show_best(tour, f"best of {plan.runs} by {scene.rank_by}")
-    out.print(
-        f"publish → recorded [bold]{recorded_s:.1f} s[/], "
-        f"[bold]{plan.runs / recorded_s:,.0f} runs/s[/] · "
-        f"publish → finished [bold]{took:.1f} s[/], with curves and MLflow"
-    )
-    _hold(last.recorded == plan.runs, f"{plan.runs} runs are recorded")
-    _hold(last.cached == 0, "none of them was stored before")
-
-
-def _publish_again(tour: Tour) -> None:
-    with transaction(tour.settings) as connection:
-        before = reports.count_results(connection)
-        content = scenes.get(connection, tour.scene_ids[-1])
-    scene = Scene.model_validate(content["content"] if content else {})
-    last, recorded_s, took = _run(scene, tour)
-    with transaction(tour.settings) as connection:
-        after = reports.count_results(connection)
-    _show_best(tour, "the same, answered from stored results", top=3)
-    out.print(
-        f"publish → recorded [bold]{recorded_s:.1f} s[/] instead of {tour.computed_s:.1f} s "
-        f"(finished after {took:.1f} s); {last.cached} of {last.runs} from store"
-    )
-    _hold(last.cached == last.runs, "every answer came from the store (cached: true)")
-    _hold(after == before, "nothing was computed twice")
-
-
-def _publish_bad(tour: Tour) -> None:
-    good = {
-        "schema_version": 1,
-        "instruments": ["binance:BTCUSDT"],
-        "interval": "1h",
-        "start": "2023-01-01T00:00:00Z",
-        "end": "2024-01-01T00:00:00Z",
-    }
-    impossible_id = uuid4()
-    impossible = {
-        **good,
-        "scene_id": str(impossible_id),
-        "strategy": {"name": "sma_cross", "params": {"fast": 50, "slow": 20}},
-    }
-    whole = json.dumps(impossible).encode()
-    malformed = json.dumps({**good, "scene_id": str(uuid4())})[:-20].encode()
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("published", "code", "field", "reason"):
-        table.add_column(column)
-    with Letters(tour.settings) as letters:
-        with Publisher(tour.settings.kafka) as publisher:
-            publisher.send(SCENES, "malformed", malformed)
-            publisher.send(SCENES, str(impossible_id), whole)
-        for label, original in (
-            ("malformed", malformed),
-            ("impossible", whole),
-        ):
-            letter = letters.about(original)
-            table.add_row(label, letter.code, letter.field or "–", letter.sentence)
-    out.print(table)
-    with transaction(tour.settings) as connection:
-        scene = scenes.get(connection, impossible_id)
-    _hold(scene is not None and scene["status"] == "rejected", "the warehouse knows the refusal")
-
-
-def _show_places(tour: Tour) -> None:
-    print_addresses(tour.settings)
-    url = tour.settings.mlflow.url
-    if tour.mlflow_run_id:
-        path = f"experiments/{_experiment(tour)}/runs/{tour.mlflow_run_id}"
-        out.print(f"the MLflow run:      {url}/#/{path}")
-    out.print(f"its results:         .venv/bin/mela results {tour.scene_ids[0]}")
-    out.print("a scene of your own: .venv/bin/mela publish docs/scenes/first.yaml --follow")
-    out.print("stop it all:         .venv/bin/mela down")
-
-
-def _run(scene: Scene, tour: Tour) -> tuple[Progress, float, float]:
-    """Publish and follow; return the last word, and the seconds to recorded and to finished."""
-    scene = with_id(scene.model_copy(update={"scene_id": None}))
-    assert scene.scene_id is not None  # noqa: S101  with_id minted it
-    tour.scene_ids.append(scene.scene_id)
-    with Follower(tour.settings, [scene.scene_id]) as follower:
-        started_at = time.monotonic()
-        with Publisher(tour.settings.kafka) as publisher:
-            publisher.scene(scene)
-        last = follower.to_the_end()
-        took = time.monotonic() - started_at
-        recorded_s = (follower.recorded_at or time.monotonic()) - started_at
-    _hold(last.state is State.FINISHED, f"the scene finished ({last.sentence or last.state})")
-    return last, recorded_s, took
-
-
-def _show_best(tour: Tour, title: str, top: int = SHOWN) -> None:
-    with transaction(tour.settings) as connection:
-        scene_id = tour.scene_ids[-1]
-        rows = results.of_scene(connection, scene_id, order_by="sharpe", limit=top)
-    out.print(results_table(rows, title=title, best="sharpe", width=out.width))
-
-
-def _experiment(tour: Tour) -> str:
-    from mlflow.tracking import MlflowClient
-
-    client = MlflowClient(tracking_uri=tour.settings.mlflow.url)
-    return client.get_run(tour.mlflow_run_id or "").info.experiment_id
-
-
-def _hold(held: Any, claim: str) -> None:
-    if not held:
-        raise MelaError(f"this step did not hold: {claim}")
-    out.print(f"  [green]✓[/] {claim}")
+    run_tour(Settings(), offline=offline, stop_at_end=exit_)

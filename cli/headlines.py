@@ -1,4 +1,4 @@
-"""`mela headlines`: what the news wrote about some symbols."""
+"""`mela headlines`: news about some symbols."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from cli.candles import instant
-from cli.console import err, explains, fail, out
+from cli.console import err, explains, out
+from cli.instants import span
+from cli.panels import CANDLES
 from mela.settings import Settings
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the command of this file."""
-    app.command()(headlines)
+    app.command(rich_help_panel=CANDLES)(headlines)
 
 
 @explains
@@ -31,17 +32,14 @@ def headlines(
     end: Annotated[str, typer.Option("--to", help="End, not included, UTC: 2022-02-01")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one array of headlines.")] = False,
 ) -> None:
-    """Print the headlines of some symbols from Alpaca, by the time they were last changed.
+    """Print Alpaca's headlines about some symbols, in the order of their last change.
 
     Needs MELA_ALPACA__KEY and MELA_ALPACA__SECRET, or a `mela replay`. Example:
     mela headlines AAPL BTC/USD --from 2022-01-01 --to 2022-02-01
     """
-    from sources.headlines import fetch_news
+    from services.headlines import find_headlines
 
-    first, last = instant(start, "--from"), instant(end, "--to")
-    if last <= first:
-        raise fail(f"--to must be after --from, but {end} is not after {start}.")
-    found = fetch_news(symbols, first, last, Settings())
+    found = find_headlines(symbols, *span(start, end), Settings())
     if as_json:
         out.print(
             json.dumps([asdict(each) for each in found], indent=2, default=_text), markup=False

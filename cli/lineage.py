@@ -1,4 +1,4 @@
-"""`mela lineage`: from a result back to who said its candles."""
+"""`mela lineage`: trace a result back to the loads that brought its candles."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from cli.console import explains, fail, out
+from cli.console import explains, out
+from cli.panels import SCENES
 from mela.run import instant_text
 from mela.settings import Settings
 
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands of this file."""
-    app.command()(lineage)
+    """Add the command of this file."""
+    app.command(rich_help_panel=SCENES)(lineage)
 
 
 @explains
@@ -27,18 +28,13 @@ def lineage(
     key: Annotated[str, typer.Argument(metavar="RESULT_KEY|RUN_KEY", help="Or its first digits.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one array.")] = False,
 ) -> None:
-    """Print where a result comes from: scenes, code, candles, the loads that brought them.
+    """Print where a result comes from: its scenes, its code, its candles and their loads.
 
-    A load is named with its source, what it asked, and the version of the code that ran it.
+    For each load it prints the source, the request, and the version of the code that ran it.
     """
-    from warehouse.database import transaction
-    from warehouse.results.lineage import lineage as trace
+    from services.lineage import trace_result
 
-    try:
-        with transaction(Settings()) as connection:
-            found = trace(connection, key.lower())
-    except ValueError as error:
-        raise fail(f"{error}.") from error
+    found = trace_result(key, Settings())
     if as_json:
         print(json.dumps([_plain(asdict(one)) for one in found], indent=2, default=str))
         return

@@ -18,7 +18,7 @@ from backtests.metrics.result_warnings import (
 from backtests.simulate import run_all
 from backtests.strategies import refresh
 from cli.candle_file import reader_of_files
-from cli.console import err, out
+from cli.console import counted, err, out
 from cli.monte_carlo import fan_of, monte_carlo_table, resampled
 from cli.plot import kind_of, write_picture
 from cli.report import report_table
@@ -95,7 +95,7 @@ def _show(
     skipped: int,
     report: Mapping[str, Any] | None,
 ) -> None:
-    title = f"{len(best)} runs, {skipped} skipped, best by {scene.rank_by}"
+    title = f"{counted(len(best), 'run')}, {skipped} skipped, best by {scene.rank_by}"
     out.print(results_table(best[:SHOWN], title=title, best=scene.rank_by, width=out.width))
     if report is not None:
         out.print(report_table(report))

@@ -16,9 +16,10 @@ from cli import (
     lineage,
     programs,
     quality,
+    rejected,
     scenes,
-    services,
     snapshot,
+    stack,
     stale,
     strategies,
     watch,
@@ -28,9 +29,10 @@ from cli.console import out, quiet_logs
 app = typer.Typer(
     name="mela",
     help=(
-        "Test trading ideas on crypto and stock candles, as a service.\n\n"
-        "`mela demo` shows everything once. By hand: `mela up` starts the stack, `mela ingest` "
-        "loads candles, `mela publish SCENE.yaml --follow` runs backtests, `mela down` stops it."
+        "Backtest trading strategies on crypto and stock candles.\n\n"
+        "`mela demo` runs the whole pipeline once. Step by step: `mela up` starts the stack, "
+        "`mela ingest` loads candles, `mela publish SCENE.yaml --follow` runs backtests, "
+        "`mela down` stops the stack."
     ),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -52,22 +54,13 @@ def main(
     quiet_logs()
 
 
-services.register(app)
-programs.register(app)
-candles.register(app)
-headlines.register(app)
-snapshot.register(app)
-scenes.register(app)
-stale.register(app)
-lineage.register(app)
-quality.register(app)
-watch.register(app)
-backtest.register(app)
-check.register(app)
-compare.register(app)
-ask.register(app)
-strategies.register(app)
-demo.register(app)
+# The order of the groups in `mela --help` is the order in which they are first used.
+for module in (
+    *(scenes, backtest, stale, lineage, rejected, watch),
+    *(candles, quality, snapshot, headlines),
+    *(strategies, check, ask, demo, stack, programs, compare),
+):
+    module.register(app)
 
 if __name__ == "__main__":
     app()

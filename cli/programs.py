@@ -1,4 +1,4 @@
-"""`mela airflow`, `dbt`, `psql`: other programs' own command lines, told where this stack is."""
+"""`mela airflow`, `dbt`, `psql`: run other programs with the addresses of this stack."""
 
 from __future__ import annotations
 
@@ -8,25 +8,26 @@ import subprocess
 import typer
 
 from cli.console import explains
+from cli.panels import STACK, WAREHOUSE
 from mela.settings import Settings
 from stack import database, orchestration
 from warehouse import dbt_project
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands of this file: all words after their names are the program's."""
+    """Add the commands of this file, which pass on every word after their name."""
     theirs = {
         "allow_extra_args": True,
         "ignore_unknown_options": True,
         "help_option_names": [],
     }
-    for command in (airflow, dbt, psql):
-        app.command(context_settings=theirs)(command)
+    for command, panel in ((airflow, STACK), (dbt, WAREHOUSE), (psql, WAREHOUSE)):
+        app.command(context_settings=theirs, rich_help_panel=panel)(command)
 
 
 @explains
 def airflow(context: typer.Context) -> None:
-    """Run Airflow's own command line on this stack: all words after it are Airflow's.
+    """Run Airflow's own command line on this stack. All further words are Airflow's.
 
     Example: mela airflow backfill create --dag-id ingest_candles --from-date 2023-05-01
     --to-date 2023-05-07
@@ -37,9 +38,9 @@ def airflow(context: typer.Context) -> None:
 
 @explains
 def dbt(context: typer.Context) -> None:
-    """Run dbt's own command line on the star of this warehouse: all words after it are dbt's.
+    """Run dbt's own command line on this warehouse. All further words are dbt's.
 
-    What it writes goes to MELA_HOME/dbt. Examples: mela dbt build --select marts,
+    dbt writes to MELA_HOME/dbt. Examples: mela dbt build --select marts,
     mela dbt docs generate --static
     """
     _run(*dbt_project.command(Settings(), *context.args))
@@ -47,7 +48,7 @@ def dbt(context: typer.Context) -> None:
 
 @explains
 def psql(context: typer.Context) -> None:
-    """Open psql on the warehouse, as its owner: all words after it are psql's.
+    """Open psql on the warehouse, as its owner. All further words are psql's.
 
     Example: mela psql -c 'select * from marts.dim_instrument'
     """

@@ -1,4 +1,4 @@
-"""`mela quality`: what is wrong with stored candles, and gaps asked for again."""
+"""`mela quality`: find faults in stored candles, and ask again for gaps."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from cli.candles import instant
-from cli.console import err, explains, fail, out
-from mela.errors import CandlesMissing
+from cli.console import counted, err, explains, out
+from cli.instants import instant
+from cli.panels import CANDLES
 from mela.interval import Interval
 from mela.run import instant_text
 from mela.settings import Settings
 
 if TYPE_CHECKING:
+    from services.quality import Quality
     from warehouse.quality import Check, Finding, RepairReport
 
 SHOWN = 40
@@ -26,76 +27,53 @@ COLOURS = {"error": "red", "warning": "yellow", "info": "dim"}
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands of this file."""
-    app.command()(quality)
+    """Add the command of this file."""
+    app.command(rich_help_panel=CANDLES)(quality)
 
 
 @explains
 def quality(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[INSTRUMENT]…", help="Without any: all that were ever loaded."),
+        typer.Argument(metavar="[INSTRUMENT]…", help="Without any: every series that was loaded."),
     ] = None,
-    interval: Annotated[Interval | None, typer.Option(help="Without it: all of them.")] = None,
+    interval: Annotated[
+        Interval | None, typer.Option(help="A candle's length. Without it: all.")
+    ] = None,
     start: Annotated[str | None, typer.Option("--from", help="First candle, UTC.")] = None,
     end: Annotated[str | None, typer.Option("--to", help="End, not included, UTC.")] = None,
     repair: Annotated[
-        bool, typer.Option("--repair", help="Ask the source again for what is missing.")
+        bool, typer.Option("--repair", help="Ask the source again for missing candles.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one object.")] = False,
     everything: Annotated[
         bool, typer.Option("--all", help=f"Print all findings, not the first {SHOWN}.")
     ] = False,
 ) -> None:
-    """Check stored candles against their market's calendar and their own sense.
+    """Check stored candles: gaps by the market's calendar, outliers, and feeds that stopped.
 
-    Findings stay in the warehouse until they are gone. Exit 1 where an error is open: `--repair`
-    asks for gaps again, and records those that nobody fills as confirmed. Nothing is made up.
+    Findings stay in the warehouse until they are repaired. Exit 1 if an error is open. `--repair`
+    asks for gaps again and confirms those that no source can fill; no candle is invented.
     Example: mela quality binance:BTCUSDT --interval 1h --repair
     """
-    from warehouse.quality import check_quality, repair_gaps
+    from services.quality import check_candles
 
-    settings = Settings()
-    first = instant(start, "--from") if start else None
-    last = instant(end, "--to") if end else None
-    try:
-        asked = _series(settings, names, interval)
-        repaired = repair_gaps(settings, asked, first, last) if repair else None
-        report = check_quality(settings, asked, first, last)
-    except ValueError as error:
-        raise fail(f"{error}.") from error
+    found = check_candles(
+        Settings(),
+        instruments=names or (),
+        interval=interval,
+        start=instant(start, "--from") if start else None,
+        end=instant(end, "--to") if end else None,
+        repair=repair,
+    )
     if as_json:
-        print(json.dumps(_document(report.checks, report.findings, repaired), indent=2))
+        print(json.dumps(_document(found), indent=2))
     else:
-        _show(report.checks, report.findings, None if everything else SHOWN)
-        if repaired is not None:
-            _tell(repaired)
-    if not report.ok:
+        _show(found.checks, found.findings, None if everything else SHOWN)
+        if found.repair is not None:
+            _show_repair(found.repair)
+    if not found.ok:
         raise typer.Exit(1)
-
-
-def _series(
-    settings: Settings, names: Sequence[str] | None, interval: Interval | None
-) -> list[tuple[str, Interval]] | None:
-    from warehouse.database import transaction
-    from warehouse.quality.check import known_series
-
-    if not names and interval is None:
-        return None
-    with transaction(settings) as connection:
-        known = known_series(connection)
-    chosen = [
-        (name, each)
-        for name, each in known
-        if (not names or name in names) and interval in (None, each)
-    ]
-    for name in names or ():
-        if all(name != one for one, _ in chosen):
-            wanted = f"{name} {interval or ''}".strip()
-            raise CandlesMissing(
-                f"{wanted} was never loaded. Load it: mela ingest {name} --interval … --from …"
-            )
-    return chosen
 
 
 def _show(checks: Sequence[Check], findings: Sequence[Finding], most: int | None) -> None:
@@ -140,12 +118,12 @@ def _findings_table(findings: Sequence[Finding]) -> Table:
             f"[{colour}]{one.severity}[/]",
             *(one.kind, f"{one.instrument} {one.interval}"),
             *(instant_text(one.first_opened_at), instant_text(one.last_opened_at)),
-            *(f"{one.candles:,}", one.state, _said(one)),
+            *(f"{one.candles:,}", one.state, _detail(one)),
         )
     return table
 
 
-def _said(one: Finding) -> str:
+def _detail(one: Finding) -> str:
     asked: list[dict[str, Any]] = one.detail.get("asked", [])
     parts = [_phrase(name, value) for name, value in one.detail.items() if name != "asked"]
     if asked:
@@ -162,9 +140,9 @@ def _phrase(name: str, value: Any) -> str:
     return f"{name} {value}"
 
 
-def _tell(report: RepairReport) -> None:
+def _show_repair(report: RepairReport) -> None:
     err.print(
-        f"{len(report.requests):,} requests: {report.repaired:,} repaired, "
+        f"{counted(len(report.requests), 'request')}: {report.repaired:,} repaired, "
         f"{report.confirmed:,} confirmed as real"
     )
     for request in report.requests:
@@ -172,19 +150,17 @@ def _tell(report: RepairReport) -> None:
             err.print(f"{request.instrument} {request.interval}: {request.error}", style="yellow")
 
 
-def _document(
-    checks: Sequence[Check], findings: Sequence[Finding], repaired: RepairReport | None
-) -> dict[str, Any]:
+def _document(found: Quality) -> dict[str, Any]:
     document: dict[str, Any] = {
-        "ok": not any(one.is_error for one in findings),
-        "checks": [_plain(asdict(one)) for one in checks],
-        "findings": [_plain(asdict(one)) for one in findings],
+        "ok": found.ok,
+        "checks": [_plain(asdict(one)) for one in found.checks],
+        "findings": [_plain(asdict(one)) for one in found.findings],
     }
-    if repaired is not None:
+    if found.repair is not None:
         document["repair"] = {
-            "repaired": repaired.repaired,
-            "confirmed": repaired.confirmed,
-            "requests": [_plain(asdict(one)) for one in repaired.requests],
+            "repaired": found.repair.repaired,
+            "confirmed": found.repair.confirmed,
+            "requests": [_plain(asdict(one)) for one in found.repair.requests],
         }
     return document
 

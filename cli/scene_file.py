@@ -1,37 +1,37 @@
-"""Reading a scene from YAML or JSON, and checking it as far as that goes without the stack."""
+"""Reading a scene from a YAML or JSON file, and checking it as far as possible offline."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from uuid import uuid4
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from mela.errors import RejectionCode, SceneInvalid
-from mela.grid import Plan, plan_runs
 from mela.scene import Scene, parse_scene
 from mela.settings import Settings
 
+if TYPE_CHECKING:
+    from mela.grid import Plan
+
 
 def read_scene(path: Path, settings: Settings) -> tuple[Scene, Plan]:
-    """Return the scene of a file, and its plan. Raises SceneInvalid."""
-    from backtests.strategies import refresh  # loads the engine
+    """Return the scene of a file and its plan. Raises SceneInvalid."""
+    from services.publish import plan_scene  # loads the engine
 
-    scene = scene_of(path)
-    return scene, plan_runs(scene, refresh(settings.packages), max_runs=settings.max_runs)
+    return plan_scene(read_document(path), settings)
 
 
 def scene_of(path: Path) -> Scene:
-    """Return the scene of a file, its space not yet looked at. Raises SceneInvalid."""
+    """Return the scene of a file without planning its runs. Raises SceneInvalid."""
+    return parse_scene(read_document(path))
+
+
+def read_document(path: Path) -> Any:
+    """Return the values of a YAML or JSON file. Raises SceneInvalid if it is neither."""
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         why = " ".join(str(error).split())
         sentence = f"{path} is not YAML (nor JSON): {why}"
         raise SceneInvalid(RejectionCode.NOT_JSON, None, sentence) from error
-    return parse_scene(document)
-
-
-def with_id(scene: Scene) -> Scene:
-    """Return the scene with an id, minted where it has none."""
-    return scene if scene.scene_id else scene.model_copy(update={"scene_id": uuid4()})

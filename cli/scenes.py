@@ -1,161 +1,204 @@
-"""`mela publish`, `results`, `cancel`: scenes in, results out."""
+"""`mela publish`, `validate`, `follow`, `results`, `cancel`: scenes go in, results come out."""
 
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import typer
+from rich.table import Table
 
-from cli.console import err, explains, fail, out
-from cli.follow import Follower
+from cli.console import counted, err, explains, fail, out
+from cli.panels import SCENES
+from cli.progress import show_progress
 from cli.report import report_table
-from cli.scene_file import read_scene, with_id
+from cli.scene_file import read_document, read_scene
 from cli.tables import SHOWN, results_table
-from mela.grid import Plan
-from mela.messages import SCENES, Progress, State
-from mela.scene import Scene
+from mela.messages import State
+from mela.run import instant_text
 from mela.settings import Settings
-from messaging.consumer import check_broker
-from messaging.publisher import Publisher
-from warehouse.database import transaction
-from warehouse.results import finder as stored
-from warehouse.scenes import records as scenes
-from warehouse.scenes import users
+
+if TYPE_CHECKING:
+    from mela.messages import Progress
+    from services.validate import Validation
+
+SceneFile = Annotated[
+    Path, typer.Argument(exists=True, dir_okay=False, metavar="SCENE.yaml", help="YAML or JSON.")
+]
+SceneId = Annotated[UUID, typer.Argument(metavar="SCENE_ID", help="As `mela publish` printed it.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
-    app.command()(publish)
-    app.command()(results)
-    app.command()(cancel)
+    for command in (publish, validate, follow, results, cancel):
+        app.command(rich_help_panel=SCENES)(command)
 
 
 @explains
 def publish(
-    scene_file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, metavar="SCENE.yaml")],
+    scene_file: SceneFile,
     follow: Annotated[
-        bool, typer.Option("--follow", help="Show progress, then the results.")
+        bool, typer.Option("--follow", help="Show the progress, then print the results.")
     ] = False,
     user: Annotated[
-        str | None, typer.Option(help="Who publishes it; known from the first time on.")
+        str | None, typer.Option(help="Who publishes the scene; a new name becomes a user.")
     ] = None,
 ) -> None:
-    """Check a scene, mint its id, publish it to Kafka and print the id.
+    """Check a scene, publish it to Kafka and print its id.
 
-    Exit 1 where the scene is refused. Example: mela publish docs/scenes/first.yaml --follow
+    Exit 1 if the scene is rejected. Example: mela publish docs/scenes/first.yaml --follow
     """
+    from services.follow import Follower
+    from services.publish import send_scene, with_id
+
     settings = Settings()
     scene, plan = read_scene(scene_file, settings)
     scene = with_id(scene)
-    check_broker(settings, SCENES)  # says at once where there is no stack
-    if user is not None:
-        announce(scene, plan, user, settings)
-    follower = Follower(settings, [scene.scene_id]) if follow else None
-    with Publisher(settings.kafka) as publisher:
-        publisher.scene(scene)
-    out.print(str(scene.scene_id))
-    err.print(f"published: {plan.runs:,} runs, {plan.skipped:,} skipped")
-    if follower is None:
-        return
-    with follower:
-        last = follower.to_the_end()
-    if last.state is State.REJECTED:
-        raise fail(f"[{last.code}] {last.field}: {last.sentence}")
-    show(str(scene.scene_id), settings)
+    with Follower(settings, [scene.scene_id]) if follow else nullcontext() as follower:
+        published = send_scene(scene, plan, settings, user=user)
+        out.print(str(published.scene_id))
+        err.print(f"published: {counted(plan.runs, 'run')}, {plan.skipped:,} skipped")
+        if follower is None:
+            return
+        last = show_progress(follower.messages())
+    _show_end(published.scene_id, last, settings)
+
+
+@explains
+def validate(
+    scene_file: SceneFile,
+    offline: Annotated[
+        bool,
+        typer.Option("--offline", help="Check without the stack: leave out stored candles."),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one object.")] = False,
+) -> None:
+    """Check a scene without publishing it: faults, number of runs, candles that are missing.
+
+    Exit 1 if the scene would be rejected. Example: mela validate docs/scenes/first.yaml --offline
+    """
+    from services.validate import validate_scene
+
+    found = validate_scene(read_document(scene_file), Settings(), offline=offline)
+    if as_json:
+        out.print(json.dumps(_validation(found), indent=2), markup=False)
+    elif found.ok:
+        stored = "" if found.stored is None else f", {found.stored:,} stored already"
+        out.print(
+            f"{scene_file}: accepted, {counted(found.runs, 'run')}, {found.skipped:,} skipped"
+            f"{stored}",
+            markup=False,
+        )
+    for fault in () if as_json else found.faults:
+        where = f"{fault.path}: " if fault.path else ""
+        err.print(f"[{fault.code}] {where}{fault.sentence}", markup=False)
+    for gap in () if as_json else found.missing:
+        err.print(
+            f"{gap.instrument} has no {gap.interval} candles from {instant_text(gap.start)} to "
+            f"{instant_text(gap.end)}. Load them: {gap.load}",
+            markup=False,
+        )
+    if not found.ok:
+        raise typer.Exit(1)
+
+
+@explains
+def follow(scene_id: SceneId) -> None:
+    """Show how far a scene is until it ends, then print its results.
+
+    Attaches to a scene at any time, also again. Exit 1 if the scene is rejected.
+    """
+    from services.follow import follow_scene
+
+    settings = Settings()
+    _show_end(scene_id, show_progress(follow_scene(scene_id, settings)), settings)
 
 
 @explains
 def results(
-    scene_id: Annotated[UUID, typer.Argument(metavar="SCENE_ID")],
+    scene_id: SceneId,
     as_json: Annotated[bool, typer.Option("--json", help="Print one array of results.")] = False,
     top: Annotated[int, typer.Option(min=1, help="How many rows the table shows.")] = SHOWN,
     as_report: Annotated[
         bool,
-        typer.Option("--report", help="Print what a search has proved, as one JSON object."),
+        typer.Option("--report", help="Print the report on a search as one JSON object."),
     ] = False,
 ) -> None:
-    """Print a scene's results from the warehouse, best first, and what its search has proved."""
+    """Print a scene's results from the warehouse, best first, and the report on its search."""
+    from services.results import report_of, result_rows
+
     settings = Settings()
-    if not as_json and not as_report:
-        show(str(scene_id), settings, top)
-        return
-    with transaction(settings) as connection:
-        scene = _known(scenes.get(connection, scene_id), scene_id)
-        if as_report:
-            report = (scene["best"] or {}).get("report")
-            out.print(json.dumps(report, indent=2), markup=False)
-            return
-        content = scene["content"] or {}
-        rows = stored.of_scene(connection, scene_id, order_by=content.get("rank_by", "sharpe"))
-    out.print(json.dumps(rows, indent=2, default=str), markup=False)
+    if as_report:
+        out.print(json.dumps(report_of(scene_id, settings), indent=2), markup=False)
+    elif as_json:
+        rows = result_rows(scene_id, settings)
+        out.print(json.dumps(rows, indent=2, default=str), markup=False)
+    else:
+        show(scene_id, settings, top)
 
 
 @explains
-def cancel(scene_id: Annotated[UUID, typer.Argument(metavar="SCENE_ID")]) -> None:
-    """Stop a scene: runs that were not executed yet are recorded as cancelled."""
-    settings = Settings()
-    with transaction(settings) as connection:
-        _known(scenes.get(connection, scene_id), scene_id)
-        is_cancelled = scenes.cancel(connection, scene_id)
-    if not is_cancelled:
-        raise fail(f"the scene {scene_id} has ended already, so there is nothing to cancel.")
-    with Publisher(settings.kafka) as publisher:
-        publisher.progress(Progress(scene_id=scene_id, state=State.CANCELLED, at=datetime.now(UTC)))
+def cancel(scene_id: SceneId) -> None:
+    """Stop a scene: runs that have not been executed are recorded as cancelled."""
+    from services.cancel import cancel_scene
+
+    cancel_scene(scene_id, Settings())
     err.print(f"cancelled {scene_id}")
 
 
-def announce(scene: Scene, plan: Plan, user: str, settings: Settings) -> None:
-    """Record whose a scene is, before it is sent."""
+def show(scene_id: UUID, settings: Settings, top: int = SHOWN) -> None:
+    """Print a scene's state, its best results as a table, and its warnings."""
+    from mela.errors import SceneInvalid
+    from services.results import results_of
+
     try:
-        with transaction(settings) as connection:
-            scenes.announce(
-                connection,
-                scene,
-                runs=plan.runs,
-                skipped=plan.skipped,
-                user_id=users.ensure(connection, user),
-            )
-    except ValueError as error:
-        raise fail(f"{error}.") from error
-
-
-def show(scene_id: str, settings: Settings, top: int = SHOWN) -> None:
-    """Print a scene's state and its best results as a table."""
-    with transaction(settings) as connection:
-        scene = _known(scenes.get(connection, UUID(scene_id)), scene_id)
-        if scene["status"] == "rejected":
-            raise fail(
-                f"the scene was rejected: [{scene['rejection_code']}] "
-                f"{scene['rejection_field']}: {scene['rejection_sentence']}"
-            )
-        rank_by = scene["content"].get("rank_by", "sharpe")
-        counted = stored.progress(connection, [scene_id])[0]
-        rows = stored.of_scene(connection, UUID(scene_id), order_by=rank_by, limit=top)
-    title = (
-        f"{scene['name'] or scene_id}: {scene['status']}, {counted.recorded:,} of "
-        f"{counted.runs:,} runs recorded, {counted.cached:,} from store, "
-        f"{scene['skipped']:,} skipped; best {len(rows)} by {rank_by}"
-    )
-    out.print(results_table(rows, title=title, best=rank_by, width=out.width))
-    report = (scene["best"] or {}).get("report")
-    if report is not None:
-        out.print(report_table(report))
-    warned = sorted({warning for row in rows for warning in row["warnings"]})
-    if warned:
-        err.print(f"warnings: {', '.join(warned)}")
-    ending = (scene["best"] or {}).get("warnings", ())
-    for code, sentence in sorted({(said["code"], said["sentence"]) for said in ending}):
-        err.print(f"{code}: {sentence}")
-
-
-def _known(scene: dict[str, Any] | None, scene_id: object) -> dict[str, Any]:
-    if scene is None:
+        found = results_of(scene_id, settings, top=top)
+    except SceneInvalid as refused:
         raise fail(
-            f"no scene has the id {scene_id}. If it was published a moment ago, it may not be "
-            "planned yet; `mela status` tells whether the streaming job runs."
-        )
-    return scene
+            f"the scene was rejected: [{refused.code}] {refused.field}: {refused.sentence}"
+        ) from refused
+    title = (
+        f"{found.name or scene_id}: {found.status}, {found.recorded:,} of "
+        f"{counted(found.runs, 'run')} recorded, {found.cached:,} from store, "
+        f"{found.skipped:,} skipped; best {len(found.rows)} by {found.rank_by}"
+    )
+    table: Table = results_table(found.rows, title=title, best=found.rank_by, width=out.width)
+    out.print(table)
+    if found.report is not None:
+        out.print(report_table(found.report))
+    if found.run_warnings:
+        err.print(f"warnings: {', '.join(found.run_warnings)}")
+    for warning in found.warnings:
+        err.print(f"{warning.code}: {warning.sentence}")
+
+
+def _show_end(scene_id: UUID, last: Progress | None, settings: Settings) -> None:
+    if last is not None and last.state is State.REJECTED:
+        raise fail(f"[{last.code}] {last.field}: {last.sentence}")
+    show(scene_id, settings)
+
+
+def _validation(found: Validation) -> dict[str, Any]:
+    return {
+        "ok": found.ok,
+        "faults": [
+            {"path": one.path, "code": one.code.value, "sentence": one.sentence}
+            for one in found.faults
+        ],
+        "runs": found.runs,
+        "skipped": found.skipped,
+        "stored": found.stored,
+        "missing": [
+            {
+                "instrument": one.instrument,
+                "interval": one.interval,
+                "start": instant_text(one.start),
+                "end": instant_text(one.end),
+                "load": one.load,
+            }
+            for one in found.missing
+        ],
+    }

@@ -1,4 +1,4 @@
-"""`mela strategies`, `mela indicators`: what a scene can ask for, and a strategy can use."""
+"""`mela strategies`, `mela indicators`: list strategies for scenes, indicators for strategies."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from cli.console import err, explains, out
+from cli.panels import STRATEGIES
 from mela.settings import Settings
 
 if TYPE_CHECKING:
@@ -20,17 +21,18 @@ JSON = typer.Option("--json", help="Print JSON.")
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
-    app.command()(strategies)
-    app.command()(indicators)
+    for command in (strategies, indicators):
+        app.command(rich_help_panel=STRATEGIES)(command)
 
 
 @explains
 def strategies(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON Schemas.")] = False,
 ) -> None:
-    """List what a scene can ask for: strategies, their parameters, defaults and bounds.
+    """List the strategies that a scene can name, with parameters, defaults and bounds.
 
-    Installed packages' are listed too; what could not be loaded, with its error.
+    Includes those of installed packages. A strategy that could not be loaded is listed with its
+    error.
     """
     from backtests.strategies import refresh  # loads the engine
 
@@ -49,7 +51,7 @@ def strategies(
 
 @explains
 def indicators(as_json: Annotated[bool, JSON] = False) -> None:
-    """List the indicators that a strategy can use: parameters, units, and how much warm-up."""
+    """List the indicators that a strategy can use, with parameters, units and warm-up."""
     from backtests.indicators import INDICATORS  # loads the engine
 
     if as_json:

@@ -7,8 +7,6 @@ from typing import Any
 
 from rich.table import Table
 
-from mela.result import METRICS
-
 SHOWN = 10
 NARROW = 110  # columns: below it, only what matters most is shown
 PERCENT = frozenset(
@@ -39,6 +37,8 @@ def results_table(
 
     width: of the screen, in characters; best: the metric that the rows are ordered by
     """
+    from mela.result import METRICS  # loads NumPy
+
     table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
     varied = varied_fields(rows)
     metrics = COLUMNS if width < NARROW else COLUMNS | MORE

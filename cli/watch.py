@@ -1,4 +1,4 @@
-"""`mela watch` and `mela schedule`: what comes by itself: series to load, scenes to publish."""
+"""`mela watch` and `mela schedule`: series to load each day, and scenes to publish again."""
 
 from __future__ import annotations
 
@@ -8,52 +8,45 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from cli.console import err, explains, fail, out
+from cli.console import err, explains, out
+from cli.panels import CANDLES, SCENES
+from cli.scene_file import read_document
 from mela.interval import Interval
 from mela.run import instant_text
 from mela.settings import Settings
 
-watch = typer.Typer(help="Series that the ingestion keeps up to date.", no_args_is_help=True)
-schedule = typer.Typer(help="Scenes that are published again and again.", no_args_is_help=True)
+watch = typer.Typer(help="Edit the list of series that are loaded daily.", no_args_is_help=True)
+schedule = typer.Typer(help="Edit the list of scenes that are repeated.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(metavar="INSTRUMENT", help="venue:symbol, loaded once before")]
 Length = Annotated[Interval, typer.Option(help="A candle's length.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
-    app.add_typer(watch, name="watch")
-    app.add_typer(schedule, name="schedule")
+    app.add_typer(watch, name="watch", rich_help_panel=CANDLES)
+    app.add_typer(schedule, name="schedule", rich_help_panel=SCENES)
 
 
 @watch.command("add")
 @explains
 def watch_add(name: Name, interval: Length) -> None:
-    """Let the ingestion load a series every day.
+    """Load a series every day.
 
     Example: mela watch add yahoo:AAPL --interval 1d
     """
-    from warehouse.database import transaction
-    from warehouse.ingestion import instruments
+    from services.watchlist import watch_series
 
-    try:
-        with transaction(Settings()) as connection:
-            instruments.watch(connection, name, interval)
-    except ValueError as error:
-        raise fail(f"{error}. Load it: mela ingest {name} --interval {interval} …") from error
+    watch_series(name, interval, Settings())
     err.print(f"{name} {interval} is watched")
 
 
 @watch.command("remove")
 @explains
 def watch_remove(name: Name, interval: Length) -> None:
-    """Watch a series no longer; its candles stay."""
-    from warehouse.database import transaction
-    from warehouse.ingestion import instruments
+    """Stop loading a series every day; its candles stay."""
+    from services.watchlist import unwatch_series
 
-    with transaction(Settings()) as connection:
-        was_there = instruments.unwatch(connection, name, interval)
-    if not was_there:
-        raise fail(f"{name} {interval} is not watched; `mela watch list` says what is.")
+    unwatch_series(name, interval, Settings())
     err.print(f"{name} {interval} is watched no longer")
 
 
@@ -61,13 +54,11 @@ def watch_remove(name: Name, interval: Length) -> None:
 @explains
 def watch_list() -> None:
     """Print the watched series, one a line."""
-    from warehouse.database import transaction
-    from warehouse.ingestion import instruments
+    from services.watchlist import list_watched
 
-    with transaction(Settings()) as connection:
-        watched = instruments.watched(connection)
-    for name, interval in watched:
-        out.print(f"{name} {interval}", markup=False)
+    watched = list_watched(Settings())
+    for one in watched:
+        out.print(f"{one.instrument} {one.interval}", markup=False)
     if not watched:
         err.print("no series is watched: the ingestion loads its defaults.")
 
@@ -86,46 +77,33 @@ def schedule_add(
 ) -> None:
     """Publish a scene whenever its candles are complete, up to the newest of them.
 
-    Its start and end give way to the span. Airflow's publish_scenes sends it.
+    The span replaces the scene's start and end. Airflow's publish_scenes publishes it.
     Example: mela schedule add majors docs/scenes/first.yaml --span 1y --every "0 6 * * 1"
     """
-    from cli.scene_file import read_scene
-    from warehouse.database import transaction
-    from warehouse.scenes import schedules
+    from services.schedules import add_schedule
 
-    settings = Settings()
-    scene, _ = read_scene(scene_file, settings)
-    try:
-        with transaction(settings) as connection:
-            schedules.add(connection, name, scene, span, every=every, user=user)
-    except ValueError as error:
-        raise fail(f"{error}.") from error
+    document = read_document(scene_file)
+    add_schedule(name, document, span, Settings(), every=every, user=user)
     err.print(f"{name} is scheduled")
 
 
 @schedule.command("remove")
 @explains
 def schedule_remove(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
-    """Publish a scene no longer; those that were published stay."""
-    from warehouse.database import transaction
-    from warehouse.scenes import schedules
+    """Stop publishing a scene; scenes that were published stay."""
+    from services.schedules import remove_schedule
 
-    with transaction(Settings()) as connection:
-        was_there = schedules.remove(connection, name)
-    if not was_there:
-        raise fail(f"no schedule has the name {name}; `mela schedule list` says what there is.")
+    remove_schedule(name, Settings())
     err.print(f"{name} is scheduled no longer")
 
 
 @schedule.command("list")
 @explains
 def schedule_list() -> None:
-    """Print the schedules, and what each published last."""
-    from warehouse.database import transaction
-    from warehouse.scenes import schedules
+    """Print the schedules, each with the scene that it published last."""
+    from services.schedules import list_schedules
 
-    with transaction(Settings()) as connection:
-        found = schedules.schedules(connection)
+    found = list_schedules(Settings())
     if not found:
         err.print("no scene is scheduled.")
         return

@@ -44,6 +44,27 @@ class CandlesInvalid(MelaError):
     """Say that candles break a law that the engine relies on; the message names row and field."""
 
 
+class NotFound(MelaError):
+    """Say that nothing has the id or the name that was asked for."""
+
+
+class Conflict(MelaError):
+    """Say that what is there is in a state that does not allow what was asked for."""
+
+
+class InputInvalid(MelaError):
+    """Say that an argument of a use case is wrong. field: its path, or None if it has none."""
+
+    def __init__(self, field: str | None, sentence: str) -> None:
+        super().__init__(sentence)
+        self.field = field
+        self.sentence = sentence
+
+
+class AccessDenied(MelaError):
+    """Say that a service is there but does not accept the user or the password."""
+
+
 class StackFailed(MelaError):
     """Say that a service of the local stack could not be started or reached."""
 

@@ -350,8 +350,25 @@ def parse_scene(document: Any) -> Scene:
     try:
         return Scene.model_validate(document)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        raise SceneInvalid(RejectionCode.INVALID_FIELD, field_path(first), said(first)) from error
+        raise _refusals(error)[0] from error
+
+
+def scene_faults(document: Any) -> list[SceneInvalid]:
+    """Return all faults of a document, one for each field; none for a valid scene."""
+    try:
+        parse_scene(document)
+    except SceneInvalid as first:
+        cause = first.__cause__
+        found = _refusals(cause) if isinstance(cause, ValidationError) else [first]
+        return list({fault.field: fault for fault in reversed(found)}.values())[::-1]
+    return []
+
+
+def _refusals(error: ValidationError) -> list[SceneInvalid]:
+    return [
+        SceneInvalid(RejectionCode.INVALID_FIELD, field_path(fault), said(fault))
+        for fault in error.errors(include_url=False, include_context=False)
+    ]
 
 
 def field_path(fault: ErrorDetails, prefix: str = "") -> str | None:

@@ -20,7 +20,7 @@ from backtests.metrics.result_warnings import (
     lacks_out_of_sample,
 )
 from backtests.portfolio import run_series
-from backtests.simulate import provenance
+from backtests.simulate import provenance, said
 from backtests.strategies import CATALOGUE
 from backtests.strategy import Catalogue
 from mela.errors import SceneInvalid
@@ -28,8 +28,9 @@ from mela.messages import Progress, State, read_stored_run
 from mela.result import Status, result_key
 from mela.settings import Settings
 from messaging.publisher import Publisher
-from streaming import searches, strategies, tracking
+from streaming import mirror, searches, strategies
 from streaming.clients import reader_of
+from streaming.poison import is_away
 from streaming.series import read_run
 from warehouse.database import transaction
 from warehouse.results import finder as results
@@ -102,13 +103,23 @@ def _finish(scene_id: str, scene: Mapping[str, Any], settings: Settings) -> None
     best = [found.overall, *found.by_instrument.values()] if found.overall else []
     warnings = [*choice_warnings(scene, found.overall), *store_curves(wanted, settings)]
     report = searches.report_on(scene_id, scene, found.overall, settings)
-    run_id = tracking.log_scene(scene_id, scene, best, rank_by, settings, report)
+    run_id = mirror.log_scene(scene_id, scene, best, rank_by, settings, report)
     ending: dict[str, Any] = {"best": best, "warnings": [warning._asdict() for warning in warnings]}
     if report is not None:
         ending["report"] = report
     with transaction(settings) as connection:
         scenes.set_finished(connection, scene_id, best=ending, mlflow_run_id=run_id)
     log.info("scene_finished", scene_id=scene_id, runs=scene["runs"], warnings=len(warnings))
+
+
+def give_up(scene_id: str, settings: Settings, publisher: Publisher, error: Exception) -> None:
+    """End a scene that cannot be concluded, with the reason. Raises where a service is away."""
+    sentence = f"the scene could not be concluded ({': '.join(said(error))})."
+    warning = EndWarning("", "not_concluded", sentence)
+    ending = {"best": [], "warnings": [warning._asdict()]}
+    with transaction(settings) as connection:
+        scenes.set_finished(connection, scene_id, best=ending, mlflow_run_id=None)
+    conclude_scene(scene_id, settings, publisher)
 
 
 def choice_warnings(scene: Mapping[str, Any], best: Mapping[str, Any] | None) -> list[EndWarning]:
@@ -124,8 +135,22 @@ def store_curves(wanted: Sequence[Mapping[str, Any]], settings: Settings) -> lis
     with transaction(settings) as connection:
         lacking = results.without_curve(connection, list(eligible))
     catalogue = strategies.current(settings)
-    warnings = [_store_curve(eligible[key], settings, catalogue) for key in sorted(lacking)]
+    warnings = [_try_curve(eligible[key], settings, catalogue) for key in sorted(lacking)]
     return [warning for warning in warnings if warning is not None]
+
+
+def _try_curve(
+    result: Mapping[str, Any], settings: Settings, catalogue: Catalogue
+) -> EndWarning | None:
+    """Store a result's curve; what is wrong with it or its candles becomes a warning."""
+    try:
+        return _store_curve(result, settings, catalogue)
+    except Exception as error:
+        if is_away(error):
+            raise
+        log.exception("curve_not_stored", run_key=result["run_key"])
+        sentence = f"no curve was stored for this run ({': '.join(said(error))})."
+        return EndWarning(result["run_key"], "curve_not_stored", sentence)
 
 
 def _store_curve(

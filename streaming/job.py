@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -30,8 +31,9 @@ from backtests.simulate import warm
 from mela.messages import PROGRESS, RESULTS, RUNS, SCENES, Source
 from mela.settings import Settings
 from messaging.publisher import publisher_of
-from streaming.conclude import conclude_scene, recorded_scenes
-from streaming.plan import SceneMessage, plan_scene
+from streaming import conclude, mirror, plan
+from streaming.plan import SceneMessage
+from streaming.poison import contained
 from streaming.record import ResultMessage, record_results, send_progress
 from streaming.run import ChunkMessage, run_chunks
 
@@ -44,6 +46,7 @@ LOCAL_CHECKPOINTS = {
     "checkpointing.FileSystemBasedCheckpointFileManager",
 }
 WATCH_S = 0.5
+CATCH_UP_S = 60.0  # how often MLflow is given what it missed
 BACKOFF_S = (1.0, 2.0, 5.0, 10.0, 30.0)
 SHOWN_MS = 20
 GATHER = "300 milliseconds"  # fewer, larger batches where nobody waits for an answer
@@ -140,10 +143,16 @@ class Query:
 def queries(settings: Settings) -> list[Query]:
     """Return the four queries of the job path."""
 
-    def plan(batch: DataFrame, _: int) -> None:
+    def plan_batch(batch: DataFrame, _: int) -> None:
         publisher = publisher_of(settings, linger_ms=PLAN_LINGER_MS)
         for row in sorted(batch.collect(), key=_source):
-            plan_scene(SceneMessage(_bytes(row.value), _source(row)), settings, publisher)
+            message = SceneMessage(_bytes(row.value), _source(row))
+            contained(
+                "scene",
+                partial(plan.plan_scene, message, settings, publisher),
+                partial(plan.give_up, message, settings, publisher),
+                source=message.source.key,
+            )
 
     def run(batch: DataFrame, _: int) -> None:
         def execute(parts: Batches) -> Batches:
@@ -162,17 +171,22 @@ def queries(settings: Settings) -> list[Query]:
         rows = _packed(batch).mapInArrow(store, "scene_id string").collect()
         send_progress({row.scene_id for row in rows}, settings, publisher_of(settings))
 
-    def conclude(batch: DataFrame, _: int) -> None:
+    def conclude_batch(batch: DataFrame, _: int) -> None:
         publisher = publisher_of(settings)
-        for scene_id in recorded_scenes([_bytes(row.value) for row in batch.collect()]):
-            conclude_scene(scene_id, settings, publisher)
+        for scene_id in conclude.recorded_scenes([_bytes(row.value) for row in batch.collect()]):
+            contained(
+                "scene",
+                partial(conclude.conclude_scene, scene_id, settings, publisher),
+                partial(conclude.give_up, scene_id, settings, publisher),
+                scene_id=scene_id,
+            )
 
     chunks = settings.spark.max_chunks_per_trigger
     return [
-        Query("plan", SCENES, 16, "0 seconds", plan),
+        Query("plan", SCENES, 16, "0 seconds", plan_batch),
         Query("run", RUNS, chunks, "0 seconds", run),
         Query("record", RESULTS, chunks * settings.spark.chunk_runs, GATHER, record),
-        Query("conclude", PROGRESS, 1000, SETTLE, conclude),
+        Query("conclude", PROGRESS, 1000, SETTLE, conclude_batch),
     ]
 
 
@@ -189,6 +203,8 @@ class Job:
         self._failures: dict[str, int] = dict.fromkeys(self._queries, 0)
         self._not_before: dict[str, float] = dict.fromkeys(self._queries, 0.0)
         self._logged: dict[str, int] = {}
+        self._catching_up = threading.Thread()
+        self._catch_up_at = time.monotonic() + CATCH_UP_S
 
     def warm_up(self) -> None:
         """Have Spark start its Python workers, so that nobody's first run waits for them."""
@@ -208,10 +224,22 @@ class Job:
             for name in self._queries:
                 self._watch(name)
             self._say_ready()
+            self._catch_up()
             self._stop.wait(WATCH_S)
         for query in self._running.values():
             query.stop()
         self._spark.stop()
+
+    def _catch_up(self) -> None:
+        """Now and then write to MLflow what it missed, beside everything else."""
+        now = time.monotonic()
+        if now < self._catch_up_at or self._catching_up.is_alive():
+            return
+        self._catch_up_at = now + CATCH_UP_S
+        self._catching_up = threading.Thread(
+            target=_caught_up, args=(self._settings,), name="catch-up", daemon=True
+        )
+        self._catching_up.start()
 
     def _watch(self, name: str) -> None:
         running = self._running.get(name)
@@ -258,6 +286,13 @@ class Job:
     def _on_signal(self, signum: int, _frame: FrameType | None) -> None:
         log.info("job_stopping", signal=signal.Signals(signum).name)
         self._stop.set()
+
+
+def _caught_up(settings: Settings) -> None:
+    try:
+        mirror.catch_up(settings)
+    except Exception as error:  # noqa: BLE001  it is asked again in a minute, and stops nobody
+        log.warning("mlflow_catch_up_failed", why=str(error)[:500])
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
@@ -18,7 +18,7 @@ from uuid import UUID
 import orjson
 import structlog
 
-from backtests.simulate import provenance
+from backtests.simulate import provenance, said
 from backtests.strategies import CATALOGUE
 from backtests.strategy import Catalogue
 from mela.errors import RejectionCode, SceneInvalid
@@ -133,6 +133,17 @@ def plan_scene(message: SceneMessage, settings: Settings, publisher: Publisher) 
     log.info("scene_planned", scene_id=str(asked.scene_id), runs=asked.plan.runs, cached=cached)
 
 
+def give_up(
+    message: SceneMessage, settings: Settings, publisher: Publisher, error: Exception
+) -> None:
+    """Refuse a scene that could be read, but not be planned. Raises where a service is away."""
+    asked = read_scene(message, settings, strategies.current(settings))
+    sentence = f"this scene could not be planned ({': '.join(said(error))})."
+    refused = SceneInvalid(RejectionCode.INVALID_FIELD, None, sentence)
+    asked = replace(asked, refused=asked.refused or refused)
+    _refuse(asked, message, settings, publisher, given_up=True)
+
+
 def chunk_runs(
     runs: Iterable[Run], scene_id: str, *, size: int, max_bytes: int
 ) -> Iterator[RunChunk]:
@@ -187,7 +198,14 @@ def ahead(work: Callable[[A], B], items: Iterable[A]) -> Iterator[tuple[A, B]]:
             yield before, done.result()
 
 
-def _refuse(asked: Asked, message: SceneMessage, settings: Settings, publisher: Publisher) -> None:
+def _refuse(
+    asked: Asked,
+    message: SceneMessage,
+    settings: Settings,
+    publisher: Publisher,
+    *,
+    given_up: bool = False,
+) -> None:
     refused = asked.refused
     assert refused is not None  # noqa: S101
     publisher.rejected(message.value, message.source, refused)
@@ -201,6 +219,7 @@ def _refuse(asked: Asked, message: SceneMessage, settings: Settings, publisher: 
                 field=refused.field,
                 sentence=refused.sentence,
                 origin=message.source,
+                given_up=given_up,
             )
         if is_its_own:
             publisher.progress(

@@ -20,7 +20,6 @@ from mela.errors import SourceUnavailable
 
 log = structlog.get_logger()
 ATTEMPTS = 3
-SENTENCE_LENGTH = 1_000
 # SQLSTATE classes that say nothing about the content: connection, rollback (a deadlock, say),
 # resources, locks, an operator's intervention, the server's own system.
 AWAY_CLASSES = frozenset({"08", "40", "53", "55", "57", "58"})
@@ -70,9 +69,3 @@ def contained(
                 give_up(error)
         else:
             return
-
-
-def reason(error: BaseException) -> tuple[str, str]:
-    """Return an error's class and its sentence, cut to a bearable length, without U+0000."""
-    sentence = str(error).replace("\x00", "\\u0000")[:SENTENCE_LENGTH]
-    return type(error).__name__, sentence

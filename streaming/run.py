@@ -19,7 +19,7 @@ import structlog
 
 from backtests import ENGINE_VERSION, METRICS_VERSION
 from backtests.portfolio import run_series
-from backtests.simulate import provenance
+from backtests.simulate import provenance, said
 from backtests.strategy import Strategy
 from mela.errors import MessageInvalid
 from mela.interval import Interval
@@ -33,7 +33,7 @@ from streaming import strategies
 from streaming.clients import reader_of, spans_of
 from streaming.isolation import Ended, alarmed, marked
 from streaming.isolation import apart as in_child
-from streaming.poison import is_away, reason
+from streaming.poison import is_away
 from streaming.series import read_series
 from warehouse.candles.reader import CandlesRead
 from warehouse.database import transaction
@@ -115,7 +115,7 @@ class Desk:
                     raise
                 # Their candles cannot be used, or the engine itself failed: only they end so.
                 log.exception("runs_failed", scene_id=chunk.scene_id, runs=len(runs))
-                failed = partial(Outcome, status=Status.FAILED, error=reason(error))
+                failed = partial(Outcome, status=Status.FAILED, error=said(error))
                 left = [run for run in runs if run.run_key not in answered]
                 yield from self._unasked(chunk, left, failed)
 

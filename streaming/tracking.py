@@ -15,7 +15,7 @@ from uuid import UUID
 
 import orjson
 import pandas as pd
-from mlflow.entities import Experiment, Metric, Param, Run, RunTag, ViewType
+from mlflow.entities import Experiment, LifecycleStage, Metric, Param, Run, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
@@ -76,6 +76,8 @@ def _children(scene: Mapping[str, Any], settings: Settings) -> int:
 def _experiment(client: MlflowClient, strategy: str) -> str:
     found: Experiment | None = client.get_experiment_by_name(strategy)
     if found is not None:
+        if found.lifecycle_stage == LifecycleStage.DELETED:  # its name is taken until it is purged
+            client.restore_experiment(found.experiment_id)
         return found.experiment_id
     try:
         return client.create_experiment(strategy)
@@ -90,7 +92,10 @@ def _parent(
     client: MlflowClient, experiment_id: str, scene_id: str, scene: Mapping[str, Any]
 ) -> Run:
     found = client.search_runs(
-        [experiment_id], f"tags.`{SCENE_TAG}` = '{UUID(scene_id)}'", ViewType.ALL, max_results=1
+        [experiment_id],
+        f"tags.`{SCENE_TAG}` = '{UUID(scene_id)}'",
+        ViewType.ACTIVE_ONLY,
+        max_results=1,
     )
     if found:
         return found[0]
@@ -102,7 +107,7 @@ def _log_children(client: MlflowClient, parent: Run, rows: Sequence[Mapping[str,
     found = client.search_runs(
         [parent.info.experiment_id],
         f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{parent.info.run_id}'",
-        ViewType.ALL,
+        ViewType.ACTIVE_ONLY,
         max_results=1000,
     )
     known = {run.data.tags.get(RUN_TAG): run for run in found}

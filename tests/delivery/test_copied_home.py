@@ -85,5 +85,5 @@ def test_a_copied_home_goes_on_where_the_other_stood(
     monkeypatch.setenv("MELA_HOME", str(copy))
     said = CliRunner().invoke(app, ["results", str(life.scenes["portfolio"].scene_id)])
     assert said.exit_code == 0, said.output
-    assert "1 of 1 runs recorded" in said.stdout
+    assert "1 of 1 run recorded" in said.stdout
     engine_for(again).dispose()

@@ -10,12 +10,12 @@ from uuid import UUID, uuid4
 import orjson
 from confluent_kafka import Consumer
 
-from cli.follow import Follower
 from mela.messages import RESULTS, Progress
 from mela.scene import Scene, parse_scene
 from mela.settings import Settings
 from messaging.consumer import tail
 from messaging.publisher import Publisher
+from services.follow import Follower
 from warehouse.database import transaction
 from warehouse.results import finder as results
 from warehouse.scenes import records as scenes

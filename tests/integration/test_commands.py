@@ -22,7 +22,7 @@ def test_publish_follows_a_scene_to_its_results(platform: Settings) -> None:
     scene_id, *table = done.stdout.splitlines()
     assert "binance:BTCUSDT" in "\n".join(table)
     again = mela("results", scene_id, home=platform.home)
-    assert "1 of 1 runs recorded" in again.stdout
+    assert "1 of 1 run recorded" in again.stdout
     [result] = json.loads(mela("results", scene_id, "--json", home=platform.home).stdout)
     assert (result["scene_id"], result["status"]) == (scene_id, "succeeded")
 

@@ -10,10 +10,10 @@ from mlflow.tracking import MlflowClient
 from sqlalchemy import text
 
 import stack
-from cli.follow import Follower
 from mela.messages import Progress, State
 from mela.scene import Scene
 from mela.settings import Settings
+from services.follow import Follower
 from tests.integration.asking import answers, grid, publish, scene_of, send
 from warehouse.database import transaction
 from warehouse.results import finder as results

@@ -12,12 +12,12 @@ from uuid import uuid4
 import pytest
 
 from backtests.strategies import CATALOGUE
-from cli.follow import Follower
 from mela.grid import plan_runs
 from mela.messages import SCENES, RunChunk, Source, State
 from mela.scene import Scene
 from mela.settings import Settings
 from messaging.publisher import Publisher
+from services.follow import Follower
 from tests.integration.asking import answers, publish, scene_of
 from warehouse.database import transaction
 from warehouse.scenes import records as scenes

@@ -10,9 +10,9 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from cli.follow import Follower
 from mela.messages import State
 from mela.settings import Settings
+from services.follow import Follower
 from tests.conftest import mela
 from tests.integration.asking import answers, publish, scene_of
 from warehouse.database import transaction

@@ -13,11 +13,11 @@ import yaml
 from sqlalchemy import text
 
 import replay
-from cli.rejections import Letters
 from mela.messages import PROGRESS, RESULTS, RUNS, SCENES, Source, State
 from mela.result import Result
 from mela.settings import Settings
 from messaging.publisher import Publisher
+from services.rejected import Letters
 from tests.conftest import mela
 from tests.integration.asking import (
     ONE,

@@ -11,8 +11,9 @@ from psycopg2 import OperationalError as DriverOperationalError
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DataError, OperationalError
 
+from backtests.simulate import said
 from mela.errors import CandlesInvalid, SourceUnavailable
-from streaming.poison import ATTEMPTS, contained, is_away, reason
+from streaming.poison import ATTEMPTS, contained, is_away
 
 NOBODY = "postgresql+psycopg2://nobody:nothing@127.0.0.1:1/none"
 
@@ -78,7 +79,7 @@ def test_a_unit_that_keeps_failing_is_given_up_once_with_its_reason() -> None:
     contained("scene", raising(ValueError("poison"), 99, done), given_up.append)
 
     assert len(done) == ATTEMPTS
-    assert [reason(error) for error in given_up] == [("ValueError", "poison")]
+    assert [said(error) for error in given_up] == [("ValueError", "poison")]
 
 
 def test_a_unit_that_fails_once_is_done() -> None:
@@ -98,11 +99,3 @@ def test_a_service_that_is_away_goes_up_at_once() -> None:
         contained("scene", raising(SourceUnavailable("away"), 9, done), lambda _: None)
 
     assert len(done) == 1
-
-
-def test_a_reason_is_short_and_can_be_stored() -> None:
-    name, sentence = reason(ValueError("a\x00" + "b" * 5_000))
-
-    assert name == "ValueError"
-    assert "\x00" not in sentence
-    assert len(sentence) == 1_000

@@ -79,7 +79,8 @@ _REJECT = text("""
         "offset" = excluded."offset", received_at = now(),
         rejection_code = excluded.rejection_code, rejection_field = excluded.rejection_field,
         rejection_sentence = excluded.rejection_sentence
-    WHERE old.status = 'rejected' OR (old."offset" IS NULL AND old.status = 'received')
+    WHERE old.status = 'rejected'
+       OR (old.status = 'received' AND (old."offset" IS NULL OR :given_up))
     RETURNING scene_id
 """)
 _PLANNED = text("""
@@ -100,6 +101,16 @@ _CANCEL = text("""
 _CANCELLED = text("""
     SELECT scene_id::text FROM ops.scene
     WHERE scene_id = ANY(CAST(:scene_ids AS uuid[])) AND cancelled_at IS NOT NULL
+""")
+_WITHOUT_MLFLOW = text("""
+    SELECT scene_id::text FROM ops.scene
+    WHERE status = 'finished' AND mlflow_run_id IS NULL
+      AND finished_at > now() - interval '30 days'
+    ORDER BY finished_at DESC LIMIT :most
+""")
+_MLFLOW_RUN = text("""
+    UPDATE ops.scene SET mlflow_run_id = :mlflow_run_id
+    WHERE scene_id = :scene_id AND mlflow_run_id IS NULL
 """)
 _GET = text("SELECT * FROM ops.scene WHERE scene_id = :scene_id")
 
@@ -174,10 +185,15 @@ def reject(
     field: str | None,
     sentence: str,
     origin: Source,
+    given_up: bool = False,
 ) -> bool:
-    """Record a refused publication, unless its id belongs to an accepted scene: then False."""
+    """Record a refused publication, unless its id belongs to an accepted scene: then False.
+
+    given_up: refuse a scene that was accepted, too, where it could not be planned
+    """
     values = {"scene_id": str(scene_id), "content": None if content is None else _json(content)}
     values |= {"code": code, "field": _clean(field), "sentence": _clean(sentence)}
+    values |= {"given_up": given_up}
     return connection.scalar(_REJECT, values | origin._asdict()) is not None
 
 
@@ -193,6 +209,16 @@ def set_finished(
     values = {"scene_id": str(scene_id), "mlflow_run_id": mlflow_run_id}
     values["best"] = None if best is None else _json(best)
     connection.execute(_FINISHED, values)
+
+
+def without_mlflow(connection: Connection, most: int) -> list[str]:
+    """Return finished scenes of the last 30 days that have no MLflow run, the newest first."""
+    return list(connection.scalars(_WITHOUT_MLFLOW, {"most": most}))
+
+
+def set_mlflow_run(connection: Connection, scene_id: str | UUID, run_id: str) -> None:
+    """Note a finished scene's MLflow run, unless one is known."""
+    connection.execute(_MLFLOW_RUN, {"scene_id": str(scene_id), "mlflow_run_id": run_id})
 
 
 def cancel(connection: Connection, scene_id: str | UUID) -> bool:

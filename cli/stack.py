@@ -11,15 +11,14 @@ from rich.table import Table
 
 import stack
 from cli.console import err, explains, out
+from cli.panels import STACK
 from mela.settings import Settings
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
-    app.command()(up)
-    app.command()(down)
-    app.command()(status)
-    app.command()(logs)
+    for command in (up, down, status, logs):
+        app.command(rich_help_panel=STACK)(command)
 
 
 @explains
@@ -27,13 +26,13 @@ def up(
     offline: Annotated[
         bool,
         typer.Option(
-            "--offline", help="Let all market-data clients ask `mela replay` on this machine."
+            "--offline", help="Serve packaged candles with `mela replay` instead of the internet."
         ),
     ] = False,
 ) -> None:
     """Start Postgres, Kafka, MLflow, Airflow and the streaming job, and wait until all are healthy.
 
-    Starts only what does not run yet. Data survive `mela down` and `mela up`.
+    Starts only services that do not run yet. Data survive `mela down` and `mela up`.
     """
     settings = stack.up(Settings(), offline=offline, on_event=say)
     print_addresses(settings)
@@ -41,7 +40,7 @@ def up(
 
 @explains
 def down() -> None:
-    """Stop the stack. No process is left behind; data stay."""
+    """Stop the stack. No process is left running; data stay."""
     stack.down(Settings(), on_event=say)
 
 
@@ -49,7 +48,7 @@ def down() -> None:
 def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show each service: does it run, is it healthy, where, since when. Exit 1 if one is not."""
+    """Show whether each service runs and is healthy, and its address. Exit 1 if one is not."""
     settings = Settings()
     found = [one for one in stack.status(settings) if one.name != "replay" or settings.replay_url]
     if as_json:
@@ -76,8 +75,10 @@ def status(
 
 @explains
 def logs(
-    service: Annotated[str, typer.Argument(help="As `mela status` names it.")],
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as lines come.")] = False,
+    service: Annotated[str, typer.Argument(help="A name that `mela status` prints.")],
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Print new lines as they come.")
+    ] = False,
     lines: Annotated[int, typer.Option("--lines", "-n", min=0)] = 50,
 ) -> None:
     """Print the last lines of a service's log."""

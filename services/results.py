@@ -1,0 +1,111 @@
+"""The results of a scene, best first, and the report on its search."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from mela.errors import Refused, RejectionCode, SceneInvalid
+from mela.settings import Settings
+from services.scenes import stored_scene
+from warehouse.database import transaction
+from warehouse.results import finder
+
+Document = dict[str, Any]
+RANK_BY = "sharpe"
+
+
+@dataclass(frozen=True, slots=True)
+class SceneWarning:
+    """A remark on a scene's end."""
+
+    code: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class SceneResults:
+    """How far a scene is, and its results.
+
+    recorded, cached: how many of its runs are answered, and how many of those from the store
+    rows: result documents, best first by `rank_by`
+    report: on its search, once it is finished; None if it searched and validated nothing
+    """
+
+    scene_id: UUID
+    name: str | None
+    status: str
+    runs: int
+    skipped: int
+    recorded: int
+    cached: int
+    rank_by: str
+    rows: tuple[Document, ...]
+    report: Document | None
+    warnings: tuple[SceneWarning, ...]
+
+    @property
+    def run_warnings(self) -> list[str]:
+        """Return the codes of the warnings that any of the rows has."""
+        return sorted({warning for row in self.rows for warning in row["warnings"]})
+
+
+def results_of(scene_id: UUID, settings: Settings, *, top: int | None = None) -> SceneResults:
+    """Return a scene's results, at most `top` of them.
+
+    Raises NotFound for an unknown scene, SceneInvalid for one that was rejected.
+    """
+    with transaction(settings) as connection:
+        scene = stored_scene(connection, scene_id)
+        if scene["status"] == "rejected":
+            raise _rejection_of(scene)
+        rank_by = _rank_by(scene)
+        counted = finder.progress(connection, [str(scene_id)])[0]
+        rows = finder.of_scene(connection, scene_id, order_by=rank_by, limit=top)
+    ending: Mapping[str, Any] = scene["best"] or {}
+    warnings = sorted({(one["code"], one["sentence"]) for one in ending.get("warnings", ())})
+    return SceneResults(
+        scene_id=scene_id,
+        name=scene["name"],
+        status=scene["status"],
+        runs=counted.runs,
+        skipped=scene["skipped"],
+        recorded=counted.recorded,
+        cached=counted.cached,
+        rank_by=rank_by,
+        rows=tuple(rows),
+        report=ending.get("report"),
+        warnings=tuple(SceneWarning(*one) for one in warnings),
+    )
+
+
+def result_rows(scene_id: UUID, settings: Settings) -> list[Document]:
+    """Return all result documents of a scene, best first; none for a rejected scene.
+
+    Raises NotFound.
+    """
+    with transaction(settings) as connection:
+        scene = stored_scene(connection, scene_id)
+        return finder.of_scene(connection, scene_id, order_by=_rank_by(scene))
+
+
+def report_of(scene_id: UUID, settings: Settings) -> Document | None:
+    """Return the report on a scene's search, or None if there is none (yet). Raises NotFound."""
+    with transaction(settings) as connection:
+        scene = stored_scene(connection, scene_id)
+    return (scene["best"] or {}).get("report")
+
+
+def _rank_by(scene: Mapping[str, Any]) -> str:
+    return str((scene["content"] or {}).get("rank_by", RANK_BY))
+
+
+def _rejection_of(scene: Mapping[str, Any]) -> Refused:
+    """Return why a scene was rejected, as the error that its author would have got."""
+    return SceneInvalid(
+        RejectionCode(scene["rejection_code"]),
+        scene["rejection_field"],
+        scene["rejection_sentence"],
+    )

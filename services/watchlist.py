@@ -1,0 +1,42 @@
+"""The watch list: the series that the daily ingestion keeps up to date."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from mela.errors import InputInvalid, NotFound
+from mela.interval import Interval
+from mela.settings import Settings
+from warehouse.database import transaction
+from warehouse.ingestion import instruments
+
+
+class Watched(NamedTuple):
+    """A series on the watch list."""
+
+    instrument: str
+    interval: str
+
+
+def watch_series(instrument: str, interval: Interval, settings: Settings) -> None:
+    """Put a series on the watch list. Raises InputInvalid for an instrument never loaded."""
+    try:
+        with transaction(settings) as connection:
+            instruments.watch(connection, instrument, interval)
+    except ValueError as error:
+        load = f"mela ingest {instrument} --interval {interval} …"
+        raise InputInvalid("instrument", f"{error}. Load it: {load}") from error
+
+
+def unwatch_series(instrument: str, interval: Interval, settings: Settings) -> None:
+    """Take a series from the watch list; its candles stay. Raises NotFound."""
+    with transaction(settings) as connection:
+        was_there = instruments.unwatch(connection, instrument, interval)
+    if not was_there:
+        raise NotFound(f"{instrument} {interval} is not watched; `mela watch list` says what is.")
+
+
+def list_watched(settings: Settings) -> list[Watched]:
+    """Return the watch list."""
+    with transaction(settings) as connection:
+        return [Watched(*one) for one in instruments.watched(connection)]
