@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, create_model
 
 from mela.curve import Curve, ExitReason, Trade, Trades
+from mela.inputs import Input
 from mela.instants import from_ms, instant_text
 from mela.interval import Interval
 from mela.metrics import (
@@ -101,6 +102,9 @@ class _Asked(_Document):
 
 
 class _Answered(_Document):
+    inputs: dict[str, Input] | None = Field(
+        default=None, description="further series that the strategy read; null where it read none"
+    )
     status: Status = Field(description="how the run ended")
     error: ErrorSaid | None = Field(description="why it failed; null where it did not")
     cached: bool = Field(description="it was stored already when the scene asked")
@@ -240,6 +244,7 @@ def run_fields(run: Run, strategy_digest: str) -> dict[str, Any]:
             for name in VARIABLE
         },
         "portfolio": run.portfolio.model_dump(mode="json") if run.portfolio else None,
+        "inputs": {name: one.model_dump(mode="json") for name, one in run.inputs.items()} or None,
     }
 
 

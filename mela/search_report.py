@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
 class _Part(BaseModel):
@@ -229,6 +229,12 @@ class SceneEnding(_Part):
     best: tuple[dict[str, Any], ...] = ()
     warnings: tuple[EndWarning, ...] = ()
     report: SearchReport | None = None
+
+    @field_validator("best", mode="before")
+    @classmethod
+    def _as_several(cls, stored: Any) -> Any:
+        """Read the single best result that early releases stored."""
+        return (stored,) if isinstance(stored, Mapping) else stored
 
     def report_document(self) -> dict[str, Any] | None:
         """Return the report as JSON values, with just the fields that it was stored with."""
