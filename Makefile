@@ -1,8 +1,10 @@
 # Two commands matter: `make demo` and `make test`. Both set up first what is missing.
 # ARGS go to the command: make demo ARGS="--offline --exit", make test ARGS="-k kernel -x".
+# Tests run in two processes beside each other; WORKERS=0 runs them in one.
 .PHONY: help setup demo test check lint docs bench audit containers lock down clean
 ARGS ?=
 ONLY ?=
+WORKERS ?= 2
 UV = sh stack/uv.sh
 COMPILE = $(UV) pip compile --quiet --python-version 3.11 --no-emit-index-url --no-header --no-annotate
 
@@ -16,10 +18,10 @@ demo: setup      ## the main job on real candles, start to end
 	@.venv/bin/mela demo $(ARGS)
 
 test: setup      ## all tests, those on the real services included
-	@.venv/bin/python -m pytest $(ARGS)
+	@.venv/bin/python -m pytest -n $(WORKERS) $(ARGS)
 
 check: lint      ## what must hold before a commit: lint, quick tests, dbt parse
-	@.venv/bin/python -m pytest -q -m "not integration" $(ARGS)
+	@.venv/bin/python -m pytest -q -n $(WORKERS) -m "not integration" $(ARGS)
 	@.venv/bin/dbt --quiet parse --project-dir dbt --profiles-dir dbt
 
 lint: setup      ## style, types, the directions of imports

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from cli.yaml_text import read_yaml
 from mela.errors import RejectionCode, SceneInvalid
 from mela.scene import Scene, parse_scene
 from mela.settings import Settings
@@ -30,8 +31,8 @@ def scene_of(path: Path) -> Scene:
 def read_document(path: Path) -> Any:
     """Return the values of a YAML or JSON file. Raises SceneInvalid if it is neither."""
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return read_yaml(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         why = " ".join(str(error).split())
-        sentence = f"{path} is not YAML (nor JSON): {why}"
+        sentence = f"{path} cannot be read as YAML or JSON: {why}"
         raise SceneInvalid(RejectionCode.NOT_JSON, None, sentence) from error

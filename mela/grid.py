@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Self
 
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import BaseModel, TypeAdapter, ValidationError, model_validator
 
 from mela.backtrader_terms import beyond_backtrader
 from mela.canonical import canonical_json, canonical_object, canonical_scalar
@@ -27,29 +27,20 @@ from mela.params import at_path, breaks_a_rule_of_the_whole, canonical_params, v
 from mela.portfolio import Portfolio
 from mela.portfolio_checks import check_together, check_trials
 from mela.run import (
-    ENTRIES,
     MAX_WARMUP,
     NO_INPUTS,
-    SIZINGS,
     Catalogue,
-    Costs,
-    Direction,
-    Engine,
-    Entry,
-    Exits,
     Instant,
     Part,
-    Prices,
-    Real,
     RiskSizing,
     Run,
-    Sizing,
     StrategyInfo,
     canonical_fields,
     from_ms,
     rounded_warmup,
     run_key_of,
 )
+from mela.run_terms import ACCOUNT, PARTS, TERM_TYPES, part_of_terms
 from mela.scene import (
     Drawn,
     RandomSearch,
@@ -61,15 +52,6 @@ from mela.scene import (
     said,
 )
 from mela.values import draws, ends_of, step_count, values_of
-
-
-class Account(Part):
-    """Fields of a run that stand alone."""
-
-    cash: Real = Field(default=10_000.0, gt=0)
-    direction: Direction = "long"
-    prices: Prices = "split_adjusted"
-    engine: Engine = "mela"
 
 
 class Span(Part):
@@ -86,19 +68,8 @@ class Span(Part):
         return self
 
 
-PARTS: dict[str, tuple[type[Part], ...]] = {
-    "costs": (Costs,),
-    "sizing": SIZINGS,
-    "entry": ENTRIES,
-    "exits": (Exits,),
-}
-_READ: dict[str, TypeAdapter[Part]] = {
-    "costs": TypeAdapter(Costs),
-    "sizing": TypeAdapter(Sizing),
-    "entry": TypeAdapter(Entry),
-    "exits": TypeAdapter(Exits),
-}
-_FLAT: dict[str, type[Part]] = {"span": Span, "account": Account}
+_READ: dict[str, TypeAdapter[Part]] = {name: TypeAdapter(TERM_TYPES[name]) for name in PARTS}
+_FLAT: dict[str, type[Part]] = {"span": Span, "account": part_of_terms("Account", ACCOUNT)}
 _STRATEGY_PREFIX = "strategy.params."
 
 

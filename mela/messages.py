@@ -16,11 +16,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mela.errors import MessageInvalid, Refused, RejectionCode, SceneInvalid
 from mela.fields import Instant
-from mela.grid import PARTS, Variant, make_run, merged, part_variant, strategy_variant
+from mela.grid import Variant, make_run, merged, part_variant, strategy_variant
 from mela.inputs import Input, SeriesChoice
 from mela.instants import instant_text
 from mela.portfolio import Portfolio
 from mela.run import Catalogue, Run
+from mela.run_terms import ACCOUNT, PARTS
 from mela.scene import field_path, said
 
 SCENES = "mela.scenes"
@@ -293,8 +294,13 @@ _GROUPS: dict[str, tuple[str, ...]] = {
     "span": ("interval", "start", "end"),
     "strategy": ("strategy", "params", "inputs"),
     **{name: (name,) for name in PARTS},
-    "account": ("cash", "direction", "prices", "engine"),
+    "account": ACCOUNT,
 }
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
 
 _SPELLED: dict[str, Callable[[Any], Any]] = {
     "instrument": str,
@@ -304,10 +310,7 @@ _SPELLED: dict[str, Callable[[Any], Any]] = {
     "strategy": str,
     "params": dict,
     **dict.fromkeys(PARTS, dict),
-    "cash": float,
-    "direction": str,
-    "prices": str,
-    "engine": str,
+    **dict.fromkeys(ACCOUNT, _as_it_is),
 }
 
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, create_model
 
 from mela.curve import Curve, ExitReason, Trade, Trades
-from mela.execution_terms import Costs, Entry, Exits, Sizing
 from mela.inputs import Input
 from mela.instants import from_ms, instant_text
 from mela.interval import Interval
@@ -23,8 +22,8 @@ from mela.metrics import (
     rank,
 )
 from mela.outcome import NEVER_REUSED, Outcome, Provenance, Status, result_key
-from mela.portfolio import Portfolio
 from mela.run import Run
+from mela.run_terms import PARTS, TERM_TYPES, VARIABLE, RunTerms
 
 __all__ = [
     "LOWER_IS_BETTER",
@@ -74,9 +73,11 @@ class ErrorSaid(BaseModel):
     sentence: str = Field(description="what went wrong")
 
 
-class _WithoutMetrics(BaseModel):
+class _Document(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+
+class _Asked(_Document):
     schema_version: Literal[1] = Field(default=1, description="of this schema")
     scene_id: str | None = Field(
         description="the scene that this answers; null outside the platform"
@@ -98,20 +99,12 @@ class _WithoutMetrics(BaseModel):
     params: dict[str, Any] = Field(
         description="all parameters of the strategy, its defaults filled in"
     )
-    cash: float = Field(description="opening cash, in the quote currency")
-    costs: Costs = Field(description="as the scene asked")
-    sizing: Sizing = Field(description="as the scene asked")
-    entry: Entry = Field(description="as the scene asked")
-    exits: Exits = Field(description="as the scene asked")
-    direction: str = Field(description="as the scene asked")
-    prices: str = Field(description="as the scene asked")
-    engine: str = Field(description="which engine answered")
-    portfolio: Portfolio | None = Field(
-        default=None, description="as the scene asked; null for a run of one instrument"
-    )
     inputs: dict[str, Input] | None = Field(
         default=None, description="further series that the strategy read; null where it read none"
     )
+
+
+class _Answered(_Document):
     status: Status = Field(description="how the run ended")
     error: ErrorSaid | None = Field(description="why it failed; null where it did not")
     cached: bool = Field(description="it was stored already when the scene asked")
@@ -142,25 +135,43 @@ _BLOCKS = Field(
     description="returns over 16 equal blocks of the span: sums, sums of squares and numbers, "
     "48 big-endian doubles in base64",
 )
+# Results that still wait in Kafka when a newer release is installed lack its new terms and metrics
+_FIRST_TERMS = frozenset(
+    ("cash", "costs", "sizing", "entry", "exits", "direction", "prices", "engine")
+)
+
+
+def _terms() -> dict[str, Any]:
+    return {
+        name: (
+            TERM_TYPES[name],
+            Field(... if name in _FIRST_TERMS else field.default, description=field.description),
+        )
+        for name, field in RunTerms.model_fields.items()
+    }
+
+
+def _metrics() -> dict[str, Any]:
+    return {
+        name: (kind | None, ... if DEFINITIONS[name].since == 1 else None) for name, kind in TYPES
+    }
+
+
 if TYPE_CHECKING:
 
-    class Result(_WithoutMetrics):
-        """A result; its metrics are those of `Metrics`."""
+    class Result(_Answered, _Asked):
+        """A result; its terms are those of `RunTerms`, its metrics those of `Metrics`."""
 
         blocks: str | None
 
 else:
-    # metrics that came with a later metrics_version may be missing in a result of the first
     Result = create_model(
         "Result",
-        __base__=_WithoutMetrics,
+        __base__=(_Answered, create_model("_Terms", __base__=_Document, **_terms()), _Asked),
         __module__=__name__,
         __doc__="A result as Kafka carries it, the warehouse stores it and `mela results --json` "
         "prints it.\n\nMetrics are fractions; what is undefined is null.",
-        **{
-            name: (kind | None, ... if DEFINITIONS[name].since == 1 else None)
-            for name, kind in TYPES
-        },
+        **_metrics(),
         blocks=(str | None, _BLOCKS),
     )
 
@@ -227,14 +238,11 @@ def run_fields(run: Run, strategy_digest: str) -> dict[str, Any]:
         "end": _spelled(run.end),
         "strategy": {"name": run.strategy, "digest": strategy_digest},
         "params": dict(run.params),
-        "cash": run.cash,
-        "costs": {**run.costs.__dict__},  # frozen and flat; model_dump takes longer than the run
-        "sizing": {**run.sizing.__dict__},
-        "entry": {**run.entry.__dict__},
-        "exits": {**run.exits.__dict__},
-        "direction": run.direction,
-        "prices": run.prices,
-        "engine": run.engine,
+        # frozen and flat; model_dump takes longer than the run
+        **{
+            name: {**getattr(run, name).__dict__} if name in PARTS else getattr(run, name)
+            for name in VARIABLE
+        },
         "portfolio": run.portfolio.model_dump(mode="json") if run.portfolio else None,
         "inputs": {name: one.model_dump(mode="json") for name, one in run.inputs.items()} or None,
     }

@@ -22,17 +22,6 @@ from pydantic_core import ErrorDetails
 
 from mela.canonical import canonical_json, digest
 from mela.errors import RejectionCode, SceneInvalid
-from mela.execution_terms import (
-    Costs,
-    Direction,
-    Engine,
-    Entry,
-    Exits,
-    FractionSizing,
-    MarketEntry,
-    Prices,
-    Sizing,
-)
 from mela.fields import Instant, Part, Real, Whole, one_of
 from mela.inputs import SeriesChoice
 from mela.instants import instant_text, to_ms
@@ -41,6 +30,7 @@ from mela.interval import Interval
 from mela.params import Json
 from mela.portfolio import Portfolio
 from mela.result import METRICS
+from mela.run_terms import RunTerms
 from mela.windows import Fold, Holdout, WalkForward, folds_of
 
 SCHEMA_VERSION = 1
@@ -169,9 +159,7 @@ else:
     Search = one_of(GridSearch, RandomSearch, TpeSearch)
 
 
-class Scene(Part):
-    """Ask for one strategy, or a search of its parameters, on instruments over [start, end)."""
-
+class _Question(Part):
     schema_version: Literal[1] = Field(default=1, description="of this schema")
     scene_id: UUID | None = Field(
         default=None, description="one publication; minted where it is missing"
@@ -211,23 +199,10 @@ class Scene(Part):
         json_schema_extra={"enum": list(METRICS)},
         description="the metric that decides the best run; nulls last",
     )
-    cash: Real = Field(default=10_000.0, gt=0, description="opening cash, in the quote currency")
-    costs: Costs = Field(default=Costs(), description="what fills and short positions cost")
-    sizing: Sizing = Field(default=FractionSizing(), description="how much is traded")
-    entry: Entry = Field(default=MarketEntry(), description="the order that an entry signal gives")
-    exits: Exits = Field(
-        default=Exits(), description="what closes a position besides the strategy's signals"
-    )
-    direction: Direction = Field(default="long", description="which positions may be opened")
-    prices: Prices = Field(
-        default="split_adjusted",
-        description="for what the candles are adjusted: splits; splits and dividends; nothing",
-    )
-    engine: Engine = Field(default="mela", description="backtrader: the oracle, much slower")
-    portfolio: Portfolio | None = Field(
-        default=None,
-        description="of mode together: the weights of the instruments, and when they are restored",
-    )
+
+
+class Scene(RunTerms, _Question):
+    """Ask for one strategy, or a search of its parameters, on instruments over [start, end)."""
 
     inputs: dict[str, SeriesChoice] = Field(
         default_factory=dict,
@@ -389,6 +364,8 @@ def said(fault: ErrorDetails) -> str:
         return "no such field; `mela schema scene` lists those there are."
     if isinstance(found, Mapping | list | tuple) or fault["type"] == "value_error":
         return f"{message}."
+    if isinstance(found, datetime):  # YAML makes one of a time without a zone
+        return f"{message}, but found {found.isoformat()}. Write it with a Z, as that of UTC."
     return f"{message}, but found {reprlib.repr(found)}."
 
 

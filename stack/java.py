@@ -28,7 +28,7 @@ exec '{java}' "$@"
 
 
 def java_home(settings: Settings) -> Path:
-    """Return a JAVA_HOME with Java 17 or newer; `java = "bundled"` skips installed ones."""
+    """Return a JAVA_HOME with Java 17 or newer; `java = "bundled"` ignores installed ones."""
     if settings.java == "auto":
         for home in _installed():
             if (_major(home) or 0) >= MINIMUM:

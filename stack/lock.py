@@ -1,4 +1,4 @@
-"""One holder at a time, across processes: a lock that dies with its holder."""
+"""A lock across processes, released when its holder dies."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _POLL_S = 0.2
 def locked(
     path: Path, wait_s: float, on_wait: Callable[[], None] = lambda: None
 ) -> Generator[None]:
-    """Hold the lock at `path`; call `on_wait` once if another process has it.
+    """Hold the lock at `path`; call `on_wait` once if another process holds it.
 
-    Raises StackFailed where it is still held after `wait_s` seconds.
+    Raises StackFailed if it is still held after `wait_s` seconds.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with path.open("a") as handle:

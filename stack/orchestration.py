@@ -40,7 +40,7 @@ def services() -> tuple[Service, ...]:
 
 
 def command_line(settings: Settings) -> tuple[str, dict[str, str]]:
-    """Return Airflow's own program, and the environment in which it speaks to this stack.
+    """Return the path of Airflow's program and the environment to use it with this stack.
 
     Raises StackFailed before the first `up`.
     """
@@ -121,7 +121,7 @@ def _environment(site: Site) -> dict[str, str]:
 
 
 def _warehouse(site: Site) -> dict[str, str]:
-    """Return where tasks find the warehouse, as an account that may do little (see `roles`)."""
+    """Return how tasks connect to the warehouse: with an account of few rights (see `roles`)."""
     return {
         **dbt_project.environment(site.settings),
         "MELA_POSTGRES__USER": roles.TASKS,
@@ -130,9 +130,9 @@ def _warehouse(site: Site) -> dict[str, str]:
 
 
 def _prepare(site: Site) -> None:
-    """Write the sign-in, migrate the database, have dbt's manifest at hand.
+    """Write the login file, migrate the database, and build dbt's manifest.
 
-    The first component to come does it for all.
+    The first component to start does this for all.
     """
     with _migrating:
         dbt_project.manifest(site.settings)

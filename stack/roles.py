@@ -1,4 +1,4 @@
-"""Who may do what in Postgres: a role and a database for each that stores something there."""
+"""Access rights in Postgres: a role and a database for each program that stores data there."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _PARTITIONS = "raw.ensure_candle_years(text, integer[])"
 
 
 def ensure(site: Site) -> None:
-    """Create what is missing of the roles and their databases, and set their passwords."""
+    """Create missing roles and databases, and set the roles' passwords."""
     settings = site.settings.postgres
     owners = {
         settings.user: (settings.database, settings.password.get_secret_value()),
@@ -63,10 +63,9 @@ def ensure(site: Site) -> None:
 
 
 def grant(site: Site) -> None:
-    """Give Airflow's tasks the least that they need of the migrated warehouse.
+    """Grant Airflow's tasks the minimum rights on the migrated warehouse.
 
-    They read raw and ops, write what loads, checks and schedules write, and own nothing but the
-    marts.
+    They read raw and ops, write the tables of loads, checks and schedules, and own only the marts.
     """
     settings = site.settings.postgres
     names = {
@@ -96,7 +95,7 @@ def grant(site: Site) -> None:
 
 
 def _let_build(run: cursor, owner: str, database: str) -> None:
-    """Let one role own what dbt builds, whoever runs dbt: the warehouse's owner or a task."""
+    """Make one role the owner of everything dbt builds, whoever runs dbt."""
     marts, name = sql.Identifier(MARTS), sql.Identifier(database)
     for member in (owner, TASKS):
         run.execute(sql.SQL("GRANT {} TO {}").format(marts, sql.Identifier(member)))
@@ -135,7 +134,7 @@ def _admin(site: Site, database: str) -> connection:
 
 
 def _ensure_role(run: cursor, role: str, password: str | None) -> None:
-    """Create or correct a role; one without a password cannot sign in."""
+    """Create or update a role. A role without a password cannot log in."""
     run.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,))
     verb = "ALTER" if run.fetchone() else "CREATE"
     login = "LOGIN" if password else "NOLOGIN"

@@ -24,6 +24,7 @@ from backtests.strategy import Catalogue
 from mela.errors import RejectionCode, SceneInvalid
 from mela.grid import Plan, plan_runs
 from mela.messages import Progress, RunChunk, Source, State
+from mela.repeated_keys import repeated_key
 from mela.run import Run, instant_text
 from mela.scene import Scene, parse_scene
 from mela.settings import Settings
@@ -246,6 +247,9 @@ def _read_document(raw: bytes, limit: int) -> Mapping[str, Any]:
         raise SceneInvalid(RejectionCode.NOT_JSON, None, f"expected JSON, but {error}.") from error
     if not isinstance(document, dict):
         parse_scene(document)  # raises with the kind that it is
+    if again := repeated_key(raw):
+        sentence = "expected this key once in its object, but found it again. Leave one out."
+        raise SceneInvalid(RejectionCode.INVALID_FIELD, again, sentence)
     return document
 
 

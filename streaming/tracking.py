@@ -21,7 +21,8 @@ from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 
 from backtests.charts.equity import equity_chart
-from mela.result import METRICS
+from mela.metrics import METRICS
+from mela.run_terms import ACCOUNT, PARTS
 from mela.settings import Settings
 from warehouse.database import transaction
 from warehouse.results import finder as results
@@ -142,10 +143,10 @@ def _label(row: Mapping[str, Any]) -> str:
 
 
 def _asked(row: Mapping[str, Any]) -> dict[str, Any]:
-    names = ("instruments", "interval", "start", "end", "cash", "direction", "prices", "engine")
+    names = ("instruments", "interval", "start", "end", *ACCOUNT)
     fields = {name: row[name] for name in names} | {"strategy": row["strategy"]["name"]}
     return fields | _flat(
-        {name: row[name] for name in ("params", "costs", "sizing", "entry", "exits")}
+        {name: row[name] for name in ("params", *PARTS)}
         | ({"portfolio": row["portfolio"]} if row["portfolio"] else {})
     )
 

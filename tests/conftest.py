@@ -18,6 +18,13 @@ from sqlalchemy import create_engine, text
 import stack
 from mela.settings import REPOSITORY, Settings
 from replay import ReplayServer, create_server
+from tests.workers import (  # noqa: F401  hooks, which pytest finds here
+    pytest_collection_modifyitems,
+    pytest_configure,
+    pytest_sessionfinish,
+    pytest_sessionstart,
+    pytest_xdist_make_scheduler,
+)
 from warehouse.database import engine_for, transaction
 from warehouse.schema.migrate import upgrade
 

@@ -18,6 +18,7 @@ SEPARATORS = (";", "\t", "|", ",")  # a comma last: beside another separator it 
 LOOKED_AT = 40  # lines in front, among which the names and the first candle are looked for
 FEWEST = 3  # numbers in a line that is a candle
 NULLS = ["", "null", "NULL", "None", "NaN", "nan", "NA", "N/A", "N/D", "#N/A", "-"]
+_GIVEN = {word for word in NULLS if word}
 _NUMBER = re.compile(r"\s*[$€£]?[+-]?[\d.,]*\d[\d.,]*(e[+-]?\d+)?\s*[KMB%]?\s*", re.IGNORECASE)
 _BLANK_LINE = re.compile(r"\n[ \t]*\n")
 
@@ -56,7 +57,7 @@ def _front(text: str) -> list[str]:
 
 def _separator(front: Sequence[str], told: str) -> str:
     for separator in SEPARATORS:
-        if front[-1].count(separator) >= FEWEST:
+        if max(line.count(separator) for line in front[-5:]) >= FEWEST:
             return separator
     raise CandlesInvalid(
         f"{told}: expected columns parted by comma, semicolon, tab or |, but found the line "
@@ -65,7 +66,7 @@ def _separator(front: Sequence[str], told: str) -> str:
 
 
 def _is_candle(words: Sequence[str]) -> bool:
-    return sum(_NUMBER.fullmatch(word) is not None for word in words) >= FEWEST
+    return sum(bool(_NUMBER.fullmatch(word)) or word.strip() in _GIVEN for word in words) >= FEWEST
 
 
 def _names(split: Sequence[Sequence[str]], first: int) -> tuple[list[str] | None, str | None]:

@@ -19,12 +19,16 @@ from sources.files.table import Table, table_of
 
 FORMATS = "Parquet, feather, CSV or JSON, alone or in a zip or gzip"
 MOST_BYTES = 4 << 30  # unpacked: no candle file is larger, an archive made to harm is
+_PAGE = "a page of HTML or XML, as a failed download leaves it"
 _FOREIGN = (
     (b"\x89HDF", "an HDF5 file"),
     (b"SQLite format 3", "an SQLite database"),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
     (b"%PDF", "a PDF"),
-    (b"<", "a page of HTML or XML, as a failed download leaves it"),
+    (b"<!", _PAGE),
+    (b"<html", _PAGE),
+    (b"<HTML", _PAGE),
+    (b"<?xml", _PAGE),
 )
 
 

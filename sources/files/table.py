@@ -61,10 +61,13 @@ def table_of(
     places: Int | None = None,
     has_names: bool = True,
 ) -> Table:
-    """Return a table of these columns; a name that is there again gets a number behind it."""
+    """Return a table of these columns; a name that is there again gets a number.
+
+    A column without a name is `index`, as pandas writes its rows' labels.
+    """
     seen: dict[str, int] = {}
     unique: list[str] = []
-    for each in names:
+    for each in (name or "index" for name in names):
         seen[each] = seen.get(each, 0) + 1
         unique.append(each if seen[each] == 1 else f"{each}.{seen[each]}")
     arrays = tuple(

@@ -114,6 +114,7 @@ def airflow(
                 "AIRFLOW_HOME": str(home),
                 "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
                 "AIRFLOW__CORE__MAX_MAP_LENGTH": str(MOST_TASKS),
+                "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "120",  # other tests run beside it
                 "MELA_REPLAY_URL": replay.url,
                 "MELA_ALERT_WEBHOOK": alerts.url,
             },

@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from dotenv import dotenv_values
+from filelock import FileLock
 
 from mela.settings import REPOSITORY
 from tests.delivery.containers import Image, loaded, said
+from tests.workers import shared_folder
 
 _GO_PLACES = (None, "/usr/local/go/bin", "/usr/lib/go/bin")
 _BUILD_S = 280
@@ -41,12 +42,20 @@ def project(environment: dict[str, str]) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
-    """The image's packages and files in a fresh environment of this machine."""
-    made = Image(tmp_path_factory.mktemp("image"))
-    made.make()
-    yield made
-    shutil.rmtree(made.root)  # two gigabytes
+def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
+    """The image's packages and files in a fresh environment of this machine.
+
+    It is made once, by the worker that needs it first, and removed at the end (tests/workers.py).
+    """
+    folder = shared_folder(tmp_path_factory) / "image"
+    made = Image(folder)
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "made").exists():
+            shutil.rmtree(folder, ignore_errors=True)  # what a test that failed left half
+            folder.mkdir()
+            made.make()
+            (folder / "made").touch()
+    return made
 
 
 @pytest.fixture(scope="session")

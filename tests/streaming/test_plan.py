@@ -61,6 +61,13 @@ def test_what_is_no_json_is_refused_without_an_id(raw: bytes | None) -> None:
     assert asked.refused.code is RejectionCode.NOT_JSON
 
 
+def test_a_key_that_comes_again_is_refused_by_its_name() -> None:
+    raw = b'{"cash": 5, "interval": "1d", "costs": {"fee": 0.1, "fee": 0.2}}'
+    asked = read_scene(SceneMessage(raw, SOURCE), SETTINGS)
+    assert asked.refused is not None
+    assert (asked.refused.code, asked.refused.field) == (RejectionCode.INVALID_FIELD, "fee")
+
+
 def test_a_refused_scene_keeps_the_id_that_could_be_read() -> None:
     asked = read_scene(message(scene_id=SCENE_ID, cash=-1), SETTINGS)
     assert str(asked.scene_id) == SCENE_ID

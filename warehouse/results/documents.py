@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from mela.result import LOWER_IS_BETTER, METRICS, OWN
+from typing import Any
+
+import orjson
+
+from mela.metrics import LOWER_IS_BETTER, METRICS
+from mela.result import OWN
+from mela.run_terms import VARIABLE, default_of
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode().replace(":", r"\:")  # SQLAlchemy's names begin so
+
 
 # r: ops.result, q: ops.run, i: ops.instrument.
 # Doubles are spelled shortest, so that they come back bit for bit.
@@ -23,11 +34,8 @@ _FIELDS = {
     "end": "ops.instant_text(q.end_at)",
     "strategy": "json_build_object('name', q.strategy, 'digest', r.strategy_digest)",
     "params": "q.params",
-    **{name: f"q.settings->'{name}'" for name in ("cash", "costs", "sizing")},
-    # entry and engine are missing in runs stored before they could be asked for
-    "entry": """coalesce(q.settings->'entry', '{"kind": "market"}')""",
-    **{name: f"q.settings->'{name}'" for name in ("exits", "direction", "prices")},
-    "engine": """coalesce(q.settings->'engine', '"mela"')""",
+    # a run that was stored before a term existed has meant its default
+    **{name: f"coalesce(q.settings->'{name}', '{_json(default_of(name))}')" for name in VARIABLE},
     "portfolio": "q.settings->'portfolio'",
     "inputs": "q.settings->'inputs'",
     "status": "r.status",

@@ -14,13 +14,13 @@ from sqlalchemy.exc import DataError, IntegrityError
 
 from mela.inputs import Input, InputSeries, series_of
 from mela.interval import Interval
-from mela.result import METRICS
+from mela.metrics import METRICS
+from mela.run_terms import VARIABLE
 from warehouse.database import copy_in
 from warehouse.ingestion import instruments
 
 Document = Mapping[str, Any]
 UNSTORABLE = (psycopg2.DataError, psycopg2.IntegrityError, DataError, IntegrityError)
-SETTINGS = ("cash", "costs", "sizing", "entry", "exits", "direction", "prices", "engine")
 PLAIN = (
     *("run_key", "result_key", "interval", "status", "engine_version", "metrics_version"),
     *("candles_revision", "computed_at", "candles", "first_candle_at", "last_candle_at"),
@@ -168,7 +168,7 @@ def _staged(seq: int, document: Document, ids: Mapping[str, int]) -> list[Any]:
         strategy["name"],
         strategy["digest"],
         _json(document["params"]),
-        _json({name: document[name] for name in SETTINGS} | _optional(document)),
+        _json(_settings(document)),
         _json(error) if error else None,
         _json(warnings),
         document.get("blocks"),  # a result of metrics version 1 has none
@@ -187,8 +187,10 @@ def _plain(document: Document) -> Sequence[Any]:
         return [document.get(name) for name in PLAIN]
 
 
-def _optional(document: Document) -> dict[str, Any]:
-    return {name: document[name] for name in ("portfolio", "inputs") if document.get(name)}
+def _settings(document: Document) -> dict[str, Any]:
+    """Return a run's terms. A portfolio and inputs are left out where there are none."""
+    terms = {name: document[name] for name in VARIABLE if name in document}
+    return terms | {name: document[name] for name in ("portfolio", "inputs") if document.get(name)}
 
 
 def _inputs(document: Document) -> Sequence[InputSeries]:

@@ -1,0 +1,108 @@
+"""Which tests run beside each other when pytest has several workers (`pytest -n 2`).
+
+A worker takes one unit of tests after another. A unit is a file, or all files that share what is
+expensive to start: the platform, an Airflow, a star. Long units are handed out first, so
+that the workers end at about the same time.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+from mela.settings import REPOSITORY
+
+# By the expensive fixture: the files or folders whose tests ask for it.
+SHARED = {
+    "platform": (
+        "tests/integration/",
+        "tests/delivery/test_health.py",
+        "tests/stack/test_loopback.py",
+    ),
+    "airflow": ("tests/dags/test_running.py",),
+    "star": ("tests/dbt/",),
+}
+LONG = (*SHARED, "tests/regression/test_compare.py", "tests/delivery/test_dockerfile.py")
+WORKER = "PYTEST_XDIST_WORKER"
+WARM = (
+    "from backtests.portfolio import warm_accounts; from backtests.simulate import warm;"
+    " warm(); warm_accounts()"
+)
+
+
+def unit_of(nodeid: str) -> str:
+    """Return the unit that a test belongs to."""
+    file = nodeid.partition("::")[0]
+    return next((name for name, places in SHARED.items() if file.startswith(places)), file)
+
+
+class Units(LoadScopeScheduling):
+    """Hands out units in the order in which they were collected."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return unit_of(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Units:
+    config.option.loadscopereorder = False
+    return Units(config, log)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Take from a worker the screen that readline found where there is none."""
+    if hasattr(config, "workerinput"):
+        os.environ.pop("COLUMNS", None)
+        os.environ.pop("LINES", None)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Compile the engine once, before several workers would do it at the same time."""
+    if session.config.getoption("numprocesses", None):
+        subprocess.run([sys.executable, "-c", WARM], cwd=REPOSITORY, check=True)
+
+
+def shared_folder(factory: pytest.TempPathFactory) -> Path:
+    """Return the folder that all workers of a session share, one process alone included."""
+    own = factory.getbasetemp()
+    return own.parent if WORKER in os.environ else own
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Remove the image that the workers shared: it has two gigabytes."""
+    if not hasattr(session.config, "workerinput"):
+        factory: pytest.TempPathFactory = session.config._tmp_path_factory  # type: ignore[attr-defined]
+        shutil.rmtree(factory.getbasetemp() / "image", ignore_errors=True)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put long units first, and refuse what would start an expensive fixture a second time."""
+    check_units(items)
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: order_of(unit_of(item.nodeid)))
+
+
+def order_of(unit: str) -> int:
+    return LONG.index(unit) if unit in LONG else len(LONG)
+
+
+def check_units(items: Sequence[pytest.Item]) -> None:
+    for item in items:
+        wanted: list[str] = getattr(item, "fixturenames", [])
+        for name, places in SHARED.items():
+            if name in wanted and unit_of(item.nodeid) != name:
+                raise pytest.UsageError(
+                    f"{item.nodeid} asks for the fixture {name}, expected in {', '.join(places)} "
+                    "alone: elsewhere a second worker would start it once more; add the file to "
+                    "SHARED in tests/workers.py"
+                )
