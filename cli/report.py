@@ -1,4 +1,4 @@
-"""The report on a search, for people: a line for each question that its winner must answer."""
+"""Print the report on a search: a line for each question that its winner must answer."""
 
 from __future__ import annotations
 
@@ -7,125 +7,132 @@ from typing import Any
 
 from rich.table import Table
 
-Part = Mapping[str, Any]
+from mela.search_report import (
+    HoldoutReport,
+    OutOfSample,
+    PathsReport,
+    RobustnessReport,
+    SearchReport,
+    StatisticsReport,
+    WalkForwardReport,
+    WinnerReport,
+)
+
 CERTAIN = 0.95
 
 
-def report_table(report: Part) -> Table:
-    """Return a report as a table of two columns: what was asked, and what came of it."""
+def report_table(report: Mapping[str, Any] | SearchReport) -> Table:
+    """Return a report as a table of two columns: the question, and the answer to it."""
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column()
-    for asked, said in report_lines(report):
-        table.add_row(asked, said)
+    for question, answer in report_lines(report):
+        table.add_row(question, answer)
     return table
 
 
-def report_lines(report: Part) -> Iterator[tuple[str, str]]:
+def report_lines(report: Mapping[str, Any] | SearchReport) -> Iterator[tuple[str, str]]:
     """Yield the lines of a report."""
-    if "walk_forward" in report:
-        yield from _walk_forward(report["walk_forward"])
-    if "holdout" in report:
-        yield "holdout", _holdout(report["holdout"], recorded=report.get("recorded", True))
-    if "reason" in report:
-        yield "no verdict", report["reason"]
-    if "winner" in report:
-        yield "winner", _winner(report["winner"])
-    if "statistics" in report:
-        yield from _statistics(report["statistics"])
-    if "robustness" in report:
-        yield "robustness", _robustness(report["robustness"])
-    returns = report.get("monte_carlo", {}).get("returns")
-    if returns:
-        yield "Monte Carlo", _monte_carlo(returns)
+    if not isinstance(report, SearchReport):
+        report = SearchReport.model_validate(report)
+    if report.walk_forward is not None:
+        yield from _walk_forward(report.walk_forward)
+    if report.holdout is not None:
+        yield "holdout", _holdout(report.holdout, recorded=report.recorded)
+    if report.reason is not None:
+        yield "no verdict", report.reason
+    if report.winner is not None:
+        yield "winner", _winner(report.winner)
+    if report.statistics is not None:
+        yield from _statistics(report.statistics)
+    if report.robustness is not None:
+        yield "robustness", _robustness(report.robustness)
+    if report.monte_carlo is not None and report.monte_carlo.returns is not None:
+        yield "Monte Carlo", _monte_carlo(report.monte_carlo.returns)
 
 
-def _walk_forward(part: Part) -> Iterator[tuple[str, str]]:
-    yield "walk-forward", f"{part['folds']} folds out of sample: {_numbers(part)}"
-    if part["untested"]:
-        tests = part["folds"] * len(part["instruments"])
-        lost = f"{part['untested']} of {tests} tests gave nothing and are left out"
+def _walk_forward(part: WalkForwardReport) -> Iterator[tuple[str, str]]:
+    yield "walk-forward", f"{part.folds} folds out of sample: {_numbers(part)}"
+    if part.untested:
+        tests = part.folds * len(part.instruments)
+        lost = f"{part.untested} of {tests} tests gave nothing and are left out"
         yield "", f"{lost}: no run to choose, no candles, or a failure (--report says which)"
-    if len(part["instruments"]) > 1:
-        for name, own in part["instruments"].items():
+    if len(part.instruments) > 1:
+        for name, own in part.instruments.items():
             yield "", f"{name}: {_numbers(own)}"
 
 
-def _holdout(part: Part, *, recorded: bool) -> str:
+def _holdout(part: HoldoutReport, *, recorded: bool) -> str:
     if not recorded:
-        said = "this opening is not recorded"
-    elif part.get("reopened"):
-        said = f"reopened: {part['reopened']}, so that it proves less"
+        opening = "this opening is not recorded"
+    elif part.reopened:
+        opening = f"reopened: {part.reopened}, so that it proves less"
     else:
-        said = "first opening"
-    span = f"{part['start'][:10]} to {part['end'][:10]}"
-    return f"{span}, {said}: {_numbers(part)}"
+        opening = "first opening"
+    numbers = f"{part.status}: {part.error}" if part.error else _numbers(part)
+    return f"{part.start[:10]} to {part.end[:10]}, {opening}: {numbers}"
 
 
-def _winner(part: Part) -> str:
+def _winner(part: WinnerReport) -> str:
     choice = ", ".join(
-        f"{path.rpartition('.')[2]} {_short(value)}" for path, value in part["choice"].items()
+        f"{path.rpartition('.')[2]} {_short(value)}" for path, value in part.choice.items()
     )
-    span = f"{part['start'][:10]} to {part['end'][:10]}"
-    return f"{part['instrument']}, {choice or part['strategy']}, chosen on {span}"
+    span = f"{part.start[:10]} to {part.end[:10]}"
+    return f"{part.instrument}, {choice or part.strategy}, chosen on {span}"
 
 
-def _statistics(part: Part) -> Iterator[tuple[str, str]]:
-    if "reason" in part:
-        yield "trials", f"at least {part['n_trials']:,}; {part['reason']}"
+def _statistics(part: StatisticsReport) -> Iterator[tuple[str, str]]:
+    if part.reason is not None:
+        yield "trials", f"at least {part.n_trials:,}; {part.reason}"
         return
-    worth = f", worth {part['n_effective']:,} independent ones"
-    yield "trials", f"at least {part['n_trials']:,} were tried{worth}"
-    sure = "certified" if part["certified"] else f"not certified, which takes {CERTAIN:.0%}"
+    worth = f", worth {part.n_effective:,} independent ones"
+    yield "trials", f"at least {part.n_trials:,} were tried{worth}"
+    sure = "certified" if part.certified else f"not certified, which takes {CERTAIN:.0%}"
     yield (
         "luck",
-        f"deflated Sharpe {_share(part['dsr'])} ({sure}); alone it would be {_share(part['psr'])}",
+        f"deflated Sharpe {_share(part.dsr)} ({sure}); alone it would be {_share(part.psr)}",
     )
     yield (
         "",
         (
-            f"chance that the search overfits {_share(part['pbo'])}; "
-            f"p against buy and hold {_number(part['spa_p'])}"
+            f"chance that the search overfits {_share(part.pbo)}; "
+            f"p against buy and hold {_number(part.spa_p)}"
         ),
     )
 
 
-def _robustness(part: Part) -> str:
-    if "reason" in part:
-        return part["reason"]
-    even, late = part["break_even"], part["delayed"] or {}
-    near, metric = part["plateau"], part["metric"]
+def _robustness(part: RobustnessReport) -> str:
+    if part.reason is not None:
+        return part.reason
+    late, near, metric = part.delayed or {}, part.plateau, part.metric or "sharpe"
     cost = "costs never eat the gain"
-    if even["per_fill"] is not None:
-        cost = f"costs eat the gain at {even['per_fill']:.2%} a fill"
-    said = [
+    if part.break_even.per_fill is not None:
+        cost = f"costs eat the gain at {part.break_even.per_fill:.2%} a fill"
+    told = [
         cost,
-        f"a candle later {metric} is {_number(late.get(metric))} instead of "
-        f"{_number(part['value'])}",
+        f"a candle later {metric} is {_number(late.get(metric))} instead of {_number(part.value)}",
     ]
-    if near["tried"]:
-        said.append(f"{_share(near['positive'])} of {near['tried']} neighbours are above 0")
-    said.append(f"p on shuffled candles {_number(part['permuted']['p_value'])}")
-    return "; ".join(said)
+    if near.tried:
+        told.append(f"{_share(near.positive)} of {near.tried} neighbours are above 0")
+    told.append(f"p on shuffled candles {_number(part.permuted.p_value)}")
+    return "; ".join(told)
 
 
-def _monte_carlo(part: Part) -> str:
-    total, fall = part["total_return"]["values"], part["max_drawdown"]["values"]
+def _monte_carlo(part: PathsReport) -> str:
+    total, fall = part.total_return.values, part.max_drawdown.values
     if total is None or fall is None:
         return "undefined"
     return (
         f"nine of ten paths return {_share(total[0])} to {_share(total[-1])} and fall "
-        f"{_share(fall[-1])} to {_share(fall[0])}; {_share(part['loss_probability'])} lose"
+        f"{_share(fall[-1])} to {_share(fall[0])}; {_share(part.loss_probability)} lose"
     )
 
 
-def _numbers(part: Part) -> str:
-    if part.get("error"):
-        return f"{part['status']}: {part['error']}"
+def _numbers(part: OutOfSample) -> str:
     return (
-        f"return {_share(part['total_return'])}, Sharpe {_number(part['sharpe'])}, "
-        f"drawdown {_share(part['max_drawdown'])}, {part['trades']:,} trades; "
-        f"buy & hold {_share(part['buy_hold_return'])}"
+        f"return {_share(part.total_return)}, Sharpe {_number(part.sharpe)}, "
+        f"drawdown {_share(part.max_drawdown)}, {part.trades:,} trades; "
+        f"buy & hold {_share(part.buy_hold_return)}"
     )
 
 

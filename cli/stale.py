@@ -82,7 +82,7 @@ def _show(found: Stale) -> None:
     for name in ("result", "instrument", "interval", "strategy", "computed", "revision", "why"):
         table.add_column(name, no_wrap=name != "why")
     for one in results[:SHOWN]:
-        spoilt = f"{one.candles_revision} → {one.spoilt_by}" if one.spoilt_by else "–"
+        spoilt = f"{', '.join(map(str, one.revisions))} → {one.spoilt_by}" if one.spoilt_by else "–"
         table.add_row(
             *(one.result_key[:16], one.instrument, one.interval, one.strategy),
             *(instant_text(one.computed_at)[:19], spoilt),
@@ -111,7 +111,7 @@ def _document(found: Stale) -> dict[str, list[dict[str, object]]]:
                 "start": instant_text(one.start),
                 "end": instant_text(one.end),
                 "computed_at": instant_text(one.computed_at),
-                "candles_revision": one.candles_revision,
+                "revisions": list(one.revisions),
                 "spoilt_by": one.spoilt_by,
                 "reasons": list(one.reasons),
             }

@@ -60,8 +60,8 @@ class Outcome:
 class Provenance(NamedTuple):
     """The code and candles that a result was made with.
 
-    candles_revision: of the run's candle series; of several the sum, which grows with each of them
-    revisions: of each series, in the order of the run's instruments; None where there is only one
+    candles_revision: the revision of the one series that was read; None where several were
+    revisions: the revision of each series, in the order in which the run reads them; None for one
     """
 
     strategy_digest: str
@@ -72,8 +72,9 @@ class Provenance(NamedTuple):
 
     def on(self, revisions: Sequence[int]) -> Provenance:
         """Return the same, made with candles of these revisions, one for each series."""
-        several = tuple(revisions) if len(revisions) > 1 else None
-        return self._replace(candles_revision=sum(revisions), revisions=several)
+        if len(revisions) == 1:
+            return self._replace(candles_revision=revisions[0], revisions=None)
+        return self._replace(candles_revision=None, revisions=tuple(revisions))
 
 
 def result_key(run_key: str, status: Status, made_with: Provenance, scene_id: str | None) -> str:

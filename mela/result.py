@@ -111,7 +111,7 @@ class _Answered(_Document):
     engine_version: str = Field(description="of the rules of execution")
     metrics_version: str = Field(description="of the definitions of metrics")
     candles_revision: int | None = Field(
-        description="of the candles that were read; of several series the sum"
+        description="of the candles that were read; null where several series were"
     )
     revisions: tuple[int, ...] | None = Field(
         default=None, description="of each series, where there are several"

@@ -17,14 +17,14 @@ import numpy as np
 from regression.evidence import DetailedRun, Document, SceneAnswer, Side
 from regression.golden import GoldenScene
 
-# of a result document, what is not a number that the code of a commit found
+# fields of a result that are no numbers computed by a commit's code
 NOT_FOUND = frozenset(
     {
         *("schema_version", "scene_id", "result_key", "cached", "computed_at", "revisions"),
         *("engine_version", "metrics_version", "candles_revision", "strategy"),
     }
 )
-OF_METRICS = "metrics"  # what a new version of the metrics explains, besides the engine's
+OF_METRICS = "metrics"  # the fields that a new metrics version explains
 
 
 class SceneStatus(StrEnum):

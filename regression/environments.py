@@ -18,7 +18,7 @@ from regression.errors import NotCompared
 
 PINS = Path("requirements") / "runtime.txt"
 INSTALL_S = 900
-NAMED = 5  # packages that a sentence names
+NAMED = 5  # packages named in a sentence
 
 
 @dataclass(frozen=True, slots=True)

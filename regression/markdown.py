@@ -38,8 +38,8 @@ from regression.speed import Ratio
 
 HEADLINE = ("total_return", "sharpe", "max_drawdown", "trades")
 MOST_ROWS = 60
-MOST_OF_A_SEARCH = 25  # of the numbers in its report
-MOST_CHARACTERS = 60_000  # GitHub takes 65,536 in a comment
+MOST_OF_A_SEARCH = 25  # numbers of a search's report that are shown
+MOST_CHARACTERS = 60_000  # GitHub allows 65,536 in a comment
 LEFT_OUT = (
     "\n_What else there is would not fit into a comment: run `mela compare` for all of it._\n"
 )

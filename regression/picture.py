@@ -67,6 +67,6 @@ def _encoded(figure: Figure) -> bytes:
     FigureCanvasAgg(figure)
     drawn, written = BytesIO(), BytesIO()
     figure.savefig(drawn, format="png")
-    # few colours make it a third as large; without metadata the same picture is the same bytes
+    # few colours cut the size to a third; without metadata equal pictures have equal bytes
     Image.open(drawn).convert("RGB").quantize(COLOURS).save(written, format="png", optimize=True)
     return written.getvalue()

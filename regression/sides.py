@@ -23,8 +23,8 @@ from regression.golden import GoldenScene
 
 WORKER = Path(__file__).with_name("worker.py")
 ANSWER_S = 300  # the first scene compiles the engine
-COMPILED_KEPT = 12  # engines whose compiled code stays for the next comparison
-GONE = "gone"  # of a process that ended without an answer
+COMPILED_KEPT = 12  # engines whose compiled code is kept
+GONE = "gone"  # the process ended without an answer
 
 
 class SideProcess:
@@ -114,7 +114,7 @@ class SideProcess:
         self._unread = b""
         self._process = subprocess.Popen(
             [str(self.environment.python), "-P", str(WORKER), str(self.tree.folder)],
-            cwd=self._work,  # nothing to import lies there
+            cwd=self._work,  # a folder without anything to import
             env={**kept, "PYTHONPATH": str(self.tree.folder)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

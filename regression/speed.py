@@ -9,7 +9,7 @@ import numpy as np
 
 from regression.evidence import Side
 
-CERTAIN = 0.1  # a scene's time counts as changed from a tenth on, where all repeats agree
+CERTAIN = 0.1  # a time counts as changed from a tenth on, if all repetitions agree
 
 
 @dataclass(frozen=True, slots=True)

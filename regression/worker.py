@@ -43,9 +43,9 @@ NEEDED = {
 }
 ENGINE = ("execution", "backtests")  # the rooms that hold compiled code
 MAX_RUNS = 10_000
-MOST_CURVES = 4  # of a scene with more runs the best one alone, of a search its winner
+MOST_CURVES = 4  # with more runs, only the best one is drawn; for a search, its winner
 TREE = Path(sys.argv[1]) if len(sys.argv) > 1 else Path()
-LIBRARIES = ("numba", "numpy")  # whose versions decide whether compiled code fits
+LIBRARIES = ("numba", "numpy")  # compiled code depends on their versions
 
 
 class CommitTooOld(Exception):
@@ -85,7 +85,7 @@ def share_compiled(cache: Path) -> Path | None:
     config: Any = numba.config
     config.CACHE_DIR = str(cache / digest.hexdigest()[:16])
     Path(config.CACHE_DIR).mkdir(parents=True, exist_ok=True)
-    os.utime(config.CACHE_DIR)  # the folders used last are kept
+    os.utime(config.CACHE_DIR)  # marks the folder as recently used
     config.CACHE_LOCATOR_CLASSES = f"{__name__}.{TreePathLocator.__name__},InTreeCacheLocator"
     is_new = next(Path(config.CACHE_DIR).rglob("*.nbi"), None) is None
     return Path(config.CACHE_DIR) / "lock" if is_new else None
@@ -194,7 +194,7 @@ class Runner:
         told: dict[str, Any] = {}
         for name in names:
             scene, plan = self.scenes[name]
-            bench = self._bench()  # a new one, which has no indicators in memory
+            bench = self._bench()  # a new one without indicators in memory
             begun = time.perf_counter()
             done = self.code["execute"](scene, plan, bench)
             seconds = time.perf_counter() - begun

@@ -8,6 +8,8 @@ from typing import Any
 from uuid import UUID
 
 from mela.errors import Refused, RejectionCode, SceneInvalid
+from mela.result import Status
+from mela.search_report import SceneEnding
 from mela.settings import Settings
 from services.scenes import stored_scene
 from warehouse.database import transaction
@@ -15,6 +17,7 @@ from warehouse.results import finder
 
 Document = dict[str, Any]
 RANK_BY = "sharpe"
+NUMBERS = frozenset({Status.SUCCEEDED.value, Status.RUINED.value})  # with metrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,7 @@ class SceneResults:
     """How far a scene is, and its results.
 
     recorded, cached: how many of its runs are answered, and how many of those from the store
+    statuses: how many runs ended with each status, the most frequent first
     rows: result documents, best first by `rank_by`
     report: on its search, once it is finished; None if it searched and validated nothing
     """
@@ -41,10 +45,31 @@ class SceneResults:
     skipped: int
     recorded: int
     cached: int
+    statuses: dict[str, int]
     rank_by: str
     rows: tuple[Document, ...]
     report: Document | None
     warnings: tuple[SceneWarning, ...]
+
+    @property
+    def is_without_numbers(self) -> bool:
+        """Tell whether the scene has ended and not one of its runs has metrics."""
+        return self.status == "finished" and NUMBERS.isdisjoint(self.statuses)
+
+    def why_without_numbers(self) -> list[str]:
+        """Return a sentence for each way in which runs ended without metrics, and what helps."""
+        said: list[str] = []
+        for row in self.rows:
+            if row["error"]:
+                said.append(f"{row['error']['class']}: {row['error']['sentence']}")
+            elif row["status"] == Status.NO_DATA:
+                interval, start, end = row["interval"], row["start"], row["end"]
+                said += [
+                    f"{name} has no {interval} candles from {start} to {end}. Load them: "
+                    f"mela ingest {name} --interval {interval} --from {start} --to {end}"
+                    for name in row["instruments"]
+                ]
+        return list(dict.fromkeys(said))
 
     @property
     def run_warnings(self) -> list[str]:
@@ -63,9 +88,10 @@ def results_of(scene_id: UUID, settings: Settings, *, top: int | None = None) ->
             raise _rejection_of(scene)
         rank_by = _rank_by(scene)
         counted = finder.progress(connection, [str(scene_id)])[0]
+        statuses = finder.statuses(connection, scene_id)
         rows = finder.of_scene(connection, scene_id, order_by=rank_by, limit=top)
-    ending: Mapping[str, Any] = scene["best"] or {}
-    warnings = sorted({(one["code"], one["sentence"]) for one in ending.get("warnings", ())})
+    ending = SceneEnding.model_validate(scene["best"] or {})
+    warnings = sorted({(one.code, one.sentence) for one in ending.warnings})
     return SceneResults(
         scene_id=scene_id,
         name=scene["name"],
@@ -74,9 +100,10 @@ def results_of(scene_id: UUID, settings: Settings, *, top: int | None = None) ->
         skipped=scene["skipped"],
         recorded=counted.recorded,
         cached=counted.cached,
+        statuses=statuses,
         rank_by=rank_by,
         rows=tuple(rows),
-        report=ending.get("report"),
+        report=ending.report_document(),
         warnings=tuple(SceneWarning(*one) for one in warnings),
     )
 
@@ -95,7 +122,7 @@ def report_of(scene_id: UUID, settings: Settings) -> Document | None:
     """Return the report on a scene's search, or None if there is none (yet). Raises NotFound."""
     with transaction(settings) as connection:
         scene = stored_scene(connection, scene_id)
-    return (scene["best"] or {}).get("report")
+    return SceneEnding.model_validate(scene["best"] or {}).report_document()
 
 
 def _rank_by(scene: Mapping[str, Any]) -> str:

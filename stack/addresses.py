@@ -107,7 +107,10 @@ def _from_settings(settings: Settings) -> dict[str, str]:
         "MELA_MLFLOW__URL": (settings.mlflow, "url"),
         "MELA_AIRFLOW__URL": (settings.airflow, "url"),
         "MELA_AIRFLOW__PASSWORD": (settings.airflow, "password"),
-        "MELA_ALPACA__KEY": (settings.alpaca, "key"),  # children must not be told them in the open
+        "MELA_ALPACA__KEY": (
+            settings.alpaca,
+            "key",
+        ),  # a secret, so children read it from stack.env
         "MELA_ALPACA__SECRET": (settings.alpaca, "secret"),
     }
     return {

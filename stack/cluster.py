@@ -19,9 +19,9 @@ from stack.packages import installed
 from stack.service import Program, Service, Site, marked
 
 CORES, MEMORY = "MELA_STACK_SPARK_WORKER_CORES", "MELA_STACK_SPARK_WORKER_MEMORY"
-WORKER_HOST = "MELA_STACK_SPARK_WORKER_HOST"  # what the others find a worker by; else its name
+WORKER_HOST = "MELA_STACK_SPARK_WORKER_HOST"  # the worker's address for others; by default its name
 MASTER_UI, WORKER_UI = "MELA_STACK_SPARK_MASTER_UI_PORT", "MELA_STACK_SPARK_WORKER_UI_PORT"
-_SMALL = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")  # they only tell others what to do
+_SMALL = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")  # they only coordinate
 _CLASSES = "org.apache.spark.deploy"
 
 

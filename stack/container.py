@@ -30,7 +30,7 @@ EVERYWHERE = "0.0.0.0"  # noqa: S104 - in a network of its own; what is publishe
 SECRETS = (*addresses.SECRETS, "MELA_SPARK__SECRET")
 _SHORTEST = 16
 _DIFFERENT = 8
-_PLAIN = re.compile(r"[A-Za-z0-9_=.~-]*")  # these stand in a URL as they are
+_PLAIN = re.compile(r"[A-Za-z0-9_=.~-]*")  # characters that a URL needs no escape for
 
 
 class _Environment(dict[str, str]):
@@ -73,18 +73,18 @@ def services() -> dict[str, Service]:
 
 def site(environment: Mapping[str, str] | None = None) -> Site:
     """Return the stack that this container's environment describes."""
-    told = os.environ if environment is None else environment
-    kept = _Environment({key: value for key, value in told.items() if key.startswith("MELA_")})
+    environ = os.environ if environment is None else environment
+    kept = _Environment({key: value for key, value in environ.items() if key.startswith("MELA_")})
     return Site(Settings(), kept, listen=EVERYWHERE)
 
 
-def judge(told: Mapping[str, str]) -> None:
+def judge(environ: Mapping[str, str]) -> None:
     """Reject secrets that are missing, weak or unusable, in one sentence for all of them."""
-    wrong = [f"{key} {why}" for key in SECRETS if (why := _weakness(told.get(key, "")))]
-    values = [told[key] for key in SECRETS if told.get(key)]
+    wrong = [f"{key} {why}" for key in SECRETS if (why := _weakness(environ.get(key, "")))]
+    values = [environ[key] for key in SECRETS if environ.get(key)]
     if len(set(values)) < len(values):
         wrong.append("two of them are the same")
-    key = told.get(orchestration.FERNET_KEY, "")
+    key = environ.get(orchestration.FERNET_KEY, "")
     try:
         Fernet(key)
     except ValueError:

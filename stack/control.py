@@ -48,7 +48,7 @@ def up(
     with _alone(home, on_event):
         supervisor = Supervisor(home)
         if not supervisor.is_alive():
-            sweep(home)  # whatever a killed supervisord left behind
+            sweep(home)  # processes that a killed supervisord left behind
         site = addresses.allocate(environment.fresh(settings), services, on_event)
         site = _choose_market(site, supervisor, offline=offline, whole=only is None)
         supervisor.start_daemon(
@@ -79,7 +79,7 @@ def _prepared_home(settings: Settings) -> Path:
     for folder in reversed(home.parents):
         if not folder.exists():
             folder.mkdir()
-            folder.chmod(0o711)  # whatever the umask: as root, Postgres' account passes through
+            folder.chmod(0o711)  # despite the umask: Postgres' account must pass through
     home.mkdir(mode=0o700, exist_ok=True)
     return home
 
@@ -115,7 +115,7 @@ def _start_all(
         _start_one(site, supervisor, service, on_event)
 
     with ThreadPoolExecutor(max_workers=len(services), thread_name_prefix="stack") as pool:
-        for name, service in services.items():  # those first that others need
+        for name, service in services.items():  # dependencies first
             futures[name] = pool.submit(start, service)
     for future in futures.values():
         future.result()

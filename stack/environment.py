@@ -78,7 +78,7 @@ def _told(settings: Settings) -> dict[str, Any]:
 
 
 def _kept_keys(settings: Settings) -> set[str]:
-    # A key that was kept when these settings were read, and is gone now, must not live on in them.
+    # A key removed from stack.env since these settings were read must not survive in them.
     return {*read(settings.home), REPLAY} - (set(os.environ) & {REPLAY})
 
 

@@ -131,7 +131,7 @@ def _ivy(
         *("-confs", "default", "-types", "jar", "bundle"),
         *("-retrieve", f"{new}/{folder}/[artifact]-[revision](-[classifier]).[ext]"),
     )
-    said = ""
+    output = ""
     for attempt in range(_TRIES):
         time.sleep(3 * attempt)
         run = subprocess.run(
@@ -144,12 +144,12 @@ def _ivy(
         )
         if run.returncode == 0:
             return
-        said = (run.stdout + run.stderr)[-1500:]
+        output = (run.stdout + run.stderr)[-1500:]
         _log.warning("ivy failed", dependency=":".join(dependency), attempt=attempt + 1)
     raise StackFailed(
         f"{':'.join(dependency)} could not be fetched in {_TRIES} tries; Mela needs access "
         f"to Maven Central once (HTTPS_PROXY is respected), or the jars of stack/jars.sha256 in "
-        f"{settings.home / 'jars'}. Ivy said: {said}"
+        f"{settings.home / 'jars'}. Ivy said: {output}"
     )
 
 
@@ -157,8 +157,8 @@ def _proxies() -> tuple[str, ...]:
     """Pass the environment's proxies to Java, which does not read them itself."""
     words: list[str] = []
     for scheme in ("http", "https"):
-        told = os.environ.get(f"{scheme}_proxy") or os.environ.get(f"{scheme}_proxy".upper())
-        if told and (proxy := urlsplit(told)).hostname:
+        proxy_url = os.environ.get(f"{scheme}_proxy") or os.environ.get(f"{scheme}_proxy".upper())
+        if proxy_url and (proxy := urlsplit(proxy_url)).hostname:
             words += [f"-D{scheme}.proxyHost={proxy.hostname}"]
             words += [f"-D{scheme}.proxyPort={proxy.port or 80}"]
     return tuple(words)

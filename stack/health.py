@@ -59,8 +59,8 @@ def last_lines(log: Path, count: int) -> list[str]:
 
 def _failed(site: Site, service: Service, why: str) -> StackFailed:
     log = site.log(service.name)
-    said = "\n".join(f"    {line}" for line in last_lines(log, _LAST_LINES)) or "    (nothing)"
+    lines = "\n".join(f"    {line}" for line in last_lines(log, _LAST_LINES)) or "    (nothing)"
     return StackFailed(
-        f"{service.name} did not become healthy: {why}. Its last words, from {log}:\n{said}\n"
+        f"{service.name} did not become healthy: {why}. Its last words, from {log}:\n{lines}\n"
         f"Read more with `mela logs {service.name}`; `mela down` and `mela up` begin afresh"
     )

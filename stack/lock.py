@@ -29,7 +29,7 @@ def locked(
 
 def _acquire(descriptor: int, path: Path, wait_s: float, on_wait: Callable[[], None]) -> None:
     deadline = time.monotonic() + wait_s
-    told = False
+    has_waited = False
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -39,9 +39,9 @@ def _acquire(descriptor: int, path: Path, wait_s: float, on_wait: Callable[[], N
                     f"another process has held {path} for {wait_s:.0f} s; "
                     "wait for the `mela up` or `mela down` that runs elsewhere, then try again"
                 ) from None
-            if not told:
+            if not has_waited:
                 on_wait()
-                told = True
+                has_waited = True
             time.sleep(_POLL_S)
         else:
             return

@@ -22,10 +22,10 @@ from warehouse import dbt_project
 JWT_SECRET = "MELA_STACK_AIRFLOW_JWT_SECRET"  # noqa: S105 - names of keys
 SECRET_KEY = "MELA_STACK_AIRFLOW_SECRET_KEY"  # noqa: S105
 FERNET_KEY = "MELA_STACK_AIRFLOW_FERNET_KEY"
-PUBLIC_URL = "MELA_STACK_AIRFLOW_PUBLIC_URL"  # as browsers call it, where that differs
+PUBLIC_URL = "MELA_STACK_AIRFLOW_PUBLIC_URL"  # the address for browsers, if it differs
 _migrating = threading.Lock()
 _API_SERVER = "airflow-api-server"
-# Log servers would listen on all addresses; on one machine the logs are read as files.
+# Log servers would listen on all interfaces; on one machine, logs are read as files.
 _COMPONENTS = {
     _API_SERVER: ("api-server",),
     "airflow-scheduler": ("scheduler", "--skip-serve-logs"),
@@ -114,7 +114,7 @@ def _environment(site: Site) -> dict[str, str]:
         **{f"AIRFLOW__{key}": value for key, value in options.items()},
         "AIRFLOW_HOME": str(home),
         "SCARF_NO_ANALYTICS": "true",
-        **explicit_settings(settings),  # what tasks need for their own Settings
+        **explicit_settings(settings),  # tasks build their Settings from these
         **_warehouse(site),
         **marked(site),
     }

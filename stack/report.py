@@ -90,9 +90,9 @@ def _read(path: Path, *, follow: bool, lines: int) -> Generator[str]:
         if size > position:
             with path.open("rb") as handle:
                 handle.seek(position)
-                said = handle.read(size - position)
+                new_bytes = handle.read(size - position)
             position = size
-            yield from said.decode(errors="replace").splitlines()
+            yield from new_bytes.decode(errors="replace").splitlines()
 
 
 def _end(path: Path) -> tuple[int, int]:

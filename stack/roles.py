@@ -19,8 +19,10 @@ TASKS = "mela_tasks"
 TASKS_PASSWORD = "MELA_STACK_TASKS_DATABASE_PASSWORD"  # noqa: S105
 MARTS = "mela_marts"
 _BUILT = ("staging", "history", "marts")
-_LOADED = "SELECT, INSERT, UPDATE, DELETE"  # raw's tables: candles come, change, become versions
-# What Airflow's tasks may write of ops. They may read all of it, and create or drop only the marts.
+_LOADED = (
+    "SELECT, INSERT, UPDATE, DELETE"  # for raw, where candles are added, changed and versioned
+)
+# Tables of ops that Airflow's tasks may write. They may read all of ops, and build the marts.
 _WRITES = {
     "instrument": "INSERT, UPDATE",
     "load_batch": "INSERT, UPDATE",
@@ -31,7 +33,7 @@ _WRITES = {
     "scene": "INSERT, UPDATE (user_id, rerun_of)",  # announced, before the planner reads it
     "scene_schedule": "UPDATE (last_scene_id, last_covered_until)",
 }
-# Loads make the partitions that they need, by the owner's rights and in one way only.
+# Loads create their partitions through one function, which has the owner's rights.
 _PARTITIONS = "raw.ensure_candle_years(text, integer[])"
 
 
@@ -111,7 +113,7 @@ def _let_build(run: cursor, owner: str, database: str) -> None:
              AND relkind IN ('r', 'p', 'v', 'm') AND relowner <> %s::regrole""",
         (list(_BUILT), MARTS),
     )
-    for found in run.fetchall():  # built by dbt before there was this role
+    for found in run.fetchall():  # dbt built these before the role existed
         run.execute(sql.SQL("ALTER TABLE {} OWNER TO {}").format(sql.Identifier(*found), marts))
     run.execute(
         """SELECT oid::regprocedure::text FROM pg_proc
@@ -119,7 +121,7 @@ def _let_build(run: cursor, owner: str, database: str) -> None:
              AND proowner <> %s::regrole""",
         (list(_BUILT), MARTS),
     )
-    for [function] in run.fetchall():  # Postgres writes it quoted, as SQL takes it
+    for [function] in run.fetchall():  # already quoted for SQL by Postgres
         run.execute(sql.SQL("ALTER ROUTINE {} OWNER TO {}").format(sql.SQL(function), marts))
 
 

@@ -104,9 +104,9 @@ class Supervisor:
         deadline = time.monotonic() + _START_TIMEOUT_S
         while not self.is_alive():
             if started.returncode != 0 or time.monotonic() > deadline:
-                said = (started.stderr or started.stdout).strip()[-800:]
+                output = (started.stderr or started.stdout).strip()[-800:]
                 raise StackFailed(
-                    f"supervisord did not start: {said} (its log is {site.log('supervisord')})"
+                    f"supervisord did not start: {output} (its log is {site.log('supervisord')})"
                 )
             time.sleep(_POLL_S)
 
@@ -144,7 +144,7 @@ class Supervisor:
             self._ask("shutdown")
             psutil.Process(pid).wait(wait_s)
         except (*GONE, psutil.NoSuchProcess):
-            return  # there is none, or no longer
+            return  # it does not run, or no longer
         except psutil.TimeoutExpired as error:
             _log.warning("supervisord still runs after its shutdown", pid=error.pid)
 
@@ -162,7 +162,7 @@ def _write_configuration(site: Site, programs: Mapping[str, Program]) -> Path:
     return new.replace(path)
 
 
-# What a program may need from whoever called `up`: the way out of this machine, and who we are.
+# What a program may need from the caller of `up`: proxies, and the user's identity.
 _PASSED_ON = (
     *("PATH", "HOME", "USER", "LOGNAME", "TMPDIR"),
     *("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"),
@@ -182,6 +182,6 @@ def _environment(site: Site) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "TZ": "UTC",
         "PYTHONUNBUFFERED": "1",
-        "SPT_NOENV": "1",  # setproctitle would else write over the marker
+        "SPT_NOENV": "1",  # otherwise setproctitle would overwrite the marker
         **marked(site),
     }

@@ -45,7 +45,7 @@ def sweep(home: Path, service: str | None = None, grace_s: float = 8.0) -> int:
     for process in left:
         _signal(process, signal.SIGTERM)
     _, stubborn = psutil.wait_procs(left, timeout=grace_s)
-    for _ in range(3):  # what a dying parent still started shows up in a later look
+    for _ in range(3):  # a dying parent may still have started children
         stubborn = [*stubborn, *processes(home, service)]
         if not stubborn:
             break
@@ -80,7 +80,7 @@ def _belongs(process: psutil.Process, marker: str, service: str | None = None) -
 def _signal(process: psutil.Process, number: signal.Signals) -> None:
     try:
         if number == signal.SIGTERM and process.name() == "postgres":
-            number = signal.SIGINT  # to Postgres TERM means: wait until all clients have left
+            number = signal.SIGINT  # on TERM, Postgres waits until all clients have left
         process.send_signal(number)
     except psutil.NoSuchProcess:
         _log.debug("process had already ended", pid=process.pid)

@@ -90,10 +90,10 @@ def _names(site: Site, usual: str) -> dict[str, str]:
 
 def _probe(site: Site, _pid: int) -> str | None:
     try:
-        said = http.get(f"{site.settings.mlflow.url}/health").strip()
+        answer = http.get(f"{site.settings.mlflow.url}/health").strip()
     except StackFailed as error:
         return str(error)
-    return None if said == b"OK" else f"/health says {said[:80]!r}"
+    return None if answer == b"OK" else f"/health says {answer[:80]!r}"
 
 
 def _artifacts(site: Site) -> Path:

@@ -48,6 +48,9 @@ def java_options(folder: Path) -> tuple[str, ...]:
 
 
 def _bundle() -> Path | None:
-    told = os.environ.get("SSL_CERT_FILE")
-    candidates = ([told] if told else []) + [ssl.get_default_verify_paths().cafile or "", *_USUAL]
+    configured = os.environ.get("SSL_CERT_FILE")
+    candidates = ([configured] if configured else []) + [
+        ssl.get_default_verify_paths().cafile or "",
+        *_USUAL,
+    ]
     return next((Path(name) for name in candidates if name and Path(name).is_file()), None)

@@ -23,12 +23,14 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 from backtests.charts.equity import equity_chart
 from mela.metrics import METRICS
 from mela.run_terms import ACCOUNT, PARTS
+from mela.search_report import SearchReport
 from mela.settings import Settings
 from warehouse.database import transaction
 from warehouse.results import finder as results
 
 SCENE_TAG = "mela.scene_id"
 RUN_TAG = "mela.run_key"
+ENDED = ("FINISHED", "FAILED")  # a scene of which no run has metrics is failed
 MAX_PARAM = 500  # MLflow's own limit is larger, but nobody reads more in its table
 
 
@@ -50,7 +52,7 @@ def log_scene(
     with transaction(settings) as connection:
         rows = results.of_scene(connection, scene_id, order_by=rank_by)
     parent = _parent(client, experiment_id, scene_id, scene)
-    if parent.info.status == "FINISHED":
+    if parent.info.status in ENDED:
         return parent.info.run_id
     _log_children(client, parent, rows[: _children(scene, settings)])
     overall = best[0] if best else None
@@ -66,7 +68,7 @@ def log_scene(
                 orjson.dumps(report, option=orjson.OPT_INDENT_2)
             )
         client.log_artifacts(parent.info.run_id, folder)
-    client.set_terminated(parent.info.run_id, "FINISHED")
+    client.set_terminated(parent.info.run_id, "FINISHED" if best else "FAILED")
     return parent.info.run_id
 
 
@@ -178,9 +180,7 @@ def _metrics(row: Mapping[str, Any]) -> Iterator[Metric]:
 def _headline(report: Mapping[str, Any] | None) -> Iterator[Metric]:
     if report is None:
         return
-    from backtests.search.report import headline  # what it imports takes seconds to load
-
-    for name, value in headline(report).items():
+    for name, value in SearchReport.model_validate(report).headline().items():
         yield Metric(name, value, timestamp=0, step=0)
 
 

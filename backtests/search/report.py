@@ -229,20 +229,6 @@ def _robustness(
     ).document()
 
 
-def headline(report: Mapping[str, Any]) -> dict[str, float]:
-    """Return the numbers of a report that a table of searches shows: name → value."""
-    statistics = report.get("statistics", {})
-    names = ("n_trials", "n_effective", "sharpe_variance", "dsr", "pbo", "spa_p")
-    found: dict[str, Any] = {name: statistics.get(name) for name in names}
-    for part, prefix in (("walk_forward", "oos"), ("holdout", "holdout")):
-        for name in ("sharpe", "total_return", "max_drawdown"):
-            found[f"{prefix}_{name}"] = report.get(part, {}).get(name)
-    robust = report.get("robustness", {})
-    found["permuted_p"] = robust.get("permuted", {}).get("p_value")
-    found["break_even_per_fill"] = robust.get("break_even", {}).get("per_fill")
-    return {name: float(value) for name, value in found.items() if value is not None}
-
-
 def chosen_by_window(
     scene: Scene, documents: Iterable[Document]
 ) -> dict[str, list[Document | None]]:

@@ -124,7 +124,7 @@ def a_document(
     *,
     status: Status = Status.SUCCEEDED,
     metrics: Metrics | None = METRICS,
-    revision: int = 1,
+    revision: int | None = 1,
     depends_from: datetime | None = START,
     made_with: Provenance = TODAY["sma_cross"],
     **changes: Any,

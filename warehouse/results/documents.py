@@ -44,7 +44,8 @@ _FIELDS = {
     "cached": "answer.cached",
     "engine_version": "r.engine_version",
     "metrics_version": "r.metrics_version",
-    "candles_revision": "r.candles_revision",
+    # older rows of several series have the sum of their revisions
+    "candles_revision": "CASE WHEN r.revisions IS NULL THEN r.candles_revision END",
     "revisions": "r.revisions",
     "computed_at": "ops.instant_text(r.computed_at)",
     "candles": "r.candles",

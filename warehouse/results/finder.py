@@ -41,7 +41,8 @@ _FIND = text(
         JOIN {TODAY} ON today.strategy = q.strategy
         JOIN LATERAL (
             SELECT * FROM ops.result stored WHERE stored.run_key = q.run_key AND {VALID}
-            ORDER BY stored.candles_revision DESC, stored.computed_at DESC LIMIT 1
+            ORDER BY CASE WHEN stored.revisions IS NULL THEN stored.candles_revision END DESC,
+                     stored.revisions DESC, stored.computed_at DESC LIMIT 1
         ) AS r ON true
         WHERE q.run_key = ANY(:keys)
     """)  # noqa: S608  made of constants
@@ -113,6 +114,18 @@ def progress(connection: Connection, scene_ids: Iterable[str | UUID]) -> list[Sc
     """Return how far some scenes are, counted from the tables; unknown ids are left out."""
     rows = connection.execute(_PROGRESS, {"scene_ids": [str(one) for one in scene_ids]})
     return [SceneProgress(**row) for row in rows.mappings()]
+
+
+_STATUSES = text("""
+    SELECT r.status, count(*) FROM ops.scene_run a JOIN ops.result r USING (result_key)
+    WHERE a.scene_id = :scene_id GROUP BY r.status ORDER BY count(*) DESC, r.status
+""")
+
+
+def statuses(connection: Connection, scene_id: str | UUID) -> dict[str, int]:
+    """Return how many of a scene's runs ended with each status, the most frequent first."""
+    rows = connection.execute(_STATUSES, {"scene_id": str(scene_id)})
+    return {str(status): int(count) for status, count in rows}
 
 
 def of_scene(

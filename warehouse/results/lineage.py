@@ -118,7 +118,7 @@ def _of(connection: Connection, result: Mapping[str, Any]) -> Lineage:
     series: list[SeriesLineage] = []
     revisions = result["revisions"] or [result["candles_revision"]]
     since, end = result["depends_from"] or EVER, result["end_at"]
-    for member in members if result["candles_revision"] is not None else ():
+    for member in members if revisions[0] is not None else ():
         asked: dict[str, Any] = {"id": member.id, "interval": member.interval}
         asked |= {"start": since, "end": end, "revision": revisions[member.place]}
         batches = _rows(connection, _BATCHES, asked)

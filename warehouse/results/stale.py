@@ -29,7 +29,8 @@ _STALE = text(f"""
     WITH today AS MATERIALIZED (SELECT * FROM {TODAY})
     SELECT * FROM (
         SELECT stored.result_key, stored.run_key, stored.status, stored.computed_at,
-               stored.candles_revision, stored.strategy_digest, stored.engine_version,
+               coalesce(stored.revisions, ARRAY[stored.candles_revision]) AS revisions,
+               stored.strategy_digest, stored.engine_version,
                stored.metrics_version, q.interval, q.strategy, q.start_at, q.end_at,
                i.venue || ':' || i.symbol AS instrument,
                array_remove(ARRAY[
@@ -71,6 +72,7 @@ class StaleResult:
     """A stored result that is not valid, and that no valid one has taken the place of.
 
     instrument: the first of its account; reasons: what changed since, each named apart
+    revisions: of each series that it read, in order
     spoilt_by: the newest revision of its candles that touches what it read; None where none does
     """
 
@@ -82,7 +84,7 @@ class StaleResult:
     start: datetime
     end: datetime
     computed_at: datetime
-    candles_revision: int
+    revisions: tuple[int, ...]
     reasons: tuple[Reason, ...]
     spoilt_by: int | None
 
@@ -134,7 +136,7 @@ def stale_results(
             start=row.start_at,
             end=row.end_at,
             computed_at=row.computed_at,
-            candles_revision=row.candles_revision,
+            revisions=tuple(row.revisions),
             reasons=tuple(row.reasons),
             spoilt_by=row.spoilt_by,
         )

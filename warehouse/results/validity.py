@@ -16,7 +16,10 @@ TODAY = """
            CAST(:engines AS text[]), CAST(:metrics AS text[]))
         AS today (strategy, digest, engine, metrics)
 """
-REUSABLE = "(stored.status <> ALL(:never_reused) AND stored.candles_revision IS NOT NULL)"
+REUSABLE = """
+    (stored.status <> ALL(:never_reused)
+     AND (stored.candles_revision IS NOT NULL OR stored.revisions IS NOT NULL))
+"""
 SAME_STRATEGY = "stored.strategy_digest = today.digest"
 SAME_ENGINE = "stored.engine_version = today.engine"
 SAME_METRICS = "stored.metrics_version = today.metrics"
@@ -26,9 +29,9 @@ _TOUCHES = """
     later.first_opened_at < q.end_at
     AND (stored.depends_from IS NULL OR later.last_opened_at >= stored.depends_from)
 """
-# Where a run reads several series (instruments of one account, inputs of its strategy), `revisions`
-# has one for each, and candles_revision is their
-# sum: no revision of the first series is above it that is not above its own.
+# A run that reads several series (instruments of one account, inputs of its strategy) has a
+# revision for each in `revisions`, and no candles_revision. Older rows have the sum there: a
+# revision of the first series above the sum is above its own too.
 SPOILT_BY_ONE = f"""
     SELECT later.* FROM ops.candle_revision later
     WHERE later.instrument_id = q.instrument_id AND later.interval = q.interval

@@ -20,6 +20,7 @@ from mela.interval import Interval
 from mela.messages import read_stored_run
 from mela.result import rank
 from mela.scene import Scene, parse_scene
+from mela.search_report import SearchReport
 from tests.backtests.search.swings import SCENE, read
 
 SPACE = {"strategy.params.fast": [3, 6, 12], "strategy.params.slow": [20, 40, 60]}
@@ -93,7 +94,7 @@ def test_what_only_one_instrument_has_is_left_out_with_a_reason(found: Any) -> N
     assert any(conclusion.OF_SEVERAL in note for note in report["statistics"]["notes"])
     assert "at the same time" in report["monte_carlo"]["trades"]["reason"]
     assert orjson.loads(orjson.dumps(report, default=float)) == report
-    assert conclusion.headline(report)["dsr"] == report["statistics"]["dsr"]
+    assert SearchReport.model_validate(report).headline()["dsr"] == report["statistics"]["dsr"]
 
 
 def test_trials_drawn_at_random_are_judged_too() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sqlalchemy import text
 
 from mela.block_returns import BlockReturns
 from mela.portfolio import OnDrift, Portfolio
@@ -42,9 +43,8 @@ def two(**changes: Any) -> Run:
 def given(settings: Settings, run: Run, revisions: list[int], **changes: Any) -> dict[str, Any]:
     """Store a result that was computed on candles of these revisions."""
     made_with = TODAY["sma_cross"].on(revisions)
-    document = a_document(
-        run, a_scene(settings), made_with=made_with, revision=sum(revisions), **changes
-    )
+    revision = made_with.candles_revision
+    document = a_document(run, a_scene(settings), made_with=made_with, revision=revision, **changes)
     with transaction(settings) as connection:
         assert results.save(connection, [document]) == []
     return document
@@ -119,8 +119,21 @@ def test_a_later_revision_of_any_series_makes_it_stale(loaded: Settings, name: s
     assert found(loaded, run) is not None
 
 
+def test_a_result_stored_with_the_sum_of_its_revisions_is_read_and_judged_like_others(
+    loaded: Settings,
+) -> None:
+    """Earlier releases stored the sum beside the list."""
+    run = two()
+    document = given(loaded, run, [1, 1])
+    with transaction(loaded) as connection:
+        connection.execute(text("UPDATE ops.result SET candles_revision = 2"))
+    assert found(loaded, run) == document | {"scene_id": "the-asking-scene", "cached": True}
+    load(loaded, answer([100.0] * 30 + [99.0], name=ETHER))
+    assert found(loaded, run) is None
+
+
 def test_the_revision_of_one_series_says_nothing_of_the_other(loaded: Settings) -> None:
-    """The sum of the revisions is above each of them: it must not be taken for one."""
+    """A revision of one series is not compared with those of another."""
     for last in (1.0, 2.0, 3.0):
         load(loaded, answer([100.0] * 96 + [last]))
     run = two()

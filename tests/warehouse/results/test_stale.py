@@ -110,7 +110,7 @@ def test_a_restated_candle_ends_as_a_version_a_stale_result_and_a_re_run(
     assert not is_found(warehouse, run)
     [found] = stale(warehouse)
     assert (found.result_key, found.reasons) == (old, ("candles",))
-    assert (found.candles_revision, found.spoilt_by) == (1, 2)
+    assert (found.revisions, found.spoilt_by) == ((1,), 2)
     [holder] = holders(warehouse)
     assert (str(holder.scene_id), holder.can_rerun) == (first, True)
 
