@@ -99,12 +99,12 @@ class _Asked(_Document):
     params: dict[str, Any] = Field(
         description="all parameters of the strategy, its defaults filled in"
     )
-
-
-class _Answered(_Document):
     inputs: dict[str, Input] | None = Field(
         default=None, description="further series that the strategy read; null where it read none"
     )
+
+
+class _Answered(_Document):
     status: Status = Field(description="how the run ended")
     error: ErrorSaid | None = Field(description="why it failed; null where it did not")
     cached: bool = Field(description="it was stored already when the scene asked")
@@ -238,13 +238,13 @@ def run_fields(run: Run, strategy_digest: str) -> dict[str, Any]:
         "end": _spelled(run.end),
         "strategy": {"name": run.strategy, "digest": strategy_digest},
         "params": dict(run.params),
+        "inputs": {name: one.model_dump(mode="json") for name, one in run.inputs.items()} or None,
         # frozen and flat; model_dump takes longer than the run
         **{
             name: {**getattr(run, name).__dict__} if name in PARTS else getattr(run, name)
             for name in VARIABLE
         },
         "portfolio": run.portfolio.model_dump(mode="json") if run.portfolio else None,
-        "inputs": {name: one.model_dump(mode="json") for name, one in run.inputs.items()} or None,
     }
 
 

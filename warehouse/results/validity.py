@@ -29,7 +29,7 @@ _TOUCHES = """
     later.first_opened_at < q.end_at
     AND (stored.depends_from IS NULL OR later.last_opened_at >= stored.depends_from)
 """
-# A run that reads several series (instruments of one account, inputs of its strategy) has one
+# A run that reads several series (instruments of one account, inputs of its strategy) has a
 # revision for each in `revisions`, and no candles_revision. Older rows have the sum there: a
 # revision of the first series above the sum is above its own too.
 SPOILT_BY_ONE = f"""

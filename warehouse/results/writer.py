@@ -188,7 +188,7 @@ def _plain(document: Document) -> Sequence[Any]:
 
 
 def _settings(document: Document) -> dict[str, Any]:
-    """Return a run's terms. Its portfolio and its inputs are left out where there are none."""
+    """Return a run's terms. A portfolio and inputs are left out where there are none."""
     terms = {name: document[name] for name in VARIABLE if name in document}
     return terms | {name: document[name] for name in ("portfolio", "inputs") if document.get(name)}
 
