@@ -87,7 +87,7 @@ class HoldoutReport(OutOfSample):
     error: str | None = None
     opened_at: str | None = None
     opened_by: str | None = None
-    reopened: int = 0
+    reopened: int | None = None
 
 
 class WinnerReport(_Part):
@@ -215,6 +215,10 @@ class EndWarning(_Part):
     code: str
     sentence: str
 
+    def document(self) -> dict[str, str]:
+        """Return the warning as JSON values."""
+        return {"run_key": self.run_key, "code": self.code, "sentence": self.sentence}
+
 
 class SceneEnding(_Part):
     """What a finished scene keeps besides its results: the column `best` of ops.scene.
@@ -225,3 +229,9 @@ class SceneEnding(_Part):
     best: tuple[dict[str, Any], ...] = ()
     warnings: tuple[EndWarning, ...] = ()
     report: SearchReport | None = None
+
+    def report_document(self) -> dict[str, Any] | None:
+        """Return the report as JSON values, with just the fields that it was stored with."""
+        if self.report is None:
+            return None
+        return self.report.model_dump(mode="json", exclude_unset=True)

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from mela.errors import NotFound, SourceUnavailable
 from mela.messages import PROGRESS, Progress, State
+from mela.search_report import SceneEnding
 from mela.settings import Settings
 from messaging.codec import decode_progress
 from messaging.consumer import poll, tail
@@ -155,9 +156,10 @@ def progress_of(scene_id: UUID, settings: Settings) -> Progress | None:
         state = State.RECORDED
     told |= {name: getattr(counted, name) for name in ("runs", "skipped", "cached", "recorded")}
     if state is State.FINISHED:
-        ending = row["best"] or {}
-        told |= {name: tuple(ending.get(name, ())) for name in ("best", "warnings")}
-        told |= {"report": ending.get("report"), "mlflow_run_id": row["mlflow_run_id"]}
+        ending = SceneEnding.model_validate(row["best"] or {})
+        told |= {"best": ending.best, "report": ending.report_document()}
+        told |= {"warnings": tuple(warning.document() for warning in ending.warnings)}
+        told["mlflow_run_id"] = row["mlflow_run_id"]
     return Progress(state=state, **told)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from mela.errors import Refused, RejectionCode, SceneInvalid
+from mela.search_report import SceneEnding
 from mela.settings import Settings
 from services.scenes import stored_scene
 from warehouse.database import transaction
@@ -64,8 +65,8 @@ def results_of(scene_id: UUID, settings: Settings, *, top: int | None = None) ->
         rank_by = _rank_by(scene)
         counted = finder.progress(connection, [str(scene_id)])[0]
         rows = finder.of_scene(connection, scene_id, order_by=rank_by, limit=top)
-    ending: Mapping[str, Any] = scene["best"] or {}
-    warnings = sorted({(one["code"], one["sentence"]) for one in ending.get("warnings", ())})
+    ending = SceneEnding.model_validate(scene["best"] or {})
+    warnings = sorted({(one.code, one.sentence) for one in ending.warnings})
     return SceneResults(
         scene_id=scene_id,
         name=scene["name"],
@@ -76,7 +77,7 @@ def results_of(scene_id: UUID, settings: Settings, *, top: int | None = None) ->
         cached=counted.cached,
         rank_by=rank_by,
         rows=tuple(rows),
-        report=ending.get("report"),
+        report=ending.report_document(),
         warnings=tuple(SceneWarning(*one) for one in warnings),
     )
 
@@ -95,7 +96,7 @@ def report_of(scene_id: UUID, settings: Settings) -> Document | None:
     """Return the report on a scene's search, or None if there is none (yet). Raises NotFound."""
     with transaction(settings) as connection:
         scene = stored_scene(connection, scene_id)
-    return (scene["best"] or {}).get("report")
+    return SceneEnding.model_validate(scene["best"] or {}).report_document()
 
 
 def _rank_by(scene: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -26,6 +26,7 @@ from backtests.strategy import Catalogue
 from mela.errors import SceneInvalid
 from mela.messages import Progress, State, read_stored_run
 from mela.result import Status, result_key
+from mela.search_report import EndWarning, SceneEnding
 from mela.settings import Settings
 from messaging.publisher import Publisher
 from streaming import mirror, searches, strategies
@@ -38,14 +39,6 @@ from warehouse.scenes import records as scenes
 log = structlog.get_logger()
 ALL_CURVES_UP_TO = 20  # runs of a scene that all keep their curve (docs/contract/result.md)
 WITH_CURVE = frozenset({Status.SUCCEEDED.value, Status.RUINED.value})
-
-
-class EndWarning(NamedTuple):
-    """Something about a scene's end that its reader should know; run_key: of which of its runs."""
-
-    run_key: str
-    code: str
-    sentence: str
 
 
 def recorded_scenes(messages: Sequence[bytes | None]) -> list[str]:
@@ -72,7 +65,7 @@ def conclude_scene(scene_id: str, settings: Settings, publisher: Publisher) -> N
         _finish(scene_id, scene, settings)
         with transaction(settings) as connection:
             scene = scenes.get(connection, scene_id) or scene
-    ending: Mapping[str, Any] = scene["best"] or {}
+    ending = SceneEnding.model_validate(scene["best"] or {})
     publisher.progress(
         Progress(
             scene_id=UUID(scene_id),
@@ -82,10 +75,10 @@ def conclude_scene(scene_id: str, settings: Settings, publisher: Publisher) -> N
             recorded=scene["runs"],
             skipped=scene["skipped"],
             cached=scene["cached"],
-            best=tuple(ending.get("best", ())),
+            best=ending.best,
             mlflow_run_id=scene["mlflow_run_id"],
-            warnings=tuple(ending.get("warnings", ())),
-            report=searches.short(ending.get("report"), settings.kafka.max_message_bytes // 4),
+            warnings=tuple(warning.document() for warning in ending.warnings),
+            report=searches.short(ending.report_document(), settings.kafka.max_message_bytes // 4),
         )
     )
     publisher.flush()
@@ -103,21 +96,20 @@ def _finish(scene_id: str, scene: Mapping[str, Any], settings: Settings) -> None
     warnings = [*choice_warnings(scene, found.overall), *store_curves(wanted, settings)]
     report = searches.report_on(scene_id, scene, found.overall, settings)
     run_id = mirror.log_scene(scene_id, scene, best, rank_by, settings, report)
-    ending: dict[str, Any] = {"best": best, "warnings": [warning._asdict() for warning in warnings]}
-    if report is not None:
-        ending["report"] = report
+    ending = {"best": best, "warnings": warnings} | ({"report": report} if report else {})
+    document = SceneEnding.model_validate(ending).model_dump(mode="json", exclude_unset=True)
     with transaction(settings) as connection:
-        scenes.set_finished(connection, scene_id, best=ending, mlflow_run_id=run_id)
+        scenes.set_finished(connection, scene_id, best=document, mlflow_run_id=run_id)
     log.info("scene_finished", scene_id=scene_id, runs=scene["runs"], warnings=len(warnings))
 
 
 def give_up(scene_id: str, settings: Settings, publisher: Publisher, error: Exception) -> None:
     """End a scene that cannot be concluded, with the reason. Raises where a service is away."""
     sentence = f"the scene could not be concluded ({': '.join(said(error))})."
-    warning = EndWarning("", "not_concluded", sentence)
-    ending = {"best": [], "warnings": [warning._asdict()]}
+    warning = EndWarning(run_key="", code="not_concluded", sentence=sentence)
+    document = SceneEnding(best=(), warnings=(warning,)).model_dump(mode="json", exclude_unset=True)
     with transaction(settings) as connection:
-        scenes.set_finished(connection, scene_id, best=ending, mlflow_run_id=None)
+        scenes.set_finished(connection, scene_id, best=document, mlflow_run_id=None)
     conclude_scene(scene_id, settings, publisher)
 
 
@@ -125,7 +117,9 @@ def choice_warnings(scene: Mapping[str, Any], best: Mapping[str, Any] | None) ->
     """Return what is to be said of how a scene's best run was chosen."""
     if best is None or not lacks_out_of_sample(scene["content"], scene["runs"]):
         return []
-    return [EndWarning(best["run_key"], NO_OUT_OF_SAMPLE, NO_OUT_OF_SAMPLE_SAID)]
+    return [
+        EndWarning(run_key=best["run_key"], code=NO_OUT_OF_SAMPLE, sentence=NO_OUT_OF_SAMPLE_SAID)
+    ]
 
 
 def store_curves(wanted: Sequence[Mapping[str, Any]], settings: Settings) -> list[EndWarning]:
@@ -149,7 +143,7 @@ def _try_curve(
             raise
         log.exception("curve_not_stored", run_key=result["run_key"])
         sentence = f"no curve was stored for this run ({': '.join(said(error))})."
-        return EndWarning(result["run_key"], "curve_not_stored", sentence)
+        return EndWarning(run_key=result["run_key"], code="curve_not_stored", sentence=sentence)
 
 
 def _store_curve(
@@ -190,4 +184,4 @@ def _store_curve(
 def _changed(result: Mapping[str, Any], why: str) -> EndWarning:
     sentence = f"no curve was stored for this run: {why}. Publish the scene again under a new id."
     log.warning("candles_changed", run_key=result["run_key"], why=why)
-    return EndWarning(result["run_key"], "candles_changed", sentence)
+    return EndWarning(run_key=result["run_key"], code="candles_changed", sentence=sentence)

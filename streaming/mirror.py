@@ -19,6 +19,7 @@ from mlflow.environment_variables import (
 )
 
 from backtests.simulate import said
+from mela.search_report import SceneEnding
 from mela.settings import Settings
 from streaming import tracking
 from streaming.poison import is_away
@@ -82,7 +83,7 @@ def catch_up(settings: Settings) -> int:
         if scene is None:
             continue
         best = [found.overall, *found.by_instrument.values()] if found.overall else []
-        report = (scene["best"] or {}).get("report")
+        report = SceneEnding.model_validate(scene["best"] or {}).report_document()
         run_id = log_scene(scene_id, scene, best, rank_by, settings, report)
         if run_id is None:
             break

@@ -23,6 +23,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 from backtests.charts.equity import equity_chart
 from mela.metrics import METRICS
 from mela.run_terms import ACCOUNT, PARTS
+from mela.search_report import SearchReport
 from mela.settings import Settings
 from warehouse.database import transaction
 from warehouse.results import finder as results
@@ -178,9 +179,7 @@ def _metrics(row: Mapping[str, Any]) -> Iterator[Metric]:
 def _headline(report: Mapping[str, Any] | None) -> Iterator[Metric]:
     if report is None:
         return
-    from backtests.search.report import headline  # what it imports takes seconds to load
-
-    for name, value in headline(report).items():
+    for name, value in SearchReport.model_validate(report).headline().items():
         yield Metric(name, value, timestamp=0, step=0)
 
 

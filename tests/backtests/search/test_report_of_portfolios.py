@@ -18,9 +18,9 @@ from mela.candles import Candles
 from mela.errors import SceneInvalid
 from mela.interval import Interval
 from mela.messages import read_stored_run
-from mela.search_report import SearchReport
 from mela.result import rank
 from mela.scene import Scene, parse_scene
+from mela.search_report import SearchReport
 from tests.backtests.search.swings import SCENE, read
 
 SPACE = {"strategy.params.fast": [3, 6, 12], "strategy.params.slow": [20, 40, 60]}
