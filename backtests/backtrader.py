@@ -16,17 +16,9 @@ import numpy as np
 
 from backtests.candles.prepared import Span
 from backtests.execute import Buffers
-from backtests.kernel.ledger import (
-    LARGE_FILL,
-    SIGNAL,
-    STOP_LOSS,
-    TAKE_PROFIT,
-    Walked,
-    begin_fall,
-    end_fall,
-    fall_step,
-)
+from backtests.kernel.ledger import Walked, begin_fall, end_fall, fall_step
 from backtests.signals import Cross, Float, MeanCross, Signals
+from execution.trades import LARGE_FILL, SIGNAL, STOP_LOSS, TAKE_PROFIT
 from mela.backtrader_terms import PARTS, beyond_backtrader
 from mela.candles import Candles
 from mela.interval import DAY_MS

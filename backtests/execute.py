@@ -11,22 +11,25 @@ from backtests.candles.prepared import Span, read_only
 from backtests.kernel.bars import walk_bars
 from backtests.kernel.crossings import BLOCK, Bars
 from backtests.kernel.events import FLAGS, LINES, MEANS, walk_events
-from backtests.kernel.ledger import FALL_SIZE, FILLS, NEVER, Walked
-from backtests.kernel.orders import (
+from backtests.kernel.ledger import FALL_SIZE, Walked
+from backtests.metrics import BLOCKS
+from backtests.signals import Bool, Cross, Float, MeanCross, Signals
+from backtests.sizing_inputs import gauge_of
+from execution.account import begin_account
+from execution.terms import (
     ATR,
     CASH,
     FRACTION,
     LIMIT,
     MARKET,
+    NEVER,
     RISK,
     STOP,
     UNITS,
     VOLATILITY,
     Terms,
 )
-from backtests.metrics import BLOCKS
-from backtests.signals import Bool, Cross, Float, MeanCross, Signals
-from backtests.sizing_inputs import gauge_of
+from execution.trades import TRADES
 from mela.candles import Candles
 from mela.run import (
     AtrSizing,
@@ -75,7 +78,7 @@ class Buffers:
             returns=np.empty(candles),
             scratch=np.empty(candles),
             fall=np.empty(FALL_SIZE),
-            fills=np.empty(candles + 2, FILLS),
+            fills=np.empty(candles + 2, TRADES),
             entries=bars[0],
             exits=bars[1],
             flags=flags,
@@ -218,7 +221,7 @@ def _walk_bars(span: Span, run: Run, signals: Signals, buffers: Buffers, equity:
         stop,
         target,
         candles.start_bar,
-        float(run.cash),
+        begin_account(float(run.cash), max(candles.start_bar - 1, 0)),
         terms_of(run, candles),
         span.ends,
         buffers.account,

@@ -11,12 +11,15 @@ import numpy as np
 from backtests.candles.aligned import Joined, join
 from backtests.candles.prepared import Span, Spans
 from backtests.execute import Buffers
-from backtests.kernel.ledger import FILLS, NEVER, Walked
-from backtests.kernel.portfolio import AccountTerms, walk_together
+from backtests.kernel.ledger import Walked
+from backtests.kernel.portfolio import Columns, walk_portfolio
 from backtests.signals import Float
 from backtests.simulate import outcome_of, run_all, said, signals_of
 from backtests.strategies import CATALOGUE
 from backtests.strategy import Strategy
+from execution.account import begin_portfolio
+from execution.terms import NEVER, PortfolioTerms
+from execution.trades import TRADES
 from mela.candles import Candles
 from mela.errors import CandlesInvalid
 from mela.interval import DAY_MS, Interval
@@ -113,7 +116,7 @@ def _run_one(
     assert run.portfolio is not None  # noqa: S101  what shares an account has weights
     weights = laid.weights(run.instruments, run.portfolio)
     basket = laid.basket(run.instruments, run, weights)
-    buffers = replace(Buffers.of(len(laid.opened_ms)), fills=np.empty(laid.candles + 1, FILLS))
+    buffers = replace(Buffers.of(len(laid.opened_ms)), fills=np.empty(laid.candles + 1, TRADES))
     traded_in = np.empty(len(buffers.fills), np.int64)
 
     def by_its_weights(equity: Float) -> Walked:
@@ -121,19 +124,22 @@ def _run_one(
             signals_of(span, run, catalogue, False) if span.bars else None for span in laid.spans
         ]
         signals = [one and one.signals() for one in given]
-        return walk_together(
+        columns = Columns(
             *laid.prices,
             laid.has,
             laid.fillable,
-            laid.opened_ms,
-            basket.lasting_ms,
             *laid.signals(signals),
             *laid.inputs(signals),
             weights,
+        )
+        lots = np.array([span.candles.lot or 1.0 for span in laid.spans])
+        return walk_portfolio(
+            columns,
+            laid.opened_ms,
+            basket.lasting_ms,
             laid.due(run.portfolio.rebalance),  # type: ignore[union-attr]
-            np.array([span.candles.lot or 1.0 for span in laid.spans]),
-            float(run.cash),
-            _terms(run),
+            *begin_portfolio(float(run.cash), lots),
+            portfolio_terms_of(run),
             basket.ends,
             buffers.account,
             buffers.fall,
@@ -152,7 +158,8 @@ def _run_one(
     return replace(outcome, curve=replace(outcome.curve, trades=trades))
 
 
-def _terms(run: Run) -> AccountTerms:
+def portfolio_terms_of(run: Run) -> PortfolioTerms:
+    """Return what a run asks of the account that its instruments share, as numbers."""
     costs, exits = run.costs, run.exits
     assert run.portfolio is not None  # noqa: S101
     rebalance = run.portfolio.rebalance
@@ -160,7 +167,7 @@ def _terms(run: Run) -> AccountTerms:
     def or_never(level: float | None) -> float:
         return NEVER if level is None else float(level)
 
-    return AccountTerms(
+    return PortfolioTerms(
         longs=run.direction != "short",
         shorts=run.direction != "long",
         fee=float(costs.fee),

@@ -13,12 +13,13 @@ import numpy as np
 from backtests import ENGINE_VERSION, METRICS_VERSION
 from backtests.candles.prepared import Span, Spans, read_only
 from backtests.execute import Buffers, room_for, walk
-from backtests.kernel.ledger import FILLS, Walked
+from backtests.kernel.ledger import Walked
 from backtests.metrics.measure import measure
 from backtests.metrics.result_warnings import caveats
 from backtests.signals import Bool, Cross, Float, MeanCross, Signals
 from backtests.strategies import CATALOGUE
 from backtests.strategy import Strategy
+from execution.trades import TRADES
 from mela.block_returns import BlockReturns
 from mela.candles import Candles
 from mela.interval import DAY_MS, Interval
@@ -27,7 +28,7 @@ from mela.run import Run, from_ms, instant_text
 
 SENTENCE_LENGTH = 1_000
 _NO_EQUITY = np.empty(0)
-_ROW = np.dtype(f"V{FILLS.itemsize}")
+_ROW = np.dtype(f"V{TRADES.itemsize}")
 
 
 def run_all(
@@ -250,7 +251,7 @@ def _curve(span: Span, walked: Walked, buffers: Buffers, equity: Float) -> Curve
     opened_ms = span.candles.opened_ms
     start = span.candles.start_bar
     # as bytes: numpy would copy rows field by field
-    fills = buffers.fills.view(_ROW)[: walked.trades].copy().view(FILLS)
+    fills = buffers.fills.view(_ROW)[: walked.trades].copy().view(TRADES)
     return Curve(
         trades=Trades(fills, opened_ms),
         opened_ms=opened_ms[start : start + walked.bars],

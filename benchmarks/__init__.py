@@ -1,1 +1,1 @@
-"""Measured claims: every speed that the project states, from one command (`make bench`)."""
+"""Measured claims: one command (`make bench`) measures every speed that the project states."""

@@ -1,4 +1,4 @@
-"""`python -m benchmarks [--only PART …]`: measure, print the table, keep it."""
+"""`python -m benchmarks [--only PART …]`: measure, print the table and store it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PARTS = {
 
 
 def main() -> int:
-    """Measure the parts asked for; return 1 where a minimum is not met."""
+    """Measure the requested parts; return 1 if a minimum is not met."""
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("--only", nargs="*", choices=sorted(PARTS), help="parts to measure")
     asked = parser.parse_args().only or sorted(PARTS)

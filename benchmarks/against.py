@@ -1,8 +1,8 @@
-"""The engine against its peers, side by side: the same trades first, then the seconds.
+"""The engine against its peers: first check that the trades agree, then compare times.
 
-What is timed of Mela starts at candles in memory and goes through the front door: their check, the
-indicators, the run, metrics, trades and equity. Runs are planned from their scene before that, as a
-peer is given its parameters.
+The measured part of Mela starts with candles in memory and uses the public entry: validation of the
+candles, indicators, the run, metrics, trades and equity. Runs are planned from their scene before,
+just as a peer receives its parameters.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ ENGINE = {"engine": "auto"}  # vectorbt's compiled Rust where it can, Numba else
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Measured:
-    """Candles, and the folder where peers read the same ones."""
+    """Candles, and the folder from which peers read the same candles."""
 
     folder: Path
     candles: Candles
@@ -61,7 +61,7 @@ class Measured:
 
 
 def against_backtrader(many: Measured, few: Measured, console: Console) -> list[Row]:
-    """Measure one run on 500k candles; Backtrader takes so long that it is asked once."""
+    """Measure one run on 500k candles. Backtrader is so slow that it runs only once."""
     console.print("bench engine: backtrader …")
     run = runs_of(many.candles, params=CROSS)
     with Peer("backtrader") as peer:
@@ -98,7 +98,7 @@ SMALL_FEE = 1e-5
 
 
 def against_vectorbt(many: Measured, few: Measured, console: Console) -> list[Row]:
-    """Measure one run, a grid, and signals of every strategy that gives them, against vectorbt."""
+    """Compare one run, a grid, and the signals of every strategy that has some, with vectorbt."""
     console.print("bench engine: vectorbt …")
     with Peer("vectorbt") as peer:
         return [
@@ -169,7 +169,7 @@ def _grid(peer: Peer, few: Measured) -> Row:
 
 
 def _execution(peer: Peer, many: Measured) -> Row:
-    """Return the row of the strategy for which Mela is least ahead."""
+    """Return the row of the strategy for which Mela's lead is smallest."""
     measured: dict[str, list[Pair]] = {}
     alone: dict[str, float] = {}
     for name, signals in _given(many.candles).items():
@@ -219,7 +219,8 @@ def _execution(peer: Peer, many: Measured) -> Row:
 def _given(candles: Candles) -> dict[str, Signals]:
     """Return the signals of each registered strategy that gives arrays and needs no parameter.
 
-    An entry signal on a candle with an exit signal is left out: the two engines read it otherwise.
+    Entry signals on a candle that also has an exit signal are dropped: the engines treat them
+    differently.
     """
     given: dict[str, Signals] = {}
     for name, strategy in CATALOGUE.items():
@@ -234,7 +235,7 @@ def _given(candles: Candles) -> dict[str, Signals]:
 
 
 def _giving(candles: Candles, signals: Signals) -> tuple[Any, Mapping[str, Strategy]]:
-    """Return a run of a strategy that gives these signals, and the catalogue that has it."""
+    """Return a run of a strategy with these signals, and the catalogue that contains it."""
     strategy = replace(
         CATALOGUE["sma_cross"],
         name="given",
@@ -248,7 +249,7 @@ def _giving(candles: Candles, signals: Signals) -> tuple[Any, Mapping[str, Strat
 
 
 def against_backtesting(few: Measured, console: Console) -> list[Row]:
-    """Measure a grid against backtesting.py's own optimize, which takes a minute: asked once."""
+    """Compare a grid with backtesting.py's own optimize. It takes a minute, so it runs once."""
     console.print("bench engine: backtesting.py …")
     runs = runs_of(few.candles, space=GRID)
     answer: dict[str, Any] = {}
@@ -282,7 +283,7 @@ def against_backtesting(few: Measured, console: Console) -> list[Row]:
 
 
 def _agree(candles: Candles, answer: Mapping[str, Any], peer: str) -> str:
-    """Check one cross against a peer's answer; return how far apart they are."""
+    """Check one crossover against a peer's answer; return how far apart they are."""
     outcome = timed(candles, runs_of(candles, params=CROSS), with_curve=True).outcomes[0]
     check_same(f"trades of {peer}", [trades(outcome)], [answer["trades"]], relative=0.001)
     moves = check_same(f"moves of {peer}", [caught(outcome)], [answer["gain"]], absolute=0.01)

@@ -1,4 +1,4 @@
-"""What is asked of Mela's engine, and how long it takes: scenes in, as anybody would write them."""
+"""The benchmarks' scenes for Mela's engine, written as a user would, and their timing."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def runs_of(
     exits: Mapping[str, Any] | None = None,
     catalogue: Mapping[str, Strategy] = CATALOGUE,
 ) -> list[Run]:
-    """Return the runs of a scene on all of the candles: long only, fee 0.1 %, no slippage."""
+    """Return the runs of a scene over all candles: long only, fee 0.1 %, no slippage."""
     scene = parse_scene(
         {
             "instruments": ["binance:BTCUSDT"],
@@ -53,7 +53,7 @@ def runs_of(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Timed:
-    """Seconds, and what was answered in them."""
+    """Seconds, and the results computed in them."""
 
     seconds: float
     outcomes: list[Outcome]
@@ -67,9 +67,9 @@ def timed(
     spans: Spans | None = None,
     catalogue: Mapping[str, Strategy] = CATALOGUE,
 ) -> Timed:
-    """Run through the engine's front door. Raises MelaError for a run that fails.
+    """Run through the engine's public entry. Raises MelaError for a run that fails.
 
-    spans: checked and prepared before; without them that is timed too
+    spans: validated and prepared before; without them, that is timed too
     """
     started = time.perf_counter()
     outcomes = list(run_all(candles, runs, with_curve=with_curve, catalogue=catalogue, spans=spans))
@@ -81,7 +81,7 @@ def timed(
 
 
 def prepared(candles: Candles, runs: Sequence[Run]) -> Spans:
-    """Return the spans of these runs, checked and prepared."""
+    """Return the validated and prepared spans of these runs."""
     spans = Spans(candles)
     for run in runs:
         spans.of(run)
@@ -89,7 +89,7 @@ def prepared(candles: Candles, runs: Sequence[Run]) -> Spans:
 
 
 def caught(outcome: Outcome) -> float:
-    """Return the sum of the logarithmic price moves that the closed trades caught."""
+    """Return the sum of the log price moves between the entries and exits of closed trades."""
     assert outcome.curve is not None
     return sum(math.log(trade.exit_price / trade.entry_price) for trade in outcome.curve.trades)
 

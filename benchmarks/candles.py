@@ -1,4 +1,4 @@
-"""The candles that the engine is measured on: a seeded walk of minutes, priced in cents."""
+"""The candles of the engine's benchmarks: a seeded random walk of minutes, priced in cents."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ STEP, WICK, GAP = 7e-4, 3e-4, 5e-5  # of a minute, as fractions of the price
 
 
 def minute_candles(rows: int, seed: int = 4) -> Candles:
-    """Return a random walk of one-minute candles without an edge, without gaps in time.
+    """Return a random walk of one-minute candles without an edge and without gaps.
 
-    The price is high beside its tick, so that two means of it are hardly ever exactly equal:
-    peers sum in another order, and a tie that rounds otherwise would be another trade.
+    The price is high relative to its tick, so that two of its means are hardly ever exactly equal:
+    peers sum in another order, and a tie that rounds differently would be a different trade.
 
     >>> candles = minute_candles(1_000)
     >>> candles.check()
@@ -37,13 +37,13 @@ def minute_candles(rows: int, seed: int = 4) -> Candles:
 
 
 def first(candles: Candles, rows: int) -> Candles:
-    """Return the first candles of a series, as a copy of their own."""
+    """Return a copy of the first candles of a series."""
     columns = (getattr(candles, name)[:rows].copy() for name in COLUMNS)
     return Candles(candles.interval, *columns)
 
 
 def write(candles: Candles, folder: Path) -> None:
-    """Write the columns as .npy files, one each, which every peer can read."""
+    """Write each column as an .npy file that every peer can read."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in COLUMNS:
         np.save(folder / f"{name}.npy", getattr(candles, name))

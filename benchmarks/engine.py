@@ -1,7 +1,7 @@
-"""The engine: side by side with its peers, near to the memory limit, and as candles and runs grow.
+"""The engine: against its peers, against the memory limit, and as candles and runs grow.
 
-Each ratio is taken within a pair of measurements made next to each other; a row's value is the
-median of the ratios. Every answer that is compared is checked to be the same first.
+Each ratio comes from two adjacent measurements; a row's value is the median of the ratios. Compared
+answers are first checked to be equal.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def fused(candles: Candles) -> Row:
 
 
 def grid_step(candles: Candles) -> Row:
-    """Measure a run of a grid whose indicators are there already, metrics only."""
+    """Measure one run of a grid whose indicators are already computed, metrics only."""
     runs = runs_of(candles, space=STEPS)
     spans = prepared(candles, runs)
     timed(candles, runs, spans=spans)  # the indicators
@@ -119,7 +119,7 @@ def grid_step(candles: Candles) -> Row:
 
 
 def memory(folder: Path, runs: int = MEMORY_RUNS) -> Row:
-    """Measure what a grid needs above its candles, in a process of its own."""
+    """Measure a grid's memory beyond its candles, in a process of its own."""
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.memory", str(folder), str(runs), str(MEMORY_S)],
         cwd=ROOT,
@@ -179,7 +179,7 @@ def _seconds(work: Callable[[], object]) -> float:
 
 
 def threads(candles: Candles) -> Row:
-    """Measure a grid in two threads against one, each thread with half of the runs."""
+    """Measure a grid in two threads against one thread; each of the two has half of the runs."""
     runs = runs_of(candles, space={**STEPS, "exits.stop_loss": [0.02, 0.03]})
     halves = runs[::2], runs[1::2]
     spans = [prepared(candles, half) for half in halves]

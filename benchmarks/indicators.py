@@ -1,4 +1,4 @@
-"""Twelve indicators against vectorised pandas, which must find the same values."""
+"""Twelve indicators against vectorised pandas, which must compute the same values."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Theirs = Callable[[pd.DataFrame], Any]
 
 @dataclass(frozen=True, slots=True)
 class Twin:
-    """An indicator as the engine computes it, and as pandas does. Both return its lines."""
+    """An indicator in the engine's version and in pandas. Both return its lines."""
 
     name: str
     ours: Ours
@@ -130,7 +130,7 @@ TWINS = (
 
 
 def differs(ours: Any, theirs: Any) -> float:
-    """Return by how much the last values differ, relative to their size; seeds are long forgotten.
+    """Return the relative difference of the last values, where the seeds no longer matter.
 
     >>> differs(np.array([1.0, 2.0]), pd.Series([5.0, 2.0]))
     0.0

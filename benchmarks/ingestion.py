@@ -1,4 +1,4 @@
-"""A year of minutes from the replay into raw, by the real client library and by Binance's files."""
+"""Load a year of minutes from the replay, through the client library and Binance's files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EXPECTED = 365 * 24 * 60 - OUTAGE
 
 
 def measure(console: Console) -> list[Row]:
-    """Return the rows of loads, on a Postgres and a replay that are started for them."""
+    """Return the rows of loads, on a temporary Postgres and replay."""
     with TemporaryDirectory(prefix="mela-bench-", dir="/tmp") as folder:
         home = Path(folder)
         home.chmod(0o755)  # Postgres may run as another account
@@ -34,9 +34,9 @@ def measure(console: Console) -> list[Row]:
 
 
 def rows_of(settings: Settings, console: Console) -> list[Row]:
-    """Return the rows of loads: a year, which Binance's files give, and half a month by pages.
+    """Return the rows of loads: a year from Binance's files, and half a month from API pages.
 
-    settings: of a stack whose market data come from a replay
+    settings: of a stack that uses a replay
     """
     files = [_load(settings, f"binance:{symbol}", START, END, console) for symbol in SYMBOLS]
     again = _load(settings, f"binance:{SYMBOLS[0]}", START, END, console, is_new=False)

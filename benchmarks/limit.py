@@ -18,7 +18,7 @@ PASSES = 9
 # here is a result
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def sum_columns(open_: Float, high: Float, low: Float, close: Float, volume: Float) -> float:
-    """Return the sum of five (n,) float64 columns, from one pass over all of them."""
+    """Return the sum of five (n,) float64 columns in one pass over all of them."""
     a = b = c = d = e = 0.0
     for bar in range(len(close)):
         a += open_[bar]
@@ -30,7 +30,7 @@ def sum_columns(open_: Float, high: Float, low: Float, close: Float, volume: Flo
 
 
 def pass_seconds(candles: Candles) -> float:
-    """Return the seconds that the fastest of some passes over the candles takes."""
+    """Return the seconds of the fastest of several passes over the candles."""
     columns = candles.open, candles.high, candles.low, candles.close, candles.volume
     times: list[float] = []
     for _ in range(PASSES):

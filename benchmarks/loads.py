@@ -1,4 +1,4 @@
-"""The ways to load and to read a million candles that `benchmarks.warehouse` sets side by side."""
+"""The ways to load and read a million candles that `benchmarks.warehouse` compares."""
 
 from __future__ import annotations
 
@@ -57,14 +57,14 @@ SELECT = """
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Timed:
-    """Seconds, and the sum of the closes that were read or stored, to hold the sides together."""
+    """Seconds, and the sum of the closes read or stored, to check that the sides agree."""
 
     seconds: float
     closes: float
 
 
 def fetched(candles: Candles, name: str) -> FetchedCandles:
-    """Return candles as a source answers them."""
+    """Return candles as a source's answer."""
     columns = {one: getattr(candles, one) for one in ("open", "high", "low", "close", "volume")}
     return FetchedCandles(
         instrument=describe(name),
@@ -82,13 +82,13 @@ def fetched(candles: Candles, name: str) -> FetchedCandles:
 
 
 def empty(settings: Settings) -> None:
-    """Remove all candles."""
+    """Delete all candles."""
     with transaction(settings) as connection:
         connection.execute(EMPTY)
 
 
 def merged(settings: Settings, candles: Candles, name: str) -> tuple[float, Merged]:
-    """Load candles as `mela ingest` does; return the seconds, and what it counted."""
+    """Load candles as `mela ingest` does; return the seconds and the counts."""
     answer = fetched(candles, name)
     began = time.perf_counter()
     ensure_years(settings, answer.interval, answer.opened_ms)
@@ -100,9 +100,9 @@ def merged(settings: Settings, candles: Candles, name: str) -> tuple[float, Merg
 
 
 def inserted(settings: Settings, candles: Candles, name: str, revision: int) -> float:
-    """Upsert candles into the same table by execute_values; return the seconds of that alone.
+    """Upsert candles into the same table with execute_values; return the seconds of that alone.
 
-    Tuples are made before, partitions too; there is no revision to write.
+    Tuples and partitions are made before, and no revision is written.
     """
     answer = fetched(candles, name)
     ensure_years(settings, answer.interval, answer.opened_ms)
@@ -118,7 +118,7 @@ def inserted(settings: Settings, candles: Candles, name: str, revision: int) -> 
 
 
 def stored(settings: Settings, name: str) -> tuple[int, float]:
-    """Return how many candles an instrument has, and the sum of their closes."""
+    """Return an instrument's number of candles and the sum of their closes."""
     query = text("""
         SELECT count(*), coalesce(sum(close), 0) FROM raw.candle c
         JOIN ops.instrument i ON i.id = c.instrument_id WHERE i.symbol = :symbol
@@ -129,7 +129,7 @@ def stored(settings: Settings, name: str) -> tuple[int, float]:
 
 
 def by_mela(settings: Settings, name: str) -> Callable[[], Timed]:
-    """Read through the engine's reader, one that has read nothing yet."""
+    """Read through a fresh reader of the engine."""
 
     def read() -> Timed:
         began = time.perf_counter()
@@ -141,7 +141,7 @@ def by_mela(settings: Settings, name: str) -> Callable[[], Timed]:
 
 
 def by_fetchall(settings: Settings, name: str) -> Callable[[], Timed]:
-    """Read by psycopg2's fetchall into arrays, times as integers, which is quicker than dates."""
+    """Read with psycopg2's fetchall into arrays; integer times are faster than dates."""
     epoch = "(extract(epoch FROM opened_at) * 1000)::bigint"
     query = SELECT.format(opened=epoch, symbol=name.partition(":")[2])
 
@@ -159,7 +159,7 @@ def by_fetchall(settings: Settings, name: str) -> Callable[[], Timed]:
 
 
 def by_adbc(settings: Settings, name: str) -> Callable[[], Timed]:
-    """Read by ADBC into Arrow columns."""
+    """Read with ADBC into Arrow columns."""
     query = SELECT.format(opened="opened_at", symbol=name.partition(":")[2])
     address = settings.postgres.url().replace("+psycopg2", "")
 
@@ -175,9 +175,9 @@ def by_adbc(settings: Settings, name: str) -> Callable[[], Timed]:
 
 
 def held_together(*sides: Callable[[], Timed]) -> list[Callable[[], float]]:
-    """Return the sides as seconds, after each has given the same closes once.
+    """Return each side's seconds, after checking once that all sides give the same closes.
 
-    Raises MelaError where they differ. That first time also warms them.
+    Raises MelaError if they differ. The check also warms the sides up.
     """
     sums = [side().closes for side in sides]
     if any(abs(one - sums[0]) > 1e-9 * abs(sums[0]) for one in sums):

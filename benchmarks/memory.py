@@ -1,7 +1,7 @@
-"""`python -m benchmarks.memory FOLDER RUNS SECONDS`: the memory that a grid needs, in a process.
+"""`python -m benchmarks.memory FOLDER RUNS SECONDS`: measure a grid's memory in its own process.
 
-Prints a line of JSON: how much the peak of the process lies above what it held when the candles
-were loaded and the engine warm, and how many runs it got through.
+Prints a line of JSON: how far the process's peak rose above its memory with candles loaded and the
+engine warm, and how many runs it completed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SPACE = {
 
 
 def main(folder: Path, runs: int, give_up_s: float) -> None:
-    """Run the grid, metrics only, keeping the best run alone, as a worker does."""
+    """Run the grid, metrics only, and keep only the best run, as a worker does."""
     candles = read(folder)
     warm()
     few = first(candles, 1_000)

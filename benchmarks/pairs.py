@@ -1,4 +1,4 @@
-"""Measurements in pairs, one after the other: whatever slows the machine slows both."""
+"""Measure in adjacent pairs, so that whatever slows the machine slows both sides."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from benchmarks.rows import Row, row
 
 
 class Pair(NamedTuple):
-    """Seconds of Mela and of what it is measured against, taken next to each other."""
+    """Adjacent measurements of Mela and of its peer, in seconds."""
 
     ours: float
     theirs: float
@@ -19,9 +19,10 @@ class Pair(NamedTuple):
 def pairs(
     ours: Callable[[], float], theirs: Callable[[], float], repeats: int, tries: int = 3
 ) -> list[Pair]:
-    """Measure in turns, `repeats` times; of Mela's each value is the median of `tries`.
+    """Measure in turns, `repeats` times; each of Mela's values is the median of `tries`.
 
-    Half of them are taken before the other's and half after, so that neither has the quieter time.
+    Half of Mela's measurements come before the peer's and half after, so that neither side gets the
+    quieter time.
     """
     measured: list[Pair] = []
     for _ in range(repeats):
@@ -41,7 +42,7 @@ def faster(
     aim: float | None = None,
     note: str = "",
 ) -> Row:
-    """Return the row that says how many times faster Mela is."""
+    """Return the row for how many times faster Mela is."""
     ratios = [pair.theirs / pair.ours for pair in measured]
     return _row(name, ratios, measured, f"× {peer}", "higher", minimum, aim, note)
 
@@ -55,7 +56,7 @@ def slower(
     aim: float | None = None,
     note: str = "",
 ) -> Row:
-    """Return the row that says how many times longer Mela takes."""
+    """Return the row for how many times longer Mela takes."""
     ratios = [pair.ours / pair.theirs for pair in measured]
     return _row(name, ratios, measured, f"× {peer}", "lower", minimum, aim, note)
 
@@ -76,12 +77,12 @@ def _row(
 
 
 def middle(measured: list[Pair], side: Literal["ours", "theirs"]) -> str:
-    """Return the median of one side, as `12.3 ms` or `31.20 s`."""
+    """Return the median of one side, such as `12.3 ms` or `31.20 s`."""
     return duration(statistics.median(getattr(pair, side) for pair in measured))
 
 
 def duration(seconds: float) -> str:
-    """Return seconds as people read them.
+    """Return seconds in a readable form.
 
     >>> duration(0.0123), duration(31.2)
     ('12.30 ms', '31.20 s')

@@ -1,4 +1,4 @@
-"""The job path, everything up: publish → results in Kafka → rows in Postgres."""
+"""The path of a scene with the whole stack up: published → results in Kafka → rows in Postgres."""
 
 from __future__ import annotations
 
@@ -42,9 +42,10 @@ SPACES = {
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Seconds from publishing until each stage was through, and what the services worked for it.
+    """Seconds from publishing until each stage was complete, and the services' processor time.
 
-    answered: None where nobody listened to mela.results; listening to 20,000 takes work of its own
+    answered: None if nobody listened to mela.results, because listening to 20,000 results costs
+        time
     cpu_s: service → seconds of processor time
     """
 
@@ -55,7 +56,7 @@ class Times:
 
 
 def measure(console: Console) -> list[Row]:
-    """Start a stack of its own, measure the job path on 8,760 hourly candles, stop it."""
+    """Start a separate stack, measure the path on 8,760 hourly candles, and stop the stack."""
     home = Settings().home
     settings = Settings(home=home.with_name(home.name + "-bench"))
     console.print("bench path: starting a stack of its own, everything up …")
@@ -166,7 +167,7 @@ def _answered(scene: Scene, settings: Settings, publisher: Publisher) -> float:
 
 
 def _time(scene: Scene, settings: Settings, publisher: Publisher, *topics: str) -> Times:
-    """Publish a scene and return when it went through each stage; wait until it is finished."""
+    """Publish a scene, wait until it is finished, and return when it passed each stage."""
     assert scene.scene_id is not None
     consumer = tail(settings, *topics)
     try:

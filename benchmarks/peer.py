@@ -1,4 +1,4 @@
-"""Peers of the engine, each in an environment of its own, answering questions about seconds."""
+"""Peers of the engine, each in its own environment, which run tasks and report their times."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def requirements(name: str) -> Path:
 
 
 def environment(name: str) -> Path:
-    """Return a peer's Python, installed as pinned; quick where it already is.
+    """Return a peer's Python with its pinned packages; installs them if necessary.
 
-    Raises MelaError where its packages cannot be installed.
+    Raises MelaError if its packages cannot be installed.
     """
     home = ENVIRONMENTS / name
     python, stamp = home / "bin" / "python", home / STAMP
@@ -57,7 +57,7 @@ def _uv(*arguments: str) -> None:
 
 
 class Peer:
-    """A peer's worker. `ask` it; it stays warm from one question to the next."""
+    """A peer's worker process. It stays warm between calls of `ask`."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -86,9 +86,9 @@ class Peer:
             pipe.close()
 
     def ask(self, task: str, **asked: Any) -> dict[str, Any]:
-        """Return what the worker answers: `seconds`, and what it found.
+        """Return the worker's answer: `seconds`, and its results.
 
-        Raises MelaError where it ends, or gives no answer in ANSWER_S seconds.
+        Raises MelaError if the worker exits or does not answer within ANSWER_S seconds.
         """
         questions, answers = self._worker.stdin, self._worker.stdout
         assert questions is not None

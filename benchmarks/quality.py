@@ -1,4 +1,4 @@
-"""The quality check of five million generated candles, in a Postgres of its own."""
+"""The quality check of five million generated candles, in a temporary Postgres."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ _STORE = text("""
 
 
 def measure(console: Console) -> list[Row]:
-    """Return the row of the check, on a Postgres that is started for it and forgotten after."""
+    """Return the row of the check, on a temporary Postgres."""
     with TemporaryDirectory(prefix="mela-bench-", dir="/tmp") as folder:
         home = Path(folder)
         home.chmod(0o755)  # Postgres may run as another account
@@ -70,7 +70,7 @@ def measure(console: Console) -> list[Row]:
 def rows_of(settings: Settings, console: Console) -> list[Row]:
     """Return the row of the check, on a warehouse without these candles.
 
-    What the check must find is planted, and counted before its time counts.
+    Defects are planted, and the check must find all of them before its time counts.
     """
     console.print(f"quality: {CANDLES:,} candles of {NAME}, {HOLES} gaps, {SPIKES} spikes")
     store(settings, CANDLES)
@@ -88,7 +88,7 @@ def rows_of(settings: Settings, console: Console) -> list[Row]:
 
 
 def store(settings: Settings, count: int) -> None:
-    """Store generated minutes, with holes and spikes, past the merge: it is not measured here."""
+    """Store generated minutes with holes and spikes, without the merge, which is not measured."""
     candles = minute_candles(count)
     keep = np.ones(count, dtype=np.bool_)
     for start in np.linspace(1_000, count - 1_000, HOLES, dtype=np.int64):
@@ -122,7 +122,7 @@ def store(settings: Settings, count: int) -> None:
 
 
 def hold(report: QualityReport) -> None:
-    """Stop where the check has not found what was planted."""
+    """Stop if the check did not find what was planted."""
     gaps = [one for one in report.findings if one.kind == "missing"]
     spikes = [one for one in report.findings if one.kind == "outlier"]
     found = len(gaps), {one.candles for one in gaps}, len(spikes)

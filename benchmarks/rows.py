@@ -1,4 +1,4 @@
-"""The table of measured speeds, printed and kept in `benchmarks/results/latest.json`."""
+"""The table of measured speeds, printed and stored in `benchmarks/results/latest.json`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LATEST = Path(__file__).parent / "results" / "latest.json"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One speed. `value` is the median of the runs; `met` is true where there is no minimum."""
+    """One speed. `value` is the median of the runs; `met` is true if there is no minimum."""
 
     name: str
     value: float
@@ -47,7 +47,7 @@ def row(
     aim: float | None = None,
     note: str = "",
 ) -> Row:
-    """Return the row of some measured values; their median is held against the minimum."""
+    """Return the row of some measured values; their median is compared with the minimum."""
     value = statistics.median(values)
     reached = minimum is None or (value >= minimum if better == "higher" else value <= minimum)
     ends = min(values), max(values)
@@ -55,7 +55,7 @@ def row(
 
 
 def keep(rows: Sequence[Row], replaced_parts: Sequence[str]) -> list[dict[str, object]]:
-    """Write the rows of the parts that ran, leave the others as they were; return all."""
+    """Store the rows of the measured parts and keep the others; return all rows."""
     before = json.loads(LATEST.read_text(encoding="utf-8")) if LATEST.exists() else []
     others = [old for old in before if str(old["name"]).partition(".")[0] not in replaced_parts]
     every = others + [asdict(one) for one in rows]

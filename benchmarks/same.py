@@ -1,4 +1,4 @@
-"""Whether a peer and Mela computed the same: a ratio of different things is worth nothing."""
+"""Check that a peer and Mela computed the same; otherwise a ratio of their times means nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def check_same(
     relative: float = 0.0,
     absolute: float = 0.0,
 ) -> float:
-    """Return the largest difference; raise MelaError where one is above both tolerances.
+    """Return the largest difference; raise MelaError if one exceeds both tolerances.
 
     >>> check_same("trades", [100], [101], absolute=1)
     1.0

@@ -1,4 +1,4 @@
-"""The star from five million generated candles: from empty, a day later, and without any news."""
+"""Build the star from five million generated candles: first build, a day later, and unchanged."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ _LAST = text("SELECT max(last_opened_at) FROM ops.candle_revision")
 
 
 def measure(console: Console) -> list[Row]:
-    """Return the rows of the builds, on a Postgres that is started for them and forgotten after."""
+    """Return the rows of the builds, on a temporary Postgres."""
     with TemporaryDirectory(prefix="mela-bench-", dir="/tmp") as folder:
         home = Path(folder)
         home.chmod(0o755)  # Postgres may run as another account
@@ -82,7 +82,7 @@ def measure(console: Console) -> list[Row]:
 
 
 def rows_of(settings: Settings, console: Console) -> list[Row]:
-    """Return the rows of the builds, on a warehouse of generated candles and no star."""
+    """Return the rows of the builds, on a warehouse of generated candles without a star."""
     console.print(f"star: dbt build of {CANDLES:,} candles, tests left out")
     empty = [_build(settings)]
     day: list[float] = []

@@ -1,7 +1,7 @@
-"""What the deflated Sharpe ratio certifies: searches without an edge, and with a planted one.
+"""The error rates of the deflated Sharpe ratio: searches without an edge, and with a planted one.
 
-Every search runs real strategies through the engine on seeded candles of its own, without costs:
-they would turn luck into losses and make the test easier.
+Every search runs real strategies through the engine on its own seeded candles, without costs, which
+would turn luck into losses and make the test easier.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def measure(console: Console) -> list[Row]:
 def searched(searches: int, market: Market, seed: int) -> Float:
     """Return (deflated, probabilistic) Sharpe ratios of each search's winner: (searches, 2).
 
-    market: (generator, days) → candles, other ones for each search
+    market: (generator, days) → candles, different ones for each search
     """
     rng = np.random.default_rng(seed)
     runs = variants(DAYS)
@@ -97,7 +97,7 @@ def searched(searches: int, market: Market, seed: int) -> Float:
 
 
 def true_sharpe(drift: float, seed: int, paths: int = LONG_PATHS) -> float:
-    """Return the annual Sharpe ratio of the best variant over `paths` × 5,000 days of its own."""
+    """Return the annual Sharpe ratio of the best variant over `paths` × 5,000 separate days."""
     rng = np.random.default_rng(seed)
     runs = variants(LONG_DAYS)
     parts = [trial_returns(trending(rng, LONG_DAYS, drift), runs) for _ in range(paths)]
@@ -108,7 +108,7 @@ def true_sharpe(drift: float, seed: int, paths: int = LONG_PATHS) -> float:
 def trending(rng: np.random.Generator, days: int, drift: float = 0.0) -> Candles:
     """Return daily candles of a walk whose drift turns at random; without drift a fair game.
 
-    drift: of a day's logarithmic return, in deviations, up and down in turn
+    drift: the drift of a day's log return, in deviations, alternately up and down
     """
     n = WARMUP + days
     trend = np.where(np.cumsum(rng.random(n) < SWITCH) % 2 == 0, 1.0, -1.0)
@@ -117,7 +117,7 @@ def trending(rng: np.random.Generator, days: int, drift: float = 0.0) -> Candles
 
 
 def wild(rng: np.random.Generator, days: int) -> Candles:
-    """Return daily candles of a fair game with fat tails and weeks of calm and of storm."""
+    """Return daily candles of a fair game with fat tails and alternating calm and wild weeks."""
     n = WARMUP + days
     storm = np.empty(n)
     level = 0.0

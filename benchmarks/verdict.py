@@ -1,8 +1,8 @@
-"""How long an author waits from an edited strategy to the verdict on it.
+"""How long an author waits from editing a strategy to the verdict on it.
 
-A process of its own, as after an edit: it starts, reads three instruments of three years of hours,
-walks 1,000 parameter sets forward on each, and prints what that proves. Numba's cache is warm, for
-an edit of a strategy touches no kernel.
+A new process starts, as after an edit, reads three instruments of three years of hours, walks 1,000
+parameter sets forward on each, and prints the verdict. Numba's cache is warm, because editing a
+strategy changes no kernel.
 """
 
 from __future__ import annotations

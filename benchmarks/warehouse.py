@@ -1,4 +1,4 @@
-"""Candles in and out of the warehouse, on a Postgres of its own that is removed afterwards."""
+"""Loads and reads of candles, on a temporary Postgres."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def reads(settings: Settings, folder: Path, candles: int, repeats: int) -> list[
 
 
 def upserts(settings: Settings, candles: int, console: Console) -> list[Row]:
-    """Measure loads into one table with its partitions, triggers and versions, side by side."""
+    """Compare loads into one table with its partitions, triggers and versions."""
     first = minute_candles(candles)
     later = _raised(first)
     return [
@@ -104,7 +104,7 @@ def upserts(settings: Settings, candles: int, console: Console) -> list[Row]:
 def _upsert(
     settings: Settings, kind: str, before: Candles | None, now: Candles, console: Console
 ) -> Row:
-    """Return the row of one kind: three loads by Mela, around one by execute_values."""
+    """Return the row of one kind: three loads by Mela around one by execute_values."""
     numbers = iter(range(100))
 
     def prepared() -> str:
@@ -156,6 +156,6 @@ def _check(settings: Settings, name: str, candles: Candles) -> None:
 
 
 def _raised(candles: Candles) -> Candles:
-    """Return candles as a vendor restated all of them."""
+    """Return candles as if a vendor had restated all of them."""
     prices = {one: getattr(candles, one) + 1.0 for one in ("open", "high", "low", "close")}
     return replace(candles, **prices)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mela.messages import Progress
     from services.validate import Validation
 
+MOST_REASONS = 5  # that are printed of a scene without numbers
 SceneFile = Annotated[
     Path, typer.Argument(exists=True, dir_okay=False, metavar="SCENE.yaml", help="YAML or JSON.")
 ]
@@ -49,7 +50,9 @@ def publish(
 ) -> None:
     """Check a scene, publish it to Kafka and print its id.
 
-    Exit 1 if the scene is rejected. Example: mela publish docs/scenes/first.yaml --follow
+    Exit 1 if the scene is rejected or no run gave any numbers.
+
+    Example: mela publish docs/scenes/first.yaml --follow
     """
     from services.follow import Follower
     from services.publish import send_scene, with_id
@@ -109,7 +112,8 @@ def validate(
 def follow(scene_id: SceneId) -> None:
     """Show how far a scene is until it ends, then print its results.
 
-    Attaches to a scene at any time, also again. Exit 1 if the scene is rejected.
+    Attaches to a scene at any time, also again. Exit 1 if the scene is rejected or no run
+    gave any numbers.
     """
     from services.follow import follow_scene
 
@@ -150,7 +154,10 @@ def cancel(scene_id: SceneId) -> None:
 
 
 def show(scene_id: UUID, settings: Settings, top: int = SHOWN) -> None:
-    """Print a scene's state, its best results as a table, and its warnings."""
+    """Print a scene's state, its best results as a table, and its warnings.
+
+    A scene that ended without any numbers says so first, with the reasons, and exits with 1.
+    """
     from mela.errors import SceneInvalid
     from services.results import results_of
 
@@ -160,6 +167,11 @@ def show(scene_id: UUID, settings: Settings, top: int = SHOWN) -> None:
         raise fail(
             f"the scene was rejected: [{refused.code}] {refused.field}: {refused.sentence}"
         ) from refused
+    if found.is_without_numbers:
+        ended = ", ".join(f"{count:,} {status}" for status, count in found.statuses.items())
+        err.print(f"[bold red]no run gave any numbers[/]: {ended}")
+        for sentence in found.why_without_numbers()[:MOST_REASONS]:
+            err.print(sentence, markup=False)
     title = (
         f"{found.name or scene_id}: {found.status}, {found.recorded:,} of "
         f"{counted(found.runs, 'run')} recorded, {found.cached:,} from store, "
@@ -173,6 +185,8 @@ def show(scene_id: UUID, settings: Settings, top: int = SHOWN) -> None:
         err.print(f"warnings: {', '.join(found.run_warnings)}")
     for warning in found.warnings:
         err.print(f"{warning.code}: {warning.sentence}")
+    if found.is_without_numbers:
+        raise typer.Exit(1)
 
 
 def _show_end(scene_id: UUID, last: Progress | None, settings: Settings) -> None:

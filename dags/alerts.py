@@ -1,6 +1,6 @@
-"""Tell people that a DAG run failed: a line in the log, and a POST to the webhook where one is set.
+"""Alerts for failed DAG runs: a line in the log, and a POST to the webhook if one is configured.
 
-Not a DAG: see .airflowignore.
+This module is no DAG: see .airflowignore.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ TIMEOUT_S = 10.0
 
 
 class Alert(BaseNotifier):
-    """One alert for each failed run, whatever number of its tasks failed.
+    """Send one alert for each failed run, however many of its tasks failed.
 
-    A webhook that fails is logged and nothing more: it must not hide the failure it was to tell.
+    A failing webhook is only logged, because it must not hide the failure that it reports.
     """
 
     def render_template_fields(self, context: Any, jinja_env: Any = None) -> None:
-        """Leave it out: nothing of an alert is a template, and it must not fail on one."""
+        """Skip rendering: an alert has no templates, and rendering could fail."""
 
     def notify(self, context: Any) -> None:
-        """Log the failure and post it. Called by Airflow once the run has ended."""
+        """Log the failure and post it. Airflow calls this once the run has ended."""
         import httpx
 
         from mela.settings import Settings
@@ -35,7 +35,7 @@ class Alert(BaseNotifier):
         LOG.error("dag_run_failed", **said)
         if settings.alert_webhook is None:
             return
-        url = settings.alert_webhook.get_secret_value()  # may carry a token: never into the log
+        url = settings.alert_webhook.get_secret_value()  # may carry a token, so it is never logged
         try:
             httpx.post(
                 url, json={"event": "dag_run_failed", **said}, timeout=TIMEOUT_S
@@ -47,7 +47,7 @@ class Alert(BaseNotifier):
 
 
 def describe(context: Any, airflow_url: str) -> dict[str, Any]:
-    """Return what a failed run's alert says. `text` is what chat services show."""
+    """Return the content of a failed run's alert. Chat services show `text`."""
     dag_id, run_id = context["dag"].dag_id, str(context["run_id"])
     last = context.get("task_instance")
     task = last.task_id if last else None

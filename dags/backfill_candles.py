@@ -1,7 +1,7 @@
-"""Load any range of candles, in chunks: what is loaded already is not asked again.
+"""Backfill any range of candles in chunks. Chunks that are already loaded are skipped.
 
-Started by hand, from the form behind the trigger button. Resumable: a run that failed or was
-stopped leaves its finished chunks behind, and the next one over the same range does the rest.
+Start it by hand, from the form behind the trigger button. It is resumable: a run that fails or is
+stopped keeps its finished chunks, and the next run over the same range loads the others.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from policies import EVERY_DAG
 PARAMS = {
     "instruments": series_param("Empty: the watch list."),
     "start": instant_param(
-        "Start", "First `opened_at`, with its zone, as `2019-01-01T00:00:00Z`.", required=True
+        "Start", "First `opened_at`, with its zone, such as `2019-01-01T00:00:00Z`.", required=True
     ),
     "end": instant_param("End", "Exclusive. Empty: today, 00:00 UTC."),
     "chunk_candles": Param(
@@ -25,14 +25,14 @@ PARAMS = {
         maximum=1_000_000,
         title="Candles in a chunk",
         description_md="A chunk is one load: one task, one transaction, one retry. "
-        "50,000 are a month of 1m candles, or five years of 1h.",
+        "50,000 candles are a month of 1m, or five years of 1h.",
     ),
     "force": Param(
         False,
         type="boolean",
-        title="Ask again",
-        description_md="Ask for chunks that were loaded before, too: where a vendor corrected "
-        "its history. Candles that did not change stay as they are.",
+        title="Load again",
+        description_md="Also load chunks that were loaded before, such as after a vendor corrected "
+        "their history. Unchanged candles stay as they are.",
     ),
     "announce": announce_param(),
 }
@@ -40,14 +40,15 @@ PARAMS = {
 
 @dag(
     schedule=None,
-    max_active_runs=1,  # a second one waits, and finds the chunks of the first
+    max_active_runs=1,  # a second run waits and then skips the first one's chunks
     params=PARAMS,
+    description="Backfill any range of candles in chunks; chunks already loaded are skipped.",
     doc_md=__doc__,
     tags=["ingestion"],
     **EVERY_DAG,
 )
 def backfill_candles() -> None:
-    """Wire the run: which chunks are missing, then their loads."""
+    """Define the DAG: plan the missing chunks, then load them."""
 
     @task
     def plan_chunks(service: str, params: Any = None, dag_run: Any = None) -> list[Any]:

@@ -1,7 +1,7 @@
-"""Build the star: one task per dbt model, each followed at once by the model's own tests.
+"""Build the star schema: one task per dbt model, each followed by the model's own tests.
 
-Runs when ingestion or backfill changed candles, and once a day for runs and results. What looks
-across models (relationships, the project's own SQL tests) is tested at the end.
+It runs when ingestion or backfill changed candles, and once a day for runs and results. Tests
+across models (relationships, the project's own SQL tests) run at the end.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ PROFILE = ProfileConfig(
     profiles_yml_filepath=dbt_project.PROJECT / "profiles.yml",
 )
 DBT: dict[str, Any] = {
-    "append_env": True,  # the warehouse's address and account come from the task's environment
+    "append_env": True,  # the task's environment has the warehouse's address and account
     "install_deps": False,
     "emit_datasets": False,
     "should_store_compiled_sql": True,
@@ -43,12 +43,13 @@ DBT: dict[str, Any] = {
 @dag(
     schedule=changes_or("0 4 * * *"),
     max_active_runs=1,
+    description="Build the star schema with dbt, one task per model, and test it.",
     doc_md=__doc__,
     tags=["marts"],
     **EVERY_BUILD,
 )
 def build_marts() -> None:
-    """Wire the run: the models in dbt's own order, then the tests across them."""
+    """Define the DAG: the models in dbt's order, then the tests across them."""
     models = DbtTaskGroup(
         group_id="models",
         project_config=ProjectConfig(

@@ -1,7 +1,7 @@
-"""Check candles, repair gaps by asking again, and fail where an error stays open.
+"""Check candles, repair gaps by requesting them again, and fail if an error remains open.
 
-Runs when candles changed, over what changed, and once a day over all there is. What is found is
-kept in ops.quality_finding; `mela quality` shows it.
+It runs when candles changed, over those series, and once a day over all series. Findings are stored
+in ops.quality_finding; `mela quality` shows them.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from policies import CANDLES, EVERY_DAG, changes_or
 
 REPAIRED = AssetAlias("repaired candles")
 PARAMS = {
-    "instruments": series_param("Empty: what just changed, or, once a day and by hand, all."),
+    "instruments": series_param("Empty: the series that changed; in daily and manual runs, all."),
     "start": instant_param("Start", "Only candles from here on. Empty: from the first one."),
     "end": instant_param("End", "Exclusive. Empty: now."),
 }
 
 
 def changed_scope(params: Any, events: Any) -> Any:
-    """Return which series and span a run is about: its params', else what it was told of."""
+    """Return the series and span of a run: from its parameters, else from the change notices."""
     from warehouse.ingestion import change_notices
 
     notices = [event.extra or {} for event in (events or {}).get(CANDLES, ())]
@@ -40,16 +40,17 @@ def changed_scope(params: Any, events: Any) -> Any:
     schedule=changes_or("0 5 * * *"),
     max_active_runs=1,
     params=PARAMS,
+    description="Check candles, request missing ones again, and fail on open errors.",
     doc_md=__doc__,
     tags=["quality"],
     **EVERY_DAG,
 )
 def check_quality() -> None:
-    """Wire the run: check, ask again for what is missing, say how it stands."""
+    """Define the DAG: check, request missing candles again, and report what is still wrong."""
 
     @task.branch
     def check(params: Any = None, triggering_asset_events: Any = None) -> list[str]:
-        """Check and keep what is wrong; go on to the services whose candles have gaps."""
+        """Check candles, store the findings, and select the services that have gaps."""
         from mela.settings import Settings
         from warehouse import quality
         from warehouse.ingestion.load_plan import service_of
@@ -70,7 +71,7 @@ def check_quality() -> None:
         triggering_asset_events: Any = None,
         outlet_events: Any = None,
     ) -> dict[str, int]:
-        """Ask again for what is missing of one service's series; tell what came."""
+        """Request the missing candles of one service's series, and announce those that arrived."""
         from mela.settings import Settings
         from warehouse.quality.scheduled_repair import repair_service
 
@@ -82,7 +83,7 @@ def check_quality() -> None:
 
     @task(trigger_rule=TriggerRule.NONE_FAILED)
     def judge(params: Any = None, triggering_asset_events: Any = None) -> None:
-        """Fail with the errors that are still open, so that the run says how the data stand."""
+        """Fail with the errors that are still open, so that the run shows the state of the data."""
         from mela.settings import Settings
         from warehouse.quality.scheduled_repair import open_errors
 

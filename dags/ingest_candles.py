@@ -1,6 +1,6 @@
-"""Feed the warehouse with candles: one run per day of data, one mapped task per series.
+"""Ingest candles: one run per day of data, one mapped task per series.
 
-Runs by schedule, by hand with another span and list of instruments, and by
+It runs on schedule, by hand with another span and list of instruments, and through
 `airflow backfill create`. Loads are idempotent, so any run may be repeated.
 """
 
@@ -31,16 +31,17 @@ PARAMS = {
     start_date=SINCE,
     max_active_runs=2,
     params=PARAMS,
+    description="Ingest each day of candles, one mapped task per series.",
     doc_md=__doc__,
     tags=["ingestion"],
     **EVERY_DAG,
 )
 def ingest_candles() -> None:
-    """Wire the run: what to load, then the loads."""
+    """Define the DAG: plan the loads, then run them."""
 
     @task
     def plan_loads(service: str, params: Any = None, dag_run: Any = None) -> list[Any]:
-        """Return the loads of one service's series, one batch a series while the plan is short."""
+        """Return the loads of one service's series, a batch per series while the plan is short."""
         from mela.settings import Settings
         from warehouse.ingestion import load_plan as loads
 

@@ -1,6 +1,6 @@
-"""Loading candles, as ingestion and backfill both do it: plan, load, hand on.
+"""The steps that ingestion and backfill share: plan, load, announce.
 
-Not a DAG: see .airflowignore.
+This module is no DAG: see .airflowignore.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from policies import CANDLES
 from mela.instrument import NAME
 from mela.interval import Interval
 
-SERVICES = ("binance", "yahoo", "alpaca", "ccxt")  # each has a pool of its own: pools.json
-SERIES = rf"^({NAME.pattern} ({'|'.join(Interval)}))?$"  # an empty line in the UI's form is none
+SERVICES = ("binance", "yahoo", "alpaca", "ccxt")  # each has its own pool, see pools.json
+SERIES = rf"^({NAME.pattern} ({'|'.join(Interval)}))?$"  # the UI's form sends empty lines too
 INSTANT = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})$"
 LOAD_TIMEOUT = timedelta(hours=2)
 
 
 def series_param(description: str) -> Param:
-    """Return the form's field for a list of series."""
+    """Return the form field for a list of series."""
     return Param(
         None,
         type=["array", "null"],
@@ -36,7 +36,7 @@ def series_param(description: str) -> Param:
 
 
 def instant_param(title: str, description: str, *, required: bool = False) -> Param:
-    """Return the form's field for an instant with its zone."""
+    """Return the form field for an instant with its zone."""
     return Param(
         *(() if required else (None,)),
         type="string" if required else ["string", "null"],
@@ -48,18 +48,18 @@ def instant_param(title: str, description: str, *, required: bool = False) -> Pa
 
 
 def announce_param() -> Param:
-    """Return the form's switch for what follows a load."""
+    """Return the form's switch for the DAGs that follow a load."""
     return Param(
         True,
         type="boolean",
-        title="Tell the others",
-        description_md="Whether marts, quality checks and recurring scenes follow what this run "
+        title="Announce changes",
+        description_md="Whether marts, quality checks and recurring scenes run after this run's "
         "changes.",
     )
 
 
 def most_tasks() -> int:
-    """Return how many tasks Airflow lets a plan become."""
+    """Return the maximum number of mapped tasks that Airflow allows."""
     from airflow.sdk.configuration import conf
 
     return conf.getint("core", "max_map_length")
@@ -80,19 +80,19 @@ def load_series(name: str, loads: list[Any], since: str | None) -> list[dict[str
 
 @task(trigger_rule=TriggerRule.ALL_DONE, outlets=[CANDLES])
 def announce(reports: list[Any], params: Any = None, outlet_events: Any = None) -> None:
-    """Hand on in which series and between which candles something changed; skip where nothing."""
+    """Announce the series and the span that changed; skip if nothing changed."""
     from warehouse.ingestion.change_notices import notice_of_loads
 
     found = notice_of_loads(one for source in reports for batch in source or () for one in batch)
     if not found:
         raise AirflowSkipException("no candle changed")
     if not params["announce"]:
-        raise AirflowSkipException(f"told to be silent about {len(found['series'])} changed series")
+        raise AirflowSkipException(f"{len(found['series'])} series changed; announcing is off")
     outlet_events[CANDLES].extra = found
 
 
 def load_by_service(plan: Callable[..., Any]) -> None:
-    """Wire a DAG: for each service a plan and its loads in that service's pool, then the news.
+    """Define a DAG's tasks: for each service a plan and loads in its pool, then the notice.
 
     plan: a task that takes the service's name and returns its batches
     """
@@ -105,7 +105,7 @@ def load_by_service(plan: Callable[..., Any]) -> None:
             return load_series.override(pool=service).expand_kwargs(batches)
 
         loaded.append(one_service())
-    # Those that were loaded are told of even where others failed; the run fails all the same.
+    # Loaded series are announced even if others failed; the run still fails.
     whole = EmptyOperator(task_id="every_series_loaded", trigger_rule=TriggerRule.NONE_FAILED)
     chain(loaded, whole)
     announce(loaded)

@@ -1,6 +1,6 @@
-"""What all DAGs have in common: who is asked again, who is told, which data they hand on.
+"""Settings that all DAGs share: retries, alerts, and the assets that they exchange.
 
-Not a DAG: see .airflowignore.
+This module is no DAG: see .airflowignore.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from airflow.sdk import (
 )
 from alerts import Alert
 
-SINCE = datetime(2017, 8, 1, tzinfo=UTC)  # a little before Binance's first candle
+SINCE = datetime(2017, 8, 1, tzinfo=UTC)  # shortly before Binance's first candle
 CANDLES = Asset("raw.candle", uri="mela://raw/candle", group="warehouse")
 MARTS = Asset("marts", uri="mela://marts", group="warehouse")
 
-WHO_IS_WRONG = ExceptionRetryPolicy(  # whatever else fails may succeed later
+WHO_IS_WRONG = ExceptionRetryPolicy(  # any other failure may succeed later
     rules=[
         RetryRule("mela.errors.SourceRefused", RetryAction.FAIL, reason="the request is wrong"),
-        RetryRule("mela.errors.CandlesMissing", RetryAction.FAIL, reason="to be loaded first"),
+        RetryRule("mela.errors.CandlesMissing", RetryAction.FAIL, reason="load the candles first"),
         RetryRule("mela.errors.SceneInvalid", RetryAction.FAIL, reason="the scene is wrong"),
         RetryRule(
             ValueError, RetryAction.FAIL, reason="an argument is wrong", match_subclasses=False
@@ -34,6 +34,7 @@ WHO_IS_WRONG = ExceptionRetryPolicy(  # whatever else fails may succeed later
 )
 
 DEFAULTS: dict[str, Any] = {
+    "owner": "mela",
     "retries": 4,
     "retry_delay": timedelta(seconds=30),
     "retry_exponential_backoff": True,
@@ -44,26 +45,26 @@ DEFAULTS: dict[str, Any] = {
 
 
 def clock(cron: str) -> CronTriggerTimetable:
-    """Return a timetable for what looks at the present: no data interval, nothing to catch up.
+    """Return a timetable for DAGs that look at the present: no data interval, no catch-up.
 
-    A new stack waits for the first tick: without a start_date `run_immediately` is heeded.
+    A new stack waits for the first tick, because `run_immediately` applies without a start_date.
     """
     return CronTriggerTimetable(cron, timezone="UTC", run_immediately=timedelta(0))
 
 
 def changes_or(cron: str) -> AssetOrTimeSchedule:
-    """Return a schedule for what follows changed candles, and comes by the clock too."""
+    """Return a schedule that runs when candles changed, and at the times of a cron expression."""
     return AssetOrTimeSchedule(timetable=clock(cron), assets=[CANDLES])
 
 
 EVERY_DAG: dict[str, Any] = {
     "catchup": False,
-    "is_paused_upon_creation": False,  # a backfill of a paused DAG stays queued without a word
+    "is_paused_upon_creation": False,  # a backfill of a paused DAG stays queued silently
     "default_args": DEFAULTS,
     "on_failure_callback": Alert(),
 }
 
-# What dbt cannot build now it can hardly build in a quarter of an hour; one more try is for locks.
+# A failing dbt build hardly succeeds a quarter of an hour later; the one retry is for locks.
 EVERY_BUILD: dict[str, Any] = EVERY_DAG | {
     "default_args": DEFAULTS | {"retries": 1, "retry_delay": timedelta(minutes=1)}
 }

@@ -1,7 +1,7 @@
-"""Publish the scenes that come again, each as soon as its candles are complete.
+"""Publish recurring scenes, each as soon as its candles are complete.
 
-Runs when candles changed, and every hour for the schedules that keep a clock. What comes again
-stands in ops.scene_schedule; a scene's id comes from its schedule and span, so twice is once.
+It runs when candles changed, and every hour for schedules with a cron expression. The schedules are
+in ops.scene_schedule. A scene's id follows from its schedule and span, so publishing is idempotent.
 """
 
 from __future__ import annotations
@@ -13,16 +13,17 @@ from policies import EVERY_DAG, changes_or
 @dag(
     schedule=changes_or("5 * * * *"),
     max_active_runs=1,
+    description="Publish recurring scenes as soon as their candles are complete.",
     doc_md=__doc__,
     tags=["scenes"],
     **EVERY_DAG,
 )
 def publish_scenes() -> None:
-    """Wire the run: one task, which publishes all that is due."""
+    """Define the DAG: one task that publishes all due scenes."""
 
     @task
     def publish_due() -> list[str]:
-        """Publish what is due and return the ids."""
+        """Publish the due scenes and return their ids."""
         from datetime import UTC, datetime
 
         from mela.settings import Settings

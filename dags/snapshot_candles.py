@@ -1,7 +1,7 @@
-"""Write candles as Parquet files, for clusters whose reads one Postgres would not bear.
+"""Write candles as Parquet files, for clusters that would overload a single Postgres.
 
-Runs once a week, and by hand with another place or fewer series. What did not change since the
-last snapshot in that place is not written again.
+It runs once a week, and by hand with another target or fewer series. Series that have not changed
+since the last snapshot there are not written again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PARAMS = {
         None,
         type=["string", "null"],
         minLength=1,
-        title="Where to",
+        title="Target",
         description_md="A folder, or `s3://bucket/path`. Empty: `snapshots/candles` in MELA_HOME.",
     ),
     "instruments": Param(
@@ -45,16 +45,17 @@ PARAMS = {
     schedule=clock("0 6 * * 0"),
     max_active_runs=1,
     params=PARAMS,
+    description="Write candles as Parquet files, to a folder or to S3.",
     doc_md=__doc__,
     tags=["candles"],
     **EVERY_DAG,
 )
 def snapshot_candles() -> None:
-    """Wire the run: one task, which writes what changed."""
+    """Define the DAG: one task that writes the changed series."""
 
     @task(execution_timeout=timedelta(hours=6))
     def write(params: Any = None) -> dict[str, Any]:
-        """Write the snapshot and return what it holds."""
+        """Write the snapshot and return its summary."""
         from dataclasses import asdict
 
         from mela.settings import Settings

@@ -1,6 +1,6 @@
-"""What `mela compare` is made of: two commits, their golden scenes, what moved, and the report.
+"""`mela compare`: run the golden scenes with two commits, find what moved, and write a report.
 
-`commits`, `environments`, `golden` and `sides` do the work outside; `worker` is what each side
-executes. `evidence`, `differences`, `decision`, `speed`, `picture`, `cells` and
-`markdown` compute, and do no I/O.
+`commits`, `environments`, `golden` and `sides` do the I/O; `worker` runs inside each side.
+`evidence`, `differences`, `decision`, `speed`, `picture`, `cells` and `markdown` compute without
+I/O.
 """

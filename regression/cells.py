@@ -1,4 +1,4 @@
-"""How numbers, tables and folded parts are written in a report."""
+"""Format numbers, tables and folded sections for a report."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FRACTIONS = frozenset(
 
 
 def change(base: Any, head: Any, name: str = "") -> str:
-    """Return a value of both sides, once where it is the same.
+    """Return a value of both sides, once if they are equal.
 
     >>> change(0.5, 0.25, "win_rate"), change(3, 3)
     ('50.00 % → 25.00 %', '3')
@@ -25,7 +25,7 @@ def change(base: Any, head: Any, name: str = "") -> str:
 
 
 def apart(base: Any, head: Any, name: str = "") -> tuple[str, str]:
-    """Return two values with as many digits as it takes to tell them apart.
+    """Return two values with enough digits to tell them apart.
 
     >>> apart(0.5, 0.50001)
     ('0.500000', '0.500010')
@@ -38,7 +38,7 @@ def apart(base: Any, head: Any, name: str = "") -> tuple[str, str]:
 
 
 def number(value: Any, name: str = "", more: int = 0) -> str:
-    """Return a value as it stands in a table; more: digits besides the usual ones."""
+    """Return a value in a table's format. more: digits beyond the usual ones."""
     if value is None:
         return "–"
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -51,18 +51,18 @@ def number(value: Any, name: str = "", more: int = 0) -> str:
 
 
 def delta(base: Any, head: Any) -> str:
-    """Return by how much a number is above the other; empty where there are not two."""
+    """Return how far one number is above the other; empty if either is not a number."""
     numbers = all(isinstance(value, int | float) for value in (base, head))
     return f"{head - base:+.3g}" if numbers and base != head else ""
 
 
 def price(value: float) -> str:
-    """Return a price, a size or a profit with the digits that people read."""
+    """Return a price, a size or a profit with a readable number of digits."""
     return f"{value:,.6g}" if abs(value) < 1e5 else f"{value:,.2f}"
 
 
 def instant(said: str) -> str:
-    """Return an instant without its zone, which is UTC throughout.
+    """Return an instant without its zone, which is always UTC.
 
     >>> instant("2023-01-30T20:00:00+00:00")
     '2023-01-30 20:00'
@@ -71,7 +71,7 @@ def instant(said: str) -> str:
 
 
 def listed(names: Iterable[str], most: int = 8) -> str:
-    """Return names as code, the first few of many.
+    """Return names as code; of many, only the first few.
 
     >>> listed(["a", "b", "c"], most=2)
     '`a`, `b` and 1 more'
@@ -89,15 +89,15 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def cell(text: str) -> str:
-    """Return text that neither ends a cell nor begins a tag."""
+    """Return text escaped so that it neither ends a cell nor begins a tag."""
     return " ".join(text.replace("|", "\\|").replace("<", "&lt;").split())
 
 
 def folding(body: str, rows: int, of: str) -> str:
-    """Return a body, folded where it has many rows."""
+    """Return a body, folded if it has many rows."""
     return body if rows <= OPEN_ROWS else folded(f"{rows} {of}", body)
 
 
 def folded(title: str, body: str) -> str:
-    """Return a body that shows once somebody asks for it."""
+    """Return a body that is shown on request."""
     return f"<details><summary>{cell(title)}</summary>\n\n{body}\n\n</details>"

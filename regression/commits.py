@@ -1,4 +1,4 @@
-"""The two commits that are compared, each with its files in a folder of its own."""
+"""The two commits under comparison, each checked out in its own folder."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ TOOK_TOO_LONG_S = 120
 class Tree:
     """The files of a side.
 
-    word: what the user called it; name: the commit's short hash, with the number of files changed
-    since where it is the working tree; subject: the first line of its message
+    word: the user's name for it; name: the commit's short hash, plus the number of files changed
+        since
+    if it is the working tree; subject: the first line of its message
     """
 
     word: str
@@ -29,18 +30,18 @@ class Tree:
 
 
 def repository_of(folder: Path) -> Path:
-    """Return the root of the Git repository that holds a folder. Raises NotCompared."""
+    """Return the root of the Git repository that contains a folder. Raises NotCompared."""
     return Path(_git(folder, "rev-parse", "--show-toplevel"))
 
 
 def changed_files(repository: Path) -> list[str]:
-    """Return the files that differ from the last commit or are not in it."""
+    """Return the files that are uncommitted or differ from the last commit."""
     lines = _git(repository, "status", "--porcelain", "--untracked-files=all").splitlines()
     return [line[3:] for line in lines]
 
 
 def hash_of(repository: Path, word: str) -> str:
-    """Return the hash of a commit. Raises NotCompared with the way out."""
+    """Return the hash of a commit. Raises NotCompared with a way out."""
     try:
         return _git(repository, "rev-parse", "--verify", "--quiet", f"{word}^{{commit}}")
     except NotCompared as error:
@@ -52,9 +53,9 @@ def hash_of(repository: Path, word: str) -> str:
 
 @contextmanager
 def tree_of(repository: Path, word: str, place: Path) -> Generator[Tree]:
-    """Give the files of a commit at `place`, a folder that is not there yet, and take them away.
+    """Check out a commit at `place`, a new folder, and remove it afterwards.
 
-    The word `.` gives the working tree itself, which stays.
+    The word `.` means the working tree itself, which stays.
     """
     if word == HERE:
         yield _working_tree(repository)

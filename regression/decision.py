@@ -1,7 +1,8 @@
-"""What helps to decide on a change of numbers: not only how the whole span went.
+"""Figures that help to judge a change of numbers beyond the whole span.
 
-A better number on candles that somebody looked at while writing the change proves little. So the
-halves of the span stand beside it, and of a search what it gave on candles that did not choose.
+A better number on candles that the author saw while writing the change proves little. So the report
+also shows both halves of the span, and for a search the result on candles that did not choose its
+winner.
 """
 
 from __future__ import annotations
@@ -36,10 +37,9 @@ SEARCHED: tuple[tuple[str, str], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Halves:
-    """A metric over the whole span and over either half of it alone, of BASE and of HEAD.
+    """A metric over the whole span and over each half alone, for BASE and for HEAD.
 
-    better: the probability that HEAD's returns of each day are the higher ones in truth, None
-        where the two never part
+    better: the probability that HEAD's true daily returns are higher; None if the two never differ
     """
 
     label: str
@@ -50,7 +50,7 @@ class Halves:
 
 
 def halves_of(name: str, run: RunMoved, metric: str = "sharpe") -> Halves | None:
-    """Return a metric of a run over the halves of its span; None where nobody looked at it."""
+    """Return a metric of a run over the halves of its span; None if the run has no details."""
     if run.drawn is None:
         return None
     base, head = run.drawn
@@ -64,7 +64,7 @@ def halves_of(name: str, run: RunMoved, metric: str = "sharpe") -> Halves | None
 
 
 def searched(scene: SceneCompared) -> list[tuple[str, Pair]]:
-    """Return what a search gave out of sample, and how much of its winner is luck, by name."""
+    """Return a search's out-of-sample results, and how much of its winner is luck, by name."""
     found: list[tuple[str, Pair]] = []
     for said, path in SEARCHED:
         pair = tuple(_at(report, path) for report in scene.reports)
@@ -74,17 +74,18 @@ def searched(scene: SceneCompared) -> list[tuple[str, Pair]]:
 
 
 def walked_forward(scene: SceneCompared) -> tuple[DetailedRun, DetailedRun] | None:
-    """Return the out-of-sample equity of a scene's walk-forward in both; None without one."""
+    """Return the out-of-sample equity of a scene's walk-forward on both sides; None without one."""
     found = [_chain(report) for report in scene.reports]
     base, head = found
     return None if base is None or head is None else (base, head)
 
 
 def chance_of_better(base: DetailedRun, head: DetailedRun) -> float | None:
-    """Return the probability that HEAD earns more a day than BASE, in truth.
+    """Return the probability that HEAD's true mean daily return is higher than BASE's.
 
-    It is the probabilistic Sharpe ratio of the differences between the daily returns of both, so
-    it knows their skew and their fat tails. None for curves that never part, or of other candles.
+    It is the probabilistic Sharpe ratio of the differences between both sides' daily returns, so it
+    accounts for their skew and fat tails. None for curves that never differ, or of different
+    candles.
     """
     curves = [(one.opened_ms, one.equity) for one in (base, head)]
     if any(at is None or equity is None for at, equity in curves):
@@ -97,7 +98,7 @@ def chance_of_better(base: DetailedRun, head: DetailedRun) -> float | None:
 
 
 def tally(halves: Sequence[Halves]) -> tuple[int, int, int]:
-    """Return how many metrics are better, how many worse in the second half, and of how many."""
+    """Return how many metrics are better, how many are worse in the second half, and the total."""
     pairs = [one.second for one in halves if None not in one.second]
     better = sum(head > base for base, head in pairs if base is not None and head is not None)
     worse = sum(head < base for base, head in pairs if base is not None and head is not None)

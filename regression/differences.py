@@ -1,9 +1,8 @@
-"""What moved between two commits, and whether anything says why it was allowed to.
+"""Find what moved between two commits, and whether a change of version explains it.
 
-A result's key names what it was made with: the strategy's digest, the engine's version and the
-metrics' version. Where one of them changed, a stored number is not taken for a new one. Where none
-did and a number moved all the same, the platform would go on answering with the old one: that is
-what fails a comparison.
+A result's key names the strategy's digest, the engine's version and the metrics' version that made
+it. If one of them changed, a stored number is not taken for a new one. If none did and a number
+moved anyway, the platform would go on serving the old number: that fails a comparison.
 """
 
 from __future__ import annotations
@@ -18,18 +17,18 @@ import numpy as np
 from regression.evidence import DetailedRun, Document, SceneAnswer, Side
 from regression.golden import GoldenScene
 
-# of a result document, what is not a number that the code of a commit found
+# fields of a result that are no numbers computed by a commit's code
 NOT_FOUND = frozenset(
     {
         *("schema_version", "scene_id", "result_key", "cached", "computed_at", "revisions"),
         *("engine_version", "metrics_version", "candles_revision", "strategy"),
     }
 )
-OF_METRICS = "metrics"  # what a new version of the metrics explains, besides the engine's
+OF_METRICS = "metrics"  # the fields that a new metrics version explains
 
 
 class SceneStatus(StrEnum):
-    """What became of a scene, from nothing to see to the worst."""
+    """The outcome of a scene's comparison, from nothing to see to the worst."""
 
     SAME = "same"
     NEW = "new"
@@ -47,9 +46,9 @@ FAILING = frozenset({SceneStatus.UNEXPLAINED, SceneStatus.NOT_REPRODUCIBLE, Scen
 
 @dataclass(frozen=True, slots=True)
 class MovedNumber:
-    """A number that is another one in HEAD.
+    """A number that differs in HEAD.
 
-    name: as a result calls it, or a path into a search's report
+    name: the name in the result, or a path into a search's report
     """
 
     name: str
@@ -59,7 +58,7 @@ class MovedNumber:
 
 @dataclass(frozen=True, slots=True)
 class TradeDifference:
-    """Where two lists of trades part: the place of the first that differs, None past an end."""
+    """The first difference between two lists of trades; None past the end of a list."""
 
     place: int
     base: Document | None
@@ -70,10 +69,11 @@ class TradeDifference:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RunMoved:
-    """A run that is not the same in HEAD.
+    """A run that differs in HEAD.
 
-    label: its instruments, and of several runs of a scene its parameters; or that it is the winner
-    drawn: of both sides, where both looked at it closely
+    label: its instruments, and its parameters if the scene has several runs; or that it is the
+        winner
+    drawn: the details of both sides, if both have them
     """
 
     label: str
@@ -87,10 +87,10 @@ class RunMoved:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SceneCompared:
-    """What became of a scene.
+    """The comparison of a scene.
 
-    reasons: what changed that may move its numbers; unexplained: what moved that they do not cover
-    report: numbers of its search that moved; said: of a failure, the sentence
+    reasons: the changes that may move its numbers; unexplained: what moved without such a reason
+    report: the numbers of its search that moved; said: the error message of a failure
     """
 
     scene: GoldenScene
@@ -105,7 +105,7 @@ class SceneCompared:
 
 
 def compare_scenes(scenes: Sequence[GoldenScene], base: Side, head: Side) -> list[SceneCompared]:
-    """Return what became of each scene, in order."""
+    """Compare both sides' answers to each scene, in order."""
     return [_compare(scene, base, head) for scene in scenes]
 
 
@@ -137,7 +137,7 @@ def _compare(scene: GoldenScene, base: Side, head: Side) -> SceneCompared:
 
 
 def _without_numbers(scene: GoldenScene, base: Side, head: Side) -> SceneStatus | None:
-    """Return the fate of a scene that one side cannot answer; None where both do."""
+    """Return the status of a scene that one side cannot answer; None if both can."""
     was, now = base.answers[scene.name].failure, head.answers[scene.name].failure
     if was is None and now is None:
         return None
@@ -168,9 +168,9 @@ def _reasons(scene: GoldenScene, base: Side, head: Side) -> list[str]:
 def _unexplained(
     runs: Sequence[RunMoved], report: Sequence[MovedNumber], reasons: Sequence[str]
 ) -> list[str]:
-    """Return the names of what moved and no reason covers.
+    """Return the names of what moved without a reason.
 
-    A new version of the metrics alone is no reason for other trades or another equity curve.
+    A new version of the metrics alone does not explain other trades or another equity curve.
     """
     if any(reason != "metrics version" for reason in reasons):
         return []
@@ -187,7 +187,7 @@ def _unexplained(
 
 
 def _runs_moved(was: SceneAnswer, now: SceneAnswer) -> Iterator[RunMoved]:
-    """Yield the runs that moved, and of a search before them its winner, whoever that is."""
+    """Yield the runs that moved; for a search, first its winner, whichever run that is."""
     is_search = now.report is not None or len(now.documents) > len(now.drawn)
     if is_search and was.drawn and now.drawn:
         old, new = ((_document_of(one, one.drawn[0]), one.drawn[0]) for one in (was, now))
@@ -226,14 +226,14 @@ def _moved(old: Document, new: Document) -> Iterator[MovedNumber]:
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Tell whether two JSON values are equal to the last bit; 1 and 1.0 are."""
+    """Tell whether two JSON values are equal to the last bit; 1 and 1.0 are equal."""
     return one == other and (one is None) == (other is None)
 
 
 def first_trade_difference(
     base: Sequence[Document], head: Sequence[Document]
 ) -> TradeDifference | None:
-    """Return where two lists of trades part; None where they are the same.
+    """Return the first difference between two lists of trades; None if they are equal.
 
     >>> first_trade_difference([{"size": 1.0}], [{"size": 1.0}, {"size": 2.0}]).place
     1

@@ -1,4 +1,4 @@
-"""The interpreter that runs a side: this one, or one with the packages that its commit pins."""
+"""The interpreter of a side: the running one, or one with the packages that its commit pins."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from regression.errors import NotCompared
 
 PINS = Path("requirements") / "runtime.txt"
 INSTALL_S = 900
-NAMED = 5  # packages that a sentence names
+NAMED = 5  # packages named in a sentence
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """An interpreter, and which of the commit's pins differ from the running environment's."""
+    """An interpreter, and the commit's pins that differ from the running environment's."""
 
     python: Path
     differing: tuple[str, ...] = ()
 
     @property
     def said(self) -> str:
-        """Return how it is told in a report."""
+        """Return the environment's description for a report."""
         if not self.differing:
             return "the interpreter that compares"
         named = ", ".join(self.differing[:NAMED])
@@ -39,7 +39,7 @@ class Environment:
 
 
 def environment_of(tree: Path, home: Path) -> Environment:
-    """Return an environment in which the pins of a tree hold, made under `home` if need be.
+    """Return an environment that fulfils the pins of a tree; create it under `home` if necessary.
 
     Raises NotCompared.
     """
@@ -55,7 +55,7 @@ def environment_of(tree: Path, home: Path) -> Environment:
 def differing_pins(lines: Sequence[str]) -> tuple[str, ...]:
     """Return the pins that the running environment does not fulfil, as `name version, here …`.
 
-    lines: of a requirement file; comments and options are passed over
+    lines: the lines of a requirements file; comments and options are skipped
 
     >>> differing_pins(["# numbers", "numpy==0.1"])[0].startswith("numpy 0.1 (here ")
     True
@@ -83,7 +83,7 @@ def _installed(name: str) -> str | None:
 
 
 def _made(place: Path, pins: Path) -> Path:
-    """Return the interpreter of an environment, made now unless an earlier comparison did."""
+    """Return an environment's interpreter, and create it unless an earlier comparison did."""
     python, complete = place / "bin" / "python", place / "complete"
     if not complete.is_file():
         place.parent.mkdir(parents=True, exist_ok=True)

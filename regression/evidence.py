@@ -1,4 +1,4 @@
-"""What the two sides said, as arrays and documents; nothing is judged here."""
+"""The answers of both sides, as arrays and documents, without any judgement."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ Document = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DetailedRun:
-    """A run that was looked at more closely.
+    """A run with its trades and equity.
 
-    trades: as documents, in order; opened_ms, equity: (n,) of each candle, None where it failed
-    halves: the metrics of the run over the first and the second half of its span alone, each begun
-        flat; None where a half has none
+    trades: documents, in order; opened_ms, equity: (n,) per candle, None if the run failed
+    halves: the metrics of the run over each half of its span alone, starting without a position;
+        None if a half has none
     """
 
     run_key: str
@@ -30,14 +30,15 @@ class DetailedRun:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SceneAnswer:
-    """What one side says of a scene.
+    """One side's answer to a scene.
 
-    documents: the results of its runs, in the order in which they were made
-    drawn: all runs of a small scene, of a larger one its best, of a search its winner
-    report: of its search, None without one
-    error: why there is nothing
-    digest: of the numbers
-    again: whether each time gave the same numbers
+    documents: the results of its runs, in the order they were made
+    drawn: details of all runs of a small scene, of the best run of a larger one, of a search's
+        winner
+    report: the search's report; None if the scene has no search
+    error: the reason if there is no answer
+    digest: the digest of the numbers
+    again: whether every repetition gave the same numbers
     """
 
     documents: Sequence[Document] = ()
@@ -49,7 +50,7 @@ class SceneAnswer:
 
     @property
     def failure(self) -> str | None:
-        """Return why the scene, or the first of its runs that failed, has no numbers."""
+        """Return why the scene, or the first of its failed runs, has no numbers."""
         if self.error is not None:
             return self.error
         for one in self.documents:
@@ -60,11 +61,11 @@ class SceneAnswer:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Side:
-    """One commit: what it is made of, and its answers.
+    """One commit: its versions and its answers.
 
-    name, subject: of the commit; environment: which interpreter ran it, in words
+    name, subject: the commit's; environment: a description of its interpreter
     strategies: name → digest; broken: name → why it cannot be loaded
-    seconds: scene → (repeats,) each time anew
+    seconds: scene → (repeats,) the time of each repetition
     """
 
     name: str

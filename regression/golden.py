@@ -1,4 +1,4 @@
-"""Golden scenes: the questions of both commits, and the packaged candles that answer them."""
+"""Golden scenes: the scenes of both commits, and the packaged candles that they read."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SOURCES = {"binance": ["binance"], "yahoo": ["lean-equity"]}
 class GoldenScene:
     """A golden scene.
 
-    note: how the two commits have it, where not both of them the same
+    note: how the two commits differ in it, if they do
     """
 
     name: str
@@ -40,7 +40,7 @@ class GoldenScene:
 
     @property
     def strategy(self) -> str:
-        """Return the strategy that it names; empty where it is not written as a scene's."""
+        """Return the name of its strategy; empty if the scene is not written in the usual form."""
         chosen = self.document.get("strategy")
         return str(chosen.get("name", "")) if isinstance(chosen, Mapping) else ""
 
@@ -52,10 +52,10 @@ class GoldenScene:
 
 
 def golden_scenes(base: Path, head: Path, pattern: str = "*") -> list[GoldenScene]:
-    """Return the scenes of both trees by name: those of HEAD, and what BASE asked otherwise.
+    """Return the scenes of both trees by name: HEAD's scenes, and BASE's version of changed ones.
 
-    A scene that HEAD edited or removed is asked as BASE had it too, so that what moved cannot hide
-    behind an edited question. Raises NotCompared.
+    A scene that HEAD edited or removed is also run as BASE had it, so that an edited scene cannot
+    hide a number that moved. Raises NotCompared.
     """
     asked, before = _read(head), _read(base)
     found: list[GoldenScene] = []
@@ -79,7 +79,7 @@ def golden_scenes(base: Path, head: Path, pattern: str = "*") -> list[GoldenScen
 def write_candles(scenes: Iterable[GoldenScene], folder: Path) -> dict[str, dict[str, str]]:
     """Write the candles that scenes read; return file and calendar by `instrument interval`.
 
-    Raises NotCompared for a series of which no candles are packaged.
+    Raises NotCompared for a series without packaged candles.
     """
     written: dict[str, dict[str, str]] = {}
     for scene in scenes:
@@ -99,9 +99,9 @@ def write_candles(scenes: Iterable[GoldenScene], folder: Path) -> dict[str, dict
 
 @lru_cache(maxsize=32)
 def packaged_candles(instrument: str, interval: Interval) -> Candles:
-    """Return the packaged candles of an instrument, made of shorter ones where need be.
+    """Return the packaged candles of an instrument, resampled from shorter ones if necessary.
 
-    Prices are as the files have them, unadjusted. Raises NotCompared or SourceRefused.
+    Prices are unadjusted, as in the files. Raises NotCompared or SourceRefused.
     """
     known = describe(instrument)
     sources = SOURCES.get(known.venue, [])
@@ -126,7 +126,7 @@ def packaged_candles(instrument: str, interval: Interval) -> Candles:
 
 
 def _closed(series: RecordedSeries, interval: Interval) -> Rows:
-    """Return all candles of a file but the last, which had not closed yet."""
+    """Return the candles of a file except the last, which had not closed yet."""
     columns = (series.columns[name] for name in COLUMNS[1:])
     ends = np.array([interval.end_ms(int(at)) for at in series.opened_ms], dtype=np.int64)
     rows, _ = validate_rows(Rows(series.opened_ms, ends, *columns))

@@ -1,4 +1,4 @@
-"""The report: Markdown whose first line is the verdict, and whose long parts fold."""
+"""The report in Markdown: its first line is the verdict, and long sections are folded."""
 
 from __future__ import annotations
 
@@ -38,20 +38,20 @@ from regression.speed import Ratio
 
 HEADLINE = ("total_return", "sharpe", "max_drawdown", "trades")
 MOST_ROWS = 60
-MOST_OF_A_SEARCH = 25  # of the numbers in its report
-MOST_CHARACTERS = 60_000  # GitHub takes 65,536 in a comment
+MOST_OF_A_SEARCH = 25  # numbers of a search's report that are shown
+MOST_CHARACTERS = 60_000  # GitHub allows 65,536 in a comment
 LEFT_OUT = (
     "\n_What else there is would not fit into a comment: run `mela compare` for all of it._\n"
 )
 
 
 def has_passed(found: Sequence[SceneCompared]) -> bool:
-    """Tell whether nothing fails the comparison."""
+    """Tell whether the comparison passes."""
     return not any(one.fate in FAILING for one in found)
 
 
 def verdict(found: Sequence[SceneCompared], base: Side, head: Side, whole: Ratio | None) -> str:
-    """Return the first line of a report, which says all that somebody in a hurry needs."""
+    """Return the first line of a report, which summarises it."""
     if all(one.fate is SceneStatus.SAME for one in found):
         return (
             f"**Nothing changed**: {_scenes(len(found))} give the same numbers in `{head.name}` as "
@@ -72,7 +72,7 @@ def report(
     speed: tuple[Ratio | None, Sequence[Ratio]],
     pictures: Mapping[str, str],
 ) -> str:
-    """Return the whole report, of one line where nothing changed.
+    """Return the whole report; a single line if nothing changed.
 
     pictures: title → file, beside the report
     """
@@ -212,7 +212,7 @@ def _moved(found: Sequence[SceneCompared]) -> Iterator[str]:
 
 
 def shown_runs(scene: SceneCompared) -> Sequence[RunMoved]:
-    """Return the runs of a scene that stand for the others: those that were looked at closely."""
+    """Return the runs that represent a scene: those with details."""
     return [run for run in scene.runs if run.drawn is not None] or scene.runs[:1]
 
 
@@ -380,7 +380,7 @@ def _at_speed(whole: Ratio | None) -> str:
 
 
 def _elsewhere(base: Side, head: Side) -> str:
-    """Return what stands at the end of the one line, where the sides had unlike environments."""
+    """Return the end of the one-line report, which says if the sides' environments differ."""
     if base.environment == head.environment:
         return ""
     return f"; BASE ran in {base.environment}, HEAD in {head.environment}"

@@ -1,4 +1,4 @@
-"""The equity curves of both commits in one small picture."""
+"""Plot the equity curves of both commits in one small picture."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ COLOURS = 48
 
 
 def both_curves(title: str, base: DetailedRun, head: DetailedRun) -> bytes | None:
-    """Return a PNG of both equity curves, and below by how much HEAD's is above BASE's.
+    """Return a PNG of both equity curves and, below, of HEAD's lead over BASE.
 
-    None where one of them has no curve, or they are of other candles.
+    None if one side has no curve, or if the curves are of different candles.
     """
     if base.equity is None or head.equity is None or base.opened_ms is None:
         return None
@@ -67,6 +67,6 @@ def _encoded(figure: Figure) -> bytes:
     FigureCanvasAgg(figure)
     drawn, written = BytesIO(), BytesIO()
     figure.savefig(drawn, format="png")
-    # few colours make it a third as large; without metadata the same picture is the same bytes
+    # few colours cut the size to a third; without metadata equal pictures have equal bytes
     Image.open(drawn).convert("RGB").quantize(COLOURS).save(written, format="png", optimize=True)
     return written.getvalue()

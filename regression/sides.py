@@ -1,4 +1,4 @@
-"""Asking two commits the same questions: a process each, first at once, then in turns for speed."""
+"""Run the same scenes with two commits: a process each, then in turns for their speed."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from regression.golden import GoldenScene
 
 WORKER = Path(__file__).with_name("worker.py")
 ANSWER_S = 300  # the first scene compiles the engine
-COMPILED_KEPT = 12  # engines whose compiled code stays for the next comparison
-GONE = "gone"  # of a process that ended without an answer
+COMPILED_KEPT = 12  # engines whose compiled code is kept
+GONE = "gone"  # the process ended without an answer
 
 
 class SideProcess:
@@ -46,7 +46,7 @@ class SideProcess:
         self._unread = b""
 
     def about(self) -> dict[str, Any]:
-        """Return what the commit is made of. Raises NotCompared where it cannot be asked."""
+        """Return the commit's versions. Raises NotCompared if it cannot be run."""
         told = self._start()
         if "too_old" in told:
             raise NotCompared(
@@ -60,7 +60,7 @@ class SideProcess:
         return told
 
     def answer(self, scene: GoldenScene) -> SceneAnswer:
-        """Return what the commit says of a scene; a process that ends at it is started again."""
+        """Return the commit's answer to a scene; restart the process if the scene crashes it."""
         file = self._work / f"equity_{scene.name}.npz"
         asked = {"scene": scene.document, "name": scene.name, "equity_file": str(file)}
         told = self._ask(asked)
@@ -81,7 +81,7 @@ class SideProcess:
         return SceneAnswer(told["documents"], drawn, told["report"], digest=told["digest"])
 
     def seconds(self, names: Sequence[str]) -> dict[str, Any]:
-        """Run scenes that were answered once more: name → seconds, and a digest of the numbers."""
+        """Run answered scenes once more; return name → seconds, and a digest of the numbers."""
         told = self._ask({"names": list(names)})
         if "error" in told:
             raise NotCompared(f"{self.tree.word} could not be timed: {told['error']}")
@@ -114,7 +114,7 @@ class SideProcess:
         self._unread = b""
         self._process = subprocess.Popen(
             [str(self.environment.python), "-P", str(WORKER), str(self.tree.folder)],
-            cwd=self._work,  # nothing to import lies there
+            cwd=self._work,  # a folder without anything to import
             env={**kept, "PYTHONPATH": str(self.tree.folder)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -144,7 +144,7 @@ class SideProcess:
         return told
 
     def _line(self) -> bytes | None:
-        """Return the next line; None where the process ends or takes too long."""
+        """Return the next line; None if the process ends or takes too long."""
         assert self._process is not None  # noqa: S101
         assert self._process.stdout is not None  # noqa: S101
         with selectors.DefaultSelector() as selector:
@@ -168,7 +168,7 @@ class SideProcess:
         return f"its process ended with {code}"
 
     def _without_paths(self, said: str) -> str:
-        """Return a sentence as it would be said on any machine."""
+        """Return a message with this machine's paths removed."""
         for place in (
             self.tree.folder,
             self._work,
@@ -186,9 +186,9 @@ def ask_both(
     repeats: int,
     said: Callable[[str], None] = lambda _: None,
 ) -> tuple[Side, Side]:
-    """Return what both commits say of all scenes, and how long they take, in turns.
+    """Return both commits' answers to all scenes, and how long they take in turns.
 
-    said: is told how far it is. Raises NotCompared where a commit cannot be asked.
+    said: receives progress messages. Raises NotCompared if a commit cannot be run.
     """
     try:
         with ThreadPoolExecutor(2) as both:
@@ -222,7 +222,7 @@ def ask_both(
 
 
 def forget_old(home: Path) -> None:
-    """Remove the compiled code of engines that were compared long ago."""
+    """Remove compiled code of engines that were compared long ago."""
     folders = [one for one in (home / "compiled").glob("*") if one.is_dir()]
     for folder in sorted(folders, key=lambda one: one.stat().st_mtime)[:-COMPILED_KEPT]:
         shutil.rmtree(folder, ignore_errors=True)  # another comparison may use or remove it

@@ -1,4 +1,4 @@
-"""How long HEAD takes against BASE, from times that were taken in turns."""
+"""Compare how long HEAD and BASE take, from times measured in turns."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy as np
 
 from regression.evidence import Side
 
-CERTAIN = 0.1  # a scene's time counts as changed from a tenth on, where all repeats agree
+CERTAIN = 0.1  # a time counts as changed from a tenth on, if all repetitions agree
 
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """HEAD's time over BASE's: the middle of the repeats, the lowest and the highest of them.
+    """HEAD's time over BASE's: the median, minimum and maximum of the repetitions.
 
-    base_s: BASE's own time, the middle one
+    base_s: BASE's own median time
     """
 
     name: str
@@ -28,13 +28,13 @@ class Ratio:
 
     @property
     def is_certain(self) -> bool:
-        """Tell whether every repeat found a change of the same sign, and the middle a tenth."""
+        """Tell whether all repetitions changed the same way, and the median by a tenth."""
         is_same_sign = self.low > 1.0 or self.high < 1.0
         return is_same_sign and abs(self.middle - 1.0) >= CERTAIN
 
 
 def ratio_of(name: str, base: Sequence[float], head: Sequence[float]) -> Ratio:
-    """Return the ratio of times taken in turns, the n-th of one beside the n-th of the other.
+    """Return the ratio of times measured in turns, each pair of one repetition.
 
     >>> ratio_of("one", [2.0, 2.0, 2.0], [3.0, 2.0, 2.5])
     Ratio(name='one', middle=1.25, low=1.0, high=1.5, repeats=3, base_s=2.0)
@@ -51,7 +51,7 @@ def ratio_of(name: str, base: Sequence[float], head: Sequence[float]) -> Ratio:
 
 
 def ratios(base: Side, head: Side) -> tuple[Ratio | None, list[Ratio]]:
-    """Return the ratio of the whole catalogue, and of each scene; None where nothing was timed."""
+    """Return the ratio of the whole catalogue, and of each scene; None if nothing was timed."""
     names = [name for name in base.seconds if name in head.seconds]
     if not names:
         return None, []

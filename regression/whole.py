@@ -1,4 +1,4 @@
-"""The whole of `mela compare`: two commits, their golden scenes run in turns, one report."""
+"""`mela compare` from start to end: two commits, their golden scenes in turns, one report."""
 
 from __future__ import annotations
 
@@ -30,10 +30,11 @@ def report_on(
     *,
     tell: Callable[[str], None],
 ) -> tuple[str, bool]:
-    """Compare two commits; return what to print of the report, and whether it passes.
+    """Compare two commits; return the report to print, and whether it passes.
 
-    file: where the report is written, its pictures beside it; then only its first line is returned
-    tell: takes sentences about the progress
+    file: where to write the report, with its pictures beside it; then only its first line is
+        returned
+    tell: receives progress messages
     Raises NotCompared.
     """
     found, sides = _compared(base, head, pattern, repeats, tell)
@@ -76,7 +77,7 @@ def _asked(tree: Tree, series: dict[str, dict[str, str]], home: Path, work: Path
 
 
 def _drawn(found: Sequence[SceneCompared], to: Path) -> dict[str, str]:
-    """Write pictures of the equity that moved, the farthest first; return title → file."""
+    """Write pictures of the equity curves that moved, the farthest first; return title → file."""
     from regression.picture import both_curves  # loads matplotlib
 
     for old in to.glob("equity-*.png"):
@@ -96,7 +97,7 @@ def _drawn(found: Sequence[SceneCompared], to: Path) -> dict[str, str]:
 def _curves(
     found: Sequence[SceneCompared],
 ) -> Iterator[tuple[str, tuple[DetailedRun, DetailedRun]]]:
-    """Yield what can be drawn: the walk-forward of a search that has one, else its runs."""
+    """Yield the curves to plot: a search's walk-forward if there is one, else the scene's runs."""
     for one in found:
         forward = walked_forward(one)
         if forward is not None:
@@ -108,6 +109,6 @@ def _curves(
 
 
 def _distance(curves: tuple[str, tuple[DetailedRun, DetailedRun]]) -> float:
-    """Return how far two curves end from each other, as a share of the first."""
+    """Return how far apart two curves end, as a fraction of the first."""
     ends = [one.equity[-1] for one in curves[1] if one.equity is not None and len(one.equity)]
     return abs(ends[1] / ends[0] - 1.0) if len(ends) == 2 and ends[0] else 0.0

@@ -1,8 +1,9 @@
-"""Run golden scenes with the code of one commit. `mela compare` starts it once for each side.
+"""Run golden scenes with the code of one commit. `mela compare` starts one worker per side.
 
-It belongs to the commit that compares and imports the code of the commit that is compared, so it
-takes of that only what `NEEDED` names, and no other module of this folder. It answers each line of
-JSON on standard input with one on standard output; whatever else prints goes to standard error.
+This file belongs to the comparing commit but imports the code of the compared commit. It therefore
+uses only the names in `NEEDED` from that code, and no other module of this folder. It answers each
+line of JSON on standard input with one line on standard output; other output goes to standard
+error.
 """
 
 from __future__ import annotations
@@ -42,19 +43,19 @@ NEEDED = {
 }
 ENGINE = ("execution", "backtests")  # the rooms that hold compiled code
 MAX_RUNS = 10_000
-MOST_CURVES = 4  # of a scene with more runs the best one alone, of a search its winner
+MOST_CURVES = 4  # with more runs, only the best one is drawn; for a search, its winner
 TREE = Path(sys.argv[1]) if len(sys.argv) > 1 else Path()
-LIBRARIES = ("numba", "numpy")  # whose versions decide whether compiled code fits
+LIBRARIES = ("numba", "numpy")  # compiled code depends on their versions
 
 
 class CommitTooOld(Exception):
-    """Say what the commit lacks."""
+    """The commit lacks something that a comparison needs."""
 
 
 class TreePathLocator(UserProvidedCacheLocator):
-    """Keeps compiled code by the place of its source in the tree, wherever the tree stands.
+    """Store compiled code under the source's path within the tree, wherever the tree lies.
 
-    So two worktrees with the same engine share it, and so do the comparisons of another day.
+    Two worktrees with the same engine then share it, and so do later comparisons.
     """
 
     @classmethod
@@ -70,10 +71,10 @@ class TreePathLocator(UserProvidedCacheLocator):
 
 
 def share_compiled(cache: Path) -> Path | None:
-    """Have Numba keep what it compiles of this engine in a folder named by the engine's digest.
+    """Let Numba store its compiled code in a folder named by the engine's digest.
 
-    returns: a file to lock while compiling, so that of two sides with one engine only one compiles
-        and the other loads; None where an earlier comparison has compiled
+    returns: a file to lock while compiling, so that of two sides with the same engine only one
+        compiles and the other loads; None if an earlier comparison has compiled it
     """
     digest = hashlib.sha256()
     digest.update(" ".join([platform.python_version(), *map(metadata.version, LIBRARIES)]).encode())
@@ -84,7 +85,7 @@ def share_compiled(cache: Path) -> Path | None:
     config: Any = numba.config
     config.CACHE_DIR = str(cache / digest.hexdigest()[:16])
     Path(config.CACHE_DIR).mkdir(parents=True, exist_ok=True)
-    os.utime(config.CACHE_DIR)  # the folders used last are kept
+    os.utime(config.CACHE_DIR)  # marks the folder as recently used
     config.CACHE_LOCATOR_CLASSES = f"{__name__}.{TreePathLocator.__name__},InTreeCacheLocator"
     is_new = next(Path(config.CACHE_DIR).rglob("*.nbi"), None) is None
     return Path(config.CACHE_DIR) / "lock" if is_new else None
@@ -92,7 +93,7 @@ def share_compiled(cache: Path) -> Path | None:
 
 @contextmanager
 def alone(lock: Path | None) -> Generator[None]:
-    """Hold a lock, where there is one."""
+    """Hold a lock, if there is one."""
     if lock is None:
         yield
         return
@@ -102,7 +103,7 @@ def alone(lock: Path | None) -> Generator[None]:
 
 
 def load() -> dict[str, Any]:
-    """Return what is needed of the commit's code by name. Raises CommitTooOld."""
+    """Return the needed parts of the commit's code by name. Raises CommitTooOld."""
     found: dict[str, Any] = {}
     for module, names in NEEDED.items():
         try:
@@ -120,7 +121,7 @@ def load() -> dict[str, Any]:
 
 
 def leave_installed_alone() -> None:
-    """Take out what finds an installed Mela's modules where the commit has none of that name."""
+    """Remove the import hooks that would load an installed Mela for missing modules."""
     sys.meta_path[:] = [
         finder
         for finder in sys.meta_path
@@ -129,7 +130,7 @@ def leave_installed_alone() -> None:
 
 
 def check_places() -> None:
-    """Raise RuntimeError where a module of Mela's was loaded from elsewhere than the commit."""
+    """Raise RuntimeError if a module of Mela was loaded from outside the commit."""
     roots = {*ENGINE, *(module.partition(".")[0] for module in NEEDED)}
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
@@ -140,7 +141,7 @@ def check_places() -> None:
 
 
 class Runner:
-    """Executes scenes with the code of the commit."""
+    """Run scenes with the code of the commit."""
 
     def __init__(self, code: dict[str, Any], series: dict[str, dict[str, str]]) -> None:
         self.code = code
@@ -150,7 +151,7 @@ class Runner:
         self._candles: dict[tuple[str, str], Any] = {}
 
     def about(self) -> dict[str, Any]:
-        """Return what the commit is made of."""
+        """Return the commit's versions."""
         return {
             "engine_version": self.code["ENGINE_VERSION"],
             "metrics_version": self.code["METRICS_VERSION"],
@@ -160,7 +161,7 @@ class Runner:
         }
 
     def run(self, name: str, document: dict[str, Any], equity_file: str) -> dict[str, Any]:
-        """Return all that a scene gives: results, report, and trades and halves of its best."""
+        """Return a scene's results and report, and the trades and halves of its best runs."""
         try:
             scene = self.code["parse_scene"](document)
             plan = self.code["check"](scene, self.catalogue, max_runs=MAX_RUNS)
@@ -189,11 +190,11 @@ class Runner:
         }
 
     def time(self, names: list[str]) -> dict[str, Any]:
-        """Execute scenes once more; return the seconds of each, and the digest of its numbers."""
+        """Run scenes once more; return each one's seconds and the digest of its numbers."""
         told: dict[str, Any] = {}
         for name in names:
             scene, plan = self.scenes[name]
-            bench = self._bench()  # a new one, which has no indicators in memory
+            bench = self._bench()  # a new one without indicators in memory
             begun = time.perf_counter()
             done = self.code["execute"](scene, plan, bench)
             seconds = time.perf_counter() - begun
@@ -217,7 +218,7 @@ class Runner:
     def _look_at(
         self, document: dict[str, Any], bench: Any, equity: dict[str, Any], place: int
     ) -> dict[str, Any]:
-        """Return trades and halves of a run, and put its equity among the others'."""
+        """Return trades and halves of a run, and add its equity to the others'."""
         told: dict[str, Any] = {"run_key": document["run_key"], "trades": [], "halves": []}
         run = self.code["read_stored_run"](document, self.catalogue)
         series = bench.series_of(run)
@@ -257,7 +258,7 @@ def _digest_of(documents: list[dict[str, Any]]) -> str:
 
 
 def main() -> None:
-    """Answer on the pipe that standard output was, until standard input ends."""
+    """Answer on the original standard output until standard input ends."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     runner: Runner | None = None

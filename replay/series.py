@@ -54,8 +54,7 @@ class Catalog:
     """All series of a folder, and the current time of the replayed services.
 
     Sources of one symbol are never mixed: the caller names the sources in order of preference.
-        Files of one source are combined; if two files have the same row, the first file's row
-        counts.
+    Files of one source are combined; if two files have the same row, the first file's row counts.
     """
 
     def __init__(self, folder: Path, now_ms: int | None = None) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from mela.errors import Refused, RejectionCode, SceneInvalid
+from mela.result import Status
 from mela.search_report import SceneEnding
 from mela.settings import Settings
 from services.scenes import stored_scene
@@ -16,6 +17,7 @@ from warehouse.results import finder
 
 Document = dict[str, Any]
 RANK_BY = "sharpe"
+NUMBERS = frozenset({Status.SUCCEEDED.value, Status.RUINED.value})  # with metrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ class SceneResults:
     """How far a scene is, and its results.
 
     recorded, cached: how many of its runs are answered, and how many of those from the store
+    statuses: how many runs ended with each status, the most frequent first
     rows: result documents, best first by `rank_by`
     report: on its search, once it is finished; None if it searched and validated nothing
     """
@@ -42,10 +45,31 @@ class SceneResults:
     skipped: int
     recorded: int
     cached: int
+    statuses: dict[str, int]
     rank_by: str
     rows: tuple[Document, ...]
     report: Document | None
     warnings: tuple[SceneWarning, ...]
+
+    @property
+    def is_without_numbers(self) -> bool:
+        """Tell whether the scene has ended and not one of its runs has metrics."""
+        return self.status == "finished" and NUMBERS.isdisjoint(self.statuses)
+
+    def why_without_numbers(self) -> list[str]:
+        """Return a sentence for each way in which runs ended without metrics, and what helps."""
+        said: list[str] = []
+        for row in self.rows:
+            if row["error"]:
+                said.append(f"{row['error']['class']}: {row['error']['sentence']}")
+            elif row["status"] == Status.NO_DATA:
+                interval, start, end = row["interval"], row["start"], row["end"]
+                said += [
+                    f"{name} has no {interval} candles from {start} to {end}. Load them: "
+                    f"mela ingest {name} --interval {interval} --from {start} --to {end}"
+                    for name in row["instruments"]
+                ]
+        return list(dict.fromkeys(said))
 
     @property
     def run_warnings(self) -> list[str]:
@@ -64,6 +88,7 @@ def results_of(scene_id: UUID, settings: Settings, *, top: int | None = None) ->
             raise _rejection_of(scene)
         rank_by = _rank_by(scene)
         counted = finder.progress(connection, [str(scene_id)])[0]
+        statuses = finder.statuses(connection, scene_id)
         rows = finder.of_scene(connection, scene_id, order_by=rank_by, limit=top)
     ending = SceneEnding.model_validate(scene["best"] or {})
     warnings = sorted({(one.code, one.sentence) for one in ending.warnings})
@@ -75,6 +100,7 @@ def results_of(scene_id: UUID, settings: Settings, *, top: int | None = None) ->
         skipped=scene["skipped"],
         recorded=counted.recorded,
         cached=counted.cached,
+        statuses=statuses,
         rank_by=rank_by,
         rows=tuple(rows),
         report=ending.report_document(),

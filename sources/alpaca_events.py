@@ -25,7 +25,7 @@ def events_of(client: Any, symbol: str, start: date, today: date) -> tuple[Corpo
     """Return the events with an ex-date in [start, today], oldest first, splits before dividends.
 
     A stock dividend counts as a split: so many new shares for each old one. Several events of one
-        kind
+    kind
     on one date become one event: ratios are multiplied and payments are added.
     """
     # limit=None, because the client's default stops after a thousand events

@@ -66,7 +66,7 @@ class Archive:
         """Return the candles of a day; None if it is not published or not available now.
 
         Raises SourceUnavailable if a file repeatedly fails its checksum: the archive may be
-            correcting it, so nothing of it is stored.
+        correcting it, so nothing of it is stored.
         """
         return self._file("daily", symbol, interval, f"{day:%Y-%m-%d}")
 

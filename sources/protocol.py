@@ -85,10 +85,10 @@ class CandleSource(Protocol):
     """A market-data service: a request goes in, candles come out.
 
     `fetch` raises SourceRefused if the request is wrong: an unknown symbol, an interval that the
-        service neither offers nor allows to be resampled, or history that it no longer keeps. It
-        raises SourceUnavailable if the service does not answer after several attempts or its
-        breaker is open (`retry_after_s` says for how long, if known), and ValueError for a time
-        without a zone or an end that is not after the start.
+    service neither offers nor allows to be resampled, or history that it no longer keeps. It raises
+    SourceUnavailable if the service does not answer after several attempts or its breaker is open
+    (`retry_after_s` says for how long, if known), and ValueError for a time without a zone or an
+    end that is not after the start.
     """
 
     def fetch(

@@ -1,4 +1,4 @@
-"""The unprivileged account under which Postgres runs where we are root."""
+"""The unprivileged account that runs Postgres if the stack is started by root."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def account() -> pwd.struct_passwd | None:
 
 
 def prefix() -> tuple[str, ...]:
-    """Return the words that put a command under the account; empty for an ordinary user."""
+    """Return the words that run a command under the account; empty for an ordinary user."""
     entry = account()
     if entry is None:
         return ()
@@ -42,7 +42,7 @@ def prefix() -> tuple[str, ...]:
 
 
 def can_run(command: tuple[str, ...]) -> bool:
-    """Tell whether the account reaches this program and all that it loads."""
+    """Tell whether the account can read this program and all that it loads."""
     tried = subprocess.run(
         (*prefix(), *command), cwd="/", capture_output=True, timeout=30, check=False
     )
@@ -50,21 +50,21 @@ def can_run(command: tuple[str, ...]) -> bool:
 
 
 def own(path: Path) -> None:
-    """Make `path` a private folder of the account."""
+    """Create `path` as a private folder of the account."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.chmod(0o700)
     give(path)
 
 
 def give(path: Path) -> None:
-    """Hand a file or folder to the account."""
+    """Change the owner of a file or folder to the account."""
     entry = account()
     if entry is not None:
         os.chown(path, entry.pw_uid, entry.pw_gid)
 
 
 def open_way(home: Path) -> None:
-    """Let the account pass through `home`, listing nothing. Raises StackFailed if it cannot."""
+    """Let the account enter `home` without listing it. Raises StackFailed if that is impossible."""
     entry = account()
     if entry is None:
         home.chmod(0o700)

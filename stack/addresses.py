@@ -1,4 +1,4 @@
-"""Choose where each service listens and what its secrets are; keep that in stack.env."""
+"""Choose the ports and secrets of all services, and keep them in stack.env."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from stack.service import Site
 
 @dataclass(frozen=True)
 class _Port:
-    """A port under a key of stack.env: `pattern` is how its value is written there."""
+    """A port stored under a key of stack.env; `pattern` is the format of the value."""
 
     service: str
     key: str
@@ -59,10 +59,10 @@ SECRETS: dict[str, Callable[[], str]] = {
 
 
 def allocate(settings: Settings, asked: Collection[str], say: Callable[[str, str], None]) -> Site:
-    """Return the stack's site, every port and secret chosen and kept.
+    """Return the stack's site with every port and secret chosen and stored.
 
-    asked: the services about to be used; only their ports may move, when a stranger took one
-    say:   (service, sentence) for a port that had to move
+    asked: the services about to be used; only their ports may move, if another program took one
+    say:   receives (service, sentence) for a port that had to move
     """
     kept = environment.read(settings.home)
     asked_for = _from_settings(settings)
@@ -99,7 +99,7 @@ def _settled(
 
 
 def _from_settings(settings: Settings) -> dict[str, str]:
-    """Return what was set on purpose, by argument or environment, as stack.env would hold it."""
+    """Return the values set explicitly, by argument or environment, in the format of stack.env."""
     found = {
         "MELA_POSTGRES__PORT": (settings.postgres, "port"),
         "MELA_POSTGRES__PASSWORD": (settings.postgres, "password"),
@@ -107,7 +107,10 @@ def _from_settings(settings: Settings) -> dict[str, str]:
         "MELA_MLFLOW__URL": (settings.mlflow, "url"),
         "MELA_AIRFLOW__URL": (settings.airflow, "url"),
         "MELA_AIRFLOW__PASSWORD": (settings.airflow, "password"),
-        "MELA_ALPACA__KEY": (settings.alpaca, "key"),  # children must not be told them in the open
+        "MELA_ALPACA__KEY": (
+            settings.alpaca,
+            "key",
+        ),  # a secret, so children read it from stack.env
         "MELA_ALPACA__SECRET": (settings.alpaca, "secret"),
     }
     return {

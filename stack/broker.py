@@ -1,4 +1,4 @@
-"""Kafka: one KRaft node that is broker and controller, on loopback."""
+"""Kafka: one KRaft node, both broker and controller, on loopback."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Spark's master and workers, where the streaming job has a cluster: in containers.
+"""Spark's master and workers, for a deployment in containers with a cluster.
 
-`mela up` needs neither: there the job's one process has all of Spark in it. Nothing of a cluster
-is open to whoever does not hold its secret.
+`mela up` needs neither, because its streaming job runs all of Spark in one process. Access to the
+cluster requires its secret.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from stack.packages import installed
 from stack.service import Program, Service, Site, marked
 
 CORES, MEMORY = "MELA_STACK_SPARK_WORKER_CORES", "MELA_STACK_SPARK_WORKER_MEMORY"
-WORKER_HOST = "MELA_STACK_SPARK_WORKER_HOST"  # what the others find a worker by; else its name
+WORKER_HOST = "MELA_STACK_SPARK_WORKER_HOST"  # the worker's address for others; by default its name
 MASTER_UI, WORKER_UI = "MELA_STACK_SPARK_MASTER_UI_PORT", "MELA_STACK_SPARK_WORKER_UI_PORT"
-_SMALL = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")  # they only tell others what to do
+_SMALL = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")  # they only coordinate
 _CLASSES = "org.apache.spark.deploy"
 
 
@@ -116,7 +116,7 @@ def _probe_master(site: Site) -> str | None:
 
 
 def _probe_worker(site: Site) -> str | None:
-    """Ask the master: a worker that it has lost may still be well in its own eyes."""
+    """Ask the master about its workers: a lost worker may still consider itself healthy."""
     try:
         mine = _said(_worker_host(site), _worker_ui(site))["id"]
         known = _said(_where(site)[0], _master_ui(site))["workers"]

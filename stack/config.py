@@ -1,4 +1,4 @@
-"""The text of supervisord.conf: a pure function of the programs."""
+"""The text of supervisord.conf, as a pure function of the programs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _GOOD_START_S = 3
 
 
 def configuration(site: Site, socket: Path, programs: Mapping[str, Program]) -> str:
-    """Return supervisord.conf for these programs, none of which starts by itself."""
+    """Return supervisord.conf for these programs. None of them starts automatically."""
     sections: dict[str, Mapping[str, object]] = {
         "unix_http_server": {"file": socket, "chmod": "0700"},
         "supervisord": {

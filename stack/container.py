@@ -1,13 +1,13 @@
-"""One service in a container: the rest of `stack/` says what it prepares, runs and answers.
+"""One service in a container, prepared, run and probed as the other modules of `stack/` define.
 
 python -m stack.container serve NAME        prepare the service and become it
-python -m stack.container prepare NAME      only what must come before its first start
-python -m stack.container finish NAME       what must follow its first health: roles, topics
-python -m stack.container healthy [NAME]    exit 0 if it is, else say what is missing
+python -m stack.container prepare NAME      only the steps before its first start
+python -m stack.container finish NAME       the steps after it is first healthy: roles, topics
+python -m stack.container healthy [NAME]    exit 0 if it is healthy, else print what is missing
 python -m stack.container run NAME WORD...  another command, in the service's environment
-python -m stack.container secrets           refuse secrets that are missing or weak
+python -m stack.container secrets           reject missing or weak secrets
 
-Addresses and secrets come from the environment alone; docker-compose.yml gives them.
+Addresses and secrets come from the environment only; docker-compose.yml sets them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ EVERYWHERE = "0.0.0.0"  # noqa: S104 - in a network of its own; what is publishe
 SECRETS = (*addresses.SECRETS, "MELA_SPARK__SECRET")
 _SHORTEST = 16
 _DIFFERENT = 8
-_PLAIN = re.compile(r"[A-Za-z0-9_=.~-]*")  # these stand in a URL as they are
+_PLAIN = re.compile(r"[A-Za-z0-9_=.~-]*")  # characters that a URL needs no escape for
 
 
 class _Environment(dict[str, str]):
@@ -42,7 +42,7 @@ class _Environment(dict[str, str]):
 
 
 def main(words: list[str]) -> int:
-    """Do what the words ask; return the exit status."""
+    """Run the command in `words`; return the exit status."""
     try:
         match words:
             case ["serve", name]:
@@ -67,24 +67,24 @@ def main(words: list[str]) -> int:
 
 
 def services() -> dict[str, Service]:
-    """Return every service that a container may be, by name."""
+    """Return every service that a container can run, by name."""
     return registry.services() | {service.name: service for service in cluster.services()}
 
 
 def site(environment: Mapping[str, str] | None = None) -> Site:
-    """Return the stack as this container's environment describes it."""
-    told = os.environ if environment is None else environment
-    kept = _Environment({key: value for key, value in told.items() if key.startswith("MELA_")})
+    """Return the stack that this container's environment describes."""
+    environ = os.environ if environment is None else environment
+    kept = _Environment({key: value for key, value in environ.items() if key.startswith("MELA_")})
     return Site(Settings(), kept, listen=EVERYWHERE)
 
 
-def judge(told: Mapping[str, str]) -> None:
-    """Refuse, in one sentence for all of them, secrets that are missing, weak or unusable."""
-    wrong = [f"{key} {why}" for key in SECRETS if (why := _weakness(told.get(key, "")))]
-    values = [told[key] for key in SECRETS if told.get(key)]
+def judge(environ: Mapping[str, str]) -> None:
+    """Reject secrets that are missing, weak or unusable, in one sentence for all of them."""
+    wrong = [f"{key} {why}" for key in SECRETS if (why := _weakness(environ.get(key, "")))]
+    values = [environ[key] for key in SECRETS if environ.get(key)]
     if len(set(values)) < len(values):
         wrong.append("two of them are the same")
-    key = told.get(orchestration.FERNET_KEY, "")
+    key = environ.get(orchestration.FERNET_KEY, "")
     try:
         Fernet(key)
     except ValueError:

@@ -1,4 +1,4 @@
-"""up, down: bring the whole stack into one state or the other, whatever state it is in."""
+"""Start or stop the whole stack, whatever state it is in."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _log = structlog.get_logger(__name__)
 
 
 def _silent(_service: str, _state: str) -> None:
-    """Tell nobody."""
+    """Ignore the event."""
 
 
 def up(
@@ -36,19 +36,19 @@ def up(
     only: Collection[str] | None = None,
     on_event: OnEvent = _silent,
 ) -> Settings:
-    """Start what does not run, wait until all of it is healthy, return the addresses in Settings.
+    """Start every service that is not running, wait until all are healthy, and return the Settings.
 
-    offline:  serve market data from this machine, and point all clients there
-    only:     a part of the stack, and what that part needs; `airflow` is all of Airflow
+    offline:  serve market data from this machine, and connect all clients to that
+    only:     a part of the stack, with what that part needs; `airflow` means all of Airflow
     on_event: called from several threads with (service, state or sentence)
-    Raises StackFailed with the service, its last words and the way out.
+    Raises StackFailed with the service, its last log lines and a way out.
     """
     services = registry.chosen(only, offline=offline)
     home = _prepared_home(settings)
     with _alone(home, on_event):
         supervisor = Supervisor(home)
         if not supervisor.is_alive():
-            sweep(home)  # whatever a killed supervisord left behind
+            sweep(home)  # processes that a killed supervisord left behind
         site = addresses.allocate(environment.fresh(settings), services, on_event)
         site = _choose_market(site, supervisor, offline=offline, whole=only is None)
         supervisor.start_daemon(
@@ -60,7 +60,7 @@ def up(
 
 
 def down(settings: Settings, on_event: OnEvent = _silent) -> None:
-    """Stop the stack; afterwards no process of it is left. Its data stay."""
+    """Stop the stack. No process of it remains afterwards; its data stay."""
     home = settings.home.resolve()
     if not home.exists():
         return
@@ -79,7 +79,7 @@ def _prepared_home(settings: Settings) -> Path:
     for folder in reversed(home.parents):
         if not folder.exists():
             folder.mkdir()
-            folder.chmod(0o711)  # whatever the umask: as root, Postgres' account passes through
+            folder.chmod(0o711)  # despite the umask: Postgres' account must pass through
     home.mkdir(mode=0o700, exist_ok=True)
     return home
 
@@ -106,7 +106,7 @@ def _choose_market(site: Site, supervisor: Supervisor, *, offline: bool, whole: 
 def _start_all(
     site: Site, supervisor: Supervisor, services: Mapping[str, Service], on_event: OnEvent
 ) -> None:
-    """Start each service as soon as those it needs are healthy; raise the first failure."""
+    """Start each service as soon as its dependencies are healthy; raise the first failure."""
     futures: dict[str, Future[None]] = {}
 
     def start(service: Service) -> None:
@@ -115,7 +115,7 @@ def _start_all(
         _start_one(site, supervisor, service, on_event)
 
     with ThreadPoolExecutor(max_workers=len(services), thread_name_prefix="stack") as pool:
-        for name, service in services.items():  # those first that others need
+        for name, service in services.items():  # dependencies first
             futures[name] = pool.submit(start, service)
     for future in futures.values():
         future.result()

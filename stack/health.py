@@ -1,4 +1,4 @@
-"""Wait, with a bound, until a service is healthy; say why where it is not."""
+"""Wait for a service to become healthy, with a timeout, and explain why it did not."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LAST_LINES = 15
 
 
 def wait_healthy(site: Site, supervisor: Supervisor, service: Service) -> None:
-    """Return once the service's probe holds. Raises StackFailed with its last words."""
+    """Return once the service's probe succeeds. Raises StackFailed with its last log lines."""
     deadline = time.monotonic() + service.wait_s
     exits_before = exits(site.log("supervisord"), service.name)
     missing: str | None = "it has not been probed"
@@ -33,7 +33,7 @@ def wait_healthy(site: Site, supervisor: Supervisor, service: Service) -> None:
 
 
 def state(site: Site, supervisor: Supervisor, service: Service) -> str | None:
-    """Return None when the service is healthy, else what is missing."""
+    """Return None if the service is healthy, else what is missing."""
     process = supervisor.processes().get(service.name)
     if process is None or not process.pid:
         return f"its process is {process.state if process else 'not there'}"
@@ -41,7 +41,7 @@ def state(site: Site, supervisor: Supervisor, service: Service) -> str | None:
 
 
 def exits(log: Path, name: str) -> int:
-    """Return how often a process ended on its own since supervisord began, by supervisord's log."""
+    """Return how often a process exited by itself since supervisord started, by its log."""
     if not log.exists():
         return 0
     text = log.read_text(encoding="utf-8", errors="replace")
@@ -50,7 +50,7 @@ def exits(log: Path, name: str) -> int:
 
 
 def last_lines(log: Path, count: int) -> list[str]:
-    """Return the last lines of a log; none where there is no log."""
+    """Return the last lines of a log; an empty list if there is no log."""
     if not log.exists():
         return []
     with log.open(encoding="utf-8", errors="replace") as handle:
@@ -59,8 +59,8 @@ def last_lines(log: Path, count: int) -> list[str]:
 
 def _failed(site: Site, service: Service, why: str) -> StackFailed:
     log = site.log(service.name)
-    said = "\n".join(f"    {line}" for line in last_lines(log, _LAST_LINES)) or "    (nothing)"
+    lines = "\n".join(f"    {line}" for line in last_lines(log, _LAST_LINES)) or "    (nothing)"
     return StackFailed(
-        f"{service.name} did not become healthy: {why}. Its last words, from {log}:\n{said}\n"
+        f"{service.name} did not become healthy: {why}. Its last words, from {log}:\n{lines}\n"
         f"Read more with `mela logs {service.name}`; `mela down` and `mela up` begin afresh"
     )

@@ -1,4 +1,4 @@
-"""Ask a service of this stack over loopback HTTP, past any proxy."""
+"""Call a service of this stack over loopback HTTP, bypassing any proxy."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def get(url: str) -> bytes:
 
 
 def ask(method: str, url: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Any:
-    """Return the JSON of a successful answer to a request with a JSON body, or without one.
+    """Return the JSON of a successful answer to a request, with or without a JSON body.
 
     Raises StackFailed, in one phrase, for any other answer.
     """

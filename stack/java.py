@@ -16,7 +16,7 @@ from mela.settings import Settings
 
 MINIMUM = 17
 _VERSION = re.compile(r'version "(?:1\.)?(\d+)')
-# Spark always asks for a module that the runtime from PyPI lacks, and does without it.
+# Spark requests a module that the runtime from PyPI lacks, but works without it.
 _WRAPPER = """\
 #!/bin/sh
 for word do
@@ -28,7 +28,7 @@ exec '{java}' "$@"
 
 
 def java_home(settings: Settings) -> Path:
-    """Return a JAVA_HOME with Java 17 or newer; `java = "bundled"` skips installed ones."""
+    """Return a JAVA_HOME with Java 17 or newer; `java = "bundled"` ignores installed ones."""
     if settings.java == "auto":
         for home in _installed():
             if (_major(home) or 0) >= MINIMUM:
@@ -37,9 +37,9 @@ def java_home(settings: Settings) -> Path:
 
 
 def _installed() -> list[Path]:
-    told = os.environ.get("JAVA_HOME")
+    configured = os.environ.get("JAVA_HOME")
     found = shutil.which("java")
-    homes = [Path(told)] if told else []
+    homes = [Path(configured)] if configured else []
     return homes + ([Path(found).resolve().parent.parent] if found else [])
 
 
@@ -53,7 +53,7 @@ def _major(home: Path) -> int | None:
             (str(java), "-version"), capture_output=True, text=True, timeout=30, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
-        return None  # one that cannot even tell its version is of no use
+        return None  # a Java that cannot report its version is unusable
     version = _VERSION.search(asked.stderr + asked.stdout)
     return int(version.group(1)) if version and asked.returncode == 0 else None
 

@@ -1,4 +1,4 @@
-"""The Spark Structured Streaming job, as a service. What it does stands in `streaming/`."""
+"""The Spark Structured Streaming job as a service. `streaming/` defines what it does."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _program(site: Site) -> Program:
 
 
 def _addresses(site: Site) -> dict[str, str]:
-    """Say in the environment what stack.env says too: when one moves, the job starts anew."""
+    """Return stack.env's addresses as variables, so that the job restarts if one moves."""
     keys = ("MELA_POSTGRES__PORT", "MELA_KAFKA__BROKERS", "MELA_MLFLOW__URL")
     return {key: site.kept[key] for key in keys}
 
@@ -57,7 +57,7 @@ def _prepare(site: Site) -> None:
 
 
 def _probe(site: Site, pid: int) -> str | None:
-    """Hold the job's own word, `ready`, against the process that runs now."""
+    """Check that the job's `ready` file was written by the process that runs now."""
     ready = site.home / "spark" / "ready"
     try:
         told_pid = json.loads(ready.read_text(encoding="utf-8"))["pid"]

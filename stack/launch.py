@@ -1,7 +1,7 @@
-"""Start a service in this process's place, after ending what its predecessor left behind.
+"""Replace this process with a service, after ending what its predecessor left behind.
 
-`python -m stack.launch NAME NICENESS COMMAND…`, run by supervisord. A killed parent leaves
-children that hold its port: without this the service would be started again and again in vain.
+`python -m stack.launch NAME NICENESS COMMAND…`, run by supervisord. A killed parent leaves children
+that hold its port; without this step the service would restart again and again in vain.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One holder at a time, across processes: a lock that dies with its holder."""
+"""A lock across processes, released when its holder dies."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _POLL_S = 0.2
 def locked(
     path: Path, wait_s: float, on_wait: Callable[[], None] = lambda: None
 ) -> Generator[None]:
-    """Hold the lock at `path`; call `on_wait` once if another process has it.
+    """Hold the lock at `path`; call `on_wait` once if another process holds it.
 
-    Raises StackFailed where it is still held after `wait_s` seconds.
+    Raises StackFailed if it is still held after `wait_s` seconds.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with path.open("a") as handle:
@@ -29,7 +29,7 @@ def locked(
 
 def _acquire(descriptor: int, path: Path, wait_s: float, on_wait: Callable[[], None]) -> None:
     deadline = time.monotonic() + wait_s
-    told = False
+    has_waited = False
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -39,9 +39,9 @@ def _acquire(descriptor: int, path: Path, wait_s: float, on_wait: Callable[[], N
                     f"another process has held {path} for {wait_s:.0f} s; "
                     "wait for the `mela up` or `mela down` that runs elsewhere, then try again"
                 ) from None
-            if not told:
+            if not has_waited:
                 on_wait()
-                told = True
+                has_waited = True
             time.sleep(_POLL_S)
         else:
             return

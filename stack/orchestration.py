@@ -22,10 +22,10 @@ from warehouse import dbt_project
 JWT_SECRET = "MELA_STACK_AIRFLOW_JWT_SECRET"  # noqa: S105 - names of keys
 SECRET_KEY = "MELA_STACK_AIRFLOW_SECRET_KEY"  # noqa: S105
 FERNET_KEY = "MELA_STACK_AIRFLOW_FERNET_KEY"
-PUBLIC_URL = "MELA_STACK_AIRFLOW_PUBLIC_URL"  # as browsers call it, where that differs
+PUBLIC_URL = "MELA_STACK_AIRFLOW_PUBLIC_URL"  # the address for browsers, if it differs
 _migrating = threading.Lock()
 _API_SERVER = "airflow-api-server"
-# Log servers would listen on all addresses; on one machine the logs are read as files.
+# Log servers would listen on all interfaces; on one machine, logs are read as files.
 _COMPONENTS = {
     _API_SERVER: ("api-server",),
     "airflow-scheduler": ("scheduler", "--skip-serve-logs"),
@@ -40,7 +40,7 @@ def services() -> tuple[Service, ...]:
 
 
 def command_line(settings: Settings) -> tuple[str, dict[str, str]]:
-    """Return Airflow's own program, and the environment in which it speaks to this stack.
+    """Return the path of Airflow's program and the environment to use it with this stack.
 
     Raises StackFailed before the first `up`.
     """
@@ -114,14 +114,14 @@ def _environment(site: Site) -> dict[str, str]:
         **{f"AIRFLOW__{key}": value for key, value in options.items()},
         "AIRFLOW_HOME": str(home),
         "SCARF_NO_ANALYTICS": "true",
-        **explicit_settings(settings),  # what tasks need for their own Settings
+        **explicit_settings(settings),  # tasks build their Settings from these
         **_warehouse(site),
         **marked(site),
     }
 
 
 def _warehouse(site: Site) -> dict[str, str]:
-    """Return where tasks find the warehouse, as an account that may do little (see `roles`)."""
+    """Return how tasks connect to the warehouse: with an account of few rights (see `roles`)."""
     return {
         **dbt_project.environment(site.settings),
         "MELA_POSTGRES__USER": roles.TASKS,
@@ -130,9 +130,9 @@ def _warehouse(site: Site) -> dict[str, str]:
 
 
 def _prepare(site: Site) -> None:
-    """Write the sign-in, migrate the database, have dbt's manifest at hand.
+    """Write the login file, migrate the database, and build dbt's manifest.
 
-    The first component to come does it for all.
+    The first component to start does this for all.
     """
     with _migrating:
         dbt_project.manifest(site.settings)

@@ -1,4 +1,4 @@
-"""Where an installed package keeps its files, without the cost of importing it."""
+"""Find an installed package's files without the cost of importing it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mela.errors import StackFailed
 
 
 def installed(package: str) -> Path:
-    """Return the folder of an installed package. Raises StackFailed if it is not there."""
+    """Return the folder of an installed package. Raises StackFailed if it is not installed."""
     spec = find_spec(package)
     if spec is None or spec.origin is None:
         raise StackFailed(f"the package {package} is not installed; run `make setup`")

@@ -1,4 +1,4 @@
-"""Airflow's pools: how many tasks may ask one market-data service at once."""
+"""Airflow's pools: how many tasks may call one market-data service at once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ POOLS = REPOSITORY / "dags" / "pools.json"  # in the form of `airflow pools impo
 
 
 def ensure(site: Site) -> None:
-    """Create the pools that are missing. One that is there keeps the slots somebody gave it."""
+    """Create missing pools. An existing pool keeps its slots."""
     airflow = site.settings.airflow
     sign_in = {"username": airflow.user, "password": airflow.password.get_secret_value()}
     token = http.ask("POST", f"{airflow.url}/auth/token", sign_in)["access_token"]

@@ -1,4 +1,4 @@
-"""Loopback ports: the configured one, the one kept from before, or a free one."""
+"""Loopback ports: the configured one, the stored one, or a free one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All services of the stack, and in which order they depend on each other."""
+"""All services of the stack, in the order of their dependencies."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ AIRFLOW = "airflow"
 
 
 def services() -> dict[str, Service]:
-    """Return every service by name, those first that others need."""
+    """Return every service by name; dependencies come first."""
     known = (
         database.service(),
         broker.service(),
@@ -25,9 +25,9 @@ def services() -> dict[str, Service]:
 
 
 def chosen(only: Collection[str] | None, *, offline: bool) -> dict[str, Service]:
-    """Return the services asked for and all that they need. `airflow` stands for its components.
+    """Return the requested services and their dependencies. `airflow` means all of its components.
 
-    Raises StackFailed for a name that is no service.
+    Raises StackFailed for an unknown name.
     """
     known = services()
     if only is None:

@@ -27,7 +27,7 @@ def service() -> Service:
 
 
 def url(site: Site) -> str:
-    """Return where clients shall ask."""
+    """Return the address for market-data clients."""
     return f"http://{LOOPBACK}:{site.kept[PORT]}"
 
 

@@ -1,4 +1,4 @@
-"""How the stack is: the state of each service, and what it said."""
+"""The state of the stack: each service's status and log."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _POLL_S = 0.3
 
 @dataclass(frozen=True)
 class ServiceStatus:
-    """One service as it is now. `missing` says what a service lacks that is not healthy."""
+    """The current status of one service. `missing` says what an unhealthy service lacks."""
 
     name: str
     state: str
@@ -33,7 +33,7 @@ class ServiceStatus:
 
 
 def status(settings: Settings) -> list[ServiceStatus]:
-    """Return every service of the stack, probed now; a stack that never ran has all stopped."""
+    """Return the status of every service, probed now. If the stack never ran, all are stopped."""
     home = settings.home.resolve()
     site = Site(environment.fresh(settings), environment.read(home))
     supervisor = Supervisor(home)
@@ -50,7 +50,7 @@ def status(settings: Settings) -> list[ServiceStatus]:
 def logs(
     settings: Settings, service: str, *, follow: bool = False, lines: int = 100
 ) -> Generator[str]:
-    """Yield the last lines of a service's log, and with `follow` those to come, for ever.
+    """Yield the last lines of a service's log; with `follow`, also the following ones, forever.
 
     service: a service's name, or `supervisord`
     """
@@ -90,9 +90,9 @@ def _read(path: Path, *, follow: bool, lines: int) -> Generator[str]:
         if size > position:
             with path.open("rb") as handle:
                 handle.seek(position)
-                said = handle.read(size - position)
+                new_bytes = handle.read(size - position)
             position = size
-            yield from said.decode(errors="replace").splitlines()
+            yield from new_bytes.decode(errors="replace").splitlines()
 
 
 def _end(path: Path) -> tuple[int, int]:

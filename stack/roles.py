@@ -1,4 +1,4 @@
-"""Who may do what in Postgres: a role and a database for each that stores something there."""
+"""Access rights in Postgres: a role and a database for each program that stores data there."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ TASKS = "mela_tasks"
 TASKS_PASSWORD = "MELA_STACK_TASKS_DATABASE_PASSWORD"  # noqa: S105
 MARTS = "mela_marts"
 _BUILT = ("staging", "history", "marts")
-_LOADED = "SELECT, INSERT, UPDATE, DELETE"  # raw's tables: candles come, change, become versions
-# What Airflow's tasks may write of ops. They may read all of it, and create or drop only the marts.
+_LOADED = (
+    "SELECT, INSERT, UPDATE, DELETE"  # for raw, where candles are added, changed and versioned
+)
+# Tables of ops that Airflow's tasks may write. They may read all of ops, and build the marts.
 _WRITES = {
     "instrument": "INSERT, UPDATE",
     "load_batch": "INSERT, UPDATE",
@@ -31,12 +33,12 @@ _WRITES = {
     "scene": "INSERT, UPDATE (user_id, rerun_of)",  # announced, before the planner reads it
     "scene_schedule": "UPDATE (last_scene_id, last_covered_until)",
 }
-# Loads make the partitions that they need, by the owner's rights and in one way only.
+# Loads create their partitions through one function, which has the owner's rights.
 _PARTITIONS = "raw.ensure_candle_years(text, integer[])"
 
 
 def ensure(site: Site) -> None:
-    """Create what is missing of the roles and their databases, and set their passwords."""
+    """Create missing roles and databases, and set the roles' passwords."""
     settings = site.settings.postgres
     owners = {
         settings.user: (settings.database, settings.password.get_secret_value()),
@@ -63,10 +65,9 @@ def ensure(site: Site) -> None:
 
 
 def grant(site: Site) -> None:
-    """Give Airflow's tasks the least that they need of the migrated warehouse.
+    """Grant Airflow's tasks the minimum rights on the migrated warehouse.
 
-    They read raw and ops, write what loads, checks and schedules write, and own nothing but the
-    marts.
+    They read raw and ops, write the tables of loads, checks and schedules, and own only the marts.
     """
     settings = site.settings.postgres
     names = {
@@ -96,7 +97,7 @@ def grant(site: Site) -> None:
 
 
 def _let_build(run: cursor, owner: str, database: str) -> None:
-    """Let one role own what dbt builds, whoever runs dbt: the warehouse's owner or a task."""
+    """Make one role the owner of everything dbt builds, whoever runs dbt."""
     marts, name = sql.Identifier(MARTS), sql.Identifier(database)
     for member in (owner, TASKS):
         run.execute(sql.SQL("GRANT {} TO {}").format(marts, sql.Identifier(member)))
@@ -112,7 +113,7 @@ def _let_build(run: cursor, owner: str, database: str) -> None:
              AND relkind IN ('r', 'p', 'v', 'm') AND relowner <> %s::regrole""",
         (list(_BUILT), MARTS),
     )
-    for found in run.fetchall():  # built by dbt before there was this role
+    for found in run.fetchall():  # dbt built these before the role existed
         run.execute(sql.SQL("ALTER TABLE {} OWNER TO {}").format(sql.Identifier(*found), marts))
     run.execute(
         """SELECT oid::regprocedure::text FROM pg_proc
@@ -120,7 +121,7 @@ def _let_build(run: cursor, owner: str, database: str) -> None:
              AND proowner <> %s::regrole""",
         (list(_BUILT), MARTS),
     )
-    for [function] in run.fetchall():  # Postgres writes it quoted, as SQL takes it
+    for [function] in run.fetchall():  # already quoted for SQL by Postgres
         run.execute(sql.SQL("ALTER ROUTINE {} OWNER TO {}").format(sql.SQL(function), marts))
 
 
@@ -135,7 +136,7 @@ def _admin(site: Site, database: str) -> connection:
 
 
 def _ensure_role(run: cursor, role: str, password: str | None) -> None:
-    """Create or correct a role; one without a password cannot sign in."""
+    """Create or update a role. A role without a password cannot log in."""
     run.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,))
     verb = "ALTER" if run.fetchone() else "CREATE"
     login = "LOGIN" if password else "NOLOGIN"

@@ -1,6 +1,6 @@
-"""The tables that other programs keep in Postgres: how old they are, and bringing them to today.
+"""Versions and migrations of the tables that other programs keep in Postgres.
 
-Alembic notes there how old they are.
+Alembic records their version.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ _MIGRATE_TIMEOUT_S = 600
 
 
 def state(site: Site, role: str, password: str, package: str) -> str:
-    """Return a package's version and that of the tables in the database of its role.
+    """Return a package's schema version, and that of the tables in its role's database.
 
-    EMPTY stands for the second where there are no tables yet.
+    The second is EMPTY if there are no tables yet.
     """
     settings = site.settings.postgres
     with (
@@ -40,9 +40,9 @@ def state(site: Site, role: str, password: str, package: str) -> str:
 
 
 def migrate(command: tuple[str, ...], environment: Mapping[str, str], directory: Path) -> None:
-    """Run a program's own migration. Raises StackFailed with the end of what it said.
+    """Run a program's own migration. Raises StackFailed with the end of its output.
 
-    command: the program's path and its words, of which none may be a secret: they are told
+    command: the program's path and arguments, which must not hold a secret, because they are shown
     """
     made = subprocess.run(
         command,

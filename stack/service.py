@@ -1,4 +1,4 @@
-"""What a service of the stack is: how it is prepared, started, probed and finished."""
+"""The definition of a service: how to prepare, start, probe and finish it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from stack.sweep import MARKER
 
 @dataclass(frozen=True)
 class Site:
-    """One stack on this machine: its settings and all that its stack.env keeps.
+    """One stack on this machine: its settings and the contents of its stack.env.
 
-    listen: the address that a service listens on; all of a container's own, loopback elsewhere
+    listen: the address that a service listens on: all interfaces in a container, else loopback
     """
 
     settings: Settings
@@ -32,15 +32,15 @@ class Site:
         return str(self.home)
 
     def log(self, service: str) -> Path:
-        """Return where the output of a service goes."""
+        """Return the log file of a service."""
         return self.home / "logs" / f"{service}.log"
 
 
 @dataclass(frozen=True)
 class Program:
-    """What the supervisor runs. `environment` adds to what all children of the stack get.
+    """A program for the supervisor. `environment` adds to the stack's common environment.
 
-    niceness: above 0 it yields the processors to the path of scenes: Kafka, Spark, Postgres
+    niceness: above 0 it yields the processors to Kafka, Spark and Postgres, which scenes depend on
     """
 
     command: tuple[str, ...]
@@ -53,7 +53,7 @@ class Program:
 
 
 def _nothing(_: Site) -> None:
-    """Serve a service that needs no such step."""
+    """Do nothing, for services that need no such step."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +61,11 @@ class Service:
     """A long-running program of the stack.
 
     needs:   services that must be healthy before this one starts
-    prepare: files it needs before its first start; runs at every `up`, so must be quick and safe
-    probe:   (site, pid) → None when healthy, else what is missing, as a phrase
-    finish:  what must follow its first health: roles, migrations, topics
-    wait_s:  bound for becoming healthy, a cold start on a busy machine included
+    prepare: creates its files before the first start; runs at every `up`, so it must be fast and
+        safe
+    probe:   (site, pid) → None if healthy, else what is missing, as a phrase
+    finish:  the steps after it is first healthy: roles, migrations, topics
+    wait_s:  the timeout for becoming healthy, including a cold start on a busy machine
     """
 
     name: str
@@ -79,5 +80,5 @@ class Service:
 
 
 def marked(site: Site) -> dict[str, str]:
-    """Return the variables by which a process of this stack is known and knows its stack."""
+    """Return the variables that mark a process of this stack and lead it to its stack.env."""
     return {MARKER: site.marker, "MELA_HOME": str(site.home)}

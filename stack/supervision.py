@@ -1,4 +1,4 @@
-"""supervisord under MELA_HOME: its configuration, its start, and the words we say to it."""
+"""supervisord under MELA_HOME: its configuration, its start, and its control interface."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ GONE = (ConnectionError, FileNotFoundError, xmlrpc.client.ProtocolError)
 
 @dataclass(frozen=True)
 class Process:
-    """A supervised process: `state` in lower case, `pid` 0 when it does not run."""
+    """A supervised process: `state` in lower case, `pid` 0 if it is not running."""
 
     name: str
     state: str
@@ -40,7 +40,7 @@ class Process:
 
 
 def socket_path(home: Path) -> Path:
-    """Return the control socket: under `home`, or where that path is too long for one, in /tmp."""
+    """Return the control socket: under `home`, or in /tmp if that path is too long for a socket."""
     path = home / "run" / "supervisor.sock"
     if len(str(path)) <= _SOCKET_PATH_MAX:
         return path
@@ -49,7 +49,7 @@ def socket_path(home: Path) -> Path:
 
 
 class Supervisor:
-    """Speak to the supervisord of one home."""
+    """A client of the supervisord of one home."""
 
     def __init__(self, home: Path) -> None:
         self._home = home
@@ -63,14 +63,14 @@ class Supervisor:
             transport.close()
 
     def is_alive(self) -> bool:
-        """Tell whether it answers."""
+        """Tell whether supervisord answers."""
         try:
             return self._ask("getState")["statename"] == "RUNNING"
         except GONE:
             return False
 
     def processes(self) -> dict[str, Process]:
-        """Return all that it watches, by name; empty where it does not run."""
+        """Return all supervised processes by name; empty if supervisord is not running."""
         try:
             found = self._ask("getAllProcessInfo")
         except GONE:
@@ -87,7 +87,7 @@ class Supervisor:
         }
 
     def start_daemon(self, site: Site, programs: Mapping[str, Program]) -> None:
-        """Write the configuration; start supervisord with it unless it runs already."""
+        """Write the configuration, and start supervisord unless it is already running."""
         path = _write_configuration(site, programs)
         if self.is_alive():
             return
@@ -104,14 +104,14 @@ class Supervisor:
         deadline = time.monotonic() + _START_TIMEOUT_S
         while not self.is_alive():
             if started.returncode != 0 or time.monotonic() > deadline:
-                said = (started.stderr or started.stdout).strip()[-800:]
+                output = (started.stderr or started.stdout).strip()[-800:]
                 raise StackFailed(
-                    f"supervisord did not start: {said} (its log is {site.log('supervisord')})"
+                    f"supervisord did not start: {output} (its log is {site.log('supervisord')})"
                 )
             time.sleep(_POLL_S)
 
     def adopt(self, names: Collection[str]) -> None:
-        """Take over the configuration written last, for these programs; one that changed stops."""
+        """Load the latest configuration of these programs. A program that changed is stopped."""
         added, changed, _ = self._ask("reloadConfig")[0]
         for name in sorted(set(names) & set(changed)):
             self.stop(name)
@@ -122,7 +122,7 @@ class Supervisor:
             self._ask("addProcessGroup", name)
 
     def start(self, name: str) -> None:
-        """Start a program, unless it runs or is about to."""
+        """Start a program unless it is running or starting."""
         try:
             self._ask("startProcess", name, False)
         except xmlrpc.client.Fault as fault:
@@ -130,7 +130,7 @@ class Supervisor:
                 raise StackFailed(f"{name} could not be started: {fault.faultString}") from fault
 
     def stop(self, name: str, *, wait: bool = True) -> None:
-        """Stop a program for good: it is not started again by itself."""
+        """Stop a program; it does not restart automatically."""
         try:
             self._ask("stopProcess", name, wait)
         except xmlrpc.client.Fault as fault:
@@ -138,13 +138,13 @@ class Supervisor:
                 raise StackFailed(f"{name} could not be stopped: {fault.faultString}") from fault
 
     def shutdown(self, wait_s: float) -> None:
-        """End supervisord, and with it whatever it still runs."""
+        """Stop supervisord and everything that it still runs."""
         try:
             pid = self._ask("getPID")
             self._ask("shutdown")
             psutil.Process(pid).wait(wait_s)
         except (*GONE, psutil.NoSuchProcess):
-            return  # there is none, or no longer
+            return  # it does not run, or no longer
         except psutil.TimeoutExpired as error:
             _log.warning("supervisord still runs after its shutdown", pid=error.pid)
 
@@ -162,7 +162,7 @@ def _write_configuration(site: Site, programs: Mapping[str, Program]) -> Path:
     return new.replace(path)
 
 
-# What a program may need from whoever called `up`: the way out of this machine, and who we are.
+# What a program may need from the caller of `up`: proxies, and the user's identity.
 _PASSED_ON = (
     *("PATH", "HOME", "USER", "LOGNAME", "TMPDIR"),
     *("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"),
@@ -171,7 +171,7 @@ _PASSED_ON = (
 
 
 def _environment(site: Site) -> dict[str, str]:
-    """Return a lean environment, so that the stack is the same whoever starts it."""
+    """Return a minimal environment, so that the stack is the same whoever starts it."""
     passed = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     direct = ",".join(filter(None, (os.environ.get("NO_PROXY"), "127.0.0.1,localhost")))
     return {
@@ -182,6 +182,6 @@ def _environment(site: Site) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "TZ": "UTC",
         "PYTHONUNBUFFERED": "1",
-        "SPT_NOENV": "1",  # setproctitle would else write over the marker
+        "SPT_NOENV": "1",  # otherwise setproctitle would overwrite the marker
         **marked(site),
     }

@@ -1,7 +1,7 @@
-"""Find and end every process of one stack, whoever its parent is now.
+"""Find and end every process of one stack, whatever its parent is now.
 
-Each process is known by the variables MELA_STACK and MELA_SERVICE that it inherits. Postgres
-writes its title over its environment; its processes are known by their working directory.
+Processes are identified by the inherited variables MELA_STACK and MELA_SERVICE. Postgres overwrites
+its environment with its title, so its processes are identified by their working directory.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def is_ours(pid: int, marker: str) -> bool:
 def processes(home: Path, service: str | None = None) -> list[psutil.Process]:
     """Return the live processes of this home's stack, or of one service of it.
 
-    Leaves out this process and those it runs under.
+    Excludes this process and its ancestors.
     """
     mine = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     return [
@@ -40,12 +40,12 @@ def processes(home: Path, service: str | None = None) -> list[psutil.Process]:
 
 
 def sweep(home: Path, service: str | None = None, grace_s: float = 8.0) -> int:
-    """End what is left of this home's stack, or of one service; return how many processes."""
+    """End the remaining processes of this home's stack, or of one service; return their number."""
     left = processes(home, service)
     for process in left:
         _signal(process, signal.SIGTERM)
     _, stubborn = psutil.wait_procs(left, timeout=grace_s)
-    for _ in range(3):  # what a dying parent still started shows up in a later look
+    for _ in range(3):  # a dying parent may still have started children
         stubborn = [*stubborn, *processes(home, service)]
         if not stubborn:
             break
@@ -80,7 +80,7 @@ def _belongs(process: psutil.Process, marker: str, service: str | None = None) -
 def _signal(process: psutil.Process, number: signal.Signals) -> None:
     try:
         if number == signal.SIGTERM and process.name() == "postgres":
-            number = signal.SIGINT  # to Postgres TERM means: wait until all clients have left
+            number = signal.SIGINT  # on TERM, Postgres waits until all clients have left
         process.send_signal(number)
     except psutil.NoSuchProcess:
         _log.debug("process had already ended", pid=process.pid)

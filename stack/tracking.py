@@ -34,9 +34,9 @@ def service() -> Service:
 
 
 def prepare(site: Site) -> None:
-    """Make the folder of artifacts, and bring tables of an older MLflow to today's.
+    """Create the folder of artifacts, and migrate the tables of an older MLflow.
 
-    The server makes tables where there are none, and refuses to start on older ones.
+    The server creates missing tables, but refuses to start on older ones.
     """
     _artifacts(site).mkdir(mode=0o700, parents=True, exist_ok=True)
     done = site.home / "mlflow-migrated"
@@ -83,17 +83,17 @@ def _program(site: Site) -> Program:
 
 
 def _names(site: Site, usual: str) -> dict[str, str]:
-    """Let the other services call this one by its name, where that is not this machine's."""
+    """Allow the hostname by which other services call this one, if it is not this machine's."""
     name = urlsplit(site.settings.mlflow.url).hostname
     return {} if site.listen == LOOPBACK else {_HOSTS: f"{usual},{name}:*"}
 
 
 def _probe(site: Site, _pid: int) -> str | None:
     try:
-        said = http.get(f"{site.settings.mlflow.url}/health").strip()
+        answer = http.get(f"{site.settings.mlflow.url}/health").strip()
     except StackFailed as error:
         return str(error)
-    return None if said == b"OK" else f"/health says {said[:80]!r}"
+    return None if answer == b"OK" else f"/health says {answer[:80]!r}"
 
 
 def _artifacts(site: Site) -> Path:

@@ -1,4 +1,4 @@
-"""Let Java trust whom this machine trusts: a Java that came from PyPI knows public CAs only."""
+"""Make Java trust the machine's own authorities: a Java from PyPI knows public ones only."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _USUAL = (
 
 
 def java_options(folder: Path) -> tuple[str, ...]:
-    """Return options for Java to trust the machine's own authorities; none if they are not found.
+    """Return Java options to trust the machine's own authorities; empty if none are found.
 
     folder: where the trust store is written
     """
@@ -48,6 +48,9 @@ def java_options(folder: Path) -> tuple[str, ...]:
 
 
 def _bundle() -> Path | None:
-    told = os.environ.get("SSL_CERT_FILE")
-    candidates = ([told] if told else []) + [ssl.get_default_verify_paths().cafile or "", *_USUAL]
+    configured = os.environ.get("SSL_CERT_FILE")
+    candidates = ([configured] if configured else []) + [
+        ssl.get_default_verify_paths().cafile or "",
+        *_USUAL,
+    ]
     return next((Path(name) for name in candidates if name and Path(name).is_file()), None)

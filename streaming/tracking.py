@@ -30,6 +30,7 @@ from warehouse.results import finder as results
 
 SCENE_TAG = "mela.scene_id"
 RUN_TAG = "mela.run_key"
+ENDED = ("FINISHED", "FAILED")  # a scene of which no run has metrics is failed
 MAX_PARAM = 500  # MLflow's own limit is larger, but nobody reads more in its table
 
 
@@ -51,7 +52,7 @@ def log_scene(
     with transaction(settings) as connection:
         rows = results.of_scene(connection, scene_id, order_by=rank_by)
     parent = _parent(client, experiment_id, scene_id, scene)
-    if parent.info.status == "FINISHED":
+    if parent.info.status in ENDED:
         return parent.info.run_id
     _log_children(client, parent, rows[: _children(scene, settings)])
     overall = best[0] if best else None
@@ -67,7 +68,7 @@ def log_scene(
                 orjson.dumps(report, option=orjson.OPT_INDENT_2)
             )
         client.log_artifacts(parent.info.run_id, folder)
-    client.set_terminated(parent.info.run_id, "FINISHED")
+    client.set_terminated(parent.info.run_id, "FINISHED" if best else "FAILED")
     return parent.info.run_id
 
 

@@ -1,4 +1,4 @@
-"""COPY's binary format to and from numpy, for rows in which nothing is null.
+"""Convert numpy arrays to and from COPY's binary format, for rows without nulls.
 
 Source: PostgreSQL documentation, COPY, "Binary Format".
 """
@@ -11,22 +11,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-HEADER = b"PGCOPY\n\xff\r\n\x00" + bytes(8)  # signature, flags, length of the extension
+HEADER = b"PGCOPY\n\xff\r\n\x00" + bytes(8)  # signature, flags, extension length
 TRAILER = b"\xff\xff"
 EPOCH_MS = 946_684_800_000  # Postgres counts from 2000-01-01
 EPOCH_DAYS = 10_957
 NO_TEXT: Mapping[str, int] = {}
 NUMBERS = {"float8": ">f8", "timestamptz": ">i8", "date": ">i4", "int4": ">i4", "int8": ">i8"}
-CHUNK_ROWS = 16_384  # rows are laid out column by column: so many stay in the processor's cache
+CHUNK_ROWS = 16_384  # rows are filled column by column: this many fit the processor's cache
 
 
 def encode(columns: Mapping[str, Any], types: Mapping[str, str]) -> bytes:
-    """Return rows as COPY … FROM STDIN (FORMAT binary) takes them.
+    """Return rows in the format that COPY … FROM STDIN (FORMAT binary) reads.
 
     columns: name → (n,) values: float8 as float64, timestamptz as UTC milliseconds, date as days
-        since 1970; or one value for all rows, which for a text is the only way
-    types: name → a key of NUMBERS or `text`, in the order of the columns; the first one's values
-        are (n,)
+        since 1970; or one value for all rows, which is the only form for texts
+    types: name → a key of NUMBERS or `text`, in column order; the first column must be an array
     """
     count = len(columns[next(iter(types))])
     layout = _layout(types, {name: len(columns[name]) for name in types if types[name] == "text"})

@@ -1,4 +1,4 @@
-"""The one way to Postgres: engines, transactions and COPY."""
+"""Access to Postgres: engines, transactions and COPY."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ CONNECT = {"connect_timeout": 10, "application_name": "mela", "options": "-c tim
 
 
 def engine_for(settings: Settings) -> Engine:
-    """Return this process's engine for the warehouse: one for each URL, its connections checked."""
+    """Return this process's engine for the warehouse, one per URL; it tests its connections."""
     return _engine(settings.postgres.url())
 
 
 @contextmanager
 def transaction(settings: Settings) -> Generator[Connection]:
-    """Give a connection whose work is committed at the end, or rolled back where it raises."""
+    """Yield a connection; commit its work at the end, or roll it back if the block raises."""
     with engine_for(settings).begin() as connection:
         yield connection
 
 
 def copy_in(connection: Connection, statement: str, content: bytes) -> None:
-    """Send a COPY … FROM STDIN and its content."""
+    """Send a COPY … FROM STDIN statement and its content."""
     with closing(_cursor(connection)) as cursor:
         cursor.copy_expert(statement, BytesIO(content))
 
 
 def copy_out(connection: Connection, query: str, values: Mapping[str, Any]) -> memoryview:
-    """Return a query's rows in COPY's binary format. `%(name)s` in the query are its values."""
+    """Return a query's rows in COPY's binary format. `values` fill the query's `%(name)s`."""
     with closing(_cursor(connection)) as cursor:
         filled = cursor.mogrify(query, values).decode()
         content = BytesIO()
@@ -52,5 +52,5 @@ def _engine(url: str) -> Engine:
     return create_engine(url, pool_pre_ping=True, connect_args=CONNECT)
 
 
-# A forked child must not speak on its parent's connections; it makes engines of its own.
+# A forked child must not use its parent's connections; it creates its own engines.
 os.register_at_fork(after_in_child=_engine.cache_clear)

@@ -1,4 +1,4 @@
-"""The dbt project that builds the star: where it is, what it needs to know, its manifest."""
+"""The dbt project that builds the star schema: its location, environment, manifest and build."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _PARTS = ("models", "macros", "tests", "seeds", "snapshots", "analyses")
 
 
 def program() -> str:
-    """Return this environment's own dbt."""
+    """Return the path of this environment's dbt."""
     return str(Path(sys.executable).with_name("dbt"))
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """Return the variables by which the project's profile finds the warehouse. Not for logs."""
+    """Return the variables of the project's profile. They hold a password: do not log them."""
     postgres = settings.postgres
     return {
         "MELA_POSTGRES__HOST": postgres.host,
@@ -39,15 +39,15 @@ def environment(settings: Settings) -> dict[str, str]:
 
 
 def build(settings: Settings) -> str:
-    """Run `dbt build`; return its last line, the counts. Raises MelaError with what dbt said."""
+    """Run `dbt build` and return its last line, the counts. Raises MelaError with dbt's output."""
     return _dbt(settings, settings.home / "dbt", "build", timeout_s=BUILD_S)[-1]
 
 
 def manifest(settings: Settings) -> Path:
-    """Return the project's manifest, made by `dbt parse` where the project changed since.
+    """Return the project's manifest. Runs `dbt parse` if the project has changed.
 
-    It lies in MELA_HOME under the digest of the project, so a reader never sees a torn or an old
-    one. Raises MelaError with what dbt said.
+    The manifest lies in MELA_HOME under the project's digest, so readers never see a torn or
+    outdated one. Raises MelaError with dbt's output.
     """
     folder = settings.home / "dbt" / "manifests"
     path = folder / f"{digest()}.json"
@@ -63,7 +63,7 @@ def manifest(settings: Settings) -> Path:
 
 
 def digest() -> str:
-    """Return a digest of all that dbt reads of the project."""
+    """Return a digest of all files that dbt reads."""
     found = hashlib.sha256()
     files = [PROJECT / "dbt_project.yml", PROJECT / "profiles.yml"]
     files += (file for part in _PARTS for file in (PROJECT / part).rglob("*") if file.is_file())
@@ -74,9 +74,9 @@ def digest() -> str:
 
 
 def command(settings: Settings, *words: str) -> tuple[list[str], dict[str, str]]:
-    """Return a command of dbt on this warehouse, and its environment, which is not for logs.
+    """Return a dbt command for this warehouse, and its environment, which must not be logged.
 
-    words: dbt's own, without the project's folders; what it writes goes to MELA_HOME/dbt
+    words: dbt's arguments, without the project's folders; dbt writes to MELA_HOME/dbt
     """
     return _command(settings, settings.home / "dbt", *words)
 
@@ -100,6 +100,6 @@ def _dbt(settings: Settings, scratch: Path, *words: str, timeout_s: int) -> list
     )
     lines = [line for line in done.stdout.splitlines() if line.strip()]
     if done.returncode != 0:
-        said = "\n".join(lines[-30:]) or done.stderr
-        raise MelaError(f"dbt {words[0]} failed; its log is in {scratch / 'logs'}:\n{said}")
+        output = "\n".join(lines[-30:]) or done.stderr
+        raise MelaError(f"dbt {words[0]} failed; its log is in {scratch / 'logs'}:\n{output}")
     return lines

@@ -1,4 +1,4 @@
-"""Ready questions to the star: `queries/NAME.sql`, found, asked and answered by name."""
+"""Ready-made questions to the star schema, one in each file `queries/NAME.sql`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _UNDEFINED_TABLE = "42P01"
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A value that a question takes by name."""
+    """A named value that a question takes."""
 
     name: str
     default: str
@@ -28,7 +28,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A file of queries/: its first line asks; `-- name = default: …` makes a parameter."""
+    """A file of queries/: its first line asks, and `-- name = default: …` is a parameter."""
 
     name: str
     asks: str
@@ -37,14 +37,14 @@ class Question:
 
 
 class Answer(NamedTuple):
-    """What the star answers."""
+    """The columns and rows of an answer."""
 
     columns: list[str]
     rows: list[tuple[Any, ...]]
 
 
 def questions() -> dict[str, Question]:
-    """Return the ready questions by name."""
+    """Return the ready-made questions by name."""
     folder = files("warehouse") / "queries"
     found = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
     return {
@@ -54,10 +54,10 @@ def questions() -> dict[str, Question]:
 
 
 def ask(connection: Connection, name: str, values: Mapping[str, str] | None = None) -> Answer:
-    """Return the answer to a ready question.
+    """Return the answer to a ready-made question.
 
-    values: of its parameters, by name; the others have their defaults
-    Raises ValueError for an unknown question or parameter, MelaError where the star is not built.
+    values: parameters by name; missing ones take their defaults
+    Raises ValueError for an unknown question or parameter, and MelaError if the star is not built.
     """
     known = questions()
     if name not in known:

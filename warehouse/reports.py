@@ -1,4 +1,4 @@
-"""What a person asks of the warehouse: the latest loads, and how much of what there is."""
+"""Summaries of the warehouse: the latest loads, and row counts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LATEST = text("""
 
 
 class Load(NamedTuple):
-    """One ingestion of a series, and what became of it."""
+    """The load of a series, with its outcome."""
 
     instrument: str
     interval: str
@@ -33,7 +33,7 @@ class Load(NamedTuple):
 
 
 def latest_loads(connection: Connection, series: Iterable[tuple[str, str]]) -> list[Load]:
-    """Return the newest load of each series (instrument, interval) that was ever loaded."""
+    """Return the newest load of each series that was ever loaded."""
     loads: list[Load] = []
     for name, interval in series:
         venue, symbol = parse_name(name)
@@ -45,7 +45,7 @@ def latest_loads(connection: Connection, series: Iterable[tuple[str, str]]) -> l
 
 
 def mart_rows(connection: Connection) -> dict[str, int]:
-    """Return how many rows the main marts have; they must have been built."""
+    """Return the row counts of the main marts, which must have been built."""
     return {
         name: connection.execute(text(f"SELECT count(*) FROM marts.{name}")).scalar_one()  # noqa: S608
         for name in MARTS
@@ -53,11 +53,11 @@ def mart_rows(connection: Connection) -> dict[str, int]:
 
 
 def count_results(connection: Connection) -> int:
-    """Return how many results are stored."""
+    """Return the number of stored results."""
     return connection.execute(text("SELECT count(*) FROM ops.result")).scalar_one()
 
 
 def count_scenes(connection: Connection, name: str) -> int:
-    """Return how many scenes were accepted under a name."""
+    """Return the number of accepted scenes with this name."""
     counted = text("SELECT count(*) FROM ops.scene WHERE name = :name AND status <> 'rejected'")
     return connection.execute(counted, {"name": name}).scalar_one()

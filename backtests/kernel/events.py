@@ -13,12 +13,7 @@ from numpy.typing import NDArray
 from backtests.kernel.crossings import Bars, crossing_bars, mean_crossing_bars, signal_bars
 from backtests.kernel.ledger import (
     BLOCK,
-    LARGE_FILL,
-    NEVER,
     PEAK,
-    SIGNAL,
-    STOP_LOSS,
-    TAKE_PROFIT,
     TROUGH,
     Walked,
     begin_fall,
@@ -31,6 +26,8 @@ from backtests.kernel.ledger import (
     write_rest,
 )
 from backtests.signals import Bool, Float
+from execution.terms import NEVER
+from execution.trades import LARGE_FILL, SIGNAL, STOP_LOSS, TAKE_PROFIT, record_trade
 
 FLAGS, LINES, MEANS = 0, 1, 2
 
@@ -144,7 +141,7 @@ def walk_events(
     account: (m,) float64, written: equity at the periods' ends
     fall: (FALL_SIZE,) float64, written
     equity: (≥ n - start,) float64, written: cash + units × close; of length 0 where not wanted
-    fills: (≥ (n - start + 1) / 2,) FILLS, written: one row per trade
+    fills: (≥ (n - start + 1) / 2,) TRADES, written: one row per trade
     """
     n = len(close)
     trades = winning = losing = open_trades = exposed = ambiguous = large = period = 0
@@ -254,17 +251,19 @@ def walk_events(
         large += (volume[bar] > 0.0) & (LARGE_FILL * volume[bar] < units)
         winning += profit > 0.0
         losing += profit < 0.0
-        row = fills[trades]
-        row["entry_bar"] = entry_bar
-        row["exit_bar"] = bar
-        row["size"] = units
-        row["entry_price"] = entry_price
-        row["exit_price"] = exit_price
-        row["fees"] = entry_fee + exit_fee
-        row["profit"] = profit
-        row["reason"] = reason
-        row["slippage"] = lost
-        row["borrow"] = 0.0
+        record_trade(
+            fills[trades],
+            entry_bar,
+            bar,
+            units,
+            entry_price,
+            exit_price,
+            entry_fee + exit_fee,
+            profit,
+            reason,
+            lost,
+            0.0,
+        )
         trades += 1
         free_from = bar + cooldown
         if cash <= 0.0:

@@ -1,4 +1,4 @@
-"""What a walk writes down: fills, the account at each period's end, and how deep it fell."""
+"""What a walk writes down: the account at each period's end, and how deep it fell."""
 
 from __future__ import annotations
 
@@ -10,26 +10,8 @@ from numpy.typing import NDArray
 
 from backtests.signals import Float
 
-SIGNAL, STOP_LOSS, TAKE_PROFIT, TRAILING_STOP, TIME_STOP, DAILY_LOSS = 1, 2, 3, 4, 5, 6
-NEVER = np.inf
-LARGE_FILL = 0.025  # share of a candle's volume above which a fill is large
 BLOCK = 32  # candles looked at together; their extremes are kept
 STRIDE = 24  # values of equity written together
-
-FILLS = np.dtype(
-    [
-        ("entry_bar", np.int64),
-        ("exit_bar", np.int64),
-        ("size", np.float64),
-        ("entry_price", np.float64),
-        ("exit_price", np.float64),
-        ("fees", np.float64),
-        ("profit", np.float64),
-        ("reason", np.int64),
-        ("slippage", np.float64),
-        ("borrow", np.float64),
-    ]
-)
 
 # The state of a fall below the running peak, kept in a (7,) float64 array
 PEAK, TROUGH, PEAK_MS, WORST, DEPTHS, EPISODES, LONGEST_MS = 0, 1, 2, 3, 4, 5, 6

@@ -1,4 +1,4 @@
-"""Worker of backtesting.py: its own optimize over a grid, in one process."""
+"""The worker of backtesting.py: its own optimize over a grid, in one process."""
 
 # pyright: basic, reportMissingImports=false, reportAttributeAccessIssue=false
 from __future__ import annotations
@@ -18,9 +18,9 @@ FINAL = "Equity Final [$]"
 
 
 class Here(contextlib.AbstractContextManager["Here"]):
-    """A pool of no processes: its tasks run here, so that one process is measured.
+    """A pool without processes: tasks run in this process, so that one process is measured.
 
-    A pool of one would be the same work and its pickling besides.
+    A pool of one process would add the cost of pickling.
     """
 
     def imap(self, function: Any, tasks: Any) -> Any:
@@ -28,7 +28,7 @@ class Here(contextlib.AbstractContextManager["Here"]):
         return map(function, tasks)
 
     def __exit__(self, *_: object) -> None:
-        """Nothing to stop."""
+        """Do nothing."""
 
 
 def mean(values: Any, period: int) -> Any:
@@ -37,7 +37,7 @@ def mean(values: Any, period: int) -> Any:
 
 
 class SmaCross(Strategy):
-    """Enter on the cross of two means, exit on the reverse."""
+    """Enter on the crossover of two means and exit on the reverse."""
 
     fast, slow, fraction = 10, 30, 0.95
 
@@ -47,7 +47,7 @@ class SmaCross(Strategy):
         self.b = self.I(mean, self.data.Close, self.slow)
 
     def next(self) -> None:
-        """Give orders, which fill at the next open."""
+        """Place orders, which fill at the next open."""
         if self.position:
             if crossover(self.b, self.a):
                 self.position.close()
@@ -56,7 +56,7 @@ class SmaCross(Strategy):
 
 
 def grid(asked: dict[str, Any]) -> Answer:
-    """Optimize over every pair of the periods given; the final equity of each is the heat map."""
+    """Optimize over every pair of periods; the heat map holds each pair's final equity."""
     of = columns(asked["folder"])
     index = pd.DatetimeIndex(of["opened_ms"].astype("datetime64[ms]"))
     named = {name.capitalize(): of[name] for name in ("open", "high", "low", "close", "volume")}

@@ -1,4 +1,4 @@
-"""Backtrader's worker: one SMA cross with trades, equity and its analyzers."""
+"""Backtrader's worker: one SMA crossover with trades, equity and its analyzers."""
 
 # pyright: basic, reportMissingImports=false, reportAttributeAccessIssue=false
 # pyright: reportCallIssue=false
@@ -16,12 +16,12 @@ DAY_MS = 86_400_000
 
 
 class Columns(bt.feed.DataBase):
-    """Candles from columns in memory: nothing is parsed."""
+    """A data feed from columns in memory, without parsing."""
 
     params = (("columns", None),)
 
     def start(self) -> None:
-        """Turn the columns into the lists that Backtrader reads."""
+        """Convert the columns to the lists that Backtrader reads."""
         super().start()
         of = self.p.columns
         days = EPOCH + of["opened_ms"] / DAY_MS
@@ -45,7 +45,7 @@ class Columns(bt.feed.DataBase):
 
 
 class SmaCross(bt.Strategy):
-    """Enter on the cross of two means, exit on the reverse; keep equity and fills."""
+    """Enter on the crossover of two means, exit on the reverse; record equity and fills."""
 
     params = (("fast", 10), ("slow", 30))
 
@@ -57,12 +57,12 @@ class SmaCross(bt.Strategy):
         self.fills: list[float] = []
 
     def notify_order(self, order: Any) -> None:
-        """Keep the price of each fill."""
+        """Record the price of each fill."""
         if order.status == order.Completed:
             self.fills.append(order.executed.price)
 
     def next(self) -> None:
-        """Give orders, which fill at the next open."""
+        """Place orders, which fill at the next open."""
         self.equity.append(self.broker.getvalue())
         cross = self.cross[0]
         if self.position:
@@ -73,7 +73,7 @@ class SmaCross(bt.Strategy):
 
 
 def cross(asked: dict[str, Any]) -> Answer:
-    """Run one SMA cross."""
+    """Run one SMA crossover."""
     of = columns(asked["folder"])
     started = time.perf_counter()
     cerebro = bt.Cerebro(stdstats=False)

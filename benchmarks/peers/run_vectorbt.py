@@ -1,4 +1,4 @@
-"""Vectorbt's worker: portfolios from signals, on its Rust engine where it can, else Numba."""
+"""Vectorbt's worker: portfolios from signals, on its Rust engine if possible, else on Numba."""
 
 # pyright: basic, reportMissingImports=false, reportAttributeAccessIssue=false
 from __future__ import annotations
@@ -22,7 +22,7 @@ def frame(folder: str) -> pd.DataFrame:
 
 
 def portfolio(candles: pd.DataFrame, entries: Any, exits: Any, asked: dict[str, Any]) -> Any:
-    """Simulate: given signals fill at the open, long only, the fee inside the fraction."""
+    """Simulate: signals fill at the open, long only, with the fee inside the fraction."""
     return vbt.Portfolio.from_signals(
         candles["close"],
         entries,
@@ -37,7 +37,7 @@ def portfolio(candles: pd.DataFrame, entries: Any, exits: Any, asked: dict[str, 
 
 
 def measured(made: Any) -> dict[str, Any]:
-    """Return its metrics by their own methods: what `stats()` would give besides is left out."""
+    """Return its metrics by their own methods, without what only `stats()` computes."""
     trades = made.trades
     return {
         "final_equity": made.final_value(),
@@ -53,7 +53,7 @@ def measured(made: Any) -> dict[str, Any]:
 
 
 def cross(asked: dict[str, Any]) -> Answer:
-    """Run one SMA cross: indicators, simulation, equity, trades, metrics; `stats` for all of it."""
+    """Run one SMA crossover: indicators, simulation, equity, trades, metrics; `stats` for all."""
     vbt.settings["engine"] = asked["engine"]
     candles = frame(asked["folder"])
     started = time.perf_counter()
@@ -71,7 +71,7 @@ def cross(asked: dict[str, Any]) -> Answer:
 
 
 def found(made: Any, trades: pd.DataFrame) -> Answer:
-    """Return what Mela must have found too."""
+    """Return the results that Mela must reproduce."""
     closed = trades[trades["status"] == 1]
     return {
         "trades": len(closed),
@@ -81,7 +81,7 @@ def found(made: Any, trades: pd.DataFrame) -> Answer:
 
 
 def grid(asked: dict[str, Any]) -> Answer:
-    """Run a grid of SMA crosses in one call: means of each period once, then by broadcasting."""
+    """Run a grid of SMA crossovers in one call: each period's mean once, then by broadcasting."""
     vbt.settings["engine"] = asked["engine"]
     candles = frame(asked["folder"])
     pairs = asked["pairs"]
@@ -104,7 +104,7 @@ def grid(asked: dict[str, Any]) -> Answer:
 
 
 def execute(asked: dict[str, Any]) -> Answer:
-    """Execute signals that were computed before: simulation, equity and trades, no metrics."""
+    """Execute precomputed signals: simulation, equity and trades, no metrics."""
     vbt.settings["engine"] = asked["engine"]
     candles = frame(asked["folder"])
     enter, leave = np.load(asked["enter"]), np.load(asked["exit"])

@@ -1,8 +1,8 @@
-"""What each peer's worker is: it answers questions on stdin with seconds and with what it found.
+"""The loop of each peer's worker: it reads tasks on stdin and answers with seconds and results.
 
-A worker runs in an environment of its own, so nothing here knows Mela. A question is a line of
-JSON, `{"task": …, "folder": …, …}`; the answer is a line too, `{"seconds": …, …}`. Reading the
-candles is not timed; only what a task itself does is.
+A worker runs in its own environment and does not import Mela. A task is a line of JSON, `{"task":
+…, "folder": …, …}`; the answer is a line too, `{"seconds": …, …}`. Reading the candles is not
+timed, only the task itself.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def columns(folder: str) -> dict[str, np.ndarray]:
 
 
 def serve(tasks: dict[str, Task]) -> None:
-    """Answer questions until stdin ends. What a library prints goes to stderr."""
+    """Answer tasks until stdin ends. Output of the library goes to stderr."""
     answers, sys.stdout = sys.stdout, sys.stderr
     for line in sys.stdin:
         question = json.loads(line)
@@ -38,7 +38,7 @@ def serve(tasks: dict[str, Task]) -> None:
 
 
 def gain(entry_prices: np.ndarray, exit_prices: np.ndarray) -> float:
-    """Return the sum of the logarithmic price moves that the closed trades caught.
+    """Return the sum of the log price moves between the entries and exits of closed trades.
 
     It depends on where trades began and ended, not on their sizes.
     """

@@ -1,4 +1,4 @@
-{# A model lands in the schema it names: `marts`, not dbt's `<target schema>_marts`. #}
+{# Build a model in the schema it names: `marts`, not dbt's `<target schema>_marts`. #}
 {% macro generate_schema_name(custom_schema_name, node) -%}
     {{ (custom_schema_name or target.schema) | trim }}
 {%- endmacro %}

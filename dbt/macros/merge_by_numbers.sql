@@ -1,6 +1,6 @@
 {#
-  dbt's own merge, after a look at what it merges: without it, Postgres takes a temporary table for a
-  large one, and reads the whole fact to put a few rows into it.
+  dbt's own merge after analysing the new rows. Without statistics, Postgres assumes a large table
+  and reads the whole fact to merge a few rows.
 #}
 {% macro postgres__get_incremental_merge_sql(arg_dict) -%}
     analyze {{ arg_dict['temp_relation'] }};

@@ -1,13 +1,13 @@
 {#
-  Wilder's means of gains and losses, as an aggregate that serves as a window function: each value
-  rests on the one before, which SQL's own aggregates cannot say. The same steps in the same order
-  as TA-Lib's RSI takes, so that both agree to the last bits.
+  Wilder's means of gains and losses, as an aggregate used as a window function: each value depends
+  on the previous one, which SQL's own aggregates cannot express. It takes the same steps in the same
+  order as TA-Lib's RSI, so that both agree to the last bits.
 
   rsi_means(change, period) → {changes seen, at most period; mean gain; mean loss}
 
-  Made anew at the start of each dbt command, one command after the other: Airflow starts several.
-  The role is named once more: dbt rolls back before this hook, and Postgres takes back with it the
-  role that the profile set. What another role owns, the next builder could not replace.
+  Created again at the start of each dbt command, under a lock because Airflow starts several. The
+  role is set once more, because dbt rolls back before this hook, which also reverts the profile's
+  role. A function owned by another role could not be replaced by the next builder.
 #}
 {% macro create_rsi_means() %}
 {% if target.role %}set local role {{ adapter.quote(target.role) }};{% endif %}
@@ -43,8 +43,8 @@ create or replace aggregate staging.rsi_means(double precision, integer) (
 {% endmacro %}
 
 {#
-  The index from the means; 0 where the price never moved. After ten thousand candles without a gain
-  the mean gain is the least double there is, and Postgres refuses a quotient that is less: 0 too.
+  The index from the means; 0 if the price never moved. After ten thousand candles without a gain the
+  mean gain is the smallest double, and Postgres rejects a smaller quotient: that gives 0 too.
 #}
 {% macro rsi(means, period) -%}
     case

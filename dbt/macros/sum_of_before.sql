@@ -1,6 +1,5 @@
 {#
-  The sum of `times` sums of `candles` candles, each of those that end where the next one begins.
-  Null until there are enough.
+  The sum of `times` adjacent sums of `candles` candles each. Null until there are enough candles.
 #}
 {% macro sum_of_before(sum, candles, times, window) -%}
     {{ sum }}

@@ -1,4 +1,4 @@
-{# Fail for each combination of columns that occurs more than once: a stated grain, tested. #}
+{# Fail for each combination of columns that occurs more than once, to test a stated grain. #}
 {% test unique_together(model, columns) %}
 select {{ columns | join(', ') }}, count(*) as occurrences
 from {{ model }}

@@ -1,4 +1,4 @@
--- As of the revision that each series was built from: a load that commits meanwhile is not missing.
+-- Compares as of the revision each series was built from, so a concurrent load is not missing.
 with built as (
     select
         versions.instrument_durable_key,

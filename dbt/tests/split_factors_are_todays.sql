@@ -1,5 +1,5 @@
--- A candle keeps no factor from before a split became known. As of the revision that each series
--- was built from: a split that commits meanwhile raised it.
+-- No candle keeps a factor from before a split became known. Compares as of the revision that each
+-- series was built from, because a concurrent split raises it.
 with facts as (
     select
         instruments.instrument_id,

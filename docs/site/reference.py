@@ -23,20 +23,20 @@ DOCS = Path(__file__).resolve().parents[1]
 Schema = Mapping[str, Any]
 
 INTRODUCTIONS = {
-    "scene": "Made from the model that validates a scene; `mela schema scene` prints the "
-    "[JSON Schema](scene.schema.json). What the fields are for, with examples: "
-    "[scenes](../scenes.md). A field without a default is required; a field that is not named here "
-    "is refused.",
-    "result": "Made from the model that validates a result; `mela schema result` prints the "
-    "[JSON Schema](result.schema.json). Where results are and how to read them: "
-    "[results](../results.md). Metrics are fractions; what is undefined is null.",
+    "scene": "This page is generated from the model that validates a scene; `mela schema scene` "
+    "prints the [JSON Schema](scene.schema.json). [Scenes](../scenes.md) introduces the fields "
+    "with examples. A field without a default is required, and a field that is not listed here is "
+    "refused.",
+    "result": "This page is generated from the model that validates a result; `mela schema result` "
+    "prints the [JSON Schema](result.schema.json). [Results](../results.md) says where results are "
+    "stored and how to read them. Metrics are fractions; an undefined value is null.",
 }
 SETTINGS = """\
-What differs from one place to another is said by variables of the environment; what is set there
-goes before `$MELA_HOME/stack.env`, which `mela up` writes, and that before the defaults. Made from
-the model that reads them, `mela.settings.Settings`, when a process starts: after a change,
-`mela up` starts again what it concerns. `MELA_HOME` is `.mela/` in the clone, and for root a
-folder under `/var/lib/mela`."""
+Settings are environment variables. A variable overrides `$MELA_HOME/stack.env`, which `mela up`
+writes, and that file overrides the defaults. This page is generated from the model that reads them
+when a process starts, `mela.settings.Settings`. After a change, `mela up` restarts the services
+that it concerns. `MELA_HOME` is `.mela/` in the clone, or a folder under `/var/lib/mela`
+for root."""
 _ANY = 2**53  # whole numbers end there, which nobody needs to be told
 _SIGNS = {
     "minimum": "≥",

@@ -52,7 +52,8 @@ def told(dag: Any) -> dict[str, Any]:
         "catchup": serialized.catchup,
         "paused": serialized.is_paused_upon_creation,
         "alerts": serialized.has_on_failure_callback,
-        "documented": bool(dag.doc_md),
+        "documented": bool(dag.doc_md and dag.description),
+        "owner": dag.owner,
         "bare_params": [
             param.schema for param in params if not {"title", "description_md"} <= {*param.schema}
         ],

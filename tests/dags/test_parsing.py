@@ -100,10 +100,16 @@ def test_parsing_imports_no_room_that_does_work(answers: dict[str, Any]) -> None
     assert answers["rooms_imported"] == []
 
 
-def test_every_dag_is_documented_and_tells_of_failure(answers: dict[str, Any]) -> None:
+def test_every_dag_is_documented_has_an_owner_and_tells_of_failure(answers: dict[str, Any]) -> None:
     for name, dag in answers["dags"].items():
-        said = {key: dag[key] for key in ("catchup", "paused", "alerts", "documented")}
-        assert said == {"catchup": False, "paused": False, "alerts": True, "documented": True}, name
+        said = {key: dag[key] for key in ("catchup", "paused", "alerts", "documented", "owner")}
+        assert said == {
+            "catchup": False,
+            "paused": False,
+            "alerts": True,
+            "documented": True,
+            "owner": "mela",
+        }, name
 
 
 def test_every_task_is_tried_again_and_ends(answers: dict[str, Any]) -> None:

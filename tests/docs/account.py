@@ -56,7 +56,7 @@ ELSEWHERE = (
     Elsewhere(r"git (pull|clone .*)", (), "takes the code from where it is published"),
     Elsewhere(r"mkdir -p backup && chmod 700 backup", ("tests.yml: containers",), "for the dumps"),
     Elsewhere(
-        r"make (setup|test|lint|containers|audit)( ARGS=.*)?",
+        r"make (setup|test|lint|containers|audit)( WORKERS=\d+)?( ARGS=.*)?",
         ("tests.yml: check", "tests.yml: containers", "audit.yml: audit"),
         "a job runs each; and this is `make test`",
     ),

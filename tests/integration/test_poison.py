@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -43,8 +45,17 @@ ABSURD = """
 """
 
 
-def test_an_innocent_scene_ends_beside_each_kind_of_poison(platform: Settings) -> None:
+@pytest.fixture
+def _killer(platform: Settings) -> Iterator[None]:
+    """A package whose strategy kills; gone afterwards, as others share the platform."""
     install_killer(platform.packages)
+    yield
+    shutil.rmtree(platform.packages / "killer_ideas-1.dist-info")
+    (platform.packages / "killer_ideas.py").unlink()
+
+
+@pytest.mark.usefixtures("_killer")
+def test_an_innocent_scene_ends_beside_each_kind_of_poison(platform: Settings) -> None:
     killed = publish(scene_of(strategy={"name": "killer"}), platform)
     assert killed.state is State.FINISHED
     [result] = answers(killed.scene_id, platform)

@@ -190,8 +190,8 @@ def test_bad_input_is_kept_whole_and_told_apart(
     assert len(letter.sentence) > 10
     scene_id = readable_id(raw)
     if scene_id is not None and code not in {"not_json", "too_large"}:
-        scene = stored_scene(scene_id, platform)
-        assert scene is not None
+        # the letter goes out before the row is stored
+        scene = wait_for(lambda: stored_scene(scene_id, platform), 30, "the rejection was stored")
         assert (scene["status"], scene["rejection_code"]) == ("rejected", code)
 
 

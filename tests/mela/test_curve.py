@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from backtests.kernel.ledger import FILLS
+from execution.trades import TRADES
 from mela.curve import EXIT_REASONS, Trade, Trades
 from mela.run import from_ms
 
@@ -12,7 +12,7 @@ OPENED_MS = np.arange(5, dtype=np.int64) * 60_000
 
 
 def two() -> Trades:
-    fills = np.zeros(2, FILLS)
+    fills = np.zeros(2, TRADES)
     fills["entry_bar"], fills["exit_bar"], fills["reason"] = [0, 2], [1, 4], [1, 6]
     fills["size"], fills["entry_price"], fills["exit_price"] = [1.0, -2.0], 100.0, [110.0, 90.0]
     fills["profit"], fills["fees"] = [9.0, 18.0], [1.0, 2.0]

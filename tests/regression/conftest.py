@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from cli.main import app
 from mela.settings import REPOSITORY
 
-KEPT = ("backtests", "mela", "requirements")  # what a side is run with
+KEPT = ("backtests", "execution", "mela", "requirements")  # what a side is run with
 RSI = "backtests/strategies/rsi_reversion.py"
 EVENTS = "backtests/kernel/events.py"
 SCENES = {

@@ -1,4 +1,4 @@
-"""Adjust unadjusted prices for the splits and dividends that a scene may know of."""
+"""Adjust prices for the splits and dividends that a scene may know of."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Int = NDArray[np.int64]
 
 
 class Event(NamedTuple):
-    """A corporate action; effective_ms is 00:00 UTC of its date."""
+    """A corporate action. effective_ms is 00:00 UTC of its date."""
 
     kind: Literal["split", "dividend"]
     effective_ms: int
@@ -23,20 +23,20 @@ class Event(NamedTuple):
 
 
 class Factors(NamedTuple):
-    """What each candle's prices are divided by for splits, and multiplied with for dividends."""
+    """Per candle: the divisor of its prices for splits, and their multiplier for dividends."""
 
     split: Float
     dividend: Float
 
 
 def factors(opened_ms: Int, close: Float, events: Sequence[Event]) -> Factors:
-    """Return the factors of (n,) candles; an event changes those that opened before it only.
+    """Return the adjustment factors of (n,) candles; an event affects those that opened before.
 
     opened_ms: UTC milliseconds, rising; close: unadjusted
     events: those that the reader may know of, effective before the scene's end
 
-    A split divides by new shares for one old. A dividend multiplies by 1 − dividend / the close
-    before it, that close told in the day's shares where a split falls between the two.
+    A split divides by new shares per old share. A dividend multiplies by 1 − dividend / the close
+    before it; if a split falls between the two, that close is converted to the later shares.
     Raises CandlesInvalid for a dividend that is not below that close.
 
     >>> factors(np.array([0, 10]), np.array([8.0, 2.0]), [Event("split", 10, 4.0)]).split.tolist()

@@ -1,10 +1,10 @@
-"""Whole series on local disk as Arrow files, mapped into memory: read once, then by all processes.
+"""A local cache of whole series: memory-mapped Arrow files that all processes share.
 
-A file is named by its instrument, its interval and the key of its candles
-(warehouse.candles.series), and never changes: it is written beside its place and renamed, so it is
-complete or absent. Numbers in it are summed up; the first process to map a file adds them again,
-and a torn or altered one is removed and read anew. What was used least lately goes when there is
-too much.
+A file is named after its instrument, its interval and the key of its candles
+(warehouse.candles.series), and never changes. It is written beside its final place and renamed, so
+it is complete or absent. It carries a checksum; the first process to map a file verifies it, and a
+torn or altered file is removed and read again. When the cache is full, the least recently used
+files are removed.
 """
 
 from __future__ import annotations
@@ -28,54 +28,54 @@ from mela.settings import Settings
 from warehouse.candles.series import FIELDS, NAMES, Columns, length
 
 LOG = structlog.get_logger(__name__)
-BLOCK = 4_096  # numbers summed together; of the sums a CRC, so that blocks cannot change places
-ABANDONED_S = 3_600  # a half-written file of a process that was killed
+CHECKSUM_BLOCK = 4_096  # numbers per sum; the CRC over the sums detects swapped blocks
+ABANDONED_S = 3_600  # age of a half-written file whose process must have been killed
 DIGEST = b"mela_digest"
 OPENED = pa.timestamp("ms", tz="UTC")
 SCHEMA = pa.schema([("opened_ms", OPENED), *((name, pa.float64()) for name in FIELDS)])
-_added: dict[Path, tuple[int, int, int]] = {}  # files that this process added up, as they were then
+_verified: dict[Path, tuple[int, int, int]] = {}  # verified files and their state
 
 
 @dataclass(frozen=True, slots=True)
 class CandleCache:
-    """The files of a folder, `max_bytes` at most. 0 keeps none."""
+    """A folder of cached series, of `max_bytes` at most. With 0, nothing is cached."""
 
     folder: Path
     max_bytes: int
 
     @classmethod
     def of(cls, settings: Settings) -> CandleCache:
-        """Return the cache of this machine."""
+        """Return this machine's cache."""
         return cls(settings.cache_folder / "candles", settings.cache_bytes)
 
     def get(self, name: SeriesKey, key: str) -> Columns | None:
-        """Return a series as views of its file that cannot be written to; None without a file."""
+        """Return a series as read-only views of its file; None if there is no file."""
         path = self._place(name) / f"{key}.arrow"
         try:
             seen = path.stat()
             columns, digest = _map(path)
             state = (seen.st_ino, seen.st_size, seen.st_mtime_ns)
-            if _added.get(path) != state:
+            if _verified.get(path) != state:
                 if _digest(columns) != digest:
-                    raise pa.ArrowInvalid("its numbers do not add up")
-                _added[path] = state
+                    raise pa.ArrowInvalid("its checksum does not match")
+                _verified[path] = state
         except FileNotFoundError:
             return None
         except (pa.ArrowException, OSError, KeyError, ValueError) as error:
             LOG.warning("cache_file_unreadable", file=str(path), error=str(error))
             _remove(path)
             return None
-        with suppress(OSError):  # a disk that only reads, or somebody else's file: it is as good
+        with suppress(OSError):  # a read-only disk or another user's file can still be read
             os.utime(path, ns=(time.time_ns(), seen.st_mtime_ns))
         return columns
 
     def older(self, name: SeriesKey) -> list[str]:
-        """Return the keys of a series that have a file, the newest first."""
+        """Return the keys under which a series is cached, newest first."""
         files = self._place(name).glob("*.arrow")
         return sorted((path.stem for path in files), key=_revision, reverse=True)
 
     def put(self, name: SeriesKey, key: str, columns: Columns) -> None:
-        """Keep a series; its older files go. A disk that cannot take it is no error here."""
+        """Cache a series and remove its older files. A full or read-only disk is no error."""
         size = length(columns) * 8 * len(NAMES)
         if size > self.max_bytes:
             return
@@ -137,14 +137,14 @@ def _digest(columns: Columns) -> int:
     crc = 0
     for name in NAMES:
         words = np.ascontiguousarray(columns[name]).view(np.uint64)
-        whole = len(words) // BLOCK * BLOCK
-        crc = zlib.crc32(words[:whole].reshape(-1, BLOCK).sum(axis=1).tobytes(), crc)
+        whole = len(words) // CHECKSUM_BLOCK * CHECKSUM_BLOCK
+        crc = zlib.crc32(words[:whole].reshape(-1, CHECKSUM_BLOCK).sum(axis=1).tobytes(), crc)
         crc = zlib.crc32(words[whole:].tobytes(), crc)
     return crc
 
 
 def _remove(path: Path) -> None:
-    with suppress(OSError):  # another process was faster, or the disk is not ours to change
+    with suppress(OSError):  # another process was faster, or the disk is read-only
         path.unlink()
 
 

@@ -1,4 +1,4 @@
-"""The manifest of a snapshot: which series it holds, and what a read needs beside their candles."""
+"""The manifest of a snapshot: its series, and what a read needs besides their candles."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from mela.errors import MelaError
 from mela.instrument import file_stem
 from mela.interval import Interval
 
-FILE = "_manifest.json"  # readers of Parquet folders pass over names that begin so
+FILE = "_manifest.json"  # readers of Parquet folders skip names that begin with _
 CURRENT = 1
 _STATE = re.compile(r"(.+)_\d+-\d+\.parquet")
 
 
 class SnapshotInvalid(MelaError):
-    """A snapshot that cannot be read; writing it anew helps."""
+    """A snapshot that cannot be read; writing it again helps."""
 
 
 class SnapshotMoved(SnapshotInvalid):
@@ -42,7 +42,7 @@ class Action(_Part):
 
 
 class SeriesEntry(_Part):
-    """A series: everything is of one moment of the warehouse, the file under `file` too."""
+    """A series as of one moment of the warehouse, its candles under `file` included."""
 
     instrument: str
     interval: Interval
@@ -60,7 +60,7 @@ class SeriesEntry(_Part):
 
 
 class Manifest(_Part):
-    """All series of a snapshot. It is written last, so what it names is there."""
+    """All series of a snapshot. It is written last, so the files that it names exist."""
 
     version: Literal[1] = CURRENT
     written_at: datetime
@@ -68,7 +68,7 @@ class Manifest(_Part):
     series: tuple[SeriesEntry, ...]
 
     def entry(self, instrument: str, interval: Interval) -> SeriesEntry | None:
-        """Return a series, if it is here."""
+        """Return a series; None if it is not in the snapshot."""
         for one in self.series:
             if (one.instrument, one.interval) == (instrument, interval):
                 return one
@@ -76,14 +76,14 @@ class Manifest(_Part):
 
 
 class Folder:
-    """A folder that fsspec reaches: on this machine, or `s3://bucket/path` through s3fs.
+    """A folder accessed through fsspec: on this machine, or `s3://bucket/path` through s3fs.
 
-    An S3's address and keys are those of the AWS clients: AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID,
-    AWS_SECRET_ACCESS_KEY, AWS_PROFILE and so on.
+    The address and the keys of S3 are those of the AWS clients: AWS_ENDPOINT_URL,
+    AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_PROFILE and so on.
     """
 
     def __init__(self, address: str) -> None:
-        # listings and files change under us: another machine writes the snapshot
+        # no caches, because another machine writes the snapshot
         options: dict[str, Any] = {"use_listings_cache": False, "skip_instance_cache": True}
         self.address = address
         self.files, root = fsspec.core.url_to_fs(address, **options)
@@ -91,13 +91,13 @@ class Folder:
         self.is_local = "file" in self.files.protocol
 
     def path(self, name: str) -> str:
-        """Return the full path of a file in it."""
+        """Return the full path of a file in the folder."""
         return f"{self.root}/{name}"
 
     def put(self, name: str, content: bytes) -> None:
-        """Write a file that is complete or absent, and replaces what was there in one step."""
+        """Write a file atomically: readers see the old one or the new one."""
         path = self.path(name)
-        if not self.is_local:  # an object appears when all of it has come
+        if not self.is_local:  # an object appears only once it is complete
             self.files.pipe_file(path, content)
             return
         folder, _, last = path.rpartition("/")
@@ -106,30 +106,30 @@ class Folder:
         try:
             unfinished.write_bytes(content)
             unfinished.rename(path)
-        finally:  # of a full disk nothing shall be kept for ever
+        finally:  # leave nothing behind on a full disk
             unfinished.unlink(missing_ok=True)
 
     def size(self, name: str) -> int | None:
-        """Return how many bytes a file has; None where there is none."""
+        """Return a file's size in bytes; None if it does not exist."""
         try:
             return int(self.files.info(self.path(name))["size"])
         except FileNotFoundError:
             return None
 
     def names(self) -> list[str]:
-        """Return the names of what lies directly in it."""
+        """Return the names directly inside the folder."""
         paths = self.files.ls(self.root, detail=False)
         return [str(path).rstrip("/").rpartition("/")[2] for path in paths]
 
     def remove(self, name: str) -> None:
-        """Remove a file, if it is there."""
+        """Remove a file if it exists."""
         try:
             self.files.rm_file(self.path(name))
         except FileNotFoundError:
             return
 
     def manifest(self) -> Manifest | None:
-        """Return the manifest; None where nothing was written yet. Raises SnapshotInvalid."""
+        """Return the manifest; None if nothing was written yet. Raises SnapshotInvalid."""
         try:
             content = self.files.cat_file(self.path(FILE))
         except FileNotFoundError:
@@ -145,10 +145,10 @@ class Folder:
 
 
 def file_of(instrument: str, interval: Interval, candles_key: str) -> str:
-    """Return where a series' candles lie: beside the manifest, where every tool looks.
+    """Return the name of a series' file. It lies beside the manifest, where every tool looks.
 
-    Folders as `interval=1h` would name columns that the files have too, which pyarrow and pandas
-    refuse to join.
+    Folders such as `interval=1h` would name columns that the files also have, and pyarrow and
+    pandas refuse to join the two.
 
     >>> file_of("binance:BTCUSDT", Interval.H1, "3-1700000000000000")
     'binance_BTCUSDT_1h_3-1700000000000000.parquet'
@@ -157,7 +157,7 @@ def file_of(instrument: str, interval: Interval, candles_key: str) -> str:
 
 
 def files_of_series(names: Iterable[str], entries: Iterable[SeriesEntry]) -> set[str]:
-    """Return those of some file names that hold candles of the entries' series, of any state."""
+    """Return the file names that hold candles of the entries' series, in any state."""
     stems = {_stem(entry.instrument, entry.interval) for entry in entries}
     found = (_STATE.fullmatch(name) for name in names)
     return {match[0] for match in found if match and match[1] in stems}

@@ -1,4 +1,4 @@
-"""Candles from Postgres: one snapshot for a series and all that is asked of it, binary COPY."""
+"""Read candles from Postgres: one database snapshot for a series, binary COPY for its rows."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from warehouse.candles.series import FIELDS, ChangedRange, Columns, SeriesState
 from warehouse.database import copy_out, engine_for
 
 TYPES = {"opened_ms": "timestamptz"} | dict.fromkeys(FIELDS, "float8")
-MANY = 200_000  # candles that are worth a second connection
+PARALLEL_FROM = 200_000  # candles from which a second connection pays
 MONTH_MS = 30 * DAY_MS
 SNAPSHOT = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 _SERIES = text("""
@@ -44,8 +44,8 @@ _SERIES = text("""
     ) AS candles ON true
     WHERE i.venue = :venue AND i.symbol = :symbol
 """)
-# From the interval's own table, and in order here: to compare each row's interval, and to merge the
-# years, takes Postgres a tenth longer each.
+# Reads the interval's own table and sorts here: comparing each row's interval and merging the years
+# costs Postgres a tenth more time each.
 _ROWS = """
     SELECT opened_at, open, high, low, close, volume FROM raw.candle_{interval}
     WHERE instrument_id = %(id)s AND opened_at >= %(first)s AND opened_at <= %(last)s
@@ -81,15 +81,15 @@ _EVENTS = text("""
 
 @dataclass(frozen=True, slots=True)
 class PostgresCandles:
-    """The origin that is always there."""
+    """The candle store in Postgres, which always exists."""
 
     settings: Settings
 
     @contextmanager
     def open(self, name: SeriesKey, hint: tuple[datetime, datetime]) -> Generator[PostgresSeries]:
-        """Open a series in a transaction of one snapshot. See warehouse.candles.series.CandleStore.
+        """Open a series in a transaction with one snapshot. See series.CandleStore.
 
-        Raises CandlesMissing for an unknown instrument, sqlalchemy's OperationalError where
+        Raises CandlesMissing for an unknown instrument, and sqlalchemy's OperationalError if
         Postgres cannot be reached.
         """
         venue, symbol = parse_name(name.instrument)
@@ -115,7 +115,7 @@ class PostgresCandles:
 
 @dataclass(frozen=True, slots=True)
 class PostgresSeries:
-    """An OpenSeries of the warehouse."""
+    """An OpenSeries in Postgres."""
 
     series: SeriesState
     connection: Connection
@@ -123,7 +123,7 @@ class PostgresSeries:
     has_events: bool
 
     def rows(self, start: datetime, end: datetime, warmup: int) -> Columns:
-        """Return the candles of [start, end), and exactly `warmup` before as far as there are."""
+        """Return the candles of [start, end), and up to `warmup` candles before them."""
         asked = self.key | {"start": start, "warmup": warmup}
         first = self.connection.scalar(_FIRST, asked) if warmup else None
         return self.between(to_ms(first or start), to_ms(end) - 1)
@@ -135,14 +135,14 @@ class PostgresSeries:
     def between(self, first_ms: int, last_ms: int) -> Columns:
         """Return the candles that opened in [first_ms, last_ms].
 
-        Many are read by two connections that share the snapshot: Postgres' side of a COPY takes
-        the time of one processor.
+        Long ranges are read over two connections that share the snapshot, because the Postgres side
+        of a COPY is bound to one processor.
         """
-        if (last_ms - first_ms) // self._step_ms < MANY:
+        if (last_ms - first_ms) // self._step_ms < PARALLEL_FROM:
             return self._copied(self.connection, first_ms, last_ms)
         first, last = self.extent()
         first, last = max(first, first_ms), min(last, last_ms)
-        if (last - first) // self._step_ms < MANY:
+        if (last - first) // self._step_ms < PARALLEL_FROM:
             return self._copied(self.connection, first, last)
         middle = (first + last) // 2
         snapshot = self.connection.scalar(_EXPORT)
@@ -152,7 +152,7 @@ class PostgresSeries:
             return _joined(earlier, later.result())
 
     def beside(self, snapshot: str, first_ms: int, last_ms: int) -> Columns:
-        """Return what `between` does, by another connection that is given this one's snapshot."""
+        """Do the same as `between` over another connection that imports this one's snapshot."""
         with self.connection.engine.connect() as plain:
             connection = plain.execution_options(**SNAPSHOT)
             connection.execute(_IMPORT, {"snapshot": snapshot})
@@ -168,12 +168,12 @@ class PostgresSeries:
         return _in_order(decode(copy_out(connection, query, self.key | span), TYPES))
 
     def extent(self) -> tuple[int, int]:
-        """Return when the first and the last candle opened; an empty span without candles."""
+        """Return when the first and the last candle opened; an empty range if there are none."""
         first, last = self.connection.execute(_EXTENT, self.key).one()
         return (1, 0) if first is None else (to_ms(first), to_ms(last))
 
     def changed_since(self, candles_key: str) -> ChangedRange | None:
-        """Return what changed after an older key; None where this warehouse never had it."""
+        """Return the range that changed after an older key; None if it was never here."""
         revision, made = map(int, candles_key.split("-"))
         values = self.key | {"revision": revision, "made": made}
         first, last, is_ours = self.connection.execute(_SINCE, values).one()

@@ -1,4 +1,4 @@
-"""Candles for the engine: one moment of a series, in numpy, with prices as the scene wants them."""
+"""Read candles for the engine: a consistent series in numpy, with the scene's price adjustment."""
 
 from __future__ import annotations
 
@@ -29,18 +29,20 @@ from warehouse.candles.series import (
 )
 from warehouse.candles.snapshot_candles import SnapshotCandles
 
-WAREHOUSE = "warehouse"  # of MELA_CANDLES; anything else is where a snapshot lies
+WAREHOUSE = "warehouse"  # the value of MELA_CANDLES for Postgres; others are addresses
 APPLIED: dict[str, list[str]] = {
     "raw": [],
     "split_adjusted": ["split"],
     "total_return": ["split", "dividend"],
 }
-SMALL = 1_000_000  # candles: a series of so many is cached whole, whatever part was asked for
-SHARE = 8  # of a longer one, a question for an eighth is worth reading all of it once
+CACHE_WHOLE_UP_TO = (
+    1_000_000  # candles: series up to this size are cached whole, whatever the request
+)
+CACHE_WHOLE_SHARE = 8  # a longer series is cached whole if at least an eighth is requested
 
 
 class CandlesRead(NamedTuple):
-    """Candles, and the revision of their series that they are."""
+    """Candles, and the revision of their series."""
 
     candles: Candles
     revision: int
@@ -62,11 +64,11 @@ class _KeptRead(NamedTuple):
 
 @dataclass
 class CandleReader:
-    """Read candle series, and keep those used last. For one thread.
+    """Read candle series and keep the most recently used ones. For one thread.
 
-    Candles come from Postgres or from a snapshot, as `settings.candles` says, through files on
-    local disk (warehouse.candles.cache).
-    max_bytes: how much to keep; the arrays given out are shared and cannot be written to
+    Candles come from Postgres or from a snapshot, as `settings.candles` says, through a file cache
+    on local disk (warehouse.candles.cache).
+    max_bytes: how much to keep in memory; the returned arrays are shared and read-only
     """
 
     settings: Settings
@@ -86,17 +88,17 @@ class CandleReader:
         warmup: int,
         prices: str,
     ) -> CandlesRead:
-        """Return the candles of [start, end), and exactly `warmup` before them as far as there are.
+        """Return the candles of [start, end), and up to `warmup` candles before them.
 
-        prices: raw, split_adjusted or total_return; events count that are effective before the end
-        Revision and candles are of one moment; a series never loaded has revision 0 and no
-        candles. Raises CandlesMissing for an unknown instrument, sqlalchemy's OperationalError
-        where Postgres cannot be reached.
+        prices: raw, split_adjusted or total_return; only events effective before the end apply
+        The revision and the candles are from the same moment. A series never loaded has revision 0
+        and no candles. Raises CandlesMissing for an unknown instrument, and sqlalchemy's
+        OperationalError if Postgres cannot be reached.
         """
         question = _ReadRequest(instrument, Interval(interval), start, end, warmup, prices)
         try:
             return self._answer(question)
-        except SnapshotMoved:  # a newer one was written since its manifest was read
+        except SnapshotMoved:  # a newer snapshot was written since the manifest was read
             return self._answer(question)
 
     def _answer(self, question: _ReadRequest) -> CandlesRead:
@@ -128,7 +130,7 @@ class CandleReader:
         return slice_span(whole, *span)
 
     def _refreshed(self, opened: OpenSeries) -> Columns:
-        """Return a whole series, of which an older file may hold all but what changed since."""
+        """Return a whole series from an older cached file and the candles that changed since."""
         for key in self._cache.older(opened.series.name)[:1]:
             since = opened.changed_since(key)
             older = self._cache.get(opened.series.name, key) if since else None
@@ -144,7 +146,7 @@ class CandleReader:
 
 
 def candle_store(settings: Settings) -> CandleStore:
-    """Return where this process reads candles."""
+    """Return the candle store that this process reads from."""
     if settings.candles == WAREHOUSE:
         return PostgresCandles(settings)
     return SnapshotCandles(settings.candles)
@@ -154,7 +156,7 @@ def _should_cache(opened: OpenSeries, start_ms: int, end_ms: int, warmup: int) -
     first, last = opened.extent()
     step = opened.series.name.interval.fixed_ms or MONTH_MS
     asked = min(end_ms, last) - max(start_ms - warmup * step, first)
-    return (last - first) // step < SMALL or asked * SHARE >= last - first
+    return (last - first) // step < CACHE_WHOLE_UP_TO or asked * CACHE_WHOLE_SHARE >= last - first
 
 
 def _adjusted(columns: Columns, events: list[Event]) -> Columns:

@@ -1,4 +1,4 @@
-"""What a reader of candles is given of one series, whether Postgres gives it or a snapshot."""
+"""The interface of candle stores, which Postgres and snapshots both implement."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ Columns = Mapping[str, NDArray[Any]]  # NAMES: opened_ms (n,) int64, rising; the
 
 @dataclass(frozen=True, slots=True)
 class SeriesState:
-    """A series at one moment.
+    """The state of a series at one moment.
 
-    revision: the newest of all, 0 where nothing was ever loaded
-    candles_key: of the newest revision that changed candles, its number and the microsecond it was
-        made in; None where there are no candles. Equal keys mean equal candles, in a warehouse
-        that was made anew or restored as well. Corporate actions, tick and lot are not in it.
+    revision: the newest revision, 0 if nothing was ever loaded
+    candles_key: the number of the newest revision that changed candles, and the microsecond it was
+        made in; None if there are no candles. Equal keys mean equal candles, even in a warehouse
+        that was rebuilt or restored. Corporate actions, tick and lot are not part of it.
     """
 
     name: SeriesKey
@@ -38,22 +38,22 @@ class SeriesState:
 
 
 class ChangedRange(NamedTuple):
-    """Which candles changed after a key: those that opened in [first_ms, last_ms]."""
+    """The range of candles that changed after a key: those that opened in [first_ms, last_ms]."""
 
     first_ms: int
     last_ms: int
 
 
 class OpenSeries(Protocol):
-    """A series as it was at the moment it was opened, to be read in parts."""
+    """A series as of the moment it was opened, read in parts."""
 
     @property
     def series(self) -> SeriesState:
-        """Return which series it is."""
+        """Return the state of the series."""
         ...
 
     def rows(self, start: datetime, end: datetime, warmup: int) -> Columns:
-        """Return the candles of [start, end), and exactly `warmup` before as far as there are."""
+        """Return the candles of [start, end), and up to `warmup` candles before them."""
         ...
 
     def whole(self) -> Columns:
@@ -69,7 +69,7 @@ class OpenSeries(Protocol):
         ...
 
     def changed_since(self, candles_key: str) -> ChangedRange | None:
-        """Return what changed after an older key; None where that is not known."""
+        """Return the range that changed after an older key; None if that is unknown."""
         ...
 
     def events(self, kinds: list[str], end: datetime) -> list[Event]:
@@ -78,12 +78,12 @@ class OpenSeries(Protocol):
 
 
 class CandleStore(Protocol):
-    """Where candles come from."""
+    """A store of candles."""
 
     def open(
         self, name: SeriesKey, hint: tuple[datetime, datetime]
     ) -> AbstractContextManager[OpenSeries]:
-        """Open a series: an OpenSeries. Raises CandlesMissing, naming the span of the hint."""
+        """Open a series. Raises CandlesMissing with the span of the hint in its message."""
         ...
 
 
@@ -93,14 +93,14 @@ def length(columns: Columns) -> int:
 
 
 def slice_span(columns: Columns, start_ms: int, end_ms: int, warmup: int) -> Columns:
-    """Return views of the candles of [start, end), and `warmup` before as far as there are."""
+    """Return views of the candles of [start, end), and up to `warmup` candles before them."""
     first, last = np.searchsorted(columns["opened_ms"], [start_ms, end_ms])
     chosen = slice(max(0, int(first) - warmup), int(last))
     return {name: column[chosen] for name, column in columns.items()}
 
 
 def splice(older: Columns, changed: Columns, since: ChangedRange) -> Columns:
-    """Return a series in which the candles that opened within a span are replaced."""
+    """Return the older series with the candles of a changed range replaced."""
     first = int(np.searchsorted(older["opened_ms"], since.first_ms))
     last = int(np.searchsorted(older["opened_ms"], since.last_ms, side="right"))
     return {

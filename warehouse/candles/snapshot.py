@@ -1,4 +1,4 @@
-"""Write candles as Parquet files for clusters whose reads one Postgres would not bear."""
+"""Write candles as Parquet files, for clusters that would overload a single Postgres."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from warehouse.candles.series import FIELDS, Columns, length
 from warehouse.database import transaction
 
 LOG = structlog.get_logger(__name__)
-ROW_GROUP = 131_072  # candles: what a read of a part takes at least
+ROW_GROUP = 131_072  # candles: the smallest unit of a partial read
 EVER = datetime(9999, 1, 1, tzinfo=UTC)
 _SERIES = text("""
     SELECT i.venue || ':' || i.symbol, length.interval
@@ -47,9 +47,9 @@ _SERIES = text("""
 
 @dataclass(frozen=True, slots=True)
 class SnapshotReport:
-    """What was written. series, candles: that were asked for; unchanged: series that were there.
+    """The outcome of a write. series, candles: the requested ones; unchanged: already written.
 
-    address: what MELA_CANDLES is to be set to; kept: series of earlier writes, not asked for now
+    address: the value for MELA_CANDLES; kept: series of earlier writes that were not requested now
     """
 
     address: str
@@ -67,13 +67,13 @@ def write_snapshot(
     instruments: Sequence[str] | None = None,
     intervals: Sequence[str] | None = None,
 ) -> SnapshotReport:
-    """Write series to a folder or an `s3://bucket/path`; without names, all that there are.
+    """Write series to a folder or an `s3://bucket/path`. Without names, write all series.
 
-    Repeatable: a series that did not change is not written again, and those that were not asked
-    for stay. Readers see the old state until the new manifest replaces the old one in one step.
-    Each series is of one moment, but not all of the same. Files that the new manifest no longer
-    names are removed, so that tools which know no manifest find each candle once.
-    Raises CandlesMissing where the warehouse has none of the series asked for.
+    Repeatable: an unchanged series is not written again, and series that were not requested stay.
+    Readers see the old state until the new manifest replaces the old one atomically. Each series is
+    consistent in itself, but different series may be of different moments. Files that the new
+    manifest no longer names are removed, so that tools that ignore the manifest find each candle
+    once. Raises CandlesMissing if the warehouse has none of the requested series.
     """
     folder = Folder(to)
     names = _named(settings, instruments, intervals)
@@ -128,7 +128,7 @@ def _named(
 def _write(
     settings: Settings, folder: Folder, name: SeriesKey, before: Manifest | None
 ) -> tuple[SeriesEntry, bool]:
-    """Write a series' file, unless it is there; return its entry, and whether it was written."""
+    """Write a series' file unless it exists; return its entry, and whether it was written."""
     with PostgresCandles(settings).open(name, (EVER, EVER)) as opened:
         key = str(opened.series.candles_key)
         file = file_of(name.instrument, name.interval, key)
@@ -158,18 +158,18 @@ def _described(opened: PostgresSeries, found: Mapping[str, object]) -> SeriesEnt
         Action(kind=event.kind, effective_ms=event.effective_ms, value=event.value)
         for event in opened.events(["split", "dividend"], EVER)
     ]
-    said = {
+    state = {
         "revision": series.revision,
         "calendar": series.calendar,
         "tick": series.tick,
         "lot": series.lot,
         "actions": tuple(actions),
     }
-    return SeriesEntry.model_validate({**found, **said})
+    return SeriesEntry.model_validate({**found, **state})
 
 
 def parquet(name: SeriesKey, columns: Columns) -> bytes:
-    """Return a series as a Parquet file, its pages with checksums."""
+    """Return a series as a Parquet file with page checksums."""
     count = length(columns)
     opened = pa.array(columns["opened_ms"]).cast(pa.timestamp("ms", tz="UTC"))
     zeros = pa.array(np.zeros(count, dtype=np.int32))
@@ -190,13 +190,13 @@ def parquet(name: SeriesKey, columns: Columns) -> bytes:
         compression="zstd",
         use_dictionary=["instrument", "interval"],  # pyright: ignore[reportArgumentType]
         write_page_checksum=True,
-        store_schema=False,  # texts are texts to whoever reads them, not Arrow's dictionaries
+        store_schema=False,  # readers get plain strings, not Arrow's dictionaries
     )
     return sink.getvalue()
 
 
 def _remove_older(folder: Folder, written: list[SeriesEntry], before: Manifest | None) -> None:
-    """Remove the files that series had before, those of a write that was killed too."""
+    """Remove the previous files of the written series, including those of a killed write."""
     if not written:
         return
     older = files_of_series(folder.names(), written)

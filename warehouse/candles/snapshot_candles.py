@@ -1,4 +1,4 @@
-"""Candles from a snapshot: its manifest says which they are, a Parquet file holds them."""
+"""Read candles from a snapshot: its manifest lists the series, Parquet files hold their candles."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from warehouse.candles.manifest import (
 )
 from warehouse.candles.series import FIELDS, ChangedRange, Columns, SeriesState, slice_span
 
-FRESH_S = 5.0  # so long a manifest is taken as it was read
+FRESH_S = 5.0  # how long a manifest is reused
 
 
 @dataclass
 class SnapshotCandles:
-    """The origin that `mela snapshot --to` wrote."""
+    """The candle store that `mela snapshot --to` wrote."""
 
     address: str
     fresh_s: float = FRESH_S
@@ -44,10 +44,11 @@ class SnapshotCandles:
         name: SeriesKey,
         hint: tuple[datetime, datetime],  # noqa: ARG002
     ) -> Generator[SnapshotSeries]:
-        """Open a series as the manifest has it. See warehouse.candles.series.CandleStore.
+        """Open a series as the manifest lists it. See warehouse.candles.series.CandleStore.
 
-        Raises CandlesMissing for a series that the snapshot lacks, SnapshotInvalid where there is
-        none, SnapshotMoved where its file is gone: who opens it again sees the newest manifest.
+        Raises CandlesMissing for a series that the snapshot lacks, SnapshotInvalid if there is no
+        snapshot, and SnapshotMoved if the series' file is gone: opening it again reads the newest
+        manifest.
         """
         folder, manifest = self._current()
         entry = manifest.entry(*name)
@@ -82,14 +83,14 @@ class SnapshotCandles:
 
 @dataclass(frozen=True, slots=True)
 class SnapshotSeries:
-    """An OpenSeries of a snapshot."""
+    """An OpenSeries in a snapshot."""
 
     series: SeriesState
     entry: SeriesEntry
     folder: Folder
 
     def rows(self, start: datetime, end: datetime, warmup: int) -> Columns:
-        """Return the candles of [start, end), and exactly `warmup` before as far as there are."""
+        """Return the candles of [start, end), and up to `warmup` candles before them."""
         start_ms, end_ms = to_ms(start), to_ms(end)
         with self._file() as file:
             chosen = _groups(file, start_ms, end_ms, warmup)
@@ -111,7 +112,7 @@ class SnapshotSeries:
         return self.entry.first_ms, self.entry.last_ms
 
     def changed_since(self, candles_key: str) -> ChangedRange | None:  # noqa: ARG002
-        """Return None: a snapshot knows no revisions before its own."""
+        """Return None: a snapshot holds no earlier revisions."""
         return None
 
     def events(self, kinds: list[str], end: datetime) -> list[Event]:
@@ -136,9 +137,9 @@ class SnapshotSeries:
                 if file.metadata.num_rows != self.entry.candles:
                     raise self._unreadable(f"it has {file.metadata.num_rows}")
                 yield file
-        except FileNotFoundError as error:  # a newer snapshot has removed it, or somebody
+        except FileNotFoundError as error:  # removed, usually by a newer snapshot
             raise SnapshotMoved(self._said(error)) from error
-        except (ConnectionError, TimeoutError, PermissionError):  # the file may be well
+        except (ConnectionError, TimeoutError, PermissionError):  # says nothing about the file
             raise
         except (OSError, pa.ArrowException) as error:
             raise self._unreadable(error) from error
@@ -154,7 +155,7 @@ class SnapshotSeries:
 
 
 def _groups(file: pq.ParquetFile, start_ms: int, end_ms: int, warmup: int) -> list[int]:
-    """Return the row groups that hold a span, and those before it that hold its warm-up."""
+    """Return the row groups that hold a span and its warm-up."""
     chosen: list[int] = []
     for group in range(file.num_row_groups - 1, -1, -1):
         first, last, count = _held(file, group)

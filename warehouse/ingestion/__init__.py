@@ -1,1 +1,1 @@
-"""Load candles and corporate actions from sources into raw tables."""
+"""Load candles and corporate actions from sources into the raw tables."""

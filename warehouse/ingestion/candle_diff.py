@@ -1,4 +1,4 @@
-"""What an answer changes: the candles that are stored already, set beside those that came."""
+"""Compare the candles of an answer with the stored ones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PRICES = ("open", "high", "low", "close")
 TYPES = {"opened_at": "timestamptz", "closed_at": "timestamptz", "session_on": "date"} | (
     dict.fromkeys((*PRICES, "volume"), "float8")
 )
-NO_SESSION = np.iinfo(np.int32).max + EPOCH_DAYS  # 'infinity': these rows must not hold a null
+NO_SESSION = np.iinfo(np.int32).max + EPOCH_DAYS  # 'infinity': COPY rows hold no null
 _STORED = """
     SELECT opened_at, closed_at, coalesce(session_on, 'infinity'), open, high, low, close, volume
     FROM raw.candle WHERE instrument_id = %(id)s AND interval = %(interval)s
@@ -30,23 +30,23 @@ _STORED = """
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CandleDiff:
-    """Which of an answer's candles are new, and which are stored with other values: (n,) each."""
+    """Which candles of an answer are new, and which differ from the stored ones: (n,) masks."""
 
     new: Mask
     changed: Mask
 
     @property
     def touched(self) -> NDArray[np.intp]:
-        """Return the positions of all candles that will be written."""
+        """Return the positions of all candles to write."""
         return np.flatnonzero(self.new | self.changed)
 
 
 def diff_candles(connection: Connection, instrument_id: int, fetched: FetchedCandles) -> CandleDiff:
     """Compare an answer with the stored candles of its series and span.
 
-    Prices and volumes within the rounding of a vendor's split arithmetic count as the same; of a
-    vendor without one every digit counts. The stored value stays: it came first, and the more
-    splits a vendor works into a price, the coarser that is.
+    Prices and volumes within the rounding of a vendor's split adjustment count as equal; for other
+    vendors every digit counts. In that case the stored value stays: the more splits a vendor works
+    into a price, the coarser it becomes.
     """
     count = len(fetched)
     if count == 0:
@@ -56,14 +56,14 @@ def diff_candles(connection: Connection, instrument_id: int, fetched: FetchedCan
     places = np.searchsorted(opened, fetched.opened_ms)
     places[places == len(opened)] = 0
     new = np.ones(count, np.bool_) if not len(opened) else opened[places] != fetched.opened_ms
-    beside = {name: column[places[~new]] for name, column in stored.items()}
+    stored = {name: column[places[~new]] for name, column in stored.items()}
     changed = np.zeros(count, np.bool_)
-    changed[~new] = _differ(beside, fetched, ~new)
+    changed[~new] = _differ(stored, fetched, ~new)
     return CandleDiff(new, changed)
 
 
 def session_days(fetched: FetchedCandles) -> NDArray[np.int64] | None:
-    """Return the session of each candle in days since 1970; None in markets without."""
+    """Return each candle's session in days since 1970; None in markets without sessions."""
     if fetched.session_on is None:
         return None
     return np.array(fetched.session_on, dtype="datetime64[D]").astype(np.int64)
@@ -79,16 +79,16 @@ def _stored(connection: Connection, instrument_id: int, fetched: FetchedCandles)
     return decode(copy_out(connection, _STORED, values), TYPES)
 
 
-def _differ(beside: dict[str, Any], fetched: FetchedCandles, there: Mask) -> Mask:
+def _differ(stored: dict[str, Any], fetched: FetchedCandles, there: Mask) -> Mask:
     days = session_days(fetched)
-    differ = beside["closed_at"] != fetched.closed_ms[there]
-    differ |= beside["session_on"] != (NO_SESSION if days is None else days[there])
+    differ = stored["closed_at"] != fetched.closed_ms[there]
+    differ |= stored["session_on"] != (NO_SESSION if days is None else days[there])
     allowed = rounding_tolerance(fetched)
     for name in (*PRICES, "volume"):
-        said, before = getattr(fetched, name)[there], beside[name]
+        new, before = getattr(fetched, name)[there], stored[name]
         if allowed is None:
-            differ |= said != before
+            differ |= new != before
         else:
             most = allowed.volume if name == "volume" else allowed.price
-            differ |= ~(np.abs(said - before) <= most[there])
+            differ |= ~(np.abs(new - before) <= most[there])
     return differ

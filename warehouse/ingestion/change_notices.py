@@ -1,4 +1,4 @@
-"""What changed in raw.candle, as one run of a DAG tells it to others."""
+"""Change notices: a DAG run tells others which candles in raw.candle it changed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from warehouse.ingestion.load_plan import parse_series
 
 
 class ChangeNotice(TypedDict):
-    """Changed series, and the half-open span of their loads' candles; JSON."""
+    """The series that changed, and the half-open span of the loads that changed them, as JSON."""
 
     series: list[str]
     start: str | None
@@ -20,7 +20,10 @@ class ChangeNotice(TypedDict):
 
 
 class ChangeScope(NamedTuple):
-    """Several pieces of news as one. Of series None: all; of start and end None: without bound."""
+    """Merged change notices. `series=None` means every series.
+
+    start=None or end=None means unbounded.
+    """
 
     series: list[SeriesKey] | None
     start: datetime | None
@@ -28,31 +31,32 @@ class ChangeScope(NamedTuple):
 
 
 def notice_of_loads(reports: Iterable[Mapping[str, Any]]) -> ChangeNotice | None:
-    """Return what loads changed, from what `loads.run_batch` said of them; None for nothing.
+    """Return the change notice for the reports of `load_plan.run_batch`; None if nothing changed.
 
-    The span holds all that the loads answered. It has no bounds where one changed without any
-    candle: a corporate action reaches back.
+    The span covers everything that the loads returned. It is unbounded if a load without candles
+    changed something, because a corporate action affects all earlier candles.
     """
-    told = [one for one in reports if one["revision"] is not None or one["actions"]]
-    if not told:
+    changed = [one for one in reports if one["revision"] is not None or one["actions"]]
+    if not changed:
         return None
-    series = sorted({f"{one['instrument']} {one['interval']}" for one in told})
-    if not all(one["first_opened_at"] for one in told):
+    series = sorted({f"{one['instrument']} {one['interval']}" for one in changed})
+    if not all(one["first_opened_at"] for one in changed):
         return ChangeNotice(series=series, start=None, end=None)
     lasts = [
         datetime.fromisoformat(one["last_opened_at"]) + _length(Interval(one["interval"]))
-        for one in told
+        for one in changed
     ]
-    start = min(datetime.fromisoformat(one["first_opened_at"]) for one in told)
+    start = min(datetime.fromisoformat(one["first_opened_at"]) for one in changed)
     return ChangeNotice(series=series, start=start.isoformat(), end=max(lasts).isoformat())
 
 
 def requested_scope(
     instruments: Iterable[str] | None = None, start: str | None = None, end: str | None = None
 ) -> ChangeScope | None:
-    """Return what somebody asked about, in a form's fields; None where they are all empty.
+    """Return the scope given in a form's fields; None if all fields are empty.
 
-    Each field bounds alone: a span without series is of all series, and a start needs no end.
+    Each field restricts by itself: a span without series covers all series, and a start needs no
+    end.
     """
     series = parse_series(instruments)
     if not (series or start or end):
@@ -61,16 +65,16 @@ def requested_scope(
     return ChangeScope(series or None, first, last)
 
 
-def merge_notices(told: Iterable[Mapping[str, Any]]) -> ChangeScope:
-    """Return several pieces of news as one; of none, or of one that says nothing, everything."""
-    pieces = list(told)
-    if not pieces or not all(one.get("series") for one in pieces):
+def merge_notices(notices: Iterable[Mapping[str, Any]]) -> ChangeScope:
+    """Merge change notices. No notice, or one without series, means everything."""
+    merged = list(notices)
+    if not merged or not all(one.get("series") for one in merged):
         return ChangeScope(None, None, None)
-    series = parse_series(sorted({line for one in pieces for line in one["series"]}))
-    if not all(one.get("start") and one.get("end") for one in pieces):
+    series = parse_series(sorted({line for one in merged for line in one["series"]}))
+    if not all(one.get("start") and one.get("end") for one in merged):
         return ChangeScope(series, None, None)
-    starts = [datetime.fromisoformat(one["start"]) for one in pieces]
-    ends = [datetime.fromisoformat(one["end"]) for one in pieces]
+    starts = [datetime.fromisoformat(one["start"]) for one in merged]
+    ends = [datetime.fromisoformat(one["end"]) for one in merged]
     return ChangeScope(series, min(starts), max(ends))
 
 

@@ -1,4 +1,4 @@
-"""Merge a source's corporate actions into raw, and revise every series that they touch."""
+"""Merge corporate actions into raw, and add revisions to every series that they affect."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _MERGE = text("""
     SELECT effective_on::timestamp AT TIME ZONE 'UTC' FROM gone
     UNION SELECT effective_on::timestamp AT TIME ZONE 'UTC' FROM said ORDER BY 1
 """)
-# Moments rise with revisions, as warehouse.ingestion.merge has it, whatever was done to the clock.
+# Times rise with revisions, as in warehouse.ingestion.merge, even if the clock was set back.
 _REVISE_ALL = text("""
     WITH series AS (
         SELECT interval, max(revision) AS revision, max(created_at) AS newest_at
@@ -70,9 +70,9 @@ _REVISE_RULES = text("""
 def merge_actions(
     connection: Connection, instrument_id: int, batch: int, fetched: FetchedCandles, since: datetime
 ) -> list[datetime]:
-    """Merge the corporate actions of an answer; return the days of those that truly changed.
+    """Merge the corporate actions of an answer; return the days of those that really changed.
 
-    since: one that is stored after it and that the answer lacks has vanished, unless the answer
+    since: a stored action after this instant that the answer lacks is deleted, unless the answer
         holds neither candles nor actions
     """
     if not len(fetched) and not fetched.actions:
@@ -101,8 +101,8 @@ def revise_all(
 
 
 def revise_rules(connection: Connection, instrument_id: int, batch: int) -> None:
-    """Add a revision to all candles of an instrument whose tick or lot is another now.
+    """Add a revision to all series of an instrument whose tick or lot changed.
 
-    Runs that round to them would answer otherwise. To be called in the transaction of a merge.
+    Runs that round to tick and lot would give other results. Call it in a merge's transaction.
     """
     connection.execute(_REVISE_RULES, {"id": instrument_id, "batch": batch})

@@ -1,4 +1,4 @@
-"""Ingest: ask a source, merge its answer into raw, keep the lineage of both."""
+"""Ingest: ask a source, merge its answer into raw, and record the lineage."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ _REJECTED = text("""
 
 @dataclass(frozen=True, slots=True)
 class LoadReport:
-    """What a load did. Counts are candles; `actions` are corporate actions that changed.
+    """The outcome of a load. Counts are candles; `actions` counts changed corporate actions.
 
-    revision: the newest that the load gave its series; None where nothing changed
-    first_opened_at, last_opened_at: of the answer, changed or not
+    revision: the newest revision that the load added to its series; None if nothing changed
+    first_opened_at, last_opened_at: the range of the answer, changed or not
     """
 
     batch_id: int
@@ -64,7 +64,7 @@ def ingest(
 ) -> LoadReport:
     """Load the closed candles of [start, end) and the corporate actions since start.
 
-    Twice is once. The load's batch is kept whatever happens; where it fails, with the error.
+    Idempotent. The load's batch is kept in any case; if the load fails, with its error.
     Raises ValueError for a wrong argument, SourceRefused and SourceUnavailable as the source does.
     """
     venue, symbol = parse_name(instrument)
@@ -103,7 +103,7 @@ def _asked(instrument: str, interval: Interval, start: datetime, end: datetime) 
 def store(
     connection: Connection, batch: int, fetched: FetchedCandles, start: datetime
 ) -> LoadReport:
-    """Store one answer under its load batch, and close the batch, all in this transaction."""
+    """Store one answer under its load batch and close the batch, all in this transaction."""
     name = fetched.instrument.name
     before = instruments.known(connection, [name]).get(name)
     instrument_id = instruments.upsert(connection, fetched.instrument)
@@ -159,7 +159,7 @@ def _report(batch: int, fetched: FetchedCandles, merged: Merged) -> LoadReport:
 
 
 def _as_of(fetched: FetchedCandles) -> dict[str, str]:
-    """Return by which clock candles of an answer are closed, where it says."""
+    """Return the clock that decided which candles had closed, if the answer carries it."""
     if fetched.as_of_ms is None:
         return {}
     return {"as_of": instant_text(from_ms(fetched.as_of_ms))}

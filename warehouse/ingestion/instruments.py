@@ -40,24 +40,24 @@ _WATCHED = text("""
 
 
 def known(connection: Connection, names: Iterable[str]) -> dict[str, Instrument]:
-    """Return those of some instruments that the warehouse knows, by name."""
+    """Return the instruments that the warehouse knows among these names, by name."""
     rows = connection.execute(_KNOWN, {"names": list(names)}).mappings()
     return {found.name: found for found in map(_instrument, rows)}
 
 
 def ids(connection: Connection, names: Iterable[str]) -> dict[str, int]:
-    """Return the ids of those of some instruments that the warehouse knows, by name."""
+    """Return the ids of the instruments that the warehouse knows among these names, by name."""
     rows = connection.execute(_KNOWN, {"names": list(names)})
     return {f"{row.venue}:{row.symbol}": row.id for row in rows}
 
 
 def upsert(connection: Connection, instrument: Instrument) -> int:
-    """Store what is known of an instrument and return its id; what it leaves open stays."""
+    """Store an instrument and return its id. Fields that are None keep their stored values."""
     return connection.execute(_UPSERT, asdict(instrument)).scalar_one()
 
 
 def watch(connection: Connection, name: str, interval: Interval | str) -> None:
-    """Let the daily ingestion load a series. Raises ValueError for an instrument never loaded."""
+    """Add a series to the daily ingestion. Raises ValueError for an instrument never loaded."""
     parse_name(name)
     found = ids(connection, [name]).get(name)
     if found is None:
@@ -66,13 +66,13 @@ def watch(connection: Connection, name: str, interval: Interval | str) -> None:
 
 
 def unwatch(connection: Connection, name: str, interval: Interval | str) -> bool:
-    """Take a series from the watch list; False where it was not there."""
+    """Remove a series from the watch list; False if it was not on it."""
     values = {"name": name, "interval": Interval(interval).value}
     return connection.scalar(_UNWATCH, values) is not None
 
 
 def watched(connection: Connection) -> list[tuple[str, str]]:
-    """Return (instrument, interval) of every series that the daily ingestion loads."""
+    """Return (instrument, interval) of every series on the watch list."""
     return [(name, interval) for name, interval in connection.execute(_WATCHED)]
 
 

@@ -1,8 +1,9 @@
-"""Load batches: begun, held while their load lives, and closed for it where it was killed.
+"""Load batches: begin one, hold it while its load lives, and close those whose load was killed.
 
-A load holds an advisory lock named after its batch, on a connection of its own, from before the
-batch can be seen until it has ended. Postgres lets go of the lock when that connection is gone,
-however its process ended. So a batch that says `running` and whose lock is free has nobody.
+A load holds an advisory lock, named after its batch, on its own connection. It takes the lock
+before the batch becomes visible and keeps it until the load ends. Postgres releases the lock when
+the connection ends, however the process ended. So a batch that is `running` and whose lock is free
+has been abandoned.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from mela.settings import Settings
 from warehouse.database import engine_for, transaction
 
 LOG = structlog.get_logger(__name__)
-LOCKS = 0x6C6F6164 << 32  # "load": with the batch's number, one lock each
+LOCKS = 0x6C6F6164 << 32  # "load"; with the batch's number added, one lock each
 ABANDONED = (
     "Abandoned: the process that ran this load ended without a word (killed, out of memory, or the "
     "machine went down). Nothing of it was stored; load the span again."
@@ -46,12 +47,12 @@ _ABANDONED = text("""
 
 @contextmanager
 def load_batch(settings: Settings, asked: Mapping[str, Any]) -> Generator[int]:
-    """Begin a load batch and give its id; where the block raises, the batch ends with the error.
+    """Begin a load batch and yield its id. If the block raises, the batch is closed with the error.
 
-    asked: interval, source, request (JSON), start, end. Batches whose load was killed are closed.
+    asked: interval, source, request (JSON), start, end. Abandoned batches are closed first.
     """
     with engine_for(settings).connect() as held:
-        held.detach()  # closed at the end, not handed on: with it goes the lock
+        held.detach()  # closed at the end instead of pooled, which releases the lock
         with held.begin():
             batch: int = held.execute(
                 _BEGIN, {**asked, "code_version": mela.__version__}
@@ -62,15 +63,15 @@ def load_batch(settings: Settings, asked: Mapping[str, Any]) -> Generator[int]:
         try:
             yield batch
         except BaseException as error:
-            said = f"{type(error).__name__}: {error}".replace("\0", " ")
+            message = f"{type(error).__name__}: {error}".replace("\0", " ")
             with transaction(settings) as connection:
-                connection.execute(_FAILED, {"batch": batch, "error": said})
-            LOG.warning("load_failed", batch=batch, request=asked["request"], error=said)
+                connection.execute(_FAILED, {"batch": batch, "error": message})
+            LOG.warning("load_failed", batch=batch, request=asked["request"], error=message)
             raise
 
 
 def close_abandoned(connection: Connection) -> list[int]:
-    """Close the batches that say `running` but whose load is gone; return their ids."""
+    """Close the batches that are `running` but whose load is gone; return their ids."""
     values = {"error": ABANDONED, "locks": LOCKS}
     closed = sorted(connection.scalars(_ABANDONED, values))
     if closed:

@@ -1,4 +1,4 @@
-"""Plan loads and run them: which series over which spans, in pieces that one task can carry."""
+"""Plan loads and run them: which series over which spans, in batches that one task can handle."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from warehouse.ingestion.instruments import watched
 
 LOG = structlog.get_logger(__name__)
 DEFAULT_SERIES = ("binance:BTCUSDT 1h", "binance:ETHUSDT 1h", "yahoo:AAPL 1d", "yahoo:SPY 1d")
-LOOKBACK = timedelta(days=3)  # vendors correct candles for some days after they closed
+LOOKBACK = timedelta(days=3)  # vendors correct candles for some days after the close
 CHUNK_CANDLES = 50_000
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
-# Each has limits of its own towards us, so a pool of its own; ccxt speaks to all other venues.
+# Each has its own rate limit and so its own pool. ccxt serves all other venues.
 SERVICES = ("binance", "yahoo", "alpaca", "ccxt")
 _LOADED = text("""
     SELECT b.span_start, least(b.span_end, least(
@@ -38,7 +38,7 @@ _LOADED = text("""
 
 
 class Load(TypedDict):
-    """One request, as JSON carries it between tasks."""
+    """One request, as JSON passes it between tasks."""
 
     instrument: str
     interval: str
@@ -49,7 +49,7 @@ class Load(TypedDict):
 class Batch(TypedDict):
     """The loads of one task.
 
-    since: a load whose span other loads covered from this instant on is left out; None asks always
+    since: skip a load whose span other loads covered since this instant; None never skips
     """
 
     name: str
@@ -64,13 +64,13 @@ def service_of(instrument: str) -> str:
 
 
 def parse_series(lines: Iterable[str] | None) -> list[SeriesKey]:
-    """Return the series of lines `venue:symbol interval`, each once; empty lines are none."""
+    """Parse lines `venue:symbol interval`. Skips empty lines and duplicates."""
     pairs = (line.split() for line in dict.fromkeys(lines or ()) if line)
     return [SeriesKey(name, Interval(interval)) for name, interval in pairs]
 
 
 def chosen_series(lines: Iterable[str] | None, settings: Settings) -> list[SeriesKey]:
-    """Return the series of some lines; without any those watched, or else DEFAULT_SERIES."""
+    """Return the series of these lines, else the watch list, else DEFAULT_SERIES."""
     wanted = parse_series(lines)
     if not wanted:
         with transaction(settings) as connection:
@@ -81,9 +81,9 @@ def chosen_series(lines: Iterable[str] | None, settings: Settings) -> list[Serie
 def requested_span(
     start: str | None, end: str | None, day: tuple[datetime, datetime]
 ) -> tuple[datetime | None, datetime]:
-    """Return the span that somebody asked for, up to the day's end where they named none.
+    """Return the requested span. A missing end means the end of the day.
 
-    A start of None means: the day, as `daily` understands it. Raises ValueError for an end without
+    A start of None means the day, as `daily_loads` defines it. Raises ValueError for an end without
     a start.
     """
     if end and not start:
@@ -98,10 +98,10 @@ def daily_loads(
     end: str | None,
     day: tuple[datetime, datetime],
 ) -> list[tuple[SeriesKey, Load]]:
-    """Return a load for each series: over the span given, else over the day with a lookback.
+    """Return a load for each series: over the requested span, else over the day with a lookback.
 
-    The lookback is at least a candle long, because a week opens six days before the day it ends on.
-    Raises ValueError for an end without a start, or not after it.
+    The lookback is at least one candle long, because a week opens six days before the day it ends
+    on. Raises ValueError for an end without a start, or one that is not after it.
     """
     first, last = requested_span(start, end, day)
     loads: list[tuple[SeriesKey, Load]] = []
@@ -116,7 +116,7 @@ def daily_loads(
 def whole_day(
     start: datetime | None, end: datetime | None, after: datetime
 ) -> tuple[datetime, datetime]:
-    """Return a data interval; the last whole day (UTC) before `after` where there is none."""
+    """Return the data interval; without one, the last whole UTC day before `after`."""
     if start and end:
         return start, end
     today = after.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -132,12 +132,12 @@ def missing_loads(
     force: bool = False,
     chunk_candles: int = CHUNK_CANDLES,
 ) -> list[tuple[SeriesKey, Load]]:
-    """Return the loads that are still missing from [start, end), in chunks of so many candles.
+    """Return the loads still missing in [start, end), in chunks of at most `chunk_candles` candles.
 
-    What an earlier load asked is not asked again, unless `force`. A load answers for what was
-    closed when it began, by the service's clock where that is behind (a delayed feed, a replay), so
-    the newest candles are asked again until they are.
-    Raises ValueError for a span that is none.
+    Spans that an earlier load requested are skipped, unless `force`. A load covers what had closed
+    when it began, on the service's clock if that is behind (a delayed feed, a replay), so the
+    newest candles are requested again until they have closed. Raises ValueError for an invalid
+    span.
     """
     if start.tzinfo is None or end.tzinfo is None or end <= start:
         raise ValueError(f"expected start < end, both with a zone, but found {start} to {end}")
@@ -154,7 +154,7 @@ def missing_loads(
 def uncovered_spans(
     connection: Connection, series: SeriesKey, start: datetime, end: datetime, since: datetime
 ) -> list[tuple[datetime, datetime]]:
-    """Return the parts of [start, end) that no load since then asked with success."""
+    """Return the parts of [start, end) that no successful load has covered since `since`."""
     venue, symbol = parse_name(series.instrument)
     values = {
         "venue": venue,
@@ -183,10 +183,10 @@ def batch_loads(
     since: datetime | None,
     again: datetime,
 ) -> list[Batch]:
-    """Return one service's loads as at most so many batches of neighbours.
+    """Group one service's loads into at most `most` batches of neighbours.
 
     since: see Batch; for batches of one load
-    again: the same for batches of several, whose retry must not ask anew what it has
+    again: the same for larger batches, so that a retry skips what already succeeded
     """
     mine = [(series, load) for series, load in loads if service_of(series.instrument) == service]
     size = max(1, -(-len(mine) // most))
@@ -202,10 +202,10 @@ def batch_loads(
 
 
 def run_batch(loads: Iterable[Load], since: str | None, settings: Settings) -> list[dict[str, Any]]:
-    """Run a batch's loads, each whatever becomes of the others; return what each of them did.
+    """Run all loads of a batch, even if some fail; return a report of each.
 
-    Raises what the loads raised: a single error as it is, of several SourceUnavailable (or whatever
-    else may succeed later) before SourceRefused, so that a retry is worth its while.
+    Raises the loads' errors: a single error as it is; of several, SourceUnavailable (or any other
+    that a retry may fix) before SourceRefused, so that a retry is worthwhile.
     """
     reports: list[dict[str, Any]] = []
     errors: list[Exception] = []

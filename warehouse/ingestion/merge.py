@@ -25,14 +25,14 @@ from warehouse.ingestion.candle_diff import (
 )
 from warehouse.ingestion.corporate_actions import merge_actions, revise_all
 
-LOCK = 0x6D63  # with the instrument's id: loads of one instrument commit one after the other
+LOCK = 0x6D63  # with the instrument's id: loads of one instrument commit in turn
 WHOLE = (
     {"opened_at": "timestamptz", "instrument_id": "int4", "interval": "text"}
     | TYPES
     | {"revision": "int4", "load_batch_id": "int8"}
 )
-# The moment of a revision is taken under the lock, so that moments follow commits as numbers do,
-# and is later than the one before it even where the clock was set back.
+# A revision's time is taken under the lock, so times follow the order of commits as numbers do. It
+# is later than the previous one even if the clock was set back.
 _NEXT = text("""
     SELECT coalesce(newest.revision, 0) + 1 AS revision,
            greatest(clock_timestamp(), newest.created_at + interval '1 microsecond') AS moment
@@ -49,7 +49,7 @@ _REVISE = text("""
 _STAGE = text("""
     CREATE TEMP TABLE IF NOT EXISTS changed_candle (opened_at timestamptz) ON COMMIT DELETE ROWS
 """)
-# Postgres knows little of a table filled a moment ago, and may compare each row with every other.
+# Postgres has no statistics of a table just filled, and might choose nested loops.
 _NO_LOOPS = text("SELECT set_config('enable_nestloop', :state, true)")
 _SUPERSEDE = text("""
     WITH gone AS (
@@ -75,7 +75,7 @@ _SUPERSEDE = text("""
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """What a merge changed. revision: the series' newest of this merge; None where nothing did."""
+    """The changes of a merge. revision: the series' newest one; None if nothing changed."""
 
     inserted: int
     updated: int
@@ -87,12 +87,12 @@ class Merged:
 def merge(
     connection: Connection, instrument_id: int, batch: int, fetched: FetchedCandles, since: datetime
 ) -> Merged:
-    """Merge one answer and add the revisions of what truly changed, all in this transaction.
+    """Merge one answer and add revisions for what really changed, all in this transaction.
 
-    since: the start of the span that was asked; a stored corporate action after it that the answer
-        lacks has vanished, unless the answer holds no candles at all
-    Call warehouse.schema.partitions.ensure_years first: candles without a partition of their year
-    are kept, but among those of all such years.
+    since: the start of the requested span; a stored corporate action after it that the answer lacks
+        is deleted, unless the answer holds no candles at all
+    Call warehouse.schema.partitions.ensure_years first. Candles of a year without a partition are
+    stored too, but in the default partition.
     """
     lock = {"lock": LOCK, "id": instrument_id}
     connection.execute(text("SELECT pg_advisory_xact_lock(:lock, :id)"), lock)
@@ -124,7 +124,7 @@ def _write(
     fetched: FetchedCandles,
     found: CandleDiff,
 ) -> int | None:
-    """Write what is new and what changed, under the series' next revision; return that."""
+    """Write new and changed candles under the series' next revision; return that revision."""
     touched = found.touched
     if not len(touched):
         return None
@@ -135,9 +135,9 @@ def _write(
     connection.execute(_REVISE, values)
     if found.changed.any():
         _supersede(connection, fetched.opened_ms[found.changed], values)
-    # Into the interval's own table: there Postgres writes many rows at once, which the triggers of
-    # raw.candle forbid. What they hold is held: the revision's row names instrument and batch by
-    # foreign keys, and what was there before is a version already.
+    # Writes to the interval's own table, where Postgres inserts many rows at once; the triggers of
+    # raw.candle prevent that. Their guarantees hold all the same: the revision's row refers to
+    # instrument and batch by foreign keys, and the replaced candles are versions already.
     columns = _columns(fetched, found.new | found.changed) | {
         "instrument_id": instrument_id,
         "interval": fetched.interval.value.encode(),
@@ -151,7 +151,7 @@ def _write(
 def _supersede(
     connection: Connection, opened_ms: NDArray[np.int64], values: Mapping[str, Any]
 ) -> None:
-    # An update would write an entry into the index for each row, one after the other.
+    # Deletes and inserts, because an update writes index entries row by row.
     connection.execute(_STAGE)
     _copy(connection, "changed_candle", {"opened_at": opened_ms}, {"opened_at": "timestamptz"})
     connection.execute(_NO_LOOPS, {"state": "off"})
@@ -174,6 +174,6 @@ def _columns(fetched: FetchedCandles, chosen: Mask) -> dict[str, Any]:
 def _copy(
     connection: Connection, table: str, columns: Mapping[str, Any], types: Mapping[str, str]
 ) -> None:
-    told = {name: kind for name, kind in types.items() if name in columns}
-    target = f"COPY {table} ({', '.join(told)}) FROM STDIN (FORMAT binary)"
-    copy_in(connection, target, encode(columns, told))
+    present = {name: kind for name, kind in types.items() if name in columns}
+    target = f"COPY {table} ({', '.join(present)}) FROM STDIN (FORMAT binary)"
+    copy_in(connection, target, encode(columns, present))

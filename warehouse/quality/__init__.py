@@ -1,4 +1,4 @@
-"""Candle quality: what is wrong, in tables, and gaps repaired by asking again, never silently."""
+"""Candle quality: record defects, and repair gaps by loading candles, never by invention."""
 
 from warehouse.quality.check import QualityReport, check_quality
 from warehouse.quality.findings import Check, Finding, findings

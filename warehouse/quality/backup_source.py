@@ -1,4 +1,4 @@
-"""A second source: another instrument's candles where a series has holes, never over its own."""
+"""Fill the gaps of a series from a backup source, without changing any stored candle."""
 
 from __future__ import annotations
 
@@ -38,20 +38,20 @@ _ACTIONS = text("""
 
 def fill_from_backup(
     instrument: str,
-    second: str,
+    backup: str,
     interval: Interval,
     start: datetime,
     end: datetime,
     settings: Settings,
 ) -> LoadReport:
-    """Load those candles of `second` into `instrument` that it lacks in [start, end).
+    """Load the candles of `backup` that `instrument` lacks in [start, end).
 
-    The batch's source is `second`'s, and its request names both. No stored candle, corporate action
-    or property of the instrument changes. Raises as warehouse.ingestion.ingest.ingest does, and
-    CandlesMissing for an instrument never loaded.
+    The batch's source is that of `backup`, and its request names both. No stored candle, corporate
+    action or property of the instrument changes. Raises as warehouse.ingestion.ingest.ingest does,
+    and CandlesMissing for an instrument never loaded.
     """
-    venue, symbol = parse_name(second)
-    named = {"instrument": instrument, "second_source": second}
+    venue, symbol = parse_name(backup)
+    named = {"instrument": instrument, "second_source": backup}
     asked = {"interval": interval.value, "source": venue, "start": start, "end": end}
     with load_batch(settings, asked | {"request": orjson.dumps(named).decode()}) as batch:
         fetched = source_for(venue, settings).fetch(symbol, interval, start, end)
@@ -65,12 +65,12 @@ def fill_from_backup(
 def _missing_candles_only(
     connection: Connection, instrument: str, fetched: FetchedCandles, start: datetime, end: datetime
 ) -> FetchedCandles:
-    """Return an answer without the candles that are stored, under the first instrument's name."""
+    """Return the answer without candles that are stored, under the original instrument's name."""
     known = instruments.known(connection, [instrument]).get(instrument)
     if known is None:
         raise CandlesMissing(f"{instrument} is not in the warehouse: load it before its gaps")
     number = instruments.ids(connection, [instrument])[instrument]
-    connection.execute(  # as a merge does, so that no load comes between this look and it
+    connection.execute(  # the merge's lock, so that no load comes between this read and the merge
         text("SELECT pg_advisory_xact_lock(:lock, :id)"), {"lock": LOCK, "id": number}
     )
     asked = {"id": number, "interval": fetched.interval.value, "start": start, "end": end}

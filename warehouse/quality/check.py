@@ -1,4 +1,4 @@
-"""Look at stored candles, series by series, and keep what is wrong with them."""
+"""Check stored candles, series by series, and store the findings."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from warehouse.quality.findings import Check, Finding, SeriesScan, findings, sto
 from warehouse.quality.rules import Defect, Int, StoredCandles, check, grace_ms, stale
 
 LOG = structlog.get_logger(__name__)
-AROUND = 1_000  # candles on either side of a span that its own are compared with
-SURE = 5  # candles from the border of what was read, within which a finding may be cut off
-READ_AT_ONCE = 1_000_000
+CONTEXT_CANDLES = 1_000  # candles on either side of a span that its candles are compared with
+EDGE_CANDLES = 5  # candles from the edge of the range read, where a finding may be cut off
+READ_CHUNK = 1_000_000
 FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
 TYPES = {"opened_at": "timestamptz", "closed_at": "timestamptz"} | dict.fromkeys(
     ("open", "high", "low", "close", "volume"), "float8"
@@ -66,7 +66,7 @@ _CANDLES = f"""
     SELECT {", ".join(TYPES)} FROM raw.candle
     WHERE instrument_id = %(id)s AND interval = %(interval)s
       AND opened_at >= %(start)s AND opened_at <= %(end)s
-    ORDER BY opened_at LIMIT {READ_AT_ONCE}
+    ORDER BY opened_at LIMIT {READ_CHUNK}
 """  # noqa: S608  made of the constants above
 _SPLITS = text("""
     SELECT kind, (extract(epoch FROM effective_on) * 1000)::bigint, value
@@ -76,7 +76,7 @@ _SPLITS = text("""
 
 @dataclass(frozen=True, slots=True)
 class QualityReport:
-    """What a check saw. findings: of the series checked, open and confirmed, in their spans."""
+    """The outcome of a check. findings: open and confirmed ones of the checked series and spans."""
 
     checks: tuple[Check, ...]
     findings: tuple[Finding, ...]
@@ -96,15 +96,15 @@ def check_quality(
     load_batch_id: int | None = None,
     now: datetime | None = None,
 ) -> QualityReport:
-    """Check candles and keep what is wrong with them in ops.quality_check and ops.quality_finding.
+    """Check candles, and store the findings in ops.quality_check and ops.quality_finding.
 
-    series: (instrument, interval); None: all that were ever loaded, and the watch list
-    start, end: None: from the first stored candle to now, and then also whether the newest is as
-        new as it should be. A span is judged with 1,000 candles on either side
+    series: (instrument, interval); None means all that were ever loaded, and the watch list
+    start, end: None means from the first stored candle until now; then the check also covers
+        whether the newest candle is fresh. A span is judged with 1,000 candles on either side
     load_batch_id: the load that this check follows
-    Again is once: a finding keeps its row while it is found, and is `repaired` when it no longer
-    is. Batches of killed loads are closed first. Raises CandlesMissing for an unknown series,
-    ValueError for a span that is none.
+    Idempotent: a finding keeps its row while it persists, and becomes `repaired` when it is gone.
+    Abandoned load batches are closed first. Raises CandlesMissing for an unknown series, ValueError
+    for an invalid span.
     """
     at = now or datetime.now(UTC)
     span = _span(start, end, at)
@@ -126,7 +126,7 @@ def check_quality(
 
 
 def known_series(connection: Connection) -> list[tuple[str, Interval]]:
-    """Return all series that were ever loaded or are watched, by name and interval."""
+    """Return all series that were ever loaded or are watched, ordered by name and interval."""
     return [(row.name, Interval(row.interval)) for row in connection.execute(_SERIES)]
 
 
@@ -183,7 +183,7 @@ def _scan(settings: Settings, one: Row[Any], span: _CheckSpan) -> SeriesScan:
             return _scan_of_empty_series(one, span)
         start = span.start or oldest
         end = min(span.end or span.now, span.now)
-        asked = key | {"start": start, "end": end, "around": AROUND}
+        asked = key | {"start": start, "end": end, "around": CONTEXT_CANDLES}
         first, last = connection.execute(_AROUND, asked).one()
         read = key | {"start": first or start, "end": last or end}
         series = _read(connection, read, one, before=first, after=last, ends=(oldest, newest))
@@ -204,8 +204,8 @@ def _evaluate(
     interval, now_ms = Interval(one.interval), to_ms(span.now)
     oldest_ms, newest_ms = to_ms(ends[0]), to_ms(ends[1])
     start_ms, end_ms = to_ms(asked[0]), to_ms(asked[1])
-    # Candles nobody asked for are not missed: what lies before the first, and after the newest,
-    # is held against the calendar only where a span was named.
+    # Candles that nobody requested are not missing: before the first and after the newest candle
+    # the calendar counts only if a span was given.
     opened = series.opened_ms
     low = min(start_ms, int(opened[0]))
     high = max(end_ms, int(opened[-1]) + 1) if span.end else newest_ms + 1
@@ -222,9 +222,11 @@ def _evaluate(
             watched=one.watched,
             until_ms=_delisted_ms(one),
         )
-    border = int(opened[min(SURE, len(opened) - 1)]) if series.before else min(low, start_ms)
+    border = (
+        int(opened[min(EDGE_CANDLES, len(opened) - 1)]) if series.before else min(low, start_ms)
+    )
     sure_from = from_ms(border)
-    sure_until = from_ms(int(opened[max(-SURE, -len(opened))])) if series.after else FOREVER
+    sure_until = from_ms(int(opened[max(-EDGE_CANDLES, -len(opened))])) if series.after else FOREVER
     inside = (opened >= start_ms) & (opened < end_ms)
     due = (expected >= start_ms) & (expected < end_ms)
     return SeriesScan(
@@ -238,22 +240,22 @@ def _evaluate(
 
 
 def _ease_replayed(found: Defect) -> Defect:
-    """Take no alarm at the end of candles that came from a replay: its clock stands still."""
+    """Lower staleness to `info` for candles from a replay, whose clock stands still."""
     if found.kind != "stale":
         return found
     return replace(found, severity="info", detail=found.detail | {"what": "from a replay"})
 
 
 def _ease_before_listing(found: Defect, one: Row[Any], oldest_ms: int) -> Defect:
-    """Ease a gap before the first candle of an instrument whose listing date nobody told."""
+    """Lower a gap before the first candle to `info` if the instrument's listing date is unknown."""
     if found.kind != "missing" or found.last_ms >= oldest_ms or one.listed_on is not None:
         return found
-    said = {"what": "before the first stored candle; the listing date is not known"}
-    return replace(found, severity="info", detail=said)
+    detail = {"what": "before the first stored candle; the listing date is not known"}
+    return replace(found, severity="info", detail=detail)
 
 
 def _scan_of_empty_series(one: Row[Any], span: _CheckSpan) -> SeriesScan:
-    """Return what is wrong with a watched series that has no candle at all."""
+    """Return the scan of a series without any stored candle: stale if it is watched."""
     interval, listed_ms = Interval(one.interval), _day_ms(one.listed_on, 0)
     end = min(span.end or span.now, span.now)
     start = span.start or end - 2 * timedelta(milliseconds=grace_ms(interval))
@@ -261,8 +263,8 @@ def _scan_of_empty_series(one: Row[Any], span: _CheckSpan) -> SeriesScan:
     due = expected_opens_ms(one.calendar, interval, max(to_ms(start), listed_ms), until_ms)
     found: list[Defect] = []
     if one.watched and len(due):
-        said = {"what": "no candle was ever stored", "watched": True}
-        found = [Defect("stale", listed_ms, int(due[-1]), len(due), "error", said)]
+        detail = {"what": "no candle was ever stored", "watched": True}
+        found = [Defect("stale", listed_ms, int(due[-1]), len(due), "error", detail)]
     return SeriesScan((start, end), 0, len(due), found, (start, end), to_the_end=True)
 
 
@@ -281,7 +283,7 @@ def _read(
         for name, column in columns.items():
             parts[name].append(column)
         rows = len(columns["opened_at"])
-        if rows < READ_AT_ONCE:
+        if rows < READ_CHUNK:
             break
         asked = asked | {"start": from_ms(int(columns["opened_at"][-1]) + 1)}
     whole = {name: np.concatenate(parts.pop(name)) for name in TYPES}

@@ -1,4 +1,4 @@
-"""Checks and findings in the tables: a check is kept, its findings merged with those known."""
+"""Checks and findings in the database: store a check and merge its findings with the known ones."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from mela.interval import Interval
 from mela.run import from_ms
 from warehouse.quality.rules import Defect, Kind, Severity
 
-LOCK = 0x7175  # with the instrument's id: findings of one instrument are merged one by one
+LOCK = 0x7175  # with the instrument's id: one instrument's findings are merged in turn
 _CHECK = text("""
     INSERT INTO ops.quality_check
         (span_start, span_end, instrument_id, interval, candles, expected, load_batch_id)
     VALUES (:start, :end, :id, :interval, :candles, :expected, :load_batch_id)
     RETURNING id, checked_at
 """)
-# A known finding whose extent changed is another one: what was confirmed of it no longer holds.
+# A known finding whose extent changed counts as a new one: its confirmation no longer holds.
 _FOUND = text("""
     INSERT INTO ops.quality_finding AS old
         (quality_check_id, instrument_id, interval, kind, first_opened_at, last_opened_at,
@@ -78,9 +78,9 @@ _CONFIRM = text("""
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A look at one series.
+    """A check of one series.
 
-    candles: stored in [span_start, span_end); expected: those that the calendar has there
+    candles: stored in [span_start, span_end); expected: required there by the calendar
     """
 
     id: int
@@ -95,7 +95,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What is wrong with candles in a row, and what became of it; a row of ops.quality_finding."""
+    """Consecutive candles with one problem, and its state; a row of ops.quality_finding."""
 
     id: int
     instrument: str
@@ -112,16 +112,16 @@ class Finding:
 
     @property
     def is_error(self) -> bool:
-        """Tell whether somebody must do something: an open error."""
+        """Tell whether the finding needs action: an open error."""
         return self.state == "open" and self.severity == "error"
 
 
 @dataclass(frozen=True, slots=True)
 class SeriesScan:
-    """What a check saw of a series: what was wrong, and where it looked.
+    """The defects that a check found in a series, and the range it covered.
 
-    seen: [from, until): findings within it that were not found again are no more
-    to_the_end: whether it asked if the newest candle is as new as it should be
+    seen: [from, until): findings inside it that were not found again are resolved
+    to_the_end: whether the check covered the freshness of the newest candle
     """
 
     span: tuple[datetime, datetime]
@@ -139,7 +139,10 @@ def store_check(
     seen: SeriesScan,
     load_batch_id: int | None = None,
 ) -> tuple[int, datetime]:
-    """Store a check and merge its findings; return its id and time. Twice is once but the check."""
+    """Store a check and merge its findings; return the check's id and time.
+
+    Run twice, it stores two checks but the same findings.
+    """
     connection.execute(
         text("SELECT pg_advisory_xact_lock(:lock, :id)"), {"lock": LOCK, "id": instrument_id}
     )
@@ -173,7 +176,7 @@ def findings(
     start: datetime | None = None,
     end: datetime | None = None,
 ) -> list[Finding]:
-    """Return the findings of some series that touch [start, end), oldest first within a series."""
+    """Return the findings that overlap [start, end), oldest first within a series."""
     asked = list(series)
     values: dict[str, Any] = {
         "names": [name for name, _ in asked],
@@ -187,13 +190,13 @@ def findings(
 
 
 def record_request(connection: Connection, ids: Sequence[int], asked: Mapping[str, Any]) -> None:
-    """Add to findings that their candles were asked for again, to no avail."""
-    said = orjson.dumps([asked]).decode()
-    connection.execute(_ASKED, {"ids": list(ids), "asked": said})
+    """Record in the findings that their candles were requested again without success."""
+    entry = orjson.dumps([asked]).decode()
+    connection.execute(_ASKED, {"ids": list(ids), "asked": entry})
 
 
 def confirm_gaps(connection: Connection, ids: Sequence[int]) -> int:
-    """Record that findings are real: the source has no other answer. Return how many it changed."""
+    """Confirm findings as real, because no source has the candles. Returns how many changed."""
     return len(connection.execute(_CONFIRM, {"ids": list(ids)}).all())
 
 

@@ -1,4 +1,4 @@
-"""Repair gaps: ask the source again, then a second one; what nobody has is recorded as real."""
+"""Repair gaps: ask the source again, then a backup, and confirm gaps that nobody can fill."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from warehouse.quality.check import check_quality
 from warehouse.quality.findings import Finding, confirm_gaps, findings, record_request
 
 LOG = structlog.get_logger(__name__)
-ASKS = 2  # requests without the candles after which a gap counts as real
-MATURE = timedelta(days=1)  # vendors are late: a younger gap stays open however often they say no
-JOINED = 500  # candles between two gaps that one request covers rather than two
+MAX_REQUESTS = 2  # unsuccessful requests after which a gap counts as real
+MIN_AGE = timedelta(days=1)  # a younger gap stays open, because vendors may deliver late
+MAX_DISTANCE = 500  # gaps at most this many candles apart share one request
 Key = tuple[str, Interval]
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request for missing candles, and what came of it.
+    """One request for missing candles and its outcome.
 
-    source: the venue whose service was asked, or the second instrument's name
-    batch_id: of the load; None where it failed, then `error` says why
+    source: the venue that was asked, or the backup instrument's name
+    batch_id: the load's batch; None if it failed, and then `error` gives the reason
     """
 
     instrument: str
@@ -45,7 +45,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class RepairReport:
-    """What a repair did. findings: the gaps and stale ends it worked on that are still there.
+    """The outcome of a repair. findings: the gaps and stale ends it worked on that remain.
 
     repaired: how many of them are gone; confirmed: how many it recorded as real
     """
@@ -67,19 +67,19 @@ def repair_gaps(
     start: datetime | None = None,
     end: datetime | None = None,
     *,
-    asks: int = ASKS,
+    asks: int = MAX_REQUESTS,
     again: bool = False,
     now: datetime | None = None,
 ) -> RepairReport:
-    """Ask again for what the last checks found missing, and say what is real.
+    """Request missing candles again, and confirm the gaps that are real.
 
-    The source is asked (a load like any other), then the series' second source where
-    `settings.second_sources` names one: its candles fill holes only. A gap that is still there
-    after `asks` requests in all, a day or more after it closed, becomes `confirmed`, and its detail
-    says when who was asked. A service that fails confirms nothing: its gaps stay open.
+    The source is asked first, with an ordinary load. If `settings.second_sources` names a backup
+    for the instrument, its candles then fill gaps only. A gap that remains after `asks` requests in
+    total, a day or more after it closed, becomes `confirmed`, and its detail lists the requests. A
+    failing service confirms nothing, so its gaps stay open. Nothing is ever interpolated.
 
-    series: None: all with open gaps; start, end: only gaps that touch [start, end)
-    again: ask for confirmed gaps too. Nothing is ever filled in.
+    series: None means all with open gaps; start, end: only gaps that overlap [start, end)
+    again: request confirmed gaps too
     """
     at = now or datetime.now(UTC)
     report = check_quality(settings, series, start, end, now=at)
@@ -113,24 +113,24 @@ def _by_series(found: Sequence[Finding]) -> dict[Key, list[Finding]]:
 def _request_until_sure(
     settings: Settings, key: Key, gaps: list[Finding], asks: int, now: datetime
 ) -> list[Request]:
-    """Ask for the gaps of one series; for what is still missing again, up to `asks` times in all.
+    """Request the gaps of one series, up to `asks` times in total while they are missing.
 
-    A service that fails is not asked again here: whoever calls may, later.
+    Stops when a service fails; the caller may retry later.
     """
     requests: list[Request] = []
-    second = settings.second_sources.get(key[0])
+    backup = settings.second_sources.get(key[0])
     while gaps:
-        made = [_request(settings, key, span) for span in _request_spans(gaps)]
-        requests += made
-        if second and len(requests) == len(made):
+        requested = [_request(settings, key, span) for span in _request_spans(gaps)]
+        requests += requested
+        if backup and len(requests) == len(requested):
             _check_again(settings, key, gaps, now)
             left = [one for one in _remaining(settings, key, gaps) if one.kind == "missing"]
-            made += [_request(settings, key, span, second) for span in _request_spans(left)]
-            requests = made.copy()
+            requested += [_request(settings, key, span, backup) for span in _request_spans(left)]
+            requests = requested.copy()
         _check_again(settings, key, gaps, now)
         left = _remaining(settings, key, gaps)
-        _record_requests(settings, made, left, now)
-        if any(one.error for one in made):
+        _record_requests(settings, requested, left, now)
+        if any(one.error for one in requested):
             break
         gaps = [
             one
@@ -141,29 +141,29 @@ def _request_until_sure(
 
 
 def _request(
-    settings: Settings, key: Key, span: tuple[datetime, datetime], second: str | None = None
+    settings: Settings, key: Key, span: tuple[datetime, datetime], backup: str | None = None
 ) -> Request:
     name, interval = key
-    source = second or name.partition(":")[0]
+    source = backup or name.partition(":")[0]
     report: LoadReport | None = None
     error: str | None = None
     try:
-        if second:
-            report = fill_from_backup(name, second, interval, *span, settings)
+        if backup:
+            report = fill_from_backup(name, backup, interval, *span, settings)
         else:
             report = ingest(name, interval, *span, settings)
-    except MelaError as refused:  # kept in its load batch; the gap stays open
+    except MelaError as refused:  # the load batch keeps the error; the gap stays open
         error = f"{type(refused).__name__}: {refused}"
     batch, inserted = (report.batch_id, report.inserted) if report else (None, 0)
     return Request(name, interval, *span, source, batch, inserted, error)
 
 
 def _request_spans(gaps: Sequence[Finding]) -> list[tuple[datetime, datetime]]:
-    """Return the spans to ask for: gaps that lie near each other in one request."""
+    """Return the spans to request: gaps near each other share one request."""
     spans: list[tuple[datetime, datetime]] = []
     for one in sorted(gaps, key=lambda gap: gap.first_opened_at):
         end = from_ms(one.interval.end_ms(to_ms(one.last_opened_at)))
-        near = timedelta(milliseconds=JOINED * (one.interval.fixed_ms or 720 * HOUR_MS))
+        near = timedelta(milliseconds=MAX_DISTANCE * (one.interval.fixed_ms or 720 * HOUR_MS))
         if spans and one.first_opened_at - spans[-1][1] <= near:
             spans[-1] = spans[-1][0], max(end, spans[-1][1])
         else:
@@ -179,7 +179,7 @@ def _check_again(settings: Settings, key: Key, gaps: Sequence[Finding], now: dat
 
 
 def _remaining(settings: Settings, key: Key, gaps: Sequence[Finding]) -> list[Finding]:
-    """Return the findings within the spans of some gaps that are unresolved or confirmed now."""
+    """Return the open and confirmed findings within the span of these gaps."""
     with transaction(settings) as connection:
         first = min(one.first_opened_at for one in gaps)
         last = max(one.last_opened_at for one in gaps) + timedelta(milliseconds=1)
@@ -189,19 +189,24 @@ def _remaining(settings: Settings, key: Key, gaps: Sequence[Finding]) -> list[Fi
 
 
 def _record_requests(
-    settings: Settings, made: Sequence[Request], left: Sequence[Finding], now: datetime
+    settings: Settings, requested: Sequence[Request], left: Sequence[Finding], now: datetime
 ) -> None:
-    """Write into each gap that is left who was asked for it, when, and under which load batch."""
+    """Record in each remaining gap who was asked for it, when, and in which load batch."""
     with transaction(settings) as connection:
-        for request in made:
+        for request in requested:
             within = [
                 one.id
                 for one in left
                 if request.start <= one.first_opened_at and one.last_opened_at < request.end
             ]
             if within and request.error is None:
-                said = {"at": instant_text(now.replace(microsecond=0)), "source": request.source}
-                record_request(connection, within, said | {"load_batch_id": request.batch_id})
+                request_note = {
+                    "at": instant_text(now.replace(microsecond=0)),
+                    "source": request.source,
+                }
+                record_request(
+                    connection, within, request_note | {"load_batch_id": request.batch_id}
+                )
 
 
 def _confirm(
@@ -212,13 +217,13 @@ def _confirm(
         for one in _remaining(settings, key, gaps)
         if one.kind == "missing"
         and _request_count(one) >= asks
-        and one.last_opened_at < now - MATURE
+        and one.last_opened_at < now - MIN_AGE
     ]
     with transaction(settings) as connection:
         return confirm_gaps(connection, sure)
 
 
 def _request_count(one: Finding) -> int:
-    """Return how often the instrument's own source was asked for a gap, to no avail."""
+    """Return how often the instrument's own source was asked for a gap without success."""
     own = one.instrument.partition(":")[0]
     return sum(asked["source"] == own for asked in one.detail.get("asked", ()))

@@ -1,4 +1,4 @@
-"""Repair one service's gaps, and say what is still wrong: what a scheduled check does after it."""
+"""The steps of a scheduled quality check: repair one service's gaps, then list the open errors."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def repair_service(
     start: datetime | None = None,
     end: datetime | None = None,
 ) -> tuple[dict[str, int], ChangeNotice | None]:
-    """Ask again for the open gaps of one service's series; return counts, and what came as news."""
+    """Request the open gaps of one service; return counts, and a notice if candles arrived."""
     gaps = [
         one
         for one in _open(settings, series, start, end)
@@ -42,12 +42,12 @@ def repair_service(
     }
     if not came:
         return counts, None
-    told = ChangeNotice(
+    notice = ChangeNotice(
         series=sorted({f"{one.instrument} {one.interval}" for one in came}),
         start=min(one.start for one in came).isoformat(),
         end=max(one.end for one in came).isoformat(),
     )
-    return counts, told
+    return counts, notice
 
 
 def open_errors(
@@ -56,14 +56,14 @@ def open_errors(
     start: datetime | None = None,
     end: datetime | None = None,
 ) -> list[str]:
-    """Return a sentence for each open error of some series, the first ones, and how many follow."""
+    """Return a sentence for each of the first open errors, and the number of the others."""
     errors = [one for one in _open(settings, series, start, end) if one.is_error]
-    said = [
+    sentences = [
         f"{one.instrument} {one.interval}: {one.kind}, {one.candles} candles from "
         f"{one.first_opened_at:%Y-%m-%d %H:%M} to {one.last_opened_at:%Y-%m-%d %H:%M}"
         for one in errors[:SHOWN]
     ]
-    return said + [f"and {len(errors) - SHOWN} more"] * (len(errors) > SHOWN)
+    return sentences + [f"and {len(errors) - SHOWN} more"] * (len(errors) > SHOWN)
 
 
 def _open(

@@ -116,6 +116,18 @@ def progress(connection: Connection, scene_ids: Iterable[str | UUID]) -> list[Sc
     return [SceneProgress(**row) for row in rows.mappings()]
 
 
+_STATUSES = text("""
+    SELECT r.status, count(*) FROM ops.scene_run a JOIN ops.result r USING (result_key)
+    WHERE a.scene_id = :scene_id GROUP BY r.status ORDER BY count(*) DESC, r.status
+""")
+
+
+def statuses(connection: Connection, scene_id: str | UUID) -> dict[str, int]:
+    """Return how many of a scene's runs ended with each status, the most frequent first."""
+    rows = connection.execute(_STATUSES, {"scene_id": str(scene_id)})
+    return {str(status): int(count) for status, count in rows}
+
+
 def of_scene(
     connection: Connection,
     scene_id: str | UUID,

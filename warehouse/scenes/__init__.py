@@ -1,1 +1,1 @@
-"""Published scenes, their schedules and their publishers."""
+"""Scenes: what was published, what recurs, and who publishes."""

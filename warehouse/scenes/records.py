@@ -1,4 +1,4 @@
-"""Scenes: what was published, and how far it is."""
+"""The records of published scenes and their progress."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from sqlalchemy import Connection, text
 from mela.messages import SCENES, Source
 from mela.scene import Scene
 
-UNREADABLE = "\ufffd"  # for what jsonb cannot hold; mela.rejected has the bytes
+UNREADABLE = "\ufffd"  # replaces what jsonb cannot hold; mela.rejected keeps the bytes
 MAX_DEPTH = 100
 
 
 class PublicationStatus(StrEnum):
-    """What a publication is to the warehouse."""
+    """How a publication relates to the stored scenes."""
 
     NEW = "new"
     REPEATED = "repeated"
@@ -29,7 +29,7 @@ class PublicationStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of a publication; the times are those of the stored scene."""
+    """The result of recording a publication. The times are those of the stored scene."""
 
     outcome: PublicationStatus
     planned_at: datetime | None = None
@@ -124,11 +124,11 @@ def announce(
     user_id: int | None = None,
     rerun_of: str | UUID | None = None,
 ) -> Receipt:
-    """Record who publishes a scene and what for, before or after it reaches the planner.
+    """Record who publishes a scene and why, before or after it reaches the planner.
 
     scene: with its id. Until the planner has read it, its row has neither partition nor offset.
-    What was said first stays. Returns AGAIN where the scene was planned before, else NEW.
-    Raises ValueError where the id belongs to other content.
+    Values recorded first stay. Returns REPEATED if the scene was planned before, else NEW.
+    Raises ValueError if the id belongs to other content.
     """
     values = {"scene_id": str(scene.scene_id), "name": _clean(scene.name), "topic": SCENES}
     values |= {"content": _json(scene.content()), "content_hash": scene.content_hash()}
@@ -153,10 +153,11 @@ def receive(
     name: str | None,
     origin: Source,
 ) -> Receipt:
-    """Record a valid publication and say what it is. Of many at once, one finds the id free.
+    """Record a valid publication. If several arrive at once, only one finds the id free.
 
-    NEW: the id was free, or a rejected scene's. AGAIN: the same content; until it is planned, its
-    numbers are written again. REUSED: the id belongs to other content, and nothing was touched.
+    NEW: the id was free, or belonged to a rejected scene. REPEATED: the same content; until the
+    scene is planned, its counts are updated. ID_CONFLICT: the id belongs to other content; nothing
+    changed.
     """
     counts = {"runs": runs, "skipped": skipped}
     values = {"scene_id": str(scene_id), "name": _clean(name), "content": _json(content), **counts}
@@ -187,9 +188,9 @@ def reject(
     origin: Source,
     given_up: bool = False,
 ) -> bool:
-    """Record a refused publication, unless its id belongs to an accepted scene: then False.
+    """Record a rejected publication. Returns False if its id belongs to an accepted scene.
 
-    given_up: refuse a scene that was accepted, too, where it could not be planned
+    given_up: also reject an accepted scene, because it could not be planned
     """
     values = {"scene_id": str(scene_id), "content": None if content is None else _json(content)}
     values |= {"code": code, "field": _clean(field), "sentence": _clean(sentence)}
@@ -198,14 +199,14 @@ def reject(
 
 
 def set_planned(connection: Connection, scene_id: str | UUID, cached: int) -> None:
-    """Note that all chunks and stored answers of a scene were sent; the first time stays."""
+    """Record that all chunks and cached answers of a scene were sent. The first time stays."""
     connection.execute(_PLANNED, {"scene_id": str(scene_id), "cached": cached})
 
 
 def set_finished(
     connection: Connection, scene_id: str | UUID, best: Any, mlflow_run_id: str | None
 ) -> None:
-    """Note that a scene was concluded; the first time stays, and so does `cancelled`."""
+    """Record that a scene was concluded. The first time stays, and so does `cancelled`."""
     values = {"scene_id": str(scene_id), "mlflow_run_id": mlflow_run_id}
     values["best"] = None if best is None else _json(best)
     connection.execute(_FINISHED, values)
@@ -217,17 +218,17 @@ def without_mlflow(connection: Connection, most: int) -> list[str]:
 
 
 def set_mlflow_run(connection: Connection, scene_id: str | UUID, run_id: str) -> None:
-    """Note a finished scene's MLflow run, unless one is known."""
+    """Record a finished scene's MLflow run, unless one is already recorded."""
     connection.execute(_MLFLOW_RUN, {"scene_id": str(scene_id), "mlflow_run_id": run_id})
 
 
 def cancel(connection: Connection, scene_id: str | UUID) -> bool:
-    """Cancel a scene that is received or planned; False for any other, and for an unknown id."""
+    """Cancel a scene that is received or planned; False for any other or an unknown id."""
     return connection.scalar(_CANCEL, {"scene_id": str(scene_id)}) is not None
 
 
 def cancelled(connection: Connection, scene_ids: Iterable[str | UUID]) -> set[str]:
-    """Return those of some scenes that were cancelled."""
+    """Return the ids of those scenes that were cancelled."""
     return set(connection.scalars(_CANCELLED, {"scene_ids": [str(one) for one in scene_ids]}))
 
 
@@ -237,8 +238,8 @@ def get(connection: Connection, scene_id: str | UUID) -> dict[str, Any] | None:
     return None if row is None else {**row, "scene_id": str(row["scene_id"])}
 
 
-def _clean(said: str | None) -> str | None:
-    return said and said.encode(errors="replace").decode().replace("\0", UNREADABLE)
+def _clean(value: str | None) -> str | None:
+    return value and value.encode(errors="replace").decode().replace("\0", UNREADABLE)
 
 
 def _json(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Scenes that come again: published whenever their candles are complete for the interval."""
+"""Recurring scenes: published again whenever their candles are complete for the next span."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from warehouse.scenes import users
 
 COMPLETE = "complete"
 SPAN = re.compile(r"([1-9][0-9]{0,3})(d|w|mo|y)")
-AHEAD_MS = 40 * DAY_MS  # beyond now, where the next candle of any interval and calendar opens
+AHEAD_MS = 40 * DAY_MS  # the next candle of any calendar opens within this time
 _REPLACED = ("scene_id", "instruments", "interval", "start", "end")
 _ADD = text("""
     INSERT INTO ops.scene_schedule (name, content, interval, span, every, user_id)
@@ -75,7 +75,7 @@ _PUBLISHED = text("""
 
 @dataclass(frozen=True, slots=True)
 class DueScene:
-    """A scene to publish now. scene: as JSON, whole; its id comes from schedule and span."""
+    """A scene to publish now. scene: its complete JSON; its id follows from schedule and span."""
 
     schedule_id: int
     name: str
@@ -92,13 +92,13 @@ def add(
     every: str = COMPLETE,
     user: str | None = None,
 ) -> int:
-    """Let a scene come again, over `span` before the end of its newest candles; return the id.
+    """Schedule a scene over `span` before the end of its newest candles; return the schedule's id.
 
-    scene: its own id, start and end are not looked at
-    span: 90d, 8w, 6mo or 2y
-    every: `complete`, at each new candle that all its series have; or a cron expression (UTC), at
-        its newest moment for which they have all candles
-    Raises ValueError for a wrong argument, a name that is taken, an instrument never loaded.
+    scene: its own id, start and end are ignored
+    span: such as 90d, 8w, 6mo or 2y
+    every: `complete` publishes at each new candle that all series have; a cron expression (UTC)
+        publishes at its newest moment for which all candles exist
+    Raises ValueError for a wrong argument, a name in use, or an instrument never loaded.
     """
     if not SPAN.fullmatch(span):
         raise ValueError(f"expected a span as 90d, 8w, 6mo or 2y, but found {span!r}")
@@ -126,20 +126,20 @@ def add(
 
 
 def remove(connection: Connection, name: str) -> bool:
-    """Forget a schedule; the scenes that it published stay. False for an unknown name."""
+    """Delete a schedule; the scenes that it published stay. Returns False for an unknown name."""
     return connection.scalar(_REMOVE, {"name": name}) is not None
 
 
 def schedules(connection: Connection) -> Sequence[Row[Any]]:
-    """Return all schedules by name, their instruments in order."""
+    """Return all schedules by name, with their instruments in order."""
     return connection.execute(_ALL).all()
 
 
 def due_scenes(connection: Connection, now: datetime) -> list[DueScene]:
-    """Return the scenes to publish now: of each active schedule the newest span not yet published.
+    """Return the scenes to publish now: each active schedule's newest unpublished span.
 
-    Candles are complete up to the first one that the market's calendar has and the warehouse lacks;
-    a gap that was confirmed as real lacks nothing. Spans missed meanwhile are not made up for.
+    Candles are complete up to the first one that the calendar expects and the warehouse lacks; a
+    confirmed gap does not count as lacking. Spans missed in the meantime are not made up for.
     """
     due: list[DueScene] = []
     for schedule in schedules(connection):
@@ -154,9 +154,9 @@ def due_scenes(connection: Connection, now: datetime) -> list[DueScene]:
 def mark_published(
     connection: Connection, schedule_id: int, scene_id: str | UUID, covered_until: datetime
 ) -> None:
-    """Record that a due scene was sent, and whose it is. Twice is once.
+    """Record that a due scene was published, and by whom. Idempotent.
 
-    Raises ValueError for an unknown schedule, and for an id that is not that span's.
+    Raises ValueError for an unknown schedule, and for an id that does not belong to this span.
     """
     schedule = connection.execute(_ONE, {"id": schedule_id}).one_or_none()
     if schedule is None:
@@ -173,7 +173,7 @@ def mark_published(
 
 
 def start_of(span: str, end: datetime) -> datetime:
-    """Return where a span that ends at an instant begins; a day that a month lacks is its last.
+    """Return a span's start from its end. A day that the month lacks becomes its last day.
 
     >>> start_of("1mo", datetime(2024, 3, 31, tzinfo=UTC)).date().isoformat()
     '2024-02-29'
@@ -200,13 +200,13 @@ def _document(schedule: Row[Any], until: datetime) -> dict[str, Any]:
         "start": instant_text(start),
         "end": instant_text(until),
     }
-    said = digest(canonical_json(document))
-    scene_id = uuid5(NAMESPACE_URL, f"mela:schedule:{schedule.id}:{said}")
+    content_digest = digest(canonical_json(document))
+    scene_id = uuid5(NAMESPACE_URL, f"mela:schedule:{schedule.id}:{content_digest}")
     return {"schema_version": 1, "scene_id": str(scene_id)} | document
 
 
 def _covered_until(connection: Connection, schedule: Row[Any], now: datetime) -> datetime | None:
-    """Return the end of the newest candle until which all series are complete; None: none new."""
+    """Return the end of the newest candle for which all series are complete, if it is new."""
     interval = Interval(schedule.interval)
     start = schedule.last_covered_until or start_of(schedule.span, now)
     grids: list[NDArray[np.int64]] = []
@@ -218,7 +218,7 @@ def _covered_until(connection: Connection, schedule: Row[Any], now: datetime) ->
         complete_ms = min(complete_ms, first_missing)
         grids.append(expected)
     closes_by: int | None = None
-    if schedule.every != COMPLETE:  # its newest moment for which no candle is missing
+    if schedule.every != COMPLETE:  # the newest tick without a missing candle
         latest = min(to_ms(now), interval.end_ms(complete_ms) - 1)
         closes_by = to_ms(_tick(schedule.every, from_ms(latest)))
     ends: list[int] = []
@@ -237,7 +237,7 @@ def _tick(cron: str, latest: datetime) -> datetime:
 def _complete(
     connection: Connection, name: str, interval: Interval, start: datetime, now: datetime
 ) -> tuple[NDArray[np.int64], int | None]:
-    """Return the calendar's opening times, and the first of them of which no candle is stored."""
+    """Return the calendar's opening times, and the first of them without a stored candle."""
     series = connection.execute(_SERIES, {"name": name, "interval": interval.value}).one()
     if series.oldest is None:
         return np.array([], dtype=np.int64), None

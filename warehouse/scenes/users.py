@@ -1,4 +1,4 @@
-"""Who publishes scenes. Names only: signing in is another room's."""
+"""The users who publish scenes. Names only: signing in belongs elsewhere."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _ENSURE = text("""
 
 
 def ensure(connection: Connection, name: str) -> int:
-    """Return the id of a user, who is a member from the first time that the name is used.
+    """Return a user's id, and create the user when the name is first used.
 
-    Raises ValueError for a name that is empty, longer than 100 characters or edged with blanks.
+    Raises ValueError for a name that is empty, longer than 100 characters or surrounded by blanks.
     """
     if not name or name != name.strip() or len(name) > 100:
         raise ValueError(f"expected a user's name of 1 to 100 characters, but found {name!r}")

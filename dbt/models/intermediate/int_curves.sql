@@ -1,4 +1,4 @@
--- Results that are stored with their trades and their equity, and whose dimensions are known.
+-- Results stored with trades and equity whose dimensions are known.
 select
     results.result_key,
     strategies.strategy_key,
@@ -15,7 +15,7 @@ where
         select from {{ ref('stg_ops__equity') }} as equity
         where equity.result_key = results.result_key
     )
-    -- trades are taken over all together, so of several instruments each must be known
+    -- a result's trades are loaded together, so all of its instruments must be known
     and not exists (
         select from {{ ref('stg_ops__run_instruments') }} as further
         inner join {{ ref('stg_ops__instruments') }} as instruments

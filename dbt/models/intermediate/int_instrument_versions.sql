@@ -1,5 +1,5 @@
--- What is known of an instrument's past begins with the first build that saw it. Its first version
--- stands for all of the time before, and has the durable key for its own.
+-- An instrument's known history begins with the first build that saw it. Its first version covers
+-- all the time before, and has the durable key as its own.
 select
     instrument_durable_key,
     case

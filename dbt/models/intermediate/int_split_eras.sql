@@ -1,5 +1,5 @@
--- Postgres has no product(), and exp(sum(ln())) would not give back 4 for a 4:1 split: so, a walk
--- from the latest split to the first.
+-- Walks from the latest split to the first, because Postgres has no product(), and exp(sum(ln()))
+-- would not return exactly 4 for a 4:1 split.
 with recursive splits as (
     select
         instrument_id,

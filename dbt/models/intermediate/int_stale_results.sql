@@ -1,5 +1,5 @@
--- The rule of warehouse.results.finder.find, the other way round: a later revision touches the candles that
--- a result rests on, [depends_from, end), or, where candles were missing, all before the end.
+-- The inverse of warehouse.results.finder.find: a later revision affects candles that a result
+-- depends on, [depends_from, end), or all before the end if candles were missing.
 with rests_on as (
     select
         results.result_key,

@@ -1,5 +1,5 @@
--- What was known to be wrong in a series when it was checked: what the check found itself, and what
--- was found before and was not resolved then.
+-- The unresolved findings at each check of a series: its own findings, and earlier ones that were
+-- not resolved at that time.
 select
     checks.quality_check_id,
     count(*) as findings,

@@ -1,4 +1,4 @@
--- a rejected scene's content may be anything, and its fields of any type
+-- a rejected scene's content may have any shape, with fields of any type
 with scenes as (
     select *, case when status <> 'rejected' then content end as accepted
     from {{ ref('stg_ops__scenes') }}

@@ -10,8 +10,8 @@
     pre_hook="set local work_mem = '64MB'",
 ) }}
 
--- Every load that changed a series raises its revision, in the transaction of the candles. So
--- revisions, not times, say what is new, and no late or corrected candle is missed.
+-- Every load that changes a series raises its revision in the candles' transaction. New candles are
+-- therefore found by revision, not by time, and no late or corrected candle is missed.
 with series as materialized (
     select
         series.instrument_id,
@@ -35,7 +35,7 @@ with series as materialized (
         0 as revision_here
         {% endif %}
     from {{ ref('int_series') }} as series
-    -- an instrument that appeared since the dimension was built waits for the next build
+    -- an instrument newer than the dimension's build waits for the next build
     where
         series.instrument_durable_key
         in (select instrument_durable_key from {{ ref('dim_instrument') }})
@@ -61,7 +61,7 @@ revised as (
 ),
 
 {% if is_incremental() %}
--- A split changes the factors of all candles before it, while its revision covers its day only.
+-- A split changes the factors of all earlier candles, but its revision covers only its day.
 rescaled as (
     select
         revised.instrument_id,
@@ -99,7 +99,7 @@ spans as (
 spans as (select * from revised),
 {% endif %}
 
--- Spans that overlap are one now, so that no candle is read twice; those apart stay apart.
+-- Overlapping spans are merged, so that no candle is read twice.
 touched as materialized (
     select
         spans.instrument_id,
@@ -112,7 +112,7 @@ touched as materialized (
     cross join lateral unnest(spans.spans) as span
 ),
 
--- kept apart, so that a key is hashed once for each load and not for each candle
+-- separate, so that a key is hashed once per load instead of once per candle
 batches as materialized (
     select load_batch_id, source_key from {{ ref('stg_ops__load_batches') }}
 ),

@@ -1,4 +1,4 @@
--- A check that follows no load says of the series' newest load before it whose candles they are.
+-- A check that follows no load takes its source from the series' newest load before it.
 with checks as (
     select
         checks.*,

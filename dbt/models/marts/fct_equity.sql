@@ -5,7 +5,7 @@
     indexes=[{'columns': ['date_key']}],
 ) }}
 
--- A result's curve is stored once, as a whole.
+-- A result's curve is stored once and as a whole.
 with curves as (
     select curves.*
     from {{ ref('int_curves') }} as curves

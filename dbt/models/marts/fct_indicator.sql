@@ -11,8 +11,8 @@
 
 with
 {% if is_incremental() %}
--- How far the candles of each series were turned into indicators, and how far they are themselves.
--- `offset 0` keeps a search by index from becoming a join: Postgres cannot know how short it is.
+-- For each series, the revision of its indicators and of its candles. `offset 0` stops Postgres from
+-- turning an index search into a join, because it cannot know how short the result is.
 series as materialized (
     select
         series.instrument_durable_key,
@@ -39,7 +39,7 @@ series as materialized (
     having max(there.series_revision) > coalesce(max(here.series_revision), 0)
 ),
 
--- What is new, in stretches that lie further apart than a mean remembers.
+-- New candles, in ranges further apart than a mean's memory.
 changed as (
     select
         series.instrument_durable_key,
@@ -90,9 +90,9 @@ revised as (
     group by instrument_durable_key, interval_key, stretch
 ),
 
--- A mean forgets what a candle said when the price has moved so many candles later; while it
--- stands still, Wilder's means shrink together and their ratio stays. So: forward so many candles,
--- and on to the next move; back to the last move, and so many candles further.
+-- A mean forgets a candle once the price has moved that many candles later. While the price stands
+-- still, Wilder's means shrink together and their ratio stays. So each range is extended forward by
+-- that many candles and to the next move, and back to the last move and by that many candles.
 faded as materialized (
     select
         revised.*,
@@ -147,7 +147,7 @@ written as materialized (
     from faded
 ),
 
--- Stretches that reach into each other are one, so that no candle is written twice.
+-- Overlapping ranges are merged, so that no candle is written twice.
 joined as (
     select
         instrument_durable_key,
@@ -276,8 +276,8 @@ changes as (
     )
 ),
 
--- A long sum is made of short ones. A total over the whole series would be quicker to take means
--- from, but what a price once was would be in the last digits of what it is after a crash.
+-- Long sums are made of short ones. A running total over the series would be faster, but after a
+-- crash its last digits would still carry rounding errors of the earlier, higher prices.
 running as (
     select
         *,

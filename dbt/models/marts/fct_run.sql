@@ -8,8 +8,8 @@
     ],
 ) }}
 
--- Answers are never changed, so those that are not here yet are all that is new. What a dimension
--- does not know yet, a scene that was published meanwhile, waits for the next build.
+-- Answers never change, so only missing ones are new. Answers whose dimensions are not built yet,
+-- such as a scene published in the meantime, wait for the next build.
 with answers as (
     select answers.*
     from {{ ref('stg_ops__scene_runs') }} as answers

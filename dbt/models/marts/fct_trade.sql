@@ -5,7 +5,7 @@
     indexes=[{'columns': ['instrument_key', 'strategy_key']}],
 ) }}
 
--- A result's trades are stored once, all together.
+-- A result's trades are stored once and together.
 with curves as (
     select curves.*
     from {{ ref('int_curves') }} as curves

@@ -1,6 +1,6 @@
 select
     candle_revision.instrument_id,
-    -- the collation of all other intervals, without which no index of a mart could find it
+    -- the collation of all other intervals, without which no mart's index would apply
     candle_revision.interval collate "default" as interval,
     candle_revision.revision,
     candle_revision.first_opened_at,

@@ -7,14 +7,14 @@ import math
 import numpy as np
 import pytest
 
-from backtests.kernel.ledger import FILLS
 from backtests.metrics import TradesMeasured, measure_trades, turnover
+from execution.trades import TRADES
 
 NAN = pytest.approx(math.nan, nan_ok=True)
 
 
 def fills_of(*profits: float, size: float = 1.0, price: float = 100.0) -> np.ndarray:
-    fills = np.zeros(len(profits), FILLS)
+    fills = np.zeros(len(profits), TRADES)
     fills["size"], fills["entry_price"], fills["profit"] = size, price, profits
     fills["exit_price"] = price + np.array(profits) / size
     return fills

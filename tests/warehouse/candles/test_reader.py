@@ -172,7 +172,7 @@ def test_a_long_series_is_read_by_two_connections_as_of_one_moment(
     """A load that commits between their starts shows in neither half."""
     load(warehouse, answer([1.0] * 1_000))
     bare = warehouse.model_copy(update={"cache_bytes": 0})
-    monkeypatch.setattr(stored, "MANY", 100)
+    monkeypatch.setattr(stored, "PARALLEL_FROM", 100)
     halves: list[int] = []
     whole = stored.PostgresSeries.beside
 

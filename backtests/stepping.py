@@ -1,0 +1,183 @@
+"""Step a run of a scene candle by candle: its strategy's signals, and the stepper that trades them.
+
+The trades and the equity are bit-equal to those of `simulate.run_all` and `portfolio.run_together`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from backtests.candles.aligned import Joined
+from backtests.candles.prepared import Span
+from backtests.execute import terms_of
+from backtests.portfolio import portfolio_terms_of
+from backtests.signals import Float, Signals
+from backtests.sizing_inputs import gauge_of
+from execution.candle_step import Candle, Decision
+from execution.stepper import CandleStepper, PortfolioStepper, Step
+from mela.run import Run
+
+
+@dataclass(frozen=True, slots=True)
+class CandleSteps:
+    """The candles and decisions of a run of one instrument, ready to be stepped.
+
+    first: the first candle of the span; the one before it is the last of the warm-up
+    """
+
+    span: Span
+    run: Run
+    signals: Signals
+    measure: Float
+
+    @classmethod
+    def of(cls, span: Span, run: Run, signals: Signals) -> CandleSteps:
+        """Return the steps of a run whose signals are known on all candles of its span."""
+        return cls(span, run, signals, gauge_of(run.sizing, span.candles))
+
+    @property
+    def first(self) -> int:
+        """Return the bar of the first candle of the span."""
+        return self.span.candles.start_bar
+
+    def stepper(self) -> CandleStepper:
+        """Return a stepper that has taken the last warm-up candle, if there is one."""
+        candles = self.span.candles
+        before = self.first - 1
+        stepper = CandleStepper(
+            terms_of(self.run, candles), float(self.run.cash), bar=max(before, 0)
+        )
+        if before >= 0:
+            stepper.warm(float(candles.close[before]), self.decision(before))
+        return stepper
+
+    def candle(self, bar: int) -> Candle:
+        """Return the candle of a bar."""
+        candles = self.span.candles
+        opened_ms, volume = int(candles.opened_ms[bar]), float(candles.volume[bar])
+        return Candle(
+            opened_ms,
+            opened_ms + self.span.lasting_ms,
+            float(candles.open[bar]),
+            float(candles.high[bar]),
+            float(candles.low[bar]),
+            float(candles.close[bar]),
+            volume,
+            not self.span.idle or volume > 0.0,
+        )
+
+    def decision(self, bar: int) -> Decision:
+        """Return what the strategy says on the close of a bar."""
+        enter, exit_, enter_short, exit_short = self.signals.mirrored()
+        return Decision(
+            enter=bool(enter[bar]),
+            exit=bool(exit_[bar]),
+            enter_short=bool(enter_short[bar]),
+            exit_short=bool(exit_short[bar]),
+            measure=float(self.measure[bar]) if len(self.measure) else 0.0,
+            strength=_at(self.signals.strength, bar, 1.0),
+            stop=_at(self.signals.stop, bar, np.nan),
+            target=_at(self.signals.target, bar, np.nan),
+        )
+
+    def __iter__(self) -> Iterator[Step]:
+        """Yield the account after each candle of the span, up to its ruin."""
+        stepper = self.stepper()
+        for bar in range(self.first, len(self.span.candles)):
+            step = stepper.step(self.candle(bar), self.decision(bar))
+            yield step
+            if step.ruined:
+                return
+
+
+@dataclass(frozen=True, slots=True)
+class PortfolioSteps:
+    """The candles and decisions of a run of several instruments, ready to be stepped.
+
+    signals: of each instrument; None for one without candles
+    Column 0 stands before the first step, as in `Joined`.
+    """
+
+    laid: Joined
+    run: Run
+    lasting_ms: int
+    columns: tuple[np.ndarray, ...]
+    inputs: tuple[Float, Float, Float]
+    weights: Float
+    due: np.ndarray
+
+    @classmethod
+    def of(cls, laid: Joined, run: Run, signals: list[Signals | None]) -> PortfolioSteps:
+        """Return the steps of a run whose signals are known on all its candles."""
+        assert run.portfolio is not None  # noqa: S101  what shares an account has weights
+        weights = laid.weights(run.instruments, run.portfolio)
+        return cls(
+            laid,
+            run,
+            laid.basket(run.instruments, run, weights).lasting_ms,
+            laid.signals(signals),
+            laid.inputs(signals),
+            weights,
+            laid.due(run.portfolio.rebalance),
+        )
+
+    def stepper(self) -> PortfolioStepper:
+        """Return a stepper that has taken the last warm-up candles."""
+        lots = [span.candles.lot or 1.0 for span in self.laid.spans]
+        stepper = PortfolioStepper(portfolio_terms_of(self.run), float(self.run.cash), lots)
+        stepper.warm(self.candles(0), self.decisions(0), self.targets(0))
+        return stepper
+
+    def candles(self, now: int) -> list[Candle | None]:
+        """Return the candle of each instrument in a column."""
+        opened_ms = int(self.laid.opened_ms[now])
+        ended_ms = opened_ms + self.lasting_ms
+        columns = [column[:, now].tolist() for column in self.laid.prices]
+        has, fillable = self.laid.has[:, now], self.laid.fillable[:, now].tolist()
+        rows = zip(*columns, fillable, strict=True)
+        return [
+            Candle(opened_ms, ended_ms, *row) if there else None
+            for there, row in zip(has, rows, strict=True)
+        ]
+
+    def decisions(self, now: int) -> list[Decision]:
+        """Return what the strategy says of each instrument on the closes of a column."""
+        flags = [flag[:, now].tolist() for flag in self.columns]
+        inputs = [
+            values[:, now].tolist() if values.shape[1] else [absent] * len(values)
+            for values, absent in zip(self.inputs, (1.0, np.nan, np.nan), strict=True)
+        ]
+        measures = [0.0] * len(flags[0])
+        return [Decision(*row) for row in zip(*flags, measures, *inputs, strict=True)]
+
+    def targets(self, now: int) -> list[float]:
+        """Return the target weights as known on the closes of a column."""
+        return self.weights[:, now if self.weights.shape[1] > 1 else 0].tolist()
+
+    def step(self, stepper: PortfolioStepper, now: int) -> tuple[Step, np.ndarray]:
+        """Let a stepper take one column; return its step and the instrument of each trade."""
+        opened_ms = int(self.laid.opened_ms[now])
+        return stepper.step(
+            opened_ms,
+            opened_ms + self.lasting_ms,
+            self.candles(now),
+            self.decisions(now),
+            self.targets(now),
+            due=bool(self.due[now]),
+        )
+
+    def __iter__(self) -> Iterator[tuple[Step, np.ndarray]]:
+        """Yield the account after each step and the instrument of each trade, up to its ruin."""
+        stepper = self.stepper()
+        for now in range(1, len(self.laid.opened_ms)):
+            step, traded = self.step(stepper, now)
+            yield step, traded
+            if step.ruined:
+                return
+
+
+def _at(values: Float | None, bar: int, absent: float) -> float:
+    return absent if values is None else float(values[bar])

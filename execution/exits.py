@@ -1,0 +1,73 @@
+"""Stop, target and trailing stop: which of them ends a position within a candle, at which price."""
+
+from __future__ import annotations
+
+from execution.terms import rule
+from execution.trades import STOP_LOSS, TAKE_PROFIT, TRAILING_STOP
+
+HELD, AT_OPEN, BY_LIMIT, BY_STOP = 0, 1, 2, 3  # how a position came to a candle
+
+
+@rule
+def tighter_stop(stop: float, level: float, side: float, entered: float) -> float:
+    """Return the tighter of a position's stop and the level that its strategy gave.
+
+    level: NaN for none
+    entered: the raw price of an entry on this candle, else NaN. A level that the entry has passed
+        already is ignored on this candle; on the next one the position is closed at the open.
+    """
+    if side * level >= side * entered or not side * level > side * stop:
+        return stop
+    return level
+
+
+@rule
+def nearer_target(target: float, level: float, side: float, entered: float) -> float:
+    """Return the nearer of a position's target and the level that its strategy gave.
+
+    level, entered: as in `tighter_stop`
+    """
+    if side * level <= side * entered or not side * level < side * target:
+        return target
+    return level
+
+
+@rule
+def protective_exit(
+    open_: float,
+    high: float,
+    low: float,
+    close: float,
+    side: float,
+    stop: float,
+    trail: float,
+    target: float,
+    came: int,
+) -> tuple[int, float, bool]:
+    """Return why a candle ends a position (0: it does not), the raw price, and if it is ambiguous.
+
+    stop, trail, target: levels; on a long position's side the tighter of the first two counts
+    came: HELD before the candle; or entered on it, AT_OPEN, or inside it BY_LIMIT or BY_STOP. Only
+        a position held fills at the open. On a candle entered inside, prices before the entry do
+        not count where the entry tells which they are. A limit is reached from the better side, so
+        the best price known after it is the close. A stop is reached from the worse side, so a low
+        below a level above the open proves nothing, and the close counts instead.
+    """
+    # a short position is a long one on prices turned upside down
+    opens, best, worst = (open_, high, low) if side > 0.0 else (-open_, -low, -high)
+    floor = max(side * stop, side * trail)
+    goal = side * target
+    why = TRAILING_STOP if side * trail > side * stop else STOP_LOSS
+    if came == BY_LIMIT:
+        best = side * close
+    if came == BY_STOP and opens <= floor:
+        worst = side * close
+    if came == HELD and opens <= floor:
+        return why, open_, False
+    if worst <= floor:
+        return why, side * floor, best >= goal and (opens > floor or came == BY_STOP)
+    if came == HELD and opens >= goal:
+        return TAKE_PROFIT, open_, False
+    if best >= goal:
+        return TAKE_PROFIT, side * goal, False
+    return 0, 0.0, False

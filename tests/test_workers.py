@@ -1,0 +1,46 @@
+"""Tests that share what is expensive to start stay with one worker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from mela.settings import REPOSITORY
+from tests.workers import LONG, SHARED, check_units, order_of, unit_of
+
+
+@dataclass
+class Collected:
+    """A test, as far as its unit depends on it."""
+
+    nodeid: str
+    fixturenames: list[str] = field(default_factory=list)
+
+
+def test_files_that_share_the_platform_are_one_unit_and_others_are_their_own() -> None:
+    assert unit_of("tests/integration/test_kill.py::test_a_kill[spark]") == "platform"
+    assert unit_of("tests/stack/test_loopback.py::test_all") == "platform"
+    assert unit_of("tests/dbt/test_star.py::test_each_once") == "star"
+    assert unit_of("tests/mela/test_grid.py::test_a_grid[a::b]") == "tests/mela/test_grid.py"
+
+
+def test_long_units_come_first() -> None:
+    units = ["tests/mela/test_grid.py", "star", "tests/mela/test_scene.py", "platform"]
+    ordered = ["platform", "star", "tests/mela/test_grid.py", "tests/mela/test_scene.py"]
+    assert sorted(units, key=order_of) == ordered
+
+
+def test_every_place_that_is_named_is_there() -> None:
+    places = [place for many in SHARED.values() for place in many]
+    places += [unit for unit in LONG if unit not in SHARED]
+    assert not [place for place in places if not (REPOSITORY / place).exists()]
+
+
+def test_a_second_platform_is_refused() -> None:
+    allowed: Any = Collected("tests/integration/test_demo.py::test_it", ["platform"])
+    check_units([allowed])
+    other: Any = Collected("tests/mela/test_grid.py::test_it", ["platform"])
+    with pytest.raises(pytest.UsageError, match=r"tests/mela/test_grid.py::test_it asks for"):
+        check_units([allowed, other])
