@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from backtests.candles.prepared import Spans
 from backtests.portfolio import run_series
@@ -24,6 +24,12 @@ Catalogue = Mapping[str, Strategy]
 Read = Callable[[str, Interval], Candles]
 
 
+class _Series(NamedTuple):
+    instrument: str
+    interval: Interval
+    inputs: frozenset[tuple[str, Interval]] = frozenset()
+
+
 @dataclass
 class Bench:
     """Executes runs and reads the candles of each series once.
@@ -35,24 +41,24 @@ class Bench:
     catalogue: Catalogue = field(default_factory=lambda: CATALOGUE)
 
     def __post_init__(self) -> None:
-        self._series: dict[tuple[str, Interval], tuple[Candles, Spans]] = {}
+        self._series: dict[_Series, tuple[Candles, Spans]] = {}
 
     def candles_of(self, run: Run) -> Candles:
-        """Return the candles of a run's series."""
-        return self._kept(run.instrument, run.interval)[0]
+        """Return the candles of a run's series, with those of its inputs."""
+        return self._kept(run.instrument, [run])[0]
 
     def series_of(self, run: Run) -> dict[str, Candles]:
-        """Return the candles of each instrument of a run's account."""
-        return {name: self._kept(name, run.interval)[0] for name in run.instruments}
+        """Return the candles of each instrument of a run's account, with those of its inputs."""
+        return {name: self._kept(name, [run])[0] for name in run.instruments}
 
     def answers(self, runs: Sequence[Run]) -> Iterator[Document]:
         """Yield the result document of each run of one account and interval, in order."""
         first = runs[0]
         for outcome in run_series(
-            self.series_of(first),
+            {name: self._kept(name, runs)[0] for name in first.instruments},
             runs,
             catalogue=self.catalogue,
-            spans_of=lambda _: self._kept(first.instrument, first.interval)[1],
+            spans_of=lambda _: self._kept(first.instrument, runs)[1],
         ):
             made_with = provenance(outcome.run.strategy, None, self.catalogue)
             yield result_document(outcome, made_with, scene_id=None)
@@ -61,12 +67,21 @@ class Bench:
         """Return the result document of one run."""
         return next(self.answers([run]))
 
-    def _kept(self, instrument: str, interval: Interval) -> tuple[Candles, Spans]:
-        key = instrument, interval
-        if key not in self._series:
-            candles = self.read(instrument, interval)
-            self._series[key] = candles, Spans(candles)
-        return self._series[key]
+    def _kept(self, instrument: str, runs: Sequence[Run]) -> tuple[Candles, Spans]:
+        """Return a series that runs of one interval trade on, with the inputs of all of them."""
+        inputs = {series[:2] for run in runs for series in run.input_series}
+        return self._of(_Series(instrument, runs[0].interval, frozenset(inputs)))
+
+    def _of(self, series: _Series) -> tuple[Candles, Spans]:
+        if series not in self._series:
+            if series.inputs:
+                candles = self._of(series._replace(inputs=frozenset()))[0]
+                inputs = {key: self._of(_Series(*key))[0] for key in sorted(series.inputs)}
+                candles = replace(candles, inputs=inputs)
+            else:
+                candles = self.read(series.instrument, series.interval)
+            self._series[series] = candles, Spans(candles)
+        return self._series[series]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,17 +13,17 @@ from backtests.candles.prepared import Span, Spans
 from backtests.execute import Buffers
 from backtests.kernel.ledger import Walked
 from backtests.kernel.portfolio import Columns, walk_portfolio
-from backtests.signals import Float
+from backtests.signals import Float, Signals, Weights
 from backtests.simulate import outcome_of, run_all, said, signals_of
 from backtests.strategies import CATALOGUE
-from backtests.strategy import Strategy
+from backtests.strategy import Given, Strategy
 from execution.account import begin_portfolio
 from execution.terms import NEVER, PortfolioTerms
 from execution.trades import TRADES
 from mela.candles import Candles
 from mela.errors import CandlesInvalid
 from mela.interval import DAY_MS, Interval
-from mela.portfolio import InverseVolatility, OnDrift, Portfolio
+from mela.portfolio import InverseVolatility, OnDrift, Portfolio, StrategyWeights
 from mela.result import Outcome, Status
 from mela.run import Run, from_ms
 
@@ -66,7 +66,7 @@ def run_together(
     asked: tuple[Any, ...] = ()
     laid: Joined | Exception | None = None
     for run in runs:
-        question = run.instruments, run.interval, run.start, run.end, run.warmup
+        question = run.instruments, run.interval, run.start, run.end, run.warmup, run.inputs
         if question != asked:  # the runs of a grid that read the same candles follow each other
             asked, laid = question, _lay(spans, run)
         if laid is None:
@@ -103,7 +103,7 @@ def _lay(spans: Mapping[str, Spans], run: Run) -> Joined | Exception | None:
     """Return the candles of a run side by side, what is wrong with them, or None without any."""
     found: list[Span] = []
     for name in run.instruments:
-        span = spans[name].of(run)
+        span = spans[name].of(run, name)
         if isinstance(span, Exception):
             return CandlesInvalid(f"{name}: {span}")
         found.append(span)
@@ -121,16 +121,17 @@ def _run_one(
 
     def by_its_weights(equity: Float) -> Walked:
         given = [
-            signals_of(span, run, catalogue, False) if span.bars else None for span in laid.spans
+            signals_of(span, run, catalogue, False, name) if span.bars else None
+            for name, span in zip(run.instruments, laid.spans, strict=True)
         ]
-        signals = [one and one.signals() for one in given]
+        shares, signals = _shares(laid, run, given, weights)
         columns = Columns(
             *laid.prices,
             laid.has,
             laid.fillable,
             *laid.signals(signals),
             *laid.inputs(signals),
-            weights,
+            shares,
         )
         lots = np.array([span.candles.lot or 1.0 for span in laid.spans])
         return walk_portfolio(
@@ -156,6 +157,26 @@ def _run_one(
         for trade, place in zip(outcome.curve.trades, traded_in.tolist(), strict=False)
     )
     return replace(outcome, curve=replace(outcome.curve, trades=trades))
+
+
+def _shares(
+    laid: Joined, run: Run, given: Sequence[Given | None], weights: Float
+) -> tuple[Float, list[Signals | None]]:
+    """Return the target weights of a run and its signals. Raises ValueError where they clash."""
+    signals = [one and one.signals() for one in given]
+    assert run.portfolio is not None  # noqa: S101
+    if not isinstance(run.portfolio.weights, StrategyWeights):
+        return weights, signals
+    wanted: list[Weights | None] = []
+    for one in given:
+        if one is not None and not isinstance(one, Weights):
+            raise ValueError(
+                f"portfolio.weights of kind strategy needs a strategy that returns Weights, but "
+                f"{run.strategy} returned {type(one).__name__}; take another kind of weights"
+            )
+        wanted.append(one)
+    flags = [one and one._replace(strength=None) for one in signals]
+    return laid.strategy_weights(wanted, run), flags
 
 
 def portfolio_terms_of(run: Run) -> PortfolioTerms:

@@ -44,6 +44,28 @@ class Signals(NamedTuple):
         return self.enter, self.exit, short, cover
 
 
+class Weights(NamedTuple):
+    """The share of the account that a strategy wants its instrument to have, on each close.
+
+    A portfolio whose weights are of kind `strategy` holds these shares; elsewhere a weight says
+    which side to be on, and its size is the strength of the entry.
+
+    values: (n,) float64 in [-1, 1]: 0 is out, below 0 a short position, NaN as long as unknown
+    """
+
+    values: Float
+
+    def signals(self) -> Signals:
+        """Return the side of each close as signals, with the size of the weight as strength."""
+        weights = np.nan_to_num(self.values, nan=0.0)
+        long, short = weights > 0.0, weights < 0.0
+        return Signals(long, ~long, short, ~short, np.abs(weights))
+
+    def mirrored(self) -> tuple[Bool, Bool, Bool, Bool]:
+        """Return the four flags, as `Signals.mirrored` does."""
+        return self.signals().mirrored()
+
+
 class Cross(NamedTuple):
     """Signals that two lines give: enter where `line` crosses above `level`, exit where below.
 

@@ -12,13 +12,14 @@ import numpy as np
 
 from backtests import ENGINE_VERSION, METRICS_VERSION
 from backtests.candles.prepared import Span, Spans, read_only
+from backtests.context import context_of
 from backtests.execute import Buffers, room_for, walk
 from backtests.kernel.ledger import Walked
 from backtests.metrics.measure import measure
 from backtests.metrics.result_warnings import caveats
-from backtests.signals import Bool, Cross, Float, MeanCross, Signals
+from backtests.signals import Bool, Cross, Float, MeanCross, Signals, Weights
 from backtests.strategies import CATALOGUE
-from backtests.strategy import Strategy
+from backtests.strategy import Given, Strategy
 from execution.trades import TRADES
 from mela.block_returns import BlockReturns
 from mela.candles import Candles
@@ -77,7 +78,11 @@ def warm(limited: Callable[[], AbstractContextManager[None]] = nullcontext) -> N
     days = np.array([0, DAY_MS])
     candles = Candles(Interval.D1, days, one, one, one, one, one)
     span = from_ms(0), from_ms(2 * DAY_MS)
-    runs = [Run("", "", Interval.D1, *span, name, {}, warmup=0) for name in CATALOGUE]
+    runs = [
+        Run("", "", Interval.D1, *span, name, {}, warmup=0)
+        for name, one in CATALOGUE.items()
+        if one.declares is None  # there are no candles of further series here
+    ]
     runs.append(replace(runs[0], direction="both"))
     for run in runs:
         with limited():
@@ -95,7 +100,9 @@ def _run_one(
 ) -> Outcome:
     def by_its_rules(equity: Float) -> Walked:
         execute = walk if run.engine == "mela" else _walk_of_oracle()
-        return execute(span, run, signals_of(span, run, catalogue, alone), buffers, equity)
+        given = signals_of(span, run, catalogue, alone)
+        signals = given.signals() if isinstance(given, Weights) else given
+        return execute(span, run, signals, buffers, equity)
 
     return outcome_of(span, run, buffers, by_its_rules, with_curve=with_curve)
 
@@ -142,17 +149,32 @@ def _walk_of_oracle() -> Callable[..., Walked]:
 
 
 def signals_of(
-    span: Span, run: Run, catalogue: Mapping[str, Strategy], alone: bool
-) -> Signals | Cross | MeanCross:
+    span: Span,
+    run: Run,
+    catalogue: Mapping[str, Strategy],
+    alone: bool,
+    instrument: str | None = None,
+) -> Given:
     """Return a run's signals on a span. Raises LookupError, ValueError and what its author did.
 
     alone: whether no other run shares its indicators, so that means need not be computed as lines
+    instrument: whose candles the span has; None for the run's first
     """
     strategy = catalogue.get(run.strategy)
     if strategy is None:
         raise LookupError(f"no strategy is called {run.strategy!r}; `mela strategies` lists them")
     params = strategy.params.model_validate(run.params)
-    given = strategy.signals(span.candles, params, span.indicators)
+    given = strategy.decide(
+        span.candles,
+        params,
+        span.indicators,
+        lambda: span.context or context_of(span.candles, instrument or run.instrument, {}),
+    )
+    if isinstance(given, Weights):
+        values = _checked(given.values, _REAL, "weights", span, run)
+        within = np.isnan(values) | (np.abs(values) <= 1.0)
+        _refuse_value(~within, values, "weights", "at least -1 and at most 1", span, run)
+        return Weights(values)
     if isinstance(given, MeanCross):
         if alone:
             return given

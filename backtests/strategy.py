@@ -1,7 +1,8 @@
-"""What a strategy is, how a function becomes one, and the catalogue of those there are."""
+"""Strategies: how a function becomes one, what it declares, and the catalogue of all of them."""
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import inspect
 import sys
@@ -12,12 +13,28 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from backtests.context import StrategyContext
 from backtests.indicators import Indicators
-from backtests.signals import Cross, MeanCross, Signals
+from backtests.signals import Cross, MeanCross, Signals, Weights
 from mela.candles import Candles
 from mela.errors import StrategyBroken
+from mela.inputs import Input
+from mela.run import NO_INPUTS
 
-SignalFunction = Callable[[Candles, Any, Indicators], Signals | Cross | MeanCross]
+__all__ = [
+    "CATALOGUE",
+    "Broken",
+    "Catalogue",
+    "Input",
+    "SignalFunction",
+    "Strategy",
+    "StrategyContext",
+    "strategy",
+]
+
+Given = Signals | Cross | MeanCross | Weights
+# (candles, validated params, indicators), and the context where the strategy takes one
+SignalFunction = Callable[..., Given]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +46,13 @@ class Strategy:
     params: the pydantic model of its parameters: defaults, bounds, rules
     digest: SHA-256 of its source, whatever the line ends: of its module; of all modules of its
         package, where that is a user's own; of all strategies, where it combines them
-    signals: (candles, validated params, indicators) → signals in one of their forms, purely
+    signals: (candles, validated params, indicators) → signals in one of their forms, purely; a
+        strategy that takes a context gets it as the fourth argument
     candles_needed: validated params → candles before the start that its signals need
     source: the digest of its own source alone
     combines: whether it gives other strategies' signals
+    declares: validated params → the inputs that it reads, by name; None where it reads none
+    takes_context: whether its function takes a context
     """
 
     name: str
@@ -43,6 +63,33 @@ class Strategy:
     candles_needed: Callable[[Any], int]
     source: str = ""
     combines: bool = False
+    declares: Callable[[Any], Mapping[str, Input]] | None = None
+    takes_context: bool = False
+
+    def decide(
+        self,
+        candles: Candles,
+        params: BaseModel,
+        indicators: Indicators,
+        context: Callable[[], StrategyContext],
+    ) -> Given:
+        """Return what the strategy decides on these candles.
+
+        params: validated; context: makes what the strategy may see, asked only where it looks
+        """
+        if self.takes_context:
+            return self.signals(candles, params, indicators, context())
+        return self.signals(candles, params, indicators)
+
+    def inputs(self, params: Mapping[str, Any] | BaseModel) -> Mapping[str, Input]:
+        """Return the inputs that the strategy declares with these parameters, by name.
+
+        Raises pydantic.ValidationError for parameters that the strategy refuses.
+        """
+        if self.declares is None:
+            return NO_INPUTS
+        is_validated = type(params) is self.params
+        return self.declares(params if is_validated else self.params.model_validate(params))
 
     def warmup(self, params: Mapping[str, Any] | BaseModel) -> int:
         """Return how many candles before the start these parameters need, not yet rounded.
@@ -123,14 +170,21 @@ STAGE: ContextVar[Stage | None] = ContextVar("STAGE", default=None)
 
 
 def strategy(
-    params: type[BaseModel], *, warmup: Callable[[Any], int], combines: bool = False
+    params: type[BaseModel],
+    *,
+    warmup: Callable[[Any], int],
+    inputs: Callable[[Any], Mapping[str, Input]] | None = None,
+    combines: bool = False,
 ) -> Callable[[SignalFunction], SignalFunction]:
     """Register a function under its own name, its docstring's first line as the description.
 
     params: the model of its parameters
     warmup: validated params → candles before the start that its signals need
+    inputs: validated params → further candle series that it reads, by name; its function then
+        takes a fourth argument, the context
     combines: whether it gives other strategies' signals, so that theirs is part of its digest
-    Raises ValueError for a name that another module has taken.
+    Raises ValueError for a name that another module has taken, and for inputs that no argument
+    takes.
     """
 
     def register(signals: SignalFunction) -> SignalFunction:
@@ -143,6 +197,14 @@ def strategy(
                 f"strategy {name} of {module} is already registered by {taken.signals.__module__}; "
                 "give it another name"
             )
+        takes_context = _takes_context(signals)
+        if inputs is not None and not takes_context:
+            raise ValueError(
+                f"strategy {name} declares inputs, so that its function takes four arguments "
+                "(candles, params, indicators, context), but it takes fewer; add `context`"
+            )
+        if takes_context:
+            signals = _with_context(signals)
         sentence = inspect.getdoc(signals) or ""
         source = digest_of(module)
         registered[name] = Strategy(
@@ -154,12 +216,45 @@ def strategy(
             candles_needed=warmup,
             source=source,
             combines=combines,
+            declares=inputs,
+            takes_context=takes_context,
         )
         if stage is None:
             registered.update(covering(registered))
         return signals
 
     return register
+
+
+def _takes_context(signals: SignalFunction) -> bool:
+    kinds = inspect.Parameter
+    positional = [
+        one
+        for one in inspect.signature(signals).parameters.values()
+        if one.kind in (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD)
+        and one.default is kinds.empty
+    ]
+    return len(positional) > 3  # candles, params, indicators
+
+
+def _with_context(signals: SignalFunction) -> SignalFunction:
+    """Return a function that says why it cannot answer where no context is given."""
+
+    @functools.wraps(signals)
+    def asked(
+        candles: Candles,
+        params: Any,
+        indicators: Indicators,
+        context: StrategyContext | None = None,
+    ) -> Given:
+        if context is None:
+            raise ValueError(
+                f"{signals.__name__} reads a context, which a part of a composite does not get; "
+                "run it alone"
+            )
+        return signals(candles, params, indicators, context)
+
+    return asked
 
 
 def covering(registered: Mapping[str, Strategy]) -> dict[str, Strategy]:
@@ -187,7 +282,7 @@ def _digest_of_file(module: str) -> str:
 
 
 def _failing(sentence: str) -> SignalFunction:
-    def fail(_candles: Candles, _params: Any, _indicators: Indicators) -> Signals:
+    def fail(*_given: Any) -> Signals:
         raise StrategyBroken(sentence)
 
     return fail

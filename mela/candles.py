@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +24,7 @@ class Candles:
     start_bar: candles before it are warm-up; n where the span holds none
     calendar: `24/7`, or the exchange_calendars name of the market's sessions
     tick, lot: the instrument's, for runs that ask to be rounded; None where it states none
+    inputs: further series that were read for a strategy's inputs, by instrument and interval
     """
 
     interval: Interval
@@ -35,6 +38,9 @@ class Candles:
     calendar: str = "24/7"
     tick: float | None = None
     lot: float | None = None
+    inputs: Mapping[tuple[str, Interval], Candles] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
 
     def __len__(self) -> int:
         return len(self.opened_ms)
@@ -68,14 +74,14 @@ class Candles:
             raise CandlesInvalid(
                 f"opened_at must rise, but {self._at(row)} does not follow the row before it"
             )
-        for field in ("open", "high", "low", "close", "volume"):
-            values: Float = getattr(self, field)
-            usable = np.isfinite(values) & ((values >= 0) if field == "volume" else (values > 0))
+        for column in ("open", "high", "low", "close", "volume"):
+            values: Float = getattr(self, column)
+            usable = np.isfinite(values) & ((values >= 0) if column == "volume" else (values > 0))
             if not usable.all():
                 row = int(np.flatnonzero(~usable)[0])
-                wanted = "finite and at least 0" if field == "volume" else "finite and above 0"
+                wanted = "finite and at least 0" if column == "volume" else "finite and above 0"
                 raise CandlesInvalid(
-                    f"{field} must be {wanted}, but {self._at(row)} has {values[row]}"
+                    f"{column} must be {wanted}, but {self._at(row)} has {values[row]}"
                 )
         inside = (self.high >= np.maximum(self.open, self.close)) & (
             self.low <= np.minimum(self.open, self.close)

@@ -20,6 +20,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError, model_validator
 from mela.backtrader_terms import beyond_backtrader
 from mela.canonical import canonical_json, canonical_object, canonical_scalar
 from mela.errors import RejectionCode, SceneInvalid, StrategyBroken
+from mela.inputs import SeriesChoice, canonical_inputs, check_inputs, resolve
 from mela.instrument import describe
 from mela.interval import Interval
 from mela.params import at_path, breaks_a_rule_of_the_whole, canonical_params, values_of_part
@@ -27,6 +28,7 @@ from mela.portfolio import Portfolio
 from mela.portfolio_checks import check_together, check_trials
 from mela.run import (
     MAX_WARMUP,
+    NO_INPUTS,
     Catalogue,
     Instant,
     Part,
@@ -172,6 +174,7 @@ def plan_runs(scene: Scene, catalogue: Catalogue, *, max_runs: int) -> Plan:
         )
         groups = [*windows, *(_group(scene, catalogue, name, axes) for name in _groups(scene))]
         total = math.prod(len(values) for group in axes.values() for values in group.values())
+    _check_inputs(scene, groups)
     _check_across(scene, groups)
     total *= len(scene.folds) or 1
     kept = math.prod(len(group) for group in groups)
@@ -223,6 +226,7 @@ def choose(
     """
     axes = _grouped({path: (value,) for path, value in choice.items()})
     groups = [_group(scene, catalogue, name, axes) for name in _groups(scene)]
+    _check_inputs(scene, groups)
     return [group[0] for group in groups] if all(groups) else None
 
 
@@ -290,8 +294,13 @@ def _drawn(
     return sorted(found.values(), key=lambda one: str(one.fields.get("interval", "")))
 
 
-def strategy_variant(info: StrategyInfo, params: Mapping[str, Any]) -> Variant:
-    """Validate a strategy's parameters. Raises pydantic's ValidationError, or SceneInvalid."""
+def strategy_variant(
+    info: StrategyInfo, params: Mapping[str, Any], chosen: Mapping[str, SeriesChoice] = NO_INPUTS
+) -> Variant:
+    """Validate a strategy's parameters, and what a scene chose for its inputs.
+
+    Raises pydantic's ValidationError, or SceneInvalid.
+    """
     part = info.params.model_validate(params)
     changed = canonical_params(part)
     values = values_of_part(part)
@@ -306,10 +315,13 @@ def strategy_variant(info: StrategyInfo, params: Mapping[str, Any]) -> Variant:
             f"{info.name} would need {warmup:,} candles before the start with these, "
             f"and at most {MAX_WARMUP:,} are read. Take smaller periods.",
         )
-    return Variant(
-        {"strategy": info.name, "params": values, "warmup": rounded_warmup(warmup)},
-        {"strategy": canonical_object(choice)},
-    )
+    fields = {"strategy": info.name, "params": values, "warmup": rounded_warmup(warmup)}
+    canonical = {"strategy": canonical_object(choice)}
+    declared = info.inputs(part)
+    if declared or chosen:
+        fields["inputs"] = resolve(info.name, declared, chosen)
+        canonical |= canonical_inputs(declared, fields["inputs"])
+    return Variant(fields, canonical)
 
 
 def part_variant(name: str, fields: Mapping[str, Any]) -> Variant:
@@ -348,6 +360,16 @@ def _check_count(scene: Scene, space: Mapping[str, Drawn], max_runs: int) -> Non
             f"the scene asks for {asked} runs, and at most {max_runs:,} are allowed "
             "(MELA_MAX_RUNS). Take larger steps, or split it.",
         )
+
+
+def _check_inputs(scene: Scene, groups: Iterable[Sequence[Variant]]) -> None:
+    """Refuse inputs whose candles cannot be joined with the run's own."""
+    variants = [variant for group in groups for variant in group]
+    intervals = {one.fields["interval"] for one in variants if "interval" in one.fields}
+    for variant in variants:
+        if "inputs" in variant.fields:
+            strategy, inputs = variant.fields["strategy"], variant.fields["inputs"]
+            check_inputs(strategy, inputs, sorted(intervals or {scene.interval}), scene.inputs)
 
 
 def _check_across(scene: Scene, groups: Iterable[Sequence[Variant]]) -> None:
@@ -427,7 +449,7 @@ def _strategies(
         info = _info(catalogue, name, path)
         params = axes.get("params", {})
         _check_names(info, {**scene.strategy.params, **params})
-        variants += _expand("strategy", info, scene.strategy.params, params)
+        variants += _expand("strategy", info, scene.strategy.params, params, scene.inputs)
     return variants
 
 
@@ -457,13 +479,14 @@ def _expand(
     model: type[BaseModel] | StrategyInfo,
     base: Mapping[str, Any],
     axes: Mapping[str, Sequence[Scalar]],
+    chosen: Mapping[str, SeriesChoice] = NO_INPUTS,
 ) -> list[Variant]:
     """Return the distinct valid variants of a group, without those that break its own rule."""
 
     def validate(fields: Mapping[str, Any]) -> Variant:
         if isinstance(model, type):
             return part_variant(group, fields)
-        return strategy_variant(model, fields)
+        return strategy_variant(model, fields, chosen)
 
     # each value alone, so that no rule of the whole hides a bound
     for field, values in axes.items():

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from mela.errors import MessageInvalid, Refused, RejectionCode, SceneInvalid
 from mela.fields import Instant
 from mela.grid import Variant, make_run, merged, part_variant, strategy_variant
+from mela.inputs import Input, SeriesChoice
 from mela.instants import instant_text
 from mela.portfolio import Portfolio
 from mela.run import Catalogue, Run
@@ -168,8 +169,9 @@ class RunChunk(NamedTuple):
     def to_bytes(self) -> bytes:
         """Return the message: fields that all runs share once, the others with each run."""
         first = self.runs[0]
-        spelled = _SPELLED | (_SHARED if first.portfolio else {})
-        varied = [name for name in _SPELLED if any(_differs(run, first, name) for run in self.runs)]
+        own = _SPELLED | (_READ if any(run.inputs for run in self.runs) else {})
+        spelled = own | (_SHARED if first.portfolio else {})
+        varied = [name for name in own if any(_differs(run, first, name) for run in self.runs)]
         return orjson.dumps(
             {
                 "schema_version": 1,
@@ -184,7 +186,7 @@ class RunChunk(NamedTuple):
                 "runs": [
                     {
                         "run_key": run.run_key,
-                        **{name: _SPELLED[name](getattr(run, name)) for name in varied},
+                        **{name: own[name](getattr(run, name)) for name in varied},
                     }
                     for run in self.runs
                 ],
@@ -268,6 +270,8 @@ def _as_told(fields: Mapping[str, Any], refused: MessageInvalid) -> Run:
     try:
         parts = [_variant(group, fields, {}) for group in _GROUPS if group != "strategy"]
         told = {"strategy": fields["strategy"], "params": dict(fields["params"]), "warmup": 0}
+        if inputs := fields.get("inputs"):
+            told["inputs"] = {name: Input.model_validate(one) for name, one in inputs.items()}
         run = make_run(fields["instrument"], (Variant(told, {}), *parts), *_account(fields))
         return replace(run, run_key=str(fields["run_key"]))
     except (ValidationError, SceneInvalid, KeyError, TypeError) as error:
@@ -288,7 +292,7 @@ def read_stored_run(document: Mapping[str, Any], catalogue: Catalogue) -> Run:
 
 _GROUPS: dict[str, tuple[str, ...]] = {
     "span": ("interval", "start", "end"),
-    "strategy": ("strategy", "params"),
+    "strategy": ("strategy", "params", "inputs"),
     **{name: (name,) for name in PARTS},
     "account": ACCOUNT,
 }
@@ -310,6 +314,11 @@ _SPELLED: dict[str, Callable[[Any], Any]] = {
 }
 
 
+# of runs whose strategy reads further series
+_READ: dict[str, Callable[[Any], Any]] = {
+    "inputs": lambda inputs: {name: one.model_dump(mode="json") for name, one in inputs.items()}
+}
+
 # of all runs of a scene whose instruments share an account
 _SHARED: dict[str, Callable[[Any], Any]] = {
     "others": list,
@@ -324,10 +333,23 @@ def _portfolio(fields: Mapping[str, Any]) -> Portfolio | None:
 
 def _variant(group: str, fields: Mapping[str, Any], catalogue: Catalogue) -> Variant:
     if group == "strategy":
-        return strategy_variant(catalogue[fields["strategy"]], fields["params"])
+        return strategy_variant(
+            catalogue[fields["strategy"]], fields["params"], _choices(fields.get("inputs"))
+        )
     if group in PARTS:
         return part_variant(group, fields[group])
     return part_variant(group, {name: fields[name] for name in _GROUPS[group]})
+
+
+def _choices(inputs: Any) -> Mapping[str, SeriesChoice]:
+    """Return the series of a run's inputs, as a scene would choose each of them."""
+    if not isinstance(inputs or {}, Mapping):
+        raise TypeError(f"expected inputs by name, but found {inputs!r:.100}")
+    fields = tuple(SeriesChoice.model_fields)
+    return {
+        name: SeriesChoice.model_validate({field: one[field] for field in fields})
+        for name, one in (inputs or {}).items()
+    }
 
 
 def _differs(run: Run, first: Run, name: str) -> bool:

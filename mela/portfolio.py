@@ -47,6 +47,14 @@ class InverseVolatility(Part):
     period: Whole = Field(default=60, ge=2, le=1_000, description="candles that it is taken of")
 
 
+class StrategyWeights(Part):
+    """Shares that the strategy gives on each close; where they sum to more than 1, scaled to 1."""
+
+    kind: Literal["strategy"] = Field(
+        default="strategy", description="as the strategy says on each close"
+    )
+
+
 class OnSignals(Part):
     """Trade an instrument on its entries and exits only, and let its share drift in between."""
 
@@ -71,10 +79,10 @@ class OnDrift(Part):
     )
 
 
-WEIGHTS = (EqualWeights, FixedWeights, InverseVolatility)
+WEIGHTS = (EqualWeights, FixedWeights, InverseVolatility, StrategyWeights)
 REBALANCES = (OnSignals, OnSchedule, OnDrift)
 if TYPE_CHECKING:
-    Weights = EqualWeights | FixedWeights | InverseVolatility
+    Weights = EqualWeights | FixedWeights | InverseVolatility | StrategyWeights
     Rebalance = OnSignals | OnSchedule | OnDrift
 else:
     Weights = one_of(*WEIGHTS)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, create_model
 
 from mela.curve import Curve, ExitReason, Trade, Trades
+from mela.inputs import Input
 from mela.instants import from_ms, instant_text
 from mela.interval import Interval
 from mela.metrics import (
@@ -97,6 +98,9 @@ class _Asked(_Document):
     strategy: StrategyNamed = Field(description="name and source")
     params: dict[str, Any] = Field(
         description="all parameters of the strategy, its defaults filled in"
+    )
+    inputs: dict[str, Input] | None = Field(
+        default=None, description="further series that the strategy read; null where it read none"
     )
 
 
@@ -234,6 +238,7 @@ def run_fields(run: Run, strategy_digest: str) -> dict[str, Any]:
         "end": _spelled(run.end),
         "strategy": {"name": run.strategy, "digest": strategy_digest},
         "params": dict(run.params),
+        "inputs": {name: one.model_dump(mode="json") for name, one in run.inputs.items()} or None,
         # frozen and flat; model_dump takes longer than the run
         **{
             name: {**getattr(run, name).__dict__} if name in PARTS else getattr(run, name)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from pydantic import BaseModel
@@ -34,9 +35,11 @@ from mela.execution_terms import (
     VolatilitySizing,
 )
 from mela.fields import SCALARS, Instant, Part, Real, Whole, one_of
+from mela.inputs import Input, InputSeries, series_of
 from mela.instants import from_ms, instant_text, to_ms
 from mela.interval import Interval
 from mela.portfolio import Portfolio
+from mela.warmup import MAX_WARMUP, MIN_WARMUP, rounded_warmup
 
 __all__ = [
     "ENTRIES",
@@ -76,8 +79,7 @@ __all__ = [
     "to_ms",
 ]
 
-MIN_WARMUP = 64
-MAX_WARMUP = 2**20  # candles: two years of minutes
+NO_INPUTS: Mapping[str, Input] = MappingProxyType({})
 
 
 class StrategyInfo(Protocol):
@@ -102,6 +104,10 @@ class StrategyInfo(Protocol):
         """Return how many candles before the start its signals need."""
         ...
 
+    def inputs(self, params: Mapping[str, Any] | BaseModel) -> Mapping[str, Input]:
+        """Return the further candle series that it declares, by name."""
+        ...
+
 
 Catalogue = Mapping[str, StrategyInfo]
 
@@ -114,6 +120,7 @@ class Run:
     warmup: candles to read before start (a power of two, at least 64)
     others: further instruments of the same account, in order
     portfolio: the weights of the instruments; None for an account of one instrument
+    inputs: further candle series that the strategy reads, as declared and as the scene chose
     """
 
     run_key: str
@@ -134,20 +141,17 @@ class Run:
     engine: Engine = "mela"
     others: tuple[str, ...] = ()
     portfolio: Portfolio | None = None
+    inputs: Mapping[str, Input] = field(default_factory=lambda: NO_INPUTS)
 
     @property
     def instruments(self) -> tuple[str, ...]:
         """Return all instruments of the run's account."""
         return self.instrument, *self.others
 
-
-def rounded_warmup(candles: int) -> int:
-    """Round a warm-up up to a power of two, at least 64, so that a grid's runs share candles.
-
-    >>> rounded_warmup(30), rounded_warmup(64), rounded_warmup(280)
-    (64, 64, 512)
-    """
-    return max(MIN_WARMUP, 1 << (candles - 1).bit_length())
+    @property
+    def input_series(self) -> tuple[InputSeries, ...]:
+        """Return the candle series that the inputs read, each once, in a fixed order."""
+        return series_of(self.inputs, self.instruments, self.interval) if self.inputs else ()
 
 
 def canonical_fields(part: BaseModel) -> dict[str, bytes]:

@@ -23,6 +23,7 @@ from pydantic_core import ErrorDetails
 from mela.canonical import canonical_json, digest
 from mela.errors import RejectionCode, SceneInvalid
 from mela.fields import Instant, Part, Real, Whole, one_of
+from mela.inputs import SeriesChoice
 from mela.instants import instant_text, to_ms
 from mela.instrument import NAME
 from mela.interval import Interval
@@ -202,6 +203,13 @@ class _Question(Part):
 
 class Scene(RunTerms, _Question):
     """Ask for one strategy, or a search of its parameters, on instruments over [start, end)."""
+
+    inputs: dict[str, SeriesChoice] = Field(
+        default_factory=dict,
+        examples=[{"benchmark": {"instrument": "binance:ETHUSDT"}}],
+        description="other series for inputs that the strategy declares, by name; what is left "
+        "out is read as declared",
+    )
 
     @field_validator("instruments")
     @classmethod

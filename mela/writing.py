@@ -13,7 +13,8 @@ from mela.outcome import Outcome, Provenance
 from mela.result import OWN, own_fields, result_document
 from mela.run import Run
 
-_OWN_OF_RUN = {"run_key", "params", "warmup", "portfolio"}  # a portfolio has no hash: its JSON has
+# a portfolio and inputs by name have no hash: what they are made of has
+_OWN_OF_RUN = {"run_key", "params", "warmup", "portfolio", "inputs"}
 _OWN_OF_OUTCOME = {"run", "metrics", "blocks", "curve"}
 _of_run = attrgetter(*(one.name for one in fields(Run) if one.name not in _OWN_OF_RUN))
 _of_outcome = attrgetter(*(one.name for one in fields(Outcome) if one.name not in _OWN_OF_OUTCOME))
@@ -30,7 +31,8 @@ class ResultWriter:
         """Return a result as JSON."""
         run = outcome.run
         portfolio = None if run.portfolio is None else run.portfolio.canonical()
-        key = (*_of_run(run), portfolio, *_of_outcome(outcome), made_with, computed_at)
+        inputs = frozenset(run.inputs.items()) if run.inputs else None
+        key = (*_of_run(run), portfolio, inputs, *_of_outcome(outcome), made_with, computed_at)
         shared = self._shared.get(key)
         if shared is None:
             document = result_document(

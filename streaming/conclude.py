@@ -32,6 +32,7 @@ from messaging.publisher import Publisher
 from streaming import mirror, searches, strategies
 from streaming.clients import reader_of
 from streaming.poison import is_away
+from streaming.series import read_run
 from warehouse.database import transaction
 from warehouse.results import finder as results
 from warehouse.scenes import records as scenes
@@ -156,19 +157,13 @@ def _store_curve(
         run = read_stored_run(result, catalogue)
     except (ValidationError, SceneInvalid):  # it was edited, and takes other parameters now
         return _changed(result, f"the strategy {name} no longer takes its parameters")
-    reader = reader_of(settings)
-    reads = {
-        each: reader.read(each, run.interval, run.start, run.end, run.warmup, run.prices)
-        for each in run.instruments
-    }
+    series, revisions = read_run(reader_of(settings), run)
     made_with = provenance(name, None, catalogue)
     with transaction(settings) as connection:
         still = results.find(connection, [run], {name: made_with}, result["scene_id"])
     # a later revision that touches none of these candles leaves the answer and its key valid
-    revisions = [read.revision for read in reads.values()]
     if run.run_key in still:
-        revisions = result.get("revisions") or [result["candles_revision"]]
-    series = {each: read.candles for each, read in reads.items()}
+        revisions = tuple(result.get("revisions") or [result["candles_revision"]])
     outcome = next(iter(run_series(series, [run], with_curve=True, catalogue=catalogue)))
     key = result_key(run.run_key, outcome.status, made_with.on(revisions), result["scene_id"])
     # a composite asks for its parts when it runs: they may have been loaded anew meanwhile

@@ -22,6 +22,7 @@ from backtests.portfolio import run_series
 from backtests.simulate import provenance, said
 from backtests.strategy import Strategy
 from mela.errors import MessageInvalid
+from mela.interval import Interval
 from mela.messages import RunChunk, Source, read_chunk
 from mela.result import Outcome, Provenance, Status
 from mela.run import Run
@@ -33,6 +34,7 @@ from streaming.clients import reader_of, spans_of
 from streaming.isolation import Ended, alarmed, marked
 from streaming.isolation import apart as in_child
 from streaming.poison import is_away
+from streaming.series import read_series
 from warehouse.candles.reader import CandlesRead
 from warehouse.database import transaction
 from warehouse.scenes import records as scenes
@@ -119,10 +121,8 @@ class Desk:
 
     def _executed(self, chunk: RunChunk, runs: Sequence[Run], *, apart: bool) -> Iterator[Answer]:
         """Yield the results of runs that read the same candles. Raises what their reading does."""
-        reads = [self._candles(runs, name) for name in runs[0].instruments]
+        series, revisions = read_series(runs, partial(self._candles, runs[0]))
         now = datetime.now(UTC)
-        series = {name: read.candles for name, read in zip(runs[0].instruments, reads, strict=True)}
-        revisions = [read.revision for read in reads]
         made_with = {
             name: provenance(name, None, self._catalogue).on(revisions)
             for name in {run.strategy for run in runs}
@@ -183,10 +183,9 @@ class Desk:
                 made_with = Provenance(digest, ENGINE_VERSION, METRICS_VERSION, None)
             yield Answer(run.run_key, writer.json(outcome(run), made_with, now))
 
-    def _candles(self, runs: Sequence[Run], instrument: str) -> CandlesRead:
-        """Return the candles of runs that read one span; a batch reads each series once."""
-        run, warmup = runs[0], max(run.warmup for run in runs)
-        question = (instrument, run.interval, run.start, run.end, warmup, run.prices)
+    def _candles(self, run: Run, instrument: str, interval: Interval, warmup: int) -> CandlesRead:
+        """Return a series over the span of a run; a batch reads each series once."""
+        question = (instrument, interval, run.start, run.end, warmup, run.prices)
         if question not in self._read:
             self._read[question] = self._reader.read(*question)
         return self._read[question]
@@ -206,10 +205,11 @@ def _only_body(answers: Callable[[Sequence[Run]], Iterator[Answer]], run: Run) -
 
 
 def by_candles(runs: Sequence[Run]) -> Iterator[list[Run]]:
-    """Yield groups of runs that read the same span of one series; their warm-up may differ."""
+    """Yield groups of runs that read the same span of the same series; warm-up may differ."""
 
-    def span(run: Run) -> tuple[tuple[str, ...], str, datetime, datetime, str]:
-        return run.instruments, run.interval, run.start, run.end, run.prices
+    def span(run: Run) -> tuple[Any, ...]:
+        inputs = tuple(series[:2] for series in run.input_series)
+        return run.instruments, run.interval, run.start, run.end, run.prices, inputs
 
     for _, group in itertools.groupby(sorted(runs, key=span), key=span):
         yield list(group)

@@ -12,6 +12,7 @@ from mela.run import Run, instant_text
 from mela.scene import Scene
 from mela.settings import Settings
 from streaming.clients import reader_of
+from streaming.series import read_run
 from warehouse.database import transaction
 from warehouse.results import holdouts
 from warehouse.results import trials as recorded
@@ -86,10 +87,8 @@ class WarehouseStore:
         }
 
     def series_of(self, run: Run) -> Mapping[str, Candles]:
-        """Return the candles of each instrument of a run's account."""
-        span = run.interval, run.start, run.end, run.warmup, run.prices
-        reader = reader_of(self._settings)
-        return {name: reader.read(name, *span).candles for name in run.instruments}
+        """Return the candles of each instrument of a run's account, with those of its inputs."""
+        return read_run(reader_of(self._settings), run).candles
 
 
 def _family(scene: Scene) -> list[str]:

@@ -11,11 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backtests.candles.prepared import Span, span_of
-from backtests.signals import Bool, Float, Signals
+from backtests.signals import Bool, Float, Signals, Weights
 from backtests.sizing_inputs import candles_per_year, volatility
 from mela.candles import Candles
 from mela.interval import DAY_MS
-from mela.portfolio import FixedWeights, InverseVolatility, OnSchedule, Portfolio, Rebalance
+from mela.portfolio import (
+    FixedWeights,
+    InverseVolatility,
+    OnSchedule,
+    Portfolio,
+    Rebalance,
+    StrategyWeights,
+)
 from mela.run import Run, to_ms
 
 Int = NDArray[np.int64]
@@ -86,7 +93,29 @@ class Joined:
             return np.array([[weights.of[name]] for name in names])
         if isinstance(weights, InverseVolatility):
             return self._inverse_volatility(weights.period)
+        if isinstance(weights, StrategyWeights):  # not known before the strategy was asked
+            return np.zeros((len(names), 1))
         return np.full((len(names), 1), 1.0 / len(names))
+
+    def strategy_weights(self, given: Sequence[Weights | None], run: Run) -> Float:
+        """Return the share that each strategy wants on the close of each column.
+
+        given: of each instrument, None for one without candles
+        run: a side that its direction leaves out has no share
+        returns: (k, n + 1) float64, at least 0; a short position has the share that it wants to be
+            short. Where shares sum to more than 1 all are scaled, so that they sum to 1.
+        """
+        least = 0.0 if run.direction == "long" else -1.0
+        most = 0.0 if run.direction == "short" else 1.0
+        wanted = np.zeros(self.has.shape)
+        for row, (span, weights) in enumerate(zip(self.spans, given, strict=True)):
+            if weights is None:
+                continue
+            bars, columns = _places(span, self.opened_ms)
+            known = np.nan_to_num(weights.values[bars], nan=0.0)
+            wanted[row, columns] = np.abs(np.clip(known, least, most))
+            wanted[row] = _carried(wanted[row], self.has[row])
+        return wanted / np.maximum(wanted.sum(axis=0), 1.0)
 
     def _inverse_volatility(self, period: int) -> Float:
         inverse = np.zeros(self.has.shape)

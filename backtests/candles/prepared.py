@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backtests.candles.coverage import coverage_warnings
+from backtests.candles.input_coverage import INPUTS_INCOMPLETE, inputs_depend_from_ms
 from backtests.candles.scan import rises, survey
+from backtests.context import StrategyContext, context_of
 from backtests.indicators import Indicators
 from backtests.kernel.ledger import BLOCK
 from backtests.metrics import (
@@ -42,6 +45,7 @@ class Span:
     block_bounds: (17,) int64, where in the periods each block of the span begins
     depends_from_ms: None where warm-up or candles are missing
     first_ms, last_ms, first_open, last_close: of the span; None and NaN where it has no candle
+    context: what a strategy with inputs may see; None for a run without inputs
     """
 
     candles: Candles
@@ -62,6 +66,7 @@ class Span:
     last_ms: int | None
     first_open: float
     last_close: float
+    context: StrategyContext | None = None
 
     @property
     def bars(self) -> int:
@@ -80,16 +85,20 @@ class Spans:
         # Where times do not rise no span can be cut, so that every run meets the check of the whole
         self._rises = rises(read_only(candles.opened_ms, np.int64))
         self._kept: OrderedDict[tuple[Any, ...], Span | Exception] = OrderedDict()
+        self._with_inputs: OrderedDict[tuple[Any, ...], Span | Exception] = OrderedDict()
 
-    def of(self, run: Run) -> Span | Exception:
-        """Return the span that a run reads, or what is wrong with its candles."""
+    def of(self, run: Run, instrument: str | None = None) -> Span | Exception:
+        """Return the span that a run reads, or what is wrong with its candles.
+
+        instrument: whose candles these are; None for the run's first
+        """
         key = (run.interval, run.start, run.end, run.warmup)
-        if key not in self._kept:
-            self._kept[key] = self._prepare(run)
-            while len(self._kept) > SPANS_KEPT:
-                self._kept.popitem(last=False)
-        self._kept.move_to_end(key)
-        return self._kept[key]
+        span = _kept(self._kept, key, lambda: self._prepare(run))
+        if not run.inputs or isinstance(span, Exception) or span.bars == 0:
+            return span
+        name = instrument or run.instrument
+        key = (*key, name, frozenset(run.inputs.items()))
+        return _kept(self._with_inputs, key, lambda: _joined(span, run, name))
 
     def _prepare(self, run: Run) -> Span | Exception:
         candles = self._candles
@@ -103,6 +112,37 @@ class Spans:
             return span_of(candles, run)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with candles fails their runs
             return error
+
+
+def _kept(
+    kept: OrderedDict[tuple[Any, ...], Span | Exception],
+    key: tuple[Any, ...],
+    prepare: Callable[[], Span | Exception],
+) -> Span | Exception:
+    if key not in kept:
+        kept[key] = prepare()
+        while len(kept) > SPANS_KEPT:
+            kept.popitem(last=False)
+    kept.move_to_end(key)
+    return kept[key]
+
+
+def _joined(span: Span, run: Run, instrument: str) -> Span | Exception:
+    """Return a span with its inputs joined, or what is wrong with their candles."""
+    try:
+        context = context_of(span.candles, instrument, run.inputs, to_ms(run.start))
+        for name, one in context.inputs.items():
+            try:
+                one.candles.check()
+            except CandlesInvalid as error:
+                raise CandlesInvalid(f"the input {name} ({one.instrument}): {error}") from error
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with candles fails their runs
+        return error
+    depends = inputs_depend_from_ms(context, run)
+    if span.depends_from_ms is not None and depends is not None:
+        return replace(span, context=context, depends_from_ms=min(span.depends_from_ms, depends))
+    warnings = span.warnings if depends is not None else (*span.warnings, INPUTS_INCOMPLETE)
+    return replace(span, context=context, depends_from_ms=None, warnings=warnings)
 
 
 def span_of(candles: Candles, run: Run) -> Span:

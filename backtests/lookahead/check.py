@@ -17,12 +17,14 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from backtests.candles.prepared import read_only
+from backtests.context import context_of
 from backtests.indicators import Indicators
 from backtests.lookahead.report import Checked, Difference, Earliest, How, StrategyFailed
 from backtests.signals import Signals
 from backtests.simulate import run_all
 from backtests.strategy import Strategy
 from mela.candles import Candles
+from mela.inputs import Input
 from mela.result import Outcome
 from mela.run import Costs, Exits, Run, from_ms, rounded_warmup, to_ms
 
@@ -42,11 +44,20 @@ Table = NDArray[np.bool_]  # (4, n): the four signals, in the order of Signals
 
 
 def check(
-    candles: Candles, strategy: Strategy, params: Mapping[str, Any] | BaseModel, *, seed: int = 0
+    candles: Candles,
+    strategy: Strategy,
+    params: Mapping[str, Any] | BaseModel,
+    *,
+    seed: int = 0,
+    instrument: str = "check:check",
+    inputs: Mapping[str, Input] | None = None,
 ) -> Checked:
     """Hold a strategy's signals and orders on candles against those on fewer of them.
 
-    candles: checked, at least one; params: as a scene gives them
+    candles: checked, at least one, with the series of the strategy's inputs in `inputs`; these
+        are cut short too, by when their candles close
+    params: as a scene gives them
+    instrument: whose candles they are; inputs: as a scene chose them, None as declared
     seed: of the choice of cuts and of the noise that finds ties
     Raises pydantic.ValidationError for parameters that the strategy refuses.
     """
@@ -56,7 +67,7 @@ def check(
     found = Checked(strategy.name, model.model_dump(), len(candles), warmup=warmup)
     start_bar = min(rounded_warmup(warmup), len(candles) // 2)
     candles = replace(_frozen(candles), start_bar=start_bar)
-    ask = _Asker(strategy, model)
+    ask = _Asker(strategy, model, instrument, strategy.inputs(model) if inputs is None else inputs)
     try:
         written, whole = _writes(candles, ask)
     except StrategyFailed as error:
@@ -68,7 +79,7 @@ def check(
         return replace(found, unverified=(f"it gave no signal on {len(candles):,} candles",))
     again = [_again(candles, ask, whole)]
     found, cut = _cut_short(found, candles, ask, whole, random)
-    found, orders = _execute(found, candles, strategy, model, random)
+    found, orders = _execute(found, candles, ask, random)
     found, history = _begin_later(found, candles, ask, whole, warmup, random)
     again.append(_again(candles, ask, whole))  # state may have gathered meanwhile
     repeated = next((difference for difference in again if difference), None)
@@ -80,11 +91,22 @@ def check(
 class _Asker:
     strategy: Strategy
     params: BaseModel
+    instrument: str
+    inputs: Mapping[str, Input]
 
-    def signals(self, candles: Candles) -> Table:
-        """Return the signals on exactly these candles: (4, n). Raises StrategyFailed."""
+    def signals(self, candles: Candles, *, after_warmup: bool = False) -> Table:
+        """Return the signals on exactly these candles: (4, n). Raises StrategyFailed.
+
+        after_warmup: give inputs no candles but those that the strategy asked for before the start
+        """
+        since_ms = int(candles.opened_ms[candles.start_bar]) if after_warmup else None
         try:
-            given = self.strategy.signals(candles, self.params, Indicators(candles)).signals()
+            given = self.strategy.decide(
+                candles,
+                self.params,
+                Indicators(candles),
+                lambda: context_of(candles, self.instrument, self.inputs, since_ms),
+            ).signals()
         except (Exception, SystemExit) as error:  # a strategy is anybody's code
             raise StrategyFailed(f"raises {type(error).__name__}: {error}") from error
         spelled = given.mirrored()
@@ -148,15 +170,14 @@ def _cut_short(
 def _execute(
     found: Checked,
     candles: Candles,
-    strategy: Strategy,
-    params: BaseModel,
+    ask: _Asker,
     random: np.random.Generator,
 ) -> tuple[Checked, Difference | None]:
     """Compare fills and equity of prefixes with those of the whole, exactly."""
     first = candles.start_bar
     possible = np.arange(first + 1, len(candles))
     cuts = np.sort(random.choice(possible, min(len(possible), ORDER_CUTS), replace=False))
-    wholes, trades = _run(candles, strategy, params), 0
+    wholes, trades = _run(candles, ask), 0
     for whole in wholes:
         if whole.curve is None:
             said = ": ".join(whole.error or (whole.status.value,))
@@ -164,7 +185,7 @@ def _execute(
         trades += len(whole.curve.trades)
     named = Earliest()
     for cut in cuts.tolist():
-        parts = _run(_part(candles, 0, cut), strategy, params)
+        parts = _run(_part(candles, 0, cut), ask)
         for whole, part in zip(wholes, parts, strict=True):
             named.add(_other_fills(candles, whole, part, first, cut))
     return replace(found, order_cuts=len(cuts), trades=trades), named.difference
@@ -186,7 +207,8 @@ def _begin_later(
         longer = replace(_part(candles, 0, end), start_bar=begin)
         shorter = replace(_part(candles, start, end), start_bar=warmup)
         try:
-            more, less = ask.signals(longer)[:, begin:], ask.signals(shorter)[:, warmup:]
+            more = ask.signals(longer)[:, begin:]
+            less = ask.signals(shorter, after_warmup=True)[:, warmup:]
             tied = _tied(shorter, ask, more, less, random)
         except StrategyFailed as error:
             named.add(_raised("history", candles, start, end, error))
@@ -239,7 +261,7 @@ def _tied(
     for _ in range(NOISY_RUNS):
         factor = 1.0 + NOISE * random.uniform(-1.0, 1.0, len(candles))
         prices = {name: getattr(candles, name) * factor for name in COLUMNS[:4]}
-        noisy = ask.signals(_frozen(replace(candles, **prices)))
+        noisy = ask.signals(_frozen(replace(candles, **prices)), after_warmup=True)
         tied |= (more != less) & (noisy[:, candles.start_bar :] == more)
     return tied
 
@@ -323,23 +345,24 @@ def _bar_of(candles: Candles, at: datetime) -> int:
     return int(np.searchsorted(candles.opened_ms, to_ms(at)))
 
 
-def _run(candles: Candles, strategy: Strategy, params: BaseModel) -> list[Outcome]:
+def _run(candles: Candles, ask: _Asker) -> list[Outcome]:
     """Execute with a stop and a target, long only and in both directions."""
     start, end = int(candles.opened_ms[candles.start_bar]), int(candles.opened_ms[-1])
     run = Run(
         run_key="0" * 64,
-        instrument="check:check",
+        instrument=ask.instrument,
         interval=candles.interval,
         start=from_ms(start),
         end=from_ms(candles.interval.end_ms(end)),
-        strategy=strategy.name,
-        params=params.model_dump(),
+        strategy=ask.strategy.name,
+        params=ask.params.model_dump(),
         warmup=candles.start_bar,
         costs=Costs(borrow_rate=0.0),
         exits=Exits(stop_loss=0.03, take_profit=0.05),
+        inputs=ask.inputs,
     )
     runs = [run, replace(run, direction="both")]
-    return list(run_all(candles, runs, with_curve=True, catalogue={strategy.name: strategy}))
+    return list(run_all(candles, runs, with_curve=True, catalogue={run.strategy: ask.strategy}))
 
 
 def _onsets(whole: Table) -> Int:

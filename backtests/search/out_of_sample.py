@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from backtests.context import StrategyContext
 from backtests.indicators import Indicators
 from backtests.metrics import (
     buy_hold_return,
@@ -82,7 +83,7 @@ def closed_out(candles: Candles, run: Run, catalogue: Catalogue = CATALOGUE) -> 
     longer = _with_a_candle_to_leave_at(part)
     strategy = catalogue.get(run.strategy)
     if strategy is not None:
-        leaving = replace(strategy, signals=_leaving(strategy.signals))
+        leaving = replace(strategy, signals=_leaving(strategy), takes_context=True)
         catalogue = {**catalogue, run.strategy: leaving}
     asked = replace(run, end=from_ms(int(longer.opened_ms[-1]) + 1))
     outcome = next(run_all(longer, [asked], with_curve=True, catalogue=catalogue))
@@ -190,12 +191,13 @@ def _with_a_candle_to_leave_at(part: Candles) -> Candles:
     )
 
 
-def _leaving(signals: SignalFunction) -> SignalFunction:
+def _leaving(strategy: Strategy) -> SignalFunction:
     """Return a strategy's signals without the last candle, with an exit on the one before it."""
 
-    def left(candles: Candles, params: Any, indicators: Indicators) -> Signals:  # noqa: ARG001
+    def left(candles: Candles, params: Any, _: Indicators, context: StrategyContext) -> Signals:
         own = _first(candles, len(candles) - 1 - candles.start_bar)
-        given = signals(own, params, Indicators(own)).signals()
+        indicators = Indicators(own)
+        given = strategy.decide(own, params, indicators, lambda: context.on(own)).signals()
         enter, exit_, enter_short, exit_short = given.mirrored()
         return Signals(
             _ending(enter, False),

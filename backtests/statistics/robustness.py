@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from backtests import metrics
-from backtests.signals import Cross, Signals
+from backtests.context import StrategyContext
+from backtests.signals import Signals
 from backtests.simulate import run_all
 from backtests.strategies import CATALOGUE
 from backtests.strategy import SignalFunction, Strategy
 from mela.candles import Candles
+from mela.inputs import declared_as_read
 from mela.interval import DAY_MS
 from mela.result import Curve, Metrics, Outcome, Status
 from mela.run import Costs, Run, rounded_warmup, to_ms
@@ -175,7 +177,7 @@ def delayed(
 ) -> Mapping[str, float | None] | None:
     """Return the metrics of a run whose signals come a candle later; None where it fails."""
     strategy = catalogue[run.strategy]
-    late = replace(strategy, signals=_a_candle_later(strategy.signals))
+    late = replace(strategy, signals=_a_candle_later(strategy), takes_context=True)
     outcome = _one(candles, run, {**catalogue, run.strategy: late})
     return None if outcome.metrics is None else _document(outcome.metrics)
 
@@ -327,9 +329,9 @@ def _highest_that(holds: Callable[[float], bool], highest: float) -> float | Non
     return low
 
 
-def _a_candle_later(signals: SignalFunction) -> SignalFunction:
-    def late(candles: Candles, params: Any, indicators: Any) -> Signals | Cross:
-        given = signals(candles, params, indicators).signals()
+def _a_candle_later(strategy: Strategy) -> SignalFunction:
+    def late(candles: Candles, params: Any, indicators: Any, context: StrategyContext) -> Signals:
+        given = strategy.decide(candles, params, indicators, lambda: context).signals()
         return Signals(*(None if one is None else _later(one) for one in given))  # type: ignore[arg-type]
 
     return late
@@ -356,10 +358,11 @@ def _neighbours(
             params = {**run.params, name: at}
             try:
                 needed = max(strategy.warmup(params), run.sizing.candles_needed)
+                inputs = declared_as_read(strategy.inputs(params), run.inputs)
             except ValidationError:
                 continue  # beyond a bound, or against a rule as fast < slow: no neighbour there
             if at != value:
-                near = replace(run, params=params, warmup=rounded_warmup(needed))
+                near = replace(run, params=params, warmup=rounded_warmup(needed), inputs=inputs)
                 found.append((name, at, near))
     return found
 

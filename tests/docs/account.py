@@ -13,7 +13,7 @@ from typing import NamedTuple
 from tests.docs.pages import Command
 
 ALONE = (
-    *("backtest", "check", "strategies", "indicators", "schema", "headlines"),
+    *("backtest", "check", "validate", "strategies", "indicators", "schema", "headlines"),
     *("--version", "--help"),
 )
 STACK = (

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from mela.inputs import Input
 from mela.run import Whole
 
 
@@ -30,6 +31,9 @@ class Cross:
 
     def warmup(self, params: Mapping[str, Any] | BaseModel) -> int:
         return CrossParams.model_validate(params).slow
+
+    def inputs(self, params: Mapping[str, Any] | BaseModel) -> Mapping[str, Input]:
+        return {}
 
 
 CATALOGUE = {"sma_cross": Cross()}

@@ -10,6 +10,8 @@ import orjson
 import pytest
 
 from mela.grid import plan_runs
+from mela.inputs import Input
+from mela.interval import Interval
 from mela.portfolio import OnDrift, Portfolio
 from mela.result import Outcome, Status, result_document
 from mela.run import LimitEntry, Run
@@ -73,6 +75,7 @@ OTHER_RUNS: list[dict[str, Any]] = [
     {"end": NOW},
     {"entry": LimitEntry(offset=0.01)},
     {"portfolio": Portfolio(rebalance=OnDrift(threshold=0.1))},
+    {"inputs": {"daily": Input(interval=Interval.D1)}},
 ]
 
 

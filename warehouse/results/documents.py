@@ -37,6 +37,7 @@ _FIELDS = {
     # a run that was stored before a term existed has meant its default
     **{name: f"coalesce(q.settings->'{name}', '{_json(default_of(name))}')" for name in VARIABLE},
     "portfolio": "q.settings->'portfolio'",
+    "inputs": "q.settings->'inputs'",
     "status": "r.status",
     "error": "CASE WHEN r.error_class IS NOT NULL THEN"
     " json_build_object('class', r.error_class, 'sentence', r.error_sentence) END",

@@ -28,9 +28,12 @@ _SCENES = text("""
     WHERE a.result_key = :result_key ORDER BY s.received_at, s.scene_id
 """)
 _SERIES = text("""
-    SELECT i.id, i.venue || ':' || i.symbol AS name, member.place
-    FROM (SELECT 0 AS place, instrument_id FROM ops.run WHERE run_key = :run_key
-          UNION ALL SELECT place, instrument_id FROM ops.run_instrument
+    SELECT i.id, i.venue || ':' || i.symbol AS name, member.place, member.interval
+    FROM (SELECT 0 AS place, instrument_id, interval FROM ops.run WHERE run_key = :run_key
+          UNION ALL SELECT more.place, more.instrument_id, run.interval
+          FROM ops.run_instrument more JOIN ops.run run ON run.run_key = more.run_key
+          WHERE more.run_key = :run_key
+          UNION ALL SELECT place, instrument_id, interval FROM ops.run_input
           WHERE run_key = :run_key) AS member
     JOIN ops.instrument i ON i.id = member.instrument_id ORDER BY member.place
 """)
@@ -75,6 +78,7 @@ class SeriesLineage:
     """
 
     instrument: str
+    interval: str
     revision: int
     start: datetime
     end: datetime
@@ -115,13 +119,18 @@ def _of(connection: Connection, result: Mapping[str, Any]) -> Lineage:
     revisions = result["revisions"] or [result["candles_revision"]]
     since, end = result["depends_from"] or EVER, result["end_at"]
     for member in members if revisions[0] is not None else ():
-        asked: dict[str, Any] = {"id": member.id, "interval": result["interval"]}
+        asked: dict[str, Any] = {"id": member.id, "interval": member.interval}
         asked |= {"start": since, "end": end, "revision": revisions[member.place]}
         batches = _rows(connection, _BATCHES, asked)
         touching = _rows(connection, _REVISIONS, asked)
         first = min((one["first_opened_at"] for one in batches), default=end)
         start = min(result["depends_from"] or first, result["start_at"])
-        series.append(SeriesLineage(member.name, asked["revision"], start, end, batches, touching))
+        series.append(
+            SeriesLineage(
+                *(member.name, member.interval, asked["revision"]),
+                *(start, end, batches, touching),
+            )
+        )
     return Lineage(result, scenes, series)
 
 

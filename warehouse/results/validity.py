@@ -26,23 +26,28 @@ SAME_METRICS = "stored.metrics_version = today.metrics"
 # A revision after the result's own spoils it where it touches what the run read: [depends_from,
 # end), or all before the end where candles were missing that may have come since.
 _TOUCHES = """
-    later.interval = q.interval AND later.first_opened_at < q.end_at
+    later.first_opened_at < q.end_at
     AND (stored.depends_from IS NULL OR later.last_opened_at >= stored.depends_from)
 """
-# A run that reads several series has a revision for each in `revisions`, and no candles_revision.
-# Older rows have the sum there: a revision of the first series above the sum is above its own too.
+# A run that reads several series (instruments of one account, inputs of its strategy) has a
+# revision for each in `revisions`, and no candles_revision. Older rows have the sum there: a
+# revision of the first series above the sum is above its own too.
 SPOILT_BY_ONE = f"""
     SELECT later.* FROM ops.candle_revision later
-    WHERE later.instrument_id = q.instrument_id AND later.revision > stored.candles_revision
+    WHERE later.instrument_id = q.instrument_id AND later.interval = q.interval
+      AND later.revision > stored.candles_revision
       AND {_TOUCHES}
 """  # noqa: S608  made of constants
 SPOILT_BY_ONE_OF_SEVERAL = f"""
     SELECT later.* FROM (
-        SELECT 0 AS place, q.instrument_id
-        UNION ALL SELECT more.place, more.instrument_id FROM ops.run_instrument more
+        SELECT 0 AS place, q.instrument_id, q.interval
+        UNION ALL SELECT more.place, more.instrument_id, q.interval FROM ops.run_instrument more
         WHERE more.run_key = q.run_key
+        UNION ALL SELECT input.place, input.instrument_id, input.interval FROM ops.run_input input
+        WHERE input.run_key = q.run_key
     ) AS series
-    JOIN ops.candle_revision later ON later.instrument_id = series.instrument_id
+    JOIN ops.candle_revision later
+      ON later.instrument_id = series.instrument_id AND later.interval = series.interval
     WHERE later.revision > stored.revisions[series.place + 1] AND {_TOUCHES}
 """  # noqa: S608  made of constants
 SAME_CANDLES = f"""

@@ -12,6 +12,8 @@ import psycopg2
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DataError, IntegrityError
 
+from mela.inputs import Input, InputSeries, series_of
+from mela.interval import Interval
 from mela.metrics import METRICS
 from mela.run_terms import VARIABLE
 from warehouse.database import copy_in
@@ -28,14 +30,15 @@ _plain_of = itemgetter(*PLAIN)
 STAGED = (
     *("seq", "scene_id", "cached", "instrument_id", "start_at", "end_at", "strategy"),
     *("strategy_digest", "params", "settings", "error", "said", "packed"),
-    *("other_ids", "revisions", *PLAIN),
+    *("other_ids", "input_ids", "input_intervals", "revisions", *PLAIN),
 )
 _STAGE = text("""
     CREATE TEMP TABLE IF NOT EXISTS received_result ON COMMIT DELETE ROWS AS
     SELECT 0 AS seq, a.scene_id, a.cached, q.instrument_id, q.interval, q.start_at, q.end_at,
            q.strategy, q.params, q.settings, q.params AS error, q.params AS said,
            q.strategy AS packed,
-           r.revisions AS other_ids, r.*
+           r.revisions AS other_ids, r.revisions AS input_ids,
+           ARRAY[q.interval] AS input_intervals, r.*
     FROM ops.scene_run a, ops.run q, ops.result r WITH NO DATA;
     SET LOCAL work_mem = '64MB'
 """)
@@ -59,6 +62,14 @@ _OTHERS = text("""
     INSERT INTO ops.run_instrument (run_key, place, instrument_id)
     SELECT run_key, place, id
     FROM received_result, unnest(other_ids) WITH ORDINALITY AS other (id, place)
+    ORDER BY run_key, place ON CONFLICT DO NOTHING
+""")
+# places go on where those of the instruments end, as the revisions of a result do
+_INPUTS = text("""
+    INSERT INTO ops.run_input (run_key, place, instrument_id, interval)
+    SELECT run_key, coalesce(cardinality(other_ids), 0) + place, id, length
+    FROM received_result,
+         unnest(input_ids, input_intervals) WITH ORDINALITY AS input (id, length, place)
     ORDER BY run_key, place ON CONFLICT DO NOTHING
 """)
 _RESULTS = text(f"""
@@ -103,6 +114,7 @@ def save(connection: Connection, documents: Sequence[Document]) -> list[Refused]
     """
     scenes = _known_scenes(connection, {document["scene_id"] for document in documents})
     names = {name for document in documents for name in document["instruments"]}
+    names |= {series.instrument for document in documents for series in _inputs(document)}
     ids = instruments.ids(connection, names)
     refused = [
         Refused(*_key(document), sentence)
@@ -136,13 +148,16 @@ def _insert(connection: Connection, documents: Sequence[Document], ids: Mapping[
     rows = [orjson.dumps(_staged(*row, ids))[1:-1] for row in enumerate(documents)]
     copy_in(connection, _COPY, b"\n".join(rows))
     several = any(len(document["instruments"]) > 1 for document in documents)
-    for statement in (_RUNS, *([_OTHERS] if several else []), _RESULTS, _ANSWERS, _EMPTY):
+    further = [_OTHERS] if several else []
+    further += [_INPUTS] if any(document.get("inputs") for document in documents) else []
+    for statement in (_RUNS, *further, _RESULTS, _ANSWERS, _EMPTY):
         connection.execute(statement)
 
 
 def _staged(seq: int, document: Document, ids: Mapping[str, int]) -> list[Any]:
     strategy, error, warnings = document["strategy"], document["error"], document["warnings"]
     others, revisions = document["instruments"][1:], document.get("revisions")
+    inputs = _inputs(document)
     return [
         seq,
         document["scene_id"],
@@ -158,6 +173,8 @@ def _staged(seq: int, document: Document, ids: Mapping[str, int]) -> list[Any]:
         _json(warnings),
         document.get("blocks"),  # a result of metrics version 1 has none
         _array([ids[name] for name in others]) if others else None,
+        _array([ids[series.instrument] for series in inputs]) if inputs else None,
+        _array([series.interval for series in inputs]) if inputs else None,
         _array(revisions) if revisions else None,
         *_plain(document),
     ]
@@ -171,9 +188,18 @@ def _plain(document: Document) -> Sequence[Any]:
 
 
 def _settings(document: Document) -> dict[str, Any]:
-    """Return a run's terms. A portfolio is left out where there is none."""
+    """Return a run's terms. A portfolio and inputs are left out where there are none."""
     terms = {name: document[name] for name in VARIABLE if name in document}
-    return terms | ({"portfolio": document["portfolio"]} if document.get("portfolio") else {})
+    return terms | {name: document[name] for name in ("portfolio", "inputs") if document.get(name)}
+
+
+def _inputs(document: Document) -> Sequence[InputSeries]:
+    """Return the series of a document's inputs, in the order of its revisions."""
+    given: Mapping[str, Any] = document.get("inputs") or {}
+    if not given:
+        return ()
+    inputs = {name: Input.model_validate(one) for name, one in given.items()}
+    return series_of(inputs, document["instruments"], Interval(document["interval"]))
 
 
 def _json(value: Any) -> str:
@@ -201,7 +227,8 @@ def _fault(document: Document, scenes: set[str], ids: Mapping[str, int]) -> str 
         return f"expected the id of an accepted scene, but found {document['scene_id']!r}"
     if document["result_key"] is None:
         return "expected a result_key, but found null"
-    unknown = [name for name in document["instruments"] if name not in ids]
+    read = [*document["instruments"], *(series.instrument for series in _inputs(document))]
+    unknown = [name for name in read if name not in ids]
     if unknown:
         return f"expected known instruments, but found {', '.join(unknown)}"
     if len(document["instruments"]) > 1 and not document.get("portfolio"):

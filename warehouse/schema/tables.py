@@ -415,6 +415,25 @@ class RunInstrument(Base):
     instrument_id: Mapped[InstrumentId]
 
 
+class RunInput(Base):
+    """A further candle series that a run's strategy reads. Grain: run_key, place.
+
+    Places go on where those of the run's instruments end, as the revisions of its results do.
+    """
+
+    __tablename__ = "run_input"
+    __table_args__ = (
+        known_interval(),
+        CheckConstraint("place > 0", name="place"),
+        {"schema": "ops", "comment": "a further candle series that a run's strategy reads"},
+    )
+
+    run_key: Mapped[str] = mapped_column(Hash, ForeignKey("ops.run.run_key"), primary_key=True)
+    place: Mapped[int] = mapped_column(primary_key=True)
+    instrument_id: Mapped[InstrumentId]
+    interval: Mapped[str]
+
+
 class Result(Base):
     """What answered: a run's status, its circumstances and its metrics. Grain: result_key."""
 

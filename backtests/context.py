@@ -1,0 +1,167 @@
+"""What a strategy may see beside its candles: its instrument, its interval, and further series.
+
+An input gives candles of a higher interval or of another instrument. They are joined by the time
+at which they close: on each candle a strategy sees the last candle of an input that had closed when
+its own closed, and no other (docs/strategies.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backtests.indicators import Indicators
+from mela.candles import Candles
+from mela.errors import CandlesMissing
+from mela.inputs import Input
+from mela.instrument import Instrument, describe
+from mela.interval import Interval
+
+Float = NDArray[np.float64]
+Int = NDArray[np.int64]
+NONE_CLOSED = -1
+
+
+@dataclass(frozen=True, eq=False)
+class AlignedInput:
+    """The candles of one input, and which of them is the last that had closed on each candle.
+
+    instrument: whose candles they are, as venue:symbol
+    candles: the input's own, m of them, all closed when the last candle of the run closes
+    bars: (n,) int64, for each candle of the run the last candle of the input that had closed by
+        then; -1 before the first one
+    """
+
+    instrument: str
+    candles: Candles
+    bars: Int
+
+    @cached_property
+    def indicators(self) -> Indicators:
+        """Return indicators computed on the input's own candles; `aligned` brings them over."""
+        return Indicators(self.candles)
+
+    def aligned(self, values: NDArray[np.generic]) -> Float:
+        """Return values of the input's candles as they were known on each candle of the run.
+
+        values: (m,) numbers or flags, one for each candle of the input
+        returns: (n,) float64, NaN before the first candle of the input has closed
+        Raises ValueError for another number of values.
+        """
+        if np.shape(values) != (len(self.candles),):
+            raise ValueError(
+                f"expected one value for each of the {len(self.candles):,} candles of the input "
+                f"{self.instrument} {self.candles.interval}, but found {np.shape(values)}; "
+                "compute it from the input's own candles or indicators"
+            )
+        found = np.full(len(self.bars), np.nan)
+        known = self.bars >= 0
+        found[known] = values[self.bars[known]]
+        found.flags.writeable = False
+        return found
+
+    @cached_property
+    def open(self) -> Float:
+        """Return the open of the last closed candle of the input, (n,) float64."""
+        return self.aligned(self.candles.open)
+
+    @cached_property
+    def high(self) -> Float:
+        """Return the high of the last closed candle of the input, (n,) float64."""
+        return self.aligned(self.candles.high)
+
+    @cached_property
+    def low(self) -> Float:
+        """Return the low of the last closed candle of the input, (n,) float64."""
+        return self.aligned(self.candles.low)
+
+    @cached_property
+    def close(self) -> Float:
+        """Return the close of the last closed candle of the input, (n,) float64."""
+        return self.aligned(self.candles.close)
+
+    @cached_property
+    def volume(self) -> Float:
+        """Return the volume of the last closed candle of the input, (n,) float64."""
+        return self.aligned(self.candles.volume)
+
+
+@dataclass(frozen=True, eq=False)
+class StrategyContext:
+    """What a strategy may see beside its candles.
+
+    instrument: what it trades: name, kind, quote, calendar, tick and lot where they are known
+    interval: of the candles that it decides on
+    inputs: the series that it declared, by name
+    """
+
+    instrument: Instrument
+    interval: Interval
+    inputs: Mapping[str, AlignedInput]
+
+    def on(self, candles: Candles) -> StrategyContext:
+        """Return the same context on fewer candles of the run: inputs end where these do."""
+        return replace(
+            self,
+            inputs={
+                name: align(candles, one.instrument, one.candles)
+                for name, one in self.inputs.items()
+            },
+        )
+
+
+def context_of(
+    candles: Candles,
+    instrument: str,
+    inputs: Mapping[str, Input],
+    since_ms: int | None = None,
+) -> StrategyContext:
+    """Return what a strategy may see beside these candles.
+
+    candles: the run's own, with the series of its inputs in `inputs`
+    since_ms: the run's start, from which the warm-up of inputs is counted; None reads all there is
+    Raises CandlesMissing where no candle of an input was read.
+    """
+    found: dict[str, AlignedInput] = {}
+    for name, one in inputs.items():
+        key = one.instrument or instrument, one.interval or candles.interval
+        series = candles.inputs.get(key)
+        if series is None or len(series) == 0:
+            raise CandlesMissing(
+                f"the input {name} reads {key[1]} candles of {key[0]}, but none were found. Load "
+                f"them first: mela ingest {key[0]} --interval {key[1]}"
+            )
+        if since_ms is not None:
+            series = series.span(since_ms, int(series.opened_ms[-1]) + 1, one.candles_needed)
+        found[name] = align(candles, key[0], series)
+    return StrategyContext(_instrument(instrument, candles), candles.interval, found)
+
+
+def align(candles: Candles, instrument: str, series: Candles) -> AlignedInput:
+    """Join a series with the candles of a run, by the time at which each candle closes."""
+    mine = candles.interval.ends_ms(candles.opened_ms)
+    closed = series.interval.ends_ms(series.opened_ms)
+    bars = np.searchsorted(closed, mine, side="right").astype(np.int64) - 1
+    bars.flags.writeable = False
+    known = int(bars[-1]) + 1 if len(bars) else 0
+    return AlignedInput(instrument, _first(series, known), bars)
+
+
+def _first(series: Candles, count: int) -> Candles:
+    if count == len(series):
+        return series
+    columns = ("opened_ms", "open", "high", "low", "close", "volume")
+    return replace(
+        series,
+        start_bar=min(series.start_bar, count),
+        **{name: getattr(series, name)[:count] for name in columns},
+    )
+
+
+def _instrument(name: str, candles: Candles) -> Instrument:
+    known = describe(name)
+    return replace(known, calendar=candles.calendar, tick=candles.tick, lot=candles.lot)
