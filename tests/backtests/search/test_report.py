@@ -200,8 +200,11 @@ def test_a_winner_that_answers_otherwise_by_now_is_not_judged() -> None:
 
 def test_a_report_is_json_and_has_a_headline() -> None:
     _, _, report = judged(validation=WALK, holdout={"start": "2023-02-20T00:00:00Z"})
-    assert orjson.loads(orjson.dumps(report, default=float)) == report
-    numbers = SearchReport.model_validate(report).headline()
+    stored = orjson.loads(orjson.dumps(report, default=float))
+    assert stored == report
+    read = SearchReport.model_validate(stored)
+    assert read.model_dump(mode="json", exclude_unset=True) == stored
+    numbers = read.headline()
     for name in ("dsr", "pbo", "n_trials", "n_effective", "spa_p", "oos_sharpe"):
         assert name in numbers
     assert numbers["holdout_total_return"] == report["holdout"]["total_return"]
