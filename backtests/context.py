@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backtests.indicators import Indicators
+from mela.calendars import NO_SESSION, closes_ms
 from mela.candles import Candles
 from mela.errors import CandlesMissing
 from mela.inputs import Input
@@ -143,12 +144,21 @@ def context_of(
 
 def align(candles: Candles, instrument: str, series: Candles) -> AlignedInput:
     """Join a series with the candles of a run, by the time at which each candle closes."""
-    mine = candles.interval.ends_ms(candles.opened_ms)
-    closed = series.interval.ends_ms(series.opened_ms)
-    bars = np.searchsorted(closed, mine, side="right").astype(np.int64) - 1
+    closed = np.maximum.accumulate(_closes_ms(series))
+    bars = np.searchsorted(closed, _closes_ms(candles), side="right").astype(np.int64) - 1
     bars.flags.writeable = False
-    known = int(bars[-1]) + 1 if len(bars) else 0
+    known = int(bars.max()) + 1 if len(bars) else 0
     return AlignedInput(instrument, _first(series, known), bars)
+
+
+def _closes_ms(candles: Candles) -> Int:
+    """Return when candles close: with their session, where their market has sessions."""
+    ends = candles.interval.ends_ms(candles.opened_ms)
+    try:
+        closes = closes_ms(candles.calendar, candles.interval, candles.opened_ms)
+    except ValueError:  # a market whose hours are not known
+        return ends
+    return np.where(closes == NO_SESSION, ends, closes)
 
 
 def _first(series: Candles, count: int) -> Candles:

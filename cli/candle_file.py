@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import typer
 
 from cli.console import err, fail
+from mela.calendars import closes_ms
 from mela.candles import Candles
 from mela.errors import CandlesInvalid, CandlesMissing
 from mela.instrument import NAME
@@ -34,8 +36,10 @@ def told(timezone: str | None, columns: Sequence[str] | None) -> Told:
 def reader_of_files(
     files_told: Sequence[str], told: Told = NOTHING
 ) -> Callable[[str, Interval], Candles]:
-    """Return what reads an instrument's candles from files, each `FILE` or `NAME=FILE`.
+    """Return what reads an instrument's candles from files: `FILE`, `NAME=FILE`, `NAME@1d=FILE`.
 
+    A file of `NAME@INTERVAL` holds the candles of one interval, for an input of a strategy. An
+    input of a longer interval without such a file is made of the candles that the run trades on.
     told: what the user says about all of them
     Raises typer.BadParameter for a file that is not there, or two for the same instruments. The
     reader says what is wrong with a file and raises typer.Exit.
@@ -50,18 +54,24 @@ def reader_of_files(
             raise typer.BadParameter(f"more than one file was given {said}", param_hint="--candles")
         files[name] = path
     notes: set[str] = set()
+    shorter: dict[str, Candles] = {}  # of each instrument the first that were read
 
     def read(instrument: str, interval: Interval) -> Candles:
-        path = files.get(instrument, files.get(""))
+        path = files.get(f"{instrument}@{interval}")
+        if path is None and instrument in shorter:
+            return longer_candles(shorter[instrument], interval)
+        path = path or files.get(instrument, files.get(""))
         if path is None:
             raise CandlesMissing(
                 f"no candles of {instrument} were given; there are those of "
                 f"{', '.join(sorted(files))}. Add --candles {instrument}=FILE."
             )
         try:
-            return read_candles(path, instrument, interval, told, notes)
+            candles = read_candles(path, instrument, interval, told, notes)
         except CandlesInvalid as error:
             raise fail(str(error), WRONG_FILE) from error
+        shorter.setdefault(instrument, candles)
+        return candles
 
     return read
 
@@ -71,10 +81,30 @@ def _parted(word: str) -> tuple[str, Path]:
     parted = [
         (word[:at], Path(word[at + 1 :]))
         for at, sign in enumerate(word)
-        if sign == "=" and NAME.fullmatch(word[:at])
+        if sign == "=" and NAME.fullmatch(word[:at].partition("@")[0])
     ]
     parted = parted or [("", Path(word))]
     return next((one for one in parted if one[1].is_file()), parted[0])
+
+
+def longer_candles(candles: Candles, interval: Interval) -> Candles:
+    """Return the closed candles of a longer interval, made of shorter ones of the same series."""
+    from sources.resample import resample
+    from sources.row_validation import Rows
+
+    columns = candles.open, candles.high, candles.low, candles.close, candles.volume
+    closes = closes_ms(candles.calendar, candles.interval, candles.opened_ms)
+    rows = Rows(candles.opened_ms, closes, *columns)
+    made = resample(rows, candles.interval, interval, candles.calendar).rows
+    if len(made):
+        made = made.between(int(made.opened_ms[0]), int(made.opened_ms[-1]) + 1, int(closes[-1]))
+    return replace(
+        candles,
+        interval=interval,
+        opened_ms=made.opened_ms,
+        **{name: getattr(made, name) for name in ("open", "high", "low", "close", "volume")},
+        start_bar=0,
+    )
 
 
 def read_candles(

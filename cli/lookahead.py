@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,11 @@ import numpy as np
 import typer
 from pydantic import ValidationError
 
-from backtests.lookahead.check import check
+from backtests.lookahead.check import CHECKED, check
 from backtests.lookahead.report import Checked, Verdict
 from backtests.strategies import CATALOGUE
 from backtests.strategy import REGISTERED, Strategy
-from cli.candle_file import read_candles
+from cli.candle_file import longer_candles, read_candles
 from cli.console import out
 from mela.candles import Candles
 from mela.interval import Interval
@@ -60,6 +61,7 @@ def judged(
     chosen = _strategy(named)
     given = _params(words, chosen)
     series = _series(file, interval, told)
+    series = {name: _with_inputs(each, chosen, given) for name, each in series.items()}
     found = {name: check(each, chosen, given, seed=seed) for name, each in series.items()}
     verdict = overall(found.values())
     if as_json:
@@ -192,6 +194,22 @@ def _json(word: str) -> dict[str, Any]:
         return json.loads(word)
     except json.JSONDecodeError as error:
         raise typer.BadParameter(f"parameters are not JSON: {error}") from error
+
+
+def _with_inputs(candles: Candles, strategy: Strategy, params: Mapping[str, Any]) -> Candles:
+    """Return candles with the longer ones that a strategy reads, made of them.
+
+    An input of another instrument has none here, so that the strategy is not verified.
+    """
+    wanted = strategy.inputs(params).values()
+    intervals = {one.interval or candles.interval for one in wanted if one.instrument is None}
+    inputs = {
+        (CHECKED, interval): candles
+        if interval == candles.interval
+        else longer_candles(candles, interval)
+        for interval in sorted(intervals)
+    }
+    return replace(candles, inputs=inputs) if inputs else candles
 
 
 def _series(file: Path | None, interval: Interval | None, told: Told) -> dict[str, Candles]:

@@ -20,7 +20,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError, model_validator
 from mela.backtrader_terms import beyond_backtrader
 from mela.canonical import canonical_json, canonical_object, canonical_scalar
 from mela.errors import RejectionCode, SceneInvalid, StrategyBroken
-from mela.inputs import SeriesChoice, canonical_inputs, check_inputs, resolve
+from mela.inputs import Input, SeriesChoice, canonical_inputs, check_inputs, resolve
 from mela.instrument import describe
 from mela.interval import Interval
 from mela.params import at_path, breaks_a_rule_of_the_whole, canonical_params, values_of_part
@@ -105,6 +105,13 @@ class Plan:
         if self.portfolio is None:
             return [(name,) for name in self.instruments]
         return [tuple(sorted(self.instruments))]
+
+    @property
+    def inputs(self) -> Sequence[tuple[str, Input]]:
+        """Return the inputs that runs read, each with its path in a scene."""
+        variants = [one for group in self.groups for one in group if "inputs" in one.fields]
+        named = ((name, one) for each in variants for name, one in each.fields["inputs"].items())
+        return [(f"inputs.{name}", one) for name, one in dict.fromkeys(named)]
 
     def expand(self) -> Iterator[Run]:
         """Yield the runs, series by series, always in the same order."""

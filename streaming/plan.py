@@ -281,18 +281,24 @@ def _has_nul(value: Any) -> bool:
 
 
 def _refuse_unknown_instruments(asked: Asked, settings: Settings) -> Asked:
-    scene = asked.scene
+    scene, plan = asked.scene, asked.plan
     assert scene is not None  # noqa: S101
+    assert plan is not None  # noqa: S101
+    read = {
+        name: (f"instruments.{at}", scene.interval) for at, name in enumerate(scene.instruments)
+    }
+    for field, one in plan.inputs:
+        if one.instrument is not None:
+            read.setdefault(one.instrument, (field, one.interval or scene.interval))
     with transaction(settings) as connection:
-        known = instruments.known(connection, scene.instruments)
-    for position, name in enumerate(scene.instruments):
+        known = instruments.known(connection, list(read))
+    for name, (field, interval) in read.items():
         if name not in known:
             sentence = (
                 f"no candles of {name} were ever loaded. Load them first: "
-                f"mela ingest {name} --interval {scene.interval} "
+                f"mela ingest {name} --interval {interval} "
                 f"--from {instant_text(scene.start)} --to {instant_text(scene.end)}"
             )
-            field = f"instruments.{position}"
             refused = SceneInvalid(RejectionCode.UNKNOWN_INSTRUMENT, field, sentence)
             return Asked(asked.scene_id, asked.document, refused=refused)
     return asked

@@ -28,6 +28,7 @@ from mela.inputs import Input
 from mela.result import Outcome
 from mela.run import Costs, Exits, Run, from_ms, rounded_warmup, to_ms
 
+CHECKED = "check:check"  # an instrument whose name does not matter
 ALL_CUTS = 600  # cuts of a series are few enough to try every one
 BUDGET = 8_000_000  # candles read over all cuts, beyond which a choice of cuts is made
 LEAST_CUTS = 100
@@ -49,7 +50,7 @@ def check(
     params: Mapping[str, Any] | BaseModel,
     *,
     seed: int = 0,
-    instrument: str = "check:check",
+    instrument: str = CHECKED,
     inputs: Mapping[str, Input] | None = None,
 ) -> Checked:
     """Hold a strategy's signals and orders on candles against those on fewer of them.

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backtests.context import align, context_of
@@ -14,6 +14,7 @@ from backtests.indicators import Indicators
 from backtests.signals import Signals, crosses_above, crosses_below
 from backtests.simulate import run_all
 from backtests.strategy import Strategy
+from mela.calendars import closes_ms
 from mela.candles import Candles
 from mela.errors import CandlesMissing
 from mela.inputs import Input
@@ -99,6 +100,29 @@ def test_no_aligned_value_comes_from_a_candle_that_closes_later(data: st.DataObj
         else:
             assert source[bar] == seen[-1]  # the last that had closed, and no later one
     assert (closed[: len(one.candles)] <= mine[-1]).all()
+
+
+@settings(deadline=None)  # the first example loads the calendars
+@given(st.data())
+def test_sessions_close_before_the_candle_would_and_nothing_later_is_seen(
+    data: st.DataObject,
+) -> None:
+    calendars = st.sampled_from(["24/7", "XNYS", "XLON"])
+    own = replace(data.draw(gappy(Interval.H1)), calendar=data.draw(calendars))
+    other = replace(
+        data.draw(gappy(data.draw(st.sampled_from([Interval.H1, Interval.D1, Interval.W1])))),
+        calendar=data.draw(calendars),
+    )
+
+    one = align(own, ETH, other)
+
+    mine, closed = (
+        np.where(closes < 0, each.interval.ends_ms(each.opened_ms), closes)
+        for each in (own, other)
+        for closes in [closes_ms(each.calendar, each.interval, each.opened_ms)]
+    )
+    seen = one.bars >= 0
+    assert (closed[one.bars[seen]] <= mine[seen]).all()
 
 
 @given(st.data())

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
+from backtests.context import StrategyContext
 from backtests.indicators import Indicators
 from backtests.signals import Signals, crosses_above, crosses_below
 from backtests.strategy import Strategy
 from mela.candles import Candles
-from mela.interval import DAY_MS
+from mela.inputs import Input
+from mela.interval import DAY_MS, Interval
 from mela.run import Part
 
 CALLS = 0
@@ -94,3 +97,29 @@ def stumbling(candles: Candles, _params: Part, indicators: Indicators) -> Signal
     if len(candles) < 100:
         raise IndexError("index 99 is out of bounds")
     return crosses(candles.close, indicators.sma(20))
+
+
+def reading_days(signals: Callable, warmup: int = 60) -> Strategy:
+    """Plant a strategy that reads the daily candles of its own instrument."""
+    return replace(
+        planted(signals, warmup),
+        declares=lambda _params: {"daily": Input(interval=Interval.D1, warmup=4)},
+        takes_context=True,
+    )
+
+
+def peeking_into_the_day(
+    candles: Candles, _params: Part, _indicators: Indicators, context: StrategyContext
+) -> Signals:
+    """Take the daily candle after the last closed one: it is still open."""
+    days = context.inputs["daily"]
+    ahead = np.minimum(days.bars + 1, len(days.candles) - 1)
+    return crosses(candles.close, days.candles.close[ahead])
+
+
+def patient_with_the_day(
+    candles: Candles, _params: Part, _indicators: Indicators, context: StrategyContext
+) -> Signals:
+    """Be honest: compare closes with the mean of the days that have closed."""
+    days = context.inputs["daily"]
+    return crosses(candles.close, days.aligned(days.indicators.sma(3)))

@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from backtests.lookahead.check import ALL_CUTS, LEAST_CUTS, check, choose_cuts
+from backtests.lookahead.check import ALL_CUTS, CHECKED, LEAST_CUTS, check, choose_cuts
 from backtests.lookahead.report import Verdict
 from backtests.signals import Signals, crosses_above, crosses_below
 from backtests.strategies import CATALOGUE
 from backtests.testing.instrument import candles_of
-from cli.candle_file import read_candles
+from cli.candle_file import longer_candles, read_candles
 from cli.lookahead import PACKAGED_CANDLES, random_walk
 from mela.candles import Candles
 from mela.interval import Interval
@@ -239,3 +239,30 @@ def test_every_example_of_the_lookahead_page_holds() -> None:
 
     assert failed == 0
     assert tried > 15
+
+
+# Inputs
+
+WITH_DAYS = replace(WALK, inputs={(CHECKED, Interval.D1): longer_candles(WALK, Interval.D1)})
+
+
+def test_a_strategy_that_peeks_into_an_unclosed_day_is_found() -> None:
+    found = check(WITH_DAYS, offenders.reading_days(offenders.peeking_into_the_day), {})
+
+    assert found.verdict is Verdict.FOUND
+    assert "cut" in {difference.how for difference in found.differences}
+
+
+def test_a_strategy_that_waits_for_the_day_to_close_is_clean() -> None:
+    found = check(WITH_DAYS, offenders.reading_days(offenders.patient_with_the_day), {})
+
+    assert [difference.sentence() for difference in found.differences] == []
+    assert found.verdict is Verdict.CLEAN, found.unverified
+    assert found.signals > 0
+
+
+def test_a_strategy_whose_input_has_no_candles_is_not_verified() -> None:
+    found = check(WALK, offenders.reading_days(offenders.patient_with_the_day), {})
+
+    assert found.verdict is Verdict.NOT_VERIFIED
+    assert "mela ingest check:check --interval 1d" in found.unverified[0]
