@@ -5,9 +5,7 @@ run, `METRICS_VERSION` whenever the metrics do: both are part of every result's 
 answers of an older engine are never taken for today's.
 """
 
-from backtests.compiled import keep_apart
-
-keep_apart()  # before any kernel is declared
+import execution  # noqa: F401  chooses Numba's cache before any kernel is declared
 
 ENGINE_VERSION = "2"
 METRICS_VERSION = "2"
