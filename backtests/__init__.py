@@ -5,9 +5,8 @@ run, `METRICS_VERSION` whenever the metrics do: both are part of every result's 
 answers of an older engine are never taken for today's.
 """
 
-from backtests.compiled import keep_apart
-
-keep_apart()  # before any kernel is declared
+# Importing it chooses the cache of Numba before any kernel is declared.
+import execution  # noqa: F401  # pyright: ignore[reportUnusedImport]
 
 ENGINE_VERSION = "2"
 METRICS_VERSION = "2"

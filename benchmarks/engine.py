@@ -16,13 +16,16 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from rich.console import Console
 
+from backtests.execute import terms_of
+from backtests.portfolio import portfolio_terms_of
 from backtests.simulate import warm
-from benchmarks import limit, verdict
+from benchmarks import limit, stepping, verdict
 from benchmarks.against import (
     CROSS,
     Measured,
@@ -39,6 +42,7 @@ from benchmarks.peer import ROOT
 from benchmarks.rows import Row, row
 from mela.candles import Candles
 from mela.errors import MelaError
+from mela.portfolio import Portfolio
 
 MANY, FEW, INDICATOR_ROWS = 500_000, 20_000, 1_000_000
 CANDLES, RUNS = (1_000, 10_000, 100_000, 1_000_000), (10, 100, 1_000, 10_000)
@@ -71,6 +75,7 @@ def _alone(many: Measured, whole: Candles, console: Console) -> list[Row]:
         memory(many.folder),
         indicators(whole),
         *verdict.measure(console),
+        *step(many.candles),
         threads(many.candles),
         growth_in_candles(whole),
         growth_in_runs(whole),
@@ -116,6 +121,13 @@ def grid_step(candles: Candles) -> Row:
         aim=3,
         note=f"per run of {len(runs)}, metrics only, no stop",
     )
+
+
+def step(candles: Candles) -> list[Row]:
+    """Measure a step of each stepper, on the terms of a run with stop and target."""
+    (one,) = runs_of(candles, params=CROSS, exits=PROTECTED)
+    account = replace(one, portfolio=Portfolio())
+    return stepping.measure(terms_of(one, candles), portfolio_terms_of(account))
 
 
 def memory(folder: Path, runs: int = MEMORY_RUNS) -> Row:

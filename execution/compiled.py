@@ -1,4 +1,4 @@
-"""Where Numba keeps what it compiled: apart for each state of the engine's source.
+"""Keep Numba's cache apart for each state of the engine's source.
 
 Numba's cache looks at the file of a function, not at those of the functions that it calls: after
 an edit or an upgrade a kernel could go on with yesterday's code inside.
@@ -22,7 +22,7 @@ def keep_apart() -> None:
     if config.CACHE_DIR:  # somebody chose a place
         return
     digest = hashlib.sha256()
-    rooms = ROOM, ROOM.with_name("execution")
+    rooms = ROOM, ROOM.with_name("backtests")
     for file in sorted(one for room in rooms for one in room.rglob("*.py")):
         # Numba sees to strategies itself, as they call nothing of each other
         if file.parent.name == "strategies":
