@@ -14,7 +14,7 @@ from backtests.candles.aligned import Joined
 from backtests.candles.prepared import Span
 from backtests.execute import terms_of
 from backtests.portfolio import portfolio_terms_of
-from backtests.signals import Float, Signals
+from backtests.signals import Float, Signals, Weights
 from backtests.sizing_inputs import gauge_of
 from execution.candle_step import Candle, Decision
 from execution.stepper import CandleStepper, PortfolioStepper, Step
@@ -110,10 +110,22 @@ class PortfolioSteps:
     due: np.ndarray
 
     @classmethod
-    def of(cls, laid: Joined, run: Run, signals: list[Signals | None]) -> PortfolioSteps:
-        """Return the steps of a run whose signals are known on all its candles."""
+    def of(
+        cls,
+        laid: Joined,
+        run: Run,
+        signals: list[Signals | None],
+        wanted: list[Weights | None] | None = None,
+    ) -> PortfolioSteps:
+        """Return the steps of a run whose signals are known on all its candles.
+
+        wanted: the weights that the strategy gave, where the portfolio takes them
+        """
         assert run.portfolio is not None  # noqa: S101  what shares an account has weights
-        weights = laid.weights(run.instruments, run.portfolio)
+        if wanted is None:
+            weights = laid.weights(run.instruments, run.portfolio)
+        else:
+            weights = laid.strategy_weights(wanted, run)
         return cls(
             laid,
             run,

@@ -28,6 +28,22 @@ with rests_on as (
     inner join {{ ref('stg_ops__run_instruments') }} as further
         on further.run_key = results.run_key
     where results.status in ('succeeded', 'ruined', 'no_data')
+
+    union all
+
+    select
+        results.result_key,
+        inputs.instrument_id,
+        inputs.interval,
+        runs.end_at,
+        results.depends_from,
+        results.revisions[inputs.place + 1] as revision
+    from {{ ref('stg_ops__results') }} as results
+    inner join {{ ref('stg_ops__runs') }} as runs
+        on runs.run_key = results.run_key
+    inner join {{ ref('stg_ops__run_inputs') }} as inputs
+        on inputs.run_key = results.run_key
+    where results.status in ('succeeded', 'ruined', 'no_data')
 )
 
 select
