@@ -40,7 +40,7 @@ def test_psql_and_dbt_speak_to_this_warehouse(platform: Settings) -> None:
     made = mela("dbt", "docs", "generate", "--static", home=platform.home)
     assert made.returncode == 0, made.stdout
     page = platform.home / "dbt" / "target" / "static_index.html"
-    assert "What a closed candle said" in page.read_text(encoding="utf-8")
+    assert "A closed candle, with its prices as traded" in page.read_text(encoding="utf-8")
 
 
 def test_a_scene_that_is_wrong_is_not_published(platform: Settings, tmp_path: Path) -> None:
