@@ -6,7 +6,9 @@ without a run id, MLflow is left alone for a while, and `catch_up` writes the sc
 
 from __future__ import annotations
 
+import itertools
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as WaitedTooLong
@@ -32,9 +34,13 @@ WAIT_S = 30.0  # what a scene's end waits for MLflow at most
 REST_S = 30.0  # how long MLflow is left alone after it failed
 REQUEST_S, RETRIES = 10, 1
 MOST_AT_ONCE = 20  # scenes that one `catch_up` writes
+MOST_KNOWN = 200  # scenes that it looks at
+RAREST = 6  # a scene that keeps failing is tried in every 64th pass at least
 
 _writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mlflow")
 _rests_until = 0.0
+_failures: Counter[str] = Counter()  # of scenes that MLflow did not take in this process
+_passes = itertools.count(1)
 
 
 def log_scene(
@@ -70,12 +76,13 @@ def log_scene(
 def catch_up(settings: Settings) -> int:
     """Write finished scenes that MLflow lacks, the newest first; return how many were written.
 
-    Stops at the first scene that MLflow does not take: it is asked again after its rest.
+    Stops at the first scene that MLflow does not take. That one comes up rarer and rarer, so that a
+    scene which MLflow refuses for its own sake does not stand before the others.
     """
     with transaction(settings) as connection:
-        missing = scenes.without_mlflow(connection, MOST_AT_ONCE)
+        missing = scenes.without_mlflow(connection, MOST_KNOWN)
     written = 0
-    for scene_id in missing:
+    for scene_id in due(missing, _failures, next(_passes))[:MOST_AT_ONCE]:
         with transaction(settings) as connection:
             scene = scenes.get(connection, scene_id)
             rank_by = str((scene or {}).get("content", {}).get("rank_by", "sharpe"))
@@ -86,13 +93,27 @@ def catch_up(settings: Settings) -> int:
         report = SceneEnding.model_validate(scene["best"] or {}).report_document()
         run_id = log_scene(scene_id, scene, best, rank_by, settings, report)
         if run_id is None:
+            _failures[scene_id] += 1
             break
+        _failures.pop(scene_id, None)
         with transaction(settings) as connection:
             scenes.set_mlflow_run(connection, scene_id, run_id)
         written += 1
     if written:
         log.info("mlflow_caught_up", scenes=written)
     return written
+
+
+def due(missing: Sequence[str], failures: Mapping[str, int], number: int) -> list[str]:
+    """Return the scenes to try in a pass, those that failed least first.
+
+    number: of the pass, from 1; a scene that failed n times is due in every 2ⁿ-th one
+
+    >>> due(["a", "b"], {"a": 1}, 1), due(["a", "b"], {"a": 1}, 2)
+    (['b'], ['b', 'a'])
+    """
+    tried = [one for one in missing if number % 2 ** min(failures.get(one, 0), RAREST) == 0]
+    return sorted(tried, key=lambda one: failures.get(one, 0))
 
 
 def _write(

@@ -23,7 +23,7 @@ ATTEMPTS = 3
 # SQLSTATE classes that say nothing about the content: connection, rollback (a deadlock, say),
 # resources, locks, an operator's intervention, the server's own system.
 AWAY_CLASSES = frozenset({"08", "40", "53", "55", "57", "58"})
-SERIOUS = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
+NO_SUCH_FILE = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
 
 
 def is_away(error: BaseException) -> bool:
@@ -37,7 +37,7 @@ def is_away(error: BaseException) -> bool:
     if isinstance(error, DriverError):
         return _is_driver_away(error)
     if isinstance(error, OSError):  # a disk that is full, a socket, too many open files
-        return not isinstance(error, SERIOUS)
+        return not isinstance(error, NO_SUCH_FILE)
     return isinstance(error, SourceUnavailable | KafkaException | PoolTimeout)
 
 
