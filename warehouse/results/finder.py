@@ -16,12 +16,12 @@ from mela.run import Run
 from warehouse.results.curves import curve, save_curve, without_curve
 from warehouse.results.documents import best_first, document_sql
 from warehouse.results.validity import TODAY, VALID, made_with_today
-from warehouse.results.writer import Refused, save
+from warehouse.results.writer import UnstorableResult, save
 
 __all__ = [
     "Best",
-    "Refused",
     "SceneProgress",
+    "UnstorableResult",
     "best_of",
     "best_value",
     "curve",
