@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -150,7 +150,7 @@ def begins(state: Bool, known: Bool) -> Bool:
     return begun
 
 
-def _as_array(line: Float) -> Float:
+def _as_array(line: Any) -> Float:
     """Return a line as the kernels take it: a pandas Series too, by position."""
     return line if isinstance(line, np.ndarray) else np.asarray(line, dtype=np.float64)
 
@@ -158,7 +158,7 @@ def _as_array(line: Float) -> Float:
 def _as_line(level: Float | float, line: Float) -> Float:
     if isinstance(level, np.ndarray):
         return level
-    return np.full(line.shape, float(level)) if np.ndim(level) == 0 else _as_array(level)  # pyright: ignore[reportArgumentType]
+    return np.full(line.shape, float(level)) if np.ndim(level) == 0 else _as_array(level)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
