@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from backtests import ENGINE_VERSION, METRICS_VERSION
-from backtests.candles.prepared import Span, Spans, read_only
+from backtests.candles.prepared import PreparedCache, PreparedCandles, read_only
 from backtests.context import context_of
 from backtests.execute import Buffers, room_for, walk
 from backtests.kernel.ledger import Walked
@@ -38,7 +38,7 @@ def run_all(
     *,
     with_curve: bool = False,
     catalogue: Mapping[str, Strategy] = CATALOGUE,
-    spans: Spans | None = None,
+    spans: PreparedCache | None = None,
 ) -> Iterator[Outcome]:
     """Execute runs of one candle series and yield their outcomes, in order.
 
@@ -48,7 +48,7 @@ def run_all(
 
     Never raises for a run: what goes wrong with one makes it `failed`, and the others go on.
     """
-    spans = spans or Spans(candles)
+    spans = spans or PreparedCache(candles)
     buffers = room_for(len(candles))
     for run in runs:
         span = spans.of(run)
@@ -91,7 +91,7 @@ def warm(limited: Callable[[], AbstractContextManager[None]] = nullcontext) -> N
 
 
 def _run_one(
-    span: Span,
+    span: PreparedCandles,
     run: Run,
     buffers: Buffers,
     with_curve: bool,
@@ -108,7 +108,7 @@ def _run_one(
 
 
 def outcome_of(
-    span: Span,
+    span: PreparedCandles,
     run: Run,
     buffers: Buffers,
     walk: Callable[[Float], Walked],
@@ -149,7 +149,7 @@ def _walk_of_oracle() -> Callable[..., Walked]:
 
 
 def signals_of(
-    span: Span,
+    span: PreparedCandles,
     run: Run,
     catalogue: Mapping[str, Strategy],
     alone: bool,
@@ -188,7 +188,7 @@ def signals_of(
     return _checked_signals(Signals(*given), span, run)
 
 
-def _checked_signals(given: Signals, span: Span, run: Run) -> Signals:
+def _checked_signals(given: Signals, span: PreparedCandles, run: Run) -> Signals:
     """Return signals as the kernels take them. Raises ValueError for what no engine takes."""
     flags = [
         None if flag is None else _checked(flag, _TRUTH, name, span, run)
@@ -208,7 +208,7 @@ def _checked_signals(given: Signals, span: Span, run: Run) -> Signals:
     return signals
 
 
-def _check_strength(signals: Signals, span: Span, run: Run) -> None:
+def _check_strength(signals: Signals, span: PreparedCandles, run: Run) -> None:
     strength = signals.strength
     if strength is None:
         return
@@ -219,7 +219,7 @@ def _check_strength(signals: Signals, span: Span, run: Run) -> None:
 
 
 def _refuse_value(
-    wrong: Bool, values: Float, name: str, expected: str, span: Span, run: Run
+    wrong: Bool, values: Float, name: str, expected: str, span: PreparedCandles, run: Run
 ) -> None:
     bars = np.flatnonzero(wrong)
     if len(bars):
@@ -233,7 +233,7 @@ def _refuse_value(
 _REAL, _TRUTH = np.dtype(np.float64), np.dtype(np.bool_)
 
 
-def _checked(signal: Any, dtype: np.dtype[Any], name: str, span: Span, run: Run) -> Any:
+def _checked(signal: Any, dtype: np.dtype[Any], name: str, span: PreparedCandles, run: Run) -> Any:
     expected = span.candles.close.shape
     if not isinstance(signal, np.ndarray) or signal.dtype != dtype or signal.shape != expected:
         found = getattr(signal, "dtype", type(signal).__name__), getattr(signal, "shape", ())
@@ -245,7 +245,7 @@ def _checked(signal: Any, dtype: np.dtype[Any], name: str, span: Span, run: Run)
 
 
 def _measure(
-    span: Span, run: Run, walked: Walked, buffers: Buffers
+    span: PreparedCandles, run: Run, walked: Walked, buffers: Buffers
 ) -> tuple[Metrics, float, BlockReturns]:
     """Return a run's metrics, the share of its largest profit, and its returns by block."""
     metrics, top_share = measure(
@@ -269,7 +269,7 @@ def _measure(
     return metrics, top_share, BlockReturns.of(buffers.blocks)
 
 
-def _curve(span: Span, walked: Walked, buffers: Buffers, equity: Float) -> Curve:
+def _curve(span: PreparedCandles, walked: Walked, buffers: Buffers, equity: Float) -> Curve:
     opened_ms = span.candles.opened_ms
     start = span.candles.start_bar
     # as bytes: numpy would copy rows field by field
@@ -282,7 +282,7 @@ def _curve(span: Span, walked: Walked, buffers: Buffers, equity: Float) -> Curve
 
 
 def _outcome(
-    span: Span,
+    span: PreparedCandles,
     run: Run,
     status: Status,
     *,

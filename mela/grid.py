@@ -54,7 +54,7 @@ from mela.scene import (
 from mela.values import draws, ends_of, step_count, values_of
 
 
-class Span(Part):
+class RunSpan(Part):
     """The candles of a run."""
 
     interval: Interval
@@ -69,7 +69,7 @@ class Span(Part):
 
 
 _READ: dict[str, TypeAdapter[Part]] = {name: TypeAdapter(TERM_TYPES[name]) for name in PARTS}
-_FLAT: dict[str, type[Part]] = {"span": Span, "account": part_of_terms("Account", ACCOUNT)}
+_FLAT: dict[str, type[Part]] = {"span": RunSpan, "account": part_of_terms("Account", ACCOUNT)}
 _STRATEGY_PREFIX = "strategy.params."
 
 

@@ -31,7 +31,7 @@ PROGRESS = "mela.progress"
 REJECTED = "mela.rejected"
 
 
-class Source(NamedTuple):
+class MessagePosition(NamedTuple):
     """Where a message was read."""
 
     topic: str
@@ -114,7 +114,7 @@ class Rejection(_Message):
     @property
     def key(self) -> str:
         """Return the message key: `topic:partition:offset`."""
-        return Source(self.topic, self.partition, self.offset).key
+        return MessagePosition(self.topic, self.partition, self.offset).key
 
     def to_bytes(self) -> bytes:
         """Return the message as Kafka carries it."""
@@ -122,7 +122,12 @@ class Rejection(_Message):
 
 
 def rejection(
-    original: bytes | None, source: Source, refused: Refused, *, code_version: str, at: datetime
+    original: bytes | None,
+    source: MessagePosition,
+    refused: Refused,
+    *,
+    code_version: str,
+    at: datetime,
 ) -> Rejection:
     """Return the dead letter of a refused message."""
     return Rejection(

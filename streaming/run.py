@@ -23,7 +23,7 @@ from backtests.simulate import provenance, said
 from backtests.strategy import Strategy
 from mela.errors import MessageInvalid
 from mela.interval import Interval
-from mela.messages import RunChunk, Source, read_chunk
+from mela.messages import MessagePosition, RunChunk, read_chunk
 from mela.result import Outcome, Provenance, Status
 from mela.run import Run
 from mela.settings import Settings
@@ -49,7 +49,7 @@ class ChunkMessage(NamedTuple):
     """A message of `mela.runs` as it came."""
 
     value: bytes | None
-    source: Source
+    source: MessagePosition
 
 
 class Answer(NamedTuple):
