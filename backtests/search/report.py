@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backtests.candles.prepared import PreparedCandles, prepare_candles
+from backtests.metrics import ends_of_periods
 from backtests.portfolio import account_span, run_series
 from backtests.search.out_of_sample import (
     Stretch,
     chained,
     closed_out,
     defined,
-    ends_of,
     in_equal_shares,
 )
 from backtests.simulate import run_all
@@ -450,7 +450,8 @@ def _thinned(whole: Stretch, scene: Scene) -> dict[str, Any]:
     """Return the equity at the ends of some periods, at most a thousand."""
     if not len(whole.equity):
         return {"at": [], "equity": []}
-    ends = ends_of(whole.opened_ms, is_intraday=scene.interval.is_intraday)
+    is_intraday = scene.interval.is_intraday
+    ends = ends_of_periods(whole.opened_ms, whole.calendar, is_intraday=is_intraday)
     kept = ends[
         np.unique(np.linspace(0, len(ends) - 1, min(POINTS, len(ends))).round().astype(int))
     ]
