@@ -12,6 +12,7 @@ from backtests.indicators.definition import Float
 from mela.candles import Candles
 
 Lines = tuple[Float, ...]
+EXPONENTIAL = 1  # TA-Lib's number of this mean; PVO's types do not take the name
 
 
 def with_signal(line: Float, signal: int) -> Lines:
@@ -36,7 +37,7 @@ def pvo(candles: Candles, fast: int, slow: int, signal: int) -> Lines:
 
     Source: https://chartschool.stockcharts.com, "Percentage Volume Oscillator (PVO)".
     """
-    return with_signal(talib.PVO(candles.volume, fast, slow, talib.MA_Type.EMA), signal)
+    return with_signal(talib.PVO(candles.volume, fast, slow, EXPONENTIAL), signal)
 
 
 def ichimoku(candles: Candles, conversion: int, base: int, span_b: int, displacement: int) -> Lines:
