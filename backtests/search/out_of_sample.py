@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -155,7 +157,8 @@ def in_equal_shares(stretches: Sequence[Stretch], *, is_intraday: bool) -> Stret
         equity=equity,
         returns=returns,
         trades=[trade for one in moving for trade in one.trades],
-        buy_hold_return=sum(one.buy_hold_return for one in moving) / len(stretches),
+        # one after the other: from Python 3.12 on, `sum` of floats rounds otherwise
+        buy_hold_return=reduce(add, (one.buy_hold_return for one in moving)) / len(stretches),
     )
 
 
