@@ -20,7 +20,7 @@ from regression.sides import SideProcess
 
 SETUP = (REPOSITORY / "stack" / "setup.sh").read_text(encoding="utf-8")
 VERSIONS = re.findall(r'^VERSIONS="([\d. ]+)"', SETUP, re.MULTILINE)[0].split()
-HERE = "%d.%d" % sys.version_info[:2]
+HERE = ".".join(map(str, sys.version_info[:2]))
 INSTALL_S = 900
 
 

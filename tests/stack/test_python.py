@@ -170,7 +170,7 @@ def test_where_uv_reaches_nothing_a_sentence_says_what_to_install(tmp_path: Path
 
 def test_an_environment_s_python_answers_for_the_one_it_was_made_with(tmp_path: Path) -> None:
     """Setup removes `.venv`, and with it the interpreter of an activated one."""
-    version = "%d.%d" % sys.version_info[:2]
+    version = ".".join(map(str, sys.version_info[:2]))
     done = chosen(str(tmp_path), tmp_path, PYTHON=sys.executable, VERSIONS=version)
 
     assert Path(done.stdout.strip()).samefile(sys._base_executable), done.stderr  # pyright: ignore[reportAttributeAccessIssue]
@@ -253,7 +253,7 @@ def test_every_place_names_the_same_versions() -> None:
     minors = [f"3.{minor}" for minor in range(20)]
 
     assert sorted(VERSIONS) == sorted(one for one in minors if f"{one}.1" in allowed)
-    assert VERSIONS == sorted(VERSIONS, key=lambda one: int(one[2:]), reverse=True)
+    assert sorted(VERSIONS, key=lambda one: int(one[2:]), reverse=True) == VERSIONS
     oldest, newest = VERSIONS[-1], VERSIONS[0]
     assert project["tool"]["pyright"]["pythonVersion"] == oldest
     assert project["tool"]["ruff"]["target-version"] == f"py{oldest.replace('.', '')}"
