@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backtests.candles.prepared import Span, read_only
+from backtests.candles.prepared import PreparedCandles, read_only
 from backtests.kernel.bars import walk_bars
 from backtests.kernel.crossings import BLOCK, Bars
 from backtests.kernel.events import FLAGS, LINES, MEANS, walk_events
@@ -102,7 +102,11 @@ def room_for(candles: int) -> Buffers:
 
 
 def walk(
-    span: Span, run: Run, signals: Signals | Cross | MeanCross, buffers: Buffers, equity: Float
+    span: PreparedCandles,
+    run: Run,
+    signals: Signals | Cross | MeanCross,
+    buffers: Buffers,
+    equity: Float,
 ) -> Walked:
     """Execute the signals of a run on its candles.
 
@@ -151,7 +155,11 @@ def _are_plain_exits(exits: Exits) -> bool:
 
 
 def _walk_events(
-    span: Span, run: Run, signals: Signals | Cross | MeanCross, buffers: Buffers, equity: Float
+    span: PreparedCandles,
+    run: Run,
+    signals: Signals | Cross | MeanCross,
+    buffers: Buffers,
+    equity: Float,
 ) -> Walked:
     candles, exits = span.candles, run.exits
     assert isinstance(run.sizing, FractionSizing)  # noqa: S101  is_plain says so
@@ -194,7 +202,9 @@ def _walk_events(
     )
 
 
-def _walk_bars(span: Span, run: Run, signals: Signals, buffers: Buffers, equity: Float) -> Walked:
+def _walk_bars(
+    span: PreparedCandles, run: Run, signals: Signals, buffers: Buffers, equity: Float
+) -> Walked:
     candles = span.candles
     enter, exit_, enter_short, exit_short = (
         None if given is None else read_only(given, np.bool_) for given in signals[:4]

@@ -17,6 +17,7 @@ from cli import (
     programs,
     quality,
     rejected,
+    scene_list,
     scenes,
     snapshot,
     stack,
@@ -56,7 +57,7 @@ def main(
 
 # The order of the groups in `mela --help` is the order in which they are first used.
 for module in (
-    *(scenes, backtest, stale, lineage, rejected, watch),
+    *(scenes, scene_list, backtest, stale, lineage, rejected, watch),
     *(candles, quality, snapshot, headlines),
     *(strategies, check, ask, demo, stack, programs, compare),
 ):

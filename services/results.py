@@ -11,12 +11,11 @@ from mela.errors import Refused, RejectionCode, SceneInvalid
 from mela.result import Status
 from mela.search_report import SceneEnding
 from mela.settings import Settings
-from services.scenes import stored_scene
+from services.scenes import rank_by_of, stored_scene
 from warehouse.database import transaction
 from warehouse.results import finder
 
 Document = dict[str, Any]
-RANK_BY = "sharpe"
 NUMBERS = frozenset({Status.SUCCEEDED.value, Status.RUINED.value})  # with metrics
 
 
@@ -86,7 +85,7 @@ def results_of(scene_id: UUID, settings: Settings, *, top: int | None = None) ->
         scene = stored_scene(connection, scene_id)
         if scene["status"] == "rejected":
             raise _rejection_of(scene)
-        rank_by = _rank_by(scene)
+        rank_by = rank_by_of(scene["content"])
         counted = finder.progress(connection, [str(scene_id)])[0]
         statuses = finder.statuses(connection, scene_id)
         rows = finder.of_scene(connection, scene_id, order_by=rank_by, limit=top)
@@ -115,7 +114,7 @@ def result_rows(scene_id: UUID, settings: Settings) -> list[Document]:
     """
     with transaction(settings) as connection:
         scene = stored_scene(connection, scene_id)
-        return finder.of_scene(connection, scene_id, order_by=_rank_by(scene))
+        return finder.of_scene(connection, scene_id, order_by=rank_by_of(scene["content"]))
 
 
 def report_of(scene_id: UUID, settings: Settings) -> Document | None:
@@ -123,10 +122,6 @@ def report_of(scene_id: UUID, settings: Settings) -> Document | None:
     with transaction(settings) as connection:
         scene = stored_scene(connection, scene_id)
     return SceneEnding.model_validate(scene["best"] or {}).report_document()
-
-
-def _rank_by(scene: Mapping[str, Any]) -> str:
-    return str((scene["content"] or {}).get("rank_by", RANK_BY))
 
 
 def _rejection_of(scene: Mapping[str, Any]) -> Refused:

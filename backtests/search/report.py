@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backtests.candles.prepared import Span, span_of
+from backtests.candles.prepared import PreparedCandles, prepare_candles
+from backtests.metrics import ends_of_periods
 from backtests.portfolio import account_span, run_series
 from backtests.search.out_of_sample import (
     Stretch,
     chained,
     closed_out,
     defined,
-    ends_of,
     in_equal_shares,
 )
 from backtests.simulate import run_all
@@ -34,7 +34,7 @@ from backtests.statistics.montecarlo import (
     trade_returns,
 )
 from backtests.statistics.robustness import PERMUTATIONS, robustness
-from backtests.statistics.verdict import judge
+from backtests.statistics.search_statistics import judge
 from backtests.strategies import CATALOGUE
 from backtests.strategy import Strategy
 from mela.block_returns import BlockReturns
@@ -202,7 +202,7 @@ def judged(
     if outcome.metrics.final_equity != winner["final_equity"]:
         return {"winner": _winner(scene, winner), "reason": CHANGED}
     candles = series[run.instrument]
-    span = span_of(candles, run) if run.portfolio is None else account_span(series, run)
+    span = prepare_candles(candles, run) if run.portfolio is None else account_span(series, run)
     return {
         "winner": _winner(scene, winner),
         "statistics": _statistics(run, outcome, span, trials, candles, catalogue),
@@ -212,7 +212,7 @@ def judged(
 
 
 def _robustness(
-    scene: Scene, run: Run, candles: Candles, span: Span, catalogue: Catalogue
+    scene: Scene, run: Run, candles: Candles, span: PreparedCandles, catalogue: Catalogue
 ) -> dict[str, Any]:
     if run.portfolio is not None:
         return {"reason": OF_SEVERAL}
@@ -299,7 +299,7 @@ def _fold_document(
 def _statistics(
     run: Run,
     outcome: Outcome,
-    span: Span,
+    span: PreparedCandles,
     trials: Trials,
     candles: Candles,
     catalogue: Catalogue,
@@ -348,7 +348,11 @@ def _sampled(own: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _models(
-    top: Sequence[Document], candles: Candles, span: Span, catalogue: Catalogue, periods: int
+    top: Sequence[Document],
+    candles: Candles,
+    span: PreparedCandles,
+    catalogue: Catalogue,
+    periods: int,
 ) -> Float:
     """Return the period returns of some runs, those that were ruined left out."""
     runs = [read_stored_run(document, catalogue) for document in top[: models_for(span.bars)]]
@@ -360,13 +364,13 @@ def _models(
     return np.array([row for row in rows if len(row) == periods])
 
 
-def returns_of(curve: Curve, span: Span, cash: float) -> Float:
+def returns_of(curve: Curve, span: PreparedCandles, cash: float) -> Float:
     """Return the period returns of a curve, as its metrics have them."""
     closes = np.concatenate(([cash], curve.equity[period_ends_of(curve, span)]))
     return closes[1:] / closes[:-1] - 1.0
 
 
-def period_ends_of(curve: Curve, span: Span) -> NDArray[np.int64]:
+def period_ends_of(curve: Curve, span: PreparedCandles) -> NDArray[np.int64]:
     """Return the last bar of each period of a curve: (m,) int64."""
     bars = len(curve.equity)
     ends = span.ends[span.ends < bars]
@@ -385,7 +389,7 @@ def shuffled(
     return shuffle_trades(trade_returns(profits, run.cash), shuffles=shuffles, seed=seed)
 
 
-def _monte_carlo(run: Run, outcome: Outcome, span: Span) -> dict[str, Any]:
+def _monte_carlo(run: Run, outcome: Outcome, span: PreparedCandles) -> dict[str, Any]:
     assert outcome.curve is not None  # noqa: S101
     found = returns_of(outcome.curve, span, run.cash)
     told: dict[str, Any] = {}
@@ -446,7 +450,8 @@ def _thinned(whole: Stretch, scene: Scene) -> dict[str, Any]:
     """Return the equity at the ends of some periods, at most a thousand."""
     if not len(whole.equity):
         return {"at": [], "equity": []}
-    ends = ends_of(whole.opened_ms, is_intraday=scene.interval.is_intraday)
+    is_intraday = scene.interval.is_intraday
+    ends = ends_of_periods(whole.opened_ms, whole.calendar, is_intraday=is_intraday)
     kept = ends[
         np.unique(np.linspace(0, len(ends) - 1, min(POINTS, len(ends))).round().astype(int))
     ]

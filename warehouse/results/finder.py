@@ -16,13 +16,14 @@ from mela.run import Run
 from warehouse.results.curves import curve, save_curve, without_curve
 from warehouse.results.documents import best_first, document_sql
 from warehouse.results.validity import TODAY, VALID, made_with_today
-from warehouse.results.writer import Refused, save
+from warehouse.results.writer import UnstorableResult, save
 
 __all__ = [
     "Best",
-    "Refused",
     "SceneProgress",
+    "UnstorableResult",
     "best_of",
+    "best_value",
     "curve",
     "find",
     "of_scene",
@@ -139,6 +140,16 @@ def of_scene(
     order = best_first(order_by) if order_by else "r.run_key"
     statement = text(document_sql(f"{_ANSWERS} ORDER BY {order} LIMIT :limit"))
     return read_documents(connection, statement, {"scene_id": str(scene_id), "limit": limit})
+
+
+def best_value(connection: Connection, scene_id: str | UUID, metric: str) -> float | None:
+    """Return the best value of a metric that a scene's answers have so far."""
+    order = best_first(metric)
+    statement = f"""
+        SELECT r.{metric} FROM ops.scene_run answer JOIN ops.result r USING (result_key)
+        WHERE answer.scene_id = CAST(:scene_id AS uuid) {_SUCCESSES} ORDER BY {order} LIMIT 1
+    """  # noqa: S608  made of constants, and of a metric's name that was checked
+    return connection.scalar(text(statement), {"scene_id": str(scene_id)})
 
 
 def best_of(connection: Connection, scene_id: str | UUID, rank_by: str) -> Best:

@@ -232,9 +232,9 @@ def test_returns_are_those_of_the_metrics() -> None:
     outcome = next(run_all(candles, [run], with_curve=True))
     assert outcome.curve is not None
     assert outcome.blocks is not None
-    from backtests.candles.prepared import span_of
+    from backtests.candles.prepared import prepare_candles
 
-    found = conclusion.returns_of(outcome.curve, span_of(candles, run), run.cash)
+    found = conclusion.returns_of(outcome.curve, prepare_candles(candles, run), run.cash)
     assert found.sum() == pytest.approx(sum(outcome.blocks.sums))
     assert len(found) == sum(outcome.blocks.counts)
 
