@@ -34,8 +34,8 @@ from streaming.clients import reader_of, spans_of
 from streaming.isolation import Ended, alarmed, marked
 from streaming.isolation import apart as in_child
 from streaming.poison import is_away
-from streaming.series import read_series
 from warehouse.candles.reader import CandlesRead
+from warehouse.candles.run_series import read_series
 from warehouse.database import transaction
 from warehouse.scenes import records as scenes
 
