@@ -6,18 +6,18 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from backtests import ENGINE_VERSION, METRICS_VERSION
-from backtests.candles.prepared import PreparedCache, PreparedCandles, read_only
+from backtests.candles.prepared import PreparedCache, PreparedCandles
 from backtests.context import context_of
 from backtests.execute import Buffers, room_for, walk
+from backtests.given import taken
 from backtests.kernel.ledger import Walked
 from backtests.metrics.measure import measure
 from backtests.metrics.result_warnings import caveats
-from backtests.signals import Bool, Cross, Float, MeanCross, Signals, Weights
+from backtests.signals import Bool, Float, MeanCross, Signals, Weights
 from backtests.strategies import CATALOGUE
 from backtests.strategy import Given, Strategy
 from execution.trades import TRADES
@@ -170,42 +170,24 @@ def signals_of(
         span.indicators,
         lambda: span.context or context_of(span.candles, instrument or run.instrument, {}),
     )
+    given = taken(given, run.strategy, len(span.candles))
     if isinstance(given, Weights):
-        values = _checked(given.values, _REAL, "weights", span, run)
-        within = np.isnan(values) | (np.abs(values) <= 1.0)
-        _refuse_value(~within, values, "weights", "at least -1 and at most 1", span, run)
-        return Weights(values)
+        within = np.isnan(given.values) | (np.abs(given.values) <= 1.0)
+        expected = "at least -1 and at most 1"
+        _refuse_value(~within, given.values, "weights", expected, span, run)
     if isinstance(given, MeanCross):
-        if alone:
-            return given
-        given = given.cross()
-    if isinstance(given, Cross):
-        line, level = given
-        return Cross(
-            _checked(line, _REAL, "line", span, run),
-            _checked(level, _REAL, "level", span, run),
-        )
-    return _checked_signals(Signals(*given), span, run)
+        return given if alone else given.cross()
+    if isinstance(given, Signals):
+        _check_strength(given, span, run)
+        _check_levels(given, span, run)
+    return given
 
 
-def _checked_signals(given: Signals, span: PreparedCandles, run: Run) -> Signals:
-    """Return signals as the kernels take them. Raises ValueError for what no engine takes."""
-    flags = [
-        None if flag is None else _checked(flag, _TRUTH, name, span, run)
-        for name, flag in zip(Signals._fields[:4], given[:4], strict=True)
-    ]
-    reals = [
-        None if values is None else _checked(values, _REAL, name, span, run)
-        for name, values in zip(Signals._fields[4:], given[4:], strict=True)
-    ]
-    enter, exit_, enter_short, exit_short = flags
-    signals = Signals(enter, exit_, enter_short, exit_short, *reals)  # pyright: ignore[reportArgumentType]
-    _check_strength(signals, span, run)
+def _check_levels(signals: Signals, span: PreparedCandles, run: Run) -> None:
     for name, levels in (("stop", signals.stop), ("target", signals.target)):
         if levels is not None:
             wrong = ~(np.isnan(levels) | (np.isfinite(levels) & (levels > 0.0)))
             _refuse_value(wrong, levels, name, "a price above 0, or NaN for no level", span, run)
-    return signals
 
 
 def _check_strength(signals: Signals, span: PreparedCandles, run: Run) -> None:
@@ -228,20 +210,6 @@ def _refuse_value(
             f"{run.strategy} must give {name} as {expected}, "
             f"but gave {values[bars[0]]} on the candle of {at}"
         )
-
-
-_REAL, _TRUTH = np.dtype(np.float64), np.dtype(np.bool_)
-
-
-def _checked(signal: Any, dtype: np.dtype[Any], name: str, span: PreparedCandles, run: Run) -> Any:
-    expected = span.candles.close.shape
-    if not isinstance(signal, np.ndarray) or signal.dtype != dtype or signal.shape != expected:
-        found = getattr(signal, "dtype", type(signal).__name__), getattr(signal, "shape", ())
-        raise ValueError(
-            f"{run.strategy} must give {name} as {dtype.name} of shape {expected}, "
-            f"but gave {found[0]} of shape {found[1]}"
-        )
-    return read_only(signal, dtype)
 
 
 def _measure(

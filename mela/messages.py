@@ -16,13 +16,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mela.errors import MessageInvalid, Refused, RejectionCode, SceneInvalid
 from mela.fields import Instant
-from mela.grid import Variant, make_run, merged, part_variant, strategy_variant
+from mela.grid import make_run
 from mela.inputs import Input, SeriesChoice
 from mela.instants import instant_text
 from mela.portfolio import Portfolio
 from mela.run import Catalogue, Run
 from mela.run_terms import ACCOUNT, PARTS
 from mela.scene import field_path, said
+from mela.variants import Variant, merged, part_variant, strategy_variant
 
 SCENES = "mela.scenes"
 RUNS = "mela.runs"

@@ -18,6 +18,8 @@ from typing import Any, NamedTuple
 import structlog
 
 from backtests import ENGINE_VERSION, METRICS_VERSION
+from backtests.forked import Ended
+from backtests.forked import apart as in_child
 from backtests.portfolio import run_series
 from backtests.simulate import provenance, said
 from backtests.strategy import Strategy
@@ -31,8 +33,7 @@ from mela.writing import ResultWriter
 from messaging.publisher import Publisher, publisher_of
 from streaming import strategies
 from streaming.clients import reader_of, spans_of
-from streaming.isolation import Ended, alarmed, marked
-from streaming.isolation import apart as in_child
+from streaming.isolation import alarmed, marked
 from streaming.poison import is_away
 from warehouse.candles.reader import CandlesRead
 from warehouse.candles.run_series import read_series

@@ -20,6 +20,7 @@ from backtests.kernel.ledger import BLOCK
 from backtests.metrics import (
     benchmark_returns,
     block_bounds,
+    has_utc_days,
     period_ends,
     periods_per_year,
     years,
@@ -174,7 +175,7 @@ def prepare_candles(candles: Candles, run: Run) -> PreparedCandles:
     missing = run.warmup - part.start_bar
     even = seen.uneven == 0
     warnings = () if empty else coverage_warnings(part, start_ms, end_ms, even=even)
-    ends = ends[: seen.days].copy() if part.interval.is_intraday else period_ends(part)
+    ends = ends[: seen.days].copy() if has_utc_days(part) else period_ends(part)
     return PreparedCandles(
         candles=part,
         indicators=Indicators(part),

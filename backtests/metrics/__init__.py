@@ -10,6 +10,8 @@ from backtests.metrics.drawdowns import drawdowns, max_drawdown
 from backtests.metrics.growth import buy_hold_return, cagr, calmar, turnover
 from backtests.metrics.periods import (
     benchmark_returns,
+    ends_of_periods,
+    has_utc_days,
     period_ends,
     period_returns,
     periods_per_year,
@@ -37,6 +39,8 @@ __all__ = [
     "calmar",
     "deviation",
     "drawdowns",
+    "ends_of_periods",
+    "has_utc_days",
     "max_drawdown",
     "measure_returns",
     "measure_trades",

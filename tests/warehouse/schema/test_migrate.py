@@ -16,7 +16,8 @@ from warehouse.database import transaction
 from warehouse.results import finder as results
 from warehouse.schema.migrate import head, upgrade
 from warehouse.schema.migrations.versions.v0008_packed_blocks import PACK
-from warehouse.schema.tables import Base, Result
+from warehouse.schema.tables import Base
+from warehouse.schema.tables.results import Result
 
 pytestmark = pytest.mark.integration
 
