@@ -9,7 +9,7 @@ import numpy as np
 from rich.table import Table
 
 from backtests.candles.prepared import PreparedCandles, prepare_candles
-from backtests.search.report import period_ends_of, returns_of, shuffled
+from backtests.search.period_returns import period_ends_of, returns_of, shuffled
 from backtests.statistics.montecarlo import (
     LEVELS,
     MonteCarlo,
