@@ -25,8 +25,9 @@ from mela.messages import Progress, State
 from mela.search_report import EndWarning, SceneEnding
 from mela.settings import Settings
 from messaging.publisher import Publisher
+from services.recompute import WITH_CURVE, Changed, recompute
 from streaming import mirror, searches, strategies
-from streaming.again import WITH_CURVE, execute_again
+from streaming.clients import reader_of
 from streaming.poison import is_away
 from streaming.tracking import Concluded
 from warehouse.database import transaction
@@ -148,9 +149,9 @@ def _try_curve(
 def _store_curve(
     result: Mapping[str, Any], settings: Settings, catalogue: Catalogue
 ) -> EndWarning | None:
-    found = execute_again(result, settings, catalogue)
-    if isinstance(found, str):
-        return _changed(result, found)
+    found = recompute(result, settings, reader_of(settings), catalogue)
+    if isinstance(found, Changed):
+        return _changed(result, found.why)
     with transaction(settings) as connection:
         results.save_curve(connection, result["result_key"], found.curve)
     return None

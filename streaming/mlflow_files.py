@@ -12,9 +12,10 @@ import structlog
 
 from backtests.charts.equity import equity_chart
 from mela.settings import Settings
+from services.recompute import Changed, recompute
 from streaming import mlflow_words as words
 from streaming import strategies
-from streaming.again import execute_again
+from streaming.clients import reader_of
 from streaming.poison import is_away
 from warehouse.database import transaction
 from warehouse.results import finder as results
@@ -56,8 +57,8 @@ def write_picture(
     if len(best["instruments"]) > 1:  # no picture shows several
         return
     try:
-        found = execute_again(best, settings, strategies.current(settings))
-        if isinstance(found, str):
+        found = recompute(best, settings, reader_of(settings), strategies.current(settings))
+        if isinstance(found, Changed):
             return
         from backtests.charts.picture import scene_picture  # loads Plotly
 
@@ -65,7 +66,7 @@ def write_picture(
         picture = scene_picture(
             "html",
             found.outcome,
-            found.candles[best["instruments"][0]],
+            found.series[best["instruments"][0]],
             rows=rows,
             paths=tuple(search.get("space", ())),
             metric=str(scene["content"].get("rank_by", "sharpe")),
