@@ -108,9 +108,10 @@ class Watch:
         """Tell whether a file is of the strategy, and not of Python, a library or Mela."""
         if file.startswith("<"):
             return False
-        return self._of_own(file) or not _is_library(file)
+        return self.is_own(file) or not _is_library(file)
 
-    def _of_own(self, path: str) -> bool:
+    def is_own(self, path: str) -> bool:
+        """Tell whether a path lies where the strategy's code does."""
         return _is_under(path, self._own)
 
     def place(self, frame: FrameType | None) -> FrameType | None:
@@ -137,7 +138,7 @@ class Watch:
             is_by_author = frame is not None and self.is_users(frame.f_code.co_filename)
             is_code = Path(path).suffix in CODE and not is_by_author
             is_systems = path.startswith(SYSTEM) or _is_under(path, _library_roots())
-            is_for_itself = is_code or (is_systems and not is_by_author and not self._of_own(path))
+            is_for_itself = is_code or (is_systems and not is_by_author and not self.is_own(path))
             if is_for_itself or (self._at_load and not _is_read(event, args)):
                 self.exempt += not _is_import(frame)
                 return

@@ -13,10 +13,10 @@ import pytest
 from typer.testing import CliRunner
 
 from backtests.strategy import REGISTERED
-from cli.lookahead import random_walk
 from cli.main import app
 from mela.interval import Interval
 from mela.settings import REPOSITORY
+from services.lookahead import random_walk
 
 CHEAT = '''
 """A cheat."""

@@ -14,12 +14,13 @@ from backtests.lookahead.report import Verdict
 from backtests.signals import Signals, crosses_above, crosses_below
 from backtests.strategies import CATALOGUE
 from backtests.testing.instrument import candles_of
-from cli.candle_file import longer_candles, read_candles
-from cli.lookahead import PACKAGED_CANDLES, random_walk
+from cli.candle_file import read_candles
 from mela.candles import Candles
 from mela.interval import Interval
 from mela.settings import REPOSITORY
 from replay.series import PACKAGED
+from services.lookahead import PACKAGED_CANDLES, random_walk
+from sources.longer import longer_candles
 from tests.backtests.lookahead import offenders
 from tests.backtests.lookahead.offenders import crosses, planted
 

@@ -12,8 +12,8 @@ import pytest
 
 from backtests.lookahead.check import check
 from backtests.lookahead.report import Checked, Verdict
-from cli.lookahead import random_walk
 from mela.interval import Interval
+from services.lookahead import random_walk
 from tests.backtests.lookahead import leaks
 from tests.backtests.lookahead.offenders import planted
 
