@@ -19,8 +19,12 @@ MARKET, LIMIT, STOP = 0, 1, 2
 FRACTION, CASH, UNITS, RISK, ATR, VOLATILITY = 0, 1, 2, 3, 4, 5
 NEARLY = 1e-9  # how far below a whole number of lots or ticks still counts as it
 
-# Every compiled rule is inlined into the loop or the step that calls it.
-rule: Any = njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
+# Compiled code only borrows the arrays that Python passes to it, so it counts no references to them
+# (_nrt=False). A count is an atomic write, there were several on each candle, and no value stays in
+# a register over the call. Such code must not make arrays.
+_options: Any = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
+kernel: Any = njit(**_options)  # what Python calls
+rule: Any = njit(**_options, forceinline=True)  # inlined into the loop or the step that calls it
 
 
 class Terms(NamedTuple):
