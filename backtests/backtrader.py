@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from backtests.candles.prepared import Span
+from backtests.candles.prepared import PreparedCandles
 from backtests.execute import Buffers
 from backtests.kernel.ledger import Walked, begin_fall, end_fall, fall_step
 from backtests.signals import Cross, Float, MeanCross, Signals
@@ -35,7 +35,11 @@ LAST_DIGITS = 1e-12  # of the account: what rounding may ask for beyond it
 
 
 def walk(
-    span: Span, run: Run, signals: Signals | Cross | MeanCross, buffers: Buffers, equity: Float
+    span: PreparedCandles,
+    run: Run,
+    signals: Signals | Cross | MeanCross,
+    buffers: Buffers,
+    equity: Float,
 ) -> Walked:
     """Execute the signals of a run on Backtrader; all that is written is as `execute.walk` does.
 
@@ -323,7 +327,7 @@ class _Trader(bt.Strategy):
         return low <= held.target and opened < held.stop
 
 
-def _counted(span: Span, trader: _Trader, buffers: Buffers) -> Walked:
+def _counted(span: PreparedCandles, trader: _Trader, buffers: Buffers) -> Walked:
     """Write the account at the periods' ends and its falls; return what was counted."""
     equity = np.array(trader.equity)
     opened_ms = span.candles.opened_ms[span.candles.start_bar :]

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backtests.candles.prepared import Span, read_only
+from backtests.candles.prepared import PreparedCandles, read_only
 from backtests.kernel.bars import walk_bars
 from backtests.kernel.crossings import BLOCK, Bars
 from backtests.kernel.events import FLAGS, LINES, MEANS, walk_events
 from backtests.kernel.ledger import FALL_SIZE, Walked
-from backtests.metrics import BLOCKS
+from backtests.metrics import BLOCKS, new_rows
 from backtests.signals import Bool, Cross, Float, MeanCross, Signals
 from backtests.sizing_inputs import gauge_of
 from execution.account import begin_account
@@ -58,8 +58,7 @@ class Buffers:
     """What a walk writes, allocated once and reused by run after run."""
 
     account: Float
-    returns: Float
-    scratch: Float
+    space: Float
     fall: Float
     fills: np.ndarray
     entries: Bars
@@ -67,6 +66,7 @@ class Buffers:
     flags: Bool
     words: Bars
     blocks: Float
+    metrics: np.ndarray
 
     @classmethod
     def of(cls, candles: int) -> Buffers:
@@ -75,8 +75,7 @@ class Buffers:
         flags = np.zeros((2, BLOCK), np.bool_)
         return cls(
             account=np.empty(candles),
-            returns=np.empty(candles),
-            scratch=np.empty(candles),
+            space=np.empty((2, candles)),
             fall=np.empty(FALL_SIZE),
             fills=np.empty(candles + 2, TRADES),
             entries=bars[0],
@@ -84,6 +83,7 @@ class Buffers:
             flags=flags,
             words=flags.view(np.int64),
             blocks=np.empty((3, BLOCKS)),
+            metrics=new_rows(),
         )
 
 
@@ -102,7 +102,11 @@ def room_for(candles: int) -> Buffers:
 
 
 def walk(
-    span: Span, run: Run, signals: Signals | Cross | MeanCross, buffers: Buffers, equity: Float
+    span: PreparedCandles,
+    run: Run,
+    signals: Signals | Cross | MeanCross,
+    buffers: Buffers,
+    equity: Float,
 ) -> Walked:
     """Execute the signals of a run on its candles.
 
@@ -151,7 +155,11 @@ def _are_plain_exits(exits: Exits) -> bool:
 
 
 def _walk_events(
-    span: Span, run: Run, signals: Signals | Cross | MeanCross, buffers: Buffers, equity: Float
+    span: PreparedCandles,
+    run: Run,
+    signals: Signals | Cross | MeanCross,
+    buffers: Buffers,
+    equity: Float,
 ) -> Walked:
     candles, exits = span.candles, run.exits
     assert isinstance(run.sizing, FractionSizing)  # noqa: S101  is_plain says so
@@ -194,7 +202,9 @@ def _walk_events(
     )
 
 
-def _walk_bars(span: Span, run: Run, signals: Signals, buffers: Buffers, equity: Float) -> Walked:
+def _walk_bars(
+    span: PreparedCandles, run: Run, signals: Signals, buffers: Buffers, equity: Float
+) -> Walked:
     candles = span.candles
     enter, exit_, enter_short, exit_short = (
         None if given is None else read_only(given, np.bool_) for given in signals[:4]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from backtests.candles.prepared import Spans
+from backtests.candles.prepared import PreparedCache
 from backtests.portfolio import run_series
 from backtests.simulate import provenance
 from backtests.strategies import CATALOGUE
@@ -41,7 +41,7 @@ class Bench:
     catalogue: Catalogue = field(default_factory=lambda: CATALOGUE)
 
     def __post_init__(self) -> None:
-        self._series: dict[_Series, tuple[Candles, Spans]] = {}
+        self._series: dict[_Series, tuple[Candles, PreparedCache]] = {}
 
     def candles_of(self, run: Run) -> Candles:
         """Return the candles of a run's series, with those of its inputs."""
@@ -67,12 +67,12 @@ class Bench:
         """Return the result document of one run."""
         return next(self.answers([run]))
 
-    def _kept(self, instrument: str, runs: Sequence[Run]) -> tuple[Candles, Spans]:
+    def _kept(self, instrument: str, runs: Sequence[Run]) -> tuple[Candles, PreparedCache]:
         """Return a series that runs of one interval trade on, with the inputs of all of them."""
         inputs = {series[:2] for run in runs for series in run.input_series}
         return self._of(_Series(instrument, runs[0].interval, frozenset(inputs)))
 
-    def _of(self, series: _Series) -> tuple[Candles, Spans]:
+    def _of(self, series: _Series) -> tuple[Candles, PreparedCache]:
         if series not in self._series:
             if series.inputs:
                 candles = self._of(series._replace(inputs=frozenset()))[0]
@@ -80,7 +80,7 @@ class Bench:
                 candles = replace(candles, inputs=inputs)
             else:
                 candles = self.read(series.instrument, series.interval)
-            self._series[series] = candles, Spans(candles)
+            self._series[series] = candles, PreparedCache(candles)
         return self._series[series]
 
 

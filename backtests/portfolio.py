@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from backtests.candles.aligned import Joined, join
-from backtests.candles.prepared import Span, Spans
+from backtests.candles.aligned import AlignedCandles, align
+from backtests.candles.prepared import PreparedCache, PreparedCandles
 from backtests.execute import Buffers
 from backtests.kernel.ledger import Walked
 from backtests.kernel.portfolio import Columns, walk_portfolio
@@ -34,7 +34,7 @@ def run_series(
     *,
     with_curve: bool = False,
     catalogue: Mapping[str, Strategy] = CATALOGUE,
-    spans_of: Callable[[Candles], Spans] = Spans,
+    spans_of: Callable[[Candles], PreparedCache] = PreparedCache,
 ) -> Iterator[Outcome]:
     """Execute runs that read the same series: of one instrument, or of one account of several.
 
@@ -62,9 +62,9 @@ def run_together(
 
     Never raises for a run: what goes wrong with one makes it `failed`, and the others go on.
     """
-    spans = {name: Spans(candles) for name, candles in series.items()}
+    spans = {name: PreparedCache(candles) for name, candles in series.items()}
     asked: tuple[Any, ...] = ()
-    laid: Joined | Exception | None = None
+    laid: AlignedCandles | Exception | None = None
     for run in runs:
         question = run.instruments, run.interval, run.start, run.end, run.warmup, run.inputs
         if question != asked:  # the runs of a grid that read the same candles follow each other
@@ -77,13 +77,13 @@ def run_together(
             yield _run_one(laid, run, with_curve, catalogue)
 
 
-def account_span(series: Mapping[str, Candles], run: Run) -> Span:
+def account_span(series: Mapping[str, Candles], run: Run) -> PreparedCandles:
     """Return the span that the metrics of a run of several instruments are of: a held basket's.
 
     Raises ValueError where its series have no candles to lay side by side.
     """
-    laid = _lay({name: Spans(candles) for name, candles in series.items()}, run)
-    if run.portfolio is None or not isinstance(laid, Joined):
+    laid = _lay({name: PreparedCache(candles) for name, candles in series.items()}, run)
+    if run.portfolio is None or not isinstance(laid, AlignedCandles):
         raise ValueError(f"expected an account with candles, but found {laid!r}")
     return laid.basket(run.instruments, run, laid.weights(run.instruments, run.portfolio))
 
@@ -99,19 +99,19 @@ def warm_accounts() -> None:
         pass
 
 
-def _lay(spans: Mapping[str, Spans], run: Run) -> Joined | Exception | None:
+def _lay(spans: Mapping[str, PreparedCache], run: Run) -> AlignedCandles | Exception | None:
     """Return the candles of a run side by side, what is wrong with them, or None without any."""
-    found: list[Span] = []
+    found: list[PreparedCandles] = []
     for name in run.instruments:
         span = spans[name].of(run, name)
         if isinstance(span, Exception):
             return CandlesInvalid(f"{name}: {span}")
         found.append(span)
-    return join(found, run) if any(span.bars for span in found) else None
+    return align(found, run) if any(span.bars for span in found) else None
 
 
 def _run_one(
-    laid: Joined, run: Run, with_curve: bool, catalogue: Mapping[str, Strategy]
+    laid: AlignedCandles, run: Run, with_curve: bool, catalogue: Mapping[str, Strategy]
 ) -> Outcome:
     assert run.portfolio is not None  # noqa: S101  what shares an account has weights
     weights = laid.weights(run.instruments, run.portfolio)
@@ -160,7 +160,7 @@ def _run_one(
 
 
 def _shares(
-    laid: Joined, run: Run, given: Sequence[Given | None], weights: Float
+    laid: AlignedCandles, run: Run, given: Sequence[Given | None], weights: Float
 ) -> tuple[Float, list[Signals | None]]:
     """Return the target weights of a run and its signals. Raises ValueError where they clash."""
     signals = [one and one.signals() for one in given]

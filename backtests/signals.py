@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -110,6 +110,7 @@ def crosses_above(line: Float, level: Float | float) -> Bool:
     >>> crosses_above(np.array([np.nan, 1.0, 2.0, 3.0]), 1.0).tolist()
     [False, False, True, False]
     """
+    line = _as_array(line)
     return _rises_above(line, _as_line(level, line))
 
 
@@ -121,21 +122,17 @@ def crosses_below(line: Float, level: Float | float) -> Bool:
     >>> crosses_below(np.array([3.0, 1.0, 0.5]), 1.0).tolist()
     [False, False, True]
     """
+    line = _as_array(line)
     return _rises_above(_as_line(level, line), line)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def crossings(line: Float, level: Float) -> tuple[Bool, Bool]:
+def crossings(line: Float, level: Float | float) -> tuple[Bool, Bool]:
     """Return `crosses_above` and `crosses_below` of two lines from one pass over both.
 
     Shapes and NaN policy as in `crosses_above`.
     """
-    above = np.zeros(len(line), dtype=np.bool_)
-    below = np.zeros(len(line), dtype=np.bool_)
-    for bar in range(1, len(line)):
-        above[bar] = (line[bar - 1] <= level[bar - 1]) & (line[bar] > level[bar])
-        below[bar] = (line[bar - 1] >= level[bar - 1]) & (line[bar] < level[bar])
-    return above, below
+    line = _as_array(line)
+    return _crossings(line, _as_line(level, line))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -153,8 +150,25 @@ def begins(state: Bool, known: Bool) -> Bool:
     return begun
 
 
+def _as_array(line: Any) -> Float:
+    """Return a line as the kernels take it: a pandas Series too, by position."""
+    return line if isinstance(line, np.ndarray) else np.asarray(line, dtype=np.float64)
+
+
 def _as_line(level: Float | float, line: Float) -> Float:
-    return level if isinstance(level, np.ndarray) else np.full(line.shape, float(level))
+    if isinstance(level, np.ndarray):
+        return level
+    return np.full(line.shape, float(level)) if np.ndim(level) == 0 else _as_array(level)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _crossings(line: Float, level: Float) -> tuple[Bool, Bool]:
+    above = np.zeros(len(line), dtype=np.bool_)
+    below = np.zeros(len(line), dtype=np.bool_)
+    for bar in range(1, len(line)):
+        above[bar] = (line[bar - 1] <= level[bar - 1]) & (line[bar] > level[bar])
+        below[bar] = (line[bar - 1] >= level[bar - 1]) & (line[bar] < level[bar])
+    return above, below
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

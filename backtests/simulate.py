@@ -6,18 +6,19 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from backtests import ENGINE_VERSION, METRICS_VERSION
-from backtests.candles.prepared import Span, Spans, read_only
+from backtests.candles.prepared import PreparedCache, PreparedCandles
 from backtests.context import context_of
 from backtests.execute import Buffers, room_for, walk
+from backtests.given import taken
 from backtests.kernel.ledger import Walked
+from backtests.metrics import metrics_of
 from backtests.metrics.measure import measure
 from backtests.metrics.result_warnings import caveats
-from backtests.signals import Bool, Cross, Float, MeanCross, Signals, Weights
+from backtests.signals import Bool, Float, MeanCross, Signals, Weights
 from backtests.strategies import CATALOGUE
 from backtests.strategy import Given, Strategy
 from execution.trades import TRADES
@@ -38,7 +39,7 @@ def run_all(
     *,
     with_curve: bool = False,
     catalogue: Mapping[str, Strategy] = CATALOGUE,
-    spans: Spans | None = None,
+    spans: PreparedCache | None = None,
 ) -> Iterator[Outcome]:
     """Execute runs of one candle series and yield their outcomes, in order.
 
@@ -48,7 +49,7 @@ def run_all(
 
     Never raises for a run: what goes wrong with one makes it `failed`, and the others go on.
     """
-    spans = spans or Spans(candles)
+    spans = spans or PreparedCache(candles)
     buffers = room_for(len(candles))
     for run in runs:
         span = spans.of(run)
@@ -91,7 +92,7 @@ def warm(limited: Callable[[], AbstractContextManager[None]] = nullcontext) -> N
 
 
 def _run_one(
-    span: Span,
+    span: PreparedCandles,
     run: Run,
     buffers: Buffers,
     with_curve: bool,
@@ -108,7 +109,7 @@ def _run_one(
 
 
 def outcome_of(
-    span: Span,
+    span: PreparedCandles,
     run: Run,
     buffers: Buffers,
     walk: Callable[[Float], Walked],
@@ -149,7 +150,7 @@ def _walk_of_oracle() -> Callable[..., Walked]:
 
 
 def signals_of(
-    span: Span,
+    span: PreparedCandles,
     run: Run,
     catalogue: Mapping[str, Strategy],
     alone: bool,
@@ -170,45 +171,27 @@ def signals_of(
         span.indicators,
         lambda: span.context or context_of(span.candles, instrument or run.instrument, {}),
     )
+    given = taken(given, run.strategy, len(span.candles))
     if isinstance(given, Weights):
-        values = _checked(given.values, _REAL, "weights", span, run)
-        within = np.isnan(values) | (np.abs(values) <= 1.0)
-        _refuse_value(~within, values, "weights", "at least -1 and at most 1", span, run)
-        return Weights(values)
+        within = np.isnan(given.values) | (np.abs(given.values) <= 1.0)
+        expected = "at least -1 and at most 1"
+        _refuse_value(~within, given.values, "weights", expected, span, run)
     if isinstance(given, MeanCross):
-        if alone:
-            return given
-        given = given.cross()
-    if isinstance(given, Cross):
-        line, level = given
-        return Cross(
-            _checked(line, _REAL, "line", span, run),
-            _checked(level, _REAL, "level", span, run),
-        )
-    return _checked_signals(Signals(*given), span, run)
+        return given if alone else given.cross()
+    if isinstance(given, Signals):
+        _check_strength(given, span, run)
+        _check_levels(given, span, run)
+    return given
 
 
-def _checked_signals(given: Signals, span: Span, run: Run) -> Signals:
-    """Return signals as the kernels take them. Raises ValueError for what no engine takes."""
-    flags = [
-        None if flag is None else _checked(flag, _TRUTH, name, span, run)
-        for name, flag in zip(Signals._fields[:4], given[:4], strict=True)
-    ]
-    reals = [
-        None if values is None else _checked(values, _REAL, name, span, run)
-        for name, values in zip(Signals._fields[4:], given[4:], strict=True)
-    ]
-    enter, exit_, enter_short, exit_short = flags
-    signals = Signals(enter, exit_, enter_short, exit_short, *reals)  # pyright: ignore[reportArgumentType]
-    _check_strength(signals, span, run)
+def _check_levels(signals: Signals, span: PreparedCandles, run: Run) -> None:
     for name, levels in (("stop", signals.stop), ("target", signals.target)):
         if levels is not None:
             wrong = ~(np.isnan(levels) | (np.isfinite(levels) & (levels > 0.0)))
             _refuse_value(wrong, levels, name, "a price above 0, or NaN for no level", span, run)
-    return signals
 
 
-def _check_strength(signals: Signals, span: Span, run: Run) -> None:
+def _check_strength(signals: Signals, span: PreparedCandles, run: Run) -> None:
     strength = signals.strength
     if strength is None:
         return
@@ -219,7 +202,7 @@ def _check_strength(signals: Signals, span: Span, run: Run) -> None:
 
 
 def _refuse_value(
-    wrong: Bool, values: Float, name: str, expected: str, span: Span, run: Run
+    wrong: Bool, values: Float, name: str, expected: str, span: PreparedCandles, run: Run
 ) -> None:
     bars = np.flatnonzero(wrong)
     if len(bars):
@@ -230,46 +213,34 @@ def _refuse_value(
         )
 
 
-_REAL, _TRUTH = np.dtype(np.float64), np.dtype(np.bool_)
-
-
-def _checked(signal: Any, dtype: np.dtype[Any], name: str, span: Span, run: Run) -> Any:
-    expected = span.candles.close.shape
-    if not isinstance(signal, np.ndarray) or signal.dtype != dtype or signal.shape != expected:
-        found = getattr(signal, "dtype", type(signal).__name__), getattr(signal, "shape", ())
-        raise ValueError(
-            f"{run.strategy} must give {name} as {dtype.name} of shape {expected}, "
-            f"but gave {found[0]} of shape {found[1]}"
-        )
-    return read_only(signal, dtype)
-
-
 def _measure(
-    span: Span, run: Run, walked: Walked, buffers: Buffers
+    span: PreparedCandles, run: Run, walked: Walked, buffers: Buffers
 ) -> tuple[Metrics, float, BlockReturns]:
     """Return a run's metrics, the share of its largest profit, and its returns by block."""
-    metrics, top_share = measure(
+    top_share = measure(
         walked,
-        float(run.cash),
-        float(run.costs.fee),
-        float(run.costs.slippage),
+        (
+            float(run.cash),
+            float(run.costs.fee),
+            float(run.costs.slippage),
+            span.periods_per_year,
+            span.years,
+            span.first_open,
+            span.last_close,
+        ),
         buffers.account,
         buffers.fall,
         buffers.fills,
         span.benchmark,
         span.block_bounds,
-        span.periods_per_year,
-        span.years,
-        span.first_open,
-        span.last_close,
-        buffers.returns,
-        buffers.scratch,
+        buffers.space,
         buffers.blocks,
+        buffers.metrics,
     )
-    return metrics, top_share, BlockReturns.of(buffers.blocks)
+    return metrics_of(buffers.metrics), top_share, BlockReturns.of(buffers.blocks)
 
 
-def _curve(span: Span, walked: Walked, buffers: Buffers, equity: Float) -> Curve:
+def _curve(span: PreparedCandles, walked: Walked, buffers: Buffers, equity: Float) -> Curve:
     opened_ms = span.candles.opened_ms
     start = span.candles.start_bar
     # as bytes: numpy would copy rows field by field
@@ -282,7 +253,7 @@ def _curve(span: Span, walked: Walked, buffers: Buffers, equity: Float) -> Curve
 
 
 def _outcome(
-    span: Span,
+    span: PreparedCandles,
     run: Run,
     status: Status,
     *,

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backtests.candles.aligned import Joined
-from backtests.candles.prepared import Span
+from backtests.candles.aligned import AlignedCandles
+from backtests.candles.prepared import PreparedCandles
 from backtests.execute import terms_of
 from backtests.portfolio import portfolio_terms_of
 from backtests.signals import Float, Signals, Weights
@@ -28,13 +28,13 @@ class CandleSteps:
     first: the first candle of the span; the one before it is the last of the warm-up
     """
 
-    span: Span
+    span: PreparedCandles
     run: Run
     signals: Signals
     measure: Float
 
     @classmethod
-    def of(cls, span: Span, run: Run, signals: Signals) -> CandleSteps:
+    def of(cls, span: PreparedCandles, run: Run, signals: Signals) -> CandleSteps:
         """Return the steps of a run whose signals are known on all candles of its span."""
         return cls(span, run, signals, gauge_of(run.sizing, span.candles))
 
@@ -98,10 +98,10 @@ class PortfolioSteps:
     """The candles and decisions of a run of several instruments, ready to be stepped.
 
     signals: of each instrument; None for one without candles
-    Column 0 stands before the first step, as in `Joined`.
+    Column 0 stands before the first step, as in `AlignedCandles`.
     """
 
-    laid: Joined
+    laid: AlignedCandles
     run: Run
     lasting_ms: int
     columns: tuple[np.ndarray, ...]
@@ -112,7 +112,7 @@ class PortfolioSteps:
     @classmethod
     def of(
         cls,
-        laid: Joined,
+        laid: AlignedCandles,
         run: Run,
         signals: list[Signals | None],
         wanted: list[Weights | None] | None = None,

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from backtests.candles.prepared import Spans
+from backtests.candles.prepared import PreparedCache
 from backtests.simulate import run_all
 from backtests.strategies import CATALOGUE
 from backtests.strategy import Strategy
@@ -64,7 +64,7 @@ def timed(
     runs: Sequence[Run],
     *,
     with_curve: bool = False,
-    spans: Spans | None = None,
+    spans: PreparedCache | None = None,
     catalogue: Mapping[str, Strategy] = CATALOGUE,
 ) -> Timed:
     """Run through the engine's public entry. Raises MelaError for a run that fails.
@@ -80,9 +80,9 @@ def timed(
     return Timed(seconds, outcomes)
 
 
-def prepared(candles: Candles, runs: Sequence[Run]) -> Spans:
+def prepared(candles: Candles, runs: Sequence[Run]) -> PreparedCache:
     """Return the validated and prepared spans of these runs."""
-    spans = Spans(candles)
+    spans = PreparedCache(candles)
     for run in runs:
         spans.of(run)
     return spans

@@ -16,9 +16,9 @@ from rich.console import Console
 
 from backtests.simulate import run_all
 from backtests.statistics.blocks import blocks_of
+from backtests.statistics.search_statistics import CERTAIN
 from backtests.statistics.sharpe import deflated_sharpe, moments, probabilistic_sharpe
 from backtests.statistics.trials import effective_trials
-from backtests.statistics.verdict import CERTAIN
 from benchmarks.rows import Row, row
 from mela.candles import Candles
 from mela.interval import DAY_MS, Interval

@@ -81,10 +81,16 @@ def _parted(word: str) -> tuple[str, Path]:
     parted = [
         (word[:at], Path(word[at + 1 :]))
         for at, sign in enumerate(word)
-        if sign == "=" and NAME.fullmatch(word[:at].partition("@")[0])
+        if sign == "=" and NAME.fullmatch(_instrument_of(word[:at]))
     ]
     parted = parted or [("", Path(word))]
     return next((one for one in parted if one[1].is_file()), parted[0])
+
+
+def _instrument_of(name: str) -> str:
+    """Return the instrument of `NAME` or `NAME@INTERVAL`; a symbol itself may hold the sign @."""
+    front, _, interval = name.rpartition("@")
+    return front if interval in list(Interval) else name
 
 
 def longer_candles(candles: Candles, interval: Interval) -> Candles:

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from mela.errors import MelaError, SceneInvalid
 
+WRONG_QUESTION = 2  # the exit code for what cannot be answered, as click has it for options
 WIDE = 140  # columns, if the width of the screen is unknown
 
 

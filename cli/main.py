@@ -17,10 +17,12 @@ from cli import (
     programs,
     quality,
     rejected,
+    scene_list,
     scenes,
     snapshot,
     stack,
     stale,
+    stored_runs,
     strategies,
     watch,
 )
@@ -56,7 +58,7 @@ def main(
 
 # The order of the groups in `mela --help` is the order in which they are first used.
 for module in (
-    *(scenes, backtest, stale, lineage, rejected, watch),
+    *(scenes, scene_list, stored_runs, backtest, stale, lineage, rejected, watch),
     *(candles, quality, snapshot, headlines),
     *(strategies, check, ask, demo, stack, programs, compare),
 ):

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from rich.table import Table
 
-from backtests.candles.prepared import Span, span_of
-from backtests.search.report import period_ends_of, returns_of, shuffled
+from backtests.candles.prepared import PreparedCandles, prepare_candles
+from backtests.search.period_returns import period_ends_of, returns_of, shuffled
 from backtests.statistics.montecarlo import (
     LEVELS,
     MonteCarlo,
@@ -33,7 +33,7 @@ class Resampled:
 
     curve: Curve
     cash: float
-    span: Span
+    span: PreparedCandles
     paths: MonteCarlo
     trades: TradeShuffle | None
 
@@ -44,7 +44,7 @@ def resampled(outcome: Outcome, candles: Candles, *, paths: int, seed: int) -> R
     if curve is None:
         said = f" ({': '.join(outcome.error)})" if outcome.error else ""
         raise fail(f"nothing to resample: the run ended as {outcome.status}{said}")
-    span = span_of(candles, run)
+    span = prepare_candles(candles, run)
     returns = returns_of(curve, span, run.cash)
     if len(returns) < 2:
         raise fail(f"--monte-carlo expects at least 2 periods, but the run has {len(returns)}")

@@ -16,6 +16,7 @@ from cli.panels import SCENES
 from cli.progress import show_progress
 from cli.report import report_table
 from cli.scene_file import read_document, read_scene
+from cli.scene_ids import SceneId, scene_id_of
 from cli.tables import SHOWN, results_table
 from mela.messages import State
 from mela.run import instant_text
@@ -29,7 +30,6 @@ MOST_REASONS = 5  # that are printed of a scene without numbers
 SceneFile = Annotated[
     Path, typer.Argument(exists=True, dir_okay=False, metavar="SCENE.yaml", help="YAML or JSON.")
 ]
-SceneId = Annotated[UUID, typer.Argument(metavar="SCENE_ID", help="As `mela publish` printed it.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -45,7 +45,10 @@ def publish(
         bool, typer.Option("--follow", help="Show the progress, then print the results.")
     ] = False,
     user: Annotated[
-        str | None, typer.Option(help="Who publishes the scene; a new name becomes a user.")
+        str | None,
+        typer.Option(
+            help="Who publishes the scene; a new name becomes a user. MELA_USER if left out."
+        ),
     ] = None,
 ) -> None:
     """Check a scene, publish it to Kafka and print its id.
@@ -56,12 +59,14 @@ def publish(
     """
     from services.follow import Follower
     from services.publish import send_scene, with_id
+    from services.scenes import note_published
 
     settings = Settings()
     scene, plan = read_scene(scene_file, settings)
     scene = with_id(scene)
     with Follower(settings, [scene.scene_id]) if follow else nullcontext() as follower:
-        published = send_scene(scene, plan, settings, user=user)
+        published = send_scene(scene, plan, settings, user=user or settings.user)
+        note_published(published.scene_id, settings)
         out.print(str(published.scene_id))
         err.print(f"published: {counted(plan.runs, 'run')}, {plan.skipped:,} skipped")
         if follower is None:
@@ -118,7 +123,8 @@ def follow(scene_id: SceneId) -> None:
     from services.follow import follow_scene
 
     settings = Settings()
-    _show_end(scene_id, show_progress(follow_scene(scene_id, settings)), settings)
+    meant = scene_id_of(scene_id, settings)
+    _show_end(meant, show_progress(follow_scene(meant, settings)), settings)
 
 
 @explains
@@ -135,13 +141,14 @@ def results(
     from services.results import report_of, result_rows
 
     settings = Settings()
+    meant = scene_id_of(scene_id, settings)
     if as_report:
-        out.print(json.dumps(report_of(scene_id, settings), indent=2), markup=False)
+        out.print(json.dumps(report_of(meant, settings), indent=2), markup=False)
     elif as_json:
-        rows = result_rows(scene_id, settings)
+        rows = result_rows(meant, settings)
         out.print(json.dumps(rows, indent=2, default=str), markup=False)
     else:
-        show(scene_id, settings, top)
+        show(meant, settings, top)
 
 
 @explains
@@ -149,8 +156,10 @@ def cancel(scene_id: SceneId) -> None:
     """Stop a scene: runs that have not been executed are recorded as cancelled."""
     from services.cancel import cancel_scene
 
-    cancel_scene(scene_id, Settings())
-    err.print(f"cancelled {scene_id}")
+    settings = Settings()
+    meant = scene_id_of(scene_id, settings)
+    cancel_scene(meant, settings)
+    err.print(f"cancelled {meant}")
 
 
 def show(scene_id: UUID, settings: Settings, top: int = SHOWN) -> None:

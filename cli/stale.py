@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 from typing import TYPE_CHECKING, Annotated
-from uuid import UUID
 
 import typer
 from rich.table import Table
 
 from cli.console import counted, err, explains, out
 from cli.panels import SCENES
+from cli.scene_ids import HELP, scene_id_of
 from mela.run import instant_text
 from mela.settings import Settings
 
@@ -36,7 +36,8 @@ def register(app: typer.Typer) -> None:
 @explains
 def stale(
     scene_id: Annotated[
-        UUID | None, typer.Option("--scene", help="Only the results of this scene.")
+        str | None,
+        typer.Option("--scene", metavar="SCENE_ID", help=f"Only the results of this scene. {HELP}"),
     ] = None,
     publish: Annotated[
         bool, typer.Option("--publish", help="Publish the scenes of stale results again.")
@@ -51,7 +52,7 @@ def stale(
     from services.rerun import find_stale, rerun_scene
 
     settings = Settings()
-    found = find_stale(settings, scene_id=scene_id)
+    found = find_stale(settings, scene_id=scene_id_of(scene_id, settings) if scene_id else None)
     if as_json:
         print(json.dumps(_document(found), indent=2))
     else:

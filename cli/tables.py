@@ -58,7 +58,7 @@ def results_table(
         table.add_row(
             " + ".join(row["instruments"]),
             *(_value(flat.get(name)) for name in varied),
-            *(_metric(metric, row[metric]) for metric in metrics),
+            *(metric_text(metric, row[metric]) for metric in metrics),
             "stored" if row["cached"] else "computed",
             *([_status(row)] if has_status else []),
         )
@@ -92,7 +92,8 @@ def _value(value: Any) -> str:
     return "–" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _metric(name: str, value: float | None) -> str:
+def metric_text(name: str, value: float | None) -> str:
+    """Return the value of a metric in its unit, as people read it."""
     if value is None:
         return "–"
     if name in PERCENT:

@@ -73,7 +73,9 @@ def schedule_add(
         str,
         typer.Option(help="complete: at each new candle; or a cron expression in UTC."),
     ] = "complete",
-    user: Annotated[str | None, typer.Option(help="Whose scenes they are.")] = None,
+    user: Annotated[
+        str | None, typer.Option(help="Whose scenes they are. MELA_USER if left out.")
+    ] = None,
 ) -> None:
     """Publish a scene whenever its candles are complete, up to the newest of them.
 
@@ -82,8 +84,8 @@ def schedule_add(
     """
     from services.schedules import add_schedule
 
-    document = read_document(scene_file)
-    add_schedule(name, document, span, Settings(), every=every, user=user)
+    document, settings = read_document(scene_file), Settings()
+    add_schedule(name, document, span, settings, every=every, user=user or settings.user)
     err.print(f"{name} is scheduled")
 
 

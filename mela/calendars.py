@@ -33,17 +33,32 @@ class Sessions:
 
     date_ms: the session's date at 00:00 UTC
     open_ms, close_ms: when trading begins and ends, half days and daylight saving included
+    begin_ms: from when on trades belong to the session: midnight where the exchange is, or the
+        true open if that comes first, but never before the close of the session before
     """
 
     date_ms: Int
     open_ms: Int
     close_ms: Int
+    begin_ms: Int
 
     def between(self, start_ms: int, end_ms: int) -> Sessions:
         """Return the sessions whose date lies in [start, end)."""
         first, last = np.searchsorted(self.date_ms, [start_ms, end_ms])
         part = slice(int(first), int(last))
-        return Sessions(self.date_ms[part], self.open_ms[part], self.close_ms[part])
+        return Sessions(
+            self.date_ms[part], self.open_ms[part], self.close_ms[part], self.begin_ms[part]
+        )
+
+    def holding(self, instants_ms: Int) -> Int:
+        """Return the index of the session that each instant belongs to: (n,) int64.
+
+        Trades before the open and after the close count to their day, as the exchange's clock shows
+        it; those of a day without a session count to the session before. Instants before the first
+        session belong to it.
+        """
+        at = np.searchsorted(self.begin_ms, instants_ms, side="right") - 1
+        return np.maximum(at, 0)
 
 
 def has_sessions(calendar: str) -> bool:
@@ -63,22 +78,58 @@ def sessions(calendar: str) -> Sessions:
     """
     if not has_sessions(calendar):
         raise ValueError(f"expected a calendar with sessions, as XNYS, but found {calendar!r}")
+    check_calendar(calendar)
+    import exchange_calendars as xc
+
+    known = _exchange(xc, calendar)
+    schedule = known.schedule
+    clocks = {"nonexistent": "shift_forward", "ambiguous": np.ones(len(schedule), dtype=np.bool_)}
+    midnights = schedule.index.tz_localize(known.tz, **clocks).tz_convert(None)
+    dates, opens, closes, midnight = (
+        np.asarray(column, "datetime64[ms]").astype(np.int64)
+        for column in (schedule.index, schedule["open"], schedule["close"], midnights)
+    )
+    begins = np.minimum(opens, midnight)
+    begins[1:] = np.maximum(begins[1:], closes[:-1])
+    return Sessions(dates, opens, closes, begins)
+
+
+def zone_of(calendar: str) -> str:
+    """Return the IANA name of the zone in which a calendar's days are counted.
+
+    Raises ValueError for an unknown calendar.
+
+    >>> zone_of("24/7"), zone_of("XTKS")
+    ('UTC', 'Asia/Tokyo')
+    """
+    if not has_sessions(calendar):
+        return "UTC"
+    sessions(calendar)  # refuses what is unknown
+    import exchange_calendars as xc
+
+    return str(xc.get_calendar(calendar).tz)
+
+
+def check_calendar(calendar: str) -> None:
+    """Raise ValueError for a calendar that is unknown, naming the forms that are known."""
+    if not has_sessions(calendar):
+        return
     import exchange_calendars as xc
 
     if calendar not in xc.get_calendar_names():
-        raise ValueError(f"expected 24/7, 24/5 or an exchange as XNYS, but found {calendar!r}")
-    schedule = _schedule(xc, calendar)
-    columns = (schedule.index, schedule["open"], schedule["close"])
-    return Sessions(*(np.asarray(c, "datetime64[ms]").astype(np.int64) for c in columns))
+        raise ValueError(
+            f"expected 24/7, 24/5 or the name of an exchange's calendar, as XNYS, XLON or XTKS, "
+            f"but found {calendar!r}"
+        )
 
 
-def _schedule(xc: Any, calendar: str) -> Any:
+def _exchange(xc: Any, calendar: str) -> Any:
     for start in _STARTS[:-1]:
         try:
-            return xc.get_calendar(calendar, start=start).schedule
+            return xc.get_calendar(calendar, start=start)
         except ValueError:  # this exchange's rules are known from a later date on
             continue
-    return xc.get_calendar(calendar).schedule
+    return xc.get_calendar(calendar)
 
 
 def session_closes(calendar: str, dates: Sequence[date]) -> Int:
@@ -143,8 +194,7 @@ def session_dates(calendar: str, interval: Interval, opened_ms: Int) -> list[dat
     dates = opened_ms
     if interval.is_intraday:
         known = sessions(calendar)
-        index = np.searchsorted(known.close_ms, opened_ms, side="right")
-        dates = known.date_ms[np.minimum(index, len(known.date_ms) - 1)]
+        dates = known.date_ms[known.holding(opened_ms)]
     return dates.astype("datetime64[ms]").astype("datetime64[D]").tolist()
 
 

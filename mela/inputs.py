@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 from mela.canonical import canonical_json
 from mela.errors import RejectionCode, SceneInvalid
 from mela.fields import Part, Whole
-from mela.instrument import NAME
+from mela.instrument import parse_name
 from mela.interval import DAY_MS, Interval
 from mela.warmup import rounded_warmup
 
@@ -32,10 +32,8 @@ class SeriesChoice(Part):
     @field_validator("instrument")
     @classmethod
     def _is_a_name(cls, name: str | None) -> str | None:
-        if name is not None and not NAME.fullmatch(name):
-            raise ValueError(
-                f"expected venue:symbol, as binance:BTCUSDT or yahoo:AAPL, but found {name!r}"
-            )
+        if name is not None:
+            parse_name(name)
         return name
 
 

@@ -9,14 +9,24 @@ Binance), its symbols as ccxt writes them: `kraken:BTC/USD`, and with the coin t
 
 from __future__ import annotations
 
+import hashlib
 import re
+import unicodedata
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
 Kind = Literal["spot", "perp", "equity", "fx"]
 VENUES = ("binance", "yahoo", "alpaca")  # those with adapters of their own
-NAME = re.compile(r"[a-z][a-z0-9-]{0,31}:[A-Za-z0-9^][A-Za-z0-9.^=/:_-]{0,31}")
+# A symbol is what its service lists: letters of any script, `M&M.NS`, `^GSPC`, `EURUSD=X`. It has
+# no white space, control or invisible characters, no halves of a surrogate pair, and no signs that
+# quote, separate or match elsewhere. The class has no \w, so that browsers read it as Python does.
+_NEVER = (
+    r"\s\x00-\x1f\x7f-\xa0\xad\u061c\u180e\u200b-\u200f\u2028-\u202f\u2060-\u206f\ud800-\udfff\ufeff"
+    r"\ufff9-\uffff\"'`\\,;|<>{}\[\]?*%"
+)
+NAME = re.compile(rf"[a-z][a-z0-9-]{{0,31}}:[^{_NEVER}/:=.@&+~!()-][^{_NEVER}]{{0,63}}")
+_LONGEST_STEM = 120  # file names end at 255 bytes, and more is put behind
 _CRYPTO_QUOTES = ("USDT", "USDC", "FDUSD", "TUSD", "BUSD", "BTC", "ETH", "BNB", "EUR", "TRY", "USD")
 
 
@@ -53,6 +63,11 @@ def parse_name(name: str) -> tuple[str, str]:
             "expected venue:symbol, as binance:BTCUSDT, yahoo:AAPL or kraken:BTC/USD, "
             f"but found {name!r}"
         )
+    if not unicodedata.is_normalized("NFC", name):
+        raise ValueError(
+            "expected venue:symbol, as kraken:BTC/USD, its letters composed (Unicode NFC), "
+            f"but found {name!r}. Write {unicodedata.normalize('NFC', name)!r}"
+        )
     venue, _, symbol = name.partition(":")
     return venue, symbol
 
@@ -60,14 +75,20 @@ def parse_name(name: str) -> tuple[str, str]:
 def file_stem(name: str) -> str:
     """Return a name for files and folders that no two instruments share, safe on any system.
 
-    The venue, an underscore, the symbol; what is no letter, digit, dot or hyphen becomes `_` and
-    its code in hexadecimal. Raises ValueError for a malformed name.
+    The venue, an underscore, the symbol; each byte of it (UTF-8) that is no ASCII letter or digit,
+    dot or hyphen becomes `_` and its code in hexadecimal. Of a long one the beginning is kept, and
+    a digest. Raises ValueError for a malformed name.
 
     >>> file_stem("kraken:BTC/USD"), file_stem("binance:BTCUSDT"), file_stem("bybit:A_B/USDT:USDT")
     ('kraken_BTC_2FUSD', 'binance_BTCUSDT', 'bybit_A_5FB_2FUSDT_3AUSDT')
     """
     venue, symbol = parse_name(name)
-    return f"{venue}_{re.sub(r'[^A-Za-z0-9.-]', lambda found: f'_{ord(found[0]):02X}', symbol)}"
+    coded = re.sub(rb"[^A-Za-z0-9.-]", lambda found: b"_%02X" % found[0][0], symbol.encode())
+    stem = f"{venue}_{coded.decode()}"
+    if len(stem) <= _LONGEST_STEM:
+        return stem
+    digest = hashlib.sha256(name.encode()).hexdigest()[:32]
+    return f"{stem[: _LONGEST_STEM - 34]}_x{digest}"  # x is no hexadecimal digit
 
 
 def describe(name: str) -> Instrument:

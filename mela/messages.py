@@ -16,13 +16,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mela.errors import MessageInvalid, Refused, RejectionCode, SceneInvalid
 from mela.fields import Instant
-from mela.grid import Variant, make_run, merged, part_variant, strategy_variant
+from mela.grid import make_run
 from mela.inputs import Input, SeriesChoice
 from mela.instants import instant_text
 from mela.portfolio import Portfolio
 from mela.run import Catalogue, Run
 from mela.run_terms import ACCOUNT, PARTS
 from mela.scene import field_path, said
+from mela.variants import Variant, merged, part_variant, strategy_variant
 
 SCENES = "mela.scenes"
 RUNS = "mela.runs"
@@ -31,7 +32,7 @@ PROGRESS = "mela.progress"
 REJECTED = "mela.rejected"
 
 
-class Source(NamedTuple):
+class MessagePosition(NamedTuple):
     """Where a message was read."""
 
     topic: str
@@ -114,7 +115,7 @@ class Rejection(_Message):
     @property
     def key(self) -> str:
         """Return the message key: `topic:partition:offset`."""
-        return Source(self.topic, self.partition, self.offset).key
+        return MessagePosition(self.topic, self.partition, self.offset).key
 
     def to_bytes(self) -> bytes:
         """Return the message as Kafka carries it."""
@@ -122,7 +123,12 @@ class Rejection(_Message):
 
 
 def rejection(
-    original: bytes | None, source: Source, refused: Refused, *, code_version: str, at: datetime
+    original: bytes | None,
+    source: MessagePosition,
+    refused: Refused,
+    *,
+    code_version: str,
+    at: datetime,
 ) -> Rejection:
     """Return the dead letter of a refused message."""
     return Rejection(

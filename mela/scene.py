@@ -25,7 +25,7 @@ from mela.errors import RejectionCode, SceneInvalid
 from mela.fields import Instant, Part, Real, Whole, one_of
 from mela.inputs import SeriesChoice
 from mela.instants import instant_text, to_ms
-from mela.instrument import NAME
+from mela.instrument import parse_name
 from mela.interval import Interval
 from mela.params import Json
 from mela.portfolio import Portfolio
@@ -215,10 +215,7 @@ class Scene(RunTerms, _Question):
     @classmethod
     def _are_names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         for name in names:
-            if not NAME.fullmatch(name):
-                raise ValueError(
-                    f"expected venue:symbol, as binance:BTCUSDT or yahoo:AAPL, but found {name!r}"
-                )
+            parse_name(name)
         return tuple(dict.fromkeys(names))
 
     @field_validator("rank_by")

@@ -19,10 +19,10 @@ from mela.messages import (
     RESULTS,
     RUNS,
     SCENES,
+    MessagePosition,
     Progress,
     Rejection,
     RunChunk,
-    Source,
     rejection,
 )
 from mela.scene import Scene, field_path, said
@@ -41,7 +41,7 @@ class Received(NamedTuple):
     """A message as it came, and where it was read."""
 
     value: bytes | None
-    source: Source
+    source: MessagePosition
 
 
 def encode_scene(scene: Scene) -> Encoded:
@@ -69,7 +69,7 @@ def encode_progress(progress: Progress) -> Encoded:
 
 
 def encode_rejected(
-    original: bytes | None, source: Source, refused: Refused, *, at: datetime
+    original: bytes | None, source: MessagePosition, refused: Refused, *, at: datetime
 ) -> Encoded:
     """Encode the dead letter of a refused message, which holds the whole message."""
     letter = rejection(original, source, refused, code_version=mela.__version__, at=at)

@@ -9,7 +9,7 @@ from typing import Any, Self
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from mela.errors import Refused, SourceUnavailable
-from mela.messages import Progress, RunChunk, Source
+from mela.messages import MessagePosition, Progress, RunChunk
 from mela.scene import Scene
 from mela.settings import KafkaSettings, Settings
 from messaging.codec import (
@@ -78,7 +78,7 @@ class Publisher:
         """Send a scene's progress to `mela.progress`."""
         self._send(encode_progress(progress))
 
-    def rejected(self, original: bytes | None, source: Source, refused: Refused) -> None:
+    def rejected(self, original: bytes | None, source: MessagePosition, refused: Refused) -> None:
         """Send a refused message to `mela.rejected`, whole, with the reason."""
         self._send(encode_rejected(original, source, refused, at=datetime.now(UTC)))
 

@@ -6,6 +6,7 @@ import hashlib
 import re
 from functools import lru_cache
 from io import BytesIO
+from urllib.parse import unquote
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import numpy as np
@@ -17,7 +18,7 @@ from replay.series import Catalog, RecordedSeries
 from replay.synthetic import Window, stored_or_synthetic
 
 _FILE = re.compile(
-    r"/data/spot/(?P<part>monthly|daily)/klines/(?P<symbol>[A-Z0-9]+)/(?P<interval>\w+)/"
+    r"/data/spot/(?P<part>monthly|daily)/klines/(?P<symbol>[^\Wa-z]+)/(?P<interval>\w+)/"
     r"(?P=symbol)-(?P=interval)-(?P<day>\d{4}-\d{2}(-\d{2})?)\.zip(?P<sum>\.CHECKSUM)?"
 )
 MICROSECONDS_FROM_MS = int(np.datetime64("2025-01-01", "ms").astype(np.int64))
@@ -36,7 +37,7 @@ class ArchiveApi:
         """Return a zip or its checksum; 404 if it is not published yet or holds no candle."""
         if not request.path.startswith("/data/spot/"):
             return None
-        asked = _FILE.fullmatch(request.path)
+        asked = _FILE.fullmatch(unquote(request.path))
         span = asked and _span_ms(asked["part"], asked["day"])
         missing = as_text(_MISSING, 404)
         if asked is None or span is None:

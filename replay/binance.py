@@ -19,7 +19,7 @@ from replay.weight import Weight
 SOURCES = ("binance", "binance-usdm", "coinbase", "bitfinex")  # in order of preference
 INTERVALS = ("1s", *(i.value for i in Interval if i is not Interval.MO1), "1M")
 DEFAULT_ROWS, MOST_ROWS = 500, 1000
-_SYMBOL = re.compile(r"[A-Z0-9\-_.]{1,20}")
+_SYMBOL = re.compile(r"(?:[^\Wa-z]|[-.]){1,50}")  # letters of any script, as Binance has them
 _NUMBER = re.compile(r"[0-9]{1,20}")
 _PREFIX = "/api/v3/"
 _WEIGHTS = {"ping": 1, "time": 1, "klines": 2, "exchangeInfo": 20}

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from mela.errors import Refused, RejectionCode, SceneInvalid
 from mela.result import Status
 from mela.search_report import SceneEnding
 from mela.settings import Settings
-from services.scenes import stored_scene
+from services.scenes import accepted_scene, rank_by_of, stored_scene
 from warehouse.database import transaction
 from warehouse.results import finder
 
 Document = dict[str, Any]
-RANK_BY = "sharpe"
 NUMBERS = frozenset({Status.SUCCEEDED.value, Status.RUINED.value})  # with metrics
 
 
@@ -83,10 +80,8 @@ def results_of(scene_id: UUID, settings: Settings, *, top: int | None = None) ->
     Raises NotFound for an unknown scene, SceneInvalid for one that was rejected.
     """
     with transaction(settings) as connection:
-        scene = stored_scene(connection, scene_id)
-        if scene["status"] == "rejected":
-            raise _rejection_of(scene)
-        rank_by = _rank_by(scene)
+        scene = accepted_scene(connection, scene_id)
+        rank_by = rank_by_of(scene["content"])
         counted = finder.progress(connection, [str(scene_id)])[0]
         statuses = finder.statuses(connection, scene_id)
         rows = finder.of_scene(connection, scene_id, order_by=rank_by, limit=top)
@@ -115,7 +110,7 @@ def result_rows(scene_id: UUID, settings: Settings) -> list[Document]:
     """
     with transaction(settings) as connection:
         scene = stored_scene(connection, scene_id)
-        return finder.of_scene(connection, scene_id, order_by=_rank_by(scene))
+        return finder.of_scene(connection, scene_id, order_by=rank_by_of(scene["content"]))
 
 
 def report_of(scene_id: UUID, settings: Settings) -> Document | None:
@@ -123,16 +118,3 @@ def report_of(scene_id: UUID, settings: Settings) -> Document | None:
     with transaction(settings) as connection:
         scene = stored_scene(connection, scene_id)
     return SceneEnding.model_validate(scene["best"] or {}).report_document()
-
-
-def _rank_by(scene: Mapping[str, Any]) -> str:
-    return str((scene["content"] or {}).get("rank_by", RANK_BY))
-
-
-def _rejection_of(scene: Mapping[str, Any]) -> Refused:
-    """Return why a scene was rejected, as the error that its author would have got."""
-    return SceneInvalid(
-        RejectionCode(scene["rejection_code"]),
-        scene["rejection_field"],
-        scene["rejection_sentence"],
-    )

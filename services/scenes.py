@@ -1,14 +1,214 @@
-"""Scenes that the warehouse knows."""
+"""Scenes that the warehouse knows: one by its id or its first digits, or the newest of them."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
 from uuid import UUID
 
+import structlog
 from sqlalchemy import Connection
 
-from mela.errors import NotFound
-from warehouse.scenes import records
+from mela.errors import InputInvalid, NotFound, RejectionCode, SceneInvalid
+from mela.settings import Settings
+from services.states import SceneState
+from warehouse.database import transaction
+from warehouse.results import finder
+from warehouse.scenes import listing, records
+from warehouse.scenes.listing import SceneRow
+
+LOG = structlog.get_logger(__name__)
+LAST = "last"
+RANK_BY = "sharpe"
+MOST_NAMED = 5  # of the scenes that an ambiguous id may mean
+ID_DIGITS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class ListedScene:
+    """A scene of a list.
+
+    strategies, instruments, interval: what it asks for; empty where a rejected one does not say
+    runs, skipped, recorded, cached: as of `mela.messages.Progress`
+    best: its best result by `rank_by` so far; None where nothing has that metric yet
+    why_rejected: the field and the sentence; None for others
+    """
+
+    scene_id: UUID
+    name: str | None
+    state: str
+    strategies: tuple[str, ...]
+    instruments: tuple[str, ...]
+    interval: str | None
+    start: str | None
+    end: str | None
+    runs: int
+    skipped: int
+    recorded: int
+    cached: int
+    rank_by: str
+    best: float | None
+    user: str | None
+    received_at: datetime
+    planned_at: datetime | None
+    finished_at: datetime | None
+    cancelled_at: datetime | None
+    why_rejected: str | None
+
+
+def list_scenes(
+    settings: Settings,
+    *,
+    states: Collection[SceneState] = (),
+    strategy: str | None = None,
+    user: str | None = None,
+    most: int,
+) -> list[ListedScene]:
+    """Return the scenes that were received last, the newest first.
+
+    states: only scenes in one of these; none means all
+    strategy: only scenes that ask for it, also as one of several in a search
+    user: only scenes that this user has published
+    """
+    wanted = [status for one in states for status in one.stored]
+    with transaction(settings) as connection:
+        rows = listing.newest(
+            connection,
+            states=wanted or None,
+            strategy=strategy,
+            user=user,
+            rank_by=RANK_BY,
+            most=most,
+        )
+        counted = {
+            one.scene_id: one
+            for one in finder.progress(connection, [str(row.scene_id) for row in rows])
+        }
+        return [_listed(connection, row, counted[str(row.scene_id)]) for row in rows]
+
+
+def _listed(connection: Connection, row: SceneRow, counted: finder.SceneProgress) -> ListedScene:
+    content = _object(row.content)
+    choice = _object(content.get("strategy"))
+    varied = _object(_object(content.get("search")).get("space")).get("strategy.name")
+    rank_by = rank_by_of(content)
+    is_rejected = row.status == "rejected"
+    best = row.ended_with
+    if best is None and counted.recorded and not is_rejected:
+        best = finder.best_value(connection, row.scene_id, rank_by)
+    why = ": ".join(filter(None, (row.rejection_field, row.rejection_sentence)))
+    return ListedScene(
+        scene_id=row.scene_id,
+        name=row.name,
+        state=row.status,
+        strategies=_texts(varied) or _texts([choice.get("name")]),
+        instruments=_texts(content.get("instruments")),
+        interval=_text(content.get("interval")),
+        start=_text(content.get("start")),
+        end=_text(content.get("end")),
+        runs=counted.runs,
+        skipped=counted.skipped,
+        recorded=counted.recorded,
+        cached=counted.cached,
+        rank_by=rank_by,
+        best=best,
+        user=row.user,
+        received_at=row.received_at,
+        planned_at=row.planned_at,
+        finished_at=row.finished_at,
+        cancelled_at=row.cancelled_at,
+        why_rejected=why if is_rejected else None,
+    )
+
+
+def rank_by_of(content: Mapping[str, Any] | None) -> str:
+    """Return the metric that ranks the runs of a scene, by its stored content."""
+    return str((content or {}).get("rank_by", RANK_BY))
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    is_list = isinstance(value, Sequence) and not isinstance(value, str)
+    return tuple(one for one in value if isinstance(one, str)) if is_list else ()
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def scene_id_of(told: str, settings: Settings) -> UUID:
+    """Return the id that somebody means: the whole of it, its first digits, or `last`.
+
+    last: the newest scene, of `settings.user` where that is set
+    Only a whole id is not looked up, so that a scene may be meant before the planner knows it.
+    Raises NotFound where no scene fits, and InputInvalid where several do or this is no id.
+    """
+    if told == LAST:
+        return _last(settings)
+    if len(told.replace("-", "")) == ID_DIGITS:
+        try:
+            return UUID(told)
+        except ValueError as error:
+            raise InputInvalid("scene_id", f"{_EXPECTED}, but found {told!r}.") from error
+    try:
+        with transaction(settings) as connection:
+            found = listing.beginning_with(connection, told, most=MOST_NAMED + 1)
+    except ValueError as error:
+        raise InputInvalid("scene_id", f"{_EXPECTED}, but found {told!r}.") from error
+    if not found:
+        raise NotFound(f"no scene has an id that begins with {told}. {_LISTED}")
+    if len(found) > 1:
+        named = ", ".join(map(str, found[:MOST_NAMED])) + (", …" * (len(found) > MOST_NAMED))
+        raise InputInvalid("scene_id", f"{told} is the beginning of several ids: {named}.")
+    return found[0]
+
+
+_EXPECTED = f"expected a scene's id, its first digits, or `{LAST}`"
+_LISTED = "`mela scenes` lists the newest."
+
+
+def _last(settings: Settings) -> UUID:
+    with transaction(settings) as connection:
+        own = _noted(settings)
+        found = listing.newest(connection, user=settings.user, rank_by=RANK_BY, most=1)
+        if own and (not found or found[0].received_at < own.at):
+            return own.scene_id  # published a moment ago: the planner has not read it yet
+    if not found:
+        whose = f" by {settings.user}" if settings.user else ""
+        raise NotFound(f"no scene was published yet{whose}. `mela publish SCENE.yaml` does.")
+    return found[0].scene_id
+
+
+class _Note(NamedTuple):
+    scene_id: UUID
+    at: datetime
+
+
+def note_published(scene_id: UUID, settings: Settings) -> None:
+    """Remember a scene as this machine's last: the planner may not have read it yet."""
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+        _note(settings).write_text(f"{scene_id}\n", encoding="ascii")
+    except OSError as error:  # the scene is published all the same
+        LOG.warning("last_scene_not_noted", scene_id=str(scene_id), why=str(error))
+
+
+def _noted(settings: Settings) -> _Note | None:
+    note = _note(settings)
+    if not note.is_file():
+        return None
+    at = datetime.fromtimestamp(note.stat().st_mtime, UTC)
+    return _Note(UUID(note.read_text(encoding="ascii").strip()), at)
+
+
+def _note(settings: Settings) -> Path:
+    return settings.home / "last_scene"
 
 
 def stored_scene(connection: Connection, scene_id: UUID) -> dict[str, Any]:
@@ -19,4 +219,13 @@ def stored_scene(connection: Connection, scene_id: UUID) -> dict[str, Any]:
             f"no scene has the id {scene_id}. If it was published a moment ago, it may not be "
             "planned yet; `mela status` tells whether the streaming job runs."
         )
+    return scene
+
+
+def accepted_scene(connection: Connection, scene_id: UUID) -> dict[str, Any]:
+    """Return a scene's row. Raises NotFound, and for a rejected one what its author was told."""
+    scene = stored_scene(connection, scene_id)
+    if scene["status"] == "rejected":
+        code = RejectionCode(scene["rejection_code"])
+        raise SceneInvalid(code, scene["rejection_field"], scene["rejection_sentence"])
     return scene

@@ -28,7 +28,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from backtests.simulate import warm
-from mela.messages import PROGRESS, RESULTS, RUNS, SCENES, Source
+from mela.messages import PROGRESS, RESULTS, RUNS, SCENES, MessagePosition
 from mela.settings import Settings
 from messaging.publisher import publisher_of
 from streaming import conclude, mirror, plan
@@ -318,15 +318,15 @@ def _packed(batch: DataFrame) -> DataFrame:
     return batch.coalesce(max(1, slots // 2))
 
 
-def _messages(parts: Batches) -> Iterator[tuple[bytes | None, Source]]:
+def _messages(parts: Batches) -> Iterator[tuple[bytes | None, MessagePosition]]:
     for part in parts:
         value, topic, partition, offset = (part.column(i).to_pylist() for i in range(4))
         for row in zip(value, topic, partition, offset, strict=True):
-            yield row[0], Source(row[1], row[2], row[3])
+            yield row[0], MessagePosition(row[1], row[2], row[3])
 
 
-def _source(row: Any) -> Source:
-    return Source(row.topic, row.partition, row.offset)
+def _source(row: Any) -> MessagePosition:
+    return MessagePosition(row.topic, row.partition, row.offset)
 
 
 def _bytes(value: bytes | bytearray | None) -> bytes | None:

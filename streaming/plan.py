@@ -23,7 +23,7 @@ from backtests.strategies import CATALOGUE
 from backtests.strategy import Catalogue
 from mela.errors import RejectionCode, SceneInvalid
 from mela.grid import Plan, plan_runs
-from mela.messages import Progress, RunChunk, Source, State
+from mela.messages import MessagePosition, Progress, RunChunk, State
 from mela.repeated_keys import repeated_key
 from mela.run import Run, instant_text
 from mela.scene import Scene, parse_scene
@@ -47,7 +47,7 @@ class SceneMessage(NamedTuple):
     """A message of `mela.scenes` as it came."""
 
     value: bytes | None
-    source: Source
+    source: MessagePosition
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +253,7 @@ def _read_document(raw: bytes, limit: int) -> Mapping[str, Any]:
     return document
 
 
-def _read_id(document: Mapping[str, Any], source: Source) -> UUID:
+def _read_id(document: Mapping[str, Any], source: MessagePosition) -> UUID:
     stated = document.get("scene_id")
     if stated is None:
         return source.scene_id

@@ -19,7 +19,7 @@ import structlog
 from pydantic import ValidationError
 
 from mela.errors import MessageInvalid, RejectionCode
-from mela.messages import Progress, Source, State
+from mela.messages import MessagePosition, Progress, State
 from mela.metrics import METRICS, WHOLE
 from mela.result import OWN, Result
 from mela.scene import field_path, said
@@ -35,7 +35,7 @@ class ResultMessage(NamedTuple):
     """A message of `mela.results` as it came."""
 
     value: bytes | None
-    source: Source
+    source: MessagePosition
 
 
 def record_results(messages: Iterable[ResultMessage], settings: Settings) -> set[str]:

@@ -18,12 +18,14 @@ from typing import Any, NamedTuple
 import structlog
 
 from backtests import ENGINE_VERSION, METRICS_VERSION
+from backtests.forked import Ended
+from backtests.forked import apart as in_child
 from backtests.portfolio import run_series
 from backtests.simulate import provenance, said
 from backtests.strategy import Strategy
 from mela.errors import MessageInvalid
 from mela.interval import Interval
-from mela.messages import RunChunk, Source, read_chunk
+from mela.messages import MessagePosition, RunChunk, read_chunk
 from mela.result import Outcome, Provenance, Status
 from mela.run import Run
 from mela.settings import Settings
@@ -31,11 +33,10 @@ from mela.writing import ResultWriter
 from messaging.publisher import Publisher, publisher_of
 from streaming import strategies
 from streaming.clients import reader_of, spans_of
-from streaming.isolation import Ended, alarmed, marked
-from streaming.isolation import apart as in_child
+from streaming.isolation import alarmed, marked
 from streaming.poison import is_away
-from streaming.series import read_series
 from warehouse.candles.reader import CandlesRead
+from warehouse.candles.run_series import read_series
 from warehouse.database import transaction
 from warehouse.scenes import records as scenes
 
@@ -49,7 +50,7 @@ class ChunkMessage(NamedTuple):
     """A message of `mela.runs` as it came."""
 
     value: bytes | None
-    source: Source
+    source: MessagePosition
 
 
 class Answer(NamedTuple):

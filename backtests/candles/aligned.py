@@ -10,7 +10,7 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 
-from backtests.candles.prepared import Span, span_of
+from backtests.candles.prepared import PreparedCandles, prepare_candles
 from backtests.signals import Bool, Float, Signals, Weights
 from backtests.sizing_inputs import candles_per_year, volatility
 from mela.candles import Candles
@@ -31,7 +31,7 @@ WITHOUT_CANDLES = "instrument_without_candles"
 
 
 @dataclass(frozen=True, eq=False)
-class Joined:
+class AlignedCandles:
     """The spans of k instruments over n steps, a step being a time at which one of them opens.
 
     Column 0 stands before the first step: the last warm-up candle of each instrument.
@@ -42,12 +42,12 @@ class Joined:
     prices: open, high, low, close and volume, (k, n + 1) float64 each, 0 where there is no candle
     """
 
-    spans: Sequence[Span]
+    spans: Sequence[PreparedCandles]
     opened_ms: Int
     has: Bool
     fillable: Bool
     prices: tuple[Float, Float, Float, Float, Float]
-    _baskets: dict[tuple[bytes, float, float], Span] = field(default_factory=dict)
+    _baskets: dict[tuple[bytes, float, float], PreparedCandles] = field(default_factory=dict)
 
     @property
     def candles(self) -> int:
@@ -139,7 +139,7 @@ class Joined:
             due[2:] = periods[2:] != periods[1:-1]
         return due
 
-    def basket(self, names: Sequence[str], run: Run, weights: Float) -> Span:
+    def basket(self, names: Sequence[str], run: Run, weights: Float) -> PreparedCandles:
         """Return the span of the account: its candles are those of a basket that is held.
 
         The basket is bought at the first open of each instrument with the weights of column 0, so
@@ -155,7 +155,7 @@ class Joined:
             self._baskets[key] = self._basket(shares, paid, run)
         return self._baskets[key]
 
-    def _basket(self, shares: Float, paid: float, run: Run) -> Span:
+    def _basket(self, shares: Float, paid: float, run: Run) -> PreparedCandles:
         opens, closes = self.prices[0], self.prices[3]
         worth = np.full(len(self.opened_ms), (1.0 - shares.sum()) * paid)
         for row, share in enumerate(shares):
@@ -180,7 +180,7 @@ class Joined:
             volume=np.ones(len(worth)),
             calendar="24/7" if "24/7" in calendars else calendars[0],
         )
-        span = span_of(basket, replace(run, warmup=1))
+        span = prepare_candles(basket, replace(run, warmup=1))
         depends = [one.depends_from_ms for one in self.spans]
         known = [ms for ms in depends if ms is not None]
         return replace(
@@ -199,7 +199,7 @@ class Joined:
         return tuple(dict.fromkeys(said))
 
 
-def join(spans: Sequence[Span], run: Run) -> Joined:
+def align(spans: Sequence[PreparedCandles], run: Run) -> AlignedCandles:
     """Lay spans side by side; at least one of them has a candle."""
     opened = [span.candles.opened_ms[span.candles.start_bar :] for span in spans]
     steps = reduce(np.union1d, opened)
@@ -219,10 +219,10 @@ def join(spans: Sequence[Span], run: Run) -> Joined:
             column[row, columns] = values[bars]
     opened_ms.flags.writeable = False
     open_, high, low, close, volume = columns_of
-    return Joined(spans, opened_ms, has, fillable, (open_, high, low, close, volume))
+    return AlignedCandles(spans, opened_ms, has, fillable, (open_, high, low, close, volume))
 
 
-def _places(span: Span, opened_ms: Int) -> tuple[slice, Int]:
+def _places(span: PreparedCandles, opened_ms: Int) -> tuple[slice, Int]:
     """Return which candles of a span have a column, and which ones those are."""
     start = span.candles.start_bar
     columns = np.searchsorted(opened_ms, span.candles.opened_ms[start:]).astype(np.int64)

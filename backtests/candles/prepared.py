@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 
 from backtests.candles.coverage import coverage_warnings
 from backtests.candles.input_coverage import INPUTS_INCOMPLETE, inputs_depend_from_ms
-from backtests.candles.scan import rises, survey
+from backtests.candles.scan import rises, scan_candles
 from backtests.context import StrategyContext, context_of
 from backtests.indicators import Indicators
 from backtests.kernel.ledger import BLOCK
 from backtests.metrics import (
     benchmark_returns,
     block_bounds,
+    has_utc_days,
     period_ends,
     periods_per_year,
     years,
@@ -33,7 +34,7 @@ SPANS_KEPT = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Span:
+class PreparedCandles:
     """The candles of [start, end) and their warm-up, checked, and what follows from them alone.
 
     candles: columns contiguous, aligned, native and read-only: one type for the compiled kernels
@@ -74,7 +75,7 @@ class Span:
         return len(self.candles) - self.candles.start_bar
 
 
-class Spans:
+class PreparedCache:
     """The spans of one candle series, prepared once for all runs that read the same candles.
 
     The last few are kept, with the indicators that were computed on them.
@@ -84,10 +85,10 @@ class Spans:
         self._candles = candles
         # Where times do not rise no span can be cut, so that every run meets the check of the whole
         self._rises = rises(read_only(candles.opened_ms, np.int64))
-        self._kept: OrderedDict[tuple[Any, ...], Span | Exception] = OrderedDict()
-        self._with_inputs: OrderedDict[tuple[Any, ...], Span | Exception] = OrderedDict()
+        self._kept: OrderedDict[tuple[Any, ...], PreparedCandles | Exception] = OrderedDict()
+        self._with_inputs: OrderedDict[tuple[Any, ...], PreparedCandles | Exception] = OrderedDict()
 
-    def of(self, run: Run, instrument: str | None = None) -> Span | Exception:
+    def of(self, run: Run, instrument: str | None = None) -> PreparedCandles | Exception:
         """Return the span that a run reads, or what is wrong with its candles.
 
         instrument: whose candles these are; None for the run's first
@@ -100,7 +101,7 @@ class Spans:
         key = (*key, name, frozenset(run.inputs.items()))
         return _kept(self._with_inputs, key, lambda: _joined(span, run, name))
 
-    def _prepare(self, run: Run) -> Span | Exception:
+    def _prepare(self, run: Run) -> PreparedCandles | Exception:
         candles = self._candles
         try:
             if run.interval != candles.interval:
@@ -109,16 +110,16 @@ class Spans:
                 )
             if not self._rises:
                 candles.check()
-            return span_of(candles, run)
+            return prepare_candles(candles, run)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with candles fails their runs
             return error
 
 
 def _kept(
-    kept: OrderedDict[tuple[Any, ...], Span | Exception],
+    kept: OrderedDict[tuple[Any, ...], PreparedCandles | Exception],
     key: tuple[Any, ...],
-    prepare: Callable[[], Span | Exception],
-) -> Span | Exception:
+    prepare: Callable[[], PreparedCandles | Exception],
+) -> PreparedCandles | Exception:
     if key not in kept:
         kept[key] = prepare()
         while len(kept) > SPANS_KEPT:
@@ -127,7 +128,7 @@ def _kept(
     return kept[key]
 
 
-def _joined(span: Span, run: Run, instrument: str) -> Span | Exception:
+def _joined(span: PreparedCandles, run: Run, instrument: str) -> PreparedCandles | Exception:
     """Return a span with its inputs joined, or what is wrong with their candles."""
     try:
         context = context_of(span.candles, instrument, run.inputs, to_ms(run.start))
@@ -145,7 +146,7 @@ def _joined(span: Span, run: Run, instrument: str) -> Span | Exception:
     return replace(span, context=context, depends_from_ms=None, warnings=warnings)
 
 
-def span_of(candles: Candles, run: Run) -> Span:
+def prepare_candles(candles: Candles, run: Run) -> PreparedCandles:
     """Cut a run's candles out of the series and prepare them.
 
     Raises CandlesInvalid for candles that break a law, or are of another interval than the run's.
@@ -155,7 +156,7 @@ def span_of(candles: Candles, run: Run) -> Span:
     lasting = lasting_ms(part.interval)
     ends = np.empty(len(part), dtype=np.int64)
     lowest, highest = np.empty((2, -(-len(part) // BLOCK)))
-    seen = survey(
+    seen = scan_candles(
         part.opened_ms,
         part.open,
         part.high,
@@ -174,8 +175,8 @@ def span_of(candles: Candles, run: Run) -> Span:
     missing = run.warmup - part.start_bar
     even = seen.uneven == 0
     warnings = () if empty else coverage_warnings(part, start_ms, end_ms, even=even)
-    ends = ends[: seen.days].copy() if part.interval.is_intraday else period_ends(part)
-    return Span(
+    ends = ends[: seen.days].copy() if has_utc_days(part) else period_ends(part)
+    return PreparedCandles(
         candles=part,
         indicators=Indicators(part),
         lasting_ms=lasting,

@@ -36,7 +36,7 @@ class Surveyed(NamedTuple):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def survey(
+def scan_candles(
     opened_ms: Int,
     open_: Float,
     high: Float,

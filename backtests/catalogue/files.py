@@ -25,7 +25,7 @@ _never_the_same = itertools.count()
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ModuleSource:
     """A module's file and what was read of it."""
 
     path: Path
@@ -65,10 +65,10 @@ class Found:
     packages: root → its modules; errors: root → why there are none
     """
 
-    own: Mapping[str, Source] = field(default_factory=dict[str, Source])
+    own: Mapping[str, ModuleSource] = field(default_factory=dict[str, ModuleSource])
     entries: tuple[Entry, ...] = ()
-    packages: Mapping[str, Mapping[str, Source]] = field(
-        default_factory=dict[str, Mapping[str, Source]]
+    packages: Mapping[str, Mapping[str, ModuleSource]] = field(
+        default_factory=dict[str, Mapping[str, ModuleSource]]
     )
     errors: Mapping[str, str] = field(default_factory=dict[str, str])
 
@@ -94,7 +94,7 @@ class Watch:
             return None
         entries = self._entries() if packages else ()
         places: dict[str, tuple[Path, ...]] = {}
-        modules: dict[str, dict[str, Source]] = {}
+        modules: dict[str, dict[str, ModuleSource]] = {}
         errors: dict[str, str] = {}
         for root in dict.fromkeys(entry.root for entry in entries):
             try:
@@ -203,28 +203,28 @@ def _places_of(root: str) -> tuple[Path, ...]:
     return (Path(str(spec.origin)),)
 
 
-def _modules_of(root: str, places: tuple[Path, ...]) -> dict[str, Source]:
-    modules: dict[str, Source] = {}
+def _modules_of(root: str, places: tuple[Path, ...]) -> dict[str, ModuleSource]:
+    modules: dict[str, ModuleSource] = {}
     for place in places:
         if place.suffix == ".py":
-            modules[root] = Source(place, place.read_bytes())
+            modules[root] = ModuleSource(place, place.read_bytes())
         else:
             modules |= _modules_in(root, place, deep=True)
     return modules
 
 
-def _modules_in(package: str, folder: Path, *, deep: bool) -> dict[str, Source]:
+def _modules_in(package: str, folder: Path, *, deep: bool) -> dict[str, ModuleSource]:
     """Return the modules of a folder by their full names.
 
     deep: with the package's own `__init__` and those below; else neither, nor any that begins `_`
     """
-    modules: dict[str, Source] = {}
+    modules: dict[str, ModuleSource] = {}
     for file in _files_in(folder, deep=deep):
         parts = (package, *file.relative_to(folder).with_suffix("").parts)
         if parts[-1] == "__init__":
-            modules[".".join(parts[:-1])] = Source(file, file.read_bytes(), is_package=True)
+            modules[".".join(parts[:-1])] = ModuleSource(file, file.read_bytes(), is_package=True)
         else:
-            modules[".".join(parts)] = Source(file, file.read_bytes())
+            modules[".".join(parts)] = ModuleSource(file, file.read_bytes())
     return modules
 
 

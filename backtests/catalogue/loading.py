@@ -23,7 +23,7 @@ from typing import Any
 
 import numba
 
-from backtests.catalogue.files import Entry, Found, Source, Watch
+from backtests.catalogue.files import Entry, Found, ModuleSource, Watch
 from backtests.strategy import (
     BROKEN,
     REGISTERED,
@@ -42,7 +42,7 @@ FOLDER = Path(__file__).parents[1] / "strategies"
 class _Loader(SourceFileLoader):
     """Compiles what was read, not what stands in the file by now, nor what `__pycache__` keeps."""
 
-    def __init__(self, name: str, source: Source) -> None:
+    def __init__(self, name: str, source: ModuleSource) -> None:
         super().__init__(name, str(source.path))
         self._source = source
 
@@ -57,7 +57,7 @@ class _Finder(MetaPathFinder):
     """Finds the modules that were read, before anybody looks for their files."""
 
     def __init__(self) -> None:
-        self.sources: Mapping[str, Source] = {}
+        self.sources: Mapping[str, ModuleSource] = {}
 
     def find_spec(
         self,
@@ -226,7 +226,7 @@ def _said(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}{line}"
 
 
-def _digest_of(modules: Mapping[str, Source]) -> str:
+def _digest_of(modules: Mapping[str, ModuleSource]) -> str:
     """Return the hash of all modules of a package, whatever their line ends."""
     whole = hashlib.sha256()
     for name in sorted(modules):
@@ -236,7 +236,7 @@ def _digest_of(modules: Mapping[str, Source]) -> str:
 
 
 @contextmanager
-def _numba_cache_of(modules: Mapping[str, Source], digest: str) -> Generator[None]:
+def _numba_cache_of(modules: Mapping[str, ModuleSource], digest: str) -> Generator[None]:
     """Have compiled functions of a package cached by its digest.
 
     Numba looks at a function's own file only; one that calls a function of another file would go on

@@ -10,6 +10,8 @@ from backtests.metrics.drawdowns import drawdowns, max_drawdown
 from backtests.metrics.growth import buy_hold_return, cagr, calmar, turnover
 from backtests.metrics.periods import (
     benchmark_returns,
+    ends_of_periods,
+    has_utc_days,
     period_ends,
     period_returns,
     periods_per_year,
@@ -17,18 +19,16 @@ from backtests.metrics.periods import (
 )
 from backtests.metrics.quantiles import quantile, select
 from backtests.metrics.returns import (
-    ReturnsMeasured,
     deviation,
     measure_returns,
     sharpe,
     sortino,
 )
-from backtests.metrics.trades import TradesMeasured, measure_trades
+from backtests.metrics.row import metrics_of, new_rows
+from backtests.metrics.trades import measure_trades
 
 __all__ = [
     "BLOCKS",
-    "ReturnsMeasured",
-    "TradesMeasured",
     "benchmark_returns",
     "block_bounds",
     "block_sums",
@@ -37,9 +37,13 @@ __all__ = [
     "calmar",
     "deviation",
     "drawdowns",
+    "ends_of_periods",
+    "has_utc_days",
     "max_drawdown",
     "measure_returns",
     "measure_trades",
+    "metrics_of",
+    "new_rows",
     "period_ends",
     "period_returns",
     "periods_per_year",

@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from mela.calendars import ALWAYS, has_sessions, sessions
 from mela.candles import Candles
 from mela.interval import DAY_MS, Interval
 
@@ -31,14 +32,42 @@ def period_returns(account: Float, cash: float, returns: Float) -> None:
 def period_ends(candles: Candles) -> Int:
     """Return the last bar of each period, counted from the span's first: (m,) int64, rising.
 
-    A period is a UTC day of opened_at, or a candle where the interval is above a day.
+    A period is a candle from a day on. Of shorter candles it is a session where the market has
+    sessions, trades before the open and after the close included, and else a UTC day of opened_at.
     """
     opened_ms = candles.opened_ms[candles.start_bar :]
-    if not candles.interval.is_intraday:
+    calendar = candles.calendar
+    return ends_of_periods(opened_ms, calendar, is_intraday=candles.interval.is_intraday)
+
+
+def ends_of_periods(opened_ms: Int, calendar: str, *, is_intraday: bool) -> Int:
+    """Return the last of each period's candles, as `period_ends` does of a span: (m,) int64.
+
+    >>> ends_of_periods(np.array([0, 3_600_000, 86_400_000]), "24/7", is_intraday=True).tolist()
+    [1, 2]
+    """
+    if not is_intraday:
         return np.arange(len(opened_ms), dtype=np.int64)
-    days = opened_ms // DAY_MS
+    days = _sessions_of(calendar, opened_ms)
+    if days is None:
+        days = opened_ms // DAY_MS
     changes = np.flatnonzero(np.diff(days, append=days[-1:] + 1))
     return changes.astype(np.int64)
+
+
+def has_utc_days(candles: Candles) -> bool:
+    """Tell whether the periods of these candles are UTC days."""
+    return candles.interval.is_intraday and not has_sessions(candles.calendar)
+
+
+def _sessions_of(calendar: str, opened_ms: Int) -> Int | None:
+    """Return which session each candle belongs to; None in markets without known sessions."""
+    if not has_sessions(calendar):
+        return None
+    try:
+        return sessions(calendar).holding(opened_ms)
+    except ValueError:  # a market whose hours nobody knows
+        return None
 
 
 def benchmark_returns(candles: Candles, ends: Int) -> Float:
@@ -58,19 +87,15 @@ def benchmark_returns(candles: Candles, ends: Int) -> Float:
 def periods_per_year(candles: Candles) -> float:
     """Return how many periods a year has: 12 and 52 for months and weeks, else 365 or 252 days.
 
-    365 where the calendar is 24/7 or a candle opens on a Saturday; a third of it for 3d.
+    365 where the market never closes and 252 where it does; a third of that for 3d. What single
+    candles show is not looked at: a session on a Saturday makes no market that never closes.
     """
     if candles.interval is Interval.MO1:
         return 12.0
     if candles.interval is Interval.W1:
         return 52.0
-    days = 365.0 if candles.calendar == "24/7" or _opens_on_saturday(candles) else 252.0
+    days = 365.0 if candles.calendar == ALWAYS else 252.0
     return days / 3.0 if candles.interval is Interval.D3 else days
-
-
-def _opens_on_saturday(candles: Candles) -> bool:
-    weekdays = (candles.opened_ms // DAY_MS + 3) % 7  # 1970-01-01 was a Thursday; Monday is 0
-    return bool(np.any(weekdays == 5))
 
 
 def years(candles: Candles) -> float:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,7 @@ from backtests.context import StrategyContext
 from backtests.indicators import Indicators
 from backtests.metrics import (
     buy_hold_return,
+    ends_of_periods,
     max_drawdown,
     period_returns,
     sharpe,
@@ -28,8 +31,8 @@ from backtests.signals import Bool, Signals
 from backtests.simulate import run_all
 from backtests.strategies import CATALOGUE
 from backtests.strategy import SignalFunction, Strategy
+from mela.calendars import ALWAYS
 from mela.candles import Candles
-from mela.interval import DAY_MS
 from mela.result import Curve, Status, Trade
 from mela.run import Run, from_ms, to_ms
 
@@ -47,6 +50,7 @@ class Stretch:
     returns: (m,) of each period
     trades: in order; one that was sold at the end exits when the last candle ends
     buy_hold_return: of the same candles
+    calendar: of the market, which says what a period is; 24/7 where markets of several are joined
     """
 
     status: Status
@@ -58,6 +62,7 @@ class Stretch:
     trades: Sequence[Trade]
     buy_hold_return: float
     error: str | None = None
+    calendar: str = ALWAYS
 
     def numbers(self) -> dict[str, Any]:
         """Return what it came to, as JSON values; an undefined number is None."""
@@ -91,7 +96,7 @@ def closed_out(candles: Candles, run: Run, catalogue: Catalogue = CATALOGUE) -> 
         return _nothing(outcome.status, run.cash, outcome.error)
     equity = _settled(outcome.curve, len(part) - part.start_bar)
     opened_ms = part.opened_ms[part.start_bar :][: len(equity)]
-    ends = ends_of(opened_ms, is_intraday=part.interval.is_intraday)
+    ends = ends_of_periods(opened_ms, part.calendar, is_intraday=part.interval.is_intraday)
     returns = np.empty(len(ends))
     period_returns(equity[ends], run.cash, returns)
     return Stretch(
@@ -102,6 +107,7 @@ def closed_out(candles: Candles, run: Run, catalogue: Catalogue = CATALOGUE) -> 
         equity=equity,
         returns=returns,
         trades=outcome.curve.trades,
+        calendar=part.calendar,
         buy_hold_return=buy_hold_return(
             part.open[part.start_bar], part.close[-1], run.costs.fee, run.costs.slippage
         ),
@@ -125,6 +131,7 @@ def chained(stretches: Sequence[Stretch], cash: float) -> Stretch:
         equity=chain([part.equity for part in parts], cash),
         returns=chained_returns([part.returns for part in parts]),
         trades=[trade for part in parts for trade in part.trades],
+        calendar=parts[0].calendar,
         buy_hold_return=held - 1.0,
     )
 
@@ -144,7 +151,9 @@ def in_equal_shares(stretches: Sequence[Stretch], *, is_intraday: bool) -> Stret
         place = np.searchsorted(one.opened_ms, opened_ms, side="right")
         total += np.concatenate(([cash], one.equity))[place]
     equity = total / len(stretches)
-    ends = ends_of(opened_ms, is_intraday=is_intraday)
+    calendars = {one.calendar for one in moving}
+    calendar = calendars.pop() if len(calendars) == 1 else ALWAYS
+    ends = ends_of_periods(opened_ms, calendar, is_intraday=is_intraday)
     returns = np.empty(len(ends))
     period_returns(equity[ends], cash, returns)
     return Stretch(
@@ -155,18 +164,10 @@ def in_equal_shares(stretches: Sequence[Stretch], *, is_intraday: bool) -> Stret
         equity=equity,
         returns=returns,
         trades=[trade for one in moving for trade in one.trades],
-        buy_hold_return=sum(one.buy_hold_return for one in moving) / len(stretches),
+        calendar=calendar,
+        # one after the other: from Python 3.12 on, `sum` of floats rounds otherwise
+        buy_hold_return=reduce(add, (one.buy_hold_return for one in moving)) / len(stretches),
     )
-
-
-def ends_of(opened_ms: Int, *, is_intraday: bool) -> Int:
-    """Return the last candle of each period of returns: of each UTC day, or each candle.
-
-    >>> ends_of(np.array([0, 3_600_000, 86_400_000]), is_intraday=True).tolist()
-    [1, 2]
-    """
-    periods = opened_ms // DAY_MS if is_intraday else opened_ms
-    return np.flatnonzero(np.diff(periods, append=periods[-1:] + 1))
 
 
 def defined(value: float) -> float | None:

@@ -19,11 +19,12 @@ from optuna.distributions import (
 from optuna.trial import Trial, TrialState
 
 from mela.canonical import canonical_json
-from mela.grid import Variant, choose, make_run
+from mela.grid import choose, make_run
 from mela.result import LOWER_IS_BETTER
 from mela.run import Catalogue, Run
 from mela.scene import Drawn, Range, Scalar, Scene, Steps, TpeSearch
 from mela.values import short, step_at, step_count, values_of
+from mela.variants import Variant
 
 # Its own handler writes to stderr; what a trial is, is told by its result.
 optuna.logging.disable_default_handler()

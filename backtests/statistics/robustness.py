@@ -21,6 +21,7 @@ from backtests.signals import Signals
 from backtests.simulate import run_all
 from backtests.strategies import CATALOGUE
 from backtests.strategy import SignalFunction, Strategy
+from mela.calendars import ALWAYS
 from mela.candles import Candles
 from mela.inputs import declared_as_read
 from mela.interval import DAY_MS
@@ -146,7 +147,9 @@ def robustness(
         break_even=break_even(candles, run, catalogue),
         delayed=delayed(candles, run, catalogue),
         plateau=plateau(candles, run, metric, value, steps or {}, catalogue),
-        years=by_year(outcome.curve, run.cash, outcome.periods_per_year or math.nan),
+        years=by_year(
+            outcome.curve, run.cash, outcome.periods_per_year or math.nan, candles.calendar
+        ),
         permuted=permuted(candles, run, metric, value, permutations, seed, catalogue),
     )
 
@@ -208,9 +211,12 @@ def plateau(
     )
 
 
-def by_year(curve: Curve, cash: float, periods_per_year: float) -> tuple[Year, ...]:
+def by_year(
+    curve: Curve, cash: float, periods_per_year: float, calendar: str = ALWAYS
+) -> tuple[Year, ...]:
     """Return the numbers of each calendar year of a curve, in UTC.
 
+    calendar: of the market, which says what a period is
     A year begins with the equity that the one before left. Periods are those of the Sharpe ratio.
     """
     if len(curve.equity) == 0:
@@ -218,8 +224,9 @@ def by_year(curve: Curve, cash: float, periods_per_year: float) -> tuple[Year, .
     opened = curve.opened_ms.astype("datetime64[ms]")
     years = opened.astype("datetime64[Y]").astype(np.int64) + 1970
     exits = np.array([trade.exit_at.astimezone(UTC).year for trade in curve.trades], dtype=np.int64)
-    days = curve.opened_ms // DAY_MS
-    ends = np.diff(days, append=days[-1] + 1) != 0
+    is_intraday = bool((curve.opened_ms % DAY_MS).any())
+    ends = np.zeros(len(curve.equity), dtype=np.bool_)
+    ends[metrics.ends_of_periods(curve.opened_ms, calendar, is_intraday=is_intraday)] = True
     found: list[Year] = []
     before = cash
     for year in np.unique(years):

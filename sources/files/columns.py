@@ -10,6 +10,7 @@ from dataclasses import replace
 import pyarrow as pa
 
 from mela.errors import CandlesInvalid
+from sources.files.arrow import pc
 from sources.files.symbols import same_symbol
 from sources.files.table import Table
 from sources.files.told import FIELDS
@@ -40,8 +41,9 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
         *("schlusskurs", "schluss", "cierre"),
     ),
     "volume": (
-        *("volume", "volume_base", "base_volume", "vol", "v", "wolumen", "volumen", "volumefrom"),
-        *("stuecke", "stücke", "real_volume", "tickvol", "tick_volume"),
+        # pieces go before what German files call volume, which is worth in euros
+        *("stuecke", "stücke", "volume", "volume_base", "base_volume", "vol", "v", "wolumen"),
+        *("volumen", "volumefrom", "real_volume", "tickvol", "tick_volume"),
     ),
     "symbol": ("instrument", "symbol", "ticker", "tic", "pair"),
     "interval": ("interval", "timeframe", "per", "resolution"),
@@ -61,11 +63,14 @@ def spelling(name: str) -> str:
     return re.sub(r"^\d+_(?=[a-z])", "", words)
 
 
-def find_columns(table: Table, told: Mapping[str, str], symbol: str | None) -> dict[str, str]:
+def find_columns(
+    table: Table, told: Mapping[str, str], symbol: str | None, notes: list[str]
+) -> dict[str, str]:
     """Return the file's name for each field that it has.
 
     told: what the user names himself; it goes first, and an empty name leaves a field out
     symbol: the instrument's; None where it is not known
+    notes: gets a sentence where a column of zeros is passed over
     Raises CandlesInvalid where a needed field has no column, or two with equal right.
     """
     for field, name in told.items():
@@ -74,6 +79,8 @@ def find_columns(table: Table, told: Mapping[str, str], symbol: str | None) -> d
                 f"{table.name} has no column {name!r} for {field}; {_there(table)}"
             )
     found = _by_place(table) if not table.has_names else _by_name(table, symbol)
+    if table.has_names and "volume" in found and "volume" not in told:
+        found["volume"] = _that_counts(table, found["volume"], notes)
     chosen = {field: name for field, name in {**found, **told}.items() if name}
     missing = [field for field in NEEDED if field not in chosen]
     if missing:
@@ -111,6 +118,29 @@ def _by_name(table: Table, symbol: str | None) -> dict[str, str]:
     if spelling(found.get("volume", "")) in ("", *_TICKS):
         found |= _other_volume(spelled, symbol)
     return found
+
+
+def _that_counts(table: Table, chosen: str, notes: list[str]) -> str:
+    """Return another column of volumes where the chosen one counts nothing, as MetaTrader's."""
+    if not _is_nothing(table[chosen]):
+        return chosen
+    for name in _NAMES["volume"]:
+        for other in table.names:
+            if other != chosen and spelling(other) == name and not _is_nothing(table[other]):
+                notes.append(
+                    f"{table.name}: column {chosen} holds only zeros; {other} is taken as volume."
+                )
+                return other
+    return chosen
+
+
+def _is_nothing(column: pa.Array) -> bool:
+    """Tell whether a column holds only zeros and empty cells."""
+    if pa.types.is_null(column.type):
+        return True
+    text = pc.utf8_trim_whitespace(pc.cast(column, pa.string()))
+    zeros = pc.match_substring_regex(text, r"^([+-]?0*[.,]?0*([eE][+-]?\d+)?|-|nan|NaN|null)$")
+    return bool(pc.all(pc.fill_null(zeros, True)).as_py())
 
 
 def _other_volume(spelled: Mapping[str, Sequence[str]], symbol: str | None) -> dict[str, str]:

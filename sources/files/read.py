@@ -54,7 +54,7 @@ def read_file(
     notes: list[str] = []
     symbol = parse_name(instrument)[1] if instrument else None
     table = one_symbol(open_table(path), symbol)
-    columns = find_columns(table, told.columns, symbol)
+    columns = find_columns(table, told.columns, symbol, notes)
     table = of_instrument(table, columns.get("symbol"), instrument)
     table, interval = of_interval(table, columns.get("interval"), interval)
     table, values = values_of(table, columns, notes)

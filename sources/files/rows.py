@@ -19,7 +19,7 @@ from sources.files.table import Float, Int, Table
 
 PRICES = ("open", "high", "low", "close")
 ROUNDING = 1e-9  # of the price: so far may high and low be off by a vendor's arithmetic
-_ARCHIVED = re.compile(r"\b([A-Z0-9]{5,})-\d{1,2}(?:s|m|h|d|w|mo|M)-\d{4}-\d{2}\b", re.ASCII)
+_ARCHIVED = re.compile(r"(?<!\w)([^\Wa-z_]{5,})-\d{1,2}(?:s|m|h|d|w|mo|M)-\d{4}-\d{2}(?!\w)")
 
 
 def of_instrument(table: Table, column: str | None, instrument: str | None) -> Table:

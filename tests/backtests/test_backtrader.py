@@ -22,7 +22,7 @@ import pytest
 import replay
 from backtests import backtrader as oracle
 from backtests import execute
-from backtests.candles.prepared import read_only, span_of
+from backtests.candles.prepared import prepare_candles, read_only
 from backtests.execute import Buffers
 from backtests.signals import Signals
 from backtests.simulate import run_all
@@ -184,7 +184,7 @@ def test_what_a_walk_counts_is_backtraders() -> None:
     rejected = 0
     for seed in range(20):
         asked = random_run(seed, random_market)
-        span = span_of(asked.candles, asked.run)
+        span = prepare_candles(asked.candles, asked.run)
         ours, theirs = (
             walk(span, asked.run, asked.signals, Buffers.of(len(asked.candles)), np.empty(0))
             for walk in (execute.walk, oracle.walk)
@@ -255,7 +255,7 @@ def test_a_short_ruins_both_on_the_same_close() -> None:
 
 def test_an_entry_beyond_the_cash_is_rejected_by_both() -> None:
     asked = few([still(100)] * 3, enter=[0], sizing=UnitsSizing(units=10.5))
-    span = span_of(asked.candles, asked.run)
+    span = prepare_candles(asked.candles, asked.run)
 
     for walk in (execute.walk, oracle.walk):
         walked = walk(span, asked.run, asked.signals, Buffers.of(3), np.empty(0))

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backtests import execute, portfolio
-from backtests.candles.prepared import span_of
+from backtests.candles.prepared import prepare_candles
 from backtests.execute import Buffers
 from backtests.signals import Signals
 from backtests.simulate import signals_of
@@ -28,7 +28,7 @@ def test_a_run_saved_and_restored_on_the_way_is_the_whole_walk(seed, fields, mov
     candles = market(rng)
     n, warmup = len(candles), int(rng.integers(0, len(candles) - 1))
     run = run_on(candles, warmup, fields)
-    span = span_of(candles, run)
+    span = prepare_candles(candles, run)
     flags = rng.random((4, n)) < rng.choice([0.05, 0.2, 0.5], 4)[:, None]
     signals = Signals(*flags, **inputs_on(rng, candles))
     buffers, equity = Buffers.of(n), np.empty(span.bars)
@@ -99,6 +99,6 @@ def test_iterating_steps_a_run_to_its_end() -> None:
     flags = np.zeros((4, len(candles)), np.bool_)
     flags[0, 0] = True
 
-    steps = CandleSteps.of(span_of(candles, run), run, Signals(*flags))
+    steps = CandleSteps.of(prepare_candles(candles, run), run, Signals(*flags))
 
     assert len(list(steps)) == len(candles) - 1

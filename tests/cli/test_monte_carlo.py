@@ -14,8 +14,8 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from backtests.candles.prepared import span_of
-from backtests.search.report import returns_of
+from backtests.candles.prepared import prepare_candles
+from backtests.search.period_returns import returns_of
 from backtests.simulate import run_all
 from backtests.statistics.montecarlo import (
     Quantiles,
@@ -64,7 +64,7 @@ def quarter() -> tuple[Candles, Outcome]:
 def test_it_prints_what_the_library_finds_with_that_seed(quarter: tuple[Candles, Outcome]) -> None:
     candles, outcome = quarter
     assert outcome.curve is not None
-    cash, span = outcome.run.cash, span_of(candles, outcome.run)
+    cash, span = outcome.run.cash, prepare_candles(candles, outcome.run)
     paths = resample(
         returns_of(outcome.curve, span, cash),
         periods_per_year=span.periods_per_year,

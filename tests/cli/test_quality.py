@@ -14,7 +14,7 @@ from typer.testing import Result as Ended
 
 from backtests.simulate import provenance
 from cli.main import app
-from mela.messages import SCENES, Source
+from mela.messages import SCENES, MessagePosition
 from mela.scene import Scene, parse_scene
 from mela.settings import Settings
 from replay import create_server
@@ -100,7 +100,7 @@ def planned(settings: Settings, scene: Scene) -> None:
     with transaction(settings) as connection:
         told = (connection, str(scene.scene_id), scene.content(), scene.content_hash())
         counts = {"runs": 1, "skipped": 0}
-        scenes.receive(*told, **counts, name=scene.name, origin=Source(SCENES, 0, 0))
+        scenes.receive(*told, **counts, name=scene.name, origin=MessagePosition(SCENES, 0, 0))
         scenes.set_planned(connection, str(scene.scene_id), cached=0)
 
 

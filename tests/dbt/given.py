@@ -17,7 +17,7 @@ from backtests.strategies import CATALOGUE
 from mela.candles import Candles
 from mela.grid import plan_runs
 from mela.interval import Interval
-from mela.messages import Source
+from mela.messages import MessagePosition
 from mela.result import Outcome, result_document
 from mela.scene import parse_scene
 from mela.settings import Settings
@@ -190,7 +190,7 @@ def run_scene(settings: Settings, story: Story, *, user: str | None) -> None:
     runs = list(plan.expand())
     today = {"sma_cross": provenance("sma_cross", None)}
     with transaction(settings) as connection:
-        origin = Source("mela.scenes", 0, len(story.scene_ids))
+        origin = MessagePosition("mela.scenes", 0, len(story.scene_ids))
         scenes.receive(
             connection, scene_id, SCENE, "hash", runs=len(runs), skipped=0, name="crossings",
             origin=origin,

@@ -13,7 +13,7 @@ import pytest
 
 from backtests.strategies import CATALOGUE
 from mela.grid import plan_runs
-from mela.messages import SCENES, RunChunk, Source, State
+from mela.messages import SCENES, MessagePosition, RunChunk, State
 from mela.scene import Scene
 from mela.settings import Settings
 from messaging.publisher import Publisher
@@ -113,7 +113,7 @@ def test_a_run_whose_strategy_went_after_the_plan_fails_and_its_scene_ends(
     [run] = plan_runs(scene, CATALOGUE, max_runs=1).expand()
     gone = replace(run, strategy="long_gone", run_key="0" * 64)
     content = {**scene.content(), "strategy": {"name": "long_gone"}}
-    source = Source(SCENES, 0, 10**9)
+    source = MessagePosition(SCENES, 0, 10**9)
     with transaction(platform) as connection:
         scenes.receive(
             connection,

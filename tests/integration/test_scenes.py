@@ -13,7 +13,7 @@ import yaml
 from sqlalchemy import text
 
 import replay
-from mela.messages import PROGRESS, RESULTS, RUNS, SCENES, Source, State
+from mela.messages import PROGRESS, RESULTS, RUNS, SCENES, MessagePosition, State
 from mela.result import Result
 from mela.settings import Settings
 from messaging.publisher import Publisher
@@ -280,7 +280,7 @@ def test_a_cancelled_scene_ends_without_running(platform: Settings) -> None:
             runs=1,
             skipped=0,
             name=None,
-            origin=Source(SCENES, 0, 0),
+            origin=MessagePosition(SCENES, 0, 0),
         )
     done = mela("cancel", str(scene.scene_id), home=platform.home)
     assert done.returncode == 0, done.stderr

@@ -13,9 +13,9 @@ from pydantic import Field
 from mela.errors import MessageInvalid, RejectionCode, SceneInvalid
 from mela.grid import plan_runs
 from mela.messages import (
+    MessagePosition,
     Progress,
     RunChunk,
-    Source,
     State,
     read_chunk,
     read_stored_run,
@@ -120,14 +120,16 @@ def test_a_stored_result_tells_its_run() -> None:
 
 
 def test_a_scene_without_id_gets_one_from_where_it_was_read() -> None:
-    first, again = Source("mela.scenes", 0, 7), Source("mela.scenes", 0, 7)
-    assert first.scene_id == again.scene_id != Source("mela.scenes", 0, 8).scene_id
+    first, again = MessagePosition("mela.scenes", 0, 7), MessagePosition("mela.scenes", 0, 7)
+    assert first.scene_id == again.scene_id != MessagePosition("mela.scenes", 0, 8).scene_id
 
 
 def test_a_dead_letter_keeps_the_bytes_as_they_came() -> None:
     original = b'{"broken": \xff'
     refused = SceneInvalid(RejectionCode.NOT_JSON, None, "expected JSON")
-    letter = rejection(original, Source("mela.scenes", 2, 9), refused, code_version="1", at=NOW)
+    letter = rejection(
+        original, MessagePosition("mela.scenes", 2, 9), refused, code_version="1", at=NOW
+    )
     assert base64.b64decode(orjson.loads(letter.to_bytes())["original"]) == original
     assert letter.key == "mela.scenes:2:9"
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from mela.errors import MessageInvalid, RejectionCode, SceneInvalid
-from mela.messages import PROGRESS, REJECTED, RESULTS, SCENES, Progress, Source, State
+from mela.messages import PROGRESS, REJECTED, RESULTS, SCENES, MessagePosition, Progress, State
 from mela.scene import parse_scene
 from messaging.codec import (
     decode_progress,
@@ -71,7 +71,7 @@ def test_progress_is_read_back_as_it_was(state: State, recorded: int | None) -> 
 def test_a_dead_letter_holds_every_byte_of_its_message(original: bytes) -> None:
     refused = SceneInvalid(RejectionCode.NOT_JSON, None, "expected JSON.")
 
-    message = encode_rejected(original, Source(SCENES, 0, 7), refused, at=AT)
+    message = encode_rejected(original, MessagePosition(SCENES, 0, 7), refused, at=AT)
     letter = decode_rejected(message.value)
 
     assert (message.topic, message.key) == (REJECTED, "mela.scenes:0:7")

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from mela.errors import Conflict, NotFound, RejectionCode, SceneInvalid
-from mela.messages import SCENES, Source, State
+from mela.messages import SCENES, MessagePosition, State
 from mela.result import Status
 from mela.settings import Settings
 from services.cancel import cancel_scene
@@ -40,7 +40,7 @@ def rejected(settings: Settings) -> UUID:
             code=RejectionCode.INVALID_FIELD,
             field="cash",
             sentence="expected more than 0.",
-            origin=Source(SCENES, 0, 0),
+            origin=MessagePosition(SCENES, 0, 0),
         )
     return scene_id
 

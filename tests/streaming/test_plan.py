@@ -10,13 +10,13 @@ import pytest
 from backtests.strategies import CATALOGUE
 from mela.errors import RejectionCode
 from mela.grid import plan_runs
-from mela.messages import SCENES, RunChunk, Source, read_chunk
+from mela.messages import SCENES, MessagePosition, RunChunk, read_chunk
 from mela.scene import parse_scene
 from mela.settings import Settings
 from streaming.plan import SceneMessage, chunk_runs, read_scene
 
 SETTINGS = Settings()
-SOURCE = Source(SCENES, 0, 7)
+SOURCE = MessagePosition(SCENES, 0, 7)
 SCENE_ID = "0b6f0000-0000-4000-8000-000000000000"
 SCENE: dict[str, Any] = {
     "instruments": ["binance:BTCUSDT", "binance:ETHUSDT"],

@@ -16,7 +16,7 @@ from mela.block_returns import BlockReturns
 from mela.calendars import date_ms
 from mela.instrument import describe
 from mela.interval import Interval
-from mela.messages import Source
+from mela.messages import MessagePosition
 from mela.result import Metrics, Outcome, Provenance, Status, result_document
 from mela.run import Run, to_ms
 from mela.settings import Settings
@@ -158,6 +158,6 @@ def a_scene(settings: Settings, runs: int = 1) -> str:
             runs=runs,
             skipped=0,
             name="a scene",
-            origin=Source("mela.scenes", 0, 0),
+            origin=MessagePosition("mela.scenes", 0, 0),
         )
     return scene_id

@@ -16,7 +16,7 @@ from backtests.strategies import CATALOGUE
 from mela.errors import SourceRefused
 from mela.grid import plan_runs
 from mela.interval import Interval
-from mela.messages import RunChunk, Source
+from mela.messages import MessagePosition, RunChunk
 from mela.result import Outcome, Provenance, Status, result_document
 from mela.run import Run
 from mela.scene import Scene, parse_scene
@@ -124,7 +124,9 @@ def _concluded(life: Life, called: str, content: dict[str, Any], settings: Setti
     with transaction(settings) as connection:
         told = (connection, scene_id, scene.content(), scene.content_hash())
         counts = {"runs": plan.runs, "skipped": plan.skipped}
-        scenes.receive(*told, **counts, name=scene.name, origin=Source("mela.scenes", 0, number))
+        scenes.receive(
+            *told, **counts, name=scene.name, origin=MessagePosition("mela.scenes", 0, number)
+        )
         stored = results.find(connection, runs, TODAY, scene_id)
         scenes.set_planned(connection, scene_id, cached=len(stored))
     open_runs = [run for run in runs if run.run_key not in stored]
@@ -170,7 +172,7 @@ def _rejected(settings: Settings) -> None:
     wrong = {**ASKED, "cash": -1}
     with transaction(settings) as connection:
         refusal = {"code": "invalid_field", "field": "cash", "sentence": "expected more than 0"}
-        origin = Source("mela.scenes", 0, 99)
+        origin = MessagePosition("mela.scenes", 0, 99)
         assert scenes.reject(
             connection, "00000000-0000-4000-8000-000000000099", wrong, **refusal, origin=origin
         )

@@ -16,13 +16,13 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 from uuid import uuid4
 
 import numpy as np
 import pyarrow as pa
 import structlog
 
+from mela.instrument import file_stem
 from mela.series import SeriesKey
 from mela.settings import Settings
 from warehouse.candles.series import FIELDS, NAMES, Columns, length
@@ -94,7 +94,7 @@ class CandleCache:
             _remove(unfinished)
 
     def _place(self, name: SeriesKey) -> Path:
-        return self.folder / quote(name.instrument, safe="") / name.interval.value
+        return self.folder / file_stem(name.instrument) / name.interval.value
 
     def _shrink(self) -> None:
         files = sorted(self._files(), key=lambda file: file[1].st_atime_ns)

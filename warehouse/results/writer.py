@@ -96,7 +96,7 @@ _EMPTY = text("DELETE FROM received_result")
 _BRACES = bytes.maketrans(b"[]", b"{}")  # JSON's arrays of numbers to Postgres's
 
 
-class Refused(NamedTuple):
+class UnstorableResult(NamedTuple):
     """A result that cannot be stored, and why."""
 
     scene_id: str | None
@@ -104,7 +104,7 @@ class Refused(NamedTuple):
     sentence: str
 
 
-def save(connection: Connection, documents: Sequence[Document]) -> list[Refused]:
+def save(connection: Connection, documents: Sequence[Document]) -> list[UnstorableResult]:
     """Store results where they are absent: of an answer that comes again the first stays.
 
     documents: as mela.result.result_document makes them, or read from JSON; their fields have
@@ -117,7 +117,7 @@ def save(connection: Connection, documents: Sequence[Document]) -> list[Refused]
     names |= {series.instrument for document in documents for series in _inputs(document)}
     ids = instruments.ids(connection, names)
     refused = [
-        Refused(*_key(document), sentence)
+        UnstorableResult(*_key(document), sentence)
         for document in documents
         if (sentence := _fault(document, scenes, ids))
     ]
@@ -129,7 +129,7 @@ def save(connection: Connection, documents: Sequence[Document]) -> list[Refused]
 
 def _save(
     connection: Connection, documents: Sequence[Document], ids: Mapping[str, int]
-) -> list[Refused]:
+) -> list[UnstorableResult]:
     if not documents:
         return []
     try:
@@ -137,7 +137,7 @@ def _save(
             _insert(connection, documents, ids)
     except UNSTORABLE as error:
         if len(documents) == 1:
-            return [Refused(*_key(documents[0]), f"Postgres refused it: {error}".strip())]
+            return [UnstorableResult(*_key(documents[0]), f"Postgres refused it: {error}".strip())]
         half = len(documents) // 2  # find the one that spoils the others
         return _save(connection, documents[:half], ids) + _save(connection, documents[half:], ids)
     return []

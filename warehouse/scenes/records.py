@@ -12,7 +12,7 @@ from uuid import UUID
 import orjson
 from sqlalchemy import Connection, text
 
-from mela.messages import SCENES, Source
+from mela.messages import SCENES, MessagePosition
 from mela.scene import Scene
 
 UNREADABLE = "\ufffd"  # replaces what jsonb cannot hold; mela.rejected keeps the bytes
@@ -151,7 +151,7 @@ def receive(
     runs: int,
     skipped: int,
     name: str | None,
-    origin: Source,
+    origin: MessagePosition,
 ) -> Receipt:
     """Record a valid publication. If several arrive at once, only one finds the id free.
 
@@ -185,7 +185,7 @@ def reject(
     code: str,
     field: str | None,
     sentence: str,
-    origin: Source,
+    origin: MessagePosition,
     given_up: bool = False,
 ) -> bool:
     """Record a rejected publication. Returns False if its id belongs to an accepted scene.

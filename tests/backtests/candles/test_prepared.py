@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from backtests.candles.prepared import span_of
+from backtests.candles.prepared import prepare_candles
 from backtests.kernel.ledger import BLOCK, closes_of, write_hold, write_rest
 from benchmarks.candles import minute_candles
 from mela.interval import Interval
@@ -16,7 +16,7 @@ from mela.run import Run, from_ms
 def test_a_span_knows_the_least_and_greatest_close_of_each_block(candles: int) -> None:
     given = minute_candles(candles)
     first, last = from_ms(int(given.opened_ms[0])), from_ms(int(given.opened_ms[-1]) + 60_000)
-    span = span_of(given, Run("", "", Interval.M1, first, last, "", {}, warmup=0))
+    span = prepare_candles(given, Run("", "", Interval.M1, first, last, "", {}, warmup=0))
     blocks = [given.close[at : at + BLOCK] for at in range(0, candles, BLOCK)]
     assert span.lowest.tolist() == [block.min() for block in blocks]
     assert span.highest.tolist() == [block.max() for block in blocks]

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backtests import execute
-from backtests.candles.prepared import span_of
+from backtests.candles.prepared import prepare_candles
 from backtests.execute import Buffers
 from backtests.signals import Signals
 from backtests.testing.instrument import candles_of
@@ -161,7 +161,7 @@ def both_ways(seed: int, fields: dict):
     flags = rng.random((4, n)) < rng.choice([0.05, 0.2, 0.5], 4)[:, None]
     mirrored = rng.random() < 0.5
     run = run_on(candles, warmup, fields)
-    span = span_of(candles, run)
+    span = prepare_candles(candles, run)
 
     buffers, equity = Buffers.of(n), np.empty(span.bars)
     inputs = inputs_on(rng, candles)

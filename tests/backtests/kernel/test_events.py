@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backtests import execute
-from backtests.candles.prepared import span_of
+from backtests.candles.prepared import prepare_candles
 from backtests.execute import Buffers, is_plain
 from backtests.kernel.crossings import BLOCK, crossing_bars, mean_crossing_bars
 from backtests.signals import Signals, crosses_above, crosses_below
@@ -74,7 +74,7 @@ def test_both_walks_give_the_same_bits(
     flags = rng.random((2, n)) < rng.choice([0.02, 0.2, 0.6], 2)[:, None]
     flags.flags.writeable = False  # as the engine gives them: one compiled form is enough
     signals = Signals(flags[0], flags[1])
-    span = span_of(candles, run)
+    span = prepare_candles(candles, run)
     found = []
     for walk in (execute._walk_events, execute._walk_bars):
         buffers, equity = Buffers.of(n), np.empty(span.bars)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from backtests.execute import room_for
 from backtests.metrics import (
     buy_hold_return,
     cagr,
@@ -23,6 +24,7 @@ from backtests.metrics import (
 from backtests.testing.instrument import MONDAY_MS, candles_of, execute
 from mela.candles import Candles
 from mela.interval import DAY_MS, HOUR_MS, Interval
+from mela.metrics import TYPES
 
 NAN = pytest.approx(math.nan, nan_ok=True)
 
@@ -101,11 +103,50 @@ def test_a_year_has_as_many_periods_as_the_market_is_open(interval, calendar, pe
     assert periods_per_year(series(Interval(interval), [MONDAY_MS], calendar)) == periods
 
 
-def test_candles_on_saturdays_show_a_market_that_never_closes() -> None:
+def test_a_session_on_a_saturday_makes_no_market_that_never_closes() -> None:
     saturday, sunday = MONDAY_MS + 5 * DAY_MS, MONDAY_MS + 6 * DAY_MS
 
-    assert periods_per_year(series(Interval.H1, [saturday + HOUR_MS], "XNYS")) == 365
-    assert periods_per_year(series(Interval.H1, [sunday], "XNYS")) == 252
+    assert periods_per_year(series(Interval.H1, [saturday + HOUR_MS], "XNYS")) == 252
+    assert periods_per_year(series(Interval.D1, [saturday, sunday], "XBOM")) == 252
+
+
+def hours_from(first: str, hours: int) -> list[int]:
+    begin = int(np.datetime64(first, "ms").astype(np.int64))
+    return [begin + hour * HOUR_MS for hour in range(hours)]
+
+
+@pytest.mark.parametrize("week", ["2024-01-08", "2024-07-08"])
+def test_extended_hours_in_new_york_add_no_periods(week: str) -> None:
+    """04:00 to 20:00 there; in winter the last hour is the next day in UTC."""
+    opens = 9 if week < "2024-03" else 8
+    days = [
+        hour
+        for day in range(5)
+        for hour in hours_from(f"{np.datetime64(week) + day}T{opens:02}:00", 16)
+    ]
+
+    assert period_ends(series(Interval.H1, days, "XNYS")).tolist() == [15, 31, 47, 63, 79]
+
+
+def test_a_session_that_crosses_midnight_in_utc_is_one_period() -> None:
+    """Sydney opens at 10:00 there, which in its summer is 23:00 UTC of the day before."""
+    two = hours_from("2024-01-08T23:00", 6) + hours_from("2024-01-09T23:00", 6)
+
+    assert period_ends(series(Interval.H1, two, "XASX")).tolist() == [5, 11]
+    assert period_ends(series(Interval.H1, two)).tolist() == [0, 6, 11]
+
+
+def test_candles_of_a_day_without_session_count_to_the_session_before() -> None:
+    weekend = hours_from("2024-01-05T20:00", 1) + hours_from("2024-01-06T15:00", 3)
+    monday = hours_from("2024-01-08T15:00", 1)
+
+    assert period_ends(series(Interval.H1, weekend + monday, "XNYS")).tolist() == [3, 4]
+
+
+def test_a_market_whose_hours_nobody_knows_has_utc_days() -> None:
+    opened = hours_from("2024-01-08T22:00", 4)
+
+    assert period_ends(series(Interval.H1, opened, "XXXX")).tolist() == [1, 3]
 
 
 # Ratios
@@ -195,6 +236,19 @@ def test_buy_and_hold_enters_at_the_first_open_of_the_span() -> None:
 
 
 # A whole run
+
+
+@pytest.mark.parametrize("traded", [False, True])
+def test_every_metric_of_the_registry_is_written_by_each_run(traded: bool) -> None:
+    """Nothing of the run before is left in a row, whatever a run does not know of itself."""
+    buffers = room_for(8)
+    for name, kind in TYPES:
+        buffers.metrics[name] = kind(-987_654_321)
+
+    found = execute([still(p) for p in (100, 110, 90, 120, 80)], enter=[0, 2] if traded else [])
+
+    assert -987_654_321 not in found.metrics
+    assert buffers is room_for(8)
 
 
 def test_a_run_without_trades_leaves_its_ratios_undefined() -> None:

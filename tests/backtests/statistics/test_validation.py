@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from backtests.statistics.verdict import CERTAIN
+from backtests.statistics.search_statistics import CERTAIN
 from benchmarks.validation import (
     DAYS,
     PLANTED,

@@ -141,6 +141,18 @@ DAILY = {  # header, line, of files with daily candles
         "Datum;Erster;Hoch;Tief;Schlusskurs;Stuecke",
         "{at:%d.%m.%Y};{o};{h};{l};{c};{v}",
     ),
+    "MetaTrader 5, where nothing but ticks is counted": (
+        "<DATE>\t<OPEN>\t<HIGH>\t<LOW>\t<CLOSE>\t<TICKVOL>\t<VOL>\t<SPREAD>",
+        "{at:%Y.%m.%d}\t{o}\t{h}\t{l}\t{c}\t{v:.0f}\t0\t2",
+    ),
+    "MetaTrader 5 by its own library": (
+        "time,open,high,low,close,tick_volume,spread,real_volume",
+        "{s},{o},{h},{l},{c},{v:.0f},2,0",
+    ),
+    "pieces and what they are worth": (
+        "Datum;Erster;Hoch;Tief;Schlusskurs;Stuecke;Volumen",
+        "{at:%Y-%m-%d};{o};{h};{l};{c};{v};1811618,5",
+    ),
     "months as words": ("Date,Open,High,Low,Close,Volume", '"{at:%b %d, %Y}",{o},{h},{l},{c},{v}'),
 }
 
@@ -155,6 +167,17 @@ def test_text_of_a_program_is_read_as_it_is(tmp_path: Path, program: str) -> Non
         assert read(rows).candles.open[:5].tolist() == [row[0] for row in ROWS]
     else:
         assert_rows(read(rows))
+
+
+def test_a_column_of_zeros_that_is_passed_over_is_told(tmp_path: Path) -> None:
+    header, line = DAILY["MetaTrader 5, where nothing but ticks is counted"]
+    read_from = read(text(tmp_path / "mt5.csv", header, line))
+    told = read(text(tmp_path / "mt5.csv", header, line), columns=("volume=<VOL>",))
+
+    assert "column <VOL> holds only zeros; <TICKVOL> is taken as volume" in " ".join(
+        read_from.notes
+    )
+    assert told.candles.volume.tolist() == [0.0] * len(ROWS)
 
 
 HOURLY = {

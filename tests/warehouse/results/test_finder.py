@@ -15,7 +15,7 @@ import pytest
 
 from mela.block_returns import BlockReturns
 from mela.interval import Interval
-from mela.messages import Source
+from mela.messages import MessagePosition
 from mela.result import (
     METRICS,
     NEVER_REUSED,
@@ -53,7 +53,7 @@ DAY = timedelta(days=1)
 ETHER = "binance:ETHUSDT"
 
 
-def save(settings: Settings, *documents: dict[str, Any]) -> list[results.Refused]:
+def save(settings: Settings, *documents: dict[str, Any]) -> list[results.UnstorableResult]:
     with transaction(settings) as connection:
         return results.save(connection, documents)
 
@@ -161,7 +161,7 @@ def test_what_cannot_be_stored_is_handed_back_and_spoils_nothing(warehouse: Sett
             code="not_json",
             field=None,
             sentence="no JSON",
-            origin=Source("mela.scenes", 0, 0),
+            origin=MessagePosition("mela.scenes", 0, 0),
         )
     good = [a_document(a_run(place), scene_id) for place in range(5)]
     bad = [
@@ -189,7 +189,7 @@ def test_savers_at_once_wait_for_each_other_in_no_circle(warehouse: Settings) ->
     scene_ids = [a_scene(warehouse) for _ in range(4)]
     runs = [a_run(place) for place in range(60)]
 
-    def save_all(scene_id: str) -> list[results.Refused]:
+    def save_all(scene_id: str) -> list[results.UnstorableResult]:
         order = random.Random(scene_id).sample(runs, len(runs))  # noqa: S311
         return save(warehouse, *[a_document(run, scene_id) for run in order])
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from mela.messages import Source
+from mela.messages import MessagePosition
 from mela.portfolio import Portfolio
 from mela.result import Provenance, Status
 from mela.run import Run
@@ -86,7 +86,7 @@ def published(settings: Settings, scene_id: str | None = None) -> str:
             runs=1,
             skipped=0,
             name="story",
-            origin=Source("mela.scenes", 0, 7),
+            origin=MessagePosition("mela.scenes", 0, 7),
         )
         scenes.set_planned(connection, str(scene.scene_id), cached=0)
     return str(scene.scene_id)
@@ -258,7 +258,7 @@ def test_an_announced_scene_that_the_planner_refuses_is_rejected(warehouse: Sett
     said: dict[str, Any] = {"code": "unknown_strategy", "field": "strategy", "sentence": "gone"}
     with transaction(warehouse) as connection:
         scenes.announce(connection, scene)
-        origin = Source("mela.scenes", 0, 3)
+        origin = MessagePosition("mela.scenes", 0, 3)
         assert scenes.reject(connection, str(scene.scene_id), CONTENT, **said, origin=origin)
         after = scenes.get(connection, str(scene.scene_id))
     assert after is not None

@@ -8,14 +8,14 @@ from uuid import uuid4
 
 import pytest
 
-from mela.messages import Source
+from mela.messages import MessagePosition
 from mela.settings import Settings
 from warehouse.database import transaction
 from warehouse.scenes import records as scenes
 from warehouse.scenes.records import PublicationStatus, Receipt
 
 pytestmark = pytest.mark.integration
-ORIGIN = Source("mela.scenes", 1, 2)
+ORIGIN = MessagePosition("mela.scenes", 1, 2)
 
 
 def receive(settings: Settings, scene_id: str, content: str = "a", runs: int = 3) -> Receipt:

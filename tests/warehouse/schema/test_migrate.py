@@ -16,7 +16,8 @@ from warehouse.database import transaction
 from warehouse.results import finder as results
 from warehouse.schema.migrate import head, upgrade
 from warehouse.schema.migrations.versions.v0008_packed_blocks import PACK
-from warehouse.schema.tables import Base, Result
+from warehouse.schema.tables import Base
+from warehouse.schema.tables.results import Result
 
 pytestmark = pytest.mark.integration
 
@@ -53,6 +54,22 @@ def test_arrays_of_block_sums_are_packed_bit_for_bit(warehouse: Settings) -> Non
 
 def test_every_metric_has_a_column() -> None:
     assert set(METRICS) <= set(Result.__table__.columns.keys())
+
+
+def test_a_metric_without_a_column_gets_one_and_results_stay(warehouse: Settings) -> None:
+    """A new line of the registry needs no version: the next start adds its column."""
+    scene_id = a_scene(warehouse)
+    load(warehouse, answer([1.0]))
+    with transaction(warehouse) as connection:
+        assert not results.save(connection, [a_document(a_run(5), scene_id)])
+        for name in ("sharpe", "trades"):
+            connection.execute(text(f"ALTER TABLE ops.result DROP COLUMN {name}"))
+
+    assert upgrade(warehouse) == head()
+
+    assert rows(warehouse, "SELECT sharpe, trades FROM ops.result") == [(None, None)]
+    typed = "SELECT pg_typeof(sharpe)::text, pg_typeof(trades)::text FROM ops.result"
+    assert rows(warehouse, typed) == [("double precision", "integer")]
 
 
 def test_many_may_upgrade_at_once(warehouse: Settings) -> None:

@@ -29,7 +29,7 @@ NORMAL_ENOUGH = 30.0  # a kurtosis above this leaves moments that one return dec
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class SearchStatistics:
     """What a search's winner proves. Sharpe ratios per period; None where undefined.
 
     n_trials: a lower bound on what was tried; n_effective: as in `Effective`
@@ -101,7 +101,7 @@ def judge(
     returns: Float | None = None,
     benchmark: Float | None = None,
     seed: int = 0,
-) -> Verdict:
+) -> SearchStatistics:
     """Return the verdict on the winner of a search.
 
     winner: (periods,) float64, its period returns over the span that it was chosen on
@@ -129,7 +129,7 @@ def judge(
         tested = superior(returns, benchmark, seed=seed)
     overfit = overfitting(blocks if own is None else blocks.at(own))
     needed = minimum_track_record(found)
-    return Verdict(
+    return SearchStatistics(
         n_trials=tried,
         n_effective=n_effective,
         sharpe_variance=effective.variance_of_all,

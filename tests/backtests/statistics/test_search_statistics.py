@@ -9,17 +9,17 @@ import pytest
 
 from backtests.statistics.blocks import Blocks, blocks_of
 from backtests.statistics.pbo import overfitting
+from backtests.statistics.search_statistics import SearchStatistics, judge
 from backtests.statistics.sharpe import deflated_sharpe, moments, probabilistic_sharpe
 from backtests.statistics.superior import superior
 from backtests.statistics.trials import effective_trials
-from backtests.statistics.verdict import Verdict, judge
 
 RNG = np.random.default_rng(1)
 LUCK = RNG.normal(0.0, 0.01, (12, 480))
 SKILL = LUCK + np.where(np.arange(12) == 4, 0.003, 0.0)[:, None]
 
 
-def verdict(trials: np.ndarray, **given) -> Verdict:
+def verdict(trials: np.ndarray, **given) -> SearchStatistics:
     blocks = blocks_of(trials)
     return judge(trials[int(np.nanargmax(blocks.sharpes()))], blocks, **given)
 

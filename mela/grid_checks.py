@@ -1,0 +1,89 @@
+"""What a space and its runs must keep that no single field can tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from mela.backtrader_terms import beyond_backtrader
+from mela.errors import RejectionCode, SceneInvalid
+from mela.inputs import check_inputs
+from mela.instrument import describe
+from mela.portfolio_checks import check_together
+from mela.run import RiskSizing
+from mela.scene import Drawn, RandomSearch, Scene, Steps, TpeSearch
+from mela.values import step_count, values_of
+from mela.variants import Variant
+
+
+def check_count(scene: Scene, space: Mapping[str, Drawn], max_runs: int) -> None:
+    """Refuse an empty list of values, and more runs than are allowed. Raises SceneInvalid."""
+    for path, axis in space.items():
+        if isinstance(axis, tuple) and not axis:
+            raise SceneInvalid(
+                RejectionCode.INVALID_FIELD,
+                f"search.space.{path}",
+                "expected at least one value, but found none.",
+            )
+    count = len(scene.instruments) if scene.mode == "each" else 1
+    count *= len(scene.folds) or 1
+    if isinstance(scene.search, RandomSearch | TpeSearch):
+        count *= scene.search.trials
+    else:
+        for axis in scene.search.space.values() if scene.search else ():
+            count *= step_count(axis) if isinstance(axis, Steps) else len(values_of(axis))
+    if count > max_runs:
+        asked = f"{count:,}" if count < 10**15 else f"{Decimal(count):.2e}"
+        raise SceneInvalid(
+            RejectionCode.TOO_MANY_RUNS,
+            "search.space" if space else "instruments",
+            f"the scene asks for {asked} runs, and at most {max_runs:,} are allowed "
+            "(MELA_MAX_RUNS). Take larger steps, or split it.",
+        )
+
+
+def check_inputs_join(scene: Scene, groups: Iterable[Sequence[Variant]]) -> None:
+    """Refuse inputs whose candles cannot be joined with the run's own."""
+    variants = [variant for group in groups for variant in group]
+    intervals = {one.fields["interval"] for one in variants if "interval" in one.fields}
+    for variant in variants:
+        if "inputs" in variant.fields:
+            strategy, inputs = variant.fields["strategy"], variant.fields["inputs"]
+            check_inputs(strategy, inputs, sorted(intervals or {scene.interval}), scene.inputs)
+
+
+def check_across(scene: Scene, groups: Iterable[Sequence[Variant]]) -> None:
+    """Refuse what no single field can tell.
+
+    Shorts without their cost, a size without its stop, what the engine asked for cannot do.
+    """
+    asked: dict[str, list[Any]] = {}
+    for group in groups:
+        for variant in group:
+            for name, value in variant.fields.items():
+                asked.setdefault(name, []).append(value)
+    if scene.mode == "together":
+        check_together(scene, asked)
+    if set(asked["direction"]) - {"long"} and any(
+        cost.borrow_rate is None for cost in asked["costs"]
+    ):
+        for instrument in scene.instruments:
+            if describe(instrument).kind == "spot":
+                raise SceneInvalid(
+                    RejectionCode.INVALID_FIELD,
+                    "costs.borrow_rate",
+                    f"a short position on {instrument}, a spot instrument, is borrowed: state what "
+                    "that costs in a year as a fraction of its value, 0 if nothing.",
+                )
+    sized_by_stop = any(isinstance(sizing, RiskSizing) for sizing in asked["sizing"])
+    if sized_by_stop and any(exits.stop_loss is None for exits in asked["exits"]):
+        raise SceneInvalid(
+            RejectionCode.INVALID_FIELD,
+            "exits.stop_loss",
+            "sizing by risk_per_trade needs a stop loss, but none is given (or null is among "
+            "the values of the space).",
+        )
+    refused = beyond_backtrader(asked) if "backtrader" in asked["engine"] else None
+    if refused:
+        raise SceneInvalid(RejectionCode.INVALID_FIELD, *refused)
