@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from execution.terms import Bool, Float, rule
+from execution.terms import Float, rule
+
+Flags = NDArray[Any]  # bool, or numbers of which 0 is false
 
 
 class Columns(NamedTuple):
@@ -19,20 +22,19 @@ class Columns(NamedTuple):
         next close, NaN for none; of these three each is (k, 0) where nobody gives it
     weights: (k, steps) or (k, 1) float64, the target of each instrument that is in, as known on
         the close of each column
-    The flags are bool, or any numbers of which 0 is false.
     """
 
-    has: Bool
-    fillable: Bool
+    has: Flags
+    fillable: Flags
     open: Float
     high: Float
     low: Float
     close: Float
     volume: Float
-    enter: Bool
-    exit: Bool
-    enter_short: Bool
-    exit_short: Bool
+    enter: Flags
+    exit: Flags
+    enter_short: Flags
+    exit_short: Flags
     strength: Float
     stop_level: Float
     target_level: Float

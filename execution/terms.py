@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numba import njit
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
 Int = NDArray[np.int64]
+Compiled = TypeVar("Compiled", bound=Callable[..., Any])
 
 NEVER = np.inf
 DAY_MS = 86_400_000
@@ -23,8 +25,15 @@ NEARLY = 1e-9  # how far below a whole number of lots or ticks still counts as i
 # (_nrt=False). A count is an atomic write, there were several on each candle, and no value stays in
 # a register over the call. Such code must not make arrays.
 _options: Any = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
-kernel: Any = njit(**_options)  # what Python calls
-rule: Any = njit(**_options, forceinline=True)  # inlined into the loop or the step that calls it
+
+# Every rule is inlined into the loop or the step that calls it.
+rule: Any = njit(**_options, forceinline=True)
+
+
+def kernel(function: Compiled) -> Compiled:
+    """Compile a function that Python calls, or a part of one."""
+    made: Any = njit(**_options)(function)
+    return made
 
 
 class Terms(NamedTuple):
