@@ -6,7 +6,7 @@ ARGS ?=
 ONLY ?=
 WORKERS ?= 2
 UV = sh stack/uv.sh
-COMPILE = $(UV) pip compile --quiet --python-version 3.11 --no-emit-index-url --no-header --no-annotate
+COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate
 
 help:            ## say what there is
 	@sed -n 's/^\([a-z]*\): .*## /\1	/p' $(MAKEFILE_LIST) | expand -t 10

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from mela.errors import Refused, RejectionCode, SceneInvalid
 from mela.result import Status
 from mela.search_report import SceneEnding
 from mela.settings import Settings
-from services.scenes import rank_by_of, stored_scene
+from services.scenes import accepted_scene, rank_by_of, stored_scene
 from warehouse.database import transaction
 from warehouse.results import finder
 
@@ -32,6 +30,7 @@ class SceneResults:
     """How far a scene is, and its results.
 
     recorded, cached: how many of its runs are answered, and how many of those from the store
+    mlflow_run_id: None until the scene is finished and MLflow has it
     statuses: how many runs ended with each status, the most frequent first
     rows: result documents, best first by `rank_by`
     report: on its search, once it is finished; None if it searched and validated nothing
@@ -49,6 +48,7 @@ class SceneResults:
     rows: tuple[Document, ...]
     report: Document | None
     warnings: tuple[SceneWarning, ...]
+    mlflow_run_id: str | None = None
 
     @property
     def is_without_numbers(self) -> bool:
@@ -82,9 +82,7 @@ def results_of(scene_id: UUID, settings: Settings, *, top: int | None = None) ->
     Raises NotFound for an unknown scene, SceneInvalid for one that was rejected.
     """
     with transaction(settings) as connection:
-        scene = stored_scene(connection, scene_id)
-        if scene["status"] == "rejected":
-            raise _rejection_of(scene)
+        scene = accepted_scene(connection, scene_id)
         rank_by = rank_by_of(scene["content"])
         counted = finder.progress(connection, [str(scene_id)])[0]
         statuses = finder.statuses(connection, scene_id)
@@ -104,6 +102,7 @@ def results_of(scene_id: UUID, settings: Settings, *, top: int | None = None) ->
         rows=tuple(rows),
         report=ending.report_document(),
         warnings=tuple(SceneWarning(*one) for one in warnings),
+        mlflow_run_id=scene["mlflow_run_id"],
     )
 
 
@@ -122,12 +121,3 @@ def report_of(scene_id: UUID, settings: Settings) -> Document | None:
     with transaction(settings) as connection:
         scene = stored_scene(connection, scene_id)
     return SceneEnding.model_validate(scene["best"] or {}).report_document()
-
-
-def _rejection_of(scene: Mapping[str, Any]) -> Refused:
-    """Return why a scene was rejected, as the error that its author would have got."""
-    return SceneInvalid(
-        RejectionCode(scene["rejection_code"]),
-        scene["rejection_field"],
-        scene["rejection_sentence"],
-    )

@@ -4,6 +4,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 UV=0.13.8
+VERSIONS="3.13 3.12 3.11" # that Mela runs on, newest first; pyproject.toml says the same
 stamp=.venv/mela-setup
 
 fail() {
@@ -11,47 +12,43 @@ fail() {
     exit 1
 }
 
-is_311() {
-    "$1" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' >/dev/null 2>&1
+version() {
+    "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null
 }
 
-find_python() {
-    for name in "${PYTHON:-python3.11}" python3.11 python3 /usr/bin/python3.11; do
-        if is_311 "$name"; then
-            "$name" -c 'import sys; print(sys.executable)'
-            return
-        fi
-    done
-    fail "expected Python 3.11 as python3.11 or python3 on PATH, but found none; install it (Debian 12: \`apt install python3.11\`; elsewhere pyenv or uv bring it), or name it: make setup PYTHON=/path/to/python3.11"
+# An environment stays as long as Mela runs on its Python, also when a newer one comes to this
+# machine; PYTHON asks for another.
+is_kept() {
+    here=$(version .venv/bin/python) || return 1
+    case " $VERSIONS " in *" $here "*) ;; *) return 1 ;; esac
+    [ -z "${PYTHON:-}" ] || [ "$(version "$PYTHON")" = "$here" ]
 }
 
-# Debian splits ensurepip off into python3.11-venv; pip can fill an empty environment without it.
+# Debian splits ensurepip off into python3-venv; pip can fill an empty environment without it.
 make_environment() {
-    python=$(find_python)
+    python=$(UV_VERSION=$UV VERSIONS=$VERSIONS PYTHON=${PYTHON:-} sh stack/python.sh) || exit 1
     echo "making .venv with $python"
     rm -rf .venv
     if "$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then
         "$python" -m venv .venv
-    elif "$python" -m venv --without-pip .venv 2>/dev/null &&
-        "$python" -m pip --python .venv/bin/python install --quiet pip; then
-        :
     else
-        rm -rf .venv
-        fail "$python has neither ensurepip nor pip, so it cannot make .venv; install them (Debian: \`apt install python3.11-venv\`), then run the same command again"
-    fi
+        "$python" -m venv --without-pip .venv &&
+            "$python" -m pip --python .venv/bin/python install --quiet pip
+    fi || { rm -rf .venv && fail "$python could not make .venv; the lines above say why"; }
 }
 
 wanted() {
     cat requirements/runtime.txt requirements/dev.txt pyproject.toml stack/jars.sha256 stack/setup.sh |
         sha256sum
     pwd # the environment knows its clone by its path
+    version .venv/bin/python # a system's upgrade may put another one under it
 }
 
-if is_311 .venv/bin/python && [ -f $stamp ] && [ "$(cat $stamp)" = "$(wanted)" ]; then
+if is_kept && [ -f $stamp ] && [ "$(cat $stamp)" = "$(wanted)" ]; then
     exit 0
 fi
 command -v sha256sum >/dev/null || fail "sha256sum is missing; install coreutils"
-is_311 .venv/bin/python && .venv/bin/python -m pip --version >/dev/null 2>&1 || make_environment
+is_kept && .venv/bin/python -m pip --version >/dev/null 2>&1 || make_environment
 if [ "$(.venv/bin/uv --version 2>/dev/null | cut -d' ' -f2)" != "$UV" ]; then
     .venv/bin/python -m pip install --quiet "uv==$UV" ||
         fail "pip could not install uv $UV; check that this machine reaches its package index (\`pip config list\` shows which)"

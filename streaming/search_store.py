@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from backtests.search import report as search_report
+from backtests.search.trials import Trials, models_for, with_winner
 from mela.candles import Candles
 from mela.run import Run, instant_text
 from mela.scene import Scene
 from mela.settings import Settings
 from streaming.clients import reader_of
-from streaming.series import read_run
+from warehouse.candles.run_series import read_run
 from warehouse.database import transaction
 from warehouse.results import holdouts
 from warehouse.results import trials as recorded
@@ -41,9 +41,9 @@ class WarehouseStore:
         with transaction(self._settings) as connection:
             return recorded.best_by_window(connection, self._scene_id, self._scene.rank_by)
 
-    def trials(self, winner: Mapping[str, Any]) -> search_report.Trials:
+    def trials(self, winner: Mapping[str, Any]) -> Trials:
         """Return what every scene has recorded for the winner's question."""
-        limit = search_report.models_for(winner["candles"])
+        limit = models_for(winner["candles"])
         scene = self._scene
         with transaction(self._settings) as connection:
             found = recorded.known(
@@ -56,7 +56,7 @@ class WarehouseStore:
                 span=(_instant(winner["start"]), _instant(winner["end"])),
             )
             top = recorded.best_in_span(connection, self._scene_id, winner, scene.rank_by, limit)
-        trials = search_report.Trials(
+        trials = Trials(
             found.n_trials,
             sums=found.blocks[:, 0],
             squares=found.blocks[:, 1],
@@ -64,7 +64,7 @@ class WarehouseStore:
             own=found.own,
             top=top,
         )
-        return search_report.with_winner(trials, winner)
+        return with_winner(trials, winner)
 
     def open_holdout(self, winner: Mapping[str, Any]) -> Mapping[str, Any]:
         """Record that the winner sees its holdout; a scene that comes again opens no more."""

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
+from backtests.search import choice
 from backtests.search import report as search_report
-from backtests.search.report import Document, Trials
+from backtests.search.report import Document
+from backtests.search.trials import Trials
 from backtests.strategy import Strategy
 from mela.candles import Candles
 from mela.run import Run
@@ -61,9 +63,9 @@ def evaluate_search(
         return {**report, "reason": f"{search_report.CHANGED}. Publish it again under a new id."}
     chosen: Mapping[str, Sequence[Document | None]] = {}
     if scene.validation is not None:
-        chosen = search_report.chosen_by_window(scene, store.best_by_window())
+        chosen = choice.chosen_by_window(scene, store.best_by_window())
         report["walk_forward"] = search_report.walk_forward(scene, chosen, candles_of, catalogue)
-    winner = search_report.winner_of(scene, best, chosen)
+    winner = choice.winner_of(scene, best, chosen)
     if winner is None:
         return {**report, "reason": "no run of the scene has any metrics"}
     trials = store.trials(winner)

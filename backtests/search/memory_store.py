@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from backtests.search.report import MODELS, WITH_METRICS, Document, Trials, trials_of
+from backtests.search.choice import WITH_METRICS
+from backtests.search.report import Document
+from backtests.search.trials import MODELS, Trials, trials_of
 from mela.candles import Candles
 from mela.result import rank
 from mela.run import Run

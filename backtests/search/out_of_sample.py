@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -163,7 +165,8 @@ def in_equal_shares(stretches: Sequence[Stretch], *, is_intraday: bool) -> Stret
         returns=returns,
         trades=[trade for one in moving for trade in one.trades],
         calendar=calendar,
-        buy_hold_return=sum(one.buy_hold_return for one in moving) / len(stretches),
+        # one after the other: from Python 3.12 on, `sum` of floats rounds otherwise
+        buy_hold_return=reduce(add, (one.buy_hold_return for one in moving)) / len(stretches),
     )
 
 

@@ -6,8 +6,8 @@ it has recorded, `mela backtest` those that it made itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -17,30 +17,20 @@ from numpy.typing import NDArray
 from backtests.candles.prepared import PreparedCandles, prepare_candles
 from backtests.metrics import ends_of_periods
 from backtests.portfolio import account_span, run_series
-from backtests.search.out_of_sample import (
-    Stretch,
-    chained,
-    closed_out,
-    defined,
-    in_equal_shares,
-)
+from backtests.search.choice import choice_of, training_window
+from backtests.search.out_of_sample import Stretch, chained, closed_out, defined, in_equal_shares
+from backtests.search.period_returns import returns_of, shuffled
+from backtests.search.trials import Trials, models_for
 from backtests.simulate import run_all
 from backtests.statistics.blocks import Blocks
-from backtests.statistics.montecarlo import (
-    PATHS,
-    TradeShuffle,
-    resample,
-    shuffle_trades,
-    trade_returns,
-)
+from backtests.statistics.montecarlo import resample
 from backtests.statistics.robustness import PERMUTATIONS, robustness
 from backtests.statistics.search_statistics import judge
 from backtests.strategies import CATALOGUE
 from backtests.strategy import Strategy
-from mela.block_returns import BlockReturns
 from mela.candles import Candles
 from mela.messages import read_stored_run
-from mela.result import LOWER_IS_BETTER, Curve, Outcome, Status, rank
+from mela.result import LOWER_IS_BETTER, Outcome
 from mela.run import Run, from_ms, instant_text
 from mela.scene import Scene, Steps
 from mela.windows import Fold
@@ -50,72 +40,12 @@ Document = Mapping[str, Any]
 CandlesOf = Callable[[Run], Candles]
 SeriesOf = Callable[[Run], Mapping[str, Candles]]
 Catalogue = Mapping[str, Strategy]
-
-WITH_METRICS = frozenset({Status.SUCCEEDED.value, Status.RUINED.value})
-MODELS = 500  # best runs that are compared with buy and hold; fewer where candles are many
-FEWEST_MODELS = 50
 COMPARED = 5_000  # trials whose halves are compared, for pbo
-MODEL_CANDLES = 50_000_000  # candles that those may take together
 FEWEST_PERMUTATIONS = 20
 PERMUTED_CANDLES = 8_000_000
 CHANGED = "the candles or the strategy changed after the runs were computed"
 OF_SEVERAL = "it is of runs of one instrument, and the winner's account has several"
 POINTS = 1_000  # of the out-of-sample equity that a report keeps, at most
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Trials:
-    """What is known of all that was tried for the question that the winner answers.
-
-    n_trials: runs recorded for the same instruments, overlapping dates and the same strategies: a
-        lower bound on what was tried
-    sums, squares: (known, 16) of the runs over the winner's own span, the winner among them
-    counts: (known, 16) how many returns each block has
-    own: (known,) whether this scene asked for it
-    top: this scene's best runs of the winner's instrument and span, best first
-    """
-
-    n_trials: int
-    sums: Float
-    squares: Float
-    counts: Float
-    own: NDArray[np.bool_]
-    top: Sequence[Document]
-
-
-def trials_of(documents: Sequence[Document], winner: Document, top: Sequence[Document]) -> Trials:
-    """Return the trials that some results are, all of one scene."""
-    span = ("interval", "start", "end")
-    same = [
-        BlockReturns.unpacked(one["blocks"]).rows
-        for one in documents
-        if one["blocks"] is not None and all(one[name] == winner[name] for name in span)
-    ]
-    rows = np.array(same, dtype=np.float64).reshape(len(same), 3, -1)
-    tried = sum(one["blocks"] is not None for one in documents)
-    sums, squares, counts = rows.swapaxes(0, 1)
-    return Trials(tried, sums, squares, counts, np.ones(len(same), dtype=np.bool_), top)
-
-
-def with_winner(trials: Trials, winner: Document) -> Trials:
-    """Return trials with the winner among them, where more were recorded than could be read."""
-    if winner["blocks"] is None:
-        return trials
-    rows = BlockReturns.unpacked(winner["blocks"]).rows
-    own = dict(zip(("sums", "squares", "counts"), rows, strict=True))
-    if bool(np.any(np.all(trials.sums == own["sums"], axis=1))):
-        return trials
-    added = {name: np.vstack([getattr(trials, name), row]) for name, row in own.items()}
-    return replace(trials, **added, own=np.append(trials.own, True))
-
-
-def models_for(candles: int) -> int:
-    """Return how many runs are compared with buy and hold on so many candles.
-
-    >>> models_for(10_000), models_for(500_000), models_for(10_000_000)
-    (500, 100, 50)
-    """
-    return max(FEWEST_MODELS, min(MODELS, MODEL_CANDLES // max(1, candles)))
 
 
 def permutations_for(candles: int) -> int:
@@ -125,13 +55,6 @@ def permutations_for(candles: int) -> int:
     (200, 80, 20)
     """
     return max(FEWEST_PERMUTATIONS, min(PERMUTATIONS, PERMUTED_CANDLES // max(1, candles)))
-
-
-def choice_of(scene: Scene, document: Document) -> dict[str, Any]:
-    """Return what a search chose: path → value, or all parameters where it varied none of them."""
-    if scene.search is None:
-        return {f"strategy.params.{name}": value for name, value in document["params"].items()}
-    return {path: _at(document, path) for path in sorted(scene.search.space)}
 
 
 def walk_forward(
@@ -229,42 +152,6 @@ def _robustness(
     ).document()
 
 
-def chosen_by_window(
-    scene: Scene, documents: Iterable[Document]
-) -> dict[str, list[Document | None]]:
-    """Return the best result of each instrument and training window, None where there is none."""
-    by_window: dict[tuple[str, str, str], list[Document]] = {}
-    for one in documents:
-        if one["status"] in WITH_METRICS:
-            by_window.setdefault((one["instruments"][0], one["start"], one["end"]), []).append(one)
-    return {
-        instrument: [
-            _first(by_window.get((instrument, *_training(fold)), ()), scene.rank_by)
-            for fold in scene.folds
-        ]
-        for instrument in scene.instruments
-    }
-
-
-def winner_of(
-    scene: Scene, best: Document | None, chosen: Mapping[str, Sequence[Document | None]]
-) -> Document | None:
-    """Return the run that a search hands on: its best, or that of the last training window."""
-    if scene.validation is None:
-        return best
-    last = [found[-1] for found in chosen.values() if found]
-    return _first([one for one in last if one is not None], scene.rank_by)
-
-
-def _training(fold: Fold) -> tuple[str, str]:
-    return instant_text(from_ms(fold.train_start_ms)), instant_text(from_ms(fold.train_end_ms))
-
-
-def _first(documents: Sequence[Document], by: str) -> Document | None:
-    ranked = rank(documents, by)
-    return ranked[0] if ranked else None
-
-
 def _tested(fold: Fold, document: Document, candles_of: CandlesOf, catalogue: Catalogue) -> Stretch:
     run = replace(
         read_stored_run(document, catalogue),
@@ -278,7 +165,7 @@ def _fold_document(
     scene: Scene, fold: Fold, document: Document | None, stretch: Stretch | None
 ) -> dict[str, Any]:
     windows = {
-        **dict(zip(("train_start", "train_end"), _training(fold), strict=True)),
+        **dict(zip(("train_start", "train_end"), training_window(fold), strict=True)),
         "test_start": instant_text(from_ms(fold.test_start_ms)),
         "test_end": instant_text(from_ms(fold.test_end_ms)),
     }
@@ -364,31 +251,6 @@ def _models(
     return np.array([row for row in rows if len(row) == periods])
 
 
-def returns_of(curve: Curve, span: PreparedCandles, cash: float) -> Float:
-    """Return the period returns of a curve, as its metrics have them."""
-    closes = np.concatenate(([cash], curve.equity[period_ends_of(curve, span)]))
-    return closes[1:] / closes[:-1] - 1.0
-
-
-def period_ends_of(curve: Curve, span: PreparedCandles) -> NDArray[np.int64]:
-    """Return the last bar of each period of a curve: (m,) int64."""
-    bars = len(curve.equity)
-    ends = span.ends[span.ends < bars]
-    if len(ends) < len(span.ends):  # ruined: the period of that candle is the last one
-        ends = np.append(ends, bars - 1) if bars - 1 not in ends else ends
-    return ends
-
-
-def shuffled(
-    run: Run, curve: Curve, *, shuffles: int = PATHS, seed: int = 0
-) -> TradeShuffle | None:
-    """Return a run's trades in other orders; None without trades, or where they lost all cash."""
-    profits = np.array([trade.profit for trade in curve.trades])
-    if not len(profits) or not np.all(run.cash + np.cumsum(profits) > 0.0):
-        return None
-    return shuffle_trades(trade_returns(profits, run.cash), shuffles=shuffles, seed=seed)
-
-
 def _monte_carlo(run: Run, outcome: Outcome, span: PreparedCandles) -> dict[str, Any]:
     assert outcome.curve is not None  # noqa: S101
     found = returns_of(outcome.curve, span, run.cash)
@@ -433,17 +295,6 @@ def _steps(scene: Scene) -> dict[str, float]:
         if path.startswith(prefix) and step is not None:
             found[path.removeprefix(prefix)] = step
     return found
-
-
-def _at(document: Document, path: str) -> Any:
-    if path == "strategy.name":
-        return document["strategy"]["name"]
-    value: Any = document
-    for part in path.replace("strategy.params.", "params.", 1).split("."):
-        if value is None:
-            break
-        value = value[int(part)] if isinstance(value, list | tuple) else value.get(part)
-    return value
 
 
 def _thinned(whole: Stretch, scene: Scene) -> dict[str, Any]:

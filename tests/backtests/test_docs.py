@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[2]
 MODULES = [
     "testing.instrument",
     "search.report",
+    "search.trials",
     "search.out_of_sample",
     "indicators.registry",
     "metrics.blocks",

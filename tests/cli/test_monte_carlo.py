@@ -15,7 +15,7 @@ import yaml
 from typer.testing import CliRunner
 
 from backtests.candles.prepared import prepare_candles
-from backtests.search.report import returns_of
+from backtests.search.period_returns import returns_of
 from backtests.simulate import run_all
 from backtests.statistics.montecarlo import (
     Quantiles,

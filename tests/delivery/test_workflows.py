@@ -143,6 +143,23 @@ def test_all_tests_are_run_by_one_job_or_another() -> None:
     assert """make test ARGS="-m integration""" in commands
 
 
+def test_all_tests_run_on_each_python_that_mela_runs_on() -> None:
+    setup = (REPOSITORY / "stack" / "setup.sh").read_text(encoding="utf-8")
+    versions = re.findall(r'^VERSIONS="([\d. ]+)"', setup, re.MULTILINE)[0].split()
+    job = parsed(GITHUB / "workflows" / "tests.yml")["jobs"]["check"]
+    found = [(one["name"], one["python"]) for one in job["strategy"]["matrix"]["include"]]
+
+    assert len(found) == len(set(found))
+    for name in ("units", "integration"):
+        assert {python for kind, python in found if kind == name} == set(versions)
+    # the runner has newer ones, which `make setup` would prefer
+    assert job["env"]["PYTHON"] == "python${{ matrix.python }}"
+    (setup_python,) = [
+        step for step in job["steps"] if "actions/setup-python" in step.get("uses", "")
+    ]
+    assert setup_python["with"]["python-version"] == "${{ matrix.python }}"
+
+
 def test_hooks_are_valid_and_programs_of_this_environment(tmp_path: Path) -> None:
     file = REPOSITORY / ".pre-commit-config.yaml"
     done = said(sys.executable, "-m", "pre_commit", "validate-config", str(file))

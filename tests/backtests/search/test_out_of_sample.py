@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -155,3 +156,9 @@ def test_instruments_hold_equal_shares_and_keep_cash_while_they_have_no_candles(
     assert both.equity.tolist() == [100.0, 175.0]
     assert both.returns.tolist() == [0.0, 0.75]
     assert both.buy_hold_return == 0.5
+
+
+def test_holding_several_is_added_one_after_the_other_on_every_python() -> None:
+    """`sum` compensates rounding from Python 3.12 on: 0.1 added ten times would be 1.0."""
+    parts = [replace(stretch(100.0), buy_hold_return=0.1) for _ in range(10)]
+    assert in_equal_shares(parts, is_intraday=False).buy_hold_return == 0.9999999999999999 / 10

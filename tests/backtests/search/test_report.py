@@ -10,8 +10,10 @@ import orjson
 import pytest
 
 from backtests.local import Bench, check, conclude, execute
-from backtests.search import report as conclusion
+from backtests.search import report as report_module
 from backtests.search.out_of_sample import closed_out
+from backtests.search.period_returns import returns_of
+from backtests.search.trials import trials_of, with_winner
 from backtests.simulate import run_all
 from backtests.strategies import CATALOGUE
 from mela.candles import Candles
@@ -194,7 +196,7 @@ def test_a_winner_that_answers_otherwise_by_now_is_not_judged() -> None:
     reread = Bench(lambda _, interval: read("a:other", interval))
     report = conclude(scene, documents, reread)
     assert report is not None
-    assert report["reason"] == conclusion.CHANGED
+    assert report["reason"] == report_module.CHANGED
     assert "statistics" not in report
 
 
@@ -234,7 +236,7 @@ def test_returns_are_those_of_the_metrics() -> None:
     assert outcome.blocks is not None
     from backtests.candles.prepared import prepare_candles
 
-    found = conclusion.returns_of(outcome.curve, prepare_candles(candles, run), run.cash)
+    found = returns_of(outcome.curve, prepare_candles(candles, run), run.cash)
     assert found.sum() == pytest.approx(sum(outcome.blocks.sums))
     assert len(found) == sum(outcome.blocks.counts)
 
@@ -242,10 +244,10 @@ def test_returns_are_those_of_the_metrics() -> None:
 def test_the_winner_is_among_the_trials_even_where_too_many_were_recorded() -> None:
     _, documents, _ = judged()
     winner, others = documents[0], documents[1:]
-    trials = conclusion.trials_of(others, others[0], [])
-    added = conclusion.with_winner(trials, winner)
+    trials = trials_of(others, others[0], [])
+    added = with_winner(trials, winner)
     assert len(added.sums) == len(trials.sums) + 1 == len(added.own)
-    assert conclusion.with_winner(added, winner) is added
+    assert with_winner(added, winner) is added
 
 
 def _ms(said: str) -> int:

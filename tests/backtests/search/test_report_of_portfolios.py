@@ -10,8 +10,8 @@ import pytest
 
 from backtests.local import Bench, check, conclude, execute
 from backtests.portfolio import account_span, run_together
-from backtests.search import report as conclusion
-from backtests.search.report import returns_of
+from backtests.search import report as report_module
+from backtests.search.period_returns import returns_of
 from backtests.strategies import CATALOGUE
 from mela.block_returns import BlockReturns
 from mela.candles import Candles
@@ -89,9 +89,9 @@ def test_the_returns_are_those_of_the_blocks(found: Any) -> None:
 
 def test_what_only_one_instrument_has_is_left_out_with_a_reason(found: Any) -> None:
     report = found[2]
-    assert report["robustness"] == {"reason": conclusion.OF_SEVERAL}
+    assert report["robustness"] == {"reason": report_module.OF_SEVERAL}
     assert report["statistics"]["spa_p"] is None
-    assert any(conclusion.OF_SEVERAL in note for note in report["statistics"]["notes"])
+    assert any(report_module.OF_SEVERAL in note for note in report["statistics"]["notes"])
     assert "at the same time" in report["monte_carlo"]["trades"]["reason"]
     assert orjson.loads(orjson.dumps(report, default=float)) == report
     assert SearchReport.model_validate(report).headline()["dsr"] == report["statistics"]["dsr"]
@@ -112,7 +112,7 @@ def test_an_account_that_answers_otherwise_by_now_is_not_judged(found: Any) -> N
 
     report = conclude(scene, documents, Bench(other_second))
     assert report is not None
-    assert report["reason"] == conclusion.CHANGED
+    assert report["reason"] == report_module.CHANGED
 
 
 def test_without_candles_there_is_no_winner() -> None:
