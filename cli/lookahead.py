@@ -1,4 +1,4 @@
-"""Judging a strategy for `mela check`: what the user asked, and what was found, in words."""
+"""Check a strategy for `mela check`: read what was asked, print what was found."""
 
 from __future__ import annotations
 
@@ -58,9 +58,9 @@ def judged(
     seed: int,
     as_json: bool,
 ) -> int:
-    """Print what was found of a strategy, and return the exit code that says it in short.
+    """Check a strategy, print the findings, and return the exit code of the verdict.
 
-    Raises typer.BadParameter or MelaError for what cannot be asked.
+    Raises typer.BadParameter or MelaError if the question is wrong.
     """
     named = named_strategy(asked, Settings())
     given = _params(words, named.strategy)

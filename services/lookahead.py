@@ -1,4 +1,4 @@
-"""Judging whether a strategy looks ahead: which one, on which candles, and what was found."""
+"""Check strategies for lookahead: find one, choose candles, and judge what was found."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def packaged_series(interval: Interval | None = None) -> dict[str, Candles]:
 
 
 def random_walk(interval: Interval, count: int = WALK_CANDLES, seed: int = WALK_SEED) -> Candles:
-    """Return candles without any pattern, prices rounded to cents so that levels tie."""
+    """Return candles without any pattern. Prices are rounded to cents, so that levels tie."""
     random = np.random.default_rng(seed)
     close = (100.0 * np.exp(np.cumsum(random.normal(0.0, 0.01, count)))).round(2)
     opened = np.concatenate([[100.0], close[:-1]])
@@ -158,9 +158,9 @@ def _found(asked: str, settings: Settings) -> Strategy:
 
 
 def _with_inputs(candles: Candles, strategy: Strategy, params: Mapping[str, Any]) -> Candles:
-    """Return candles with the longer ones that a strategy reads, made of them.
+    """Return candles with the longer candles that a strategy reads, made of the given ones.
 
-    An input of another instrument has none here, so that the strategy is not verified.
+    Inputs of other instruments are missing here, so such a strategy is not verified.
     """
     wanted = strategy.inputs(params).values()
     intervals = {one.interval or candles.interval for one in wanted if one.instrument is None}

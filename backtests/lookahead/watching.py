@@ -69,6 +69,7 @@ SYSTEM = (
     "/etc/",
 )
 FOR_ITSELF = ("numba", "llvmlite", "zoneinfo", "linecache", "tokenize", "inspect", "warnings")
+TYPED = ("<doctest", "<ipython", "<stdin")  # code that somebody typed, and no library made
 MOST = 20  # reaches kept
 
 
@@ -107,7 +108,7 @@ class Watch:
     def is_users(self, file: str) -> bool:
         """Tell whether a file is of the strategy, and not of Python, a library or Mela."""
         if file.startswith("<"):
-            return False
+            return file.startswith(TYPED)
         return self.is_own(file) or not _is_library(file)
 
     def is_own(self, path: str) -> bool:
