@@ -99,7 +99,7 @@ def begin_position(
     one.opened_step, one.opened_candle = step, one.candles
     one.stop = price * (1.0 - side * terms.stop_loss)
     one.target = price * (1.0 + side * terms.take_profit)
-    one.extreme = price
+    one.entry_price = one.extreme = price
     one.charged_ms = opened_ms
 
 

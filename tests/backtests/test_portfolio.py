@@ -122,6 +122,7 @@ def accounts(draw):
         "stop_loss": draw(st.sampled_from([None, 0.04])),
         "take_profit": draw(st.sampled_from([None, 0.05])),
         "trailing_stop": draw(st.sampled_from([None, 0.06])),
+        "trailing_start": draw(st.sampled_from([0.0, 0.03])),
         "cooldown_bars": draw(st.sampled_from([0, 2])),
         "protect_from": draw(st.sampled_from(["entry", "next"])),
     }
@@ -140,7 +141,14 @@ def executed(series, said, asked) -> Outcome:
 
 def plainly(series, said, asked):
     steps = np.unique(np.concatenate([one.opened_ms for one in series.values()]))
-    exits = ("stop_loss", "take_profit", "trailing_stop", "cooldown_bars", "protect_from")
+    exits = (
+        "stop_loss",
+        "take_profit",
+        "trailing_stop",
+        "trailing_start",
+        "cooldown_bars",
+        "protect_from",
+    )
     return walk_account(
         series,
         int(steps[asked["warmup"]]),
@@ -426,3 +434,46 @@ def test_every_example_of_the_page_holds() -> None:
     assert failed == 0
     assert tried > 30
     assert doctest.testmod(together_by_hand).failed == 0
+
+
+def test_an_order_that_waits_counts_for_no_drift_but_is_restored_with_the_others() -> None:
+    """b:Y has no candle to fill its order for two steps; alone that is no drift of anybody."""
+    steps = [still(100)] * 6
+    late = candles_of([still(100)] * 6)
+    late = replace(late, **{name: getattr(late, name)[[0, 1, 4, 5]] for name in COLUMNS})
+
+    outcome = execute_together(
+        {"a:X": steps, "b:Y": late}, {"a:X": [0], "b:Y": [1]}, rebalance=OnDrift(threshold=0.01)
+    )
+
+    assert outcome.metrics.trades == 0
+    assert outcome.metrics.open_trades == 2
+    assert outcome.metrics.turnover == close_to(1.0 * 365.25 / 6)  # each share was bought once
+
+
+def test_each_attempt_of_an_entry_that_the_account_cannot_bear_counts() -> None:
+    dear = {"a:X": [still(400)] * 6, "b:Y": [still(1)] * 6}
+
+    once = execute_together(dear, {"a:X": [0]}, cash=500.0, whole_units=True)
+    again = execute_together(dear, {"a:X": [0, 2, 3]}, cash=500.0, whole_units=True)
+    restored = execute_together(
+        dear, {"a:X": [0]}, cash=500.0, whole_units=True, rebalance=OnSchedule(every="1d")
+    )
+
+    assert once.metrics.rejected_orders == 1
+    assert again.metrics.rejected_orders == 1  # it is in, though it holds nothing
+    assert restored.metrics.rejected_orders == 5
+
+
+def test_in_an_account_every_fill_pays_for_the_short_up_to_it() -> None:
+    """A stop within a candle pays at its level for the time up to the candle's open."""
+    outcome = execute_together(
+        {"a:X": [still(100), still(100), (100, 130, 100, 100)], "b:Y": [still(1)] * 3},
+        {},
+        {"a:X": [0]},
+        direction="short",
+        stop_loss=0.25,
+        costs={"borrow_rate": 0.36525},
+    )
+
+    assert outcome.metrics.borrow_paid == close_to(0.5)  # five units, up to the close before

@@ -305,7 +305,8 @@ def _protect(account: Account, one: Held, now: int) -> None:
     levels = []
     if exits.stop_loss is not None:
         levels.append((side * one.entry_price * (1 - side * exits.stop_loss), "stop_loss"))
-    if exits.trailing_stop is not None:
+    has_gained = side * one.extreme >= side * one.entry_price * (1 + side * exits.trailing_start)
+    if exits.trailing_stop is not None and has_gained:
         levels.append((side * one.extreme * (1 - side * exits.trailing_stop), "trailing_stop"))
     stop, why = max(levels, key=lambda level: level[0], default=(-math.inf, ""))
     goal = math.inf
