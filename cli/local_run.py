@@ -15,15 +15,18 @@ from backtests.metrics.result_warnings import (
     NO_OUT_OF_SAMPLE_SAID,
     lacks_out_of_sample,
 )
+from backtests.search.choice import WITH_METRICS
 from backtests.simulate import run_all
 from backtests.strategies import refresh
 from cli.candle_file import reader_of_files
-from cli.console import counted, err, out
+from cli.console import counted, err, fail, out
 from cli.monte_carlo import fan_of, monte_carlo_table, resampled
 from cli.plot import kind_of, write_picture
+from cli.remarks import say_failures
 from cli.report import report_table
 from cli.scene_file import scene_of
 from cli.tables import SHOWN, results_table
+from mela.failures import failures_in
 from mela.messages import read_stored_run
 from mela.result import rank
 from mela.scene import Scene
@@ -65,6 +68,8 @@ def run_locally(scene_file: Path, candles: Sequence[str], wanted: Wanted, told: 
         out.print(json.dumps(done.documents, indent=2), markup=False)
     else:
         _show(best, scene, done.skipped, local.conclude(scene, best, bench))
+    if done.documents and all(one["status"] not in WITH_METRICS for one in done.documents):
+        raise fail("no run gave any numbers")
     if not wanted.plot and not wanted.monte_carlo:
         return
     winner = read_stored_run(best[0], catalogue)
@@ -95,6 +100,7 @@ def _show(
     skipped: int,
     report: Mapping[str, Any] | None,
 ) -> None:
+    say_failures(failures_in(best), len(best))
     title = f"{counted(len(best), 'run')}, {skipped} skipped, best by {scene.rank_by}"
     out.print(results_table(best[:SHOWN], title=title, best=scene.rank_by, width=out.width))
     if report is not None:

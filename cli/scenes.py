@@ -14,6 +14,7 @@ from rich.table import Table
 from cli.console import counted, err, explains, fail, out
 from cli.panels import SCENES
 from cli.progress import show_progress
+from cli.remarks import MOST_REASONS, say_failures
 from cli.report import report_table
 from cli.scene_file import read_document, read_scene
 from cli.scene_ids import SceneId, scene_id_of
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from mela.messages import Progress
     from services.validate import Validation
 
-MOST_REASONS = 5  # that are printed of a scene without numbers
 SceneFile = Annotated[
     Path, typer.Argument(exists=True, dir_okay=False, metavar="SCENE.yaml", help="YAML or JSON.")
 ]
@@ -182,6 +182,8 @@ def show(scene_id: UUID, settings: Settings, top: int = SHOWN) -> None:
         err.print(f"[bold red]no run gave any numbers[/]: {ended}")
         for sentence in found.why_without_numbers()[:MOST_REASONS]:
             err.print(sentence, markup=False)
+    else:
+        say_failures(found.failures, found.runs)
     title = (
         f"{found.name or scene_id}: {found.status}, {found.recorded:,} of "
         f"{counted(found.runs, 'run')} recorded, {found.cached:,} from store, "

@@ -11,6 +11,7 @@ from uuid import UUID
 import orjson
 from sqlalchemy import Connection, TextClause, text
 
+from mela.failures import Failure
 from mela.result import Provenance
 from mela.run import Run
 from warehouse.results.curves import curve, save_curve, without_curve
@@ -129,6 +130,20 @@ def statuses(connection: Connection, scene_id: str | UUID) -> dict[str, int]:
     """Count a scene's runs by the status they ended with, the most frequent status first."""
     rows = connection.execute(_STATUSES, {"scene_id": str(scene_id)})
     return {str(status): int(count) for status, count in rows}
+
+
+_FAILURES = text("""
+    SELECT count(*), r.error_class, r.error_sentence, r.error_file, r.error_line
+    FROM ops.scene_run a JOIN ops.result r USING (result_key)
+    WHERE a.scene_id = :scene_id AND r.error_class IS NOT NULL
+    GROUP BY 2, 3, 4, 5 ORDER BY 1 DESC, 2, 3 LIMIT :most
+""")
+
+
+def failures(connection: Connection, scene_id: str | UUID, most: int) -> list[Failure]:
+    """Return why a scene's runs failed, the most frequent reason first."""
+    rows = connection.execute(_FAILURES, {"scene_id": str(scene_id), "most": most})
+    return [Failure(*row) for row in rows]
 
 
 def of_scene(
