@@ -32,6 +32,7 @@ class SceneResults:
     """How far a scene is, and its results.
 
     recorded, cached: how many of its runs are answered, and how many of those from the store
+    cancelled: how many are stored as not executed, as the scene was cancelled
     failures: why runs failed, the most frequent reason first
     mlflow_run_id: None until the scene is finished and MLflow has it
     statuses: how many runs ended with each status, the most frequent first
@@ -46,6 +47,7 @@ class SceneResults:
     skipped: int
     recorded: int
     cached: int
+    cancelled: int
     statuses: dict[str, int]
     rank_by: str
     rows: tuple[Document, ...]
@@ -58,6 +60,11 @@ class SceneResults:
     def is_without_numbers(self) -> bool:
         """Tell whether the scene has ended and not one of its runs has metrics."""
         return self.status == "finished" and NUMBERS.isdisjoint(self.statuses)
+
+    @property
+    def not_run(self) -> int:
+        """Return how many runs have no answer of any kind, so far or for good."""
+        return self.runs - self.recorded - self.cancelled
 
     def why_without_numbers(self) -> list[str]:
         """Return a sentence for each way in which runs ended without metrics, and what helps."""
@@ -100,6 +107,7 @@ def results_of(scene_id: UUID, settings: Settings, *, top: int | None = None) ->
         skipped=scene["skipped"],
         recorded=counted.recorded,
         cached=counted.cached,
+        cancelled=counted.cancelled,
         statuses=statuses,
         rank_by=rank_by,
         rows=tuple(rows),
