@@ -17,7 +17,7 @@ from backtests.execute import Buffers, room_for, walk
 from backtests.given import taken
 from backtests.kernel.ledger import Walked
 from backtests.metrics import metrics_of
-from backtests.metrics.measure import measure
+from backtests.metrics.measure import facts_of, measure
 from backtests.metrics.result_warnings import caveats
 from backtests.signals import Bool, Float, MeanCross, Signals, Weights
 from backtests.strategies import CATALOGUE
@@ -56,7 +56,7 @@ def run_all(
     for run in runs:
         span = spans.of(run)
         if isinstance(span, Exception):
-            yield Outcome(run, Status.FAILED, error=said(span))
+            yield Outcome(run, Status.FAILED, error=error_message(span))
         else:
             yield _run_one(span, run, buffers, with_curve, catalogue, len(runs) == 1)
 
@@ -136,7 +136,7 @@ def outcome_of(
         status = Status.OUT_OF_MEMORY if is_memory else Status.FAILED
         strategy = catalogue.get(run.strategy)
         place = place_of(error, strategy and strategy.signals)
-        return _outcome(span, run, status, error=said(error), error_at=place)
+        return _outcome(span, run, status, error=error_message(error), error_at=place)
     return _outcome(
         span,
         run,
@@ -224,18 +224,10 @@ def _measure(
     """Return a run's metrics, the share of its largest profit, and its returns by block."""
     top_share = measure(
         walked,
-        (
-            float(run.cash),
-            float(run.costs.fee),
-            float(run.costs.slippage),
-            span.periods_per_year,
-            span.years,
-            span.first_open,
-            span.last_close,
-        ),
-        buffers.account,
-        buffers.fall,
-        buffers.fills,
+        facts_of(run, span),
+        buffers.period_equity,
+        buffers.drawdown,
+        buffers.trades,
         span.benchmark,
         span.block_bounds,
         buffers.space,
@@ -249,7 +241,7 @@ def _curve(span: PreparedCandles, walked: Walked, buffers: Buffers, equity: Floa
     opened_ms = span.candles.opened_ms
     start = span.candles.start_bar
     # as bytes: numpy would copy rows field by field
-    fills = buffers.fills.view(_ROW)[: walked.trades].copy().view(TRADES)
+    fills = buffers.trades.view(_ROW)[: walked.trades].copy().view(TRADES)
     return Curve(
         trades=Trades(fills, opened_ms),
         opened_ms=opened_ms[start : start + walked.bars],
@@ -287,7 +279,7 @@ def _outcome(
     )
 
 
-def said(error: BaseException) -> tuple[str, str]:
+def error_message(error: BaseException) -> tuple[str, str]:
     """Return an error's class and sentence, as a result tells them."""
     # What no text column takes is replaced: NUL characters and halves of surrogate pairs.
     text = str(error).replace("\0", "\ufffd").encode("utf-8", "replace").decode()
