@@ -149,7 +149,7 @@ def _run_one(
             traded_in,
         )
 
-    outcome = outcome_of(basket, run, buffers, by_its_weights, with_curve=with_curve)
+    outcome = outcome_of(basket, run, buffers, by_its_weights, catalogue, with_curve=with_curve)
     if outcome.curve is None:
         return outcome
     trades = tuple(
