@@ -24,11 +24,14 @@ def register(app: typer.Typer) -> None:
 @explains
 def up(
     offline: Annotated[
-        bool,
+        bool | None,
         typer.Option(
-            "--offline", help="Serve packaged candles with `mela replay` instead of the internet."
+            "--offline/--online",
+            help="Serve packaged candles with `mela replay`, or ask the services on the internet. "
+            "Without either, as the last start chose; the first start asks the services.",
+            show_default=False,
         ),
-    ] = False,
+    ] = None,
 ) -> None:
     """Start Postgres, Kafka, MLflow, Airflow and the streaming job, and wait until all are healthy.
 
