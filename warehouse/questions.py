@@ -74,7 +74,7 @@ def ask(connection: Connection, name: str, values: Mapping[str, str] | None = No
         if getattr(error.orig, "pgcode", None) != _UNDEFINED_TABLE:
             raise
         raise MelaError(
-            "the star is not built yet: run `mela demo`, or the DAG build_marts, or dbt build"
+            "the star is not built yet: `mela dbt build` builds it, as does Airflow's build_marts"
         ) from error
     return Answer(list(found.keys()), [tuple(row) for row in found])
 
