@@ -17,7 +17,7 @@ from mela.settings import Settings
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
-    for command in (up, down, status, logs):
+    for command in (up, down, status, logs, home):
         app.command(rich_help_panel=STACK)(command)
 
 
@@ -87,6 +87,15 @@ def logs(
     """Print the last lines of a service's log."""
     for line in stack.logs(Settings(), service, follow=follow, lines=lines):
         out.print(line, markup=False)
+
+
+@explains
+def home() -> None:
+    """Print the folder where this stack keeps its files: MELA_HOME, or its default.
+
+    Example: pip install --target "$(mela home)/packages" .
+    """
+    print(Settings().home)
 
 
 def say(service: str, state: str) -> None:

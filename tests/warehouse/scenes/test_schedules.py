@@ -117,7 +117,7 @@ def test_it_names_each_series_that_holds_it_up(warehouse: Settings) -> None:
     add(warehouse, scene(NAME, other, never))
 
     assert why_not(warehouse, START + 60 * HOUR) == (
-        f"{other} lacks the candle of 2024-01-01T10:00:00Z; `mela quality` says what is known of "
+        f"{other} lacks the candle of 2024-01-01T12:00:00Z; `mela quality` says what is known of "
         f"it; {never} has no 1h candles; `mela ingest` loads them"
     )
 
