@@ -28,6 +28,7 @@ STACK = (
         "trades",
         "results",
         "cancel",
+        "rejected",
         "airflow",
         "psql",
         "dbt",
