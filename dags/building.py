@@ -17,7 +17,7 @@ PROFILE = ProfileConfig(
     target_name=dbt_project.TARGET,
     profiles_yml_filepath=dbt_project.PROJECT / "profiles.yml",
 )
-IN_PROCESS = {
+IN_PROCESS: dict[str, Any] = {
     "invocation_mode": InvocationMode.DBT_RUNNER,
     "dbt_executable_path": dbt_project.program(),
 }
