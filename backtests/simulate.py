@@ -12,6 +12,7 @@ import numpy as np
 from backtests import ENGINE_VERSION, METRICS_VERSION
 from backtests.candles.prepared import PreparedCache, PreparedCandles
 from backtests.context import context_of
+from backtests.error_places import place_of
 from backtests.execute import Buffers, room_for, walk
 from backtests.given import taken
 from backtests.kernel.ledger import Walked
@@ -25,6 +26,7 @@ from execution.trades import TRADES
 from mela.block_returns import BlockReturns
 from mela.candles import Candles
 from mela.interval import DAY_MS, Interval
+from mela.outcome import ErrorPlace
 from mela.result import Curve, Metrics, Outcome, Provenance, Status, Trades
 from mela.run import Run, from_ms, instant_text
 
@@ -54,7 +56,7 @@ def run_all(
     for run in runs:
         span = spans.of(run)
         if isinstance(span, Exception):
-            yield Outcome(run, Status.FAILED, error=said(span))
+            yield Outcome(run, Status.FAILED, error=error_message(span))
         else:
             yield _run_one(span, run, buffers, with_curve, catalogue, len(runs) == 1)
 
@@ -105,7 +107,7 @@ def _run_one(
         signals = given.signals() if isinstance(given, Weights) else given
         return execute(span, run, signals, buffers, equity)
 
-    return outcome_of(span, run, buffers, by_its_rules, with_curve=with_curve)
+    return outcome_of(span, run, buffers, by_its_rules, catalogue, with_curve=with_curve)
 
 
 def outcome_of(
@@ -113,6 +115,7 @@ def outcome_of(
     run: Run,
     buffers: Buffers,
     walk: Callable[[Float], Walked],
+    catalogue: Mapping[str, Strategy],
     *,
     with_curve: bool,
 ) -> Outcome:
@@ -131,7 +134,9 @@ def outcome_of(
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a strategy is anybody's code
         is_memory = isinstance(error, MemoryError)
         status = Status.OUT_OF_MEMORY if is_memory else Status.FAILED
-        return _outcome(span, run, status, error=said(error))
+        strategy = catalogue.get(run.strategy)
+        place = place_of(error, strategy and strategy.signals)
+        return _outcome(span, run, status, error=error_message(error), error_at=place)
     return _outcome(
         span,
         run,
@@ -220,9 +225,9 @@ def _measure(
     top_share = measure(
         walked,
         facts_of(run, span),
-        buffers.account,
-        buffers.fall,
-        buffers.fills,
+        buffers.period_equity,
+        buffers.drawdown,
+        buffers.trades,
         span.benchmark,
         span.block_bounds,
         buffers.space,
@@ -236,7 +241,7 @@ def _curve(span: PreparedCandles, walked: Walked, buffers: Buffers, equity: Floa
     opened_ms = span.candles.opened_ms
     start = span.candles.start_bar
     # as bytes: numpy would copy rows field by field
-    fills = buffers.fills.view(_ROW)[: walked.trades].copy().view(TRADES)
+    fills = buffers.trades.view(_ROW)[: walked.trades].copy().view(TRADES)
     return Curve(
         trades=Trades(fills, opened_ms),
         opened_ms=opened_ms[start : start + walked.bars],
@@ -253,6 +258,7 @@ def _outcome(
     blocks: BlockReturns | None = None,
     top_share: float = math.nan,
     error: tuple[str, str] | None = None,
+    error_at: ErrorPlace | None = None,
     curve: Curve | None = None,
 ) -> Outcome:
     return Outcome(
@@ -260,6 +266,7 @@ def _outcome(
         status=status,
         metrics=metrics,
         error=error,
+        error_at=error_at,
         candles=span.bars,
         first_candle_ms=span.first_ms,
         last_candle_ms=span.last_ms,
@@ -272,7 +279,7 @@ def _outcome(
     )
 
 
-def said(error: BaseException) -> tuple[str, str]:
+def error_message(error: BaseException) -> tuple[str, str]:
     """Return an error's class and sentence, as a result tells them."""
     # What no text column takes is replaced: NUL characters and halves of surrogate pairs.
     text = str(error).replace("\0", "\ufffd").encode("utf-8", "replace").decode()

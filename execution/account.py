@@ -43,7 +43,8 @@ class Account(Counts, Protocol):
     bar: the candle that comes next; equity: on the last close
     day, day_equity, locked: the UTC day, the equity it began with, and whether it lost too much
     side: of the position, +1, −1, or 0.0 while flat; cost: what its entry took from the cash
-    came: how the position came to the present candle, see `exits`; entered: the raw price it paid
+    came: how the position came to the present candle, see `exits`
+    entered: the reference price of its entry, see `costs`
     position_slippage, position_borrow: what the position has lost to either so far
     exit_reason: why the position is closed at the next open; 0 where it is not
     order_*: the entry ordered: its side (0.0 for none), the last candle on which it lives, and the
@@ -105,6 +106,7 @@ class Position(Protocol):
     side: where its signals want it, +1, −1 or 0; pending: whether its share is to be traded
     scale: the strength with which it was entered; budget: what a purchase may cost, fee included
     stop_level, target_level: what the strategy gave on its last close; NaN for none
+    entry_price: of the fill that opened it, from which its levels are measured
     opened_step, opened_candle: the step and the candle at which the position was opened
     bought, paid, sold, received: units and money of its fills, without fees
     """
@@ -121,6 +123,7 @@ class Position(Protocol):
     stop_level: float
     target_level: float
     units: float
+    entry_price: float
     opened_step: int
     opened_candle: int
     bought: float

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from execution.account import Account, count_fill
-from execution.costs import fee_of, interest, market_price, on_tick
+from execution.costs import fee_of, interest, market_price, on_tick, worse_tick
 from execution.exits import (
     AT_OPEN,
     BY_LIMIT,
@@ -16,11 +16,12 @@ from execution.exits import (
     nearer_target,
     protective_exit,
     tighter_stop,
+    trailing_level,
 )
 from execution.orders import resting_fill, resting_level, side_ordered
 from execution.risk import begin_day, can_afford, limit_daily_loss
 from execution.sizing import entry_units
-from execution.terms import LIMIT, MARKET, NEVER, Terms, rule
+from execution.terms import LIMIT, MARKET, Terms, rule
 from execution.trades import SIGNAL, TAKE_PROFIT, TIME_STOP, is_large, record_trade
 
 
@@ -80,9 +81,9 @@ def trade_candle(
         and account.side != 0.0
         and account.bar >= account.entry_bar + terms.protect_delay
     ):
-        why, raw, both = _protection(account, candle, terms)
+        why, reference, both = _protection(account, candle, terms)
         if why != 0:
-            close_position(account, candle, why, raw, terms, trades[row])
+            close_position(account, candle, why, reference, terms, trades[row])
             row += 1
             account.ambiguous += both
     return row
@@ -92,27 +93,30 @@ def trade_candle(
 def fill_entry(account: Account, candle: Candle, terms: Terms) -> None:
     """Fill the ordered entry if the candle reaches it; reject what the account cannot bear."""
     side, signal_close = account.order_side, account.order_close
-    fills, raw, at_open = True, candle.open, True
+    fills, reference, at_open = True, candle.open, True
     if terms.entry_kind != MARKET:
         level = on_tick(resting_level(signal_close, side, terms), terms.tick)
-        fills, raw, at_open = resting_fill(
+        fills, reference, at_open = resting_fill(
             candle.open, candle.high, candle.low, side, level, terms.entry_kind
         )
     if not fills:
         return
     is_limit = terms.entry_kind == LIMIT
-    price = raw if is_limit else market_price(raw, 0.0, 0.0, side, terms)
+    if is_limit:
+        price = worse_tick(reference, terms.tick, side)
+    else:
+        price = market_price(reference, 0.0, 0.0, side, terms)
     measure, strength = account.order_measure, account.order_strength
     units = entry_units(account.cash, price, signal_close, measure, strength, terms)
     if terms.impact > 0.0 and not is_limit and units > 0.0:
-        price = market_price(raw, units, candle.volume, side, terms)
+        price = market_price(reference, units, candle.volume, side, terms)
         units = entry_units(account.cash, price, signal_close, measure, strength, terms)
     account.order_side = 0.0
     if not can_afford(units, price, signal_close, account.cash, terms):
         account.rejected += 1
         return
     account.came = AT_OPEN if at_open else BY_LIMIT if is_limit else BY_STOP
-    account.entered = raw
+    account.entered = reference
     open_position(account, candle, side, units, price, terms)
 
 
@@ -137,19 +141,20 @@ def open_position(
 
 @rule
 def close_position(
-    account: Account, candle: Candle, why: int, raw: float, terms: Terms, row: np.void
+    account: Account, candle: Candle, why: int, reference: float, terms: Terms, row: np.void
 ) -> None:
-    """Close the position at a raw price and record its trade."""
+    """Close the position at a reference price and record its trade."""
     side, units = account.side, account.units
-    price = raw
-    if why != TAKE_PROFIT:
-        price = market_price(raw, units, candle.volume, -side, terms)
-    charge_borrow(account, raw, candle.opened_ms, terms)
+    if why == TAKE_PROFIT:
+        price = worse_tick(reference, terms.tick, -side)
+    else:
+        price = market_price(reference, units, candle.volume, -side, terms)
+    charge_borrow(account, reference, candle.opened_ms, terms)
     fee = fee_of(units, price, terms.fee, terms.minimum_fee)
     earned = side * units * price - fee
     account.cash += earned
     count_fill(account, units, price, fee, is_large(units, candle.volume))
-    account.position_slippage += side * units * (raw - price)
+    account.position_slippage += side * units * (reference - price)
     account.slippage += account.position_slippage
     account.borrow += account.position_borrow
     profit = earned - account.cost - account.position_borrow
@@ -188,9 +193,16 @@ def charge_borrow(account: Account, price: float, until_ms: int, terms: Terms) -
 def _protection(account: Account, candle: Candle, terms: Terms) -> tuple[int, float, bool]:
     """Ask the candle for the levels that stood before it."""
     side, came = account.side, account.came
-    trail = -side * NEVER
-    if terms.trailing_stop < NEVER:
-        trail = on_tick(account.extreme * (1.0 - side * terms.trailing_stop), terms.tick)
+    trail = on_tick(
+        trailing_level(
+            account.extreme,
+            account.entry_price,
+            side,
+            terms.trailing_stop,
+            terms.trailing_start,
+        ),
+        terms.tick,
+    )
     entered = np.nan if came == HELD else account.entered
     stop = tighter_stop(account.stop, on_tick(account.stop_level, terms.tick), side, entered)
     target = nearer_target(account.target, on_tick(account.target_level, terms.tick), side, entered)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from execution.terms import rule
+from execution.terms import NEVER, rule
 from execution.trades import STOP_LOSS, TAKE_PROFIT, TRAILING_STOP
 
 HELD, AT_OPEN, BY_LIMIT, BY_STOP = 0, 1, 2, 3  # how a position came to a candle
@@ -13,8 +13,8 @@ def tighter_stop(stop: float, level: float, side: float, entered: float) -> floa
     """Return the tighter of a position's stop and the level that its strategy gave.
 
     level: NaN for none
-    entered: the raw price of an entry on this candle, else NaN. A level that the entry has passed
-        already is ignored on this candle; on the next one the position is closed at the open.
+    entered: the reference price of an entry on this candle, else NaN. A level that the entry has
+        passed already is ignored on this candle; the next one closes the position at its open.
     """
     if side * level >= side * entered or not side * level > side * stop:
         return stop
@@ -33,6 +33,20 @@ def nearer_target(target: float, level: float, side: float, entered: float) -> f
 
 
 @rule
+def trailing_level(
+    extreme: float, entry_price: float, side: float, trailing_stop: float, start: float
+) -> float:
+    """Return where a trailing stop lies, out of reach before the best price has gained `start`.
+
+    extreme: the best price since the entry, up to the candle before
+    """
+    started = side * extreme >= side * entry_price * (1.0 + side * start)
+    if not (trailing_stop < NEVER and started):
+        return -side * NEVER
+    return extreme * (1.0 - side * trailing_stop)
+
+
+@rule
 def protective_exit(
     open_: float,
     high: float,
@@ -44,7 +58,9 @@ def protective_exit(
     target: float,
     came: int,
 ) -> tuple[int, float, bool]:
-    """Return why a candle ends a position (0: it does not), the raw price, and if it is ambiguous.
+    """Return why a candle ends a position (0: it does not), at which price, and if it is ambiguous.
+
+    The price is the reference price, see `costs`.
 
     stop, trail, target: levels; on a long position's side the tighter of the first two counts
     came: HELD before the candle; or entered on it, AT_OPEN, or inside it BY_LIMIT or BY_STOP. Only
@@ -65,7 +81,7 @@ def protective_exit(
     if came == HELD and opens <= floor:
         return why, open_, False
     if worst <= floor:
-        return why, side * floor, best >= goal and (opens > floor or came == BY_STOP)
+        return why, side * floor, best >= goal and opens > floor
     if came == HELD and opens >= goal:
         return TAKE_PROFIT, open_, False
     if best >= goal:

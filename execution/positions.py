@@ -7,10 +7,12 @@ import math
 import numpy as np
 
 from execution.account import PortfolioAccount, Position, count_fill
+from execution.columns import Columns
 from execution.costs import fee_of, interest
-from execution.terms import NEARLY, PortfolioTerms, rule
-from execution.trades import SIGNAL, is_large, record_trade
+from execution.terms import NEARLY, Int, PortfolioTerms, rule
+from execution.trades import DELISTED, SIGNAL, is_large, record_trade
 
+FOREVER = 2**62  # no candle has this number
 NEGLIGIBLE = 1e-12  # of the equity: an order below it is rounding
 
 
@@ -24,7 +26,7 @@ def in_lots(units: float, lot: float, terms: PortfolioTerms) -> float:
 def reduce_position(
     account: PortfolioAccount,
     one: Position,
-    raw: float,
+    reference: float,
     volume: float,
     opened_ms: int,
     worth: float,
@@ -33,21 +35,21 @@ def reduce_position(
 ) -> bool:
     """Sell what a position has above its share, or all of it; tell if that recorded a trade.
 
-    raw, volume: the open of its candle, before slippage, and the candle's volume
+    reference, volume: the open of its candle, before slippage, and the candle's volume
     """
     side = 1.0 if one.units > 0.0 else -1.0
     done = abs(one.units)
     if one.side * side > 0.0:
         aim = one.weight * one.scale * worth
-        excess = abs(one.units) * raw - aim
+        excess = abs(one.units) * reference - aim
         if not excess > NEGLIGIBLE * abs(worth):
             return False
         if aim > 0.0:
-            done = in_lots(excess / raw, one.lot, terms)
-            if done * raw <= terms.minimum_fee:  # not worth its fee
+            done = in_lots(excess / reference, one.lot, terms)
+            if done * reference <= terms.minimum_fee:  # not worth its fee
                 return False
-    price = raw * (1.0 - side * terms.slippage)
-    take_out(account, one, done, raw, price, volume, opened_ms, terms)
+    price = reference * (1.0 - side * terms.slippage)
+    take_out(account, one, done, reference, price, volume, opened_ms, terms)
     if one.units != 0.0:
         return False
     record_position(account, one, side, SIGNAL, row)
@@ -59,7 +61,7 @@ def reduce_position(
 def increase_position(
     account: PortfolioAccount,
     one: Position,
-    raw: float,
+    reference: float,
     volume: float,
     opened_ms: int,
     scale: float,
@@ -67,7 +69,7 @@ def increase_position(
 ) -> None:
     """Buy what a position lacks of its share, as far as the account can pay for it."""
     side = float(one.side)
-    price = raw * (1.0 + side * terms.slippage)
+    price = reference * (1.0 + side * terms.slippage)
     budget = one.budget * scale
     done = budget / (price * (1.0 + terms.fee))
     if terms.minimum_fee > 0.0:
@@ -76,7 +78,7 @@ def increase_position(
     if not done > 0.0:
         account.rejected += one.units == 0.0 and one.budget > 0.0
         return
-    account.cash -= charge_borrow(one, raw, float(opened_ms), terms)
+    account.cash -= charge_borrow(one, reference, float(opened_ms), terms)
     fee = fee_of(done, price, terms.fee, terms.minimum_fee)
     count_fill(account, done, price, fee, is_large(done, volume))
     account.cash -= side * done * price + fee
@@ -85,7 +87,7 @@ def increase_position(
     one.units += side * done
     one.bought += done
     one.paid += done * price
-    one.slippage += side * done * (price - raw)
+    one.slippage += side * done * (price - reference)
     one.fees += fee
 
 
@@ -99,8 +101,43 @@ def begin_position(
     one.opened_step, one.opened_candle = step, one.candles
     one.stop = price * (1.0 - side * terms.stop_loss)
     one.target = price * (1.0 + side * terms.take_profit)
-    one.extreme = price
+    one.entry_price = one.extreme = price
     one.charged_ms = opened_ms
+
+
+@rule
+def leave_ended(
+    account: PortfolioAccount,
+    positions: np.ndarray,
+    columns: Columns,
+    now: int,
+    ended_ms: int,
+    terms: PortfolioTerms,
+    trades: np.ndarray,
+    traded: Int,
+    row: int,
+) -> int:
+    """Close at its last close an instrument that has no further candle, and order nothing more.
+
+    ended_ms: when the candle ended; other arguments as in `trade_open`
+    """
+    if columns.weights.shape[1] < columns.has.shape[1]:  # weights that never change: none ends
+        return row
+    for at in range(len(positions)):
+        one = positions[at]
+        if not math.isnan(columns.weights[at, now]):
+            continue
+        if one.units != 0.0:
+            side = 1.0 if one.units > 0.0 else -1.0
+            reference, volume = columns.close[at, now], columns.volume[at, now]
+            price = reference * (1.0 - side * terms.slippage)
+            take_out(account, one, abs(one.units), reference, price, volume, ended_ms, terms)
+            record_position(account, one, side, DELISTED, trades[row])
+            traded[row] = at
+            row += 1
+        one.side = one.pending = 0
+        one.free_from = FOREVER
+    return row
 
 
 @rule
@@ -119,7 +156,7 @@ def take_out(
     account: PortfolioAccount,
     one: Position,
     done: float,
-    raw: float,
+    reference: float,
     price: float,
     volume: float,
     opened_ms: int,
@@ -127,13 +164,13 @@ def take_out(
 ) -> None:
     """Take units out of a position, for money."""
     side = 1.0 if one.units > 0.0 else -1.0
-    account.cash -= charge_borrow(one, raw, float(opened_ms), terms)
+    account.cash -= charge_borrow(one, reference, float(opened_ms), terms)
     fee = fee_of(done, price, terms.fee, terms.minimum_fee)
     count_fill(account, done, price, fee, is_large(done, volume))
     one.units = side * max(abs(one.units) - done, 0.0)
     one.sold += done
     one.received += done * price
-    one.slippage += side * done * (raw - price)
+    one.slippage += side * done * (reference - price)
     one.fees += fee
     account.cash += side * done * price - fee
 
