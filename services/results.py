@@ -7,10 +7,11 @@ from typing import Any
 from uuid import UUID
 
 from mela.failures import Failure
+from mela.metrics import Ranking
 from mela.result import Status
 from mela.search_report import SceneEnding
 from mela.settings import Settings
-from services.scenes import accepted_scene, rank_by_of, stored_scene
+from services.scenes import accepted_scene, ranking_of, stored_scene
 from warehouse.database import transaction
 from warehouse.results import finder
 
@@ -36,7 +37,7 @@ class SceneResults:
     failures: why runs failed, the most frequent reason first
     mlflow_run_id: None until the scene is finished and MLflow has it
     statuses: how many runs ended with each status, the most frequent first
-    rows: result documents, best first by `rank_by`
+    rows: result documents, best first by `rank_by`, those with fewer than `min_trades` behind
     report: on its search, once it is finished; None if it searched and validated nothing
     """
 
@@ -50,6 +51,7 @@ class SceneResults:
     cancelled: int
     statuses: dict[str, int]
     rank_by: str
+    min_trades: int
     rows: tuple[Document, ...]
     report: Document | None
     warnings: tuple[SceneWarning, ...]
@@ -80,9 +82,9 @@ class SceneResults:
         return list(dict.fromkeys(said))
 
     @property
-    def run_warnings(self) -> list[str]:
-        """Return the codes of the warnings that any of the rows has."""
-        return sorted({warning for row in self.rows for warning in row["warnings"]})
+    def ranking(self) -> Ranking:
+        """Return what ranks the rows."""
+        return Ranking(self.rank_by, self.min_trades)
 
 
 def results_of(scene_id: UUID, settings: Settings, *, top: int | None = None) -> SceneResults:
@@ -92,10 +94,10 @@ def results_of(scene_id: UUID, settings: Settings, *, top: int | None = None) ->
     """
     with transaction(settings) as connection:
         scene = accepted_scene(connection, scene_id)
-        rank_by = rank_by_of(scene["content"])
+        by = ranking_of(scene["content"])
         counted = finder.progress(connection, [str(scene_id)])[0]
         statuses = finder.statuses(connection, scene_id)
-        rows = finder.of_scene(connection, scene_id, order_by=rank_by, limit=top)
+        rows = finder.of_scene(connection, scene_id, order_by=by, limit=top)
         failures = finder.failures(connection, scene_id, MOST_REASONS)
     ending = SceneEnding.model_validate(scene["best"] or {})
     warnings = sorted({(one.code, one.sentence) for one in ending.warnings})
@@ -109,7 +111,8 @@ def results_of(scene_id: UUID, settings: Settings, *, top: int | None = None) ->
         cached=counted.cached,
         cancelled=counted.cancelled,
         statuses=statuses,
-        rank_by=rank_by,
+        rank_by=by.metric,
+        min_trades=by.min_trades,
         rows=tuple(rows),
         report=ending.report_document(),
         warnings=tuple(SceneWarning(*one) for one in warnings),
@@ -125,7 +128,7 @@ def result_rows(scene_id: UUID, settings: Settings) -> list[Document]:
     """
     with transaction(settings) as connection:
         scene = stored_scene(connection, scene_id)
-        return finder.of_scene(connection, scene_id, order_by=rank_by_of(scene["content"]))
+        return finder.of_scene(connection, scene_id, order_by=ranking_of(scene["content"]))
 
 
 def report_of(scene_id: UUID, settings: Settings) -> Document | None:

@@ -13,6 +13,7 @@ import structlog
 from sqlalchemy import Connection
 
 from mela.errors import InputInvalid, NotFound, RejectionCode, SceneInvalid
+from mela.metrics import Ranking
 from mela.settings import Settings
 from services.states import SceneState
 from warehouse.database import transaction
@@ -95,11 +96,11 @@ def _listed(connection: Connection, row: SceneRow, counted: finder.SceneProgress
     content = _object(row.content)
     choice = _object(content.get("strategy"))
     varied = _object(_object(content.get("search")).get("space")).get("strategy.name")
-    rank_by = rank_by_of(content)
+    by = ranking_of(content)
     is_rejected = row.status == "rejected"
     best = row.ended_with
     if best is None and counted.recorded and not is_rejected:
-        best = finder.best_value(connection, row.scene_id, rank_by)
+        best = finder.best_value(connection, row.scene_id, by)
     why = ": ".join(filter(None, (row.rejection_field, row.rejection_sentence)))
     return ListedScene(
         scene_id=row.scene_id,
@@ -115,7 +116,7 @@ def _listed(connection: Connection, row: SceneRow, counted: finder.SceneProgress
         recorded=counted.recorded,
         cached=counted.cached,
         cancelled=counted.cancelled,
-        rank_by=rank_by,
+        rank_by=by.metric,
         best=best,
         user=row.user,
         received_at=row.received_at,
@@ -126,9 +127,10 @@ def _listed(connection: Connection, row: SceneRow, counted: finder.SceneProgress
     )
 
 
-def rank_by_of(content: Mapping[str, Any] | None) -> str:
-    """Return the metric that ranks the runs of a scene, by its stored content."""
-    return str((content or {}).get("rank_by", RANK_BY))
+def ranking_of(content: Mapping[str, Any] | None) -> Ranking:
+    """Return what ranks the runs of a scene, by its stored content."""
+    told = content or {}
+    return Ranking(str(told.get("rank_by", RANK_BY)), int(told.get("min_trades", 0)))
 
 
 def _object(value: Any) -> Mapping[str, Any]:

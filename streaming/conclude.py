@@ -27,6 +27,7 @@ from mela.search_report import EndWarning, SceneEnding
 from mela.settings import Settings
 from messaging.publisher import Publisher
 from services.recompute import WITH_CURVE, Changed, recompute
+from services.scenes import ranking_of
 from streaming import mirror, searches, strategies
 from streaming.clients import reader_of
 from streaming.poison import is_away
@@ -83,9 +84,8 @@ def conclude_scene(scene_id: str, settings: Settings, publisher: Publisher) -> N
 
 def finish(scene_id: str, scene: Mapping[str, Any], settings: Settings) -> None:
     """Store what a recorded scene has found: curves, warnings, report, MLflow, its end."""
-    rank_by = str(scene["content"].get("rank_by", "sharpe"))
     with transaction(settings) as connection:
-        found = results.best_of(connection, scene_id, rank_by)
+        found = results.best_of(connection, scene_id, ranking_of(scene["content"]))
         if scene["runs"] <= ALL_CURVES_UP_TO:
             wanted = results.of_scene(connection, scene_id)
         else:

@@ -27,6 +27,7 @@ from mlflow.environment_variables import (
 from backtests.simulate import error_message
 from mela.search_report import SceneEnding
 from mela.settings import Settings
+from services.scenes import ranking_of
 from streaming import tracking
 from streaming.poison import is_away
 from streaming.tracking import Concluded
@@ -144,8 +145,7 @@ def _concluded(scene_id: str, settings: Settings) -> Concluded | None:
         scene = scenes.get(connection, scene_id)
         if scene is None or scene["status"] != "finished":
             return None
-        rank_by = str(scene["content"].get("rank_by", "sharpe"))
-        found = results.best_of(connection, scene_id, rank_by)
+        found = results.best_of(connection, scene_id, ranking_of(scene["content"]))
     best = [found.overall, *found.by_instrument.values()] if found.overall else []
     ending = SceneEnding.model_validate(scene["best"] or {})
     return Concluded(scene_id, scene, best, ending.warnings, ending.report_document())

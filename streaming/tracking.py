@@ -32,10 +32,11 @@ from mlflow.utils.mlflow_tags import (
     MLFLOW_USER,
 )
 
-from mela.metrics import METRICS
+from mela.metrics import METRICS, Ranking
 from mela.scene_words import flat, spelled
 from mela.search_report import EndWarning, SearchReport
 from mela.settings import Settings
+from services.scenes import ranking_of
 from streaming import mlflow_files as files
 from streaming import mlflow_view as views
 from streaming import mlflow_words as words
@@ -76,7 +77,12 @@ class Concluded(NamedTuple):
     @property
     def rank_by(self) -> str:
         """Return the metric that ranks the runs."""
-        return str(self.scene["content"].get("rank_by", "sharpe"))
+        return self.ranking.metric
+
+    @property
+    def ranking(self) -> Ranking:
+        """Return what ranks the runs."""
+        return ranking_of(self.scene["content"])
 
 
 def log_scene(concluded: Concluded, settings: Settings) -> str:
@@ -87,7 +93,7 @@ def log_scene(concluded: Concluded, settings: Settings) -> str:
     client = MlflowClient(tracking_uri=settings.mlflow.url)
     experiment_id = _experiment(client, concluded.strategy)
     with transaction(settings) as connection:
-        rows = results.of_scene(connection, concluded.scene_id, order_by=concluded.rank_by)
+        rows = results.of_scene(connection, concluded.scene_id, order_by=concluded.ranking)
         user = users.name_of(connection, concluded.scene["user_id"]) or NOBODY
     parent = _parent(client, experiment_id, concluded, user)
     if parent.info.status in ENDED:
@@ -115,7 +121,7 @@ def log_rest(concluded: Concluded, settings: Settings, until: float) -> bool:
     most = _children(concluded, settings)
     with transaction(settings) as connection:
         rows = results.of_scene(
-            connection, concluded.scene_id, order_by=concluded.rank_by, limit=most
+            connection, concluded.scene_id, order_by=concluded.ranking, limit=most
         )
     written = _log_children(client, parent, rows, rows, until)
     if len(written) < len(rows):
