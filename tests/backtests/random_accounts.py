@@ -110,10 +110,12 @@ def accounts(draw):
         "slippage": draw(st.sampled_from([0.0, 0.0005, 0.02])),
         "costs": {"borrow_rate": draw(st.sampled_from([0.0, 0.1]))},
         "whole_units": draw(st.booleans()),
+        "delisted": draw(st.sampled_from(["close", "hold"])),
         "direction": draw(st.sampled_from(["long", "short", "both"])),
         "stop_loss": draw(st.sampled_from([None, 0.04])),
         "take_profit": draw(st.sampled_from([None, 0.05])),
         "trailing_stop": draw(st.sampled_from([None, 0.06])),
+        "trailing_start": draw(st.sampled_from([0.0, 0.03])),
         "cooldown_bars": draw(st.sampled_from([0, 2])),
         "protect_from": draw(st.sampled_from(["entry", "next"])),
     }
