@@ -18,17 +18,20 @@ from backtests.metrics.result_warnings import (
 from backtests.simulate import run_all
 from backtests.strategies import refresh
 from cli.candle_file import reader_of_files
-from cli.console import counted, err, out
+from cli.console import WRONG_QUESTION, counted, err, fail, out
 from cli.monte_carlo import fan_of, monte_carlo_table, resampled
 from cli.plot import kind_of, write_picture
 from cli.report import report_table
 from cli.scene_file import scene_of
 from cli.tables import SHOWN, results_table
+from mela.errors import MelaError
 from mela.messages import read_stored_run
+from mela.outcome import WITH_METRICS
 from mela.result import rank
 from mela.scene import Scene
 from mela.settings import Settings
-from sources.files.told import Told
+from services.reasons import MOST_REASONS, why_without_numbers
+from sources.files.told import NOTHING, Told
 
 
 class Wanted(NamedTuple):
@@ -42,8 +45,9 @@ class Wanted(NamedTuple):
 
 
 def run_locally(scene_file: Path, candles: Sequence[str], wanted: Wanted, told: Told) -> None:
-    """Run a scene of a file on candles of files, and show what is wanted of it.
+    """Run a scene of a file, and show what is wanted of it.
 
+    candles: files, as `--candles` names them; none for the warehouse's
     told: what the user says about the files
 
     Raises MelaError for a scene or candles that do not do, typer.BadParameter for options that
@@ -56,7 +60,7 @@ def run_locally(scene_file: Path, candles: Sequence[str], wanted: Wanted, told: 
         _refuse_of_one(wanted)
     catalogue = refresh(settings.packages)
     plan = local.check(scene, catalogue, max_runs=settings.max_runs)
-    bench = local.Bench(reader_of_files(candles, told), catalogue)
+    bench = local.Bench(_series(candles, told, settings), catalogue)
     done = local.execute(scene, plan, bench)
     best = rank(done.documents, scene.rank_by)
     if wanted.as_report:
@@ -65,6 +69,8 @@ def run_locally(scene_file: Path, candles: Sequence[str], wanted: Wanted, told: 
         out.print(json.dumps(done.documents, indent=2), markup=False)
     else:
         _show(best, scene, done.skipped, local.conclude(scene, best, bench))
+    if not any(row["status"] in WITH_METRICS for row in best):
+        raise _without_numbers(best, are_stored=not candles)
     if not wanted.plot and not wanted.monte_carlo:
         return
     winner = read_stored_run(best[0], catalogue)
@@ -78,6 +84,30 @@ def run_locally(scene_file: Path, candles: Sequence[str], wanted: Wanted, told: 
             out.print(monte_carlo_table(drawn))
     if wanted.plot and kind:
         write_picture(wanted.plot, kind, candles_of_it, outcome, scene, best, fan)
+
+
+def _series(files: Sequence[str], told: Told, settings: Settings) -> local.SeriesOf:
+    """Return what gives runs their candles: files, or the warehouse where none were given."""
+    if files:
+        return local.whole_series(reader_of_files(files, told))
+    if told != NOTHING:
+        said = "they speak of the files of --candles, and none was given"
+        raise typer.BadParameter(said, param_hint="--timezone, --columns")
+    from services.stored_series import stored_series  # loads SQLAlchemy
+
+    try:
+        return stored_series(settings)
+    except MelaError as error:
+        sentence = f"no candles were given (--candles FILE), and {error}"
+        raise fail(sentence, WRONG_QUESTION) from error
+
+
+def _without_numbers(rows: Sequence[Mapping[str, Any]], *, are_stored: bool) -> typer.Exit:
+    """Say why no run has any numbers, and return the exit to raise."""
+    err.print("[bold red]no run gave any numbers[/]")
+    for sentence in why_without_numbers(rows, are_stored=are_stored)[:MOST_REASONS]:
+        err.print(sentence, markup=False)
+    return typer.Exit(1)
 
 
 def _refuse_of_one(wanted: Wanted) -> None:

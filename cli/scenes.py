@@ -14,6 +14,7 @@ from rich.table import Table
 from cli.console import counted, err, explains, fail, out
 from cli.panels import SCENES
 from cli.progress import show_progress
+from cli.quick import check_only
 from cli.report import report_table
 from cli.scene_file import read_document, read_scene
 from cli.scene_ids import SceneId, scene_id_of
@@ -24,9 +25,9 @@ from mela.settings import Settings
 
 if TYPE_CHECKING:
     from mela.messages import Progress
+    from services.follow import Follower
     from services.validate import Validation
 
-MOST_REASONS = 5  # that are printed of a scene without numbers
 SceneFile = Annotated[
     Path, typer.Argument(exists=True, dir_okay=False, metavar="SCENE.yaml", help="YAML or JSON.")
 ]
@@ -57,14 +58,14 @@ def publish(
 
     Example: mela publish docs/scenes/first.yaml --follow
     """
-    from services.follow import Follower
+    check_only()
+    from services.last_scene import note_published
     from services.publish import send_scene, with_id
-    from services.scenes import note_published
 
     settings = Settings()
     scene, plan = read_scene(scene_file, settings)
     scene = with_id(scene)
-    with Follower(settings, [scene.scene_id]) if follow else nullcontext() as follower:
+    with _follower(scene.scene_id, settings) if follow else nullcontext() as follower:
         published = send_scene(scene, plan, settings, user=user or settings.user)
         note_published(published.scene_id, settings)
         out.print(str(published.scene_id))
@@ -88,6 +89,7 @@ def validate(
 
     Exit 1 if the scene would be rejected. Example: mela validate docs/scenes/first.yaml --offline
     """
+    check_only()
     from services.validate import validate_scene
 
     found = validate_scene(read_document(scene_file), Settings(), offline=offline)
@@ -162,12 +164,19 @@ def cancel(scene_id: SceneId) -> None:
     err.print(f"cancelled {meant}")
 
 
+def _follower(scene_id: UUID | None, settings: Settings) -> Follower:
+    from services.follow import Follower  # loads SQLAlchemy
+
+    return Follower(settings, [scene_id])
+
+
 def show(scene_id: UUID, settings: Settings, top: int = SHOWN) -> None:
     """Print a scene's state, its best results as a table, and its warnings.
 
     A scene that ended without any numbers says so first, with the reasons, and exits with 1.
     """
     from mela.errors import SceneInvalid
+    from services.reasons import MOST_REASONS, why_without_numbers
     from services.results import results_of
 
     try:
@@ -179,7 +188,7 @@ def show(scene_id: UUID, settings: Settings, top: int = SHOWN) -> None:
     if found.is_without_numbers:
         ended = ", ".join(f"{count:,} {status}" for status, count in found.statuses.items())
         err.print(f"[bold red]no run gave any numbers[/]: {ended}")
-        for sentence in found.why_without_numbers()[:MOST_REASONS]:
+        for sentence in why_without_numbers(found.rows)[:MOST_REASONS]:
             err.print(sentence, markup=False)
     title = (
         f"{found.name or scene_id}: {found.status}, {found.recorded:,} of "

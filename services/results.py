@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from mela.result import Status
+from mela.outcome import WITH_METRICS
 from mela.search_report import SceneEnding
 from mela.settings import Settings
 from services.scenes import accepted_scene, rank_by_of, stored_scene
@@ -14,7 +14,6 @@ from warehouse.database import transaction
 from warehouse.results import finder
 
 Document = dict[str, Any]
-NUMBERS = frozenset({Status.SUCCEEDED.value, Status.RUINED.value})  # with metrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,22 +50,7 @@ class SceneResults:
     @property
     def is_without_numbers(self) -> bool:
         """Tell whether the scene has ended and not one of its runs has metrics."""
-        return self.status == "finished" and NUMBERS.isdisjoint(self.statuses)
-
-    def why_without_numbers(self) -> list[str]:
-        """Return a sentence for each way in which runs ended without metrics, and what helps."""
-        said: list[str] = []
-        for row in self.rows:
-            if row["error"]:
-                said.append(f"{row['error']['class']}: {row['error']['sentence']}")
-            elif row["status"] == Status.NO_DATA:
-                interval, start, end = row["interval"], row["start"], row["end"]
-                said += [
-                    f"{name} has no {interval} candles from {start} to {end}. Load them: "
-                    f"mela ingest {name} --interval {interval} --from {start} --to {end}"
-                    for name in row["instruments"]
-                ]
-        return list(dict.fromkeys(said))
+        return self.status == "finished" and WITH_METRICS.isdisjoint(self.statuses)
 
     @property
     def run_warnings(self) -> list[str]:

@@ -12,6 +12,7 @@ from mela.result import Status
 from mela.settings import Settings
 from services.cancel import cancel_scene
 from services.follow import progress_of
+from services.reasons import why_without_numbers
 from services.results import report_of, result_rows, results_of
 from tests.warehouse.given import a_document, a_run, a_scene
 from warehouse.database import transaction
@@ -111,7 +112,7 @@ def test_a_scene_whose_runs_all_failed_says_so_with_each_reason_once(warehouse: 
 
     assert found.is_without_numbers
     assert found.statuses == {"failed": 2}
-    assert found.why_without_numbers() == ["KeyError: 'no such column'"]
+    assert why_without_numbers(found.rows) == ["KeyError: 'no such column'"]
 
 
 def test_a_span_without_candles_names_the_command_that_loads_them(warehouse: Settings) -> None:
@@ -120,7 +121,7 @@ def test_a_span_without_candles_names_the_command_that_loads_them(warehouse: Set
     found = results_of(ended(warehouse, empty), warehouse)
 
     assert found.is_without_numbers
-    (sentence,) = found.why_without_numbers()
+    (sentence,) = why_without_numbers(found.rows)
     assert "mela ingest binance:BTCUSDT --interval 1h --from 2024-01-02" in sentence
 
 
