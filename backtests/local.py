@@ -15,7 +15,7 @@ from backtests.strategy import Strategy
 from mela.candles import Candles
 from mela.grid import Plan, check_space, plan_runs, window_variants
 from mela.interval import Interval
-from mela.result import result_document
+from mela.result import Curve, result_document
 from mela.run import Run, by_candles
 from mela.scene import Scene, TpeSearch
 from mela.series import SeriesRead
@@ -91,6 +91,17 @@ class Bench:
             if revisions:
                 made_with = made_with.on(revisions)
             yield result_document(outcome, made_with, scene_id=None)
+
+    def curve_of(self, run: Run) -> Curve | None:
+        """Return the trades and the equity of a run; None where it gives no numbers."""
+        outcomes = run_series(
+            self.series_of(run),
+            [run],
+            with_curve=True,
+            catalogue=self.catalogue,
+            spans_of=self._prepared_of,
+        )
+        return next(outcomes).curve
 
     def answer(self, run: Run) -> Document:
         """Return the result document of one run."""

@@ -14,13 +14,13 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from backtests.metrics import drawdowns, measure_trades, period_ends, period_returns
+from backtests.metrics import drawdowns, period_ends, period_returns
 from backtests.testing.instrument import candles_of, execute
 from mela.candles import Candles
 from mela.interval import Interval
 from mela.result import Outcome
 from mela.settings import REPOSITORY
-from tests.backtests.metrics.test_trades import fills_of
+from tests.backtests.metrics.test_trades import fills_of, of_fills
 
 with warnings.catch_warnings():  # of the libraries these two bring along
     warnings.simplefilter("ignore")
@@ -88,11 +88,26 @@ def test_empyrical_agrees_where_the_definitions_do(
         "var_95": quietly(empyrical.value_at_risk, returns),
         "cvar_95": quietly(empyrical.conditional_value_at_risk, returns),
         "tail_ratio": quietly(empyrical.tail_ratio, returns),
+        "downside_deviation": quietly(empyrical.downside_risk, returns, annualization=periods),
+        "stability": quietly(empyrical.stability_of_timeseries, returns),
     }
 
     found = outcome.metrics._asdict()
 
     assert {metric: found[metric] for metric in theirs} == pytest.approx(theirs, rel=1e-9)
+
+
+@pytest.mark.parametrize("name", SERIES)
+def test_empyrical_captures_the_growth_of_a_year(name: str) -> None:
+    """It compares what the periods would come to in a year, Mela what one of them comes to."""
+    outcome, returns, held = ran(name)
+
+    found = outcome.metrics
+    for side, ours in ((held > 0, found.up_capture), (held < 0, found.down_capture)):
+        growth = (1 + held[side]).prod() ** (1 / side.sum()) - 1
+        theirs = quietly(empyrical.capture, returns[side], held[side], period="daily")
+        own = (1 + ours * growth) ** 252 - 1
+        assert theirs == pytest.approx(own / ((1 + growth) ** 252 - 1), rel=1e-6)
 
 
 @pytest.mark.parametrize("name", SERIES)
@@ -206,7 +221,7 @@ def test_quantstats_takes_periods_for_trades(name: str) -> None:
     outcome, returns, _ = ran(name)
     factor, kelly = quietly(qs.profit_factor, returns), quietly(qs.kelly_criterion, returns)
 
-    as_trades = measure_trades(fills_of(*returns, price=1.0), len(returns))
+    as_trades = of_fills(fills_of(*returns, price=1.0), len(returns))
 
     assert as_trades.profit_factor == pytest.approx(factor, rel=1e-9)
     assert as_trades.kelly == pytest.approx(kelly, rel=1e-9)
