@@ -18,12 +18,11 @@ from mela.interval import Interval
 from mela.result import Curve, result_document
 from mela.run import Run, by_candles
 from mela.scene import Scene, TpeSearch
-from mela.series import SeriesRead
 
 Document = dict[str, Any]
 Catalogue = Mapping[str, Strategy]
 Read = Callable[[str, Interval], Candles]
-SeriesOf = Callable[[Sequence[Run]], SeriesRead]
+SeriesOf = Callable[[Sequence[Run]], Mapping[str, Candles]]
 PREPARED_KEPT = 16  # series whose indicators are kept
 
 
@@ -50,11 +49,11 @@ def whole_series(read: Read) -> SeriesOf:
                 kept[series] = read(series.instrument, series.interval)
         return kept[series]
 
-    def series_of(runs: Sequence[Run]) -> SeriesRead:
+    def series_of(runs: Sequence[Run]) -> Mapping[str, Candles]:
         first = runs[0]
         inputs = frozenset(series[:2] for run in runs for series in run.input_series)
         names = first.instruments
-        return SeriesRead({name: of(_Series(name, first.interval, inputs)) for name in names})
+        return {name: of(_Series(name, first.interval, inputs)) for name in names}
 
     return series_of
 
@@ -79,17 +78,15 @@ class Bench:
 
     def series_of(self, run: Run) -> Mapping[str, Candles]:
         """Return the candles of each instrument of a run's account, with those of its inputs."""
-        return self.read([run]).candles
+        return self.read([run])
 
     def answers(self, runs: Sequence[Run]) -> Iterator[Document]:
         """Yield the result document of each run of one account and span, in order."""
-        series, revisions = self.read(runs)
+        series = self.read(runs)
         for outcome in run_series(
             series, runs, catalogue=self.catalogue, spans_of=self._prepared_of
         ):
             made_with = provenance(outcome.run.strategy, None, self.catalogue)
-            if revisions:
-                made_with = made_with.on(revisions)
             yield result_document(outcome, made_with, scene_id=None)
 
     def curve_of(self, run: Run) -> Curve | None:

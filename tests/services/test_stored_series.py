@@ -25,7 +25,8 @@ from tests.conftest import EMPTY
 from tests.warehouse.lived import ASKED, BTC, ETH, GRID, PORTFOLIO, STOCKS, live
 from warehouse.database import transaction
 
-OF_AN_ANSWER = ("scene_id", "result_key", "computed_at", "cached")  # where and when it was given
+# what says where and when an answer was given, and is null outside the platform
+OF_AN_ANSWER = ("scene_id", "result_key", "candles_revision", "revisions", "computed_at", "cached")
 Typed = Callable[..., Ended]
 SCENES: dict[str, dict[str, Any]] = {
     "a grid": {**ASKED, "search": GRID},

@@ -5,17 +5,27 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from mela.candles import Candles
 from mela.interval import Interval
 from mela.run import Run
-from mela.series import SeriesRead
 from warehouse.candles.reader import CandleReader, CandlesRead
 
 Read = Callable[[str, Interval, int], CandlesRead]
 SERIES_KEPT = 2  # a scene's chunks come series by series
 _joined: OrderedDict[tuple[Any, ...], Candles] = OrderedDict()
+
+
+class SeriesRead(NamedTuple):
+    """The candles that runs read.
+
+    candles: of each instrument of the account, with those of the inputs
+    revisions: of each series, the instruments first, then the inputs as `Run.input_series` has them
+    """
+
+    candles: Mapping[str, Candles]
+    revisions: tuple[int, ...]
 
 
 def read_run(reader: CandleReader, run: Run) -> SeriesRead:
