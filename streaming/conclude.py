@@ -19,7 +19,7 @@ from backtests.metrics.result_warnings import (
     NO_OUT_OF_SAMPLE_SAID,
     lacks_out_of_sample,
 )
-from backtests.simulate import said
+from backtests.simulate import error_message
 from backtests.strategy import Catalogue
 from mela.curve import ALL_CURVES_UP_TO
 from mela.messages import Progress, State
@@ -106,7 +106,7 @@ def finish(scene_id: str, scene: Mapping[str, Any], settings: Settings) -> None:
 
 def give_up(scene_id: str, settings: Settings, publisher: Publisher, error: Exception) -> None:
     """End a scene that cannot be concluded, with the reason. Raises where a service is away."""
-    sentence = f"the scene could not be concluded ({': '.join(said(error))})."
+    sentence = f"the scene could not be concluded ({': '.join(error_message(error))})."
     warning = EndWarning(run_key="", code="not_concluded", sentence=sentence)
     document = SceneEnding(best=(), warnings=(warning,)).model_dump(mode="json", exclude_unset=True)
     with transaction(settings) as connection:
@@ -115,7 +115,7 @@ def give_up(scene_id: str, settings: Settings, publisher: Publisher, error: Exce
 
 
 def choice_warnings(scene: Mapping[str, Any], best: Mapping[str, Any] | None) -> list[EndWarning]:
-    """Return what is to be said of how a scene's best run was chosen."""
+    """Return the sentence on how a scene's best run was chosen."""
     if best is None or not lacks_out_of_sample(scene["content"], scene["runs"]):
         return []
     return [
@@ -145,7 +145,7 @@ def _try_curve(
         if is_away(error):
             raise
         log.exception("curve_not_stored", run_key=result["run_key"])
-        sentence = f"no curve was stored for this run ({': '.join(said(error))})."
+        sentence = f"no curve was stored for this run ({': '.join(error_message(error))})."
         return EndWarning(run_key=result["run_key"], code="curve_not_stored", sentence=sentence)
 
 
