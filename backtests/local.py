@@ -13,6 +13,7 @@ from backtests.simulate import provenance
 from backtests.strategies import CATALOGUE
 from backtests.strategy import Strategy
 from mela.candles import Candles
+from mela.errors import RejectionCode, SceneInvalid
 from mela.grid import Plan, check_space, plan_runs, window_variants
 from mela.interval import Interval
 from mela.result import Curve, result_document
@@ -83,6 +84,7 @@ class Bench:
     def answers(self, runs: Sequence[Run]) -> Iterator[Document]:
         """Yield the result document of each run of one account and span, in order."""
         series = self.read(runs)
+        _refuse_unknown_tick(runs, series)
         for outcome in run_series(
             series, runs, catalogue=self.catalogue, spans_of=self._prepared_of
         ):
@@ -111,6 +113,20 @@ class Bench:
                 self._prepared.popitem(last=False)
         self._prepared.move_to_end(candles)
         return self._prepared[candles]
+
+
+def _refuse_unknown_tick(runs: Sequence[Run], series: Mapping[str, Candles]) -> None:
+    """Raise SceneInvalid where prices are to be rounded to a tick that nobody knows."""
+    if not any(run.costs.round_to_tick for run in runs):
+        return
+    for name in runs[0].instruments:
+        if series[name].tick is None:
+            raise SceneInvalid(
+                RejectionCode.INVALID_FIELD,
+                "costs.round_to_tick",
+                f"the tick of {name} is not known from its candles, so that no price can be "
+                "rounded to it: leave round_to_tick out.",
+            )
 
 
 @dataclass(frozen=True, slots=True)

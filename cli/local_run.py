@@ -25,16 +25,18 @@ from cli.console import WRONG_QUESTION, counted, err, fail, out
 from cli.local_curves import show_trades, with_curves, write_csv
 from cli.monte_carlo import fan_of, monte_carlo_table, resampled
 from cli.plot import kind_of, write_picture
+from cli.remarks import MOST_REASONS, say_failures
 from cli.report import report_table
 from cli.scene_file import scene_of
 from cli.tables import SHOWN, results_table
 from mela.errors import InputInvalid, MelaError
+from mela.failures import failures_in
 from mela.messages import read_stored_run
 from mela.outcome import WITH_METRICS
 from mela.result import rank
 from mela.scene import Scene
 from mela.settings import Settings
-from services.reasons import MOST_REASONS, why_without_numbers
+from services.reasons import without_candles
 from sources.files.told import NOTHING, Told
 
 if TYPE_CHECKING:
@@ -120,8 +122,10 @@ def _run(
             show_trades(next(one for one in documents if one["run_key"] == best[0]["run_key"]))
     if wanted.csv:
         write_csv(wanted.csv, documents)
-    if not any(row["status"] in WITH_METRICS for row in best):
-        raise _without_numbers(best, are_stored=are_stored)
+    if done.documents and all(one["status"] not in WITH_METRICS for one in done.documents):
+        for sentence in without_candles(best, are_stored=are_stored)[:MOST_REASONS]:
+            err.print(sentence, markup=False)
+        raise fail("no run gave any numbers")
     if not wanted.plot and not wanted.monte_carlo:
         return
     winner = read_stored_run(best[0], catalogue)
@@ -154,14 +158,6 @@ def _series(files: Sequence[str], told: Told, settings: Settings) -> local.Serie
         raise fail(sentence, WRONG_QUESTION) from error
 
 
-def _without_numbers(rows: Sequence[Mapping[str, Any]], *, are_stored: bool) -> typer.Exit:
-    """Say why no run has any numbers, and return the exit to raise."""
-    err.print("[bold red]no run gave any numbers[/]")
-    for sentence in why_without_numbers(rows, are_stored=are_stored)[:MOST_REASONS]:
-        err.print(sentence, markup=False)
-    return typer.Exit(1)
-
-
 def _refuse_of_one(wanted: Wanted) -> None:
     """Refuse what is drawn of runs of one instrument alone."""
     if wanted.plot:
@@ -177,6 +173,7 @@ def _show(
     skipped: int,
     report: Mapping[str, Any] | None,
 ) -> None:
+    say_failures(failures_in(best), len(best))
     title = f"{counted(len(best), 'run')}, {skipped} skipped, best by {scene.rank_by}"
     out.print(results_table(best[:SHOWN], title=title, best=scene.rank_by, width=out.width))
     if report is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +16,7 @@ from cli.console import counted, err, explains, fail, out
 from cli.panels import SCENES
 from cli.progress import show_progress
 from cli.quick import check_only
+from cli.remarks import MOST_REASONS, say_failures
 from cli.report import report_table
 from cli.scene_file import read_document, read_scene
 from cli.scene_ids import SceneId, scene_id_of
@@ -26,8 +28,10 @@ from mela.settings import Settings
 if TYPE_CHECKING:
     from mela.messages import Progress
     from services.follow import Follower
+    from services.results import SceneResults
     from services.validate import Validation
 
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 SceneFile = Annotated[
     Path, typer.Argument(exists=True, dir_okay=False, metavar="SCENE.yaml", help="YAML or JSON.")
 ]
@@ -72,7 +76,7 @@ def publish(
         err.print(f"published: {counted(plan.runs, 'run')}, {plan.skipped:,} skipped")
         if follower is None:
             return
-        last = show_progress(follower.messages())
+        last = watched(follower.messages(), published.scene_id)
     _show_end(published.scene_id, last, settings)
 
 
@@ -126,7 +130,7 @@ def follow(scene_id: SceneId) -> None:
 
     settings = Settings()
     meant = scene_id_of(scene_id, settings)
-    _show_end(meant, show_progress(follow_scene(meant, settings)), settings)
+    _show_end(meant, watched(follow_scene(meant, settings), meant), settings)
 
 
 @explains
@@ -177,7 +181,6 @@ def show(scene_id: UUID, settings: Settings, top: int = SHOWN) -> None:
     """
     from mela.errors import SceneInvalid
     from services.compared import compared
-    from services.reasons import MOST_REASONS, why_without_numbers
     from services.results import results_of
 
     try:
@@ -189,13 +192,12 @@ def show(scene_id: UUID, settings: Settings, top: int = SHOWN) -> None:
     if found.is_without_numbers:
         ended = ", ".join(f"{count:,} {status}" for status, count in found.statuses.items())
         err.print(f"[bold red]no run gave any numbers[/]: {ended}")
-        for sentence in why_without_numbers(found.rows)[:MOST_REASONS]:
+        for sentence in found.why_without_numbers()[:MOST_REASONS]:
             err.print(sentence, markup=False)
-    title = (
-        f"{found.name or scene_id}: {found.status}, {found.recorded:,} of "
-        f"{counted(found.runs, 'run')} recorded, {found.cached:,} from store, "
-        f"{found.skipped:,} skipped; best {len(found.rows)} by {found.rank_by}"
-    )
+    else:
+        say_failures(found.failures, found.runs)
+    title = f"{found.name or scene_id}: {found.status}, {_counts(found)}"
+    title += f"; best {len(found.rows)} by {found.rank_by}"
     table: Table = results_table(found.rows, title=title, best=found.rank_by, width=out.width)
     out.print(table)
     if found.report is not None:
@@ -212,10 +214,31 @@ def show(scene_id: UUID, settings: Settings, top: int = SHOWN) -> None:
         raise typer.Exit(1)
 
 
+def watched(steps: Iterable[Progress], scene_id: UUID) -> Progress | None:
+    """Show a scene's steps and return the last; who interrupts is told that the scene goes on."""
+    try:
+        return show_progress(steps)
+    except KeyboardInterrupt:
+        err.print(
+            f"the scene goes on. Come back with: mela follow {scene_id}\n"
+            f"or stop it with: mela cancel {scene_id}",
+            markup=False,
+        )
+        raise typer.Exit(INTERRUPTED) from None
+
+
 def _show_end(scene_id: UUID, last: Progress | None, settings: Settings) -> None:
     if last is not None and last.state is State.REJECTED:
         raise fail(f"[{last.code}] {last.field}: {last.sentence}")
     show(scene_id, settings)
+
+
+def _counts(found: SceneResults) -> str:
+    """Return how many runs a scene has, and what became of them."""
+    told = [f"{found.recorded:,} of {counted(found.runs, 'run')} recorded"]
+    if found.status == "cancelled":
+        told += [f"{found.cancelled:,} cancelled", f"{found.not_run:,} not run"]
+    return ", ".join([*told, f"{found.cached:,} from store", f"{found.skipped:,} skipped"])
 
 
 def _validation(found: Validation) -> dict[str, Any]:

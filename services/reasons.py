@@ -1,4 +1,4 @@
-"""Why a scene has no numbers, in sentences with a way out."""
+"""Why runs have no candles, in sentences with a way out."""
 
 from __future__ import annotations
 
@@ -7,19 +7,15 @@ from typing import Any
 
 from mela.outcome import Status
 
-MOST_REASONS = 5  # that are printed of a scene without numbers
 
+def without_candles(rows: Iterable[Mapping[str, Any]], *, are_stored: bool = True) -> list[str]:
+    """Return a sentence for each series whose span holds no candles.
 
-def why_without_numbers(rows: Iterable[Mapping[str, Any]], *, are_stored: bool = True) -> list[str]:
-    """Return a sentence for each way in which runs ended without metrics, and what helps.
-
-    are_stored: whether the candles are the warehouse's, which loads those that are missing
+    rows: result documents; are_stored: whether the warehouse could be loaded with them
     """
     said: list[str] = []
     for row in rows:
-        if row["error"]:
-            said.append(f"{row['error']['class']}: {row['error']['sentence']}")
-        elif row["status"] == Status.NO_DATA:
+        if row["status"] == Status.NO_DATA:
             interval, start, end = row["interval"], row["start"], row["end"]
             for name in row["instruments"]:
                 load = f"mela ingest {name} --interval {interval} --from {start} --to {end}"

@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from mela.failures import Failure
 from mela.outcome import WITH_METRICS
 from mela.search_report import SceneEnding
 from mela.settings import Settings
+from services.reasons import without_candles
 from services.scenes import accepted_scene, rank_by_of, stored_scene
 from warehouse.database import transaction
 from warehouse.results import finder
 
 Document = dict[str, Any]
+MOST_REASONS = 20  # why runs failed, at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,8 @@ class SceneResults:
     """How far a scene is, and its results.
 
     recorded, cached: how many of its runs are answered, and how many of those from the store
+    cancelled: how many are stored as not executed, as the scene was cancelled
+    failures: why runs failed, the most frequent reason first
     mlflow_run_id: None until the scene is finished and MLflow has it
     statuses: how many runs ended with each status, the most frequent first
     rows: result documents, best first by `rank_by`
@@ -42,17 +47,28 @@ class SceneResults:
     skipped: int
     recorded: int
     cached: int
+    cancelled: int
     statuses: dict[str, int]
     rank_by: str
     rows: tuple[Document, ...]
     report: Document | None
     warnings: tuple[SceneWarning, ...]
     mlflow_run_id: str | None = None
+    failures: tuple[Failure, ...] = ()
 
     @property
     def is_without_numbers(self) -> bool:
         """Tell whether the scene has ended and not one of its runs has metrics."""
         return self.status == "finished" and WITH_METRICS.isdisjoint(self.statuses)
+
+    @property
+    def not_run(self) -> int:
+        """Return how many runs have no answer of any kind, so far or for good."""
+        return self.runs - self.recorded - self.cancelled
+
+    def why_without_numbers(self) -> list[str]:
+        """Return a sentence for each way in which runs ended without metrics, and what helps."""
+        return [*(one.said for one in self.failures), *without_candles(self.rows)]
 
     @property
     def run_warnings(self) -> list[str]:
@@ -71,6 +87,7 @@ def results_of(scene_id: UUID, settings: Settings, *, top: int | None = None) ->
         counted = finder.progress(connection, [str(scene_id)])[0]
         statuses = finder.statuses(connection, scene_id)
         rows = finder.of_scene(connection, scene_id, order_by=rank_by, limit=top)
+        failures = finder.failures(connection, scene_id, MOST_REASONS)
     ending = SceneEnding.model_validate(scene["best"] or {})
     warnings = sorted({(one.code, one.sentence) for one in ending.warnings})
     return SceneResults(
@@ -81,12 +98,14 @@ def results_of(scene_id: UUID, settings: Settings, *, top: int | None = None) ->
         skipped=scene["skipped"],
         recorded=counted.recorded,
         cached=counted.cached,
+        cancelled=counted.cancelled,
         statuses=statuses,
         rank_by=rank_by,
         rows=tuple(rows),
         report=ending.report_document(),
         warnings=tuple(SceneWarning(*one) for one in warnings),
         mlflow_run_id=scene["mlflow_run_id"],
+        failures=tuple(failures),
     )
 
 
