@@ -1,7 +1,8 @@
 """Indicators by name: TA-Lib's, seeding and rounding included, and a few that it lacks."""
 
-from backtests.indicators.cached import CACHE_BYTES, Indicators
+from backtests.indicators.cached import Indicators
 from backtests.indicators.definition import Indicator, Line, Parameter
+from backtests.indicators.keeper import CACHE_BYTES
 from backtests.indicators.registry import INDICATORS, warmup_of
 
 __all__ = [

@@ -2,63 +2,22 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
-from collections.abc import Callable
-from typing import Any, NamedTuple
-
-import numpy as np
-
 from backtests.indicators.definition import Float
-from backtests.indicators.registry import INDICATORS
+from backtests.indicators.keeper import LineKeeper
+from backtests.indicators.lines import (
+    Aroon,
+    Bands,
+    ChandelierExit,
+    HeikinAshi,
+    Ichimoku,
+    Kst,
+    Oscillator,
+    Stochastic,
+    Supertrend,
+    Vortex,
+    ZigZag,
+)
 from mela.candles import Candles
-
-CACHE_BYTES = 64 * 2**20
-LEAST_LINES = 4  # kept however long they are
-
-
-class Bands(NamedTuple):
-    """A channel: (n,) float64 each, prices."""
-
-    upper: Float
-    middle: Float
-    lower: Float
-
-
-class Macd(NamedTuple):
-    """The difference of two averages, its mean, and the distance between these."""
-
-    line: Float
-    signal: Float
-    histogram: Float
-
-
-class Stochastic(NamedTuple):
-    """A place between lowest and highest, and its mean: 0 to 100."""
-
-    k: Float
-    d: Float
-
-
-class Supertrend(NamedTuple):
-    """The band that follows the price; 1 where the price is above it, -1 where below."""
-
-    line: Float
-    trend: Float
-
-
-class Aroon(NamedTuple):
-    """How lately the lowest low and the highest high were: 100 is now."""
-
-    down: Float
-    up: Float
-
-
-class Vortex(NamedTuple):
-    """Movement upwards and downwards, as shares of the true range."""
-
-    plus: Float
-    minus: Float
 
 
 class Indicators:
@@ -71,10 +30,7 @@ class Indicators:
     """
 
     def __init__(self, candles: Candles) -> None:
-        self._candles = candles
-        self._kept: OrderedDict[tuple[str | float, ...], Any] = OrderedDict()
-        self._most_lines = max(LEAST_LINES, CACHE_BYTES // (8 * len(candles) + 1))
-        self._lock = threading.Lock()
+        self._of = LineKeeper(candles).of
 
     # Trend
 
@@ -106,7 +62,23 @@ class Indicators:
         """Return Kaufman's adaptive moving average of the closes."""
         return self._of("kama", period)
 
-    def macd(self, fast: int = 12, slow: int = 26, signal: int = 9) -> Macd:
+    def smma(self, period: int) -> Float:
+        """Return the smoothed moving average of the closes: Wilder's, also called RMA."""
+        return self._of("smma", period)
+
+    def zlema(self, period: int) -> Float:
+        """Return the exponential average of closes that are carried on by their own lag."""
+        return self._of("zlema", period)
+
+    def t3(self, period: int = 5, volume_factor: float = 0.7) -> Float:
+        """Return Tillson's T3: six exponential averages; `volume_factor` 0 smooths the most."""
+        return self._of("t3", period, volume_factor)
+
+    def alma(self, period: int = 9, offset: float = 0.85, sigma: float = 6.0) -> Float:
+        """Return Legoux' average: a bell of weights, `offset` of the way to the newest close."""
+        return self._of("alma", period, offset, sigma)
+
+    def macd(self, fast: int = 12, slow: int = 26, signal: int = 9) -> Oscillator:
         """Return the difference of two exponential averages, its own average, and their distance.
 
         Where `fast` is above `slow` the two change places, as TA-Lib has it.
@@ -124,6 +96,44 @@ class Indicators:
     def linear_regression(self, period: int) -> Float:
         """Return the end of the straight line through the last closes."""
         return self._of("linear_regression", period)
+
+    def slope(self, period: int = 14) -> Float:
+        """Return the slope of the straight line through the last closes, per candle."""
+        return self._of("slope", period)
+
+    def r_squared(self, period: int = 14) -> Float:
+        """Return how much of the closes' variance the straight line explains, 0 to 1.
+
+        NaN where all closes of the window are equal.
+        """
+        return self._of("r_squared", period)
+
+    def ichimoku(
+        self, conversion: int = 9, base: int = 26, span_b: int = 52, displacement: int = 26
+    ) -> Ichimoku:
+        """Return Ichimoku's lines as they lie at each candle, all known at its close.
+
+        The spans were computed `displacement` candles before: the cloud under this candle. With
+        0 they are the cloud that a chart draws ahead. `past_close` is the close that the lagging
+        span (this close, drawn back) is compared with.
+        """
+        return self._of("ichimoku", conversion, base, span_b, displacement)
+
+    def heikin_ashi(self) -> HeikinAshi:
+        """Return the averaged candles. They are no prices that anybody traded at."""
+        return self._of("heikin_ashi")
+
+    def chandelier_exit(self, period: int = 22, multiplier: float = 3.0) -> ChandelierExit:
+        """Return LeBeau's stops: `multiplier` true ranges from the highest high, lowest low."""
+        return self._of("chandelier_exit", period, multiplier)
+
+    def zigzag(self, deviation: float = 5.0) -> ZigZag:
+        """Return the last turns of at least `deviation` percent that are confirmed.
+
+        A turn is told on the candle that confirms it, and never changes afterwards. NaN until
+        the first one.
+        """
+        return self._of("zigzag", deviation)
 
     def adx(self, period: int = 14) -> Float:
         """Return Wilder's average directional index, 0 to 100."""
@@ -198,6 +208,43 @@ class Indicators:
         """Return the distance of two exponential averages, in percent of the slow one."""
         return self._of("ppo", fast, slow)
 
+    def ppo_with_signal(self, fast: int = 12, slow: int = 26, signal: int = 9) -> Oscillator:
+        """Return the PPO, its exponential average, and their distance, in percent."""
+        return self._of("ppo_with_signal", fast, slow, signal)
+
+    def awesome_oscillator(self, fast: int = 5, slow: int = 34) -> Float:
+        """Return the distance of two simple averages of the candles' middles."""
+        return self._of("awesome_oscillator", fast, slow)
+
+    def dpo(self, period: int = 20) -> Float:
+        """Return a close of `period` // 2 + 1 candles ago, less the mean that ends now."""
+        return self._of("dpo", period)
+
+    def kst(
+        self,
+        roc1: int = 10,
+        roc2: int = 15,
+        roc3: int = 20,
+        roc4: int = 30,
+        mean1: int = 10,
+        mean2: int = 10,
+        mean3: int = 10,
+        mean4: int = 15,
+        signal: int = 9,
+    ) -> Kst:
+        """Return Pring's sum of four smoothed rates of change, weighted 1 to 4, and its mean."""
+        return self._of("kst", roc1, roc2, roc3, roc4, mean1, mean2, mean3, mean4, signal)
+
+    def schaff_trend_cycle(
+        self, cycle: int = 10, fast: int = 23, slow: int = 50, smoothing: float = 0.5
+    ) -> Float:
+        """Return the MACD's place in its own range, taken twice and smoothed, 0 to 100.
+
+        NaN until the MACD and its place have moved; where one of them stands still for a whole
+        cycle, the last place stays.
+        """
+        return self._of("schaff_trend_cycle", cycle, fast, slow, smoothing)
+
     # Volatility
 
     def atr(self, period: int = 14) -> Float:
@@ -234,6 +281,17 @@ class Indicators:
         NaN where all closes of the window are equal.
         """
         return self._of("zscore", period)
+
+    def choppiness(self, period: int = 14) -> Float:
+        """Return how much of its way the price went to and fro: 100 much, 0 none.
+
+        NaN where highest high and lowest low of the window are one.
+        """
+        return self._of("choppiness", period)
+
+    def ulcer_index(self, period: int = 14) -> Float:
+        """Return the root of the mean squared fall below the highest close, in percent."""
+        return self._of("ulcer_index", period)
 
     # Volume
 
@@ -275,56 +333,21 @@ class Indicators:
         """
         return self._of("session_vwap")
 
-    def _of(self, name: str, *parameters: float) -> Any:
-        key = (name, *parameters)
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
-        found = self._compute(name, parameters)
-        with self._lock:
-            found = self._kept.setdefault(key, found)  # another thread may have been faster
-            self._forget()
-        return found
+    def vpt(self) -> Float:
+        """Return the volume-price trend; it begins at 0 where the candles do."""
+        return self._of("vpt")
 
-    def _forget(self) -> None:
-        """Drop the longest unused, until what is left fits."""
-        lines = sum(_count(found) for found in self._kept.values())
-        while lines > self._most_lines and len(self._kept) > 1:
-            _, dropped = self._kept.popitem(last=False)
-            lines -= _count(dropped)
+    def force_index(self, period: int = 13) -> Float:
+        """Return Elder's force index: change times volume, averaged exponentially."""
+        return self._of("force_index", period)
 
-    def _compute(self, name: str, parameters: tuple[float, ...]) -> Any:
-        indicator = INDICATORS[name]
-        count = len(self._candles)
-        for parameter, value in zip(indicator.parameters, parameters, strict=True):
-            if value < parameter.least:
-                parameter.check(name, value)
-        if count <= indicator.lookback(*parameters):
-            lines = tuple(np.full(count, np.nan) for _ in indicator.lines)
-        else:
-            # The upper bounds are TA-Lib's, and matter only where there are so many candles.
-            for parameter, value in zip(indicator.parameters, parameters, strict=True):
-                parameter.check(name, value)
-            found = indicator.compute(self._candles, *parameters)
-            lines = found if isinstance(found, tuple) else (found,)
-        for line in lines:
-            line.flags.writeable = False
-        return lines[0] if len(lines) == 1 else _NAMED[name](*lines)
+    def ease_of_movement(self, period: int = 14, scale: float = 1e8) -> Float:
+        """Return Arms' ease of movement: how far the middle goes for `scale` volume, averaged.
 
+        NaN where a candle of the window has a range but no volume; one without range counts 0.
+        """
+        return self._of("ease_of_movement", period, scale)
 
-def _count(found: Any) -> int:
-    return len(found) if isinstance(found, tuple) else 1
-
-
-_NAMED: dict[str, Callable[..., Any]] = {
-    "macd": Macd,
-    "supertrend": Supertrend,
-    "aroon": Aroon,
-    "vortex": Vortex,
-    "stochastic": Stochastic,
-    "stochastic_rsi": Stochastic,
-    "bollinger": Bands,
-    "keltner": Bands,
-    "donchian": Bands,
-}
+    def pvo(self, fast: int = 12, slow: int = 26, signal: int = 9) -> Oscillator:
+        """Return the PPO of the volume, its exponential average, and their distance."""
+        return self._of("pvo", fast, slow, signal)

@@ -85,3 +85,16 @@ def talib_of(function: Callable[..., Any], *columns: str) -> Callable[..., Any]:
         return function(*(getattr(candles, column) for column in columns), *parameters)
 
     return compute
+
+
+# What a difference of two averages with a signal takes: MACD, PPO, PVO
+FAST_SLOW_SIGNAL = (
+    candles_in("candles in the fast average", 12, name="fast"),
+    candles_in("candles in the slow average", 26, name="slow"),
+    candles_in("candles in the signal", 9, least=1, name="signal"),
+)
+
+
+def signalled(unit: str) -> tuple[Line, ...]:
+    """Return the lines of such a difference."""
+    return tuple(Line(name, unit) for name in ("line", "signal", "histogram"))

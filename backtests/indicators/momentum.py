@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+import math
+
 import talib
 
-from backtests.indicators.definition import Indicator, Line, candles_in, talib_of
+from backtests.indicators import composed, swings
+from backtests.indicators.definition import (
+    FAST_SLOW_SIGNAL,
+    Indicator,
+    Line,
+    Parameter,
+    candles_in,
+    signalled,
+    talib_of,
+)
 from backtests.indicators.memory import EMA, EMA_OF_EMA, WILDER
 
 BOUNDED = Line("value", "0..100")
 BARS = ("high", "low", "close")
+
+
+def _kst_lookback(*parameters: int) -> int:
+    """Return the longest rate of change with its mean, and the signal's."""
+    spans, means, signal = parameters[:4], parameters[4:8], parameters[8]
+    return max(span + mean - 1 for span, mean in zip(spans, means, strict=True)) + signal - 1
+
 
 MOMENTUM = (
     Indicator(
@@ -169,5 +187,83 @@ MOMENTUM = (
         lambda candles, fast, slow: talib.PPO(candles.close, fast, slow, talib.MA_Type.EMA),
         lambda fast, slow: max(fast, slow) - 1,
         lambda fast, slow: EMA * max(fast, slow),
+    ),
+    Indicator(
+        "ppo_with_signal",
+        "momentum",
+        "The distance of `ppo`, with an exponential average as its signal.",
+        "Mela",
+        signalled("percent"),
+        FAST_SLOW_SIGNAL,
+        composed.ppo_with_signal,
+        lambda fast, slow, signal: max(fast, slow) + signal - 2,
+        lambda fast, slow, signal: EMA * (max(fast, slow) + signal),
+    ),
+    Indicator(
+        "awesome_oscillator",
+        "momentum",
+        "Williams' awesome oscillator: distance of two means of the candles' middles.",
+        "TA-Lib AO",
+        (Line("value", "price change"),),
+        (
+            candles_in("candles in the fast mean", 5, name="fast"),
+            candles_in("candles in the slow mean", 34, name="slow"),
+        ),
+        talib_of(talib.AO, "high", "low"),
+        lambda fast, slow: max(fast, slow) - 1,
+        lambda fast, slow: max(fast, slow) - 1,
+    ),
+    Indicator(
+        "dpo",
+        "momentum",
+        "Detrended price: a close half a period ago less the mean that ends now.",
+        "TA-Lib DPO",
+        (Line("value", "price change"),),
+        (candles_in("candles in the mean", 20),),
+        talib_of(talib.DPO, "close"),
+        lambda period: max(period - 1, period // 2 + 1),
+        lambda period: max(period - 1, period // 2 + 1),
+    ),
+    Indicator(
+        "kst",
+        "momentum",
+        "Pring's know sure thing: four smoothed rates of change, weighted 1 to 4.",
+        "Mela",
+        (Line("line", "percent, weighted"), Line("signal", "percent, weighted")),
+        (
+            *(
+                candles_in(f"candles in rate of change {place}", span, least=1, name=f"roc{place}")
+                for place, span in enumerate((10, 15, 20, 30), 1)
+            ),
+            *(
+                candles_in(
+                    f"candles in the mean of rate {place}", span, least=1, name=f"mean{place}"
+                )
+                for place, span in enumerate((10, 10, 10, 15), 1)
+            ),
+            candles_in("candles in the signal", 9, least=1, name="signal"),
+        ),
+        composed.kst,
+        _kst_lookback,
+        _kst_lookback,
+    ),
+    Indicator(
+        "schaff_trend_cycle",
+        "momentum",
+        "Schaff's trend cycle: the MACD's place in its own range, taken twice and smoothed.",
+        "Mela",
+        (BOUNDED,),
+        (
+            candles_in("candles in each range", 10, name="cycle"),
+            candles_in("candles in the fast average", 23, name="fast"),
+            candles_in("candles in the slow average", 50, name="slow"),
+            Parameter("smoothing", 0.5, 0.01, "share of each new place", most=1.0),
+        ),
+        swings.schaff_trend_cycle,
+        lambda cycle, fast, slow, _: max(fast, slow) - 1 + 2 * (cycle - 1),
+        # Each of the two smoothings loses its share with every candle.
+        lambda cycle, fast, slow, smoothing: (
+            EMA * max(fast, slow) + 2 * cycle + math.ceil(2 * EMA_OF_EMA / smoothing)
+        ),
     ),
 )

@@ -7,19 +7,27 @@ import math
 import numpy as np
 import talib
 
+from backtests.indicators import composed, swings, windows
 from backtests.indicators.definition import (
+    FAST_SLOW_SIGNAL,
     Float,
     Indicator,
     Line,
     Parameter,
     candles_in,
     factor,
+    signalled,
     talib_of,
 )
 from backtests.indicators.memory import EMA, EMA_OF_EMA, WILDER, WILDER_OF_WILDER
 from mela.candles import Candles
 
 PRICE = (Line("value", "price"),)
+BARS = ("high", "low", "close")
+# Two beginnings meet after some turns. A price that moves half a percent a candle takes
+# (deviation / 0.5)² candles for one, and these are ten.
+ZIGZAG_CANDLES = 40
+HEIKIN_ASHI = 30  # candles in which a half of a half of … is forgotten as EMA forgets
 KAMA_SLOWEST = 4_800  # candles in which its slowest smoothing, (2 / 31)², forgets as EMA does
 
 
@@ -91,21 +99,54 @@ TREND = (
         lambda period: period,
         lambda period: period + KAMA_SLOWEST,
     ),
+    _mean("smma", "Smoothed moving average: Wilder's, also RMA.", "RMA", memory=WILDER),
+    Indicator(
+        "zlema",
+        "trend",
+        "Exponential average of closes carried on by their change over half a period.",
+        "TA-Lib ZLEMA",
+        PRICE,
+        (candles_in("candles in the mean", 20),),
+        talib_of(talib.ZLEMA, "close"),
+        lambda period: period - 1 + (period - 1) // 2,
+        lambda period: EMA * period + (period - 1) // 2,
+    ),
+    Indicator(
+        "t3",
+        "trend",
+        "Tillson's T3: exponential averages in a row of six, made quicker by the volume factor.",
+        "TA-Lib T3",
+        PRICE,
+        (
+            candles_in("candles in each average", 5),
+            Parameter("volume_factor", 0.7, 0.0, "how much quicker: 0 not at all", most=1.0),
+        ),
+        talib_of(talib.T3, "close"),
+        lambda period, _: 6 * (period - 1),
+        lambda period, _: (EMA_OF_EMA + 4 * EMA) * period,
+    ),
+    Indicator(
+        "alma",
+        "trend",
+        "Arnaud Legoux' moving average: weights like a bell, near the newest close.",
+        "Mela",
+        PRICE,
+        (
+            candles_in("candles in the mean", 9, least=1),
+            Parameter("offset", 0.85, 0.0, "where the bell's top lies: 1 at the newest", most=1.0),
+            Parameter("sigma", 6.0, 0.01, "how narrow the bell is", most=1_000.0),
+        ),
+        windows.alma,
+        lambda period, *_: period - 1,
+        lambda period, *_: period - 1,
+    ),
     Indicator(
         "macd",
         "trend",
         "Convergence and divergence of two exponential averages, with a mean as its signal.",
         "TA-Lib MACD",
-        (
-            Line("line", "price change"),
-            Line("signal", "price change"),
-            Line("histogram", "price change"),
-        ),
-        (
-            candles_in("candles in the fast average", 12, name="fast"),
-            candles_in("candles in the slow average", 26, name="slow"),
-            candles_in("candles in the signal", 9, least=1, name="signal"),
-        ),
+        signalled("price change"),
+        FAST_SLOW_SIGNAL,
         talib_of(talib.MACD, "close"),
         lambda fast, slow, signal: max(fast, slow) + signal - 2,
         lambda fast, slow, signal: EMA * (max(fast, slow) + signal),
@@ -149,6 +190,87 @@ TREND = (
         talib_of(talib.LINEARREG, "close"),
         lambda period: period - 1,
         lambda period: period - 1,
+    ),
+    Indicator(
+        "slope",
+        "trend",
+        "Slope of the straight line through the closes, per candle, by least squares.",
+        "TA-Lib LINEARREG_SLOPE",
+        (Line("value", "price change"),),
+        (candles_in("candles in the line", 14),),
+        talib_of(talib.LINEARREG_SLOPE, "close"),
+        lambda period: period - 1,
+        lambda period: period - 1,
+    ),
+    Indicator(
+        "r_squared",
+        "trend",
+        "Share of the closes' variance that the straight line through them explains.",
+        "Mela",
+        (Line("value", "0..1"),),
+        (candles_in("candles in the line", 14),),
+        windows.r_squared,
+        lambda period: period - 1,
+        lambda period: period - 1,
+    ),
+    Indicator(
+        "ichimoku",
+        "trend",
+        "Middles of three channels, the spans as computed before; no line from a later candle.",
+        "Mela",
+        tuple(
+            Line(name, "price") for name in ("conversion", "base", "span_a", "span_b", "past_close")
+        ),
+        (
+            candles_in("candles in the conversion line", 9, name="conversion"),
+            candles_in("candles in the base line", 26, name="base"),
+            candles_in("candles in the second span", 52, name="span_b"),
+            candles_in("candles from a span to where it lies", 26, least=0, name="displacement"),
+        ),
+        composed.ichimoku,
+        lambda *channels: max(channels[:3]) - 1 + channels[3],
+        lambda *channels: max(channels[:3]) - 1 + channels[3],
+    ),
+    Indicator(
+        "heikin_ashi",
+        "trend",
+        "Candles whose open is the middle of the one before, and whose close is a mean of four.",
+        "TA-Lib HA",
+        tuple(Line(name, "price") for name in ("open", "high", "low", "close")),
+        (),
+        talib_of(talib.HA, "open", *BARS),
+        lambda: 0,
+        lambda: HEIKIN_ASHI,
+    ),
+    Indicator(
+        "chandelier_exit",
+        "trend",
+        "LeBeau's stops: average true ranges below the highest high, above the lowest low.",
+        "Mela",
+        (Line("long", "price"), Line("short", "price")),
+        (
+            candles_in("candles in the channel and the average true range", 22),
+            factor("multiplier", 3.0, "true ranges from the extreme to the stop"),
+        ),
+        composed.chandelier_exit,
+        lambda period, _: period,
+        lambda period, _: WILDER * period,
+    ),
+    Indicator(
+        "zigzag",
+        "trend",
+        "The last confirmed turns; trend is 1 after a low and -1 after a high.",
+        "Mela",
+        (
+            Line("high", "price"),
+            Line("low", "price"),
+            Line("trend", "-1 or 1"),
+            Line("age", "candles"),
+        ),
+        (Parameter("deviation", 5.0, 0.01, "percent of the least turn", most=99.0),),
+        swings.zigzag,
+        lambda _: 1,
+        lambda deviation: math.ceil(ZIGZAG_CANDLES * deviation**2),
     ),
     Indicator(
         "adx",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import talib
 
-from backtests.indicators import windows
+from backtests.indicators import composed, windows
 from backtests.indicators.definition import Indicator, Line, candles_in, factor, talib_of
 from backtests.indicators.memory import EMA, WILDER
 
@@ -108,5 +108,27 @@ VOLATILITY = (
         windows.zscore,
         lambda period: period - 1,
         lambda period: period - 1,
+    ),
+    Indicator(
+        "choppiness",
+        "volatility",
+        "Choppiness index: how much of the way led to and fro.",
+        "Mela",
+        (Line("value", "about 0..100"),),
+        (candles_in("candles in the sum and the range", 14),),
+        composed.choppiness,
+        lambda period: period,
+        lambda period: period,
+    ),
+    Indicator(
+        "ulcer_index",
+        "volatility",
+        "Martin's ulcer index: root of the mean squared fall below the highest close.",
+        "Mela",
+        (Line("value", "percent"),),
+        (candles_in("closes in the mean and below each highest", 14),),
+        composed.ulcer_index,
+        lambda period: 2 * (period - 1),
+        lambda period: 2 * (period - 1),
     ),
 )

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import talib
 
-from backtests.indicators import windows
-from backtests.indicators.definition import Indicator, Line, candles_in, talib_of
+from backtests.indicators import composed, windows
+from backtests.indicators.definition import (
+    FAST_SLOW_SIGNAL,
+    Indicator,
+    Line,
+    Parameter,
+    candles_in,
+    signalled,
+    talib_of,
+)
 from backtests.indicators.memory import EMA
 
 TRADED = ("high", "low", "close", "volume")
@@ -103,5 +111,52 @@ VOLUME = (
         windows.session_vwap,
         lambda: 0,
         lambda: DAY_OF_MINUTES,
+    ),
+    Indicator(
+        "vpt",
+        "volume",
+        "Volume-price trend: the sum of volumes, weighted by the close's relative change.",
+        "TA-Lib PVT",
+        (Line("value", "volume"),),
+        (),
+        talib_of(talib.PVT, "close", "volume"),
+        lambda: 0,
+        lambda: None,
+    ),
+    Indicator(
+        "force_index",
+        "volume",
+        "Elder's force index: the close's change times volume, averaged exponentially.",
+        "TA-Lib EFI",
+        (Line("value", "price change × volume"),),
+        (candles_in("candles in the average", 13),),
+        talib_of(talib.EFI, "close", "volume"),
+        lambda period: period,
+        lambda period: EMA * period,
+    ),
+    Indicator(
+        "ease_of_movement",
+        "volume",
+        "Arms' ease of movement: how far the middle goes, times the range, for some volume.",
+        "Mela",
+        (Line("value", "price² per volume"),),
+        (
+            candles_in("candles in the mean", 14, least=1),
+            Parameter("scale", 1e8, 0.0, "the volume that it is told for", most=1e18),
+        ),
+        composed.ease_of_movement,
+        lambda period, _: period,
+        lambda period, _: period,
+    ),
+    Indicator(
+        "pvo",
+        "volume",
+        "Distance of two exponential averages of the volume, as a share of the slow one.",
+        "Mela",
+        signalled("percent"),
+        FAST_SLOW_SIGNAL,
+        composed.pvo,
+        lambda fast, slow, signal: max(fast, slow) + signal - 2,
+        lambda fast, slow, signal: EMA * (max(fast, slow) + signal),
     ),
 )
