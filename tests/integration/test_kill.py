@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import psutil
 import pytest
 from mlflow.tracking import MlflowClient
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 import stack
 from mela.messages import Progress, State
 from mela.scene import Scene
 from mela.settings import Settings
 from services.follow import Follower
-from tests.integration.asking import answers, grid, publish, scene_of, send
+from stack.supervision import Supervisor
+from tests.integration.asking import (
+    answers,
+    grid,
+    publish,
+    scene_of,
+    send,
+    stored_scene,
+    wait_for,
+)
 from warehouse.database import transaction
 from warehouse.results import finder as results
 
@@ -55,6 +66,33 @@ def test_a_kill_before_the_end_is_concluded_records_it_once(platform: Settings) 
 
 def test_the_platform_goes_on_after_all_that(platform: Settings) -> None:
     assert publish(scene_of(), platform).state is State.FINISHED
+
+
+def test_status_names_the_query_that_waits_for_a_service(platform: Settings) -> None:
+    supervisor = Supervisor(platform.home)
+    supervisor.stop("postgres")
+    scene = scene_of()
+    try:
+        send(scene, platform)
+        missing = wait_for(lambda: _missing(platform), 60, "a query failed")
+        assert "is repeated until it succeeds" in missing
+        assert "the query plan failed" in missing
+    finally:
+        supervisor.start("postgres")
+    wait_for(lambda: (_stored(scene, platform) or {}).get("finished_at"), 120, "the scene ended")
+    wait_for(lambda: _missing(platform) is None, 60, "the job called itself healthy again")
+
+
+def _missing(settings: Settings) -> str | None:
+    [found] = [one for one in stack.status(settings) if one.name == "spark"]
+    return found.missing
+
+
+def _stored(scene: Scene, settings: Settings) -> dict[str, Any] | None:
+    try:
+        return stored_scene(scene.scene_id, settings)
+    except OperationalError:  # Postgres has only begun to start
+        return None
 
 
 def kill(service: str, settings: Settings) -> None:
