@@ -12,7 +12,7 @@ from backtests.kernel.bars import walk_bars
 from backtests.kernel.crossings import BLOCK, Bars
 from backtests.kernel.events import FLAGS, LINES, MEANS, walk_events
 from backtests.kernel.ledger import FALL_SIZE, Walked
-from backtests.metrics import BLOCKS
+from backtests.metrics import BLOCKS, new_rows
 from backtests.signals import Bool, Cross, Float, MeanCross, Signals
 from backtests.sizing_inputs import gauge_of
 from execution.account import begin_account
@@ -58,8 +58,7 @@ class Buffers:
     """What a walk writes, allocated once and reused by run after run."""
 
     account: Float
-    returns: Float
-    scratch: Float
+    space: Float
     fall: Float
     fills: np.ndarray
     entries: Bars
@@ -67,6 +66,7 @@ class Buffers:
     flags: Bool
     words: Bars
     blocks: Float
+    metrics: np.ndarray
 
     @classmethod
     def of(cls, candles: int) -> Buffers:
@@ -75,8 +75,7 @@ class Buffers:
         flags = np.zeros((2, BLOCK), np.bool_)
         return cls(
             account=np.empty(candles),
-            returns=np.empty(candles),
-            scratch=np.empty(candles),
+            space=np.empty((2, candles)),
             fall=np.empty(FALL_SIZE),
             fills=np.empty(candles + 2, TRADES),
             entries=bars[0],
@@ -84,6 +83,7 @@ class Buffers:
             flags=flags,
             words=flags.view(np.int64),
             blocks=np.empty((3, BLOCKS)),
+            metrics=new_rows(),
         )
 
 

@@ -15,6 +15,7 @@ from backtests.context import context_of
 from backtests.execute import Buffers, room_for, walk
 from backtests.given import taken
 from backtests.kernel.ledger import Walked
+from backtests.metrics import metrics_of
 from backtests.metrics.measure import measure
 from backtests.metrics.result_warnings import caveats
 from backtests.signals import Bool, Float, MeanCross, Signals, Weights
@@ -216,25 +217,27 @@ def _measure(
     span: PreparedCandles, run: Run, walked: Walked, buffers: Buffers
 ) -> tuple[Metrics, float, BlockReturns]:
     """Return a run's metrics, the share of its largest profit, and its returns by block."""
-    metrics, top_share = measure(
+    top_share = measure(
         walked,
-        float(run.cash),
-        float(run.costs.fee),
-        float(run.costs.slippage),
+        (
+            float(run.cash),
+            float(run.costs.fee),
+            float(run.costs.slippage),
+            span.periods_per_year,
+            span.years,
+            span.first_open,
+            span.last_close,
+        ),
         buffers.account,
         buffers.fall,
         buffers.fills,
         span.benchmark,
         span.block_bounds,
-        span.periods_per_year,
-        span.years,
-        span.first_open,
-        span.last_close,
-        buffers.returns,
-        buffers.scratch,
+        buffers.space,
         buffers.blocks,
+        buffers.metrics,
     )
-    return metrics, top_share, BlockReturns.of(buffers.blocks)
+    return metrics_of(buffers.metrics), top_share, BlockReturns.of(buffers.blocks)
 
 
 def _curve(span: PreparedCandles, walked: Walked, buffers: Buffers, equity: Float) -> Curve:

@@ -22,6 +22,7 @@ from cli import (
     snapshot,
     stack,
     stale,
+    stored_runs,
     strategies,
     watch,
 )
@@ -57,7 +58,7 @@ def main(
 
 # The order of the groups in `mela --help` is the order in which they are first used.
 for module in (
-    *(scenes, scene_list, backtest, stale, lineage, rejected, watch),
+    *(scenes, scene_list, stored_runs, backtest, stale, lineage, rejected, watch),
     *(candles, quality, snapshot, headlines),
     *(strategies, check, ask, demo, stack, programs, compare),
 ):

@@ -1,4 +1,4 @@
-"""Writing pictures: `--plot` of `mela backtest`."""
+"""Writing pictures: `mela plot`, and `--plot` of `mela backtest`."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 KINDS: Mapping[str, Kind] = {".html": "html", ".png": "png"}
 
 
-def kind_of(path: Path) -> Kind:
+def kind_of(path: Path, option: str = "--plot") -> Kind:
     """Return what kind of picture a file's name asks for. Raises typer.BadParameter."""
     suffix = path.suffix.lower()
     if suffix not in KINDS:
         raise typer.BadParameter(
             f"expected a file ending in {' or '.join(KINDS)}, but found {path}",
-            param_hint="--plot",
+            param_hint=option,
         )
     if not path.parent.is_dir():
-        raise typer.BadParameter(f"there is no folder {path.parent}", param_hint="--plot")
+        raise typer.BadParameter(f"there is no folder {path.parent}", param_hint=option)
     if path.is_dir():
-        raise typer.BadParameter(f"{path} is a folder", param_hint="--plot")
+        raise typer.BadParameter(f"{path} is a folder", param_hint=option)
     return KINDS[suffix]
 
 
@@ -64,8 +64,13 @@ def write_picture(
     except ValueError as error:
         said = f" ({': '.join(outcome.error)})" if outcome.error else ""
         raise fail(f"{error}{said}") from error
+    save_picture(path, picture)
+
+
+def save_picture(path: Path, picture: bytes, of: str = "") -> None:
+    """Write a picture into a file and say so. of: what it shows, where that is not clear."""
     try:
         path.write_bytes(picture)
     except OSError as error:
         raise fail(f"{path} cannot be written: {error.strerror}") from error
-    err.print(f"picture: {path} ({len(picture) / 1000:,.0f} kB)", markup=False)
+    err.print(f"picture{of}: {path} ({len(picture) / 1000:,.0f} kB)", markup=False)

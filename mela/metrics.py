@@ -1,9 +1,9 @@
 """The registry of metrics: one line defines a metric, and everything else derives from it.
 
-The result document, its JSON Schema, the columns of ops.result, the order of COPY, the names in
-MLflow, the values of `rank_by` and the tables on screen all read `METRICS`. A new metric takes a
-line here, its computation in backtests/metrics/measure.py and a migration for its column.
-docs/metrics.md defines each metric in full, with a source and an example.
+The result document, its JSON Schema, the columns of ops.result and of the marts, the order of COPY,
+the names in MLflow, the values of `rank_by` and the tables on screen all read `METRICS`. A new
+metric takes three files: a line here, the line of backtests/metrics/ that computes it, and its
+definition in docs/metrics.md, in full, with a source and an example.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ class Definition:
 
     undefined: when the metric is NaN in the engine and null in documents; empty for never
     since: the first metrics_version that has it; results of older versions lack the field
+    revised: the newest metrics_version that gives it other numbers; 0 for none
     """
 
     unit: Unit
@@ -30,6 +31,7 @@ class Definition:
     better: Better = "higher"
     undefined: str = ""
     since: int = 2
+    revised: int = 0
 
 
 def _first(unit: Unit, meaning: str, better: Better = "higher", undefined: str = "") -> Definition:
@@ -235,6 +237,7 @@ _ANNOTATED = get_type_hints(Metrics, include_extras=True)
 METRICS: tuple[str, ...] = Metrics._fields
 DEFINITIONS: Mapping[str, Definition] = {name: get_args(_ANNOTATED[name])[1] for name in METRICS}
 WHOLE = frozenset(name for name in METRICS if get_args(_ANNOTATED[name])[0] is int)
+METRICS_VERSION = str(max(max(one.since, one.revised) for one in DEFINITIONS.values()))
 LOWER_IS_BETTER = frozenset(name for name in METRICS if DEFINITIONS[name].better == "lower")
 TYPES: tuple[tuple[str, type[float] | type[int]], ...] = tuple(
     (name, int if name in WHOLE else float) for name in METRICS

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from mela.errors import Refused, RejectionCode, SceneInvalid
 from mela.result import Status
 from mela.search_report import SceneEnding
 from mela.settings import Settings
-from services.scenes import rank_by_of, stored_scene
+from services.scenes import accepted_scene, rank_by_of, stored_scene
 from warehouse.database import transaction
 from warehouse.results import finder
 
@@ -82,9 +80,7 @@ def results_of(scene_id: UUID, settings: Settings, *, top: int | None = None) ->
     Raises NotFound for an unknown scene, SceneInvalid for one that was rejected.
     """
     with transaction(settings) as connection:
-        scene = stored_scene(connection, scene_id)
-        if scene["status"] == "rejected":
-            raise _rejection_of(scene)
+        scene = accepted_scene(connection, scene_id)
         rank_by = rank_by_of(scene["content"])
         counted = finder.progress(connection, [str(scene_id)])[0]
         statuses = finder.statuses(connection, scene_id)
@@ -122,12 +118,3 @@ def report_of(scene_id: UUID, settings: Settings) -> Document | None:
     with transaction(settings) as connection:
         scene = stored_scene(connection, scene_id)
     return SceneEnding.model_validate(scene["best"] or {}).report_document()
-
-
-def _rejection_of(scene: Mapping[str, Any]) -> Refused:
-    """Return why a scene was rejected, as the error that its author would have got."""
-    return SceneInvalid(
-        RejectionCode(scene["rejection_code"]),
-        scene["rejection_field"],
-        scene["rejection_sentence"],
-    )

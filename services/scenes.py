@@ -12,7 +12,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy import Connection
 
-from mela.errors import InputInvalid, NotFound
+from mela.errors import InputInvalid, NotFound, RejectionCode, SceneInvalid
 from mela.settings import Settings
 from services.states import SceneState
 from warehouse.database import transaction
@@ -219,4 +219,13 @@ def stored_scene(connection: Connection, scene_id: UUID) -> dict[str, Any]:
             f"no scene has the id {scene_id}. If it was published a moment ago, it may not be "
             "planned yet; `mela status` tells whether the streaming job runs."
         )
+    return scene
+
+
+def accepted_scene(connection: Connection, scene_id: UUID) -> dict[str, Any]:
+    """Return a scene's row. Raises NotFound, and for a rejected one what its author was told."""
+    scene = stored_scene(connection, scene_id)
+    if scene["status"] == "rejected":
+        code = RejectionCode(scene["rejection_code"])
+        raise SceneInvalid(code, scene["rejection_field"], scene["rejection_sentence"])
     return scene

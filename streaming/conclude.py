@@ -19,27 +19,22 @@ from backtests.metrics.result_warnings import (
     NO_OUT_OF_SAMPLE_SAID,
     lacks_out_of_sample,
 )
-from backtests.portfolio import run_series
-from backtests.simulate import provenance, said
-from backtests.strategies import CATALOGUE
+from backtests.simulate import said
 from backtests.strategy import Catalogue
-from mela.errors import SceneInvalid
-from mela.messages import Progress, State, read_stored_run
-from mela.result import Status, result_key
+from mela.messages import Progress, State
 from mela.search_report import EndWarning, SceneEnding
 from mela.settings import Settings
 from messaging.publisher import Publisher
+from services.recompute import WITH_CURVE, Changed, recompute
 from streaming import mirror, searches, strategies
 from streaming.clients import reader_of
 from streaming.poison import is_away
-from streaming.series import read_run
 from warehouse.database import transaction
 from warehouse.results import finder as results
 from warehouse.scenes import records as scenes
 
 log = structlog.get_logger()
 ALL_CURVES_UP_TO = 20  # runs of a scene that all keep their curve (docs/contract/result.md)
-WITH_CURVE = frozenset({Status.SUCCEEDED.value, Status.RUINED.value})
 
 
 def recorded_scenes(messages: Sequence[bytes | None]) -> list[str]:
@@ -150,29 +145,11 @@ def _try_curve(
 def _store_curve(
     result: Mapping[str, Any], settings: Settings, catalogue: Catalogue
 ) -> EndWarning | None:
-    name = result["strategy"]["name"]
-    if name not in catalogue:
-        return _changed(result, f"the strategy {name} is no longer registered")
-    try:
-        run = read_stored_run(result, catalogue)
-    except (ValidationError, SceneInvalid):  # it was edited, and takes other parameters now
-        return _changed(result, f"the strategy {name} no longer takes its parameters")
-    series, revisions = read_run(reader_of(settings), run)
-    made_with = provenance(name, None, catalogue)
+    found = recompute(result, settings, reader_of(settings), catalogue)
+    if isinstance(found, Changed):
+        return _changed(result, found.why)
     with transaction(settings) as connection:
-        still = results.find(connection, [run], {name: made_with}, result["scene_id"])
-    # a later revision that touches none of these candles leaves the answer and its key valid
-    if run.run_key in still:
-        revisions = tuple(result.get("revisions") or [result["candles_revision"]])
-    outcome = next(iter(run_series(series, [run], with_curve=True, catalogue=catalogue)))
-    key = result_key(run.run_key, outcome.status, made_with.on(revisions), result["scene_id"])
-    # a composite asks for its parts when it runs: they may have been loaded anew meanwhile
-    today = CATALOGUE.get(name)
-    is_todays = today is not None and today.digest == made_with.strategy_digest
-    if key != result["result_key"] or outcome.curve is None or not is_todays:
-        return _changed(result, "its candles or its code changed after it was computed")
-    with transaction(settings) as connection:
-        results.save_curve(connection, key, outcome.curve)
+        results.save_curve(connection, result["result_key"], found.curve)
     return None
 
 

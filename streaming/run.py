@@ -35,8 +35,8 @@ from streaming import strategies
 from streaming.clients import reader_of, spans_of
 from streaming.isolation import alarmed, marked
 from streaming.poison import is_away
-from streaming.series import read_series
 from warehouse.candles.reader import CandlesRead
+from warehouse.candles.run_series import read_series
 from warehouse.database import transaction
 from warehouse.scenes import records as scenes
 

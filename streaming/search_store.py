@@ -12,7 +12,7 @@ from mela.run import Run, instant_text
 from mela.scene import Scene
 from mela.settings import Settings
 from streaming.clients import reader_of
-from streaming.series import read_run
+from warehouse.candles.run_series import read_run
 from warehouse.database import transaction
 from warehouse.results import holdouts
 from warehouse.results import trials as recorded

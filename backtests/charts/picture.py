@@ -28,12 +28,14 @@ def scene_picture(
     rows: Sequence[Mapping[str, Any]] = (),
     paths: Iterable[str] = (),
     metric: str = "sharpe",
+    rank: int = 1,
     fan: Fan | None = None,
 ) -> bytes:
-    """Return a picture of a run and, with several, of the search that it is the best of.
+    """Return a picture of a run and, with several, of the search that it is one of.
 
     outcome: with its curve; candles: of its series
     rows: the result documents of all runs; paths: what the search varied; metric: what ranked them
+    rank: of the run among them, from 1
     fan: drawn below the run
     Raises ValueError for an outcome without a curve.
     """
@@ -43,8 +45,9 @@ def scene_picture(
     view = view_of(outcome, candles, most_candles=module.MOST_CANDLES, **limits)
     surface = surface_of(rows, list(paths), metric)
     if len(rows) > 1:
-        best = f"the best of {len(rows):,} runs by {metric}"
-        view = replace(view, notes=(best, *view.notes))
+        place = "the best" if rank == 1 else f"number {rank:,}"
+        place = f"{place} of {len(rows):,} runs by {metric}"
+        view = replace(view, notes=(place, *view.notes))
     if kind == "html":
         return html.scene_html(view, surface, fan).encode()
     return png.scene_png(view, surface, fan)

@@ -19,18 +19,16 @@ from backtests.metrics.periods import (
 )
 from backtests.metrics.quantiles import quantile, select
 from backtests.metrics.returns import (
-    ReturnsMeasured,
     deviation,
     measure_returns,
     sharpe,
     sortino,
 )
-from backtests.metrics.trades import TradesMeasured, measure_trades
+from backtests.metrics.row import metrics_of, new_rows
+from backtests.metrics.trades import measure_trades
 
 __all__ = [
     "BLOCKS",
-    "ReturnsMeasured",
-    "TradesMeasured",
     "benchmark_returns",
     "block_bounds",
     "block_sums",
@@ -44,6 +42,8 @@ __all__ = [
     "max_drawdown",
     "measure_returns",
     "measure_trades",
+    "metrics_of",
+    "new_rows",
     "period_ends",
     "period_returns",
     "periods_per_year",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -11,93 +13,93 @@ from backtests.metrics.blocks import block_sums
 from backtests.metrics.growth import buy_hold_return, cagr, calmar, turnover
 from backtests.metrics.periods import period_returns
 from backtests.metrics.returns import measure_returns
+from backtests.metrics.row import RowType
 from backtests.metrics.trades import measure_trades
 from mela.interval import DAY_MS
-from mela.metrics import Metrics
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 
 
+class Facts(NamedTuple):
+    """What metrics need to know of a run's terms and of its span."""
+
+    cash: float
+    fee: float
+    slippage: float
+    per_year: float
+    years: float
+    first_open: float
+    last_close: float
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def measure(
     walked: Walked,
-    cash: float,
-    fee: float,
-    slippage: float,
+    facts: tuple[float, ...],
     account: Float,
     fall: Float,
     fills: np.ndarray,
     benchmark: Float,
     bounds: Int,
-    per_year: float,
-    years: float,
-    first_open: float,
-    last_close: float,
-    returns: Float,
-    scratch: Float,
+    space: Float,
     blocks: Float,
-) -> tuple[Metrics, float]:
-    """Return a run's metrics, and the share of its largest profit in all profits above 0.
+    rows: np.ndarray,
+) -> float:
+    """Write a run's metrics; return the share of its largest profit in all profits above 0.
 
-    account, fall, fills: as the walk wrote them; cash, fee, slippage: the run's
+    facts: those of Facts, as a plain tuple, which costs a tenth of a named one to hand over
+    account, fall, fills: as the walk wrote them
     benchmark: (m,) float64, returns of buy and hold; bounds: (17,) int64, of `block_bounds`
-    per_year, years, first_open, last_close: of the span
-    returns, scratch: (≥ m,) float64, written; blocks: (3, 16) float64, written by `block_sums`
+    space: (2, ≥ m) float64, written: the run's returns, and room to sort them
+    blocks: (3, 16) float64, written by `block_sums`; rows: (1,) ROW, written, every field of it
     """
-    own = returns[: walked.periods]
-    period_returns(account[: walked.periods], cash, own)
-    measured = measure_returns(own, benchmark, per_year, scratch)
+    row, known = rows[0], Facts(*facts)
+    own = space[0, : walked.periods]
+    period_returns(account[: walked.periods], known.cash, own)
     block_sums(own, bounds, blocks)
-    trades = measure_trades(fills, walked.trades)
-    rate, deepest, episodes = cagr(walked.final, cash, years), fall[WORST], fall[EPISODES]
-    win_rate, average = np.nan, np.nan
-    if walked.trades:
-        win_rate = walked.winning / walked.trades
-    if episodes > 0.0:
-        average = fall[DEPTHS] / episodes
-    # no branches among the arguments: Numba takes so many only like this
-    metrics = Metrics(
-        total_return=walked.final / cash - 1.0,
-        final_equity=walked.final,
-        cagr=rate,
-        volatility_ann=measured.volatility_ann,
-        sharpe=measured.sharpe,
-        sortino=measured.sortino,
-        max_drawdown=deepest,
-        exposure_time=walked.exposed / walked.bars,
-        trades=walked.trades,
-        winning_trades=walked.winning,
-        losing_trades=walked.losing,
-        win_rate=win_rate,
-        open_trades=walked.open_trades,
-        fees_paid=walked.fees,
-        ambiguous_bars=walked.ambiguous,
-        buy_hold_return=buy_hold_return(first_open, last_close, fee, slippage),
-        calmar=calmar(rate, deepest),
-        omega=measured.omega,
-        max_drawdown_days=fall[LONGEST_MS] / DAY_MS,
-        avg_drawdown=average,
-        profit_factor=trades.profit_factor,
-        expectancy=trades.expectancy,
-        sqn=trades.sqn,
-        kelly=trades.kelly,
-        avg_trade=trades.avg_trade,
-        best_trade=trades.best_trade,
-        worst_trade=trades.worst_trade,
-        slippage_paid=walked.slippage,
-        alpha=measured.alpha,
-        beta=measured.beta,
-        var_95=measured.var_95,
-        cvar_95=measured.cvar_95,
-        tail_ratio=measured.tail_ratio,
-        skew=measured.skew,
-        kurtosis=measured.kurtosis,
-        turnover=turnover(walked.traded, cash * measured.mean_growth, years),
-        psr=measured.psr,
-        filled_bars=0,  # no candle is ever filled in
-        rejected_orders=walked.rejected,
-        large_fills=walked.large,
-        borrow_paid=walked.borrow,
+    growth = measure_returns(own, benchmark, known.per_year, space[1], row)
+    top_share = measure_trades(fills, walked.trades, row)
+    _measure_walk(walked, row)
+    _measure_fall(fall, row)
+    _measure_growth(walked, known, growth, row)
+    return top_share
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _measure_walk(walked: Walked, row: RowType) -> None:
+    """Write what the walk has counted itself."""
+    row.exposure_time = walked.exposed / walked.bars
+    row.open_trades = walked.open_trades
+    row.ambiguous_bars = walked.ambiguous
+    row.filled_bars = 0  # no candle is ever filled in
+    row.rejected_orders = walked.rejected
+    row.large_fills = walked.large
+    row.fees_paid = walked.fees
+    row.slippage_paid = walked.slippage
+    row.borrow_paid = walked.borrow
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _measure_fall(fall: Float, row: RowType) -> None:
+    """Write what the walk tells of falls below the running peak."""
+    episodes = fall[EPISODES]
+    row.max_drawdown = fall[WORST]
+    row.max_drawdown_days = fall[LONGEST_MS] / DAY_MS
+    row.avg_drawdown = fall[DEPTHS] / episodes if episodes > 0.0 else np.nan
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _measure_growth(walked: Walked, facts: Facts, mean: float, row: RowType) -> None:
+    """Write what the ends of the run tell.
+
+    mean: of equity at the ends of periods, the opening cash being 1
+    """
+    row.total_return = walked.final / facts.cash - 1.0
+    row.final_equity = walked.final
+    row.cagr = cagr(walked.final, facts.cash, facts.years)
+    row.calmar = calmar(row.cagr, row.max_drawdown)
+    row.turnover = turnover(walked.traded, facts.cash * mean, facts.years)
+    row.buy_hold_return = buy_hold_return(
+        facts.first_open, facts.last_close, facts.fee, facts.slippage
     )
-    return metrics, trades.top_share

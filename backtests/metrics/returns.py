@@ -3,34 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from backtests.metrics.quantiles import quantile
+from backtests.metrics.row import RowType
 
 Float = NDArray[np.float64]
 STILL = 1e-12  # a deviation below this is rounding, not risk
-
-
-class ReturnsMeasured(NamedTuple):
-    """What `measure_returns` finds. mean_growth: of equity at the ends of periods, cash being 1."""
-
-    volatility_ann: float
-    sharpe: float
-    sortino: float
-    omega: float
-    alpha: float
-    beta: float
-    var_95: float
-    cvar_95: float
-    tail_ratio: float
-    skew: float
-    kurtosis: float
-    psr: float
-    mean_growth: float
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -83,15 +65,16 @@ def sortino(returns: Float, periods_per_year: float) -> float:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def measure_returns(
-    returns: Float, benchmark: Float, periods_per_year: float, scratch: Float
-) -> ReturnsMeasured:
-    """Return everything that period returns give, in two passes and two selections.
+    returns: Float, benchmark: Float, periods_per_year: float, scratch: Float, row: RowType
+) -> float:
+    """Write everything that period returns give, in two passes and two selections.
 
     returns: (m,) float64, oldest first
     benchmark: (≥ m,) float64, the returns of buy and hold in the same periods
     scratch: (≥ m,) float64, written
-    returns: NaN for each of fewer than 2 returns, or of returns that are not finite; each
-        definition with its own edge cases and its source in docs/metrics.md
+    row: a record of ROW, written: NaN for each of fewer than 2 returns, or of returns that are not
+        finite; each definition with its own edge cases and its source in docs/metrics.md
+    returns: the mean of equity at the ends of periods, cash being 1; NaN without a return
     """
     m = len(returns)
     total = held = gains = losses = squares = grown = 0.0
@@ -107,14 +90,30 @@ def measure_returns(
         growth *= 1.0 + value
         grown += growth
         scratch[i] = value
-    nan = np.nan
     if m < 2 or not math.isfinite(total):
-        mean_growth = grown / m if m else nan
-        return ReturnsMeasured(
-            nan, nan, nan, nan, nan, nan, nan, nan, nan, nan, nan, nan, mean_growth
-        )
+        _undefined(row)
+        return grown / m if m else np.nan
+    mean = total / m
+    downside = math.sqrt(squares / m)
+    row.omega = gains / losses if losses > 0.0 else np.nan
+    row.sortino = mean / downside * math.sqrt(periods_per_year) if downside >= STILL else np.nan
+    _measure_moments(returns, benchmark[:m], mean, held / m, periods_per_year, row)
+    _measure_tails(returns, scratch[:m], row)
+    return grown / m
 
-    mean, market = total / m, held / m
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _undefined(row: RowType) -> None:
+    row.volatility_ann = row.sharpe = row.sortino = row.omega = row.alpha = row.beta = np.nan
+    row.var_95 = row.cvar_95 = row.tail_ratio = row.skew = row.kurtosis = row.psr = np.nan
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _measure_moments(
+    returns: Float, benchmark: Float, mean: float, market: float, per_year: float, row: RowType
+) -> None:
+    """Write what the returns' distances from their mean give, alone and with the market's."""
+    m = len(returns)
     second = third = fourth = shared = spread = 0.0
     for i in range(m):
         away = returns[i] - mean
@@ -126,32 +125,31 @@ def measure_returns(
         shared += away * aside
         spread += aside * aside
 
+    nan = np.nan
     risk = math.sqrt(second / (m - 1))
-    downside = math.sqrt(squares / m)
-    yearly = math.sqrt(periods_per_year)
+    yearly = math.sqrt(per_year)
     ratio = mean / risk if risk >= STILL else nan
-    beta = shared / spread if math.sqrt(spread / (m - 1)) >= STILL else nan
     variance = second / m
-    skew = third / m / (variance * math.sqrt(variance)) if risk >= STILL else nan
-    kurtosis = fourth / m / (variance * variance) - 3.0 if risk >= STILL else nan
+    row.volatility_ann = risk * yearly
+    row.sharpe = ratio * yearly
+    row.beta = shared / spread if math.sqrt(spread / (m - 1)) >= STILL else nan
+    row.alpha = (mean - row.beta * market) * per_year
+    row.skew = third / m / (variance * math.sqrt(variance)) if risk >= STILL else nan
+    row.kurtosis = fourth / m / (variance * variance) - 3.0 if risk >= STILL else nan
+    row.psr = probabilistic_sharpe(ratio, row.skew, row.kurtosis, m)
 
-    var_95, lowest, place = quantile(scratch[:m], 0.05, 0)
-    best, _, _ = quantile(scratch[:m], 0.95, place)
-    return ReturnsMeasured(
-        risk * yearly,
-        ratio * yearly,
-        mean / downside * yearly if downside >= STILL else nan,
-        gains / losses if losses > 0.0 else nan,
-        (mean - beta * market) * periods_per_year,
-        beta,
-        var_95,
-        _mean_of_lowest(returns, lowest, place + 1),
-        abs(best) / abs(var_95) if var_95 != 0.0 else nan,
-        skew,
-        kurtosis,
-        probabilistic_sharpe(ratio, skew, kurtosis, m),
-        grown / m,
-    )
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _measure_tails(returns: Float, scratch: Float, row: RowType) -> None:
+    """Write what the returns at both ends of their order tell.
+
+    scratch: (m,) float64, the same returns, whose order is changed
+    """
+    low, lowest, place = quantile(scratch, 0.05, 0)
+    best, _, _ = quantile(scratch, 0.95, place)
+    row.var_95 = low
+    row.cvar_95 = _mean_of_lowest(returns, lowest, place + 1)
+    row.tail_ratio = abs(best) / abs(low) if low != 0.0 else np.nan
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

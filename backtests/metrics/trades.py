@@ -3,54 +3,38 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
+from backtests.metrics.row import RowType
+
 STILL = 1e-12  # a deviation below so many times the mean is rounding
 
 
-class TradesMeasured(NamedTuple):
-    """What `measure_trades` finds.
-
-    top_share: the largest profit as a share of all profits above 0
-    traded: notional of the trades' fills, entries and exits, in quote currency
-    """
-
-    profit_factor: float
-    expectancy: float
-    sqn: float
-    kelly: float
-    avg_trade: float
-    best_trade: float
-    worst_trade: float
-    top_share: float
-    traded: float
-
-
 @njit(cache=True, nogil=True, error_model="numpy")
-def measure_trades(fills: np.ndarray, count: int) -> TradesMeasured:
-    """Return everything that the round trips of a run give, in one pass.
+def measure_trades(fills: np.ndarray, count: int, row: RowType) -> float:
+    """Write everything that the round trips of a run give, in one pass.
 
     fills: (≥ count,) rows with size, entry_price, exit_price and profit (net of all costs)
-    returns: NaN for each without trades, but 0.0 for traded; each definition with its own edge
+    row: a record of ROW, written: NaN for each without trades; each definition with its own edge
         cases and its source in docs/metrics.md
+    returns: the largest profit as a share of all profits above 0; NaN without one
     """
-    nan = np.nan
+    row.trades = count
     if count == 0:
-        return TradesMeasured(nan, nan, nan, nan, nan, nan, nan, nan, 0.0)
-    won = lost = won_parts = lost_parts = total = parts = traded = 0.0
+        _undefined(row)
+        return np.nan
+    won = lost = won_parts = lost_parts = total = parts = 0.0
     winning = losing = 0
     top = 0.0
     best, worst = -np.inf, np.inf
     offset = fills[0]["profit"]  # against cancellation where profits are all but equal
     apart = squares = 0.0
     for i in range(count):
-        row = fills[i]
-        profit = row["profit"]
-        units = abs(row["size"])
-        part = profit / (units * row["entry_price"])
+        trade = fills[i]
+        profit = trade["profit"]
+        part = profit / (abs(trade["size"]) * trade["entry_price"])
         total += profit
         won += max(profit, 0.0)
         lost -= min(profit, 0.0)
@@ -62,28 +46,34 @@ def measure_trades(fills: np.ndarray, count: int) -> TradesMeasured:
         lost_parts -= min(part, 0.0)
         best = max(best, part)
         worst = min(worst, part)
-        traded += units * (row["entry_price"] + row["exit_price"])
         apart += profit - offset
         squares += (profit - offset) * (profit - offset)
 
     mean = total / count
-    sqn = nan
-    if count > 1:
-        risk = math.sqrt(max(squares - apart * apart / count, 0.0) / (count - 1))
-        if risk > STILL * abs(mean):
-            sqn = math.sqrt(count) * mean / risk
-    kelly = nan
+    row.winning_trades, row.losing_trades = winning, losing
+    row.win_rate = winning / count
+    row.profit_factor = won / lost if lost > 0.0 else np.nan
+    row.expectancy = mean
+    row.sqn = _quality(mean, squares - apart * apart / count, count)
+    row.kelly = np.nan
     if winning and losing:
         chance = winning / (winning + losing)
-        kelly = chance - (1.0 - chance) / (won_parts / winning / (lost_parts / losing))
-    return TradesMeasured(
-        won / lost if lost > 0.0 else nan,
-        mean,
-        sqn,
-        kelly,
-        parts / count,
-        best,
-        worst,
-        top / won if won > 0.0 else nan,
-        traded,
-    )
+        row.kelly = chance - (1.0 - chance) / (won_parts / winning / (lost_parts / losing))
+    row.avg_trade, row.best_trade, row.worst_trade = parts / count, best, worst
+    return top / won if won > 0.0 else np.nan
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _undefined(row: RowType) -> None:
+    row.winning_trades = row.losing_trades = 0
+    row.win_rate = row.profit_factor = row.expectancy = row.sqn = row.kelly = np.nan
+    row.avg_trade = row.best_trade = row.worst_trade = np.nan
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _quality(mean: float, squares: float, count: int) -> float:
+    """Return the system quality number of profits; squares: of their distances from the mean."""
+    if count < 2:
+        return np.nan
+    risk = math.sqrt(max(squares, 0.0) / (count - 1))
+    return math.sqrt(count) * mean / risk if risk > STILL * abs(mean) else np.nan

@@ -1,6 +1,7 @@
 """Write docs/reference/: the fields of scene and result, their JSON Schemas, the settings.
 
-Run by `make docs`. What it writes is committed, so that the fields can be read without the site;
+It also writes what dbt lists of the metrics. Run by `make docs`. What it writes is committed, so
+that the fields can be read without the site;
 tests/delivery/test_site.py holds it against the models.
 """
 
@@ -13,7 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import star  # beside this file
+import metric_columns  # beside this file, as star
+import star
 
 from mela.result import METRICS
 from mela.schemas import DOCUMENTS, Document, json_schema
@@ -47,9 +49,11 @@ _SIGNS = {
 
 
 def main() -> None:
-    """Write every file of the reference, and the picture of the star."""
+    """Write every file of the reference, dbt's lists of metrics, and the picture of the star."""
     for name, text in files().items():
         (DOCS / "reference" / name).write_text(text, encoding="utf-8")
+    for name, text in metric_columns.files().items():
+        (metric_columns.DBT / name).write_text(text, encoding="utf-8")
     (DOCS / "pictures" / "star.svg").write_text(star.drawing(), encoding="utf-8")
 
 

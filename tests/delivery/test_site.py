@@ -165,6 +165,12 @@ def test_the_reference_is_current() -> None:
     for name, text in hook("reference").files().items():
         kept = (DOCS / "reference" / name).read_text(encoding="utf-8")
         assert kept == text, f"docs/reference/{name} is not what the models say; run `make docs`"
+    columns = hook("metric_columns")
+    for name, text in columns.files().items():
+        kept = (columns.DBT / name).read_text(encoding="utf-8")
+        assert kept == text, (
+            f"dbt/{name} does not list the metrics of the registry; run `make docs`"
+        )
     picture = (DOCS / "pictures" / "star.svg").read_text(encoding="utf-8")
     assert picture == hook("star").drawing(), (
         "docs/pictures/star.svg is not its page's; `make docs`"

@@ -18,7 +18,19 @@ ALONE = (
 )
 STACK = (
     *("up", "status", "logs", "ingest", "quality", "watch", "stale", "lineage", "schedule", "ask"),
-    *("snapshot", "publish", "scenes", "follow", "results", "cancel", "airflow", "psql", "dbt"),
+    *(
+        "snapshot",
+        "publish",
+        "scenes",
+        "follow",
+        "plot",
+        "trades",
+        "results",
+        "cancel",
+        "airflow",
+        "psql",
+        "dbt",
+    ),
 )
 FOREIGN = ("airflow", "psql", "dbt")  # all words behind these are those programs' own
 FILES = ("mkdir", "cp", "cat", "export")  # what prepares for both, on either way

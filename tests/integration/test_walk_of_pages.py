@@ -56,6 +56,8 @@ class Reader:
             "DIR": "candles",
             "s3://…": "candles",
             "FILE.parquet": CANDLES,
+            "FILE.html": "picture.html",
+            "FILE.csv": "trades.csv",
         }
 
     def follow(self, command: Command) -> None:

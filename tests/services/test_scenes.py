@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from mela.errors import InputInvalid, NotFound, RejectionCode
-from mela.messages import SCENES, Source
+from mela.messages import SCENES, MessagePosition
 from mela.settings import Settings
 from services.publish import announce, plan_scene
 from services.scenes import list_scenes, note_published, scene_id_of
@@ -39,7 +39,7 @@ def rejected(settings: Settings, content: object) -> UUID:
     scene_id = uuid4()
     why = {"code": RejectionCode.INVALID_FIELD, "field": "cash", "sentence": "expected more."}
     with transaction(settings) as connection:
-        records.reject(connection, scene_id, content, **why, origin=Source(SCENES, 0, 0))  # type: ignore[arg-type]
+        records.reject(connection, scene_id, content, **why, origin=MessagePosition(SCENES, 0, 0))  # type: ignore[arg-type]
     return scene_id
 
 

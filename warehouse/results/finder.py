@@ -28,6 +28,7 @@ __all__ = [
     "find",
     "of_scene",
     "progress",
+    "ranked_keys",
     "read_documents",
     "save",
     "save_curve",
@@ -135,11 +136,28 @@ def of_scene(
     *,
     order_by: str | None = None,
     limit: int | None = None,
+    run_key: str | None = None,
 ) -> list[dict[str, Any]]:
-    """Return the answers that a scene has, as documents; by run_key, or best first by a metric."""
+    """Return the answers that a scene has, as documents; by run_key, or best first by a metric.
+
+    run_key: only the answer to this run
+    """
     order = best_first(order_by) if order_by else "r.run_key"
-    statement = text(document_sql(f"{_ANSWERS} ORDER BY {order} LIMIT :limit"))
-    return read_documents(connection, statement, {"scene_id": str(scene_id), "limit": limit})
+    only = "" if run_key is None else "AND answer.run_key = :run_key"
+    statement = text(document_sql(f"{_ANSWERS} {only} ORDER BY {order} LIMIT :limit"))
+    values = {"scene_id": str(scene_id), "limit": limit}
+    if run_key is not None:
+        values["run_key"] = run_key
+    return read_documents(connection, statement, values)
+
+
+def ranked_keys(connection: Connection, scene_id: str | UUID, metric: str) -> list[str]:
+    """Return the run_keys that a scene has answers for, best first by a metric."""
+    statement = f"""
+        SELECT r.run_key FROM ops.scene_run answer JOIN ops.result r USING (result_key)
+        WHERE answer.scene_id = CAST(:scene_id AS uuid) ORDER BY {best_first(metric)}
+    """  # noqa: S608  made of constants, and of a metric's name that was checked
+    return list(connection.scalars(text(statement), {"scene_id": str(scene_id)}))
 
 
 def best_value(connection: Connection, scene_id: str | UUID, metric: str) -> float | None:

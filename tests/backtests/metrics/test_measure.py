@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from backtests.execute import room_for
 from backtests.metrics import (
     buy_hold_return,
     cagr,
@@ -23,6 +24,7 @@ from backtests.metrics import (
 from backtests.testing.instrument import MONDAY_MS, candles_of, execute
 from mela.candles import Candles
 from mela.interval import DAY_MS, HOUR_MS, Interval
+from mela.metrics import TYPES
 
 NAN = pytest.approx(math.nan, nan_ok=True)
 
@@ -234,6 +236,19 @@ def test_buy_and_hold_enters_at_the_first_open_of_the_span() -> None:
 
 
 # A whole run
+
+
+@pytest.mark.parametrize("traded", [False, True])
+def test_every_metric_of_the_registry_is_written_by_each_run(traded: bool) -> None:
+    """Nothing of the run before is left in a row, whatever a run does not know of itself."""
+    buffers = room_for(8)
+    for name, kind in TYPES:
+        buffers.metrics[name] = kind(-987_654_321)
+
+    found = execute([still(p) for p in (100, 110, 90, 120, 80)], enter=[0, 2] if traded else [])
+
+    assert -987_654_321 not in found.metrics
+    assert buffers is room_for(8)
 
 
 def test_a_run_without_trades_leaves_its_ratios_undefined() -> None:

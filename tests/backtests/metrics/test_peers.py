@@ -14,13 +14,13 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from backtests.metrics import drawdowns, measure_trades, period_ends, period_returns
+from backtests.metrics import drawdowns, period_ends, period_returns
 from backtests.testing.instrument import candles_of, execute
 from mela.candles import Candles
 from mela.interval import Interval
 from mela.result import Outcome
 from mela.settings import REPOSITORY
-from tests.backtests.metrics.test_trades import fills_of
+from tests.backtests.metrics.test_trades import fills_of, of_fills
 
 with warnings.catch_warnings():  # of the libraries these two bring along
     warnings.simplefilter("ignore")
@@ -206,7 +206,7 @@ def test_quantstats_takes_periods_for_trades(name: str) -> None:
     outcome, returns, _ = ran(name)
     factor, kelly = quietly(qs.profit_factor, returns), quietly(qs.kelly_criterion, returns)
 
-    as_trades = measure_trades(fills_of(*returns, price=1.0), len(returns))
+    as_trades = of_fills(fills_of(*returns, price=1.0), len(returns))
 
     assert as_trades.profit_factor == pytest.approx(factor, rel=1e-9)
     assert as_trades.kelly == pytest.approx(kelly, rel=1e-9)

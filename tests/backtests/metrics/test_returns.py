@@ -13,12 +13,15 @@ from scipy import stats
 from backtests.metrics import (
     deviation,
     measure_returns,
+    metrics_of,
+    new_rows,
     quantile,
     select,
     sharpe,
     sortino,
 )
-from backtests.metrics.returns import ReturnsMeasured, probabilistic_sharpe
+from backtests.metrics.returns import probabilistic_sharpe
+from mela.metrics import Metrics
 
 NAN = pytest.approx(math.nan, nan_ok=True)
 
@@ -27,10 +30,12 @@ def measured(
     returns: list[float] | np.ndarray,
     benchmark: list[float] | np.ndarray | None = None,
     periods: float = 4.0,
-) -> ReturnsMeasured:
+) -> Metrics:
     given_returns = np.array(returns, dtype=np.float64)
     held = np.zeros(len(returns)) if benchmark is None else np.array(benchmark, dtype=np.float64)
-    return measure_returns(given_returns, held, periods, np.empty(len(returns)))
+    rows = new_rows()
+    measure_returns(given_returns, held, periods, np.empty(len(returns)), rows[0])
+    return metrics_of(rows)
 
 
 def random_returns(seed: int, flat: float = 0.0) -> np.ndarray:
@@ -114,10 +119,14 @@ def test_psr_is_that_of_the_papers_hedge_fund() -> None:
 
 
 def test_fewer_than_two_returns_tell_nothing() -> None:
-    found = measured([0.25], [0.1])
+    rows = new_rows()
+    one, scratch = np.array([0.25]), np.empty(1)
 
-    assert all(math.isnan(value) for value in found[:-1])
-    assert found.mean_growth == 1.25
+    assert measure_returns(one, np.array([0.1]), 4.0, scratch, rows[0]) == 1.25
+
+    written = [name for name, value in metrics_of(rows)._asdict().items() if value != 0]
+    assert set(written) >= {"volatility_ann", "sharpe", "sortino", "alpha", "var_95", "psr"}
+    assert all(math.isnan(rows[name][0]) for name in written)
 
 
 def test_returns_that_never_move_have_no_risk_and_no_shape() -> None:
@@ -135,7 +144,8 @@ def test_returns_beyond_a_double_end_in_nothing_known() -> None:
 
 def test_mean_growth_is_of_equity_at_the_ends_of_periods() -> None:
     # 1 → 1.5 → 0.75
-    assert measured([0.5, -0.5]).mean_growth == 1.125
+    two = np.array([0.5, -0.5])
+    assert measure_returns(two, np.zeros(2), 4.0, np.empty(2), new_rows()[0]) == 1.125
 
 
 @pytest.mark.parametrize("flat", [0.0, 0.6])

@@ -7,8 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from backtests.metrics import TradesMeasured, measure_trades, turnover
+from backtests.metrics import measure_trades, metrics_of, new_rows, turnover
 from execution.trades import TRADES
+from mela.metrics import Metrics
 
 NAN = pytest.approx(math.nan, nan_ok=True)
 
@@ -20,8 +21,18 @@ def fills_of(*profits: float, size: float = 1.0, price: float = 100.0) -> np.nda
     return fills
 
 
-def measured(*profits: float, **given: float) -> TradesMeasured:
-    return measure_trades(fills_of(*profits, **given), len(profits))
+def measured(*profits: float, **given: float) -> Metrics:
+    return of_fills(fills_of(*profits, **given), len(profits))
+
+
+def of_fills(fills: np.ndarray, count: int) -> Metrics:
+    rows = new_rows()
+    measure_trades(fills, count, rows[0])
+    return metrics_of(rows)
+
+
+def top_share(*profits: float) -> float:
+    return measure_trades(fills_of(*profits), len(profits), new_rows()[0])
 
 
 def test_profit_factor_is_all_profits_over_all_losses() -> None:
@@ -52,19 +63,20 @@ def test_a_short_is_measured_by_its_size_without_the_sign() -> None:
     found = measured(30.0, -10.0, size=-2.0)
 
     assert (found.best_trade, found.worst_trade) == (0.15, -0.05)
-    assert found.traded == 2 * 100 + 2 * 85 + 2 * 100 + 2 * 105
 
 
 def test_the_top_share_is_of_what_the_winners_made() -> None:
-    assert measured(30.0, -100.0, 10.0).top_share == 0.75
-    assert measured(-1.0).top_share == NAN
+    assert top_share(30.0, -100.0, 10.0) == 0.75
+    assert top_share(-1.0) == NAN
 
 
 def test_without_trades_nothing_is_known() -> None:
     found = measured()
 
-    assert found[:-1] == tuple([NAN] * 8)
-    assert found.traded == 0.0
+    assert (found.trades, found.winning_trades, found.losing_trades) == (0, 0, 0)
+    assert (found.win_rate, found.profit_factor, found.expectancy, found.sqn) == (NAN,) * 4
+    assert (found.kelly, found.avg_trade, found.best_trade, found.worst_trade) == (NAN,) * 4
+    assert top_share() == NAN
 
 
 def test_without_losses_ratios_are_undefined() -> None:
@@ -102,16 +114,17 @@ def test_random_trades_measure_as_numpy_does() -> None:
         "avg_trade": (profits / 100).mean(),
         "best_trade": profits.max() / 100,
         "worst_trade": profits.min() / 100,
-        "top_share": won.max() / won.sum(),
-        "traded": (200 + profits).sum(),
+        "win_rate": chance,
     }
-    assert found._asdict() == pytest.approx(expected, rel=1e-12)
+    told = found._asdict()
+    assert {name: told[name] for name in expected} == pytest.approx(expected, rel=1e-12)
+    assert top_share(*profits) == pytest.approx(won.max() / won.sum(), rel=1e-12)
 
 
 def test_rows_behind_the_count_are_not_read() -> None:
     fills = fills_of(10.0, -5.0, 1e9)
 
-    assert measure_trades(fills, 2) == measured(10.0, -5.0)
+    assert of_fills(fills, 2) == measured(10.0, -5.0)
 
 
 def test_turnover_counts_purchases_and_sales_by_the_year() -> None:

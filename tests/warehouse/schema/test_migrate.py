@@ -56,6 +56,22 @@ def test_every_metric_has_a_column() -> None:
     assert set(METRICS) <= set(Result.__table__.columns.keys())
 
 
+def test_a_metric_without_a_column_gets_one_and_results_stay(warehouse: Settings) -> None:
+    """A new line of the registry needs no version: the next start adds its column."""
+    scene_id = a_scene(warehouse)
+    load(warehouse, answer([1.0]))
+    with transaction(warehouse) as connection:
+        assert not results.save(connection, [a_document(a_run(5), scene_id)])
+        for name in ("sharpe", "trades"):
+            connection.execute(text(f"ALTER TABLE ops.result DROP COLUMN {name}"))
+
+    assert upgrade(warehouse) == head()
+
+    assert rows(warehouse, "SELECT sharpe, trades FROM ops.result") == [(None, None)]
+    typed = "SELECT pg_typeof(sharpe)::text, pg_typeof(trades)::text FROM ops.result"
+    assert rows(warehouse, typed) == [("double precision", "integer")]
+
+
 def test_many_may_upgrade_at_once(warehouse: Settings) -> None:
     with transaction(warehouse) as connection:
         for schema in ("marts", "raw", "ops"):

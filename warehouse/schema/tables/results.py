@@ -108,7 +108,7 @@ class Result(Base):
     blocks: Mapped[bytes | None]
 
 
-for _metric, _type in TYPES:  # a column for each metric, as a migration has made it
+for _metric, _type in TYPES:  # a column for each metric, as `migrate` makes it
     setattr(Result, _metric, mapped_column(Integer if _type is int else Double))
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from mela.candles import Candles
 from mela.interval import Interval
 from mela.run import Run
-from streaming.clients import with_inputs
 from warehouse.candles.reader import CandleReader, CandlesRead
 
 Read = Callable[[str, Interval, int], CandlesRead]
+SERIES_KEPT = 2  # a scene's chunks come series by series
+_joined: OrderedDict[tuple[Any, ...], Candles] = OrderedDict()
 
 
 class SeriesRead(NamedTuple):
@@ -53,3 +56,16 @@ def read_series(runs: Sequence[Run], read: Read) -> SeriesRead:
         {name: with_inputs(one.candles, candles) for name, one in traded.items()},
         tuple(one.revision for one in (*traded.values(), *inputs.values())),
     )
+
+
+def with_inputs(candles: Candles, inputs: Mapping[tuple[str, Interval], Candles]) -> Candles:
+    """Return candles with the series of a strategy's inputs, the same object for the same ones."""
+    if not inputs:
+        return candles
+    key = (candles, *inputs.items())
+    if key not in _joined:
+        _joined[key] = replace(candles, inputs=inputs)
+        while len(_joined) > SERIES_KEPT:
+            _joined.popitem(last=False)
+    _joined.move_to_end(key)
+    return _joined[key]

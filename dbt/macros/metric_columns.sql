@@ -1,0 +1,50 @@
+{# The metrics of a result, as columns of a relation, in the order of the registry.
+   Written by docs/site/reference.py, from mela/metrics.py. #}
+{% macro metric_columns(relation) -%}
+    {%- set names = [
+        'total_return',
+        'final_equity',
+        'cagr',
+        'volatility_ann',
+        'sharpe',
+        'sortino',
+        'max_drawdown',
+        'exposure_time',
+        'trades',
+        'winning_trades',
+        'losing_trades',
+        'win_rate',
+        'open_trades',
+        'fees_paid',
+        'ambiguous_bars',
+        'buy_hold_return',
+        'calmar',
+        'omega',
+        'max_drawdown_days',
+        'avg_drawdown',
+        'profit_factor',
+        'expectancy',
+        'sqn',
+        'kelly',
+        'avg_trade',
+        'best_trade',
+        'worst_trade',
+        'slippage_paid',
+        'alpha',
+        'beta',
+        'var_95',
+        'cvar_95',
+        'tail_ratio',
+        'skew',
+        'kurtosis',
+        'turnover',
+        'psr',
+        'filled_bars',
+        'rejected_orders',
+        'large_fills',
+        'borrow_paid',
+    ] -%}
+    {%- for name in names %}
+    {{ relation }}.{{ name }}{{ ',' if not loop.last }}
+    {%- endfor %}
+{%- endmacro %}
