@@ -76,5 +76,5 @@ STOPSIGNAL SIGTERM
 ENTRYPOINT ["/opt/venv/bin/python", "-m", "stack.container"]
 CMD ["--help"]
 # Asks the service's own probe. How long its first start may take says docker-compose.yml.
-HEALTHCHECK --interval=30s --timeout=20s --start-period=240s --start-interval=3s --retries=3 \
+HEALTHCHECK --interval=30s --timeout=20s --start-period=900s --start-interval=3s --retries=3 \
     CMD ["/opt/venv/bin/python", "-m", "stack.container", "healthy"]

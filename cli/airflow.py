@@ -1,4 +1,4 @@
-"""Asking Airflow for an ingestion run, through its REST API."""
+"""Ask Airflow for an ingestion run through its REST API."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NOT_FOUND = 404
 
 
 class Airflow:
-    """A signed-in client, to be closed. Raises SourceUnavailable where Airflow does not answer."""
+    """A signed-in client; close it. Raises SourceUnavailable if Airflow does not answer."""
 
     def __init__(self, settings: AirflowSettings) -> None:
         self._client = httpx.Client(base_url=settings.url, timeout=ASK_S)
@@ -37,9 +37,9 @@ class Airflow:
     def ingest(
         self, series: Sequence[str], start: datetime, end: datetime, *, announce: bool = True
     ) -> str:
-        """Start one ingestion run for some series over [start, end); return its id.
+        """Start one ingestion run for some series over [start, end) and return its id.
 
-        announce: whether Airflow builds the marts and the like when candles changed
+        announce: whether changed candles trigger the marts, the checks and the scenes
         """
         at = datetime.now(UTC)
         body = {
@@ -55,11 +55,11 @@ class Airflow:
         return self._ask("POST", f"/api/v2/dags/{DAG}/dagRuns", body)["dag_run_id"]
 
     def pools(self) -> list[dict[str, Any]]:
-        """Return the pools: how many tasks may ask one service at once."""
+        """Return the pools, which bound how many tasks ask one service at once."""
         return self._ask("GET", "/api/v2/pools")["pools"]
 
     def wait_for_dag(self, timeout_s: float) -> None:
-        """Wait until Airflow has read the DAG. Raises SourceUnavailable."""
+        """Wait until Airflow has parsed the DAG. Raises SourceUnavailable after `timeout_s`."""
         give_up_at = time.monotonic() + timeout_s
         while self._client.get(f"/api/v2/dags/{DAG}").status_code == NOT_FOUND:
             if time.monotonic() > give_up_at:

@@ -28,6 +28,7 @@ from mela.messages import SCENES, Progress, State
 from mela.scene import Scene
 from mela.settings import Settings
 from messaging.publisher import Publisher
+from services.compared import compared
 from services.follow import Follower
 from services.rejected import Letters
 from warehouse import dbt_project, reports
@@ -228,10 +229,8 @@ def _publish_bad(tour: Tour) -> None:
 
 def _show_places(tour: Tour) -> None:
     print_addresses(tour.settings)
-    url = tour.settings.mlflow.url
-    if tour.mlflow_run_id:
-        path = f"experiments/{_experiment(tour)}/runs/{tour.mlflow_run_id}"
-        out.print(f"the MLflow run:      {url}/#/{path}")
+    if (pages := compared(tour.mlflow_run_id, tour.settings)) is not None:
+        out.print(f"its runs in MLflow:  {pages.table}", markup=False)
     out.print(f"its results:         .venv/bin/mela results {tour.scene_ids[0]}")
     out.print("a scene of your own: .venv/bin/mela publish docs/scenes/first.yaml --follow")
     out.print("stop it all:         .venv/bin/mela down")
@@ -259,13 +258,6 @@ def _show_best(tour: Tour, title: str, top: int = SHOWN) -> None:
         scene_id = tour.scene_ids[-1]
         rows = results.of_scene(connection, scene_id, order_by="sharpe", limit=top)
     out.print(results_table(rows, title=title, best="sharpe", width=out.width))
-
-
-def _experiment(tour: Tour) -> str:
-    from mlflow.tracking import MlflowClient
-
-    client = MlflowClient(tracking_uri=tour.settings.mlflow.url)
-    return client.get_run(tour.mlflow_run_id or "").info.experiment_id
 
 
 def _hold(held: Any, claim: str) -> None:

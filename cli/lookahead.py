@@ -1,4 +1,4 @@
-"""Judging a strategy for `mela check`: which one, on which candles, and what was found."""
+"""Check a strategy for `mela check`: find it, choose candles, print what was found."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ def judged(
     seed: int,
     as_json: bool,
 ) -> int:
-    """Print what was found of a strategy, and return the exit code that says it in short.
+    """Check a strategy, print the findings, and return the exit code of the verdict.
 
-    Raises typer.BadParameter or MelaError for what cannot be asked.
+    Raises typer.BadParameter or MelaError if the question is wrong.
     """
     chosen = _strategy(named)
     given = _params(words, chosen)
@@ -78,7 +78,7 @@ def judged(
 
 
 def overall(found: Any) -> Verdict:
-    """Return the verdict over several series: any finding counts, and then any doubt."""
+    """Return the verdict over several series: a finding outweighs a doubt, a doubt a clean one."""
     verdicts = {each.verdict for each in found}
     order = (Verdict.FOUND, Verdict.NOT_VERIFIED, Verdict.CLEAN)
     return next(verdict for verdict in order if verdict in verdicts)
@@ -137,7 +137,7 @@ def _strategy(asked: str) -> Strategy:
 
 
 def _registered_by(file: Path) -> dict[str, Strategy]:
-    """Return the strategies of a file: those of a module that is loaded, or run now."""
+    """Return the strategies of a file. Execute the file unless its module is loaded."""
     file = file.resolve()
     for name, module in list(sys.modules.items()):
         if getattr(module, "__file__", None) and Path(str(module.__file__)).resolve() == file:
@@ -197,9 +197,9 @@ def _json(word: str) -> dict[str, Any]:
 
 
 def _with_inputs(candles: Candles, strategy: Strategy, params: Mapping[str, Any]) -> Candles:
-    """Return candles with the longer ones that a strategy reads, made of them.
+    """Return candles with the longer candles that a strategy reads, made of the given ones.
 
-    An input of another instrument has none here, so that the strategy is not verified.
+    Inputs of other instruments are missing here, so such a strategy is not verified.
     """
     wanted = strategy.inputs(params).values()
     intervals = {one.interval or candles.interval for one in wanted if one.instrument is None}
@@ -231,7 +231,7 @@ def _series(file: Path | None, interval: Interval | None, told: Told) -> dict[st
 
 
 def random_walk(interval: Interval, count: int = WALK_CANDLES, seed: int = WALK_SEED) -> Candles:
-    """Return candles without any pattern, prices rounded to cents so that levels tie."""
+    """Return candles without any pattern. Prices are rounded to cents, so that levels tie."""
     random = np.random.default_rng(seed)
     close = (100.0 * np.exp(np.cumsum(random.normal(0.0, 0.01, count)))).round(2)
     opened = np.concatenate([[100.0], close[:-1]])

@@ -1,4 +1,4 @@
-"""How else the best run could have come: `--monte-carlo` of `mela backtest`."""
+"""Resample the best run: `--monte-carlo` of `mela backtest`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SHOWN = (0.05, 0.5, 0.95)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Resampled:
-    """A run's curve and what was drawn from it. trades: None where there was nothing to shuffle."""
+    """A run's curve and its resampled paths. trades: None if there was nothing to shuffle."""
 
     curve: Curve
     cash: float
@@ -39,7 +39,7 @@ class Resampled:
 
 
 def resampled(outcome: Outcome, candles: Candles, *, paths: int, seed: int) -> Resampled:
-    """Return what a run's returns and trades give when drawn again. Raises typer.Exit."""
+    """Resample the returns of a run and shuffle its trades. Raises typer.Exit."""
     run, curve = outcome.run, outcome.curve
     if curve is None:
         said = f" ({': '.join(outcome.error)})" if outcome.error else ""
@@ -60,13 +60,13 @@ def resampled(outcome: Outcome, candles: Candles, *, paths: int, seed: int) -> R
 
 
 def title_of(of: MonteCarlo) -> str:
-    """Return how the paths were drawn, in one line."""
+    """Return one line that says how the paths were drawn."""
     blocks = "one by one" if of.block == 1 else f"in blocks of {of.block} on average"
     return f"Monte Carlo: {of.paths:,} paths of {of.periods:,} returns {blocks}, seed {of.seed}"
 
 
 def monte_carlo_table(of: Resampled) -> Table:
-    """Return where nine tenths of the paths lie, and their middle."""
+    """Return a table of the quantiles 5 %, 50 % and 95 % of the paths."""
     table = Table(
         title=title_of(of.paths), title_justify="left", header_style="bold", box=None,
         pad_edge=False,
@@ -85,7 +85,7 @@ def monte_carlo_table(of: Resampled) -> Table:
 
 
 def fan_of(of: Resampled) -> Fan:
-    """Return the paths over time, in quote currency, and the equity that the run had."""
+    """Return the paths over time, in quote currency, and the run's own equity."""
     from backtests.charts.fan import Fan
 
     # A period is over when its last candle closes; the first begins when its first one opens.

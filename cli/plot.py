@@ -1,4 +1,4 @@
-"""Writing pictures: `mela plot`, and `--plot` of `mela backtest`."""
+"""Write pictures: `mela plot`, and `--plot` of `mela backtest`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KINDS: Mapping[str, Kind] = {".html": "html", ".png": "png"}
 
 
 def kind_of(path: Path, option: str = "--plot") -> Kind:
-    """Return what kind of picture a file's name asks for. Raises typer.BadParameter."""
+    """Return the kind of picture that a file's suffix names. Raises typer.BadParameter."""
     suffix = path.suffix.lower()
     if suffix not in KINDS:
         raise typer.BadParameter(
@@ -45,7 +45,7 @@ def write_picture(
     rows: Sequence[Mapping[str, Any]],
     fan: Fan | None = None,
 ) -> None:
-    """Write the picture of a winner.
+    """Draw the best run and write the picture to a file.
 
     outcome: with its curve; rows: the results of all runs, best first
     """

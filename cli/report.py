@@ -1,4 +1,4 @@
-"""Print the report on a search: a line for each question that its winner must answer."""
+"""Print the report on a search, one line for each question about its winner."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CERTAIN = 0.95
 
 
 def report_table(report: Mapping[str, Any] | SearchReport) -> Table:
-    """Return a report as a table of two columns: the question, and the answer to it."""
+    """Return a report as a table of questions and answers."""
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column()
@@ -32,7 +32,7 @@ def report_table(report: Mapping[str, Any] | SearchReport) -> Table:
 
 
 def report_lines(report: Mapping[str, Any] | SearchReport) -> Iterator[tuple[str, str]]:
-    """Yield the lines of a report."""
+    """Yield the questions and answers of a report."""
     if not isinstance(report, SearchReport):
         report = SearchReport.model_validate(report)
     if report.walk_forward is not None:

@@ -168,6 +168,7 @@ def show(scene_id: UUID, settings: Settings, top: int = SHOWN) -> None:
     A scene that ended without any numbers says so first, with the reasons, and exits with 1.
     """
     from mela.errors import SceneInvalid
+    from services.compared import compared
     from services.results import results_of
 
     try:
@@ -194,6 +195,10 @@ def show(scene_id: UUID, settings: Settings, top: int = SHOWN) -> None:
         err.print(f"warnings: {', '.join(found.run_warnings)}")
     for warning in found.warnings:
         err.print(f"{warning.code}: {warning.sentence}")
+    if (pages := compared(found.mlflow_run_id, settings)) is not None:
+        err.print(f"MLflow: {pages.table}", markup=False)
+        if pages.best is not None:
+            err.print(f"charts: {pages.charts}\nthe best side by side: {pages.best}", markup=False)
     if found.is_without_numbers:
         raise typer.Exit(1)
 

@@ -13,6 +13,7 @@ import stack
 from cli.console import err, explains, out
 from cli.panels import STACK
 from mela.settings import Settings
+from services.compared import front_page
 
 
 def register(app: typer.Typer) -> None:
@@ -104,7 +105,7 @@ def print_addresses(settings: Settings) -> None:
         "warehouse",
         f"{warehouse}  (password: MELA_POSTGRES__PASSWORD in {settings.home}/stack.env)",
     )
-    table.add_row("MLflow", settings.mlflow.url)
+    table.add_row("MLflow", front_page(settings))
     table.add_row(
         "Airflow", f"{airflow.url}  ({airflow.user} / {airflow.password.get_secret_value()})"
     )

@@ -1,4 +1,4 @@
-"""What travels on the topics besides scenes and results (docs/contract/messages.md)."""
+"""Messages of the topics, other than scenes and results (docs/contract/messages.md)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ REJECTED = "mela.rejected"
 
 
 class MessagePosition(NamedTuple):
-    """Where a message was read."""
+    """Name the place in a topic where a message was read."""
 
     topic: str
     partition: int
@@ -46,7 +46,7 @@ class MessagePosition(NamedTuple):
 
     @property
     def scene_id(self) -> UUID:
-        """Return the id of a scene that came without one: the same on every reading."""
+        """Return the id of a scene that was sent without one. Every reading gives the same id."""
         return uuid5(NAMESPACE_URL, f"mela:{self.key}")
 
 
@@ -55,7 +55,7 @@ class _Message(BaseModel):
 
 
 class State(StrEnum):
-    """How far a scene is; the last two are ends."""
+    """The states of a scene. `finished` and `cancelled` are final."""
 
     REJECTED = "rejected"
     PLANNED = "planned"
@@ -65,7 +65,7 @@ class State(StrEnum):
 
 
 class Progress(_Message):
-    """How far a scene is. Readers keep the furthest, which `place` tells."""
+    """The state of a scene. Readers keep the message with the highest `place`."""
 
     schema_version: Literal[1] = 1
     scene_id: UUID
@@ -89,7 +89,7 @@ class Progress(_Message):
 
     @property
     def place(self) -> tuple[int, int]:
-        """Return what orders two messages of one scene."""
+        """Return the key that orders the messages of one scene."""
         order = [State.REJECTED, State.PLANNED, State.RECORDED, State.FINISHED, State.CANCELLED]
         return order.index(self.state), self.recorded or 0
 
@@ -99,7 +99,7 @@ class Progress(_Message):
 
 
 class Rejection(_Message):
-    """A message that was refused, whole: nothing that was sent is lost."""
+    """A refused message, kept whole, so that nothing that was sent is lost."""
 
     schema_version: Literal[1] = 1
     original: str = Field(description="the bytes as they came, base64")
@@ -156,9 +156,9 @@ class _ChunkShape(_Message):
 class RunChunk(NamedTuple):
     """Some runs of one scene that read one candle series.
 
-    digests: of their strategies, as they were when the runs were planned
-    unfit: why a run cannot be executed, by run_key: its strategy was edited meanwhile, and no
-        longer takes its parameters. Known to who reads a chunk; not part of the message.
+    digests: the digests of their strategies when the runs were planned
+    unfit: by run_key, why a run cannot be executed: its strategy was edited after planning and
+        no longer takes its parameters. The reader of a chunk adds it; the message lacks it.
     """
 
     scene_id: str
@@ -173,7 +173,7 @@ class RunChunk(NamedTuple):
         return f"{self.scene_id}:{self.chunk}"
 
     def to_bytes(self) -> bytes:
-        """Return the message: fields that all runs share once, the others with each run."""
+        """Return the message. It states once what all runs share, and the rest for each run."""
         first = self.runs[0]
         own = _SPELLED | (_READ if any(run.inputs for run in self.runs) else {})
         spelled = own | (_SHARED if first.portfolio else {})
@@ -201,7 +201,7 @@ class RunChunk(NamedTuple):
 
 
 def read_chunk(raw: bytes | None, catalogue: Catalogue) -> RunChunk:
-    """Return the runs of a message of `mela.runs`, each validated and its run_key checked.
+    """Return the runs of a message of `mela.runs`. Validate each run and check its run_key.
 
     Raises MessageInvalid with code, field and sentence.
     """
@@ -263,7 +263,7 @@ def _as_refusal(error: Exception, position: int) -> MessageInvalid:
 
 
 def _is_edited(fields: Mapping[str, Any], digests: Mapping[str, str], catalogue: Catalogue) -> bool:
-    """Tell whether a run's strategy is another than the one that it was planned with."""
+    """Tell whether a run's strategy has changed since the run was planned."""
     name = fields.get("strategy")
     planned = digests.get(str(name))
     if planned is None:
@@ -272,7 +272,7 @@ def _is_edited(fields: Mapping[str, Any], digests: Mapping[str, str], catalogue:
 
 
 def _as_told(fields: Mapping[str, Any], refused: MessageInvalid) -> Run:
-    """Return a run whose strategy nobody can ask. Raises what refused it if more is wrong."""
+    """Return a run without asking its strategy. Raise `refused` if anything else is wrong too."""
     try:
         parts = [_variant(group, fields, {}) for group in _GROUPS if group != "strategy"]
         told = {"strategy": fields["strategy"], "params": dict(fields["params"]), "warmup": 0}
@@ -289,7 +289,7 @@ def _account(fields: Mapping[str, Any]) -> tuple[Sequence[str], Portfolio | None
 
 
 def read_stored_run(document: Mapping[str, Any], catalogue: Catalogue) -> Run:
-    """Return the run that a result document answers. Raises ValidationError or KeyError."""
+    """Return the run that a result document answers. Raise ValidationError or KeyError."""
     fields = {**document, "strategy": document["strategy"]["name"]}
     choice = [_variant(name, fields, catalogue) for name in _GROUPS]
     instrument, *others = document["instruments"]
@@ -320,12 +320,12 @@ _SPELLED: dict[str, Callable[[Any], Any]] = {
 }
 
 
-# of runs whose strategy reads further series
+# only for runs whose strategy reads further series
 _READ: dict[str, Callable[[Any], Any]] = {
     "inputs": lambda inputs: {name: one.model_dump(mode="json") for name, one in inputs.items()}
 }
 
-# of all runs of a scene whose instruments share an account
+# only for scenes whose instruments share an account
 _SHARED: dict[str, Callable[[Any], Any]] = {
     "others": list,
     "portfolio": lambda portfolio: portfolio.model_dump(mode="json"),
@@ -348,7 +348,7 @@ def _variant(group: str, fields: Mapping[str, Any], catalogue: Catalogue) -> Var
 
 
 def _choices(inputs: Any) -> Mapping[str, SeriesChoice]:
-    """Return the series of a run's inputs, as a scene would choose each of them."""
+    """Return the series of a run's inputs in the form in which a scene chooses them."""
     if not isinstance(inputs or {}, Mapping):
         raise TypeError(f"expected inputs by name, but found {inputs!r:.100}")
     fields = tuple(SeriesChoice.model_fields)

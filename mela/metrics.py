@@ -231,6 +231,15 @@ class Metrics(NamedTuple):
     borrow_paid: Annotated[
         float, Definition("quote currency", "What short positions cost, quote currency.", "lower")
     ]
+    stability: Annotated[
+        float,
+        Definition(
+            "fraction",
+            "R² of a straight line through the logarithm of equity.",
+            undefined="fewer than 2 returns, equity at 0 or below, or log equity without deviation",
+            since=3,
+        ),
+    ]
 
 
 _ANNOTATED = get_type_hints(Metrics, include_extras=True)

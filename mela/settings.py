@@ -161,7 +161,13 @@ class Settings(BaseSettings):
         default=1_000_000, ge=1, description="a scene with more runs is refused: too_many_runs"
     )
     mlflow_top: int = Field(
-        default=20, ge=0, description="nested MLflow runs for the best of a grid"
+        default=1_000,
+        ge=0,
+        description="runs of a scene that MLflow has nested below it, the best ones",
+    )
+    mlflow_picture: bool = Field(
+        default=True,
+        description="draw the best run of each scene for MLflow, as a page of 5 MB",
     )
     replay_url: str | None = Field(
         default=None, description="a `mela replay` that all market-data clients shall ask"

@@ -30,6 +30,7 @@ class SceneResults:
     """How far a scene is, and its results.
 
     recorded, cached: how many of its runs are answered, and how many of those from the store
+    mlflow_run_id: None until the scene is finished and MLflow has it
     statuses: how many runs ended with each status, the most frequent first
     rows: result documents, best first by `rank_by`
     report: on its search, once it is finished; None if it searched and validated nothing
@@ -47,6 +48,7 @@ class SceneResults:
     rows: tuple[Document, ...]
     report: Document | None
     warnings: tuple[SceneWarning, ...]
+    mlflow_run_id: str | None = None
 
     @property
     def is_without_numbers(self) -> bool:
@@ -100,6 +102,7 @@ def results_of(scene_id: UUID, settings: Settings, *, top: int | None = None) ->
         rows=tuple(rows),
         report=ending.report_document(),
         warnings=tuple(SceneWarning(*one) for one in warnings),
+        mlflow_run_id=scene["mlflow_run_id"],
     )
 
 

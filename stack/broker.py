@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import uuid
 from base64 import urlsafe_b64encode
 from pathlib import Path
@@ -10,14 +9,12 @@ from pathlib import Path
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from mela.errors import StackFailed
-from stack import fetch
+from stack import fetch, oneshot
 from stack.java import java_home
 from stack.service import Program, Service, Site
 
 CONTROLLER_PORT = "MELA_STACK_KAFKA_CONTROLLER_PORT"
 _LOG_CONFIG = Path(__file__).with_name("kafka-log4j2.properties")
-_FORMAT_TIMEOUT_S = 120
 _CONFIG = Path(__file__).with_name("kafka.properties")
 _ADDRESSES = """\
 controller.quorum.voters=1@127.0.0.1:{controller}
@@ -37,7 +34,6 @@ def service() -> Service:
         prepare=_prepare,
         probe=lambda site, _pid: _probe(site.settings.kafka.brokers),
         finish=_finish,
-        wait_s=90,
     )
 
 
@@ -86,13 +82,7 @@ def _format(site: Site) -> None:
         *("kafka.tools.StorageTool", "format", "--ignore-formatted"),
         *(f"--cluster-id={cluster}", f"--config={_config(site)}"),
     )
-    made = subprocess.run(
-        command, capture_output=True, text=True, timeout=_FORMAT_TIMEOUT_S, check=False
-    )
-    if made.returncode != 0:
-        raise StackFailed(
-            f"Kafka could not format {_data(site)}: {(made.stderr or made.stdout)[-800:]}"
-        )
+    oneshot.run(command, f"Kafka could not format {_data(site)}", directory=site.home)
 
 
 def _probe(brokers: str) -> str | None:

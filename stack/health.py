@@ -5,20 +5,32 @@ from __future__ import annotations
 import re
 import time
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 
 from mela.errors import StackFailed
+from stack.http import NoAnswer
 from stack.service import Service, Site
 from stack.supervision import Supervisor
 
 _POLL_S = 0.4
 _EXITS_MAX = 3  # in one wait: it will not come up by being started once more
 _LAST_LINES = 15
+_TELL_S = 60.0
 
 
-def wait_healthy(site: Site, supervisor: Supervisor, service: Service) -> None:
-    """Return once the service's probe succeeds. Raises StackFailed with its last log lines."""
-    deadline = time.monotonic() + service.wait_s
+def wait_healthy(
+    site: Site,
+    supervisor: Supervisor,
+    service: Service,
+    tell: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Return once the service's probe succeeds. Raises StackFailed with its last log lines.
+
+    tell: told once a minute how long it has taken, and what is missing
+    """
+    began = time.monotonic()
+    deadline, told = began + service.wait_s, began
     exits_before = exits(site.log("supervisord"), service.name)
     missing: str | None = "it has not been probed"
     while missing is not None:
@@ -28,7 +40,25 @@ def wait_healthy(site: Site, supervisor: Supervisor, service: Service) -> None:
             raise _failed(site, service, f"it exited {exited} times; {missing}")
         if missing is not None and time.monotonic() > deadline:
             raise _failed(site, service, f"not healthy after {service.wait_s:.0f} s: {missing}")
+        if missing is not None and time.monotonic() - told >= _TELL_S:
+            told = time.monotonic()
+            tell(f"still starting after {told - began:.0f} s: {missing}")
         if missing is not None:
+            time.sleep(_POLL_S)
+
+
+def finish(site: Site, service: Service) -> None:
+    """Take the service's last steps; repeat them as long as a service is too busy to answer.
+
+    Raises StackFailed.
+    """
+    deadline = time.monotonic() + service.wait_s
+    while True:
+        try:
+            return service.finish(site)
+        except NoAnswer:
+            if time.monotonic() > deadline:
+                raise
             time.sleep(_POLL_S)
 
 

@@ -22,7 +22,6 @@ def service() -> Service:
         needs=("postgres", "kafka"),
         prepare=_prepare,
         probe=_probe,
-        wait_s=180,
     )
 
 

@@ -66,7 +66,6 @@ def _service(name: str, words: tuple[str, ...]) -> Service:
         prepare=_prepare,
         probe=lambda site, pid: _probe(site.settings, name, pid),
         finish=lambda site: pools.ensure(site) if name == _API_SERVER else None,
-        wait_s=240,
     )
 
 

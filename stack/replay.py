@@ -21,7 +21,6 @@ def service() -> Service:
         address=lambda settings: settings.replay_url or "",
         program=_program,
         probe=lambda site, _pid: _probe(int(site.kept[PORT])),
-        wait_s=60,
         optional=True,
     )
 

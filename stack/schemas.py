@@ -5,18 +5,16 @@ Alembic records their version.
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
 import psycopg2
 
-from mela.errors import StackFailed
+from stack import oneshot
 from stack.service import Site
 
 EMPTY = "none"
-_MIGRATE_TIMEOUT_S = 600
 
 
 def state(site: Site, role: str, password: str, package: str) -> str:
@@ -44,15 +42,5 @@ def migrate(command: tuple[str, ...], environment: Mapping[str, str], directory:
 
     command: the program's path and arguments, which must not hold a secret, because they are shown
     """
-    made = subprocess.run(
-        command,
-        env=environment,
-        cwd=directory,
-        capture_output=True,
-        text=True,
-        timeout=_MIGRATE_TIMEOUT_S,
-        check=False,
-    )
-    if made.returncode != 0:
-        asked = " ".join([Path(command[0]).name, *command[1:]])
-        raise StackFailed(f"`{asked}` failed: {(made.stderr or made.stdout)[-1200:]}")
+    asked = " ".join([Path(command[0]).name, *command[1:]])
+    oneshot.run(command, f"`{asked}` failed", directory=directory, environment=environment)

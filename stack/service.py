@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mela.settings import Settings
+from stack import oneshot
 from stack.sweep import MARKER
 
 
@@ -65,7 +66,9 @@ class Service:
         safe
     probe:   (site, pid) → None if healthy, else what is missing, as a phrase
     finish:  the steps after it is first healthy: roles, migrations, topics
-    wait_s:  the timeout for becoming healthy, including a cold start on a busy machine
+    wait_s:  how long it may take to become healthy, and then to finish. It only bounds a service
+        that hangs, as one that exits is given up at once; a cold start on a busy machine takes
+        minutes
     """
 
     name: str
@@ -75,7 +78,7 @@ class Service:
     needs: tuple[str, ...] = ()
     prepare: Callable[[Site], None] = _nothing
     finish: Callable[[Site], None] = _nothing
-    wait_s: float = 90.0
+    wait_s: float = oneshot.PATIENCE_S
     optional: bool = False
 
 

@@ -29,7 +29,6 @@ def service() -> Service:
         needs=("postgres",),
         prepare=prepare,
         probe=_probe,
-        wait_s=240,
     )
 
 

@@ -29,6 +29,7 @@ from services.recompute import WITH_CURVE, Changed, recompute
 from streaming import mirror, searches, strategies
 from streaming.clients import reader_of
 from streaming.poison import is_away
+from streaming.tracking import Concluded
 from warehouse.database import transaction
 from warehouse.results import finder as results
 from warehouse.scenes import records as scenes
@@ -58,7 +59,7 @@ def conclude_scene(scene_id: str, settings: Settings, publisher: Publisher) -> N
     if scene is None or scene["status"] in {"cancelled", "rejected"}:
         return
     if scene["finished_at"] is None:
-        _finish(scene_id, scene, settings)
+        finish(scene_id, scene, settings)
         with transaction(settings) as connection:
             scene = scenes.get(connection, scene_id) or scene
     ending = SceneEnding.model_validate(scene["best"] or {})
@@ -80,7 +81,8 @@ def conclude_scene(scene_id: str, settings: Settings, publisher: Publisher) -> N
     publisher.flush()
 
 
-def _finish(scene_id: str, scene: Mapping[str, Any], settings: Settings) -> None:
+def finish(scene_id: str, scene: Mapping[str, Any], settings: Settings) -> None:
+    """Store what a recorded scene has found: curves, warnings, report, MLflow, its end."""
     rank_by = str(scene["content"].get("rank_by", "sharpe"))
     with transaction(settings) as connection:
         found = results.best_of(connection, scene_id, rank_by)
@@ -91,11 +93,13 @@ def _finish(scene_id: str, scene: Mapping[str, Any], settings: Settings) -> None
     best = [found.overall, *found.by_instrument.values()] if found.overall else []
     warnings = [*choice_warnings(scene, found.overall), *store_curves(wanted, settings)]
     report = searches.report_on(scene_id, scene, found.overall, settings)
-    run_id = mirror.log_scene(scene_id, scene, best, rank_by, settings, report)
+    run_id = mirror.log_scene(Concluded(scene_id, scene, best, warnings, report), settings)
     ending = {"best": best, "warnings": warnings} | ({"report": report} if report else {})
     document = SceneEnding.model_validate(ending).model_dump(mode="json", exclude_unset=True)
     with transaction(settings) as connection:
         scenes.set_finished(connection, scene_id, best=document, mlflow_run_id=run_id)
+    if run_id is not None:
+        mirror.continue_later(scene_id)
     log.info("scene_finished", scene_id=scene_id, runs=scene["runs"], warnings=len(warnings))
 
 

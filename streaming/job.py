@@ -231,7 +231,8 @@ class Job:
     def _catch_up(self) -> None:
         """Now and then write to MLflow what it missed, beside everything else."""
         now = time.monotonic()
-        if now < self._catch_up_at or self._catching_up.is_alive():
+        is_due = now >= self._catch_up_at or mirror.is_behind()
+        if not is_due or self._catching_up.is_alive():
             return
         self._catch_up_at = now + CATCH_UP_S
         self._catching_up = threading.Thread(

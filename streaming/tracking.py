@@ -1,174 +1,311 @@
-"""Concluded scenes in MLflow: an experiment per strategy, a parent run per scene, nested the best.
+"""Concluded scenes in MLflow: an experiment per strategy, a parent run per scene, nested its runs.
 
 MLflow is a mirror; the warehouse is the truth. One writer, which finds its runs again by their
 tags, so that a repeated batch completes what is there instead of adding to it. It speaks to the
 tracking server with MlflowClient, in batches: the fluent interface makes a request per value.
+
+A scene is written in two parts: `log_scene` its parent and the best runs, for which the scene's end
+waits; `log_rest` the other runs and the picture, a slice at a time. Until that is done, the parent
+is RUNNING, which is how it is found again.
 """
 
 from __future__ import annotations
 
+import json
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-import orjson
-import pandas as pd
 from mlflow.entities import Experiment, LifecycleStage, Metric, Param, Run, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
-from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
+from mlflow.utils.mlflow_tags import (
+    MLFLOW_LOGGED_ARTIFACTS,
+    MLFLOW_PARENT_RUN_ID,
+    MLFLOW_RUN_NAME,
+    MLFLOW_RUN_NOTE,
+    MLFLOW_SOURCE_NAME,
+    MLFLOW_SOURCE_TYPE,
+    MLFLOW_USER,
+)
 
-from backtests.charts.equity import equity_chart
 from mela.metrics import METRICS
-from mela.run_terms import ACCOUNT, PARTS
-from mela.search_report import SearchReport
+from mela.scene_words import flat, spelled
+from mela.search_report import EndWarning, SearchReport
 from mela.settings import Settings
+from streaming import mlflow_files as files
+from streaming import mlflow_view as views
+from streaming import mlflow_words as words
 from warehouse.database import transaction
 from warehouse.results import finder as results
+from warehouse.scenes import users
 
 SCENE_TAG = "mela.scene_id"
 RUN_TAG = "mela.run_key"
-ENDED = ("FINISHED", "FAILED")  # a scene of which no run has metrics is failed
-MAX_PARAM = 500  # MLflow's own limit is larger, but nobody reads more in its table
+TABLE_TAG, CHARTS_TAG, BEST_TAG = "mela.table", "mela.charts", "mela.best"  # paths, see mlflow_view
+EXPERIMENT_KIND = "mlflow.experimentKind"
+MACHINE_LEARNING = "custom_model_development"  # MLflow's page for runs rather than for traces
+ENDED = ("FINISHED", "FAILED", "KILLED")  # a scene of which no run has metrics is failed
+STATUS = {"succeeded": "FINISHED", "ruined": "FINISHED", "cancelled": "KILLED"}  # else FAILED
+AT_ONCE = 20  # runs that a scene's end waits for
+PER_BATCH = 100  # parameters that MLflow takes in a request
+NOBODY = "unknown"  # a scene that was published without a user
 
 
-def log_scene(
-    scene_id: str,
-    scene: Mapping[str, Any],
-    best: Sequence[Mapping[str, Any]],
-    rank_by: str,
-    settings: Settings,
-    report: Mapping[str, Any] | None = None,
-) -> str:
-    """Write a concluded scene to MLflow; return the parent's run id. May be repeated.
+class Concluded(NamedTuple):
+    """A scene whose runs are all recorded.
 
-    report: what its search has proved; its headline becomes metrics, the whole an artifact
+    best: result documents, the best overall first; empty where no run has metrics
+    report: what its search has proved
+    """
+
+    scene_id: str
+    scene: Mapping[str, Any]
+    best: Sequence[Mapping[str, Any]]
+    warnings: Sequence[EndWarning] = ()
+    report: Mapping[str, Any] | None = None
+
+    @property
+    def strategy(self) -> str:
+        """Return the name of the strategy."""
+        return str(self.scene["content"]["strategy"]["name"])
+
+    @property
+    def rank_by(self) -> str:
+        """Return the metric that ranks the runs."""
+        return str(self.scene["content"].get("rank_by", "sharpe"))
+
+
+def log_scene(concluded: Concluded, settings: Settings) -> str:
+    """Write a concluded scene's parent and best runs to MLflow; return the parent's id.
+
+    May be repeated. The other runs and the picture are left to `log_rest`.
     """
     client = MlflowClient(tracking_uri=settings.mlflow.url)
-    strategy = str(scene["content"]["strategy"]["name"])
-    experiment_id = _experiment(client, strategy)
+    experiment_id = _experiment(client, concluded.strategy)
     with transaction(settings) as connection:
-        rows = results.of_scene(connection, scene_id, order_by=rank_by)
-    parent = _parent(client, experiment_id, scene_id, scene)
+        rows = results.of_scene(connection, concluded.scene_id, order_by=concluded.rank_by)
+        user = users.name_of(connection, concluded.scene["user_id"]) or NOBODY
+    parent = _parent(client, experiment_id, concluded, user)
     if parent.info.status in ENDED:
         return parent.info.run_id
-    _log_children(client, parent, rows[: _children(scene, settings)])
-    overall = best[0] if best else None
-    client.log_batch(
-        parent.info.run_id,
-        params=list(_params(_flat(scene["content"]) | {"runs": scene["runs"]})),
-        metrics=[*(_metrics(overall) if overall else ()), *_headline(report)],
-    )
+    children = rows[: _children(concluded, settings)]
+    compared = _log_children(client, parent, children[:AT_ONCE], children)
+    _log_parent(client, parent, concluded, rows, compared[: views.MOST_COMPARED])
     with tempfile.TemporaryDirectory() as folder:
-        _write_artifacts(Path(folder), rows, overall, settings)
-        if report is not None:
-            (Path(folder) / "report.json").write_bytes(
-                orjson.dumps(report, option=orjson.OPT_INDENT_2)
-            )
+        files.write_tables(Path(folder), rows, concluded.report)
+        if concluded.best:
+            files.write_curve(Path(folder), concluded.best[0], settings)
         client.log_artifacts(parent.info.run_id, folder)
-    client.set_terminated(parent.info.run_id, "FINISHED" if best else "FAILED")
     return parent.info.run_id
 
 
-def _children(scene: Mapping[str, Any], settings: Settings) -> int:
-    return settings.mlflow_top if scene["runs"] > 1 else 0
+def log_rest(concluded: Concluded, settings: Settings, until: float) -> bool:
+    """Write what a scene's end did not wait for; return whether all of it is written.
+
+    until: the time.monotonic() after which no further run is begun
+    """
+    client = MlflowClient(tracking_uri=settings.mlflow.url)
+    parent = _found(client, [_experiment(client, concluded.strategy)], concluded.scene_id)
+    if parent is None or parent.info.status in ENDED:  # somebody deleted it: that is respected
+        return True
+    most = _children(concluded, settings)
+    with transaction(settings) as connection:
+        rows = results.of_scene(
+            connection, concluded.scene_id, order_by=concluded.rank_by, limit=most
+        )
+    written = _log_children(client, parent, rows, rows, until)
+    if len(written) < len(rows):
+        return False
+    if settings.mlflow_picture and concluded.best:
+        with tempfile.TemporaryDirectory() as folder:
+            files.write_picture(Path(folder), concluded.scene, concluded.best[0], rows, settings)
+            client.log_artifacts(parent.info.run_id, folder)
+    client.update_run(parent.info.run_id, "FINISHED" if concluded.best else "FAILED")
+    return True
+
+
+def unfinished(settings: Settings) -> set[str]:
+    """Return the scenes of which MLflow has a part, by their parents that still run."""
+    client = MlflowClient(tracking_uri=settings.mlflow.url)
+    ids = [one.experiment_id for one in client.search_experiments(max_results=1_000)]
+    where = f"attributes.status = 'RUNNING' AND tags.`{SCENE_TAG}` LIKE '%'"
+    return {run.data.tags[SCENE_TAG] for run in _search(client, ids, where)} if ids else set()
+
+
+def _children(concluded: Concluded, settings: Settings) -> int:
+    return settings.mlflow_top if concluded.scene["runs"] > 1 else 0
 
 
 def _experiment(client: MlflowClient, strategy: str) -> str:
+    """Return a strategy's experiment, of a kind and with a description as our pages show it."""
+    found = _experiment_of(client, strategy)
+    wanted = {
+        EXPERIMENT_KIND: MACHINE_LEARNING,
+        MLFLOW_RUN_NOTE: (  # an experiment's description has the same tag
+            f"Scenes of the strategy `{strategy}`, written by Mela. Each run is a scene with the "
+            "metrics of its best run; nested below it are its runs, the best first. A scene's "
+            "description links to its table, its charts and its best three side by side."
+        ),
+    }
+    for name, value in wanted.items():
+        if name not in found.tags:  # what somebody chose or wrote stays
+            client.set_experiment_tag(found.experiment_id, name, value)
+    return found.experiment_id
+
+
+def _experiment_of(client: MlflowClient, strategy: str) -> Experiment:
     found: Experiment | None = client.get_experiment_by_name(strategy)
     if found is not None:
         if found.lifecycle_stage == LifecycleStage.DELETED:  # its name is taken until it is purged
             client.restore_experiment(found.experiment_id)
-        return found.experiment_id
+        return found
     try:
-        return client.create_experiment(strategy)
+        return client.get_experiment(client.create_experiment(strategy))
     except MlflowException:
         found = client.get_experiment_by_name(strategy)  # another writer was faster
         if found is None:
             raise
-        return found.experiment_id
+        return found
 
 
-def _parent(
-    client: MlflowClient, experiment_id: str, scene_id: str, scene: Mapping[str, Any]
-) -> Run:
-    found = client.search_runs(
-        [experiment_id],
-        f"tags.`{SCENE_TAG}` = '{UUID(scene_id)}'",
-        ViewType.ACTIVE_ONLY,
-        max_results=1,
-    )
-    if found:
-        return found[0]
-    name = scene["name"] or f"{scene['content']['strategy']['name']} {scene_id[:8]}"
-    return client.create_run(experiment_id, tags={SCENE_TAG: scene_id}, run_name=name)
+def _parent(client: MlflowClient, experiment_id: str, concluded: Concluded, user: str) -> Run:
+    found = _found(client, [experiment_id], concluded.scene_id)
+    if found is not None:
+        return found
+    name = concluded.scene["name"] or f"{concluded.strategy} {concluded.scene_id[:8]}"
+    tags = {SCENE_TAG: concluded.scene_id, **_origin(user, concluded.strategy)}
+    return client.create_run(experiment_id, tags=tags, run_name=name)
 
 
-def _log_children(client: MlflowClient, parent: Run, rows: Sequence[Mapping[str, Any]]) -> None:
-    found = client.search_runs(
-        [parent.info.experiment_id],
-        f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{parent.info.run_id}'",
-        ViewType.ACTIVE_ONLY,
-        max_results=1000,
-    )
-    known = {run.data.tags.get(RUN_TAG): run for run in found}
+def _origin(user: str, strategy: str) -> dict[str, str]:
+    return {MLFLOW_USER: user, MLFLOW_SOURCE_NAME: f"mela {strategy}", MLFLOW_SOURCE_TYPE: "LOCAL"}
+
+
+def _found(client: MlflowClient, experiment_ids: list[str], scene_id: str) -> Run | None:
+    where = f"tags.`{SCENE_TAG}` = '{UUID(scene_id)}'"
+    return next(_search(client, experiment_ids, where), None)
+
+
+def _search(client: MlflowClient, experiment_ids: list[str], where: str) -> Iterator[Run]:
+    token = None
+    while True:
+        page = client.search_runs(
+            experiment_ids, where, ViewType.ACTIVE_ONLY, max_results=1_000, page_token=token
+        )
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def _log_parent(
+    client: MlflowClient,
+    parent: Run,
+    concluded: Concluded,
+    rows: Sequence[Mapping[str, Any]],
+    compared: Sequence[str],
+) -> None:
+    """Write a scene's question, its best numbers, and where its runs are compared."""
+    run_id, experiment_id = parent.info.run_id, parent.info.experiment_id
+    told = words.scene_description(concluded.scene, rows, concluded.rank_by, concluded.warnings)
+    tags = {TABLE_TAG: views.run_path(experiment_id, run_id)}
+    if compared:
+        received = int(concluded.scene["received_at"].timestamp())
+        key = f"mela-{received:x}-{concluded.scene_id[:8]}"  # sorted by age
+        shown = rows[: files.IN_TABLE]
+        named = words.labels(words.varied(shown))
+        longest = max(len(words.run_name(len(shown), row, named)) for row in shown)
+        axes = words.axes(shown, named)
+        state = views.view(run_id, list(axes), list(axes.values()), concluded.rank_by, longest)
+        _keep_view(client, experiment_id, key, views.packed(state))
+        tags[TABLE_TAG] = views.table_path(experiment_id, key)
+        tags[CHARTS_TAG] = views.chart_path(experiment_id, key)
+        tags[BEST_TAG] = views.compare_path(experiment_id, compared)
+        told.append(
+            f"Compare: [all runs in a table]({tags[TABLE_TAG]}), [in charts]({tags[CHARTS_TAG]}), "
+            f"[the best {len(compared)} side by side]({tags[BEST_TAG]})."
+        )
+    told.append(f"Read again: `mela results {concluded.scene_id}`")
+    tags[MLFLOW_RUN_NOTE] = "\n\n".join(told)
+    tags[MLFLOW_LOGGED_ARTIFACTS] = json.dumps([{"path": files.TABLE, "type": "table"}])
+    best = concluded.best[0] if concluded.best else None
+    asked = flat(concluded.scene["content"]) | {"runs": concluded.scene["runs"]}
+    metrics = [*(_metrics(best) if best else ()), *_headline(concluded.report)]
+    _log(client, run_id, {name: spelled(value) for name, value in asked.items()}, metrics, tags)
+
+
+def _keep_view(client: MlflowClient, experiment_id: str, key: str, view: str) -> None:
+    """Keep a view in the experiment, and there only the newest ones."""
+    tags = client.get_experiment(experiment_id).tags
+    ours = sorted(name for name in tags if name.startswith(f"{views.VIEW_TAG}mela-"))
+    for name in ours[: max(0, len(ours) - views.MOST_VIEWS + 1)]:
+        client.delete_experiment_tag(experiment_id, name)
+    client.set_experiment_tag(experiment_id, f"{views.VIEW_TAG}{key}", view)
+
+
+def _log_children(
+    client: MlflowClient,
+    parent: Run,
+    rows: Sequence[Mapping[str, Any]],
+    ranked: Sequence[Mapping[str, Any]],
+    until: float = float("inf"),
+) -> list[str]:
+    """Write runs, the best first, until the time is up; return the ids of those that are written.
+
+    ranked: all runs that will be written, which say what varies
+    """
+    where = f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{parent.info.run_id}'"
+    known = {
+        run.data.tags.get(RUN_TAG): run
+        for run in (_search(client, [parent.info.experiment_id], where) if rows else ())
+    }
+    named = words.labels(words.varied(ranked))
+    axes = words.axes(ranked, named)
+    origin = {name: parent.data.tags[name] for name in _origin("", "")}
+    written: list[str] = []
     for place, row in enumerate(rows, start=1):
         child = known.get(row["run_key"])
-        if child is not None and child.info.status == "FINISHED":
-            continue
-        if child is None:
-            tags = {
-                MLFLOW_PARENT_RUN_ID: parent.info.run_id,
-                RUN_TAG: row["run_key"],
-                MLFLOW_RUN_NAME: f"{place} {_label(row)}",
-            }
-            child = client.create_run(parent.info.experiment_id, tags=tags)
-        client.log_batch(
-            child.info.run_id,
-            params=list(_params(_asked(row))),
-            metrics=list(_metrics(row)),
-            tags=[
-                RunTag("mela.result_key", row["result_key"]),
-                RunTag("mela.cached", str(row["cached"]).lower()),
-                RunTag("mela.status", row["status"]),
-                RunTag("mela.warnings", ", ".join(row["warnings"])),
-            ],
-        )
-        client.set_terminated(child.info.run_id, "FINISHED")
+        if child is None or child.info.status not in ENDED:
+            if time.monotonic() > until:
+                break
+            if child is None:
+                tags = {MLFLOW_PARENT_RUN_ID: parent.info.run_id, RUN_TAG: row["run_key"]}
+                tags[MLFLOW_RUN_NAME] = words.run_name(place, row, named)
+                tags |= origin | _answered(row)
+                child = client.create_run(parent.info.experiment_id, tags=tags)
+            params = words.params_of(row, named, axes)
+            _log(client, child.info.run_id, params, list(_metrics(row)))
+            client.update_run(child.info.run_id, STATUS.get(row["status"], "FAILED"))
+        written.append(child.info.run_id)
+    return written
 
 
-def _label(row: Mapping[str, Any]) -> str:
-    params = " ".join(f"{name}={value}" for name, value in row["params"].items())
-    return f"{' + '.join(row['instruments'])} {params}"
+def _answered(row: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        "mela.result_key": row["result_key"],
+        "mela.cached": str(row["cached"]).lower(),
+        "mela.status": row["status"],
+        "mela.warnings": ", ".join(row["warnings"]),
+    }
 
 
-def _asked(row: Mapping[str, Any]) -> dict[str, Any]:
-    names = ("instruments", "interval", "start", "end", *ACCOUNT)
-    fields = {name: row[name] for name in names} | {"strategy": row["strategy"]["name"]}
-    return fields | _flat(
-        {name: row[name] for name in ("params", *PARTS)}
-        | ({"portfolio": row["portfolio"]} if row["portfolio"] else {})
-    )
-
-
-def _flat(fields: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in fields.items():
-        if isinstance(value, Mapping) and value:
-            flat |= _flat(value, f"{prefix}{name}.")
-        else:
-            flat[f"{prefix}{name}"] = value
-    return flat
-
-
-def _params(fields: Mapping[str, Any]) -> Iterator[Param]:
-    for name, value in fields.items():
-        if value is None or value == {}:
-            continue
-        shown = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-        yield Param(name, shown[:MAX_PARAM])
+def _log(
+    client: MlflowClient,
+    run_id: str,
+    params: Mapping[str, str],
+    metrics: Sequence[Metric],
+    tags: Mapping[str, str] | None = None,
+) -> None:
+    """Write what a run has, in as few requests as MLflow takes."""
+    told = [Param(name, value[: words.MOST_OF_PARAM]) for name, value in params.items()]
+    marks = [RunTag(name, value) for name, value in (tags or {}).items()]
+    client.log_batch(run_id, params=told[:PER_BATCH], metrics=metrics, tags=marks)
+    for start in range(PER_BATCH, len(told), PER_BATCH):
+        client.log_batch(run_id, params=told[start : start + PER_BATCH])
 
 
 def _metrics(row: Mapping[str, Any]) -> Iterator[Metric]:
@@ -182,24 +319,3 @@ def _headline(report: Mapping[str, Any] | None) -> Iterator[Metric]:
         return
     for name, value in SearchReport.model_validate(report).headline().items():
         yield Metric(name, value, timestamp=0, step=0)
-
-
-def _write_artifacts(
-    folder: Path,
-    rows: Sequence[Mapping[str, Any]],
-    best: Mapping[str, Any] | None,
-    settings: Settings,
-) -> None:
-    table = pd.DataFrame([_table_row(row) for row in rows])
-    table.to_csv(folder / "runs.csv", index=False)
-    if best is None:
-        return
-    with transaction(settings) as connection:
-        curve = results.curve(connection, best["result_key"])
-    if curve is not None:
-        equity_chart(curve, best, folder / "equity.png")
-
-
-def _table_row(row: Mapping[str, Any]) -> dict[str, Any]:
-    first = ("run_key", "result_key", "status", "cached", "candles")
-    return _asked(row) | {name: row[name] for name in (*first, *METRICS)}

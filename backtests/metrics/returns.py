@@ -99,6 +99,7 @@ def measure_returns(
     row.sortino = mean / downside * math.sqrt(periods_per_year) if downside >= STILL else np.nan
     _measure_moments(returns, benchmark[:m], mean, held / m, periods_per_year, row)
     _measure_tails(returns, scratch[:m], row)
+    row.stability = stability(returns)
     return grown / m
 
 
@@ -106,6 +107,7 @@ def measure_returns(
 def _undefined(row: RowType) -> None:
     row.volatility_ann = row.sharpe = row.sortino = row.omega = row.alpha = row.beta = np.nan
     row.var_95 = row.cvar_95 = row.tail_ratio = row.skew = row.kurtosis = row.psr = np.nan
+    row.stability = np.nan
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -168,6 +170,35 @@ def probabilistic_sharpe(ratio: float, skew: float, kurtosis: float, periods: in
         return np.nan
     z = ratio * math.sqrt(periods - 1.0) / math.sqrt(variance)
     return 0.5 * math.erfc(-z / math.sqrt(2.0))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def stability(returns: Float) -> float:
+    """Return R² of the least-squares line through log equity at the ends of (m,) periods.
+
+    NaN for fewer than 2 returns, where equity reaches 0, or where the sample deviation of log
+    equity is below 1e-12.
+
+    Source: `stability_of_timeseries` of empyrical, which defined it under this name.
+    """
+    m = len(returns)
+    if m < 2 or not returns[0] > -1.0:
+        return np.nan
+    middle = (m - 1) / 2.0
+    growth = 1.0  # since the end of the first period: a curve that rests from there on is exactly 0
+    total = squares = along = 0.0
+    for i in range(1, m):
+        growth *= 1.0 + returns[i]
+        if not growth > 0.0:
+            return np.nan
+        height = math.log(growth)
+        total += height
+        squares += height * height
+        along += (i - middle) * height
+    spread = squares - total * total / m
+    if not spread >= STILL * STILL * (m - 1):
+        return np.nan
+    return min(along * along / (m * (m * m - 1.0) / 12.0 * spread), 1.0)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

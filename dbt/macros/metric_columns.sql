@@ -43,6 +43,7 @@
         'rejected_orders',
         'large_fills',
         'borrow_paid',
+        'stability',
     ] -%}
     {%- for name in names %}
     {{ relation }}.{{ name }}{{ ',' if not loop.last }}

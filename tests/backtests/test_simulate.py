@@ -351,7 +351,7 @@ def test_the_numbers_of_a_fixed_run_change_only_with_the_versions() -> None:
 
     cross, reversion = run_all(market(500), runs)
 
-    assert (backtests.ENGINE_VERSION, backtests.METRICS_VERSION) == ("2", "2")
+    assert (backtests.ENGINE_VERSION, backtests.METRICS_VERSION) == ("2", "3")
     assert cross.metrics._asdict() == pytest.approx(
         {
             "total_return": 1.9102704473754244,
@@ -395,6 +395,7 @@ def test_the_numbers_of_a_fixed_run_change_only_with_the_versions() -> None:
             "rejected_orders": 0,
             "large_fills": 150,
             "borrow_paid": 0.0,
+            "stability": 0.7803880269713062,
         },
         rel=1e-12,
     )

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import orjson
 from confluent_kafka import Consumer
+from mlflow.tracking import MlflowClient
 
 from mela.messages import RESULTS, Progress
 from mela.scene import Scene, parse_scene
@@ -96,3 +97,12 @@ def wait_for(held: Callable[[], Any], timeout_s: float, what: str) -> Any:
             return answer
         time.sleep(0.2)
     raise AssertionError(f"{what} did not happen within {timeout_s:.0f} s")
+
+
+def mirrored(run_id: str, settings: Settings, timeout_s: float = 600) -> str:
+    """Return a scene's run in MLflow when all is written that the scene's end did not wait for."""
+    client = MlflowClient(tracking_uri=settings.mlflow.url)
+    wait_for(
+        lambda: client.get_run(run_id).info.status == "FINISHED", timeout_s, "the mirror's end"
+    )
+    return run_id

@@ -15,7 +15,7 @@ from cli.airflow import Airflow
 from mela.settings import REPOSITORY, Settings
 from stack import environment, roles
 from tests.conftest import mela
-from tests.integration.asking import wait_for
+from tests.integration.asking import mirrored, wait_for
 from warehouse import dbt_project
 from warehouse.database import transaction
 from warehouse.results import finder as results
@@ -93,7 +93,7 @@ def test_the_tasks_may_build_what_the_demo_has_built(platform: Settings) -> None
     assert done.returncode == 0, done.stdout
 
 
-def test_the_grid_is_in_mlflow_once_with_its_best_nested(platform: Settings) -> None:
+def test_the_grid_is_in_mlflow_once_with_all_its_runs_nested(platform: Settings) -> None:
     client = MlflowClient(tracking_uri=platform.mlflow.url)
     experiment = client.get_experiment_by_name("sma_cross")
     assert experiment is not None
@@ -102,15 +102,16 @@ def test_the_grid_is_in_mlflow_once_with_its_best_nested(platform: Settings) -> 
     ):
         where = f"tags.`mela.scene_id` = '{scene_id}'"
         parents = client.search_runs([experiment.experiment_id], where)
-        assert [parent.info.status for parent in parents] == ["FINISHED"]
-        parent = parents[0].info.run_id
+        assert len(parents) == 1
+        parent = mirrored(parents[0].info.run_id, platform)
         nested = client.search_runs(
             [experiment.experiment_id], f"tags.`mlflow.parentRunId` = '{parent}'"
         )
         is_search = runs == 480
-        assert len(nested) == (20 if is_search else 0)
+        assert len(nested) == (480 if is_search else 0)
         names = {artifact.path for artifact in client.list_artifacts(parent)}
-        assert names == {"runs.csv", "equity.png"} | ({"report.json"} if is_search else set())
+        always = {"runs.csv", "runs.json", "equity.png", "best.html"}
+        assert names == always | ({"report.json"} if is_search else set())
 
 
 def test_the_best_in_mlflow_is_the_best_in_the_warehouse(

@@ -15,7 +15,7 @@ from sqlalchemy import text
 
 from mela.messages import State
 from mela.settings import Settings
-from tests.integration.asking import answers, publish, scene_of, stored_scene
+from tests.integration.asking import answers, mirrored, publish, scene_of, stored_scene
 from warehouse.database import transaction
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
@@ -88,7 +88,7 @@ def test_a_deleted_experiment_stops_no_scene_and_comes_back(platform: Settings) 
     deadline = time.monotonic() + 150
     while run_of(last, platform) is None and time.monotonic() < deadline:
         time.sleep(1)
-    assert client.get_run(run_of(last, platform) or "").info.status == "FINISHED"
+    assert mirrored(run_of(last, platform) or "", platform)
     restored: Any = client.get_experiment_by_name("sma_cross")
     assert restored.lifecycle_stage == "active"
 

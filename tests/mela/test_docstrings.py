@@ -23,6 +23,7 @@ import pytest
         "block_returns",
         "params",
         "portfolio",
+        "scene_words",
         "schemas",
     ],
 )

@@ -78,13 +78,14 @@ def test_the_golden_scenes_give_the_same_bits_on_each_python(tmp_path: Path) -> 
     home = tmp_path / "home"
     _, expected = answers(Path(sys.executable), tmp_path / "here", home)
     assert len(expected) > 20
-    assert all(one.error is None for one in expected.values())
+    assert {one.error for one in expected.values()} == {None}
 
     for version, interpreter in interpreters():
         python = environment(tmp_path / version, interpreter)
         answered, found = answers(python, tmp_path / f"work-{version}", home)
 
         assert answered.startswith(f"{version}.")
+        assert {one.error for one in found.values()} == {None}
         assert {name: one.digest for name, one in found.items()} == {
             name: one.digest for name, one in expected.items()
         }

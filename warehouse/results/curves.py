@@ -45,7 +45,7 @@ _READ_EQUITY = (
 
 
 def save_curve(connection: Connection, result_key: str, curve: Curve) -> bool:
-    """Store trades and equity of a result; False where it has them already.
+    """Store trades and equity of a result. Return False if it has them already.
 
     Raises ValueError for a result that is not stored.
     """
@@ -69,13 +69,13 @@ def save_curve(connection: Connection, result_key: str, curve: Curve) -> bool:
 
 
 def without_curve(connection: Connection, result_keys: Iterable[str]) -> set[str]:
-    """Return those of some results that have no curve."""
+    """Return the results, of those given, that have no curve."""
     keys = set(result_keys)
     return keys - set(connection.scalars(_STORED, {"keys": list(keys)}))
 
 
 def curve(connection: Connection, result_key: str) -> Curve | None:
-    """Return the curve of a result; None where it has none."""
+    """Return the curve of a result, or None if none is stored."""
     values = decode(copy_out(connection, _READ_EQUITY, {"key": result_key}), TYPES)
     if not len(values["equity"]):
         return None

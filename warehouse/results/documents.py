@@ -1,4 +1,4 @@
-"""A stored result as the document that Kafka carries, built by Postgres itself."""
+"""Let Postgres build the document of a stored result, as Kafka carries it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def _json(value: Any) -> str:
 
 
 # r: ops.result, q: ops.run, i: ops.instrument.
-# Doubles are spelled shortest, so that they come back bit for bit.
+# The shortest spelling of a double reads back to the same bits.
 _FIELDS = {
     "schema_version": "1",
     "scene_id": "answer.scene_id",
@@ -34,7 +34,7 @@ _FIELDS = {
     "end": "ops.instant_text(q.end_at)",
     "strategy": "json_build_object('name', q.strategy, 'digest', r.strategy_digest)",
     "params": "q.params",
-    # a run that was stored before a term existed has meant its default
+    # A run that was stored before a term existed meant the term's default.
     **{name: f"coalesce(q.settings->'{name}', '{_json(default_of(name))}')" for name in VARIABLE},
     "portfolio": "q.settings->'portfolio'",
     "inputs": "q.settings->'inputs'",
@@ -44,7 +44,7 @@ _FIELDS = {
     "cached": "answer.cached",
     "engine_version": "r.engine_version",
     "metrics_version": "r.metrics_version",
-    # older rows of several series have the sum of their revisions
+    # Older rows of several series hold the sum of their revisions.
     "candles_revision": "CASE WHEN r.revisions IS NULL THEN r.candles_revision END",
     "revisions": "r.revisions",
     "computed_at": "ops.instant_text(r.computed_at)",
@@ -64,9 +64,9 @@ _COLUMNS = ", ".join(f'{_FIELDS[name]} AS "{name}"' for name in _ORDER)
 
 
 def document_sql(source: str) -> str:
-    """Return the statement of (run_key, document) for some answers.
+    """Return a statement that selects (run_key, document) for some answers.
 
-    source: what follows FROM; it gives r, q, i and answer (scene_id, cached)
+    source: the text after FROM; it must provide r, q, i and answer (scene_id, cached)
     """
     return f"""
         SELECT document.run_key, row_to_json(document)::text
@@ -77,7 +77,7 @@ def document_sql(source: str) -> str:
 def best_first(metric: str) -> str:
     """Return the ORDER BY that `mela.result.rank` states: nulls last, ties by run_key.
 
-    Raises ValueError for what is no metric.
+    Raises ValueError if the name is no metric.
     """
     if metric not in METRICS:
         raise ValueError(f"expected a metric, one of {', '.join(METRICS)}, but found {metric!r}")

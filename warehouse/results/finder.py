@@ -1,4 +1,4 @@
-"""Stored results: is there a valid one, how far is a scene, which are its best."""
+"""Find valid stored results, the progress of scenes, and the best results of a scene."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ _PROGRESS = text("""
 
 @dataclass(frozen=True, slots=True)
 class SceneProgress:
-    """How far a scene is. recorded, cached: answers in the tables; runs: how many it will have."""
+    """The progress of a scene. recorded, cached: answers stored so far; runs: answers expected."""
 
     scene_id: str
     status: str
@@ -98,10 +98,11 @@ def find(
 ) -> dict[str, bytes]:
     """Return the valid stored result of each run that has one, by run_key.
 
-    The only place that says so: the status may be reused, strategy, engine and metrics are
-    today's, and no later revision touches the candles that the result rests on. The newest counts.
-    provenances: strategy name → what would be used today; the revision in it is not looked at
-    returns: complete result documents in JSON, `cached` and with the asking scene's id
+    A result is valid if its status may be reused, its strategy, engine and metrics are today's,
+    and no later revision touches the candles that it rests on. Only this function decides it. Of
+    several valid results the newest counts.
+    provenances: strategy name → what would be used today; the revision in it is ignored
+    returns: complete result documents in JSON, with `cached` and the asking scene's id
     """
     values = {
         "scene_id": str(scene_id),
@@ -113,7 +114,7 @@ def find(
 
 
 def progress(connection: Connection, scene_ids: Iterable[str | UUID]) -> list[SceneProgress]:
-    """Return how far some scenes are, counted from the tables; unknown ids are left out."""
+    """Return the progress of some scenes, counted in the tables. Unknown ids are left out."""
     rows = connection.execute(_PROGRESS, {"scene_ids": [str(one) for one in scene_ids]})
     return [SceneProgress(**row) for row in rows.mappings()]
 
@@ -125,7 +126,7 @@ _STATUSES = text("""
 
 
 def statuses(connection: Connection, scene_id: str | UUID) -> dict[str, int]:
-    """Return how many of a scene's runs ended with each status, the most frequent first."""
+    """Count a scene's runs by the status they ended with, the most frequent status first."""
     rows = connection.execute(_STATUSES, {"scene_id": str(scene_id)})
     return {str(status): int(count) for status, count in rows}
 
@@ -161,7 +162,7 @@ def ranked_keys(connection: Connection, scene_id: str | UUID, metric: str) -> li
 
 
 def best_value(connection: Connection, scene_id: str | UUID, metric: str) -> float | None:
-    """Return the best value of a metric that a scene's answers have so far."""
+    """Return the best value of a metric among a scene's answers so far."""
     order = best_first(metric)
     statement = f"""
         SELECT r.{metric} FROM ops.scene_run answer JOIN ops.result r USING (result_key)

@@ -1,4 +1,4 @@
-"""Holdouts that were opened: candles that a winner has seen are no longer unseen."""
+"""Record opened holdouts, because candles that a winner has seen are no longer unseen."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def open_once(
     span: tuple[datetime, datetime],
     run_key: str,
 ) -> Opening:
-    """Record that a scene's winner is let see its holdout; a scene that comes again opens no more.
+    """Record that a scene's winner may see its holdout. The same scene opens it only once.
 
-    run_key: of the winner
+    run_key: the winner's key
     """
     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
     values = {"scene_id": str(scene_id), "instruments": sorted(instruments), "interval": interval}

@@ -1,4 +1,4 @@
-"""From a result back to who said its candles: load batches, requests, versions, code."""
+"""Trace a result back to the sources of its candles: load batches, requests, versions, code."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ _SERIES = text("""
           WHERE run_key = :run_key) AS member
     JOIN ops.instrument i ON i.id = member.instrument_id ORDER BY member.place
 """)
-# What the result read is, of each candle, the newest version up to its revision: the one stored
-# now, or, where that came later, the one that was superseded by it.
+# Of each candle the result read the newest version up to its revision: the stored one or, if that
+# came later, the one that it superseded.
 _BATCHES = text("""
     WITH versions AS (
         SELECT opened_at, revision, load_batch_id FROM raw.candle
@@ -71,10 +71,11 @@ _REVISIONS = text("""
 class SeriesLineage:
     """The candles of one instrument that a result read.
 
-    start: the first candle that the result rests on; where warm-up or candles were missing, it
-        rests on all before its end, as `validity` has it, so that is the oldest known
-    revision: the series' newest that it knew; batches: who said those candles, each with how many
-    revisions: those that touch the candles; `later` ones came after the result
+    start: the first candle that the result rests on. If warm-up or candles were missing, the
+        result rests on all candles before its end (see `validity`), and this is the oldest known.
+    revision: the newest revision of the series that the result knew
+    batches: the load batches of those candles, with how many candles each gave
+    revisions: the revisions that touch the candles; `later` ones came after the result
     """
 
     instrument: str
@@ -98,8 +99,8 @@ class Lineage:
 def lineage(connection: Connection, key: str) -> list[Lineage]:
     """Return where the results of a key come from, newest first.
 
-    key: a result_key or a run_key, or how one begins (8 characters or more)
-    Raises ValueError for a key that is none, that nothing has, or that many have.
+    key: a result_key or a run_key, or its beginning (8 characters or more)
+    Raises ValueError if the key is malformed, unknown, or begins the keys of several runs.
     """
     if not (8 <= len(key) <= _KEY and set(key) <= set("0123456789abcdef")):
         raise ValueError(f"expected 8 to 64 hexadecimal digits of a key, but found {key!r}")

@@ -1,4 +1,4 @@
-"""Stored results that no longer hold: which, why, and which scenes to publish again for them."""
+"""Find stored results that no longer hold, the reasons, and the scenes to publish again."""
 
 from __future__ import annotations
 
@@ -69,11 +69,11 @@ _HOLDERS = text("""
 
 @dataclass(frozen=True, slots=True)
 class StaleResult:
-    """A stored result that is not valid, and that no valid one has taken the place of.
+    """A stored result that is not valid and that no valid one has replaced.
 
-    instrument: the first of its account; reasons: what changed since, each named apart
-    revisions: of each series that it read, in order
-    spoilt_by: the newest revision of its candles that touches what it read; None where none does
+    instrument: the first of its account; reasons: everything that changed since
+    revisions: one of each series that it read, in order
+    spoilt_by: the newest revision that touches the candles it read, or None
     """
 
     result_key: str
@@ -93,8 +93,8 @@ class StaleResult:
 class StaleScene:
     """A scene that answers with stale results.
 
-    rerun_id: the id under which to publish it again: for the same results and the same reasons
-        always the same, so that publishing twice is once
+    rerun_id: the id under which to publish it again. The same results and reasons always give
+        the same id, so publishing twice counts once.
     """
 
     scene_id: UUID
@@ -120,10 +120,10 @@ def stale_results(
 ) -> list[StaleResult]:
     """Return the newest result of each run that has results but no valid one.
 
-    provenances: strategy name → what would be used today, as `finder.find` takes it; the two
-        share one predicate (`validity`), so that a run is listed here exactly when
-        `find` has no answer for it though one is stored that could have been reused
-    scene_id: only the runs of one scene
+    provenances: strategy name → what would be used today, as `finder.find` takes it. Both
+        functions share one predicate (`validity`): a run is listed here exactly if a reusable
+        result of it is stored and `find` returns none.
+    scene_id: restrict the search to the runs of one scene
     """
     values = made_with_today(provenances) | {"scene_id": scene_id and str(scene_id)}
     return [

@@ -1,4 +1,4 @@
-"""All that was tried: runs of one strategy family on some instruments, whichever scene asked."""
+"""Count and read the runs of a strategy family on some instruments, whichever scene asked."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ _OTHERS = text(f"""
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Known:
-    """Trials that are recorded.
+    """Recorded trials.
 
-    n_trials: how many there are at any overlapping dates
-    blocks: (known, 3, 16) float64: sums, squares and counts of those over one span
+    n_trials: the number of trials whose dates overlap
+    blocks: (known, 3, 16) float64: sums, squares and counts of the trials over one span
     own: (known,) whether the asking scene has the run
     """
 
@@ -78,9 +78,10 @@ def known(
     interval: str,
     span: tuple[datetime, datetime],
 ) -> Known:
-    """Return what is recorded of a strategy family on some instruments.
+    """Return the recorded trials of a strategy family on some instruments.
 
-    dates: runs that overlap them count; span: runs over exactly these give their block sums
+    dates: runs that overlap these dates count
+    span: runs over exactly this span give their block sums
     """
     venues, symbols = zip(*map(parse_name, instruments), strict=True)
     ids = connection.scalars(_IDS, {"venues": list(venues), "symbols": list(symbols)})

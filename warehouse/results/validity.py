@@ -1,8 +1,8 @@
-"""When a stored result is valid: the predicate in SQL, written once for all who ask.
+"""The SQL predicate that decides whether a stored result is valid, written once.
 
-`finder.find` asks it of runs; `stale` asks which part of it a result fails.
-In these fragments `q` is a row of ops.run, `stored` one of ops.result, and `today` what would be
-used now. `made_with_today` gives their parameters.
+`finder.find` applies it to runs. `stale` asks which part of it a result fails. In these fragments
+`q` is a row of ops.run, `stored` is a row of ops.result, and `today` is what would be used now.
+`made_with_today` gives their parameters.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ REUSABLE = """
 SAME_STRATEGY = "stored.strategy_digest = today.digest"
 SAME_ENGINE = "stored.engine_version = today.engine"
 SAME_METRICS = "stored.metrics_version = today.metrics"
-# A revision after the result's own spoils it where it touches what the run read: [depends_from,
-# end), or all before the end where candles were missing that may have come since.
+# A later revision makes the result stale if it touches what the run read: [depends_from, end). If
+# candles were missing, that is everything before the end, because they may have come since.
 _TOUCHES = """
     later.first_opened_at < q.end_at
     AND (stored.depends_from IS NULL OR later.last_opened_at >= stored.depends_from)

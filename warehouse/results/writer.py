@@ -49,7 +49,7 @@ _COPY = (
     r" (FORMAT csv, NULL 'null', ESCAPE '\', ENCODING 'UTF8')"
 )
 _STORED = ", ".join(name for name in PLAIN if name != "interval")
-# Rows go in by key order, tables in one order, so that savers wait for each other in no circle.
+# Rows go in by key order and tables in one order, so that savers cannot deadlock.
 _RUNS = text("""
     INSERT INTO ops.run
         (run_key, instrument_id, interval, start_at, end_at, strategy, params, settings)
@@ -105,12 +105,12 @@ class UnstorableResult(NamedTuple):
 
 
 def save(connection: Connection, documents: Sequence[Document]) -> list[UnstorableResult]:
-    """Store results where they are absent: of an answer that comes again the first stays.
+    """Store the results that are absent. If an answer comes again, the first one stays.
 
-    documents: as mela.result.result_document makes them, or read from JSON; their fields have
-        passed mela.result.Result
-    returns: those that cannot be stored (their scene or instrument is unknown, Postgres refuses a
-        value), for mela.rejected; all others are stored when the transaction commits
+    documents: made by mela.result.result_document or read from JSON; mela.result.Result has
+        validated their fields
+    returns: the results that cannot be stored (unknown scene or instrument, or a value that
+        Postgres refuses), for mela.rejected; all others are stored when the transaction commits
     """
     scenes = _known_scenes(connection, {document["scene_id"] for document in documents})
     names = {name for document in documents for name in document["instruments"]}
@@ -188,7 +188,7 @@ def _plain(document: Document) -> Sequence[Any]:
 
 
 def _settings(document: Document) -> dict[str, Any]:
-    """Return a run's terms. A portfolio and inputs are left out where there are none."""
+    """Return a run's terms. Leave out a portfolio and inputs that it does not have."""
     terms = {name: document[name] for name in VARIABLE if name in document}
     return terms | {name: document[name] for name in ("portfolio", "inputs") if document.get(name)}
 

@@ -10,6 +10,7 @@ _ENSURE = text("""
     )
     SELECT id FROM added UNION ALL SELECT id FROM ops.user WHERE name = :name LIMIT 1
 """)
+_NAME = text("SELECT name FROM ops.user WHERE id = :user_id")
 
 
 def ensure(connection: Connection, name: str) -> int:
@@ -20,3 +21,8 @@ def ensure(connection: Connection, name: str) -> int:
     if not name or name != name.strip() or len(name) > 100:
         raise ValueError(f"expected a user's name of 1 to 100 characters, but found {name!r}")
     return connection.execute(_ENSURE, {"name": name}).scalar_one()
+
+
+def name_of(connection: Connection, user_id: int | None) -> str | None:
+    """Return a user's name; None where nobody is known."""
+    return connection.scalar(_NAME, {"user_id": user_id})

@@ -88,6 +88,7 @@ def test_empyrical_agrees_where_the_definitions_do(
         "var_95": quietly(empyrical.value_at_risk, returns),
         "cvar_95": quietly(empyrical.conditional_value_at_risk, returns),
         "tail_ratio": quietly(empyrical.tail_ratio, returns),
+        "stability": quietly(empyrical.stability_of_timeseries, returns),
     }
 
     found = outcome.metrics._asdict()

@@ -118,6 +118,21 @@ def test_psr_is_that_of_the_papers_hedge_fund() -> None:
     assert (round(found, 3), round(as_if_normal, 3)) == (0.913, 0.982)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_stability_is_the_r_squared_of_log_equity_over_time(seed: int) -> None:
+    returns = random_returns(seed)
+    line = stats.linregress(np.arange(len(returns)), np.cumsum(np.log1p(returns)))
+
+    assert measured(returns).stability == pytest.approx(line.rvalue**2, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    "returns", [[0.1, -1.0, 0.2], [-1.5, 0.1], [0.3, 0.0, 0.0], [0.0] * 9, [1]]
+)
+def test_stability_of_nothing_left_or_nothing_moving_is_undefined(returns: list[float]) -> None:
+    assert measured(returns).stability == NAN
+
+
 def test_fewer_than_two_returns_tell_nothing() -> None:
     rows = new_rows()
     one, scratch = np.array([0.25]), np.empty(1)
