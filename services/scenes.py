@@ -19,6 +19,7 @@ from warehouse.database import transaction
 from warehouse.results import finder
 from warehouse.scenes import listing, records
 from warehouse.scenes.listing import SceneRow
+from warehouse.scenes.stored import StoredScene
 
 LOG = structlog.get_logger(__name__)
 LAST = "last"
@@ -211,8 +212,8 @@ def _note(settings: Settings) -> Path:
     return settings.home / "last_scene"
 
 
-def stored_scene(connection: Connection, scene_id: UUID) -> dict[str, Any]:
-    """Return a scene's row in ops.scene. Raises NotFound."""
+def stored_scene(connection: Connection, scene_id: UUID) -> StoredScene:
+    """Return a scene. Raises NotFound."""
     scene = records.get(connection, scene_id)
     if scene is None:
         raise NotFound(
@@ -222,10 +223,10 @@ def stored_scene(connection: Connection, scene_id: UUID) -> dict[str, Any]:
     return scene
 
 
-def accepted_scene(connection: Connection, scene_id: UUID) -> dict[str, Any]:
-    """Return a scene's row. Raises NotFound, and for a rejected one what its author was told."""
+def accepted_scene(connection: Connection, scene_id: UUID) -> StoredScene:
+    """Return a scene. Raises NotFound, and for a rejected one what its author was told."""
     scene = stored_scene(connection, scene_id)
-    if scene["status"] == "rejected":
-        code = RejectionCode(scene["rejection_code"])
-        raise SceneInvalid(code, scene["rejection_field"], scene["rejection_sentence"])
+    if scene.status == "rejected":
+        code = RejectionCode(scene.rejection_code)
+        raise SceneInvalid(code, scene.rejection_field, scene.rejection_sentence or "")
     return scene

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import psutil
 import pytest
@@ -29,6 +28,7 @@ from tests.integration.asking import (
 )
 from warehouse.database import transaction
 from warehouse.results import finder as results
+from warehouse.scenes.stored import StoredScene
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 RUNS = 6_000
@@ -80,7 +80,7 @@ def test_status_names_the_query_that_waits_for_a_service(platform: Settings) -> 
         assert "the query plan failed" in missing
     finally:
         supervisor.start("postgres")
-    wait_for(lambda: (_stored(scene, platform) or {}).get("finished_at"), 120, "the scene ended")
+    wait_for(lambda: getattr(_stored(scene, platform), "finished_at", None), 120, "the scene ended")
     wait_for(lambda: _missing(platform) is None, 60, "the job called itself healthy again")
 
 
@@ -89,7 +89,7 @@ def _missing(settings: Settings) -> str | None:
     return found.missing
 
 
-def _stored(scene: Scene, settings: Settings) -> dict[str, Any] | None:
+def _stored(scene: Scene, settings: Settings) -> StoredScene | None:
     try:
         return stored_scene(scene.scene_id, settings)
     except OperationalError:  # Postgres has only begun to start
