@@ -15,7 +15,7 @@ from backtests.strategy import Strategy
 from mela.candles import Candles
 from mela.grid import Plan, check_space, plan_runs, window_variants
 from mela.interval import Interval
-from mela.result import result_document
+from mela.result import Curve, result_document
 from mela.run import Run
 from mela.scene import Scene, TpeSearch
 
@@ -62,6 +62,14 @@ class Bench:
         ):
             made_with = provenance(outcome.run.strategy, None, self.catalogue)
             yield result_document(outcome, made_with, scene_id=None)
+
+    def curve_of(self, run: Run) -> Curve | None:
+        """Return the trades and the equity of a run; None where it gives no numbers."""
+        series, spans = self.series_of(run), lambda _: self._kept(run.instrument, [run])[1]
+        outcomes = run_series(
+            series, [run], with_curve=True, catalogue=self.catalogue, spans_of=spans
+        )
+        return next(outcomes).curve
 
     def answer(self, run: Run) -> Document:
         """Return the result document of one run."""

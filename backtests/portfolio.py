@@ -126,9 +126,9 @@ def _run_one(
         ]
         shares, signals = _shares(laid, run, given, weights)
         columns = Columns(
-            *laid.prices,
             laid.has,
             laid.fillable,
+            *laid.prices,
             *laid.signals(signals),
             *laid.inputs(signals),
             shares,

@@ -16,7 +16,7 @@ from backtests.execute import Buffers, room_for, walk
 from backtests.given import taken
 from backtests.kernel.ledger import Walked
 from backtests.metrics import metrics_of
-from backtests.metrics.measure import measure
+from backtests.metrics.measure import facts_of, measure
 from backtests.metrics.result_warnings import caveats
 from backtests.signals import Bool, Float, MeanCross, Signals, Weights
 from backtests.strategies import CATALOGUE
@@ -219,15 +219,7 @@ def _measure(
     """Return a run's metrics, the share of its largest profit, and its returns by block."""
     top_share = measure(
         walked,
-        (
-            float(run.cash),
-            float(run.costs.fee),
-            float(run.costs.slippage),
-            span.periods_per_year,
-            span.years,
-            span.first_open,
-            span.last_close,
-        ),
+        facts_of(run, span),
         buffers.account,
         buffers.fall,
         buffers.fills,

@@ -43,6 +43,38 @@ def backtest(
         bool,
         typer.Option("--report", help="Print what a search has proved, as one JSON object."),
     ] = False,
+    trades: Annotated[
+        bool,
+        typer.Option(
+            "--trades",
+            help="Also each trade: of the best run as a table, with --json of every run. Of more "
+            "than 20 runs only the best of each instrument has them.",
+        ),
+    ] = False,
+    equity: Annotated[
+        bool,
+        typer.Option("--equity", help="With --json or --csv, also the equity at each close."),
+    ] = False,
+    csv: Annotated[
+        Path | None,
+        typer.Option(
+            file_okay=False,
+            metavar="FOLDER",
+            help="Write runs.csv there, with --trades trades.csv, with --equity equity.csv.",
+        ),
+    ] = None,
+    risk_free_rate: Annotated[
+        float | None,
+        typer.Option(
+            min=-0.99, metavar="RATE", help="Per year, instead of the scene's: 0.03 is 3 %."
+        ),
+    ] = None,
+    required_return: Annotated[
+        float | None,
+        typer.Option(
+            min=-0.99, metavar="RATE", help="Per year, instead of the scene's; of sortino, omega."
+        ),
+    ] = None,
     plot: Annotated[
         Path | None,
         typer.Option(
@@ -71,13 +103,21 @@ def backtest(
     if monte_carlo and not plot and (as_json or as_report):
         said = "--json and --report print nothing of it; leave them out, or add --plot"
         raise typer.BadParameter(said, param_hint="--monte-carlo")
+    if as_report and (trades or equity):
+        said = "--report prints no run; leave it out, or take --json or --csv"
+        raise typer.BadParameter(said, param_hint="--trades" if trades else "--equity")
+    if equity and not (as_json or csv):
+        said = "a curve has a value for each candle; add --json or --csv FOLDER"
+        raise typer.BadParameter(said, param_hint="--equity")
+    terms = {"risk_free_rate": risk_free_rate, "required_return": required_return}
     from cli.local_run import Wanted, run_locally  # loads the engine
 
     run_locally(
         scene_file,
         candles,
-        Wanted(as_json, as_report, plot, monte_carlo, seed),
+        Wanted(as_json, as_report, plot, monte_carlo, seed, trades, equity, csv),
         told(timezone, columns),
+        {name: value for name, value in terms.items() if value is not None},
     )
 
 

@@ -19,6 +19,7 @@ from backtests.simulate import run_all
 from backtests.strategies import refresh
 from cli.candle_file import reader_of_files
 from cli.console import counted, err, out
+from cli.local_curves import show_trades, with_curves, write_csv
 from cli.monte_carlo import fan_of, monte_carlo_table, resampled
 from cli.plot import kind_of, write_picture
 from cli.report import report_table
@@ -39,11 +40,21 @@ class Wanted(NamedTuple):
     plot: Path | None
     monte_carlo: int | None
     seed: int
+    trades: bool = False
+    equity: bool = False
+    csv: Path | None = None
 
 
-def run_locally(scene_file: Path, candles: Sequence[str], wanted: Wanted, told: Told) -> None:
+def run_locally(
+    scene_file: Path,
+    candles: Sequence[str],
+    wanted: Wanted,
+    told: Told,
+    terms: Mapping[str, Any] | None = None,
+) -> None:
     """Run a scene of a file on candles of files, and show what is wanted of it.
 
+    terms: fields of the scene that stand instead of those of the file
     told: what the user says about the files
 
     Raises MelaError for a scene or candles that do not do, typer.BadParameter for options that
@@ -51,20 +62,26 @@ def run_locally(scene_file: Path, candles: Sequence[str], wanted: Wanted, told: 
     """
     settings = Settings()
     kind = kind_of(wanted.plot) if wanted.plot else None
-    scene = scene_of(scene_file)
+    scene = scene_of(scene_file, terms)
     if scene.mode == "together":
         _refuse_of_one(wanted)
     catalogue = refresh(settings.packages)
     plan = local.check(scene, catalogue, max_runs=settings.max_runs)
     bench = local.Bench(reader_of_files(candles, told), catalogue)
     done = local.execute(scene, plan, bench)
-    best = rank(done.documents, scene.rank_by)
+    documents, best = done.documents, rank(done.documents, scene.rank_by)
+    if wanted.trades or wanted.equity:
+        documents = with_curves(documents, best, bench, trades=wanted.trades, equity=wanted.equity)
     if wanted.as_report:
         out.print(json.dumps(local.conclude(scene, best, bench), indent=2), markup=False)
     elif wanted.as_json:
-        out.print(json.dumps(done.documents, indent=2), markup=False)
+        out.print(json.dumps(documents, indent=2), markup=False)
     else:
         _show(best, scene, done.skipped, local.conclude(scene, best, bench))
+        if wanted.trades and not wanted.csv and best:
+            show_trades(next(one for one in documents if one["run_key"] == best[0]["run_key"]))
+    if wanted.csv:
+        write_csv(wanted.csv, documents)
     if not wanted.plot and not wanted.monte_carlo:
         return
     winner = read_stored_run(best[0], catalogue)

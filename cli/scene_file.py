@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +24,13 @@ def read_scene(path: Path, settings: Settings) -> tuple[Scene, Plan]:
     return plan_scene(read_document(path), settings)
 
 
-def scene_of(path: Path) -> Scene:
-    """Return the scene of a file without planning its runs. Raises SceneInvalid."""
-    return parse_scene(read_document(path))
+def scene_of(path: Path, terms: Mapping[str, Any] | None = None) -> Scene:
+    """Return the scene of a file without planning its runs. Raises SceneInvalid.
+
+    terms: fields that stand instead of those of the file
+    """
+    document = read_document(path)
+    return parse_scene({**document, **(terms or {})} if isinstance(document, dict) else document)
 
 
 def read_document(path: Path) -> Any:

@@ -37,12 +37,15 @@ def trade_documents(trades: Iterable[Trade], instrument: str) -> list[dict[str, 
     ]
 
 
-def trades_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return trades as CSV with a header, each number with all its digits."""
+def trades_csv(rows: Sequence[Mapping[str, Any]], *first: str) -> str:
+    """Return trades as CSV with a header, each number with all its digits.
+
+    first: further columns, in front of the trades' own
+    """
     from mela.curve import Trade  # loads NumPy
 
     text = StringIO()
-    columns = ["instrument", *(name for name in Trade._fields if name != "instrument")]
+    columns = [*first, "instrument", *(name for name in Trade._fields if name != "instrument")]
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)

@@ -95,13 +95,12 @@ class PortfolioAccount(Counts, Protocol):
 
 
 class Position(Protocol):
-    """What an account knows of one of its instruments: its quote, its orders and its position.
+    """What an account knows of one of its instruments: its orders and its position.
 
     A position lasts from the fill that opens it to the fill that closes it; what is bought and sold
     in between belongs to it.
 
-    has_candle, fillable, open … volume: its candle of this step
-    enter … target: what its strategy gives on that close; weight: its target as last known
+    weight: its target as last known
     price: what it is valued at; candles: how many it has had
     side: where its signals want it, +1, −1 or 0; pending: whether its share is to be traded
     scale: the strength with which it was entered; budget: what a purchase may cost, fee included
@@ -110,22 +109,7 @@ class Position(Protocol):
     bought, paid, sold, received: units and money of its fills, without fees
     """
 
-    has_candle: int
-    fillable: int
-    open: float
-    high: float
-    low: float
-    close: float
-    volume: float
-    enter: int
-    exit: int
-    enter_short: int
-    exit_short: int
-    strength: float
-    stop_given: float
-    target_given: float
     weight: float
-    next_weight: float
     lot: float
     price: float
     candles: int
@@ -182,9 +166,8 @@ def begin_portfolio(cash: float, lots: np.ndarray) -> tuple[np.ndarray, np.ndarr
     account, positions = np.zeros(1, PORTFOLIO_ACCOUNT), np.zeros(len(lots), POSITION)
     account["cash"] = account["equity"] = cash
     positions["lot"] = lots
-    positions["scale"] = positions["strength"] = 1.0
-    for level in ("stop_level", "target_level", "stop_given", "target_given"):
-        positions[level] = np.nan
+    positions["scale"] = 1.0
+    positions["stop_level"] = positions["target_level"] = np.nan
     return account, positions
 
 

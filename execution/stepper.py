@@ -12,16 +12,17 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
 from execution.account import begin_account, begin_portfolio, record_type
 from execution.candle_step import Candle, Decision, decide, trade_candle, value_candle
+from execution.columns import Columns
 from execution.costs import on_tick
 from execution.orders import resting_level
 from execution.portfolio_step import decide_step, trade_open, trade_within, value_step
-from execution.terms import MARKET, Float, Int, PortfolioTerms, Terms, rule
+from execution.terms import MARKET, Float, Int, PortfolioTerms, Terms, kernel, rule
 from execution.trades import TRADES
 
+_NO_CANDLE = Candle(0, 0, math.nan, math.nan, math.nan, math.nan, 0.0, False)
 NO_DECISION = Decision(False, False, False, False, math.nan, 1.0, math.nan, math.nan)
 
 
@@ -74,13 +75,14 @@ class CandleStepper:
 
     def warm(self, close: float, decision: Decision) -> None:
         """Take the decision of the last candle before the start, where nothing fills."""
-        _decide_only(self._state, self._terms, close, *decision)
+        candle = _NO_CANDLE._replace(close=close)
+        _step_candle(self._state, self._terms, self._trades, False, *candle, *decision)
 
     def step(self, candle: Candle, decision: Decision = NO_DECISION) -> Step:
         """Take one closed candle and the decision on its close. Raises ValueError once ruined."""
         _refuse_ruined(self._state)
         closed, equity, cash, position, reason, side, level, ruined = _step_candle(
-            self._state, self._terms, self._trades, *candle, *decision
+            self._state, self._terms, self._trades, True, *candle, *decision
         )
         orders: tuple[Order, ...] = ()
         if reason:
@@ -194,7 +196,7 @@ class PortfolioStepper:
         weights: Sequence[float],
     ) -> None:
         self._rows[:] = [
-            (*_NO_CANDLE, weight)
+            (*_NO_ROW, weight)
             if candle is None
             else (1.0, candle[7], *candle[2:7], *decision[:4], *decision[5:], weight)
             for candle, decision, weight in zip(candles, decisions, weights, strict=True)
@@ -202,7 +204,7 @@ class PortfolioStepper:
 
 
 _COLUMNS = 15
-_NO_CANDLE = (0.0,) * (_COLUMNS - 1)
+_NO_ROW = (0.0,) * (_COLUMNS - 1)
 _TERMS, _PORTFOLIO_TERMS = record_type(Terms), record_type(PortfolioTerms)
 
 
@@ -283,29 +285,12 @@ def _portfolio_terms_of(record: Any) -> PortfolioTerms:
     )
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _decide_only(
-    state: np.ndarray,
-    terms: np.ndarray,
-    close: float,
-    enter: bool,
-    exit_: bool,
-    enter_short: bool,
-    exit_short: bool,
-    measure: float,
-    strength: float,
-    stop: float,
-    target: float,
-) -> None:
-    decision = Decision(enter, exit_, enter_short, exit_short, measure, strength, stop, target)
-    decide(state[0], close, decision, _terms_of(terms[0]))
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _step_candle(
     state: np.ndarray,
     terms: np.ndarray,
     trades: np.ndarray,
+    trading: bool,
     opened_ms: int,
     ended_ms: int,
     open_: float,
@@ -325,8 +310,10 @@ def _step_candle(
 ) -> tuple[int, float, float, float, int, float, float, bool]:
     account, asked = state[0], _terms_of(terms[0])
     candle = Candle(opened_ms, ended_ms, open_, high, low, close, volume, fillable)
-    closed = trade_candle(account, candle, asked, trades, 0)
-    value = value_candle(account, candle, asked)
+    closed, value = 0, account.equity
+    if trading:
+        closed = trade_candle(account, candle, asked, trades, 0)
+        value = value_candle(account, candle, asked)
     if account.ruined == 0:
         decision = Decision(enter, exit_, enter_short, exit_short, measure, strength, stop, target)
         decide(account, close, decision, asked)
@@ -339,17 +326,27 @@ def _step_candle(
 
 
 @rule
-def _load_row(one: Any, row: Float) -> None:
-    one.has_candle, one.fillable = int(row[0]), int(row[1])
-    one.next_weight = row[14]
-    if one.has_candle:
-        one.open, one.high, one.low, one.close, one.volume = row[2], row[3], row[4], row[5], row[6]
-        one.enter, one.exit = int(row[7]), int(row[8])
-        one.enter_short, one.exit_short = int(row[9]), int(row[10])
-        one.strength, one.stop_given, one.target_given = row[11], row[12], row[13]
+def _columns_of(rows: Float) -> Columns:
+    return Columns(
+        rows[:, 0:1],
+        rows[:, 1:2],
+        rows[:, 2:3],
+        rows[:, 3:4],
+        rows[:, 4:5],
+        rows[:, 5:6],
+        rows[:, 6:7],
+        rows[:, 7:8],
+        rows[:, 8:9],
+        rows[:, 9:10],
+        rows[:, 10:11],
+        rows[:, 11:12],
+        rows[:, 12:13],
+        rows[:, 13:14],
+        rows[:, 14:15],
+    )
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _step_portfolio(
     state: np.ndarray,
     positions: np.ndarray,
@@ -363,13 +360,15 @@ def _step_portfolio(
     trading: bool,
 ) -> tuple[int, float, float, bool]:
     account, asked = state[0], _portfolio_terms_of(terms[0])
-    for at in range(len(positions)):
-        _load_row(positions[at], rows[at])
-    closed = 0
+    columns, now, closed = _columns_of(rows), 0, 0
     if trading:
-        closed = trade_open(account, positions, opened_ms, due, asked, trades, traded, closed)
-        closed = trade_within(account, positions, opened_ms, asked, trades, traded, closed)
-    value = value_step(account, positions, ended_ms, asked)
+        closed = trade_open(
+            account, positions, columns, now, opened_ms, due, asked, trades, traded, closed
+        )
+        closed = trade_within(
+            account, positions, columns, now, opened_ms, asked, trades, traded, closed
+        )
+    value = value_step(account, positions, columns, now, ended_ms, asked)
     if account.ruined == 0:
-        decide_step(account, positions, asked)
+        decide_step(account, positions, columns, now, asked)
     return closed, value, account.cash, account.ruined != 0

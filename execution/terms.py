@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numba import njit
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
 Int = NDArray[np.int64]
+Compiled = TypeVar("Compiled", bound=Callable[..., Any])
 
 NEVER = np.inf
 DAY_MS = 86_400_000
@@ -19,8 +21,19 @@ MARKET, LIMIT, STOP = 0, 1, 2
 FRACTION, CASH, UNITS, RISK, ATR, VOLATILITY = 0, 1, 2, 3, 4, 5
 NEARLY = 1e-9  # how far below a whole number of lots or ticks still counts as it
 
-# Every compiled rule is inlined into the loop or the step that calls it.
-rule: Any = njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
+# Compiled code only borrows the arrays that Python passes to it, so it counts no references to them
+# (_nrt=False). A count is an atomic write, there were several on each candle, and no value stays in
+# a register over the call. Such code must not make arrays.
+_options: Any = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
+
+# Every rule is inlined into the loop or the step that calls it.
+rule: Any = njit(**_options, forceinline=True)
+
+
+def kernel(function: Compiled) -> Compiled:
+    """Compile a function that Python calls, or a part of one."""
+    made: Any = njit(**_options)(function)
+    return made
 
 
 class Terms(NamedTuple):

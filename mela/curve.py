@@ -15,6 +15,7 @@ from mela.instants import from_ms
 ExitReason = Literal[
     "signal", "stop_loss", "take_profit", "trailing_stop", "time_stop", "daily_loss"
 ]
+ALL_CURVES_UP_TO = 20  # runs of a scene that all keep their curve (docs/contract/result.md)
 EXIT_REASONS: tuple[ExitReason, ...] = get_args(ExitReason)
 
 

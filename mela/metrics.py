@@ -64,7 +64,8 @@ class Metrics(NamedTuple):
         float,
         _first(
             "ratio",
-            "Mean over sample deviation of the daily returns × √periods_per_year.",
+            "Mean of the daily returns above the risk-free rate, over their sample deviation, × "
+            "√periods_per_year.",
             undefined="fewer than 2 returns, or no deviation",
         ),
     ]
@@ -230,6 +231,35 @@ class Metrics(NamedTuple):
     ]
     borrow_paid: Annotated[
         float, Definition("quote currency", "What short positions cost, quote currency.", "lower")
+    ]
+    downside_deviation: Annotated[
+        float,
+        Definition(
+            "per year",
+            "Root of the mean square of what returns lack of required_return × √periods_per_year.",
+            "lower",
+            "fewer than 2 returns",
+            since=3,
+        ),
+    ]
+    up_capture: Annotated[
+        float,
+        Definition(
+            "ratio",
+            "Mean growth over that of holding, in the periods in which holding gains.",
+            undefined="fewer than 2 returns, no such period, or equity at 0 or below",
+            since=3,
+        ),
+    ]
+    down_capture: Annotated[
+        float,
+        Definition(
+            "ratio",
+            "Mean growth over that of holding, in the periods in which holding loses.",
+            "lower",
+            "fewer than 2 returns, no such period, or equity at 0 or below",
+            since=3,
+        ),
     ]
     stability: Annotated[
         float,

@@ -138,6 +138,8 @@ class Run:
     exits: Exits = Exits()
     direction: Direction = "long"
     prices: Prices = "split_adjusted"
+    risk_free_rate: float = 0.0
+    required_return: float | None = None
     engine: Engine = "mela"
     others: tuple[str, ...] = ()
     portfolio: Portfolio | None = None

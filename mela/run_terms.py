@@ -44,6 +44,17 @@ class RunTerms(Part):
         default="split_adjusted",
         description="for what the candles are adjusted: splits; splits and dividends; nothing",
     )
+    risk_free_rate: Real = Field(
+        default=0.0,
+        gt=-1,
+        description="per year; sharpe, psr and alpha are of what returns exceed it by",
+    )
+    required_return: Real | None = Field(
+        default=None,
+        gt=-1,
+        description="per year; sortino, omega and downside_deviation are of what returns exceed it "
+        "by; null: the risk-free rate",
+    )
     engine: Engine = Field(default="mela", description="backtrader: the oracle, much slower")
     portfolio: Portfolio | None = Field(
         default=None,

@@ -21,6 +21,7 @@ from backtests.metrics.result_warnings import (
 )
 from backtests.simulate import said
 from backtests.strategy import Catalogue
+from mela.curve import ALL_CURVES_UP_TO
 from mela.messages import Progress, State
 from mela.search_report import EndWarning, SceneEnding
 from mela.settings import Settings
@@ -36,7 +37,6 @@ from warehouse.scenes import records as scenes
 from warehouse.scenes.stored import StoredScene
 
 log = structlog.get_logger()
-ALL_CURVES_UP_TO = 20  # runs of a scene that all keep their curve (docs/contract/result.md)
 
 
 def recorded_scenes(messages: Sequence[bytes | None]) -> list[str]:

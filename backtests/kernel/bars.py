@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from backtests.kernel.ledger import Walked, begin_fall, end_fall, fall_step
 from backtests.signals import Bool, Float
 from execution.candle_step import Candle, Decision, decide, trade_candle, value_candle
-from execution.terms import Terms
+from execution.terms import Terms, kernel
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def walk_bars(
     open_: Float,
     high: Float,

@@ -12,18 +12,19 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from backtests.signals import Bool, Float
+from execution.terms import kernel
 
 BLOCK = 512
 
 Bars = NDArray[np.int64]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def crossing_bars(
     line: Float, level: Float, first: int, above: Bars, below: Bars, flags: Bool, words: Bars
 ) -> tuple[int, int]:
@@ -54,7 +55,7 @@ def crossing_bars(
     return ups, downs
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def signal_bars(
     enter: Bool, exit_: Bool, first: int, entries: Bars, exits: Bars, flags: Bool, words: Bars
 ) -> tuple[int, int]:
@@ -101,7 +102,7 @@ def _lowest_one(_typing: Any, _word: Any) -> Any:
     return types.int64(types.int64), made
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _collect(words: Bars, bar: int, found: Bars, count: int) -> int:
     """Write the bars of a block's flags that are set, behind the `count` already found.
 
@@ -124,7 +125,7 @@ def _collect(words: Bars, bar: int, found: Bars, count: int) -> int:
     return count
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def mean_crossing_bars(
     close: Float, fast: int, slow: int, first: int, above: Bars, below: Bars
 ) -> tuple[int, int]:

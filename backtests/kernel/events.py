@@ -7,7 +7,6 @@ in only while a position is held.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from backtests.kernel.crossings import Bars, crossing_bars, mean_crossing_bars, signal_bars
@@ -26,13 +25,13 @@ from backtests.kernel.ledger import (
     write_rest,
 )
 from backtests.signals import Bool, Float
-from execution.terms import NEVER
+from execution.terms import NEVER, kernel
 from execution.trades import LARGE_FILL, SIGNAL, STOP_LOSS, TAKE_PROFIT, record_trade
 
 FLAGS, LINES, MEANS = 0, 1, 2
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _next_reached(
     high: Float,
     low: Float,
@@ -62,7 +61,7 @@ def _next_reached(
     return end
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def leave_long(
     open_: float, high: float, low: float, stop: float, target: float, entering: bool
 ) -> tuple[int, float, bool]:
@@ -79,7 +78,7 @@ def leave_long(
     return TAKE_PROFIT, target, False
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def _next_fillable(volume: Float, idle: bool, first: int) -> int:
     """Return the first bar from `first` on that fills orders, else how many bars there are."""
     bar = first
@@ -89,7 +88,7 @@ def _next_fillable(volume: Float, idle: bool, first: int) -> int:
     return bar
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def walk_events(
     open_: Float,
     high: Float,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from backtests.signals import Float
+from execution.terms import kernel
 
 BLOCK = 32  # candles looked at together; their extremes are kept
 STRIDE = 24  # values of equity written together
@@ -47,7 +47,7 @@ class Walked(NamedTuple):
     final: float
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def begin_fall(fall: Float, cash: float, ms: float) -> None:
     """Start with the opening cash as the first peak, at the first candle."""
     fall[:] = 0.0
@@ -55,7 +55,7 @@ def begin_fall(fall: Float, cash: float, ms: float) -> None:
     fall[PEAK_MS] = ms
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def fall_step(fall: Float, value: float, ms: float) -> None:
     """Take in the equity of one candle. A fall ends where equity is back at its peak."""
     if value >= fall[PEAK]:
@@ -67,7 +67,7 @@ def fall_step(fall: Float, value: float, ms: float) -> None:
         fall[TROUGH] = value
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def end_fall(fall: Float, ms: float) -> None:
     """Count the fall that is under way, if there is one: at its recovery, or at the curve's end."""
     if fall[TROUGH] < fall[PEAK]:
@@ -78,7 +78,7 @@ def end_fall(fall: Float, ms: float) -> None:
         fall[LONGEST_MS] = max(fall[LONGEST_MS], ms - fall[PEAK_MS])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def rest(opened_ms: NDArray[np.int64], first: int, end: int, cash: float, fall: Float) -> None:
     """Take in the candles of [first, end) without a position."""
     if first >= end:
@@ -90,7 +90,7 @@ def rest(opened_ms: NDArray[np.int64], first: int, end: int, cash: float, fall: 
         fall[TROUGH] = cash
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def closes_of(lowest: Float, highest: Float, first: int, end: int) -> tuple[float, float]:
     """Return a close no bar of [first, end) is below, and one that none is above.
 
@@ -106,7 +106,7 @@ def closes_of(lowest: Float, highest: Float, first: int, end: int) -> tuple[floa
     return low, high
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def hold(
     close: Float,
     opened_ms: NDArray[np.int64],
@@ -140,7 +140,7 @@ def hold(
     return end, False
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def write_rest(equity: Float, first: int, end: int, cash: float) -> None:
     """Write the equity of [first, end), counted from the span's start, without a position.
 
@@ -158,7 +158,7 @@ def write_rest(equity: Float, first: int, end: int, cash: float) -> None:
         bar += 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def write_hold(
     equity: Float, start: int, first: int, end: int, cash: float, units: float, close: Float
 ) -> None:
@@ -174,7 +174,7 @@ def write_hold(
         bar += 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def close_periods(
     ends: NDArray[np.int64],
     period: int,

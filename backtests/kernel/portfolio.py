@@ -6,77 +6,18 @@ step: the last warm-up candle of each instrument, whose close can order but wher
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from backtests.kernel.ledger import Walked, begin_fall, end_fall, fall_step
 from backtests.signals import Bool, Float
 from execution.account import PortfolioAccount
+from execution.columns import Columns
 from execution.portfolio_step import decide_step, trade_open, trade_within, value_step
-from execution.terms import Int, PortfolioTerms, rule
+from execution.terms import Int, PortfolioTerms, kernel, rule
 
 
-class Columns(NamedTuple):
-    """The candles and decisions of k instruments, (k, n + 1) each, column 0 before the first step.
-
-    open … volume: float64; where an instrument has no candle nothing of it is read
-    has, fillable: bool, whether there is a candle, and whether it can fill an order
-    enter … exit_short: bool
-    strength: float64, scales the weight of a position entered on that close
-    stop_level, target_level: float64, levels given on each close, in force until the instrument's
-        next close, NaN for none; of these three each is (k, 0) where nobody gives it
-    weights: (k, n + 1) or (k, 1) float64, the target of each instrument that is in, as known on
-        the close of each column
-    """
-
-    open: Float
-    high: Float
-    low: Float
-    close: Float
-    volume: Float
-    has: Bool
-    fillable: Bool
-    enter: Bool
-    exit: Bool
-    enter_short: Bool
-    exit_short: Bool
-    strength: Float
-    stop_level: Float
-    target_level: Float
-    weights: Float
-
-
-@rule
-def _load(positions: np.ndarray, columns: Columns, now: int) -> None:
-    """Put one step's candles and decisions into the positions of the account."""
-    for at in range(len(positions)):
-        one = positions[at]
-        one.has_candle = columns.has[at, now]
-        one.fillable = columns.fillable[at, now]
-        one.next_weight = columns.weights[at, now if columns.weights.shape[1] > 1 else 0]
-        if not one.has_candle:
-            continue
-        one.open = columns.open[at, now]
-        one.high = columns.high[at, now]
-        one.low = columns.low[at, now]
-        one.close = columns.close[at, now]
-        one.volume = columns.volume[at, now]
-        one.enter = columns.enter[at, now]
-        one.exit = columns.exit[at, now]
-        one.enter_short = columns.enter_short[at, now]
-        one.exit_short = columns.exit_short[at, now]
-        if columns.strength.shape[1]:
-            one.strength = columns.strength[at, now]
-        if columns.stop_level.shape[1]:
-            one.stop_given = columns.stop_level[at, now]
-        if columns.target_level.shape[1]:
-            one.target_given = columns.target_level[at, now]
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def walk_portfolio(
     columns: Columns,
     opened_ms: Int,
@@ -107,12 +48,13 @@ def walk_portfolio(
     bars = len(opened_ms) - 1
     begin_fall(drawdown, account.cash, float(opened_ms[1]))
     for now in range(len(opened_ms)):
-        _load(positions, columns, now)
         opened = opened_ms[now]
         if now > 0:
-            row = trade_open(account, positions, opened, due[now], terms, trades, traded, row)
-            row = trade_within(account, positions, opened, terms, trades, traded, row)
-        value = value_step(account, positions, opened + lasting_ms, terms)
+            row = trade_open(
+                account, positions, columns, now, opened, due[now], terms, trades, traded, row
+            )
+            row = trade_within(account, positions, columns, now, opened, terms, trades, traded, row)
+        value = value_step(account, positions, columns, now, opened + lasting_ms, terms)
         if now > 0:
             fall_step(drawdown, value, float(opened))
             if len(equity):
@@ -123,7 +65,7 @@ def walk_portfolio(
             if account.ruined:
                 bars = now
                 break
-        decide_step(account, positions, terms)
+        decide_step(account, positions, columns, now, terms)
     end_fall(drawdown, float(opened_ms[bars]))
     return _walked(account, positions, bars, period, trades)
 

@@ -15,6 +15,7 @@ from backtests.metrics.periods import (
     period_ends,
     period_returns,
     periods_per_year,
+    rate_per_period,
     years,
 )
 from backtests.metrics.quantiles import quantile, select
@@ -48,6 +49,7 @@ __all__ = [
     "period_returns",
     "periods_per_year",
     "quantile",
+    "rate_per_period",
     "select",
     "sharpe",
     "sortino",

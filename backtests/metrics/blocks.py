@@ -29,10 +29,13 @@ def block_bounds(times_ms: Int, start_ms: int, end_ms: int) -> Int:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def block_sums(returns: Float, bounds: Int, rows: Float) -> None:
-    """Write the sum, the sum of squares and the number of the returns of each block.
+def block_sums(returns: Float, risk_free: float, bounds: Int, rows: Float) -> None:
+    """Write of each block how many returns it has, their sum, and the sum of their squares.
+
+    Summed is what they exceed the risk-free rate by, since Sharpe ratios are made of the sums.
 
     returns: (m,) float64; fewer than the bounds tell where a run was ruined
+    risk_free: the rate per period
     bounds: (17,) int64, of `block_bounds`
     rows: (3, 16) float64, written: sums, sums of squares, numbers
     """
@@ -41,8 +44,9 @@ def block_sums(returns: Float, bounds: Int, rows: Float) -> None:
         end = min(bounds[block + 1], len(returns))
         total = square = 0.0
         for i in range(first, end):
-            total += returns[i]
-            square += returns[i] * returns[i]
+            value = returns[i] - risk_free
+            total += value
+            square += value * value
         rows[0, block] = total
         rows[1, block] = square
         rows[2, block] = end - first

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -13,6 +15,15 @@ from mela.interval import DAY_MS, Interval
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 YEAR_MS = 365.25 * DAY_MS
+
+
+def rate_per_period(rate: float, periods_per_year: float) -> float:
+    """Return what a yearly rate is in each period, so that a year of them compounds to it.
+
+    >>> round(rate_per_period(0.21, 2.0), 12)
+    0.1
+    """
+    return math.pow(1.0 + rate, 1.0 / periods_per_year) - 1.0 if rate else 0.0
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

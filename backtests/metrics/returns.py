@@ -65,26 +65,33 @@ def sortino(returns: Float, periods_per_year: float) -> float:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def measure_returns(
-    returns: Float, benchmark: Float, periods_per_year: float, scratch: Float, row: RowType
+    returns: Float,
+    benchmark: Float,
+    rates: tuple[float, float, float],
+    scratch: Float,
+    row: RowType,
 ) -> float:
     """Write everything that period returns give, in two passes and two selections.
 
     returns: (m,) float64, oldest first
     benchmark: (≥ m,) float64, the returns of buy and hold in the same periods
+    rates: periods per year, the risk-free rate and the required return, both per period
     scratch: (≥ m,) float64, written
     row: a record of ROW, written: NaN for each of fewer than 2 returns, or of returns that are not
         finite; each definition with its own edge cases and its source in docs/metrics.md
     returns: the mean of equity at the ends of periods, cash being 1; NaN without a return
     """
+    per_year, risk_free, required = rates
     m = len(returns)
     total = held = gains = losses = squares = grown = 0.0
     growth = 1.0
     for i in range(m):
         value = returns[i]
-        low = min(value, 0.0)
+        above = value - required
+        low = min(above, 0.0)
         total += value
         held += benchmark[i]
-        gains += max(value, 0.0)
+        gains += max(above, 0.0)
         losses -= low
         squares += low * low
         growth *= 1.0 + value
@@ -96,8 +103,12 @@ def measure_returns(
     mean = total / m
     downside = math.sqrt(squares / m)
     row.omega = gains / losses if losses > 0.0 else np.nan
-    row.sortino = mean / downside * math.sqrt(periods_per_year) if downside >= STILL else np.nan
-    _measure_moments(returns, benchmark[:m], mean, held / m, periods_per_year, row)
+    yearly = math.sqrt(per_year)
+    row.downside_deviation = downside * yearly
+    row.sortino = (mean - required) / downside * yearly if downside >= STILL else np.nan
+    _measure_moments(returns, benchmark[:m], mean, held / m, per_year, risk_free, row)
+    row.up_capture = _capture(returns, benchmark, 1.0)
+    row.down_capture = _capture(returns, benchmark, -1.0)
     _measure_tails(returns, scratch[:m], row)
     row.stability = stability(returns)
     return grown / m
@@ -107,12 +118,18 @@ def measure_returns(
 def _undefined(row: RowType) -> None:
     row.volatility_ann = row.sharpe = row.sortino = row.omega = row.alpha = row.beta = np.nan
     row.var_95 = row.cvar_95 = row.tail_ratio = row.skew = row.kurtosis = row.psr = np.nan
-    row.stability = np.nan
+    row.downside_deviation = row.up_capture = row.down_capture = row.stability = np.nan
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _measure_moments(
-    returns: Float, benchmark: Float, mean: float, market: float, per_year: float, row: RowType
+    returns: Float,
+    benchmark: Float,
+    mean: float,
+    market: float,
+    per_year: float,
+    risk_free: float,
+    row: RowType,
 ) -> None:
     """Write what the returns' distances from their mean give, alone and with the market's."""
     m = len(returns)
@@ -130,15 +147,32 @@ def _measure_moments(
     nan = np.nan
     risk = math.sqrt(second / (m - 1))
     yearly = math.sqrt(per_year)
-    ratio = mean / risk if risk >= STILL else nan
+    ratio = (mean - risk_free) / risk if risk >= STILL else nan
     variance = second / m
     row.volatility_ann = risk * yearly
     row.sharpe = ratio * yearly
     row.beta = shared / spread if math.sqrt(spread / (m - 1)) >= STILL else nan
-    row.alpha = (mean - row.beta * market) * per_year
+    row.alpha = (mean - risk_free - row.beta * (market - risk_free)) * per_year
     row.skew = third / m / (variance * math.sqrt(variance)) if risk >= STILL else nan
     row.kurtosis = fourth / m / (variance * variance) - 3.0 if risk >= STILL else nan
     row.psr = probabilistic_sharpe(ratio, row.skew, row.kurtosis, m)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _capture(returns: Float, benchmark: Float, side: float) -> float:
+    """Return mean growth over the benchmark's, where that gains (side 1) or loses (side −1)."""
+    own = held = 1.0
+    count = 0
+    for i in range(len(returns)):
+        counts = benchmark[i] * side > 0.0
+        own *= 1.0 + returns[i] if counts else 1.0
+        held *= 1.0 + benchmark[i] if counts else 1.0
+        count += counts
+    if not (own > 0.0 and held > 0.0 and count):
+        return np.nan
+    market = held ** (1.0 / count) - 1.0
+    ratio = (own ** (1.0 / count) - 1.0) / market if market != 0.0 else np.nan
+    return ratio if math.isfinite(ratio) else np.nan
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

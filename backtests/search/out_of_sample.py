@@ -24,6 +24,7 @@ from backtests.metrics import (
     ends_of_periods,
     max_drawdown,
     period_returns,
+    rate_per_period,
     sharpe,
 )
 from backtests.search.folds import chain, chained_returns
@@ -63,6 +64,7 @@ class Stretch:
     buy_hold_return: float
     error: str | None = None
     calendar: str = ALWAYS
+    risk_free: float = 0.0
 
     def numbers(self) -> dict[str, Any]:
         """Return what it came to, as JSON values; an undefined number is None."""
@@ -70,7 +72,7 @@ class Stretch:
         fall = max_drawdown(self.equity, self.cash) if len(self.equity) else math.nan
         return {
             "total_return": defined(final),
-            "sharpe": defined(sharpe(self.returns, self.periods_per_year)),
+            "sharpe": defined(sharpe(self.returns - self.risk_free, self.periods_per_year)),
             "max_drawdown": defined(fall),
             "trades": len(self.trades),
             "buy_hold_return": defined(self.buy_hold_return),
@@ -108,6 +110,7 @@ def closed_out(candles: Candles, run: Run, catalogue: Catalogue = CATALOGUE) -> 
         returns=returns,
         trades=outcome.curve.trades,
         calendar=part.calendar,
+        risk_free=rate_per_period(run.risk_free_rate, outcome.periods_per_year),
         buy_hold_return=buy_hold_return(
             part.open[part.start_bar], part.close[-1], run.costs.fee, run.costs.slippage
         ),
@@ -132,6 +135,7 @@ def chained(stretches: Sequence[Stretch], cash: float) -> Stretch:
         returns=chained_returns([part.returns for part in parts]),
         trades=[trade for part in parts for trade in part.trades],
         calendar=parts[0].calendar,
+        risk_free=parts[0].risk_free,
         buy_hold_return=held - 1.0,
     )
 
@@ -165,6 +169,7 @@ def in_equal_shares(stretches: Sequence[Stretch], *, is_intraday: bool) -> Stret
         returns=returns,
         trades=[trade for one in moving for trade in one.trades],
         calendar=calendar,
+        risk_free=moving[0].risk_free,
         # one after the other: from Python 3.12 on, `sum` of floats rounds otherwise
         buy_hold_return=reduce(add, (one.buy_hold_return for one in moving)) / len(stretches),
     )

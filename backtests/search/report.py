@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backtests.candles.prepared import PreparedCandles, prepare_candles
-from backtests.metrics import ends_of_periods
+from backtests.metrics import ends_of_periods, rate_per_period
 from backtests.portfolio import account_span, run_series
 from backtests.search.choice import choice_of, training_window
 from backtests.search.out_of_sample import Stretch, chained, closed_out, defined, in_equal_shares
@@ -204,7 +204,7 @@ def _statistics(
     is_single = run.portfolio is None
     models = _models(trials.top if is_single else (), candles, span, catalogue, len(found))
     verdict = judge(
-        found,
+        found - rate_per_period(run.risk_free_rate, span.periods_per_year),
         blocks,
         own=own,
         n_trials=trials.n_trials,
@@ -256,7 +256,12 @@ def _monte_carlo(run: Run, outcome: Outcome, span: PreparedCandles) -> dict[str,
     found = returns_of(outcome.curve, span, run.cash)
     told: dict[str, Any] = {}
     if len(found) >= 2:
-        paths = resample(found, periods_per_year=span.periods_per_year, years=span.years)
+        paths = resample(
+            found,
+            periods_per_year=span.periods_per_year,
+            years=span.years,
+            risk_free=rate_per_period(run.risk_free_rate, span.periods_per_year),
+        )
         told["returns"] = {
             name: value for name, value in paths.document().items() if not name.startswith("fan")
         }

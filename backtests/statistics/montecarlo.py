@@ -122,6 +122,7 @@ def resample(
     years: float | None = None,
     paths: int = PATHS,
     block: int | None = None,
+    risk_free: float = 0.0,
     seed: int = 0,
 ) -> MonteCarlo:
     """Return the numbers of paths drawn from (n,) period returns by the stationary bootstrap.
@@ -129,6 +130,7 @@ def resample(
     returns: fractions, finite, ≥ -1; at least 2
     years: the length of the span, for cagr; None for n / periods_per_year
     block: mean length of a block; None for the automatic one
+    risk_free: the rate per period that Sharpe ratios are above
     The same arguments give the same bits.
 
     Source: Politis & Romano, "The Stationary Bootstrap", Journal of the American Statistical
@@ -150,7 +152,7 @@ def resample(
         ends = rng.random((size, n)) * block < 1.0
         begins = rng.integers(0, n, (size, n))
         part = slice(first, first + size)
-        _draw(returns, ends, begins, at, numbers[:, part], equity[part])
+        _draw(returns, risk_free, ends, begins, at, numbers[:, part], equity[part])
     total, drawdown, sharpe = numbers
     growth = np.maximum(total + 1.0, 0.0)
     years = n / periods_per_year if years is None else years
@@ -226,6 +228,7 @@ def _quantiles_document(of: Quantiles) -> dict[str, Any]:
 @njit(cache=True, nogil=True, error_model="numpy")
 def _draw(
     returns: Float,
+    risk_free: float,
     ends: NDArray[np.bool_],
     begins: Int,
     at: Int,
@@ -257,7 +260,7 @@ def _draw(
         risk = math.sqrt(squares / (n - 1))
         numbers[0, path] = value - 1.0
         numbers[1, path] = worst
-        numbers[2, path] = mean / risk if risk >= STILL else np.nan
+        numbers[2, path] = (mean - risk_free) / risk if risk >= STILL else np.nan
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -148,7 +148,11 @@ def robustness(
         delayed=delayed(candles, run, catalogue),
         plateau=plateau(candles, run, metric, value, steps or {}, catalogue),
         years=by_year(
-            outcome.curve, run.cash, outcome.periods_per_year or math.nan, candles.calendar
+            outcome.curve,
+            run.cash,
+            outcome.periods_per_year or math.nan,
+            candles.calendar,
+            metrics.rate_per_period(run.risk_free_rate, outcome.periods_per_year or math.nan),
         ),
         permuted=permuted(candles, run, metric, value, permutations, seed, catalogue),
     )
@@ -212,11 +216,16 @@ def plateau(
 
 
 def by_year(
-    curve: Curve, cash: float, periods_per_year: float, calendar: str = ALWAYS
+    curve: Curve,
+    cash: float,
+    periods_per_year: float,
+    calendar: str = ALWAYS,
+    risk_free: float = 0.0,
 ) -> tuple[Year, ...]:
     """Return the numbers of each calendar year of a curve, in UTC.
 
     calendar: of the market, which says what a period is
+    risk_free: the rate per period that Sharpe ratios are above
     A year begins with the equity that the one before left. Periods are those of the Sharpe ratio.
     """
     if len(curve.equity) == 0:
@@ -233,7 +242,7 @@ def by_year(
         part = years == year
         equity = curve.equity[part]
         closes = np.concatenate([[before], equity[ends[part]]])
-        ratio = metrics.sharpe(closes[1:] / closes[:-1] - 1.0, periods_per_year)
+        ratio = metrics.sharpe(closes[1:] / closes[:-1] - 1.0 - risk_free, periods_per_year)
         found.append(
             Year(
                 year=int(year),

@@ -43,6 +43,9 @@
         'rejected_orders',
         'large_fills',
         'borrow_paid',
+        'downside_deviation',
+        'up_capture',
+        'down_capture',
         'stability',
     ] -%}
     {%- for name in names %}

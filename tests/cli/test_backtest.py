@@ -8,6 +8,7 @@ from typing import Any
 
 import jsonschema
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -15,11 +16,12 @@ import yaml
 from typer.testing import CliRunner
 
 from cli.main import app
-from mela.result import Result
+from mela.result import Result, rank
 from mela.settings import REPOSITORY
 
 FIRST = REPOSITORY / "docs" / "scenes" / "first.yaml"
 HOUR_MS = 3_600_000
+CSV = ("runs", "trades", "equity")
 START_MS = 1_672_531_200_000  # 2023-01-01T00:00:00Z
 SCENE: dict[str, Any] = {
     "instruments": ["anywhere:THING"],
@@ -69,6 +71,93 @@ def test_json_is_one_array_of_results(tmp_path: Path, candles: Path) -> None:
     assert (result["status"], result["candles"], result["warmup_missing"]) == ("succeeded", 240, 0)
     assert result["trades"] > 0
     assert result["scene_id"] is result["result_key"] is result["candles_revision"] is None
+
+
+def run(tmp_path: Path, candles: Path, *words: object, **change: Any) -> Any:
+    file = tmp_path / "scene.yaml"
+    file.write_text(yaml.safe_dump({**SCENE, **change}))
+    return mela("backtest", file, "--candles", candles, *words)
+
+
+def test_trades_and_equity_come_with_the_json(tmp_path: Path, candles: Path) -> None:
+    done = run(tmp_path, candles, "--json", "--trades", "--equity")
+    assert done.exit_code == 0, done.output
+    [result] = json.loads(done.stdout)
+    curve = result.pop("curve")
+    Result.model_validate(result)
+    assert [one["opened_at"] for one in curve["equity"]][::239] == [
+        "2023-01-05T00:00:00Z",
+        "2023-01-14T23:00:00Z",
+    ]
+    assert curve["equity"][-1]["equity"] == result["final_equity"]
+    assert len(curve["trades"]) == result["trades"] > 0
+    assert sum(one["profit"] > 0 for one in curve["trades"]) == result["winning_trades"]
+    assert {one["instrument"] for one in curve["trades"]} == {"anywhere:THING"}
+
+
+def test_trades_alone_are_a_table_of_the_best_run(tmp_path: Path, candles: Path) -> None:
+    done = run(tmp_path, candles, "--trades")
+    assert done.exit_code == 0, done.output
+    assert "entry_at" in done.stdout
+    assert "2023-01-13T14:00:00Z  2023-01-14T12:00:00Z" in done.stdout
+
+
+def test_csv_has_runs_trades_and_equity(tmp_path: Path, candles: Path) -> None:
+    space = {"kind": "grid", "space": {"strategy.params.fast": [3, 4]}}
+    words = ("--csv", tmp_path / "out", "--trades", "--equity", "--json")
+    done = run(tmp_path, candles, *words, search=space)
+    assert done.exit_code == 0, done.output
+    results = json.loads(done.stdout)
+    tables = {name: pd.read_csv(tmp_path / "out" / f"{name}.csv") for name in CSV}
+    assert tables["runs"]["run_key"].tolist() == [one["run_key"] for one in results]
+    assert tables["runs"]["params.fast"].tolist() == [3, 4]
+    assert tables["runs"]["sharpe"].tolist() == [one["sharpe"] for one in results]
+    for one in results:
+        trades, equity = (
+            tables[name][tables[name]["run_key"] == one["run_key"]] for name in CSV[1:]
+        )
+        assert len(trades) == one["trades"]
+        assert equity["equity"].iloc[-1] == one["final_equity"]
+
+
+def test_of_many_runs_the_best_has_its_curve(tmp_path: Path, candles: Path) -> None:
+    space = {"kind": "grid", "space": {"strategy.params.slow": list(range(8, 30))}}
+    done = run(tmp_path, candles, "--json", "--trades", search=space)
+    results = json.loads(done.stdout)
+    assert len(results) == 22
+    [best, *_] = rank(results, "sharpe")
+    assert [one["run_key"] for one in results if one["curve"]] == [best["run_key"]]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--equity",), "add --json or --csv FOLDER"),
+        (("--report", "--trades"), "--report prints no run"),
+        (("--risk-free-rate", "-2"), "--risk-free-rate"),
+    ],
+)
+def test_what_cannot_be_shown_is_refused(
+    tmp_path: Path, candles: Path, words: tuple[str, ...], said: str
+) -> None:
+    done = run(tmp_path, candles, *words)
+    assert done.exit_code == 2
+    assert said in " ".join(done.output.replace("│", " ").split())
+
+
+def test_rates_of_the_command_line_stand_instead_of_the_scenes(
+    tmp_path: Path, candles: Path
+) -> None:
+    [plain] = json.loads(run(tmp_path, candles, "--json").stdout)
+    [told] = json.loads(run(tmp_path, candles, "--json", "--risk-free-rate", "0.5").stdout)
+    [stated] = json.loads(run(tmp_path, candles, "--json", risk_free_rate=0.5).stdout)
+    assert (plain["risk_free_rate"], told["risk_free_rate"]) == (0.0, 0.5)
+    assert plain["run_key"] != told["run_key"] == stated["run_key"]
+    assert told["sharpe"] == stated["sharpe"] < plain["sharpe"]
+    assert told["total_return"] == plain["total_return"]
+    volatility, periods = plain["volatility_ann"], plain["periods_per_year"]
+    rate = 1.5 ** (1 / periods) - 1
+    assert plain["sharpe"] - told["sharpe"] == pytest.approx(rate * periods / volatility)
 
 
 def test_a_file_stands_for_every_instrument(tmp_path: Path, candles: Path) -> None:

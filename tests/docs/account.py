@@ -27,6 +27,7 @@ STACK = (
         "trades",
         "results",
         "cancel",
+        "rejected",
         "airflow",
         "psql",
         "dbt",

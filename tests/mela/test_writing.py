@@ -68,6 +68,8 @@ OTHER_RUNS: list[dict[str, Any]] = [
     {"direction": "short"},
     {"prices": "raw"},
     {"engine": "backtrader"},
+    {"risk_free_rate": 0.03},
+    {"required_return": 0.05},
     {"others": ("a:B",)},
     {"instrument": "a:B"},
     {"start": NOW},

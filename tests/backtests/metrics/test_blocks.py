@@ -10,7 +10,7 @@ from backtests.metrics import BLOCKS, block_bounds, block_sums
 
 def summed(returns: np.ndarray, bounds: np.ndarray) -> tuple[list, list, list]:
     rows = np.empty((3, BLOCKS))
-    block_sums(returns, bounds, rows)
+    block_sums(returns, 0.0, bounds, rows)
     sums, squares, counts = rows.tolist()
     return sums, squares, counts
 

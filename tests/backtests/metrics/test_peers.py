@@ -88,12 +88,26 @@ def test_empyrical_agrees_where_the_definitions_do(
         "var_95": quietly(empyrical.value_at_risk, returns),
         "cvar_95": quietly(empyrical.conditional_value_at_risk, returns),
         "tail_ratio": quietly(empyrical.tail_ratio, returns),
+        "downside_deviation": quietly(empyrical.downside_risk, returns, annualization=periods),
         "stability": quietly(empyrical.stability_of_timeseries, returns),
     }
 
     found = outcome.metrics._asdict()
 
     assert {metric: found[metric] for metric in theirs} == pytest.approx(theirs, rel=1e-9)
+
+
+@pytest.mark.parametrize("name", SERIES)
+def test_empyrical_captures_the_growth_of_a_year(name: str) -> None:
+    """It compares what the periods would come to in a year, Mela what one of them comes to."""
+    outcome, returns, held = ran(name)
+
+    found = outcome.metrics
+    for side, ours in ((held > 0, found.up_capture), (held < 0, found.down_capture)):
+        growth = (1 + held[side]).prod() ** (1 / side.sum()) - 1
+        theirs = quietly(empyrical.capture, returns[side], held[side], period="daily")
+        own = (1 + ours * growth) ** 252 - 1
+        assert theirs == pytest.approx(own / ((1 + growth) ** 252 - 1), rel=1e-6)
 
 
 @pytest.mark.parametrize("name", SERIES)

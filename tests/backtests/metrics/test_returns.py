@@ -23,6 +23,7 @@ from backtests.metrics import (
 from backtests.metrics.returns import probabilistic_sharpe
 from mela.metrics import Metrics
 
+RATES = (4.0, 0.0, 0.0)
 NAN = pytest.approx(math.nan, nan_ok=True)
 
 
@@ -30,11 +31,14 @@ def measured(
     returns: list[float] | np.ndarray,
     benchmark: list[float] | np.ndarray | None = None,
     periods: float = 4.0,
+    risk_free: float = 0.0,
+    required: float = 0.0,
 ) -> Metrics:
     given_returns = np.array(returns, dtype=np.float64)
     held = np.zeros(len(returns)) if benchmark is None else np.array(benchmark, dtype=np.float64)
     rows = new_rows()
-    measure_returns(given_returns, held, periods, np.empty(len(returns)), rows[0])
+    rates = (periods, risk_free, required)
+    measure_returns(given_returns, held, rates, np.empty(len(returns)), rows[0])
     return metrics_of(rows)
 
 
@@ -118,6 +122,59 @@ def test_psr_is_that_of_the_papers_hedge_fund() -> None:
     assert (round(found, 3), round(as_if_normal, 3)) == (0.913, 0.982)
 
 
+def test_a_risk_free_rate_lowers_sharpe_and_alpha_and_not_beta() -> None:
+    # mean 2, risk √2, four periods a year; held: mean 1, so that beta is 1 and alpha (2 − 1) × 4
+    plain, above = (measured([1.0, 3.0], [0.0, 2.0], risk_free=rate) for rate in (0.0, 1.0))
+
+    assert (plain.sharpe, above.sharpe) == (2 / math.sqrt(2) * 2, 1 / math.sqrt(2) * 2)
+    assert (plain.alpha, above.alpha, plain.beta, above.beta) == (4.0, 4.0, 1.0, 1.0)
+    low = measured([1.0, 2.0], [0.0, 2.0], risk_free=1.0)  # mean 1.5, beta 0.5: 0.5 − 0.5 × 0
+    assert (low.beta, low.alpha) == (0.5, 2.0)
+
+
+def test_what_returns_lack_of_the_required_one_is_their_downside() -> None:
+    found = measured([3.0, 1.0, 3.0, 1.0], required=2.0)
+
+    assert found.downside_deviation == math.sqrt(0.5) * 2  # −1 twice in four, four a year
+    assert (found.sortino, found.omega) == (0.0, 1.0)
+    assert measured([3.0, 1.0]).downside_deviation == 0.0
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_rates_are_taken_as_empyrical_and_quantstats_take_them(seed: int) -> None:
+    returns = random_returns(seed)
+    free, required, periods = 0.0002, 0.0004, 252
+
+    found = measured(returns, periods=periods, risk_free=free, required=required)
+
+    above, apart = returns - free, returns - required
+    assert found.sharpe == pytest.approx(above.mean() / returns.std(ddof=1) * 252**0.5, rel=1e-9)
+    downside = math.sqrt((np.minimum(apart, 0.0) ** 2).mean() * 252)
+    assert found.downside_deviation == pytest.approx(downside, rel=1e-9)
+    assert found.sortino == pytest.approx(apart.mean() * 252 / downside, rel=1e-9)
+    assert found.omega == pytest.approx(apart[apart > 0].sum() / -apart[apart < 0].sum(), rel=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_capture_is_growth_over_that_of_holding_where_that_rises_or_falls(seed: int) -> None:
+    returns, held = random_returns(seed), random_returns(seed + 50)
+    n = min(len(returns), len(held))
+    returns, held = returns[:n], held[:n]
+
+    found = measured(returns, held)
+
+    for side, ratio in ((held > 0, found.up_capture), (held < 0, found.down_capture)):
+        own, market = (np.prod(1 + one[side]) ** (1 / side.sum()) - 1 for one in (returns, held))
+        assert ratio == pytest.approx(own / market, rel=1e-9)
+
+
+def test_holding_captures_itself_and_a_side_that_never_comes_is_undefined() -> None:
+    found = measured([0.1, 0.2], [0.1, 0.2])
+
+    assert (found.up_capture, found.down_capture) == (1.0, NAN)
+    assert measured([-1.0, 0.5], [0.1, 0.1]).up_capture == NAN
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_stability_is_the_r_squared_of_log_equity_over_time(seed: int) -> None:
     returns = random_returns(seed)
@@ -137,7 +194,7 @@ def test_fewer_than_two_returns_tell_nothing() -> None:
     rows = new_rows()
     one, scratch = np.array([0.25]), np.empty(1)
 
-    assert measure_returns(one, np.array([0.1]), 4.0, scratch, rows[0]) == 1.25
+    assert measure_returns(one, np.array([0.1]), RATES, scratch, rows[0]) == 1.25
 
     written = [name for name, value in metrics_of(rows)._asdict().items() if value != 0]
     assert set(written) >= {"volatility_ann", "sharpe", "sortino", "alpha", "var_95", "psr"}
@@ -160,7 +217,7 @@ def test_returns_beyond_a_double_end_in_nothing_known() -> None:
 def test_mean_growth_is_of_equity_at_the_ends_of_periods() -> None:
     # 1 → 1.5 → 0.75
     two = np.array([0.5, -0.5])
-    assert measure_returns(two, np.zeros(2), 4.0, np.empty(2), new_rows()[0]) == 1.125
+    assert measure_returns(two, np.zeros(2), RATES, np.empty(2), new_rows()[0]) == 1.125
 
 
 @pytest.mark.parametrize("flat", [0.0, 0.6])

@@ -156,8 +156,9 @@ def test_every_window_counts_as_a_trial_but_only_the_winners_own_are_compared() 
     assert "lower bound" in statistics["notes"][0]
 
 
-def test_the_sharpe_that_is_judged_is_the_winners_own() -> None:
-    _, documents, report = judged()
+@pytest.mark.parametrize("rate", [0.0, 0.5])
+def test_the_sharpe_that_is_judged_is_the_winners_own(rate: float) -> None:
+    _, documents, report = judged(risk_free_rate=rate)
     winner = rank(documents, "sharpe")[0]
     periods = np.sqrt(winner["periods_per_year"])
     statistics = report["statistics"]

@@ -30,6 +30,14 @@ def persistent(seed: int, periods: int = 2_000) -> np.ndarray:
     return values
 
 
+def test_a_risk_free_rate_lowers_the_sharpe_ratios_of_paths_and_nothing_else() -> None:
+    plain, above = (resample(RETURNS, periods_per_year=365.0, risk_free=r) for r in (0.0, 0.001))
+
+    assert above.total_return.values == plain.total_return.values
+    less = resample(RETURNS - 0.001, periods_per_year=365.0, block=plain.block)
+    assert above.sharpe.values == pytest.approx(less.sharpe.values, rel=1e-9)
+
+
 def test_paths_are_what_plain_loops_draw() -> None:
     rng = np.random.default_rng(2)
     ends, begins = rng.random((20, 50)) < 0.2, rng.integers(0, 50, (20, 50))
@@ -37,7 +45,7 @@ def test_paths_are_what_plain_loops_draw() -> None:
     at = np.array([0, 10, 50])
     numbers, equity = np.empty((3, 20)), np.empty((20, 3))
 
-    _draw(returns, ends, begins, at, numbers, equity)
+    _draw(returns, 0.0, ends, begins, at, numbers, equity)
 
     for path in range(20):
         sources = [int(begins[path, 0])]

@@ -1,0 +1,160 @@
+"""One position of an account of several instruments: what adds to it, reduces it, closes it."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from execution.account import PortfolioAccount, Position, count_fill
+from execution.costs import fee_of, interest
+from execution.terms import NEARLY, PortfolioTerms, rule
+from execution.trades import SIGNAL, is_large, record_trade
+
+NEGLIGIBLE = 1e-12  # of the equity: an order below it is rounding
+
+
+@rule
+def in_lots(units: float, lot: float, terms: PortfolioTerms) -> float:
+    """Return the whole lots in so many units, where a run asks for whole ones."""
+    return math.floor(units / lot + NEARLY) * lot if terms.whole_units else units
+
+
+@rule
+def reduce_position(
+    account: PortfolioAccount,
+    one: Position,
+    raw: float,
+    volume: float,
+    opened_ms: int,
+    worth: float,
+    terms: PortfolioTerms,
+    row: np.void,
+) -> bool:
+    """Sell what a position has above its share, or all of it; tell if that recorded a trade.
+
+    raw, volume: the open of its candle, before slippage, and the candle's volume
+    """
+    side = 1.0 if one.units > 0.0 else -1.0
+    done = abs(one.units)
+    if one.side * side > 0.0:
+        aim = one.weight * one.scale * worth
+        excess = abs(one.units) * raw - aim
+        if not excess > NEGLIGIBLE * abs(worth):
+            return False
+        if aim > 0.0:
+            done = in_lots(excess / raw, one.lot, terms)
+            if done * raw <= terms.minimum_fee:  # not worth its fee
+                return False
+    price = raw * (1.0 - side * terms.slippage)
+    take_out(account, one, done, raw, price, volume, opened_ms, terms)
+    if one.units != 0.0:
+        return False
+    record_position(account, one, side, SIGNAL, row)
+    one.free_from = one.candles + terms.cooldown
+    return True
+
+
+@rule
+def increase_position(
+    account: PortfolioAccount,
+    one: Position,
+    raw: float,
+    volume: float,
+    opened_ms: int,
+    scale: float,
+    terms: PortfolioTerms,
+) -> None:
+    """Buy what a position lacks of its share, as far as the account can pay for it."""
+    side = float(one.side)
+    price = raw * (1.0 + side * terms.slippage)
+    budget = one.budget * scale
+    done = budget / (price * (1.0 + terms.fee))
+    if terms.minimum_fee > 0.0:
+        done = min(done, (budget - terms.minimum_fee) / price)
+    done = in_lots(done, one.lot, terms)
+    if not done > 0.0:
+        account.rejected += one.units == 0.0 and one.budget > 0.0
+        return
+    account.cash -= charge_borrow(one, raw, float(opened_ms), terms)
+    fee = fee_of(done, price, terms.fee, terms.minimum_fee)
+    count_fill(account, done, price, fee, is_large(done, volume))
+    account.cash -= side * done * price + fee
+    if one.units == 0.0:
+        begin_position(one, account.step, side, price, float(opened_ms), terms)
+    one.units += side * done
+    one.bought += done
+    one.paid += done * price
+    one.slippage += side * done * (price - raw)
+    one.fees += fee
+
+
+@rule
+def begin_position(
+    one: Position, step: int, side: float, price: float, opened_ms: float, terms: PortfolioTerms
+) -> None:
+    """Forget the position before, and set the levels that protect the new one."""
+    one.bought = one.paid = one.sold = one.received = 0.0
+    one.fees = one.slippage = one.borrow = 0.0
+    one.opened_step, one.opened_candle = step, one.candles
+    one.stop = price * (1.0 - side * terms.stop_loss)
+    one.target = price * (1.0 + side * terms.take_profit)
+    one.extreme = price
+    one.charged_ms = opened_ms
+
+
+@rule
+def charge_borrow(one: Position, price: float, until_ms: float, terms: PortfolioTerms) -> float:
+    """Charge a short position for the time since it was charged last; return what it costs."""
+    if one.units >= 0.0 or terms.borrow_rate == 0.0:
+        return 0.0
+    owed = interest(terms.borrow_rate, -one.units, price, until_ms - one.charged_ms)
+    one.borrow += owed
+    one.charged_ms = until_ms
+    return owed
+
+
+@rule
+def take_out(
+    account: PortfolioAccount,
+    one: Position,
+    done: float,
+    raw: float,
+    price: float,
+    volume: float,
+    opened_ms: int,
+    terms: PortfolioTerms,
+) -> None:
+    """Take units out of a position, for money."""
+    side = 1.0 if one.units > 0.0 else -1.0
+    account.cash -= charge_borrow(one, raw, float(opened_ms), terms)
+    fee = fee_of(done, price, terms.fee, terms.minimum_fee)
+    count_fill(account, done, price, fee, is_large(done, volume))
+    one.units = side * max(abs(one.units) - done, 0.0)
+    one.sold += done
+    one.received += done * price
+    one.slippage += side * done * (raw - price)
+    one.fees += fee
+    account.cash += side * done * price - fee
+
+
+@rule
+def record_position(
+    account: PortfolioAccount, one: Position, side: float, why: int, row: np.void
+) -> None:
+    """Record the position that was closed as a trade."""
+    earned = side * (one.received - one.paid)
+    account.trades += 1
+    record_trade(
+        row,
+        one.opened_step,
+        account.step,
+        side * one.bought,
+        one.paid / one.bought,
+        one.received / one.sold,
+        one.fees,
+        earned - one.fees - one.borrow,
+        why,
+        one.slippage,
+        one.borrow,
+    )
