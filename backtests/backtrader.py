@@ -16,7 +16,7 @@ import numpy as np
 
 from backtests.candles.prepared import PreparedCandles
 from backtests.execute import Buffers
-from backtests.kernel.ledger import Walked, begin_fall, end_fall, fall_step
+from backtests.kernel.ledger import Walked, begin_drawdown, end_drawdown, step_drawdown
 from backtests.signals import Cross, Float, MeanCross, Signals
 from execution.trades import LARGE_FILL, SIGNAL, STOP_LOSS, TAKE_PROFIT
 from mela.backtrader_terms import PARTS, beyond_backtrader
@@ -45,8 +45,8 @@ def walk(
 
     Raises ValueError for what Backtrader cannot do.
     """
-    asked = {part: [getattr(run, part)] for part in (*PARTS, "direction")}
-    if refused := beyond_backtrader(asked):
+    terms = {part: [getattr(run, part)] for part in (*PARTS, "direction")}
+    if refused := beyond_backtrader(terms):
         raise ValueError(": ".join(refused))
     given = signals.signals()
     if any(values is not None for values in given[4:]):
@@ -59,10 +59,10 @@ def walk(
             "engine backtrader fills on candles without volume too, and this span has some: "
             "leave engine out, or take another span"
         )
-    trader = _trade(_Asked.of(span.candles, run, given))
+    trader = _trade(_Task.of(span.candles, run, given))
     if len(equity):
         equity[: len(trader.equity)] = trader.equity
-    buffers.fills[: len(trader.trades)] = [
+    buffers.trades[: len(trader.trades)] = [
         (*row[:6], profit, *row[6:], 0.0)
         for row, profit in zip(trader.trades, trader.profits, strict=True)
     ]
@@ -70,7 +70,7 @@ def walk(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Asked:
+class _Task:
     """A run as the strategy reads it. first: the candle that Backtrader's first one is."""
 
     candles: Candles
@@ -81,7 +81,7 @@ class _Asked:
     at_fill: bool
 
     @classmethod
-    def of(cls, candles: Candles, run: Run, signals: Signals) -> _Asked:
+    def of(cls, candles: Candles, run: Run, signals: Signals) -> _Task:
         enter, exit_, enter_short, exit_short = signals.mirrored()
         longs, shorts = run.direction != "short", run.direction != "long"
         return cls(
@@ -97,22 +97,22 @@ class _Asked:
         )
 
 
-def _trade(asked: _Asked) -> _Trader:
-    run = asked.run
+def _trade(task: _Task) -> _Trader:
+    run = task.run
     # sized at the fill, orders are sent at the open; else on the signal's close
     make: Any = bt.Cerebro  # its parameters are made at run time
-    cerebro = make(stdstats=False, cheat_on_open=asked.at_fill)
+    cerebro = make(stdstats=False, cheat_on_open=task.at_fill)
     broker = _Broker()
     broker.set_cash(run.cash)
     broker.set_shortcash(False)  # so that a short position must be covered by cash, as a long one
-    broker.set_checksubmit(not asked.at_fill)
+    broker.set_checksubmit(not task.at_fill)
     broker.setcommission(commission=run.costs.fee)
     broker.set_slippage_perc(run.costs.slippage, slip_open=True, slip_out=True)
     cerebro.setbroker(broker)
-    cerebro.adddata(_Series(asked=asked))
+    cerebro.adddata(_Series(task=task))
     if isinstance(run.sizing, FractionSizing):
         cerebro.addsizer(bt.sizers.PercentSizer, percents=100.0 * run.sizing.fraction)
-    cerebro.addstrategy(_Trader, asked=asked)
+    cerebro.addstrategy(_Trader, task=task)
     (trader,) = cerebro.run()
     return trader
 
@@ -130,11 +130,11 @@ class _Broker(bt.brokers.BackBroker):
 class _Series(bt.feed.DataBase):
     """Candles as a data feed of Backtrader."""
 
-    params = (("asked", None),)
+    params = (("task", None),)
 
     def start(self) -> None:
         super().start()
-        candles, part = self.p.asked.candles, slice(self.p.asked.first, None)
+        candles, part = self.p.task.candles, slice(self.p.task.first, None)
         columns = (candles.open, candles.high, candles.low, candles.close, candles.volume)
         days = EPOCH_DAY + candles.opened_ms[part] / DAY_MS
         self._rows = zip(days.tolist(), *(column[part].tolist() for column in columns), strict=True)
@@ -157,7 +157,7 @@ class _Held:
     units: float
     price: float
     fee: float
-    lost: float
+    slippage: float
     stop: float = math.nan
     target: float = math.nan
     children: list[Any] = field(default_factory=list)
@@ -166,10 +166,10 @@ class _Held:
 class _Trader(bt.Strategy):
     """Send the orders that signals ask for, and write down what Backtrader makes of them."""
 
-    params = (("asked", None),)
+    params = (("task", None),)
 
     def __init__(self) -> None:
-        self.asked: _Asked = self.p.asked
+        self.task: _Task = self.p.task
         self.equity: list[float] = []
         self.trades: list[tuple[Any, ...]] = []
         self.profits: list[float] = []
@@ -185,7 +185,7 @@ class _Trader(bt.Strategy):
     @property
     def bar(self) -> int:
         """Return which candle of the span this is."""
-        return len(self.data) - 1 + self.asked.first
+        return len(self.data) - 1 + self.task.first
 
     def next_open(self) -> None:
         """Send what the close before ordered, sized at this open."""
@@ -199,22 +199,22 @@ class _Trader(bt.Strategy):
 
     def next(self) -> None:
         """Value the account, then order what the signals of this close ask for."""
-        bar, asked, held = self.bar, self.asked, self.held
-        if bar >= asked.candles.start_bar:
+        bar, task, held = self.bar, self.task, self.held
+        if bar >= task.candles.start_bar:
             self._value()
-        if self.ruined or bar == len(asked.candles) - 1:
+        if self.ruined or bar == len(task.candles) - 1:
             return
         if held is None:
-            sides = [side for side in (1, -1) if asked.enter[side][bar]]
+            sides = [side for side in (1, -1) if task.enter[side][bar]]
             if len(sides) == 1 and bar >= self.free_from:
                 self._order(sides[0])
-        elif asked.exit[held.side][bar]:
+        elif task.exit[held.side][bar]:
             for child in held.children:
                 self.cancel(child)
             held.children.clear()
-            if asked.at_fill:
+            if task.at_fill:
                 self.leaving = True
-                self.coming = -held.side if asked.enter[-held.side][bar] else 0
+                self.coming = -held.side if task.enter[-held.side][bar] else 0
             else:
                 self._close()
         elif held.bar == bar:
@@ -226,25 +226,25 @@ class _Trader(bt.Strategy):
             self.rejected += 1
         if order.status != order.Completed:
             return
-        done, slippage = order.executed, self.asked.run.costs.slippage
+        done, rate = order.executed, self.task.run.costs.slippage
         units, side = abs(done.size), 1 if done.size > 0 else -1
         reason = self.reasons.pop(order.ref, 0)
         slips = reason != TAKE_PROFIT
-        lost = units * abs(done.price - done.price / (1 + side * slippage)) if slips else 0.0
+        slippage = units * abs(done.price - done.price / (1 + side * rate)) if slips else 0.0
         self.fees += done.comm
         self.traded += units * done.price
-        self.slipped += lost
+        self.slipped += slippage
         self.large += 0.0 < LARGE_FILL * self.data.volume[0] < units
         held = self.held
         if held is None:
-            self.held = _Held(self.bar, side, units, done.price, done.comm, lost)
+            self.held = _Held(self.bar, side, units, done.price, done.comm, slippage)
             return
         prices, fees = (held.price, done.price), held.fee + done.comm
-        lost += held.lost
-        self.trades.append((held.bar, self.bar, held.side * units, *prices, fees, reason, lost))
+        slippage += held.slippage
+        self.trades.append((held.bar, self.bar, held.side * units, *prices, fees, reason, slippage))
         self.ambiguous += reason == STOP_LOSS and self._reached_both(held)
         self.held = None
-        self.free_from = self.bar + self.asked.run.exits.cooldown_bars
+        self.free_from = self.bar + self.task.run.exits.cooldown_bars
 
     def notify_trade(self, trade: Any) -> None:
         """Write down what Backtrader says that a round trip earned, fees included."""
@@ -265,14 +265,14 @@ class _Trader(bt.Strategy):
 
     def _cash_after_exit(self, raw: float, fee: float | None = None) -> float:
         """Return the cash that an exit at a price leaves; its slippage and fee may be left out."""
-        costs, size, entry = self.asked.run.costs, self.position.size, self.position.price
+        costs, size, entry = self.task.run.costs, self.position.size, self.position.price
         price = raw if fee is not None else raw * (1.0 - math.copysign(costs.slippage, size))
         rate = costs.fee if fee is None else fee
         freed = abs(size) * entry + size * (price - entry)
         return self.broker.getcash() + freed - abs(size) * price * rate
 
     def _units_at_fill(self, side: int, cash: float) -> float:
-        costs, sizing = self.asked.run.costs, self.asked.run.sizing
+        costs, sizing = self.task.run.costs, self.task.run.sizing
         price = self.data.open[0] * (1.0 + side * costs.slippage)
         if isinstance(sizing, UnitsSizing):
             units = sizing.units
@@ -288,8 +288,8 @@ class _Trader(bt.Strategy):
 
     def _order(self, side: int) -> None:
         """Order an entry: at the next open, or at once where the signal's close sizes it."""
-        sizing = self.asked.run.sizing
-        if self.asked.at_fill:
+        sizing = self.task.run.sizing
+        if self.task.at_fill:
             self.coming = side
         elif isinstance(sizing, CashSizing):
             self._open(side, sizing.amount / self.data.close[0])
@@ -304,20 +304,20 @@ class _Trader(bt.Strategy):
         self.reasons[order.ref] = SIGNAL
 
     def _protect(self, held: _Held) -> None:
-        """Send stop and target, of which one fill cancels the other; the stop is asked first."""
-        exits = self.asked.run.exits
+        """Send stop and target, of which one fill cancels the other; the stop is tried first."""
+        exits = self.task.run.exits
         leave = self.sell if held.side > 0 else self.buy
         # Backtrader would ask for the cash of both
-        asked: dict[str, Any] = {"size": held.units, "_checksubmit": False}
+        options: dict[str, Any] = {"size": held.units, "_checksubmit": False}
         if exits.stop_loss is not None:
             held.stop = held.price * (1.0 - held.side * exits.stop_loss)
-            held.children.append(leave(exectype=bt.Order.Stop, price=held.stop, **asked))
+            held.children.append(leave(exectype=bt.Order.Stop, price=held.stop, **options))
             self.reasons[held.children[-1].ref] = STOP_LOSS
-            asked["oco"] = held.children[0]
+            options["oco"] = held.children[0]
         if exits.take_profit is not None:
             held.target = held.price * (1.0 + held.side * exits.take_profit)
             if held.target > 0.0:
-                held.children.append(leave(exectype=bt.Order.Limit, price=held.target, **asked))
+                held.children.append(leave(exectype=bt.Order.Limit, price=held.target, **options))
                 self.reasons[held.children[-1].ref] = TAKE_PROFIT
 
     def _reached_both(self, held: _Held) -> bool:
@@ -331,14 +331,14 @@ def _counted(span: PreparedCandles, trader: _Trader, buffers: Buffers) -> Walked
     """Write the account at the periods' ends and its falls; return what was counted."""
     equity = np.array(trader.equity)
     opened_ms = span.candles.opened_ms[span.candles.start_bar :]
-    begin_fall(buffers.fall, trader.asked.run.cash, float(opened_ms[0]))
+    begin_drawdown(buffers.drawdown, trader.task.run.cash, float(opened_ms[0]))
     for value, ms in zip(trader.equity, opened_ms.tolist(), strict=False):
-        fall_step(buffers.fall, value, float(ms))
-    end_fall(buffers.fall, float(opened_ms[len(equity) - 1]))
+        step_drawdown(buffers.drawdown, value, float(ms))
+    end_drawdown(buffers.drawdown, float(opened_ms[len(equity) - 1]))
     ends = span.ends[span.ends < len(equity)].tolist()
     if trader.ruined and (not ends or ends[-1] != len(equity) - 1):
         ends.append(len(equity) - 1)  # the last return goes to the equity that ruined the run
-    buffers.account[: len(ends)] = equity[ends]
+    buffers.period_equity[: len(ends)] = equity[ends]
     held = trader.held
     return Walked(
         bars=len(equity),

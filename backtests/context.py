@@ -144,14 +144,14 @@ def context_of(
 
 def align(candles: Candles, instrument: str, series: Candles) -> AlignedInput:
     """Join a series with the candles of a run, by the time at which each candle closes."""
-    closed = np.maximum.accumulate(_closes_ms(series))
-    bars = np.searchsorted(closed, _closes_ms(candles), side="right").astype(np.int64) - 1
+    closed = np.maximum.accumulate(candle_closes_ms(series))
+    bars = np.searchsorted(closed, candle_closes_ms(candles), side="right").astype(np.int64) - 1
     bars.flags.writeable = False
     known = int(bars.max()) + 1 if len(bars) else 0
     return AlignedInput(instrument, _first(series, known), bars)
 
 
-def _closes_ms(candles: Candles) -> Int:
+def candle_closes_ms(candles: Candles) -> Int:
     """Return when candles close: with their session, where their market has sessions."""
     ends = candles.interval.ends_ms(candles.opened_ms)
     try:

@@ -9,12 +9,12 @@ import numpy as np
 
 from backtests.candles.prepared import PreparedCandles, read_only
 from backtests.kernel.bars import walk_bars
-from backtests.kernel.crossings import BLOCK, Bars
+from backtests.kernel.crossings import SIGNALS_PER_BLOCK, Bars
 from backtests.kernel.events import FLAGS, LINES, MEANS, walk_events
-from backtests.kernel.ledger import FALL_SIZE, Walked
+from backtests.kernel.ledger import DRAWDOWN_SIZE, Walked
 from backtests.metrics import BLOCKS, new_rows
 from backtests.signals import Bool, Cross, Float, MeanCross, Signals
-from backtests.sizing_inputs import gauge_of
+from backtests.sizing_inputs import sizing_measure
 from execution.account import begin_account
 from execution.terms import (
     ATR,
@@ -57,10 +57,10 @@ _ENTRY_KINDS = {MarketEntry: MARKET, LimitEntry: LIMIT, StopEntry: STOP}
 class Buffers:
     """What a walk writes, allocated once and reused by run after run."""
 
-    account: Float
+    period_equity: Float
     space: Float
-    fall: Float
-    fills: np.ndarray
+    drawdown: Float
+    trades: np.ndarray
     entries: Bars
     exits: Bars
     flags: Bool
@@ -72,12 +72,12 @@ class Buffers:
     def of(cls, candles: int) -> Buffers:
         """Return buffers for any span of a series with so many candles."""
         bars = np.empty((2, candles + 1), np.int64)
-        flags = np.zeros((2, BLOCK), np.bool_)
+        flags = np.zeros((2, SIGNALS_PER_BLOCK), np.bool_)
         return cls(
-            account=np.empty(candles),
+            period_equity=np.empty(candles),
             space=np.empty((2, candles)),
-            fall=np.empty(FALL_SIZE),
-            fills=np.empty(candles + 2, TRADES),
+            drawdown=np.empty(DRAWDOWN_SIZE),
+            trades=np.empty(candles + 2, TRADES),
             entries=bars[0],
             exits=bars[1],
             flags=flags,
@@ -96,7 +96,7 @@ def room_for(candles: int) -> Buffers:
     What a walk writes is read before the next one: fresh memory would cost more than the walk.
     """
     kept: Buffers | None = getattr(_kept, "buffers", None)
-    if kept is None or len(kept.account) < candles:
+    if kept is None or len(kept.period_equity) < candles:
         kept = _kept.buffers = Buffers.of(candles)
     return kept
 
@@ -195,10 +195,10 @@ def _walk_events(
         min(exits.cooldown_bars, len(candles)),
         0 if exits.protect_from == "entry" else 1,
         span.ends,
-        buffers.account,
-        buffers.fall,
+        buffers.period_equity,
+        buffers.drawdown,
         equity,
-        buffers.fills,
+        buffers.trades,
     )
 
 
@@ -226,7 +226,7 @@ def _walk_bars(
         exit_,
         exit_ if enter_short is None else enter_short,
         enter if exit_short is None else exit_short,
-        gauge_of(run.sizing, candles),
+        sizing_measure(run.sizing, candles),
         strength,
         stop,
         target,
@@ -234,10 +234,10 @@ def _walk_bars(
         begin_account(float(run.cash), max(candles.start_bar - 1, 0)),
         terms_of(run, candles),
         span.ends,
-        buffers.account,
-        buffers.fall,
+        buffers.period_equity,
+        buffers.drawdown,
         equity,
-        buffers.fills,
+        buffers.trades,
     )
 
 

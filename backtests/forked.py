@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from mela.result import Status
+from mela.outcome import Status
 
 ASK_S = 0.5  # how often a waiting parent looks whether the scene was cancelled
 PIECE = 1 << 16

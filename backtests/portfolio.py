@@ -14,7 +14,7 @@ from backtests.execute import Buffers
 from backtests.kernel.ledger import Walked
 from backtests.kernel.portfolio import Columns, walk_portfolio
 from backtests.signals import Float, Signals, Weights
-from backtests.simulate import outcome_of, run_all, said, signals_of
+from backtests.simulate import error_message, outcome_of, run_all, signals_of
 from backtests.strategies import CATALOGUE
 from backtests.strategy import Given, Strategy
 from execution.account import begin_portfolio
@@ -72,7 +72,7 @@ def run_together(
         if laid is None:
             yield Outcome(run, Status.NO_DATA)
         elif isinstance(laid, Exception):
-            yield Outcome(run, Status.FAILED, error=said(laid))
+            yield Outcome(run, Status.FAILED, error=error_message(laid))
         else:
             yield _run_one(laid, run, with_curve, catalogue)
 
@@ -116,8 +116,8 @@ def _run_one(
     assert run.portfolio is not None  # noqa: S101  what shares an account has weights
     weights = laid.weights(run.instruments, run.portfolio)
     basket = laid.basket(run.instruments, run, weights)
-    buffers = replace(Buffers.of(len(laid.opened_ms)), fills=np.empty(laid.candles + 1, TRADES))
-    traded_in = np.empty(len(buffers.fills), np.int64)
+    buffers = replace(Buffers.of(len(laid.opened_ms)), trades=np.empty(laid.candles + 1, TRADES))
+    traded_in = np.empty(len(buffers.trades), np.int64)
 
     def by_its_weights(equity: Float) -> Walked:
         given = [
@@ -142,10 +142,10 @@ def _run_one(
             *begin_portfolio(float(run.cash), lots),
             portfolio_terms_of(run),
             basket.ends,
-            buffers.account,
-            buffers.fall,
+            buffers.period_equity,
+            buffers.drawdown,
             equity,
-            buffers.fills,
+            buffers.trades,
             traded_in,
         )
 

@@ -54,7 +54,7 @@ def run_all(
     for run in runs:
         span = spans.of(run)
         if isinstance(span, Exception):
-            yield Outcome(run, Status.FAILED, error=said(span))
+            yield Outcome(run, Status.FAILED, error=error_message(span))
         else:
             yield _run_one(span, run, buffers, with_curve, catalogue, len(runs) == 1)
 
@@ -131,7 +131,7 @@ def outcome_of(
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a strategy is anybody's code
         is_memory = isinstance(error, MemoryError)
         status = Status.OUT_OF_MEMORY if is_memory else Status.FAILED
-        return _outcome(span, run, status, error=said(error))
+        return _outcome(span, run, status, error=error_message(error))
     return _outcome(
         span,
         run,
@@ -220,9 +220,9 @@ def _measure(
     top_share = measure(
         walked,
         facts_of(run, span),
-        buffers.account,
-        buffers.fall,
-        buffers.fills,
+        buffers.period_equity,
+        buffers.drawdown,
+        buffers.trades,
         span.benchmark,
         span.block_bounds,
         buffers.space,
@@ -236,7 +236,7 @@ def _curve(span: PreparedCandles, walked: Walked, buffers: Buffers, equity: Floa
     opened_ms = span.candles.opened_ms
     start = span.candles.start_bar
     # as bytes: numpy would copy rows field by field
-    fills = buffers.fills.view(_ROW)[: walked.trades].copy().view(TRADES)
+    fills = buffers.trades.view(_ROW)[: walked.trades].copy().view(TRADES)
     return Curve(
         trades=Trades(fills, opened_ms),
         opened_ms=opened_ms[start : start + walked.bars],
@@ -272,7 +272,7 @@ def _outcome(
     )
 
 
-def said(error: BaseException) -> tuple[str, str]:
+def error_message(error: BaseException) -> tuple[str, str]:
     """Return an error's class and sentence, as a result tells them."""
     # What no text column takes is replaced: NUL characters and halves of surrogate pairs.
     text = str(error).replace("\0", "\ufffd").encode("utf-8", "replace").decode()

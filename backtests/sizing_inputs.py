@@ -20,7 +20,7 @@ _NOTHING = np.empty(0)
 _NOTHING.flags.writeable = False
 
 
-def gauge_of(sizing: Sizing, candles: Candles) -> Float:
+def sizing_measure(sizing: Sizing, candles: Candles) -> Float:
     """Return what a sizing needs on each close, (n,) float64, NaN where too little is known.
 
     atr_risk: Wilder's average true range, in the quote currency; volatility_target: the yearly
@@ -28,15 +28,15 @@ def gauge_of(sizing: Sizing, candles: Candles) -> Float:
     """
     if isinstance(sizing, AtrSizing):
         if len(candles) <= sizing.period:
-            gauge = np.full(len(candles), np.nan)
+            measured = np.full(len(candles), np.nan)
         else:
-            gauge = talib.ATR(candles.high, candles.low, candles.close, sizing.period)
+            measured = talib.ATR(candles.high, candles.low, candles.close, sizing.period)
     elif isinstance(sizing, VolatilitySizing):
-        gauge = volatility(candles.close, sizing.period) * math.sqrt(candles_per_year(candles))
+        measured = volatility(candles.close, sizing.period) * math.sqrt(candles_per_year(candles))
     else:
         return _NOTHING
-    gauge.flags.writeable = False
-    return gauge
+    measured.flags.writeable = False
+    return measured
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -15,7 +15,7 @@ from backtests.candles.prepared import PreparedCandles
 from backtests.execute import terms_of
 from backtests.portfolio import portfolio_terms_of
 from backtests.signals import Float, Signals, Weights
-from backtests.sizing_inputs import gauge_of
+from backtests.sizing_inputs import sizing_measure
 from execution.candle_step import Candle, Decision
 from execution.stepper import CandleStepper, PortfolioStepper, Step
 from mela.run import Run
@@ -36,7 +36,7 @@ class CandleSteps:
     @classmethod
     def of(cls, span: PreparedCandles, run: Run, signals: Signals) -> CandleSteps:
         """Return the steps of a run whose signals are known on all candles of its span."""
-        return cls(span, run, signals, gauge_of(run.sizing, span.candles))
+        return cls(span, run, signals, sizing_measure(run.sizing, span.candles))
 
     @property
     def first(self) -> int:

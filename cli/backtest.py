@@ -36,6 +36,13 @@ def backtest(
     columns: Annotated[
         list[str] | None, typer.Option(metavar="FIELD=NAME,…", help=COLUMNS_HELP)
     ] = None,
+    strategies: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.py|FOLDER",
+            help="Strategies of your own that the scene may name, as `mela check FILE.py` reads.",
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one array of results instead of a table.")
     ] = False,
@@ -118,6 +125,7 @@ def backtest(
         Wanted(as_json, as_report, plot, monte_carlo, seed, trades, equity, csv),
         told(timezone, columns),
         {name: value for name, value in terms.items() if value is not None},
+        strategies,
     )
 
 

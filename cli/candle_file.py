@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import typer
 
 from cli.console import err, fail
-from mela.calendars import closes_ms
 from mela.candles import Candles
 from mela.errors import CandlesInvalid, CandlesMissing
 from mela.instrument import NAME
@@ -59,6 +57,8 @@ def reader_of_files(
     def read(instrument: str, interval: Interval) -> Candles:
         path = files.get(f"{instrument}@{interval}")
         if path is None and instrument in shorter:
+            from sources.longer import longer_candles  # loads exchange_calendars
+
             return longer_candles(shorter[instrument], interval)
         path = path or files.get(instrument, files.get(""))
         if path is None:
@@ -91,26 +91,6 @@ def _instrument_of(name: str) -> str:
     """Return the instrument of `NAME` or `NAME@INTERVAL`; a symbol itself may hold the sign @."""
     front, _, interval = name.rpartition("@")
     return front if interval in list(Interval) else name
-
-
-def longer_candles(candles: Candles, interval: Interval) -> Candles:
-    """Return the closed candles of a longer interval, made of shorter ones of the same series."""
-    from sources.resample import resample
-    from sources.row_validation import Rows
-
-    columns = candles.open, candles.high, candles.low, candles.close, candles.volume
-    closes = closes_ms(candles.calendar, candles.interval, candles.opened_ms)
-    rows = Rows(candles.opened_ms, closes, *columns)
-    made = resample(rows, candles.interval, interval, candles.calendar).rows
-    if len(made):
-        made = made.between(int(made.opened_ms[0]), int(made.opened_ms[-1]) + 1, int(closes[-1]))
-    return replace(
-        candles,
-        interval=interval,
-        opened_ms=made.opened_ms,
-        **{name: getattr(made, name) for name in ("open", "high", "low", "close", "volume")},
-        start_bar=0,
-    )
 
 
 def read_candles(

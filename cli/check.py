@@ -48,7 +48,8 @@ def check(
 ) -> None:
     """Look for lookahead: cut candles short, put history in front, ask again, and compare.
 
-    Exit codes: 0 clean, 1 lookahead found, 2 wrong usage, 3 not verified.
+    Exit codes: 0 clean, 1 lookahead found, 2 not verified or wrong usage, 3 depends on where its
+    history begins.
 
     Example: mela check sma_cross --params fast=5 --params slow=20
     """

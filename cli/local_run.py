@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
 
 from backtests import local
+from backtests.catalogue.own_file import registered, strategies_in
 from backtests.metrics.result_warnings import (
     NO_OUT_OF_SAMPLE,
     NO_OUT_OF_SAMPLE_SAID,
     lacks_out_of_sample,
 )
+from backtests.printing import printing_to_stderr
 from backtests.simulate import run_all
 from backtests.strategies import refresh
+from backtests.strategy import Strategy
 from cli.candle_file import reader_of_files
 from cli.console import counted, err, out
 from cli.local_curves import show_trades, with_curves, write_csv
@@ -25,11 +28,15 @@ from cli.plot import kind_of, write_picture
 from cli.report import report_table
 from cli.scene_file import scene_of
 from cli.tables import SHOWN, results_table
+from mela.errors import InputInvalid
 from mela.messages import read_stored_run
 from mela.result import rank
 from mela.scene import Scene
 from mela.settings import Settings
 from sources.files.told import Told
+
+if TYPE_CHECKING:
+    from backtests.charts.picture import Kind
 
 
 class Wanted(NamedTuple):
@@ -51,11 +58,13 @@ def run_locally(
     wanted: Wanted,
     told: Told,
     terms: Mapping[str, Any] | None = None,
+    strategies: Path | None = None,
 ) -> None:
     """Run a scene of a file on candles of files, and show what is wanted of it.
 
     terms: fields of the scene that stand instead of those of the file
     told: what the user says about the files
+    strategies: a file or folder of strategies that no catalogue has
 
     Raises MelaError for a scene or candles that do not do, typer.BadParameter for options that
     ask for what this scene has not.
@@ -65,19 +74,40 @@ def run_locally(
     scene = scene_of(scene_file, terms)
     if scene.mode == "together":
         _refuse_of_one(wanted)
+    refresh(settings.packages)
+    with registered(_own(strategies)):
+        _run(scene, reader_of_files(candles, told), wanted, settings, kind)
+
+
+def _own(place: Path | None) -> dict[str, Strategy]:
+    if place is None:
+        return {}
+    try:
+        return strategies_in(place)
+    except InputInvalid as error:
+        raise typer.BadParameter(str(error), param_hint="--strategies") from error
+
+
+def _run(
+    scene: Scene, read: local.Read, wanted: Wanted, settings: Settings, kind: Kind | None
+) -> None:
     catalogue = refresh(settings.packages)
     plan = local.check(scene, catalogue, max_runs=settings.max_runs)
-    bench = local.Bench(reader_of_files(candles, told), catalogue)
-    done = local.execute(scene, plan, bench)
-    documents, best = done.documents, rank(done.documents, scene.rank_by)
-    if wanted.trades or wanted.equity:
-        documents = with_curves(documents, best, bench, trades=wanted.trades, equity=wanted.equity)
+    bench = local.Bench(read, catalogue)
+    with printing_to_stderr():  # whatever a strategy prints: standard output is the answer's
+        done = local.execute(scene, plan, bench)
+        documents, best = done.documents, rank(done.documents, scene.rank_by)
+        if wanted.trades or wanted.equity:
+            documents = with_curves(
+                documents, best, bench, trades=wanted.trades, equity=wanted.equity
+            )
+        report = None if wanted.as_json else local.conclude(scene, best, bench)
     if wanted.as_report:
-        out.print(json.dumps(local.conclude(scene, best, bench), indent=2), markup=False)
+        out.print(json.dumps(report, indent=2), markup=False)
     elif wanted.as_json:
         out.print(json.dumps(documents, indent=2), markup=False)
     else:
-        _show(best, scene, done.skipped, local.conclude(scene, best, bench))
+        _show(best, scene, done.skipped, report)
         if wanted.trades and not wanted.csv and best:
             show_trades(next(one for one in documents if one["run_key"] == best[0]["run_key"]))
     if wanted.csv:
@@ -86,7 +116,8 @@ def run_locally(
         return
     winner = read_stored_run(best[0], catalogue)
     candles_of_it = bench.candles_of(winner)
-    (outcome,) = run_all(candles_of_it, [winner], with_curve=True, catalogue=catalogue)
+    with printing_to_stderr():
+        (outcome,) = run_all(candles_of_it, [winner], with_curve=True, catalogue=catalogue)
     fan = None
     if wanted.monte_carlo:
         drawn = resampled(outcome, candles_of_it, paths=wanted.monte_carlo, seed=wanted.seed)
@@ -94,7 +125,7 @@ def run_locally(
         if not wanted.as_json and not wanted.as_report:
             out.print(monte_carlo_table(drawn))
     if wanted.plot and kind:
-        write_picture(wanted.plot, kind, candles_of_it, outcome, scene, best, fan)
+        write_picture(wanted.plot, kind, candles_of_it, outcome, scene, best, catalogue, fan)
 
 
 def _refuse_of_one(wanted: Wanted) -> None:

@@ -43,7 +43,8 @@ class Account(Counts, Protocol):
     bar: the candle that comes next; equity: on the last close
     day, day_equity, locked: the UTC day, the equity it began with, and whether it lost too much
     side: of the position, +1, −1, or 0.0 while flat; cost: what its entry took from the cash
-    came: how the position came to the present candle, see `exits`; entered: the raw price it paid
+    came: how the position came to the present candle, see `exits`
+    entered: the reference price of its entry, see `costs`
     position_slippage, position_borrow: what the position has lost to either so far
     exit_reason: why the position is closed at the next open; 0 where it is not
     order_*: the entry ordered: its side (0.0 for none), the last candle on which it lives, and the

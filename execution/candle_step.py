@@ -80,9 +80,9 @@ def trade_candle(
         and account.side != 0.0
         and account.bar >= account.entry_bar + terms.protect_delay
     ):
-        why, raw, both = _protection(account, candle, terms)
+        why, reference, both = _protection(account, candle, terms)
         if why != 0:
-            close_position(account, candle, why, raw, terms, trades[row])
+            close_position(account, candle, why, reference, terms, trades[row])
             row += 1
             account.ambiguous += both
     return row
@@ -92,27 +92,27 @@ def trade_candle(
 def fill_entry(account: Account, candle: Candle, terms: Terms) -> None:
     """Fill the ordered entry if the candle reaches it; reject what the account cannot bear."""
     side, signal_close = account.order_side, account.order_close
-    fills, raw, at_open = True, candle.open, True
+    fills, reference, at_open = True, candle.open, True
     if terms.entry_kind != MARKET:
         level = on_tick(resting_level(signal_close, side, terms), terms.tick)
-        fills, raw, at_open = resting_fill(
+        fills, reference, at_open = resting_fill(
             candle.open, candle.high, candle.low, side, level, terms.entry_kind
         )
     if not fills:
         return
     is_limit = terms.entry_kind == LIMIT
-    price = raw if is_limit else market_price(raw, 0.0, 0.0, side, terms)
+    price = reference if is_limit else market_price(reference, 0.0, 0.0, side, terms)
     measure, strength = account.order_measure, account.order_strength
     units = entry_units(account.cash, price, signal_close, measure, strength, terms)
     if terms.impact > 0.0 and not is_limit and units > 0.0:
-        price = market_price(raw, units, candle.volume, side, terms)
+        price = market_price(reference, units, candle.volume, side, terms)
         units = entry_units(account.cash, price, signal_close, measure, strength, terms)
     account.order_side = 0.0
     if not can_afford(units, price, signal_close, account.cash, terms):
         account.rejected += 1
         return
     account.came = AT_OPEN if at_open else BY_LIMIT if is_limit else BY_STOP
-    account.entered = raw
+    account.entered = reference
     open_position(account, candle, side, units, price, terms)
 
 
@@ -137,19 +137,19 @@ def open_position(
 
 @rule
 def close_position(
-    account: Account, candle: Candle, why: int, raw: float, terms: Terms, row: np.void
+    account: Account, candle: Candle, why: int, reference: float, terms: Terms, row: np.void
 ) -> None:
-    """Close the position at a raw price and record its trade."""
+    """Close the position at a reference price and record its trade."""
     side, units = account.side, account.units
-    price = raw
+    price = reference
     if why != TAKE_PROFIT:
-        price = market_price(raw, units, candle.volume, -side, terms)
-    charge_borrow(account, raw, candle.opened_ms, terms)
+        price = market_price(reference, units, candle.volume, -side, terms)
+    charge_borrow(account, reference, candle.opened_ms, terms)
     fee = fee_of(units, price, terms.fee, terms.minimum_fee)
     earned = side * units * price - fee
     account.cash += earned
     count_fill(account, units, price, fee, is_large(units, candle.volume))
-    account.position_slippage += side * units * (raw - price)
+    account.position_slippage += side * units * (reference - price)
     account.slippage += account.position_slippage
     account.borrow += account.position_borrow
     profit = earned - account.cost - account.position_borrow

@@ -1,4 +1,8 @@
-"""The costs of a fill: ticks, slippage, market impact, fees, and interest on borrowed units."""
+"""The costs of a fill: ticks, slippage, market impact, fees, and interest on borrowed units.
+
+The reference price of a fill is the open or the level at which it happens: before slippage,
+market impact and the tick.
+"""
 
 from __future__ import annotations
 
@@ -26,12 +30,12 @@ def worse_tick(price: float, tick: float, side: float) -> float:
 
 
 @rule
-def market_price(raw: float, units: float, volume: float, side: float, terms: Terms) -> float:
-    """Return the price of a market order: the raw price after slippage, impact and tick.
+def market_price(reference: float, units: float, volume: float, side: float, terms: Terms) -> float:
+    """Return the price of a market order: the reference price after slippage, impact and tick.
 
     side: +1 to buy, −1 to sell. The price is at least 0, however much is sold.
     """
-    price = raw * (1.0 + side * terms.slippage)
+    price = reference * (1.0 + side * terms.slippage)
     if terms.impact > 0.0 and volume > 0.0:
         price *= max(1.0 + side * terms.impact * math.sqrt(units / volume), 0.0)
     return worse_tick(price, terms.tick, side)

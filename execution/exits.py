@@ -13,8 +13,8 @@ def tighter_stop(stop: float, level: float, side: float, entered: float) -> floa
     """Return the tighter of a position's stop and the level that its strategy gave.
 
     level: NaN for none
-    entered: the raw price of an entry on this candle, else NaN. A level that the entry has passed
-        already is ignored on this candle; on the next one the position is closed at the open.
+    entered: the reference price of an entry on this candle, else NaN. A level that the entry has
+        passed already is ignored on this candle; the next one closes the position at its open.
     """
     if side * level >= side * entered or not side * level > side * stop:
         return stop
@@ -44,7 +44,9 @@ def protective_exit(
     target: float,
     came: int,
 ) -> tuple[int, float, bool]:
-    """Return why a candle ends a position (0: it does not), the raw price, and if it is ambiguous.
+    """Return why a candle ends a position (0: it does not), at which price, and if it is ambiguous.
+
+    The price is the reference price, see `costs`.
 
     stop, trail, target: levels; on a long position's side the tighter of the first two counts
     came: HELD before the candle; or entered on it, AT_OPEN, or inside it BY_LIMIT or BY_STOP. Only

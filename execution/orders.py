@@ -28,7 +28,7 @@ def resting_level(signal_close: float, side: float, terms: Terms) -> float:
 def resting_fill(
     open_: float, high: float, low: float, side: float, level: float, kind: int
 ) -> tuple[bool, float, bool]:
-    """Tell whether a resting entry fills on a candle, at which raw price, and if at its open."""
+    """Tell whether an entry fills on a candle, at which reference price, and if at its open."""
     opens, best, worst = (open_, high, low) if side > 0.0 else (-open_, -low, -high)
     at = side * level
     if kind == LIMIT:

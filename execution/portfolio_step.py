@@ -57,8 +57,10 @@ def trade_open(
         for at in range(len(positions)):
             one = positions[at]
             if one.pending and columns.fillable[at, now] and one.units != 0.0:
-                raw, volume = columns.open[at, now], columns.volume[at, now]
-                if reduce_position(account, one, raw, volume, opened_ms, worth, terms, trades[row]):
+                reference, volume = columns.open[at, now], columns.volume[at, now]
+                if reduce_position(
+                    account, one, reference, volume, opened_ms, worth, terms, trades[row]
+                ):
                     traded[row] = at
                     row += 1
         scale = purchase_scale(account, positions, columns, now, worth)
@@ -66,8 +68,8 @@ def trade_open(
             one = positions[at]
             if one.pending and columns.fillable[at, now]:
                 one.pending = 0
-                raw, volume = columns.open[at, now], columns.volume[at, now]
-                increase_position(account, one, raw, volume, opened_ms, scale, terms)
+                reference, volume = columns.open[at, now], columns.volume[at, now]
+                increase_position(account, one, reference, volume, opened_ms, scale, terms)
     return row
 
 
@@ -112,12 +114,12 @@ def trade_within(
             continue
         side = 1.0 if one.units > 0.0 else -1.0
         entering = one.opened_step == account.step
-        why, raw, both = _protection(one, columns, at, now, side, entering, terms)
+        why, reference, both = _protection(one, columns, at, now, side, entering, terms)
         if why == 0:
             continue
-        price = raw if why == TAKE_PROFIT else raw * (1.0 - side * terms.slippage)
+        price = reference if why == TAKE_PROFIT else reference * (1.0 - side * terms.slippage)
         volume = columns.volume[at, now]
-        take_out(account, one, abs(one.units), raw, price, volume, opened_ms, terms)
+        take_out(account, one, abs(one.units), reference, price, volume, opened_ms, terms)
         record_position(account, one, side, why, trades[row])
         traded[row] = at
         row += 1

@@ -24,7 +24,7 @@ def in_lots(units: float, lot: float, terms: PortfolioTerms) -> float:
 def reduce_position(
     account: PortfolioAccount,
     one: Position,
-    raw: float,
+    reference: float,
     volume: float,
     opened_ms: int,
     worth: float,
@@ -33,21 +33,21 @@ def reduce_position(
 ) -> bool:
     """Sell what a position has above its share, or all of it; tell if that recorded a trade.
 
-    raw, volume: the open of its candle, before slippage, and the candle's volume
+    reference, volume: the open of its candle, before slippage, and the candle's volume
     """
     side = 1.0 if one.units > 0.0 else -1.0
     done = abs(one.units)
     if one.side * side > 0.0:
         aim = one.weight * one.scale * worth
-        excess = abs(one.units) * raw - aim
+        excess = abs(one.units) * reference - aim
         if not excess > NEGLIGIBLE * abs(worth):
             return False
         if aim > 0.0:
-            done = in_lots(excess / raw, one.lot, terms)
-            if done * raw <= terms.minimum_fee:  # not worth its fee
+            done = in_lots(excess / reference, one.lot, terms)
+            if done * reference <= terms.minimum_fee:  # not worth its fee
                 return False
-    price = raw * (1.0 - side * terms.slippage)
-    take_out(account, one, done, raw, price, volume, opened_ms, terms)
+    price = reference * (1.0 - side * terms.slippage)
+    take_out(account, one, done, reference, price, volume, opened_ms, terms)
     if one.units != 0.0:
         return False
     record_position(account, one, side, SIGNAL, row)
@@ -59,7 +59,7 @@ def reduce_position(
 def increase_position(
     account: PortfolioAccount,
     one: Position,
-    raw: float,
+    reference: float,
     volume: float,
     opened_ms: int,
     scale: float,
@@ -67,7 +67,7 @@ def increase_position(
 ) -> None:
     """Buy what a position lacks of its share, as far as the account can pay for it."""
     side = float(one.side)
-    price = raw * (1.0 + side * terms.slippage)
+    price = reference * (1.0 + side * terms.slippage)
     budget = one.budget * scale
     done = budget / (price * (1.0 + terms.fee))
     if terms.minimum_fee > 0.0:
@@ -76,7 +76,7 @@ def increase_position(
     if not done > 0.0:
         account.rejected += one.units == 0.0 and one.budget > 0.0
         return
-    account.cash -= charge_borrow(one, raw, float(opened_ms), terms)
+    account.cash -= charge_borrow(one, reference, float(opened_ms), terms)
     fee = fee_of(done, price, terms.fee, terms.minimum_fee)
     count_fill(account, done, price, fee, is_large(done, volume))
     account.cash -= side * done * price + fee
@@ -85,7 +85,7 @@ def increase_position(
     one.units += side * done
     one.bought += done
     one.paid += done * price
-    one.slippage += side * done * (price - raw)
+    one.slippage += side * done * (price - reference)
     one.fees += fee
 
 
@@ -119,7 +119,7 @@ def take_out(
     account: PortfolioAccount,
     one: Position,
     done: float,
-    raw: float,
+    reference: float,
     price: float,
     volume: float,
     opened_ms: int,
@@ -127,13 +127,13 @@ def take_out(
 ) -> None:
     """Take units out of a position, for money."""
     side = 1.0 if one.units > 0.0 else -1.0
-    account.cash -= charge_borrow(one, raw, float(opened_ms), terms)
+    account.cash -= charge_borrow(one, reference, float(opened_ms), terms)
     fee = fee_of(done, price, terms.fee, terms.minimum_fee)
     count_fill(account, done, price, fee, is_large(done, volume))
     one.units = side * max(abs(one.units) - done, 0.0)
     one.sold += done
     one.received += done * price
-    one.slippage += side * done * (raw - price)
+    one.slippage += side * done * (reference - price)
     one.fees += fee
     account.cash += side * done * price - fee
 

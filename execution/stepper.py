@@ -288,7 +288,7 @@ def _portfolio_terms_of(record: Any) -> PortfolioTerms:
 @kernel
 def _step_candle(
     state: np.ndarray,
-    terms: np.ndarray,
+    terms_record: np.ndarray,
     trades: np.ndarray,
     trading: bool,
     opened_ms: int,
@@ -308,18 +308,18 @@ def _step_candle(
     stop: float,
     target: float,
 ) -> tuple[int, float, float, float, int, float, float, bool]:
-    account, asked = state[0], _terms_of(terms[0])
+    account, terms = state[0], _terms_of(terms_record[0])
     candle = Candle(opened_ms, ended_ms, open_, high, low, close, volume, fillable)
     closed, value = 0, account.equity
     if trading:
-        closed = trade_candle(account, candle, asked, trades, 0)
-        value = value_candle(account, candle, asked)
+        closed = trade_candle(account, candle, terms, trades, 0)
+        value = value_candle(account, candle, terms)
     if account.ruined == 0:
         decision = Decision(enter, exit_, enter_short, exit_short, measure, strength, stop, target)
-        decide(account, close, decision, asked)
+        decide(account, close, decision, terms)
     side, level = account.order_side, np.nan
-    if side != 0.0 and asked.entry_kind != MARKET:
-        level = on_tick(resting_level(account.order_close, side, asked), asked.tick)
+    if side != 0.0 and terms.entry_kind != MARKET:
+        level = on_tick(resting_level(account.order_close, side, terms), terms.tick)
     position = account.side * account.units if account.side != 0.0 else 0.0
     reason = account.exit_reason if account.side != 0.0 else 0
     return closed, value, account.cash, position, reason, side, level, account.ruined != 0
@@ -350,7 +350,7 @@ def _columns_of(rows: Float) -> Columns:
 def _step_portfolio(
     state: np.ndarray,
     positions: np.ndarray,
-    terms: np.ndarray,
+    terms_record: np.ndarray,
     rows: Float,
     trades: np.ndarray,
     traded: Int,
@@ -359,16 +359,16 @@ def _step_portfolio(
     due: bool,
     trading: bool,
 ) -> tuple[int, float, float, bool]:
-    account, asked = state[0], _portfolio_terms_of(terms[0])
+    account, terms = state[0], _portfolio_terms_of(terms_record[0])
     columns, now, closed = _columns_of(rows), 0, 0
     if trading:
         closed = trade_open(
-            account, positions, columns, now, opened_ms, due, asked, trades, traded, closed
+            account, positions, columns, now, opened_ms, due, terms, trades, traded, closed
         )
         closed = trade_within(
-            account, positions, columns, now, opened_ms, asked, trades, traded, closed
+            account, positions, columns, now, opened_ms, terms, trades, traded, closed
         )
-    value = value_step(account, positions, columns, now, ended_ms, asked)
+    value = value_step(account, positions, columns, now, ended_ms, terms)
     if account.ruined == 0:
-        decide_step(account, positions, columns, now, asked)
+        decide_step(account, positions, columns, now, terms)
     return closed, value, account.cash, account.ruined != 0

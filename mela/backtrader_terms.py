@@ -10,21 +10,21 @@ from mela.execution_terms import CashSizing, Costs, Exits, FractionSizing, Marke
 PARTS = ("entry", "sizing", "costs", "exits")
 
 
-def beyond_backtrader(asked: Mapping[str, Iterable[Any]]) -> tuple[str, str] | None:
-    """Return the first field that Backtrader cannot do as asked, and a sentence; None if it can.
+def beyond_backtrader(terms: Mapping[str, Iterable[Any]]) -> tuple[str, str] | None:
+    """Return the first field that Backtrader cannot do, and a sentence; None if it can.
 
-    asked: the values of `entry`, `sizing`, `costs`, `exits` and `direction`, all combined
+    terms: the values of `entry`, `sizing`, `costs`, `exits` and `direction`, all combined
     """
     for part in PARTS:
-        for value in asked[part]:
+        for value in terms[part]:
             for field, fine, way in _rules(value):
                 if not fine:
                     return (
                         f"{part}.{field}",
                         f"engine backtrader does not do this: {way}, or leave engine out.",
                     )
-    signal = any(sizing.sized_at == "signal" for sizing in asked["sizing"])
-    if signal and "both" in asked["direction"]:
+    signal = any(sizing.sized_at == "signal" for sizing in terms["sizing"])
+    if signal and "both" in terms["direction"]:
         return (
             "sizing.sized_at",
             "engine backtrader cannot size a reversal at the signal, when nobody knows what the "

@@ -31,9 +31,9 @@ def apart(base: Any, head: Any, name: str = "") -> tuple[str, str]:
     ('0.500000', '0.500010')
     """
     for digits in range(0, MOST_DIGITS, 2):
-        said = number(base, name, digits), number(head, name, digits)
-        if said[0] != said[1] or base == head:
-            return said
+        shown = number(base, name, digits), number(head, name, digits)
+        if shown[0] != shown[1] or base == head:
+            return shown
     return repr(base), repr(head)
 
 
@@ -61,13 +61,13 @@ def price(value: float) -> str:
     return f"{value:,.6g}" if abs(value) < 1e5 else f"{value:,.2f}"
 
 
-def instant(said: str) -> str:
+def instant(text: str) -> str:
     """Return an instant without its zone, which is always UTC.
 
     >>> instant("2023-01-30T20:00:00+00:00")
     '2023-01-30 20:00'
     """
-    return said.replace("T", " ").removesuffix("+00:00").removesuffix(":00")
+    return text.replace("T", " ").removesuffix("+00:00").removesuffix(":00")
 
 
 def listed(names: Iterable[str], most: int = 8) -> str:
@@ -78,8 +78,8 @@ def listed(names: Iterable[str], most: int = 8) -> str:
     """
     every = list(names)
     more = len(every) - most
-    said = ", ".join(f"`{name}`" for name in every[:most])
-    return f"{said} and {more} more" if more > 0 else said
+    text = ", ".join(f"`{name}`" for name in every[:most])
+    return f"{text} and {more} more" if more > 0 else text
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

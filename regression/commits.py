@@ -93,6 +93,6 @@ def _git(folder: Path, *words: str) -> str:
         check=False,
     )
     if done.returncode:
-        said = done.stderr.strip().splitlines() or ["it gave no reason"]
-        raise NotCompared(f"git {words[0]} failed: {said[-1]}")
+        lines = done.stderr.strip().splitlines() or ["it gave no reason"]
+        raise NotCompared(f"git {words[0]} failed: {lines[-1]}")
     return done.stdout.strip("\n")

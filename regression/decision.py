@@ -66,10 +66,10 @@ def halves_of(name: str, run: RunMoved, metric: str = "sharpe") -> Halves | None
 def searched(scene: SceneCompared) -> list[tuple[str, Pair]]:
     """Return a search's out-of-sample results, and how much of its winner is luck, by name."""
     found: list[tuple[str, Pair]] = []
-    for said, path in SEARCHED:
+    for label, path in SEARCHED:
         pair = tuple(_at(report, path) for report in scene.reports)
         if any(value is not None for value in pair):
-            found.append((said, (pair[0], pair[1])))
+            found.append((label, (pair[0], pair[1])))
     return found
 
 
@@ -109,7 +109,7 @@ def _chain(report: Document | None) -> DetailedRun | None:
     equity = ((report or {}).get("walk_forward") or {}).get("equity") or {}
     if not equity.get("at") or None in equity["equity"]:
         return None
-    at = [datetime.fromisoformat(said).timestamp() for said in equity["at"]]
+    at = [datetime.fromisoformat(text).timestamp() for text in equity["at"]]
     opened_ms = (1000 * np.array(at)).astype(np.int64)
     return DetailedRun("", (), (), opened_ms, np.array(equity["equity"]))
 

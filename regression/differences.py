@@ -90,7 +90,7 @@ class SceneCompared:
     """The comparison of a scene.
 
     reasons: the changes that may move its numbers; unexplained: what moved without such a reason
-    report: the numbers of its search that moved; said: the error message of a failure
+    report: the numbers of its search that moved; message: the error message of a failure
     """
 
     scene: GoldenScene
@@ -99,7 +99,7 @@ class SceneCompared:
     report: Sequence[MovedNumber] = ()
     reasons: Sequence[str] = ()
     unexplained: Sequence[str] = ()
-    said: str | None = None
+    message: str | None = None
     reports: tuple[Document | None, Document | None] = (None, None)
     head: SceneAnswer | None = None
 
@@ -113,11 +113,11 @@ def _compare(scene: GoldenScene, base: Side, head: Side) -> SceneCompared:
     was, now = base.answers[scene.name], head.answers[scene.name]
     fate = _without_numbers(scene, base, head)
     if fate is not None:
-        said = now.failure or was.failure
-        return SceneCompared(scene, fate, said=said, head=now)
+        message = now.failure or was.failure
+        return SceneCompared(scene, fate, message=message, head=now)
     if not now.again:
-        said = "the same commit gave other numbers when it was asked again"
-        return SceneCompared(scene, SceneStatus.NOT_REPRODUCIBLE, said=said, head=now)
+        message = "the same commit gave other numbers when it was asked again"
+        return SceneCompared(scene, SceneStatus.NOT_REPRODUCIBLE, message=message, head=now)
     runs = list(_runs_moved(was, now))
     report = list(_report_moved(was.report, now.report))
     if not runs and not report:
@@ -257,8 +257,8 @@ def _label(document: Document, several: bool) -> str:
     label = " + ".join(document["instruments"])
     if not several:
         return label
-    said = ", ".join(f"{name} {value}" for name, value in sorted(document["params"].items()))
-    return f"{label} ({said})" if said else label
+    params = ", ".join(f"{name} {value}" for name, value in sorted(document["params"].items()))
+    return f"{label} ({params})" if params else label
 
 
 def _report_moved(

@@ -29,7 +29,7 @@ class Environment:
     differing: tuple[str, ...] = ()
 
     @property
-    def said(self) -> str:
+    def description(self) -> str:
         """Return the environment's description for a report."""
         if not self.differing:
             return "the interpreter that compares"
@@ -62,16 +62,20 @@ def differing_pins(lines: Sequence[str]) -> tuple[str, ...]:
     """
     found: list[str] = []
     for line in lines:
-        said = line.partition(" #")[0].strip()
-        if not said or said.startswith(("#", "-")):
+        pin = line.partition(" #")[0].strip()
+        if not pin or pin.startswith(("#", "-")):
             continue
-        asked = Requirement(said)
-        if asked.marker is not None and not asked.marker.evaluate():
+        requirement = Requirement(pin)
+        if requirement.marker is not None and not requirement.marker.evaluate():
             continue
-        here = _installed(asked.name)
-        if asked.url is not None or here is None or not asked.specifier.contains(here, True):
-            pinned = str(asked.specifier).removeprefix("==") or "from elsewhere"
-            found.append(f"{asked.name} {pinned} (here {here or 'none'})")
+        here = _installed(requirement.name)
+        if (
+            requirement.url is not None
+            or here is None
+            or not requirement.specifier.contains(here, True)
+        ):
+            pinned = str(requirement.specifier).removeprefix("==") or "from elsewhere"
+            found.append(f"{requirement.name} {pinned} (here {here or 'none'})")
     return tuple(found)
 
 
@@ -114,5 +118,5 @@ def _uv(*words: str) -> None:
             "`make setup` installs it."
         ) from error
     if done.returncode:
-        said = " ".join(done.stderr.split())[-500:]
-        raise NotCompared(f"the packages that a commit pins could not be installed: {said}")
+        message = " ".join(done.stderr.split())[-500:]
+        raise NotCompared(f"the packages that a commit pins could not be installed: {message}")

@@ -57,16 +57,16 @@ def golden_scenes(base: Path, head: Path, pattern: str = "*") -> list[GoldenScen
     A scene that HEAD edited or removed is also run as BASE had it, so that an edited scene cannot
     hide a number that moved. Raises NotCompared.
     """
-    asked, before = _read(head), _read(base)
+    after, before = _read(head), _read(base)
     found: list[GoldenScene] = []
-    for name, document in asked.items():
+    for name, document in after.items():
         old = before.get(name)
         is_new = bool(before) and old is None
         found.append(GoldenScene(name, document, "new in HEAD" if is_new else None))
         if old is not None and old != document:
             found.append(GoldenScene(f"{name}@BASE", old, "edited in HEAD, here as BASE asks it"))
     gone = [GoldenScene(name, old, "removed in HEAD") for name, old in before.items()]
-    found += [one for one in gone if one.name not in asked]
+    found += [one for one in gone if one.name not in after]
     chosen = [one for one in found if fnmatchcase(one.name, pattern)]
     if not chosen:
         raise NotCompared(

@@ -60,9 +60,9 @@ def verdict(found: Sequence[SceneCompared], base: Side, head: Side, whole: Ratio
     parts = [
         _counted(found, fate) for fate in reversed(SceneStatus) if fate is not SceneStatus.SAME
     ]
-    said = "; ".join(part for part in parts if part)
+    text = "; ".join(part for part in parts if part)
     word = "Passes" if has_passed(found) else "Fails"
-    return f"**{word}**: of {_scenes(len(found))}, {said}."
+    return f"**{word}**: of {_scenes(len(found))}, {text}."
 
 
 def report(
@@ -110,11 +110,11 @@ def _counted(found: Sequence[SceneCompared], fate: SceneStatus) -> str:
     here = [one for one in found if one.fate is fate]
     if not here:
         return ""
-    said = f"{len(here)} {_WORDS[fate]}"
+    text = f"{len(here)} {_WORDS[fate]}"
     if fate is SceneStatus.MOVED:
         reasons = sorted({reason for one in here for reason in one.reasons})
-        said += f" (changed: {', '.join(reasons)})"
-    return said
+        text += f" (changed: {', '.join(reasons)})"
+    return text
 
 
 _WORDS = {
@@ -153,14 +153,14 @@ def _failed(found: Sequence[SceneCompared]) -> Iterator[str]:
         SceneStatus.GONE,
     )
     rows = [
-        (one.scene.name, one.fate.value, one.said or "")
+        (one.scene.name, one.fate.value, one.message or "")
         for fate in fates
         for one in found
         if one.fate is fate
     ]
     if rows:
         yield "### Scenes without numbers"
-        yield table(("scene", "what", "said"), rows)
+        yield table(("scene", "what", "message"), rows)
 
 
 def _sides(base: Side, head: Side) -> str:
@@ -245,8 +245,8 @@ def _for_the_decision(found: Sequence[SceneCompared]) -> Iterator[str]:
 
 def _searched_rows(one: SceneCompared) -> Iterator[tuple[str, ...]]:
     name = one.scene.name
-    for said, pair in searched(one):
-        yield name, said, *(number(value) for value in pair), delta(*pair)
+    for label, pair in searched(one):
+        yield name, label, *(number(value) for value in pair), delta(*pair)
     forward = walked_forward(one)
     chance = chance_of_better(*forward) if forward else None
     if chance is not None:

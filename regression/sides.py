@@ -47,25 +47,26 @@ class SideProcess:
 
     def about(self) -> dict[str, Any]:
         """Return the commit's versions. Raises NotCompared if it cannot be run."""
-        told = self._start()
-        if "too_old" in told:
+        answer = self._start()
+        if "too_old" in answer:
             raise NotCompared(
                 f"{self.tree.word} ({self.tree.name}) is too old to be compared: "
-                f"{told['too_old']}. Take a commit that has it."
+                f"{answer['too_old']}. Take a commit that has it."
             )
-        if "error" in told:
+        if "error" in answer:
             raise NotCompared(
-                f"the code of {self.tree.word} ({self.tree.name}) cannot be loaded: {told['error']}"
+                f"the code of {self.tree.word} ({self.tree.name}) cannot be loaded: "
+                f"{answer['error']}"
             )
-        return told
+        return answer
 
     def answer(self, scene: GoldenScene) -> SceneAnswer:
         """Return the commit's answer to a scene; restart the process if the scene crashes it."""
         file = self._work / f"equity_{scene.name}.npz"
-        asked = {"scene": scene.document, "name": scene.name, "equity_file": str(file)}
-        told = self._ask(asked)
-        if "documents" not in told:
-            return SceneAnswer(error=told["error"])
+        request = {"scene": scene.document, "name": scene.name, "equity_file": str(file)}
+        answer = self._ask(request)
+        if "documents" not in answer:
+            return SceneAnswer(error=answer["error"])
         with np.load(file) as arrays:
             kept = dict(arrays)
         drawn = [
@@ -76,16 +77,16 @@ class SideProcess:
                 kept.get(f"at_{place}"),
                 kept.get(f"equity_{place}"),
             )
-            for place, one in enumerate(told["curves"])
+            for place, one in enumerate(answer["curves"])
         ]
-        return SceneAnswer(told["documents"], drawn, told["report"], digest=told["digest"])
+        return SceneAnswer(answer["documents"], drawn, answer["report"], digest=answer["digest"])
 
     def seconds(self, names: Sequence[str]) -> dict[str, Any]:
         """Run answered scenes once more; return name → seconds, and a digest of the numbers."""
-        told = self._ask({"names": list(names)})
-        if "error" in told:
-            raise NotCompared(f"{self.tree.word} could not be timed: {told['error']}")
-        return told
+        answer = self._ask({"names": list(names)})
+        if "error" in answer:
+            raise NotCompared(f"{self.tree.word} could not be timed: {answer['error']}")
+        return answer
 
     def stop(self) -> None:
         """End the process."""
@@ -97,13 +98,13 @@ class SideProcess:
                 if pipe is not None:
                     pipe.close()
 
-    def _ask(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+    def _ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
         if self._process is None:
             self._start()
-        told = self._exchange(asked)
-        if told.get("code") == GONE:
+        answer = self._exchange(request)
+        if answer.get("code") == GONE:
             self.stop()
-        return told
+        return answer
 
     def _start(self) -> dict[str, Any]:
         kept = {
@@ -122,26 +123,26 @@ class SideProcess:
         )
         return self._exchange(self._opening)
 
-    def _exchange(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+    def _exchange(self, request: Mapping[str, Any]) -> dict[str, Any]:
         assert self._process is not None  # noqa: S101  whoever comes here has started it
         assert self._process.stdin is not None  # noqa: S101
         try:
-            self._process.stdin.write(json.dumps(asked).encode() + b"\n")
+            self._process.stdin.write(json.dumps(request).encode() + b"\n")
             self._process.stdin.flush()
         except BrokenPipeError:
             return {"error": self._ended(), "code": GONE}
         line = self._line()
         if line is None:
             return {"error": self._ended(), "code": GONE}
-        told: dict[str, Any] = json.loads(line)
-        if "error" in told:
-            told["error"] = self._without_paths(told["error"])
-        for one in told.get("documents", ()):
+        answer: dict[str, Any] = json.loads(line)
+        if "error" in answer:
+            answer["error"] = self._without_paths(answer["error"])
+        for one in answer.get("documents", ()):
             if one["error"] is not None:
                 one["error"]["sentence"] = self._without_paths(one["error"]["sentence"])
-        if "broken" in told:
-            told["broken"] = {k: self._without_paths(v) for k, v in told["broken"].items()}
-        return told
+        if "broken" in answer:
+            answer["broken"] = {k: self._without_paths(v) for k, v in answer["broken"].items()}
+        return answer
 
     def _line(self) -> bytes | None:
         """Return the next line; None if the process ends or takes too long."""
@@ -167,7 +168,7 @@ class SideProcess:
             return f"it gave no answer within {ANSWER_S} s"
         return f"its process ended with {code}"
 
-    def _without_paths(self, said: str) -> str:
+    def _without_paths(self, text: str) -> str:
         """Return a message with this machine's paths removed."""
         for place in (
             self.tree.folder,
@@ -175,40 +176,40 @@ class SideProcess:
             Path.home(),
             self.environment.python.parents[1],
         ):
-            said = said.replace(f"{place}/", "").replace(str(place), "")
-        return said
+            text = text.replace(f"{place}/", "").replace(str(place), "")
+        return text
 
 
 def ask_both(
-    asked: tuple[SideProcess, SideProcess],
+    processes: tuple[SideProcess, SideProcess],
     scenes: Sequence[GoldenScene],
     *,
     repeats: int,
-    said: Callable[[str], None] = lambda _: None,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> tuple[Side, Side]:
     """Return both commits' answers to all scenes, and how long they take in turns.
 
-    said: receives progress messages. Raises NotCompared if a commit cannot be run.
+    tell: receives progress messages. Raises NotCompared if a commit cannot be run.
     """
     try:
         with ThreadPoolExecutor(2) as both:
-            abouts = list(both.map(SideProcess.about, asked))
-            said(f"running {len(scenes)} scenes on both")
-            answers = list(both.map(lambda one: _answers(one, scenes), asked))
+            abouts = list(both.map(SideProcess.about, processes))
+            tell(f"running {len(scenes)} scenes on both")
+            answers = list(both.map(lambda one: _answers(one, scenes), processes))
         names = [one.name for one in scenes if all(a[one.name].failure is None for a in answers)]
         seconds: tuple[dict[str, list[float]], ...] = ({}, {})
-        said(f"timing {len(names)} scenes, {repeats} times in turns")
+        tell(f"timing {len(names)} scenes, {repeats} times in turns")
         for repeat in range(repeats if names else 0):
             for place in (0, 1) if repeat % 2 == 0 else (1, 0):
-                _time(asked[place], names, answers[place], seconds[place])
+                _time(processes[place], names, answers[place], seconds[place])
     finally:
-        for one in asked:
+        for one in processes:
             one.stop()
     base, head = (
         Side(
             name=one.tree.name,
             subject=one.tree.subject,
-            environment=one.environment.said,
+            environment=one.environment.description,
             engine_version=about["engine_version"],
             metrics_version=about["metrics_version"],
             strategies=about["strategies"],
@@ -216,7 +217,7 @@ def ask_both(
             answers=found,
             seconds=times,
         )
-        for one, about, found, times in zip(asked, abouts, answers, seconds, strict=True)
+        for one, about, found, times in zip(processes, abouts, answers, seconds, strict=True)
     )
     return base, head
 
@@ -228,17 +229,17 @@ def forget_old(home: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)  # another comparison may use or remove it
 
 
-def _answers(asked: SideProcess, scenes: Sequence[GoldenScene]) -> dict[str, SceneAnswer]:
-    return {one.name: asked.answer(one) for one in scenes}
+def _answers(process: SideProcess, scenes: Sequence[GoldenScene]) -> dict[str, SceneAnswer]:
+    return {one.name: process.answer(one) for one in scenes}
 
 
 def _time(
-    asked: SideProcess,
+    process: SideProcess,
     names: Sequence[str],
     answers: dict[str, SceneAnswer],
     seconds: dict[str, list[float]],
 ) -> None:
-    for name, one in asked.seconds(names).items():
+    for name, one in process.seconds(names).items():
         seconds.setdefault(name, []).append(one["seconds"])
         was = answers[name]
         if one["digest"] != was.digest:

@@ -64,13 +64,13 @@ def _compared(
                 tell(f"changes that are not committed are left out; {HERE} names them")
             golden = golden_scenes(was.folder, now.folder, pattern)
             series = write_candles(golden, work)
-            asked = tuple(_asked(tree, series, home, work) for tree in (was, now))
-            sides = ask_both((asked[0], asked[1]), golden, repeats=repeats, said=tell)
+            processes = tuple(_process(tree, series, home, work) for tree in (was, now))
+            sides = ask_both((processes[0], processes[1]), golden, repeats=repeats, tell=tell)
             forget_old(home)
     return compare_scenes(golden, *sides), sides
 
 
-def _asked(tree: Tree, series: dict[str, dict[str, str]], home: Path, work: Path) -> SideProcess:
+def _process(tree: Tree, series: dict[str, dict[str, str]], home: Path, work: Path) -> SideProcess:
     environment = environment_of(tree.folder, home / "environments")
     folder = Path(tempfile.mkdtemp(dir=work))
     return SideProcess(tree, environment, series, home, folder)

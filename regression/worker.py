@@ -191,15 +191,15 @@ class Runner:
 
     def time(self, names: list[str]) -> dict[str, Any]:
         """Run scenes once more; return each one's seconds and the digest of its numbers."""
-        told: dict[str, Any] = {}
+        answer: dict[str, Any] = {}
         for name in names:
             scene, plan = self.scenes[name]
             bench = self._bench()  # a new one without indicators in memory
             begun = time.perf_counter()
             done = self.code["execute"](scene, plan, bench)
             seconds = time.perf_counter() - begun
-            told[name] = {"seconds": seconds, "digest": _digest_of(done.documents)}
-        return told
+            answer[name] = {"seconds": seconds, "digest": _digest_of(done.documents)}
+        return answer
 
     def _bench(self) -> Any:
         return self.code["Bench"](self._read, self.catalogue)
@@ -219,21 +219,21 @@ class Runner:
         self, document: dict[str, Any], bench: Any, equity: dict[str, Any], place: int
     ) -> dict[str, Any]:
         """Return trades and halves of a run, and add its equity to the others'."""
-        told: dict[str, Any] = {"run_key": document["run_key"], "trades": [], "halves": []}
+        answer: dict[str, Any] = {"run_key": document["run_key"], "trades": [], "halves": []}
         run = self.code["read_stored_run"](document, self.catalogue)
         series = bench.series_of(run)
         outcome = self._outcome(series, run)
         if outcome.curve is None:
-            return told
+            return answer
         equity[f"at_{place}"] = outcome.curve.opened_ms
         equity[f"equity_{place}"] = outcome.curve.equity
-        told["trades"] = [_plain(trade._asdict()) for trade in outcome.curve.trades]
+        answer["trades"] = [_plain(trade._asdict()) for trade in outcome.curve.trades]
         first, last = self.code["to_ms"](run.start), self.code["to_ms"](run.end)
         middle = self.code["from_ms"]((first + last) // 2 // 86_400_000 * 86_400_000)
         for half in (replace(run, end=middle), replace(run, start=middle)):
             metrics = self._outcome(series, half).metrics
-            told["halves"].append(None if metrics is None else _plain(metrics._asdict()))
-        return told
+            answer["halves"].append(None if metrics is None else _plain(metrics._asdict()))
+        return answer
 
     def _outcome(self, series: Any, run: Any) -> Any:
         [outcome] = self.code["run_series"](
@@ -264,25 +264,25 @@ def main() -> None:
     runner: Runner | None = None
     lock: Path | None = None
     for line in sys.stdin:
-        asked = json.loads(line)
+        request = json.loads(line)
         try:
-            if "series" in asked:
+            if "series" in request:
                 leave_installed_alone()
-                lock = share_compiled(Path(asked["cache"]))
-                runner = Runner(load(), asked["series"])
-                told = runner.about()
+                lock = share_compiled(Path(request["cache"]))
+                runner = Runner(load(), request["series"])
+                answer = runner.about()
             elif runner is None:
                 raise RuntimeError("expected the series first")
-            elif "scene" in asked:
+            elif "scene" in request:
                 with alone(lock):
-                    told = runner.run(asked["name"], asked["scene"], asked["equity_file"])
+                    answer = runner.run(request["name"], request["scene"], request["equity_file"])
             else:
-                told = runner.time(asked["names"])
+                answer = runner.time(request["names"])
         except CommitTooOld as error:
-            told = {"too_old": str(error)}
-        except Exception as error:  # noqa: BLE001  any code of any commit: what it raises is told
-            told = {"error": f"{type(error).__name__}: {error}", "code": "raised"}
-        answers.write(json.dumps(told) + "\n")
+            answer = {"too_old": str(error)}
+        except Exception as error:  # noqa: BLE001  any code of any commit: what it raises is answered
+            answer = {"error": f"{type(error).__name__}: {error}", "code": "raised"}
+        answers.write(json.dumps(answer) + "\n")
         answers.flush()
 
 

@@ -19,7 +19,7 @@ from backtests.metrics.result_warnings import (
     NO_OUT_OF_SAMPLE_SAID,
     lacks_out_of_sample,
 )
-from backtests.simulate import said
+from backtests.simulate import error_message
 from backtests.strategy import Catalogue
 from mela.curve import ALL_CURVES_UP_TO
 from mela.messages import Progress, State
@@ -92,7 +92,10 @@ def finish(scene_id: str, scene: StoredScene, settings: Settings) -> None:
         else:
             wanted = list(found.by_instrument.values())  # the best overall is one of them
     best = [found.overall, *found.by_instrument.values()] if found.overall else []
-    warnings = [*choice_warnings(scene, found.overall), *store_curves(wanted, settings)]
+    warnings = [
+        *choice_warnings(scene.content, scene.runs, found.overall),
+        *store_curves(wanted, settings),
+    ]
     report = searches.report_on(scene, found.overall, settings)
     run_id = mirror.log_scene(Concluded(scene_id, scene, best, warnings, report), settings)
     ending = {"best": best, "warnings": warnings} | ({"report": report} if report else {})
@@ -106,7 +109,7 @@ def finish(scene_id: str, scene: StoredScene, settings: Settings) -> None:
 
 def give_up(scene_id: str, settings: Settings, publisher: Publisher, error: Exception) -> None:
     """End a scene that cannot be concluded, with the reason. Raises where a service is away."""
-    sentence = f"the scene could not be concluded ({': '.join(said(error))})."
+    sentence = f"the scene could not be concluded ({': '.join(error_message(error))})."
     warning = EndWarning(run_key="", code="not_concluded", sentence=sentence)
     document = SceneEnding(best=(), warnings=(warning,)).model_dump(mode="json", exclude_unset=True)
     with transaction(settings) as connection:
@@ -114,9 +117,11 @@ def give_up(scene_id: str, settings: Settings, publisher: Publisher, error: Exce
     conclude_scene(scene_id, settings, publisher)
 
 
-def choice_warnings(scene: StoredScene, best: Mapping[str, Any] | None) -> list[EndWarning]:
-    """Return what is to be said of how a scene's best run was chosen."""
-    if best is None or not lacks_out_of_sample(scene.content, scene.runs):
+def choice_warnings(
+    content: Mapping[str, Any], runs: int, best: Mapping[str, Any] | None
+) -> list[EndWarning]:
+    """Return the sentence on how a scene's best run was chosen."""
+    if best is None or not lacks_out_of_sample(content, runs):
         return []
     return [
         EndWarning(run_key=best["run_key"], code=NO_OUT_OF_SAMPLE, sentence=NO_OUT_OF_SAMPLE_SAID)
@@ -143,7 +148,7 @@ def _try_curve(
         if is_away(error):
             raise
         log.exception("curve_not_stored", run_key=result["run_key"])
-        sentence = f"no curve was stored for this run ({': '.join(said(error))})."
+        sentence = f"no curve was stored for this run ({': '.join(error_message(error))})."
         return EndWarning(run_key=result["run_key"], code="curve_not_stored", sentence=sentence)
 
 

@@ -24,7 +24,7 @@ from mlflow.environment_variables import (
     MLFLOW_HTTP_REQUEST_TIMEOUT,
 )
 
-from backtests.simulate import said
+from backtests.simulate import error_message
 from mela.settings import Settings
 from streaming import tracking
 from streaming.poison import is_away
@@ -179,7 +179,7 @@ def _tried(work: Callable[[], T], scene_id: str | None = None) -> T | None:
     except Exception as error:
         if is_away(error) and not _is_of_mlflow(error):
             raise
-        why = said(error)
+        why = error_message(error)
     _rests_until = time.monotonic() + REST_S
     log.warning("mlflow_left_out", scene_id=scene_id, why=why)
     return None

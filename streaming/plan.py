@@ -18,7 +18,7 @@ from uuid import UUID
 import orjson
 import structlog
 
-from backtests.simulate import provenance, said
+from backtests.simulate import error_message, provenance
 from backtests.strategies import CATALOGUE
 from backtests.strategy import Catalogue
 from mela.errors import RejectionCode, SceneInvalid
@@ -139,7 +139,7 @@ def give_up(
 ) -> None:
     """Refuse a scene that could be read, but not be planned. Raises where a service is away."""
     asked = read_scene(message, settings, strategies.current(settings))
-    sentence = f"this scene could not be planned ({': '.join(said(error))})."
+    sentence = f"this scene could not be planned ({': '.join(error_message(error))})."
     refused = SceneInvalid(RejectionCode.INVALID_FIELD, None, sentence)
     asked = replace(asked, refused=asked.refused or refused)
     _refuse(asked, message, settings, publisher, given_up=True)

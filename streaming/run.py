@@ -21,7 +21,7 @@ from backtests import ENGINE_VERSION, METRICS_VERSION
 from backtests.forked import Ended
 from backtests.forked import apart as in_child
 from backtests.portfolio import run_series
-from backtests.simulate import provenance, said
+from backtests.simulate import error_message, provenance
 from backtests.strategy import Strategy
 from mela.errors import MessageInvalid
 from mela.interval import Interval
@@ -116,7 +116,7 @@ class Desk:
                     raise
                 # Their candles cannot be used, or the engine itself failed: only they end so.
                 log.exception("runs_failed", scene_id=chunk.scene_id, runs=len(runs))
-                failed = partial(Outcome, status=Status.FAILED, error=said(error))
+                failed = partial(Outcome, status=Status.FAILED, error=error_message(error))
                 left = [run for run in runs if run.run_key not in answered]
                 yield from self._unasked(chunk, left, failed)
 

@@ -16,7 +16,7 @@ from backtests.candles.input_coverage import INPUTS_INCOMPLETE, inputs_depend_fr
 from backtests.candles.scan import rises, scan_candles
 from backtests.context import StrategyContext, context_of
 from backtests.indicators import Indicators
-from backtests.kernel.ledger import BLOCK
+from backtests.kernel.ledger import CLOSES_PER_BLOCK
 from backtests.metrics import (
     benchmark_returns,
     block_bounds,
@@ -155,7 +155,7 @@ def prepare_candles(candles: Candles, run: Run) -> PreparedCandles:
     part = _prepared(candles.span(start_ms, end_ms, run.warmup))
     lasting = lasting_ms(part.interval)
     ends = np.empty(len(part), dtype=np.int64)
-    lowest, highest = np.empty((2, -(-len(part) // BLOCK)))
+    lowest, highest = np.empty((2, -(-len(part) // CLOSES_PER_BLOCK)))
     seen = scan_candles(
         part.opened_ms,
         part.open,

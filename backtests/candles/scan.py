@@ -11,12 +11,12 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from backtests.kernel.ledger import BLOCK as REACH
+from backtests.kernel.ledger import CLOSES_PER_BLOCK
 from mela.interval import DAY_MS
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
-BLOCK = 256
+CANDLES_PER_CHECK = 256
 
 
 class Surveyed(NamedTuple):
@@ -60,7 +60,7 @@ def scan_candles(
     broken, silent, loud, uneven = 0, 0, 0, 0
     bar = 0
     while bar < n:
-        until = min(bar + BLOCK, n)
+        until = min(bar + CANDLES_PER_CHECK, n)
         o, h, lo = open_[bar:until], high[bar:until], low[bar:until]
         c, v = close[bar:until], volume[bar:until]
         for each in range(len(o)):
@@ -102,12 +102,12 @@ def scan_candles(
 @njit(cache=True, nogil=True, error_model="numpy")
 def _extremes(close: Float, lowest: Float, highest: Float) -> None:
     # halves against halves, which the processor takes in bulk; one chain would wait for itself
-    half = REACH // 2
+    half = CLOSES_PER_BLOCK // 2
     low, high = np.empty(half), np.empty(half)
-    whole = len(close) // REACH
+    whole = len(close) // CLOSES_PER_BLOCK
     for block in range(whole):
-        front = close[REACH * block : REACH * block + half]
-        back = close[REACH * block + half : REACH * block + REACH]
+        front = close[CLOSES_PER_BLOCK * block : CLOSES_PER_BLOCK * block + half]
+        back = close[CLOSES_PER_BLOCK * block + half : CLOSES_PER_BLOCK * block + CLOSES_PER_BLOCK]
         for each in range(half):
             low[each] = back[each] if back[each] < front[each] else front[each]
             high[each] = back[each] if back[each] > front[each] else front[each]
@@ -121,7 +121,7 @@ def _extremes(close: Float, lowest: Float, highest: Float) -> None:
             width //= 2
         lowest[block], highest[block] = low[0], high[0]
     if whole < len(lowest):
-        rest = close[REACH * whole :]
+        rest = close[CLOSES_PER_BLOCK * whole :]
         lowest[whole], highest[whole] = rest.min(), rest.max()
 
 

@@ -24,6 +24,7 @@ from typing import Any
 import numba
 
 from backtests.catalogue.files import Entry, Found, ModuleSource, Watch
+from backtests.printing import printing_to_stderr
 from backtests.strategy import (
     BROKEN,
     REGISTERED,
@@ -126,7 +127,8 @@ class Shelf:
             if one.signals.__module__ not in loaded
             and one.signals.__module__.partition(".")[0] not in roots
         }
-        broken = dict(self._load_all(found, stage, before))
+        with printing_to_stderr():
+            broken = dict(self._load_all(found, stage, before))
         stage.update(covering(stage))
         for name in before.keys() - stage.keys():
             del REGISTERED[name]

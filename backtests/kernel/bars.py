@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from backtests.kernel.ledger import Walked, begin_fall, end_fall, fall_step
+from backtests.kernel.ledger import Walked, begin_drawdown, end_drawdown, step_drawdown
 from backtests.signals import Bool, Float
+from execution.account import Account
 from execution.candle_step import Candle, Decision, decide, trade_candle, value_candle
-from execution.terms import Terms, kernel
+from execution.terms import Terms, kernel, rule
 
 
+# Half of its lines are arguments: a tuple of arrays would cost each call the look-up of its type.
 @kernel
 def walk_bars(
     open_: Float,
@@ -52,7 +54,7 @@ def walk_bars(
     account = state[0]
     row = period = 0
     bars = len(close) - start
-    begin_fall(drawdown, account.cash, float(opened_ms[start]))
+    begin_drawdown(drawdown, account.cash, float(opened_ms[start]))
     for bar in range(max(start - 1, 0), len(close)):
         if bar >= start:
             candle = Candle(
@@ -67,7 +69,7 @@ def walk_bars(
             )
             row = trade_candle(account, candle, terms, trades, row)
             value = value_candle(account, candle, terms)
-            fall_step(drawdown, value, float(candle.opened_ms))
+            step_drawdown(drawdown, value, float(candle.opened_ms))
             if len(equity):
                 equity[bar - start] = value
             if account.ruined or ends[period] == bar - start:
@@ -87,11 +89,16 @@ def walk_bars(
             target_level[bar] if len(target_level) else np.nan,
         )
         decide(account, close[bar], decision, terms)
-    end_fall(drawdown, float(opened_ms[start + bars - 1]))
+    end_drawdown(drawdown, float(opened_ms[start + bars - 1]))
+    return _walked(account, bars, period)
+
+
+@rule
+def _walked(account: Account, bars: int, periods: int) -> Walked:
     is_open = account.side != 0.0
     return Walked(
         bars,
-        period,
+        periods,
         account.ruined != 0,
         account.trades,
         account.winning,

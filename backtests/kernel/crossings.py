@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from backtests.signals import Bool, Float
 from execution.terms import kernel
 
-BLOCK = 512
+SIGNALS_PER_BLOCK = 512
 
 Bars = NDArray[np.int64]
 
@@ -32,22 +32,25 @@ def crossing_bars(
 
     line, level: (n,) float64; where a value of either candle is NaN nothing crosses
     above, below: (≥ n + 1,) int64, written, rising
-    flags, words: (2, BLOCK) bool, and the same bytes as (2, BLOCK / 8) int64
+    flags, words: (2, SIGNALS_PER_BLOCK) bool, and the same bytes as int64, an eighth as many
     returns: how many there are of each
     """
     n, ups, downs = len(line), 0, 0
     bar = max(first, 1)
     rises, falls = flags[0], flags[1]
-    while bar + BLOCK <= n:
-        a, b = line[bar : bar + BLOCK], level[bar : bar + BLOCK]
-        a0, b0 = line[bar - 1 : bar + BLOCK - 1], level[bar - 1 : bar + BLOCK - 1]
-        for each in range(BLOCK):
+    while bar + SIGNALS_PER_BLOCK <= n:
+        a, b = line[bar : bar + SIGNALS_PER_BLOCK], level[bar : bar + SIGNALS_PER_BLOCK]
+        a0, b0 = (
+            line[bar - 1 : bar + SIGNALS_PER_BLOCK - 1],
+            level[bar - 1 : bar + SIGNALS_PER_BLOCK - 1],
+        )
+        for each in range(SIGNALS_PER_BLOCK):
             rises[each] = (a0[each] <= b0[each]) & (a[each] > b[each])
-        for each in range(BLOCK):
+        for each in range(SIGNALS_PER_BLOCK):
             falls[each] = (a0[each] >= b0[each]) & (a[each] < b[each])
         ups = _collect(words[0], bar, above, ups)
         downs = _collect(words[1], bar, below, downs)
-        bar += BLOCK
+        bar += SIGNALS_PER_BLOCK
     for each in range(bar, n):
         above[ups] = below[downs] = each
         ups += (line[each - 1] <= level[each - 1]) & (line[each] > level[each])
@@ -66,15 +69,15 @@ def signal_bars(
     n, ins, outs = len(enter), 0, 0
     bar = first
     wanted, unwanted = flags[0], flags[1]
-    while bar + BLOCK <= n:
-        a, b = enter[bar : bar + BLOCK], exit_[bar : bar + BLOCK]
-        for each in range(BLOCK):
+    while bar + SIGNALS_PER_BLOCK <= n:
+        a, b = enter[bar : bar + SIGNALS_PER_BLOCK], exit_[bar : bar + SIGNALS_PER_BLOCK]
+        for each in range(SIGNALS_PER_BLOCK):
             wanted[each] = a[each] > b[each]
-        for each in range(BLOCK):
+        for each in range(SIGNALS_PER_BLOCK):
             unwanted[each] = b[each]
         ins = _collect(words[0], bar, entries, ins)
         outs = _collect(words[1], bar, exits, outs)
-        bar += BLOCK
+        bar += SIGNALS_PER_BLOCK
     for each in range(bar, n):
         entries[ins] = exits[outs] = each
         ins += enter[each] > exit_[each]
@@ -106,10 +109,10 @@ def _lowest_one(_typing: Any, _word: Any) -> Any:
 def _collect(words: Bars, bar: int, found: Bars, count: int) -> int:
     """Write the bars of a block's flags that are set, behind the `count` already found.
 
-    words: (BLOCK / 8,) int64, eight flags each, the first in the lowest byte
+    words: (SIGNALS_PER_BLOCK / 8,) int64, eight flags each, the first in the lowest byte
     found: up to 7 places behind the last one written are written over, none behind its block
     """
-    for first in range(0, BLOCK // 8, 8):
+    for first in range(0, SIGNALS_PER_BLOCK // 8, 8):
         bits = 0
         for each in range(8):
             # eight bytes of 0 or 1 to the eight bits of the product's highest byte

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from backtests.kernel.crossings import Bars, crossing_bars, mean_crossing_bars, signal_bars
 from backtests.kernel.ledger import (
-    BLOCK,
+    CLOSES_PER_BLOCK,
     PEAK,
     TROUGH,
     Walked,
-    begin_fall,
+    begin_drawdown,
     close_periods,
     closes_of,
-    end_fall,
+    end_drawdown,
     hold,
     rest,
     write_hold,
@@ -48,7 +48,7 @@ def _next_reached(
     """
     bar = first
     while bar < end:
-        until = min(bar + BLOCK, end)
+        until = min(bar + CLOSES_PER_BLOCK, end)
         found = False
         for each in range(bar, until):
             found |= (low[each] <= stop) | (high[each] >= target)
@@ -88,6 +88,8 @@ def _next_fillable(volume: Float, idle: bool, first: int) -> int:
     return bar
 
 
+# Not split: two dozen numbers go from trade to trade, and each part would have to take and return
+# most of them.
 @kernel
 def walk_events(
     open_: Float,
@@ -99,7 +101,7 @@ def walk_events(
     idle: bool,
     lowest: Float,
     highest: Float,
-    given: int,
+    signal_kind: int,
     fast: int,
     slow: int,
     line: Float,
@@ -120,86 +122,86 @@ def walk_events(
     cooldown: int,
     protect_delay: int,
     ends: NDArray[np.int64],
-    account: Float,
-    fall: Float,
+    period_equity: Float,
+    drawdown: Float,
     equity: Float,
-    fills: np.ndarray,
+    trades: np.ndarray,
 ) -> Walked:
     """Execute signals on candles: long, at the market, a fraction of the cash.
 
     open_ … volume: (n,) float64, checked; opened_ms: (n,) int64
     idle: whether candles without volume fill nothing
-    lowest, highest: (⌈n / BLOCK⌉,) float64, the least and greatest close of each BLOCK candles
-    given: what gives the signals, the others are not looked at: MEANS of `fast` and `slow` closes,
-        LINES `line` and `level`, (n,) float64, or FLAGS `enter` and `exit_`, (n,) bool
-    above, below, flags, words: room for what `occasions` finds
+    lowest, highest: (⌈n / CLOSES_PER_BLOCK⌉,) float64, the least and greatest close of each block
+    signal_kind: what gives the signals, the others are not looked at: MEANS of `fast` and `slow`
+        closes, LINES `line` and `level`, (n,) float64, or FLAGS `enter` and `exit_`, (n,) bool
+    above, below, flags, words: room for what `crossings` finds
     start: the first bar of the span; bars before it are warm-up, where nothing fills
     stop_loss, take_profit: fractions of the entry's price; NEVER for none
     protect_delay: 0 where stop and target live from the entry candle on, 1 from the next
     ends: (m,) int64, the last bar of each period, counted from `start`
-    account: (m,) float64, written: equity at the periods' ends
-    fall: (FALL_SIZE,) float64, written
+    period_equity: (m,) float64, written: equity at the periods' ends
+    drawdown: (DRAWDOWN_SIZE,) float64, written
     equity: (≥ n - start,) float64, written: cash + units × close; of length 0 where not wanted
-    fills: (≥ (n - start + 1) / 2,) TRADES, written: one row per trade
+    trades: (≥ (n - start + 1) / 2,) TRADES, written: one row per trade
     """
     n = len(close)
-    trades = winning = losing = open_trades = exposed = ambiguous = large = period = 0
-    fees = traded = slipped = 0.0
+    closed = winning = losing = open_trades = exposed = ambiguous = large = period = 0
+    fees = traded = slippage_paid = 0.0
     ruined = False
     protected = stop_loss < NEVER or take_profit < NEVER
-    begin_fall(fall, cash, float(opened_ms[start]))
-    peak = trough = cash  # as in `fall`, where they are put back before it is used
-    marked = len(equity) > 0
+    begin_drawdown(drawdown, cash, float(opened_ms[start]))
+    peak = trough = cash  # as in `drawdown`, where they are put back before it is used
+    has_curve = len(equity) > 0
     # Flat since a fill inside `flat_from`, or from the start. Of the warm-up's signals only those
     # on its last candle can fill inside the span.
     flat_from = start
     free_from = max(start - 1, 0)
-    if given == MEANS:
+    if signal_kind == MEANS:
         entries, exits = mean_crossing_bars(close, fast, slow, free_from, above, below)
-    elif given == LINES:
+    elif signal_kind == LINES:
         entries, exits = crossing_bars(line, level, free_from, above, below, flags, words)
     else:
         entries, exits = signal_bars(enter, exit_, free_from, above, below, flags, words)
-    entry = leaving = 0
+    next_entry = next_exit = 0
     while not ruined:
-        while entry < entries and above[entry] < free_from:
-            entry += 1
-        if entry == entries or above[entry] + 1 >= n:
+        while next_entry < entries and above[next_entry] < free_from:
+            next_entry += 1
+        if next_entry == entries or above[next_entry] + 1 >= n:
             break
 
-        entry_bar = _next_fillable(volume, idle, int(above[entry]) + 1)
+        entry_bar = _next_fillable(volume, idle, int(above[next_entry]) + 1)
         if entry_bar >= n:
             break
-        while leaving < exits and below[leaving] <= above[entry]:
-            leaving += 1
-        if leaving < exits and below[leaving] < entry_bar:
-            entry += 1  # an exit signal while the order waited takes it back
+        while next_exit < exits and below[next_exit] <= above[next_entry]:
+            next_exit += 1
+        if next_exit < exits and below[next_exit] < entry_bar:
+            next_entry += 1  # an exit signal while the order waited takes it back
             continue
         if cash < peak:
             if flat_from < entry_bar:
                 trough = min(trough, cash)
         else:
-            fall[TROUGH] = trough
-            rest(opened_ms, flat_from, entry_bar, cash, fall)
-            peak, trough = fall[PEAK], fall[TROUGH]
-        if marked:
+            drawdown[TROUGH] = trough
+            rest(opened_ms, flat_from, entry_bar, cash, drawdown)
+            peak, trough = drawdown[PEAK], drawdown[TROUGH]
+        if has_curve:
             write_rest(equity, flat_from - start, entry_bar - start, cash)
-        period = close_periods(ends, period, start, entry_bar, close, cash, 0.0, account)
+        period = close_periods(ends, period, start, entry_bar, close, cash, 0.0, period_equity)
         entry_price = open_[entry_bar] * (1.0 + slippage)
         units = fraction * cash / (entry_price * (1.0 + fee))
         entry_fee = units * entry_price * fee
-        spent = units * entry_price + entry_fee
-        cash -= spent
+        entry_cost = units * entry_price + entry_fee
+        cash -= entry_cost
         fees += entry_fee
         traded += units * entry_price
-        lost = units * (entry_price - open_[entry_bar])
+        trade_slippage = units * (entry_price - open_[entry_bar])
 
         # The market order of the first exit signal fills first on its candle, if nothing before.
-        while leaving < exits and below[leaving] < entry_bar:
-            leaving += 1
+        while next_exit < exits and below[next_exit] < entry_bar:
+            next_exit += 1
         last = n
-        if leaving < exits:
-            last = min(_next_fillable(volume, idle, int(below[leaving]) + 1), n)
+        if next_exit < exits:
+            last = min(_next_fillable(volume, idle, int(below[next_exit]) + 1), n)
         bar = last
         stop = entry_price * (1.0 - stop_loss)
         target = entry_price * (1.0 + take_profit)
@@ -211,30 +213,30 @@ def walk_events(
         flat_from = bar
         low_close, high_close = closes_of(lowest, highest, entry_bar, bar)
         if not (cash + units * low_close >= trough and cash + units * high_close < peak):
-            fall[TROUGH] = trough
+            drawdown[TROUGH] = trough
             flat_from, ruined = hold(
-                close, opened_ms, lowest, highest, entry_bar, bar, cash, units, fall
+                close, opened_ms, lowest, highest, entry_bar, bar, cash, units, drawdown
             )
-            peak, trough = fall[PEAK], fall[TROUGH]
-        if marked:
+            peak, trough = drawdown[PEAK], drawdown[TROUGH]
+        if has_curve:
             write_hold(equity, start, entry_bar, flat_from, cash, units, close)
-        period = close_periods(ends, period, start, flat_from, close, cash, units, account)
+        period = close_periods(ends, period, start, flat_from, close, cash, units, period_equity)
         exposed += flat_from - entry_bar
         if ruined or flat_from == n:
             open_trades = 1
-            slipped += lost
+            slippage_paid += trade_slippage
             large += (volume[entry_bar] > 0.0) & (LARGE_FILL * volume[entry_bar] < units)
             cash += units * close[flat_from - 1]  # what the account is worth, for the end
             break
 
         if bar == last:
-            reason, raw = SIGNAL, open_[bar]
+            reason, reference = SIGNAL, open_[bar]
         else:
-            reason, raw, both = leave_long(
+            reason, reference, both = leave_long(
                 open_[bar], high[bar], low[bar], stop, target, bar == entry_bar
             )
             ambiguous += both
-        exit_price = raw
+        exit_price = reference
         if reason != TAKE_PROFIT:
             exit_price *= 1.0 - slippage
         exit_fee = units * exit_price * fee
@@ -242,16 +244,16 @@ def walk_events(
         cash += earned
         fees += exit_fee
         traded += units * exit_price
-        lost += units * (raw - exit_price)
-        slipped += lost
-        profit = earned - spent
+        trade_slippage += units * (reference - exit_price)
+        slippage_paid += trade_slippage
+        profit = earned - entry_cost
         # no branches: what a candle's volume is cannot be foretold
         large += (volume[entry_bar] > 0.0) & (LARGE_FILL * volume[entry_bar] < units)
         large += (volume[bar] > 0.0) & (LARGE_FILL * volume[bar] < units)
         winning += profit > 0.0
         losing += profit < 0.0
         record_trade(
-            fills[trades],
+            trades[closed],
             entry_bar,
             bar,
             units,
@@ -260,37 +262,37 @@ def walk_events(
             entry_fee + exit_fee,
             profit,
             reason,
-            lost,
+            trade_slippage,
             0.0,
         )
-        trades += 1
+        closed += 1
         free_from = bar + cooldown
         if cash <= 0.0:
             ruined = True
-            fall[TROUGH] = trough
-            rest(opened_ms, bar, bar + 1, cash, fall)
-            trough = fall[TROUGH]
-            if marked:
+            drawdown[TROUGH] = trough
+            rest(opened_ms, bar, bar + 1, cash, drawdown)
+            trough = drawdown[TROUGH]
+            if has_curve:
                 equity[bar - start] = cash
             flat_from = bar + 1
-    fall[TROUGH] = trough
+    drawdown[TROUGH] = trough
     bars = flat_from - start if ruined else n - start
     if ruined:
         # the last return goes to the equity that ruined the run
         if period < len(ends) and (period == 0 or ends[period - 1] < bars - 1):
-            account[period] = cash
+            period_equity[period] = cash
             period += 1
     elif open_trades == 0:
-        rest(opened_ms, flat_from, n, cash, fall)
-        if marked:
+        rest(opened_ms, flat_from, n, cash, drawdown)
+        if has_curve:
             equity[flat_from - start :] = cash
-        period = close_periods(ends, period, start, n, close, cash, 0.0, account)
-    end_fall(fall, float(opened_ms[start + bars - 1]))
+        period = close_periods(ends, period, start, n, close, cash, 0.0, period_equity)
+    end_drawdown(drawdown, float(opened_ms[start + bars - 1]))
     return Walked(
         bars,
         period,
         ruined,
-        trades,
+        closed,
         winning,
         losing,
         open_trades,
@@ -300,7 +302,7 @@ def walk_events(
         large,
         fees,
         traded,
-        slipped,
+        slippage_paid,
         0.0,
         cash,
     )

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from backtests.signals import Float
 from execution.terms import kernel
 
-BLOCK = 32  # candles looked at together; their extremes are kept
+CLOSES_PER_BLOCK = 32  # candles looked at together; their extremes are kept
 STRIDE = 24  # values of equity written together
 
-# The state of a fall below the running peak, kept in a (7,) float64 array
+# The state of a drawdown below the running peak, kept in a (7,) float64 array
 PEAK, TROUGH, PEAK_MS, WORST, DEPTHS, EPISODES, LONGEST_MS = 0, 1, 2, 3, 4, 5, 6
-FALL_SIZE = 7
+DRAWDOWN_SIZE = 7
 
 
 class Walked(NamedTuple):
@@ -48,46 +48,46 @@ class Walked(NamedTuple):
 
 
 @kernel
-def begin_fall(fall: Float, cash: float, ms: float) -> None:
+def begin_drawdown(drawdown: Float, cash: float, ms: float) -> None:
     """Start with the opening cash as the first peak, at the first candle."""
-    fall[:] = 0.0
-    fall[PEAK] = fall[TROUGH] = cash
-    fall[PEAK_MS] = ms
+    drawdown[:] = 0.0
+    drawdown[PEAK] = drawdown[TROUGH] = cash
+    drawdown[PEAK_MS] = ms
 
 
 @kernel
-def fall_step(fall: Float, value: float, ms: float) -> None:
-    """Take in the equity of one candle. A fall ends where equity is back at its peak."""
-    if value >= fall[PEAK]:
-        if fall[TROUGH] < fall[PEAK]:
-            end_fall(fall, ms)
-        fall[PEAK] = fall[TROUGH] = value
-        fall[PEAK_MS] = ms
-    elif value < fall[TROUGH]:
-        fall[TROUGH] = value
+def step_drawdown(drawdown: Float, value: float, ms: float) -> None:
+    """Take in the equity of one candle. A drawdown ends where equity is back at its peak."""
+    if value >= drawdown[PEAK]:
+        if drawdown[TROUGH] < drawdown[PEAK]:
+            end_drawdown(drawdown, ms)
+        drawdown[PEAK] = drawdown[TROUGH] = value
+        drawdown[PEAK_MS] = ms
+    elif value < drawdown[TROUGH]:
+        drawdown[TROUGH] = value
 
 
 @kernel
-def end_fall(fall: Float, ms: float) -> None:
-    """Count the fall that is under way, if there is one: at its recovery, or at the curve's end."""
-    if fall[TROUGH] < fall[PEAK]:
-        depth = fall[TROUGH] / fall[PEAK] - 1.0
-        fall[WORST] = min(fall[WORST], depth)
-        fall[DEPTHS] += depth
-        fall[EPISODES] += 1.0
-        fall[LONGEST_MS] = max(fall[LONGEST_MS], ms - fall[PEAK_MS])
+def end_drawdown(drawdown: Float, ms: float) -> None:
+    """Count the drawdown that is under way, if any: at its recovery, or at the curve's end."""
+    if drawdown[TROUGH] < drawdown[PEAK]:
+        depth = drawdown[TROUGH] / drawdown[PEAK] - 1.0
+        drawdown[WORST] = min(drawdown[WORST], depth)
+        drawdown[DEPTHS] += depth
+        drawdown[EPISODES] += 1.0
+        drawdown[LONGEST_MS] = max(drawdown[LONGEST_MS], ms - drawdown[PEAK_MS])
 
 
 @kernel
-def rest(opened_ms: NDArray[np.int64], first: int, end: int, cash: float, fall: Float) -> None:
+def rest(opened_ms: NDArray[np.int64], first: int, end: int, cash: float, drawdown: Float) -> None:
     """Take in the candles of [first, end) without a position."""
     if first >= end:
         return
-    if cash >= fall[PEAK]:  # back at the peak, and at it until the last of them
-        fall_step(fall, cash, float(opened_ms[first]))
-        fall_step(fall, cash, float(opened_ms[end - 1]))
-    elif cash < fall[TROUGH]:
-        fall[TROUGH] = cash
+    if cash >= drawdown[PEAK]:  # back at the peak, and at it until the last of them
+        step_drawdown(drawdown, cash, float(opened_ms[first]))
+        step_drawdown(drawdown, cash, float(opened_ms[end - 1]))
+    elif cash < drawdown[TROUGH]:
+        drawdown[TROUGH] = cash
 
 
 @kernel
@@ -95,9 +95,9 @@ def closes_of(lowest: Float, highest: Float, first: int, end: int) -> tuple[floa
     """Return a close no bar of [first, end) is below, and one that none is above.
 
     They are those of the blocks that the bars lie in.
-    lowest, highest: the least and the greatest close of each BLOCK bars
+    lowest, highest: the least and the greatest close of each CLOSES_PER_BLOCK bars
     """
-    block, last = first // BLOCK, (end - 1) // BLOCK
+    block, last = first // CLOSES_PER_BLOCK, (end - 1) // CLOSES_PER_BLOCK
     low, high = lowest[block], highest[block]
     while block < last:
         block += 1
@@ -116,24 +116,24 @@ def hold(
     end: int,
     cash: float,
     units: float,
-    fall: Float,
+    drawdown: Float,
 ) -> tuple[int, bool]:
     """Take in the candles of [first, end) with a long position, up to its ruin.
 
-    Blocks of candles within what the fall has seen are passed over by their extremes alone: equity
-    rises with the close, rounding included, so that the same bits come out.
+    Blocks of candles between the trough and the peak are passed over by their extremes alone:
+    equity rises with the close, rounding included, so that the same bits come out.
 
     returns: the bar after the last one taken, and whether that one's equity is ≤ 0
     """
     bar = first
     while bar < end:
-        block = bar // BLOCK
-        stop = min((block + 1) * BLOCK, end)
-        inside = cash + units * lowest[block] >= fall[TROUGH]
-        if not (inside and cash + units * highest[block] < fall[PEAK]):
+        block = bar // CLOSES_PER_BLOCK
+        stop = min((block + 1) * CLOSES_PER_BLOCK, end)
+        inside = cash + units * lowest[block] >= drawdown[TROUGH]
+        if not (inside and cash + units * highest[block] < drawdown[PEAK]):
             for each in range(bar, stop):
                 value = cash + units * close[each]
-                fall_step(fall, value, float(opened_ms[each]))
+                step_drawdown(drawdown, value, float(opened_ms[each]))
                 if value <= 0.0:
                     return each + 1, True
         bar = stop
@@ -183,13 +183,13 @@ def close_periods(
     close: Float,
     cash: float,
     units: float,
-    account: Float,
+    period_equity: Float,
 ) -> int:
     """Write the equity at the ends of the periods that end before bar `end`; return the next one.
 
     ends: (m,) int64, the last bar of each period, counted from `start`
     """
     while period < len(ends) and ends[period] + start < end:
-        account[period] = cash + units * close[ends[period] + start] if units != 0.0 else cash
+        period_equity[period] = cash + units * close[ends[period] + start] if units != 0.0 else cash
         period += 1
     return period

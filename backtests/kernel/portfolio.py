@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from backtests.kernel.ledger import Walked, begin_fall, end_fall, fall_step
+from backtests.kernel.ledger import Walked, begin_drawdown, end_drawdown, step_drawdown
 from backtests.signals import Bool, Float
 from execution.account import PortfolioAccount
 from execution.columns import Columns
@@ -39,14 +39,14 @@ def walk_portfolio(
     due: (n + 1,) bool, the steps at whose open all shares are to be restored
     state, positions: (1,) PORTFOLIO_ACCOUNT and (k,) POSITION, the account before column 0, written
     ends: (m,) int64, the last step of each period, counted from 0
-    period_equity: (≥ m,), drawdown: (FALL_SIZE,), equity: (n,) or (0,) float64, written
+    period_equity: (≥ m,), drawdown: (DRAWDOWN_SIZE,), equity: (n,) or (0,) float64, written
     trades: (≥ the candles of all instruments,) TRADES, their bars counted as columns; traded: of
         the same length, the instrument of each
     """
     account = state[0]
     row = period = 0
     bars = len(opened_ms) - 1
-    begin_fall(drawdown, account.cash, float(opened_ms[1]))
+    begin_drawdown(drawdown, account.cash, float(opened_ms[1]))
     for now in range(len(opened_ms)):
         opened = opened_ms[now]
         if now > 0:
@@ -56,7 +56,7 @@ def walk_portfolio(
             row = trade_within(account, positions, columns, now, opened, terms, trades, traded, row)
         value = value_step(account, positions, columns, now, opened + lasting_ms, terms)
         if now > 0:
-            fall_step(drawdown, value, float(opened))
+            step_drawdown(drawdown, value, float(opened))
             if len(equity):
                 equity[now - 1] = value
             if account.ruined or ends[period] == now - 1:
@@ -66,7 +66,7 @@ def walk_portfolio(
                 bars = now
                 break
         decide_step(account, positions, columns, now, terms)
-    end_fall(drawdown, float(opened_ms[bars]))
+    end_drawdown(drawdown, float(opened_ms[bars]))
     return _walked(account, positions, bars, period, trades)
 
 

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from backtests.kernel.ledger import (
     DEPTHS,
+    DRAWDOWN_SIZE,
     EPISODES,
-    FALL_SIZE,
     LONGEST_MS,
     WORST,
-    begin_fall,
-    end_fall,
-    fall_step,
+    begin_drawdown,
+    end_drawdown,
+    step_drawdown,
 )
 from mela.interval import DAY_MS
 
@@ -34,13 +34,13 @@ def drawdowns(equity: Float, opened_ms: Int, cash: float) -> tuple[float, float,
     opened_ms: (≥ bars,) int64, of the same candles
     cash: opening cash, the first peak
     """
-    fall = np.empty(FALL_SIZE)
-    begin_fall(fall, cash, float(opened_ms[0]))
+    drawdown = np.empty(DRAWDOWN_SIZE)
+    begin_drawdown(drawdown, cash, float(opened_ms[0]))
     for bar in range(len(equity)):
-        fall_step(fall, equity[bar], float(opened_ms[bar]))
-    end_fall(fall, float(opened_ms[len(equity) - 1]))
-    average = fall[DEPTHS] / fall[EPISODES] if fall[EPISODES] > 0.0 else np.nan
-    return fall[WORST], average, fall[LONGEST_MS] / DAY_MS
+        step_drawdown(drawdown, equity[bar], float(opened_ms[bar]))
+    end_drawdown(drawdown, float(opened_ms[len(equity) - 1]))
+    average = drawdown[DEPTHS] / drawdown[EPISODES] if drawdown[EPISODES] > 0.0 else np.nan
+    return drawdown[WORST], average, drawdown[LONGEST_MS] / DAY_MS
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -59,7 +59,7 @@ def measure(
     walked: Walked,
     facts: tuple[float, ...],
     account: Float,
-    fall: Float,
+    drawdown: Float,
     fills: np.ndarray,
     benchmark: Float,
     bounds: Int,
@@ -70,7 +70,7 @@ def measure(
     """Write a run's metrics; return the share of its largest profit in all profits above 0.
 
     facts: as `facts_of` gives them
-    account, fall, fills: as the walk wrote them
+    account, drawdown, fills: as the walk wrote them
     benchmark: (m,) float64, returns of buy and hold; bounds: (17,) int64, of `block_bounds`
     space: (2, ≥ m) float64, written: the run's returns, and room to sort them
     blocks: (3, 16) float64, written by `block_sums`; rows: (1,) ROW, written, every field of it
@@ -88,7 +88,7 @@ def measure(
     )
     top_share = measure_trades(fills, walked.trades, row)
     _measure_walk(walked, row)
-    _measure_fall(fall, row)
+    _measure_fall(drawdown, row)
     _measure_growth(walked, known, growth, row)
     return top_share
 
@@ -108,12 +108,12 @@ def _measure_walk(walked: Walked, row: RowType) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _measure_fall(fall: Float, row: RowType) -> None:
+def _measure_fall(drawdown: Float, row: RowType) -> None:
     """Write what the walk tells of falls below the running peak."""
-    episodes = fall[EPISODES]
-    row.max_drawdown = fall[WORST]
-    row.max_drawdown_days = fall[LONGEST_MS] / DAY_MS
-    row.avg_drawdown = fall[DEPTHS] / episodes if episodes > 0.0 else np.nan
+    episodes = drawdown[EPISODES]
+    row.max_drawdown = drawdown[WORST]
+    row.max_drawdown_days = drawdown[LONGEST_MS] / DAY_MS
+    row.avg_drawdown = drawdown[DEPTHS] / episodes if episodes > 0.0 else np.nan
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

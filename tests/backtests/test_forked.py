@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from backtests.forked import Ended, apart
-from mela.result import Status
+from mela.outcome import Status
 
 MEGABYTE = 2**20
 

@@ -18,8 +18,6 @@ from backtests.portfolio import run_together
 from backtests.signals import Signals, Weights
 from backtests.simulate import run_all
 from backtests.strategy import REGISTERED, Strategy
-from cli.candle_file import longer_candles
-from cli.lookahead import random_walk
 from mela.candles import Candles
 from mela.errors import SceneInvalid
 from mela.grid import plan_runs
@@ -29,6 +27,8 @@ from mela.portfolio import FixedWeights, OnDrift, Portfolio, StrategyWeights
 from mela.run import Part, Run, from_ms, instant_text
 from mela.scene import parse_scene
 from mela.settings import REPOSITORY
+from services.lookahead import random_walk
+from sources.longer import longer_candles
 from tests.backtests.lookahead.offenders import planted
 
 PAGE = (REPOSITORY / "docs" / "strategies.md").read_text(encoding="utf-8")

@@ -47,7 +47,7 @@ def test_a_run_saved_and_restored_on_the_way_is_the_whole_walk(seed, fields, mov
         trades += step.trades.tolist()
 
     assert curve == equity[: walked.bars].tolist()
-    assert trades == buffers.fills[: walked.trades].tolist()
+    assert trades == buffers.trades[: walked.trades].tolist()
     assert step.ruined == walked.ruined
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +16,10 @@ import pytest
 from typer.testing import CliRunner
 
 from backtests.strategy import REGISTERED
-from cli.lookahead import random_walk
 from cli.main import app
 from mela.interval import Interval
 from mela.settings import REPOSITORY
+from services.lookahead import random_walk
 
 CHEAT = '''
 """A cheat."""
@@ -96,7 +99,7 @@ def test_findings_are_one_json_array(cheat: Path, candles: Path) -> None:
     done = mela("check", cheat, "--candles", candles, "--json", "--params", "ahead=3")
     assert done.exit_code == 1
     [found] = json.loads(done.stdout)
-    assert found["verdict"] == "lookahead found"
+    assert found["verdict"] == "found"
     assert found["params"] == {"ahead": 3}
     assert found["differences"][0]["how"] == "cut"
     assert (found["cuts"], found["cuts_possible"]) == (299, 299)
@@ -104,7 +107,7 @@ def test_findings_are_one_json_array(cheat: Path, candles: Path) -> None:
 
 def test_silence_is_not_verified(cheat: Path, candles: Path) -> None:
     done = mela("check", cheat, "--candles", candles, "--params", "ahead=0")
-    assert done.exit_code == 3
+    assert done.exit_code == 2
     assert "not verified: it gave no signal on 300 candles" in done.stdout
 
 
@@ -148,3 +151,139 @@ def test_wrong_usage_is_explained(words: list[str], said: str) -> None:
     assert done.exit_code == 2
     assert said in " ".join(done.stderr.replace("│", " ").split())
     assert done.stdout == ""
+
+
+# The verdicts that are no lookahead
+
+NEEDS_TWENTY = """
+import numpy as np
+from backtests.signals import Signals
+from backtests.strategy import strategy
+from mela.run import Part
+
+
+@strategy(Part, warmup=lambda params: 20)
+def needs20(candles, params, indicators):
+    past = np.lib.stride_tricks.sliding_window_view(candles.close, 20)
+    high = np.full(len(candles), np.inf)
+    high[20:] = past[:-1].max(axis=1)
+    return Signals(candles.close > high, candles.close < high * 0.98)
+"""
+EXPANDING = """
+import pandas as pd
+from backtests.signals import Signals
+from backtests.strategy import strategy
+from mela.run import Part
+
+
+@strategy(Part, warmup=lambda params: 20)
+def grown(candles, params, indicators):
+    closes = pd.Series(candles.close)
+    return Signals(closes > closes.expanding().mean(), closes < closes.expanding().mean())
+"""
+READING = """
+from pathlib import Path
+from backtests.signals import Signals, crosses_above, crosses_below
+from backtests.strategy import strategy
+from mela.run import Part
+
+LEVEL = float(Path(__file__).with_name("level.txt").read_text())
+
+
+@strategy(Part, warmup=lambda params: 20)
+def reading(candles, params, indicators):
+    mean = indicators.sma(20) * LEVEL
+    return Signals(crosses_above(candles.close, mean), crosses_below(candles.close, mean))
+"""
+
+
+def test_a_strategy_that_raises_on_short_candles_is_not_verified(
+    tmp_path: Path, candles: Path
+) -> None:
+    (tmp_path / "needs20.py").write_text(NEEDS_TWENTY)
+    done = mela("check", tmp_path / "needs20.py", "--candles", candles)
+    assert done.exit_code == 2, done.output
+    assert "lookahead" not in done.stdout
+    assert "it raises ValueError: window shape cannot be larger" in done.stdout
+    assert "(needs20.py, line 10); so at" in done.stdout
+    assert done.stdout.splitlines()[-1] == "not verified"
+
+
+def test_an_expanding_mean_depends_on_history_and_has_its_own_exit_code(
+    tmp_path: Path, candles: Path
+) -> None:
+    (tmp_path / "grown.py").write_text(EXPANDING)
+    done = mela("check", tmp_path / "grown.py", "--candles", candles)
+    assert done.exit_code == 3, done.output
+    assert "lookahead" not in done.stdout
+    assert done.stdout.splitlines()[-1] == "depends on where its history begins"
+
+
+def test_a_file_read_at_load_is_not_verified_with_its_line(tmp_path: Path, candles: Path) -> None:
+    """The digest is of the source, and a file of future returns is best read once."""
+    (tmp_path / "reading.py").write_text(READING)
+    (tmp_path / "level.txt").write_text("1.0")
+    done = mela("check", tmp_path / "reading.py", "--candles", candles)
+    assert done.exit_code == 2, done.output
+    said = "it reads or writes files while it is loaded"
+    assert f"{said}: {tmp_path / 'level.txt'} (reading.py, line 7)" in done.stdout
+
+
+def test_a_file_with_cached_compiled_code_is_checked_twice_alike(
+    tmp_path: Path, candles: Path
+) -> None:
+    """Numba finds what it kept by the module's name, in another process too."""
+    (tmp_path / "jitted.py").write_text(
+        """
+import numpy as np
+from numba import njit
+from backtests.signals import Signals
+from backtests.strategy import strategy
+from mela.run import Part
+
+print("loaded")
+
+
+@njit(cache=True)
+def rise(close):
+    out = np.zeros(len(close))
+    for bar in range(3, len(close)):
+        out[bar] = close[bar] / close[bar - 3] - 1
+    return out
+
+
+@strategy(Part, warmup=lambda params: 3)
+def jitted(candles, params, indicators):
+    r = rise(candles.close)
+    return Signals(r > 0.001, r < -0.001)
+"""
+    )
+    words = [sys.executable, "-m", "cli.main", "check", "jitted.py", "--candles", str(candles)]
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    for _ in range(2):
+        done = subprocess.run(
+            words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.stdout.splitlines()[-1] == "clean"
+        assert "loaded" not in done.stdout
+
+
+def test_a_strategy_of_a_package_that_is_listed_is_known(
+    tmp_path: Path, candles: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    package = home / "packages"
+    metadata = package / "ideas_of_mine-1.dist-info"
+    metadata.mkdir(parents=True)
+    (package / "ideas_of_mine.py").write_text(EXPANDING.replace("def grown", "def packaged_grown"))
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: ideas-of-mine\nVersion: 1\n")
+    (metadata / "entry_points.txt").write_text("[mela.strategies]\nmine = ideas_of_mine\n")
+    monkeypatch.setenv("MELA_HOME", str(home))
+    monkeypatch.setattr(sys, "path", [*sys.path])
+
+    assert "packaged_grown" in mela("strategies").stdout
+    done = mela("check", "packaged_grown", "--candles", candles)
+
+    assert done.exit_code == 3, done.output
+    assert "packaged_grown() on walk.parquet" in done.stdout

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cli.candle_file import longer_candles, reader_of_files
-from cli.lookahead import random_walk
+from cli.candle_file import reader_of_files
 from mela.errors import CandlesMissing
 from mela.instants import from_ms
 from mela.interval import DAY_MS, Interval
+from services.lookahead import random_walk
+from sources.longer import longer_candles
 
 BTC, ETH = "binance:BTCUSDT", "binance:ETHUSDT"
 HOURS = random_walk(Interval.H1, 24 * 5 + 7)

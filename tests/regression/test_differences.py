@@ -128,7 +128,7 @@ def test_failures_are_told_apart() -> None:
     assert fate_of(fails, side()).fate is SceneStatus.REPAIRED
     assert fate_of(fails, fails).fate is SceneStatus.FAILS_ON_BOTH
     failed = side(document(error={"class": "E", "sentence": "no"}))
-    assert fate_of(side(), failed).said == "E: no"
+    assert fate_of(side(), failed).message == "E: no"
     assert fate_of(side(), side(again=False)).fate is SceneStatus.NOT_REPRODUCIBLE
     unknown = GoldenScene("one", {"strategy": {"name": "nobody's"}})
     assert fate_of(side(), fails, unknown).fate is SceneStatus.FAILS

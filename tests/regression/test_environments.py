@@ -38,7 +38,10 @@ def wheel(folder: Path) -> Path:
 
 def test_the_pins_of_this_repository_hold_in_the_environment_that_compares(tmp_path: Path) -> None:
     found = environment_of(REPOSITORY, tmp_path)
-    assert (found.python, found.said) == (Path(sys.executable), "the interpreter that compares")
+    assert (found.python, found.description) == (
+        Path(sys.executable),
+        "the interpreter that compares",
+    )
     assert not list(tmp_path.iterdir())
 
 
@@ -48,10 +51,10 @@ def test_other_pins_get_an_environment_of_their_own_and_keep_it(tmp_path: Path) 
 
     found = environment_of(commit, home)
 
-    assert found.said == "its own: mela-tiny from elsewhere (here none)"
+    assert found.description == "its own: mela-tiny from elsewhere (here none)"
     code = "import mela_tiny, sys; print(mela_tiny.ANSWER, sys.version_info[:2])"
-    said = subprocess.check_output([found.python, "-c", code], text=True)
-    assert said == f"42 {sys.version_info[:2]}\n"
+    printed = subprocess.check_output([found.python, "-c", code], text=True)
+    assert printed == f"42 {sys.version_info[:2]}\n"
     with pytest.raises(subprocess.CalledProcessError):
         subprocess.run([found.python, "-c", "import yaml"], check=True, stderr=subprocess.DEVNULL)
     stamp = found.python.stat().st_ctime_ns

@@ -64,12 +64,12 @@ def answers(python: Path, work: Path, home: Path) -> tuple[str, dict[str, Any]]:
     work.mkdir()
     scenes = golden_scenes(REPOSITORY, REPOSITORY)
     tree = Tree("here", "as it is", "", REPOSITORY)
-    asked = SideProcess(tree, Environment(python), write_candles(scenes, work), home, work)
+    process = SideProcess(tree, Environment(python), write_candles(scenes, work), home, work)
     try:
-        version = asked.about()["python"]
-        return version, {one.name: asked.answer(one) for one in scenes}
+        version = process.about()["python"]
+        return version, {one.name: process.answer(one) for one in scenes}
     finally:
-        asked.stop()
+        process.stop()
 
 
 @pytest.mark.integration  # an environment is made for each other version

@@ -11,7 +11,7 @@ from psycopg2 import OperationalError as DriverOperationalError
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DataError, OperationalError
 
-from backtests.simulate import said
+from backtests.simulate import error_message
 from mela.errors import CandlesInvalid, SourceUnavailable
 from streaming.poison import ATTEMPTS, contained, is_away
 
@@ -79,7 +79,7 @@ def test_a_unit_that_keeps_failing_is_given_up_once_with_its_reason() -> None:
     contained("scene", raising(ValueError("poison"), 99, done), given_up.append)
 
     assert len(done) == ATTEMPTS
-    assert [said(error) for error in given_up] == [("ValueError", "poison")]
+    assert [error_message(error) for error in given_up] == [("ValueError", "poison")]
 
 
 def test_a_unit_that_fails_once_is_done() -> None:

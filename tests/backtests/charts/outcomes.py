@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from backtests.testing.instrument import execute
-from cli.lookahead import random_walk
 from mela.candles import Candles
 from mela.interval import Interval
 from mela.result import Outcome
+from services.lookahead import random_walk
 
 REASONS = ("signal", "stop_loss", "take_profit", "trailing_stop", "time_stop", "daily_loss")
 

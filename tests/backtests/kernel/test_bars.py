@@ -175,7 +175,7 @@ def both_ways(seed: int, fields: dict):
     }
     said = Said(*bars[:2], **given) if mirrored else Said(*bars, **given)
     plain = walk_plainly(replace(candles, start_bar=warmup), said, run)
-    return walked, buffers.fills[: walked.trades].tolist(), equity[: walked.bars].tolist(), plain
+    return walked, buffers.trades[: walked.trades].tolist(), equity[: walked.bars].tolist(), plain
 
 
 def near(values):

@@ -3,14 +3,20 @@
 import numpy as np
 import pytest
 
-from backtests.kernel.crossings import BLOCK, crossing_bars, signal_bars
+from backtests.kernel.crossings import SIGNALS_PER_BLOCK, crossing_bars, signal_bars
 
-SIZES = [1, BLOCK - 1, BLOCK, BLOCK + 1, 5 * BLOCK + 77]
+SIZES = [
+    1,
+    SIGNALS_PER_BLOCK - 1,
+    SIGNALS_PER_BLOCK,
+    SIGNALS_PER_BLOCK + 1,
+    5 * SIGNALS_PER_BLOCK + 77,
+]
 SHARES = [0.0, 0.002, 0.1, 0.5, 0.95, 1.0]
 
 
 def room(n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    flags = np.zeros((2, BLOCK), np.bool_)
+    flags = np.zeros((2, SIGNALS_PER_BLOCK), np.bool_)
     above, below = np.full((2, n + 1), -1, np.int64)
     return above, below, flags, flags.view(np.int64)
 

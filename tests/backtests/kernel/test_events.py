@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from backtests import execute
 from backtests.candles.prepared import prepare_candles
 from backtests.execute import Buffers, is_plain
-from backtests.kernel.crossings import BLOCK, crossing_bars, mean_crossing_bars
+from backtests.kernel.crossings import SIGNALS_PER_BLOCK, crossing_bars, mean_crossing_bars
 from backtests.signals import Signals, crosses_above, crosses_below
 from backtests.simulate import run_all
 from backtests.testing.instrument import candles_of
@@ -79,9 +79,9 @@ def test_both_walks_give_the_same_bits(
     for walk in (execute._walk_events, execute._walk_bars):
         buffers, equity = Buffers.of(n), np.empty(span.bars)
         walked = walk(span, run, signals, buffers, equity)
-        fills = buffers.fills[: walked.trades].tolist()
-        account = buffers.account[: walked.periods].tolist()
-        found.append((walked, fills, account, equity.tolist(), buffers.fall.tolist()))
+        fills = buffers.trades[: walked.trades].tolist()
+        account = buffers.period_equity[: walked.periods].tolist()
+        found.append((walked, fills, account, equity.tolist(), buffers.drawdown.tolist()))
 
     assert is_plain(run)
     assert found[0] == found[1]
@@ -117,7 +117,7 @@ def test_crossings_of_means_are_those_of_talibs_lines(tick: int, fast: int, slow
     """Tick-rounded closes make means that are equal but for their last bits."""
     rng = np.random.default_rng(tick)
     close = np.round(100 + np.cumsum(rng.normal(0, 0.3, 3_000)), tick)
-    room, flags = np.empty((4, 3_001), np.int64), np.zeros((2, BLOCK), np.bool_)
+    room, flags = np.empty((4, 3_001), np.int64), np.zeros((2, SIGNALS_PER_BLOCK), np.bool_)
     lines = talib.SMA(close, fast), talib.SMA(close, slow)
 
     expected = crossing_bars(*lines, 64, room[0], room[1], flags, flags.view(np.int64))

@@ -1,0 +1,167 @@
+"""Planted leaks are found, reaches are named with their line, and honest strategies are cleared."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from backtests.lookahead.check import check
+from backtests.lookahead.report import Checked, Verdict
+from mela.interval import Interval
+from services.lookahead import random_walk
+from tests.backtests.lookahead import leaks
+from tests.backtests.lookahead.offenders import planted
+
+WALK = random_walk(Interval.H1, 900, seed=11)
+WARMUP = 60
+LEAKS = (
+    leaks.resampled_day,
+    leaks.centred_rolling,
+    leaks.whole_series,
+    leaks.shifted_back,
+    leaks.sorted_by_future,
+    leaks.filled_back,
+    leaks.interpolated,
+    leaks.quantile_of_all,
+    leaks.ranked,
+    leaks.filtered_both_ways,
+    leaks.fourier,
+    leaks.regressed,
+    leaks.turning_points,
+    leaks.stop_knows_the_low,
+    leaks.sized_by_tomorrow,
+    leaks.weighted_by_tomorrow,
+    leaks.last_candle_is_other,
+    leaks.fitted_on_first_call,
+    leaks.fitted_once_there_is_enough,
+    leaks.longest_seen,
+    leaks.class_state,
+    leaks.closure_state,
+    leaks.mutable_default,
+    leaks.function_attribute,
+    leaks.cached_by_length,
+    leaks.cached_by_begin_and_length,
+    leaks.class_of_module,
+)
+REACHES = (
+    (leaks.future_in_parquet, "file"),
+    (leaks.future_in_numpy, "file"),
+    (leaks.future_read_once, "file"),
+    (leaks.csv_with_pandas, "file"),
+    (leaks.network, "network"),
+    (leaks.process, "process"),
+    (leaks.clock, "clock"),
+    (leaks.clock_of_datetime, "clock"),
+    (leaks.clock_of_pandas, "clock"),
+    (leaks.clock_of_numpy, "clock"),
+    (leaks.environment, "environment"),
+    (leaks.getenv, "environment"),
+    (leaks.chance, "chance"),
+    (leaks.chance_of_old_numpy, "chance"),
+    (leaks.chance_of_python, "chance"),
+)
+LONG_MEMORIES = (
+    leaks.expanding_mean,
+    leaks.expanding_zscore,
+    leaks.seeded_by_row,
+    leaks.highest_ever,
+    leaks.warmup_too_short,
+)
+HONEST = (
+    leaks.causal_ema,
+    leaks.causal_rolling,
+    leaks.pandas_ewm,
+    leaks.shifted_on,
+    leaks.numba_channel,
+    leaks.seeded_by_time,
+    leaks.weekday,
+    leaks.local_time,
+    leaks.cached_constants,
+    leaks.counting_calls,
+    leaks.loop,
+    leaks.lazy_import,
+    leaks.printing,
+    leaks.honest_stop,
+)
+
+
+def checked(strategy, warmup: int = WARMUP) -> Checked:
+    return check(WALK, planted(strategy, warmup), {})
+
+
+@pytest.fixture
+def future(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put what the next candles bring into files of the working folder."""
+    rises = np.append(np.diff(WALK.close), 0.0)
+    table = pa.table({"opened_ms": WALK.opened_ms, "rises": rises})
+    pq.write_table(table, tmp_path / leaks.FUTURE)
+    np.save(tmp_path / leaks.TIMES, WALK.opened_ms)
+    np.save(tmp_path / leaks.LEVELS, rises)
+    (tmp_path / "levels.csv").write_text("level\n1.0\n")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("leak", LEAKS, ids=lambda one: one.__name__)
+def test_a_planted_leak_is_found(leak) -> None:
+    found = checked(leak)
+    assert found.verdict is Verdict.FOUND, (found.unverified, found.reaches)
+
+
+@pytest.mark.usefixtures("future")
+@pytest.mark.parametrize(("reach", "kind"), REACHES, ids=lambda one: getattr(one, "__name__", one))
+def test_a_reach_beside_the_candles_is_not_verified_and_has_its_line(reach, kind: str) -> None:
+    found = checked(reach)
+
+    assert found.verdict is Verdict.NOT_VERIFIED, found.differences
+    first = reach.__code__.co_firstlineno
+    end = first + len(inspect.getsource(reach).splitlines())
+    mine = [one for one in found.reaches if one.kind == kind]
+    assert mine, found
+    assert all(Path(one.file) == Path(leaks.__file__) for one in mine)
+    assert all(first <= one.line < end for one in mine), mine
+
+
+@pytest.mark.usefixtures("future")
+def test_a_reach_below_python_shows_beside_files_of_libraries() -> None:
+    found = checked(leaks.parquet_and_time_zones)
+
+    assert found.verdict is Verdict.NOT_VERIFIED
+    assert [one.what for one in found.reaches] == ["pq.read_table(FUTURE)"]
+
+
+def test_chance_within_compiled_code_is_not_verified() -> None:
+    found = checked(leaks.chance_of_numba)
+
+    assert found.verdict is Verdict.NOT_VERIFIED
+    assert "two processes that had not seen it gave two answers" in found.unverified[0]
+
+
+def test_a_strategy_that_raises_on_short_candles_is_not_verified() -> None:
+    found = checked(leaks.needs_twenty)
+
+    assert found.verdict is Verdict.NOT_VERIFIED
+    assert found.differences == ()
+    assert "given the first 1 candles alone, it raises ValueError" in found.unverified[0]
+    assert "(leaks.py, line" in found.unverified[0]
+
+
+@pytest.mark.parametrize("strategy", LONG_MEMORIES, ids=lambda one: one.__name__)
+def test_what_depends_on_the_beginning_alone_is_named_so(strategy) -> None:
+    found = checked(strategy)
+
+    assert found.verdict is Verdict.DEPENDS_ON_HISTORY, (found.unverified, found.differences)
+    assert [difference.how for difference in found.differences] == ["history"]
+
+
+@pytest.mark.parametrize("strategy", HONEST, ids=lambda one: one.__name__)
+def test_an_honest_strategy_is_cleared(strategy, capfd: pytest.CaptureFixture[str]) -> None:
+    found = checked(strategy, 80)
+
+    assert found.verdict is Verdict.CLEAN, (found.unverified, found.reaches, found.differences)
+    assert found.fresh > 10
+    assert capfd.readouterr().out == ""
