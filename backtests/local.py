@@ -13,6 +13,7 @@ from backtests.simulate import provenance
 from backtests.strategies import CATALOGUE
 from backtests.strategy import Strategy
 from mela.candles import Candles
+from mela.errors import RejectionCode, SceneInvalid
 from mela.grid import Plan, check_space, plan_runs, window_variants
 from mela.interval import Interval
 from mela.result import Curve, result_document
@@ -54,6 +55,7 @@ class Bench:
     def answers(self, runs: Sequence[Run]) -> Iterator[Document]:
         """Yield the result document of each run of one account and interval, in order."""
         first = runs[0]
+        self._refuse_unknown_tick(runs)
         for outcome in run_series(
             {name: self._kept(name, runs)[0] for name in first.instruments},
             runs,
@@ -74,6 +76,19 @@ class Bench:
     def answer(self, run: Run) -> Document:
         """Return the result document of one run."""
         return next(self.answers([run]))
+
+    def _refuse_unknown_tick(self, runs: Sequence[Run]) -> None:
+        """Raise SceneInvalid where prices are to be rounded to a tick that nobody knows."""
+        if not any(run.costs.round_to_tick for run in runs):
+            return
+        for name in runs[0].instruments:
+            if self._kept(name, runs)[0].tick is None:
+                raise SceneInvalid(
+                    RejectionCode.INVALID_FIELD,
+                    "costs.round_to_tick",
+                    f"the tick of {name} is not known from its candles, so that no price can be "
+                    "rounded to it: leave round_to_tick out.",
+                )
 
     def _kept(self, instrument: str, runs: Sequence[Run]) -> tuple[Candles, PreparedCache]:
         """Return a series that runs of one interval trade on, with the inputs of all of them."""

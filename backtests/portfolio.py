@@ -149,7 +149,7 @@ def _run_one(
             traded_in,
         )
 
-    outcome = outcome_of(basket, run, buffers, by_its_weights, with_curve=with_curve)
+    outcome = outcome_of(basket, run, buffers, by_its_weights, catalogue, with_curve=with_curve)
     if outcome.curve is None:
         return outcome
     trades = tuple(
@@ -199,6 +199,7 @@ def portfolio_terms_of(run: Run) -> PortfolioTerms:
         stop_loss=or_never(exits.stop_loss),
         take_profit=or_never(exits.take_profit),
         trailing_stop=or_never(exits.trailing_stop),
+        trailing_start=float(exits.trailing_start),
         cooldown=min(exits.cooldown_bars, 2**40),
         protect_delay=0 if exits.protect_from == "entry" else 1,
         drift=float(rebalance.threshold) if isinstance(rebalance, OnDrift) else NEVER,

@@ -17,18 +17,21 @@ from backtests.metrics.result_warnings import (
     lacks_out_of_sample,
 )
 from backtests.printing import printing_to_stderr
+from backtests.search.choice import WITH_METRICS
 from backtests.simulate import run_all
 from backtests.strategies import refresh
 from backtests.strategy import Strategy
 from cli.candle_file import reader_of_files
-from cli.console import counted, err, out
+from cli.console import counted, err, fail, out
 from cli.local_curves import show_trades, with_curves, write_csv
 from cli.monte_carlo import fan_of, monte_carlo_table, resampled
 from cli.plot import kind_of, write_picture
+from cli.remarks import say_failures
 from cli.report import report_table
 from cli.scene_file import scene_of
 from cli.tables import SHOWN, results_table
 from mela.errors import InputInvalid
+from mela.failures import failures_in
 from mela.messages import read_stored_run
 from mela.result import rank
 from mela.scene import Scene
@@ -112,6 +115,8 @@ def _run(
             show_trades(next(one for one in documents if one["run_key"] == best[0]["run_key"]))
     if wanted.csv:
         write_csv(wanted.csv, documents)
+    if done.documents and all(one["status"] not in WITH_METRICS for one in done.documents):
+        raise fail("no run gave any numbers")
     if not wanted.plot and not wanted.monte_carlo:
         return
     winner = read_stored_run(best[0], catalogue)
@@ -143,6 +148,7 @@ def _show(
     skipped: int,
     report: Mapping[str, Any] | None,
 ) -> None:
+    say_failures(failures_in(best), len(best))
     title = f"{counted(len(best), 'run')}, {skipped} skipped, best by {scene.rank_by}"
     out.print(results_table(best[:SHOWN], title=title, best=scene.rank_by, width=out.width))
     if report is not None:

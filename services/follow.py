@@ -8,8 +8,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Collection, Iterator
-from types import TracebackType
-from typing import Any, Self
+from contextlib import AbstractContextManager
+from typing import Any
 from uuid import UUID
 
 from mela.errors import NotFound, SourceUnavailable
@@ -26,7 +26,7 @@ SILENCE_S = 300.0  # a scene that nobody speaks of for so long is not being work
 UNKNOWN_S = 30.0  # how long after its publication the planner may take to read a scene
 
 
-class Follower:
+class Follower(AbstractContextManager["Follower"]):
     """Reads `mela.progress` from its end at the moment of construction.
 
     Create it before publishing, so that no message is missed. Close it, or use it in a `with`.
@@ -38,15 +38,7 @@ class Follower:
         self.recorded_at: float | None = None  # time.monotonic() when all runs were recorded
         self._consumer = tail(settings, PROGRESS)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -156,6 +148,8 @@ def progress_of(scene_id: UUID, settings: Settings) -> Progress | None:
     if state is State.PLANNED and counted.recorded:
         state = State.RECORDED
     told |= {name: getattr(counted, name) for name in ("runs", "skipped", "cached", "recorded")}
+    if state is State.CANCELLED:
+        told["cancelled"] = counted.cancelled
     if state is State.FINISHED:
         ending = scene.ending
         told |= {"best": ending.best, "report": ending.report_document()}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from mela.failures import Failure
 from mela.result import Status
 from mela.settings import Settings
 from services.scenes import accepted_scene, stored_scene
@@ -13,6 +14,7 @@ from warehouse.database import transaction
 from warehouse.results import finder
 
 Document = dict[str, Any]
+MOST_REASONS = 20  # why runs failed, at most
 NUMBERS = frozenset({Status.SUCCEEDED.value, Status.RUINED.value})  # with metrics
 
 
@@ -29,6 +31,8 @@ class SceneResults:
     """How far a scene is, and its results.
 
     recorded, cached: how many of its runs are answered, and how many of those from the store
+    cancelled: how many are stored as not executed, as the scene was cancelled
+    failures: why runs failed, the most frequent reason first
     mlflow_run_id: None until the scene is finished and MLflow has it
     statuses: how many runs ended with each status, the most frequent first
     rows: result documents, best first by `rank_by`
@@ -42,25 +46,30 @@ class SceneResults:
     skipped: int
     recorded: int
     cached: int
+    cancelled: int
     statuses: dict[str, int]
     rank_by: str
     rows: tuple[Document, ...]
     report: Document | None
     warnings: tuple[SceneWarning, ...]
     mlflow_run_id: str | None = None
+    failures: tuple[Failure, ...] = ()
 
     @property
     def is_without_numbers(self) -> bool:
         """Tell whether the scene has ended and not one of its runs has metrics."""
         return self.status == "finished" and NUMBERS.isdisjoint(self.statuses)
 
+    @property
+    def not_run(self) -> int:
+        """Return how many runs have no answer of any kind, so far or for good."""
+        return self.runs - self.recorded - self.cancelled
+
     def why_without_numbers(self) -> list[str]:
         """Return a sentence for each way in which runs ended without metrics, and what helps."""
-        said: list[str] = []
+        said = [one.said for one in self.failures]
         for row in self.rows:
-            if row["error"]:
-                said.append(f"{row['error']['class']}: {row['error']['sentence']}")
-            elif row["status"] == Status.NO_DATA:
+            if row["status"] == Status.NO_DATA:
                 interval, start, end = row["interval"], row["start"], row["end"]
                 said += [
                     f"{name} has no {interval} candles from {start} to {end}. Load them: "
@@ -86,6 +95,7 @@ def results_of(scene_id: UUID, settings: Settings, *, top: int | None = None) ->
         counted = finder.progress(connection, [str(scene_id)])[0]
         statuses = finder.statuses(connection, scene_id)
         rows = finder.of_scene(connection, scene_id, order_by=rank_by, limit=top)
+        failures = finder.failures(connection, scene_id, MOST_REASONS)
     ending = scene.ending
     warnings = sorted({(one.code, one.sentence) for one in ending.warnings})
     return SceneResults(
@@ -96,12 +106,14 @@ def results_of(scene_id: UUID, settings: Settings, *, top: int | None = None) ->
         skipped=scene.skipped,
         recorded=counted.recorded,
         cached=counted.cached,
+        cancelled=counted.cancelled,
         statuses=statuses,
         rank_by=rank_by,
         rows=tuple(rows),
         report=ending.report_document(),
         warnings=tuple(SceneWarning(*one) for one in warnings),
         mlflow_run_id=scene.mlflow_run_id,
+        failures=tuple(failures),
     )
 
 

@@ -33,7 +33,7 @@ class ListedScene:
     """A scene of a list.
 
     strategies, instruments, interval: what it asks for; empty where a rejected one does not say
-    runs, skipped, recorded, cached: as of `mela.messages.Progress`
+    runs, skipped, recorded, cached, cancelled: as of `mela.messages.Progress`
     best: its best result by `rank_by` so far; None where nothing has that metric yet
     why_rejected: the field and the sentence; None for others
     """
@@ -50,6 +50,7 @@ class ListedScene:
     skipped: int
     recorded: int
     cached: int
+    cancelled: int
     rank_by: str
     best: float | None
     user: str | None
@@ -114,6 +115,7 @@ def _listed(connection: Connection, row: SceneRow, counted: finder.SceneProgress
         skipped=counted.skipped,
         recorded=counted.recorded,
         cached=counted.cached,
+        cancelled=counted.cancelled,
         rank_by=rank_by,
         best=best,
         user=row.user,

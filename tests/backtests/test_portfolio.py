@@ -12,6 +12,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from backtests.portfolio import run_together, warm_accounts
+from backtests.signals import Weights
+from backtests.strategy import Strategy
 from backtests.testing import portfolio as together_by_hand
 from backtests.testing.instrument import MONDAY_MS, candles_of, execute
 from backtests.testing.portfolio import execute_together
@@ -25,15 +27,17 @@ from mela.portfolio import (
     OnSchedule,
     OnSignals,
     Portfolio,
+    StrategyWeights,
 )
 from mela.result import Outcome, Status
-from mela.run import Costs, Exits, FractionSizing, Run, from_ms
+from mela.run import Costs, Exits, FractionSizing, Part, Run, from_ms
 from mela.settings import REPOSITORY
 from tests.backtests.kernel.plain_account import walk_account
 
 # A busy machine is slow, and that is no fault of a law.
 law = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 NAMES = ("a:X", "b:Y", "c:Z")
+NOT_ALONE = ("weights", "rebalance", "whole_units", "delisted")
 INPUTS = ("strength", "stop", "target")
 COLUMNS = ("opened_ms", "open", "high", "low", "close", "volume")
 
@@ -118,10 +122,12 @@ def accounts(draw):
         "slippage": draw(st.sampled_from([0.0, 0.0005, 0.02])),
         "costs": {"borrow_rate": draw(st.sampled_from([0.0, 0.1]))},
         "whole_units": draw(st.booleans()),
+        "delisted": draw(st.sampled_from(["close", "hold"])),
         "direction": draw(st.sampled_from(["long", "short", "both"])),
         "stop_loss": draw(st.sampled_from([None, 0.04])),
         "take_profit": draw(st.sampled_from([None, 0.05])),
         "trailing_stop": draw(st.sampled_from([None, 0.06])),
+        "trailing_start": draw(st.sampled_from([0.0, 0.03])),
         "cooldown_bars": draw(st.sampled_from([0, 2])),
         "protect_from": draw(st.sampled_from(["entry", "next"])),
     }
@@ -140,14 +146,23 @@ def executed(series, said, asked) -> Outcome:
 
 def plainly(series, said, asked):
     steps = np.unique(np.concatenate([one.opened_ms for one in series.values()]))
-    exits = ("stop_loss", "take_profit", "trailing_stop", "cooldown_bars", "protect_from")
+    exits = (
+        "stop_loss",
+        "take_profit",
+        "trailing_stop",
+        "trailing_start",
+        "cooldown_bars",
+        "protect_from",
+    )
     return walk_account(
         series,
         int(steps[asked["warmup"]]),
         {name: set(one[0]) for name, one in said.items()},
         {name: set(one[1]) for name, one in said.items()},
         cash=1_000.0,
-        portfolio=Portfolio(weights=asked["weights"], rebalance=asked["rebalance"]),
+        portfolio=Portfolio(
+            weights=asked["weights"], rebalance=asked["rebalance"], delisted=asked["delisted"]
+        ),
         costs=Costs(fee=asked["fee"], slippage=asked["slippage"], **asked["costs"]),
         exits=Exits(**{name: asked[name] for name in exits}),
         whole=asked["whole_units"],
@@ -194,7 +209,7 @@ def test_one_instrument_with_all_the_weight_is_a_run_of_its_own(drawn) -> None:
     enter, leave = said[name]
     candles = replace(candles, volume=np.ones(len(candles)))
     warmup = min(asked["warmup"], len(candles) - 1)
-    alone = {k: v for k, v in asked.items() if k not in ("weights", "rebalance", "whole_units")}
+    alone = {k: v for k, v in asked.items() if k not in NOT_ALONE}
     alone["warmup"] = warmup
     if asked["direction"] == "both":  # an account's shares are of its worth before a reversal
         asked, alone = {**asked, "strength": None}, {**alone, "strength": None}
@@ -224,6 +239,8 @@ def test_what_comes_later_changes_nothing_before(drawn, share: float) -> None:
     # whether a series has volumes at all is known from the whole of it: here all candles have one
     series = {name: replace(one, volume=np.ones(len(one))) for name, one in series.items()}
     steps = np.unique(np.concatenate([one.opened_ms for one in series.values()]))
+    # that candles end is known by those that are missing: `hold` has no such rule
+    asked = asked | {"delisted": "hold"}
     cut = max(int(len(steps) * share), asked["warmup"] + 1)
     end_ms = int(steps[cut - 1]) + 1
     short = {name: first(one, end_ms) for name, one in series.items()}
@@ -426,3 +443,129 @@ def test_every_example_of_the_page_holds() -> None:
     assert failed == 0
     assert tried > 30
     assert doctest.testmod(together_by_hand).failed == 0
+
+
+def test_an_order_that_waits_counts_for_no_drift_but_is_restored_with_the_others() -> None:
+    """b:Y has no candle to fill its order for two steps; alone that is no drift of anybody."""
+    steps = [still(100)] * 6
+    late = candles_of([still(100)] * 6)
+    late = replace(late, **{name: getattr(late, name)[[0, 1, 4, 5]] for name in COLUMNS})
+
+    outcome = execute_together(
+        {"a:X": steps, "b:Y": late}, {"a:X": [0], "b:Y": [1]}, rebalance=OnDrift(threshold=0.01)
+    )
+
+    assert outcome.metrics.trades == 0
+    assert outcome.metrics.open_trades == 2
+    assert outcome.metrics.turnover == close_to(1.0 * 365.25 / 6)  # each share was bought once
+
+
+def test_each_attempt_of_an_entry_that_the_account_cannot_bear_counts() -> None:
+    dear = {"a:X": [still(400)] * 6, "b:Y": [still(1)] * 6}
+
+    once = execute_together(dear, {"a:X": [0]}, cash=500.0, whole_units=True)
+    again = execute_together(dear, {"a:X": [0, 2, 3]}, cash=500.0, whole_units=True)
+    restored = execute_together(
+        dear, {"a:X": [0]}, cash=500.0, whole_units=True, rebalance=OnSchedule(every="1d")
+    )
+
+    assert once.metrics.rejected_orders == 1
+    assert again.metrics.rejected_orders == 1  # it is in, though it holds nothing
+    assert restored.metrics.rejected_orders == 5
+
+
+def test_in_an_account_every_fill_pays_for_the_short_up_to_it() -> None:
+    """A stop within a candle pays at its level for the time up to the candle's open."""
+    outcome = execute_together(
+        {"a:X": [still(100), still(100), (100, 130, 100, 100)], "b:Y": [still(1)] * 3},
+        {},
+        {"a:X": [0]},
+        direction="short",
+        stop_loss=0.25,
+        costs={"borrow_rate": 0.36525},
+    )
+
+    assert outcome.metrics.borrow_paid == close_to(0.5)  # five units, up to the close before
+
+
+# An instrument whose candles end
+
+ALIVE = [still(100)] * 4 + [(100, 200, 100, 200), still(200)]
+ENDING = [still(100), still(100), (100, 100, 50, 50)]
+BOTH = {"a:X": [0], "b:Y": [0]}
+
+
+def test_an_instrument_that_ends_is_closed_at_its_last_close_and_named() -> None:
+    outcome = execute_together({"a:X": ALIVE, "b:Y": ENDING}, BOTH)
+
+    assert [(one.instrument, one.exit_price, one.exit_reason) for one in outcome.curve.trades] == [
+        ("b:Y", 50.0, "delisted")
+    ]
+    assert outcome.curve.trades[0].exit_at.day == 3
+    assert "instrument_ended:b:Y" in outcome.warnings
+    assert "instrument_ended:a:X" not in outcome.warnings
+
+
+def test_the_share_of_what_ended_goes_to_the_others_when_shares_are_restored() -> None:
+    daily = {"rebalance": OnSchedule(every="1d")}
+
+    freed = execute_together({"a:X": ALIVE, "b:Y": ENDING}, BOTH, **daily)
+    held = execute_together({"a:X": ALIVE, "b:Y": ENDING}, BOTH, **daily, delisted="hold")
+
+    # 750 after the fall, all of it in X, which doubles; or 375 in X, which doubles
+    assert equity_of(freed)[2:] == close_to([750.0, 750.0, 1500.0, 1500.0])
+    assert equity_of(held)[2:] == close_to([750.0, 750.0, 1125.0, 1125.0])
+    assert held.curve.trades == ()
+    assert "instrument_ended:b:Y" in held.warnings
+
+
+@pytest.mark.parametrize("weights", [FixedWeights(of={"a:X": 0.3, "b:Y": 0.3, "c:Z": 0.4})])
+def test_fixed_weights_keep_their_proportions_and_their_sum(weights: FixedWeights) -> None:
+    series = {"a:X": [still(100)] * 5, "b:Y": [still(100)] * 3, "c:Z": [still(100)] * 5}
+
+    outcome = execute_together(
+        series, {name: [0] for name in series}, weights=weights, rebalance=OnSchedule(every="1d")
+    )
+
+    # on the fourth day 300 of Y go to X and Z as 3 to 4
+    assert outcome.metrics.turnover * 5 / 365.25 * 1000 == close_to(1000 + 300 + 300)
+
+
+def test_an_order_of_what_ended_is_dropped_and_no_signal_brings_it_back() -> None:
+    silent = candles_of([still(100)] * 3)
+    silent = replace(silent, volume=np.array([1.0, 0.0, 0.0]))
+
+    outcome = execute_together({"a:X": ALIVE, "b:Y": silent}, {"b:Y": [0, 1, 2]})
+
+    assert (outcome.metrics.trades, outcome.metrics.open_trades) == (0, 0)
+    assert "instrument_ended:b:Y" in outcome.warnings
+
+
+def test_candles_that_end_together_end_nobody() -> None:
+    rows = [still(100)] * 3
+
+    outcome = execute_together({"a:X": rows, "b:Y": rows}, BOTH)
+
+    assert (outcome.metrics.trades, outcome.metrics.open_trades) == (0, 2)
+    assert not [one for one in outcome.warnings if one.startswith("instrument_ended")]
+
+
+def test_a_strategys_weights_leave_what_ended_and_give_nobody_its_share() -> None:
+    def wanted(candles, params, indicators) -> Weights:
+        return Weights(np.full(len(candles), 0.5))
+
+    run = replace(
+        execute_together({"a:X": ALIVE, "b:Y": ENDING}, {}).run,
+        portfolio=Portfolio(weights=StrategyWeights(), rebalance=OnSchedule(every="1d")),
+    )
+    series = {"a:X": candles_of(ALIVE), "b:Y": candles_of(ENDING)}
+    strategy = Strategy("given", "Give halves.", Part, "", wanted, lambda _params: 0)
+
+    [outcome] = run_together(series, [run], with_curve=True, catalogue={"given": strategy})
+
+    assert [one.exit_reason for one in outcome.curve.trades] == ["delisted"]
+    assert equity_of(outcome)[-1] == close_to(1125.0)  # half of 750 in X, which doubles
+
+
+def equity_of(outcome: Outcome) -> list[float]:
+    return outcome.curve.equity.tolist()

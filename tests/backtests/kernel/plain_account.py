@@ -47,6 +47,7 @@ class Held:
     strength: float = 1.0
     own_stop: float | None = None
     own_target: float | None = None
+    gone: bool = False
 
     @property
     def side(self) -> int:
@@ -79,6 +80,14 @@ class Account:
         return self.full_weight(one) * one.strength
 
     def full_weight(self, one: Held) -> float:
+        """Return its share of the account; those that are gone leave theirs to the others."""
+        shares = {each.name: self.share(each) for each in self.held}
+        left = sum(shares[each.name] for each in self.held if not each.gone)
+        if one.gone or not left:
+            return 0.0
+        return shares[one.name] * sum(shares.values()) / left
+
+    def share(self, one: Held) -> float:
         rule = self.portfolio.weights
         if isinstance(rule, FixedWeights):
             return rule.of[one.name]
@@ -117,7 +126,7 @@ def walk_account(
         if early:
             _decide(account, one, len(early) - 1, enter, exit, direction)
     _restore_drifted(account)
-    before = None
+    before, last = None, max(ms for one in held for ms in one.candles)
     for now in sorted({ms for one in held for ms in one.candles if ms >= start_ms}):
         if isinstance(portfolio.rebalance, OnSchedule) and before is not None:
             period = _period(now, portfolio.rebalance.every)
@@ -135,16 +144,26 @@ def walk_account(
                 one.closes.append(one.price)
                 one.extreme = max(one.extreme, high) if one.units > 0 else min(one.extreme, low)
                 _charge(account, one, one.price, now + HOUR_MS)
+                if now == max(one.candles) < last and portfolio.delisted == "close":
+                    _leave(account, one, now)
         account.equity.append(account.worth())
         account.least_cash = min(account.least_cash, account.cash)
         if account.equity[-1] <= 0:
             break
         for one in held:
             if now in one.candles:
-                _decide(account, one, len(one.closes) - 1, enter, exit, direction)
+                if not one.gone:
+                    _decide(account, one, len(one.closes) - 1, enter, exit, direction)
                 one.seen += 1
         _restore_drifted(account)
     return account
+
+
+def _leave(account: Account, one: Held, now: int) -> None:
+    """Close what has its last candle, at its close, and want it no more."""
+    one.gone, one.state, one.ordered = True, "out", False
+    if one.units:
+        _take_out(account, one, abs(one.units), one.price, now, "delisted")
 
 
 def _by_time(candles: Candles) -> dict[int, tuple[float, ...]]:
@@ -266,7 +285,8 @@ def _put_in(account: Account, one: Held, units: float, price: float, now: int) -
 
 
 def _take_out(account: Account, one: Held, units: float, raw: float, now: int, why: str) -> None:
-    _charge(account, one, raw, now)
+    if why != "delisted":  # that is at the close, which was paid up to
+        _charge(account, one, raw, now)
     side = 1 if one.units > 0 else -1
     slipped = 0.0 if why == "take_profit" else account.costs.slippage
     price = raw * (1 - side * slipped)
@@ -305,7 +325,8 @@ def _protect(account: Account, one: Held, now: int) -> None:
     levels = []
     if exits.stop_loss is not None:
         levels.append((side * one.entry_price * (1 - side * exits.stop_loss), "stop_loss"))
-    if exits.trailing_stop is not None:
+    has_gained = side * one.extreme >= side * one.entry_price * (1 + side * exits.trailing_start)
+    if exits.trailing_stop is not None and has_gained:
         levels.append((side * one.extreme * (1 - side * exits.trailing_stop), "trailing_stop"))
     stop, why = max(levels, key=lambda level: level[0], default=(-math.inf, ""))
     goal = math.inf
