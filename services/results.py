@@ -8,10 +8,9 @@ from uuid import UUID
 
 from mela.failures import Failure
 from mela.outcome import WITH_METRICS
-from mela.search_report import SceneEnding
 from mela.settings import Settings
 from services.reasons import without_candles
-from services.scenes import accepted_scene, rank_by_of, stored_scene
+from services.scenes import accepted_scene, stored_scene
 from warehouse.database import transaction
 from warehouse.results import finder
 
@@ -83,19 +82,19 @@ def results_of(scene_id: UUID, settings: Settings, *, top: int | None = None) ->
     """
     with transaction(settings) as connection:
         scene = accepted_scene(connection, scene_id)
-        rank_by = rank_by_of(scene["content"])
+        rank_by = scene.rank_by
         counted = finder.progress(connection, [str(scene_id)])[0]
         statuses = finder.statuses(connection, scene_id)
         rows = finder.of_scene(connection, scene_id, order_by=rank_by, limit=top)
         failures = finder.failures(connection, scene_id, MOST_REASONS)
-    ending = SceneEnding.model_validate(scene["best"] or {})
+    ending = scene.ending
     warnings = sorted({(one.code, one.sentence) for one in ending.warnings})
     return SceneResults(
         scene_id=scene_id,
-        name=scene["name"],
-        status=scene["status"],
+        name=scene.name,
+        status=scene.status,
         runs=counted.runs,
-        skipped=scene["skipped"],
+        skipped=scene.skipped,
         recorded=counted.recorded,
         cached=counted.cached,
         cancelled=counted.cancelled,
@@ -104,7 +103,7 @@ def results_of(scene_id: UUID, settings: Settings, *, top: int | None = None) ->
         rows=tuple(rows),
         report=ending.report_document(),
         warnings=tuple(SceneWarning(*one) for one in warnings),
-        mlflow_run_id=scene["mlflow_run_id"],
+        mlflow_run_id=scene.mlflow_run_id,
         failures=tuple(failures),
     )
 
@@ -116,11 +115,11 @@ def result_rows(scene_id: UUID, settings: Settings) -> list[Document]:
     """
     with transaction(settings) as connection:
         scene = stored_scene(connection, scene_id)
-        return finder.of_scene(connection, scene_id, order_by=rank_by_of(scene["content"]))
+        return finder.of_scene(connection, scene_id, order_by=scene.rank_by)
 
 
 def report_of(scene_id: UUID, settings: Settings) -> Document | None:
     """Return the report on a scene's search, or None if there is none (yet). Raises NotFound."""
     with transaction(settings) as connection:
         scene = stored_scene(connection, scene_id)
-    return SceneEnding.model_validate(scene["best"] or {}).report_document()
+    return scene.ending.report_document()

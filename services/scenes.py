@@ -18,6 +18,7 @@ from warehouse.database import transaction
 from warehouse.results import finder
 from warehouse.scenes import listing, records
 from warehouse.scenes.listing import SceneRow
+from warehouse.scenes.stored import StoredScene
 
 LAST = "last"
 RANK_BY = "sharpe"
@@ -185,8 +186,8 @@ def _last(settings: Settings) -> UUID:
     return found[0].scene_id
 
 
-def stored_scene(connection: Connection, scene_id: UUID) -> dict[str, Any]:
-    """Return a scene's row in ops.scene. Raises NotFound."""
+def stored_scene(connection: Connection, scene_id: UUID) -> StoredScene:
+    """Return a scene. Raises NotFound."""
     scene = records.get(connection, scene_id)
     if scene is None:
         raise NotFound(
@@ -196,10 +197,10 @@ def stored_scene(connection: Connection, scene_id: UUID) -> dict[str, Any]:
     return scene
 
 
-def accepted_scene(connection: Connection, scene_id: UUID) -> dict[str, Any]:
-    """Return a scene's row. Raises NotFound, and for a rejected one what its author was told."""
+def accepted_scene(connection: Connection, scene_id: UUID) -> StoredScene:
+    """Return a scene. Raises NotFound, and for a rejected one what its author was told."""
     scene = stored_scene(connection, scene_id)
-    if scene["status"] == "rejected":
-        code = RejectionCode(scene["rejection_code"])
-        raise SceneInvalid(code, scene["rejection_field"], scene["rejection_sentence"])
+    if scene.status == "rejected":
+        code = RejectionCode(scene.rejection_code)
+        raise SceneInvalid(code, scene.rejection_field, scene.rejection_sentence or "")
     return scene

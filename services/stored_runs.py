@@ -13,7 +13,7 @@ from mela.errors import Conflict, InputInvalid, NotFound
 from mela.outcome import WITH_METRICS
 from mela.result import Trade
 from mela.settings import Settings
-from services.scenes import accepted_scene, rank_by_of
+from services.scenes import accepted_scene
 from warehouse.candles.reader import CandleReader
 from warehouse.database import transaction
 from warehouse.results import finder
@@ -102,12 +102,12 @@ class _Chosen(NamedTuple):
 
 
 def _chosen(connection: Connection, scene_id: UUID, run: str) -> _Chosen:
-    content = accepted_scene(connection, scene_id)["content"] or {}
-    rank_by = rank_by_of(content)
+    scene = accepted_scene(connection, scene_id)
+    rank_by = scene.rank_by
     ranked = finder.ranked_keys(connection, scene_id, rank_by)
     rank = _rank_of(run, scene_id, ranked)
     [result] = finder.of_scene(connection, scene_id, run_key=ranked[rank - 1])
-    space = (content.get("search") or {}).get("space", ())
+    space = (scene.content.get("search") or {}).get("space", ())
     return _Chosen(result, rank, rank_by, tuple(space))
 
 
