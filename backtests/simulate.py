@@ -17,8 +17,9 @@ from backtests.execute import Buffers, room_for, walk
 from backtests.given import taken
 from backtests.kernel.ledger import Walked
 from backtests.metrics import metrics_of
-from backtests.metrics.measure import facts_of, measure
+from backtests.metrics.measure import measure
 from backtests.metrics.result_warnings import caveats
+from backtests.run_facts import facts_of
 from backtests.signals import Bool, Float, MeanCross, Signals, Weights
 from backtests.strategies import CATALOGUE
 from backtests.strategy import Given, Strategy

@@ -186,8 +186,8 @@ def _publish(tour: Tour) -> None:
 def _publish_again(tour: Tour) -> None:
     with transaction(tour.settings) as connection:
         before = reports.count_results(connection)
-        content = scenes.get(connection, tour.scene_ids[-1])
-    scene = Scene.model_validate(content["content"] if content else {})
+        stored = scenes.get(connection, tour.scene_ids[-1])
+    scene = Scene.model_validate(stored.content if stored else {})
     last, recorded_s, took = _run(scene, tour)
     with transaction(tour.settings) as connection:
         after = reports.count_results(connection)
@@ -232,7 +232,7 @@ def _publish_bad(tour: Tour) -> None:
     out.print(table)
     with transaction(tour.settings) as connection:
         scene = scenes.get(connection, impossible_id)
-    _hold(scene is not None and scene["status"] == "rejected", "the warehouse knows the refusal")
+    _hold(scene is not None and scene.status == "rejected", "the warehouse knows the refusal")
 
 
 def _show_places(tour: Tour) -> None:

@@ -73,6 +73,9 @@ def status(
                 service.address or "–",
             )
         out.print(table)
+        for service in found:
+            if service.missing and service.state != "stopped":
+                err.print(f"{service.name}: {service.missing}", markup=False)
     if not all(service.healthy for service in found):
         raise typer.Exit(1)
 

@@ -182,7 +182,9 @@ class Settings(BaseSettings):
         default=None, description="a `mela replay` that all market-data clients shall ask"
     )
     alert_webhook: SecretStr | None = Field(
-        default=None, description="where a failed DAG run is told: https, or http on loopback"
+        default=None,
+        description="where alerts go (a failed DAG run, a streaming query that fails for two "
+        "minutes): https, or http on loopback",
     )
     second_sources: dict[str, str] = Field(
         default_factory=dict,

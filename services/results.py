@@ -8,16 +8,15 @@ from uuid import UUID
 
 from mela.failures import Failure
 from mela.metrics import Ranking
-from mela.result import Status
-from mela.search_report import SceneEnding
+from mela.outcome import WITH_METRICS
 from mela.settings import Settings
-from services.scenes import accepted_scene, ranking_of, stored_scene
+from services.reasons import without_candles
+from services.scenes import accepted_scene, stored_scene
 from warehouse.database import transaction
 from warehouse.results import finder
 
 Document = dict[str, Any]
 MOST_REASONS = 20  # why runs failed, at most
-NUMBERS = frozenset({Status.SUCCEEDED.value, Status.RUINED.value})  # with metrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ class SceneResults:
     @property
     def is_without_numbers(self) -> bool:
         """Tell whether the scene has ended and not one of its runs has metrics."""
-        return self.status == "finished" and NUMBERS.isdisjoint(self.statuses)
+        return self.status == "finished" and WITH_METRICS.isdisjoint(self.statuses)
 
     @property
     def not_run(self) -> int:
@@ -70,16 +69,7 @@ class SceneResults:
 
     def why_without_numbers(self) -> list[str]:
         """Return a sentence for each way in which runs ended without metrics, and what helps."""
-        said = [one.said for one in self.failures]
-        for row in self.rows:
-            if row["status"] == Status.NO_DATA:
-                interval, start, end = row["interval"], row["start"], row["end"]
-                said += [
-                    f"{name} has no {interval} candles from {start} to {end}. Load them: "
-                    f"mela ingest {name} --interval {interval} --from {start} --to {end}"
-                    for name in row["instruments"]
-                ]
-        return list(dict.fromkeys(said))
+        return [*(one.said for one in self.failures), *without_candles(self.rows)]
 
     @property
     def ranking(self) -> Ranking:
@@ -94,19 +84,19 @@ def results_of(scene_id: UUID, settings: Settings, *, top: int | None = None) ->
     """
     with transaction(settings) as connection:
         scene = accepted_scene(connection, scene_id)
-        by = ranking_of(scene["content"])
+        by = scene.ranking
         counted = finder.progress(connection, [str(scene_id)])[0]
         statuses = finder.statuses(connection, scene_id)
         rows = finder.of_scene(connection, scene_id, order_by=by, limit=top)
         failures = finder.failures(connection, scene_id, MOST_REASONS)
-    ending = SceneEnding.model_validate(scene["best"] or {})
+    ending = scene.ending
     warnings = sorted({(one.code, one.sentence) for one in ending.warnings})
     return SceneResults(
         scene_id=scene_id,
-        name=scene["name"],
-        status=scene["status"],
+        name=scene.name,
+        status=scene.status,
         runs=counted.runs,
-        skipped=scene["skipped"],
+        skipped=scene.skipped,
         recorded=counted.recorded,
         cached=counted.cached,
         cancelled=counted.cancelled,
@@ -116,7 +106,7 @@ def results_of(scene_id: UUID, settings: Settings, *, top: int | None = None) ->
         rows=tuple(rows),
         report=ending.report_document(),
         warnings=tuple(SceneWarning(*one) for one in warnings),
-        mlflow_run_id=scene["mlflow_run_id"],
+        mlflow_run_id=scene.mlflow_run_id,
         failures=tuple(failures),
     )
 
@@ -128,11 +118,11 @@ def result_rows(scene_id: UUID, settings: Settings) -> list[Document]:
     """
     with transaction(settings) as connection:
         scene = stored_scene(connection, scene_id)
-        return finder.of_scene(connection, scene_id, order_by=ranking_of(scene["content"]))
+        return finder.of_scene(connection, scene_id, order_by=scene.ranking)
 
 
 def report_of(scene_id: UUID, settings: Settings) -> Document | None:
     """Return the report on a scene's search, or None if there is none (yet). Raises NotFound."""
     with transaction(settings) as connection:
         scene = stored_scene(connection, scene_id)
-    return SceneEnding.model_validate(scene["best"] or {}).report_document()
+    return scene.ending.report_document()

@@ -25,9 +25,7 @@ from mlflow.environment_variables import (
 )
 
 from backtests.simulate import error_message
-from mela.search_report import SceneEnding
 from mela.settings import Settings
-from services.scenes import ranking_of
 from streaming import tracking
 from streaming.poison import is_away
 from streaming.tracking import Concluded
@@ -143,11 +141,11 @@ def _concluded(scene_id: str, settings: Settings) -> Concluded | None:
     """Return a finished scene as the warehouse has it; None for an unknown or unfinished one."""
     with transaction(settings) as connection:
         scene = scenes.get(connection, scene_id)
-        if scene is None or scene["status"] != "finished":
+        if scene is None or scene.status != "finished":
             return None
-        found = results.best_of(connection, scene_id, ranking_of(scene["content"]))
+        found = results.best_of(connection, scene_id, scene.ranking)
     best = [found.overall, *found.by_instrument.values()] if found.overall else []
-    ending = SceneEnding.model_validate(scene["best"] or {})
+    ending = scene.ending
     return Concluded(scene_id, scene, best, ending.warnings, ending.report_document())
 
 

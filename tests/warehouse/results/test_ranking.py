@@ -9,6 +9,7 @@ from mela.settings import Settings
 from tests.warehouse.given import METRICS, a_document, a_run, a_scene
 from warehouse.database import transaction
 from warehouse.results import finder
+from warehouse.scenes.stored import ranking_of
 
 pytestmark = pytest.mark.integration
 FOUND = ((9.0, 2), (3.0, 40), (1.0, 30), (None, 50), (5.0, 29), (None, 0))  # sharpe, trades
@@ -57,3 +58,9 @@ def test_a_run_with_too_few_trades_wins_no_search_that_asks_for_more(warehouse: 
     assert alone is not None
     assert asked is not None
     assert (alone["run_key"], asked["run_key"]) == (lucky["run_key"], steady["run_key"])
+
+
+def test_a_rejected_scene_may_ask_for_any_nonsense() -> None:
+    assert ranking_of({"min_trades": "many", "rank_by": "sharpe"}) == Ranking("sharpe")
+    assert ranking_of({"min_trades": True}) == Ranking("sharpe")
+    assert ranking_of({"min_trades": 30, "rank_by": "calmar"}) == Ranking("calmar", 30)
