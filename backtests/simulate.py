@@ -14,6 +14,7 @@ from backtests.candles.prepared import PreparedCache, PreparedCandles
 from backtests.context import context_of
 from backtests.execute import Buffers, room_for, walk
 from backtests.given import taken
+from backtests.kernel.excursions import measure_excursions
 from backtests.kernel.ledger import Walked
 from backtests.metrics import metrics_of
 from backtests.metrics.measure import facts_of, measure
@@ -26,7 +27,7 @@ from mela.block_returns import BlockReturns
 from mela.candles import Candles
 from mela.interval import DAY_MS, Interval
 from mela.result import Curve, Metrics, Outcome, Provenance, Status, Trades
-from mela.run import Run, from_ms, instant_text
+from mela.run import MarketEntry, Run, from_ms, instant_text
 
 SENTENCE_LENGTH = 1_000
 _NO_EQUITY = np.empty(0)
@@ -103,7 +104,20 @@ def _run_one(
         execute = walk if run.engine == "mela" else _walk_of_oracle()
         given = signals_of(span, run, catalogue, alone)
         signals = given.signals() if isinstance(given, Weights) else given
-        return execute(span, run, signals, buffers, equity)
+        walked = execute(span, run, signals, buffers, equity)
+        if walked.trades:
+            candles, rested = span.candles, not isinstance(run.entry, MarketEntry)
+            measure_excursions(
+                buffers.trades,
+                walked.trades,
+                candles.high,
+                candles.low,
+                candles.close,
+                span.tops,
+                span.bottoms,
+                rested,
+            )
+        return walked
 
     return outcome_of(span, run, buffers, by_its_rules, with_curve=with_curve)
 
