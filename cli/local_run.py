@@ -32,11 +32,15 @@ from cli.scene_file import scene_of
 from cli.tables import SHOWN, results_table
 from mela.errors import InputInvalid
 from mela.failures import failures_in
+from mela.grid import Plan
+from mela.inference import NOTHING
+from mela.market_checks import check_markets
 from mela.messages import read_stored_run
 from mela.result import rank
 from mela.scene import Scene
 from mela.settings import Settings
 from sources.files.told import Told
+from sources.instruments import describe
 
 if TYPE_CHECKING:
     from backtests.charts.picture import Kind
@@ -79,7 +83,7 @@ def run_locally(
         _refuse_of_one(wanted)
     refresh(settings.packages)
     with registered(_own(strategies)):
-        _run(scene, reader_of_files(candles, told), wanted, settings, kind)
+        _run(scene, reader_of_files(candles, scene.instruments, told), told, wanted, settings, kind)
 
 
 def _own(place: Path | None) -> dict[str, Strategy]:
@@ -92,10 +96,16 @@ def _own(place: Path | None) -> dict[str, Strategy]:
 
 
 def _run(
-    scene: Scene, read: local.Read, wanted: Wanted, settings: Settings, kind: Kind | None
+    scene: Scene,
+    read: local.Read,
+    told: Told,
+    wanted: Wanted,
+    settings: Settings,
+    kind: Kind | None,
 ) -> None:
     catalogue = refresh(settings.packages)
     plan = local.check(scene, catalogue, max_runs=settings.max_runs)
+    _check_markets(scene, plan, read, told)
     bench = local.Bench(read, catalogue)
     with printing_to_stderr():  # whatever a strategy prints: standard output is the answer's
         done = local.execute(scene, plan, bench)
@@ -131,6 +141,18 @@ def _run(
             out.print(monte_carlo_table(drawn))
     if wanted.plot and kind:
         write_picture(wanted.plot, kind, candles_of_it, outcome, scene, best, catalogue, fan)
+
+
+def _check_markets(scene: Scene, plan: Plan | None, read: local.Read, told: Told) -> None:
+    """Refuse what the scene's instruments do not allow. Raises SceneInvalid."""
+    has_free_shorts = plan is not None and plan.has_free_shorts
+    if scene.mode != "together" and not has_free_shorts:
+        return
+    known = {name: told.about(describe(name)) for name in scene.instruments}
+    for name, about in known.items():
+        if has_free_shorts and about.origin("kind") == NOTHING:  # the times of its candles tell
+            known[name] = read(name, scene.interval).about or about
+    check_markets(scene, known, has_free_shorts=has_free_shorts)
 
 
 def _refuse_of_one(wanted: Wanted) -> None:

@@ -7,18 +7,25 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
+import structlog
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from backtests.strategies import refresh
 from mela.errors import Conflict, InputInvalid
 from mela.grid import Plan, plan_runs
+from mela.instrument import Instrument
+from mela.market_checks import check_markets
 from mela.messages import SCENES
 from mela.scene import Scene, parse_scene
 from mela.settings import Settings
 from messaging.consumer import check_broker
 from messaging.publisher import Publisher
 from warehouse.database import transaction
+from warehouse.ingestion import instruments
 from warehouse.scenes import records, users
+
+LOG = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +44,20 @@ def plan_scene(document: Any, settings: Settings) -> tuple[Scene, Plan]:
     document: the scene as JSON values, or a Scene. Raises SceneInvalid with the first fault.
     """
     scene = document if isinstance(document, Scene) else parse_scene(document)
-    return scene, plan_runs(scene, refresh(settings.packages), max_runs=settings.max_runs)
+    plan = plan_runs(scene, refresh(settings.packages), max_runs=settings.max_runs)
+    if scene.mode == "together" or plan.has_free_shorts:
+        check_markets(scene, _stored(scene, settings), has_free_shorts=plan.has_free_shorts)
+    return scene, plan
+
+
+def _stored(scene: Scene, settings: Settings) -> Mapping[str, Instrument]:
+    """Return what the warehouse knows of a scene's instruments; nothing if it does not answer."""
+    try:
+        with transaction(settings) as connection:
+            return instruments.known(connection, scene.instruments)
+    except DBAPIError as error:  # the planner asks again, and refuses what is wrong
+        LOG.warning("instruments_not_checked", reason=str(error.orig).strip())
+        return {}
 
 
 def with_id(scene: Scene) -> Scene:
