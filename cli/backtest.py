@@ -32,13 +32,14 @@ def register(app: typer.Typer) -> None:
 def backtest(
     scene_file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, metavar="SCENE.yaml")],
     candles: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(
             metavar="[NAME=]FILE",
             help=f"{CANDLES_HELP} Name each file where the scene trades several instruments or "
-            "reads others, as binance:BTCUSDT=btc.parquet; may be given again.",
+            "reads others, as binance:BTCUSDT=btc.parquet; may be given again. The warehouse's "
+            "candles if left out.",
         ),
-    ],
+    ] = None,
     timezone: Annotated[str | None, typer.Option(metavar="ZONE", help=TIMEZONE_HELP)] = None,
     columns: Annotated[
         list[str] | None, typer.Option(metavar="FIELD=NAME,…", help=COLUMNS_HELP)
@@ -117,7 +118,9 @@ def backtest(
         int, typer.Option(min=0, help="Of --monte-carlo: the same seed draws the same.")
     ] = 0,
 ) -> None:
-    """Run a scene in this process on candles of files: the same engine, no service needed.
+    """Run a scene in this process: the same engine, and nothing is stored.
+
+    Candles come from files, so that no service is needed, or from the warehouse.
 
     Example: mela backtest docs/scenes/first.yaml --candles btc.parquet --plot first.html
     """
@@ -136,7 +139,7 @@ def backtest(
     facts = {"calendar": calendar, "quote": quote, "kind": kind, "tick": tick, "lot": lot}
     run_locally(
         scene_file,
-        candles,
+        candles or (),
         Wanted(as_json, as_report, plot, monte_carlo, seed, trades, equity, csv),
         told(timezone, columns, facts),
         {name: value for name, value in terms.items() if value is not None},

@@ -17,30 +17,28 @@ from backtests.metrics.result_warnings import (
     lacks_out_of_sample,
 )
 from backtests.printing import printing_to_stderr
-from backtests.search.choice import WITH_METRICS
 from backtests.simulate import run_all
 from backtests.strategies import refresh
 from backtests.strategy import Strategy
-from cli.candle_file import reader_of_files
 from cli.console import counted, err, fail, out
+from cli.given_candles import GivenCandles, given_candles
 from cli.local_curves import show_trades, with_curves, write_csv
 from cli.monte_carlo import fan_of, monte_carlo_table, resampled
 from cli.plot import kind_of, write_picture
-from cli.remarks import say_failures
+from cli.remarks import MOST_REASONS, say_failures
 from cli.report import report_table
 from cli.scene_file import scene_of
 from cli.tables import SHOWN, results_table
 from mela.errors import InputInvalid
 from mela.failures import failures_in
-from mela.grid import Plan
-from mela.inference import NOTHING
 from mela.market_checks import check_markets
 from mela.messages import read_stored_run
+from mela.outcome import WITH_METRICS
 from mela.result import rank
 from mela.scene import Scene
 from mela.settings import Settings
+from services.reasons import without_candles
 from sources.files.told import Told
-from sources.instruments import describe
 
 if TYPE_CHECKING:
     from backtests.charts.picture import Kind
@@ -67,9 +65,10 @@ def run_locally(
     terms: Mapping[str, Any] | None = None,
     strategies: Path | None = None,
 ) -> None:
-    """Run a scene of a file on candles of files, and show what is wanted of it.
+    """Run a scene of a file, and show what is wanted of it.
 
     terms: fields of the scene that stand instead of those of the file
+    candles: files, as `--candles` names them; none for the warehouse's
     told: what the user says about the files
     strategies: a file or folder of strategies that no catalogue has
 
@@ -83,7 +82,7 @@ def run_locally(
         _refuse_of_one(wanted)
     refresh(settings.packages)
     with registered(_own(strategies)):
-        _run(scene, reader_of_files(candles, scene.instruments, told), told, wanted, settings, kind)
+        _run(scene, given_candles(scene, candles, told, settings), wanted, settings, kind)
 
 
 def _own(place: Path | None) -> dict[str, Strategy]:
@@ -97,16 +96,17 @@ def _own(place: Path | None) -> dict[str, Strategy]:
 
 def _run(
     scene: Scene,
-    read: local.Read,
-    told: Told,
+    given: GivenCandles,
     wanted: Wanted,
     settings: Settings,
     kind: Kind | None,
 ) -> None:
     catalogue = refresh(settings.packages)
     plan = local.check(scene, catalogue, max_runs=settings.max_runs)
-    _check_markets(scene, plan, read, told)
-    bench = local.Bench(read, catalogue)
+    has_free_shorts = plan is not None and plan.has_free_shorts
+    if scene.mode == "together" or has_free_shorts:
+        check_markets(scene, given.known(), has_free_shorts=has_free_shorts)
+    bench = local.Bench(given.series, catalogue)
     with printing_to_stderr():  # whatever a strategy prints: standard output is the answer's
         done = local.execute(scene, plan, bench)
         documents, best = done.documents, rank(done.documents, scene.rank_by)
@@ -126,6 +126,8 @@ def _run(
     if wanted.csv:
         write_csv(wanted.csv, documents)
     if done.documents and all(one["status"] not in WITH_METRICS for one in done.documents):
+        for sentence in without_candles(best, are_stored=given.are_stored)[:MOST_REASONS]:
+            err.print(sentence, markup=False)
         raise fail("no run gave any numbers")
     if not wanted.plot and not wanted.monte_carlo:
         return
@@ -141,18 +143,6 @@ def _run(
             out.print(monte_carlo_table(drawn))
     if wanted.plot and kind:
         write_picture(wanted.plot, kind, candles_of_it, outcome, scene, best, catalogue, fan)
-
-
-def _check_markets(scene: Scene, plan: Plan | None, read: local.Read, told: Told) -> None:
-    """Refuse what the scene's instruments do not allow. Raises SceneInvalid."""
-    has_free_shorts = plan is not None and plan.has_free_shorts
-    if scene.mode != "together" and not has_free_shorts:
-        return
-    known = {name: told.about(describe(name)) for name in scene.instruments}
-    for name, about in known.items():
-        if has_free_shorts and about.origin("kind") == NOTHING:  # the times of its candles tell
-            known[name] = read(name, scene.interval).about or about
-    check_markets(scene, known, has_free_shorts=has_free_shorts)
 
 
 def _refuse_of_one(wanted: Wanted) -> None:

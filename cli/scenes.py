@@ -15,6 +15,7 @@ from rich.table import Table
 from cli.console import counted, err, explains, fail, out
 from cli.panels import SCENES
 from cli.progress import show_progress
+from cli.quick import check_only
 from cli.remarks import MOST_REASONS, say_failures
 from cli.report import report_table
 from cli.scene_file import read_document, read_scene
@@ -26,6 +27,7 @@ from mela.settings import Settings
 
 if TYPE_CHECKING:
     from mela.messages import Progress
+    from services.follow import Follower
     from services.results import SceneResults
     from services.validate import Validation
 
@@ -60,14 +62,14 @@ def publish(
 
     Example: mela publish docs/scenes/first.yaml --follow
     """
-    from services.follow import Follower
+    check_only()
+    from services.last_scene import note_published
     from services.publish import send_scene, with_id
-    from services.scenes import note_published
 
     settings = Settings()
     scene, plan = read_scene(scene_file, settings)
     scene = with_id(scene)
-    with Follower(settings, [scene.scene_id]) if follow else nullcontext() as follower:
+    with _follower(scene.scene_id, settings) if follow else nullcontext() as follower:
         published = send_scene(scene, plan, settings, user=user or settings.user)
         note_published(published.scene_id, settings)
         out.print(str(published.scene_id))
@@ -91,6 +93,7 @@ def validate(
 
     Exit 1 if the scene would be rejected. Example: mela validate docs/scenes/first.yaml --offline
     """
+    check_only()
     from services.validate import validate_scene
 
     found = validate_scene(read_document(scene_file), Settings(), offline=offline)
@@ -163,6 +166,12 @@ def cancel(scene_id: SceneId) -> None:
     meant = scene_id_of(scene_id, settings)
     cancel_scene(meant, settings)
     err.print(f"cancelled {meant}")
+
+
+def _follower(scene_id: UUID | None, settings: Settings) -> Follower:
+    from services.follow import Follower  # loads SQLAlchemy
+
+    return Follower(settings, [scene_id])
 
 
 def show(scene_id: UUID, settings: Settings, top: int = SHOWN) -> None:

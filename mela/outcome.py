@@ -28,6 +28,7 @@ class Status(StrEnum):
     RUINED = "ruined"
 
 
+WITH_METRICS = frozenset({Status.SUCCEEDED.value, Status.RUINED.value})
 NEVER_REUSED = frozenset({Status.FAILED, Status.TIMED_OUT, Status.OUT_OF_MEMORY, Status.CANCELLED})
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
+
+import structlog
+from sqlalchemy.exc import DBAPIError
 
 from mela.errors import CandlesMissing, InputInvalid
 from mela.instrument import FactOrigin, Instrument, parse_name
@@ -12,6 +15,7 @@ from warehouse.database import transaction
 from warehouse.ingestion import instruments
 from warehouse.ingestion.ingest import tell_facts
 
+LOG = structlog.get_logger(__name__)
 TOLD_BY = "mela instrument"
 
 
@@ -29,6 +33,24 @@ def known_instrument(name: str, settings: Settings) -> Instrument:
             f"mela import FILE --instrument {name} where its candles are a file's"
         )
     return found
+
+
+def known_instruments(names: Iterable[str], settings: Settings) -> Mapping[str, Instrument]:
+    """Return what the warehouse knows of instruments; those that were never loaded are left out."""
+    with transaction(settings) as connection:
+        return instruments.known(connection, names)
+
+
+def known_or_none(names: Iterable[str], settings: Settings) -> Mapping[str, Instrument]:
+    """Return what the warehouse knows of instruments; nothing if it does not answer.
+
+    For those who only look ahead: the planner asks again, and refuses what is wrong.
+    """
+    try:
+        return known_instruments(names, settings)
+    except DBAPIError as error:
+        LOG.warning("instruments_not_checked", reason=str(error.orig).strip())
+        return {}
 
 
 def tell_instrument(name: str, facts: Mapping[str, Any], settings: Settings) -> Instrument:

@@ -4,28 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
-
-import structlog
-from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 
 from backtests.strategies import refresh
 from mela.errors import Conflict, InputInvalid
 from mela.grid import Plan, plan_runs
-from mela.instrument import Instrument
 from mela.market_checks import check_markets
 from mela.messages import SCENES
 from mela.scene import Scene, parse_scene
 from mela.settings import Settings
 from messaging.consumer import check_broker
 from messaging.publisher import Publisher
-from warehouse.database import transaction
-from warehouse.ingestion import instruments
-from warehouse.scenes import records, users
 
-LOG = structlog.get_logger(__name__)
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +39,11 @@ def plan_scene(document: Any, settings: Settings) -> tuple[Scene, Plan]:
     scene = document if isinstance(document, Scene) else parse_scene(document)
     plan = plan_runs(scene, refresh(settings.packages), max_runs=settings.max_runs)
     if scene.mode == "together" or plan.has_free_shorts:
-        check_markets(scene, _stored(scene, settings), has_free_shorts=plan.has_free_shorts)
+        from services.instruments import known_or_none  # loads SQLAlchemy
+
+        known = known_or_none(scene.instruments, settings)
+        check_markets(scene, known, has_free_shorts=plan.has_free_shorts)
     return scene, plan
-
-
-def _stored(scene: Scene, settings: Settings) -> Mapping[str, Instrument]:
-    """Return what the warehouse knows of a scene's instruments; nothing if it does not answer."""
-    try:
-        with transaction(settings) as connection:
-            return instruments.known(connection, scene.instruments)
-    except DBAPIError as error:  # the planner asks again, and refuses what is wrong
-        LOG.warning("instruments_not_checked", reason=str(error.orig).strip())
-        return {}
 
 
 def with_id(scene: Scene) -> Scene:
@@ -95,6 +81,9 @@ def send_scene(
 
 def announce(scene: Scene, plan: Plan, user: str, settings: Settings) -> None:
     """Record whose a scene is, before it is sent. Raises Conflict, and InputInvalid for a user."""
+    from warehouse.database import transaction  # loads SQLAlchemy
+    from warehouse.scenes import records
+
     with transaction(settings) as connection:
         user_id = _user_id(connection, user)
         try:
@@ -106,6 +95,8 @@ def announce(scene: Scene, plan: Plan, user: str, settings: Settings) -> None:
 
 
 def _user_id(connection: Connection, user: str) -> int:
+    from warehouse.scenes import users
+
     try:
         return users.ensure(connection, user)
     except ValueError as error:

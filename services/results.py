@@ -7,15 +7,15 @@ from typing import Any
 from uuid import UUID
 
 from mela.failures import Failure
-from mela.result import Status
+from mela.outcome import WITH_METRICS
 from mela.settings import Settings
+from services.reasons import without_candles
 from services.scenes import accepted_scene, stored_scene
 from warehouse.database import transaction
 from warehouse.results import finder
 
 Document = dict[str, Any]
 MOST_REASONS = 20  # why runs failed, at most
-NUMBERS = frozenset({Status.SUCCEEDED.value, Status.RUINED.value})  # with metrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class SceneResults:
     @property
     def is_without_numbers(self) -> bool:
         """Tell whether the scene has ended and not one of its runs has metrics."""
-        return self.status == "finished" and NUMBERS.isdisjoint(self.statuses)
+        return self.status == "finished" and WITH_METRICS.isdisjoint(self.statuses)
 
     @property
     def not_run(self) -> int:
@@ -67,16 +67,7 @@ class SceneResults:
 
     def why_without_numbers(self) -> list[str]:
         """Return a sentence for each way in which runs ended without metrics, and what helps."""
-        said = [one.said for one in self.failures]
-        for row in self.rows:
-            if row["status"] == Status.NO_DATA:
-                interval, start, end = row["interval"], row["start"], row["end"]
-                said += [
-                    f"{name} has no {interval} candles from {start} to {end}. Load them: "
-                    f"mela ingest {name} --interval {interval} --from {start} --to {end}"
-                    for name in row["instruments"]
-                ]
-        return list(dict.fromkeys(said))
+        return [*(one.said for one in self.failures), *without_candles(self.rows)]
 
     @property
     def run_warnings(self) -> list[str]:

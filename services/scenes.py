@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, NamedTuple
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-import structlog
 from sqlalchemy import Connection
 
 from mela.errors import InputInvalid, NotFound, RejectionCode, SceneInvalid
 from mela.settings import Settings
+from services.last_scene import published_last
 from services.states import SceneState
 from warehouse.database import transaction
 from warehouse.results import finder
@@ -21,7 +20,6 @@ from warehouse.scenes import listing, records
 from warehouse.scenes.listing import SceneRow
 from warehouse.scenes.stored import StoredScene
 
-LOG = structlog.get_logger(__name__)
 LAST = "last"
 RANK_BY = "sharpe"
 MOST_NAMED = 5  # of the scenes that an ambiguous id may mean
@@ -178,7 +176,7 @@ _LISTED = "`mela scenes` lists the newest."
 
 def _last(settings: Settings) -> UUID:
     with transaction(settings) as connection:
-        own = _noted(settings)
+        own = published_last(settings)
         found = listing.newest(connection, user=settings.user, rank_by=RANK_BY, most=1)
         if own and (not found or found[0].received_at < own.at):
             return own.scene_id  # published a moment ago: the planner has not read it yet
@@ -186,32 +184,6 @@ def _last(settings: Settings) -> UUID:
         whose = f" by {settings.user}" if settings.user else ""
         raise NotFound(f"no scene was published yet{whose}. `mela publish SCENE.yaml` does.")
     return found[0].scene_id
-
-
-class _Note(NamedTuple):
-    scene_id: UUID
-    at: datetime
-
-
-def note_published(scene_id: UUID, settings: Settings) -> None:
-    """Remember a scene as this machine's last: the planner may not have read it yet."""
-    try:
-        settings.home.mkdir(parents=True, exist_ok=True)
-        _note(settings).write_text(f"{scene_id}\n", encoding="ascii")
-    except OSError as error:  # the scene is published all the same
-        LOG.warning("last_scene_not_noted", scene_id=str(scene_id), why=str(error))
-
-
-def _noted(settings: Settings) -> _Note | None:
-    note = _note(settings)
-    if not note.is_file():
-        return None
-    at = datetime.fromtimestamp(note.stat().st_mtime, UTC)
-    return _Note(UUID(note.read_text(encoding="ascii").strip()), at)
-
-
-def _note(settings: Settings) -> Path:
-    return settings.home / "last_scene"
 
 
 def stored_scene(connection: Connection, scene_id: UUID) -> StoredScene:

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from mela.errors import Conflict, InputInvalid, NotFound
+from mela.outcome import WITH_METRICS
 from mela.result import Trade
 from mela.settings import Settings
 from services.scenes import accepted_scene
@@ -135,10 +136,10 @@ def _rank_of(run: str, scene_id: UUID, ranked: Sequence[str]) -> int:
 
 def _again(result: Mapping[str, Any], settings: Settings) -> Recomputed:
     from backtests.strategies import refresh
-    from services.recompute import WITH_CURVE, Changed, recompute  # loads the engine
+    from services.recompute import Changed, recompute  # loads the engine
 
     key = result["run_key"][:12]
-    if result["status"] not in WITH_CURVE:
+    if result["status"] not in WITH_METRICS:
         why = result["error"]["sentence"].rstrip(".") if result["error"] else "it has no equity"
         raise InputInvalid("run", f"the run {key} ended as {result['status']}: {why}.")
     found = recompute(result, settings, CandleReader(settings), refresh(settings.packages))

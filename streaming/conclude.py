@@ -23,10 +23,11 @@ from backtests.simulate import error_message
 from backtests.strategy import Catalogue
 from mela.curve import ALL_CURVES_UP_TO
 from mela.messages import Progress, State
+from mela.outcome import WITH_METRICS
 from mela.search_report import EndWarning, SceneEnding
 from mela.settings import Settings
 from messaging.publisher import Publisher
-from services.recompute import WITH_CURVE, Changed, recompute
+from services.recompute import Changed, recompute
 from streaming import mirror, searches, strategies
 from streaming.clients import reader_of
 from streaming.poison import is_away
@@ -130,7 +131,9 @@ def choice_warnings(
 
 def store_curves(wanted: Sequence[Mapping[str, Any]], settings: Settings) -> list[EndWarning]:
     """Rerun results that lack a curve and store it; warn where today's candles answer otherwise."""
-    eligible = {result["result_key"]: result for result in wanted if result["status"] in WITH_CURVE}
+    eligible = {
+        result["result_key"]: result for result in wanted if result["status"] in WITH_METRICS
+    }
     with transaction(settings) as connection:
         lacking = results.without_curve(connection, list(eligible))
     catalogue = strategies.current(settings)
