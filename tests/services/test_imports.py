@@ -95,7 +95,7 @@ def test_quality_is_checked_by_the_instruments_calendar(
     done = imported(write(tmp_path / "hole.csv", closes), warehouse)
 
     assert [(check.instrument, check.candles) for check in done.checks] == [(NAME, len(closes))]
-    assert "gap" in {finding.kind for finding in done.findings}
+    assert "missing" in {finding.kind for finding in done.findings}
 
 
 def test_candles_outside_of_sessions_are_kept_and_named(
