@@ -125,7 +125,7 @@ def _run_one(
             signals_of(span, run, catalogue, False, name) if span.bars else None
             for name, span in zip(run.instruments, laid.spans, strict=True)
         ]
-        shares, signals = _shares(laid, run, given, weights)
+        shares, signals = shares_of(laid, run, given, weights)
         columns = Columns(
             laid.has,
             laid.fillable,
@@ -153,7 +153,7 @@ def _run_one(
         measure_account_excursions(buffers.trades, walked.trades, traded_in, laid.has, high, low)
         return walked
 
-    outcome = outcome_of(basket, run, buffers, by_its_weights, with_curve=with_curve)
+    outcome = outcome_of(basket, run, buffers, by_its_weights, catalogue, with_curve=with_curve)
     if outcome.curve is None:
         return outcome
     trades = tuple(
@@ -163,10 +163,14 @@ def _run_one(
     return replace(outcome, curve=replace(outcome.curve, trades=trades))
 
 
-def _shares(
+def shares_of(
     laid: AlignedCandles, run: Run, given: Sequence[Given | None], weights: Float
 ) -> tuple[Float, list[Signals | None]]:
-    """Return the target weights of a run and its signals. Raises ValueError where they clash."""
+    """Return the target weights of a run and its signals. Raises ValueError where they clash.
+
+    given: what the strategy decided on each instrument; None for one without candles
+    weights: those that the portfolio asks for; not read where it takes the strategy's
+    """
     signals = [one and one.signals() for one in given]
     assert run.portfolio is not None  # noqa: S101
     if not isinstance(run.portfolio.weights, StrategyWeights):

@@ -8,7 +8,14 @@ from typing import Annotated, Literal
 
 import typer
 
-from cli.candle_file import CANDLES_HELP, COLUMNS_HELP, TIMEZONE_HELP, told
+from cli.candle_file import (
+    CANDLES_HELP,
+    COLUMNS_HELP,
+    EACH_HELP,
+    FACT_HELP,
+    TIMEZONE_HELP,
+    told,
+)
 from cli.console import explains, out
 from cli.panels import SCENES
 
@@ -25,17 +32,25 @@ def register(app: typer.Typer) -> None:
 def backtest(
     scene_file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, metavar="SCENE.yaml")],
     candles: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(
             metavar="[NAME=]FILE",
-            help=f"{CANDLES_HELP} One file stands for every instrument of the scene that none is "
-            "named for, as binance:BTCUSDT=btc.parquet; may be given again.",
+            help=f"{CANDLES_HELP} Name each file where the scene trades several instruments or "
+            "reads others, as binance:BTCUSDT=btc.parquet; may be given again. The warehouse's "
+            "candles if left out.",
         ),
-    ],
+    ] = None,
     timezone: Annotated[str | None, typer.Option(metavar="ZONE", help=TIMEZONE_HELP)] = None,
     columns: Annotated[
         list[str] | None, typer.Option(metavar="FIELD=NAME,…", help=COLUMNS_HELP)
     ] = None,
+    calendar: Annotated[
+        list[str] | None, typer.Option(help=FACT_HELP["calendar"] + EACH_HELP)
+    ] = None,
+    quote: Annotated[list[str] | None, typer.Option(help=FACT_HELP["quote"] + EACH_HELP)] = None,
+    kind: Annotated[list[str] | None, typer.Option(help=FACT_HELP["kind"] + EACH_HELP)] = None,
+    tick: Annotated[list[str] | None, typer.Option(help=FACT_HELP["tick"] + EACH_HELP)] = None,
+    lot: Annotated[list[str] | None, typer.Option(help=FACT_HELP["lot"] + EACH_HELP)] = None,
     strategies: Annotated[
         Path | None,
         typer.Option(
@@ -103,7 +118,9 @@ def backtest(
         int, typer.Option(min=0, help="Of --monte-carlo: the same seed draws the same.")
     ] = 0,
 ) -> None:
-    """Run a scene in this process on candles of files: the same engine, no service needed.
+    """Run a scene in this process: the same engine, and nothing is stored.
+
+    Candles come from files, so that no service is needed, or from the warehouse.
 
     Example: mela backtest docs/scenes/first.yaml --candles btc.parquet --plot first.html
     """
@@ -119,11 +136,12 @@ def backtest(
     terms = {"risk_free_rate": risk_free_rate, "required_return": required_return}
     from cli.local_run import Wanted, run_locally  # loads the engine
 
+    facts = {"calendar": calendar, "quote": quote, "kind": kind, "tick": tick, "lot": lot}
     run_locally(
         scene_file,
-        candles,
+        candles or (),
         Wanted(as_json, as_report, plot, monte_carlo, seed, trades, equity, csv),
-        told(timezone, columns),
+        told(timezone, columns, facts),
         {name: value for name, value in terms.items() if value is not None},
         strategies,
     )

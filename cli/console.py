@@ -13,7 +13,7 @@ import structlog
 import typer
 from rich.console import Console
 
-from mela.errors import MelaError, SceneInvalid
+from mela.errors import MelaError, SceneInvalid, SettingsInvalid
 
 WRONG_QUESTION = 2  # the exit code for what cannot be answered, as click has it for options
 WIDE = 140  # columns, if the width of the screen is unknown
@@ -22,7 +22,8 @@ WIDE = 140  # columns, if the width of the screen is unknown
 def _console(*, stderr: bool) -> Console:
     is_screen = (sys.stderr if stderr else sys.stdout).isatty() or "COLUMNS" in os.environ
     width = None if is_screen else WIDE
-    return Console(stderr=stderr, highlight=False, soft_wrap=True, width=width)
+    # no emoji: `here:A:` is a name, and no picture of a letter
+    return Console(stderr=stderr, highlight=False, soft_wrap=True, width=width, emoji=False)
 
 
 out = _console(stderr=False)  # results: what a script may read
@@ -48,6 +49,8 @@ def explains(command: Callable[P, R]) -> Callable[P, R]:
             return command(*args, **kwargs)
         except SceneInvalid as refused:
             raise fail(f"[{refused.code}] {refused}") from refused
+        except SettingsInvalid as error:
+            raise fail(str(error), WRONG_QUESTION) from error
         except MelaError as error:
             raise fail(str(error)) from error
         except Exception as error:

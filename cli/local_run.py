@@ -20,19 +20,24 @@ from backtests.printing import printing_to_stderr
 from backtests.simulate import run_all
 from backtests.strategies import refresh
 from backtests.strategy import Strategy
-from cli.candle_file import reader_of_files
-from cli.console import counted, err, out
+from cli.console import counted, err, fail, out
+from cli.given_candles import GivenCandles, given_candles
 from cli.local_curves import show_trades, with_curves, write_csv
 from cli.monte_carlo import fan_of, monte_carlo_table, resampled
 from cli.plot import kind_of, write_picture
+from cli.remarks import MOST_REASONS, say_failures
 from cli.report import report_table
 from cli.scene_file import scene_of
 from cli.tables import SHOWN, results_table
 from mela.errors import InputInvalid
+from mela.failures import failures_in
+from mela.market_checks import check_markets
 from mela.messages import read_stored_run
+from mela.outcome import WITH_METRICS
 from mela.result import rank
 from mela.scene import Scene
 from mela.settings import Settings
+from services.reasons import without_candles
 from sources.files.told import Told
 
 if TYPE_CHECKING:
@@ -60,9 +65,10 @@ def run_locally(
     terms: Mapping[str, Any] | None = None,
     strategies: Path | None = None,
 ) -> None:
-    """Run a scene of a file on candles of files, and show what is wanted of it.
+    """Run a scene of a file, and show what is wanted of it.
 
     terms: fields of the scene that stand instead of those of the file
+    candles: files, as `--candles` names them; none for the warehouse's
     told: what the user says about the files
     strategies: a file or folder of strategies that no catalogue has
 
@@ -76,7 +82,7 @@ def run_locally(
         _refuse_of_one(wanted)
     refresh(settings.packages)
     with registered(_own(strategies)):
-        _run(scene, reader_of_files(candles, told), wanted, settings, kind)
+        _run(scene, given_candles(scene, candles, told, settings), wanted, settings, kind)
 
 
 def _own(place: Path | None) -> dict[str, Strategy]:
@@ -89,11 +95,18 @@ def _own(place: Path | None) -> dict[str, Strategy]:
 
 
 def _run(
-    scene: Scene, read: local.Read, wanted: Wanted, settings: Settings, kind: Kind | None
+    scene: Scene,
+    given: GivenCandles,
+    wanted: Wanted,
+    settings: Settings,
+    kind: Kind | None,
 ) -> None:
     catalogue = refresh(settings.packages)
     plan = local.check(scene, catalogue, max_runs=settings.max_runs)
-    bench = local.Bench(read, catalogue)
+    has_free_shorts = plan is not None and plan.has_free_shorts
+    if scene.mode == "together" or has_free_shorts:
+        check_markets(scene, given.known(), has_free_shorts=has_free_shorts)
+    bench = local.Bench(given.series, catalogue)
     with printing_to_stderr():  # whatever a strategy prints: standard output is the answer's
         done = local.execute(scene, plan, bench)
         documents, best = done.documents, rank(done.documents, scene.rank_by)
@@ -112,6 +125,10 @@ def _run(
             show_trades(next(one for one in documents if one["run_key"] == best[0]["run_key"]))
     if wanted.csv:
         write_csv(wanted.csv, documents)
+    if done.documents and all(one["status"] not in WITH_METRICS for one in done.documents):
+        for sentence in without_candles(best, are_stored=given.are_stored)[:MOST_REASONS]:
+            err.print(sentence, markup=False)
+        raise fail("no run gave any numbers")
     if not wanted.plot and not wanted.monte_carlo:
         return
     winner = read_stored_run(best[0], catalogue)
@@ -125,7 +142,7 @@ def _run(
         if not wanted.as_json and not wanted.as_report:
             out.print(monte_carlo_table(drawn))
     if wanted.plot and kind:
-        write_picture(wanted.plot, kind, candles_of_it, outcome, scene, best, fan)
+        write_picture(wanted.plot, kind, candles_of_it, outcome, scene, best, catalogue, fan)
 
 
 def _refuse_of_one(wanted: Wanted) -> None:
@@ -143,6 +160,7 @@ def _show(
     skipped: int,
     report: Mapping[str, Any] | None,
 ) -> None:
+    say_failures(failures_in(best), len(best))
     title = f"{counted(len(best), 'run')}, {skipped} skipped, best by {scene.rank_by}"
     out.print(results_table(best[:SHOWN], title=title, best=scene.rank_by, width=out.width))
     if report is not None:

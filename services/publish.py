@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
-
-from sqlalchemy import Connection
 
 from backtests.strategies import refresh
 from mela.errors import Conflict, InputInvalid
 from mela.grid import Plan, plan_runs
+from mela.market_checks import check_markets
 from mela.messages import SCENES
 from mela.scene import Scene, parse_scene
 from mela.settings import Settings
 from messaging.consumer import check_broker
 from messaging.publisher import Publisher
-from warehouse.database import transaction
-from warehouse.scenes import records, users
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,13 @@ def plan_scene(document: Any, settings: Settings) -> tuple[Scene, Plan]:
     document: the scene as JSON values, or a Scene. Raises SceneInvalid with the first fault.
     """
     scene = document if isinstance(document, Scene) else parse_scene(document)
-    return scene, plan_runs(scene, refresh(settings.packages), max_runs=settings.max_runs)
+    plan = plan_runs(scene, refresh(settings.packages), max_runs=settings.max_runs)
+    if scene.mode == "together" or plan.has_free_shorts:
+        from services.instruments import known_or_none  # loads SQLAlchemy
+
+        known = known_or_none(scene.instruments, settings)
+        check_markets(scene, known, has_free_shorts=plan.has_free_shorts)
+    return scene, plan
 
 
 def with_id(scene: Scene) -> Scene:
@@ -75,6 +81,9 @@ def send_scene(
 
 def announce(scene: Scene, plan: Plan, user: str, settings: Settings) -> None:
     """Record whose a scene is, before it is sent. Raises Conflict, and InputInvalid for a user."""
+    from warehouse.database import transaction  # loads SQLAlchemy
+    from warehouse.scenes import records
+
     with transaction(settings) as connection:
         user_id = _user_id(connection, user)
         try:
@@ -86,6 +95,8 @@ def announce(scene: Scene, plan: Plan, user: str, settings: Settings) -> None:
 
 
 def _user_id(connection: Connection, user: str) -> int:
+    from warehouse.scenes import users
+
     try:
         return users.ensure(connection, user)
     except ValueError as error:

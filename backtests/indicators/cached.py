@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from backtests.indicators.definition import Float
-from backtests.indicators.keeper import LineKeeper
+from backtests.indicators.keeper import Computed, LineKeeper
 from backtests.indicators.lines import (
     Aroon,
     Bands,
@@ -17,6 +19,7 @@ from backtests.indicators.lines import (
     Vortex,
     ZigZag,
 )
+from backtests.indicators.registry import no_such
 from mela.candles import Candles
 
 
@@ -30,7 +33,13 @@ class Indicators:
     """
 
     def __init__(self, candles: Candles) -> None:
-        self._of = LineKeeper(candles).of
+        self.keeper = LineKeeper(candles)
+        self._of = self.keeper.of
+
+    if not TYPE_CHECKING:  # else a checker would take every name for an indicator
+
+        def __getattr__(self, name: str) -> Any:
+            raise AttributeError(no_such(name), name=name, obj=self)
 
     # Trend
 
@@ -351,3 +360,8 @@ class Indicators:
     def pvo(self, fast: int = 12, slow: int = 26, signal: int = 9) -> Oscillator:
         """Return the PPO of the volume, its exponential average, and their distance."""
         return self._of("pvo", fast, slow, signal)
+
+
+def computed(indicators: Indicators) -> list[Computed]:
+    """Return the indicators that somebody asked for and that are still kept."""
+    return indicators.keeper.kept()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from alembic import op
 
-revision = "0012"
-down_revision = "0011"
+revision = "0014"
+down_revision = "0013"
 
 # Columns that may be null and have no default: no row is written again.
 ADDED = "ALTER TABLE ops.trade ADD COLUMN mae float8, ADD COLUMN mfe float8"
