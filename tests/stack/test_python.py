@@ -136,7 +136,7 @@ def test_where_none_is_uv_fetches_the_newest(tmp_path: Path) -> None:
 
     assert (done.stdout, done.returncode) == ("/x/python\n", 0), done.stderr
     told = (tmp_path / "told").read_text(encoding="utf-8").splitlines()
-    assert told == ["python install --quiet 9.3", "python find --managed-python 9.3"]
+    assert told == ["python install 9.3", "python find --managed-python 9.3"]
     assert "fetching Python 9.3 with uv, as python3 is Python " in done.stderr
 
 
