@@ -124,7 +124,7 @@ def _run_one(
             signals_of(span, run, catalogue, False, name) if span.bars else None
             for name, span in zip(run.instruments, laid.spans, strict=True)
         ]
-        shares, signals = _shares(laid, run, given, weights)
+        shares, signals = shares_of(laid, run, given, weights)
         columns = Columns(
             laid.has,
             laid.fillable,
@@ -159,10 +159,14 @@ def _run_one(
     return replace(outcome, curve=replace(outcome.curve, trades=trades))
 
 
-def _shares(
+def shares_of(
     laid: AlignedCandles, run: Run, given: Sequence[Given | None], weights: Float
 ) -> tuple[Float, list[Signals | None]]:
-    """Return the target weights of a run and its signals. Raises ValueError where they clash."""
+    """Return the target weights of a run and its signals. Raises ValueError where they clash.
+
+    given: what the strategy decided on each instrument; None for one without candles
+    weights: those that the portfolio asks for; not read where it takes the strategy's
+    """
     signals = [one and one.signals() for one in given]
     assert run.portfolio is not None  # noqa: S101
     if not isinstance(run.portfolio.weights, StrategyWeights):

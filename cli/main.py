@@ -13,6 +13,7 @@ from cli import (
     compare,
     demo,
     headlines,
+    imports,
     lineage,
     programs,
     quality,
@@ -59,7 +60,7 @@ def main(
 # The order of the groups in `mela --help` is the order in which they are first used.
 for module in (
     *(scenes, scene_list, stored_runs, backtest, stale, lineage, rejected, watch),
-    *(candles, quality, snapshot, headlines),
+    *(candles, imports, quality, snapshot, headlines),
     *(strategies, check, ask, demo, stack, programs, compare),
 ):
     module.register(app)

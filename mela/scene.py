@@ -353,6 +353,16 @@ def field_path(fault: ErrorDetails, prefix: str = "") -> str | None:
     return ".".join(([prefix] if prefix else []) + parts) or None
 
 
+# Pydantic names these by their Python types, which JSON and YAML do not have.
+_SHAPES = {
+    **dict.fromkeys(("tuple_type", "list_type", "set_type", "frozen_set_type"), "a list"),
+    **dict.fromkeys(
+        ("dict_type", "mapping_type", "model_type", "model_attributes_type", "dataclass_type"),
+        "an object with fields",
+    ),
+}
+
+
 def said(fault: ErrorDetails) -> str:
     """Return what a validation fault expected and what it found, as one sentence."""
     message = fault["msg"].removeprefix("Value error, ").rstrip(".")
@@ -362,6 +372,8 @@ def said(fault: ErrorDetails) -> str:
     if fault["type"] == "extra_forbidden":
         meant = field_meant(field_path(fault) or "", Scene)
         return f"no such field{meant or ';'} `mela schema scene` lists those there are."
+    if shape := _SHAPES.get(fault["type"]):
+        return f"expected {shape}, but found {_kind(found)}."
     if isinstance(found, Mapping | list | tuple) or fault["type"] == "value_error":
         return ended(message)
     if isinstance(found, datetime):  # YAML makes one of a time without a zone
@@ -387,4 +399,5 @@ def _is_branch(part: str) -> bool:
 
 def _kind(value: Any) -> str:
     names = {list: "a list", str: "text", int: "a number", float: "a number", bool: "a truth value"}
+    names |= {tuple: "a list", dict: "an object"}
     return "null" if value is None else names.get(type(value), type(value).__name__)

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 from backtests.strategies import refresh
 from mela.errors import Conflict, InputInvalid, SceneInvalid
 from mela.grid import Plan, plan_runs
+from mela.market_checks import check_markets
 from mela.messages import SCENES
 from mela.scene import Scene, parse_scene
 from mela.scene_check import with_others
@@ -39,15 +40,21 @@ def plan_scene(document: Any, settings: Settings) -> tuple[Scene, Plan]:
     """
     catalogue = refresh(settings.packages)
 
-    def plan(scene: Scene) -> Plan:
+    def planned(scene: Scene) -> Plan:
         return plan_runs(scene, catalogue, max_runs=settings.max_runs)
 
     try:
         scene = document if isinstance(document, Scene) else parse_scene(document)
-        return scene, plan(scene)
+        plan = planned(scene)
     except SceneInvalid as first:
         told = document.content() if isinstance(document, Scene) else document
-        raise with_others(first, told, plan) from first.__cause__
+        raise with_others(first, told, planned) from first.__cause__
+    if scene.mode == "together" or plan.has_free_shorts:
+        from services.instruments import known_or_none  # loads SQLAlchemy
+
+        known = known_or_none(scene.instruments, settings)
+        check_markets(scene, known, has_free_shorts=plan.has_free_shorts)
+    return scene, plan
 
 
 def with_id(scene: Scene) -> Scene:

@@ -161,7 +161,7 @@ class AlignedCandles:
     def _inverse_volatility(self, period: int) -> Float:
         inverse = np.zeros(self.has.shape)
         for row, span in enumerate(self.spans):
-            if span.bars == 0:
+            if len(span.candles) == 0:
                 continue
             bars, columns = _places(span, self.opened_ms)
             yearly = math.sqrt(candles_per_year(span.candles))

@@ -30,6 +30,7 @@ from mela.errors import CandlesInvalid
 from mela.interval import DAY_MS, Interval
 from mela.run import Run, to_ms
 
+CALENDAR_INFERRED = "calendar_inferred"
 SPANS_KEPT = 4
 
 
@@ -175,6 +176,9 @@ def prepare_candles(candles: Candles, run: Run) -> PreparedCandles:
     missing = run.warmup - part.start_bar
     even = seen.uneven == 0
     warnings = () if empty else coverage_warnings(part, start_ms, end_ms, even=even)
+    depends = None if empty or missing or warnings else int(part.opened_ms[0])
+    if part.about is not None and part.about.how("calendar") == "inferred":
+        warnings = (*warnings, CALENDAR_INFERRED)
     ends = ends[: seen.days].copy() if has_utc_days(part) else period_ends(part)
     return PreparedCandles(
         candles=part,
@@ -189,7 +193,7 @@ def prepare_candles(candles: Candles, run: Run) -> PreparedCandles:
         periods_per_year=periods_per_year(part),
         years=years(part),
         warmup_missing=missing,
-        depends_from_ms=None if empty or missing or warnings else int(part.opened_ms[0]),
+        depends_from_ms=depends,
         warnings=warnings,
         first_ms=None if empty else int(part.opened_ms[part.start_bar]),
         last_ms=None if empty else int(part.opened_ms[-1]),

@@ -28,6 +28,7 @@ class Held:
 
     name: str
     candles: dict[int, tuple[float, ...]]
+    has_volumes: bool
     closes: list[float] = field(default_factory=list)
     state: str = "out"
     ordered: bool = False
@@ -52,6 +53,13 @@ class Held:
     @property
     def side(self) -> int:
         return {"in": 1, "out": 0, "short": -1}[self.state]
+
+    def fills(self, now: int) -> bool:
+        """Tell whether the candle of a time fills orders: one without volume does not.
+
+        Where no candle of a series has a volume, all of them fill.
+        """
+        return self.candles[now][4] > 0 or not self.has_volumes
 
 
 @dataclass
@@ -118,7 +126,10 @@ def walk_account(
 
     inputs: by "strength", "stop" or "target", instrument and bar
     """
-    held = [Held(name, _by_time(candles)) for name, candles in series.items()]
+    held = [
+        Held(name, _by_time(candles), bool(candles.volume.any()))
+        for name, candles in series.items()
+    ]
     account = Account(cash, portfolio, costs, exits, whole, held, inputs=inputs or {})
     for one in held:  # the warm-up: closes are known, but only the last one's signal orders
         early = sorted(ms for ms in one.candles if ms < start_ms)
@@ -229,8 +240,7 @@ def _open(account: Account, now: int) -> None:
     for one in account.held:
         if now in one.candles:
             one.price = one.candles[now][0]
-            silent = one.candles[now][4] == 0
-            if one.ordered and not silent:
+            if one.ordered and one.fills(now):
                 ready.append(one)
     worth = account.worth()
     costs = account.costs
@@ -316,10 +326,10 @@ def _charge(account: Account, one: Held, price: float, ms: int) -> None:
 
 
 def _protect(account: Account, one: Held, now: int) -> None:
-    opened, high, low, _, volume = one.candles[now]
+    opened, high, low, *_ = one.candles[now]
     exits, side = account.exits, 1 if one.units > 0 else -1
     delay = 0 if exits.protect_from == "entry" else 1
-    if volume == 0 or one.seen < one.opened_seen + delay:
+    if not one.fills(now) or one.seen < one.opened_seen + delay:
         return
     entering = one.opened == now
     levels = []

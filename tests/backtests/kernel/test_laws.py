@@ -17,7 +17,7 @@ from mela.candles import Candles
 from mela.interval import Interval
 from mela.result import Status
 from mela.run import Costs, Exits, FractionSizing, Run, from_ms
-from tests.backtests.kernel.plain import Said, walk_plainly
+from tests.backtests.kernel.plain import Decisions, walk_plainly
 
 COLUMNS = ("opened_ms", "open", "high", "low", "close", "volume")
 PERIOD = st.integers(2, 5)
@@ -172,17 +172,17 @@ def test_the_kernel_is_the_contract_read_candle_by_candle(data) -> None:
 
     found = execute(candles, sorted(enter), sorted(exit), warmup=warmup, **asked)
 
-    said = walk_plainly(replace(candles, start_bar=warmup), Said(enter, exit), found.run)
+    account = walk_plainly(replace(candles, start_bar=warmup), Decisions(enter, exit), found.run)
     opened = [from_ms(int(ms)) for ms in candles.opened_ms]
     # the last field names an instrument where an account holds several
-    trades = [(opened[entry], opened[leave], *rest, None) for entry, leave, *rest in said.trades]
+    trades = [(opened[entry], opened[leave], *rest, None) for entry, leave, *rest in account.trades]
     assert [tuple(trade) for trade in found.curve.trades] == trades
-    assert found.curve.equity.tolist() == said.equity
-    assert found.metrics.ambiguous_bars == said.ambiguous
-    assert found.metrics.fees_paid == said.fees
-    assert found.metrics.slippage_paid == said.slipped
-    assert found.metrics.open_trades == (said.position is not None)
-    assert found.metrics.exposure_time == said.exposed / len(said.equity)
+    assert found.curve.equity.tolist() == account.equity
+    assert found.metrics.ambiguous_bars == account.ambiguous
+    assert found.metrics.fees_paid == account.fees
+    assert found.metrics.slippage_paid == account.slipped
+    assert found.metrics.open_trades == (account.position is not None)
+    assert found.metrics.exposure_time == account.exposed / len(account.equity)
 
 
 @settings(law, max_examples=50)
