@@ -9,7 +9,7 @@ from typing import Any
 import typer
 from pydantic import ValidationError
 
-from backtests.lookahead.report import Checked, Verdict
+from backtests.lookahead.report import Checked
 from backtests.strategy import Strategy
 from cli.candle_file import read_candles
 from cli.console import out
@@ -17,6 +17,7 @@ from mela.candles import Candles
 from mela.interval import Interval
 from mela.run import from_ms
 from mela.settings import Settings
+from mela.verdict import Verdict
 from services.lookahead import judge, named_strategy, packaged_series
 from sources.files.told import Told
 
