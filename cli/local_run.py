@@ -125,7 +125,7 @@ def _run(
         if not wanted.as_json and not wanted.as_report:
             out.print(monte_carlo_table(drawn))
     if wanted.plot and kind:
-        write_picture(wanted.plot, kind, candles_of_it, outcome, scene, best, fan)
+        write_picture(wanted.plot, kind, candles_of_it, outcome, scene, best, catalogue, fan)
 
 
 def _refuse_of_one(wanted: Wanted) -> None:

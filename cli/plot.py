@@ -16,6 +16,7 @@ from mela.scene import Scene
 if TYPE_CHECKING:
     from backtests.charts.fan import Fan
     from backtests.charts.picture import Kind
+    from backtests.strategy import Strategy
 
 
 KINDS: Mapping[str, Kind] = {".html": "html", ".png": "png"}
@@ -43,11 +44,13 @@ def write_picture(
     outcome: Outcome,
     scene: Scene,
     rows: Sequence[Mapping[str, Any]],
+    catalogue: Mapping[str, Strategy],
     fan: Fan | None = None,
 ) -> None:
     """Draw the best run and write the picture to a file.
 
     outcome: with its curve; rows: the results of all runs, best first
+    catalogue: whose strategy is asked for the indicators that are drawn
     """
     from backtests.charts.picture import scene_picture  # loads Plotly and matplotlib
 
@@ -60,6 +63,7 @@ def write_picture(
             paths=scene.search.space if scene.search else (),
             metric=scene.rank_by,
             fan=fan,
+            catalogue=catalogue,
         )
     except ValueError as error:
         said = f" ({': '.join(outcome.error)})" if outcome.error else ""

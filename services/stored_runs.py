@@ -54,6 +54,7 @@ def draw_run(scene_id: UUID, settings: Settings, kind: Kind, *, run: str = BEST)
     that no longer holds.
     """
     from backtests.charts.picture import scene_picture  # loads Plotly and matplotlib
+    from backtests.strategies import CATALOGUE
 
     with transaction(settings) as connection:
         chosen = _chosen(connection, scene_id, run)
@@ -73,6 +74,7 @@ def draw_run(scene_id: UUID, settings: Settings, kind: Kind, *, run: str = BEST)
         paths=chosen.varied,
         metric=chosen.rank_by,
         rank=chosen.rank,
+        catalogue=CATALOGUE,
     )
     return RunPicture(content, result["run_key"], chosen.rank)
 

@@ -2,12 +2,35 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 INK, FAINT, GRID = "#22303c", "#64727f", "#e6eaee"
 RISING, FALLING = "#7fb5a4", "#d99a9a"  # candles stay pale, so that marks stand out
 EQUITY, HOLD, DRAWDOWN = "#1f5fbf", "#b07d2b", "#c0392b"
 BAND = "31, 95, 191"  # EQUITY as red, green, blue
+SHARPE = "#16786d"
+MISSING = "#d5dadf"
+LINES = ("#8e44ad", "#d35400", "#0e7490", "#9d174d", "#4d7c0f", "#5d4037", "#3b3fb6", "#7a6a00")
+
+
+def band_alpha(depth: int) -> float:
+    """Return how opaque a band of a fan is; bands lie on each other, the narrower one deeper."""
+    return 0.12 + 0.16 * depth
+
+
+def shade(value: float, largest: float) -> str:
+    """Return the colour of a gain or a loss: white at 0, full at the largest either way.
+
+    >>> shade(0.0, 0.1), shade(0.1, 0.1) == RISING.lower(), shade(-0.1, 0.1) == FALLING.lower()
+    ('#ffffff', True, True)
+    """
+    if not math.isfinite(value):
+        return "#ffffff"
+    full = RISING if value > 0 else FALLING
+    part = min(abs(value) / largest, 1.0) if largest > 0 else 0.0
+    mixed = (round(255 + part * (int(full[at : at + 2], 16) - 255)) for at in (1, 3, 5))
+    return "#" + "".join(f"{each:02x}" for each in mixed)
 
 
 class Shape(NamedTuple):

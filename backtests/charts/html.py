@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import calendar
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -12,46 +13,46 @@ from numpy.typing import NDArray
 from plotly.offline import get_plotlyjs
 from plotly.subplots import make_subplots
 
-from backtests.charts.colours import (
-    BAND,
-    DRAWDOWN,
-    EQUITY,
-    FAINT,
-    FALLING,
-    GRID,
-    HOLD,
-    INK,
-    OTHER,
-    RISING,
-    SHAPES,
-)
+from backtests.charts import colours
+from backtests.charts.drawn_lines import DrawnLine
 from backtests.charts.fan import Fan
+from backtests.charts.over_time import Months, RollingSharpe
 from backtests.charts.surface import Surface, limits
 from backtests.charts.view import View
 
 MOST_CANDLES = 2_000
-RUN_HEIGHT, SURFACE_HEIGHT, FAN_HEIGHT = 860, 560, 640  # pixels
+RUN_HEIGHT, PANEL_HEIGHT, SURFACE_HEIGHT, FAN_HEIGHT = 860, 130, 560, 640  # pixels
+PERCENT = ".4~%"  # as many digits as it takes to tell ticks apart
+STAR = {"symbol": "star", "color": colours.HOLD, "line": {"color": "white", "width": 1}}
+FAMILY = "Segoe UI, Helvetica Neue, DejaVu Sans, Arial, sans-serif"
+# Marks of one size in the legend, so that they can be told apart
+LEGEND = {"orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0, "itemsizing": "constant"}
 CONFIG = {"displaylogo": False, "responsive": True, "scrollZoom": True}
 STYLE = f"""
-body {{ margin: 0 auto; max-width: 1500px; padding: 1.2rem 1.5rem 3rem; color: {INK};
+body {{ margin: 0 auto; max-width: 1500px; padding: 1.2rem 1.5rem 3rem; color: {colours.INK};
   font: 15px/1.45 "Segoe UI", "Helvetica Neue", "DejaVu Sans", Arial, sans-serif; }}
 h1 {{ font-size: 1.35rem; margin: 1.4rem 0 .2rem; }}
-p {{ margin: .1rem 0; }} .notes {{ color: {FAINT}; font-style: italic; }}
+table {{ border-collapse: separate; border-spacing: 2px; margin: .6rem 0; font-size: .9rem; }}
+th, td {{ padding: .25rem .55rem; text-align: right; font-weight: normal; }}
+th {{ color: {colours.FAINT}; }} td:last-child {{ font-weight: bold; }}
+p {{ margin: .1rem 0; }} .notes {{ color: {colours.FAINT}; font-style: italic; }}
 """
 
 Float = NDArray[np.float64]
-Section = tuple[str, str, tuple[str, ...], go.Figure]  # heading, about, notes, figure
+Section = tuple[str, str, tuple[str, ...], str]  # heading, about, notes, what is shown as HTML
 
 
 def scene_html(view: View, surface: Surface | None, fan: Fan | None = None) -> str:
-    """Return a page with a run: above it the surface of its search, below it its fan, if any."""
-    sections = []
+    """Return a page with a run, with the surface of its search above and its fan below, if any."""
+    sections: list[Section] = []
     if surface is not None:
         names = surface.x.name + (f" and {surface.y.name}" if surface.y else "")
         heading = f"{surface.metric} by {names}"
         about = f"{surface.runs:,} runs"
-        sections.append((heading, about, surface.notes, surface_figure(surface)))
-    sections.append((view.title, view.subtitle, view.notes, run_figure(view)))
+        sections.append((heading, about, surface.notes, _shown(surface_figure(surface))))
+    sections.append((view.title, view.subtitle, view.notes, _shown(run_figure(view))))
+    if view.months is not None:
+        sections.append(("Monthly returns", "", (), months_table(view.months)))
     if fan is not None:
         sections.append(_fan_section(fan))
     return _page(sections, view.title)
@@ -64,29 +65,103 @@ def fan_html(fan: Fan) -> str:
 
 def _fan_section(fan: Fan) -> Section:
     figure = fan_figure(fan.times_ms, fan.quantiles, fan.equity)
-    return fan.title, "", (), figure
+    return fan.title, "", (), _shown(figure)
+
+
+def months_table(months: Months) -> str:
+    """Return the returns of each month as an HTML table, a year in a row."""
+    head = "".join(f"<th>{name}</th>" for name in ("", *calendar.month_abbr[1:], "year"))
+    rows = [
+        f"<tr><th>{year}</th>{''.join(_cells(values, months.largest))}<td>{_share(total)}</td></tr>"
+        for year, values, total in zip(months.years, months.values, months.totals, strict=True)
+    ]
+    return f"<table>\n<tr>{head}</tr>\n" + "\n".join(rows) + "\n</table>"
+
+
+def _cells(values: Iterable[float], largest: float) -> Iterable[str]:
+    for value in values:
+        yield f'<td style="background: {colours.shade(value, largest)}">{_share(value)}</td>'
+
+
+def _share(value: float) -> str:
+    return f"{value:+z.1%}" if np.isfinite(value) else ""
 
 
 def run_figure(view: View) -> go.Figure:
-    """Return candles with fills, equity against buy and hold, and drawdown, one below the other."""
+    """Return candles with fills and indicators, equity against buy and hold, drawdown, Sharpe.
+
+    One stands below the other; axes of indicators that are no prices follow the candles.
+    """
+    panels, has_sharpe = view.indicators.panels, view.rolling is not None
+    small = PANEL_HEIGHT * (len(panels) + has_sharpe)
+    heights = [473, *[PANEL_HEIGHT] * len(panels), 258, PANEL_HEIGHT]
+    heights += [PANEL_HEIGHT] * has_sharpe
     figure = make_subplots(
-        rows=3, cols=1, shared_xaxes=True, vertical_spacing=0.025, row_heights=[0.55, 0.3, 0.15]
+        rows=len(heights),
+        cols=1,
+        shared_xaxes=True,
+        vertical_spacing=0.025 * RUN_HEIGHT / (RUN_HEIGHT + small),
+        row_heights=heights,
     )
+    _add_candles(figure, view)
+    times = _times(view.candles["opened_ms"])
+    _add_lines(figure, times, view.indicators.over, 1)
+    _add_fills(figure, view)
+    for row, panel in enumerate(panels, 2):
+        _add_lines(figure, times, panel.lines, row)
+    equity, under = len(panels) + 2, len(panels) + 3
+    _add_curves(figure, view, equity, under)
+    if view.rolling is not None:
+        _add_sharpe(figure, view.rolling, under + 1)
+    _lay_out(figure, RUN_HEIGHT + small)
+    first, last = (int(view.candles["opened_ms"][bar]) for bar in (0, -1))
+    around = max((last - first) // 80, 1)
+    ends = _times(np.array([first - around, last + around]))
+    figure.update_xaxes(rangeslider_visible=False, range=ends)
+    figure.update_xaxes(title_text="UTC", row=len(heights), col=1)
+    for row, panel in enumerate(panels, 2):
+        figure.update_yaxes(title_text=panel.unit, row=row, col=1)
+    figure.update_yaxes(title_text=f"price ({view.quote})", tickformat=",", row=1, col=1)
+    figure.update_yaxes(title_text=f"equity ({view.quote})", tickformat=",", row=equity, col=1)
+    figure.update_yaxes(title_text="drawdown", tickformat=PERCENT, row=under, col=1)
+    if view.is_log:
+        figure.update_yaxes(type="log", title_text=f"price ({view.quote}), log", row=1, col=1)
+    return figure
+
+
+def _add_candles(figure: go.Figure, view: View) -> None:
     columns = view.candles
+    rising, falling = colours.RISING, colours.FALLING
     figure.add_trace(
         go.Candlestick(
             x=_times(columns["opened_ms"]),
             **{name: columns[name].tolist() for name in ("open", "high", "low", "close")},
             name="candles",
             showlegend=False,
-            increasing={"line": {"color": RISING, "width": 1}, "fillcolor": RISING},
-            decreasing={"line": {"color": FALLING, "width": 1}, "fillcolor": FALLING},
+            increasing={"line": {"color": rising, "width": 1}, "fillcolor": rising},
+            decreasing={"line": {"color": falling, "width": 1}, "fillcolor": falling},
         ),
         row=1,
         col=1,
     )
+
+
+def _add_lines(
+    figure: go.Figure, times: Sequence[Any], lines: Sequence[DrawnLine], row: int
+) -> None:
+    for place, line in enumerate(lines):
+        colour = colours.LINES[place % len(colours.LINES)]
+        _add_line(figure, row, x=times, y=_known(line.values), name=line.name, colour=colour)
+
+
+def _add_line(figure: go.Figure, row: int, *, name: str, colour: str, **data: Any) -> None:
+    line = {"color": colour, "width": 1.2}
+    figure.add_trace(go.Scatter(mode="lines", name=name, line=line, **data), row=row, col=1)
+
+
+def _add_fills(figure: go.Figure, view: View) -> None:
     for marks in (*view.entries, *view.exits):
-        shape = SHAPES.get(marks.kind, OTHER)
+        shape = colours.SHAPES.get(marks.kind, colours.OTHER)
         figure.add_trace(
             go.Scatter(
                 x=_times(marks.opened_ms),
@@ -105,29 +180,14 @@ def run_figure(view: View) -> go.Figure:
             row=1,
             col=1,
         )
-    _add_curves(figure, view)
-    _lay_out(figure, RUN_HEIGHT)
-    first, last = (int(columns["opened_ms"][bar]) for bar in (0, -1))
-    around = max((last - first) // 80, 1)
-    ends = _times(np.array([first - around, last + around]))
-    figure.update_xaxes(rangeslider_visible=False, range=ends)
-    figure.update_xaxes(title_text="UTC", row=3, col=1)
-    figure.update_yaxes(title_text=f"price ({view.quote})", row=1, col=1)
-    figure.update_yaxes(title_text=f"equity ({view.quote})", row=2, col=1)
-    figure.update_yaxes(title_text="drawdown", tickformat=".0%", row=3, col=1)
-    for row in (1, 2):
-        figure.update_yaxes(tickformat=",", row=row, col=1)
-    if view.is_log:
-        figure.update_yaxes(type="log", title_text=f"price ({view.quote}), log", row=1, col=1)
-    return figure
 
 
-def _add_curves(figure: go.Figure, view: View) -> None:
+def _add_curves(figure: go.Figure, view: View, equity: int, under: int) -> None:
     times = _times(view.curve_ms)
     curves = (
-        ("buy & hold", view.hold, HOLD, 2, None, ",.2f"),
-        ("equity", view.equity, EQUITY, 2, None, ",.2f"),
-        ("drawdown", view.drawdown, DRAWDOWN, 3, "tozeroy", ".2%"),
+        ("buy & hold", view.hold, colours.HOLD, equity, None, ",.2f"),
+        ("equity", view.equity, colours.EQUITY, equity, None, ",.2f"),
+        ("drawdown", view.drawdown, colours.DRAWDOWN, under, "tozeroy", ".2%"),
     )
     for name, values, colour, row, fill, form in curves:
         figure.add_trace(
@@ -145,6 +205,14 @@ def _add_curves(figure: go.Figure, view: View) -> None:
         )
 
 
+def _add_sharpe(figure: go.Figure, rolling: RollingSharpe, row: int) -> None:
+    name = f"Sharpe of the last {rolling.window} periods"
+    values = _known(rolling.values)
+    times = _times(rolling.times_ms)
+    _add_line(figure, row, x=times, y=values, name=name, colour=colours.SHARPE)
+    figure.update_yaxes(title_text="rolling Sharpe", row=row, col=1)
+
+
 def surface_figure(surface: Surface) -> go.Figure:
     """Return a heat map over two axes, or a line over one."""
     low, high = limits(surface.values)
@@ -155,7 +223,7 @@ def surface_figure(surface: Surface) -> go.Figure:
                 y=_known(surface.values[0]),
                 mode="lines+markers",
                 name=surface.metric,
-                line={"color": EQUITY},
+                line={"color": colours.EQUITY},
             )
         )
         figure.update_yaxes(title_text=surface.metric)
@@ -180,6 +248,8 @@ def surface_figure(surface: Surface) -> go.Figure:
     figure.update_xaxes(title_text=surface.x.name, type="category")
     if surface.best:
         _mark_best(figure, surface, *surface.best)
+    if surface.drawn and (surface.y or np.isfinite(surface.values[surface.drawn])):
+        _mark_drawn(figure, surface, *surface.drawn)
     _lay_out(figure, SURFACE_HEIGHT, hovermode="closest")
     return figure
 
@@ -187,16 +257,40 @@ def surface_figure(surface: Surface) -> go.Figure:
 def _mark_best(figure: go.Figure, surface: Surface, row: int, column: int) -> None:
     if surface.y is not None:
         sides = {"x0": column - 0.5, "x1": column + 0.5, "y0": row - 0.5, "y1": row + 0.5}
-        figure.add_shape(type="rect", line={"color": INK, "width": 3}, **sides)
+        figure.add_shape(type="rect", line={"color": colours.INK, "width": 3}, **sides)
         return
+    circle = {"symbol": "circle-open", "size": 16, "color": colours.INK, "line": {"width": 2}}
+    _add_mark(figure, surface, (row, column), "best", circle)
+
+
+def _mark_drawn(figure: go.Figure, surface: Surface, row: int, column: int) -> None:
+    if surface.y is None:
+        _add_mark(figure, surface, (row, column), "drawn", {**STAR, "size": 14})
+        return
+    # An annotation can stand in the corner of a place; the value is in its middle.
+    figure.add_annotation(
+        x=column + 0.36,
+        y=row + 0.3,
+        text="★",
+        showarrow=False,
+        font={"color": colours.HOLD, "size": 17},
+        bgcolor="rgba(255, 255, 255, 0.75)",
+        borderpad=0,
+    )
+
+
+def _add_mark(
+    figure: go.Figure, surface: Surface, place: tuple[int, int], name: str, marker: dict[str, Any]
+) -> None:
+    label = surface.x.labels[place[1]]
     figure.add_trace(
         go.Scatter(
-            x=[surface.x.labels[column]],
-            y=[float(surface.values[0, column])],
+            x=[label],
+            y=[float(surface.values[place])],
             mode="markers",
-            name=f"best: {surface.x.labels[column]}",
+            name=f"{name}: {label}",
             hoverinfo="skip",
-            marker={"symbol": "star", "size": 18, "color": HOLD},
+            marker=marker,
         )
     )
 
@@ -206,8 +300,9 @@ def fan_figure(
 ) -> go.Figure:
     """Return bands between pairs of quantiles, the median, and what happened."""
     figure, times, order = go.Figure(), _times(times_ms), sorted(quantiles)
-    for low, high in zip(order[: len(order) // 2], reversed(order), strict=False):
-        edge = {"color": f"rgba({BAND}, 0.25)", "width": 0.5}
+    pairs = zip(order[: len(order) // 2], reversed(order), strict=False)
+    for depth, (low, high) in enumerate(pairs):
+        edge = {"color": f"rgba({colours.BAND}, 0.25)", "width": 0.5}
         name = f"{low:.0%} to {high:.0%} of the paths"
         figure.add_trace(
             go.Scatter(
@@ -218,7 +313,7 @@ def fan_figure(
         figure.add_trace(
             go.Scatter(
                 x=times, y=quantiles[high].tolist(), line=edge, name=name, legendgroup=name,
-                fill="tonexty", fillcolor=f"rgba({BAND}, 0.16)",
+                fill="tonexty", fillcolor=f"rgba({colours.BAND}, {colours.band_alpha(depth):.2f})",
             )
         )  # fmt: skip
     if len(order) % 2:
@@ -227,13 +322,15 @@ def fan_figure(
             go.Scatter(
                 x=times,
                 y=quantiles[middle].tolist(),
-                line={"color": EQUITY},
+                line={"color": colours.EQUITY},
                 name="median" if middle == 0.5 else f"{middle:.0%}",
             )
         )
     if equity is not None:
         figure.add_trace(
-            go.Scatter(x=times, y=equity.tolist(), line={"color": INK}, name="what happened")
+            go.Scatter(
+                x=times, y=equity.tolist(), line={"color": colours.INK}, name="what happened"
+            )
         )
     _lay_out(figure, FAN_HEIGHT)
     figure.update_yaxes(title_text="equity", tickformat=",")
@@ -246,18 +343,22 @@ def _lay_out(figure: go.Figure, height: int, hovermode: str = "x unified") -> No
         template="plotly_white",
         height=height,
         margin={"l": 80, "r": 30, "t": 84, "b": 50},
-        font={"color": INK, "family": "Segoe UI, Helvetica Neue, DejaVu Sans, Arial, sans-serif"},
-        legend={"orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0},
+        font={"color": colours.INK, "family": FAMILY},
+        legend=LEGEND,
         hovermode=hovermode,
     )
-    figure.update_xaxes(gridcolor=GRID, tickfont={"color": FAINT}, title_font={"color": FAINT})
-    figure.update_yaxes(gridcolor=GRID, tickfont={"color": FAINT}, title_font={"color": FAINT})
+    faint = {"color": colours.FAINT}
+    for update in (figure.update_xaxes, figure.update_yaxes):
+        update(gridcolor=colours.GRID, tickfont=faint, title_font=faint)
+
+
+def _shown(figure: go.Figure) -> str:
+    return figure.to_html(full_html=False, include_plotlyjs=False, config=CONFIG)
 
 
 def _page(sections: Sequence[Section], title: str) -> str:
     parts: list[str] = []
-    for heading, about, notes, figure in sections:
-        body = figure.to_html(full_html=False, include_plotlyjs=False, config=CONFIG)
+    for heading, about, notes, body in sections:
         parts.append(
             f"<h1>{escape(heading)}</h1>\n<p>{escape(about)}</p>\n"
             f'<p class="notes">{escape("; ".join(notes))}</p>\n{body}'

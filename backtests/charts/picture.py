@@ -13,6 +13,7 @@ from backtests.charts import html, png
 from backtests.charts.fan import Fan
 from backtests.charts.surface import surface_of
 from backtests.charts.view import view_of
+from backtests.strategy import Strategy
 from mela.candles import Candles
 from mela.result import Outcome
 
@@ -30,6 +31,7 @@ def scene_picture(
     metric: str = "sharpe",
     rank: int = 1,
     fan: Fan | None = None,
+    catalogue: Mapping[str, Strategy] | None = None,
 ) -> bytes:
     """Return a picture of a run and, with several, of the search that it is one of.
 
@@ -37,13 +39,17 @@ def scene_picture(
     rows: the result documents of all runs; paths: what the search varied; metric: what ranked them
     rank: of the run among them, from 1
     fan: drawn below the run
+    catalogue: whose strategy is asked for its indicators, in this process; None to draw none
     Raises ValueError for an outcome without a curve.
     """
     module = html if kind == "html" else png
     limits = {"most_trades": png.MOST_MARKED} if kind == "png" else {}
     fan = fan and fan.thinned(html.MOST_CANDLES)
-    view = view_of(outcome, candles, most_candles=module.MOST_CANDLES, **limits)
-    surface = surface_of(rows, list(paths), metric)
+    view = view_of(
+        outcome, candles, most_candles=module.MOST_CANDLES, catalogue=catalogue, **limits
+    )
+    drawn = rows[rank - 1] if rank <= len(rows) else None
+    surface = surface_of(rows, list(paths), metric, drawn)
     if len(rows) > 1:
         place = "the best" if rank == 1 else f"number {rank:,}"
         place = f"{place} of {len(rows):,} runs by {metric}"

@@ -32,6 +32,7 @@ class Surface:
 
     values: (len(y), len(x)) float64, or (1, len(x)) where y is None; NaN where no run has a value
     runs: how many results went in; best: the place (row, column) of the best value
+    drawn: the place of the run that the picture shows, which the median may put behind others
     """
 
     metric: str
@@ -41,14 +42,19 @@ class Surface:
     runs: int
     best: tuple[int, int] | None
     notes: tuple[str, ...]
+    drawn: tuple[int, int] | None = None
 
 
 def surface_of(
-    rows: Iterable[Mapping[str, Any]], paths: Sequence[str], metric: str
+    rows: Iterable[Mapping[str, Any]],
+    paths: Sequence[str],
+    metric: str,
+    drawn: Mapping[str, Any] | None = None,
 ) -> Surface | None:
     """Return a metric over the two of `paths` with most values; None where nothing varies.
 
     rows: result documents; paths: of the search's space, as `strategy.params.fast`
+    drawn: the one of them whose run the picture shows
     Where more runs share a place, the median of theirs stands for them, nulls left out.
     """
     rows = list(rows)
@@ -63,20 +69,28 @@ def surface_of(
     x, x_places = binned[x_path]
     y, y_places = binned[y_path] if y_path else (None, {})
     gathered: dict[tuple[int, int], list[float]] = {}
-    for row in rows:
+
+    def place_of(row: Mapping[str, Any]) -> tuple[int, int]:
         row_place = y_places[_key(value_at(row, y_path))] if y_path else 0
-        place = row_place, x_places[_key(value_at(row, x_path))]
+        return row_place, x_places[_key(value_at(row, x_path))]
+
+    for row in rows:
+        place = place_of(row)
         if row[metric] is not None:
             gathered.setdefault(place, []).append(float(row[metric]))
     values = np.full((len(y.labels) if y else 1, len(x.labels)), np.nan)
     for place, found in gathered.items():
         values[place] = np.median(found)
-    others = [path.removeprefix(_PARAMS) for path in varied if path not in chosen]
+    left = [path for path in varied if path not in chosen]
+    others = [path.removeprefix(_PARAMS) for path in left]
     instruments = {row["instruments"][0] for row in rows}
     others += ["instrument"] if len(instruments) > 1 else []
-    return Surface(
-        metric, x, y, values, len(rows), _best(values, metric), _notes(others, binned, varied)
-    )
+    notes = _notes(others, binned, varied)
+    best = _best(values, metric)
+    if drawn is None:
+        return Surface(metric, x, y, values, len(rows), best, notes)
+    said = _says_where(drawn, metric, left, len(instruments) > 1)
+    return Surface(metric, x, y, values, len(rows), best, (*notes, said), place_of(drawn))
 
 
 def limits(values: Float) -> tuple[float, float]:
@@ -151,6 +165,15 @@ def _notes(
                 "labelled by their middle, the median of each"
             )
     return tuple(notes)
+
+
+def _says_where(drawn: Mapping[str, Any], metric: str, left: Sequence[str], several: bool) -> str:
+    """Return what the star is, and where the run lies on what has no axis."""
+    value = drawn[metric]
+    with_these = [f"{path.removeprefix(_PARAMS)} {_label(value_at(drawn, path))}" for path in left]
+    with_these += [drawn["instruments"][0]] if several else []
+    said = f"the star is the run drawn below, {metric} {'–' if value is None else f'{value:.2f}'}"
+    return said + (f" with {', '.join(with_these)}" if with_these else "")
 
 
 def _key(value: Any) -> Any:

@@ -10,6 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from backtests.candles.prepared import PreparedCache, PreparedCandles
+from backtests.charts.drawn_lines import DrawnIndicators, indicators_of
+from backtests.charts.over_time import Months, RollingSharpe, months_of, rolling_sharpe_of
+from backtests.strategy import Strategy
 from mela.candles import Candles
 from mela.instrument import describe
 from mela.result import Metrics, Outcome, Trade
@@ -42,7 +46,9 @@ class View:
     """One run, ready to be drawn.
 
     candles: (m,) columns opened_ms, open, high, low, close; `merged` of the run's in each
+    indicators: of the strategy, (m,) at the close of each candle drawn
     curve_ms, equity, hold, drawdown: (p,) the curves at the same instants
+    months, rolling: None where the run is too short for them
     notes: what was left out or merged, in sentences
     """
 
@@ -59,6 +65,9 @@ class View:
     hold: Float
     drawdown: Float
     notes: tuple[str, ...]
+    indicators: DrawnIndicators = DrawnIndicators()
+    months: Months | None = None
+    rolling: RollingSharpe | None = None
 
     @property
     def mark_scale(self) -> float:
@@ -68,13 +77,19 @@ class View:
 
 
 def view_of(
-    outcome: Outcome, candles: Candles, *, most_candles: int, most_trades: int = MOST_TRADES
+    outcome: Outcome,
+    candles: Candles,
+    *,
+    most_candles: int,
+    most_trades: int = MOST_TRADES,
+    catalogue: Mapping[str, Strategy] | None = None,
 ) -> View:
     """Return what a picture of an outcome shows.
 
     candles: of the outcome's series; what lies outside the run's span is not shown
     most_candles: more are merged, open, high, low and close kept right
     most_trades: of more, so many are marked, spread evenly
+    catalogue: whose strategy is asked for its indicators; None to draw none
     Raises ValueError for an outcome without a curve.
     """
     run, curve, metrics = outcome.run, outcome.curve, outcome.metrics
@@ -86,6 +101,10 @@ def view_of(
     hold = buy_and_hold(span, run)[: len(curve.equity)]
     drawdown = drawdowns(curve.equity, run.cash)
     points = telling_points([curve.equity, hold, drawdown], most_candles)
+    prepared = _prepared(candles, run)
+    drawn = DrawnIndicators() if catalogue is None else indicators_of(run, prepared, catalogue)
+    rolling = rolling_sharpe_of(curve, prepared, run.cash)
+    notes = _notes(span, merged, points, curve.trades, kept, metrics.open_trades, curve.equity)
     return View(
         title=f"{run.instrument} {run.interval}: {run.strategy}({_spelled(run.params)})",
         subtitle=_subtitle(run, metrics),
@@ -99,8 +118,18 @@ def view_of(
         equity=curve.equity[points],
         hold=hold[points],
         drawdown=drawdown[points],
-        notes=_notes(span, merged, points, curve.trades, kept, metrics.open_trades, curve.equity),
+        notes=(*notes, *drawn.notes),
+        indicators=drawn.at(_merged_ends(len(span), merged)),
+        months=months_of(curve, run.cash),
+        rolling=rolling and thinned_sharpe(rolling, most_candles),
     )
+
+
+def _prepared(candles: Candles, run: Run) -> PreparedCandles:
+    prepared = PreparedCache(candles).of(run)
+    if isinstance(prepared, Exception):
+        raise prepared
+    return prepared
 
 
 def merge(candles: Candles, count: int) -> dict[str, NDArray[Any]]:
@@ -109,7 +138,7 @@ def merge(candles: Candles, count: int) -> dict[str, NDArray[Any]]:
     The last one stands for what is left.
     """
     starts = np.arange(0, len(candles), count)
-    ends = np.append(starts[1:], len(candles)) - 1
+    ends = _merged_ends(len(candles), count)
     return {
         "opened_ms": candles.opened_ms[starts],
         "open": candles.open[starts],
@@ -117,6 +146,19 @@ def merge(candles: Candles, count: int) -> dict[str, NDArray[Any]]:
         "low": np.minimum.reduceat(candles.low, starts),
         "close": candles.close[ends],
     }
+
+
+def _merged_ends(bars: int, count: int) -> Int:
+    """Return the last bar of each `count` ones."""
+    return np.append(np.arange(count, bars, count), bars) - 1
+
+
+def thinned_sharpe(of: RollingSharpe, most: int) -> RollingSharpe:
+    """Return the same with fewer points; all where one of them is undefined, which is rare."""
+    if np.isnan(of.values).any():
+        return of
+    points = telling_points([of.values], most)
+    return RollingSharpe(of.window, of.times_ms[points], of.values[points])
 
 
 def telling_points(curves: Sequence[Float], most: int) -> Int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from backtests.indicators.definition import Float
-from backtests.indicators.keeper import LineKeeper
+from backtests.indicators.keeper import Computed, LineKeeper
 from backtests.indicators.lines import (
     Aroon,
     Bands,
@@ -30,7 +30,8 @@ class Indicators:
     """
 
     def __init__(self, candles: Candles) -> None:
-        self._of = LineKeeper(candles).of
+        self.keeper = LineKeeper(candles)
+        self._of = self.keeper.of
 
     # Trend
 
@@ -351,3 +352,8 @@ class Indicators:
     def pvo(self, fast: int = 12, slow: int = 26, signal: int = 9) -> Oscillator:
         """Return the PPO of the volume, its exponential average, and their distance."""
         return self._of("pvo", fast, slow, signal)
+
+
+def computed(indicators: Indicators) -> list[Computed]:
+    """Return the indicators that somebody asked for and that are still kept."""
+    return indicators.keeper.kept()

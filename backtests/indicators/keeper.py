@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from backtests.indicators.definition import Float
 from backtests.indicators.lines import NAMED
 from backtests.indicators.registry import INDICATORS
 from mela.candles import Candles
 
 CACHE_BYTES = 64 * 2**20
 LEAST_LINES = 4  # kept however long they are
+
+
+class Computed(NamedTuple):
+    """An indicator that was computed: its name, its parameters, its lines in their order."""
+
+    name: str
+    parameters: tuple[float, ...]
+    lines: tuple[Float, ...]
 
 
 class LineKeeper:
@@ -37,6 +46,14 @@ class LineKeeper:
             found = self._kept.setdefault(key, found)  # another thread may have been faster
             self._forget()
         return found
+
+    def kept(self) -> list[Computed]:
+        """Return what is kept, the longest unused first."""
+        with self._lock:
+            kept = list(self._kept.items())
+        return [
+            Computed(str(key[0]), tuple(map(float, key[1:])), _lines(found)) for key, found in kept
+        ]
 
     def _forget(self) -> None:
         """Drop the longest unused, until what is left fits."""
@@ -65,4 +82,8 @@ class LineKeeper:
 
 
 def _count(found: Any) -> int:
-    return len(found) if isinstance(found, tuple) else 1
+    return len(_lines(found))
+
+
+def _lines(found: Any) -> tuple[Float, ...]:
+    return tuple(found) if isinstance(found, tuple) else (found,)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from io import BytesIO
 
 import matplotlib.image as mpimg
 import numpy as np
 import pytest
 
-from backtests.charts import html, png
+from backtests.charts import colours, html, png, png_run, png_style
+from backtests.charts.drawn_lines import DrawnIndicators, DrawnLine, Panel
+from backtests.charts.over_time import Months
 from backtests.charts.picture import fan_picture, scene_picture
 from backtests.charts.view import view_of
 from backtests.testing.instrument import execute
@@ -25,6 +28,12 @@ FAN = {level: np.linspace(100, 100 + 40 * level, 50) for level in (0.05, 0.25, 0
 
 def decoded(picture: bytes) -> np.ndarray:
     return mpimg.imread(BytesIO(picture), format="png")
+
+
+def height_of(candles: Candles) -> int:
+    """Return how high a picture of a run on these candles is: the run, and its months."""
+    view = view_of(execute(candles, [5], [9]), candles, most_candles=400)
+    return png_run.run_height(view) + png_run.months_height(view.months)
 
 
 def test_the_figure_of_a_run_has_a_mark_for_each_fill() -> None:
@@ -56,7 +65,7 @@ def test_a_page_needs_nothing_from_elsewhere() -> None:
     page = scene_picture("html", both_sides(candles), candles).decode()
 
     assert page.startswith("<!DOCTYPE html>")
-    assert page.count("<h1>") == 1
+    assert re.findall("<h1>(.*)</h1>", page)[1:] == ["Monthly returns"]
     assert re.findall(r"<(?:script|link)[^>]*(?:src|href)=", page) == []
     assert "plotly.js v" in page
     assert len(page) < 7_000_000
@@ -85,8 +94,8 @@ def test_a_png_has_its_size_and_the_colours_of_its_parts() -> None:
     picture = scene_picture("png", both_sides(candles), candles)
 
     pixels = decoded(picture)
-    assert pixels.shape[:2] == (1_000, 1_600)
-    for colour in (png.EQUITY, png.HOLD, png.RISING, png.FALLING):
+    assert pixels.shape[:2] == (height_of(candles), 1_600)
+    for colour in (colours.EQUITY, colours.HOLD, colours.RISING, colours.FALLING, colours.SHARPE):
         assert (np.abs(pixels[..., :3] - rgb(colour)).max(axis=2) < 0.01).sum() > 50, colour
     assert picture == scene_picture("png", both_sides(candles), candles)
 
@@ -95,7 +104,7 @@ def test_a_png_of_a_search_is_higher() -> None:
     candles = walk(100)
     outcome = execute(candles, [5], [9])
     picture = scene_picture("png", outcome, candles, rows=GRID, paths=[FAST, SLOW])
-    assert decoded(picture).shape[:2] == (1_760, 1_600)
+    assert decoded(picture).shape[:2] == (760 + height_of(candles), 1_600)
 
 
 def test_half_a_million_candles_make_a_picture_of_a_few_megabytes() -> None:
@@ -113,6 +122,96 @@ def test_half_a_million_candles_make_a_picture_of_a_few_megabytes() -> None:
     assert b"3,000 of 10,000 trades marked" in page
 
 
+# What a run's picture says besides
+
+
+def test_the_strategys_indicators_are_drawn_where_they_belong() -> None:
+    candles = walk(400)
+    means, cycle = DrawnLine("sma(20)", candles.close), DrawnLine("rsi(14)", candles.close)
+    view = view_of(execute(candles, [5], [9]), candles, most_candles=2_000)
+    drawn = DrawnIndicators((means,), (Panel("rsi(14)", "0..100", (cycle,)),))
+    view = replace(view, indicators=drawn)
+
+    figure = html.run_figure(view)
+
+    traces = {trace.name: trace for trace in figure.data}
+    assert (traces["sma(20)"].yaxis, traces["rsi(14)"].yaxis) == ("y", "y2")
+    assert (traces["equity"].yaxis, traces["drawdown"].yaxis) == ("y3", "y4")
+    assert traces[f"Sharpe of the last {view.rolling.window} periods"].yaxis == "y5"
+    assert [figure.layout[f"yaxis{row}"].title.text for row in (2, 5)] == [
+        "0..100",
+        "rolling Sharpe",
+    ]
+    pixels = decoded(png.scene_png(view, None))
+    higher = png_run.SMALL + png_run.GAP
+    assert pixels.shape[0] == height_of(candles) + higher
+    seen = np.abs(pixels[..., :3] - rgb(colours.LINES[0])).max(axis=2) < 0.01
+    assert seen[:600].sum() > 50  # over the candles
+    assert seen[600:700].sum() > 50  # and below them
+
+
+def test_a_run_too_short_for_months_and_sharpe_is_drawn_without_them() -> None:
+    candles = walk(20)
+    outcome = execute(candles, [5], [9])
+    view = view_of(outcome, candles, most_candles=400)
+
+    assert (view.months, view.rolling) == (None, None)
+    assert b"Monthly returns" not in scene_picture("html", outcome, candles)
+    pixels = decoded(scene_picture("png", outcome, candles))
+    assert pixels.shape[0] == png_run.run_height(view) < height_of(walk(260))
+
+
+def test_months_are_a_table_with_a_row_for_each_year() -> None:
+    values = np.full((2, 12), np.nan)
+    values[0, 11], values[1, 0] = 0.1, -0.05
+    table = html.months_table(Months((2023, 2024), values, np.array([0.1, -0.05])))
+
+    rows = re.findall("<tr><th>(\\d+)</th>(.*)</tr>", table)
+    assert [year for year, _ in rows] == ["2023", "2024"]
+    cells = [re.findall("<td[^>]*>(.*?)</td>", row) for _, row in rows]
+    assert cells == [[""] * 11 + ["+10.0%", "+10.0%"], ["-5.0%"] + [""] * 11 + ["-5.0%"]]
+    assert f"background: {colours.RISING}" in table
+
+
+def test_ticks_of_a_small_drawdown_differ() -> None:
+    """With whole percents they would all say 0%."""
+    candles = walk(260)
+    view = view_of(execute(candles, [5], [9]), candles, most_candles=400)
+    assert html.run_figure(view).layout.yaxis3.tickformat == ".4~%"
+
+    shallow = replace(view, drawdown=view.drawdown / view.drawdown.min() * -0.004)
+    figure = png._figure(png_run.run_height(shallow))
+    png_run.draw_run(figure, shallow)
+    figure.canvas.draw()
+    [under] = [axes for axes in figure.axes if axes.get_ylabel() == "drawdown"]
+    labels = [label.get_text() for label in under.get_yticklabels()]
+    assert len(set(labels)) == len(labels) > 2
+
+
+@pytest.mark.parametrize("largest", [1e-6, 0.004, 0.03, 0.5, 0.999])
+def test_percents_of_an_axis_can_be_told_apart(largest: float) -> None:
+    ticks = np.linspace(-largest, 0, 6)
+    assert len({png_style.percent(tick) for tick in ticks}) == 6
+
+
+def test_marks_of_a_legend_are_as_large_as_if_there_were_few() -> None:
+    candles = walk(260)
+    outcome = both_sides(candles)
+    view = view_of(outcome, candles, most_candles=400)
+    crowded = replace(view, entries=view.entries * 30)
+    assert crowded.mark_scale < 0.5
+
+    figure = png._figure(png_run.run_height(view))
+    png_run.draw_run(figure, replace(crowded, entries=crowded.entries[:2] * 30))
+    [drawn] = [axes.get_legend() for axes in figure.axes if axes.get_ylabel().startswith("price")]
+    sizes = {
+        text.get_text().split(" (")[0]: handle.get_sizes()[0]
+        for text, handle in zip(drawn.texts, drawn.legend_handles, strict=True)
+    }
+    assert sizes["exit: stop loss"] == pytest.approx(colours.SHAPES["stop_loss"].area)
+    assert html.run_figure(view).layout.legend.itemsizing == "constant"
+
+
 # Fans
 
 
@@ -122,6 +221,8 @@ def test_a_fan_has_a_band_for_each_pair_and_a_line_for_the_middle() -> None:
     assert names == ["5% to 95% of the paths", "25% to 75% of the paths", "median", "what happened"]
     assert [trace.fill for trace in figure.data].count("tonexty") == 2
     assert figure.data[1].y == tuple(FAN[0.95].tolist())
+    fills = [trace.fillcolor for trace in figure.data if trace.fill == "tonexty"]
+    assert len(set(fills)) == 2  # a legend with two alike would say nothing
 
 
 def test_a_fan_is_written_both_ways() -> None:

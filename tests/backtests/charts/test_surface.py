@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 
 from backtests.charts import html, png, surface
+from backtests.charts.picture import scene_picture
 from backtests.charts.surface import limits, surface_of, value_at
+from backtests.testing.instrument import execute
+from tests.backtests.charts.outcomes import walk
 
 FAST, SLOW, STOP = "strategy.params.fast", "strategy.params.slow", "exits.stop_loss"
 
@@ -56,6 +59,47 @@ def test_instruments_are_gathered_too() -> None:
     found = surface_of(rows, [FAST], "sharpe")
     assert found.values.tolist() == [[2.0, 5.5]]
     assert found.notes == ("each place: the median over instrument",)
+
+
+def test_the_run_that_is_drawn_has_its_place_where_the_median_prefers_another() -> None:
+    """The best run may lie where the other runs of its place are worse."""
+    rows = [row(3, 20, None, 9.0), row(3, 20, 0.1, -5.0), row(3, 50, None, 1.0)]
+    rows += [row(5, 20, None, 4.0), row(5, 20, 0.1, 4.0), row(5, 50, None, 2.0)]
+
+    found = surface_of(rows, [FAST, SLOW, STOP], "sharpe", rows[0])
+
+    assert (found.best, found.drawn) == ((0, 1), (0, 0))
+    assert found.values[found.drawn] == 2.0
+    assert found.notes[-1] == (
+        "the star is the run drawn below, sharpe 9.00 with exits.stop_loss none"
+    )
+    [star] = html.surface_figure(found).layout.annotations
+    assert (star.text, round(star.x), round(star.y)) == ("★", 0, 0)
+    figure = png._figure(png.SURFACE_HEIGHT)
+    png._draw_surface(figure, found)
+    [mark] = [line for line in figure.axes[0].lines if line.get_marker() == "*"]
+    assert (round(mark.get_xdata()[0]), round(mark.get_ydata()[0])) == (0, 0)
+    assert figure.axes[0].get_xlim() == (-0.5, 1.5)  # the star moves no border
+
+
+def test_on_a_line_the_drawn_run_is_told_from_the_best_place() -> None:
+    rows = [row(3, 20, None, 9.0), row(3, 20, 0.1, -5.0), row(5, 20, None, 4.0)]
+    found = surface_of(rows, [FAST], "sharpe", rows[0])
+
+    names = [trace.name for trace in html.surface_figure(found).data]
+    assert names == ["sharpe", "best: 5", "drawn: 3"]
+
+
+def test_a_picture_marks_the_run_of_its_rank() -> None:
+    candles = walk(100)
+    outcome = execute(candles, [5], [9])
+    ranked = sorted(GRID, key=lambda each: -each["sharpe"])
+
+    page = scene_picture(
+        "html", outcome, candles, rows=ranked, paths=[FAST, SLOW], rank=24
+    ).decode()
+
+    assert f"the star is the run drawn below, sharpe {ranked[23]['sharpe']:.2f}" in page
 
 
 def test_one_axis_is_a_line_and_none_is_nothing() -> None:
