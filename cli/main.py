@@ -14,6 +14,7 @@ from cli import (
     demo,
     headlines,
     lineage,
+    new,
     programs,
     quality,
     rejected,
@@ -60,7 +61,7 @@ def main(
 for module in (
     *(scenes, scene_list, stored_runs, backtest, stale, lineage, rejected, watch),
     *(candles, quality, snapshot, headlines),
-    *(strategies, check, ask, demo, stack, programs, compare),
+    *(strategies, new, check, ask, demo, stack, programs, compare),
 ):
     module.register(app)
 

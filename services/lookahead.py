@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from backtests.catalogue.own_file import strategies_in
 from backtests.lookahead.check import CHECKED, LIMIT_S, check
@@ -112,6 +113,15 @@ def keep(judgement: Judgement, settings: Settings) -> None:
             judgement.verdict,
             judgement.documents(),
         )
+
+
+def keep_if_there(judgement: Judgement, settings: Settings) -> bool:
+    """Store a verdict where a warehouse of today answers; tell whether one did."""
+    try:
+        keep(judgement, settings)
+    except (OperationalError, ProgrammingError):  # it is away, or older than this code
+        return False
+    return True
 
 
 def kept(strategies: Mapping[str, Strategy], settings: Settings) -> dict[str, StoredCheck]:
