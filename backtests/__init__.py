@@ -11,4 +11,4 @@ from mela.metrics import METRICS_VERSION
 
 __all__ = ["ENGINE_VERSION", "METRICS_VERSION"]
 
-ENGINE_VERSION = "2"
+ENGINE_VERSION = "3"

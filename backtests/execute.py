@@ -272,6 +272,7 @@ def terms_of(run: Run, candles: Candles) -> Terms:
         stop_loss=_or_never(exits.stop_loss),
         take_profit=_or_never(exits.take_profit),
         trailing_stop=_or_never(exits.trailing_stop),
+        trailing_start=float(exits.trailing_start),
         time_stop=exits.time_stop_bars or NO_TIME_STOP,
         cooldown=min(exits.cooldown_bars, len(candles)),
         protect_delay=0 if exits.protect_from == "entry" else 1,

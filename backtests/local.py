@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby
 from typing import Any, NamedTuple
 
 from backtests.candles.prepared import PreparedCache
@@ -13,15 +13,18 @@ from backtests.simulate import provenance
 from backtests.strategies import CATALOGUE
 from backtests.strategy import Strategy
 from mela.candles import Candles
+from mela.errors import RejectionCode, SceneInvalid
 from mela.grid import Plan, check_space, plan_runs, window_variants
 from mela.interval import Interval
 from mela.result import Curve, result_document
-from mela.run import Run
+from mela.run import Run, by_candles
 from mela.scene import Scene, TpeSearch
 
 Document = dict[str, Any]
 Catalogue = Mapping[str, Strategy]
 Read = Callable[[str, Interval], Candles]
+SeriesOf = Callable[[Sequence[Run]], Mapping[str, Candles]]
+PREPARED_KEPT = 16  # series whose indicators are kept
 
 
 class _Series(NamedTuple):
@@ -30,44 +33,72 @@ class _Series(NamedTuple):
     inputs: frozenset[tuple[str, Interval]] = frozenset()
 
 
-@dataclass
-class Bench:
-    """Executes runs and reads the candles of each series once.
+def whole_series(read: Read) -> SeriesOf:
+    """Return what gives runs all candles there are of their series, and reads each series once.
 
     read: returns every candle of an instrument and interval
     """
+    kept: dict[_Series, Candles] = {}
 
-    read: Read
+    def of(series: _Series) -> Candles:
+        if series not in kept:
+            if series.inputs:
+                candles = of(series._replace(inputs=frozenset()))
+                inputs = {key: of(_Series(*key)) for key in sorted(series.inputs)}
+                kept[series] = replace(candles, inputs=inputs)
+            else:
+                kept[series] = read(series.instrument, series.interval)
+        return kept[series]
+
+    def series_of(runs: Sequence[Run]) -> Mapping[str, Candles]:
+        first = runs[0]
+        inputs = frozenset(series[:2] for run in runs for series in run.input_series)
+        names = first.instruments
+        return {name: of(_Series(name, first.interval, inputs)) for name in names}
+
+    return series_of
+
+
+@dataclass
+class Bench:
+    """Executes runs, and computes each indicator of a series once.
+
+    read: returns the candles that runs of one account and span read, the same object for the same
+        candles
+    """
+
+    read: SeriesOf
     catalogue: Catalogue = field(default_factory=lambda: CATALOGUE)
 
     def __post_init__(self) -> None:
-        self._series: dict[_Series, tuple[Candles, PreparedCache]] = {}
+        self._prepared: OrderedDict[Candles, PreparedCache] = OrderedDict()
 
     def candles_of(self, run: Run) -> Candles:
         """Return the candles of a run's series, with those of its inputs."""
-        return self._kept(run.instrument, [run])[0]
+        return self.series_of(run)[run.instrument]
 
-    def series_of(self, run: Run) -> dict[str, Candles]:
+    def series_of(self, run: Run) -> Mapping[str, Candles]:
         """Return the candles of each instrument of a run's account, with those of its inputs."""
-        return {name: self._kept(name, [run])[0] for name in run.instruments}
+        return self.read([run])
 
     def answers(self, runs: Sequence[Run]) -> Iterator[Document]:
-        """Yield the result document of each run of one account and interval, in order."""
-        first = runs[0]
+        """Yield the result document of each run of one account and span, in order."""
+        series = self.read(runs)
+        _refuse_unknown_tick(runs, series)
         for outcome in run_series(
-            {name: self._kept(name, runs)[0] for name in first.instruments},
-            runs,
-            catalogue=self.catalogue,
-            spans_of=lambda _: self._kept(first.instrument, runs)[1],
+            series, runs, catalogue=self.catalogue, spans_of=self._prepared_of
         ):
             made_with = provenance(outcome.run.strategy, None, self.catalogue)
             yield result_document(outcome, made_with, scene_id=None)
 
     def curve_of(self, run: Run) -> Curve | None:
         """Return the trades and the equity of a run; None where it gives no numbers."""
-        series, spans = self.series_of(run), lambda _: self._kept(run.instrument, [run])[1]
         outcomes = run_series(
-            series, [run], with_curve=True, catalogue=self.catalogue, spans_of=spans
+            self.series_of(run),
+            [run],
+            with_curve=True,
+            catalogue=self.catalogue,
+            spans_of=self._prepared_of,
         )
         return next(outcomes).curve
 
@@ -75,21 +106,27 @@ class Bench:
         """Return the result document of one run."""
         return next(self.answers([run]))
 
-    def _kept(self, instrument: str, runs: Sequence[Run]) -> tuple[Candles, PreparedCache]:
-        """Return a series that runs of one interval trade on, with the inputs of all of them."""
-        inputs = {series[:2] for run in runs for series in run.input_series}
-        return self._of(_Series(instrument, runs[0].interval, frozenset(inputs)))
+    def _prepared_of(self, candles: Candles) -> PreparedCache:
+        if candles not in self._prepared:
+            self._prepared[candles] = PreparedCache(candles)
+            while len(self._prepared) > PREPARED_KEPT:
+                self._prepared.popitem(last=False)
+        self._prepared.move_to_end(candles)
+        return self._prepared[candles]
 
-    def _of(self, series: _Series) -> tuple[Candles, PreparedCache]:
-        if series not in self._series:
-            if series.inputs:
-                candles = self._of(series._replace(inputs=frozenset()))[0]
-                inputs = {key: self._of(_Series(*key))[0] for key in sorted(series.inputs)}
-                candles = replace(candles, inputs=inputs)
-            else:
-                candles = self.read(series.instrument, series.interval)
-            self._series[series] = candles, PreparedCache(candles)
-        return self._series[series]
+
+def _refuse_unknown_tick(runs: Sequence[Run], series: Mapping[str, Candles]) -> None:
+    """Raise SceneInvalid where prices are to be rounded to a tick that nobody knows."""
+    if not any(run.costs.round_to_tick for run in runs):
+        return
+    for name in runs[0].instruments:
+        if series[name].tick is None:
+            raise SceneInvalid(
+                RejectionCode.INVALID_FIELD,
+                "costs.round_to_tick",
+                f"the tick of {name} is not known from its candles, so that no price can be "
+                "rounded to it: leave round_to_tick out.",
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +152,13 @@ def execute(scene: Scene, plan: Plan | None, bench: Bench) -> Done:
     """Execute the runs of a scene."""
     if plan is None:
         return _learn(scene, bench)
-    documents: list[Document] = []
-    for _, runs in groupby(plan.expand(), key=lambda run: (run.instruments, run.interval)):
-        documents += bench.answers(list(runs))
-    return Done(documents, plan.skipped)
+    runs = list(plan.expand())
+    found = {
+        document["run_key"]: document
+        for together in by_candles(runs)
+        for document in bench.answers(together)
+    }
+    return Done([found[run.run_key] for run in runs], plan.skipped)
 
 
 def conclude(

@@ -124,7 +124,7 @@ def _run_one(
             signals_of(span, run, catalogue, False, name) if span.bars else None
             for name, span in zip(run.instruments, laid.spans, strict=True)
         ]
-        shares, signals = _shares(laid, run, given, weights)
+        shares, signals = shares_of(laid, run, given, weights)
         columns = Columns(
             laid.has,
             laid.fillable,
@@ -149,7 +149,7 @@ def _run_one(
             traded_in,
         )
 
-    outcome = outcome_of(basket, run, buffers, by_its_weights, with_curve=with_curve)
+    outcome = outcome_of(basket, run, buffers, by_its_weights, catalogue, with_curve=with_curve)
     if outcome.curve is None:
         return outcome
     trades = tuple(
@@ -159,10 +159,14 @@ def _run_one(
     return replace(outcome, curve=replace(outcome.curve, trades=trades))
 
 
-def _shares(
+def shares_of(
     laid: AlignedCandles, run: Run, given: Sequence[Given | None], weights: Float
 ) -> tuple[Float, list[Signals | None]]:
-    """Return the target weights of a run and its signals. Raises ValueError where they clash."""
+    """Return the target weights of a run and its signals. Raises ValueError where they clash.
+
+    given: what the strategy decided on each instrument; None for one without candles
+    weights: those that the portfolio asks for; not read where it takes the strategy's
+    """
     signals = [one and one.signals() for one in given]
     assert run.portfolio is not None  # noqa: S101
     if not isinstance(run.portfolio.weights, StrategyWeights):
@@ -199,6 +203,7 @@ def portfolio_terms_of(run: Run) -> PortfolioTerms:
         stop_loss=or_never(exits.stop_loss),
         take_profit=or_never(exits.take_profit),
         trailing_stop=or_never(exits.trailing_stop),
+        trailing_start=float(exits.trailing_start),
         cooldown=min(exits.cooldown_bars, 2**40),
         protect_delay=0 if exits.protect_from == "entry" else 1,
         drift=float(rebalance.threshold) if isinstance(rebalance, OnDrift) else NEVER,

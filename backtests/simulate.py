@@ -12,12 +12,14 @@ import numpy as np
 from backtests import ENGINE_VERSION, METRICS_VERSION
 from backtests.candles.prepared import PreparedCache, PreparedCandles
 from backtests.context import context_of
+from backtests.error_places import place_of
 from backtests.execute import Buffers, room_for, walk
 from backtests.given import taken
 from backtests.kernel.ledger import Walked
 from backtests.metrics import metrics_of
-from backtests.metrics.measure import facts_of, measure
+from backtests.metrics.measure import measure
 from backtests.metrics.result_warnings import caveats
+from backtests.run_facts import facts_of
 from backtests.signals import Bool, Float, MeanCross, Signals, Weights
 from backtests.strategies import CATALOGUE
 from backtests.strategy import Given, Strategy
@@ -25,6 +27,7 @@ from execution.trades import TRADES
 from mela.block_returns import BlockReturns
 from mela.candles import Candles
 from mela.interval import DAY_MS, Interval
+from mela.outcome import ErrorPlace
 from mela.result import Curve, Metrics, Outcome, Provenance, Status, Trades
 from mela.run import Run, from_ms, instant_text
 
@@ -105,7 +108,7 @@ def _run_one(
         signals = given.signals() if isinstance(given, Weights) else given
         return execute(span, run, signals, buffers, equity)
 
-    return outcome_of(span, run, buffers, by_its_rules, with_curve=with_curve)
+    return outcome_of(span, run, buffers, by_its_rules, catalogue, with_curve=with_curve)
 
 
 def outcome_of(
@@ -113,6 +116,7 @@ def outcome_of(
     run: Run,
     buffers: Buffers,
     walk: Callable[[Float], Walked],
+    catalogue: Mapping[str, Strategy],
     *,
     with_curve: bool,
 ) -> Outcome:
@@ -131,7 +135,9 @@ def outcome_of(
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a strategy is anybody's code
         is_memory = isinstance(error, MemoryError)
         status = Status.OUT_OF_MEMORY if is_memory else Status.FAILED
-        return _outcome(span, run, status, error=error_message(error))
+        strategy = catalogue.get(run.strategy)
+        place = place_of(error, strategy and strategy.signals)
+        return _outcome(span, run, status, error=error_message(error), error_at=place)
     return _outcome(
         span,
         run,
@@ -253,6 +259,7 @@ def _outcome(
     blocks: BlockReturns | None = None,
     top_share: float = math.nan,
     error: tuple[str, str] | None = None,
+    error_at: ErrorPlace | None = None,
     curve: Curve | None = None,
 ) -> Outcome:
     return Outcome(
@@ -260,6 +267,7 @@ def _outcome(
         status=status,
         metrics=metrics,
         error=error,
+        error_at=error_at,
         candles=span.bars,
         first_candle_ms=span.first_ms,
         last_candle_ms=span.last_ms,

@@ -5,7 +5,7 @@ The trades and the equity are bit-equal to those of `simulate.run_all` and `port
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,9 +13,10 @@ import numpy as np
 from backtests.candles.aligned import AlignedCandles
 from backtests.candles.prepared import PreparedCandles
 from backtests.execute import terms_of
-from backtests.portfolio import portfolio_terms_of
-from backtests.signals import Float, Signals, Weights
+from backtests.portfolio import portfolio_terms_of, shares_of
+from backtests.signals import Float, Signals
 from backtests.sizing_inputs import sizing_measure
+from backtests.strategy import Given
 from execution.candle_step import Candle, Decision
 from execution.stepper import CandleStepper, PortfolioStepper, Step
 from mela.run import Run
@@ -97,7 +98,6 @@ class CandleSteps:
 class PortfolioSteps:
     """The candles and decisions of a run of several instruments, ready to be stepped.
 
-    signals: of each instrument; None for one without candles
     Column 0 stands before the first step, as in `AlignedCandles`.
     """
 
@@ -114,22 +114,20 @@ class PortfolioSteps:
         cls,
         laid: AlignedCandles,
         run: Run,
-        signals: list[Signals | None],
-        wanted: list[Weights | None] | None = None,
+        given: Sequence[Given | None],
     ) -> PortfolioSteps:
-        """Return the steps of a run whose signals are known on all its candles.
+        """Return the steps of a run whose signals or weights are known on all its candles.
 
-        wanted: the weights that the strategy gave, where the portfolio takes them
+        given: what the strategy decided on each instrument; None for one without candles
+        Raises ValueError where the portfolio takes the strategy's weights, but it gave signals.
         """
         assert run.portfolio is not None  # noqa: S101  what shares an account has weights
-        if wanted is None:
-            weights = laid.weights(run.instruments, run.portfolio)
-        else:
-            weights = laid.strategy_weights(wanted, run)
+        base = laid.weights(run.instruments, run.portfolio)
+        weights, signals = shares_of(laid, run, given, base)
         return cls(
             laid,
             run,
-            laid.basket(run.instruments, run, weights).lasting_ms,
+            laid.basket(run.instruments, run, base).lasting_ms,
             laid.signals(signals),
             laid.inputs(signals),
             weights,

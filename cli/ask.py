@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import csv
 import sys
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
-from cli.console import explains, out
+from cli.console import counted, err, explains, out
 from cli.panels import WAREHOUSE
 from mela.errors import InputInvalid, MelaError
 from mela.settings import Settings
 
 if TYPE_CHECKING:
-    from warehouse.questions import Answer
+    from warehouse.questions import Answer, Freshness
 
 
 def register(app: typer.Typer) -> None:
@@ -57,6 +57,22 @@ def ask(
         writer.writerows(answer.rows)
     else:
         out.print(_table(answer))
+    _tell(answer.freshness)
+
+
+def _tell(freshness: Freshness) -> None:
+    """Say how old the star is, and how to build it if it lacks results."""
+    if freshness.as_of is None:
+        err.print("the star holds no result yet.")
+    else:
+        err.print(f"as of {freshness.as_of.astimezone(UTC):%Y-%m-%d %H:%M} UTC, its newest result.")
+    if freshness.lacking:
+        err.print(
+            f"{counted(freshness.lacking, 'newer answer')} of scenes "
+            f"{'is' if freshness.lacking == 1 else 'are'} not in the star yet: `mela dbt build` "
+            "brings them in, as Airflow's build_marts does after changed candles and each night.",
+            style="yellow",
+        )
 
 
 def _list() -> None:

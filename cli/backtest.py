@@ -25,13 +25,14 @@ def register(app: typer.Typer) -> None:
 def backtest(
     scene_file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, metavar="SCENE.yaml")],
     candles: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(
             metavar="[NAME=]FILE",
             help=f"{CANDLES_HELP} One file stands for every instrument of the scene that none is "
-            "named for, as binance:BTCUSDT=btc.parquet; may be given again.",
+            "named for, as binance:BTCUSDT=btc.parquet; may be given again. The warehouse's "
+            "candles if left out.",
         ),
-    ],
+    ] = None,
     timezone: Annotated[str | None, typer.Option(metavar="ZONE", help=TIMEZONE_HELP)] = None,
     columns: Annotated[
         list[str] | None, typer.Option(metavar="FIELD=NAME,…", help=COLUMNS_HELP)
@@ -103,7 +104,9 @@ def backtest(
         int, typer.Option(min=0, help="Of --monte-carlo: the same seed draws the same.")
     ] = 0,
 ) -> None:
-    """Run a scene in this process on candles of files: the same engine, no service needed.
+    """Run a scene in this process: the same engine, and nothing is stored.
+
+    Candles come from files, so that no service is needed, or from the warehouse.
 
     Example: mela backtest docs/scenes/first.yaml --candles btc.parquet --plot first.html
     """
@@ -121,7 +124,7 @@ def backtest(
 
     run_locally(
         scene_file,
-        candles,
+        candles or (),
         Wanted(as_json, as_report, plot, monte_carlo, seed, trades, equity, csv),
         told(timezone, columns),
         {name: value for name, value in terms.items() if value is not None},

@@ -13,7 +13,7 @@ import structlog
 import typer
 from rich.console import Console
 
-from mela.errors import MelaError, SceneInvalid
+from mela.errors import MelaError, SceneInvalid, SettingsInvalid
 
 WRONG_QUESTION = 2  # the exit code for what cannot be answered, as click has it for options
 WIDE = 140  # columns, if the width of the screen is unknown
@@ -48,6 +48,8 @@ def explains(command: Callable[P, R]) -> Callable[P, R]:
             return command(*args, **kwargs)
         except SceneInvalid as refused:
             raise fail(f"[{refused.code}] {refused}") from refused
+        except SettingsInvalid as error:
+            raise fail(str(error), WRONG_QUESTION) from error
         except MelaError as error:
             raise fail(str(error)) from error
         except Exception as error:

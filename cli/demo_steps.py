@@ -99,6 +99,8 @@ def _start(tour: Tour) -> None:
 
 
 def _ingest(tour: Tour) -> None:
+    with transaction(tour.settings) as connection:
+        since = reports.clock(connection)
     with Airflow(tour.settings.airflow) as airflow:
         airflow.wait_for_dag(DAG_S)
         run_id = airflow.ingest(SERIES, START, END, announce=False)  # the next step builds the star
@@ -121,7 +123,8 @@ def _ingest(tour: Tour) -> None:
             f"{tour.settings.airflow.url}/dags/ingest_candles/runs/{run_id}"
         )
     with transaction(tour.settings) as connection:
-        batches = reports.latest_loads(connection, [_series(one) for one in SERIES])
+        series = [_series(one) for one in SERIES]
+        loads = reports.loads_within(connection, series, START, END, since)
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in (
         "instrument",
@@ -133,13 +136,18 @@ def _ingest(tour: Tour) -> None:
         "rejected",
     ):
         table.add_column(column)
-    for batch in batches:
-        counts = (batch.inserted, batch.updated, batch.unchanged, batch.rejected)
-        table.add_row(batch.instrument, batch.interval, batch.origin, *(f"{n:,}" for n in counts))
+    for load in loads:
+        counts = (load.inserted, load.updated, load.unchanged, load.rejected)
+        table.add_row(load.instrument, load.interval, load.origin, *(f"{n:,}" for n in counts))
     out.print(table)
-    _hold(len(batches) == len(SERIES), "each series has a load batch")
+    whole = [load for load in loads if (load.start, load.end) == (START, END)]
+    _hold(len(whole) == len(SERIES), "this run loaded each series over the whole span")
+    _hold(
+        all(load.inserted + load.updated + load.unchanged for load in loads),
+        "each series has candles",
+    )
     wanted = "replay" if tour.offline else "internet"
-    _hold(all(batch.origin == wanted for batch in batches), f"every load came from the {wanted}")
+    _hold(all(load.origin == wanted for load in loads), f"every load came from the {wanted}")
 
 
 def _series(line: str) -> tuple[str, str]:
@@ -178,8 +186,8 @@ def _publish(tour: Tour) -> None:
 def _publish_again(tour: Tour) -> None:
     with transaction(tour.settings) as connection:
         before = reports.count_results(connection)
-        content = scenes.get(connection, tour.scene_ids[-1])
-    scene = Scene.model_validate(content["content"] if content else {})
+        stored = scenes.get(connection, tour.scene_ids[-1])
+    scene = Scene.model_validate(stored.content if stored else {})
     last, recorded_s, took = _run(scene, tour)
     with transaction(tour.settings) as connection:
         after = reports.count_results(connection)
@@ -224,7 +232,7 @@ def _publish_bad(tour: Tour) -> None:
     out.print(table)
     with transaction(tour.settings) as connection:
         scene = scenes.get(connection, impossible_id)
-    _hold(scene is not None and scene["status"] == "rejected", "the warehouse knows the refusal")
+    _hold(scene is not None and scene.status == "rejected", "the warehouse knows the refusal")
 
 
 def _show_places(tour: Tour) -> None:

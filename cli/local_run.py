@@ -21,19 +21,23 @@ from backtests.simulate import run_all
 from backtests.strategies import refresh
 from backtests.strategy import Strategy
 from cli.candle_file import reader_of_files
-from cli.console import counted, err, out
+from cli.console import WRONG_QUESTION, counted, err, fail, out
 from cli.local_curves import show_trades, with_curves, write_csv
 from cli.monte_carlo import fan_of, monte_carlo_table, resampled
 from cli.plot import kind_of, write_picture
+from cli.remarks import MOST_REASONS, say_failures
 from cli.report import report_table
 from cli.scene_file import scene_of
 from cli.tables import SHOWN, results_table
-from mela.errors import InputInvalid
+from mela.errors import InputInvalid, MelaError
+from mela.failures import failures_in
 from mela.messages import read_stored_run
+from mela.outcome import WITH_METRICS
 from mela.result import rank
 from mela.scene import Scene
 from mela.settings import Settings
-from sources.files.told import Told
+from services.reasons import without_candles
+from sources.files.told import NOTHING, Told
 
 if TYPE_CHECKING:
     from backtests.charts.picture import Kind
@@ -60,9 +64,10 @@ def run_locally(
     terms: Mapping[str, Any] | None = None,
     strategies: Path | None = None,
 ) -> None:
-    """Run a scene of a file on candles of files, and show what is wanted of it.
+    """Run a scene of a file, and show what is wanted of it.
 
     terms: fields of the scene that stand instead of those of the file
+    candles: files, as `--candles` names them; none for the warehouse's
     told: what the user says about the files
     strategies: a file or folder of strategies that no catalogue has
 
@@ -76,7 +81,7 @@ def run_locally(
         _refuse_of_one(wanted)
     refresh(settings.packages)
     with registered(_own(strategies)):
-        _run(scene, reader_of_files(candles, told), wanted, settings, kind)
+        _run(scene, _series(candles, told, settings), wanted, settings, kind, not candles)
 
 
 def _own(place: Path | None) -> dict[str, Strategy]:
@@ -89,7 +94,12 @@ def _own(place: Path | None) -> dict[str, Strategy]:
 
 
 def _run(
-    scene: Scene, read: local.Read, wanted: Wanted, settings: Settings, kind: Kind | None
+    scene: Scene,
+    read: local.SeriesOf,
+    wanted: Wanted,
+    settings: Settings,
+    kind: Kind | None,
+    are_stored: bool,
 ) -> None:
     catalogue = refresh(settings.packages)
     plan = local.check(scene, catalogue, max_runs=settings.max_runs)
@@ -112,6 +122,10 @@ def _run(
             show_trades(next(one for one in documents if one["run_key"] == best[0]["run_key"]))
     if wanted.csv:
         write_csv(wanted.csv, documents)
+    if done.documents and all(one["status"] not in WITH_METRICS for one in done.documents):
+        for sentence in without_candles(best, are_stored=are_stored)[:MOST_REASONS]:
+            err.print(sentence, markup=False)
+        raise fail("no run gave any numbers")
     if not wanted.plot and not wanted.monte_carlo:
         return
     winner = read_stored_run(best[0], catalogue)
@@ -126,6 +140,22 @@ def _run(
             out.print(monte_carlo_table(drawn))
     if wanted.plot and kind:
         write_picture(wanted.plot, kind, candles_of_it, outcome, scene, best, catalogue, fan)
+
+
+def _series(files: Sequence[str], told: Told, settings: Settings) -> local.SeriesOf:
+    """Return what gives runs their candles: files, or the warehouse where none were given."""
+    if files:
+        return local.whole_series(reader_of_files(files, told))
+    if told != NOTHING:
+        said = "they speak of the files of --candles, and none was given"
+        raise typer.BadParameter(said, param_hint="--timezone, --columns")
+    from services.stored_series import stored_series  # loads SQLAlchemy
+
+    try:
+        return stored_series(settings)
+    except MelaError as error:
+        sentence = f"no candles were given (--candles FILE), and {error}"
+        raise fail(sentence, WRONG_QUESTION) from error
 
 
 def _refuse_of_one(wanted: Wanted) -> None:
@@ -143,6 +173,7 @@ def _show(
     skipped: int,
     report: Mapping[str, Any] | None,
 ) -> None:
+    say_failures(failures_in(best), len(best))
     title = f"{counted(len(best), 'run')}, {skipped} skipped, best by {scene.rank_by}"
     out.print(results_table(best[:SHOWN], title=title, best=scene.rank_by, width=out.width))
     if report is not None:

@@ -92,7 +92,7 @@ def _show(checks: Sequence[Check], findings: Sequence[Finding], most: int | None
         count = Counter(f.severity for f in own if f.state == "open")
         confirmed = sum(f.state == "confirmed" for f in own)
         table.add_row(
-            *(check.instrument, check.interval.value, _day(check.span_start), _day(check.span_end)),
+            *(check.instrument, check.interval.value, _day(check.span_start), _to(check)),
             *(f"{check.candles:,}", f"{check.expected:,}"),
             *(_count(count[name], COLOURS[name]) for name in ("error", "warning", "info")),
             _count(confirmed, "dim"),
@@ -174,6 +174,12 @@ def _plain(row: dict[str, Any]) -> dict[str, Any]:
 
 def _count(number: int, colour: str) -> str:
     return f"[{colour}]{number:,}[/]" if number else "–"
+
+
+def _to(check: Check) -> str:
+    """Return the end of what is counted; with the hour if its day has only begun."""
+    until = instant_text(check.expected_until)
+    return until[:10] if until.endswith("T00:00:00Z") else until
 
 
 def _day(at: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +15,8 @@ from rich.table import Table
 from cli.console import counted, err, explains, fail, out
 from cli.panels import SCENES
 from cli.progress import show_progress
+from cli.quick import check_only
+from cli.remarks import MOST_REASONS, say_failures
 from cli.report import report_table
 from cli.scene_file import read_document, read_scene
 from cli.scene_ids import SceneId, scene_id_of
@@ -24,9 +27,11 @@ from mela.settings import Settings
 
 if TYPE_CHECKING:
     from mela.messages import Progress
+    from services.follow import Follower
+    from services.results import SceneResults
     from services.validate import Validation
 
-MOST_REASONS = 5  # that are printed of a scene without numbers
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 SceneFile = Annotated[
     Path, typer.Argument(exists=True, dir_okay=False, metavar="SCENE.yaml", help="YAML or JSON.")
 ]
@@ -57,21 +62,21 @@ def publish(
 
     Example: mela publish docs/scenes/first.yaml --follow
     """
-    from services.follow import Follower
+    check_only()
+    from services.last_scene import note_published
     from services.publish import send_scene, with_id
-    from services.scenes import note_published
 
     settings = Settings()
     scene, plan = read_scene(scene_file, settings)
     scene = with_id(scene)
-    with Follower(settings, [scene.scene_id]) if follow else nullcontext() as follower:
+    with _follower(scene.scene_id, settings) if follow else nullcontext() as follower:
         published = send_scene(scene, plan, settings, user=user or settings.user)
         note_published(published.scene_id, settings)
         out.print(str(published.scene_id))
         err.print(f"published: {counted(plan.runs, 'run')}, {plan.skipped:,} skipped")
         if follower is None:
             return
-        last = show_progress(follower.messages())
+        last = watched(follower.messages(), published.scene_id)
     _show_end(published.scene_id, last, settings)
 
 
@@ -88,6 +93,7 @@ def validate(
 
     Exit 1 if the scene would be rejected. Example: mela validate docs/scenes/first.yaml --offline
     """
+    check_only()
     from services.validate import validate_scene
 
     found = validate_scene(read_document(scene_file), Settings(), offline=offline)
@@ -124,7 +130,7 @@ def follow(scene_id: SceneId) -> None:
 
     settings = Settings()
     meant = scene_id_of(scene_id, settings)
-    _show_end(meant, show_progress(follow_scene(meant, settings)), settings)
+    _show_end(meant, watched(follow_scene(meant, settings), meant), settings)
 
 
 @explains
@@ -162,6 +168,12 @@ def cancel(scene_id: SceneId) -> None:
     err.print(f"cancelled {meant}")
 
 
+def _follower(scene_id: UUID | None, settings: Settings) -> Follower:
+    from services.follow import Follower  # loads SQLAlchemy
+
+    return Follower(settings, [scene_id])
+
+
 def show(scene_id: UUID, settings: Settings, top: int = SHOWN) -> None:
     """Print a scene's state, its best results as a table, and its warnings.
 
@@ -182,11 +194,10 @@ def show(scene_id: UUID, settings: Settings, top: int = SHOWN) -> None:
         err.print(f"[bold red]no run gave any numbers[/]: {ended}")
         for sentence in found.why_without_numbers()[:MOST_REASONS]:
             err.print(sentence, markup=False)
-    title = (
-        f"{found.name or scene_id}: {found.status}, {found.recorded:,} of "
-        f"{counted(found.runs, 'run')} recorded, {found.cached:,} from store, "
-        f"{found.skipped:,} skipped; best {len(found.rows)} by {found.rank_by}"
-    )
+    else:
+        say_failures(found.failures, found.runs)
+    title = f"{found.name or scene_id}: {found.status}, {_counts(found)}"
+    title += f"; best {len(found.rows)} by {found.rank_by}"
     table: Table = results_table(found.rows, title=title, best=found.rank_by, width=out.width)
     out.print(table)
     if found.report is not None:
@@ -203,10 +214,31 @@ def show(scene_id: UUID, settings: Settings, top: int = SHOWN) -> None:
         raise typer.Exit(1)
 
 
+def watched(steps: Iterable[Progress], scene_id: UUID) -> Progress | None:
+    """Show a scene's steps and return the last; who interrupts is told that the scene goes on."""
+    try:
+        return show_progress(steps)
+    except KeyboardInterrupt:
+        err.print(
+            f"the scene goes on. Come back with: mela follow {scene_id}\n"
+            f"or stop it with: mela cancel {scene_id}",
+            markup=False,
+        )
+        raise typer.Exit(INTERRUPTED) from None
+
+
 def _show_end(scene_id: UUID, last: Progress | None, settings: Settings) -> None:
     if last is not None and last.state is State.REJECTED:
         raise fail(f"[{last.code}] {last.field}: {last.sentence}")
     show(scene_id, settings)
+
+
+def _counts(found: SceneResults) -> str:
+    """Return how many runs a scene has, and what became of them."""
+    told = [f"{found.recorded:,} of {counted(found.runs, 'run')} recorded"]
+    if found.status == "cancelled":
+        told += [f"{found.cancelled:,} cancelled", f"{found.not_run:,} not run"]
+    return ", ".join([*told, f"{found.cached:,} from store", f"{found.skipped:,} skipped"])
 
 
 def _validation(found: Validation) -> dict[str, Any]:

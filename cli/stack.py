@@ -18,18 +18,21 @@ from services.compared import front_page
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
-    for command in (up, down, status, logs):
+    for command in (up, down, status, logs, home):
         app.command(rich_help_panel=STACK)(command)
 
 
 @explains
 def up(
     offline: Annotated[
-        bool,
+        bool | None,
         typer.Option(
-            "--offline", help="Serve packaged candles with `mela replay` instead of the internet."
+            "--offline/--online",
+            help="Serve packaged candles with `mela replay`, or ask the services on the internet. "
+            "Without either, as the last start chose; the first start asks the services.",
+            show_default=False,
         ),
-    ] = False,
+    ] = None,
 ) -> None:
     """Start Postgres, Kafka, MLflow, Airflow and the streaming job, and wait until all are healthy.
 
@@ -70,6 +73,9 @@ def status(
                 service.address or "–",
             )
         out.print(table)
+        for service in found:
+            if service.missing and service.state != "stopped":
+                err.print(f"{service.name}: {service.missing}", markup=False)
     if not all(service.healthy for service in found):
         raise typer.Exit(1)
 
@@ -85,6 +91,15 @@ def logs(
     """Print the last lines of a service's log."""
     for line in stack.logs(Settings(), service, follow=follow, lines=lines):
         out.print(line, markup=False)
+
+
+@explains
+def home() -> None:
+    """Print the folder where this stack keeps its files: MELA_HOME, or its default.
+
+    Example: pip install --target "$(mela home)/packages" .
+    """
+    print(Settings().home)
 
 
 def say(service: str, state: str) -> None:

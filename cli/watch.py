@@ -36,31 +36,42 @@ def watch_add(name: Name, interval: Length) -> None:
     """
     from services.watchlist import watch_series
 
-    watch_series(name, interval, Settings())
+    dropped = watch_series(name, interval, Settings())
     err.print(f"{name} {interval} is watched")
+    if dropped:
+        err.print(
+            "the list was empty until now, and the daily ingestion loaded its defaults: from now "
+            "on it loads this series alone. To keep the defaults:"
+        )
+        for one in dropped:
+            err.print(f"  mela watch add {one.instrument} --interval {one.interval}", markup=False)
 
 
 @watch.command("remove")
 @explains
 def watch_remove(name: Name, interval: Length) -> None:
     """Stop loading a series every day; its candles stay."""
-    from services.watchlist import unwatch_series
+    from services.watchlist import list_watched, unwatch_series
 
     unwatch_series(name, interval, Settings())
     err.print(f"{name} {interval} is watched no longer")
+    if not list_watched(Settings()):
+        err.print("the list is empty: the daily ingestion loads its defaults (`mela watch list`).")
 
 
 @watch.command("list")
 @explains
 def watch_list() -> None:
     """Print the watched series, one a line."""
-    from services.watchlist import list_watched
+    from services.watchlist import defaults, list_watched
 
     watched = list_watched(Settings())
     for one in watched:
         out.print(f"{one.instrument} {one.interval}", markup=False)
     if not watched:
-        err.print("no series is watched: the ingestion loads its defaults.")
+        err.print("no series is watched; the daily ingestion loads its defaults:")
+        for one in defaults():
+            err.print(f"  {one.instrument} {one.interval}", markup=False)
 
 
 @schedule.command("add")
@@ -102,7 +113,7 @@ def schedule_remove(name: Annotated[str, typer.Argument(metavar="NAME")]) -> Non
 @schedule.command("list")
 @explains
 def schedule_list() -> None:
-    """Print the schedules, each with the scene that it published last."""
+    """Print the schedules, each with the scene that it published last and what it waits for."""
     from services.schedules import list_schedules
 
     found = list_schedules(Settings())
@@ -121,3 +132,6 @@ def schedule_list() -> None:
             *(instant_text(last) if last else "–", str(one.last_scene_id or "–")),
         )
     out.print(table)
+    for one in found:
+        waits = f"not due: {one.waits_for}" if one.waits_for else "due: published within the hour"
+        out.print(f"{one.name}: {waits}.", markup=False)

@@ -12,7 +12,6 @@ import structlog
 from airflow.sdk import BaseNotifier
 
 LOG = structlog.get_logger(__name__)
-TIMEOUT_S = 10.0
 
 
 class Alert(BaseNotifier):
@@ -26,24 +25,13 @@ class Alert(BaseNotifier):
 
     def notify(self, context: Any) -> None:
         """Log the failure and post it. Airflow calls this once the run has ended."""
-        import httpx
-
         from mela.settings import Settings
+        from services.alerts import post_alert
 
         settings = Settings()
         said = describe(context, settings.airflow.url)
         LOG.error("dag_run_failed", **said)
-        if settings.alert_webhook is None:
-            return
-        url = settings.alert_webhook.get_secret_value()  # may carry a token, so it is never logged
-        try:
-            httpx.post(
-                url, json={"event": "dag_run_failed", **said}, timeout=TIMEOUT_S
-            ).raise_for_status()
-        except httpx.HTTPStatusError as error:
-            LOG.warning("alert_not_delivered", answer=error.response.status_code, **said)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            LOG.warning("alert_not_delivered", answer=type(error).__name__, **said)
+        post_alert("dag_run_failed", said, settings)
 
 
 def describe(context: Any, airflow_url: str) -> dict[str, Any]:

@@ -106,6 +106,7 @@ class Position(Protocol):
     side: where its signals want it, +1, −1 or 0; pending: whether its share is to be traded
     scale: the strength with which it was entered; budget: what a purchase may cost, fee included
     stop_level, target_level: what the strategy gave on its last close; NaN for none
+    entry_price: of the fill that opened it, from which its levels are measured
     opened_step, opened_candle: the step and the candle at which the position was opened
     bought, paid, sold, received: units and money of its fills, without fees
     """
@@ -122,6 +123,7 @@ class Position(Protocol):
     stop_level: float
     target_level: float
     units: float
+    entry_price: float
     opened_step: int
     opened_candle: int
     bought: float

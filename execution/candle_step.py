@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from execution.account import Account, count_fill
-from execution.costs import fee_of, interest, market_price, on_tick
+from execution.costs import fee_of, interest, market_price, on_tick, worse_tick
 from execution.exits import (
     AT_OPEN,
     BY_LIMIT,
@@ -16,11 +16,12 @@ from execution.exits import (
     nearer_target,
     protective_exit,
     tighter_stop,
+    trailing_level,
 )
 from execution.orders import resting_fill, resting_level, side_ordered
 from execution.risk import begin_day, can_afford, limit_daily_loss
 from execution.sizing import entry_units
-from execution.terms import LIMIT, MARKET, NEVER, Terms, rule
+from execution.terms import LIMIT, MARKET, Terms, rule
 from execution.trades import SIGNAL, TAKE_PROFIT, TIME_STOP, is_large, record_trade
 
 
@@ -101,7 +102,10 @@ def fill_entry(account: Account, candle: Candle, terms: Terms) -> None:
     if not fills:
         return
     is_limit = terms.entry_kind == LIMIT
-    price = reference if is_limit else market_price(reference, 0.0, 0.0, side, terms)
+    if is_limit:
+        price = worse_tick(reference, terms.tick, side)
+    else:
+        price = market_price(reference, 0.0, 0.0, side, terms)
     measure, strength = account.order_measure, account.order_strength
     units = entry_units(account.cash, price, signal_close, measure, strength, terms)
     if terms.impact > 0.0 and not is_limit and units > 0.0:
@@ -141,8 +145,9 @@ def close_position(
 ) -> None:
     """Close the position at a reference price and record its trade."""
     side, units = account.side, account.units
-    price = reference
-    if why != TAKE_PROFIT:
+    if why == TAKE_PROFIT:
+        price = worse_tick(reference, terms.tick, -side)
+    else:
         price = market_price(reference, units, candle.volume, -side, terms)
     charge_borrow(account, reference, candle.opened_ms, terms)
     fee = fee_of(units, price, terms.fee, terms.minimum_fee)
@@ -188,9 +193,16 @@ def charge_borrow(account: Account, price: float, until_ms: int, terms: Terms) -
 def _protection(account: Account, candle: Candle, terms: Terms) -> tuple[int, float, bool]:
     """Ask the candle for the levels that stood before it."""
     side, came = account.side, account.came
-    trail = -side * NEVER
-    if terms.trailing_stop < NEVER:
-        trail = on_tick(account.extreme * (1.0 - side * terms.trailing_stop), terms.tick)
+    trail = on_tick(
+        trailing_level(
+            account.extreme,
+            account.entry_price,
+            side,
+            terms.trailing_stop,
+            terms.trailing_start,
+        ),
+        terms.tick,
+    )
     entered = np.nan if came == HELD else account.entered
     stop = tighter_stop(account.stop, on_tick(account.stop_level, terms.tick), side, entered)
     target = nearer_target(account.target, on_tick(account.target_level, terms.tick), side, entered)

@@ -21,7 +21,7 @@ class Columns(NamedTuple):
     stop_level, target_level: float64, levels given on each close, in force until the instrument's
         next close, NaN for none; of these three each is (k, 0) where nobody gives it
     weights: (k, steps) or (k, 1) float64, the target of each instrument that is in, as known on
-        the close of each column
+        the close of each column; NaN on the last close of one that is left there
     """
 
     has: Flags

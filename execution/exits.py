@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from execution.terms import rule
+from execution.terms import NEVER, rule
 from execution.trades import STOP_LOSS, TAKE_PROFIT, TRAILING_STOP
 
 HELD, AT_OPEN, BY_LIMIT, BY_STOP = 0, 1, 2, 3  # how a position came to a candle
@@ -30,6 +30,20 @@ def nearer_target(target: float, level: float, side: float, entered: float) -> f
     if side * level <= side * entered or not side * level < side * target:
         return target
     return level
+
+
+@rule
+def trailing_level(
+    extreme: float, entry_price: float, side: float, trailing_stop: float, start: float
+) -> float:
+    """Return where a trailing stop lies, out of reach before the best price has gained `start`.
+
+    extreme: the best price since the entry, up to the candle before
+    """
+    started = side * extreme >= side * entry_price * (1.0 + side * start)
+    if not (trailing_stop < NEVER and started):
+        return -side * NEVER
+    return extreme * (1.0 - side * trailing_stop)
 
 
 @rule
@@ -67,7 +81,7 @@ def protective_exit(
     if came == HELD and opens <= floor:
         return why, open_, False
     if worst <= floor:
-        return why, side * floor, best >= goal and (opens > floor or came == BY_STOP)
+        return why, side * floor, best >= goal and opens > floor
     if came == HELD and opens >= goal:
         return TAKE_PROFIT, open_, False
     if best >= goal:

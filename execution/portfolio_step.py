@@ -9,7 +9,14 @@ import numpy as np
 
 from execution.account import PortfolioAccount, Position
 from execution.columns import Columns, level_given, strength_given, weight_given
-from execution.exits import AT_OPEN, HELD, nearer_target, protective_exit, tighter_stop
+from execution.exits import (
+    AT_OPEN,
+    HELD,
+    nearer_target,
+    protective_exit,
+    tighter_stop,
+    trailing_level,
+)
 from execution.positions import (
     NEGLIGIBLE,
     charge_borrow,
@@ -141,9 +148,9 @@ def _protection(
 ) -> tuple[int, float, bool]:
     """Ask the candle for the levels that stood before it."""
     open_ = columns.open[at, now]
-    trail = -side * NEVER
-    if terms.trailing_stop < NEVER:
-        trail = one.extreme * (1.0 - side * terms.trailing_stop)
+    trail = trailing_level(
+        one.extreme, one.entry_price, side, terms.trailing_stop, terms.trailing_start
+    )
     entered = open_ if entering else np.nan
     stop = tighter_stop(one.stop, one.stop_level, side, entered)
     target = nearer_target(one.target, one.target_level, side, entered)

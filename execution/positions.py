@@ -7,10 +7,12 @@ import math
 import numpy as np
 
 from execution.account import PortfolioAccount, Position, count_fill
+from execution.columns import Columns
 from execution.costs import fee_of, interest
-from execution.terms import NEARLY, PortfolioTerms, rule
-from execution.trades import SIGNAL, is_large, record_trade
+from execution.terms import NEARLY, Int, PortfolioTerms, rule
+from execution.trades import DELISTED, SIGNAL, is_large, record_trade
 
+FOREVER = 2**62  # no candle has this number
 NEGLIGIBLE = 1e-12  # of the equity: an order below it is rounding
 
 
@@ -99,8 +101,43 @@ def begin_position(
     one.opened_step, one.opened_candle = step, one.candles
     one.stop = price * (1.0 - side * terms.stop_loss)
     one.target = price * (1.0 + side * terms.take_profit)
-    one.extreme = price
+    one.entry_price = one.extreme = price
     one.charged_ms = opened_ms
+
+
+@rule
+def leave_ended(
+    account: PortfolioAccount,
+    positions: np.ndarray,
+    columns: Columns,
+    now: int,
+    ended_ms: int,
+    terms: PortfolioTerms,
+    trades: np.ndarray,
+    traded: Int,
+    row: int,
+) -> int:
+    """Close at its last close an instrument that has no further candle, and order nothing more.
+
+    ended_ms: when the candle ended; other arguments as in `trade_open`
+    """
+    if columns.weights.shape[1] < columns.has.shape[1]:  # weights that never change: none ends
+        return row
+    for at in range(len(positions)):
+        one = positions[at]
+        if not math.isnan(columns.weights[at, now]):
+            continue
+        if one.units != 0.0:
+            side = 1.0 if one.units > 0.0 else -1.0
+            reference, volume = columns.close[at, now], columns.volume[at, now]
+            price = reference * (1.0 - side * terms.slippage)
+            take_out(account, one, abs(one.units), reference, price, volume, ended_ms, terms)
+            record_position(account, one, side, DELISTED, trades[row])
+            traded[row] = at
+            row += 1
+        one.side = one.pending = 0
+        one.free_from = FOREVER
+    return row
 
 
 @rule

@@ -19,6 +19,7 @@ from execution.columns import Columns
 from execution.costs import on_tick
 from execution.orders import resting_level
 from execution.portfolio_step import decide_step, trade_open, trade_within, value_step
+from execution.positions import leave_ended
 from execution.terms import MARKET, Float, Int, PortfolioTerms, Terms, kernel, rule
 from execution.trades import TRADES
 
@@ -147,7 +148,8 @@ class PortfolioStepper:
         """Take the closed candles that opened at one time, and the decisions on their closes.
 
         candles: of each instrument; None for one without a candle, whose decision is not read
-        weights: the target weight of each as known on these closes
+        weights: the target weight of each as known on these closes; NaN for one that has no
+            further candle, which is left at this close
         due: whether all shares are to be restored at this open
         returns: the step, whose orders are left out and whose position is what all are worth, and
             the instrument of each closed trade
@@ -259,6 +261,7 @@ def _terms_of(record: Any) -> Terms:
         record.stop_loss,
         record.take_profit,
         record.trailing_stop,
+        record.trailing_start,
         record.time_stop,
         record.cooldown,
         record.protect_delay,
@@ -279,6 +282,7 @@ def _portfolio_terms_of(record: Any) -> PortfolioTerms:
         record.stop_loss,
         record.take_profit,
         record.trailing_stop,
+        record.trailing_start,
         record.cooldown,
         record.protect_delay,
         record.drift,
@@ -367,6 +371,9 @@ def _step_portfolio(
         )
         closed = trade_within(
             account, positions, columns, now, opened_ms, terms, trades, traded, closed
+        )
+        closed = leave_ended(
+            account, positions, columns, now, ended_ms, terms, trades, traded, closed
         )
     value = value_step(account, positions, columns, now, ended_ms, terms)
     if account.ruined == 0:

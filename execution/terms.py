@@ -67,6 +67,7 @@ class Terms(NamedTuple):
     stop_loss: float
     take_profit: float
     trailing_stop: float
+    trailing_start: float
     time_stop: int
     cooldown: int
     protect_delay: int
@@ -89,6 +90,7 @@ class PortfolioTerms(NamedTuple):
     stop_loss: float
     take_profit: float
     trailing_stop: float
+    trailing_start: float
     cooldown: int
     protect_delay: int
     drift: float

@@ -7,6 +7,7 @@ import numpy as np
 from execution.terms import rule
 
 SIGNAL, STOP_LOSS, TAKE_PROFIT, TRAILING_STOP, TIME_STOP, DAILY_LOSS = 1, 2, 3, 4, 5, 6
+DELISTED = 7
 LARGE_FILL = 0.025  # share of a candle's volume above which a fill is large
 
 TRADES = np.dtype(

@@ -13,7 +13,13 @@ from numpy.typing import NDArray
 from mela.instants import from_ms
 
 ExitReason = Literal[
-    "signal", "stop_loss", "take_profit", "trailing_stop", "time_stop", "daily_loss"
+    "signal",
+    "stop_loss",
+    "take_profit",
+    "trailing_stop",
+    "time_stop",
+    "daily_loss",
+    "delisted",
 ]
 ALL_CURVES_UP_TO = 20  # runs of a scene that all keep their curve (docs/contract/result.md)
 EXIT_REASONS: tuple[ExitReason, ...] = get_args(ExitReason)

@@ -61,6 +61,10 @@ class InputInvalid(MelaError):
         self.sentence = sentence
 
 
+class SettingsInvalid(MelaError, ValueError):
+    """Say that a setting is wrong: its variable, what it must be and where it was found."""
+
+
 class AccessDenied(MelaError):
     """Say that a service is there but does not accept the user or the password."""
 

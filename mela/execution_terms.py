@@ -175,6 +175,11 @@ class Exits(Part):
         lt=1,
         description="fraction below the highest high since the entry, up to the candle before",
     )
+    trailing_start: Real = Field(
+        default=0.0,
+        ge=0,
+        description="gain, as a fraction of the entry's price, that starts the trailing stop",
+    )
     time_stop_bars: Whole | None = Field(
         default=None, ge=1, description="candles after which the position is closed at the open"
     )

@@ -84,6 +84,13 @@ def check_across(scene: Scene, groups: Iterable[Sequence[Variant]]) -> None:
             "sizing by risk_per_trade needs a stop loss, but none is given (or null is among "
             "the values of the space).",
         )
+    if any(one.trailing_start > 0 and one.trailing_stop is None for one in asked["exits"]):
+        raise SceneInvalid(
+            RejectionCode.INVALID_FIELD,
+            "exits.trailing_start",
+            "a gain that starts the trailing stop needs exits.trailing_stop, but none is given (or "
+            "null is among the values of the space): state both, or leave trailing_start out.",
+        )
     refused = beyond_backtrader(asked) if "backtrader" in asked["engine"] else None
     if refused:
         raise SceneInvalid(RejectionCode.INVALID_FIELD, *refused)

@@ -75,6 +75,9 @@ class Progress(_Message):
     skipped: int | None = None
     cached: int | None = None
     recorded: int | None = None
+    cancelled: int | None = Field(
+        default=None, description="runs that were not executed, as the scene was cancelled"
+    )
     best: tuple[dict[str, Any], ...] = Field(
         default=(), description="results: best overall, then per instrument"
     )

@@ -29,7 +29,15 @@ class Status(StrEnum):
     RUINED = "ruined"
 
 
+WITH_METRICS = frozenset({Status.SUCCEEDED.value, Status.RUINED.value})
 NEVER_REUSED = frozenset({Status.FAILED, Status.TIMED_OUT, Status.OUT_OF_MEMORY, Status.CANCELLED})
+
+
+class ErrorPlace(NamedTuple):
+    """Where in an author's code an error arose."""
+
+    file: str
+    line: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,12 +49,14 @@ class Outcome:
         missing, so that any earlier candle would change the answer
     warmup_missing: how many warm-up candles there were too few
     error: (class, sentence) of a failed run
+    error_at: where in the strategy's code it arose; None where that is not known
     """
 
     run: Run
     status: Status
     metrics: Metrics | None = None
     error: tuple[str, str] | None = None
+    error_at: ErrorPlace | None = None
     candles: int = 0
     first_candle_ms: int | None = None
     last_candle_ms: int | None = None

@@ -96,6 +96,11 @@ class Portfolio(Part):
         default=EqualWeights(), description="the share of the equity that each instrument gets"
     )
     rebalance: Rebalance = Field(default=OnSignals(), description="when the shares are restored")
+    delisted: Literal["close", "hold"] = Field(
+        default="close",
+        description="an instrument whose candles end within the span: closed at its last close, "
+        "its share given to the others; or held at that price to the end",
+    )
 
     @property
     def candles_needed(self) -> int:
@@ -114,4 +119,6 @@ class Portfolio(Part):
             if part != default:
                 values = part.model_dump(mode="json", exclude_defaults=True)
                 said[name] = canonical_json({**values, "kind": part.__dict__["kind"]})
+        if self.delisted != "close":
+            said["delisted"] = canonical_json(self.delisted)
         return canonical_object(said)

@@ -72,6 +72,10 @@ class ErrorSaid(BaseModel):
 
     kind: str = Field(alias="class", description="the error's class")
     sentence: str = Field(description="what went wrong")
+    file: str | None = Field(
+        default=None, description="of the strategy's code where it arose; null where not known"
+    )
+    line: int | None = Field(default=None, ge=1, description="of that file")
 
 
 class _Document(BaseModel):
@@ -201,9 +205,7 @@ def result_document(
         "result_key": own["result_key"],
         **run_fields(run, made_with.strategy_digest),
         "status": outcome.status.value,
-        "error": dict(zip(("class", "sentence"), outcome.error, strict=True))
-        if outcome.error
-        else None,
+        "error": _error(outcome),
         "lookahead": (made_with.lookahead or Verdict.NOT_VERIFIED).value if scene_id else None,
         "cached": False,
         "engine_version": made_with.engine_version,
@@ -253,6 +255,14 @@ def run_fields(run: Run, strategy_digest: str) -> dict[str, Any]:
         },
         "portfolio": run.portfolio.model_dump(mode="json") if run.portfolio else None,
     }
+
+
+def _error(outcome: Outcome) -> dict[str, Any] | None:
+    if outcome.error is None:
+        return None
+    kind, sentence = outcome.error
+    file, line = outcome.error_at or (None, None)
+    return {"class": kind, "sentence": sentence, "file": file, "line": line}
 
 
 def _instant_or_none(ms: int | None) -> str | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -70,6 +71,7 @@ __all__ = [
     "UnitsSizing",
     "VolatilitySizing",
     "Whole",
+    "by_candles",
     "canonical_fields",
     "from_ms",
     "instant_text",
@@ -183,3 +185,14 @@ def run_key_of(fields: Mapping[str, bytes]) -> str:
     fields: name → canonical JSON of its value; fields at their default are left out by the caller.
     """
     return hashlib.sha256(canonical_object(fields)).hexdigest()
+
+
+def by_candles(runs: Sequence[Run]) -> Iterator[list[Run]]:
+    """Yield groups of runs that read the same span of the same series; warm-up may differ."""
+
+    def span(run: Run) -> tuple[Any, ...]:
+        inputs = tuple(series[:2] for series in run.input_series)
+        return run.instruments, run.interval, run.start, run.end, run.prices, inputs
+
+    for _, group in itertools.groupby(sorted(runs, key=span), key=span):
+        yield list(group)

@@ -11,16 +11,20 @@ import hashlib
 import os
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
 )
+
+from mela.errors import SettingsInvalid
+from mela.wrong_settings import sentence_of
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -44,6 +48,11 @@ def default_home() -> Path:
         return REPOSITORY / ".mela"
     clone = hashlib.sha256(str(REPOSITORY).encode()).hexdigest()[:8]
     return Path("/var/lib/mela") / f"{REPOSITORY.name}-{clone}"
+
+
+def _home(told: str | Path | None) -> Path:
+    told = told or os.environ.get("MELA_HOME")
+    return Path(told) if told else default_home()
 
 
 class _Service(BaseModel):
@@ -173,7 +182,9 @@ class Settings(BaseSettings):
         default=None, description="a `mela replay` that all market-data clients shall ask"
     )
     alert_webhook: SecretStr | None = Field(
-        default=None, description="where a failed DAG run is told: https, or http on loopback"
+        default=None,
+        description="where alerts go (a failed DAG run, a streaming query that fails for two "
+        "minutes): https, or http on loopback",
     )
     second_sources: dict[str, str] = Field(
         default_factory=dict,
@@ -198,6 +209,14 @@ class Settings(BaseSettings):
     mlflow: MlflowSettings = MlflowSettings()
     airflow: AirflowSettings = AirflowSettings()
     alpaca: AlpacaSettings = AlpacaSettings()
+
+    def __init__(self, **values: Any) -> None:
+        """Read all settings. Raises SettingsInvalid, in a sentence, for those that are wrong."""
+        try:
+            super().__init__(**values)
+        except (ValidationError, SettingsError) as error:
+            place = str(_home(values.get("home")) / "stack.env")
+            raise SettingsInvalid(sentence_of(error, type(self), place)) from error
 
     @field_validator("alert_webhook")
     @classmethod
@@ -232,9 +251,9 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Put `$MELA_HOME/stack.env` behind the environment."""
-        told = init_settings().get("home") or os.environ.get("MELA_HOME")
-        home = Path(told) if told else default_home()
         stack = DotEnvSettingsSource(
-            settings_cls, env_file=home / "stack.env", env_file_encoding="utf-8"
+            settings_cls,
+            env_file=_home(init_settings().get("home")) / "stack.env",
+            env_file_encoding="utf-8",
         )
         return init_settings, env_settings, stack

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
@@ -27,7 +27,7 @@ FLUSH_TIMEOUT_S = 60.0
 _publishers: dict[tuple[str, int], Publisher] = {}
 
 
-class Publisher:
+class Publisher(AbstractContextManager["Publisher"]):
     """An idempotent producer that remembers delivery errors until `flush`, which raises them.
 
     Delivery is at least once: a caller must flush before it counts its input as done.
@@ -50,15 +50,7 @@ class Publisher:
         }
         self._producer = Producer(self._config)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *raised: object) -> None:
         if kind is None:
             self.flush()
 

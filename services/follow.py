@@ -8,13 +8,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Collection, Iterator
-from types import TracebackType
-from typing import Any, Self
+from contextlib import AbstractContextManager
+from typing import Any
 from uuid import UUID
 
 from mela.errors import NotFound, SourceUnavailable
 from mela.messages import PROGRESS, Progress, State
-from mela.search_report import SceneEnding
 from mela.settings import Settings
 from messaging.codec import decode_progress
 from messaging.consumer import poll, tail
@@ -27,7 +26,7 @@ SILENCE_S = 300.0  # a scene that nobody speaks of for so long is not being work
 UNKNOWN_S = 30.0  # how long after its publication the planner may take to read a scene
 
 
-class Follower:
+class Follower(AbstractContextManager["Follower"]):
     """Reads `mela.progress` from its end at the moment of construction.
 
     Create it before publishing, so that no message is missed. Close it, or use it in a `with`.
@@ -39,15 +38,7 @@ class Follower:
         self.recorded_at: float | None = None  # time.monotonic() when all runs were recorded
         self._consumer = tail(settings, PROGRESS)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -143,26 +134,25 @@ def _awaited(
 def progress_of(scene_id: UUID, settings: Settings) -> Progress | None:
     """Return how far a scene is, or None if it is not planned yet. Raises NotFound."""
     with transaction(settings) as connection:
-        row = stored_scene(connection, scene_id)
+        scene = stored_scene(connection, scene_id)
         counted = finder.progress(connection, [str(scene_id)])[0]
-    if row["status"] == "received":
+    if scene.status == "received":
         return None
-    state = State(row["status"])
-    told: dict[str, Any] = {"scene_id": scene_id, "at": _at(row)}
+    state = State(scene.status)
+    told: dict[str, Any] = {"scene_id": scene_id, "at": scene.updated_at}
     if state is State.REJECTED:
         names = ("code", "field", "sentence")
-        return Progress(state=state, **told, **{name: row[f"rejection_{name}"] for name in names})
+        return Progress(
+            state=state, **told, **{name: getattr(scene, f"rejection_{name}") for name in names}
+        )
     if state is State.PLANNED and counted.recorded:
         state = State.RECORDED
     told |= {name: getattr(counted, name) for name in ("runs", "skipped", "cached", "recorded")}
+    if state is State.CANCELLED:
+        told["cancelled"] = counted.cancelled
     if state is State.FINISHED:
-        ending = SceneEnding.model_validate(row["best"] or {})
+        ending = scene.ending
         told |= {"best": ending.best, "report": ending.report_document()}
         told |= {"warnings": tuple(warning.document() for warning in ending.warnings)}
-        told["mlflow_run_id"] = row["mlflow_run_id"]
+        told["mlflow_run_id"] = scene.mlflow_run_id
     return Progress(state=state, **told)
-
-
-def _at(row: dict[str, Any]) -> Any:
-    names = ("finished_at", "cancelled_at", "planned_at", "received_at")
-    return next(row[name] for name in names if row[name] is not None)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
-
-from sqlalchemy import Connection
 
 from backtests.strategies import refresh
 from mela.errors import Conflict, InputInvalid
@@ -17,8 +15,9 @@ from mela.scene import Scene, parse_scene
 from mela.settings import Settings
 from messaging.consumer import check_broker
 from messaging.publisher import Publisher
-from warehouse.database import transaction
-from warehouse.scenes import records, users
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +74,9 @@ def send_scene(
 
 def announce(scene: Scene, plan: Plan, user: str, settings: Settings) -> None:
     """Record whose a scene is, before it is sent. Raises Conflict, and InputInvalid for a user."""
+    from warehouse.database import transaction  # loads SQLAlchemy
+    from warehouse.scenes import records
+
     with transaction(settings) as connection:
         user_id = _user_id(connection, user)
         try:
@@ -86,6 +88,8 @@ def announce(scene: Scene, plan: Plan, user: str, settings: Settings) -> None:
 
 
 def _user_id(connection: Connection, user: str) -> int:
+    from warehouse.scenes import users
+
     try:
         return users.ensure(connection, user)
     except ValueError as error:

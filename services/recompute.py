@@ -14,14 +14,12 @@ from backtests.strategy import Catalogue
 from mela.candles import Candles
 from mela.errors import SceneInvalid
 from mela.messages import read_stored_run
-from mela.result import Curve, Outcome, Status, result_key
+from mela.result import Curve, Outcome, result_key
 from mela.settings import Settings
 from warehouse.candles.reader import CandleReader
 from warehouse.candles.run_series import read_run
 from warehouse.database import transaction
 from warehouse.results import finder
-
-WITH_CURVE = frozenset({Status.SUCCEEDED.value, Status.RUINED.value})
 
 
 class Recomputed(NamedTuple):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import base64
 import time
-from types import TracebackType
-from typing import Self
+from contextlib import AbstractContextManager
 
 from mela.errors import SourceUnavailable
 from mela.messages import REJECTED, Rejection
@@ -22,7 +21,7 @@ def latest_rejections(settings: Settings, *, most: int = SHOWN) -> list[Rejectio
     return [decode_rejected(value) for value in reversed(newest(settings, REJECTED, most))]
 
 
-class Letters:
+class Letters(AbstractContextManager["Letters"]):
     """Reads `mela.rejected` from its end at the moment of construction.
 
     Create it before publishing, so that no letter is missed.
@@ -32,15 +31,7 @@ class Letters:
         self._consumer = tail(settings, REJECTED)
         self._read: list[Rejection] = []
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self._consumer.close()
 
     def about(self, original: bytes, wait_s: float = WAIT_S) -> Rejection:

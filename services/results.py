@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from mela.result import Status
-from mela.search_report import SceneEnding
+from mela.failures import Failure
+from mela.outcome import WITH_METRICS
 from mela.settings import Settings
-from services.scenes import accepted_scene, rank_by_of, stored_scene
+from services.reasons import without_candles
+from services.scenes import accepted_scene, stored_scene
 from warehouse.database import transaction
 from warehouse.results import finder
 
 Document = dict[str, Any]
-NUMBERS = frozenset({Status.SUCCEEDED.value, Status.RUINED.value})  # with metrics
+MOST_REASONS = 20  # why runs failed, at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,8 @@ class SceneResults:
     """How far a scene is, and its results.
 
     recorded, cached: how many of its runs are answered, and how many of those from the store
+    cancelled: how many are stored as not executed, as the scene was cancelled
+    failures: why runs failed, the most frequent reason first
     mlflow_run_id: None until the scene is finished and MLflow has it
     statuses: how many runs ended with each status, the most frequent first
     rows: result documents, best first by `rank_by`
@@ -43,32 +46,28 @@ class SceneResults:
     skipped: int
     recorded: int
     cached: int
+    cancelled: int
     statuses: dict[str, int]
     rank_by: str
     rows: tuple[Document, ...]
     report: Document | None
     warnings: tuple[SceneWarning, ...]
     mlflow_run_id: str | None = None
+    failures: tuple[Failure, ...] = ()
 
     @property
     def is_without_numbers(self) -> bool:
         """Tell whether the scene has ended and not one of its runs has metrics."""
-        return self.status == "finished" and NUMBERS.isdisjoint(self.statuses)
+        return self.status == "finished" and WITH_METRICS.isdisjoint(self.statuses)
+
+    @property
+    def not_run(self) -> int:
+        """Return how many runs have no answer of any kind, so far or for good."""
+        return self.runs - self.recorded - self.cancelled
 
     def why_without_numbers(self) -> list[str]:
         """Return a sentence for each way in which runs ended without metrics, and what helps."""
-        said: list[str] = []
-        for row in self.rows:
-            if row["error"]:
-                said.append(f"{row['error']['class']}: {row['error']['sentence']}")
-            elif row["status"] == Status.NO_DATA:
-                interval, start, end = row["interval"], row["start"], row["end"]
-                said += [
-                    f"{name} has no {interval} candles from {start} to {end}. Load them: "
-                    f"mela ingest {name} --interval {interval} --from {start} --to {end}"
-                    for name in row["instruments"]
-                ]
-        return list(dict.fromkeys(said))
+        return [*(one.said for one in self.failures), *without_candles(self.rows)]
 
     @property
     def run_warnings(self) -> list[str]:
@@ -83,26 +82,29 @@ def results_of(scene_id: UUID, settings: Settings, *, top: int | None = None) ->
     """
     with transaction(settings) as connection:
         scene = accepted_scene(connection, scene_id)
-        rank_by = rank_by_of(scene["content"])
+        rank_by = scene.rank_by
         counted = finder.progress(connection, [str(scene_id)])[0]
         statuses = finder.statuses(connection, scene_id)
         rows = finder.of_scene(connection, scene_id, order_by=rank_by, limit=top)
-    ending = SceneEnding.model_validate(scene["best"] or {})
+        failures = finder.failures(connection, scene_id, MOST_REASONS)
+    ending = scene.ending
     warnings = sorted({(one.code, one.sentence) for one in ending.warnings})
     return SceneResults(
         scene_id=scene_id,
-        name=scene["name"],
-        status=scene["status"],
+        name=scene.name,
+        status=scene.status,
         runs=counted.runs,
-        skipped=scene["skipped"],
+        skipped=scene.skipped,
         recorded=counted.recorded,
         cached=counted.cached,
+        cancelled=counted.cancelled,
         statuses=statuses,
         rank_by=rank_by,
         rows=tuple(rows),
         report=ending.report_document(),
         warnings=tuple(SceneWarning(*one) for one in warnings),
-        mlflow_run_id=scene["mlflow_run_id"],
+        mlflow_run_id=scene.mlflow_run_id,
+        failures=tuple(failures),
     )
 
 
@@ -113,11 +115,11 @@ def result_rows(scene_id: UUID, settings: Settings) -> list[Document]:
     """
     with transaction(settings) as connection:
         scene = stored_scene(connection, scene_id)
-        return finder.of_scene(connection, scene_id, order_by=rank_by_of(scene["content"]))
+        return finder.of_scene(connection, scene_id, order_by=scene.rank_by)
 
 
 def report_of(scene_id: UUID, settings: Settings) -> Document | None:
     """Return the report on a scene's search, or None if there is none (yet). Raises NotFound."""
     with transaction(settings) as connection:
         scene = stored_scene(connection, scene_id)
-    return SceneEnding.model_validate(scene["best"] or {}).report_document()
+    return scene.ending.report_document()

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, NamedTuple
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-import structlog
 from sqlalchemy import Connection
 
 from mela.errors import InputInvalid, NotFound, RejectionCode, SceneInvalid
 from mela.settings import Settings
+from services.last_scene import published_last
 from services.states import SceneState
 from warehouse.database import transaction
 from warehouse.results import finder
 from warehouse.scenes import listing, records
 from warehouse.scenes.listing import SceneRow
+from warehouse.scenes.stored import StoredScene
 
-LOG = structlog.get_logger(__name__)
 LAST = "last"
 RANK_BY = "sharpe"
 MOST_NAMED = 5  # of the scenes that an ambiguous id may mean
@@ -32,7 +31,7 @@ class ListedScene:
     """A scene of a list.
 
     strategies, instruments, interval: what it asks for; empty where a rejected one does not say
-    runs, skipped, recorded, cached: as of `mela.messages.Progress`
+    runs, skipped, recorded, cached, cancelled: as of `mela.messages.Progress`
     best: its best result by `rank_by` so far; None where nothing has that metric yet
     why_rejected: the field and the sentence; None for others
     """
@@ -49,6 +48,7 @@ class ListedScene:
     skipped: int
     recorded: int
     cached: int
+    cancelled: int
     rank_by: str
     best: float | None
     user: str | None
@@ -113,6 +113,7 @@ def _listed(connection: Connection, row: SceneRow, counted: finder.SceneProgress
         skipped=counted.skipped,
         recorded=counted.recorded,
         cached=counted.cached,
+        cancelled=counted.cancelled,
         rank_by=rank_by,
         best=best,
         user=row.user,
@@ -175,7 +176,7 @@ _LISTED = "`mela scenes` lists the newest."
 
 def _last(settings: Settings) -> UUID:
     with transaction(settings) as connection:
-        own = _noted(settings)
+        own = published_last(settings)
         found = listing.newest(connection, user=settings.user, rank_by=RANK_BY, most=1)
         if own and (not found or found[0].received_at < own.at):
             return own.scene_id  # published a moment ago: the planner has not read it yet
@@ -185,34 +186,8 @@ def _last(settings: Settings) -> UUID:
     return found[0].scene_id
 
 
-class _Note(NamedTuple):
-    scene_id: UUID
-    at: datetime
-
-
-def note_published(scene_id: UUID, settings: Settings) -> None:
-    """Remember a scene as this machine's last: the planner may not have read it yet."""
-    try:
-        settings.home.mkdir(parents=True, exist_ok=True)
-        _note(settings).write_text(f"{scene_id}\n", encoding="ascii")
-    except OSError as error:  # the scene is published all the same
-        LOG.warning("last_scene_not_noted", scene_id=str(scene_id), why=str(error))
-
-
-def _noted(settings: Settings) -> _Note | None:
-    note = _note(settings)
-    if not note.is_file():
-        return None
-    at = datetime.fromtimestamp(note.stat().st_mtime, UTC)
-    return _Note(UUID(note.read_text(encoding="ascii").strip()), at)
-
-
-def _note(settings: Settings) -> Path:
-    return settings.home / "last_scene"
-
-
-def stored_scene(connection: Connection, scene_id: UUID) -> dict[str, Any]:
-    """Return a scene's row in ops.scene. Raises NotFound."""
+def stored_scene(connection: Connection, scene_id: UUID) -> StoredScene:
+    """Return a scene. Raises NotFound."""
     scene = records.get(connection, scene_id)
     if scene is None:
         raise NotFound(
@@ -222,10 +197,10 @@ def stored_scene(connection: Connection, scene_id: UUID) -> dict[str, Any]:
     return scene
 
 
-def accepted_scene(connection: Connection, scene_id: UUID) -> dict[str, Any]:
-    """Return a scene's row. Raises NotFound, and for a rejected one what its author was told."""
+def accepted_scene(connection: Connection, scene_id: UUID) -> StoredScene:
+    """Return a scene. Raises NotFound, and for a rejected one what its author was told."""
     scene = stored_scene(connection, scene_id)
-    if scene["status"] == "rejected":
-        code = RejectionCode(scene["rejection_code"])
-        raise SceneInvalid(code, scene["rejection_field"], scene["rejection_sentence"])
+    if scene.status == "rejected":
+        code = RejectionCode(scene.rejection_code)
+        raise SceneInvalid(code, scene.rejection_field, scene.rejection_sentence or "")
     return scene

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +27,7 @@ class Schedule:
 
     every: `complete` or a cron expression in UTC
     last_covered_until, last_scene_id: the end of the newest span that was published, and its scene
+    waits_for: why it is not due; None if it is
     """
 
     name: str
@@ -38,6 +39,7 @@ class Schedule:
     active: bool
     last_covered_until: datetime | None
     last_scene_id: UUID | None
+    waits_for: str | None = None
 
 
 def add_schedule(
@@ -70,10 +72,11 @@ def remove_schedule(name: str, settings: Settings) -> None:
         raise NotFound(f"no schedule has the name {name}; `mela schedule list` says what there is.")
 
 
-def list_schedules(settings: Settings) -> list[Schedule]:
-    """Return all schedules by name."""
+def list_schedules(settings: Settings, now: datetime | None = None) -> list[Schedule]:
+    """Return all schedules by name, each with why it is not due at an instant (None: now)."""
     with transaction(settings) as connection:
         found = schedules.schedules(connection)
+        states = schedules.states(connection, now or datetime.now(UTC))
     return [
         Schedule(
             name=one.name,
@@ -85,6 +88,7 @@ def list_schedules(settings: Settings) -> list[Schedule]:
             active=one.active,
             last_covered_until=one.last_covered_until,
             last_scene_id=one.last_scene_id,
+            waits_for=state if isinstance(state := states[one.name], str) else None,
         )
         for one in found
     ]
@@ -93,12 +97,20 @@ def list_schedules(settings: Settings) -> list[Schedule]:
 def publish_due(settings: Settings, now: datetime) -> list[str]:
     """Publish each scene that is due, record that, and return the ids.
 
+    Logs of every other schedule why it is not due.
+
     Kafka comes first: if this process ends in between, the scene is due again under the same id,
     which the planner knows. A scene that is no longer valid holds no other one back; its
     SceneInvalid is raised at the end. Raises SourceUnavailable if Kafka does not answer.
     """
     with transaction(settings) as connection:
-        due = schedules.due_scenes(connection, now)
+        states = schedules.states(connection, now)
+    for name, state in states.items():
+        if isinstance(state, str):
+            LOG.info("schedule_not_due", schedule=name, because=state)
+    if not states:
+        LOG.info("no_scene_is_scheduled", way_out="mela schedule add")
+    due = [state for state in states.values() if isinstance(state, schedules.DueScene)]
     sent: list[str] = []
     refused: list[SceneInvalid] = []
     for one in due:

@@ -10,9 +10,10 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from mela.errors import Conflict, InputInvalid, NotFound
+from mela.outcome import WITH_METRICS
 from mela.result import Trade
 from mela.settings import Settings
-from services.scenes import accepted_scene, rank_by_of
+from services.scenes import accepted_scene
 from warehouse.candles.reader import CandleReader
 from warehouse.database import transaction
 from warehouse.results import finder
@@ -101,12 +102,12 @@ class _Chosen(NamedTuple):
 
 
 def _chosen(connection: Connection, scene_id: UUID, run: str) -> _Chosen:
-    content = accepted_scene(connection, scene_id)["content"] or {}
-    rank_by = rank_by_of(content)
+    scene = accepted_scene(connection, scene_id)
+    rank_by = scene.rank_by
     ranked = finder.ranked_keys(connection, scene_id, rank_by)
     rank = _rank_of(run, scene_id, ranked)
     [result] = finder.of_scene(connection, scene_id, run_key=ranked[rank - 1])
-    space = (content.get("search") or {}).get("space", ())
+    space = (scene.content.get("search") or {}).get("space", ())
     return _Chosen(result, rank, rank_by, tuple(space))
 
 
@@ -135,10 +136,10 @@ def _rank_of(run: str, scene_id: UUID, ranked: Sequence[str]) -> int:
 
 def _again(result: Mapping[str, Any], settings: Settings) -> Recomputed:
     from backtests.strategies import refresh
-    from services.recompute import WITH_CURVE, Changed, recompute  # loads the engine
+    from services.recompute import Changed, recompute  # loads the engine
 
     key = result["run_key"][:12]
-    if result["status"] not in WITH_CURVE:
+    if result["status"] not in WITH_METRICS:
         why = result["error"]["sentence"].rstrip(".") if result["error"] else "it has no equity"
         raise InputInvalid("run", f"the run {key} ended as {result['status']}: {why}.")
     found = recompute(result, settings, CandleReader(settings), refresh(settings.packages))

@@ -9,6 +9,7 @@ from mela.interval import Interval
 from mela.settings import Settings
 from warehouse.database import transaction
 from warehouse.ingestion import instruments
+from warehouse.ingestion.load_plan import DEFAULT_SERIES, parse_series
 
 
 class Watched(NamedTuple):
@@ -18,14 +19,25 @@ class Watched(NamedTuple):
     interval: str
 
 
-def watch_series(instrument: str, interval: Interval, settings: Settings) -> None:
-    """Put a series on the watch list. Raises InputInvalid for an instrument never loaded."""
+def watch_series(instrument: str, interval: Interval, settings: Settings) -> list[Watched]:
+    """Put a series on the watch list. Raises InputInvalid for an instrument never loaded.
+
+    returns: the default series that the daily ingestion no longer loads, because the list is no
+        longer empty; they are not on it
+    """
     try:
         with transaction(settings) as connection:
+            before = instruments.watched(connection)
             instruments.watch(connection, instrument, interval)
     except ValueError as error:
         load = f"mela ingest {instrument} --interval {interval} …"
         raise InputInvalid("instrument", f"{error}. Load it: {load}") from error
+    return [] if before else [one for one in defaults() if one != (instrument, interval)]
+
+
+def defaults() -> list[Watched]:
+    """Return the series that the daily ingestion loads while the watch list is empty."""
+    return [Watched(one.instrument, one.interval.value) for one in parse_series(DEFAULT_SERIES)]
 
 
 def unwatch_series(instrument: str, interval: Interval, settings: Settings) -> None:

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet
 
-from mela.errors import StackFailed
+from mela.errors import MelaError, StackFailed
 from mela.settings import Settings
 from stack import addresses, cluster, health, orchestration, registry
 from stack.service import Program, Service, Site
@@ -60,7 +60,7 @@ def main(words: list[str]) -> int:
             case _:
                 print(__doc__, file=sys.stderr)  # noqa: T201 - a command line of its own
                 return 2
-    except StackFailed as error:
+    except MelaError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 1
     return 0

@@ -32,25 +32,28 @@ def _silent(_service: str, _state: str) -> None:
 def up(
     settings: Settings,
     *,
-    offline: bool = False,
+    offline: bool | None = None,
     only: Collection[str] | None = None,
     on_event: OnEvent = _silent,
 ) -> Settings:
     """Start every service that is not running, wait until all are healthy, and return the Settings.
 
-    offline:  serve market data from this machine, and connect all clients to that
+    offline:  serve market data from this machine, and connect all clients to that; None keeps
+        what the last start chose
     only:     a part of the stack, with what that part needs; `airflow` means all of Airflow
     on_event: called from several threads with (service, state or sentence)
     Raises StackFailed with the service, its last log lines and a way out.
     """
-    services = registry.chosen(only, offline=offline)
+    registry.chosen(only, offline=False)  # an unknown name is told before anything is touched
     home = _prepared_home(settings)
     with _alone(home, on_event):
+        offline = market(environment.read(home), offline, on_event, whole=only is None)
+        services = registry.chosen(only, offline=offline)
         supervisor = Supervisor(home)
         if not supervisor.is_alive():
             sweep(home)  # processes that a killed supervisord left behind
         site = addresses.allocate(environment.fresh(settings), services, on_event)
-        site = _choose_market(site, supervisor, offline=offline, whole=only is None)
+        site = choose_market(site, supervisor, offline=offline, whole=only is None)
         supervisor.start_daemon(
             site, {name: one.program(site) for name, one in registry.services().items()}
         )
@@ -92,8 +95,22 @@ def _alone(home: Path, on_event: OnEvent) -> AbstractContextManager[None]:
     )
 
 
-def _choose_market(site: Site, supervisor: Supervisor, *, offline: bool, whole: bool) -> Site:
-    ours = replay.url(site)
+def market(kept: Mapping[str, str], asked: bool | None, on_event: OnEvent, *, whole: bool) -> bool:
+    """Return whether market data come from this machine, and say so if it was not asked for now."""
+    was = replay.PORT in kept and kept.get(environment.REPLAY) == replay.address(kept)
+    if asked is None and whole and was:
+        on_event(
+            "replay", "packaged candles, as before; `mela up --online` asks the services instead"
+        )
+        return True
+    if asked is False and whole and was:
+        on_event("replay", "no longer used; the market's services are asked")
+    return bool(asked)
+
+
+def choose_market(site: Site, supervisor: Supervisor, *, offline: bool, whole: bool) -> Site:
+    """Connect all clients to the replay, or no longer; return the stack as it then is."""
+    ours = replay.address(site.kept)
     if offline:
         environment.set_replay(site.settings, ours)
     elif whole and environment.read(site.home).get(environment.REPLAY) == ours:

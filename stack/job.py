@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import sys
 
 from mela.settings import REPOSITORY
+from services.job_state import read_state
 from stack import fetch
 from stack.environment import explicit_settings
 from stack.java import java_home
@@ -56,12 +56,16 @@ def _prepare(site: Site) -> None:
 
 
 def _probe(site: Site, pid: int) -> str | None:
-    """Check that the job's `ready` file was written by the process that runs now."""
-    ready = site.home / "spark" / "ready"
+    """Check that the process that runs now has all its queries running, and that none fails."""
     try:
-        told_pid = json.loads(ready.read_text(encoding="utf-8"))["pid"]
-    except FileNotFoundError:
+        state = read_state(site.home)
+    except ValueError as error:
+        return str(error)
+    if state is None:
         return "its queries have not started yet"
-    except (ValueError, KeyError, TypeError) as error:
-        return f"{ready} cannot be read: {error!r}"
-    return None if told_pid == pid else "its queries have not started again yet"
+    if state.pid != pid:
+        return "its queries have not started again yet"
+    failing = [query.sentence() for query in state.queries if query.failing_since is not None]
+    if failing:
+        return "; ".join(failing)
+    return None if state.ready else "its queries have not all started yet"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from mela.settings import REPOSITORY
@@ -25,9 +26,9 @@ def service() -> Service:
     )
 
 
-def url(site: Site) -> str:
-    """Return the address for market-data clients."""
-    return f"http://{LOOPBACK}:{site.kept[PORT]}"
+def address(kept: Mapping[str, str]) -> str:
+    """Return the address for market-data clients, by what stack.env keeps."""
+    return f"http://{LOOPBACK}:{kept[PORT]}"
 
 
 def _program(site: Site) -> Program:

@@ -23,10 +23,11 @@ from backtests.simulate import error_message
 from backtests.strategy import Catalogue
 from mela.curve import ALL_CURVES_UP_TO
 from mela.messages import Progress, State
+from mela.outcome import WITH_METRICS
 from mela.search_report import EndWarning, SceneEnding
 from mela.settings import Settings
 from messaging.publisher import Publisher
-from services.recompute import WITH_CURVE, Changed, recompute
+from services.recompute import Changed, recompute
 from streaming import mirror, searches, strategies
 from streaming.clients import reader_of
 from streaming.poison import is_away
@@ -34,6 +35,7 @@ from streaming.tracking import Concluded
 from warehouse.database import transaction
 from warehouse.results import finder as results
 from warehouse.scenes import records as scenes
+from warehouse.scenes.stored import StoredScene
 
 log = structlog.get_logger()
 
@@ -56,24 +58,24 @@ def conclude_scene(scene_id: str, settings: Settings, publisher: Publisher) -> N
     """Bring a fully recorded scene to its end. May be repeated; raises where a service is away."""
     with transaction(settings) as connection:
         scene = scenes.get(connection, scene_id)
-    if scene is None or scene["status"] in {"cancelled", "rejected"}:
+    if scene is None or scene.status in {"cancelled", "rejected"}:
         return
-    if scene["finished_at"] is None:
+    if scene.finished_at is None:
         finish(scene_id, scene, settings)
         with transaction(settings) as connection:
             scene = scenes.get(connection, scene_id) or scene
-    ending = SceneEnding.model_validate(scene["best"] or {})
+    ending = scene.ending
     publisher.progress(
         Progress(
             scene_id=UUID(scene_id),
             state=State.FINISHED,
-            at=scene["finished_at"] or datetime.now(UTC),
-            runs=scene["runs"],
-            recorded=scene["runs"],
-            skipped=scene["skipped"],
-            cached=scene["cached"],
+            at=scene.finished_at or datetime.now(UTC),
+            runs=scene.runs,
+            recorded=scene.runs,
+            skipped=scene.skipped,
+            cached=scene.cached,
             best=ending.best,
-            mlflow_run_id=scene["mlflow_run_id"],
+            mlflow_run_id=scene.mlflow_run_id,
             warnings=tuple(warning.document() for warning in ending.warnings),
             report=searches.short(ending.report_document(), settings.kafka.max_message_bytes // 4),
         )
@@ -81,18 +83,21 @@ def conclude_scene(scene_id: str, settings: Settings, publisher: Publisher) -> N
     publisher.flush()
 
 
-def finish(scene_id: str, scene: Mapping[str, Any], settings: Settings) -> None:
+def finish(scene_id: str, scene: StoredScene, settings: Settings) -> None:
     """Store what a recorded scene has found: curves, warnings, report, MLflow, its end."""
-    rank_by = str(scene["content"].get("rank_by", "sharpe"))
+    rank_by = scene.rank_by
     with transaction(settings) as connection:
         found = results.best_of(connection, scene_id, rank_by)
-        if scene["runs"] <= ALL_CURVES_UP_TO:
+        if scene.runs <= ALL_CURVES_UP_TO:
             wanted = results.of_scene(connection, scene_id)
         else:
             wanted = list(found.by_instrument.values())  # the best overall is one of them
     best = [found.overall, *found.by_instrument.values()] if found.overall else []
-    warnings = [*choice_warnings(scene, found.overall), *store_curves(wanted, settings)]
-    report = searches.report_on(scene_id, scene, found.overall, settings)
+    warnings = [
+        *choice_warnings(scene.content, scene.runs, found.overall),
+        *store_curves(wanted, settings),
+    ]
+    report = searches.report_on(scene, found.overall, settings)
     run_id = mirror.log_scene(Concluded(scene_id, scene, best, warnings, report), settings)
     ending = {"best": best, "warnings": warnings} | ({"report": report} if report else {})
     document = SceneEnding.model_validate(ending).model_dump(mode="json", exclude_unset=True)
@@ -100,7 +105,7 @@ def finish(scene_id: str, scene: Mapping[str, Any], settings: Settings) -> None:
         scenes.set_finished(connection, scene_id, best=document, mlflow_run_id=run_id)
     if run_id is not None:
         mirror.continue_later(scene_id)
-    log.info("scene_finished", scene_id=scene_id, runs=scene["runs"], warnings=len(warnings))
+    log.info("scene_finished", scene_id=scene_id, runs=scene.runs, warnings=len(warnings))
 
 
 def give_up(scene_id: str, settings: Settings, publisher: Publisher, error: Exception) -> None:
@@ -113,9 +118,11 @@ def give_up(scene_id: str, settings: Settings, publisher: Publisher, error: Exce
     conclude_scene(scene_id, settings, publisher)
 
 
-def choice_warnings(scene: Mapping[str, Any], best: Mapping[str, Any] | None) -> list[EndWarning]:
+def choice_warnings(
+    content: Mapping[str, Any], runs: int, best: Mapping[str, Any] | None
+) -> list[EndWarning]:
     """Return the sentence on how a scene's best run was chosen."""
-    if best is None or not lacks_out_of_sample(scene["content"], scene["runs"]):
+    if best is None or not lacks_out_of_sample(content, runs):
         return []
     return [
         EndWarning(run_key=best["run_key"], code=NO_OUT_OF_SAMPLE, sentence=NO_OUT_OF_SAMPLE_SAID)
@@ -124,7 +131,9 @@ def choice_warnings(scene: Mapping[str, Any], best: Mapping[str, Any] | None) ->
 
 def store_curves(wanted: Sequence[Mapping[str, Any]], settings: Settings) -> list[EndWarning]:
     """Rerun results that lack a curve and store it; warn where today's candles answer otherwise."""
-    eligible = {result["result_key"]: result for result in wanted if result["status"] in WITH_CURVE}
+    eligible = {
+        result["result_key"]: result for result in wanted if result["status"] in WITH_METRICS
+    }
     with transaction(settings) as connection:
         lacking = results.without_curve(connection, list(eligible))
     catalogue = strategies.current(settings)

@@ -7,15 +7,12 @@ from its checkpoint, alone; the others go on.
 from __future__ import annotations
 
 import gc
-import json
-import os
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -31,11 +28,14 @@ from backtests.simulate import warm
 from mela.messages import PROGRESS, RESULTS, RUNS, SCENES, MessagePosition
 from mela.settings import Settings
 from messaging.publisher import publisher_of
+from services.alerts import post_alert
+from services.job_state import QueryState, state_file, write_state
 from streaming import checking, conclude, mirror, plan
 from streaming.plan import SceneMessage
 from streaming.poison import contained
 from streaming.record import ResultMessage, record_results, send_progress
 from streaming.run import ChunkMessage, run_chunks
+from streaming.watch import JobWatch
 
 log = structlog.get_logger()
 POOLS = Path(__file__).with_name("pools.xml")
@@ -47,14 +47,12 @@ LOCAL_CHECKPOINTS = {
 }
 WATCH_S = 0.5
 CATCH_UP_S = 60.0  # how often MLflow is given what it missed
-BACKOFF_S = (1.0, 2.0, 5.0, 10.0, 30.0)
 SHOWN_MS = 20
 GATHER = "300 milliseconds"  # fewer, larger batches where nobody waits for an answer
 SETTLE = "1 second"  # each look at mela.progress costs what twenty runs cost, and most find nothing
 FETCH_WAIT_MS = 10
 PLAN_LINGER_MS = 5  # the first chunks of a large scene: nobody computes before they are there
 POLLING = "100ms"  # how long an idle query waits before it asks Kafka again
-STEADY_S = 60.0  # a query that ran so long starts its backoff anew
 COLUMNS = ("value", "topic", "partition", "offset")
 Batches = Iterator[pa.RecordBatch]
 
@@ -199,10 +197,10 @@ class Job:
         self._spark = session(settings)
         self._queries = {query.name: query for query in queries(settings)}
         self._running: dict[str, StreamingQuery] = {}
-        self._started_at: dict[str, float] = {}
-        self._failures: dict[str, int] = dict.fromkeys(self._queries, 0)
+        self._watch = JobWatch.of(self._queries)
         self._not_before: dict[str, float] = dict.fromkeys(self._queries, 0.0)
         self._logged: dict[str, int] = {}
+        self._said: tuple[bool, tuple[QueryState, ...]] | None = None
         self._catching_up = threading.Thread()
         self._catch_up_at = time.monotonic() + CATCH_UP_S
         self._checking = threading.Thread()
@@ -223,8 +221,8 @@ class Job:
         signal.signal(signal.SIGINT, self._on_signal)
         while not self._stop.is_set():
             for name in self._queries:
-                self._watch(name)
-            self._say_ready()
+                self._look_at(name)
+            self._say_state()
             self._catch_up()
             self._check_strategies()
             self._stop.wait(WATCH_S)
@@ -252,24 +250,34 @@ class Job:
             )
             self._checking.start()
 
-    def _watch(self, name: str) -> None:
-        running = self._running.get(name)
+    def _look_at(self, name: str) -> None:
+        running, watch = self._running.get(name), self._watch.queries[name]
         now = time.monotonic()
         if running is not None and running.isActive:
-            if now - self._started_at[name] > STEADY_S:
-                self._failures[name] = 0
+            if watch.failures and running.lastProgress is not None:
+                self._alert("query_recovered", watch.advanced())
+                log.info("query_recovered", query=name)
             self._log_batch(running)
             return
         if running is not None:
             self._running.pop(name)
-            failures = self._failures[name]
-            wait = BACKOFF_S[min(failures, len(BACKOFF_S) - 1)]
-            self._failures[name], self._not_before[name] = failures + 1, now + wait
-            log.error("query_failed", query=name, retry_in_s=wait, why=_why(running))
+            why = _why(running)
+            wait = watch.failed(why)
+            self._not_before[name] = now + wait
+            log.error("query_failed", query=name, retry_in_s=wait, why=why)
         elif now >= self._not_before[name]:
-            self._started_at[name] = now
             self._running[name] = self._queries[name].start(self._spark, self._settings)
+            watch.started()
             log.info("query_started", query=name)
+        self._alert("query_failing", watch.overdue())
+
+    def _alert(self, event: str, about: dict[str, Any] | None) -> None:
+        """Tell the webhook beside everything else: a slow one must not hold the queries up."""
+        if about is not None:
+            log.error(event, **about)
+            threading.Thread(
+                target=post_alert, args=(event, about, self._settings), daemon=True
+            ).start()
 
     def _log_batch(self, running: StreamingQuery) -> None:
         """Log the newest batch that had input, once: how much, and where its time went."""
@@ -282,17 +290,12 @@ class Job:
             spent = {phase: ms for phase, ms in progress.durationMs.items() if ms >= SHOWN_MS}
             log.info("batch", query=name, batch=batch, rows=progress.numInputRows, spent_ms=spent)
 
-    def _say_ready(self) -> None:
-        """Write that all queries run, for the health probe; take it back when one does not."""
-        path = self._settings.home / "spark" / "ready"
-        if len(self._running) == len(self._queries):
-            if not path.exists() or not _is_mine(path):
-                body = {"pid": os.getpid(), "started_at": datetime.now(UTC).isoformat()}
-                part = path.with_suffix(".part")
-                part.write_text(json.dumps(body | {"queries": sorted(self._running)}))
-                part.replace(path)
-        else:
-            path.unlink(missing_ok=True)
+    def _say_state(self) -> None:
+        """Write how the queries do, for `mela status` and the health probe."""
+        state = self._watch.state()
+        if (state.ready, state.queries) != self._said:
+            write_state(self._settings.home, state)
+            self._said = state.ready, state.queries
 
     def _on_signal(self, signum: int, _frame: FrameType | None) -> None:
         log.info("job_stopping", signal=signal.Signals(signum).name)
@@ -318,7 +321,7 @@ def main() -> None:
     settings = Settings()
     for folder in ("checkpoints", "warehouse"):
         (settings.home / "spark" / folder).mkdir(parents=True, exist_ok=True)
-    (settings.home / "spark" / "ready").unlink(missing_ok=True)
+    state_file(settings.home).unlink(missing_ok=True)
     threading.Thread(target=warm, name="warm", daemon=True).start()  # while the JVM starts
     job = Job(settings)
     job.warm_up()
@@ -349,10 +352,6 @@ def _source(row: Any) -> MessagePosition:
 
 def _bytes(value: bytes | bytearray | None) -> bytes | None:
     return None if value is None else bytes(value)
-
-
-def _is_mine(path: Path) -> bool:
-    return json.loads(path.read_text())["pid"] == os.getpid()
 
 
 def _why(query: StreamingQuery) -> str:

@@ -25,7 +25,6 @@ from mlflow.environment_variables import (
 )
 
 from backtests.simulate import error_message
-from mela.search_report import SceneEnding
 from mela.settings import Settings
 from streaming import tracking
 from streaming.poison import is_away
@@ -142,12 +141,12 @@ def _concluded(scene_id: str, settings: Settings) -> Concluded | None:
     """Return a finished scene as the warehouse has it; None for an unknown or unfinished one."""
     with transaction(settings) as connection:
         scene = scenes.get(connection, scene_id)
-        if scene is None or scene["status"] != "finished":
+        if scene is None or scene.status != "finished":
             return None
-        rank_by = str(scene["content"].get("rank_by", "sharpe"))
+        rank_by = scene.rank_by
         found = results.best_of(connection, scene_id, rank_by)
     best = [found.overall, *found.by_instrument.values()] if found.overall else []
-    ending = SceneEnding.model_validate(scene["best"] or {})
+    ending = scene.ending
     return Concluded(scene_id, scene, best, ending.warnings, ending.report_document())
 
 

@@ -19,6 +19,7 @@ from streaming.clients import reader_of
 from streaming.poison import is_away
 from warehouse.database import transaction
 from warehouse.results import finder as results
+from warehouse.scenes.stored import StoredScene
 
 log = structlog.get_logger()
 Document = Mapping[str, Any]
@@ -48,7 +49,7 @@ def write_curve(folder: Path, best: Document, settings: Settings) -> None:
 
 
 def write_picture(
-    folder: Path, scene: Document, best: Document, rows: Sequence[Document], settings: Settings
+    folder: Path, scene: StoredScene, best: Document, rows: Sequence[Document], settings: Settings
 ) -> None:
     """Draw the best run as a page, if it trades one instrument and is still what it was.
 
@@ -62,14 +63,14 @@ def write_picture(
             return
         from backtests.charts.picture import scene_picture  # loads Plotly
 
-        search = scene["content"].get("search") or {}
+        search = scene.content.get("search") or {}
         picture = scene_picture(
             "html",
             found.outcome,
             found.series[best["instruments"][0]],
             rows=rows,
             paths=tuple(search.get("space", ())),
-            metric=str(scene["content"].get("rank_by", "sharpe")),
+            metric=scene.rank_by,
         )
     except Exception as error:
         if is_away(error):

@@ -12,6 +12,7 @@ from mela.run_terms import ACCOUNT, PARTS
 from mela.scene import parse_scene
 from mela.scene_words import day_or_instant, flat, scene_in_words, spelled
 from mela.search_report import EndWarning
+from warehouse.scenes.stored import StoredScene
 
 Document = Mapping[str, Any]
 MOST_OF_NAME = 250  # characters that MLflow keeps of a run's name
@@ -133,10 +134,10 @@ def _cell(path: str, value: Any) -> Any:
 
 
 def scene_description(
-    scene: Document, rows: Sequence[Document], rank_by: str, warnings: Sequence[EndWarning]
+    scene: StoredScene, rows: Sequence[Document], rank_by: str, warnings: Sequence[EndWarning]
 ) -> list[str]:
     """Return a scene in words, as paragraphs of Markdown: the question, the best, the doubts."""
-    told = [*_question(scene["content"]), _counts(scene)]
+    told = [*_question(scene.content), _counts(scene)]
     best = rows[0] if rows else None
     if best is not None and best[rank_by] is not None:
         numbers = ", ".join(
@@ -157,9 +158,9 @@ def _question(content: Document) -> list[str]:
         return [", ".join(f"{path} {spelled(value)}" for path, value in flat(content).items())]
 
 
-def _counts(scene: Document) -> str:
-    runs = f"{scene['runs']:,} run{'' if scene['runs'] == 1 else 's'}"
-    return f"{runs}, {scene['skipped']:,} combinations skipped, {scene['cached']:,} from store."
+def _counts(scene: StoredScene) -> str:
+    runs = f"{scene.runs:,} run{'' if scene.runs == 1 else 's'}"
+    return f"{runs}, {scene.skipped:,} combinations skipped, {scene.cached:,} from store."
 
 
 def _number(value: float | None) -> str:

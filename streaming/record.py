@@ -144,6 +144,7 @@ def send_progress(scene_ids: Collection[str], settings: Settings, publisher: Pub
                 runs=scene.runs,
                 recorded=scene.recorded,
                 cached=scene.cached,
+                cancelled=scene.cancelled or None,
             )
         )
         log.info("scene_recorded", scene_id=str(scene.scene_id), n=scene.recorded, of=scene.runs)

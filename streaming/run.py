@@ -7,7 +7,6 @@ unreachable service fails the batch, which Spark repeats.
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -27,7 +26,7 @@ from mela.errors import MessageInvalid
 from mela.interval import Interval
 from mela.messages import MessagePosition, RunChunk, read_chunk
 from mela.result import Outcome, Provenance, Status
-from mela.run import Run
+from mela.run import Run, by_candles
 from mela.settings import Settings
 from mela.writing import ResultWriter
 from messaging.publisher import Publisher, publisher_of
@@ -208,17 +207,6 @@ class Desk:
 def _only_body(answers: Callable[[Sequence[Run]], Iterator[Answer]], run: Run) -> bytes:
     (answer,) = answers([run])
     return answer.body
-
-
-def by_candles(runs: Sequence[Run]) -> Iterator[list[Run]]:
-    """Yield groups of runs that read the same span of the same series; warm-up may differ."""
-
-    def span(run: Run) -> tuple[Any, ...]:
-        inputs = tuple(series[:2] for series in run.input_series)
-        return run.instruments, run.interval, run.start, run.end, run.prices, inputs
-
-    for _, group in itertools.groupby(sorted(runs, key=span), key=span):
-        yield list(group)
 
 
 def _refuse(message: ChunkMessage, refused: MessageInvalid, publisher: Publisher) -> None:

@@ -13,34 +13,35 @@ from mela.errors import SourceUnavailable
 from mela.scene import parse_scene
 from mela.settings import Settings
 from streaming import strategies
+from warehouse.scenes.stored import StoredScene
 
 log = structlog.get_logger()
 
 
 def report_on(
-    scene_id: str, row: Mapping[str, Any], best: Mapping[str, Any] | None, settings: Settings
+    stored: StoredScene, best: Mapping[str, Any] | None, settings: Settings
 ) -> dict[str, Any] | None:
     """Return the report on a scene's search, or None if it neither searched nor validated.
 
-    row: the scene's row in ops.scene; best: its best result overall
+    best: its best result overall
     Raises if a service does not answer. Any other error becomes the report's `reason`, so that one
     unusual scene does not stop all others.
     """
-    if not any(row["content"].get(name) for name in ("search", "validation", "holdout")):
+    if not any(stored.content.get(name) for name in ("search", "validation", "holdout")):
         return None
     try:
-        scene = parse_scene(row["content"])
+        scene = parse_scene(stored.content)
         catalogue = strategies.current(settings)
         from backtests.search.evaluate import evaluate_search  # loads SciPy: not for every scene
         from streaming.search_store import WarehouseStore
 
-        store = WarehouseStore(scene_id, scene, best, settings)
+        store = WarehouseStore(stored.scene_id, scene, best, settings)
         report = evaluate_search(scene, store, catalogue)
         return orjson.loads(orjson.dumps(report, default=float))
     except (SQLAlchemyError, SourceUnavailable):
         raise
     except Exception as error:
-        log.exception("search_not_judged", scene_id=scene_id)
+        log.exception("search_not_judged", scene_id=stored.scene_id)
         return {"recorded": True, "reason": f"it could not be judged: {error}"}
 
 

@@ -42,6 +42,7 @@ from streaming import mlflow_words as words
 from warehouse.database import transaction
 from warehouse.results import finder as results
 from warehouse.scenes import users
+from warehouse.scenes.stored import StoredScene
 
 SCENE_TAG = "mela.scene_id"
 RUN_TAG = "mela.run_key"
@@ -63,7 +64,7 @@ class Concluded(NamedTuple):
     """
 
     scene_id: str
-    scene: Mapping[str, Any]
+    scene: StoredScene
     best: Sequence[Mapping[str, Any]]
     warnings: Sequence[EndWarning] = ()
     report: Mapping[str, Any] | None = None
@@ -71,12 +72,12 @@ class Concluded(NamedTuple):
     @property
     def strategy(self) -> str:
         """Return the name of the strategy."""
-        return str(self.scene["content"]["strategy"]["name"])
+        return self.scene.strategy
 
     @property
     def rank_by(self) -> str:
         """Return the metric that ranks the runs."""
-        return str(self.scene["content"].get("rank_by", "sharpe"))
+        return self.scene.rank_by
 
 
 def log_scene(concluded: Concluded, settings: Settings) -> str:
@@ -88,7 +89,7 @@ def log_scene(concluded: Concluded, settings: Settings) -> str:
     experiment_id = _experiment(client, concluded.strategy)
     with transaction(settings) as connection:
         rows = results.of_scene(connection, concluded.scene_id, order_by=concluded.rank_by)
-        user = users.name_of(connection, concluded.scene["user_id"]) or NOBODY
+        user = users.name_of(connection, concluded.scene.user_id) or NOBODY
     parent = _parent(client, experiment_id, concluded, user)
     if parent.info.status in ENDED:
         return parent.info.run_id
@@ -137,7 +138,7 @@ def unfinished(settings: Settings) -> set[str]:
 
 
 def _children(concluded: Concluded, settings: Settings) -> int:
-    return settings.mlflow_top if concluded.scene["runs"] > 1 else 0
+    return settings.mlflow_top if concluded.scene.runs > 1 else 0
 
 
 def _experiment(client: MlflowClient, strategy: str) -> str:
@@ -176,7 +177,7 @@ def _parent(client: MlflowClient, experiment_id: str, concluded: Concluded, user
     found = _found(client, [experiment_id], concluded.scene_id)
     if found is not None:
         return found
-    name = concluded.scene["name"] or f"{concluded.strategy} {concluded.scene_id[:8]}"
+    name = concluded.scene.name or f"{concluded.strategy} {concluded.scene_id[:8]}"
     tags = {SCENE_TAG: concluded.scene_id, **_origin(user, concluded.strategy)}
     return client.create_run(experiment_id, tags=tags, run_name=name)
 
@@ -214,7 +215,7 @@ def _log_parent(
     told = words.scene_description(concluded.scene, rows, concluded.rank_by, concluded.warnings)
     tags = {TABLE_TAG: views.run_path(experiment_id, run_id)}
     if compared:
-        received = int(concluded.scene["received_at"].timestamp())
+        received = int(concluded.scene.received_at.timestamp())
         key = f"mela-{received:x}-{concluded.scene_id[:8]}"  # sorted by age
         shown = rows[: files.IN_TABLE]
         named = words.labels(words.varied(shown))
@@ -233,7 +234,7 @@ def _log_parent(
     tags[MLFLOW_RUN_NOTE] = "\n\n".join(told)
     tags[MLFLOW_LOGGED_ARTIFACTS] = json.dumps([{"path": files.TABLE, "type": "table"}])
     best = concluded.best[0] if concluded.best else None
-    asked = flat(concluded.scene["content"]) | {"runs": concluded.scene["runs"]}
+    asked = flat(concluded.scene.content) | {"runs": concluded.scene.runs}
     metrics = [*(_metrics(best) if best else ()), *_headline(concluded.report)]
     _log(client, run_id, {name: spelled(value) for name, value in asked.items()}, metrics, tags)
 

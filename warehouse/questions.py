@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from importlib.resources import files
 from typing import Any, NamedTuple
 
@@ -15,6 +16,14 @@ from mela.errors import MelaError
 
 _PARAMETER = re.compile(r"^(?P<name>[a-z_]+) = (?P<default>\S+): (?P<says>.+)$")
 _UNDEFINED_TABLE = "42P01"
+# An answer is in the star by the pair that names it; only a build brings it there.
+_FRESHNESS = text("""
+    SELECT (SELECT max(computed_at) FROM marts.fct_run),
+           (SELECT count(*) FROM ops.scene_run a
+            WHERE a.result_key IS NOT NULL AND NOT EXISTS (
+                SELECT FROM marts.fct_run f
+                WHERE f.scene_key = a.scene_id AND f.run_key = a.run_key))
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +45,23 @@ class Question:
     sql: str
 
 
+class Freshness(NamedTuple):
+    """How far the star follows the results.
+
+    as_of: when the newest result in the star was computed; None if there is none
+    lacking: how many answers of scenes came after the star's last build, and are not in it
+    """
+
+    as_of: datetime | None
+    lacking: int
+
+
 class Answer(NamedTuple):
-    """The columns and rows of an answer."""
+    """The columns and rows of an answer, and how fresh the star is that gave it."""
 
     columns: list[str]
     rows: list[tuple[Any, ...]]
+    freshness: Freshness
 
 
 def questions() -> dict[str, Question]:
@@ -74,9 +95,15 @@ def ask(connection: Connection, name: str, values: Mapping[str, str] | None = No
         if getattr(error.orig, "pgcode", None) != _UNDEFINED_TABLE:
             raise
         raise MelaError(
-            "the star is not built yet: run `mela demo`, or the DAG build_marts, or dbt build"
+            "the star is not built yet: `mela dbt build` builds it, as does Airflow's build_marts"
         ) from error
-    return Answer(list(found.keys()), [tuple(row) for row in found])
+    columns, rows = list(found.keys()), [tuple(row) for row in found]
+    return Answer(columns, rows, freshness(connection))
+
+
+def freshness(connection: Connection) -> Freshness:
+    """Return how far the star, which must have been built, follows the warehouse."""
+    return Freshness(*connection.execute(_FRESHNESS).one())
 
 
 def _read(name: str, content: str) -> Question:

@@ -1,8 +1,9 @@
-"""Summaries of the warehouse: the latest loads, and row counts."""
+"""Summaries of the warehouse: what loads did, and row counts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import Connection, text
@@ -10,35 +11,55 @@ from sqlalchemy import Connection, text
 from mela.instrument import parse_name
 
 MARTS = ("dim_instrument", "dim_date", "fct_candle")
-_LATEST = text("""
-    SELECT b.id, b.origin, b.status, b.inserted, b.updated, b.unchanged, b.rejected
+# A series may be loaded in several batches. Others run beside, over other spans: the daily one.
+_LOADED = text("""
+    SELECT string_agg(DISTINCT b.origin, ', '), min(b.span_start), max(b.span_end),
+           sum(b.inserted)::int, sum(b.updated)::int, sum(b.unchanged)::int, sum(b.rejected)::int
     FROM ops.load_batch b JOIN ops.instrument i ON i.id = b.instrument_id
     WHERE i.venue = :venue AND i.symbol = :symbol AND b.interval = :interval
-    ORDER BY b.id DESC LIMIT 1
+      AND b.status = 'succeeded' AND b.started_at >= :since
+      AND b.span_start >= :start AND b.span_end <= :end
+    HAVING count(*) > 0
 """)
 
 
 class Load(NamedTuple):
-    """The load of a series, with its outcome."""
+    """What the loads of a series did over a span, from the first start to the last end."""
 
     instrument: str
     interval: str
-    batch_id: int
     origin: str
-    status: str
+    start: datetime
+    end: datetime
     inserted: int
     updated: int
     unchanged: int
     rejected: int
 
 
-def latest_loads(connection: Connection, series: Iterable[tuple[str, str]]) -> list[Load]:
-    """Return the newest load of each series that was ever loaded."""
+def clock(connection: Connection) -> datetime:
+    """Return the warehouse's time, which load batches are stamped with."""
+    return connection.execute(text("SELECT now()")).scalar_one()
+
+
+def loads_within(
+    connection: Connection,
+    series: Iterable[tuple[str, str]],
+    start: datetime,
+    end: datetime,
+    since: datetime,
+) -> list[Load]:
+    """Return what succeeded loads within [start, end) did that began after `since`, by series.
+
+    A series without such a load is left out.
+    """
     loads: list[Load] = []
     for name, interval in series:
         venue, symbol = parse_name(name)
         asked = {"venue": venue, "symbol": symbol, "interval": interval}
-        row = connection.execute(_LATEST, asked).one_or_none()
+        row = connection.execute(
+            _LOADED, {**asked, "start": start, "end": end, "since": since}
+        ).one_or_none()
         if row is not None:
             loads.append(Load(name, interval, *row))
     return loads

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import reduce
+from functools import cached_property, reduce
 
 import numpy as np
 from numpy.typing import NDArray
 
+from backtests.candles.coverage import ENDS_EARLY
 from backtests.candles.prepared import PreparedCandles, prepare_candles
 from backtests.signals import Bool, Float, Signals, Weights
 from backtests.sizing_inputs import candles_per_year, volatility
@@ -28,6 +29,7 @@ from mela.run import Run, to_ms
 Int = NDArray[np.int64]
 SESSIONS_DIFFER = "sessions_differ"
 WITHOUT_CANDLES = "instrument_without_candles"
+ENDED = "instrument_ended"
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,13 +91,48 @@ class AlignedCandles:
         returns: (k, n + 1) float64, or (k, 1) where they never change
         """
         weights = portfolio.weights
-        if isinstance(weights, FixedWeights):
-            return np.array([[weights.of[name]] for name in names])
-        if isinstance(weights, InverseVolatility):
-            return self._inverse_volatility(weights.period)
         if isinstance(weights, StrategyWeights):  # not known before the strategy was asked
             return np.zeros((len(names), 1))
-        return np.full((len(names), 1), 1.0 / len(names))
+        if isinstance(weights, FixedWeights):
+            shares = np.array([[weights.of[name]] for name in names])
+        elif isinstance(weights, InverseVolatility):
+            shares = self._inverse_volatility(weights.period)
+        else:
+            shares = np.full((len(names), 1), 1.0 / len(names))
+        return self._shared_among_the_rest(shares, portfolio)
+
+    @cached_property
+    def ended(self) -> dict[int, int]:
+        """Return the instruments whose candles end before those of another: row → last column.
+
+        Only where the market's calendar expects a later candle within the span.
+        """
+        last = {
+            row: int(np.flatnonzero(self.has[row])[-1])
+            for row, span in enumerate(self.spans)
+            if span.bars and ENDS_EARLY in span.warnings
+        }
+        return {row: at for row, at in last.items() if at < len(self.opened_ms) - 1}
+
+    def _shared_among_the_rest(self, weights: Float, portfolio: Portfolio) -> Float:
+        """Return weights of which those that ended have none; the rest keep their proportions.
+
+        On its last close the weight of an ended instrument is NaN: it is left there.
+        """
+        if portfolio.delisted == "hold" or not self.ended:
+            return weights
+        left = np.broadcast_to(weights, self.has.shape).copy()
+        before = left.sum(axis=0)
+        for row, last in self.ended.items():
+            left[row, last:] = 0.0
+        after = left.sum(axis=0)
+        left *= np.divide(before, after, out=np.ones(len(before)), where=after > 0.0)
+        return self._with_last_closes(left)
+
+    def _with_last_closes(self, weights: Float) -> Float:
+        for row, last in self.ended.items():
+            weights[row, last] = np.nan
+        return weights
 
     def strategy_weights(self, given: Sequence[Weights | None], run: Run) -> Float:
         """Return the share that each strategy wants on the close of each column.
@@ -115,12 +152,16 @@ class AlignedCandles:
             known = np.nan_to_num(weights.values[bars], nan=0.0)
             wanted[row, columns] = np.abs(np.clip(known, least, most))
             wanted[row] = _carried(wanted[row], self.has[row])
-        return wanted / np.maximum(wanted.sum(axis=0), 1.0)
+        ends = run.portfolio is not None and run.portfolio.delisted == "close"
+        for row, last in self.ended.items() if ends else ():
+            wanted[row, last:] = 0.0
+        shares = wanted / np.maximum(wanted.sum(axis=0), 1.0)
+        return self._with_last_closes(shares) if ends else shares
 
     def _inverse_volatility(self, period: int) -> Float:
         inverse = np.zeros(self.has.shape)
         for row, span in enumerate(self.spans):
-            if span.bars == 0:
+            if len(span.candles) == 0:
                 continue
             bars, columns = _places(span, self.opened_ms)
             yearly = math.sqrt(candles_per_year(span.candles))
@@ -187,13 +228,14 @@ class AlignedCandles:
             span,
             warmup_missing=max(one.warmup_missing for one in self.spans),
             depends_from_ms=min(known) if len(known) == len(depends) else None,
-            warnings=self._warnings(calendars),
+            warnings=self._warnings(calendars, run.instruments),
         )
 
-    def _warnings(self, calendars: Sequence[str]) -> tuple[str, ...]:
+    def _warnings(self, calendars: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
         said = [warning for span in self.spans for warning in span.warnings]
         if any(span.bars == 0 for span in self.spans):
             said.append(WITHOUT_CANDLES)
+        said += [f"{ENDED}:{names[row]}" for row in self.ended]
         if not self.spans[0].candles.interval.is_intraday and len(set(calendars)) > 1:
             said.append(SESSIONS_DIFFER)
         return tuple(dict.fromkeys(said))

@@ -14,6 +14,7 @@ from mela.interval import DAY_MS
 Int = NDArray[np.int64]
 Expected = Callable[[int, int], Int]
 WINDOW = 2**16  # candles looked at together: a span may be far longer than its data
+ENDS_EARLY = "ends_early"
 FEWER = 2**12  # by how much the first look is shorter: mostly the first candle is found at once
 
 
@@ -42,7 +43,7 @@ def coverage_warnings(
         return ()
     said = {
         "starts_late": len(_absent(first, present)) > 0,
-        "ends_early": len(_absent(last, present)) > 0,
+        ENDS_EARLY: len(_absent(last, present)) > 0,
         "gaps": gaps,
     }
     return tuple(warning for warning, holds in said.items() if holds)

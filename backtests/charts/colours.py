@@ -54,5 +54,6 @@ SHAPES = {
     "trailing_stop": Shape("#d35400", "P", "cross", 46),
     "time_stop": Shape("#5d6d7e", "s", "square", 28),
     "daily_loss": Shape("#8e1b5a", "D", "diamond", 30),
+    "delisted": Shape("#4d4d4d", "X", "x", 46),
 }
 OTHER = Shape("#8d6e63", "h", "hexagon", 34)  # a reason that has no shape of its own yet

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from backtests.indicators.definition import Float
 from backtests.indicators.keeper import Computed, LineKeeper
 from backtests.indicators.lines import (
@@ -17,6 +19,7 @@ from backtests.indicators.lines import (
     Vortex,
     ZigZag,
 )
+from backtests.indicators.registry import no_such
 from mela.candles import Candles
 
 
@@ -32,6 +35,11 @@ class Indicators:
     def __init__(self, candles: Candles) -> None:
         self.keeper = LineKeeper(candles)
         self._of = self.keeper.of
+
+    if not TYPE_CHECKING:  # else a checker would take every name for an indicator
+
+        def __getattr__(self, name: str) -> Any:
+            raise AttributeError(no_such(name), name=name, obj=self)
 
     # Trend
 

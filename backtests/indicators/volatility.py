@@ -75,7 +75,7 @@ VOLATILITY = (
     Indicator(
         "keltner",
         "volatility",
-        "Keltner's channel: average true ranges around an exponential mean.",
+        "Keltner's channel: average true ranges around an exponential mean of typical prices.",
         "TA-Lib KC",
         BANDS,
         (

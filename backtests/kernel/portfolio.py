@@ -14,6 +14,7 @@ from backtests.signals import Bool, Float
 from execution.account import PortfolioAccount
 from execution.columns import Columns
 from execution.portfolio_step import decide_step, trade_open, trade_within, value_step
+from execution.positions import leave_ended
 from execution.terms import Int, PortfolioTerms, kernel, rule
 
 
@@ -54,6 +55,8 @@ def walk_portfolio(
                 account, positions, columns, now, opened, due[now], terms, trades, traded, row
             )
             row = trade_within(account, positions, columns, now, opened, terms, trades, traded, row)
+            ended = opened + lasting_ms
+            row = leave_ended(account, positions, columns, now, ended, terms, trades, traded, row)
         value = value_step(account, positions, columns, now, opened + lasting_ms, terms)
         if now > 0:
             step_drawdown(drawdown, value, float(opened))

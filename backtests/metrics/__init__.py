@@ -1,7 +1,7 @@
 """The metrics of a run (docs/metrics.md): fractions, NaN where undefined.
 
 Compiled by Numba, summed oldest first and in one order, so that equal curves give equal bits.
-Risk-free is 0. Nothing here needs the whole equity curve: returns are of periods, trades are rows,
+Nothing here needs the whole equity curve: returns are of periods, trades are rows,
 and a drawdown is carried from value to value.
 """
 

@@ -8,16 +8,14 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from backtests.candles.prepared import PreparedCandles
 from backtests.kernel.ledger import DEPTHS, EPISODES, LONGEST_MS, WORST, Walked
 from backtests.metrics.blocks import block_sums
 from backtests.metrics.growth import buy_hold_return, cagr, calmar, turnover
-from backtests.metrics.periods import period_returns, rate_per_period
+from backtests.metrics.periods import period_returns
 from backtests.metrics.returns import measure_returns
 from backtests.metrics.row import RowType
 from backtests.metrics.trades import measure_trades
 from mela.interval import DAY_MS
-from mela.run import Run
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
@@ -37,23 +35,6 @@ class Facts(NamedTuple):
     last_close: float
 
 
-def facts_of(run: Run, span: PreparedCandles) -> tuple[float, ...]:
-    """Return the values of Facts as a plain tuple: a named one takes longer to hand over."""
-    costs, per_year = run.costs, span.periods_per_year
-    required = run.risk_free_rate if run.required_return is None else run.required_return
-    return (
-        float(run.cash),
-        float(costs.fee),
-        float(costs.slippage),
-        rate_per_period(run.risk_free_rate, per_year),
-        rate_per_period(required, per_year),
-        per_year,
-        span.years,
-        span.first_open,
-        span.last_close,
-    )
-
-
 @njit(cache=True, nogil=True, error_model="numpy")
 def measure(
     walked: Walked,
@@ -69,7 +50,7 @@ def measure(
 ) -> float:
     """Write a run's metrics; return the share of its largest profit in all profits above 0.
 
-    facts: as `facts_of` gives them
+    facts: as `backtests.run_facts` gives them
     account, drawdown, fills: as the walk wrote them
     benchmark: (m,) float64, returns of buy and hold; bounds: (17,) int64, of `block_bounds`
     space: (2, ≥ m) float64, written: the run's returns, and room to sort them

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from mela.result import Status, rank
+from mela.outcome import WITH_METRICS
+from mela.result import rank
 from mela.run import from_ms, instant_text
 from mela.scene import Scene
 from mela.windows import Fold
 
 Document = Mapping[str, Any]
-WITH_METRICS = frozenset({Status.SUCCEEDED.value, Status.RUINED.value})
 
 
 def choice_of(scene: Scene, document: Document) -> dict[str, Any]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from backtests.search.choice import WITH_METRICS
 from backtests.search.report import Document
 from backtests.search.trials import MODELS, Trials, trials_of
 from mela.candles import Candles
+from mela.outcome import WITH_METRICS
 from mela.result import rank
 from mela.run import Run
 from mela.scene import Scene

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,7 @@ def execute_together(
     slippage: float = 0.0,
     costs: Mapping[str, Any] | None = None,
     whole_units: bool = False,
+    delisted: Literal["close", "hold"] = "close",
     direction: Direction = "long",
     strength: Values | None = None,
     stop: Values | None = None,
@@ -89,7 +90,11 @@ def execute_together(
         sizing=FractionSizing(whole_units=whole_units),
         exits=Exits(**exits),
         direction=direction,
-        portfolio=Portfolio(weights=weights or EqualWeights(), rebalance=rebalance or OnSignals()),
+        portfolio=Portfolio(
+            weights=weights or EqualWeights(),
+            rebalance=rebalance or OnSignals(),
+            delisted=delisted,
+        ),
     )
     strategy = Strategy("given", "Give the signals.", Part, "", signals, lambda _params: warmup)
     return next(run_together(ticked, [run], with_curve=True, catalogue={"given": strategy}))

@@ -351,7 +351,7 @@ def test_the_numbers_of_a_fixed_run_change_only_with_the_versions() -> None:
 
     cross, reversion = run_all(market(500), runs)
 
-    assert (backtests.ENGINE_VERSION, backtests.METRICS_VERSION) == ("2", "3")
+    assert (backtests.ENGINE_VERSION, backtests.METRICS_VERSION) == ("3", "3")
     assert cross.metrics._asdict() == pytest.approx(
         {
             "total_return": 1.9102704473754244,

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backtests import execute, portfolio
+from backtests.candles.aligned import AlignedCandles
 from backtests.candles.prepared import prepare_candles
 from backtests.execute import Buffers
-from backtests.signals import Signals
+from backtests.indicators import Indicators
+from backtests.signals import Signals, Weights
 from backtests.simulate import signals_of
 from backtests.stepping import CandleSteps, PortfolioSteps
+from backtests.strategy import Strategy
+from mela.candles import Candles
+from mela.portfolio import StrategyWeights
+from mela.result import Outcome, Trades
+from mela.run import Part, Run
 from tests.backtests.kernel.test_bars import asked, inputs_on, market, run_on
-from tests.backtests.test_portfolio import accounts, executed
+from tests.backtests.random_accounts import accounts, executed
 
 # A busy machine is slow, and that is no fault of a law.
 law = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -51,27 +61,20 @@ def test_a_run_saved_and_restored_on_the_way_is_the_whole_walk(seed, fields, mov
     assert step.ruined == walked.ruined
 
 
-@settings(law, max_examples=100)
-@given(drawn=accounts(), seed=SEEDS, moves=st.floats(0.0, 0.5))
-def test_an_account_saved_and_restored_on_the_way_is_the_whole_walk(drawn, seed, moves) -> None:
-    rng = np.random.default_rng(seed)
+def laid_out(drawn) -> tuple[AlignedCandles, Run, Mapping[str, Strategy]]:
+    """Return the candles of a drawn account side by side, its run, and the strategy it asks."""
     with pytest.MonkeyPatch.context() as patch:
         kept = []
-        of_run = portfolio._run_one
+        patch.setattr(portfolio, "_run_one", lambda *given: kept.append(given))
+        executed(*drawn)
+    ((laid, run, _, catalogue),) = kept
+    return laid, run, catalogue
 
-        def keep(laid, run, with_curve, catalogue):
-            kept.append((laid, run, catalogue))
-            return of_run(laid, run, with_curve, catalogue)
 
-        patch.setattr(portfolio, "_run_one", keep)
-        outcome = executed(*drawn)
-    laid, run, catalogue = kept[0]
-    signals = [
-        signals_of(span, run, catalogue, False).signals() if span.bars else None
-        for span in laid.spans
-    ]
-
-    steps = PortfolioSteps.of(laid, run, signals)
+def assert_steps_are_the_walk(
+    steps: PortfolioSteps, outcome: Outcome, moves: float, rng: np.random.Generator
+) -> None:
+    """Step an account, saved and restored now and then, and compare all that it gives."""
     stepper, curve, trades = steps.stepper(), [], []
     for now in range(1, 1 + len(outcome.curve.equity)):
         if rng.random() < moves:
@@ -82,14 +85,48 @@ def test_an_account_saved_and_restored_on_the_way_is_the_whole_walk(drawn, seed,
         step, traded = steps.step(stepper, now)
         curve.append(step.equity)
         trades += [
-            (run.instruments[place], row["size"], row["exit_price"], row["profit"], row["fees"])
-            for row, place in zip(step.trades, traded, strict=True)
+            trade._replace(instrument=steps.run.instruments[place])
+            for trade, place in zip(Trades(step.trades, steps.laid.opened_ms), traded, strict=True)
         ]
 
     assert curve == outcome.curve.equity.tolist()
-    assert trades == [
-        (t.instrument, t.size, t.exit_price, t.profit, t.fees) for t in outcome.curve.trades
+    assert trades == list(outcome.curve.trades)
+
+
+@settings(law, max_examples=100)
+@given(drawn=accounts(), seed=SEEDS, moves=st.floats(0.0, 0.5))
+def test_an_account_saved_and_restored_on_the_way_is_the_whole_walk(drawn, seed, moves) -> None:
+    laid, run, catalogue = laid_out(drawn)
+    outcome = portfolio._run_one(laid, run, True, catalogue)
+    decided = [
+        signals_of(span, run, catalogue, False) if span.bars else None for span in laid.spans
     ]
+
+    steps = PortfolioSteps.of(laid, run, decided)
+
+    assert_steps_are_the_walk(steps, outcome, moves, np.random.default_rng(seed))
+
+
+@settings(law, max_examples=60)
+@given(drawn=accounts(), seed=SEEDS, moves=st.floats(0.0, 0.5))
+def test_an_account_with_weights_of_its_strategy_steps_as_the_whole_walk(
+    drawn, seed, moves
+) -> None:
+    laid, run, catalogue = laid_out(drawn)
+    asked = run.portfolio.model_copy(update={"weights": StrategyWeights()})
+    run = replace(run, portfolio=asked)
+
+    def weights(candles: Candles, _params: Part, _indicators: Indicators) -> Weights:
+        rng = np.random.default_rng([seed, int(candles.tick or 0)])
+        return Weights(rng.choice([-0.8, -0.3, 0.0, 0.4, 0.9, np.nan], len(candles)))
+
+    own = {"given": replace(catalogue["given"], signals=weights)}
+    outcome = portfolio._run_one(laid, run, True, own)
+    decided = [signals_of(span, run, own, False) if span.bars else None for span in laid.spans]
+
+    steps = PortfolioSteps.of(laid, run, decided)
+
+    assert_steps_are_the_walk(steps, outcome, moves, np.random.default_rng(seed))
 
 
 def test_iterating_steps_a_run_to_its_end() -> None:

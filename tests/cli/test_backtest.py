@@ -148,6 +148,21 @@ def test_what_cannot_be_shown_is_refused(
     assert said in " ".join(done.output.replace("│", " ").split())
 
 
+def test_a_tick_that_nobody_knows_refuses_the_scene(tmp_path: Path, candles: Path) -> None:
+    done = run(tmp_path, candles, "--json", costs={"round_to_tick": True})
+    assert done.exit_code == 1
+    assert done.stdout == ""
+    said = " ".join(done.output.split())
+    assert "costs.round_to_tick" in said
+    assert "the tick of anywhere:THING is not known" in said
+
+
+def test_a_trailing_start_without_a_trailing_stop_is_refused(tmp_path: Path, candles: Path) -> None:
+    done = run(tmp_path, candles, exits={"trailing_start": 0.1})
+    assert done.exit_code == 1
+    assert "needs exits.trailing_stop" in " ".join(done.output.split())
+
+
 def test_rates_of_the_command_line_stand_instead_of_the_scenes(
     tmp_path: Path, candles: Path
 ) -> None:

@@ -109,5 +109,6 @@ def test_a_span_without_candles_has_nothing_to_draw(tmp_path: Path) -> None:
     empty = scene(tmp_path, start="2010-01-01T00:00:00Z", end="2010-02-01T00:00:00Z")
     done = plot(tmp_path / "run.png", empty)
     assert done.exit_code == 1
-    assert "nothing to draw: the run ended as no_data" in done.stderr
+    assert "no run gave any numbers" in done.stderr
+    assert "has no 1h candles from 2010-01-01T00:00:00Z" in done.stderr
     assert not (tmp_path / "run.png").exists()

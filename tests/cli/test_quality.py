@@ -60,6 +60,9 @@ def test_findings_are_printed_and_errors_end_in_1(settings: Settings) -> None:
     assert (gap["candles"], gap["state"], gap["severity"]) == (3, "open", "error")
     assert document["checks"][0]["candles"] == 20
 
+    row = next(line for line in said.output.splitlines() if line.startswith(NAME))
+    assert row.split()[:6] == [NAME, "1h", "2024-01-01", "2024-01-01T23:00:00Z", "20", "23"]
+
     load(settings, answer([100.0] * 3, start=START + 10 * HOUR))
     assert mela("quality", NAME, "--interval", "1h").exit_code == 0
 
@@ -128,9 +131,15 @@ def test_lineage_is_printed(settings: Settings) -> None:
 def test_the_watch_list(settings: Settings) -> None:
     assert mela("watch", "add", NAME, "--interval", "1h").exit_code == 1
     load(settings, answer([100.0]))
-    assert mela("watch", "add", NAME, "--interval", "1h").exit_code == 0
+    assert "binance:ETHUSDT 1h" in mela("watch", "list").output  # a default
+    added = mela("watch", "add", NAME, "--interval", "1h")
+    assert added.exit_code == 0
+    assert "it loads this series alone" in added.output
+    assert "mela watch add binance:ETHUSDT --interval 1h" in added.output
+    assert f"mela watch add {NAME} --interval 1h" not in added.output
     assert mela("watch", "list").stdout == f"{NAME} 1h\n"
-    assert mela("watch", "remove", NAME, "--interval", "1h").exit_code == 0
+    removed = mela("watch", "remove", NAME, "--interval", "1h")
+    assert (removed.exit_code, "loads its defaults" in removed.output) == (0, True)
     assert mela("watch", "remove", NAME, "--interval", "1h").exit_code == 1
 
 
@@ -143,6 +152,8 @@ def test_schedules(settings: Settings, tmp_path: Path) -> None:
     assert mela(*add, "--span", "90d", "--user", "ada").exit_code == 0
     listed = mela("schedule", "list").stdout
     assert all(part in listed for part in ("story", NAME, "90d", "complete", "ada"))
+    assert f"story: not due: the candles of {NAME} end at 2024-01-01T01:00:00Z" in listed
+    assert f"it is not watched (`mela watch add {NAME} --interval 1h`)." in listed
     assert mela("schedule", "remove", "story").exit_code == 0
     assert mela("schedule", "remove", "story").exit_code == 1
 

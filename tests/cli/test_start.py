@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
+
+from mela.settings import REPOSITORY
 
 SLOW = ("numba", "pandas", "scipy", "pyarrow", "matplotlib", "arch", "mlflow", "airflow", "pyspark")
 ASK = "import sys, cli.main; print(*sorted(set(sys.argv[1:]) & set(sys.modules)))"
@@ -15,3 +19,47 @@ def test_help_loads_no_engine() -> None:
     )
 
     assert done.stdout.split() == []
+
+
+PUBLISH = """
+import sys
+from pathlib import Path
+
+from mela.settings import REPOSITORY
+from typer.testing import CliRunner
+from cli.main import app
+said = CliRunner().invoke(app, ["publish", "docs/scenes/first.yaml"])
+print(said.exit_code, said.stderr)
+print("loaded:", *sorted(set(sys.argv[1:]) & set(sys.modules)))
+"""
+
+
+def test_publish_loads_what_checks_a_scene_and_no_more(tmp_path: Path) -> None:
+    """Pandas came with TA-Lib, and SQLAlchemy for the sake of users: half of its time."""
+    heavy = ("pandas", "sqlalchemy", "pyarrow", "matplotlib", "mlflow", "pyspark", "plotly")
+    done = subprocess.run(
+        [sys.executable, "-c", PUBLISH, *heavy],
+        env={**os.environ, "MELA_HOME": str(tmp_path), "MELA_KAFKA__BROKERS": "127.0.0.1:1"},
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+
+    assert "no Kafka answers at 127.0.0.1:1" in done.stdout  # so far it came
+    assert done.stdout.splitlines()[-1] == "loaded:"
+
+
+def test_talib_takes_series_again_where_runs_are_executed() -> None:
+    """What is left out is left out of processes that check scenes, and of no other."""
+    ask = "import talib, pandas as pd; print(talib.SMA(pd.Series([1.0, 2.0, 3.0]), 2).iloc[-1])"
+    done = subprocess.run(
+        [sys.executable, "-c", f"import cli.main, backtests.strategies; {ask}"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+
+    assert done.stdout.split() == ["2.5"]

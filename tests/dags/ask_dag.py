@@ -82,7 +82,7 @@ def again(dag: Any) -> list[str]:
 
 
 def nodes() -> dict[str, Any]:
-    """Return what build_marts knows of dbt's nodes."""
+    """Return what build_marts_by_model knows of dbt's nodes."""
     found = json.loads(dbt_project.manifest(Settings()).read_bytes())["nodes"]
     return {
         name: {
@@ -111,7 +111,11 @@ def main() -> None:
         "accepts": [accepts(bag.dags[name], conf) for name, conf in questions["confs"]],
         "again": again(bag.dags["publish_scenes"]),
         "manifest": nodes(),
-        "models": sorted(bag.dags["build_marts"].task_dict),
+        "build": {
+            name: [asset.uri for asset in task.outlets]
+            for name, task in bag.dags["build_marts"].task_dict.items()
+        },
+        "models": sorted(bag.dags["build_marts_by_model"].task_dict),
     }
     Path(sys.argv[1]).write_text(json.dumps(answers))
 

@@ -50,6 +50,14 @@ class Airflow:
         """Call `airflow backfill create`; return the states in which its runs ended."""
         return self._ask({"do": "backfill", "dag": dag, "words": words})["states"]
 
+    def queue(self, dag: str, run_id: str) -> None:
+        """Leave a run of a DAG waiting."""
+        self._ask({"do": "queue", "dag": dag, "run_id": run_id})
+
+    def unqueue(self, dag: str, run_id: str) -> None:
+        """Remove a run that waits."""
+        self._ask({"do": "unqueue", "dag": dag, "run_id": run_id})
+
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Ask the warehouse, as its owner."""
         with transaction(self.settings) as connection:

@@ -26,6 +26,8 @@ from airflow.sdk.definitions.dag import _run_task
 from airflow.serialization.serialized_objects import DagSerialization
 from airflow.utils.db import initdb
 from airflow.utils.session import create_session
+from airflow.utils.state import DagRunState
+from airflow.utils.types import DagRunTriggeredByType, DagRunType
 from sqlalchemy import delete, select, update
 
 BUNDLE = "dags-folder"
@@ -69,6 +71,30 @@ def backfill(bag: BundleDagBag, order: dict[str, Any]) -> dict[str, Any]:
     with create_session() as session:  # as the scheduler does once all have ended
         session.execute(update(Backfill).values(completed_at=datetime.now().astimezone()))
     return {"states": states}
+
+
+def queue(bag: BundleDagBag, order: dict[str, Any]) -> dict[str, Any]:
+    """Create a DAG run that waits, as the scheduler does while another one is active."""
+    with create_session() as session:
+        waiting = DagRun(
+            dag_id=order["dag"],
+            run_id=order["run_id"],
+            run_type=DagRunType.MANUAL,
+            run_after=datetime.now().astimezone(),
+            state=DagRunState.QUEUED,
+            triggered_by=DagRunTriggeredByType.TEST,
+        )
+        session.add(waiting)
+    return {}
+
+
+def unqueue(bag: BundleDagBag, order: dict[str, Any]) -> dict[str, Any]:
+    """Remove a DAG run that waits."""
+    with create_session() as session:
+        session.execute(
+            delete(DagRun).where(DagRun.dag_id == order["dag"], DagRun.run_id == order["run_id"])
+        )
+    return {}
 
 
 def finish(dag: Any, serialized: Any, run_id: int) -> str:
@@ -118,13 +144,16 @@ def described(run_id: str) -> dict[str, Any]:
         return answer
 
 
+DO = {"run": run, "backfill": backfill, "queue": queue, "unqueue": unqueue}
+
+
 def main() -> None:
     """Follow orders until there are no more."""
     with os.fdopen(int(sys.argv[1]), "w") as answers:
         bag = load_dags()
         for line in sys.stdin:
             order = json.loads(line)
-            answer = {"run": run, "backfill": backfill}[order["do"]](bag, order)
+            answer = DO[order["do"]](bag, order)
             print(json.dumps(answer), file=answers, flush=True)
 
 

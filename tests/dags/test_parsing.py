@@ -12,7 +12,7 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[2]
 DAGS = REPOSITORY / "dags"
 CANDLES = "mela://raw/candle"
-SHARED = {"alerts", "loading", "policies"}
+SHARED = {"alerts", "building", "loading", "policies"}
 DAY = ["2024-01-01T00:00:00+00:00", "2024-01-02T00:00:00+00:00"]
 SUNDAY = ["2023-12-31T00:00:00+00:00", "2024-01-01T00:00:00+00:00"]
 YEAR = {"start": "2023-01-01T00:00:00Z", "end": "2024-01-01T00:00:00+01:00"}
@@ -149,6 +149,10 @@ def test_changed_candles_start_what_rests_on_them(answers: dict[str, Any]) -> No
 def test_a_new_stack_begins_with_the_ingestion_alone(answers: dict[str, Any]) -> None:
     due = [name for name, dag in answers["dags"].items() if dag["due_at_once"]]
     assert due == ["ingest_candles"]
+
+
+def test_the_marts_are_built_by_one_dbt(answers: dict[str, Any]) -> None:
+    assert answers["build"] == {"is_last": [], "build": ["mela://marts/"]}
 
 
 def test_each_model_and_snapshot_of_the_project_is_a_task(answers: dict[str, Any]) -> None:

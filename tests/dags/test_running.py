@@ -254,8 +254,31 @@ def test_tasks_may_do_no_more_than_they_need(airflow: Airflow) -> None:
     engine.dispose()
 
 
-def test_the_marts_are_built_one_task_per_model(airflow: Airflow) -> None:
+def test_a_build_leaves_the_work_to_a_later_one_that_waits(airflow: Airflow) -> None:
+    """A backfill day by day changes candles thirty times; the marts are built once or twice."""
+    airflow.queue("build_marts", "later")
     run = airflow.run("build_marts")
+    assert (run["state"], run["tasks"]) == (
+        "success",
+        {"is_last": ["success"], "build": ["skipped"]},
+    )
+    assert run["told"] == []
+    airflow.unqueue("build_marts", "later")
+
+
+def test_the_marts_are_built_by_one_dbt(airflow: Airflow) -> None:
+    run = airflow.run("build_marts")
+    assert run["state"] == "success"
+    assert run["told"] == [[MARTS, {}]]
+    assert run["tasks"] == {"is_last": ["success"], "build": ["success"]}
+    [counts] = airflow.rows(
+        "SELECT (SELECT count(*) FROM raw.candle), (SELECT count(*) FROM marts.fct_candle)"
+    )
+    assert counts[0] == counts[1] > 720
+
+
+def test_the_marts_are_built_one_task_per_model(airflow: Airflow) -> None:
+    run = airflow.run("build_marts_by_model")
     assert run["state"] == "success"
     assert run["told"] == [[MARTS, {}]]
     models = {name.partition(".")[2] for name in run["tasks"] if name.startswith("models.")}

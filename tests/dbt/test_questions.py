@@ -7,6 +7,7 @@ import io
 import json
 import statistics
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 from sqlalchemy import Connection
 from typer.testing import CliRunner
 
+import services.questions
 from backtests.indicators import INDICATORS
 from cli import ask as command
 from cli.main import app
@@ -22,16 +24,17 @@ from mela.interval import DAY_MS, Interval
 from mela.settings import Settings
 from tests.dbt.conftest import Built, Star
 from tests.dbt.given import ACME, BITCOIN, ETHER, candles_of
-from tests.warehouse.given import rows
+from tests.warehouse.given import at, rows
+from warehouse import dbt_project
 from warehouse.database import transaction
-from warehouse.questions import ask, questions
+from warehouse.questions import Answer, Freshness, ask, freshness, questions
 from warehouse.results.validity import SAME_CANDLES
 
 Row = dict[str, Any]
 
 
 def answered(built: Built, name: str) -> list[Row]:
-    columns, found = built.answers[name]
+    columns, found, _ = built.answers[name]
     return [dict(zip(columns, row, strict=True)) for row in found]
 
 
@@ -63,7 +66,7 @@ def scribbled(star: Star) -> Iterator[Connection]:
 
 
 def asked(connection: Connection, name: str, **values: str) -> list[Row]:
-    columns, found = ask(connection, name, values)
+    columns, found, _ = ask(connection, name, values)
     return [dict(zip(columns, row, strict=True)) for row in found]
 
 
@@ -312,6 +315,45 @@ def test_a_star_that_was_never_built_says_so(warehouse: Settings) -> None:
 
 
 @pytest.mark.integration
+def test_answers_that_came_after_the_build_are_counted(scribbled: Connection) -> None:
+    whole = freshness(scribbled)
+    newest = scribbled.exec_driver_sql("SELECT max(computed_at) FROM ops.result").scalar_one()
+    assert whole == (newest, 0)
+
+    scribbled.exec_driver_sql(
+        "DELETE FROM marts.fct_run WHERE run_key IN (SELECT min(run_key) FROM marts.fct_run)"
+    )
+    assert freshness(scribbled).lacking >= 1
+    scribbled.exec_driver_sql("DELETE FROM marts.fct_run")
+    answers = "SELECT count(*) FROM ops.scene_run WHERE result_key IS NOT NULL"
+    assert freshness(scribbled) == (None, scribbled.exec_driver_sql(answers).scalar_one())
+
+
+@pytest.mark.parametrize(
+    ("freshness", "said"),
+    [
+        (Freshness(at("2026-11-29"), 0), ["as of 2026-11-29 00:00 UTC, its newest result."]),
+        (
+            Freshness(at("2026-11-29"), 1),
+            ["1 newer answer of scenes is not in"],
+        ),
+        (Freshness(None, 480), ["holds no result yet", "480 newer answers of scenes are not in"]),
+    ],
+)
+def test_an_older_star_says_so_and_how_to_build_it(
+    freshness: Freshness, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = Answer(["strategy"], [("sma_cross",)], freshness)
+    monkeypatch.setattr(services.questions, "ask_question", lambda *_: answer)
+
+    done = CliRunner().invoke(app, ["ask", "trials_by_family", "--csv"])
+
+    assert all(part in done.stderr for part in said)
+    assert ("mela dbt build" in done.stderr) is (freshness.lacking > 0)
+    assert done.stdout.splitlines() == ["strategy", "sma_cross"]  # a program reads it
+
+
+@pytest.mark.integration
 def test_mela_ask_lists_and_answers(star: Star, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "Settings", lambda: star.settings)
     listed = CliRunner().invoke(app, ["ask"])
@@ -322,5 +364,15 @@ def test_mela_ask_lists_and_answers(star: Star, monkeypatch: pytest.MonkeyPatch)
     assert (row["strategy"], row["trials"]) == ("sma_cross", "3")
     shown = CliRunner().invoke(app, ["ask", "stale_results", "--set", f"instrument={ETHER}"])
     assert "2024-01-30" in shown.stdout
+    assert "as of " in shown.stderr
     wrong = CliRunner().invoke(app, ["ask", "stale_results", "--set", "venue=binance"])
     assert wrong.exit_code == 2
+
+
+def test_the_page_of_dbt_begins_with_an_overview_of_ours(tmp_path: Path) -> None:
+    """Dbt's own would advertise dbt."""
+    found = json.loads(dbt_project.manifest(Settings(home=tmp_path)).read_bytes())
+    told = found["docs"]["doc.mela.__overview__"]["block_contents"]
+    marts = {path.stem for path in (dbt_project.PROJECT / "models" / "marts").glob("*.sql")}
+
+    assert all(f"`{name}`" in told for name in marts)

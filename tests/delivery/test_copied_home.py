@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 import stack
 from cli.main import app
-from mela.settings import Settings
+from mela.settings import REPOSITORY, Settings
 from tests.conftest import mela
 from tests.docs.pages import commands
 from tests.warehouse.lived import TODAY, Life, live
@@ -45,7 +45,9 @@ def place() -> Iterator[Path]:
 
 def copying() -> str:
     """Return the command with which the pages copy a home."""
-    found = {one.text for one in commands() if one.text.startswith('cp -a "$MELA_HOME" ')}
+    found = {
+        one.text for one in commands() if one.text.startswith('cp -a "$(.venv/bin/mela home)" ')
+    }
     assert len(found) >= 1, "no page says how MELA_HOME is copied"
     return sorted(found)[0].rpartition(" ")[0]
 
@@ -76,7 +78,8 @@ def test_a_copied_home_goes_on_where_the_other_stood(
     stopped = mela("down", home=home)
     assert stopped.returncode == 0, stopped.stderr
     env = {"MELA_HOME": str(home), "PATH": "/usr/bin:/bin"}
-    subprocess.run(["sh", "-ec", f"{copying()} {copy}"], env=env, check=True, timeout=120)
+    command = ["sh", "-ec", f"{copying()} {copy}"]
+    subprocess.run(command, env=env, cwd=REPOSITORY, check=True, timeout=120)
     home.rename(place / "gone")  # so that nothing is read from where it was
 
     again = stack.up(Settings(home=copy), only={"postgres"})

@@ -14,6 +14,7 @@ from tests.docs.pages import Command
 
 ALONE = (
     *("backtest", "check", "validate", "strategies", "indicators", "schema", "headlines"),
+    "home",
     *("--version", "--help"),
 )
 STACK = (
@@ -74,9 +75,22 @@ ELSEWHERE = (
         "a job runs each; and this is `make test`",
     ),
     Elsewhere(
-        r"make demo( ARGS=.*)?|mela demo( .*)?",
+        r"make demo( PYTHON=\S+)?( ARGS=.*)?|mela demo( .*)?",
         ("tests/integration/test_demo.py::test_every_step_of_the_demo_held",),
         "the fixture `platform` is `mela demo --offline`",
+    ),
+    Elsewhere(
+        r"mela up .*--online.*",
+        (
+            "tests/stack/test_registry.py::test_an_offline_stack_is_taken_online_only_when_asked",
+            "tests/stack/test_registry.py::test_a_start_keeps_the_market_of_the_last_one_and_says_so",
+        ),
+        "the tests' stack stays offline",
+    ),
+    Elsewhere(
+        r"make setup PYTHON=\S+",
+        ("tests/stack/test_python.py::test_another_python_that_is_named_replaces_the_environment",),
+        "in a clone of the test's own",
     ),
     Elsewhere(
         r"make check",
@@ -92,7 +106,7 @@ ELSEWHERE = (
         "`mela down` on a stack of the test's own; nobody pulls down the others' stack",
     ),
     Elsewhere(
-        r'cp -a "\$MELA_HOME" \S+',
+        r'cp -a "\$\(\.venv/bin/mela home\)" \S+',
         ("tests/delivery/test_copied_home.py::test_a_copied_home_goes_on_where_the_other_stood",),
         "between `mela down` and a start from the copy",
     ),
@@ -125,6 +139,11 @@ ELSEWHERE = (
         r"mela watch (add\|)?(remove|list)(\|list)?",
         ("tests/cli/test_quality.py::test_the_watch_list",),
         "its parts, in their order",
+    ),
+    Elsewhere(
+        r"mela new strategy .*",
+        ("tests/cli/test_new.py::test_a_new_strategy_is_clean_runs_and_passes_its_own_test",),
+        "it writes into a home of the test's own, and what it writes is executed there",
     ),
     Elsewhere(
         r"mela schedule (remove|list)",

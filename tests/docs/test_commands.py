@@ -83,7 +83,11 @@ def test_every_command_and_option_of_mela_that_is_named_exists(page: str) -> Non
             continue
         found, words = named(command)
         if found.name not in FOREIGN:
-            options = {option for parameter in found.params for option in parameter.opts}
+            options = {
+                option
+                for parameter in found.params
+                for option in (*parameter.opts, *parameter.secondary_opts)
+            }
             options.add("--help")  # click adds it to every command
             asked = {word.partition("=")[0] for word in words if word.startswith("-")}
             assert asked <= options, f"{command.place}: `{command.text}`"

@@ -39,6 +39,8 @@ def package(tmp_path: Path) -> Path:
     pip = tmp_path / ".venv" / "bin" / "pip"
     pip.write_text('#!/bin/sh\nexec "$(dirname "$0")/python" -m pip "$@"\n', encoding="utf-8")
     pip.chmod(0o755)
+    # pip and python are this environment's own, `mela` is the clone's
+    (tmp_path / ".venv" / "bin" / "mela").symlink_to(REPOSITORY / ".venv" / "bin" / "mela")
     return tmp_path
 
 

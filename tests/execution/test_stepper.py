@@ -17,12 +17,13 @@ PLAIN = Terms(
     longs=True, shorts=False, entry_kind=MARKET, offset=0.0, valid_bars=0, fee=0.0, slippage=0.0,
     minimum_fee=0.0, borrow_rate=0.0, impact=0.0, tick=0.0, sizing_kind=FRACTION, amount=1.0,
     multiple=0.0, max_exposure=1.0, at_signal=False, lot=0.0, stop_loss=NEVER, take_profit=NEVER,
-    trailing_stop=NEVER, time_stop=2**62, cooldown=0, protect_delay=0, daily_loss=NEVER,
+    trailing_stop=NEVER, trailing_start=0.0, time_stop=2**62, cooldown=0, protect_delay=0,
+    daily_loss=NEVER,
 )  # fmt: skip
 SHARED = PortfolioTerms(
     longs=True, shorts=False, fee=0.0, slippage=0.0, minimum_fee=0.0, borrow_rate=0.0,
-    whole_units=False, stop_loss=NEVER, take_profit=NEVER, trailing_stop=NEVER, cooldown=0,
-    protect_delay=0, drift=NEVER,
+    whole_units=False, stop_loss=NEVER, take_profit=NEVER, trailing_stop=NEVER,
+    trailing_start=0.0, cooldown=0, protect_delay=0, drift=NEVER,
 )  # fmt: skip
 
 

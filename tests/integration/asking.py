@@ -20,6 +20,7 @@ from services.follow import Follower
 from warehouse.database import transaction
 from warehouse.results import finder as results
 from warehouse.scenes import records as scenes
+from warehouse.scenes.stored import StoredScene
 
 ONE: dict[str, Any] = {
     "instruments": ["binance:BTCUSDT"],
@@ -65,8 +66,8 @@ def answers(scene_id: UUID | None, settings: Settings) -> list[dict[str, Any]]:
         return results.of_scene(connection, scene_id)
 
 
-def stored_scene(scene_id: UUID | None, settings: Settings) -> dict[str, Any] | None:
-    """Return a scene's row."""
+def stored_scene(scene_id: UUID | None, settings: Settings) -> StoredScene | None:
+    """Return a scene as the warehouse has it."""
     assert scene_id is not None
     with transaction(settings) as connection:
         return scenes.get(connection, scene_id)

@@ -8,16 +8,27 @@ import psutil
 import pytest
 from mlflow.tracking import MlflowClient
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 import stack
 from mela.messages import Progress, State
 from mela.scene import Scene
 from mela.settings import Settings
 from services.follow import Follower
+from stack.supervision import Supervisor
 from streaming.tracking import AT_ONCE
-from tests.integration.asking import answers, grid, publish, scene_of, send
+from tests.integration.asking import (
+    answers,
+    grid,
+    publish,
+    scene_of,
+    send,
+    stored_scene,
+    wait_for,
+)
 from warehouse.database import transaction
 from warehouse.results import finder as results
+from warehouse.scenes.stored import StoredScene
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 RUNS = 6_000
@@ -56,6 +67,33 @@ def test_a_kill_before_the_end_is_concluded_records_it_once(platform: Settings) 
 
 def test_the_platform_goes_on_after_all_that(platform: Settings) -> None:
     assert publish(scene_of(), platform).state is State.FINISHED
+
+
+def test_status_names_the_query_that_waits_for_a_service(platform: Settings) -> None:
+    supervisor = Supervisor(platform.home)
+    supervisor.stop("postgres")
+    scene = scene_of()
+    try:
+        send(scene, platform)
+        missing = wait_for(lambda: _missing(platform), 60, "a query failed")
+        assert "is repeated until it succeeds" in missing
+        assert "the query plan failed" in missing
+    finally:
+        supervisor.start("postgres")
+    wait_for(lambda: getattr(_stored(scene, platform), "finished_at", None), 120, "the scene ended")
+    wait_for(lambda: _missing(platform) is None, 60, "the job called itself healthy again")
+
+
+def _missing(settings: Settings) -> str | None:
+    [found] = [one for one in stack.status(settings) if one.name == "spark"]
+    return found.missing
+
+
+def _stored(scene: Scene, settings: Settings) -> StoredScene | None:
+    try:
+        return stored_scene(scene.scene_id, settings)
+    except OperationalError:  # Postgres has only begun to start
+        return None
 
 
 def kill(service: str, settings: Settings) -> None:

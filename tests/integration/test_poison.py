@@ -103,7 +103,7 @@ def innocent(platform: Settings) -> UUID:
 
 
 def run_of(scene_id: UUID, platform: Settings) -> str | None:
-    return (stored_scene(scene_id, platform) or {})["mlflow_run_id"]
+    return getattr(stored_scene(scene_id, platform), "mlflow_run_id", None)
 
 
 def install_killer(packages: Path) -> None:

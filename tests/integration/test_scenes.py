@@ -138,7 +138,7 @@ def test_the_id_of_a_rejected_scene_is_free_again(platform: Settings) -> None:
     scene = scene_of()
     wrong = scene.model_copy(update={"instruments": ("binance:NOSUCHCOIN",)})
     assert publish(wrong, platform).state is State.REJECTED
-    assert (stored_scene(scene.scene_id, platform) or {})["status"] == "rejected"
+    assert getattr(stored_scene(scene.scene_id, platform), "status", None) == "rejected"
     assert publish(scene, platform).state is State.FINISHED
 
 
@@ -192,7 +192,7 @@ def test_bad_input_is_kept_whole_and_told_apart(
     if scene_id is not None and code not in {"not_json", "too_large"}:
         # the letter goes out before the row is stored
         scene = wait_for(lambda: stored_scene(scene_id, platform), 30, "the rejection was stored")
-        assert (scene["status"], scene["rejection_code"]) == ("rejected", code)
+        assert (scene.status, scene.rejection_code) == ("rejected", code)
 
 
 def readable_id(raw: bytes) -> UUID | None:
@@ -287,4 +287,4 @@ def test_a_cancelled_scene_ends_without_running(platform: Settings) -> None:
     send(scene, platform)
     publish(scene_of(), platform)
     assert answers(scene.scene_id, platform) == []
-    assert (stored_scene(scene.scene_id, platform) or {})["status"] == "cancelled"
+    assert getattr(stored_scene(scene.scene_id, platform), "status", None) == "cancelled"

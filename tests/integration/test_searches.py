@@ -46,9 +46,9 @@ def test_a_walk_forward_is_judged_and_its_holdout_opened_once(
     assert last.report is not None
     row = stored_scene(scene.scene_id, platform)
     assert row is not None
-    report = row["best"]["report"]
+    report = row.best["report"]
     assert last.report == report  # short enough to be sent whole
-    assert not row["best"]["warnings"]
+    assert not row.best["warnings"]
 
     walked = report["walk_forward"]
     assert walked["folds"] == 5

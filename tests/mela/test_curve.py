@@ -58,4 +58,5 @@ def test_every_reason_of_the_kernel_has_a_name() -> None:
         "trailing_stop",
         "time_stop",
         "daily_loss",
+        "delisted",
     )

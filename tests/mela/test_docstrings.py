@@ -24,6 +24,7 @@ import pytest
         "params",
         "portfolio",
         "scene_words",
+        "failures",
         "schemas",
     ],
 )

@@ -12,6 +12,7 @@ import pytest
 from mela.grid import plan_runs
 from mela.inputs import Input
 from mela.interval import Interval
+from mela.outcome import ErrorPlace
 from mela.portfolio import OnDrift, Portfolio
 from mela.result import Outcome, Status, result_document
 from mela.run import LimitEntry, Run
@@ -37,6 +38,7 @@ def outcomes() -> list[Outcome]:
 
 OTHERWISE: list[dict[str, Any]] = [
     {"status": Status.FAILED, "metrics": None, "blocks": None, "error": ("KeyError", "why")},
+    {"error_at": ErrorPlace("ideas.py", 17), "status": Status.FAILED, "error": ("KeyError", "why")},
     {"candles": 7},
     {"first_candle_ms": 10**12},
     {"last_candle_ms": 10**12},

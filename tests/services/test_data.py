@@ -51,7 +51,12 @@ def test_a_watched_series_is_listed_until_it_is_removed(warehouse: Settings) -> 
     with pytest.raises(InputInvalid, match="mela ingest"):
         watch_series(NAME, Interval.H1, warehouse)
     load(warehouse, answer([100.0]))
-    watch_series(NAME, Interval.H1, warehouse)
+    assert watch_series(NAME, Interval.H1, warehouse) == [
+        ("binance:ETHUSDT", "1h"),
+        ("yahoo:AAPL", "1d"),
+        ("yahoo:SPY", "1d"),
+    ]  # what the daily ingestion loaded while the list was empty
+    assert watch_series(NAME, Interval.H1, warehouse) == []
 
     assert list_watched(warehouse) == [(NAME, "1h")]
     unwatch_series(NAME, Interval.H1, warehouse)
@@ -68,6 +73,8 @@ def test_a_schedule_is_listed_until_it_is_removed(warehouse: Settings) -> None:
 
     [found] = list_schedules(warehouse)
     assert (found.name, found.instruments, found.span, found.user) == ("mine", (NAME,), "1y", "Ada")
+    assert found.waits_for is not None
+    assert "end at 2024-01-01T01:00:00Z and it is not watched" in found.waits_for
     remove_schedule("mine", warehouse)
     with pytest.raises(NotFound, match="mine"):
         remove_schedule("mine", warehouse)

@@ -111,7 +111,7 @@ def test_a_scene_whose_runs_all_failed_says_so_with_each_reason_once(warehouse: 
 
     assert found.is_without_numbers
     assert found.statuses == {"failed": 2}
-    assert found.why_without_numbers() == ["KeyError: 'no such column'"]
+    assert found.why_without_numbers() == ["KeyError: 'no such column' (2 runs)"]
 
 
 def test_a_span_without_candles_names_the_command_that_loads_them(warehouse: Settings) -> None:
@@ -131,3 +131,24 @@ def test_one_run_with_numbers_is_enough(warehouse: Settings) -> None:
     found = results_of(ended(warehouse, good, bad), warehouse)
 
     assert not found.is_without_numbers
+
+
+def test_after_a_cancel_counts_say_what_they_count(warehouse: Settings) -> None:
+    scene_id = planned(warehouse, runs=5, stored=2)
+    with transaction(warehouse) as connection:
+        records.cancel(connection, scene_id)
+        late = a_document(a_run(7), str(scene_id), status=Status.CANCELLED)
+        assert not finder.save(connection, [late])
+
+    found, told = results_of(scene_id, warehouse), progress_of(scene_id, warehouse)
+
+    assert (found.runs, found.recorded, found.cancelled, found.not_run) == (5, 2, 1, 2)
+    assert told is not None
+    assert (told.state, told.recorded, told.cancelled) == (State.CANCELLED, 2, 1)
+    assert found.failures == ()  # nothing is wrong with what was not executed
+
+
+def test_a_scene_that_goes_on_has_no_cancelled_runs(warehouse: Settings) -> None:
+    found = results_of(planned(warehouse, runs=3, stored=2), warehouse)
+
+    assert (found.recorded, found.cancelled, found.not_run) == (2, 0, 1)

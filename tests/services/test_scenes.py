@@ -9,8 +9,9 @@ import pytest
 from mela.errors import InputInvalid, NotFound, RejectionCode
 from mela.messages import SCENES, MessagePosition
 from mela.settings import Settings
+from services.last_scene import note_published
 from services.publish import announce, plan_scene
-from services.scenes import list_scenes, note_published, scene_id_of
+from services.scenes import list_scenes, scene_id_of
 from services.states import SceneState
 from tests.warehouse.given import METRICS, NAME, a_document, a_run, a_scene
 from warehouse.database import transaction

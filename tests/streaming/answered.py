@@ -10,7 +10,7 @@ import orjson
 
 from backtests.simulate import provenance
 from mela.grid import plan_runs
-from mela.messages import RunChunk, Source
+from mela.messages import MessagePosition, RunChunk
 from mela.scene import parse_scene
 from mela.settings import Settings
 from services.publish import announce
@@ -37,7 +37,7 @@ def answered(document: Mapping[str, Any], settings: Settings, *, user: str | Non
             runs=plan.runs,
             skipped=plan.skipped,
             name=scene.name,
-            origin=Source("mela.scenes", 0, 0),
+            origin=MessagePosition("mela.scenes", 0, 0),
         )
         scenes.set_planned(connection, scene_id, cached=0)
     runs = tuple(plan.expand())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 from uuid import uuid4
 
@@ -10,6 +11,7 @@ import orjson
 from mela.messages import Progress, State
 from mela.settings import Settings
 from streaming.searches import report_on, short
+from warehouse.scenes.stored import StoredScene
 
 REPORT: dict[str, Any] = {
     "statistics": {"dsr": 0.5},
@@ -45,14 +47,22 @@ def test_a_message_carries_it() -> None:
     assert Progress.model_validate_json(said.to_bytes()).report == REPORT
 
 
+def stored(content: dict[str, Any]) -> StoredScene:
+    """Return a finished scene of some content."""
+    words = dict.fromkeys(one.name for one in fields(StoredScene))
+    counts = {"runs": 1, "skipped": 0, "cached": 0}
+    told = {"scene_id": str(uuid4()), "status": "finished", "content": content, "best": {}}
+    return StoredScene(**{**words, **counts, **told})
+
+
 def test_a_scene_that_searches_nothing_is_not_judged() -> None:
-    row = {"content": {"strategy": {"name": "sma_cross"}}}
-    assert report_on(str(uuid4()), row, None, Settings()) is None
+    scene = stored({"strategy": {"name": "sma_cross"}})
+    assert report_on(scene, None, Settings()) is None
 
 
 def test_a_scene_that_cannot_be_judged_says_why_and_stops_nobody() -> None:
     """A scene of an older version, say, whose content is no longer a scene."""
-    row = {"content": {"search": {"kind": "grid", "space": {}}}}
-    report = report_on(str(uuid4()), row, None, Settings())
+    scene = stored({"search": {"kind": "grid", "space": {}}})
+    report = report_on(scene, None, Settings())
     assert report is not None
     assert "could not be judged" in report["reason"]

@@ -171,7 +171,8 @@ def _check_one(
     interval = Interval(one.interval)
     with transaction(settings) as connection:
         number, at = store_check(connection, one.id, interval, seen, load_batch_id)
-    return Check(number, at, one.name, interval, *seen.span, seen.candles, seen.expected)
+    counts = (seen.candles, seen.expected, seen.expected_until)
+    return Check(number, at, one.name, interval, *seen.span, *counts)
 
 
 def _scan(settings: Settings, one: Row[Any], span: _CheckSpan) -> SeriesScan:
@@ -227,12 +228,14 @@ def _evaluate(
     )
     sure_from = from_ms(border)
     sure_until = from_ms(int(opened[max(-EDGE_CANDLES, -len(opened))])) if series.after else FOREVER
+    newest_end = from_ms(interval.end_ms(newest_ms))
     inside = (opened >= start_ms) & (opened < end_ms)
     due = (expected >= start_ms) & (expected < end_ms)
     return SeriesScan(
         span=asked,
         candles=int(np.count_nonzero(inside)),
         expected=int(np.count_nonzero(due)),
+        expected_until=asked[1] if span.end else max(asked[0], min(asked[1], newest_end)),
         found=found,
         seen=(sure_from, sure_until),
         to_the_end=to_the_end,
@@ -265,7 +268,7 @@ def _scan_of_empty_series(one: Row[Any], span: _CheckSpan) -> SeriesScan:
     if one.watched and len(due):
         detail = {"what": "no candle was ever stored", "watched": True}
         found = [Defect("stale", listed_ms, int(due[-1]), len(due), "error", detail)]
-    return SeriesScan((start, end), 0, len(due), found, (start, end), to_the_end=True)
+    return SeriesScan((start, end), 0, len(due), end, found, (start, end), to_the_end=True)
 
 
 def _read(

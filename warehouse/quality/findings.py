@@ -81,6 +81,8 @@ class Check:
     """A check of one series.
 
     candles: stored in [span_start, span_end); expected: required there by the calendar
+    expected_until: the end of the span that `expected` counts. A check without an end goes on until
+        now, for staleness, but expects no candles after the newest one
     """
 
     id: int
@@ -91,6 +93,7 @@ class Check:
     span_end: datetime
     candles: int
     expected: int
+    expected_until: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +123,7 @@ class Finding:
 class SeriesScan:
     """The defects that a check found in a series, and the range it covered.
 
+    expected_until: see Check
     seen: [from, until): findings inside it that were not found again are resolved
     to_the_end: whether the check covered the freshness of the newest candle
     """
@@ -127,6 +131,7 @@ class SeriesScan:
     span: tuple[datetime, datetime]
     candles: int
     expected: int
+    expected_until: datetime
     found: Sequence[Defect]
     seen: tuple[datetime, datetime]
     to_the_end: bool

@@ -40,7 +40,8 @@ _FIELDS = {
     "inputs": "q.settings->'inputs'",
     "status": "r.status",
     "error": "CASE WHEN r.error_class IS NOT NULL THEN"
-    " json_build_object('class', r.error_class, 'sentence', r.error_sentence) END",
+    " json_build_object('class', r.error_class, 'sentence', r.error_sentence,"
+    " 'file', r.error_file, 'line', r.error_line) END",
     "lookahead": "coalesce((SELECT known.lookahead FROM ops.strategy_check known"
     " WHERE known.strategy_digest = r.strategy_digest), 'not_verified')",
     "cached": "answer.cached",

@@ -11,6 +11,7 @@ from uuid import UUID
 import orjson
 from sqlalchemy import Connection, TextClause, text
 
+from mela.failures import Failure
 from mela.result import Provenance
 from mela.run import Run
 from warehouse.results.curves import curve, save_curve, without_curve
@@ -59,18 +60,28 @@ _ANSWERS = """
 _SUCCESSES = "AND r.status IN ('succeeded', 'ruined')"
 _PROGRESS = text("""
     SELECT s.scene_id::text AS scene_id, s.status, s.runs, s.skipped, s.planned_at,
-           s.finished_at, s.cancelled_at, counted.recorded, counted.cached
+           s.finished_at, s.cancelled_at, counted.answers - unrun.cancelled AS recorded,
+           counted.cached, unrun.cancelled
     FROM ops.scene s CROSS JOIN LATERAL (
-        SELECT count(*) AS recorded, count(*) FILTER (WHERE cached) AS cached
+        SELECT count(*) AS answers, count(*) FILTER (WHERE cached) AS cached
         FROM ops.scene_run a WHERE a.scene_id = s.scene_id
-    ) AS counted
+    ) AS counted CROSS JOIN LATERAL (
+        SELECT CASE WHEN s.cancelled_at IS NULL THEN 0 ELSE (
+            SELECT count(*) FROM ops.scene_run a JOIN ops.result r ON r.result_key = a.result_key
+            WHERE a.scene_id = s.scene_id AND r.status = 'cancelled'
+        ) END AS cancelled
+    ) AS unrun
     WHERE s.scene_id = ANY(CAST(:scene_ids AS uuid[])) ORDER BY s.received_at, s.scene_id
 """)
 
 
 @dataclass(frozen=True, slots=True)
 class SceneProgress:
-    """The progress of a scene. recorded, cached: answers stored so far; runs: answers expected."""
+    """The progress of a scene.
+
+    runs: answers expected; recorded: runs whose answer is stored, of which `cached` were before
+    cancelled: runs that are stored as not executed, because the scene was cancelled
+    """
 
     scene_id: str
     status: str
@@ -81,6 +92,7 @@ class SceneProgress:
     cancelled_at: datetime | None
     recorded: int
     cached: int
+    cancelled: int
 
 
 class Best(NamedTuple):
@@ -129,6 +141,20 @@ def statuses(connection: Connection, scene_id: str | UUID) -> dict[str, int]:
     """Count a scene's runs by the status they ended with, the most frequent status first."""
     rows = connection.execute(_STATUSES, {"scene_id": str(scene_id)})
     return {str(status): int(count) for status, count in rows}
+
+
+_FAILURES = text("""
+    SELECT count(*), r.error_class, r.error_sentence, r.error_file, r.error_line
+    FROM ops.scene_run a JOIN ops.result r USING (result_key)
+    WHERE a.scene_id = :scene_id AND r.error_class IS NOT NULL AND r.status <> 'cancelled'
+    GROUP BY 2, 3, 4, 5 ORDER BY 1 DESC, 2, 3 LIMIT :most
+""")
+
+
+def failures(connection: Connection, scene_id: str | UUID, most: int) -> list[Failure]:
+    """Return why a scene's runs failed, the most frequent reason first."""
+    rows = connection.execute(_FAILURES, {"scene_id": str(scene_id), "most": most})
+    return [Failure(*row) for row in rows]
 
 
 def of_scene(

@@ -74,10 +74,12 @@ _INPUTS = text("""
 """)
 _RESULTS = text(f"""
     INSERT INTO ops.result
-        (strategy_digest, warnings, error_class, error_sentence, blocks, revisions, {_STORED})
+        (strategy_digest, warnings, error_class, error_sentence, error_file, error_line, blocks,
+         revisions, {_STORED})
     SELECT strategy_digest,
            CASE said WHEN '[]' THEN '{{}}' ELSE ARRAY(SELECT jsonb_array_elements_text(said)) END,
-           error->>'class', error->>'sentence', decode(packed, 'base64'),
+           error->>'class', error->>'sentence', error->>'file', (error->>'line')::integer,
+           decode(packed, 'base64'),
            revisions, {_STORED}
     FROM received_result new WHERE NOT (cached AND EXISTS (
         SELECT FROM ops.result known WHERE known.result_key = new.result_key))

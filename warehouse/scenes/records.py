@@ -14,6 +14,7 @@ from sqlalchemy import Connection, text
 
 from mela.messages import SCENES, MessagePosition
 from mela.scene import Scene
+from warehouse.scenes.stored import COLUMNS, StoredScene
 
 UNREADABLE = "\ufffd"  # replaces what jsonb cannot hold; mela.rejected keeps the bytes
 MAX_DEPTH = 100
@@ -112,7 +113,7 @@ _MLFLOW_RUN = text("""
     UPDATE ops.scene SET mlflow_run_id = :mlflow_run_id
     WHERE scene_id = :scene_id AND mlflow_run_id IS NULL
 """)
-_GET = text("SELECT * FROM ops.scene WHERE scene_id = :scene_id")
+_GET = text(f"SELECT {COLUMNS} FROM ops.scene WHERE scene_id = :scene_id")  # noqa: S608  our own columns
 
 
 def announce(
@@ -232,10 +233,10 @@ def cancelled(connection: Connection, scene_ids: Iterable[str | UUID]) -> set[st
     return set(connection.scalars(_CANCELLED, {"scene_ids": [str(one) for one in scene_ids]}))
 
 
-def get(connection: Connection, scene_id: str | UUID) -> dict[str, Any] | None:
-    """Return a scene's row by column name, its id as text; None for an unknown id."""
+def get(connection: Connection, scene_id: str | UUID) -> StoredScene | None:
+    """Return a scene; None for an unknown id."""
     row = connection.execute(_GET, {"scene_id": str(scene_id)}).mappings().one_or_none()
-    return None if row is None else {**row, "scene_id": str(row["scene_id"])}
+    return None if row is None else StoredScene(**row)
 
 
 def _clean(value: str | None) -> str | None:

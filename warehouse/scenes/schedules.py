@@ -54,7 +54,11 @@ _ONE = text(f"{_LIST} WHERE s.id = :id GROUP BY s.id, u.id")
 _SERIES = text("""
     SELECT i.id, i.calendar, i.delisted_on, (
         SELECT min(opened_at) FROM raw.candle c
-        WHERE c.instrument_id = i.id AND c.interval = :interval) AS oldest
+        WHERE c.instrument_id = i.id AND c.interval = :interval) AS oldest, (
+        SELECT max(opened_at) FROM raw.candle c
+        WHERE c.instrument_id = i.id AND c.interval = :interval) AS newest,
+        EXISTS (SELECT FROM ops.watch w
+        WHERE w.instrument_id = i.id AND w.interval = :interval) AS watched
     FROM ops.instrument i WHERE i.venue || ':' || i.symbol = :name
 """)
 _OPENS = """
@@ -141,14 +145,64 @@ def due_scenes(connection: Connection, now: datetime) -> list[DueScene]:
     Candles are complete up to the first one that the calendar expects and the warehouse lacks; a
     confirmed gap does not count as lacking. Spans missed in the meantime are not made up for.
     """
-    due: list[DueScene] = []
+    return [one for one in states(connection, now).values() if isinstance(one, DueScene)]
+
+
+def states(connection: Connection, now: datetime) -> dict[str, DueScene | str]:
+    """Return by name, of each schedule, the scene to publish now, or a sentence why none is due."""
+    found: dict[str, DueScene | str] = {}
     for schedule in schedules(connection):
-        until = _covered_until(connection, schedule, now) if schedule.active else None
+        name = str(schedule.name)
+        if not schedule.active:
+            found[name] = "it is paused"
+            continue
+        until = _covered_until(connection, schedule, now)
         last = schedule.last_covered_until
         if until is not None and (last is None or until > last):
-            document = _document(schedule, until)
-            due.append(DueScene(schedule.id, schedule.name, document, until))
-    return due
+            found[name] = DueScene(schedule.id, name, _document(schedule, until), until)
+        else:
+            found[name] = _why_not(connection, schedule, now)
+    return found
+
+
+def _why_not(connection: Connection, schedule: Row[Any], now: datetime) -> str:
+    """Say what a schedule that is not due waits for: the series that hold it up, else its time."""
+    interval = Interval(schedule.interval)
+    start = schedule.last_covered_until or start_of(schedule.span, now)
+    waits: list[str] = []
+    for name in schedule.instruments:
+        series = connection.execute(_SERIES, {"name": name, "interval": interval.value}).one()
+        if series.oldest is None:
+            waits.append(f"{name} has no {interval} candles; `mela ingest` loads them")
+            continue
+        expected, missing_ms = _complete(connection, name, interval, start, now)
+        has_closed = expected[interval.ends_ms(expected) <= to_ms(now)]
+        if missing_ms is None or not np.any(has_closed >= missing_ms):
+            continue
+        newest_ms = to_ms(series.newest)
+        if newest_ms > missing_ms:
+            waits.append(
+                f"{name} lacks the candle of {instant_text(from_ms(missing_ms))}; "
+                "`mela quality` says what is known of it"
+            )
+        else:
+            watched = "" if series.watched else f" and it is not watched ({_watch(name, interval)})"
+            waits.append(
+                f"the candles of {name} end at {instant_text(from_ms(interval.end_ms(newest_ms)))}"
+                f"{watched}"
+            )
+    if waits:
+        return "; ".join(waits)
+    last = schedule.last_covered_until
+    told = f"published until {instant_text(last)}; " if last else ""
+    if schedule.every == COMPLETE:
+        return f"{told}the next {interval} candle has not closed"
+    after = croniter(schedule.every, now).get_next(datetime)
+    return f"{told}its next time is {instant_text(after)}"
+
+
+def _watch(name: str, interval: Interval) -> str:
+    return f"`mela watch add {name} --interval {interval}`"
 
 
 def mark_published(

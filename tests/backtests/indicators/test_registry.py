@@ -11,6 +11,7 @@ import talib
 from talib import abstract
 
 from backtests.indicators import CACHE_BYTES, INDICATORS, Indicators, warmup_of
+from backtests.indicators.registry import OTHER_NAMES
 from backtests.testing.instrument import candles_of
 from mela.candles import Candles
 from mela.interval import HOUR_MS, Interval
@@ -260,3 +261,27 @@ def test_what_is_kept_is_bounded() -> None:
     for period in range(20, 31):
         indicators.momentum(period)
     assert indicators.momentum(2) is not again
+
+
+def test_a_name_of_another_library_leads_to_ours() -> None:
+    assert set(OTHER_NAMES.values()) <= INDICATORS.keys()
+    assert not OTHER_NAMES.keys() & INDICATORS.keys()
+    for theirs, ours in OTHER_NAMES.items():
+        for spelled in (theirs, theirs.upper()):
+            with pytest.raises(AttributeError, match=f"{spelled!r}; here it is `{ours}`"):
+                getattr(closes(1, 2), spelled)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("bolinger", "did you mean `bollinger`"),
+        ("supertrnd", "did you mean `supertrend`"),
+        ("xyzzy", "called 'xyzzy'. `mela indicators` lists all"),
+    ],
+)
+def test_a_wrong_name_is_answered_with_the_likely_one(name: str, said: str) -> None:
+    with pytest.raises(AttributeError) as raised:
+        getattr(closes(1, 2), name)
+    assert said in str(raised.value)
+    assert not hasattr(closes(1, 2), name)

@@ -169,7 +169,8 @@ def enter_if_reached(account: Account, bar: int) -> None:
     account.order = None
 
     slips = entry.kind != "limit"
-    price = slipped_price(account, bar, raw, buys, units=0.0) if slips else raw
+    resting = against_trader(account, raw, buys)
+    price = slipped_price(account, bar, raw, buys, units=0.0) if slips else resting
     units = size(account, order, price)
     if slips and run.costs.impact and units > 0:
         price = slipped_price(account, bar, raw, buys, units)
@@ -274,7 +275,10 @@ def can_pay(account: Account, order: Order, units: float, price: float) -> bool:
 def exit_now(account: Account, bar: int, raw: float, why: str, both: bool = False) -> None:
     run, held = account.run, account.position
     buys = held.side == SHORT
-    price = raw if why == "take_profit" else slipped_price(account, bar, raw, buys, held.units)
+    if why == "take_profit":
+        price = against_trader(account, raw, buys)
+    else:
+        price = slipped_price(account, bar, raw, buys, held.units)
     charge(account, until_ms=int(account.candles.opened_ms[bar]), price=raw)
     fee = fee_of(run, held.units, price)
     pay(account, buys, held.units, price, fee)
@@ -311,7 +315,8 @@ def protect(account: Account, bar: int) -> None:
     stop, why = None, None
     if exits.stop_loss is not None:
         stop, why = nearest_tick(held.price * (1 + worse * exits.stop_loss), tick), "stop_loss"
-    if exits.trailing_stop is not None:
+    has_gained = better * held.extreme >= better * held.price * (1 + better * exits.trailing_start)
+    if exits.trailing_stop is not None and has_gained:
         trail = nearest_tick(held.extreme * (1 + worse * exits.trailing_stop), tick)
         if stop is None or (trail > stop if long else trail < stop):
             stop, why = trail, "trailing_stop"
@@ -342,8 +347,7 @@ def protect(account: Account, bar: int) -> None:
     if not entering and opened_beyond_stop:
         exit_now(account, bar, opened, why)
     elif stopped:
-        doubt = aimed and (not opened_beyond_stop or entered_inside == "stop")
-        exit_now(account, bar, stop, why, both=doubt)
+        exit_now(account, bar, stop, why, both=aimed and not opened_beyond_stop)
     elif not entering and opened_beyond_target:
         exit_now(account, bar, opened, "take_profit")
     elif aimed:
@@ -398,6 +402,11 @@ def slipped_price(account: Account, bar: int, raw: float, buys: bool, units: flo
     if volume > 0:
         push = costs.impact * math.sqrt(units / volume)
         price *= 1 + push if buys else max(1 - push, 0.0)
+    return against_trader(account, price, buys)
+
+
+def against_trader(account: Account, price: float, buys: bool) -> float:
+    """Return a fill's price on the tick: a purchase pays more, a sale brings less."""
     tick = tick_of(account)
     if tick is None:
         return price

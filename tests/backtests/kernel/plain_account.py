@@ -28,6 +28,7 @@ class Held:
 
     name: str
     candles: dict[int, tuple[float, ...]]
+    has_volumes: bool
     closes: list[float] = field(default_factory=list)
     state: str = "out"
     ordered: bool = False
@@ -47,10 +48,18 @@ class Held:
     strength: float = 1.0
     own_stop: float | None = None
     own_target: float | None = None
+    gone: bool = False
 
     @property
     def side(self) -> int:
         return {"in": 1, "out": 0, "short": -1}[self.state]
+
+    def fills(self, now: int) -> bool:
+        """Tell whether the candle of a time fills orders: one without volume does not.
+
+        Where no candle of a series has a volume, all of them fill.
+        """
+        return self.candles[now][4] > 0 or not self.has_volumes
 
 
 @dataclass
@@ -79,6 +88,14 @@ class Account:
         return self.full_weight(one) * one.strength
 
     def full_weight(self, one: Held) -> float:
+        """Return its share of the account; those that are gone leave theirs to the others."""
+        shares = {each.name: self.share(each) for each in self.held}
+        left = sum(shares[each.name] for each in self.held if not each.gone)
+        if one.gone or not left:
+            return 0.0
+        return shares[one.name] * sum(shares.values()) / left
+
+    def share(self, one: Held) -> float:
         rule = self.portfolio.weights
         if isinstance(rule, FixedWeights):
             return rule.of[one.name]
@@ -109,7 +126,10 @@ def walk_account(
 
     inputs: by "strength", "stop" or "target", instrument and bar
     """
-    held = [Held(name, _by_time(candles)) for name, candles in series.items()]
+    held = [
+        Held(name, _by_time(candles), bool(candles.volume.any()))
+        for name, candles in series.items()
+    ]
     account = Account(cash, portfolio, costs, exits, whole, held, inputs=inputs or {})
     for one in held:  # the warm-up: closes are known, but only the last one's signal orders
         early = sorted(ms for ms in one.candles if ms < start_ms)
@@ -117,7 +137,7 @@ def walk_account(
         if early:
             _decide(account, one, len(early) - 1, enter, exit, direction)
     _restore_drifted(account)
-    before = None
+    before, last = None, max(ms for one in held for ms in one.candles)
     for now in sorted({ms for one in held for ms in one.candles if ms >= start_ms}):
         if isinstance(portfolio.rebalance, OnSchedule) and before is not None:
             period = _period(now, portfolio.rebalance.every)
@@ -135,16 +155,26 @@ def walk_account(
                 one.closes.append(one.price)
                 one.extreme = max(one.extreme, high) if one.units > 0 else min(one.extreme, low)
                 _charge(account, one, one.price, now + HOUR_MS)
+                if now == max(one.candles) < last and portfolio.delisted == "close":
+                    _leave(account, one, now)
         account.equity.append(account.worth())
         account.least_cash = min(account.least_cash, account.cash)
         if account.equity[-1] <= 0:
             break
         for one in held:
             if now in one.candles:
-                _decide(account, one, len(one.closes) - 1, enter, exit, direction)
+                if not one.gone:
+                    _decide(account, one, len(one.closes) - 1, enter, exit, direction)
                 one.seen += 1
         _restore_drifted(account)
     return account
+
+
+def _leave(account: Account, one: Held, now: int) -> None:
+    """Close what has its last candle, at its close, and want it no more."""
+    one.gone, one.state, one.ordered = True, "out", False
+    if one.units:
+        _take_out(account, one, abs(one.units), one.price, now, "delisted")
 
 
 def _by_time(candles: Candles) -> dict[int, tuple[float, ...]]:
@@ -210,8 +240,7 @@ def _open(account: Account, now: int) -> None:
     for one in account.held:
         if now in one.candles:
             one.price = one.candles[now][0]
-            silent = one.candles[now][4] == 0
-            if one.ordered and not silent:
+            if one.ordered and one.fills(now):
                 ready.append(one)
     worth = account.worth()
     costs = account.costs
@@ -266,7 +295,8 @@ def _put_in(account: Account, one: Held, units: float, price: float, now: int) -
 
 
 def _take_out(account: Account, one: Held, units: float, raw: float, now: int, why: str) -> None:
-    _charge(account, one, raw, now)
+    if why != "delisted":  # that is at the close, which was paid up to
+        _charge(account, one, raw, now)
     side = 1 if one.units > 0 else -1
     slipped = 0.0 if why == "take_profit" else account.costs.slippage
     price = raw * (1 - side * slipped)
@@ -296,16 +326,17 @@ def _charge(account: Account, one: Held, price: float, ms: int) -> None:
 
 
 def _protect(account: Account, one: Held, now: int) -> None:
-    opened, high, low, _, volume = one.candles[now]
+    opened, high, low, *_ = one.candles[now]
     exits, side = account.exits, 1 if one.units > 0 else -1
     delay = 0 if exits.protect_from == "entry" else 1
-    if volume == 0 or one.seen < one.opened_seen + delay:
+    if not one.fills(now) or one.seen < one.opened_seen + delay:
         return
     entering = one.opened == now
     levels = []
     if exits.stop_loss is not None:
         levels.append((side * one.entry_price * (1 - side * exits.stop_loss), "stop_loss"))
-    if exits.trailing_stop is not None:
+    has_gained = side * one.extreme >= side * one.entry_price * (1 + side * exits.trailing_start)
+    if exits.trailing_stop is not None and has_gained:
         levels.append((side * one.extreme * (1 - side * exits.trailing_stop), "trailing_stop"))
     stop, why = max(levels, key=lambda level: level[0], default=(-math.inf, ""))
     goal = math.inf

@@ -121,6 +121,8 @@ def asked(draw) -> dict:
             stop_loss=stop_loss,
             take_profit=draw(level),
             trailing_stop=draw(level),
+            # not drawn: another draw would shift what the counted examples meet
+            trailing_start=resting["offset"] if resting["valid_bars"] > 2 else 0.0,
             time_stop_bars=draw(st.sampled_from([None, None, 1, 4])),
             daily_loss_limit=draw(st.sampled_from([None, None, 0.01, 0.06])),
             cooldown_bars=draw(st.sampled_from([0, 0, 1, 3])),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from backtests.local import Bench, check, execute
+from backtests.local import Bench, check, execute, whole_series
 from backtests.search.evaluate import evaluate_search
 from backtests.search.memory_store import MemoryStore
 from backtests.strategies import CATALOGUE
@@ -38,7 +38,7 @@ class WatchedStore(MemoryStore):
 
 def executed(**change: Any) -> tuple[Scene, list[dict[str, Any]], Bench]:
     scene = parse_scene({**SCENE, "search": GRID, **change})
-    bench = Bench(read)
+    bench = Bench(whole_series(read))
     done = execute(scene, check(scene, CATALOGUE, max_runs=100), bench)
     return scene, done.documents, bench
 

@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 import pytest
 
-from backtests.local import Bench, check, conclude, execute
+from backtests.local import Bench, check, conclude, execute, whole_series
 from backtests.search import report as report_module
 from backtests.search.out_of_sample import closed_out
 from backtests.search.period_returns import returns_of
@@ -39,7 +39,7 @@ def judged(
     bench: Bench | None = None, **change: Any
 ) -> tuple[Scene, list[dict[str, Any]], dict[str, Any]]:
     scene = parse_scene({**SCENE, "search": GRID, **change})
-    bench = bench or Bench(read)
+    bench = bench or Bench(whole_series(read))
     done = execute(scene, check(scene, CATALOGUE, max_runs=1_000), bench)
     report = conclude(scene, done.documents, bench)
     assert report is not None
@@ -48,7 +48,7 @@ def judged(
 
 def test_a_scene_that_searches_nothing_has_no_report() -> None:
     scene = parse_scene(SCENE)
-    bench = Bench(read)
+    bench = Bench(whole_series(read))
     done = execute(scene, check(scene, CATALOGUE, max_runs=1), bench)
     assert conclude(scene, done.documents, bench) is None
 
@@ -100,7 +100,7 @@ def test_what_comes_after_a_fold_changes_nothing_of_it() -> None:
         }
         return replace(given, **prices)
 
-    _, _, report = judged(Bench(other_future), validation=WALK)
+    _, _, report = judged(Bench(whole_series(other_future)), validation=WALK)
     other = report["walk_forward"]["instruments"]["a:X"]["folds"]
     assert other[:2] == whole[:2]
     assert other[2:] != whole[2:]
@@ -114,7 +114,7 @@ def test_a_test_that_gives_nothing_is_counted() -> None:
         given = read(instrument, interval)
         return given.span(int(given.opened_ms[0]), end_ms, 0)
 
-    walked = judged(Bench(cut), validation=WALK)[2]["walk_forward"]
+    walked = judged(Bench(whole_series(cut)), validation=WALK)[2]["walk_forward"]
     folds = walked["instruments"]["a:X"]["folds"]
     assert [one["status"] for one in folds] == ["succeeded"] * 3 + ["no_data"]
     assert (walked["untested"], walked["instruments"]["a:X"]["tested"]) == (1, 3)
@@ -194,7 +194,7 @@ def test_without_any_metrics_there_is_no_winner() -> None:
 
 def test_a_winner_that_answers_otherwise_by_now_is_not_judged() -> None:
     scene, documents, _ = judged()
-    reread = Bench(lambda _, interval: read("a:other", interval))
+    reread = Bench(whole_series(lambda _, interval: read("a:other", interval)))
     report = conclude(scene, documents, reread)
     assert report is not None
     assert report["reason"] == report_module.CHANGED

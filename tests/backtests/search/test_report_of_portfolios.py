@@ -8,7 +8,7 @@ import numpy as np
 import orjson
 import pytest
 
-from backtests.local import Bench, check, conclude, execute
+from backtests.local import Bench, check, conclude, execute, whole_series
 from backtests.portfolio import account_span, run_together
 from backtests.search import report as report_module
 from backtests.search.period_returns import returns_of
@@ -37,7 +37,7 @@ def searched(
     read_with: Any = read, **change: Any
 ) -> tuple[Scene, list[dict[str, Any]], dict[str, Any]]:
     scene = parse_scene({**TOGETHER, **change})
-    bench = Bench(read_with)
+    bench = Bench(whole_series(read_with))
     done = execute(scene, check(scene, CATALOGUE, max_runs=100), bench)
     report = conclude(scene, done.documents, bench)
     assert report is not None
@@ -110,7 +110,7 @@ def test_an_account_that_answers_otherwise_by_now_is_not_judged(found: Any) -> N
     def other_second(instrument: str, interval: Interval) -> Candles:
         return read("a:other" if instrument == "a:Y" else instrument, interval)
 
-    report = conclude(scene, documents, Bench(other_second))
+    report = conclude(scene, documents, Bench(whole_series(other_second)))
     assert report is not None
     assert report["reason"] == report_module.CHANGED
 

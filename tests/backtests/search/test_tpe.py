@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from backtests.local import Bench, check, execute
+from backtests.local import Bench, check, execute, whole_series
 from backtests.search.tpe import Tpe
 from backtests.strategies import CATALOGUE
 from mela.errors import SceneInvalid
@@ -79,7 +79,7 @@ def test_a_trial_is_a_run_and_alone_gives_the_same_numbers(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     asked = scene()
-    bench = Bench(read)
+    bench = Bench(whole_series(read))
     done = execute(asked, check(asked, CATALOGUE, max_runs=100), bench)
     assert len(done.documents) == 12
     assert len({one["run_key"] for one in done.documents}) == 12
@@ -87,7 +87,7 @@ def test_a_trial_is_a_run_and_alone_gives_the_same_numbers(
     alone = parse_scene({**SCENE, "strategy": {"name": "sma_cross", "params": winner["params"]}})
     [run] = plan_runs(alone, CATALOGUE, max_runs=1).expand()
     assert run.run_key == winner["run_key"]
-    again = Bench(read).answer(run)
+    again = Bench(whole_series(read)).answer(run)
     assert {**again, "computed_at": ""} == {**winner, "computed_at": ""}
     assert capfd.readouterr().out == ""  # Optuna keeps silent
 
@@ -95,7 +95,7 @@ def test_a_trial_is_a_run_and_alone_gives_the_same_numbers(
 def test_each_window_and_instrument_has_a_search_of_its_own() -> None:
     asked = scene(trials=4).model_copy(update={"instruments": ("a:X", "a:Y")})
     asked = parse_scene({**asked.content(), "validation": {"train": "10d", "test": "5d"}})
-    done = execute(asked, check(asked, CATALOGUE, max_runs=100), Bench(read))
+    done = execute(asked, check(asked, CATALOGUE, max_runs=100), Bench(whole_series(read)))
     found = {(one["instruments"][0], one["start"]) for one in done.documents}
     assert len(found) == 2 * len(asked.folds) > 2
     assert len(done.documents) == 4 * len(found)
@@ -110,5 +110,5 @@ def test_a_space_out_of_bounds_is_refused_before_the_first_trial() -> None:
 
 def test_a_space_without_enough_runs_ends_the_search() -> None:
     asked = scene(space={"strategy.params.fast": [2, 40]})
-    done = execute(asked, check(asked, CATALOGUE, max_runs=100), Bench(read))
+    done = execute(asked, check(asked, CATALOGUE, max_runs=100), Bench(whole_series(read)))
     assert ([one["params"]["fast"] for one in done.documents], done.skipped) == ([2], 1)

@@ -74,6 +74,9 @@ def test_a_finding_keeps_its_row_until_it_is_gone(warehouse: Settings) -> None:
     [check] = first.checks
     assert (check.candles, check.expected, check.instrument) == (20, 23, NAME)
     assert (check.span_start, check.span_end) == (START, now)
+    assert check.expected_until == START + 23 * HOUR  # as many hours as are expected
+    [within] = check_quality(warehouse, end=START + 12 * HOUR, now=now).checks
+    assert (within.expected, within.expected_until) == (12, START + 12 * HOUR)
 
     again = check_quality(warehouse, now=now)
     assert again.findings == first.findings

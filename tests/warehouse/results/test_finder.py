@@ -110,7 +110,12 @@ def test_what_is_undefined_is_null_and_errors_are_kept(warehouse: Settings) -> N
         a_run(),
         scene_id,
         status=Status.FAILED,
-        error={"class": "ZeroDivisionError", "sentence": 'by "zero"\n\\ twice'},
+        error={
+            "class": "ZeroDivisionError",
+            "sentence": 'by "zero"\n\\ twice',
+            "file": 'my "own" \\ ideas.py',
+            "line": 17,
+        },
         depends_from=None,
     )
     save(warehouse, document)

@@ -240,7 +240,7 @@ def test_an_announced_scene_is_planned_as_any_other(warehouse: Settings) -> None
         assert scenes.announce(connection, scene).outcome is scenes.PublicationStatus.NEW
         before = scenes.get(connection, number)
     assert before is not None
-    assert (before["offset"], before["status"], before["user_id"]) == (None, "received", me)
+    assert (before.offset, before.status, before.user_id) == (None, "received", me)
 
     published(warehouse, number)
     with transaction(warehouse) as connection:
@@ -250,7 +250,7 @@ def test_an_announced_scene_is_planned_as_any_other(warehouse: Settings) -> None
         with pytest.raises(ValueError, match="another scene's"):
             scenes.announce(connection, other)
     assert after is not None
-    assert (after["offset"], after["runs"], after["user_id"]) == (7, 1, me)
+    assert (after.offset, after.runs, after.user_id) == (7, 1, me)
 
 
 def test_an_announced_scene_that_the_planner_refuses_is_rejected(warehouse: Settings) -> None:
@@ -262,7 +262,7 @@ def test_an_announced_scene_that_the_planner_refuses_is_rejected(warehouse: Sett
         assert scenes.reject(connection, str(scene.scene_id), CONTENT, **said, origin=origin)
         after = scenes.get(connection, str(scene.scene_id))
     assert after is not None
-    assert (after["status"], after["offset"]) == ("rejected", 3)
+    assert (after.status, after.offset) == ("rejected", 3)
 
 
 def test_a_user_has_a_name(warehouse: Settings) -> None:

@@ -13,6 +13,7 @@ from mela.scene import Scene, parse_scene
 from mela.settings import Settings
 from tests.warehouse.given import NAME, START, answer, at, load, rows
 from warehouse.database import transaction
+from warehouse.ingestion import instruments
 from warehouse.scenes import records as scenes
 from warehouse.scenes import schedules
 from warehouse.scenes.schedules import DueScene, start_of
@@ -81,6 +82,61 @@ def test_a_scene_is_due_once_for_each_new_candle(warehouse: Settings) -> None:
            JOIN ops.scene s ON s.scene_id = p.last_scene_id JOIN ops.user u ON u.id = s.user_id""",
     )
     assert stored == [(first.scene["scene_id"], "ada")]
+
+
+def why_not(settings: Settings, now: datetime) -> str:
+    with transaction(settings) as connection:
+        [state] = schedules.states(connection, now).values()
+    assert isinstance(state, str), state
+    return state
+
+
+def test_after_a_backfill_it_says_where_the_candles_end_and_that_nobody_loads_on(
+    warehouse: Settings,
+) -> None:
+    load(warehouse, answer([100.0] * 60))
+    add(warehouse, scene())
+
+    assert why_not(warehouse, START + 900 * DAY) == (
+        f"the candles of {NAME} end at 2024-01-03T12:00:00Z and it is not watched "
+        f"(`mela watch add {NAME} --interval 1h`)"
+    )
+    with transaction(warehouse) as connection:
+        instruments.watch(connection, NAME, Interval.H1)
+    assert why_not(warehouse, START + 900 * DAY) == (
+        f"the candles of {NAME} end at 2024-01-03T12:00:00Z"
+    )
+
+
+def test_it_names_each_series_that_holds_it_up(warehouse: Settings) -> None:
+    other, never = "binance:ETHUSDT", "binance:SOLUSDT"
+    load(warehouse, answer([100.0] * 60))
+    load(warehouse, answer([100.0] * 10, name=other))
+    load(warehouse, answer([100.0] * 30, name=other, start=START + 30 * HOUR))
+    load(warehouse, answer([100.0], name=never, interval=Interval.D1))
+    add(warehouse, scene(NAME, other, never))
+
+    assert why_not(warehouse, START + 60 * HOUR) == (
+        f"{other} lacks the candle of 2024-01-01T12:00:00Z; `mela quality` says what is known of "
+        f"it; {never} has no 1h candles; `mela ingest` loads them"
+    )
+
+
+def test_it_names_its_time_or_the_candle_that_has_not_closed(warehouse: Settings) -> None:
+    load(warehouse, answer([100.0] * 60))
+    add(warehouse, scene())
+    now = START + 60 * HOUR + HOUR / 2
+    [one] = due(warehouse, now)
+    mark(warehouse, one)
+    told = "published until 2024-01-03T12:00:00Z; "
+    assert why_not(warehouse, now) == f"{told}the next 1h candle has not closed"
+
+    with transaction(warehouse) as connection:
+        connection.execute(text("UPDATE ops.scene_schedule SET every = '0 6 * * *'"))
+    assert why_not(warehouse, now) == f"{told}its next time is 2024-01-04T06:00:00Z"
+    with transaction(warehouse) as connection:
+        connection.execute(text("UPDATE ops.scene_schedule SET active = false"))
+    assert why_not(warehouse, now) == "it is paused"
 
 
 def test_all_its_series_must_be_complete(warehouse: Settings) -> None:

@@ -82,6 +82,7 @@ class Result(Base):
         CheckConstraint("length(result_key) = 64", name="result_key"),
         one_of("status", *Status),
         CheckConstraint("(error_class IS NULL) = (error_sentence IS NULL)", name="error"),
+        CheckConstraint("(error_file IS NULL) = (error_line IS NULL)", name="error_place"),
         CheckConstraint("octet_length(blocks) = 384", name="blocks"),
         CheckConstraint("candles >= 0 AND warmup_missing >= 0", name="counts"),
         {"schema": "ops", "comment": "what answered. Grain: result_key"},
@@ -105,6 +106,8 @@ class Result(Base):
     warnings: Mapped[list[str]]
     error_class: Mapped[str | None]
     error_sentence: Mapped[str | None]
+    error_file: Mapped[str | None]  # of the strategy's code, where it is known
+    error_line: Mapped[int | None]
     # returns in 16 blocks of the span: sums, sums of squares, numbers; big-endian doubles
     blocks: Mapped[bytes | None]
 

@@ -1,0 +1,27 @@
+"""What metrics need to know of a run's terms and of its candles."""
+
+from __future__ import annotations
+
+from backtests.candles.prepared import PreparedCandles
+from backtests.metrics.periods import rate_per_period
+from mela.run import Run
+
+
+def facts_of(run: Run, span: PreparedCandles) -> tuple[float, ...]:
+    """Return the values of `metrics.measure.Facts` as a plain tuple.
+
+    A named one takes longer to hand over to compiled code.
+    """
+    costs, per_year = run.costs, span.periods_per_year
+    required = run.risk_free_rate if run.required_return is None else run.required_return
+    return (
+        float(run.cash),
+        float(costs.fee),
+        float(costs.slippage),
+        rate_per_period(run.risk_free_rate, per_year),
+        rate_per_period(required, per_year),
+        per_year,
+        span.years,
+        span.first_open,
+        span.last_close,
+    )

@@ -1,0 +1,91 @@
+"""What the streaming job says of its queries, in a file that `mela status` reads."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+
+LONGEST_REASON = 300
+
+
+class QueryState(BaseModel):
+    """The state of one streaming query.
+
+    failures: in a row, since its last batch that succeeded
+    failing_since: when the first of them happened; None while batches succeed
+    reason: of the last failure
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    failures: int = 0
+    failing_since: AwareDatetime | None = None
+    reason: str | None = None
+
+    def sentence(self) -> str:
+        """Return what is wrong with a failing query.
+
+        >>> QueryState(name="run").sentence()
+        'run works'
+        """
+        if self.failing_since is None:
+            return f"{self.name} works"
+        since = self.failing_since.astimezone(UTC)
+        times = "once" if self.failures == 1 else f"{self.failures} times"
+        return (
+            f"the query {self.name} failed {times} since {since:%Y-%m-%d %H:%M:%SZ} and is "
+            f"repeated until it succeeds ({self.reason})"
+        )
+
+
+class JobState(BaseModel):
+    """The state of the streaming job. It is ready once every query runs and none fails."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    pid: int
+    at: AwareDatetime
+    ready: bool
+    queries: tuple[QueryState, ...]
+
+
+def state_file(home: Path) -> Path:
+    """Return the file of a stack's job state."""
+    return home / "spark" / "state.json"
+
+
+def write_state(home: Path, state: JobState) -> None:
+    """Replace the stored state, so that a reader sees the old one or the new one."""
+    path = state_file(home)
+    part = path.with_suffix(".part")
+    part.write_text(state.model_dump_json(), encoding="utf-8")
+    part.replace(path)
+
+
+def read_state(home: Path) -> JobState | None:
+    """Return the stored state, or None where the job has written none.
+
+    Raises ValueError for a file that is no job state.
+    """
+    try:
+        raw = state_file(home).read_bytes()
+    except FileNotFoundError:
+        return None
+    try:
+        return JobState.model_validate_json(raw)
+    except ValidationError as error:
+        raise ValueError(f"{state_file(home)} holds no job state: {error}") from error
+
+
+def now() -> datetime:
+    """Return the time of day."""
+    return datetime.now(UTC)
+
+
+def shortened(reason: str) -> str:
+    """Return the first line of a reason that says something, cut to what a table can show."""
+    line = next((line.strip() for line in reason.splitlines() if line.strip()), "no reason given")
+    return line if len(line) <= LONGEST_REASON else line[: LONGEST_REASON - 1] + "…"
