@@ -18,8 +18,9 @@ from backtests.indicators import Indicators
 from mela.calendars import NO_SESSION, closes_ms
 from mela.candles import Candles
 from mela.errors import CandlesMissing
+from mela.inference import infer
 from mela.inputs import Input
-from mela.instrument import Instrument, describe
+from mela.instrument import Instrument
 from mela.interval import Interval
 
 Float = NDArray[np.float64]
@@ -173,5 +174,5 @@ def _first(series: Candles, count: int) -> Candles:
 
 
 def _instrument(name: str, candles: Candles) -> Instrument:
-    known = describe(name)
+    known = candles.about or infer(name)
     return replace(known, calendar=candles.calendar, tick=candles.tick, lot=candles.lot)

@@ -17,9 +17,9 @@ from sqlalchemy import Connection, text
 
 from mela.candles import Candles
 from mela.errors import MelaError
-from mela.instrument import describe
 from mela.run import from_ms
 from mela.settings import Settings
+from sources.instruments import describe
 from sources.protocol import FetchedCandles
 from warehouse.candles.reader import CandleReader
 from warehouse.database import transaction

@@ -14,9 +14,9 @@ from sqlalchemy import text
 import stack
 from benchmarks.candles import minute_candles
 from benchmarks.rows import Row, row
-from mela.instrument import describe
 from mela.interval import Interval
 from mela.settings import Settings
+from sources.instruments import describe
 from warehouse.binary import encode
 from warehouse.database import copy_in, transaction
 from warehouse.ingestion import instruments

@@ -8,7 +8,14 @@ from typing import Annotated, Literal
 
 import typer
 
-from cli.candle_file import CANDLES_HELP, COLUMNS_HELP, TIMEZONE_HELP, told
+from cli.candle_file import (
+    CANDLES_HELP,
+    COLUMNS_HELP,
+    EACH_HELP,
+    FACT_HELP,
+    TIMEZONE_HELP,
+    told,
+)
 from cli.console import explains, out
 from cli.panels import SCENES
 
@@ -28,8 +35,8 @@ def backtest(
         list[str] | None,
         typer.Option(
             metavar="[NAME=]FILE",
-            help=f"{CANDLES_HELP} One file stands for every instrument of the scene that none is "
-            "named for, as binance:BTCUSDT=btc.parquet; may be given again. The warehouse's "
+            help=f"{CANDLES_HELP} Name each file where the scene trades several instruments or "
+            "reads others, as binance:BTCUSDT=btc.parquet; may be given again. The warehouse's "
             "candles if left out.",
         ),
     ] = None,
@@ -37,6 +44,13 @@ def backtest(
     columns: Annotated[
         list[str] | None, typer.Option(metavar="FIELD=NAME,…", help=COLUMNS_HELP)
     ] = None,
+    calendar: Annotated[
+        list[str] | None, typer.Option(help=FACT_HELP["calendar"] + EACH_HELP)
+    ] = None,
+    quote: Annotated[list[str] | None, typer.Option(help=FACT_HELP["quote"] + EACH_HELP)] = None,
+    kind: Annotated[list[str] | None, typer.Option(help=FACT_HELP["kind"] + EACH_HELP)] = None,
+    tick: Annotated[list[str] | None, typer.Option(help=FACT_HELP["tick"] + EACH_HELP)] = None,
+    lot: Annotated[list[str] | None, typer.Option(help=FACT_HELP["lot"] + EACH_HELP)] = None,
     strategies: Annotated[
         Path | None,
         typer.Option(
@@ -122,11 +136,12 @@ def backtest(
     terms = {"risk_free_rate": risk_free_rate, "required_return": required_return}
     from cli.local_run import Wanted, run_locally  # loads the engine
 
+    facts = {"calendar": calendar, "quote": quote, "kind": kind, "tick": tick, "lot": lot}
     run_locally(
         scene_file,
         candles or (),
         Wanted(as_json, as_report, plot, monte_carlo, seed, trades, equity, csv),
-        told(timezone, columns),
+        told(timezone, columns, facts),
         {name: value for name, value in terms.items() if value is not None},
         strategies,
     )

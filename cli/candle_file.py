@@ -2,43 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from cli.console import err, fail
 from mela.candles import Candles
 from mela.errors import CandlesInvalid, CandlesMissing
-from mela.instrument import NAME
+from mela.instrument import KINDS, NAME
 from mela.interval import Interval
-from sources.files.told import NOTHING, Told, told_by
+from sources.files.told import NOTHING_TOLD, Told, told_by
+
+if TYPE_CHECKING:
+    from sources.files.read import FileCandles
 
 CANDLES_HELP = (
     "Candles as Parquet, feather, CSV or JSON, also in a zip or gzip: docs/candle-files.md. "
     "Prices are taken as they are."
 )
+FACT_HELP = {
+    "calendar": "When its market is open: 24/7, 24/5 or an exchange, as XNYS, XLON, XTKS.",
+    "quote": "The currency of its prices, as USD, EUR, GBp, USDT.",
+    "kind": f"What it is: {', '.join(KINDS)}.",
+    "tick": "The smallest step of its price.",
+    "lot": "The smallest step of its size.",
+}
+EACH_HELP = " Of one instrument: NAME=VALUE; may be given again."
 TIMEZONE_HELP = "Where the clock of times without a zone stands, as Europe/Paris."
 COLUMNS_HELP = "Which column is which, where it is not known, as open_time=When,close=Last."
 WRONG_FILE = 2  # the exit code; in `mela check`, 1 says that lookahead was found
 
 
-def told(timezone: str | None, columns: Sequence[str] | None) -> Told:
-    """Return what `--timezone` and `--columns` say. Raises typer.BadParameter where they cannot."""
+def told(
+    timezone: str | None,
+    columns: Sequence[str] | None,
+    facts: Mapping[str, Sequence[str] | None] | None = None,
+) -> Told:
+    """Return what options say of files and their instruments. Raises typer.BadParameter."""
+    given = {fact: words for fact, words in (facts or {}).items() if words}
     try:
-        return told_by(timezone, columns or [])
+        return told_by(timezone, columns or [], given)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
 
 
 def reader_of_files(
-    files_told: Sequence[str], told: Told = NOTHING
+    files_told: Sequence[str], traded: Sequence[str], told: Told = NOTHING_TOLD
 ) -> Callable[[str, Interval], Candles]:
     """Return what reads an instrument's candles from files: `FILE`, `NAME=FILE`, `NAME@1d=FILE`.
 
     A file of `NAME@INTERVAL` holds the candles of one interval, for an input of a strategy. An
     input of a longer interval without such a file is made of the candles that the run trades on.
-    told: what the user says about all of them
+    A file without a name holds those of the one instrument that is traded and not named, unless
+    the file says itself whose candles it holds.
+    traded: the instruments of the scene; told: what the user says about files and instruments
     Raises typer.BadParameter for a file that is not there, or two for the same instruments. The
     reader says what is wrong with a file and raises typer.Exit.
     """
@@ -53,6 +72,7 @@ def reader_of_files(
         files[name] = path
     notes: set[str] = set()
     shorter: dict[str, Candles] = {}  # of each instrument the first that were read
+    unnamed = [name for name in dict.fromkeys(traded) if name not in files]
 
     def read(instrument: str, interval: Interval) -> Candles:
         path = files.get(f"{instrument}@{interval}")
@@ -60,16 +80,21 @@ def reader_of_files(
             from sources.longer import longer_candles  # loads exchange_calendars
 
             return longer_candles(shorter[instrument], interval)
-        path = path or files.get(instrument, files.get(""))
+        path = path or files.get(instrument)
+        is_named = path is not None
+        path = path or files.get("")
         if path is None:
             raise CandlesMissing(
                 f"no candles of {instrument} were given; there are those of "
                 f"{', '.join(sorted(files))}. Add --candles {instrument}=FILE."
             )
         try:
-            candles = read_candles(path, instrument, interval, told, notes)
+            read = read_noted(path, instrument, interval, told, notes)
         except CandlesInvalid as error:
             raise fail(str(error), WRONG_FILE) from error
+        if not (is_named or read.says_whose or unnamed == [instrument]):
+            raise fail(_whose(path.name, instrument, unnamed), WRONG_FILE)
+        candles = read.candles
         shorter.setdefault(instrument, candles)
         return candles
 
@@ -87,6 +112,17 @@ def _parted(word: str) -> tuple[str, Path]:
     return next((one for one in parted if one[1].is_file()), parted[0])
 
 
+def _whose(file: str, instrument: str, unnamed: Sequence[str]) -> str:
+    """Return why a file without a name does not stand for an instrument."""
+    if len(unnamed) > 1:
+        why = f"and {', '.join(unnamed)} have no file of their own: one file cannot be all of them"
+    elif unnamed:
+        why = f"so that it stands for {unnamed[0]}, the instrument that the scene trades, alone"
+    else:
+        why = "and each instrument that the scene trades has a file of its own"
+    return f"{file} does not say whose candles it holds, {why}. Add --candles {instrument}=FILE."
+
+
 def _instrument_of(name: str) -> str:
     """Return the instrument of `NAME` or `NAME@INTERVAL`; a symbol itself may hold the sign @."""
     front, _, interval = name.rpartition("@")
@@ -97,20 +133,37 @@ def read_candles(
     path: Path,
     instrument: str | None,
     interval: Interval | None,
-    told: Told = NOTHING,
+    told: Told = NOTHING_TOLD,
     said: set[str] | None = None,
 ) -> Candles:
     """Return the candles of a file, and say on standard error what was done to read them.
 
+    said, instrument, interval: as of `read_noted`. Raises CandlesInvalid as it does.
+    """
+    return read_noted(path, instrument, interval, told, said).candles
+
+
+def read_noted(
+    path: Path,
+    instrument: str | None,
+    interval: Interval | None,
+    told: Told = NOTHING_TOLD,
+    said: set[str] | None = None,
+) -> FileCandles:
+    """Return what a file holds, and say on standard error what was done and inferred to read it.
+
     said: sentences that need not be said again; those that are said now are added
     instrument, interval: as of `sources.files.read.read_file`. Raises CandlesInvalid as it does.
     """
+    from sources.files.market import inferred_words
     from sources.files.read import read_file  # loads Arrow
 
     read = read_file(path, instrument, interval, told)
-    for note in read.notes:
+    about = read.candles.about
+    inferred = inferred_words(about) if instrument and about else None
+    for note in (*read.notes, *filter(None, [inferred])):
         if said is None or note not in said:
             err.print(note, markup=False)
         if said is not None:
             said.add(note)
-    return read.candles
+    return read

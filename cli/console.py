@@ -22,7 +22,8 @@ WIDE = 140  # columns, if the width of the screen is unknown
 def _console(*, stderr: bool) -> Console:
     is_screen = (sys.stderr if stderr else sys.stdout).isatty() or "COLUMNS" in os.environ
     width = None if is_screen else WIDE
-    return Console(stderr=stderr, highlight=False, soft_wrap=True, width=width)
+    # no emoji: `here:A:` is a name, and no picture of a letter
+    return Console(stderr=stderr, highlight=False, soft_wrap=True, width=width, emoji=False)
 
 
 out = _console(stderr=False)  # results: what a script may read

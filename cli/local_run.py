@@ -20,8 +20,8 @@ from backtests.printing import printing_to_stderr
 from backtests.simulate import run_all
 from backtests.strategies import refresh
 from backtests.strategy import Strategy
-from cli.candle_file import reader_of_files
-from cli.console import WRONG_QUESTION, counted, err, fail, out
+from cli.console import counted, err, fail, out
+from cli.given_candles import GivenCandles, given_candles
 from cli.local_curves import show_trades, with_curves, write_csv
 from cli.monte_carlo import fan_of, monte_carlo_table, resampled
 from cli.plot import kind_of, write_picture
@@ -29,15 +29,16 @@ from cli.remarks import MOST_REASONS, say_failures
 from cli.report import report_table
 from cli.scene_file import scene_of
 from cli.tables import SHOWN, results_table
-from mela.errors import InputInvalid, MelaError
+from mela.errors import InputInvalid
 from mela.failures import failures_in
+from mela.market_checks import check_markets
 from mela.messages import read_stored_run
 from mela.outcome import WITH_METRICS
 from mela.result import rank
 from mela.scene import Scene
 from mela.settings import Settings
 from services.reasons import without_candles
-from sources.files.told import NOTHING, Told
+from sources.files.told import Told
 
 if TYPE_CHECKING:
     from backtests.charts.picture import Kind
@@ -81,7 +82,7 @@ def run_locally(
         _refuse_of_one(wanted)
     refresh(settings.packages)
     with registered(_own(strategies)):
-        _run(scene, _series(candles, told, settings), wanted, settings, kind, not candles)
+        _run(scene, given_candles(scene, candles, told, settings), wanted, settings, kind)
 
 
 def _own(place: Path | None) -> dict[str, Strategy]:
@@ -95,15 +96,17 @@ def _own(place: Path | None) -> dict[str, Strategy]:
 
 def _run(
     scene: Scene,
-    read: local.SeriesOf,
+    given: GivenCandles,
     wanted: Wanted,
     settings: Settings,
     kind: Kind | None,
-    are_stored: bool,
 ) -> None:
     catalogue = refresh(settings.packages)
     plan = local.check(scene, catalogue, max_runs=settings.max_runs)
-    bench = local.Bench(read, catalogue)
+    has_free_shorts = plan is not None and plan.has_free_shorts
+    if scene.mode == "together" or has_free_shorts:
+        check_markets(scene, given.known(), has_free_shorts=has_free_shorts)
+    bench = local.Bench(given.series, catalogue)
     with printing_to_stderr():  # whatever a strategy prints: standard output is the answer's
         done = local.execute(scene, plan, bench)
         documents, best = done.documents, rank(done.documents, scene.rank_by)
@@ -123,7 +126,7 @@ def _run(
     if wanted.csv:
         write_csv(wanted.csv, documents)
     if done.documents and all(one["status"] not in WITH_METRICS for one in done.documents):
-        for sentence in without_candles(best, are_stored=are_stored)[:MOST_REASONS]:
+        for sentence in without_candles(best, are_stored=given.are_stored)[:MOST_REASONS]:
             err.print(sentence, markup=False)
         raise fail("no run gave any numbers")
     if not wanted.plot and not wanted.monte_carlo:
@@ -140,22 +143,6 @@ def _run(
             out.print(monte_carlo_table(drawn))
     if wanted.plot and kind:
         write_picture(wanted.plot, kind, candles_of_it, outcome, scene, best, catalogue, fan)
-
-
-def _series(files: Sequence[str], told: Told, settings: Settings) -> local.SeriesOf:
-    """Return what gives runs their candles: files, or the warehouse where none were given."""
-    if files:
-        return local.whole_series(reader_of_files(files, told))
-    if told != NOTHING:
-        said = "they speak of the files of --candles, and none was given"
-        raise typer.BadParameter(said, param_hint="--timezone, --columns")
-    from services.stored_series import stored_series  # loads SQLAlchemy
-
-    try:
-        return stored_series(settings)
-    except MelaError as error:
-        sentence = f"no candles were given (--candles FILE), and {error}"
-        raise fail(sentence, WRONG_QUESTION) from error
 
 
 def _refuse_of_one(wanted: Wanted) -> None:

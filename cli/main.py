@@ -13,6 +13,7 @@ from cli import (
     compare,
     demo,
     headlines,
+    imports,
     lineage,
     new,
     programs,
@@ -60,7 +61,7 @@ def main(
 # The order of the groups in `mela --help` is the order in which they are first used.
 for module in (
     *(scenes, scene_list, stored_runs, backtest, stale, lineage, rejected, watch),
-    *(candles, quality, snapshot, headlines),
+    *(candles, imports, quality, snapshot, headlines),
     *(strategies, new, check, ask, demo, stack, programs, compare),
 ):
     module.register(app)

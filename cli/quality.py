@@ -69,14 +69,15 @@ def quality(
     if as_json:
         print(json.dumps(_document(found), indent=2))
     else:
-        _show(found.checks, found.findings, None if everything else SHOWN)
+        show_quality(found.checks, found.findings, None if everything else SHOWN)
         if found.repair is not None:
             _show_repair(found.repair)
     if not found.ok:
         raise typer.Exit(1)
 
 
-def _show(checks: Sequence[Check], findings: Sequence[Finding], most: int | None) -> None:
+def show_quality(checks: Sequence[Check], findings: Sequence[Finding], most: int | None) -> None:
+    """Print checks as a table, and the worst findings beneath it."""
     if not checks:
         err.print("no candles are stored, and none are watched.")
         return

@@ -81,7 +81,29 @@ def sessions(calendar: str) -> Sessions:
     check_calendar(calendar)
     import exchange_calendars as xc
 
-    known = _exchange(xc, calendar)
+    return _sessions(_exchange(xc, calendar))
+
+
+@lru_cache(maxsize=64)
+def sessions_of_span(calendar: str, start_ms: int, end_ms: int) -> Sessions:
+    """Return the sessions whose date lies in [start, end], without loading all the others.
+
+    It is much faster than `sessions` for a calendar that is looked at once. Raises ValueError for a
+    calendar that is unknown or has no sessions.
+    """
+    check_calendar(calendar)
+    import exchange_calendars as xc
+
+    span = [np.datetime64(ms, "ms").astype("datetime64[D]") for ms in (start_ms, end_ms)]
+    first, last = (str(day) for day in (span[0] - 10, span[1] + 10))
+    try:
+        known = xc.get_calendar(calendar, start=first, end=last)
+    except ValueError:  # the span reaches beyond what is known of this exchange
+        return sessions(calendar).between(start_ms, end_ms + 1)
+    return _sessions(known).between(start_ms, end_ms + 1)
+
+
+def _sessions(known: Any) -> Sessions:
     schedule = known.schedule
     clocks = {"nonexistent": "shift_forward", "ambiguous": np.ones(len(schedule), dtype=np.bool_)}
     midnights = schedule.index.tz_localize(known.tz, **clocks).tz_convert(None)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mela.errors import CandlesInvalid
+from mela.instrument import Instrument
 from mela.interval import Interval
 
 Float = NDArray[np.float64]
@@ -24,6 +25,7 @@ class Candles:
     start_bar: candles before it are warm-up; n where the span holds none
     calendar: `24/7`, or the exchange_calendars name of the market's sessions
     tick, lot: the instrument's, for runs that ask to be rounded; None where it states none
+    about: what is known of the instrument; None for candles of nobody in particular
     inputs: further series that were read for a strategy's inputs, by instrument and interval
     """
 
@@ -38,6 +40,7 @@ class Candles:
     calendar: str = "24/7"
     tick: float | None = None
     lot: float | None = None
+    about: Instrument | None = None
     inputs: Mapping[tuple[str, Interval], Candles] = field(
         default_factory=lambda: MappingProxyType({})
     )

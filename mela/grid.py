@@ -16,7 +16,7 @@ from typing import Any
 
 from mela.canonical import canonical_json, canonical_scalar
 from mela.errors import RejectionCode, SceneInvalid
-from mela.grid_checks import check_across, check_count, check_inputs_join
+from mela.grid_checks import check_across, check_count, check_inputs_join, may_short_free
 from mela.inputs import Input
 from mela.portfolio import Portfolio
 from mela.portfolio_checks import check_trials
@@ -51,6 +51,11 @@ class Plan:
     def runs(self) -> int:
         """Return the number of distinct run_keys."""
         return len(self.accounts) * math.prod(len(group) for group in self.groups)
+
+    @property
+    def has_free_shorts(self) -> bool:
+        """Tell whether some runs sell short and do not say what borrowing costs."""
+        return may_short_free(self.groups)
 
     @property
     def accounts(self) -> Sequence[tuple[str, ...]]:

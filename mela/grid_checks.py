@@ -9,7 +9,6 @@ from typing import Any
 from mela.backtrader_terms import beyond_backtrader
 from mela.errors import RejectionCode, SceneInvalid
 from mela.inputs import check_inputs
-from mela.instrument import describe
 from mela.portfolio_checks import check_together
 from mela.run import RiskSizing
 from mela.scene import Drawn, RandomSearch, Scene, Steps, TpeSearch
@@ -53,10 +52,19 @@ def check_inputs_join(scene: Scene, groups: Iterable[Sequence[Variant]]) -> None
             check_inputs(strategy, inputs, sorted(intervals or {scene.interval}), scene.inputs)
 
 
+def may_short_free(groups: Iterable[Sequence[Variant]]) -> bool:
+    """Tell whether variants of these groups sell short without a borrow rate."""
+    variants = [one.fields for group in groups for one in group]
+    directions = {one["direction"] for one in variants if "direction" in one}
+    rates = [one["costs"].borrow_rate for one in variants if "costs" in one]
+    return bool(directions - {"long"}) and any(rate is None for rate in rates)
+
+
 def check_across(scene: Scene, groups: Iterable[Sequence[Variant]]) -> None:
     """Refuse what no single field can tell.
 
-    Shorts without their cost, a size without its stop, what the engine asked for cannot do.
+    A size without its stop, what the engine asked for cannot do. What the instruments do not allow
+    is the matter of `mela.market_checks`.
     """
     asked: dict[str, list[Any]] = {}
     for group in groups:
@@ -65,17 +73,6 @@ def check_across(scene: Scene, groups: Iterable[Sequence[Variant]]) -> None:
                 asked.setdefault(name, []).append(value)
     if scene.mode == "together":
         check_together(scene, asked)
-    if set(asked["direction"]) - {"long"} and any(
-        cost.borrow_rate is None for cost in asked["costs"]
-    ):
-        for instrument in scene.instruments:
-            if describe(instrument).kind == "spot":
-                raise SceneInvalid(
-                    RejectionCode.INVALID_FIELD,
-                    "costs.borrow_rate",
-                    f"a short position on {instrument}, a spot instrument, is borrowed: state what "
-                    "that costs in a year as a fraction of its value, 0 if nothing.",
-                )
     sized_by_stop = any(isinstance(sizing, RiskSizing) for sizing in asked["sizing"])
     if sized_by_stop and any(exits.stop_loss is None for exits in asked["exits"]):
         raise SceneInvalid(

@@ -4,7 +4,11 @@ The first colon ends the venue. Three venues have adapters of their own and writ
 services do: `binance:BTCUSDT`, `yahoo:AAPL`, `alpaca:AAPL` and `alpaca:BTC/USD`. Every other venue
 is an exchange by ccxt's id (`kraken`, `coinbase`, `bybit`; `binanceusdm` for the perpetuals of
 Binance), its symbols as ccxt writes them: `kraken:BTC/USD`, and with the coin that it settles in
-`bybit:BTC/USDT:USDT` for a perpetual contract.
+`bybit:BTC/USDT:USDT` for a perpetual contract. A venue may also be a user's own word, for candles
+of files.
+
+What is known of an instrument are facts, and each says how it is known: `asked` of the source,
+`told` by a user, `packaged` with Mela, or `inferred` from the name or the candles.
 """
 
 from __future__ import annotations
@@ -12,11 +16,21 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from dataclasses import dataclass
-from datetime import date
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from typing import Any, Literal, get_args
 
-Kind = Literal["spot", "perp", "equity", "fx"]
+Kind = Literal["spot", "perp", "future", "option", "equity", "etf", "fund", "index", "fx"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+How = Literal["inferred", "packaged", "asked", "told"]
+SURENESS: tuple[How, ...] = get_args(How)  # the surest last
+FACTS = (
+    *("kind", "base", "quote", "calendar", "timezone", "exchange"),
+    *("tick", "lot", "listed_on", "delisted_on"),
+)
+RULES = ("kind", "quote", "calendar", "tick", "lot")  # facts that a run's answer may rest on
+UNKNOWN_CURRENCY = "XXX"  # ISO 4217 has it for what is no currency
 VENUES = ("binance", "yahoo", "alpaca")  # those with adapters of their own
 # A symbol is what its service lists: letters of any script, `M&M.NS`, `^GSPC`, `EURUSD=X`. It has
 # no white space, control or invisible characters, no halves of a surrogate pair, and no signs that
@@ -31,8 +45,27 @@ _CRYPTO_QUOTES = ("USDT", "USDC", "FDUSD", "TUSD", "BUSD", "BTC", "ETH", "BNB", 
 
 
 @dataclass(frozen=True, slots=True)
+class FactOrigin:
+    """Where a fact comes from.
+
+    source: who said so (`binance`, `yahoo`, a file's name); at: when, None where nobody wrote it
+    """
+
+    how: How
+    source: str
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Instrument:
-    """A tradable thing at one venue. `calendar`: `24/7` or an exchange_calendars name (`XNYS`)."""
+    """A tradable thing at one venue.
+
+    kind: `spot` (coins), `perp`, `future`, `option`, `equity`, `etf`, `fund`, `index` or `fx`
+    quote: the currency of its prices, as the source writes it (`USDT`, `GBp`); base: what is bought
+    calendar: `24/7`, `24/5` or an exchange_calendars name (`XNYS`); timezone: of its days
+    tick, lot: the smallest steps of price and size; None where unknown
+    origins: fact → where it comes from; a fact that is not in it is asked of the venue
+    """
 
     venue: str
     symbol: str
@@ -43,11 +76,81 @@ class Instrument:
     lot: float | None = None
     listed_on: date | None = None
     delisted_on: date | None = None
+    base: str | None = None
+    exchange: str | None = None
+    timezone: str | None = None
+    origins: Mapping[str, FactOrigin] = field(default_factory=dict[str, FactOrigin], hash=False)
 
     @property
     def name(self) -> str:
         """Return `venue:symbol`."""
         return f"{self.venue}:{self.symbol}"
+
+    def origin(self, fact: str) -> FactOrigin:
+        """Return where a fact comes from."""
+        return self.origins.get(fact) or FactOrigin("asked", self.venue)
+
+    def how(self, fact: str) -> How:
+        """Return how a fact is known."""
+        return self.origin(fact).how
+
+    @property
+    def inferred(self) -> tuple[str, ...]:
+        """Return the facts of RULES that are there and only inferred."""
+        return tuple(
+            fact
+            for fact in RULES
+            if getattr(self, fact) is not None and self.how(fact) == "inferred"
+        )
+
+    def with_facts(self, facts: Mapping[str, Any], origin: FactOrigin) -> Instrument:
+        """Return the instrument with facts of one origin in place of its own.
+
+        facts: name of a fact → its value; None leaves what is known
+        """
+        given = {name: value for name, value in facts.items() if value is not None}
+        origins = {**self.origins, **dict.fromkeys(given, origin)}
+        return replace(self, **given, origins=origins)
+
+    def joined(self, newer: Instrument) -> Instrument:
+        """Return what is known once a newer description of the same instrument came.
+
+        A fact gives way to one that is at least as sure; what the newer one does not state stays.
+        """
+        values: dict[str, Any] = {}
+        origins: dict[str, FactOrigin] = {}
+        for fact in FACTS:
+            old, new = getattr(self, fact), getattr(newer, fact)
+            is_surer = SURENESS.index(newer.how(fact)) >= SURENESS.index(self.how(fact))
+            chosen = newer if new is not None and (old is None or is_surer) else self
+            values[fact] = getattr(chosen, fact)
+            if values[fact] is not None:
+                # an equal fact keeps the moment since which it is known
+                known = self if chosen is newer and _says_again(self, newer, fact) else chosen
+                origins[fact] = known.origin(fact)
+        return replace(newer, **values, origins=origins)
+
+
+def changed_facts(before: Instrument, after: Instrument) -> tuple[str, ...]:
+    """Return the facts that were known before and are others now. What was unknown is only learnt.
+
+    >>> btc = Instrument("binance", "BTCUSDT", "spot", "USDT", "24/7", tick=0.01)
+    >>> changed_facts(btc, replace(btc, tick=0.1, lot=0.001))
+    ('tick',)
+    """
+    return tuple(
+        fact
+        for fact in FACTS
+        if getattr(before, fact) is not None and getattr(before, fact) != getattr(after, fact)
+    )
+
+
+def _says_again(old: Instrument, new: Instrument, fact: str) -> bool:
+    return (
+        getattr(old, fact) == getattr(new, fact)
+        and old.how(fact) == new.how(fact)
+        and old.origin(fact).source == new.origin(fact).source
+    )
 
 
 def parse_name(name: str) -> tuple[str, str]:
@@ -91,28 +194,23 @@ def file_stem(name: str) -> str:
     return f"{stem[: _LONGEST_STEM - 34]}_x{digest}"  # x is no hexadecimal digit
 
 
-def describe(name: str) -> Instrument:
-    """Return what the name alone tells of an instrument; a source may know better.
+def read_kind(word: str) -> Kind:
+    """Return the kind that a word means. Raises ValueError for an unknown one.
 
-    Raises ValueError for a malformed name.
-
-    >>> describe("yahoo:AAPL").calendar, describe("binance:ETHBTC").quote
-    ('XNYS', 'BTC')
-    >>> describe("bybit:BTC/USDT:USDT").kind, describe("alpaca:BTC/USD").quote
-    ('perp', 'USD')
+    >>> read_kind("crypto"), read_kind("Stock"), read_kind("perpetual"), read_kind("forex")
+    ('spot', 'equity', 'perp', 'fx')
     """
-    venue, symbol = parse_name(name)
-    if "/" in symbol and venue != "yahoo":
-        pair, _, settles = symbol.partition(":")
-        kind: Kind = "perp" if settles else "spot"
-        return Instrument(venue, symbol, kind, pair.partition("/")[2], "24/7")
-    if venue == "alpaca":
-        return Instrument(venue, symbol, "equity", "USD", "XNYS")
-    if venue == "yahoo":
-        if symbol.endswith("=X"):
-            return Instrument(venue, symbol, "fx", symbol[:-2][-3:], "24/5")
-        if "-" in symbol:
-            return Instrument(venue, symbol, "spot", symbol.rsplit("-", 1)[1], "24/7")
-        return Instrument(venue, symbol, "equity", "USD", "XNYS")
-    quote = next((q for q in _CRYPTO_QUOTES if symbol.endswith(q) and symbol != q), "USD")
-    return Instrument(venue, symbol, "spot", quote, "24/7")
+    lower = word.strip().lower()
+    kind = _KIND_WORDS.get(lower, lower)
+    if kind not in KINDS:
+        raise ValueError(f"expected a kind of {', '.join(KINDS)}, but found {word!r}")
+    return kind
+
+
+_KIND_WORDS = {
+    **dict.fromkeys(("crypto", "coin", "cryptocurrency"), "spot"),
+    **dict.fromkeys(("perpetual", "swap"), "perp"),
+    **dict.fromkeys(("futures",), "future"),
+    **dict.fromkeys(("stock", "share"), "equity"),
+    **dict.fromkeys(("forex", "currency"), "fx"),
+}

@@ -261,6 +261,24 @@ class Metrics(NamedTuple):
             since=3,
         ),
     ]
+    avg_mae: Annotated[
+        float,
+        Definition(
+            "fraction",
+            "Mean of how far prices went against a trade, ≤ 0.",
+            undefined="no trades",
+            since=3,
+        ),
+    ]
+    avg_mfe: Annotated[
+        float,
+        Definition(
+            "fraction",
+            "Mean of how far prices went for a trade, ≥ 0.",
+            undefined="no trades",
+            since=3,
+        ),
+    ]
     stability: Annotated[
         float,
         Definition(

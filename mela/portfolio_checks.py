@@ -7,7 +7,6 @@ from typing import Any
 
 from mela.errors import RejectionCode, SceneInvalid
 from mela.execution_terms import FractionSizing
-from mela.instrument import describe
 from mela.portfolio import FixedWeights, Portfolio
 from mela.scene import Scene
 
@@ -35,13 +34,14 @@ def check_together(scene: Scene, fields: Mapping[str, Iterable[Any]]) -> None:
     fields: name of a Run's field → the values that the runs of the scene would have
     Raises SceneInvalid naming the field.
     """
-    _check_quotes(scene.instruments)
     _check_weights(scene)
     for entry in fields["entry"]:
         _refuse(entry.kind != "market", "entry.kind", "orders of a portfolio are market orders")
     for sizing in fields["sizing"]:
-        meant = isinstance(sizing, FractionSizing) and sizing == FractionSizing(
-            whole_units=sizing.whole_units
+        # the whole account is what weights share out, so that fraction 1 says nothing else
+        meant = isinstance(sizing, FractionSizing) and any(
+            sizing == FractionSizing(fraction=fraction, whole_units=sizing.whole_units)
+            for fraction in (FractionSizing().fraction, 1.0)
         )
         _refuse(
             not meant,
@@ -56,19 +56,6 @@ def check_together(scene: Scene, fields: Mapping[str, Iterable[Any]]) -> None:
         _refuse(costs.round_to_tick, "costs.round_to_tick", "a portfolio rounds no price")
     for engine in fields["engine"]:
         _refuse(engine != "mela", "engine", "only Mela's own engine runs portfolios")
-
-
-def _check_quotes(names: tuple[str, ...]) -> None:
-    first = describe(names[0])
-    for name in names[1:]:
-        quote = describe(name).quote
-        if quote != first.quote:
-            raise SceneInvalid(
-                RejectionCode.INVALID_FIELD,
-                "instruments",
-                f"one account has one currency, but {first.name} is quoted in {first.quote} and "
-                f"{name} in {quote}. Take instruments of one quote currency, or mode each.",
-            )
 
 
 def _check_weights(scene: Scene) -> None:

@@ -351,6 +351,16 @@ def field_path(fault: ErrorDetails, prefix: str = "") -> str | None:
     return ".".join(([prefix] if prefix else []) + parts) or None
 
 
+# Pydantic names these by their Python types, which JSON and YAML do not have.
+_SHAPES = {
+    **dict.fromkeys(("tuple_type", "list_type", "set_type", "frozen_set_type"), "a list"),
+    **dict.fromkeys(
+        ("dict_type", "mapping_type", "model_type", "model_attributes_type", "dataclass_type"),
+        "an object with fields",
+    ),
+}
+
+
 def said(fault: ErrorDetails) -> str:
     """Return what a validation fault expected and what it found, as one sentence."""
     message = fault["msg"].removeprefix("Value error, ").rstrip(".")
@@ -359,6 +369,8 @@ def said(fault: ErrorDetails) -> str:
         return "this field is required, but it is missing."
     if fault["type"] == "extra_forbidden":
         return "no such field; `mela schema scene` lists those there are."
+    if shape := _SHAPES.get(fault["type"]):
+        return f"expected {shape}, but found {_kind(found)}."
     if isinstance(found, Mapping | list | tuple) or fault["type"] == "value_error":
         return f"{message}."
     if isinstance(found, datetime):  # YAML makes one of a time without a zone
@@ -374,4 +386,5 @@ def _is_branch(part: str) -> bool:
 
 def _kind(value: Any) -> str:
     names = {list: "a list", str: "text", int: "a number", float: "a number", bool: "a truth value"}
+    names |= {tuple: "a list", dict: "an object"}
     return "null" if value is None else names.get(type(value), type(value).__name__)

@@ -15,10 +15,10 @@ import yaml
 
 from mela.candles import Candles
 from mela.errors import MelaError
-from mela.instrument import describe
 from mela.interval import Interval
 from regression.errors import NotCompared
 from replay.series import PACKAGED, Catalog, RecordedSeries
+from sources.instruments import describe
 from sources.resample import finer_interval, resample
 from sources.row_validation import Rows, validate_rows
 
@@ -121,7 +121,9 @@ def packaged_candles(instrument: str, interval: Interval) -> Candles:
     prices = (np.ascontiguousarray(getattr(rows, name)) for name in COLUMNS[1:])
     opens, highs, lows, closes, volumes = prices
     return Candles(
-        interval, rows.opened_ms, opens, highs, lows, closes, volumes, calendar=series.calendar
+        *(interval, rows.opened_ms, opens, highs, lows, closes, volumes),
+        calendar=series.calendar,
+        about=known,
     )
 
 

@@ -11,6 +11,8 @@ import re
 from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from typing import Any
+from urllib.parse import unquote
+from uuid import NAMESPACE_URL, uuid5
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -20,7 +22,7 @@ from mela.interval import DAY_MS, MINUTE_MS, Interval
 from replay.alpaca_news import NewsApi
 from replay.answer import MADE, Answer, Query, Request, as_json
 from replay.factors import fraction, read_factors
-from replay.series import STOCKS, Catalog, RecordedSeries
+from replay.series import STOCKS, Catalog, RecordedSeries, decimals_of
 from replay.synthetic import Window, resample_series, stored_or_synthetic
 from sources.protocol import to_ms
 
@@ -70,6 +72,8 @@ class AlpacaApi:
                     return self._bars(query, is_stock=path.startswith("v2"))
                 case "v1beta3/crypto/us/latest/bars" | "v2/stocks/bars/latest":
                     return self._latest(query, is_stock=path.startswith("v2"))
+                case _ if path.startswith("v2/assets/"):
+                    return self._asset(unquote(path.removeprefix("v2/assets/")))
                 case "v1/corporate-actions":
                     return self._actions(query)
                 case "v1beta1/news":
@@ -147,6 +151,31 @@ class AlpacaApi:
                 past = np.flatnonzero(known.opened_ms <= self._catalog.now_ms)
                 bars[symbol] = _bars_of(known, _stamps_ms(known), past[-1:])[0]
         return as_json({"bars": bars})
+
+    def _asset(self, symbol: str) -> Answer:
+        """Return what Alpaca tells of an asset that can be traded."""
+        is_stock = "/" not in symbol
+        known = self._catalog.any_of(symbol.replace("/", ""), _SOURCES)
+        if known is None or known.calendar != (STOCKS if is_stock else ALWAYS):
+            return as_json({"code": 40410000, "message": f"asset not found for {symbol}"}, 404)
+        about: dict[str, Any] = {
+            "id": str(uuid5(NAMESPACE_URL, f"alpaca:{symbol}")),
+            "class": "us_equity" if is_stock else "crypto",
+            "exchange": "NASDAQ" if is_stock else "CRYPTO",
+            "symbol": symbol,
+            "name": symbol,
+            "status": "active",
+            "tradable": True,
+            "marginable": is_stock,
+            "shortable": is_stock,
+            "easy_to_borrow": is_stock,
+            "fractionable": True,
+        }
+        if not is_stock:
+            step = f"{10.0 ** -decimals_of(known.columns['close']):.8f}"
+            about |= {"min_order_size": "0.0001", "min_trade_increment": "0.0001"}
+            about |= {"price_increment": step}
+        return as_json(about)
 
     def _check_feed(self, query: Query, until_ms: int, *, is_stock: bool) -> None:
         if not is_stock:

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from mela.instrument import describe
 from mela.interval import Interval
 from replay.answer import MADE, Answer, Query, Request, as_json
 from replay.filters import filters_of
 from replay.series import EXTRAS, PRICES, Catalog, RecordedSeries
 from replay.synthetic import Window, stored_or_synthetic
 from replay.weight import Weight
+from sources.instruments import describe
 
 SOURCES = ("binance", "binance-usdm", "coinbase", "bitfinex")  # in order of preference
 INTERVALS = ("1s", *(i.value for i in Interval if i is not Interval.MO1), "1M")

@@ -9,19 +9,20 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from mela.calendars import ALWAYS, WEEKDAYS, has_sessions, session_dates, sessions
-from mela.instrument import describe
+from mela.calendars import ALWAYS, WEEKDAYS, has_sessions, session_dates, sessions, zone_of
 from mela.interval import DAY_MS, HOUR_MS, Interval
 from replay.series import Int, RecordedSeries
+from sources.instruments import describe
+from sources.yahoo_markets import exchange_code
 
 _MORNING_MS = 14 * HOUR_MS + HOUR_MS // 2  # for a row on a day without a session
-_ETFS = ("SPY", "QQQ")
 _RANGES = ["1d", "5d", "1mo", "3mo", "6mo", "1y", "2y", "5y", "10y", "ytd", "max"]
 _TYPES = {
-    "XNYS": ("EQUITY", "NMS", "NasdaqGS", "America/New_York"),
-    ALWAYS: ("CRYPTOCURRENCY", "CCC", "CCC", "UTC"),
-    WEEKDAYS: ("CURRENCY", "CCY", "CCY", "Europe/London"),
+    "XNYS": ("EQUITY", "NMS", "NasdaqGS"),
+    ALWAYS: ("CRYPTOCURRENCY", "CCC", "CCC"),
+    WEEKDAYS: ("CURRENCY", "CCY", "CCY"),
 }
+_WORDS = {"etf": "ETF", "index": "INDEX", "fund": "MUTUALFUND", "future": "FUTURE"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Market:
     @property
     def zone(self) -> ZoneInfo:
         """Return the exchange's time zone."""
-        return ZoneInfo(_TYPES[self.calendar][3])
+        return ZoneInfo("Europe/London" if self.calendar == WEEKDAYS else zone_of(self.calendar))
 
     def session_open_ms(self, date_ms: int) -> int:
         """Return when a date's session opens; midnight at the exchange if there is no session."""
@@ -84,9 +85,7 @@ class Market:
 
     def meta(self, daily: RecordedSeries, granularity: str, asked_range: str) -> dict[str, Any]:
         """Return a chart's meta. daily: the symbol's daily candles until now."""
-        kind, exchange, full, zone = _TYPES[self.calendar]
-        if self.symbol in _ETFS:
-            kind, exchange, full = "ETF", "PCX", "NYSEArca"
+        kind, exchange, full = self._listing()
         last_ms = int(daily.opened_ms[-1]) if len(daily) else self.now_ms
         start_ms, end_ms = self._hours_ms(last_ms // DAY_MS * DAY_MS)
         price = float(daily.columns["close"][-1]) if len(daily) else 0.0
@@ -103,7 +102,7 @@ class Market:
             "hasPrePostMarketData": has_sessions(self.calendar),
             "gmtoffset": period["gmtoffset"],
             "timezone": period["timezone"],
-            "exchangeTimezoneName": zone,
+            "exchangeTimezoneName": self.zone.key,
             "regularMarketPrice": price,
             "longName": self.symbol,
             "shortName": self.symbol,
@@ -117,6 +116,16 @@ class Market:
             "range": asked_range,
             "validRanges": _RANGES,
         }
+
+    def _listing(self) -> tuple[str, str, str]:
+        """Return the type and the exchange's two names, as Yahoo writes them."""
+        if not has_sessions(self.calendar):
+            return _TYPES[self.calendar]
+        kind = _WORDS.get(describe(f"yahoo:{self.symbol}").kind, "EQUITY")
+        if kind == "ETF" and self.calendar == "XNYS":
+            return kind, "PCX", "NYSEArca"
+        code = exchange_code(self.calendar)
+        return (kind, *_TYPES.get(self.calendar, ("", code, code))[1:])
 
     def _hours_ms(self, date_ms: int) -> tuple[int, int]:
         if has_sessions(self.calendar):
@@ -143,7 +152,7 @@ class Market:
 
 def market_of(symbol: str, series: RecordedSeries, now_ms: int) -> Market:
     """Return the market of a series under the name that Yahoo's client uses."""
-    currency = "USD"
-    if not has_sessions(series.calendar):
-        currency = describe(f"binance:{series.symbol}").quote
+    currency = describe(f"binance:{series.symbol}").quote
+    if has_sessions(series.calendar):
+        currency = describe(f"yahoo:{symbol}").quote
     return Market(symbol, currency, series.calendar, now_ms)

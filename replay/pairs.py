@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from mela.calendars import ALWAYS
-from mela.instrument import describe
 from mela.interval import Interval
 from replay.series import Catalog, RecordedSeries, decimals_of
 from replay.synthetic import Window, stored_or_synthetic
+from sources.instruments import describe
 
 SOURCES = ("binance", "coinbase", "bitfinex", "binance-usdm")  # in order of preference
 

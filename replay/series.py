@@ -13,8 +13,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mela.calendars import ALWAYS, WEEKDAYS, closes_ms
-from mela.interval import DAY_MS, Interval
+from mela.calendar_inference import infer_calendar
+from mela.calendars import ALWAYS, WEEKDAYS, closes_ms, has_sessions
+from mela.interval import Interval
+from sources.instruments import describe
 
 PACKAGED = Path(__file__).parent / "data"
 STOCKS = "XNYS"
@@ -189,19 +191,20 @@ def _series(rows: pd.DataFrame) -> RecordedSeries:
     rows = rows.fillna(dict.fromkeys(EXTRAS, 0))  # some files of a source have fewer columns
     columns = {name: rows[name].to_numpy(np.float64) for name in known}
     interval = Interval(_OTHER_WORDS.get(word, word))
-    return RecordedSeries(source, symbol, interval, _calendar(source, opened), opened, columns)
+    calendar = _calendar(source, symbol, interval, opened)
+    return RecordedSeries(source, symbol, interval, calendar, opened, columns)
 
 
-def _calendar(source: str, opened_ms: Int) -> str:
-    """Derive a calendar from the source's name, else from whether it trades at weekends."""
+def _calendar(source: str, symbol: str, interval: Interval, opened_ms: Int) -> str:
+    """Derive a calendar from the names of source and symbol, else from when candles open."""
     if source.startswith(_CRYPTO):
         return ALWAYS
     if "fx" in source or "forex" in source:
         return WEEKDAYS
     if "equity" in source or "stock" in source:
-        return STOCKS
-    weekday = (opened_ms // DAY_MS + 3) % 7  # 1970-01-01 was a Thursday
-    return ALWAYS if (weekday >= 5).any() else STOCKS
+        known = describe(f"yahoo:{symbol}").calendar
+        return known if has_sessions(known) else STOCKS
+    return infer_calendar(opened_ms, interval)
 
 
 def _latest_ms(known: dict[Any, RecordedSeries]) -> int:
@@ -209,13 +212,13 @@ def _latest_ms(known: dict[Any, RecordedSeries]) -> int:
 
     It is the middle of the shortest of the newest candles, so it lies inside the longer ones too.
     """
-    never_closing = [s for s in known.values() if s.calendar != STOCKS]
+    never_closing = [s for s in known.values() if not has_sessions(s.calendar)]
     latest = max((int(s.opened_ms[-1]) for s in never_closing), default=0)
     steps = [s.interval.end_ms(latest) - latest for s in never_closing if s.opened_ms[-1] == latest]
     inside = latest + min(steps) // 2 if steps else 0
     closes = [
         int(closes_ms(s.calendar, s.interval, s.opened_ms).max())
         for s in known.values()
-        if s.calendar == STOCKS
+        if has_sessions(s.calendar)
     ]
     return max(inside, *closes) if closes else inside

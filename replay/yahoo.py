@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 import numpy as np
 
+from mela.calendars import has_sessions
 from mela.errors import SourceRefused
 from mela.interval import DAY_MS, Interval
 from replay.answer import Answer, Query, Request, as_json, as_text
@@ -112,7 +113,7 @@ def _candles(series: RecordedSeries, stamps: Int, keep: Any, factors: Factors) -
         return {"indicators": {"quote": [{}]}}
     splits = [event for event in factors.actions if event.kind == "split"]
     ratio = ratios(series.opened_ms, splits)
-    digits = None if series.calendar != "XNYS" else 6
+    digits = 6 if has_sessions(series.calendar) else None
     quote: dict[str, list[Any]] = {
         name: _noisy(series.columns[name] / ratio, digits)[keep].tolist()
         for name in ("open", "high", "low", "close")

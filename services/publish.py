@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 from backtests.strategies import refresh
 from mela.errors import Conflict, InputInvalid
 from mela.grid import Plan, plan_runs
+from mela.market_checks import check_markets
 from mela.messages import SCENES
 from mela.scene import Scene, parse_scene
 from mela.settings import Settings
@@ -36,7 +37,13 @@ def plan_scene(document: Any, settings: Settings) -> tuple[Scene, Plan]:
     document: the scene as JSON values, or a Scene. Raises SceneInvalid with the first fault.
     """
     scene = document if isinstance(document, Scene) else parse_scene(document)
-    return scene, plan_runs(scene, refresh(settings.packages), max_runs=settings.max_runs)
+    plan = plan_runs(scene, refresh(settings.packages), max_runs=settings.max_runs)
+    if scene.mode == "together" or plan.has_free_shorts:
+        from services.instruments import known_or_none  # loads SQLAlchemy
+
+        known = known_or_none(scene.instruments, settings)
+        check_markets(scene, known, has_free_shorts=plan.has_free_shorts)
+    return scene, plan
 
 
 def with_id(scene: Scene) -> Scene:

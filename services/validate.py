@@ -16,6 +16,7 @@ from mela.calendars import expected_opens_ms
 from mela.errors import RejectionCode, SceneInvalid
 from mela.grid import Plan, plan_runs
 from mela.instrument import Instrument
+from mela.market_checks import check_markets
 from mela.run import from_ms, instant_text, to_ms
 from mela.scene import Scene, parse_scene, scene_faults
 from mela.settings import Settings
@@ -90,7 +91,7 @@ def validate_scene(document: Any, settings: Settings, *, offline: bool = False) 
         return Validation((_fault(error),), scene)
     if offline:
         return Validation((), scene, plan.runs, plan.skipped)
-    unknown, missing = _candles(scene, settings)
+    unknown, missing = _candles(scene, plan, settings)
     if unknown:
         return Validation(tuple(unknown), scene, plan.runs, plan.skipped, missing=tuple(missing))
     stored = _stored(plan, catalogue, settings)
@@ -101,12 +102,18 @@ def _fault(refused: SceneInvalid) -> Fault:
     return Fault(refused.field, refused.code, refused.sentence)
 
 
-def _candles(scene: Scene, settings: Settings) -> tuple[list[Fault], list[MissingCandles]]:
+def _candles(
+    scene: Scene, plan: Plan, settings: Settings
+) -> tuple[list[Fault], list[MissingCandles]]:
     with transaction(settings) as connection:
         known = instruments.known(connection, scene.instruments)
         spans = coverage(connection, scene.instruments)
     by_name = {one.instrument: one for one in spans if one.interval == scene.interval.value}
     unknown: list[Fault] = []
+    try:
+        check_markets(scene, known, has_free_shorts=plan.has_free_shorts)
+    except SceneInvalid as error:
+        unknown.append(_fault(error))
     missing: list[MissingCandles] = []
     for place, name in enumerate(scene.instruments):
         if name in known:

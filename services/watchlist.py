@@ -20,18 +20,18 @@ class Watched(NamedTuple):
 
 
 def watch_series(instrument: str, interval: Interval, settings: Settings) -> list[Watched]:
-    """Put a series on the watch list. Raises InputInvalid for an instrument never loaded.
+    """Put a series on the watch list.
 
     returns: the default series that the daily ingestion no longer loads, because the list is no
         longer empty; they are not on it
+    Raises InputInvalid for an instrument that was never loaded, or whose candles are a file's.
     """
     try:
         with transaction(settings) as connection:
             before = instruments.watched(connection)
             instruments.watch(connection, instrument, interval)
     except ValueError as error:
-        load = f"mela ingest {instrument} --interval {interval} …"
-        raise InputInvalid("instrument", f"{error}. Load it: {load}") from error
+        raise InputInvalid("instrument", f"{error}.") from error
     return [] if before else [one for one in defaults() if one != (instrument, interval)]
 
 

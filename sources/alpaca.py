@@ -16,12 +16,19 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import structlog
 
-from mela.calendars import closes_ms, date_ms, sessions
-from mela.errors import SourceRefused
-from mela.instrument import Instrument, describe
+from mela.calendars import ALWAYS, closes_ms, date_ms, sessions
+from mela.errors import SourceRefused, SourceUnavailable
+from mela.instrument import FactOrigin, Instrument
 from mela.interval import Interval
 from mela.settings import AlpacaSettings
-from sources.alpaca_client import actions_client, address, crypto_client, now_s, stock_client
+from sources.alpaca_client import (
+    actions_client,
+    address,
+    assets_client,
+    crypto_client,
+    now_s,
+    stock_client,
+)
 from sources.alpaca_events import events_of
 from sources.alpaca_library import (
     Adjustment,
@@ -34,6 +41,7 @@ from sources.alpaca_library import (
     TimeFrameUnit,
 )
 from sources.answers import keep_valid
+from sources.instruments import describe
 from sources.protocol import CorporateAction, FetchedCandles, Int, Origin, span_ms
 from sources.resample import fetch_resampled
 from sources.retry import RetryPolicy
@@ -112,8 +120,7 @@ class AlpacaSource:
         bars_by_symbol = client.get_stock_bars(bars)
         latest = StockLatestBarRequest(symbol_or_symbols=symbol, feed=feed)
         _check_known(symbol, bars_by_symbol, lambda: client.get_stock_latest_bar(latest))
-        instrument = describe(f"alpaca:{symbol}")
-        rows = _session_rows(bars_by_symbol.get(symbol, []), interval, instrument)
+        rows = _session_rows(bars_by_symbol.get(symbol, []), interval, "XNYS")
         now = now_s(client)
         events = actions_client(self._settings, self._replay_url, self._patience)
         first = start.astimezone(UTC).date()
@@ -139,7 +146,7 @@ class AlpacaSource:
         settled_s = _SETTLED_S.get(str(request.get("feed")), _SETTLED_OTHERWISE_S)
         asked = {"symbol": symbol, "timeframe": _FRAMES[interval].value}
         found = keep_valid(
-            describe(f"alpaca:{symbol}"),
+            self._instrument(symbol),
             interval,
             rows,
             span=span,
@@ -150,6 +157,36 @@ class AlpacaSource:
         )
         log.info("fetched", instrument=found.instrument.name, interval=interval, candles=len(found))
         return found
+
+    def _instrument(self, symbol: str) -> Instrument:
+        """Return what the candles' own service says, and what the asset adds where keys are set."""
+        coin, _, quote = symbol.partition("/")
+        facts: dict[str, Any] = (
+            {"kind": "spot", "base": coin, "quote": quote, "calendar": ALWAYS, "timezone": "UTC"}
+            if quote
+            else {"base": symbol, "quote": "USD", "calendar": "XNYS", "timezone": _NEW_YORK.key}
+        )
+        known = describe(f"alpaca:{symbol}")
+        if not quote and known.kind == "equity":
+            facts["kind"] = "equity"  # to Alpaca all that trades in New York is one class
+        asked = FactOrigin("asked", "alpaca")
+        return known.with_facts(facts | self._asset(symbol), asked)
+
+    def _asset(self, symbol: str) -> dict[str, Any]:
+        """Return the facts of an asset; none where no keys are set or the service refuses."""
+        if not self._settings.key.get_secret_value() and not self._replay_url:
+            return {}
+        try:
+            client = assets_client(self._settings, self._replay_url, self._patience)
+            asset: dict[str, Any] = client.get_asset(symbol)
+        except (SourceRefused, SourceUnavailable) as error:
+            log.warning("asset_not_known", symbol=symbol, reason=str(error))
+            return {}
+        steps = {"tick": asset.get("price_increment"), "lot": asset.get("min_trade_increment")}
+        return {
+            "exchange": str(asset["exchange"]) if asset.get("exchange") else None,
+            **{name: float(step) if step else None for name, step in steps.items()},
+        }
 
 
 def _between(start_ms: int, end_ms: int) -> dict[str, Any]:
@@ -166,14 +203,14 @@ def _check_known(symbol: str, bars_by_symbol: Any, latest: Any) -> None:
         )
 
 
-def _session_rows(bars: list[dict[str, Any]], interval: Interval, instrument: Instrument) -> Rows:
+def _session_rows(bars: list[dict[str, Any]], interval: Interval, calendar: str) -> Rows:
     stamps = _stamps_ms(bars)
     if interval.is_intraday:
-        rows = _rows(bars, stamps, closes_ms(instrument.calendar, interval, stamps))
-        return rows.where(_in_session(instrument.calendar, stamps))
+        rows = _rows(bars, stamps, closes_ms(calendar, interval, stamps))
+        return rows.where(_in_session(calendar, stamps))
     local = [datetime.fromtimestamp(ms / 1000, _NEW_YORK).date() for ms in stamps.tolist()]
     opened = np.array([date_ms(day) for day in local], dtype=np.int64)
-    return _rows(bars, opened, closes_ms(instrument.calendar, interval, opened))
+    return _rows(bars, opened, closes_ms(calendar, interval, opened))
 
 
 def _in_session(calendar: str, opened_ms: Int) -> np.ndarray[Any, np.dtype[np.bool_]]:

@@ -22,12 +22,14 @@ from sources.alpaca_library import (
     NewsClient,
     RESTClient,
     StockHistoricalDataClient,
+    TradingClient,
 )
 from sources.limits import Limit
 from sources.retry import RetryPolicy, ServiceBusy, retry_after_s
 from sources.service import Service, service_of
 
 HOST = "https://data.alpaca.markets"
+TRADING, PAPER = "https://api.alpaca.markets", "https://paper-api.alpaca.markets"
 LIMIT = Limit(burst=20, per_s=3.0)  # 200 requests a minute without a subscription
 _NONE = Limit(burst=1000, per_s=1000)  # a replay on loopback needs no limit
 _REPLAYED = "/alpaca"  # the path under which a replay answers as Alpaca
@@ -90,9 +92,19 @@ def news_client(settings: AlpacaSettings, replay_url: str | None, patience: Retr
     return _client(NewsClient, settings, replay_url, patience)
 
 
-def address(replay_url: str | None) -> str:
-    """Return the base address of the market data."""
-    return f"{replay_url.rstrip('/')}{_REPLAYED}" if replay_url else HOST
+def assets_client(settings: AlpacaSettings, replay_url: str | None, patience: RetryPolicy) -> Any:
+    """Return a client for the assets that can be traded. Raises SourceRefused if no keys are set.
+
+    Keys of paper accounts begin with PK, and only their own service takes them.
+    """
+    is_paper = settings.key.get_secret_value().startswith("PK")
+    host = PAPER if is_paper else TRADING
+    return _client(TradingClient, settings, replay_url, patience, host=host)
+
+
+def address(replay_url: str | None, host: str = HOST) -> str:
+    """Return the base address of a service, by default of the market data."""
+    return f"{replay_url.rstrip('/')}{_REPLAYED}" if replay_url else host
 
 
 def now_s(*clients: Any) -> float:
@@ -117,6 +129,7 @@ def _client(
     patience: RetryPolicy,
     *,
     needs_keys: bool = True,
+    host: str = HOST,
 ) -> Any:
     key, secret = settings.key.get_secret_value(), settings.secret.get_secret_value()
     if bool(key) != bool(secret):
@@ -129,7 +142,7 @@ def _client(
             )
         key = secret = _NO_KEYS
     asking: type[Any] = type(offered.__name__, (RetryingClient, offered), {})
-    url = address(replay_url)
+    url = address(replay_url, host)
     client = asking(api_key=key or None, secret_key=secret or None, raw_data=True, url_override=url)
     client.mela_service = service_of("Alpaca", url, _NONE if replay_url else LIMIT)
     client.mela_patience = patience

@@ -22,6 +22,7 @@ with warnings.catch_warnings():  # alpaca-py 0.44.0 imports streams that this pr
         StockLatestBarRequest,
     )
     from alpaca.data.timeframe import TimeFrame, TimeFrameUnit
+    from alpaca.trading.client import TradingClient
 
 __all__ = [
     "APIError",
@@ -41,4 +42,5 @@ __all__ = [
     "StockLatestBarRequest",
     "TimeFrame",
     "TimeFrameUnit",
+    "TradingClient",
 ]

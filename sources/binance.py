@@ -161,8 +161,11 @@ class BinanceSource:
             kind="spot",
             quote=found["quoteAsset"],
             calendar="24/7",
-            tick=float(filters["PRICE_FILTER"]["tickSize"]),
-            lot=float(filters["LOT_SIZE"]["stepSize"]),
+            tick=float(filters["PRICE_FILTER"]["tickSize"]) or None,  # 0 says that none is kept
+            lot=float(filters["LOT_SIZE"]["stepSize"]) or None,
+            base=found["baseAsset"],
+            exchange="binance",
+            timezone="UTC",
         )
 
     def _ask(self, endpoint: str, call: Callable[[], Any]) -> Any:

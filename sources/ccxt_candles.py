@@ -154,6 +154,9 @@ class CcxtSource:
             tick=self._step(market, "price"),
             lot=self._step(market, "amount", size),
             listed_on=datetime.fromtimestamp(int(created) / 1000, UTC).date() if created else None,
+            base=market["base"],
+            exchange=self._venue,
+            timezone="UTC",
         )
 
     def _step(self, market: dict[str, Any], name: str, size: float = 1.0) -> float | None:

@@ -15,7 +15,7 @@ from mela.interval import Interval
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 ActionKind = Literal["split", "dividend"]
-Origin = Literal["internet", "replay"]
+Origin = Literal["internet", "replay", "file"]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

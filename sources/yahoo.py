@@ -78,7 +78,7 @@ class YahooSource:
         start_ms, end_ms = span_ms(start, end)
         answer = self._answer(symbol, interval, start, end)
         instrument = instrument_of(symbol, answer.meta)
-        if instrument.kind == "equity" and answer.daily.empty and not answer.prices.empty:
+        if instrument.kind in ("equity", "etf") and answer.daily.empty and not answer.prices.empty:
             raise SourceUnavailable(f"Yahoo gave no split events for {symbol}; try later")
         actions = actions_of(answer.daily, start_ms)
         splits = [event for event in actions if event.kind == "split"]
@@ -184,7 +184,10 @@ def _now_ms(session: YahooSession, meta: dict[str, Any]) -> int:
     return int(min(session.service_now_s, settled_s) * 1000)
 
 
-_META = ("instrumentType", "exchangeName", "currency", "firstTradeDate", "regularMarketTime")
+_META = (
+    *("instrumentType", "exchangeName", "exchangeTimezoneName", "currency"),
+    *("firstTradeDate", "regularMarketTime"),
+)
 _EMPTY = pd.DataFrame(
     {name: pd.Series(dtype=np.float64) for name in (*COLUMNS, *EVENTS)},
     index=pd.DatetimeIndex([], tz="UTC"),

@@ -8,11 +8,12 @@ from typing import Any
 
 from mela.calendars import ALWAYS, WEEKDAYS
 from mela.errors import SourceRefused
-from mela.instrument import Instrument, Kind
+from mela.inference import infer
+from mela.instrument import FactOrigin, Instrument, Kind
 
 # Yahoo's exchange codes for each calendar of exchange_calendars
 _EXCHANGES = {
-    "XNYS": "NMS NGM NCM NYQ ASE PCX BTS NIM NAS PNK OQB OQX OEM CXI SNP DJI WCB",
+    "XNYS": "NMS NGM NCM NYQ ASE PCX BTS NIM NAS PNK OQB OQX OEM CXI SNP DJI WCB CGI",
     "XLON": "LSE IOB FGI",
     "XETR": "GER XETRA",
     "XFRA": "FRA",
@@ -41,6 +42,29 @@ _EXCHANGES = {
     "BVMF": "SAO",
     "XMEX": "MEX",
     "XJSE": "JNB",
+    "XDUB": "ISE",
+    "ASEX": "ATH",
+    "XWAR": "WSE",
+    "XPRA": "PRA",
+    "XBUD": "BUD",
+    "XIST": "IST",
+    "XTAE": "TLV",
+    "XSAU": "SAU",
+    "XBKK": "SET",
+    "XKLS": "KLS",
+    "XIDX": "JKT",
+    "XPHS": "PHS PHP",
+    "XSGO": "SGO",
+    "XBUE": "BUE",
+    "CMES": "CME CBT NYM CMX",
+    "IEPA": "NYB",
+}
+_KINDS: dict[str, Kind] = {
+    "ETF": "etf",
+    "INDEX": "index",
+    "MUTUALFUND": "fund",
+    "FUTURE": "future",
+    "OPTION": "option",
 }
 _CALENDARS = {code: name for name, codes in _EXCHANGES.items() for code in codes.split()}
 
@@ -51,20 +75,33 @@ def instrument_of(symbol: str, meta: Mapping[str, Any]) -> Instrument:
     Raises SourceRefused if the exchange's sessions are unknown: without the true close nobody could
     say whether a candle has closed.
     """
-    kind, calendar = _market(str(meta.get("instrumentType")), str(meta.get("exchangeName")))
+    exchange = str(meta.get("exchangeName"))
+    kind, calendar = _market(str(meta.get("instrumentType")), exchange)
     if calendar is None:
         raise SourceRefused(
             f"no calendar is known for the exchange {meta.get('exchangeName')!r} of {symbol}"
         )
     listed = meta.get("firstTradeDate")
-    return Instrument(
-        venue="yahoo",
-        symbol=symbol,
-        kind=kind,
-        quote=str(meta.get("currency") or "USD"),
-        calendar=calendar,
-        listed_on=listed.date() if isinstance(listed, datetime) else None,
-    )
+    by_name = infer(f"yahoo:{symbol}")
+    said = {
+        "kind": kind,
+        "calendar": calendar,
+        "quote": str(meta["currency"]) if meta.get("currency") else None,
+        "base": by_name.base if kind in ("spot", "fx", "future") else symbol,
+        "exchange": exchange,
+        "timezone": str(meta["exchangeTimezoneName"]) if meta.get("exchangeTimezoneName") else None,
+        "listed_on": listed.date() if isinstance(listed, datetime) else None,
+    }
+    return by_name.with_facts(said, FactOrigin("asked", "yahoo"))
+
+
+def exchange_code(calendar: str) -> str:
+    """Return Yahoo's first code for the exchanges of a calendar. Raises KeyError.
+
+    >>> exchange_code("XTKS")
+    'JPX'
+    """
+    return _EXCHANGES[calendar].split()[0]
 
 
 def _market(instrument_type: str, exchange: str) -> tuple[Kind, str | None]:
@@ -74,4 +111,4 @@ def _market(instrument_type: str, exchange: str) -> tuple[Kind, str | None]:
         case "CURRENCY":
             return "fx", WEEKDAYS
         case _:
-            return "equity", _CALENDARS.get(exchange)
+            return _KINDS.get(instrument_type, "equity"), _CALENDARS.get(exchange)

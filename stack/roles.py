@@ -25,6 +25,7 @@ _LOADED = (
 # Tables of ops that Airflow's tasks may write. They may read all of ops, and build the marts.
 _WRITES = {
     "instrument": "INSERT, UPDATE",
+    "instrument_version": "INSERT",
     "load_batch": "INSERT, UPDATE",
     "candle_revision": "INSERT",
     "rejected_candle": "INSERT",

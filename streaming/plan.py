@@ -23,6 +23,7 @@ from backtests.strategies import CATALOGUE
 from backtests.strategy import Catalogue
 from mela.errors import RejectionCode, SceneInvalid
 from mela.grid import Plan, plan_runs
+from mela.market_checks import check_markets
 from mela.messages import MessagePosition, Progress, RunChunk, State
 from mela.repeated_keys import repeated_key
 from mela.run import Run, instant_text
@@ -90,7 +91,7 @@ def plan_scene(message: SceneMessage, settings: Settings, publisher: Publisher) 
     catalogue = strategies.current(settings)
     asked = read_scene(message, settings, catalogue)
     if asked.refused is None and asked.scene is not None:
-        asked = _refuse_unknown_instruments(asked, settings)
+        asked = _refuse_what_instruments_forbid(asked, settings)
     if asked.refused is not None:
         _refuse(asked, message, settings, publisher)
         return
@@ -281,7 +282,8 @@ def _has_nul(value: Any) -> bool:
     return isinstance(value, list) and any(_has_nul(part) for part in value)
 
 
-def _refuse_unknown_instruments(asked: Asked, settings: Settings) -> Asked:
+def _refuse_what_instruments_forbid(asked: Asked, settings: Settings) -> Asked:
+    """Refuse instruments that are not in the warehouse, and what they do not allow."""
     scene, plan = asked.scene, asked.plan
     assert scene is not None  # noqa: S101
     assert plan is not None  # noqa: S101
@@ -302,6 +304,10 @@ def _refuse_unknown_instruments(asked: Asked, settings: Settings) -> Asked:
             )
             refused = SceneInvalid(RejectionCode.UNKNOWN_INSTRUMENT, field, sentence)
             return Asked(asked.scene_id, asked.document, refused=refused)
+    try:
+        check_markets(scene, known, has_free_shorts=plan.has_free_shorts)
+    except SceneInvalid as refused:
+        return Asked(asked.scene_id, asked.document, refused=refused)
     return asked
 
 

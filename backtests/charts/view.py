@@ -15,7 +15,8 @@ from backtests.charts.drawn_lines import DrawnIndicators, indicators_of
 from backtests.charts.over_time import Months, RollingSharpe, months_of, rolling_sharpe_of
 from backtests.strategy import Strategy
 from mela.candles import Candles
-from mela.instrument import describe
+from mela.inference import infer
+from mela.instrument import UNKNOWN_CURRENCY
 from mela.result import Metrics, Outcome, Trade
 from mela.run import Run, from_ms, to_ms
 
@@ -108,7 +109,7 @@ def view_of(
     return View(
         title=f"{run.instrument} {run.interval}: {run.strategy}({_spelled(run.params)})",
         subtitle=_subtitle(run, metrics),
-        quote=describe(run.instrument).quote or "quote currency",
+        quote=_quote(run.instrument, candles),
         candles=merge(span, merged),
         merged=merged,
         is_log=bool(span.high.max() / span.low.min() > LOG_FROM),
@@ -261,6 +262,12 @@ def _notes(
     if len(equity) < len(span):
         notes.append("ruined: the run ends where its equity does")
     return tuple(notes)
+
+
+def _quote(name: str, candles: Candles) -> str:
+    """Return what prices are in, as an axis says it."""
+    quote = (candles.about or infer(name)).quote
+    return "quote currency" if quote == UNKNOWN_CURRENCY else quote
 
 
 def _subtitle(run: Run, metrics: Metrics) -> str:

@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from mela.calendars import ALWAYS, WEEKDAYS
 from mela.candles import Candles
 from mela.errors import CandlesInvalid
-from mela.instrument import VENUES, describe, parse_name
-from mela.interval import DAY_MS, Interval
+from mela.instrument import parse_name
+from mela.interval import Interval
 from sources.files.columns import clock_column, find_columns, one_symbol
 from sources.files.formats import open_table
+from sources.files.market import market_of, never_closes
 from sources.files.opening import opened_ms_of
 from sources.files.rows import (
     PRICES,
@@ -23,27 +23,28 @@ from sources.files.rows import (
     in_order,
     of_instrument,
     of_interval,
+    stated_symbols,
     values_of,
 )
 from sources.files.spacing import check_spacing, no_interval, usual_interval
-from sources.files.table import Int
 from sources.files.times import times_of
-from sources.files.told import NOTHING, Told
-
-SATURDAY, SUNDAY = 5, 6
-_OFTEN = 0.05  # of all candles: fewer on a Saturday are special sessions, not a market without rest
+from sources.files.told import NOTHING_TOLD, Told
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FileCandles:
-    """The candles of a file, and a sentence for each thing that was done while reading it."""
+    """The candles of a file, and a sentence for each thing that was done while reading it.
+
+    says_whose: whether the file itself, in a column or its name, says which instrument it holds
+    """
 
     candles: Candles
     notes: tuple[str, ...]
+    says_whose: bool = False
 
 
 def read_file(
-    path: Path, instrument: str | None, interval: Interval | None, told: Told = NOTHING
+    path: Path, instrument: str | None, interval: Interval | None, told: Told = NOTHING_TOLD
 ) -> FileCandles:
     """Return a file's candles as those of an instrument, prices as they are.
 
@@ -55,38 +56,33 @@ def read_file(
     symbol = parse_name(instrument)[1] if instrument else None
     table = one_symbol(open_table(path), symbol)
     columns = find_columns(table, told.columns, symbol, notes)
-    table = of_instrument(table, columns.get("symbol"), instrument)
+    stated = stated_symbols(table, columns.get("symbol"), instrument)
+    table = of_instrument(table, columns.get("symbol"), instrument, stated)
     table, interval = of_interval(table, columns.get("interval"), interval)
     table, values = values_of(table, columns, notes)
     times = times_of(table, columns["open_time"], clock_column(table, columns))
     asked = interval or usual_interval(times.ms)[0]
     if asked is None:
         raise no_interval(times.ms, table.name)
-    around_the_clock = calendar_of(instrument, times.ms) == ALWAYS
     times = times.rising()
+    around_the_clock = never_closes(instrument, times.ms, told)
     opened_ms = opened_ms_of(
         table, times, asked, told.timezone, notes, around_the_clock=around_the_clock
     )
     opened_ms, values = in_order(table, opened_ms, values, times.order, notes)
     check_spacing(opened_ms, asked, table.name)
     clip_rounding(values, table.name, notes)
-    calendar = calendar_of(instrument, opened_ms)
+    about = market_of(instrument, opened_ms, asked, told)
     opens, highs, lows, closes, volumes = (values[field] for field in (*PRICES, "volume"))
-    candles = Candles(asked, opened_ms, opens, highs, lows, closes, volumes, calendar=calendar)
+    candles = Candles(
+        *(asked, opened_ms, opens, highs, lows, closes, volumes),
+        calendar=about.calendar,
+        tick=about.tick,
+        lot=about.lot,
+        about=about,
+    )
     try:
         candles.check()
     except CandlesInvalid as error:
         raise CandlesInvalid(f"{table.name}: {error}") from error
-    return FileCandles(candles, tuple(notes))
-
-
-def calendar_of(instrument: str | None, opened_ms: Int) -> str:
-    """Return the market's calendar: the venue's where it is known, else what the days tell."""
-    if instrument is not None:
-        known = describe(instrument)
-        if known.venue in VENUES:
-            return known.calendar
-    days = (opened_ms // DAY_MS + 3) % 7  # 1970-01-01 was a Thursday, 3
-    if (days == SATURDAY).mean() > _OFTEN if len(days) else False:
-        return ALWAYS
-    return WEEKDAYS if (days == SUNDAY).any() else "XNYS"
+    return FileCandles(candles, tuple(notes), says_whose=bool(stated))

@@ -22,15 +22,20 @@ ROUNDING = 1e-9  # of the price: so far may high and low be off by a vendor's ar
 _ARCHIVED = re.compile(r"(?<!\w)([^\Wa-z_]{5,})-\d{1,2}(?:s|m|h|d|w|mo|M)-\d{4}-\d{2}(?!\w)")
 
 
-def of_instrument(table: Table, column: str | None, instrument: str | None) -> Table:
-    """Return the rows of an instrument, where a column or the file's name says whose they are.
+def stated_symbols(table: Table, column: str | None, instrument: str | None) -> list[str]:
+    """Return whose rows these are, as a column or the file's name says it; nothing if none does."""
+    if column is None:
+        return [table.symbol] if table.symbol else _archived(table, instrument)
+    return [str(value) for value in pc.unique(table[column].drop_null()).to_pylist()]
+
+
+def of_instrument(
+    table: Table, column: str | None, instrument: str | None, stated: list[str]
+) -> Table:
+    """Return the rows of an instrument, where a file states symbols.
 
     Raises CandlesInvalid where they are another's, or of several and none is asked for.
     """
-    if column is None:
-        stated = [table.symbol] if table.symbol else _archived(table, instrument)
-    else:
-        stated = [str(value) for value in pc.unique(table[column].drop_null()).to_pylist()]
     if instrument is None:
         if len(stated) > 1:
             raise CandlesInvalid(

@@ -178,8 +178,8 @@ def test_rates_of_the_command_line_stand_instead_of_the_scenes(
     assert plain["sharpe"] - told["sharpe"] == pytest.approx(rate * periods / volatility)
 
 
-def test_a_file_stands_for_every_instrument(tmp_path: Path, candles: Path) -> None:
-    done = backtest(tmp_path, candles, instruments=["here:A", "there:B"])
+def test_each_instrument_gives_its_own_result(tmp_path: Path, candles: Path) -> None:
+    done = backtest_files(tmp_path, *for_both(candles), "--json", instruments=["here:A", "there:B"])
     first, second = json.loads(done.stdout)
     assert first["final_equity"] == second["final_equity"]
     assert first["run_key"] != second["run_key"]
@@ -302,6 +302,10 @@ WALK: dict[str, Any] = {
 }
 
 
+def for_both(candles: Path) -> list[object]:
+    return [f"--candles={name}={candles}" for name in ("here:A", "there:B")]
+
+
 def backtest_files(tmp_path: Path, *words: object, **change: Any) -> Any:
     file = tmp_path / "scene.yaml"
     file.write_text(yaml.safe_dump({**SCENE, **change}))
@@ -338,7 +342,7 @@ def test_files_that_are_not_there_are_named(
 
 
 def test_a_search_ends_with_what_it_has_proved(tmp_path: Path, candles: Path) -> None:
-    done = backtest_files(tmp_path, "--candles", candles, **WALK)
+    done = backtest_files(tmp_path, *for_both(candles), **WALK)
     assert done.exit_code == 0, done.output
     for words in ("walk-forward", "2 folds out of sample", "winner", "trials", "robustness"):
         assert words in done.stdout
@@ -347,7 +351,7 @@ def test_a_search_ends_with_what_it_has_proved(tmp_path: Path, candles: Path) ->
 
 def test_the_report_is_one_object(tmp_path: Path, candles: Path) -> None:
     held = {"holdout": {"start": "2023-01-13T00:00:00Z"}}
-    done = backtest_files(tmp_path, "--candles", candles, "--report", **WALK | held)
+    done = backtest_files(tmp_path, *for_both(candles), "--report", **WALK | held)
     report = json.loads(done.stdout)
     assert report["holdout"]["start"] == "2023-01-13T00:00:00Z"
     assert report["recorded"] is False

@@ -6,10 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import typer
 import yaml
 
-from cli import candle_file
 from cli.candle_file import reader_of_files
 from mela.interval import Interval
 from mela.result import Result
@@ -31,20 +32,57 @@ def other(tmp_path: Path) -> Path:
     return write(folder / "other.parquet")
 
 
-def test_a_named_file_goes_to_its_instrument_and_the_other_to_the_rest(
-    one: Path, other: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_file_without_a_name_is_of_the_one_instrument_that_none_is_named_for(
+    one: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(candle_file, "read_candles", lambda path, *_: path)
+    flat = dict.fromkeys(("open", "high", "low", "close"), np.full(480, 7.0))
+    other = write(tmp_path / "other.parquet", **flat)
 
-    def files_of(*told: str) -> list[object]:
-        read = reader_of_files(told)
-        return [read(name, Interval.H1) for name in (*NAMES, "yahoo:EURUSD=X")]
+    def of(*told: str, traded: tuple[str, ...] = NAMES) -> list[bool]:
+        read = reader_of_files(told, traded)
+        return [read(name, Interval.H1).close[0] == 7.0 for name in traded]
 
-    assert files_of(str(one)) == [one] * 3
-    assert files_of(str(other)) == [other] * 3
-    named = [f"there:B={other}", str(one)]
-    assert files_of(*named) == files_of(*named[::-1]) == [one, other, one]
-    assert files_of(f"yahoo:EURUSD=X={other}", str(one)) == [one, one, other]
+    assert of(f"there:B={other}", str(one)) == [False, True]
+    assert of(str(one), f"there:B={other}") == [False, True]
+    assert of(f"yahoo:EURUSD=X={other}", str(one), traded=("here:A", "yahoo:EURUSD=X")) == [
+        False,
+        True,
+    ]
+
+
+def test_one_file_is_not_the_candles_of_two_instruments(
+    one: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    read = reader_of_files([str(one)], NAMES)
+    with pytest.raises(typer.Exit) as refused:
+        read("here:A", Interval.H1)
+    assert refused.value.exit_code == 2
+    assert "here:A, there:B have no file of their own" in capsys.readouterr().err
+
+
+def test_a_file_of_the_scenes_instrument_is_not_that_of_an_input(
+    one: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    read = reader_of_files([str(one)], ["here:A"])
+    assert len(read("here:A", Interval.H1))
+    with pytest.raises(typer.Exit):
+        read("there:B", Interval.H1)
+    said = capsys.readouterr().err
+    assert "it stands for here:A, the instrument that the scene trades, alone" in said
+    assert "Add --candles there:B=FILE" in said
+
+
+def test_a_file_that_says_whose_candles_it_holds_serves_each_of_them(tmp_path: Path) -> None:
+    lines = ["symbol,opened_at,open,high,low,close,volume"]
+    for day in range(1, 6):
+        lines += [
+            f"{symbol},2024-01-0{day}T00:00:00Z,9,9,9,{close},1"
+            for symbol, close in (("A", 9), ("B", 9))
+        ]
+    file = tmp_path / "both.csv"
+    file.write_text("\n".join(lines))
+    read = reader_of_files([str(file)], NAMES)
+    assert [len(read(name, Interval.D1)) for name in NAMES] == [5, 5]
 
 
 def backtest(tmp_path: Path, *words: Any, **change: Any) -> Any:
@@ -72,7 +110,7 @@ def test_instruments_together_give_one_result(tmp_path: Path, one: Path, other: 
 
 
 def test_no_picture_is_promised_of_several_instruments(tmp_path: Path, one: Path) -> None:
-    words = ["--candles", one, "--plot", tmp_path / "out.html"]
+    words = [f"--candles=here:A={one}", f"--candles=there:B={one}", "--plot", tmp_path / "out.html"]
     done = backtest(tmp_path, *words, mode="together")
     assert done.exit_code == 2
     assert not (tmp_path / "out.html").exists()

@@ -41,9 +41,9 @@ def test_a_file_of_an_interval_goes_before_what_could_be_made(tmp_path: Path) ->
     hours = written(tmp_path / "hours.csv", HOURS.close, first_ms, DAY_MS // 24)
     days = written(tmp_path / "days.csv", np.array([7.0, 8.0, 9.0]), first_ms, DAY_MS)
 
-    made = reader_of_files([f"{BTC}={hours}"])
+    made = reader_of_files([f"{BTC}={hours}"], [BTC])
     made(BTC, Interval.H1)
-    told = reader_of_files([f"{BTC}={hours}", f"{BTC}@1d={days}"])
+    told = reader_of_files([f"{BTC}={hours}", f"{BTC}@1d={days}"], [BTC])
     told(BTC, Interval.H1)
 
     assert made(BTC, Interval.D1).close.tolist() == HOURS.close[23:120:24].tolist()
@@ -54,4 +54,4 @@ def test_another_instrument_needs_a_file_of_its_own(tmp_path: Path) -> None:
     hours = written(tmp_path / "hours.csv", HOURS.close, int(HOURS.opened_ms[0]), DAY_MS // 24)
 
     with pytest.raises(CandlesMissing, match=f"Add --candles {ETH}=FILE"):
-        reader_of_files([f"{BTC}={hours}"])(ETH, Interval.H1)
+        reader_of_files([f"{BTC}={hours}"], [BTC])(ETH, Interval.H1)

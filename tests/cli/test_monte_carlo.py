@@ -56,7 +56,7 @@ def said(done: Any) -> str:
 def quarter() -> tuple[Candles, Outcome]:
     scene = parse_scene(yaml.safe_load(QUARTER.read_text()))
     (run,) = plan_runs(scene, CATALOGUE, max_runs=1).expand()
-    candles = reader_of_files([str(CANDLES)])(run.instrument, run.interval)
+    candles = reader_of_files([str(CANDLES)], [run.instrument])(run.instrument, run.interval)
     (outcome,) = run_all(candles, [run], with_curve=True)
     return candles, outcome
 

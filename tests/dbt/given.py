@@ -21,6 +21,7 @@ from mela.messages import MessagePosition
 from mela.result import Outcome, result_document
 from mela.scene import parse_scene
 from mela.settings import Settings
+from sources.instruments import describe
 from sources.protocol import CorporateAction, FetchedCandles
 from tests.warehouse.given import action, answer
 from warehouse.candles.reader import CandleReader
@@ -178,7 +179,7 @@ def later_loads(settings: Settings, story: Story) -> None:
     load(settings, ACME, [105.0, 116.0, 60.0], Interval.D1, start=since, actions=[split])
     load(settings, ETHER, [1_234.5], start=START + 700 * HOUR)
     with transaction(settings) as connection:
-        connection.exec_driver_sql("UPDATE ops.instrument SET tick = 0.5 WHERE symbol = 'ETHUSDT'")
+        instruments.upsert(connection, replace(describe(ETHER), tick=0.5, origins={}))
     run_scene(settings, story, user="ada")
 
 

@@ -21,6 +21,8 @@ STACK = (
     *("up", "status", "logs", "ingest", "quality", "watch", "stale", "lineage", "schedule", "ask"),
     *(
         "snapshot",
+        "import",
+        "instrument",
         "publish",
         "scenes",
         "follow",

@@ -15,7 +15,7 @@ from tests.docs.pages import Command
 ROOT: Any = typer.main.get_command(app)
 
 OPTIONAL = re.compile(r"\s*\[([^\[\]]+)\]")
-SYMBOLS = ("AAPL", "SPY")
+SYMBOLS = ("AAPL", "SPY", "XNYS", "USD")
 PLACE = re.compile(r"[A-Z][A-Z_]+(\.[a-z]+)?|[A-Z]")
 
 

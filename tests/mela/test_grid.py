@@ -182,13 +182,10 @@ def test_warmup_is_rounded_up_to_a_power_of_two(asked: int, read: int) -> None:
 
 
 @pytest.mark.parametrize("direction", ["short", "both"])
-def test_a_short_position_in_a_spot_instrument_states_what_it_costs(direction: str) -> None:
-    with pytest.raises(SceneInvalid, match="is borrowed") as refused:
-        plan(direction=direction)
-
-    assert refused.value.field == "costs.borrow_rate"
-    assert plan(direction=direction, costs={"borrow_rate": 0}).runs == 1
-    assert plan(direction=direction, instruments=["yahoo:AAPL"]).runs == 1
+def test_a_plan_says_whether_shorts_state_what_they_cost(direction: str) -> None:
+    assert plan(direction=direction).has_free_shorts
+    assert not plan(direction=direction, costs={"borrow_rate": 0}).has_free_shorts
+    assert not plan().has_free_shorts
 
 
 def test_sizing_by_the_stop_needs_a_stop() -> None:

@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mela.instrument import NAME, describe, file_stem, parse_name
+from mela.inference import infer
+from mela.instrument import (
+    NAME,
+    FactOrigin,
+    Instrument,
+    changed_facts,
+    file_stem,
+    parse_name,
+    read_kind,
+)
 from mela.scene import parse_scene
 
 NAMES = st.from_regex(NAME, fullmatch=True).filter(lambda n: unicodedata.is_normalized("NFC", n))
@@ -46,7 +55,7 @@ def test_the_first_colon_ends_the_venue(name: str) -> None:
     venue, symbol = parse_name(name)
     assert f"{venue}:{symbol}" == name
     assert ":" not in venue
-    assert describe(name).name == name
+    assert infer(name).name == name
 
 
 @pytest.mark.parametrize("name", LISTED)
@@ -72,24 +81,6 @@ def test_file_names_of_other_scripts_and_signs_stay_apart() -> None:
     """`^` is 5E in hexadecimal, and 币 is U+5E01."""
     stems = {file_stem(name) for name in ("yahoo:A^01", "yahoo:A币", f"my:{'币' * 64}")}
     assert len(stems | {file_stem(f"my:{'币' * 63}")}) == 4
-
-
-@pytest.mark.parametrize(
-    ("name", "kind", "quote", "calendar"),
-    [
-        ("kraken:BTC/USD", "spot", "USD", "24/7"),
-        ("bybit:BTC/USDT:USDT", "perp", "USDT", "24/7"),
-        ("alpaca:BTC/USD", "spot", "USD", "24/7"),
-        ("alpaca:BRK.B", "equity", "USD", "XNYS"),
-        ("binance:BTCUSDT", "spot", "USDT", "24/7"),
-        ("yahoo:BTC-USD", "spot", "USD", "24/7"),
-        ("yahoo:EURUSD=X", "fx", "USD", "24/5"),
-        ("yahoo:^GSPC", "equity", "USD", "XNYS"),
-    ],
-)
-def test_a_name_tells_what_its_venue_trades(name, kind, quote, calendar) -> None:
-    found = describe(name)
-    assert (found.kind, found.quote, found.calendar) == (kind, quote, calendar)
 
 
 @pytest.mark.parametrize(
@@ -120,3 +111,40 @@ def test_a_name_of_another_form_is_an_error(name: str) -> None:
 def test_a_symbol_in_decomposed_letters_is_refused_with_the_composed_form() -> None:
     with pytest.raises(ValueError, match=r"NFC.*Write 'my:Ñandu'"):
         parse_name(unicodedata.normalize("NFD", "my:Ñandu"))
+
+
+ASKED = FactOrigin("asked", "binance")
+BTC = Instrument("binance", "BTCUSDT", "spot", "USDT", "24/7", tick=0.01)
+
+
+def test_a_surer_fact_stays_and_an_equally_sure_one_gives_way() -> None:
+    told = BTC.with_facts({"calendar": "XNYS"}, FactOrigin("told", "an option"))
+    newer = BTC.with_facts({"tick": 0.1, "quote": "USDC"}, ASKED)
+
+    joined = told.joined(newer)
+
+    assert (joined.calendar, joined.how("calendar")) == ("XNYS", "told")
+    assert (joined.tick, joined.quote) == (0.1, "USDC")
+    assert changed_facts(told, joined) == ("quote", "tick")
+
+
+def test_an_inferred_fact_replaces_none_that_is_known() -> None:
+    guess = infer("binance:BTCUSDT").with_facts({"quote": "USD"}, FactOrigin("inferred", "a name"))
+
+    assert BTC.joined(guess).quote == "USDT"
+    assert guess.joined(BTC).quote == "USDT"
+    assert BTC.joined(guess).base == "BTC"  # what nobody knew is better inferred than not known
+
+
+def test_what_a_newer_description_leaves_out_stays() -> None:
+    assert BTC.joined(Instrument("binance", "BTCUSDT", "spot", "USDT", "24/7")).tick == 0.01
+
+
+def test_a_fact_that_becomes_known_is_no_change() -> None:
+    lot = BTC.with_facts({"lot": 0.001}, ASKED)
+    assert changed_facts(BTC, lot) == ()
+
+
+def test_an_unknown_kind_is_refused_with_those_that_are_known() -> None:
+    with pytest.raises(ValueError, match=r"expected a kind of spot, perp, .*, but found 'bond'"):
+        read_kind("bond")

@@ -11,6 +11,8 @@ import yaml
 from mela import portfolio
 from mela.errors import RejectionCode, SceneInvalid
 from mela.grid import Plan, check_space, plan_runs
+from mela.inference import infer
+from mela.market_checks import check_markets
 from mela.messages import RunChunk, read_chunk, read_stored_run
 from mela.portfolio import EqualWeights, InverseVolatility, OnDrift, OnSignals, Portfolio
 from mela.result import Outcome, Provenance, Result, Status, result_document, result_key
@@ -31,8 +33,14 @@ def plan(**change: Any) -> Plan:
 
 def refusal(**change: Any) -> SceneInvalid:
     with pytest.raises(SceneInvalid) as caught:
-        plan(**change)
+        planned_and_checked(**change)
     return caught.value
+
+
+def planned_and_checked(**change: Any) -> None:
+    made, scene = plan(**change), parse_scene({**TOGETHER, **change})
+    known = {name: infer(name) for name in scene.instruments}
+    check_markets(scene, known, has_free_shorts=made.has_free_shorts)
 
 
 def test_one_run_for_all_instruments_whatever_their_order() -> None:
@@ -135,6 +143,12 @@ def test_each_series_revision_names_the_answer() -> None:
     }
     assert len(keys) == 4
     assert MADE_WITH.on([3]) == MADE_WITH._replace(candles_revision=3)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_the_whole_account_as_a_fraction_says_nothing_beside_the_weights(whole: bool) -> None:
+    [run] = plan(sizing={"fraction": 1.0, "whole_units": whole}).expand()
+    assert run.portfolio is not None
 
 
 def test_one_account_has_one_currency() -> None:

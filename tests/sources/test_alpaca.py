@@ -48,6 +48,17 @@ def test_hours_of_a_coin_are_what_the_file_says_and_the_running_one_is_not_there
     assert (found.instrument.name, found.instrument.kind) == ("alpaca:BTC/USDT", "spot")
     assert (found.instrument.calendar, found.session_on, found.actions) == ("24/7", None, ())
     assert (found.source, found.origin) == ("alpaca", "replay")
+    asset = found.instrument
+    assert (asset.base, asset.quote, asset.exchange) == ("BTC", "USDT", "CRYPTO")
+    assert (asset.tick, asset.lot) == (0.01, 0.0001)
+    assert asset.inferred == ()
+
+
+def test_an_asset_that_nobody_tells_of_leaves_the_candles_as_they_are(replay) -> None:
+    server = replay(faults=[Fault("/alpaca/v2/assets/", 403, 9)])
+    found = a_source(server.url).fetch("BTC/USDT", H1, at("2022-01-01"), at("2022-01-02"))
+    assert len(found) == 24
+    assert (found.instrument.exchange, found.instrument.calendar) == (None, "24/7")
 
 
 def test_coins_need_no_keys_and_stocks_do(packaged) -> None:
@@ -94,6 +105,7 @@ def test_days_of_a_stock_are_its_sessions_as_they_were_traded(packaged) -> None:
     closed = [str(ms)[11:16] for ms in found.closed_ms.astype("datetime64[ms]")]
     assert closed == ["20:00"] * 4
     assert (found.instrument.kind, found.instrument.calendar) == ("equity", "XNYS")
+    assert (found.instrument.exchange, found.instrument.inferred) == ("NASDAQ", ())
     assert (found.request["feed"], found.request["adjustment"]) == ("iex", "raw")
 
 

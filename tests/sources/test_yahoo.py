@@ -82,8 +82,11 @@ def test_the_instrument_is_what_the_chart_says(packaged) -> None:
     instrument = (
         YahooSource(packaged.url).fetch("SPY", D1, at("2020-03-06"), at("2020-03-10")).instrument
     )
-    assert (instrument.name, instrument.kind, instrument.quote) == ("yahoo:SPY", "equity", "USD")
+    assert (instrument.name, instrument.kind, instrument.quote) == ("yahoo:SPY", "etf", "USD")
     assert (instrument.calendar, instrument.listed_on) == ("XNYS", date(1998, 1, 2))
+    assert (instrument.exchange, instrument.timezone) == ("PCX", "America/New_York")
+    told = {instrument.how(fact) for fact in ("kind", "quote", "calendar", "exchange", "timezone")}
+    assert told == {"asked"}
 
 
 def test_the_running_session_is_dropped(replay) -> None:

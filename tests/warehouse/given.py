@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 from uuid import uuid4
@@ -14,12 +15,12 @@ from sqlalchemy import Row, text
 
 from mela.block_returns import BlockReturns
 from mela.calendars import date_ms
-from mela.instrument import describe
 from mela.interval import Interval
 from mela.messages import MessagePosition
 from mela.result import Metrics, Outcome, Provenance, Status, result_document
 from mela.run import Run, to_ms
 from mela.settings import Settings
+from sources.instruments import describe
 from sources.protocol import CorporateAction, FetchedCandles
 from warehouse.database import transaction
 from warehouse.ingestion import instruments
@@ -61,7 +62,7 @@ def answer(
     opened = to_ms(start) + np.arange(len(closes), dtype=np.int64) * (interval.fixed_ms or 0)
     price = np.array(closes, dtype=np.float64)
     return FetchedCandles(
-        instrument=describe(name),
+        instrument=replace(describe(name), origins={}),  # as if its source had said so
         interval=interval,
         opened_ms=opened,
         closed_ms=interval.ends_ms(opened),

@@ -13,7 +13,8 @@ import fsspec
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mela.errors import MelaError
-from mela.instrument import file_stem
+from mela.inference import INFERRED, infer
+from mela.instrument import FactOrigin, Instrument, Kind, file_stem
 from mela.interval import Interval
 
 FILE = "_manifest.json"  # readers of Parquet folders skip names that begin with _
@@ -41,6 +42,20 @@ class Action(_Part):
     value: float
 
 
+class Facts(_Part):
+    """What was known of the instrument when its candles were written, beside its trading rules.
+
+    inferred: the facts that nobody told
+    """
+
+    kind: Kind
+    quote: str
+    base: str | None = None
+    exchange: str | None = None
+    timezone: str | None = None
+    inferred: tuple[str, ...] = ()
+
+
 class SeriesEntry(_Part):
     """A series as of one moment of the warehouse, its candles under `file` included."""
 
@@ -51,12 +66,26 @@ class SeriesEntry(_Part):
     calendar: str
     tick: float | None
     lot: float | None
+    facts: Facts | None = Field(default=None, description="null in older snapshots")
     actions: tuple[Action, ...]
     candles: int
     first_ms: int
     last_ms: int
     file: str = Field(description="below the manifest's folder")
     bytes: int
+
+    @property
+    def about(self) -> Instrument:
+        """Return what the snapshot tells of the instrument; older ones leave some to its name."""
+        bare = infer(self.instrument)
+        told = FactOrigin("asked", bare.venue)
+        rules = {"calendar": self.calendar, "tick": self.tick, "lot": self.lot}
+        if self.facts is None:
+            return bare.with_facts(rules, told)
+        facts = rules | self.facts.model_dump(exclude={"inferred"})
+        return bare.with_facts(facts, told).with_facts(
+            {fact: facts[fact] for fact in self.facts.inferred}, INFERRED
+        )
 
 
 class Manifest(_Part):

@@ -13,7 +13,7 @@ import numpy as np
 from sqlalchemy import Connection, text
 
 from mela.errors import CandlesMissing
-from mela.instrument import parse_name
+from mela.instrument import FACTS, parse_name
 from mela.interval import DAY_MS
 from mela.run import from_ms, to_ms
 from mela.series import SeriesKey
@@ -22,13 +22,15 @@ from warehouse.binary import decode
 from warehouse.candles.adjust import Event
 from warehouse.candles.series import FIELDS, ChangedRange, Columns, SeriesState
 from warehouse.database import copy_out, engine_for
+from warehouse.ingestion import instruments
 
 TYPES = {"opened_ms": "timestamptz"} | dict.fromkeys(FIELDS, "float8")
 PARALLEL_FROM = 200_000  # candles from which a second connection pays
 MONTH_MS = 30 * DAY_MS
 SNAPSHOT = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-_SERIES = text("""
-    SELECT i.id, i.calendar, i.tick, i.lot, coalesce(newest.revision, 0) AS revision,
+_SERIES = text(f"""
+    SELECT i.id, i.venue, i.symbol, {", ".join(f"i.{fact}" for fact in FACTS)}, i.origins,
+           coalesce(newest.revision, 0) AS revision,
            candles.revision || '-' || (extract(epoch FROM candles.created_at) * 1000000)::bigint
                AS candles_key,
            EXISTS (SELECT FROM raw.corporate_action a WHERE a.instrument_id = i.id) AS has_events
@@ -43,7 +45,7 @@ _SERIES = text("""
         ORDER BY revision DESC LIMIT 1
     ) AS candles ON true
     WHERE i.venue = :venue AND i.symbol = :symbol
-""")
+""")  # noqa: S608  made of constants
 # Reads the interval's own table and sorts here: comparing each row's interval and merging the years
 # costs Postgres a tenth more time each.
 _ROWS = """
@@ -96,7 +98,7 @@ class PostgresCandles:
         values = {"venue": venue, "symbol": symbol, "interval": name.interval.value}
         with engine_for(self.settings).connect() as plain:
             connection = plain.execution_options(**SNAPSHOT)
-            found = connection.execute(_SERIES, values).one_or_none()
+            found = connection.execute(_SERIES, values).mappings().one_or_none()
             if found is None:
                 raise CandlesMissing(
                     f"{name.instrument} is not in the warehouse. Load it: mela ingest "
@@ -105,11 +107,11 @@ class PostgresCandles:
                 )
             yield PostgresSeries(
                 series=SeriesState(
-                    name, found.revision, found.candles_key, found.calendar, found.tick, found.lot
+                    name, found["revision"], found["candles_key"], instruments.read_row(found)
                 ),
                 connection=connection,
-                key={"id": found.id, "interval": name.interval.value},
-                has_events=found.has_events,
+                key={"id": found["id"], "interval": name.interval.value},
+                has_events=found["has_events"],
             )
 
 

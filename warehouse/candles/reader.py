@@ -177,9 +177,10 @@ def _candles(series: SeriesState, columns: Columns, start_ms: int) -> Candles:
         interval=series.name.interval,
         **values,
         start_bar=int(np.searchsorted(columns["opened_ms"], start_ms)),
-        calendar=series.calendar,
-        tick=series.tick,
-        lot=series.lot,
+        calendar=series.about.calendar,
+        tick=series.about.tick,
+        lot=series.about.lot,
+        about=series.about,
     )
 
 

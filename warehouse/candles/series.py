@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from mela.instrument import Instrument
 from mela.series import SeriesKey
 from warehouse.candles.adjust import Event
 
@@ -26,15 +27,14 @@ class SeriesState:
     revision: the newest revision, 0 if nothing was ever loaded
     candles_key: the number of the newest revision that changed candles, and the microsecond it was
         made in; None if there are no candles. Equal keys mean equal candles, even in a warehouse
-        that was rebuilt or restored. Corporate actions, tick and lot are not part of it.
+        that was rebuilt or restored. Corporate actions and facts are not part of it.
+    about: what is known of the instrument
     """
 
     name: SeriesKey
     revision: int
     candles_key: str | None
-    calendar: str
-    tick: float | None
-    lot: float | None
+    about: Instrument
 
 
 class ChangedRange(NamedTuple):

@@ -154,15 +154,21 @@ def _write(
 
 def _described(opened: PostgresSeries, found: Mapping[str, object]) -> SeriesEntry:
     series = opened.series
+    about = series.about
     actions = [
         Action(kind=event.kind, effective_ms=event.effective_ms, value=event.value)
         for event in opened.events(["split", "dividend"], EVER)
     ]
     state = {
         "revision": series.revision,
-        "calendar": series.calendar,
-        "tick": series.tick,
-        "lot": series.lot,
+        "calendar": about.calendar,
+        "tick": about.tick,
+        "lot": about.lot,
+        "facts": {
+            **{name: getattr(about, name) for name in ("kind", "quote", "base", "exchange")},
+            "timezone": about.timezone,
+            "inferred": about.inferred,
+        },
         "actions": tuple(actions),
     }
     return SeriesEntry.model_validate({**found, **state})

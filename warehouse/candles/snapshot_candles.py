@@ -58,9 +58,7 @@ class SnapshotCandles:
                 f"{name.instrument}. Add them: mela snapshot --instrument {name.instrument} "
                 f"--interval {name.interval} --to {self.address}"
             )
-        series = SeriesState(
-            name, entry.revision, entry.candles_key, entry.calendar, entry.tick, entry.lot
-        )
+        series = SeriesState(name, entry.revision, entry.candles_key, entry.about)
         try:
             yield SnapshotSeries(series, entry, folder)
         except SnapshotMoved:

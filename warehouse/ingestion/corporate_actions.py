@@ -60,7 +60,8 @@ _REVISE_ALL = text("""
 _REVISE_RULES = text("""
     INSERT INTO ops.candle_revision (instrument_id, interval, revision, load_batch_id,
                                      first_opened_at, last_opened_at, reason, created_at)
-    SELECT instrument_id, interval, max(revision) + 1, :batch, min(first_opened_at),
+    SELECT instrument_id, interval, max(revision) + 1,
+           coalesce(CAST(:batch AS bigint), max(load_batch_id)), min(first_opened_at),
            max(last_opened_at), 'trading_rules',
            greatest(clock_timestamp(), max(created_at) + interval '1 microsecond')
     FROM ops.candle_revision WHERE instrument_id = :id GROUP BY instrument_id, interval
@@ -100,9 +101,10 @@ def revise_all(
     return newest
 
 
-def revise_rules(connection: Connection, instrument_id: int, batch: int) -> None:
-    """Add a revision to all series of an instrument whose tick or lot changed.
+def revise_rules(connection: Connection, instrument_id: int, batch: int | None) -> None:
+    """Add a revision to all series of an instrument of which a fact changed that runs rest on.
 
-    Runs that round to tick and lot would give other results. Call it in a merge's transaction.
+    Another tick, lot or calendar gives other results. Call it in a merge's transaction.
+    batch: the load that brought the change; None where a user told it, for each series' newest load
     """
     connection.execute(_REVISE_RULES, {"id": instrument_id, "batch": batch})

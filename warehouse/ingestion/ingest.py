@@ -11,7 +11,7 @@ import orjson
 import structlog
 from sqlalchemy import Connection, text
 
-from mela.instrument import parse_name
+from mela.instrument import RULES, Instrument, parse_name
 from mela.interval import Interval
 from mela.run import from_ms, instant_text
 from mela.settings import Settings
@@ -72,10 +72,26 @@ def ingest(
     asked = _asked(instrument, interval, start, end)
     with load_batch(settings, asked) as batch:
         fetched = source_for(venue, settings).fetch(symbol, interval, start, end)
-        ensure_years(settings, fetched.interval, fetched.opened_ms)
-        with transaction(settings) as connection:
-            report = store(connection, batch, fetched, start)
-    log = LOG.bind(instrument=instrument, interval=interval.value, batch=batch)
+        return _stored(batch, fetched, start, settings)
+
+
+def store_answer(
+    fetched: FetchedCandles, start: datetime, end: datetime, settings: Settings
+) -> LoadReport:
+    """Load an answer that is there already, such as a file's, under a load batch of its own.
+
+    start, end: the span that it answers for. Idempotent, as `ingest` is.
+    """
+    asked = _asked(fetched.instrument.name, fetched.interval, start, end)
+    with load_batch(settings, asked) as batch:
+        return _stored(batch, fetched, start, settings)
+
+
+def _stored(batch: int, fetched: FetchedCandles, start: datetime, settings: Settings) -> LoadReport:
+    ensure_years(settings, fetched.interval, fetched.opened_ms)
+    with transaction(settings) as connection:
+        report = store(connection, batch, fetched, start)
+    log = LOG.bind(instrument=report.instrument, interval=report.interval.value, batch=batch)
     log.info(
         "loaded",
         origin=report.origin,
@@ -100,6 +116,14 @@ def _asked(instrument: str, interval: Interval, start: datetime, end: datetime) 
     }
 
 
+def tell_facts(told: Instrument, settings: Settings) -> None:
+    """Store what a user tells of an instrument that was loaded once."""
+    with transaction(settings) as connection:
+        before = instruments.known(connection, [told.name])[told.name]
+        instrument_id = instruments.upsert(connection, told)
+        _revise_where_changed(connection, before, instrument_id, None)
+
+
 def store(
     connection: Connection, batch: int, fetched: FetchedCandles, start: datetime
 ) -> LoadReport:
@@ -108,9 +132,8 @@ def store(
     before = instruments.known(connection, [name]).get(name)
     instrument_id = instruments.upsert(connection, fetched.instrument)
     merged = merge(connection, instrument_id, batch, fetched, start)
-    after = instruments.known(connection, [name])[name]
-    if before and (before.tick, before.lot) != (after.tick, after.lot):
-        revise_rules(connection, instrument_id, batch)
+    if before is not None:
+        _revise_where_changed(connection, before, instrument_id, batch)
     _keep_rejected(connection, batch, fetched)
     values = {
         "batch": batch,
@@ -123,6 +146,15 @@ def store(
     counts = {name: getattr(merged, name) for name in ("inserted", "updated", "unchanged")}
     connection.execute(_SUCCEEDED, values | counts)
     return _report(batch, fetched, merged)
+
+
+def _revise_where_changed(
+    connection: Connection, before: Instrument, instrument_id: int, batch: int | None
+) -> None:
+    """Add revisions where a fact changed that runs rest on. batch: None for each series' newest."""
+    after = instruments.known(connection, [before.name])[before.name]
+    if any(getattr(before, fact) != getattr(after, fact) for fact in RULES):
+        revise_rules(connection, instrument_id, batch)
 
 
 def _keep_rejected(connection: Connection, batch: int, fetched: FetchedCandles) -> None:

@@ -1,29 +1,52 @@
-"""Instruments and the watch list."""
+"""Instruments as the warehouse knows them, version by version, and the watch list."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
 
+import orjson
 from sqlalchemy import Connection, RowMapping, text
 
-from mela.instrument import Instrument, parse_name
+from mela.instrument import FACTS, FactOrigin, Instrument, changed_facts, parse_name
 from mela.interval import Interval
 
-_KNOWN = text("""
-    SELECT id, venue, symbol, kind, quote, calendar, tick, lot, listed_on, delisted_on
+COLUMNS = ", ".join(FACTS)  # the names of facts are those of their columns
+_KNOWN = text(f"""
+    SELECT id, venue, symbol, {COLUMNS}, origins
     FROM ops.instrument WHERE venue || ':' || symbol = ANY(:names)
-""")
-_UPSERT = text("""
-    INSERT INTO ops.instrument AS old
-        (venue, symbol, kind, quote, calendar, tick, lot, listed_on, delisted_on)
-    VALUES (:venue, :symbol, :kind, :quote, :calendar, :tick, :lot, :listed_on, :delisted_on)
-    ON CONFLICT (venue, symbol) DO UPDATE SET
-        kind = excluded.kind, quote = excluded.quote, calendar = excluded.calendar,
-        tick = coalesce(excluded.tick, old.tick), lot = coalesce(excluded.lot, old.lot),
-        listed_on = coalesce(excluded.listed_on, old.listed_on),
-        delisted_on = coalesce(excluded.delisted_on, old.delisted_on)
-    RETURNING id
+""")  # noqa: S608  made of constants
+_ADD = text(f"""
+    INSERT INTO ops.instrument (venue, symbol, {COLUMNS}, origins)
+    VALUES (:venue, :symbol, {", ".join(f":{fact}" for fact in FACTS)}, :origins)
+    ON CONFLICT (venue, symbol) DO NOTHING RETURNING id
+""")  # noqa: S608
+_HELD = text(f"""
+    SELECT id, venue, symbol, {COLUMNS}, origins FROM ops.instrument
+    WHERE venue = :venue AND symbol = :symbol FOR UPDATE
+""")  # noqa: S608
+# The moment is later than the version's first, even if the clock was set back.
+_KEEP = text(f"""
+    WITH kept AS (
+        INSERT INTO ops.instrument_version
+            (instrument_id, known_from, known_until, {COLUMNS}, origins)
+        SELECT id, coalesce(known_from, '1900-01-01Z'),
+               greatest(clock_timestamp(), known_from + interval '1 microsecond'),
+               {COLUMNS}, origins
+        FROM ops.instrument WHERE id = :id RETURNING instrument_id, known_until
+    )
+    UPDATE ops.instrument SET known_from = kept.known_until FROM kept WHERE id = kept.instrument_id
+""")  # noqa: S608
+_CHANGE = text(f"""
+    UPDATE ops.instrument SET {", ".join(f"{fact} = :{fact}" for fact in FACTS)},
+        origins = :origins
+    WHERE id = :id
+""")  # noqa: S608
+_ORIGIN = text("""
+    SELECT origin FROM ops.load_batch
+    WHERE instrument_id = :id AND status = 'succeeded' ORDER BY id DESC LIMIT 1
 """)
 _WATCH = text("""
     INSERT INTO ops.watch (instrument_id, interval) VALUES (:id, :interval) ON CONFLICT DO NOTHING
@@ -42,7 +65,7 @@ _WATCHED = text("""
 def known(connection: Connection, names: Iterable[str]) -> dict[str, Instrument]:
     """Return the instruments that the warehouse knows among these names, by name."""
     rows = connection.execute(_KNOWN, {"names": list(names)}).mappings()
-    return {found.name: found for found in map(_instrument, rows)}
+    return {found.name: found for found in map(read_row, rows)}
 
 
 def ids(connection: Connection, names: Iterable[str]) -> dict[str, int]:
@@ -52,16 +75,43 @@ def ids(connection: Connection, names: Iterable[str]) -> dict[str, int]:
 
 
 def upsert(connection: Connection, instrument: Instrument) -> int:
-    """Store an instrument and return its id. Fields that are None keep their stored values."""
-    return connection.execute(_UPSERT, asdict(instrument)).scalar_one()
+    """Store what is newly known of an instrument, and return its id.
+
+    A fact gives way to one that is at least as sure (see `Instrument.joined`). A fact that was
+    known and is another now makes a version; what was unknown is only filled in.
+    """
+    now = datetime.now(UTC)
+    added = connection.execute(_ADD, _values(_dated(instrument, now))).scalar_one_or_none()
+    if added is not None:
+        return added
+    key = {"venue": instrument.venue, "symbol": instrument.symbol}
+    row = connection.execute(_HELD, key).mappings().one()
+    before = read_row(row)
+    after = before.joined(_dated(instrument, now))
+    if after != before:
+        if changed_facts(before, after):
+            connection.execute(_KEEP, {"id": row["id"]})
+        connection.execute(_CHANGE, _values(after) | {"id": row["id"]})
+    return row["id"]
 
 
 def watch(connection: Connection, name: str, interval: Interval | str) -> None:
-    """Add a series to the daily ingestion. Raises ValueError for an instrument never loaded."""
+    """Add a series to the daily ingestion.
+
+    Raises ValueError for an instrument that was never loaded, or whose candles are a file's.
+    """
     parse_name(name)
     found = ids(connection, [name]).get(name)
     if found is None:
-        raise ValueError(f"expected an instrument that was loaded once, but found {name}")
+        raise ValueError(
+            f"expected an instrument that was loaded once, but found {name}. "
+            f"Load it: mela ingest {name} --interval {Interval(interval)} …"
+        )
+    if connection.scalar(_ORIGIN, {"id": found}) == "file":
+        raise ValueError(
+            f"expected an instrument of a service, but the candles of {name} came from a file, "
+            "which nobody can ask for newer ones. Import a newer file: mela import"
+        )
     connection.execute(_WATCH, {"id": found, "interval": Interval(interval).value})
 
 
@@ -76,5 +126,39 @@ def watched(connection: Connection) -> list[tuple[str, str]]:
     return [(name, interval) for name, interval in connection.execute(_WATCHED)]
 
 
-def _instrument(row: RowMapping) -> Instrument:
-    return Instrument(**{name: value for name, value in row.items() if name != "id"})
+def _dated(instrument: Instrument, now: datetime) -> Instrument:
+    """Return an instrument whose facts all say where they come from, and since when."""
+    origins = {
+        fact: replace(found, at=found.at or now)
+        for fact in FACTS
+        if getattr(instrument, fact) is not None
+        for found in [instrument.origin(fact)]
+    }
+    return replace(instrument, origins=origins)
+
+
+def _values(instrument: Instrument) -> dict[str, Any]:
+    facts = {fact: getattr(instrument, fact) for fact in ("venue", "symbol", *FACTS)}
+    origins = {
+        fact: {"how": found.how, "source": found.source, "at": found.at and found.at.isoformat()}
+        for fact, found in instrument.origins.items()
+    }
+    return facts | {"origins": orjson.dumps(origins).decode()}
+
+
+def read_row(row: RowMapping) -> Instrument:
+    """Return the instrument of a row that has its names, its facts and their origins."""
+    facts = {name: row[name] for name in ("venue", "symbol", *FACTS)}
+    return Instrument(**facts, origins=origins_of(row["origins"] or {}))
+
+
+def origins_of(document: Mapping[str, Mapping[str, Any]]) -> Mapping[str, FactOrigin]:
+    """Return where facts come from, as a row of the warehouse has it."""
+    return {
+        fact: FactOrigin(
+            found["how"],
+            found["source"],
+            datetime.fromisoformat(found["at"]) if found.get("at") else None,
+        )
+        for fact, found in document.items()
+    }

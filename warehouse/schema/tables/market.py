@@ -17,6 +17,7 @@ from sqlalchemy import (
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
+from mela.instrument import KINDS
 from warehouse.schema.tables.base import (
     Base,
     BatchId,
@@ -43,15 +44,27 @@ def candle_laws() -> tuple[CheckConstraint, ...]:
     )
 
 
+def fact_laws() -> tuple[CheckConstraint, ...]:
+    """Return the checks of what is known of an instrument."""
+    return (
+        one_of("kind", *KINDS),
+        CheckConstraint("delisted_on >= listed_on", name="listing"),
+        CheckConstraint("tick > 0 AND lot > 0", name="steps"),
+    )
+
+
 class Instrument(Base):
-    """A tradable thing at one venue. Grain: venue, symbol."""
+    """A tradable thing at one venue, as it is known now. Grain: venue, symbol.
+
+    origins: fact → how it is known (asked, told, packaged, inferred), who said so, and when
+        null for what was stored before origins were kept
+    known_from: when the newest change of a fact was seen; null where none ever was
+    """
 
     __tablename__ = "instrument"
     __table_args__ = (
         UniqueConstraint("venue", "symbol"),
-        one_of("kind", "spot", "perp", "equity", "fx"),
-        CheckConstraint("delisted_on >= listed_on", name="listing"),
-        CheckConstraint("tick > 0 AND lot > 0", name="steps"),
+        *fact_laws(),
         {"schema": "ops", "comment": "a tradable thing at one venue. Grain: venue, symbol"},
     )
 
@@ -65,6 +78,41 @@ class Instrument(Base):
     lot: Mapped[float | None]
     listed_on: Mapped[date | None]
     delisted_on: Mapped[date | None]
+    base: Mapped[str | None]
+    exchange: Mapped[str | None]
+    timezone: Mapped[str | None]
+    origins: Mapped[dict[str, Any] | None]
+    known_from: Mapped[datetime | None]
+
+
+class InstrumentVersion(Base):
+    """What was known of an instrument before a fact changed. Grain: instrument, known_from."""
+
+    __tablename__ = "instrument_version"
+    __table_args__ = (
+        *fact_laws(),
+        CheckConstraint("known_until > known_from", name="span"),
+        {
+            "schema": "ops",
+            "comment": "what was known of an instrument before a fact changed. "
+            "Grain: instrument, known_from",
+        },
+    )
+
+    instrument_id: Mapped[InstrumentKey]
+    known_from: Mapped[datetime] = mapped_column(primary_key=True)
+    known_until: Mapped[datetime]
+    kind: Mapped[str]
+    quote: Mapped[str]
+    calendar: Mapped[str]
+    tick: Mapped[float | None]
+    lot: Mapped[float | None]
+    listed_on: Mapped[date | None]
+    delisted_on: Mapped[date | None]
+    base: Mapped[str | None]
+    exchange: Mapped[str | None]
+    timezone: Mapped[str | None]
+    origins: Mapped[dict[str, Any] | None]
 
 
 class Watch(Base):
@@ -92,7 +140,7 @@ class LoadBatch(Base):
     __tablename__ = "load_batch"
     __table_args__ = (
         known_interval(),
-        one_of("origin", "internet", "replay"),
+        one_of("origin", "internet", "replay", "file"),
         one_of("status", "running", "succeeded", "failed"),
         CheckConstraint("span_end > span_start", name="span"),
         CheckConstraint(

@@ -1,0 +1,60 @@
+"""The candles of `mela backtest`, and what is known of their instruments: of files or stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import typer
+
+from backtests import local
+from cli.candle_file import reader_of_files
+from cli.console import WRONG_QUESTION, fail
+from mela.errors import MelaError
+from mela.inference import NOTHING
+from mela.instrument import Instrument
+from mela.scene import Scene
+from mela.settings import Settings
+from sources.files.told import NOTHING_TOLD, Told
+from sources.instruments import describe
+
+
+class GivenCandles(NamedTuple):
+    """What runs read, and what is known of the scene's instruments.
+
+    are_stored: whether they are the warehouse's
+    """
+
+    series: local.SeriesOf
+    known: Callable[[], Mapping[str, Instrument]]
+    are_stored: bool
+
+
+def given_candles(
+    scene: Scene, files: Sequence[str], told: Told, settings: Settings
+) -> GivenCandles:
+    """Return what gives runs their candles: files, or the warehouse where none were given."""
+    if files:
+        read = reader_of_files(files, scene.instruments, told)
+        return GivenCandles(local.whole_series(read), lambda: _of_files(scene, read, told), False)
+    if told != NOTHING_TOLD:
+        said = "they speak of the files of --candles, and none was given"
+        raise typer.BadParameter(said, param_hint="--timezone, --columns, --calendar and others")
+    from services.instruments import known_instruments  # loads SQLAlchemy
+    from services.stored_series import stored_series
+
+    try:
+        series = stored_series(settings)
+    except MelaError as error:
+        sentence = f"no candles were given (--candles FILE), and {error}"
+        raise fail(sentence, WRONG_QUESTION) from error
+    return GivenCandles(series, lambda: known_instruments(scene.instruments, settings), True)
+
+
+def _of_files(scene: Scene, read: local.Read, told: Told) -> Mapping[str, Instrument]:
+    """Return what is known of a scene's instruments whose candles are files'."""
+    known = {name: told.about(describe(name)) for name in scene.instruments}
+    for name, about in known.items():
+        if about.origin("kind") == NOTHING:  # the times of its candles tell
+            known[name] = read(name, scene.interval).about or about
+    return known

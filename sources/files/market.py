@@ -1,0 +1,74 @@
+"""What is known of the instrument whose candles a file holds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mela.calendar_inference import infer_calendar, opens_on_saturdays
+from mela.calendars import ALWAYS, has_sessions, zone_of
+from mela.inference import NOTHING, kind_of_calendar
+from mela.instrument import UNKNOWN_CURRENCY, FactOrigin, Instrument
+from mela.interval import Interval
+from sources.files.table import Int
+from sources.files.told import NOTHING_TOLD, Told
+from sources.instruments import describe
+
+FROM_TIMES = FactOrigin("inferred", "the times of its candles")
+NOBODY = "file:candles"  # stands for an instrument where none is named
+
+
+def market_of(
+    instrument: str | None, opened_ms: Int, interval: Interval, told: Told = NOTHING_TOLD
+) -> Instrument:
+    """Return an instrument by what the user tells, what is packaged, its name, and its times.
+
+    opened_ms: (n,) int64, rising, when candles open; used where nothing else tells the calendar
+    instrument: None where none is named; what is known then is of nobody in particular
+    """
+    name = instrument or NOBODY
+    about = told.about(describe(name))
+    if about.origin("calendar") == NOTHING or _contradicts(about, opened_ms):
+        about = about.with_facts({"calendar": infer_calendar(opened_ms, interval)}, FROM_TIMES)
+    if about.origin("kind") == NOTHING:
+        about = about.with_facts({"kind": kind_of_calendar(about.calendar)}, FROM_TIMES)
+    if about.timezone is None and about.how("calendar") == "told":
+        about = replace(about, timezone=zone_of(about.calendar))
+    return about
+
+
+def never_closes(instrument: str | None, times_ms: Int, told: Told = NOTHING_TOLD) -> bool:
+    """Tell whether a file's market is open around the clock, before its candles have dates.
+
+    times_ms: (n,) int64, rising, as the file's clock shows them
+    """
+    about = told.about(describe(instrument or NOBODY))
+    if about.origin("calendar") == NOTHING or _contradicts(about, times_ms):
+        return opens_on_saturdays(times_ms)
+    return about.calendar == ALWAYS
+
+
+def inferred_words(about: Instrument) -> str | None:
+    """Return a sentence that says what was inferred, and how to tell it; None if nothing was."""
+    guessed = [fact for fact in ("kind", "quote", "calendar") if about.how(fact) == "inferred"]
+    if not guessed:
+        return None
+    said = ", ".join(_said(about, fact) for fact in guessed)
+    options = " ".join(f"--{fact}" for fact in guessed)
+    return f"{about.name}: {said}. Tell it, where you know better, with {options}."
+
+
+def _said(about: Instrument, fact: str) -> str:
+    source = about.origin(fact)
+    value = getattr(about, fact)
+    if source == NOTHING:
+        return f"nothing tells its {fact}" + (
+            "" if value == UNKNOWN_CURRENCY else f", {value} taken"
+        )
+    return f"{fact} {value} inferred from {source.source}"
+
+
+def _contradicts(about: Instrument, opened_ms: Int) -> bool:
+    """Tell whether candles of many Saturdays stand where sessions were inferred from a symbol."""
+    if about.how("calendar") != "inferred" or not has_sessions(about.calendar):
+        return False
+    return opens_on_saturdays(opened_ms)
