@@ -175,6 +175,24 @@ def parse_name(name: str) -> tuple[str, str]:
     return venue, symbol
 
 
+def load_command(name: str, interval: str, start: object = None, end: object = None) -> str:
+    """Return the command that brings the candles of an instrument into the warehouse.
+
+    start, end: the span, for what a service is asked; a file has its own
+    A venue of a user's own, whose symbols are no pairs of ccxt, has files.
+
+    >>> load_command("yahoo:AAPL", "1d", "2024-01-01", "2024-02-01")
+    'mela ingest yahoo:AAPL --interval 1d --from 2024-01-01 --to 2024-02-01'
+    >>> load_command("my:X", "1d")
+    'mela import FILE --instrument my:X --interval 1d'
+    """
+    venue, symbol = parse_name(name)
+    if venue not in VENUES and "/" not in symbol:
+        return f"mela import FILE --instrument {name} --interval {interval}"
+    span = "" if start is None else f" --from {start} --to {end}"
+    return f"mela ingest {name} --interval {interval}{span}"
+
+
 def file_stem(name: str) -> str:
     """Return a name for files and folders that no two instruments share, safe on any system.
 
