@@ -37,11 +37,10 @@ VENUES = ("binance", "yahoo", "alpaca")  # those with adapters of their own
 # quote, separate or match elsewhere. The class has no \w, so that browsers read it as Python does.
 _NEVER = (
     r"\s\x00-\x1f\x7f-\xa0\xad\u061c\u180e\u200b-\u200f\u2028-\u202f\u2060-\u206f\ud800-\udfff\ufeff"
-    r"\ufff9-\uffff\"'`\\,;|<>{}\[\]?*%"
+    r"\ufff9-\uffff" + "\"'`" + r"\\,;\|<>\{\}\[\]?*%"
 )
-NAME = re.compile(rf"[a-z][a-z0-9-]{{0,31}}:[^{_NEVER}/:=.@&+~!()-][^{_NEVER}]{{0,63}}")
+NAME = re.compile(rf"[a-z][a-z0-9\-]{{0,31}}:[^{_NEVER}\/:=.@&+~!\(\)\-][^{_NEVER}]{{0,63}}")
 _LONGEST_STEM = 120  # file names end at 255 bytes, and more is put behind
-_CRYPTO_QUOTES = ("USDT", "USDC", "FDUSD", "TUSD", "BUSD", "BTC", "ETH", "BNB", "EUR", "TRY", "USD")
 
 
 @dataclass(frozen=True, slots=True)
