@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from sqlalchemy import CheckConstraint, Double, ForeignKey, Index, Integer, UniqueConstraint
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from mela.curve import EXIT_REASONS
@@ -139,7 +140,7 @@ class StrategyCheck(Base):
     strategy_digest: Mapped[str] = mapped_column(Hash, primary_key=True)
     strategy: Mapped[str]
     lookahead: Mapped[str]
-    coverage: Mapped[list[dict[str, Any]]]
+    coverage: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     checked_at: Mapped[datetime]
 
 
