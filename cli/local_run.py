@@ -25,7 +25,7 @@ from cli.given_candles import GivenCandles, given_candles
 from cli.local_curves import show_trades, with_curves, write_csv
 from cli.monte_carlo import fan_of, monte_carlo_table, resampled
 from cli.plot import kind_of, write_picture
-from cli.remarks import MOST_REASONS, say_failures
+from cli.remarks import MOST_REASONS, ranked_by, say_failures, say_warnings
 from cli.report import report_table
 from cli.scene_file import read_document, with_terms
 from cli.tables import SHOWN, results_table
@@ -133,7 +133,7 @@ def _run(
     bench = local.Bench(given.series, catalogue)
     with printing_to_stderr():  # whatever a strategy prints: standard output is the answer's
         done = local.execute(scene, plan, bench)
-        documents, best = done.documents, rank(done.documents, scene.rank_by)
+        documents, best = done.documents, rank(done.documents, scene.ranking)
         if wanted.trades or wanted.equity:
             documents = with_curves(
                 documents, best, bench, trades=wanted.trades, equity=wanted.equity
@@ -185,12 +185,10 @@ def _show(
     report: Mapping[str, Any] | None,
 ) -> None:
     say_failures(failures_in(best), len(best))
-    title = f"{counted(len(best), 'run')}, {skipped} skipped, best by {scene.rank_by}"
+    title = f"{counted(len(best), 'run')}, {skipped} skipped, best by {ranked_by(scene.ranking)}"
     out.print(results_table(best[:SHOWN], title=title, best=scene.rank_by, width=out.width))
     if report is not None:
         out.print(report_table(report))
-    warned = sorted({warning for row in best for warning in row["warnings"]})
-    if warned:
-        err.print(f"warnings: {', '.join(warned)}")
+    say_warnings(best[:SHOWN])
     if best and lacks_out_of_sample(scene.content(), len(best)):
         err.print(f"{NO_OUT_OF_SAMPLE}: {NO_OUT_OF_SAMPLE_SAID}")

@@ -27,6 +27,7 @@ from mela.inputs import SeriesChoice
 from mela.instants import instant_text, to_ms
 from mela.instrument import parse_name
 from mela.interval import Interval
+from mela.metrics import Ranking
 from mela.nearest import asked, did_you_mean, ended, field_meant, interval_meant, options_in
 from mela.params import Json
 from mela.portfolio import Portfolio
@@ -200,6 +201,12 @@ class _Question(Part):
         json_schema_extra={"enum": list(METRICS)},
         description="the metric that decides the best run; nulls last",
     )
+    min_trades: Whole = Field(
+        default=0,
+        ge=0,
+        description="runs with fewer round trips rank behind the others; all of them count as "
+        "trials",
+    )
 
 
 class Scene(RunTerms, _Question):
@@ -269,6 +276,11 @@ class Scene(RunTerms, _Question):
             end = holdout.start if holdout else given["end"]
             folds_of(validation, to_ms(given["start"]), to_ms(end), given["interval"])
         return validation
+
+    @property
+    def ranking(self) -> Ranking:
+        """Return what decides the best run."""
+        return Ranking(self.rank_by, self.min_trades)
 
     @property
     def searched_until(self) -> datetime:
