@@ -86,6 +86,6 @@ wish="expected one of Python $listed, but $here on PATH and there is none in /us
 way="install one (Debian 12 and 13, Ubuntu 24.04: \`apt install python3 python3-venv\`; elsewhere: \`pyenv install $newest\` or \`uv python install $newest\`), or name it: make setup PYTHON=/path/to/python$newest"
 [ -n "$uv" ] || fail "$wish; there is no uv to fetch it with; $way"
 echo "fetching Python $newest with uv, as $here" >&2
-"$uv" python install --quiet "$newest" >"$work/said" 2>&1 ||
-    fail "$wish; uv could not fetch it ($(tail -n 1 "$work/said" | sed 's/^ *//')); $way"
+"$uv" python install "$newest" >"$work/said" 2>&1 ||
+    fail "$wish; uv could not fetch it ($(tail -n 1 "$work/said" | sed 's/^ *//; s/^cause: //')); $way"
 "$uv" python find --managed-python "$newest"

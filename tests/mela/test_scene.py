@@ -28,7 +28,7 @@ def refusal(document: Any) -> SceneInvalid:
         ({"cash": float("nan")}, "cash"),
         ({"cash": float("inf")}, "cash"),
         ({"start": "2023-01-01T00:00:00"}, "start"),
-        ({"start": "2023-01-01"}, "start"),
+        ({"start": "2023-01-01T00:00"}, "start"),
         ({"start": 1672531200}, "start"),
         ({"end": "2023-01-01T00:00:00Z"}, "end"),
         ({"end": "2022-01-01T00:00:00Z"}, "end"),
@@ -66,6 +66,30 @@ def test_a_fault_names_its_field(change: dict[str, Any], field: str) -> None:
     refused = refusal({**SCENE, **change})
     assert (refused.code, refused.field) == (RejectionCode.INVALID_FIELD, field)
     assert len(refused.sentence) > 10
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "sentence"),
+    [
+        ({"instruments": 3}, "instruments", "expected a list, but found a number."),
+        (
+            {"instruments": "binance:BTCUSDT"},
+            "instruments",
+            "expected a list, but found text.",
+        ),
+        ({"instruments": {"a": 1}}, "instruments", "expected a list, but found an object."),
+        ({"costs": [1]}, "costs", "expected an object with fields, but found a list."),
+        ({"costs": "free"}, "costs", "expected an object with fields, but found text."),
+        ({"exits": None}, "exits", "expected an object with fields, but found null."),
+        ({"strategy": 7}, "strategy", "expected an object with fields, but found a number."),
+    ],
+)
+def test_a_value_of_another_shape_is_told_in_the_words_of_json(
+    change: dict[str, Any], field: str, sentence: str
+) -> None:
+    """Nobody who writes YAML knows what a tuple or a dictionary is."""
+    refused = refusal({**SCENE, **change})
+    assert (refused.field, refused.sentence) == (field, sentence)
 
 
 @pytest.mark.parametrize("document", [None, [], 7, "scene", True])
