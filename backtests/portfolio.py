@@ -11,6 +11,7 @@ import numpy as np
 from backtests.candles.aligned import AlignedCandles, align
 from backtests.candles.prepared import PreparedCache, PreparedCandles
 from backtests.execute import Buffers
+from backtests.kernel.excursions import measure_account_excursions
 from backtests.kernel.ledger import Walked
 from backtests.kernel.portfolio import Columns, walk_portfolio
 from backtests.signals import Float, Signals, Weights
@@ -63,12 +64,12 @@ def run_together(
     Never raises for a run: what goes wrong with one makes it `failed`, and the others go on.
     """
     spans = {name: PreparedCache(candles) for name, candles in series.items()}
-    asked: tuple[Any, ...] = ()
+    previous: tuple[Any, ...] = ()
     laid: AlignedCandles | Exception | None = None
     for run in runs:
         question = run.instruments, run.interval, run.start, run.end, run.warmup, run.inputs
-        if question != asked:  # the runs of a grid that read the same candles follow each other
-            asked, laid = question, _lay(spans, run)
+        if question != previous:  # the runs of a grid that read the same candles follow each other
+            previous, laid = question, _lay(spans, run)
         if laid is None:
             yield Outcome(run, Status.NO_DATA)
         elif isinstance(laid, Exception):
@@ -134,7 +135,7 @@ def _run_one(
             shares,
         )
         lots = np.array([span.candles.lot or 1.0 for span in laid.spans])
-        return walk_portfolio(
+        walked = walk_portfolio(
             columns,
             laid.opened_ms,
             basket.lasting_ms,
@@ -148,6 +149,9 @@ def _run_one(
             buffers.trades,
             traded_in,
         )
+        _, high, low, *_ = laid.prices
+        measure_account_excursions(buffers.trades, walked.trades, traded_in, laid.has, high, low)
+        return walked
 
     outcome = outcome_of(basket, run, buffers, by_its_weights, catalogue, with_curve=with_curve)
     if outcome.curve is None:

@@ -15,6 +15,7 @@ from backtests.context import context_of
 from backtests.error_places import place_of
 from backtests.execute import Buffers, room_for, walk
 from backtests.given import taken
+from backtests.kernel.excursions import measure_excursions
 from backtests.kernel.ledger import Walked
 from backtests.metrics import metrics_of
 from backtests.metrics.measure import measure
@@ -29,7 +30,7 @@ from mela.candles import Candles
 from mela.interval import DAY_MS, Interval
 from mela.outcome import ErrorPlace
 from mela.result import Curve, Metrics, Outcome, Provenance, Status, Trades
-from mela.run import Run, from_ms, instant_text
+from mela.run import MarketEntry, Run, from_ms, instant_text
 
 SENTENCE_LENGTH = 1_000
 _NO_EQUITY = np.empty(0)
@@ -106,7 +107,20 @@ def _run_one(
         execute = walk if run.engine == "mela" else _walk_of_oracle()
         given = signals_of(span, run, catalogue, alone)
         signals = given.signals() if isinstance(given, Weights) else given
-        return execute(span, run, signals, buffers, equity)
+        walked = execute(span, run, signals, buffers, equity)
+        if walked.trades:
+            candles, rested = span.candles, not isinstance(run.entry, MarketEntry)
+            measure_excursions(
+                buffers.trades,
+                walked.trades,
+                candles.high,
+                candles.low,
+                candles.close,
+                span.tops,
+                span.bottoms,
+                rested,
+            )
+        return walked
 
     return outcome_of(span, run, buffers, by_its_rules, catalogue, with_curve=with_curve)
 

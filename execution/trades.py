@@ -22,6 +22,8 @@ TRADES = np.dtype(
         ("reason", np.int64),
         ("slippage", np.float64),
         ("borrow", np.float64),
+        ("mae", np.float64),  # these two are measured when a run is over
+        ("mfe", np.float64),
     ]
 )
 
@@ -51,6 +53,7 @@ def record_trade(
     row["reason"] = reason
     row["slippage"] = slippage
     row["borrow"] = borrow
+    row["mae"] = row["mfe"] = 0.0
 
 
 @rule

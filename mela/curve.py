@@ -31,6 +31,8 @@ class Trade(NamedTuple):
     size: base units, negative for a short
     fees, slippage, borrow: what both fills and the time between cost, quote currency, ≥ 0
     profit: net of all three, slippage being in the prices
+    mae, mfe: how far the price went against it and for it while it was held, as fractions of the
+        entry price, ≤ 0 and ≥ 0; NaN before engine version 3
     instrument: None where the run has only one
     """
 
@@ -44,6 +46,8 @@ class Trade(NamedTuple):
     exit_reason: ExitReason
     slippage: float = 0.0
     borrow: float = 0.0
+    mae: float = 0.0
+    mfe: float = 0.0
     instrument: str | None = None
 
 
@@ -98,7 +102,7 @@ class Trades(Sequence[Trade]):
             *numbers,
             [EXIT_REASONS[reason - 1] for reason in fills["reason"].tolist()],
             fills["slippage"].tolist(),
-            fills["borrow"].tolist(),
+            *(fills[name].tolist() for name in ("borrow", "mae", "mfe")),
         )
 
 

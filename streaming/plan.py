@@ -23,6 +23,7 @@ from backtests.strategies import CATALOGUE
 from backtests.strategy import Catalogue
 from mela.errors import RejectionCode, SceneInvalid
 from mela.grid import Plan, plan_runs
+from mela.instrument import load_command
 from mela.market_checks import check_markets
 from mela.messages import MessagePosition, Progress, RunChunk, State
 from mela.repeated_keys import repeated_key
@@ -296,10 +297,8 @@ def _refuse_what_instruments_forbid(asked: Asked, settings: Settings) -> Asked:
         known = instruments.known(connection, list(read))
     for name, (field, interval) in read.items():
         if name not in known:
-            sentence = (
-                f"no candles of {name} were ever loaded. Load them first: "
-                f"mela ingest {name} --interval {interval} "
-                f"--from {instant_text(scene.start)} --to {instant_text(scene.end)}"
+            sentence = f"no candles of {name} were ever loaded. Load them first: " + load_command(
+                name, interval, instant_text(scene.start), instant_text(scene.end)
             )
             refused = SceneInvalid(RejectionCode.UNKNOWN_INSTRUMENT, field, sentence)
             return Asked(asked.scene_id, asked.document, refused=refused)

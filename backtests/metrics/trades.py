@@ -16,7 +16,7 @@ STILL = 1e-12  # a deviation below so many times the mean is rounding
 def measure_trades(fills: np.ndarray, count: int, row: RowType) -> float:
     """Write everything that the round trips of a run give, in one pass.
 
-    fills: (≥ count,) rows with size, entry_price, exit_price and profit (net of all costs)
+    fills: (≥ count,) rows with size, entry_price, profit (net of all costs), mae and mfe
     row: a record of ROW, written: NaN for each without trades; each definition with its own edge
         cases and its source in docs/metrics.md
     returns: the largest profit as a share of all profits above 0; NaN without one
@@ -25,7 +25,7 @@ def measure_trades(fills: np.ndarray, count: int, row: RowType) -> float:
     if count == 0:
         _undefined(row)
         return np.nan
-    won = lost = won_parts = lost_parts = total = parts = 0.0
+    won = lost = won_parts = lost_parts = total = parts = against = beside = 0.0
     winning = losing = 0
     top = 0.0
     best, worst = -np.inf, np.inf
@@ -42,6 +42,8 @@ def measure_trades(fills: np.ndarray, count: int, row: RowType) -> float:
         winning += profit > 0.0
         losing += profit < 0.0
         parts += part
+        against += trade["mae"]
+        beside += trade["mfe"]
         won_parts += max(part, 0.0)
         lost_parts -= min(part, 0.0)
         best = max(best, part)
@@ -59,6 +61,7 @@ def measure_trades(fills: np.ndarray, count: int, row: RowType) -> float:
     if winning and losing:
         chance = winning / (winning + losing)
         row.kelly = chance - (1.0 - chance) / (won_parts / winning / (lost_parts / losing))
+    row.avg_mae, row.avg_mfe = against / count, beside / count
     row.avg_trade, row.best_trade, row.worst_trade = parts / count, best, worst
     return top / won if won > 0.0 else np.nan
 
@@ -67,7 +70,7 @@ def measure_trades(fills: np.ndarray, count: int, row: RowType) -> float:
 def _undefined(row: RowType) -> None:
     row.winning_trades = row.losing_trades = 0
     row.win_rate = row.profit_factor = row.expectancy = row.sqn = row.kelly = np.nan
-    row.avg_trade = row.best_trade = row.worst_trade = np.nan
+    row.avg_trade = row.best_trade = row.worst_trade = row.avg_mae = row.avg_mfe = np.nan
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

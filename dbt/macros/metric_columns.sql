@@ -46,6 +46,8 @@
         'downside_deviation',
         'up_capture',
         'down_capture',
+        'avg_mae',
+        'avg_mfe',
         'stability',
     ] -%}
     {%- for name in names %}

@@ -224,6 +224,8 @@ def test_the_numbers_of_a_fixed_run_change_only_with_the_versions() -> None:
             "downside_deviation": 1.0124342988098372,
             "up_capture": 1.7522010856129915,
             "down_capture": -0.06464454868636604,
+            "avg_mae": -0.026920000000000013,
+            "avg_mfe": 0.07620685986027816,
             "stability": 0.7803880269713062,
         },
         rel=1e-12,

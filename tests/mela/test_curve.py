@@ -17,13 +17,15 @@ def two() -> Trades:
     fills["size"], fills["entry_price"], fills["exit_price"] = [1.0, -2.0], 100.0, [110.0, 90.0]
     fills["profit"], fills["fees"] = [9.0, 18.0], [1.0, 2.0]
     fills["slippage"], fills["borrow"] = [0.5, 0.25], [0.0, 0.125]
+    fills["mae"], fills["mfe"] = [-0.1, 0.0], [0.2, 0.3]
     return Trades(fills, OPENED_MS)
 
 
 EXPECTED = (
-    Trade(from_ms(0), from_ms(60_000), 1.0, 100.0, 110.0, 1.0, 9.0, "signal", 0.5, 0.0),
+    Trade(from_ms(0), from_ms(60_000), 1.0, 100.0, 110.0, 1.0, 9.0, "signal", 0.5, 0.0, -0.1, 0.2),
     Trade(
-        from_ms(120_000), from_ms(240_000), -2.0, 100.0, 90.0, 2.0, 18.0, "daily_loss", 0.25, 0.125
+        *(from_ms(120_000), from_ms(240_000), -2.0, 100.0, 90.0, 2.0, 18.0, "daily_loss"),
+        *(0.25, 0.125, 0.0, 0.3),
     ),
 )
 
@@ -39,7 +41,7 @@ def test_rows_become_trades() -> None:
 
 
 def test_they_are_plain_values() -> None:
-    assert [type(value) for value in two()[0][2:-1]] == [float] * 5 + [str] + [float] * 2
+    assert [type(value) for value in two()[0][2:-1]] == [float] * 5 + [str] + [float] * 4
 
 
 def test_counting_them_makes_none() -> None:

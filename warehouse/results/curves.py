@@ -35,6 +35,7 @@ _TRADES = (
 _READ_TRADES = text("""
     SELECT entry_at, exit_at, size, entry_price, exit_price, fees, profit, exit_reason,
            coalesce(slippage, 'NaN') AS slippage, coalesce(borrow, 'NaN') AS borrow,
+           coalesce(mae, 'NaN') AS mae, coalesce(mfe, 'NaN') AS mfe,
            i.venue || ':' || i.symbol AS instrument
     FROM ops.trade LEFT JOIN ops.instrument i ON i.id = instrument_id
     WHERE result_key = :key ORDER BY seq

@@ -1,7 +1,7 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='append',
-    on_schema_change='fail',
+    on_schema_change='append_new_columns',
     indexes=[{'columns': ['instrument_key', 'strategy_key']}],
 ) }}
 
@@ -43,7 +43,9 @@ select
     trades.borrow,
     trades.profit,
     trades.profit / nullif(abs(trades.size) * trades.entry_price, 0) as trade_return,
-    extract(epoch from trades.exit_at - trades.entry_at)::bigint as duration_s
+    extract(epoch from trades.exit_at - trades.entry_at)::bigint as duration_s,
+    trades.mae,
+    trades.mfe
 from curves
 inner join {{ ref('stg_ops__trades') }} as trades
     on trades.result_key = curves.result_key

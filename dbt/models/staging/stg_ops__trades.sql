@@ -11,5 +11,7 @@ select
     trade.slippage,
     trade.borrow,
     trade.profit,
+    trade.mae,
+    trade.mfe,
     trade.exit_reason
 from {{ source('ops', 'trade') }} as trade

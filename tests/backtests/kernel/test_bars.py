@@ -196,7 +196,7 @@ def test_the_kernel_is_the_rules_read_candle_by_candle(seed, fields) -> None:
     assert [fill[:2] for fill in fills] == [trade[:2] for trade in plain.trades]
     for fill, trade in zip(fills, plain.trades, strict=True):
         assert [*fill[2:7]] == same([*trade[2:7]])
-        assert [*fill[8:]] == near([*trade[8:]])
+        assert [*fill[8:10]] == near([*trade[8:]])
     assert equity == near(plain.equity)
     counted = (walked.ruined, walked.open_trades, walked.exposed, walked.ambiguous)
     assert counted == (

@@ -145,7 +145,7 @@ def test_the_revision_of_one_series_says_nothing_of_the_other(loaded: Settings) 
 def test_a_trade_keeps_its_instrument(loaded: Settings) -> None:
     document = given(loaded, two(), [1, 1])
     trades = [
-        Trade(START, at("2024-01-02"), 1.0, 2.0, 3.0, 0.1, 0.9, "signal", 0.0, 0.0, name)
+        Trade(START, at("2024-01-02"), 1.0, 2.0, 3.0, 0.1, 0.9, "signal", 0.0, 0.0, -0.1, 0.2, name)
         for name in (ETHER, NAME, None)
     ]
     opened_ms = np.array([to_ms(START)], dtype=np.int64)

@@ -319,7 +319,9 @@ def test_a_curve_is_stored_once(warehouse: Settings) -> None:
     key = document["result_key"]
     save(warehouse, document)
     opened = to_ms(START) + np.arange(3, dtype=np.int64) * 3_600_000
-    trade = Trade(START, START + DAY, 0.5, 100.0, 110.0, 0.105, 4.895, "take_profit", 0.25, 0.0)
+    trade = Trade(
+        START, START + DAY, 0.5, 100.0, 110.0, 0.105, 4.895, "take_profit", 0.25, 0.0, -0.1, 0.2
+    )
     short = trade._replace(size=-1 / 3, exit_reason="daily_loss", borrow=1 / 7)
     curve = Curve((trade, short), opened, np.array([1.0, 1 / 3, 2.0]))
     with transaction(warehouse) as connection:

@@ -123,7 +123,7 @@ ResultKey = Annotated[
 class Trade(Base):
     """A round trip of a result whose curve is stored. Grain: result_key, seq (from 0).
 
-    size: negative for a short; slippage, borrow: null before engine version 2
+    size: negative for a short; slippage, borrow: null before engine version 2; mae, mfe: before 3
     """
 
     __tablename__ = "trade"
@@ -147,6 +147,8 @@ class Trade(Base):
     slippage: Mapped[float | None]
     borrow: Mapped[float | None]
     instrument_id: Mapped[InstrumentId | None]  # null where the run has only one
+    mae: Mapped[float | None]
+    mfe: Mapped[float | None]
 
 
 class Equity(Base):
