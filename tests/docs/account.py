@@ -138,6 +138,11 @@ ELSEWHERE = (
         "it changes what a replay tells all others",
     ),
     Elsewhere(
+        r"mela --install-completion",
+        ("tests/cli/test_completion.py::test_names_and_values_are_offered",),
+        "it writes into the files of one's shell; what that then asks is executed",
+    ),
+    Elsewhere(
         r"mela watch (add\|)?(remove|list)(\|list)?",
         ("tests/cli/test_quality.py::test_the_watch_list",),
         "its parts, in their order",
