@@ -48,7 +48,10 @@ def explains(command: Callable[P, R]) -> Callable[P, R]:
         try:
             return command(*args, **kwargs)
         except SceneInvalid as refused:
-            raise fail(f"[{refused.code}] {refused}") from refused
+            ended = fail(f"[{refused.code}] {refused}")
+            for one in refused.others:
+                fail(f"[{one.code}] {one}")
+            raise ended from refused
         except SettingsInvalid as error:
             raise fail(str(error), WRONG_QUESTION) from error
         except MelaError as error:

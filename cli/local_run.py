@@ -19,23 +19,25 @@ from backtests.metrics.result_warnings import (
 from backtests.printing import printing_to_stderr
 from backtests.simulate import run_all
 from backtests.strategies import refresh
-from backtests.strategy import Strategy
+from backtests.strategy import Catalogue, Strategy
 from cli.console import counted, err, fail, out
 from cli.given_candles import GivenCandles, given_candles
 from cli.local_curves import show_trades, with_curves, write_csv
 from cli.monte_carlo import fan_of, monte_carlo_table, resampled
 from cli.plot import kind_of, write_picture
-from cli.remarks import MOST_REASONS, say_failures
+from cli.remarks import MOST_REASONS, ranked_by, say_failures, say_warnings
 from cli.report import report_table
-from cli.scene_file import scene_of
+from cli.scene_file import read_document, with_terms
 from cli.tables import SHOWN, results_table
-from mela.errors import InputInvalid
+from mela.errors import InputInvalid, SceneInvalid
 from mela.failures import failures_in
+from mela.grid import Plan
 from mela.market_checks import check_markets
 from mela.messages import read_stored_run
 from mela.outcome import WITH_METRICS
 from mela.result import rank
-from mela.scene import Scene
+from mela.scene import Scene, parse_scene
+from mela.scene_check import with_others
 from mela.settings import Settings
 from services.reasons import without_candles
 from sources.files.told import Told
@@ -77,12 +79,34 @@ def run_locally(
     """
     settings = Settings()
     kind = kind_of(wanted.plot) if wanted.plot else None
-    scene = scene_of(scene_file, terms)
+    scene = _checked(scene_file, terms, settings)
     if scene.mode == "together":
         _refuse_of_one(wanted)
     refresh(settings.packages)
     with registered(_own(strategies)):
         _run(scene, given_candles(scene, candles, told, settings), wanted, settings, kind)
+
+
+def _checked(file: Path, terms: Mapping[str, Any] | None, settings: Settings) -> Scene:
+    """Return the scene of a file. Raises SceneInvalid with all that is wrong with it."""
+    document = with_terms(read_document(file), terms)
+    try:
+        return parse_scene(document)
+    except SceneInvalid as first:
+        catalogue = refresh(settings.packages)
+        raise with_others(
+            first, document, lambda one: local.check(one, catalogue, max_runs=settings.max_runs)
+        ) from first.__cause__
+
+
+def _planned(scene: Scene, catalogue: Catalogue, settings: Settings) -> Plan | None:
+    def check(one: Scene) -> Plan | None:
+        return local.check(one, catalogue, max_runs=settings.max_runs)
+
+    try:
+        return check(scene)
+    except SceneInvalid as first:
+        raise with_others(first, scene.content(), check) from first.__cause__
 
 
 def _own(place: Path | None) -> dict[str, Strategy]:
@@ -102,14 +126,14 @@ def _run(
     kind: Kind | None,
 ) -> None:
     catalogue = refresh(settings.packages)
-    plan = local.check(scene, catalogue, max_runs=settings.max_runs)
+    plan = _planned(scene, catalogue, settings)
     has_free_shorts = plan is not None and plan.has_free_shorts
     if scene.mode == "together" or has_free_shorts:
         check_markets(scene, given.known(), has_free_shorts=has_free_shorts)
     bench = local.Bench(given.series, catalogue)
     with printing_to_stderr():  # whatever a strategy prints: standard output is the answer's
         done = local.execute(scene, plan, bench)
-        documents, best = done.documents, rank(done.documents, scene.rank_by)
+        documents, best = done.documents, rank(done.documents, scene.ranking)
         if wanted.trades or wanted.equity:
             documents = with_curves(
                 documents, best, bench, trades=wanted.trades, equity=wanted.equity
@@ -161,12 +185,10 @@ def _show(
     report: Mapping[str, Any] | None,
 ) -> None:
     say_failures(failures_in(best), len(best))
-    title = f"{counted(len(best), 'run')}, {skipped} skipped, best by {scene.rank_by}"
+    title = f"{counted(len(best), 'run')}, {skipped} skipped, best by {ranked_by(scene.ranking)}"
     out.print(results_table(best[:SHOWN], title=title, best=scene.rank_by, width=out.width))
     if report is not None:
         out.print(report_table(report))
-    warned = sorted({warning for row in best for warning in row["warnings"]})
-    if warned:
-        err.print(f"warnings: {', '.join(warned)}")
+    say_warnings(best[:SHOWN])
     if best and lacks_out_of_sample(scene.content(), len(best)):
         err.print(f"{NO_OUT_OF_SAMPLE}: {NO_OUT_OF_SAMPLE_SAID}")

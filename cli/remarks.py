@@ -1,16 +1,33 @@
-"""What is said of results besides their numbers: why runs failed."""
+"""What is said of results besides their numbers: why runs failed, what to doubt."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from cli.console import counted, err
 
 if TYPE_CHECKING:
     from mela.failures import Failure
+    from mela.metrics import Ranking
 
 MOST_REASONS = 5  # for which runs ended without numbers
+
+
+def ranked_by(ranking: Ranking) -> str:
+    """Return what ranked the runs of a table."""
+    if not ranking.min_trades:
+        return ranking.metric
+    return f"{ranking.metric} among runs with {ranking.min_trades:,} trades or more"
+
+
+def say_warnings(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print the warnings of some results, each with its sentence."""
+    from mela.warning_words import warnings_in
+
+    for code, sentence, runs in warnings_in(rows):
+        where = f" ({runs:,} of {len(rows):,} runs)" if len(rows) > 1 else ""
+        err.print(f"{code}: {sentence}{where}", markup=False)
 
 
 def say_failures(failures: Sequence[Failure], runs: int) -> None:

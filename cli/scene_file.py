@@ -10,7 +10,7 @@ import yaml
 
 from cli.yaml_text import read_yaml
 from mela.errors import RejectionCode, SceneInvalid
-from mela.scene import Scene, parse_scene
+from mela.scene import Scene
 from mela.settings import Settings
 
 if TYPE_CHECKING:
@@ -24,13 +24,9 @@ def read_scene(path: Path, settings: Settings) -> tuple[Scene, Plan]:
     return plan_scene(read_document(path), settings)
 
 
-def scene_of(path: Path, terms: Mapping[str, Any] | None = None) -> Scene:
-    """Return the scene of a file without planning its runs. Raises SceneInvalid.
-
-    terms: fields that stand instead of those of the file
-    """
-    document = read_document(path)
-    return parse_scene({**document, **(terms or {})} if isinstance(document, dict) else document)
+def with_terms(document: Any, terms: Mapping[str, Any] | None) -> Any:
+    """Return a document with some fields in the place of its own."""
+    return {**document, **(terms or {})} if isinstance(document, dict) else document
 
 
 def read_document(path: Path) -> Any:

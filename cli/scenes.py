@@ -12,11 +12,12 @@ from uuid import UUID
 import typer
 from rich.table import Table
 
+from cli import completion
 from cli.console import counted, err, explains, fail, out
 from cli.panels import SCENES
 from cli.progress import show_progress
 from cli.quick import check_only
-from cli.remarks import MOST_REASONS, say_failures
+from cli.remarks import MOST_REASONS, ranked_by, say_failures, say_warnings
 from cli.report import report_table
 from cli.scene_file import read_document, read_scene
 from cli.scene_ids import SceneId, scene_id_of
@@ -33,7 +34,14 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 SceneFile = Annotated[
-    Path, typer.Argument(exists=True, dir_okay=False, metavar="SCENE.yaml", help="YAML or JSON.")
+    Path,
+    typer.Argument(
+        exists=True,
+        dir_okay=False,
+        metavar="SCENE.yaml",
+        help="YAML or JSON.",
+        autocompletion=completion.scene_files,
+    ),
 ]
 
 
@@ -197,13 +205,12 @@ def show(scene_id: UUID, settings: Settings, top: int = SHOWN) -> None:
     else:
         say_failures(found.failures, found.runs)
     title = f"{found.name or scene_id}: {found.status}, {_counts(found)}"
-    title += f"; best {len(found.rows)} by {found.rank_by}"
+    title += f"; best {len(found.rows)} by {ranked_by(found.ranking)}"
     table: Table = results_table(found.rows, title=title, best=found.rank_by, width=out.width)
     out.print(table)
     if found.report is not None:
         out.print(report_table(found.report))
-    if found.run_warnings:
-        err.print(f"warnings: {', '.join(found.run_warnings)}")
+    say_warnings(found.rows)
     for warning in found.warnings:
         err.print(f"{warning.code}: {warning.sentence}")
     if (pages := compared(found.mlflow_run_id, settings)) is not None:

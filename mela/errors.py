@@ -105,7 +105,9 @@ class Refused(MelaError):
 
 
 class SceneInvalid(Refused):
-    """Refuse a scene."""
+    """Refuse a scene. others: what else is wrong with it, where somebody looked."""
+
+    others: tuple[SceneInvalid, ...] = ()
 
 
 class MessageInvalid(Refused):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from functools import reduce
 from operator import or_
 from typing import Annotated, Any
@@ -19,6 +20,8 @@ from pydantic import (
     Tag,
 )
 
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_DIGITS = re.compile(r"[-+]?[\d.]+")
 SCALARS = (int, float, str, type(None))  # a truth value is an int
 
 
@@ -27,8 +30,13 @@ def _integral(value: Any) -> Any:
 
 
 def _instant(value: Any) -> Any:
-    if isinstance(value, datetime | str):
+    if isinstance(value, str) and _DAY.fullmatch(value):
+        return f"{value}T00:00:00Z"
+    # pydantic takes digits for seconds since 1970, and 20230101 is meant as a day
+    if isinstance(value, datetime) or (isinstance(value, str) and not _DIGITS.fullmatch(value)):
         return value
+    if isinstance(value, date):  # as YAML reads a day
+        return datetime.combine(value, time(), UTC)
     raise ValueError("expected an instant in ISO 8601 with its zone, as 2023-01-01T00:00:00Z")
 
 

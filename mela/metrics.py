@@ -309,17 +309,38 @@ def finite_or_none(metrics: Metrics) -> dict[str, float | int | None]:
     return {name: value if math.isfinite(value) else None for name, value in by_name.items()}
 
 
-def rank(results: Iterable[Mapping[str, Any]], by: str) -> list[Mapping[str, Any]]:
+class Ranking(NamedTuple):
+    """What decides the best run: a metric, and how many trades a run needs to compete."""
+
+    metric: str
+    min_trades: int = 0
+
+
+def ranking(by: str | Ranking) -> Ranking:
+    """Return the ranking that a metric alone stands for, or the ranking itself."""
+    return by if isinstance(by, Ranking) else Ranking(by)
+
+
+def rank(results: Iterable[Mapping[str, Any]], by: str | Ranking) -> list[Mapping[str, Any]]:
     """Return results best first by a metric: nulls last, ties by run_key.
+
+    Runs with fewer trades than the ranking asks for come after the others, before the nulls.
 
     >>> rows = [{"run_key": "b", "sharpe": None}, {"run_key": "a", "sharpe": 1.0}]
     >>> [row["run_key"] for row in rank(rows, "sharpe")]
     ['a', 'b']
+    >>> rows = [{"run_key": "a", "sharpe": 9.0, "trades": 2},
+    ...         {"run_key": "b", "sharpe": 1.0, "trades": 40}]
+    >>> [row["run_key"] for row in rank(rows, Ranking("sharpe", min_trades=30))]
+    ['b', 'a']
     """
-    sign = 1.0 if by in LOWER_IS_BETTER else -1.0
+    metric, min_trades = ranking(by)
+    sign = 1.0 if metric in LOWER_IS_BETTER else -1.0
 
-    def place(result: Mapping[str, Any]) -> tuple[bool, float, str]:
-        value = result[by]
-        return value is None, 0.0 if value is None else sign * value, result["run_key"]
+    def place(result: Mapping[str, Any]) -> tuple[bool, bool, float, str]:
+        value = result[metric]
+        is_short = min_trades > 0 and (result["trades"] or 0) < min_trades
+        amount = 0.0 if value is None else sign * value
+        return value is None, is_short, amount, result["run_key"]
 
     return sorted(results, key=place)

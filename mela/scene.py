@@ -27,6 +27,8 @@ from mela.inputs import SeriesChoice
 from mela.instants import instant_text, to_ms
 from mela.instrument import parse_name
 from mela.interval import Interval
+from mela.metrics import Ranking
+from mela.nearest import asked, did_you_mean, ended, field_meant, interval_meant, options_in
 from mela.params import Json
 from mela.portfolio import Portfolio
 from mela.result import METRICS
@@ -180,11 +182,11 @@ class _Question(Part):
     interval: Interval = Field(description="length of a candle")
     start: Instant = Field(
         examples=["2023-01-01T00:00:00Z"],
-        description="the first candle opens here or later; an instant with its zone",
+        description="the first candle opens here or later; a day, or an instant with its zone",
     )
     end: Instant = Field(
         examples=["2024-01-01T00:00:00Z"],
-        description="the last candle opens before; an instant with its zone",
+        description="the last candle opens before; a day, or an instant with its zone",
     )
     strategy: StrategyChoice = Field(description="what decides on each close")
     search: Search | None = Field(default=None, description="without it, one parameter set")
@@ -198,6 +200,12 @@ class _Question(Part):
         default="sharpe",
         json_schema_extra={"enum": list(METRICS)},
         description="the metric that decides the best run; nulls last",
+    )
+    min_trades: Whole = Field(
+        default=0,
+        ge=0,
+        description="runs with fewer round trips rank behind the others; all of them count as "
+        "trials",
     )
 
 
@@ -222,7 +230,8 @@ class Scene(RunTerms, _Question):
     @classmethod
     def _is_metric(cls, name: str) -> str:
         if name not in METRICS:
-            raise ValueError(f"expected one of {', '.join(METRICS)}, but found {name!r}")
+            meant = did_you_mean(name, METRICS)
+            raise ValueError(f"expected one of {', '.join(METRICS)}, but found {name!r}{meant}")
         return name
 
     @field_validator("end")
@@ -267,6 +276,11 @@ class Scene(RunTerms, _Question):
             end = holdout.start if holdout else given["end"]
             folds_of(validation, to_ms(given["start"]), to_ms(end), given["interval"])
         return validation
+
+    @property
+    def ranking(self) -> Ranking:
+        """Return what decides the best run."""
+        return Ranking(self.rank_by, self.min_trades)
 
     @property
     def searched_until(self) -> datetime:
@@ -368,14 +382,25 @@ def said(fault: ErrorDetails) -> str:
     if fault["type"] == "missing":
         return "this field is required, but it is missing."
     if fault["type"] == "extra_forbidden":
-        return "no such field; `mela schema scene` lists those there are."
+        meant = field_meant(field_path(fault) or "", Scene)
+        return f"no such field{meant or ';'} `mela schema scene` lists those there are."
     if shape := _SHAPES.get(fault["type"]):
         return f"expected {shape}, but found {_kind(found)}."
     if isinstance(found, Mapping | list | tuple) or fault["type"] == "value_error":
-        return f"{message}."
+        return ended(message)
     if isinstance(found, datetime):  # YAML makes one of a time without a zone
         return f"{message}, but found {found.isoformat()}. Write it with a Z, as that of UTC."
-    return f"{message}, but found {reprlib.repr(found)}."
+    return ended(f"{message}, but found {reprlib.repr(found)}{_meant(fault)}")
+
+
+def _meant(fault: ErrorDetails) -> str:
+    """Return which of the listed values somebody may have meant, as a question."""
+    if fault["type"] not in {"enum", "literal_error"}:
+        return ""
+    options = options_in(fault["msg"])
+    if fault["loc"] and fault["loc"][-1] == "interval":
+        return asked(interval_meant(str(fault["input"]), options))
+    return did_you_mean(fault["input"], options)
 
 
 def _is_branch(part: str) -> bool:

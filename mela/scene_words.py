@@ -105,7 +105,8 @@ def _searched(scene: Scene) -> list[str]:
             fields = part.model_dump(mode="json", by_alias=True, exclude={"kind"})
             told.append(f"{name}: {spelled({k: v for k, v in fields.items() if v is not None})}.")
     if scene.search is not None:
-        told.append(f"Ranked by {scene.rank_by}.")
+        least = f" among runs with {scene.min_trades:,} trades or more" if scene.min_trades else ""
+        told.append(f"Ranked by {scene.rank_by}{least}.")
     return [" ".join(told)] if told else []
 
 

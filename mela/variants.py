@@ -17,6 +17,7 @@ from mela.canonical import canonical_object, canonical_scalar
 from mela.errors import RejectionCode, SceneInvalid, StrategyBroken
 from mela.inputs import SeriesChoice, canonical_inputs, resolve
 from mela.interval import Interval
+from mela.nearest import did_you_mean, ended
 from mela.params import at_path, breaks_a_rule_of_the_whole, canonical_params, values_of_part
 from mela.run import (
     MAX_WARMUP,
@@ -167,8 +168,10 @@ def place_of(path: str) -> tuple[str, str]:
     raise SceneInvalid(
         RejectionCode.INVALID_FIELD,
         f"search.space.{path}",
-        f"a space may vary strategy.name, strategy.params.*, {', '.join(known)}, "
-        f"but found {path!r}.",
+        ended(
+            f"a space may vary strategy.name, strategy.params.*, {', '.join(known)}, "
+            f"but found {path!r}{did_you_mean(path, [*known, 'strategy.name'])}"
+        ),
     )
 
 
@@ -201,18 +204,23 @@ def _info(catalogue: Catalogue, name: Scalar, path: str) -> StrategyInfo:
     except StrategyBroken as broken:
         sentence = str(broken)
     except KeyError:
-        sentence = f"no strategy is called {name!r}; there are {', '.join(sorted(catalogue))}."
+        meant = did_you_mean(name, catalogue)
+        known = f"{'There' if meant else 'there'} are {', '.join(sorted(catalogue))}."
+        sentence = f"no strategy is called {name!r}{meant or ';'} {known}"
     raise SceneInvalid(RejectionCode.UNKNOWN_STRATEGY, path, sentence)
 
 
 def _check_names(info: StrategyInfo, params: Mapping[str, Any]) -> None:
+    fields = info.params.model_fields
     for path in params:
         name = path.partition(".")[0]
-        if name not in info.params.model_fields:
+        if name not in fields:
+            meant = did_you_mean(name, fields)
             raise SceneInvalid(
                 RejectionCode.INVALID_FIELD,
                 f"strategy.params.{name}",
-                f"{info.name} has no such parameter; it has {', '.join(info.params.model_fields)}.",
+                f"{info.name} has no such parameter{meant or ';'} "
+                f"{'It' if meant else 'it'} has {', '.join(fields)}.",
             )
 
 

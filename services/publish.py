@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 from backtests.strategies import refresh
-from mela.errors import Conflict, InputInvalid
+from mela.errors import Conflict, InputInvalid, SceneInvalid
 from mela.grid import Plan, plan_runs
 from mela.market_checks import check_markets
 from mela.messages import SCENES
 from mela.scene import Scene, parse_scene
+from mela.scene_check import with_others
 from mela.settings import Settings
 from messaging.consumer import check_broker
 from messaging.publisher import Publisher
@@ -34,10 +35,20 @@ class Published:
 def plan_scene(document: Any, settings: Settings) -> tuple[Scene, Plan]:
     """Return a scene and its plan, checked as the planner will check them.
 
-    document: the scene as JSON values, or a Scene. Raises SceneInvalid with the first fault.
+    document: the scene as JSON values, or a Scene. Raises SceneInvalid with the first fault
+    and, as its `others`, what else is wrong.
     """
-    scene = document if isinstance(document, Scene) else parse_scene(document)
-    plan = plan_runs(scene, refresh(settings.packages), max_runs=settings.max_runs)
+    catalogue = refresh(settings.packages)
+
+    def planned(scene: Scene) -> Plan:
+        return plan_runs(scene, catalogue, max_runs=settings.max_runs)
+
+    try:
+        scene = document if isinstance(document, Scene) else parse_scene(document)
+        plan = planned(scene)
+    except SceneInvalid as first:
+        told = document.content() if isinstance(document, Scene) else document
+        raise with_others(first, told, planned) from first.__cause__
     if scene.mode == "together" or plan.has_free_shorts:
         from services.instruments import known_or_none  # loads SQLAlchemy
 

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from mela.failures import Failure
+from mela.metrics import Ranking
 from mela.outcome import WITH_METRICS
 from mela.settings import Settings
 from services.reasons import without_candles
@@ -35,7 +36,7 @@ class SceneResults:
     failures: why runs failed, the most frequent reason first
     mlflow_run_id: None until the scene is finished and MLflow has it
     statuses: how many runs ended with each status, the most frequent first
-    rows: result documents, best first by `rank_by`
+    rows: result documents, best first by `rank_by`, those with fewer than `min_trades` behind
     report: on its search, once it is finished; None if it searched and validated nothing
     """
 
@@ -49,6 +50,7 @@ class SceneResults:
     cancelled: int
     statuses: dict[str, int]
     rank_by: str
+    min_trades: int
     rows: tuple[Document, ...]
     report: Document | None
     warnings: tuple[SceneWarning, ...]
@@ -70,9 +72,9 @@ class SceneResults:
         return [*(one.said for one in self.failures), *without_candles(self.rows)]
 
     @property
-    def run_warnings(self) -> list[str]:
-        """Return the codes of the warnings that any of the rows has."""
-        return sorted({warning for row in self.rows for warning in row["warnings"]})
+    def ranking(self) -> Ranking:
+        """Return what ranks the rows."""
+        return Ranking(self.rank_by, self.min_trades)
 
 
 def results_of(scene_id: UUID, settings: Settings, *, top: int | None = None) -> SceneResults:
@@ -82,10 +84,10 @@ def results_of(scene_id: UUID, settings: Settings, *, top: int | None = None) ->
     """
     with transaction(settings) as connection:
         scene = accepted_scene(connection, scene_id)
-        rank_by = scene.rank_by
+        by = scene.ranking
         counted = finder.progress(connection, [str(scene_id)])[0]
         statuses = finder.statuses(connection, scene_id)
-        rows = finder.of_scene(connection, scene_id, order_by=rank_by, limit=top)
+        rows = finder.of_scene(connection, scene_id, order_by=by, limit=top)
         failures = finder.failures(connection, scene_id, MOST_REASONS)
     ending = scene.ending
     warnings = sorted({(one.code, one.sentence) for one in ending.warnings})
@@ -99,7 +101,8 @@ def results_of(scene_id: UUID, settings: Settings, *, top: int | None = None) ->
         cached=counted.cached,
         cancelled=counted.cancelled,
         statuses=statuses,
-        rank_by=rank_by,
+        rank_by=by.metric,
+        min_trades=by.min_trades,
         rows=tuple(rows),
         report=ending.report_document(),
         warnings=tuple(SceneWarning(*one) for one in warnings),
@@ -115,7 +118,7 @@ def result_rows(scene_id: UUID, settings: Settings) -> list[Document]:
     """
     with transaction(settings) as connection:
         scene = stored_scene(connection, scene_id)
-        return finder.of_scene(connection, scene_id, order_by=scene.rank_by)
+        return finder.of_scene(connection, scene_id, order_by=scene.ranking)
 
 
 def report_of(scene_id: UUID, settings: Settings) -> Document | None:

@@ -18,10 +18,9 @@ from warehouse.database import transaction
 from warehouse.results import finder
 from warehouse.scenes import listing, records
 from warehouse.scenes.listing import SceneRow
-from warehouse.scenes.stored import StoredScene
+from warehouse.scenes.stored import DEFAULT_RANK_BY, StoredScene, ranking_of
 
 LAST = "last"
-RANK_BY = "sharpe"
 MOST_NAMED = 5  # of the scenes that an ambiguous id may mean
 ID_DIGITS = 32
 
@@ -80,7 +79,7 @@ def list_scenes(
             states=wanted or None,
             strategy=strategy,
             user=user,
-            rank_by=RANK_BY,
+            rank_by=DEFAULT_RANK_BY,
             most=most,
         )
         counted = {
@@ -94,11 +93,11 @@ def _listed(connection: Connection, row: SceneRow, counted: finder.SceneProgress
     content = _object(row.content)
     choice = _object(content.get("strategy"))
     varied = _object(_object(content.get("search")).get("space")).get("strategy.name")
-    rank_by = rank_by_of(content)
+    by = ranking_of(content)
     is_rejected = row.status == "rejected"
     best = row.ended_with
     if best is None and counted.recorded and not is_rejected:
-        best = finder.best_value(connection, row.scene_id, rank_by)
+        best = finder.best_value(connection, row.scene_id, by)
     why = ": ".join(filter(None, (row.rejection_field, row.rejection_sentence)))
     return ListedScene(
         scene_id=row.scene_id,
@@ -114,7 +113,7 @@ def _listed(connection: Connection, row: SceneRow, counted: finder.SceneProgress
         recorded=counted.recorded,
         cached=counted.cached,
         cancelled=counted.cancelled,
-        rank_by=rank_by,
+        rank_by=by.metric,
         best=best,
         user=row.user,
         received_at=row.received_at,
@@ -123,11 +122,6 @@ def _listed(connection: Connection, row: SceneRow, counted: finder.SceneProgress
         cancelled_at=row.cancelled_at,
         why_rejected=why if is_rejected else None,
     )
-
-
-def rank_by_of(content: Mapping[str, Any] | None) -> str:
-    """Return the metric that ranks the runs of a scene, by its stored content."""
-    return str((content or {}).get("rank_by", RANK_BY))
 
 
 def _object(value: Any) -> Mapping[str, Any]:
@@ -177,7 +171,7 @@ _LISTED = "`mela scenes` lists the newest."
 def _last(settings: Settings) -> UUID:
     with transaction(settings) as connection:
         own = published_last(settings)
-        found = listing.newest(connection, user=settings.user, rank_by=RANK_BY, most=1)
+        found = listing.newest(connection, user=settings.user, rank_by=DEFAULT_RANK_BY, most=1)
         if own and (not found or found[0].received_at < own.at):
             return own.scene_id  # published a moment ago: the planner has not read it yet
     if not found:

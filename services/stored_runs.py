@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from mela.errors import Conflict, InputInvalid, NotFound
+from mela.metrics import Ranking
 from mela.outcome import WITH_METRICS
 from mela.result import Trade
 from mela.settings import Settings
@@ -59,7 +60,7 @@ def draw_run(scene_id: UUID, settings: Settings, kind: Kind, *, run: str = BEST)
 
     with transaction(settings) as connection:
         chosen = _chosen(connection, scene_id, run)
-        rows = finder.of_scene(connection, scene_id, order_by=chosen.rank_by)
+        rows = finder.of_scene(connection, scene_id, order_by=chosen.by)
     result = chosen.result
     if len(result["instruments"]) > 1:
         raise InputInvalid(
@@ -73,7 +74,7 @@ def draw_run(scene_id: UUID, settings: Settings, kind: Kind, *, run: str = BEST)
         again.series[result["instruments"][0]],
         rows=rows,
         paths=chosen.varied,
-        metric=chosen.rank_by,
+        metric=chosen.by.metric,
         rank=chosen.rank,
         catalogue=CATALOGUE,
     )
@@ -97,18 +98,18 @@ def trades_of(scene_id: UUID, settings: Settings, *, run: str = BEST) -> RunTrad
 class _Chosen(NamedTuple):
     result: Document
     rank: int
-    rank_by: str
+    by: Ranking
     varied: tuple[str, ...]  # paths of the search's space
 
 
 def _chosen(connection: Connection, scene_id: UUID, run: str) -> _Chosen:
     scene = accepted_scene(connection, scene_id)
-    rank_by = scene.rank_by
-    ranked = finder.ranked_keys(connection, scene_id, rank_by)
+    by = scene.ranking
+    ranked = finder.ranked_keys(connection, scene_id, by)
     rank = _rank_of(run, scene_id, ranked)
     [result] = finder.of_scene(connection, scene_id, run_key=ranked[rank - 1])
     space = (scene.content.get("search") or {}).get("space", ())
-    return _Chosen(result, rank, rank_by, tuple(space))
+    return _Chosen(result, rank, by, tuple(space))
 
 
 def _rank_of(run: str, scene_id: UUID, ranked: Sequence[str]) -> int:

@@ -15,10 +15,11 @@ from backtests.strategy import Catalogue
 from mela.calendars import expected_opens_ms
 from mela.errors import RejectionCode, SceneInvalid
 from mela.grid import Plan, plan_runs
-from mela.instrument import Instrument
+from mela.instrument import Instrument, load_command
 from mela.market_checks import check_markets
 from mela.run import from_ms, instant_text, to_ms
 from mela.scene import Scene, parse_scene, scene_faults
+from mela.scene_check import faults_of
 from mela.settings import Settings
 from warehouse.candles.coverage import Coverage, coverage
 from warehouse.database import transaction
@@ -80,15 +81,15 @@ def validate_scene(document: Any, settings: Settings, *, offline: bool = False) 
     document: JSON values
     offline: leave out what only the warehouse knows: instruments, stored results, candles
     """
-    refused = scene_faults(document)
-    if refused:
-        return Validation(tuple(map(_fault, refused)))
-    scene = parse_scene(document)
     catalogue = refresh(settings.packages)
-    try:
-        plan = plan_runs(scene, catalogue, max_runs=settings.max_runs)
-    except SceneInvalid as error:
-        return Validation((_fault(error),), scene)
+    refused = faults_of(
+        document, lambda scene: plan_runs(scene, catalogue, max_runs=settings.max_runs)
+    )
+    if refused:
+        scene = None if scene_faults(document) else parse_scene(document)
+        return Validation(tuple(map(_fault, refused)), scene)
+    scene = parse_scene(document)
+    plan = plan_runs(scene, catalogue, max_runs=settings.max_runs)
     if offline:
         return Validation((), scene, plan.runs, plan.skipped)
     unknown, missing = _candles(scene, plan, settings)
@@ -140,8 +141,7 @@ def _gaps(scene: Scene, of: Instrument, stored: Coverage | None) -> Iterator[Mis
 
 
 def _load(scene: Scene, name: str, start: datetime, end: datetime) -> str:
-    span = f"--from {instant_text(start)} --to {instant_text(end)}"
-    return f"mela ingest {name} --interval {scene.interval} {span}"
+    return load_command(name, scene.interval, instant_text(start), instant_text(end))
 
 
 def _stored(plan: Plan, catalogue: Catalogue, settings: Settings) -> int | None:

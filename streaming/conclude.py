@@ -85,9 +85,8 @@ def conclude_scene(scene_id: str, settings: Settings, publisher: Publisher) -> N
 
 def finish(scene_id: str, scene: StoredScene, settings: Settings) -> None:
     """Store what a recorded scene has found: curves, warnings, report, MLflow, its end."""
-    rank_by = scene.rank_by
     with transaction(settings) as connection:
-        found = results.best_of(connection, scene_id, rank_by)
+        found = results.best_of(connection, scene_id, scene.ranking)
         if scene.runs <= ALL_CURVES_UP_TO:
             wanted = results.of_scene(connection, scene_id)
         else:

@@ -143,8 +143,7 @@ def _concluded(scene_id: str, settings: Settings) -> Concluded | None:
         scene = scenes.get(connection, scene_id)
         if scene is None or scene.status != "finished":
             return None
-        rank_by = scene.rank_by
-        found = results.best_of(connection, scene_id, rank_by)
+        found = results.best_of(connection, scene_id, scene.ranking)
     best = [found.overall, *found.by_instrument.values()] if found.overall else []
     ending = scene.ending
     return Concluded(scene_id, scene, best, ending.warnings, ending.report_document())

@@ -12,6 +12,7 @@ from mela.run_terms import ACCOUNT, PARTS
 from mela.scene import parse_scene
 from mela.scene_words import day_or_instant, flat, scene_in_words, spelled
 from mela.search_report import EndWarning
+from mela.warning_words import warnings_in
 from warehouse.scenes.stored import StoredScene
 
 Document = Mapping[str, Any]
@@ -148,6 +149,7 @@ def scene_description(
     elif rows:
         told.append("**No run gave any numbers.**")
     told += [f"`{one.code}`: {one.sentence}" for one in warnings]
+    told += [f"`{code}`: {sentence}." for code, sentence, _ in warnings_in(rows[:1])]
     return told
 
 

@@ -39,7 +39,7 @@ class WarehouseStore:
     def best_by_window(self) -> Sequence[Mapping[str, Any]]:
         """Return the best result of each instrument and span."""
         with transaction(self._settings) as connection:
-            return recorded.best_by_window(connection, self._scene_id, self._scene.rank_by)
+            return recorded.best_by_window(connection, self._scene_id, self._scene.ranking)
 
     def trials(self, winner: Mapping[str, Any]) -> Trials:
         """Return what every scene has recorded for the winner's question."""
@@ -55,7 +55,7 @@ class WarehouseStore:
                 interval=winner["interval"],
                 span=(_instant(winner["start"]), _instant(winner["end"])),
             )
-            top = recorded.best_in_span(connection, self._scene_id, winner, scene.rank_by, limit)
+            top = recorded.best_in_span(connection, self._scene_id, winner, scene.ranking, limit)
         trials = Trials(
             found.n_trials,
             sums=found.blocks[:, 0],

@@ -88,7 +88,7 @@ def log_scene(concluded: Concluded, settings: Settings) -> str:
     client = MlflowClient(tracking_uri=settings.mlflow.url)
     experiment_id = _experiment(client, concluded.strategy)
     with transaction(settings) as connection:
-        rows = results.of_scene(connection, concluded.scene_id, order_by=concluded.rank_by)
+        rows = results.of_scene(connection, concluded.scene_id, order_by=concluded.scene.ranking)
         user = users.name_of(connection, concluded.scene.user_id) or NOBODY
     parent = _parent(client, experiment_id, concluded, user)
     if parent.info.status in ENDED:
@@ -116,7 +116,7 @@ def log_rest(concluded: Concluded, settings: Settings, until: float) -> bool:
     most = _children(concluded, settings)
     with transaction(settings) as connection:
         rows = results.of_scene(
-            connection, concluded.scene_id, order_by=concluded.rank_by, limit=most
+            connection, concluded.scene_id, order_by=concluded.scene.ranking, limit=most
         )
     written = _log_children(client, parent, rows, rows, until)
     if len(written) < len(rows):
@@ -290,6 +290,7 @@ def _answered(row: Mapping[str, Any]) -> dict[str, str]:
         "mela.result_key": row["result_key"],
         "mela.cached": str(row["cached"]).lower(),
         "mela.status": row["status"],
+        "mela.lookahead": row["lookahead"] or "not_verified",
         "mela.warnings": ", ".join(row["warnings"]),
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from mela.metrics import Ranking
 from mela.outcome import WITH_METRICS
 from mela.result import rank
 from mela.run import from_ms, instant_text
@@ -31,7 +32,7 @@ def chosen_by_window(
             by_window.setdefault((one["instruments"][0], one["start"], one["end"]), []).append(one)
     return {
         instrument: [
-            _first(by_window.get((instrument, *training_window(fold)), ()), scene.rank_by)
+            _first(by_window.get((instrument, *training_window(fold)), ()), scene.ranking)
             for fold in scene.folds
         ]
         for instrument in scene.instruments
@@ -45,7 +46,7 @@ def winner_of(
     if scene.validation is None:
         return best
     last = [found[-1] for found in chosen.values() if found]
-    return _first([one for one in last if one is not None], scene.rank_by)
+    return _first([one for one in last if one is not None], scene.ranking)
 
 
 def training_window(fold: Fold) -> tuple[str, str]:
@@ -53,7 +54,7 @@ def training_window(fold: Fold) -> tuple[str, str]:
     return instant_text(from_ms(fold.train_start_ms)), instant_text(from_ms(fold.train_end_ms))
 
 
-def _first(documents: Sequence[Document], by: str) -> Document | None:
+def _first(documents: Sequence[Document], by: Ranking) -> Document | None:
     ranked = rank(documents, by)
     return ranked[0] if ranked else None
 

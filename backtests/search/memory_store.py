@@ -32,7 +32,7 @@ class MemoryStore:
         series_of: Callable[[Run], Mapping[str, Candles]],
     ) -> None:
         self._documents = [one for one in documents if one["status"] in WITH_METRICS]
-        self._ranked = rank(self._documents, scene.rank_by)
+        self._ranked = rank(self._documents, scene.ranking)
         self._series_of = series_of
 
     def best(self) -> Document | None:

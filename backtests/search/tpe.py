@@ -98,7 +98,9 @@ def tpe_runs(
         run = make_run(instrument, [*groups, window])
         if run.run_key not in known:
             known[run.run_key] = answer(run)
-        study.tell(known[run.run_key][scene.rank_by])
+        found = known[run.run_key]
+        competes = (found["trades"] or 0) >= scene.min_trades
+        study.tell(found[scene.rank_by] if competes else None)
     return list(known.values()), len(refused)
 
 

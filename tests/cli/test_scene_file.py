@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from cli.scene_file import scene_of
+from cli.main import app
+from cli.scene_file import read_document
 from mela.errors import RejectionCode, SceneInvalid
+from mela.scene import parse_scene
 
 HEAD = "instruments: [my:X]\ninterval: 1d\nstart: 2024-01-01T00:00:00Z\nend: 2024-03-01T00:00:00Z\n"
 SCENE = HEAD + "strategy: {name: buy_and_hold}\n"
@@ -16,7 +19,7 @@ SCENE = HEAD + "strategy: {name: buy_and_hold}\n"
 def refusal(file: Path, text: str) -> SceneInvalid:
     file.write_text(text)
     with pytest.raises(SceneInvalid) as refused:
-        scene_of(file)
+        parse_scene(read_document(file))
     return refused.value
 
 
@@ -26,14 +29,14 @@ def refusal(file: Path, text: str) -> SceneInvalid:
 def test_an_exponent_makes_a_number(tmp_path: Path, written: str, cash: float) -> None:
     file = tmp_path / "scene.yaml"
     file.write_text(SCENE + f"cash: {written}\ncosts: {{fee: 1e-3, slippage: 5e-4}}\n")
-    scene = scene_of(file)
+    scene = parse_scene(read_document(file))
     assert (scene.cash, scene.costs.fee, scene.costs.slippage) == (cash, 0.001, 0.0005)
 
 
 def test_text_in_quotes_stays_text(tmp_path: Path) -> None:
     file = tmp_path / "scene.yaml"
     file.write_text(SCENE + 'name: "1e5"\n')
-    assert scene_of(file).name == "1e5"
+    assert parse_scene(read_document(file)).name == "1e5"
 
 
 @pytest.mark.parametrize(
@@ -54,7 +57,8 @@ def test_a_key_that_comes_again_is_refused(tmp_path: Path, text: str, key: str, 
 def test_what_an_anchor_brings_may_be_said_anew(tmp_path: Path) -> None:
     file = tmp_path / "scene.yaml"
     file.write_text(SCENE + "costs:\n  <<: {fee: 0.1, slippage: 0.2}\n  fee: 0.01\n")
-    assert (scene_of(file).costs.fee, scene_of(file).costs.slippage) == (0.01, 0.2)
+    costs = parse_scene(read_document(file)).costs
+    assert (costs.fee, costs.slippage) == (0.01, 0.2)
 
 
 def test_a_time_without_a_zone_is_shown_as_it_was_read(tmp_path: Path) -> None:
@@ -62,3 +66,35 @@ def test_a_time_without_a_zone_is_shown_as_it_was_read(tmp_path: Path) -> None:
     refused = refusal(tmp_path / "scene.yaml", text)
     assert "found 2024-01-01T00:00:00" in str(refused)
     assert "datetime" not in str(refused)
+
+
+WRONG = """
+instruments: [binance:BTCUSDT]
+interval: 60m
+start: 2023-01-01
+end: 2023-02-01
+strategy: {name: smacross}
+cash: -1
+commission: 0.1
+"""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["publish"], ["validate", "--offline"], ["backtest", "--candles", "pyproject.toml"]],
+)
+def test_all_that_is_wrong_is_said_at_once(tmp_path: Path, words: list[str]) -> None:
+    file = tmp_path / "scene.yaml"
+    file.write_text(WRONG)
+
+    said = CliRunner().invoke(app, [words[0], str(file), *words[1:]])
+
+    assert (said.exit_code, said.stdout) == (1, "")
+    for sentence in (
+        "did you mean 1h?",
+        "did you mean costs.fee?",
+        "did you mean sma_cross",
+        "[invalid_field] cash: ",
+        "[unknown_strategy] strategy.name: ",
+    ):
+        assert sentence in said.stderr

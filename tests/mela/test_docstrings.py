@@ -25,6 +25,7 @@ import pytest
         "portfolio",
         "scene_words",
         "failures",
+        "warning_words",
         "schemas",
     ],
 )

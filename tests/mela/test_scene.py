@@ -28,7 +28,7 @@ def refusal(document: Any) -> SceneInvalid:
         ({"cash": float("nan")}, "cash"),
         ({"cash": float("inf")}, "cash"),
         ({"start": "2023-01-01T00:00:00"}, "start"),
-        ({"start": "2023-01-01"}, "start"),
+        ({"start": "2023-01-01T00:00"}, "start"),
         ({"start": 1672531200}, "start"),
         ({"end": "2023-01-01T00:00:00Z"}, "end"),
         ({"end": "2022-01-01T00:00:00Z"}, "end"),

@@ -201,7 +201,7 @@ def test_windows_count_before_anything_is_expanded() -> None:
         ({"validation": {**WALK, "train": "90d"}, "interval": "1w"}, "validation"),
         ({"validation": {**WALK, "train": "90d"}, "interval": "1mo"}, "validation"),
         ({"holdout": {"start": "2024-01-01T00:00:00Z"}}, "holdout"),
-        ({"holdout": {"start": "2023-10-01"}}, "holdout.start"),
+        ({"holdout": {"start": "2023-10-01T00:00"}}, "holdout.start"),
         ({"holdout": {"start": "2023-02-01T00:00:00Z"}, "validation": WALK}, "validation"),
         (
             {"validation": WALK, "search": {"space": {"start": ["2023-02-01T00:00:00Z"]}}},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import re
+from dataclasses import fields
 
 import pytest
 
@@ -12,6 +13,7 @@ from mela.run import Run
 from mela.search_report import EndWarning
 from streaming import mlflow_words as words
 from tests.warehouse.given import a_document, a_run, at
+from warehouse.scenes.stored import StoredScene
 
 SCENE = "0" * 8
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT")
@@ -118,7 +120,9 @@ def test_a_description_has_the_question_the_best_and_the_doubts_in_words() -> No
         "strategy": {"name": "sma_cross"},
         "search": {"kind": "grid", "space": {"strategy.params.fast": [10, 20]}},
     }
-    scene = {"content": content, "runs": 2, "skipped": 0, "cached": 0}
+    unknown = dict.fromkeys(field.name for field in fields(StoredScene))
+    counts = {"runs": 2, "skipped": 0, "cached": 0}
+    scene = StoredScene(**{**unknown, **counts, "content": content, "best": {}})
     doubt = EndWarning(run_key="", code="no_out_of_sample", sentence="chosen on its own candles.")
 
     told = words.scene_description(scene, documents(a_run(10), a_run(20)), "sharpe", [doubt])

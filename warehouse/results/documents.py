@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from mela.metrics import LOWER_IS_BETTER, METRICS
+from mela.metrics import LOWER_IS_BETTER, METRICS, Ranking, ranking
 from mela.result import OWN
 from mela.run_terms import VARIABLE, default_of
 
@@ -42,6 +42,8 @@ _FIELDS = {
     "error": "CASE WHEN r.error_class IS NOT NULL THEN"
     " json_build_object('class', r.error_class, 'sentence', r.error_sentence,"
     " 'file', r.error_file, 'line', r.error_line) END",
+    "lookahead": "coalesce((SELECT known.lookahead FROM ops.strategy_check known"
+    " WHERE known.strategy_digest = r.strategy_digest), 'not_verified')",
     "cached": "answer.cached",
     "engine_version": "r.engine_version",
     "metrics_version": "r.metrics_version",
@@ -75,12 +77,16 @@ def document_sql(source: str) -> str:
     """  # noqa: S608  made of the constants above, never of a value
 
 
-def best_first(metric: str) -> str:
+def best_first(by: str | Ranking) -> str:
     """Return the ORDER BY that `mela.result.rank` states: nulls last, ties by run_key.
 
     Raises ValueError if the name is no metric.
     """
+    metric, min_trades = ranking(by)
     if metric not in METRICS:
         raise ValueError(f"expected a metric, one of {', '.join(METRICS)}, but found {metric!r}")
     direction = "ASC" if metric in LOWER_IS_BETTER else "DESC"
-    return f"r.{metric} {direction} NULLS LAST, r.run_key"
+    order = f"r.{metric} {direction} NULLS LAST, r.run_key"
+    if min_trades > 0:
+        return f"r.{metric} IS NULL, coalesce(r.trades, 0) < {int(min_trades)}, {order}"
+    return order

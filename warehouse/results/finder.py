@@ -12,6 +12,7 @@ import orjson
 from sqlalchemy import Connection, TextClause, text
 
 from mela.failures import Failure
+from mela.metrics import Ranking, ranking
 from mela.result import Provenance
 from mela.run import Run
 from warehouse.results.curves import curve, save_curve, without_curve
@@ -161,7 +162,7 @@ def of_scene(
     connection: Connection,
     scene_id: str | UUID,
     *,
-    order_by: str | None = None,
+    order_by: str | Ranking | None = None,
     limit: int | None = None,
     run_key: str | None = None,
 ) -> list[dict[str, Any]]:
@@ -178,18 +179,18 @@ def of_scene(
     return read_documents(connection, statement, values)
 
 
-def ranked_keys(connection: Connection, scene_id: str | UUID, metric: str) -> list[str]:
+def ranked_keys(connection: Connection, scene_id: str | UUID, by: str | Ranking) -> list[str]:
     """Return the run_keys that a scene has answers for, best first by a metric."""
     statement = f"""
         SELECT r.run_key FROM ops.scene_run answer JOIN ops.result r USING (result_key)
-        WHERE answer.scene_id = CAST(:scene_id AS uuid) ORDER BY {best_first(metric)}
+        WHERE answer.scene_id = CAST(:scene_id AS uuid) ORDER BY {best_first(by)}
     """  # noqa: S608  made of constants, and of a metric's name that was checked
     return list(connection.scalars(text(statement), {"scene_id": str(scene_id)}))
 
 
-def best_value(connection: Connection, scene_id: str | UUID, metric: str) -> float | None:
+def best_value(connection: Connection, scene_id: str | UUID, by: str | Ranking) -> float | None:
     """Return the best value of a metric among a scene's answers so far."""
-    order = best_first(metric)
+    order, metric = best_first(by), ranking(by).metric
     statement = f"""
         SELECT r.{metric} FROM ops.scene_run answer JOIN ops.result r USING (result_key)
         WHERE answer.scene_id = CAST(:scene_id AS uuid) {_SUCCESSES} ORDER BY {order} LIMIT 1
@@ -197,7 +198,7 @@ def best_value(connection: Connection, scene_id: str | UUID, metric: str) -> flo
     return connection.scalar(text(statement), {"scene_id": str(scene_id)})
 
 
-def best_of(connection: Connection, scene_id: str | UUID, rank_by: str) -> Best:
+def best_of(connection: Connection, scene_id: str | UUID, rank_by: str | Ranking) -> Best:
     """Return a scene's best result, overall and per instrument: mela.result.rank's first.
 
     Only results that succeeded or were ruined count.

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, text
 
 from mela.instrument import parse_name
+from mela.metrics import Ranking
 from warehouse.results.documents import best_first, document_sql
 from warehouse.results.finder import read_documents
 
@@ -99,7 +100,7 @@ def best_in_span(
     connection: Connection,
     scene_id: str | UUID,
     winner: Mapping[str, Any],
-    rank_by: str,
+    rank_by: str | Ranking,
     limit: int,
 ) -> list[dict[str, Any]]:
     """Return a scene's best results of the winner's own instrument and span, best first."""
@@ -118,7 +119,7 @@ def best_in_span(
 
 
 def best_by_window(
-    connection: Connection, scene_id: str | UUID, rank_by: str
+    connection: Connection, scene_id: str | UUID, rank_by: str | Ranking
 ) -> list[dict[str, Any]]:
     """Return a scene's best result of each instrument and span."""
     order = best_first(rank_by)

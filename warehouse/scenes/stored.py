@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
+from mela.metrics import Ranking
 from mela.search_report import SceneEnding
 
 DEFAULT_RANK_BY = "sharpe"
@@ -50,7 +51,12 @@ class StoredScene:
     @property
     def rank_by(self) -> str:
         """Return the metric that ranks the scene's runs."""
-        return str(self.content.get("rank_by", DEFAULT_RANK_BY))
+        return self.ranking.metric
+
+    @property
+    def ranking(self) -> Ranking:
+        """Return what decides which of the scene's runs is best."""
+        return ranking_of(self.content)
 
     @property
     def strategy(self) -> str:
@@ -61,6 +67,16 @@ class StoredScene:
     def updated_at(self) -> datetime:
         """Return when the scene reached its present status."""
         return self.finished_at or self.cancelled_at or self.planned_at or self.received_at
+
+
+def ranking_of(content: Mapping[str, Any]) -> Ranking:
+    """Return what ranks the runs of a scene, by its stored content.
+
+    A rejected scene may hold anything; what is no number of trades asks for none.
+    """
+    trades = content.get("min_trades")
+    asked = trades if isinstance(trades, int) and not isinstance(trades, bool) else 0
+    return Ranking(str(content.get("rank_by", DEFAULT_RANK_BY)), asked)
 
 
 COLUMNS = ", ".join(

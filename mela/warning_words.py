@@ -1,0 +1,42 @@
+"""What the warnings of results mean: each code with its sentence, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+SENTENCES: Mapping[str, str] = {
+    "starts_late": "the first candle that the calendar expects in the span is missing",
+    "ends_early": "the last candle that the calendar expects in the span is missing",
+    "gaps": "a candle between the first and the last is missing",
+    "inputs_incomplete": "warm-up or candles of an input are missing",
+    "instrument_without_candles": "an instrument has no candle in the span; its share stays cash",
+    "sessions_differ": "candles of markets with different hours count as opening together",
+    "too_few_trades": "there are fewer than 30 round trips, so their mean says little",
+    "short_span": "the span has less than 0.95 of a year, or fewer than 100 periods",
+    "ambiguous_bars": "more than 1 % of the candles reached both stop and target",
+    "sharpe_above_5": "hardly any strategy sustains this; look for a fault first, with "
+    "`mela check {strategy}`",
+    "one_trade_profit": "one trade made more than half of all profits above 0",
+    "large_fills": "a fill took more than 2.5 % of its candle's volume, so it would have moved "
+    "the price",
+}
+
+
+def sentence_of(code: str, strategy: str = "STRATEGY") -> str:
+    """Return what a code means; the code itself where a later release gave it.
+
+    >>> sentence_of("sharpe_above_5", "sma_cross").partition("; ")[2]
+    'look for a fault first, with `mela check sma_cross`'
+    """
+    return SENTENCES.get(code, code).replace("{strategy}", strategy)
+
+
+def warnings_in(documents: Iterable[Mapping[str, Any]]) -> list[tuple[str, str, int]]:
+    """Return the warnings of results: code, sentence, and of how many; the most frequent first."""
+    found: dict[str, list[str]] = {}
+    for document in documents:
+        for code in document["warnings"]:
+            found.setdefault(code, []).append(str(document["strategy"]["name"]))
+    told = [(code, sentence_of(code, names[0]), len(names)) for code, names in found.items()]
+    return sorted(told, key=lambda one: (-one[2], one[0]))
