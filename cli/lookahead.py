@@ -9,17 +9,19 @@ from typing import Any
 import typer
 from pydantic import ValidationError
 
-from backtests.lookahead.report import Checked, Verdict
+from backtests.lookahead.report import Checked
 from backtests.strategy import Strategy
 from cli.candle_file import read_candles
-from cli.console import counted, out
+from cli.console import counted, err, out
 from mela.candles import Candles
 from mela.interval import Interval
 from mela.run import from_ms
 from mela.settings import Settings
-from services.lookahead import judge, named_strategy, packaged_series
+from mela.verdict import Verdict
+from services.lookahead import judge, keep_if_there, named_strategy, packaged_series
 from sources.files.told import Told
 
+SHOWN = 12  # digits of a digest
 CODES = {
     Verdict.CLEAN: 0,
     Verdict.FOUND: 1,
@@ -62,13 +64,18 @@ def judged(
 
     Raises typer.BadParameter or MelaError if the question is wrong.
     """
-    named = named_strategy(asked, Settings())
+    settings = Settings()
+    named = named_strategy(asked, settings)
     given = _params(words, named.strategy)
     if file is None:
         series = packaged_series(interval)
     else:
         series = {file.name: read_candles(file, None, interval, told)}
     judgement = judge(named, given, series, seed=seed)
+    is_whole = file is None and not words and interval in (None, Interval.H1)
+    if (is_whole or judgement.verdict is Verdict.FOUND) and keep_if_there(judgement, settings):
+        digest = named.strategy.digest[:SHOWN]
+        err.print(f"stored as the verdict on source {digest}: `mela strategies` shows it")
     if as_json:
         out.print(json.dumps(judgement.documents(), indent=2), markup=False)
     else:

@@ -31,7 +31,7 @@ from mela.run import Run, instant_text
 from mela.scene import Scene, parse_scene
 from mela.settings import Settings
 from messaging.publisher import Publisher
-from streaming import strategies
+from streaming import checking, strategies
 from warehouse.database import transaction
 from warehouse.ingestion import instruments
 from warehouse.results import finder as results
@@ -184,6 +184,7 @@ def _send_runs(
             if missing:
                 digests = {run.strategy: made_with[run.strategy].strategy_digest for run in missing}
                 publisher.chunk(chunk._replace(runs=missing, digests=digests))
+                checking.want(digests)
         cached += len(stored)
     return cached
 

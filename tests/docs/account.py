@@ -148,6 +148,11 @@ ELSEWHERE = (
         "its parts, in their order",
     ),
     Elsewhere(
+        r"mela new strategy .*",
+        ("tests/cli/test_new.py::test_a_new_strategy_is_clean_runs_and_passes_its_own_test",),
+        "it writes into a home of the test's own, and what it writes is executed there",
+    ),
+    Elsewhere(
         r"mela schedule (remove|list)",
         ("tests/cli/test_quality.py::test_schedules",),
         "its parts, in their order",
