@@ -20,7 +20,7 @@ from mela.candles import Candles
 from mela.errors import CandlesMissing
 from mela.inference import infer
 from mela.inputs import Input
-from mela.instrument import Instrument
+from mela.instrument import Instrument, load_command
 from mela.interval import Interval
 
 Float = NDArray[np.float64]
@@ -135,7 +135,7 @@ def context_of(
         if series is None or len(series) == 0:
             raise CandlesMissing(
                 f"the input {name} reads {key[1]} candles of {key[0]}, but none were found. Load "
-                f"them first: mela ingest {key[0]} --interval {key[1]}"
+                f"them first: {load_command(*key)}"
             )
         if since_ms is not None:
             series = series.span(since_ms, int(series.opened_ms[-1]) + 1, one.candles_needed)

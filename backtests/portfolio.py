@@ -64,12 +64,12 @@ def run_together(
     Never raises for a run: what goes wrong with one makes it `failed`, and the others go on.
     """
     spans = {name: PreparedCache(candles) for name, candles in series.items()}
-    asked: tuple[Any, ...] = ()
+    previous: tuple[Any, ...] = ()
     laid: AlignedCandles | Exception | None = None
     for run in runs:
         question = run.instruments, run.interval, run.start, run.end, run.warmup, run.inputs
-        if question != asked:  # the runs of a grid that read the same candles follow each other
-            asked, laid = question, _lay(spans, run)
+        if question != previous:  # the runs of a grid that read the same candles follow each other
+            previous, laid = question, _lay(spans, run)
         if laid is None:
             yield Outcome(run, Status.NO_DATA)
         elif isinstance(laid, Exception):

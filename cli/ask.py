@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
+from cli import completion
 from cli.console import counted, err, explains, out
 from cli.panels import WAREHOUSE
 from mela.errors import InputInvalid, MelaError
@@ -27,7 +28,10 @@ def register(app: typer.Typer) -> None:
 @explains
 def ask(
     name: Annotated[
-        str | None, typer.Argument(help="A question's name. Without it: list all.")
+        str | None,
+        typer.Argument(
+            help="A question's name. Without it: list all.", autocompletion=completion.questions
+        ),
     ] = None,
     values: Annotated[
         list[str] | None,

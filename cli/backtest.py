@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from cli import completion
 from cli.candle_file import (
     CANDLES_HELP,
     COLUMNS_HELP,
@@ -30,7 +31,15 @@ def register(app: typer.Typer) -> None:
 
 @explains
 def backtest(
-    scene_file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, metavar="SCENE.yaml")],
+    scene_file: Annotated[
+        Path,
+        typer.Argument(
+            exists=True,
+            dir_okay=False,
+            metavar="SCENE.yaml",
+            autocompletion=completion.scene_files,
+        ),
+    ],
     candles: Annotated[
         list[str] | None,
         typer.Option(

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 
+from cli import completion
 from cli.console import err, explains, fail, out
 from cli.instants import instant, span
 from cli.panels import CANDLES
@@ -25,7 +26,11 @@ def register(app: typer.Typer) -> None:
 @explains
 def ingest(
     instrument: Annotated[
-        str, typer.Argument(help="venue:symbol, as binance:BTCUSDT, kraken:BTC/USD")
+        str,
+        typer.Argument(
+            help="venue:symbol, as binance:BTCUSDT, kraken:BTC/USD",
+            autocompletion=completion.instruments,
+        ),
     ],
     interval: Annotated[Interval, typer.Option(help="A candle's length.")],
     start: Annotated[str, typer.Option("--from", help="First candle, UTC: 2022-01-01")],

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from cli import completion
 from cli.candle_file import CANDLES_HELP, COLUMNS_HELP, TIMEZONE_HELP, WRONG_FILE, told
 from cli.console import fail
 from cli.panels import STRATEGIES
@@ -22,7 +23,11 @@ def register(app: typer.Typer) -> None:
 def check(
     strategy: Annotated[
         str,
-        typer.Argument(metavar="STRATEGY", help="A name of `mela strategies`, or a file as my.py."),
+        typer.Argument(
+            metavar="STRATEGY",
+            help="A name of `mela strategies`, or a file as my.py.",
+            autocompletion=completion.strategies,
+        ),
     ],
     candles: Annotated[
         Path | None,

@@ -79,10 +79,11 @@ def _explained(error: Exception) -> MelaError | None:
 def counted(number: int, noun: str) -> str:
     """Return a number with its noun.
 
-    >>> counted(1, "run"), counted(1200, "run")
-    ('1 run', '1,200 runs')
+    >>> counted(1, "run"), counted(1200, "run"), counted(2, "process")
+    ('1 run', '1,200 runs', '2 processes')
     """
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+    ending = "es" if noun.endswith("s") else "s"
+    return f"{number:,} {noun}{'' if number == 1 else ending}"
 
 
 def quiet_logs() -> None:

@@ -179,7 +179,7 @@ def _publish(tour: Tour) -> None:
         f"[bold]{plan.runs / recorded_s:,.0f} runs/s[/] · "
         f"publish → finished [bold]{took:.1f} s[/], with curves and MLflow"
     )
-    _hold(last.recorded == plan.runs, f"{plan.runs} runs are recorded")
+    _hold(last.recorded == plan.runs, f"recorded: {counted(plan.runs, 'run')}")
     _hold(last.cached == 0, "none of them was stored before")
 
 

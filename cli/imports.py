@@ -16,7 +16,7 @@ from cli.candle_file import (
     WRONG_FILE,
     told,
 )
-from cli.console import err, explains, fail, out
+from cli.console import counted, err, explains, fail, out
 from cli.panels import CANDLES
 from cli.quality import SHOWN, show_quality
 from mela.errors import CandlesInvalid
@@ -75,7 +75,8 @@ def import_candles(
     for note in done.notes:
         err.print(note, markup=False)
     if done.unfinished:
-        err.print(f"{done.unfinished} candles at the end have not closed yet; they were left out.")
+        left_out = counted(done.unfinished, "candle")
+        err.print(f"left out, as not closed yet: {left_out} at the end")
     load = done.load
     out.print(
         f"{load.instrument} {load.interval}: {load.inserted:,} inserted, {load.updated:,} updated, "

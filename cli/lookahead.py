@@ -9,17 +9,19 @@ from typing import Any
 import typer
 from pydantic import ValidationError
 
-from backtests.lookahead.report import Checked, Verdict
+from backtests.lookahead.report import Checked
 from backtests.strategy import Strategy
 from cli.candle_file import read_candles
-from cli.console import out
+from cli.console import counted, err, out
 from mela.candles import Candles
 from mela.interval import Interval
 from mela.run import from_ms
 from mela.settings import Settings
-from services.lookahead import judge, named_strategy, packaged_series
+from mela.verdict import Verdict
+from services.lookahead import judge, keep_if_there, named_strategy, packaged_series
 from sources.files.told import Told
 
+SHOWN = 12  # digits of a digest
 CODES = {
     Verdict.CLEAN: 0,
     Verdict.FOUND: 1,
@@ -62,13 +64,18 @@ def judged(
 
     Raises typer.BadParameter or MelaError if the question is wrong.
     """
-    named = named_strategy(asked, Settings())
+    settings = Settings()
+    named = named_strategy(asked, settings)
     given = _params(words, named.strategy)
     if file is None:
         series = packaged_series(interval)
     else:
         series = {file.name: read_candles(file, None, interval, told)}
     judgement = judge(named, given, series, seed=seed)
+    is_whole = file is None and not words and interval in (None, Interval.H1)
+    if (is_whole or judgement.verdict is Verdict.FOUND) and keep_if_there(judgement, settings):
+        digest = named.strategy.digest[:SHOWN]
+        err.print(f"stored as the verdict on source {digest}: `mela strategies` shows it")
     if as_json:
         out.print(json.dumps(judgement.documents(), indent=2), markup=False)
     else:
@@ -83,7 +90,7 @@ def _say(name: str, candles: Candles, found: Checked) -> None:
     chosen = ", ".join(f"{key}={value}" for key, value in found.params.items())
     first, last = (f"{from_ms(int(candles.opened_ms[bar])):%Y-%m-%d %H:%M}" for bar in (0, -1))
     out.print(
-        f"[bold]{found.strategy}[/]({chosen}) on {name}: {found.candles:,} candles of "
+        f"[bold]{found.strategy}[/]({chosen}) on {name}: {counted(found.candles, 'candle')} of "
         f"{candles.interval}, {first} to {last} UTC",
     )
     if found.cuts_possible:
@@ -91,7 +98,9 @@ def _say(name: str, candles: Candles, found: Checked) -> None:
             out.print(f"  {line}", markup=False)
     for difference in found.differences:
         colour = "yellow" if difference.how == "history" else "red"
-        out.print(f"  [{colour}]{KINDS[difference.how]}[/], {difference.count:,} times. First:")
+        out.print(
+            f"  [{colour}]{KINDS[difference.how]}[/], {counted(difference.count, 'time')}. First:"
+        )
         out.print(f"    {difference.sentence()}", markup=False)
     for why in (*found.unverified, *(reach.sentence() for reach in found.reaches)):
         out.print("  [yellow]not verified[/]:", end=" ")
@@ -100,14 +109,14 @@ def _say(name: str, candles: Candles, found: Checked) -> None:
 
 def _covered(found: Checked) -> list[str]:
     return [
-        f"cut short behind {found.cuts:,} of {found.cuts_possible:,} candles, among them "
+        f"cut short behind {found.cuts:,} of {counted(found.cuts_possible, 'candle')}, among them "
         f"{found.onsets_cut:,} of the {found.onsets:,} on which a signal begins",
-        f"given {found.futures:,} other futures, and asked in {found.fresh:,} processes that had "
-        "not seen it, the shortest cuts first",
-        f"executed at {found.order_cuts:,} cuts, long only and in both directions, "
-        f"{found.trades:,} trades on all candles",
-        f"begun later {found.starts:,} times, {found.compared:,} candles compared behind a warm-up "
-        f"of {found.warmup:,}, {found.ties:,} ties excused",
+        f"given {counted(found.futures, 'other future')}, and asked in "
+        f"{counted(found.fresh, 'process')} that had not seen it, the shortest cuts first",
+        f"executed at {counted(found.order_cuts, 'cut')}, long only and in both directions, "
+        f"{counted(found.trades, 'trade')} on all candles",
+        f"begun later {counted(found.starts, 'time')}, {counted(found.compared, 'candle')} "
+        f"compared behind a warm-up of {found.warmup:,}, {counted(found.ties, 'tie')} excused",
         "watched for files, network, processes, clocks, environment and chance, and asked with "
         "candles that can be written to",
     ]

@@ -15,6 +15,7 @@ from cli import (
     headlines,
     imports,
     lineage,
+    new,
     programs,
     quality,
     rejected,
@@ -61,7 +62,7 @@ def main(
 for module in (
     *(scenes, scene_list, stored_runs, backtest, stale, lineage, rejected, watch),
     *(candles, imports, quality, snapshot, headlines),
-    *(strategies, check, ask, demo, stack, programs, compare),
+    *(strategies, new, check, ask, demo, stack, programs, compare),
 ):
     module.register(app)
 

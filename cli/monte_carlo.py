@@ -18,7 +18,7 @@ from backtests.statistics.montecarlo import (
     TradeShuffle,
     resample,
 )
-from cli.console import fail
+from cli.console import counted, fail
 from mela.candles import Candles
 from mela.result import Curve, Outcome
 
@@ -79,9 +79,10 @@ def monte_carlo_table(of: Resampled) -> Table:
     table.add_row("return", *_shown(of.paths.total_return, ".1%"))
     table.add_row("cagr", *_shown(of.paths.cagr, ".1%"))
     table.add_row("Sharpe", *_shown(of.paths.sharpe, ".2f"))
-    table.add_row("drawdown", *_shown(of.paths.max_drawdown, ".1%"))
+    # candles within a period are not drawn, so that this fall is not deeper than `max_drawdown`'s
+    table.add_row("drawdown between period ends", *_shown(of.paths.max_drawdown, ".1%"))
     if of.trades is not None:
-        label = f"drawdown of the {of.trades.trades:,} trades in other orders"
+        label = f"drawdown of the {counted(of.trades.trades, 'trade')} in other orders"
         table.add_row(label, *_shown(of.trades.max_drawdown, ".1%"))
     return table
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
+from cli import completion
 from cli.console import counted, err, explains, out
 from cli.instants import instant
 from cli.panels import CANDLES
@@ -35,7 +36,11 @@ def register(app: typer.Typer) -> None:
 def quality(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[INSTRUMENT]…", help="Without any: every series that was loaded."),
+        typer.Argument(
+            metavar="[INSTRUMENT]…",
+            help="Without any: every series that was loaded.",
+            autocompletion=completion.instruments,
+        ),
     ] = None,
     interval: Annotated[
         Interval | None, typer.Option(help="A candle's length. Without it: all.")

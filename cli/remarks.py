@@ -18,7 +18,7 @@ def ranked_by(ranking: Ranking) -> str:
     """Return what ranked the runs of a table."""
     if not ranking.min_trades:
         return ranking.metric
-    return f"{ranking.metric} among runs with {ranking.min_trades:,} trades or more"
+    return f"{ranking.metric} among runs with {counted(ranking.min_trades, 'trade')} or more"
 
 
 def say_warnings(rows: Sequence[Mapping[str, Any]]) -> None:
@@ -26,7 +26,7 @@ def say_warnings(rows: Sequence[Mapping[str, Any]]) -> None:
     from mela.warning_words import warnings_in
 
     for code, sentence, runs in warnings_in(rows):
-        where = f" ({runs:,} of {len(rows):,} runs)" if len(rows) > 1 else ""
+        where = f" ({runs:,} of {counted(len(rows), 'run')})" if len(rows) > 1 else ""
         err.print(f"{code}: {sentence}{where}", markup=False)
 
 

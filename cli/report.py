@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
+from cli.console import counted
 from mela.search_report import (
     HoldoutReport,
     OutOfSample,
@@ -52,7 +53,7 @@ def report_lines(report: Mapping[str, Any] | SearchReport) -> Iterator[tuple[str
 
 
 def _walk_forward(part: WalkForwardReport) -> Iterator[tuple[str, str]]:
-    yield "walk-forward", f"{part.folds} folds out of sample: {_numbers(part)}"
+    yield "walk-forward", f"{counted(part.folds, 'fold')} out of sample: {_numbers(part)}"
     if part.untested:
         tests = part.folds * len(part.instruments)
         lost = f"{part.untested} of {tests} tests gave nothing and are left out"
@@ -105,17 +106,19 @@ def _robustness(part: RobustnessReport) -> str:
     if part.reason is not None:
         return part.reason
     late, near, metric = part.delayed or {}, part.plateau, part.metric or "sharpe"
-    cost = "costs never eat the gain"
+    name = "Sharpe" if metric == "sharpe" else metric
+    cost = "Costs never eat the gain"
     if part.break_even.per_fill is not None:
-        cost = f"costs eat the gain at {part.break_even.per_fill:.2%} a fill"
+        cost = f"Break-even cost {100 * part.break_even.per_fill:.2f} % per fill"
     told = [
         cost,
-        f"a candle later {metric} is {_number(late.get(metric))} instead of {_number(part.value)}",
+        f"{name} {_number(late.get(metric))} if executed one candle later, "
+        f"{_number(part.value)} as it is",
     ]
     if near.tried:
-        told.append(f"{_share(near.positive)} of {near.tried} neighbours are above 0")
-    told.append(f"p on shuffled candles {_number(part.permuted.p_value)}")
-    return "; ".join(told)
+        told.append(f"{_share(near.positive)} of {counted(near.tried, 'neighbour')} above 0")
+    told.append(f"Permutation p = {_number(part.permuted.p_value)}")
+    return ". ".join(told) + "."
 
 
 def _monte_carlo(part: PathsReport) -> str:
@@ -124,14 +127,15 @@ def _monte_carlo(part: PathsReport) -> str:
         return "undefined"
     return (
         f"nine of ten paths return {_share(total[0])} to {_share(total[-1])} and fall "
-        f"{_share(fall[-1])} to {_share(fall[0])}; {_share(part.loss_probability)} lose"
+        f"{_share(fall[-1])} to {_share(fall[0])} between period ends; "
+        f"{_share(part.loss_probability)} lose"
     )
 
 
 def _numbers(part: OutOfSample) -> str:
     return (
         f"return {_share(part.total_return)}, Sharpe {_number(part.sharpe)}, "
-        f"drawdown {_share(part.max_drawdown)}, {part.trades:,} trades; "
+        f"drawdown {_share(part.max_drawdown)}, {counted(part.trades, 'trade')}; "
         f"buy & hold {_share(part.buy_hold_return)}"
     )
 

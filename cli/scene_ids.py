@@ -7,12 +7,16 @@ from uuid import UUID
 
 import typer
 
+from cli import completion
 from cli.console import WRONG_QUESTION, fail
 from mela.errors import InputInvalid
 from mela.settings import Settings
 
 HELP = "As `mela publish` printed it, its first digits, or `last`."
-SceneId = Annotated[str, typer.Argument(metavar="SCENE_ID", help=HELP)]
+SceneId = Annotated[
+    str,
+    typer.Argument(metavar="SCENE_ID", help=HELP, autocompletion=completion.scene_ids),
+]
 
 
 def scene_id_of(told: str, settings: Settings) -> UUID:

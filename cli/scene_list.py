@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
+from cli import completion
 from cli.console import err, explains, out
 from cli.panels import SCENES
 from cli.tables import NARROW, metric_text
@@ -37,7 +38,12 @@ def scenes(
         typer.Option(help="Only these; running means received or planned. May be given again."),
     ] = None,
     strategy: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Only those that ask for it.")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Only those that ask for it.",
+            autocompletion=completion.strategies,
+        ),
     ] = None,
     user: Annotated[
         str | None, typer.Option(metavar="NAME", help="Only those that this user published.")

@@ -12,6 +12,7 @@ from uuid import UUID
 import typer
 from rich.table import Table
 
+from cli import completion
 from cli.console import counted, err, explains, fail, out
 from cli.panels import SCENES
 from cli.progress import show_progress
@@ -33,7 +34,14 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 SceneFile = Annotated[
-    Path, typer.Argument(exists=True, dir_okay=False, metavar="SCENE.yaml", help="YAML or JSON.")
+    Path,
+    typer.Argument(
+        exists=True,
+        dir_okay=False,
+        metavar="SCENE.yaml",
+        help="YAML or JSON.",
+        autocompletion=completion.scene_files,
+    ),
 ]
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli.console import explains, out
+from cli.console import counted, explains, out
 from cli.panels import CANDLES
 from mela.interval import Interval
 from mela.settings import Settings
@@ -42,7 +42,7 @@ def snapshot(
         intervals=[one.value for one in interval] if interval else None,
     )
     out.print(
-        f"{report.address}: {report.candles:,} candles of {report.series} series "
+        f"{report.address}: {counted(report.candles, 'candle')} of {report.series} series "
         f"({report.unchanged} unchanged, {report.bytes / 1e6:,.1f} MB written; {report.kept} other "
         "series stay)"
     )

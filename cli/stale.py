@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from cli import completion
 from cli.console import counted, err, explains, out
 from cli.panels import SCENES
 from cli.scene_ids import HELP, scene_id_of
@@ -37,7 +38,12 @@ def register(app: typer.Typer) -> None:
 def stale(
     scene_id: Annotated[
         str | None,
-        typer.Option("--scene", metavar="SCENE_ID", help=f"Only the results of this scene. {HELP}"),
+        typer.Option(
+            "--scene",
+            metavar="SCENE_ID",
+            help=f"Only the results of this scene. {HELP}",
+            autocompletion=completion.scene_ids,
+        ),
     ] = None,
     publish: Annotated[
         bool, typer.Option("--publish", help="Publish the scenes of stale results again.")

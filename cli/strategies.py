@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
-from cli.console import err, explains, out
+from cli.console import WRONG_QUESTION, err, explains, fail, out
 from cli.panels import STRATEGIES
+from mela.errors import StrategyBroken
 from mela.settings import Settings
 
 if TYPE_CHECKING:
     from backtests.indicators import Indicator
-    from backtests.strategy import Strategy
+    from backtests.strategy import Catalogue, Strategy
 
 JSON = typer.Option("--json", help="Print JSON.")
 
@@ -27,26 +29,60 @@ def register(app: typer.Typer) -> None:
 
 @explains
 def strategies(
+    name: Annotated[
+        str | None, typer.Argument(help="Show one: its source, its warm-up, a scene, and more.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON Schemas.")] = False,
 ) -> None:
     """List the strategies that a scene can name, with parameters, defaults and bounds.
 
     Includes those of installed packages. A strategy that could not be loaded is listed with its
-    error.
+    error. Where a warehouse answers, each says what a lookahead check found.
     """
     from backtests.strategies import refresh  # loads the engine
 
-    catalogue = refresh(Settings().packages)
+    settings = Settings()
+    catalogue = refresh(settings.packages)
+    if name is not None:
+        _show_one(name, catalogue, settings, as_json=as_json)
+        return
     if as_json:
         schemas = {name: info.params.model_json_schema() for name, info in catalogue.items()}
         out.print(json.dumps(schemas, indent=2), markup=False)
     else:
-        for name in sorted(catalogue):
-            out.print(_described(catalogue[name]))
+        from cli.strategy_page import said
+        from services.strategies import stored_checks
+
+        checks = stored_checks(catalogue, settings)
+        for each in sorted(catalogue):
+            out.print(_described(catalogue[each]))
+            if checks:
+                out.print(f"lookahead: {said(checks.get(each))}", markup=False)
             out.print()
     for broken in catalogue.broken:
         err.print(f"[bold red]{', '.join(broken.names)}[/]", end=" ")
         err.print(f"could not be loaded from {broken.origin}: {broken.error}", markup=False)
+
+
+def _show_one(name: str, catalogue: Catalogue, settings: Settings, *, as_json: bool) -> None:
+    from cli.strategy_page import document, show
+    from services.strategies import page_of
+
+    try:
+        info = catalogue[name]
+    except StrategyBroken as broken:
+        raise fail(str(broken), WRONG_QUESTION) from broken
+    except KeyError as unknown:
+        close = difflib.get_close_matches(name, list(catalogue), 3)
+        meant = f" Did you mean {' or '.join(close)}?" if close else ""
+        raise fail(
+            f"no strategy is called {name!r}; `mela strategies` lists them.{meant}", WRONG_QUESTION
+        ) from unknown
+    page = page_of(info, settings)
+    if as_json:
+        out.print(json.dumps(document(page), indent=2), markup=False)
+    else:
+        show(page, _described(info))
 
 
 @explains

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from cli import completion
 from cli.console import err, explains, out
 from cli.panels import CANDLES, SCENES
 from cli.scene_file import read_document
@@ -17,7 +18,14 @@ from mela.settings import Settings
 
 watch = typer.Typer(help="Edit the list of series that are loaded daily.", no_args_is_help=True)
 schedule = typer.Typer(help="Edit the list of scenes that are repeated.", no_args_is_help=True)
-Name = Annotated[str, typer.Argument(metavar="INSTRUMENT", help="venue:symbol, loaded once before")]
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="INSTRUMENT",
+        help="venue:symbol, loaded once before",
+        autocompletion=completion.instruments,
+    ),
+]
 Length = Annotated[Interval, typer.Option(help="A candle's length.")]
 
 
@@ -78,7 +86,15 @@ def watch_list() -> None:
 @explains
 def schedule_add(
     name: Annotated[str, typer.Argument(metavar="NAME")],
-    scene_file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, metavar="SCENE.yaml")],
+    scene_file: Annotated[
+        Path,
+        typer.Argument(
+            exists=True,
+            dir_okay=False,
+            metavar="SCENE.yaml",
+            autocompletion=completion.scene_files,
+        ),
+    ],
     span: Annotated[str, typer.Option(help="How far back each scene reaches: 90d, 8w, 6mo, 2y.")],
     every: Annotated[
         str,

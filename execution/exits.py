@@ -40,10 +40,11 @@ def trailing_level(
 
     extreme: the best price since the entry, up to the candle before
     """
-    started = side * extreme >= side * entry_price * (1.0 + side * start)
-    if not (trailing_stop < NEVER and started):
+    if trailing_stop == NEVER:  # asked first: most runs have none
         return -side * NEVER
-    return extreme * (1.0 - side * trailing_stop)
+    if side * extreme >= side * entry_price * (1.0 + side * start):
+        return extreme * (1.0 - side * trailing_stop)
+    return -side * NEVER
 
 
 @rule

@@ -37,11 +37,10 @@ VENUES = ("binance", "yahoo", "alpaca")  # those with adapters of their own
 # quote, separate or match elsewhere. The class has no \w, so that browsers read it as Python does.
 _NEVER = (
     r"\s\x00-\x1f\x7f-\xa0\xad\u061c\u180e\u200b-\u200f\u2028-\u202f\u2060-\u206f\ud800-\udfff\ufeff"
-    r"\ufff9-\uffff\"'`\\,;|<>{}\[\]?*%"
+    r"\ufff9-\uffff" + "\"'`" + r"\\,;\|<>\{\}\[\]?*%"
 )
-NAME = re.compile(rf"[a-z][a-z0-9-]{{0,31}}:[^{_NEVER}/:=.@&+~!()-][^{_NEVER}]{{0,63}}")
+NAME = re.compile(rf"[a-z][a-z0-9\-]{{0,31}}:[^{_NEVER}\/:=.@&+~!\(\)\-][^{_NEVER}]{{0,63}}")
 _LONGEST_STEM = 120  # file names end at 255 bytes, and more is put behind
-_CRYPTO_QUOTES = ("USDT", "USDC", "FDUSD", "TUSD", "BUSD", "BTC", "ETH", "BNB", "EUR", "TRY", "USD")
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +172,24 @@ def parse_name(name: str) -> tuple[str, str]:
         )
     venue, _, symbol = name.partition(":")
     return venue, symbol
+
+
+def load_command(name: str, interval: str, start: object = None, end: object = None) -> str:
+    """Return the command that brings the candles of an instrument into the warehouse.
+
+    start, end: the span, for what a service is asked; a file has its own
+    A venue of a user's own, whose symbols are no pairs of ccxt, has files.
+
+    >>> load_command("yahoo:AAPL", "1d", "2024-01-01", "2024-02-01")
+    'mela ingest yahoo:AAPL --interval 1d --from 2024-01-01 --to 2024-02-01'
+    >>> load_command("my:X", "1d")
+    'mela import FILE --instrument my:X --interval 1d'
+    """
+    venue, symbol = parse_name(name)
+    if venue not in VENUES and "/" not in symbol:
+        return f"mela import FILE --instrument {name} --interval {interval}"
+    span = "" if start is None else f" --from {start} --to {end}"
+    return f"mela ingest {name} --interval {interval}{span}"
 
 
 def file_stem(name: str) -> str:

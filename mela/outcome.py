@@ -14,6 +14,7 @@ from mela.canonical import parted
 from mela.curve import Curve
 from mela.metrics import Metrics
 from mela.run import Run
+from mela.verdict import Verdict
 
 
 class Status(StrEnum):
@@ -72,6 +73,7 @@ class Provenance(NamedTuple):
 
     candles_revision: the revision of the one series that was read; None where several were
     revisions: the revision of each series, in the order in which the run reads them; None for one
+    lookahead: what is known of the strategy by then; it is no part of the answer's key
     """
 
     strategy_digest: str
@@ -79,6 +81,7 @@ class Provenance(NamedTuple):
     metrics_version: str
     candles_revision: int | None
     revisions: tuple[int, ...] | None = None
+    lookahead: Verdict | None = None
 
     def on(self, revisions: Sequence[int]) -> Provenance:
         """Return the same, made with candles of these revisions, one for each series."""

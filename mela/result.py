@@ -24,6 +24,7 @@ from mela.metrics import (
 from mela.outcome import NEVER_REUSED, Outcome, Provenance, Status, result_key
 from mela.run import Run
 from mela.run_terms import PARTS, TERM_TYPES, VARIABLE, RunTerms
+from mela.verdict import Verdict
 
 __all__ = [
     "LOWER_IS_BETTER",
@@ -111,6 +112,11 @@ class _Asked(_Document):
 class _Answered(_Document):
     status: Status = Field(description="how the run ended")
     error: ErrorSaid | None = Field(description="why it failed; null where it did not")
+    lookahead: Verdict | None = Field(
+        default=None,
+        description="whether the strategy looks ahead, as far as a check is known of this source; "
+        "null outside the platform",
+    )
     cached: bool = Field(description="it was stored already when the scene asked")
     engine_version: str = Field(description="of the rules of execution")
     metrics_version: str = Field(description="of the definitions of metrics")
@@ -200,6 +206,7 @@ def result_document(
         **run_fields(run, made_with.strategy_digest),
         "status": outcome.status.value,
         "error": _error(outcome),
+        "lookahead": (made_with.lookahead or Verdict.NOT_VERIFIED).value if scene_id else None,
         "cached": False,
         "engine_version": made_with.engine_version,
         "metrics_version": made_with.metrics_version,

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from backtests.catalogue.own_file import strategies_in
 from backtests.lookahead.check import CHECKED, LIMIT_S, check
 from backtests.lookahead.fewer import BUDGET
-from backtests.lookahead.report import Checked, Verdict
+from backtests.lookahead.report import Checked
 from backtests.lookahead.watching import Reach, Watch, own_places, watching
 from backtests.strategies import refresh
 from backtests.strategy import Strategy
@@ -20,9 +21,13 @@ from mela.candles import Candles
 from mela.errors import InputInvalid
 from mela.interval import Interval
 from mela.settings import Settings
+from mela.verdict import Verdict
 from replay.series import PACKAGED
 from sources.files.read import read_file
 from sources.longer import longer_candles
+from warehouse.database import transaction
+from warehouse.results import verdicts
+from warehouse.results.verdicts import StoredCheck
 
 PACKAGED_CANDLES = {
     Interval.H1: ("binance_BTCUSDT_1h.parquet", "binance:BTCUSDT"),
@@ -95,6 +100,35 @@ def judge(
         name: replace(each, reaches=(*named.reaches, *each.reaches)) for name, each in found.items()
     }
     return Judgement(strategy, series, found)
+
+
+def keep(judgement: Judgement, settings: Settings) -> None:
+    """Store a verdict for the digest of the strategy's source."""
+    strategy = judgement.strategy
+    with transaction(settings) as connection:
+        verdicts.store(
+            connection,
+            strategy.digest,
+            strategy.name,
+            judgement.verdict,
+            judgement.documents(),
+        )
+
+
+def keep_if_there(judgement: Judgement, settings: Settings) -> bool:
+    """Store a verdict where a warehouse of today answers; tell whether one did."""
+    try:
+        keep(judgement, settings)
+    except (OperationalError, ProgrammingError):  # it is away, or older than this code
+        return False
+    return True
+
+
+def kept(strategies: Mapping[str, Strategy], settings: Settings) -> dict[str, StoredCheck]:
+    """Return what is stored of the sources that these strategies have now, by name."""
+    with transaction(settings) as connection:
+        found = verdicts.find(connection, {one.digest for one in strategies.values()})
+    return {name: found[one.digest] for name, one in strategies.items() if one.digest in found}
 
 
 def packaged_series(interval: Interval | None = None) -> dict[str, Candles]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from mela.instrument import load_command
 from mela.outcome import Status
 
 
@@ -18,7 +19,7 @@ def without_candles(rows: Iterable[Mapping[str, Any]], *, are_stored: bool = Tru
         if row["status"] == Status.NO_DATA:
             interval, start, end = row["interval"], row["start"], row["end"]
             for name in row["instruments"]:
-                load = f"mela ingest {name} --interval {interval} --from {start} --to {end}"
+                load = load_command(name, interval, start, end)
                 way_out = f" Load them: {load}" if are_stored else ""
                 said.append(f"{name} has no {interval} candles from {start} to {end}.{way_out}")
     return list(dict.fromkeys(said))

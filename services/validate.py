@@ -15,7 +15,7 @@ from backtests.strategy import Catalogue
 from mela.calendars import expected_opens_ms
 from mela.errors import RejectionCode, SceneInvalid
 from mela.grid import Plan, plan_runs
-from mela.instrument import Instrument
+from mela.instrument import Instrument, load_command
 from mela.market_checks import check_markets
 from mela.run import from_ms, instant_text, to_ms
 from mela.scene import Scene, parse_scene, scene_faults
@@ -141,8 +141,7 @@ def _gaps(scene: Scene, of: Instrument, stored: Coverage | None) -> Iterator[Mis
 
 
 def _load(scene: Scene, name: str, start: datetime, end: datetime) -> str:
-    span = f"--from {instant_text(start)} --to {instant_text(end)}"
-    return f"mela ingest {name} --interval {scene.interval} {span}"
+    return load_command(name, scene.interval, instant_text(start), instant_text(end))
 
 
 def _stored(plan: Plan, catalogue: Catalogue, settings: Settings) -> int | None:

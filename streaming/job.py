@@ -30,7 +30,7 @@ from mela.settings import Settings
 from messaging.publisher import publisher_of
 from services.alerts import post_alert
 from services.job_state import QueryState, state_file, write_state
-from streaming import conclude, mirror, plan
+from streaming import checking, conclude, mirror, plan
 from streaming.plan import SceneMessage
 from streaming.poison import contained
 from streaming.record import ResultMessage, record_results, send_progress
@@ -203,6 +203,7 @@ class Job:
         self._said: tuple[bool, tuple[QueryState, ...]] | None = None
         self._catching_up = threading.Thread()
         self._catch_up_at = time.monotonic() + CATCH_UP_S
+        self._checking = threading.Thread()
 
     def warm_up(self) -> None:
         """Have Spark start its Python workers, so that nobody's first run waits for them."""
@@ -223,6 +224,7 @@ class Job:
                 self._look_at(name)
             self._say_state()
             self._catch_up()
+            self._check_strategies()
             self._stop.wait(WATCH_S)
         for query in self._running.values():
             query.stop()
@@ -239,6 +241,14 @@ class Job:
             target=_caught_up, args=(self._settings,), name="catch-up", daemon=True
         )
         self._catching_up.start()
+
+    def _check_strategies(self) -> None:
+        """Find out what is not known of the strategies that scenes name, beside everything else."""
+        if checking.is_wanted() and not self._checking.is_alive():
+            self._checking = threading.Thread(
+                target=_checked, args=(self._settings,), name="check-strategies", daemon=True
+            )
+            self._checking.start()
 
     def _look_at(self, name: str) -> None:
         running, watch = self._running.get(name), self._watch.queries[name]
@@ -297,6 +307,13 @@ def _caught_up(settings: Settings) -> None:
         mirror.catch_up(settings)
     except Exception as error:  # noqa: BLE001  it is asked again in a minute, and stops nobody
         log.warning("mlflow_catch_up_failed", why=str(error)[:500])
+
+
+def _checked(settings: Settings) -> None:
+    try:
+        checking.check_wanted(settings)
+    except Exception as error:  # noqa: BLE001  a scene asks again, and results say not verified
+        log.warning("strategies_not_checked", why=str(error)[:500])
 
 
 def main() -> None:

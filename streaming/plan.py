@@ -23,6 +23,7 @@ from backtests.strategies import CATALOGUE
 from backtests.strategy import Catalogue
 from mela.errors import RejectionCode, SceneInvalid
 from mela.grid import Plan, plan_runs
+from mela.instrument import load_command
 from mela.market_checks import check_markets
 from mela.messages import MessagePosition, Progress, RunChunk, State
 from mela.repeated_keys import repeated_key
@@ -30,7 +31,7 @@ from mela.run import Run, instant_text
 from mela.scene import Scene, parse_scene
 from mela.settings import Settings
 from messaging.publisher import Publisher
-from streaming import strategies
+from streaming import checking, strategies
 from warehouse.database import transaction
 from warehouse.ingestion import instruments
 from warehouse.results import finder as results
@@ -183,6 +184,7 @@ def _send_runs(
             if missing:
                 digests = {run.strategy: made_with[run.strategy].strategy_digest for run in missing}
                 publisher.chunk(chunk._replace(runs=missing, digests=digests))
+                checking.want(digests)
         cached += len(stored)
     return cached
 
@@ -296,10 +298,8 @@ def _refuse_what_instruments_forbid(asked: Asked, settings: Settings) -> Asked:
         known = instruments.known(connection, list(read))
     for name, (field, interval) in read.items():
         if name not in known:
-            sentence = (
-                f"no candles of {name} were ever loaded. Load them first: "
-                f"mela ingest {name} --interval {interval} "
-                f"--from {instant_text(scene.start)} --to {instant_text(scene.end)}"
+            sentence = f"no candles of {name} were ever loaded. Load them first: " + load_command(
+                name, interval, instant_text(scene.start), instant_text(scene.end)
             )
             refused = SceneInvalid(RejectionCode.UNKNOWN_INSTRUMENT, field, sentence)
             return Asked(asked.scene_id, asked.document, refused=refused)

@@ -30,7 +30,7 @@ from mela.run import Run, by_candles
 from mela.settings import Settings
 from mela.writing import ResultWriter
 from messaging.publisher import Publisher, publisher_of
-from streaming import strategies
+from streaming import checking, strategies
 from streaming.clients import reader_of, spans_of
 from streaming.isolation import alarmed, marked
 from streaming.poison import is_away
@@ -124,8 +124,7 @@ class Desk:
         series, revisions = read_series(runs, partial(self._candles, runs[0]))
         now = datetime.now(UTC)
         made_with = {
-            name: provenance(name, None, self._catalogue).on(revisions)
-            for name in {run.strategy for run in runs}
+            name: self._made_with(name).on(revisions) for name in {run.strategy for run in runs}
         }
         writer = ResultWriter(chunk.scene_id)
 
@@ -177,11 +176,17 @@ class Desk:
         writer, now = ResultWriter(chunk.scene_id), datetime.now(UTC)
         for run in runs:
             if run.strategy in self._catalogue:
-                made_with = provenance(run.strategy, None, self._catalogue)
+                made_with = self._made_with(run.strategy)
             else:
                 digest = chunk.digests[run.strategy]
                 made_with = Provenance(digest, ENGINE_VERSION, METRICS_VERSION, None)
             yield Answer(run.run_key, writer.json(outcome(run), made_with, now))
+
+    def _made_with(self, strategy: str) -> Provenance:
+        """Return what results of a strategy are made with, and what is known of its lookahead."""
+        made_with = provenance(strategy, None, self._catalogue)
+        digest = made_with.strategy_digest
+        return made_with._replace(lookahead=checking.known(self._settings, [digest]).get(digest))
 
     def _candles(self, run: Run, instrument: str, interval: Interval, warmup: int) -> CandlesRead:
         """Return a series over the span of a run; a batch reads each series once."""

@@ -290,6 +290,7 @@ def _answered(row: Mapping[str, Any]) -> dict[str, str]:
         "mela.result_key": row["result_key"],
         "mela.cached": str(row["cached"]).lower(),
         "mela.status": row["status"],
+        "mela.lookahead": row["lookahead"] or "not_verified",
         "mela.warnings": ", ".join(row["warnings"]),
     }
 

@@ -4,33 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import Any, Literal
 
 from backtests.lookahead.watching import Reach
 from mela.run import from_ms, instant_text
+from mela.verdict import Verdict
 
 How = Literal["again", "cut", "future", "orders", "history", "writes"]
-
-
-class Verdict(StrEnum):
-    """What a check found, as it is stored and published; the worst comes first.
-
-    found: what it decides on a candle depends on later ones, or on what it was asked before
-    not_verified: it was not put to the test
-    depends_on_history: only where its candles begin changes what it decides
-    """
-
-    FOUND = "found"
-    NOT_VERIFIED = "not_verified"
-    DEPENDS_ON_HISTORY = "depends_on_history"
-    CLEAN = "clean"
-
-    @classmethod
-    def over(cls, verdicts: Iterable[Verdict]) -> Verdict:
-        """Return the verdict over several series: the worst."""
-        given = set(verdicts)
-        return next(verdict for verdict in cls if verdict in given)
 
 
 @dataclass(frozen=True, slots=True)

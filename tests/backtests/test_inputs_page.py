@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 from backtests.lookahead.check import CHECKED, check
-from backtests.lookahead.report import Verdict
 from backtests.portfolio import run_together
 from backtests.signals import Signals, Weights
 from backtests.simulate import run_all
@@ -27,6 +26,7 @@ from mela.portfolio import FixedWeights, OnDrift, Portfolio, StrategyWeights
 from mela.run import Part, Run, from_ms, instant_text
 from mela.scene import parse_scene
 from mela.settings import REPOSITORY
+from mela.verdict import Verdict
 from services.lookahead import random_walk
 from sources.longer import longer_candles
 from tests.backtests.lookahead.offenders import planted

@@ -85,7 +85,7 @@ def test_it_prints_what_the_library_finds_with_that_seed(quarter: tuple[Candles,
         "return": shown(paths.total_return, ".1%"),
         "cagr": shown(paths.cagr, ".1%"),
         "Sharpe": shown(paths.sharpe, ".2f"),
-        "drawdown": shown(paths.max_drawdown, ".1%"),
+        "drawdown between period ends": shown(paths.max_drawdown, ".1%"),
         f"drawdown of the {len(profits)} trades in other orders": shown(trades.max_drawdown, ".1%"),
     }
     blocks = "one by one" if paths.block == 1 else f"in blocks of {paths.block} on average"

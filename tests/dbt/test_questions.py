@@ -309,7 +309,7 @@ def test_parameters_have_names(star: Star) -> None:
 def test_a_star_that_was_never_built_says_so(warehouse: Settings) -> None:
     with (
         transaction(warehouse) as connection,
-        pytest.raises(MelaError, match="not built yet: run `mela demo`"),
+        pytest.raises(MelaError, match="not built yet: `mela dbt build`"),
     ):
         ask(connection, "answers_by_user")
 

@@ -138,9 +138,19 @@ ELSEWHERE = (
         "it changes what a replay tells all others",
     ),
     Elsewhere(
+        r"mela --install-completion",
+        ("tests/cli/test_completion.py::test_names_and_values_are_offered",),
+        "it writes into the files of one's shell; what that then asks is executed",
+    ),
+    Elsewhere(
         r"mela watch (add\|)?(remove|list)(\|list)?",
         ("tests/cli/test_quality.py::test_the_watch_list",),
         "its parts, in their order",
+    ),
+    Elsewhere(
+        r"mela new strategy .*",
+        ("tests/cli/test_new.py::test_a_new_strategy_is_clean_runs_and_passes_its_own_test",),
+        "it writes into a home of the test's own, and what it writes is executed there",
     ),
     Elsewhere(
         r"mela schedule (remove|list)",

@@ -55,6 +55,7 @@ class Reader:
             "QUESTION": "best_by_regime",
             "DIR": "candles",
             "s3://…": "candles",
+            "FILE": CANDLES,
             "FILE.parquet": CANDLES,
             "FILE.html": "picture.html",
             "FILE.csv": "trades.csv",

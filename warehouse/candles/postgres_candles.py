@@ -13,7 +13,7 @@ import numpy as np
 from sqlalchemy import Connection, text
 
 from mela.errors import CandlesMissing
-from mela.instrument import FACTS, parse_name
+from mela.instrument import FACTS, load_command, parse_name
 from mela.interval import DAY_MS
 from mela.run import from_ms, to_ms
 from mela.series import SeriesKey
@@ -101,9 +101,8 @@ class PostgresCandles:
             found = connection.execute(_SERIES, values).mappings().one_or_none()
             if found is None:
                 raise CandlesMissing(
-                    f"{name.instrument} is not in the warehouse. Load it: mela ingest "
-                    f"{name.instrument} --interval {name.interval} "
-                    f"--from {hint[0].date()} --to {hint[1].date()}"
+                    f"{name.instrument} is not in the warehouse. Load it: "
+                    + load_command(*name, hint[0].date(), hint[1].date())
                 )
             yield PostgresSeries(
                 series=SeriesState(

@@ -42,6 +42,8 @@ _FIELDS = {
     "error": "CASE WHEN r.error_class IS NOT NULL THEN"
     " json_build_object('class', r.error_class, 'sentence', r.error_sentence,"
     " 'file', r.error_file, 'line', r.error_line) END",
+    "lookahead": "coalesce((SELECT known.lookahead FROM ops.strategy_check known"
+    " WHERE known.strategy_digest = r.strategy_digest), 'not_verified')",
     "cached": "answer.cached",
     "engine_version": "r.engine_version",
     "metrics_version": "r.metrics_version",

@@ -11,12 +11,16 @@ with answered as (
 )
 
 select
-    {{ strategy_key('strategy', 'strategy_digest') }} as strategy_key,
-    strategy,
-    strategy_digest,
-    first_used_at,
-    last_used_at,
+    {{ strategy_key('answered.strategy', 'answered.strategy_digest') }} as strategy_key,
+    answered.strategy,
+    answered.strategy_digest,
+    answered.first_used_at,
+    answered.last_used_at,
     row_number() over (
-        partition by strategy order by last_used_at desc, strategy_digest
-    ) = 1 as is_latest
+        partition by answered.strategy
+        order by answered.last_used_at desc, answered.strategy_digest
+    ) = 1 as is_latest,
+    coalesce(checks.lookahead, 'not_verified') as lookahead
 from answered
+left join {{ ref('stg_ops__strategy_checks') }} as checks
+    on checks.strategy_digest = answered.strategy_digest

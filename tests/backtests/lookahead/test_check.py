@@ -10,7 +10,6 @@ import pytest
 
 from backtests.lookahead.check import CHECKED, check
 from backtests.lookahead.fewer import ALL_CUTS, LEAST_CUTS, choose_cuts
-from backtests.lookahead.report import Verdict
 from backtests.signals import Signals, crosses_above, crosses_below
 from backtests.strategies import CATALOGUE
 from backtests.testing.instrument import candles_of
@@ -18,6 +17,7 @@ from cli.candle_file import read_candles
 from mela.candles import Candles
 from mela.interval import Interval
 from mela.settings import REPOSITORY
+from mela.verdict import Verdict
 from replay.series import PACKAGED
 from services.lookahead import PACKAGED_CANDLES, random_walk
 from sources.longer import longer_candles

@@ -11,8 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from backtests.lookahead.check import check
-from backtests.lookahead.report import Checked, Verdict
+from backtests.lookahead.report import Checked
 from mela.interval import Interval
+from mela.verdict import Verdict
 from services.lookahead import random_walk
 from tests.backtests.lookahead import leaks
 from tests.backtests.lookahead.offenders import planted

@@ -75,8 +75,6 @@ def test_a_finding_keeps_its_row_until_it_is_gone(warehouse: Settings) -> None:
     assert (check.candles, check.expected, check.instrument) == (20, 23, NAME)
     assert (check.span_start, check.span_end) == (START, now)
     assert check.expected_until == START + 23 * HOUR  # as many hours as are expected
-    [within] = check_quality(warehouse, end=START + 12 * HOUR, now=now).checks
-    assert (within.expected, within.expected_until) == (12, START + 12 * HOUR)
 
     again = check_quality(warehouse, now=now)
     assert again.findings == first.findings
@@ -88,6 +86,8 @@ def test_a_finding_keeps_its_row_until_it_is_gone(warehouse: Settings) -> None:
     load(warehouse, answer([100.0] * 2, start=START + 11 * HOUR))
     assert check_quality(warehouse, now=now).ok
     assert states(warehouse) == [("missing", "repaired")] * 2
+    [within] = check_quality(warehouse, end=START + 12 * HOUR, now=now).checks
+    assert (within.expected, within.expected_until) == (12, START + 12 * HOUR)
 
 
 def test_a_span_is_judged_as_the_whole_is(warehouse: Settings) -> None:

@@ -6,11 +6,13 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from sqlalchemy import CheckConstraint, Double, ForeignKey, Index, Integer, UniqueConstraint
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from mela.curve import EXIT_REASONS
 from mela.metrics import TYPES
 from mela.result import Status
+from mela.verdict import Verdict
 from warehouse.schema.tables.base import Base, Hash, InstrumentId, Key, known_interval, one_of
 
 
@@ -118,6 +120,28 @@ for _metric, _type in TYPES:  # a column for each metric, as `migrate` makes it
 ResultKey = Annotated[
     str, mapped_column(Hash, ForeignKey("ops.result.result_key"), primary_key=True)
 ]
+
+
+class StrategyCheck(Base):
+    """Whether a strategy looks ahead, as a check found. Grain: strategy_digest.
+
+    coverage: of each series that was checked, as `mela check --json` prints it
+    """
+
+    __tablename__ = "strategy_check"
+    __table_args__ = (
+        one_of("lookahead", *Verdict),
+        {
+            "schema": "ops",
+            "comment": "whether a strategy looks ahead, as a check found. Grain: strategy_digest",
+        },
+    )
+
+    strategy_digest: Mapped[str] = mapped_column(Hash, primary_key=True)
+    strategy: Mapped[str]
+    lookahead: Mapped[str]
+    coverage: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    checked_at: Mapped[datetime]
 
 
 class Trade(Base):
