@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -101,7 +102,9 @@ def test_the_grid_is_in_mlflow_once_with_all_its_runs_nested(platform: Settings)
         platform, "SELECT scene_id::text, runs FROM ops.scene WHERE status = 'finished'"
     ):
         where = f"tags.`mela.scene_id` = '{scene_id}'"
-        parents = client.search_runs([experiment.experiment_id], where)
+        parents = wait_for(  # a busy machine's scene may end without MLflow, which gets it later
+            partial(client.search_runs, [experiment.experiment_id], where), 300, "its parent run"
+        )
         assert len(parents) == 1
         parent = mirrored(parents[0].info.run_id, platform)
         nested = client.search_runs(
