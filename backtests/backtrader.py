@@ -63,7 +63,7 @@ def walk(
     if len(equity):
         equity[: len(trader.equity)] = trader.equity
     buffers.trades[: len(trader.trades)] = [
-        (*row[:6], profit, *row[6:], 0.0)
+        (*row[:6], profit, *row[6:], 0.0, 0.0, 0.0)  # borrow; mae and mfe come afterwards
         for row, profit in zip(trader.trades, trader.profits, strict=True)
     ]
     return _counted(span, trader, buffers)

@@ -10,6 +10,8 @@ SENTENCES: Mapping[str, str] = {
     "ends_early": "the last candle that the calendar expects in the span is missing",
     "gaps": "a candle between the first and the last is missing",
     "inputs_incomplete": "warm-up or candles of an input are missing",
+    "calendar_inferred": "nothing states the instrument's calendar: it was inferred, and the "
+    "periods per year rest on it",
     "instrument_without_candles": "an instrument has no candle in the span; its share stays cash",
     "sessions_differ": "candles of markets with different hours count as opening together",
     "too_few_trades": "there are fewer than 30 round trips, so their mean says little",

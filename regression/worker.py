@@ -41,8 +41,6 @@ NEEDED = {
     "mela.run": ("from_ms", "to_ms"),
     "mela.scene": ("parse_scene",),
 }
-# Names that only later commits have: there a bench reads all candles of an account at once.
-LATER = {"backtests.local": ("whole_series",)}
 ENGINE = ("execution", "backtests")  # the rooms that hold compiled code
 MAX_RUNS = 10_000
 MOST_CURVES = 4  # with more runs, only the best one is drawn; for a search, its winner
@@ -118,8 +116,8 @@ def load() -> dict[str, Any]:
             if not hasattr(loaded, name):
                 raise CommitTooOld(f"its {module} has no {name}")
             found[name] = getattr(loaded, name)
-        later = LATER.get(module, ())
-        found.update({name: getattr(loaded, name) for name in later if hasattr(loaded, name)})
+    # newer commits take candles for whole runs, and say how to make that of single series
+    found["whole_series"] = getattr(sys.modules["backtests.local"], "whole_series", None)
     check_places()
     return found
 
@@ -206,8 +204,8 @@ class Runner:
         return answer
 
     def _bench(self) -> Any:
-        whole_series = self.code.get("whole_series")
-        read = whole_series(self._read) if whole_series else self._read
+        whole_series = self.code["whole_series"]
+        read = self._read if whole_series is None else whole_series(self._read)
         return self.code["Bench"](read, self.catalogue)
 
     def _read(self, instrument: str, interval: Any) -> Any:

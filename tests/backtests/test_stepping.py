@@ -90,7 +90,8 @@ def assert_steps_are_the_walk(
         ]
 
     assert curve == outcome.curve.equity.tolist()
-    assert trades == list(outcome.curve.trades)
+    # excursions are measured when a run is over, so that a step does not know them
+    assert trades == [trade._replace(mae=0.0, mfe=0.0) for trade in outcome.curve.trades]
 
 
 @settings(law, max_examples=100)
