@@ -18,7 +18,8 @@ from mela.grid import Plan, check_space, plan_runs, window_variants
 from mela.interval import Interval
 from mela.result import Curve, result_document
 from mela.run import Run, by_candles
-from mela.scene import Scene, TpeSearch
+from mela.scene import Scene
+from mela.search import TpeSearch
 
 Document = dict[str, Any]
 Catalogue = Mapping[str, Strategy]

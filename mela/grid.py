@@ -21,7 +21,8 @@ from mela.inputs import Input
 from mela.portfolio import Portfolio
 from mela.portfolio_checks import check_trials
 from mela.run import Catalogue, Run, from_ms, rounded_warmup, run_key_of
-from mela.scene import Drawn, RandomSearch, Scalar, Scene, TpeSearch
+from mela.scene import Scene
+from mela.search import Drawn, RandomSearch, Scalar, TpeSearch
 from mela.values import draws, ends_of, values_of
 from mela.variants import (
     Variant,

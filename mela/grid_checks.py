@@ -11,7 +11,8 @@ from mela.errors import RejectionCode, SceneInvalid
 from mela.inputs import check_inputs
 from mela.portfolio_checks import check_together
 from mela.run import RiskSizing
-from mela.scene import Drawn, RandomSearch, Scene, Steps, TpeSearch
+from mela.scene import Scene
+from mela.search import Drawn, RandomSearch, Steps, TpeSearch
 from mela.values import step_count, values_of
 from mela.variants import Variant
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from random import Random
 
 from mela.canonical import canonical_json
-from mela.scene import Drawn, Range, Scalar, Steps
+from mela.search import Drawn, Range, Scalar, Steps
 
 DIGITS = 6  # of a drawn number: more mean nothing, and differ from one machine's log to another's
 

@@ -30,7 +30,8 @@ from mela.run import (
     rounded_warmup,
 )
 from mela.run_terms import ACCOUNT, PARTS, TERM_TYPES, part_of_terms
-from mela.scene import Scalar, Scene, field_path, said
+from mela.scene import Scene, field_path, said
+from mela.search import Scalar
 
 
 class RunSpan(Part):

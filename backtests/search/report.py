@@ -32,7 +32,8 @@ from mela.candles import Candles
 from mela.messages import read_stored_run
 from mela.result import LOWER_IS_BETTER, Outcome
 from mela.run import Run, from_ms, instant_text
-from mela.scene import Scene, Steps
+from mela.scene import Scene
+from mela.search import Steps
 from mela.windows import Fold
 
 Float = NDArray[np.float64]

@@ -22,7 +22,8 @@ from mela.canonical import canonical_json
 from mela.grid import choose, make_run
 from mela.result import LOWER_IS_BETTER
 from mela.run import Catalogue, Run
-from mela.scene import Drawn, Range, Scalar, Scene, Steps, TpeSearch
+from mela.scene import Scene
+from mela.search import Drawn, Range, Scalar, Steps, TpeSearch
 from mela.values import short, step_at, step_count, values_of
 from mela.variants import Variant
 

@@ -3,61 +3,27 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import yaml
-from typer.testing import CliRunner
 
-from cli.main import app
 from mela.result import Result, rank
 from mela.settings import REPOSITORY
+from tests.cli.backtested import SCENE, mela, write
 
 FIRST = REPOSITORY / "docs" / "scenes" / "first.yaml"
-HOUR_MS = 3_600_000
 CSV = ("runs", "trades", "equity")
-START_MS = 1_672_531_200_000  # 2023-01-01T00:00:00Z
-SCENE: dict[str, Any] = {
-    "instruments": ["anywhere:THING"],
-    "interval": "1h",
-    "start": "2023-01-05T00:00:00Z",
-    "end": "2023-01-15T00:00:00Z",
-    "strategy": {"name": "sma_cross", "params": {"fast": 3, "slow": 9}},
-}
 
 
 @pytest.fixture
 def candles(tmp_path: Path) -> Path:
     """Twenty days of hourly candles that swing."""
     return write(tmp_path / "candles.parquet")
-
-
-def write(path: Path, **change: Any) -> Path:
-    close = 100 + 10 * np.sin(np.arange(480) / 7)
-    columns: dict[str, Any] = {
-        "open_time": pa.array(START_MS + HOUR_MS * np.arange(480), pa.timestamp("ms", tz="UTC")),
-        "open": close,
-        "high": close + 1,
-        "low": close - 1,
-        "close": close,
-        "volume": np.ones(480),
-    }
-    kept = {name: value for name, value in (columns | change).items() if value is not None}
-    pq.write_table(pa.table(kept), path)
-    return path
-
-
-def mela(*words: object) -> Any:
-    return CliRunner().invoke(app, [str(word) for word in words])
 
 
 def backtest(tmp_path: Path, candles: Path, **change: Any) -> Any:
@@ -369,86 +335,3 @@ def test_tpe_runs_here_and_says_nothing_of_itself(tmp_path: Path, candles: Path)
     refused = mela("publish", tmp_path / "scene.yaml")
     assert refused.exit_code == 1
     assert "mela backtest" in refused.stderr
-
-
-LOUD = """
-from backtests.signals import Signals, crosses_above, crosses_below
-from backtests.strategy import strategy
-from mela.run import Part
-
-print("loading loud")
-
-
-@strategy(Part, warmup=lambda params: 5)
-def loud(candles, params, indicators):
-    print("deciding loudly")
-    mean = indicators.sma(5)
-    return Signals(crosses_above(candles.close, mean), crosses_below(candles.close, mean))
-"""
-
-
-@pytest.mark.parametrize("place", ["loud.py", "."])
-def test_strategies_of_a_file_or_folder_run_and_their_prints_spoil_no_json(
-    tmp_path: Path, candles: Path, place: str
-) -> None:
-    folder = tmp_path / "mine"
-    folder.mkdir()
-    (folder / "loud.py").write_text(LOUD)
-    scene = SCENE | {"strategy": {"name": "loud"}}
-    (tmp_path / "scene.yaml").write_text(yaml.safe_dump(scene))
-    words = [sys.executable, "-m", "cli.main", "backtest", str(tmp_path / "scene.yaml")]
-    words += ["--candles", str(candles), "--json", "--strategies", str(folder / place)]
-
-    done = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True, check=False)
-
-    assert done.returncode == 0, done.stderr
-    [result] = json.loads(done.stdout)
-    assert (result["strategy"]["name"], result["status"]) == ("loud", "succeeded")
-    assert "loading loud" in done.stderr
-    assert "deciding loudly" in done.stderr
-
-
-def test_a_package_that_prints_while_it_is_loaded_spoils_no_json(
-    tmp_path: Path, candles: Path
-) -> None:
-    home = tmp_path / "home"
-    metadata = home / "packages" / "loud_ideas-1.dist-info"
-    metadata.mkdir(parents=True)
-    (home / "packages" / "loud_ideas.py").write_text(LOUD)
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: loud-ideas\nVersion: 1\n")
-    (metadata / "entry_points.txt").write_text("[mela.strategies]\nloud = loud_ideas\n")
-    (tmp_path / "scene.yaml").write_text(yaml.safe_dump(SCENE))
-    words = [sys.executable, "-m", "cli.main", "backtest", str(tmp_path / "scene.yaml")]
-    words += ["--candles", str(candles), "--json"]
-    environment = os.environ | {"MELA_HOME": str(home)}
-
-    done = subprocess.run(
-        words, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False
-    )
-
-    assert done.returncode == 0, done.stderr
-    assert len(json.loads(done.stdout)) == 1
-    assert "loading loud" in done.stderr
-
-
-@pytest.mark.parametrize(
-    ("source", "said"),
-    [
-        (None, "there is no file"),
-        ("x = 1", "no strategy is called"),
-        ("def broken(:", "raises SyntaxError"),
-        ("raise RuntimeError('no')", "raises RuntimeError: no (line 1)"),
-    ],
-)
-def test_a_file_without_strategies_is_explained(
-    tmp_path: Path, candles: Path, source: str | None, said: str
-) -> None:
-    file = tmp_path / "mine.py"
-    if source is not None:
-        file.write_text(source)
-    (tmp_path / "scene.yaml").write_text(yaml.safe_dump(SCENE | {"strategy": {"name": "mine"}}))
-
-    done = mela("backtest", tmp_path / "scene.yaml", "--candles", candles, "--strategies", file)
-
-    assert done.exit_code != 0
-    assert said in " ".join(done.stderr.replace("│", " ").split())

@@ -14,7 +14,7 @@ import yaml
 from cli.candle_file import reader_of_files
 from mela.interval import Interval
 from mela.result import Result
-from tests.cli.test_backtest import SCENE, mela, write
+from tests.cli.backtested import SCENE, mela, write
 
 NAMES = ("here:A", "there:B")
 

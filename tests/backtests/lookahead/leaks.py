@@ -1,4 +1,4 @@
-"""Strategies with a leak, a reach or a long memory, and clean ones that look suspicious."""
+"""Strategies with a leak or a reach."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ from numba import njit
 from backtests.indicators import Indicators
 from backtests.signals import Signals, Weights, crosses_above, crosses_below
 from mela.candles import Candles
-from mela.interval import DAY_MS
 from mela.run import Part
 
 FUTURE = "future.parquet"  # a test puts it into the folder it runs in
@@ -281,6 +280,13 @@ def future_read_once(candles: Candles, _params: Part, _indicators: Indicators) -
     return Signals(ahead > 0.0, ahead < 0.0)
 
 
+def local_time(candles: Candles, _params: Part, _indicators: Indicators) -> Signals:
+    """Read the hour in New York: time zones are files, and nobody's reach."""
+    times = pd.to_datetime(candles.opened_ms, unit="ms", utc=True).tz_convert("America/New_York")
+    hour = times.hour.to_numpy()
+    return Signals(hour == 10, hour == 15)
+
+
 def parquet_and_time_zones(candles: Candles, _params: Part, indicators: Indicators) -> Signals:
     """Read a file without Python where a library opens files for itself, too."""
     local_time(candles, _params, indicators)
@@ -367,135 +373,3 @@ def needs_twenty(candles: Candles, _params: Part, _indicators: Indicators) -> Si
     high = np.full(len(candles), np.inf)
     high[20:] = past[:-1].max(axis=1)
     return Signals(candles.close > high, candles.close < high * 0.97)
-
-
-# Long memory: what is decided depends on where the candles begin, and on nothing later
-
-
-def expanding_mean(candles: Candles, _params: Part, _indicators: Indicators) -> Signals:
-    return crosses(candles.close, pd.Series(candles.close).expanding().mean())
-
-
-def expanding_zscore(candles: Candles, _params: Part, _indicators: Indicators) -> Signals:
-    closes = pd.Series(candles.close)
-    grown = closes.expanding(min_periods=20)
-    return crosses((closes - grown.mean()) / (grown.std() + 1e-9), 0.5)
-
-
-def seeded_by_row(candles: Candles, _params: Part, _indicators: Indicators) -> Signals:
-    drawn = np.random.default_rng(7).random(len(candles))
-    return Signals(drawn > 0.9, drawn < 0.1)
-
-
-def highest_ever(candles: Candles, _params: Part, _indicators: Indicators) -> Signals:
-    top = np.maximum.accumulate(candles.close)
-    return Signals(candles.close >= top, candles.close < 0.95 * top)
-
-
-def warmup_too_short(candles: Candles, _params: Part, _indicators: Indicators) -> Signals:
-    """Need thousands of candles, and state 60."""
-    slow = pd.Series(candles.close).ewm(span=800, adjust=False).mean()
-    return crosses(candles.close, slow)
-
-
-# Clean
-
-
-def causal_ema(candles: Candles, _params: Part, indicators: Indicators) -> Signals:
-    return crosses(indicators.ema(5), indicators.sma(20))
-
-
-def causal_rolling(candles: Candles, _params: Part, _indicators: Indicators) -> Signals:
-    mean = pd.Series(candles.close).rolling(20).mean()
-    return crosses(candles.close, mean)
-
-
-def pandas_ewm(candles: Candles, _params: Part, _indicators: Indicators) -> Signals:
-    line = pd.Series(candles.close).ewm(span=5, adjust=False).mean()
-    return crosses(candles.close, line)
-
-
-def shifted_on(candles: Candles, _params: Part, _indicators: Indicators) -> Signals:
-    return crosses(candles.close, pd.Series(candles.close).shift(3))
-
-
-@njit(cache=True)
-def _channel(close: np.ndarray) -> np.ndarray:
-    top = np.full(len(close), np.nan)
-    for bar in range(20, len(close)):
-        top[bar] = close[bar - 20 : bar].max()
-    return top
-
-
-def numba_channel(candles: Candles, _params: Part, _indicators: Indicators) -> Signals:
-    return crosses(candles.close, _channel(candles.close))
-
-
-def seeded_by_time(candles: Candles, _params: Part, _indicators: Indicators) -> Signals:
-    """Draw for each candle from its own time: no history, no future."""
-    drawn = np.array(
-        [np.random.default_rng(int(ms // 3_600_000)).random() for ms in candles.opened_ms]
-    )
-    return Signals(drawn > 0.9, drawn < 0.1)
-
-
-def weekday(candles: Candles, _params: Part, _indicators: Indicators) -> Signals:
-    day = candles.opened_ms // DAY_MS % 7
-    return Signals(day == 1, day == 3)
-
-
-def local_time(candles: Candles, _params: Part, _indicators: Indicators) -> Signals:
-    """Read the hour in New York: time zones are files, and nobody's reach."""
-    times = pd.to_datetime(candles.opened_ms, unit="ms", utc=True).tz_convert("America/New_York")
-    hour = times.hour.to_numpy()
-    return Signals(hour == 10, hour == 15)
-
-
-@functools.lru_cache
-def _weights(period: int) -> np.ndarray:
-    return np.arange(1.0, period + 1.0) / (period * (period + 1) / 2)
-
-
-def cached_constants(candles: Candles, _params: Part, _indicators: Indicators) -> Signals:
-    """Cache what depends on parameters alone."""
-    weights = _weights(12)
-    mean = np.convolve(candles.close, weights[::-1])[: len(candles)]
-    mean[:11] = np.nan
-    return crosses(candles.close, mean)
-
-
-COUNTED = 0
-
-
-def counting_calls(candles: Candles, _params: Part, indicators: Indicators) -> Signals:
-    """Keep a number that changes no answer."""
-    global COUNTED
-    COUNTED += 1
-    return crosses(candles.close, indicators.sma(20))
-
-
-def loop(candles: Candles, _params: Part, _indicators: Indicators) -> Signals:
-    """Walk in plain Python."""
-    enter, leave = np.zeros((2, len(candles)), dtype=bool)
-    for bar in range(3, len(candles)):
-        enter[bar] = candles.close[bar] > candles.close[bar - 3] * 1.01
-        leave[bar] = candles.close[bar] < candles.close[bar - 3] * 0.99
-    return Signals(enter, leave)
-
-
-def lazy_import(candles: Candles, _params: Part, indicators: Indicators) -> Signals:
-    """Import while it decides: that is no reach."""
-    from scipy.signal import lfilter
-
-    line = lfilter([0.5, 0.5], [1.0], candles.close)
-    return crosses(line, indicators.sma(20))
-
-
-def printing(candles: Candles, _params: Part, indicators: Indicators) -> Signals:
-    print("deciding on", len(candles))  # noqa: T201
-    return crosses(candles.close, indicators.sma(20))
-
-
-def honest_stop(candles: Candles, _params: Part, indicators: Indicators) -> Signals:
-    honest = crosses(candles.close, indicators.sma(20))
-    return Signals(honest.enter, honest.exit, stop=candles.close * 0.97)

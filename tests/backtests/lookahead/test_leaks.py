@@ -15,7 +15,7 @@ from backtests.lookahead.report import Checked
 from mela.interval import Interval
 from mela.verdict import Verdict
 from services.lookahead import random_walk
-from tests.backtests.lookahead import leaks
+from tests.backtests.lookahead import honest, leaks, memories
 from tests.backtests.lookahead.offenders import planted
 
 WALK = random_walk(Interval.H1, 900, seed=11)
@@ -67,27 +67,27 @@ REACHES = (
     (leaks.chance_of_python, "chance"),
 )
 LONG_MEMORIES = (
-    leaks.expanding_mean,
-    leaks.expanding_zscore,
-    leaks.seeded_by_row,
-    leaks.highest_ever,
-    leaks.warmup_too_short,
+    memories.expanding_mean,
+    memories.expanding_zscore,
+    memories.seeded_by_row,
+    memories.highest_ever,
+    memories.warmup_too_short,
 )
 HONEST = (
-    leaks.causal_ema,
-    leaks.causal_rolling,
-    leaks.pandas_ewm,
-    leaks.shifted_on,
-    leaks.numba_channel,
-    leaks.seeded_by_time,
-    leaks.weekday,
+    honest.causal_ema,
+    honest.causal_rolling,
+    honest.pandas_ewm,
+    honest.shifted_on,
+    honest.numba_channel,
+    honest.seeded_by_time,
+    honest.weekday,
     leaks.local_time,
-    leaks.cached_constants,
-    leaks.counting_calls,
-    leaks.loop,
-    leaks.lazy_import,
-    leaks.printing,
-    leaks.honest_stop,
+    honest.cached_constants,
+    honest.counting_calls,
+    honest.loop,
+    honest.lazy_import,
+    honest.printing,
+    honest.honest_stop,
 )
 
 

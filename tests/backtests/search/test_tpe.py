@@ -12,7 +12,8 @@ from backtests.search.tpe import Tpe
 from backtests.strategies import CATALOGUE
 from mela.errors import SceneInvalid
 from mela.grid import plan_runs
-from mela.scene import Drawn, Range, Steps, parse_scene
+from mela.scene import parse_scene
+from mela.search import Drawn, Range, Steps
 from tests.backtests.search.swings import SCENE, read
 
 SPACE: dict[str, Drawn] = {
