@@ -26,7 +26,10 @@ from tests.warehouse.lived import ASKED, BTC, ETH, GRID, PORTFOLIO, STOCKS, live
 from warehouse.database import transaction
 
 # what says where and when an answer was given, and is null outside the platform
-OF_AN_ANSWER = ("scene_id", "result_key", "candles_revision", "revisions", "computed_at", "cached")
+OF_AN_ANSWER = (
+    *("scene_id", "result_key", "candles_revision", "revisions", "computed_at", "cached"),
+    "lookahead",  # the verdict that the warehouse has of a strategy; no part of the answer
+)
 Typed = Callable[..., Ended]
 SCENES: dict[str, dict[str, Any]] = {
     "a grid": {**ASKED, "search": GRID},
