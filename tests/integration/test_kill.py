@@ -132,8 +132,15 @@ def whole_and_once(scene: Scene, settings: Settings) -> None:
     experiment = client.get_experiment_by_name("sma_cross")
     assert experiment is not None
     ids = [experiment.experiment_id]
-    parents = client.search_runs(ids, f"tags.`mela.scene_id` = '{scene.scene_id}'")
+    where = f"tags.`mela.scene_id` = '{scene.scene_id}'"
+    # MLflow keeps its runs in the Postgres that was killed: what it missed is made up for later
+    parents = wait_for(lambda: list(client.search_runs(ids, where)), 240, "MLflow has the scene")
     assert len(parents) == 1
-    nested = client.search_runs(ids, f"tags.`mlflow.parentRunId` = '{parents[0].info.run_id}'")
+    below = f"tags.`mlflow.parentRunId` = '{parents[0].info.run_id}'"
+    nested = wait_for(
+        lambda: len(found := list(client.search_runs(ids, below))) >= AT_ONCE and found,
+        120,
+        "MLflow has the best runs",
+    )
     keys = [run.data.tags["mela.run_key"] for run in nested]
     assert len(keys) == len(set(keys)) >= AT_ONCE  # the others are still being written

@@ -24,6 +24,7 @@ MAJORS = ["binance:BTCUSDT", "binance:ETHUSDT"]
 PORTFOLIO: dict[str, Any] = {
     "weights": {"kind": "inverse_volatility", "period": 48},
     "rebalance": {"kind": "drift", "threshold": 0.03},
+    "delisted": "close",
 }
 
 

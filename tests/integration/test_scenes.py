@@ -36,7 +36,7 @@ from warehouse.scenes import records as scenes
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 PACKAGED = Path(replay.__file__).parent / "data"
-TIMED = ("computed_at", "scene_id", "result_key", "candles_revision", "cached")
+TIMED = ("computed_at", "scene_id", "result_key", "candles_revision", "cached", "lookahead")
 
 
 def without_circumstances(result: dict[str, Any]) -> dict[str, Any]:

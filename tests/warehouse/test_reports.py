@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import text
 
-from mela.instrument import describe
+from mela.inference import infer
 from mela.settings import Settings
 from tests.warehouse.given import NAME, START, at
 from warehouse import reports
@@ -41,7 +41,7 @@ def batch(
                     CASE WHEN :status = 'failed' THEN 'it broke' END)
             """),
             {
-                "id": instruments.upsert(connection, describe(NAME)),
+                "id": instruments.upsert(connection, infer(NAME)),
                 "origin": origin,
                 "start": start,
                 "end": end,

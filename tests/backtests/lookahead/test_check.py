@@ -267,4 +267,4 @@ def test_a_strategy_whose_input_has_no_candles_is_not_verified() -> None:
     found = check(WALK, offenders.reading_days(offenders.patient_with_the_day), {})
 
     assert found.verdict is Verdict.NOT_VERIFIED
-    assert "mela ingest check:check --interval 1d" in found.unverified[0]
+    assert "mela import FILE --instrument check:check --interval 1d" in found.unverified[0]
