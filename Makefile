@@ -21,7 +21,7 @@ test: setup      ## all tests, those on the real services included
 	@.venv/bin/python -m pytest -n $(WORKERS) $(ARGS)
 
 check: lint      ## what must hold before a commit: lint, quick tests, dbt parse
-	@.venv/bin/python -m pytest -q -n $(WORKERS) -m "not integration" $(ARGS)
+	@.venv/bin/python -m pytest -q -n $(WORKERS) -m "not integration and not nightly" $(ARGS)
 	@.venv/bin/dbt --quiet parse --project-dir dbt --profiles-dir dbt
 
 lint: setup      ## style, types, the directions of imports

@@ -123,7 +123,8 @@ def test_a_page_has_the_fan_below_the_run(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     page = (tmp_path / "run.html").read_text()
     headings = re.findall("<h1>(.*)</h1>", page)
-    assert [heading.partition(":")[0] for heading in headings] == ["binance", "Monte Carlo"]
+    first = [heading.partition(":")[0] for heading in headings]
+    assert first == ["binance", "Monthly returns", "Monte Carlo"]
     assert f"<title>{headings[0]}</title>" in page
     below = page[page.index("<h1>Monte Carlo") :]
     for name in ("5% to 95% of the paths", "25% to 75% of the paths", "median", "what happened"):
@@ -141,16 +142,16 @@ def test_a_png_grows_by_the_panel_and_keeps_the_others(tmp_path: Path) -> None:
         mpimg.imread(BytesIO((tmp_path / name).read_bytes()), format="png")
         for name in ("without.png", "with.png")
     )
-    assert without.shape[:2] == (1_760, 1_600)
-    assert drawn.shape[:2] == (1_760 + 800, 1_600)
-    assert np.abs(drawn[:1_760] - without).mean() < 0.005
-    assert (drawn[1_760:, :, :3].min(axis=2) < 0.9).mean() > 0.05
+    assert without.shape[:2] == (2_070, 1_600)
+    assert drawn.shape[:2] == (2_070 + 800, 1_600)
+    assert np.abs(drawn[:2_070] - without).mean() < 0.005
+    assert (drawn[2_070:, :, :3].min(axis=2) < 0.9).mean() > 0.05
 
 
 def test_json_stays_json_and_the_picture_has_the_fan(tmp_path: Path) -> None:
     done = backtest("--json", "--monte-carlo", 100, "--plot", tmp_path / "run.png")
     assert len(json.loads(done.stdout)) == 1
-    assert mpimg.imread(tmp_path / "run.png").shape[:2] == (1_800, 1_600)
+    assert mpimg.imread(tmp_path / "run.png").shape[:2] == (2_110, 1_600)
 
 
 @pytest.mark.parametrize("paths", [0, 99, 100_001, "many"])
@@ -177,4 +178,4 @@ def test_a_span_without_candles_has_nothing_to_resample(tmp_path: Path) -> None:
     empty = changed(tmp_path, start="2010-01-01T00:00:00Z", end="2010-02-01T00:00:00Z")
     done = backtest("--monte-carlo", 100, scene=empty)
     assert done.exit_code == 1
-    assert "nothing to resample: the run ended as no_data" in done.stderr
+    assert "no run gave any numbers" in done.stderr

@@ -72,7 +72,7 @@ def answers(python: Path, work: Path, home: Path) -> tuple[str, dict[str, Any]]:
         process.stop()
 
 
-@pytest.mark.integration  # an environment is made for each other version
+@pytest.mark.nightly  # an environment is made, and the engine compiled, for each other version
 @pytest.mark.timeout(2400)
 def test_the_golden_scenes_give_the_same_bits_on_each_python(tmp_path: Path) -> None:
     home = tmp_path / "home"

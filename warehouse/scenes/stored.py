@@ -19,7 +19,7 @@ class StoredScene:
 
     content: the scene as it was published, {} where a rejected one could not be read
     best: what its end found, as `ending` types it
-    offset: None until the planner has read it from Kafka
+    partition, offset: None until the planner has read it from Kafka
     """
 
     scene_id: str
@@ -30,6 +30,8 @@ class StoredScene:
     runs: int
     skipped: int
     cached: int
+    topic: str
+    partition: int | None
     offset: int | None
     received_at: datetime
     planned_at: datetime | None

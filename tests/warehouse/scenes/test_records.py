@@ -13,6 +13,7 @@ from mela.settings import Settings
 from warehouse.database import transaction
 from warehouse.scenes import records as scenes
 from warehouse.scenes.records import PublicationStatus, Receipt
+from warehouse.scenes.stored import StoredScene
 
 pytestmark = pytest.mark.integration
 ORIGIN = MessagePosition("mela.scenes", 1, 2)
@@ -50,7 +51,7 @@ def do(settings: Settings, step: Any, *arguments: Any) -> Any:
         return step(connection, *arguments)
 
 
-def get(settings: Settings, scene_id: str) -> dict[str, Any]:
+def get(settings: Settings, scene_id: str) -> StoredScene:
     return do(settings, scenes.get, scene_id)
 
 
@@ -58,12 +59,12 @@ def test_a_new_scene_is_recorded_whole(warehouse: Settings) -> None:
     scene_id = str(uuid4())
     assert receive(warehouse, scene_id) == Receipt(PublicationStatus.NEW)
     found = get(warehouse, scene_id)
-    assert (found["scene_id"], found["name"], found["content"]) == (scene_id, "a", {"name": "a"})
-    assert (found["status"], found["runs"], found["skipped"], found["cached"]) == (
+    assert (found.scene_id, found.name, found.content) == (scene_id, "a", {"name": "a"})
+    assert (found.status, found.runs, found.skipped, found.cached) == (
         *("received", 3, 1),
         0,
     )
-    assert (found["topic"], found["partition"], found["offset"]) == tuple(ORIGIN)
+    assert (found.topic, found.partition, found.offset) == tuple(ORIGIN)
 
 
 def test_the_same_again_says_how_far_it_is(warehouse: Settings) -> None:
@@ -76,7 +77,7 @@ def test_the_same_again_says_how_far_it_is(warehouse: Settings) -> None:
     assert again.planned_at is not None
     assert again.finished_at is None
     found = get(warehouse, scene_id)
-    assert (found["runs"], found["cached"], found["status"]) == (4, 2, "planned")
+    assert (found.runs, found.cached, found.status) == (4, 2, "planned")
 
 
 def test_an_id_used_again_touches_nothing(warehouse: Settings) -> None:
@@ -93,12 +94,12 @@ def test_the_id_of_a_rejected_scene_is_free_again(warehouse: Settings) -> None:
     assert reject(warehouse, scene_id)
     assert reject(warehouse, scene_id, {"cash": -1})
     found = get(warehouse, scene_id)
-    assert (found["status"], found["rejection_code"]) == ("rejected", "invalid_field")
-    assert found["content"] == {"cash": -1}
+    assert (found.status, found.rejection_code) == ("rejected", "invalid_field")
+    assert found.content == {"cash": -1}
 
     assert receive(warehouse, scene_id) == Receipt(PublicationStatus.NEW)
     found = get(warehouse, scene_id)
-    assert (found["status"], found["rejection_code"]) == ("received", None)
+    assert (found.status, found.rejection_code) == ("received", None)
 
 
 def test_steps_leave_their_first_time(warehouse: Settings) -> None:
@@ -106,12 +107,12 @@ def test_steps_leave_their_first_time(warehouse: Settings) -> None:
     receive(warehouse, scene_id)
     for cached in (2, 3):
         do(warehouse, scenes.set_planned, scene_id, cached)
-        planned_at = get(warehouse, scene_id)["planned_at"]
+        planned_at = get(warehouse, scene_id).planned_at
     for _ in range(2):
         do(warehouse, scenes.set_finished, scene_id, {"overall": None}, "abc")
     found = get(warehouse, scene_id)
-    assert found["planned_at"] == planned_at
-    assert (found["status"], found["best"], found["mlflow_run_id"]) == (
+    assert found.planned_at == planned_at
+    assert (found.status, found.best, found.mlflow_run_id) == (
         *("finished", {"overall": None}),
         "abc",
     )
@@ -127,7 +128,7 @@ def test_cancelled_stays_cancelled(warehouse: Settings) -> None:
     assert do(warehouse, scenes.cancelled, [scene_id, other, unknown]) == {scene_id}
     do(warehouse, scenes.set_planned, scene_id, 0)
     do(warehouse, scenes.set_finished, scene_id, None, None)
-    assert get(warehouse, scene_id)["status"] == "cancelled"
+    assert get(warehouse, scene_id).status == "cancelled"
     assert receive(warehouse, scene_id).cancelled_at is not None
 
 
@@ -144,7 +145,7 @@ def test_of_many_at_once_one_is_new(warehouse: Settings) -> None:
     scene_id = str(uuid4())
     with ThreadPoolExecutor(4) as pool:
         receipts = list(pool.map(lambda content: receive(warehouse, scene_id, content), "abababab"))
-    winner = get(warehouse, scene_id)["name"]
+    winner = get(warehouse, scene_id).name
     outcomes = [receipt.outcome for receipt in receipts]
     assert outcomes.count(PublicationStatus.NEW) == 1
     assert outcomes.count(PublicationStatus.ID_CONFLICT) == 4
@@ -160,7 +161,7 @@ def test_what_jsonb_cannot_hold_stops_nothing(warehouse: Settings) -> None:
         tower = [tower]
     strange = {"nul": "a\0b", "half": "\ud800", "\0": float("inf"), "big": 10**400, "tower": tower}
     assert reject(warehouse, scene_id, strange)
-    assert get(warehouse, scene_id)["content"]["nul"] == "a\ufffdb"
+    assert get(warehouse, scene_id).content["nul"] == "a\ufffdb"
 
 
 def test_an_unknown_scene_is_none(warehouse: Settings) -> None:
