@@ -159,8 +159,8 @@ class Settings(BaseSettings):
     home: Path = Field(default_factory=default_home, description="where the stack keeps its files")
     user: str | None = Field(
         default=None,
-        description="who publishes, where --user does not say it; `mela scenes --mine` lists this "
-        "user's scenes, and `last` is the newest of them",
+        description="who publishes, where --user does not say it; `--mine` of `mela scenes` lists "
+        "this user's scenes, and `last` is the newest of them",
     )
     java: Literal["auto", "bundled"] = Field(
         default="auto",
