@@ -1,7 +1,7 @@
 """Build the star schema with one task per dbt model, each followed by the model's own tests.
 
 Start it by hand, to see which model takes long or fails, or to repeat a model with those behind it.
-`build_marts` builds the same with one dbt, in a sixth of the time. Tests across models
+`build_marts` builds the same with one dbt, in less time. Tests across models
 (relationships, the project's own SQL tests) run at the end.
 """
 

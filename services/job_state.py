@@ -81,7 +81,7 @@ def read_state(home: Path) -> JobState | None:
 
 
 def now() -> datetime:
-    """Return the time of day."""
+    """Return the present instant, in UTC."""
     return datetime.now(UTC)
 
 
