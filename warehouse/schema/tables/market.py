@@ -53,7 +53,23 @@ def fact_laws() -> tuple[CheckConstraint, ...]:
     )
 
 
-class Instrument(Base):
+class FactColumns:
+    """The facts of an instrument, and of each earlier version of them."""
+
+    kind: Mapped[str]
+    quote: Mapped[str]
+    calendar: Mapped[str]
+    tick: Mapped[float | None]
+    lot: Mapped[float | None]
+    listed_on: Mapped[date | None]
+    delisted_on: Mapped[date | None]
+    base: Mapped[str | None]
+    exchange: Mapped[str | None]
+    timezone: Mapped[str | None]
+    origins: Mapped[dict[str, Any] | None]
+
+
+class Instrument(FactColumns, Base):
     """A tradable thing at one venue, as it is known now. Grain: venue, symbol.
 
     origins: fact → how it is known (asked, told, packaged, inferred), who said so, and when
@@ -71,21 +87,10 @@ class Instrument(Base):
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     venue: Mapped[str]
     symbol: Mapped[str]
-    kind: Mapped[str]
-    quote: Mapped[str]
-    calendar: Mapped[str]
-    tick: Mapped[float | None]
-    lot: Mapped[float | None]
-    listed_on: Mapped[date | None]
-    delisted_on: Mapped[date | None]
-    base: Mapped[str | None]
-    exchange: Mapped[str | None]
-    timezone: Mapped[str | None]
-    origins: Mapped[dict[str, Any] | None]
     known_from: Mapped[datetime | None]
 
 
-class InstrumentVersion(Base):
+class InstrumentVersion(FactColumns, Base):
     """What was known of an instrument before a fact changed. Grain: instrument, known_from."""
 
     __tablename__ = "instrument_version"
@@ -102,17 +107,6 @@ class InstrumentVersion(Base):
     instrument_id: Mapped[InstrumentKey]
     known_from: Mapped[datetime] = mapped_column(primary_key=True)
     known_until: Mapped[datetime]
-    kind: Mapped[str]
-    quote: Mapped[str]
-    calendar: Mapped[str]
-    tick: Mapped[float | None]
-    lot: Mapped[float | None]
-    listed_on: Mapped[date | None]
-    delisted_on: Mapped[date | None]
-    base: Mapped[str | None]
-    exchange: Mapped[str | None]
-    timezone: Mapped[str | None]
-    origins: Mapped[dict[str, Any] | None]
 
 
 class Watch(Base):
