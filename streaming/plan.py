@@ -212,7 +212,8 @@ def _refuse(
 ) -> None:
     refused = asked.refused
     assert refused is not None  # noqa: S101
-    publisher.rejected(message.value, message.source, refused)
+    # The warehouse first: whoever reads the letter may ask for the scene at once.
+    is_its_own = False
     if asked.scene_id is not None:
         with transaction(settings) as connection:
             is_its_own = scenes.reject(
@@ -225,17 +226,19 @@ def _refuse(
                 origin=message.source,
                 given_up=given_up,
             )
-        if is_its_own:
-            publisher.progress(
-                Progress(
-                    scene_id=asked.scene_id,
-                    state=State.REJECTED,
-                    at=datetime.now(UTC),
-                    code=refused.code,
-                    field=refused.field,
-                    sentence=refused.sentence,
-                )
+    publisher.rejected(message.value, message.source, refused)
+    if is_its_own:
+        assert asked.scene_id is not None  # noqa: S101
+        publisher.progress(
+            Progress(
+                scene_id=asked.scene_id,
+                state=State.REJECTED,
+                at=datetime.now(UTC),
+                code=refused.code,
+                field=refused.field,
+                sentence=refused.sentence,
             )
+        )
     publisher.flush()
     log.warning("scene_rejected", source=message.source.key, code=refused.code, field=refused.field)
 
