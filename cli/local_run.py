@@ -39,6 +39,7 @@ from mela.result import rank
 from mela.scene import Scene, parse_scene
 from mela.scene_check import with_others
 from mela.settings import Settings
+from services.own_verdicts import known_here
 from services.reasons import without_candles
 from sources.files.told import Told
 
@@ -130,7 +131,12 @@ def _run(
     has_free_shorts = plan is not None and plan.has_free_shorts
     if scene.mode == "together" or has_free_shorts:
         check_markets(scene, given.known(), has_free_shorts=has_free_shorts)
-    bench = local.Bench(given.series, catalogue)
+    verdicts = known_here({one.digest for one in catalogue.values()}, settings)
+    if given.are_stored:
+        from services.strategies import with_stored  # loads SQLAlchemy
+
+        verdicts = with_stored(verdicts, catalogue, settings)
+    bench = local.Bench(given.series, catalogue, verdicts)
     with printing_to_stderr():  # whatever a strategy prints: standard output is the answer's
         done = local.execute(scene, plan, bench)
         documents, best = done.documents, rank(done.documents, scene.ranking)

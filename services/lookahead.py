@@ -23,6 +23,7 @@ from mela.interval import Interval
 from mela.settings import Settings
 from mela.verdict import Verdict
 from replay.series import PACKAGED
+from services.own_verdicts import keep_here
 from sources.files.read import read_file
 from sources.longer import longer_candles
 from warehouse.database import transaction
@@ -113,6 +114,14 @@ def keep(judgement: Judgement, settings: Settings) -> None:
             judgement.verdict,
             judgement.documents(),
         )
+
+
+def keep_in_home(judgement: Judgement, settings: Settings) -> bool:
+    """Keep a verdict in the home, for `mela backtest`; tell whether it is kept."""
+    strategy = judgement.strategy
+    return keep_here(
+        strategy.digest, strategy.name, judgement.verdict, judgement.documents(), settings
+    )
 
 
 def keep_if_there(judgement: Judgement, settings: Settings) -> bool:
