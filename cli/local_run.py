@@ -20,7 +20,7 @@ from backtests.printing import printing_to_stderr
 from backtests.simulate import run_all
 from backtests.strategies import refresh
 from backtests.strategy import Catalogue, Strategy
-from cli.console import counted, err, fail, out
+from cli.console import err, fail, out
 from cli.given_candles import GivenCandles, given_candles
 from cli.local_curves import show_trades, with_curves, write_csv
 from cli.monte_carlo import fan_of, monte_carlo_table, resampled
@@ -29,6 +29,7 @@ from cli.remarks import MOST_REASONS, ranked_by, say_failures, say_warnings
 from cli.report import report_table
 from cli.scene_file import read_document, with_terms
 from cli.tables import SHOWN, results_table
+from mela.counts import counted
 from mela.errors import InputInvalid, SceneInvalid
 from mela.failures import failures_in
 from mela.grid import Plan

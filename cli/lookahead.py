@@ -12,8 +12,9 @@ from pydantic import ValidationError
 from backtests.lookahead.report import Checked
 from backtests.strategy import Strategy
 from cli.candle_file import read_candles
-from cli.console import counted, err, out
+from cli.console import err, out
 from mela.candles import Candles
+from mela.counts import counted
 from mela.interval import Interval
 from mela.run import from_ms
 from mela.settings import Settings

@@ -12,9 +12,10 @@ import typer
 from rich.table import Table
 
 from cli import completion
-from cli.console import counted, err, explains, out
+from cli.console import err, explains, out
 from cli.instants import instant
 from cli.panels import CANDLES
+from mela.counts import counted
 from mela.interval import Interval
 from mela.run import instant_text
 from mela.settings import Settings

@@ -20,6 +20,7 @@ from backtests.strategy import Strategy
 from mela.candles import Candles
 from mela.errors import InputInvalid
 from mela.interval import Interval
+from mela.nearest import did_you_mean
 from mela.settings import Settings
 from mela.verdict import Verdict
 from replay.series import PACKAGED
@@ -184,8 +185,8 @@ def _found(asked: str, settings: Settings) -> Strategy:
                 raise InputInvalid(None, broken.sentence(asked))
         raise InputInvalid(
             None,
-            f"no strategy is called {asked!r}; there are {', '.join(sorted(catalogue))}. "
-            "A file of your own is named as my_strategy.py",
+            f"no strategy is called {asked!r}{did_you_mean(asked, catalogue) or '.'} There are "
+            f"{', '.join(sorted(catalogue))}. A file of your own is named as my_strategy.py",
         )
     if not file.is_file():
         raise InputInvalid(None, f"there is no file {file}")
@@ -196,7 +197,9 @@ def _found(asked: str, settings: Settings) -> Strategy:
         return there[name]
     names = ", ".join(sorted(there)) or "none"
     raise InputInvalid(
-        None, f"expected one strategy in {file}, but it registers {names}; name it as {file}:NAME"
+        None,
+        f"expected one strategy in {file}, but it registers {names}; name it as {file}:NAME"
+        f"{did_you_mean(name, there) if name else ''}",
     )
 
 

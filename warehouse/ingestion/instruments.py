@@ -12,6 +12,7 @@ from sqlalchemy import Connection, RowMapping, text
 
 from mela.instrument import FACTS, FactOrigin, Instrument, changed_facts, parse_name
 from mela.interval import Interval
+from mela.nearest import did_you_mean, ended
 
 COLUMNS = ", ".join(FACTS)  # the names of facts are those of their columns
 _KNOWN = text(f"""
@@ -78,6 +79,11 @@ def ids(connection: Connection, names: Iterable[str]) -> dict[str, int]:
     return {f"{row.venue}:{row.symbol}": row.id for row in rows}
 
 
+def names(connection: Connection) -> list[str]:
+    """Return the names of all instruments that were ever loaded."""
+    return list(connection.scalars(text("SELECT venue || ':' || symbol FROM ops.instrument")))
+
+
 def from_files(connection: Connection, names: Iterable[str]) -> set[str]:
     """Return those of some instruments whose candles are a user's file: no service has them."""
     return set(connection.scalars(_FROM_FILES, {"names": list(names)}))
@@ -113,7 +119,8 @@ def watch(connection: Connection, name: str, interval: Interval | str) -> None:
     found = ids(connection, [name]).get(name)
     if found is None:
         raise ValueError(
-            f"expected an instrument that was loaded once, but found {name}. "
+            "expected an instrument that was loaded once, but found "
+            f"{ended(name + did_you_mean(name, names(connection)))} "
             f"Load it: mela ingest {name} --interval {Interval(interval)} …"
         )
     if from_files(connection, [name]):
