@@ -51,6 +51,9 @@ SCRIPT = f"""
       Object.assign(layout, {{ [key + ".gridcolor"]: grid, [key + ".zerolinecolor"]: grid,
         [key + ".tickfont.color"]: faint, [key + ".title.font.color"]: faint }});
     }});
+    (graph.layout.shapes || []).forEach((shape, place) => {{
+      layout["shapes[" + place + "].line.color"] = ink;
+    }});
     graph.data.forEach((trace, place) => {{
       if (trace.type !== "scatter") return;
       const [line, marker] = graph.own[place], colour = {{}};
