@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from sqlalchemy import text
 
 from backtests.indicators import INDICATORS
 from mela.candles import Candles
 from mela.interval import Interval
 from mela.result import METRICS
-from tests.dbt.conftest import PROJECT, Built, Rows, Star
+from mela.settings import Settings
+from tests.dbt.conftest import FACTS, PROJECT, Built, Rows, Star, dbt
 from tests.dbt.given import (
     ACME,
     BITCOIN,
@@ -24,6 +27,7 @@ from tests.dbt.given import (
     candles_of,
 )
 from tests.warehouse.given import rows
+from warehouse.database import transaction
 
 NEAR = 1e-6
 CONTINUED = {"fct_candle": 0, "fct_indicator": NEAR, "fct_run": 0, "fct_trade": 0, "fct_equity": 0}
@@ -272,3 +276,43 @@ def test_nothing_in_the_project_can_hide_the_installed_dbt() -> None:
     """`dbt/` at the root merges with the package dbt where a folder here is called as its own."""
     assert not {path.name for path in PROJECT.iterdir()} & {"adapters", "cli", "include"}
     assert not list(PROJECT.rglob("*.py"))
+
+
+@pytest.mark.integration
+def test_tables_of_an_older_release_get_the_columns_that_are_new(
+    star: Star, tmp_path: Path
+) -> None:
+    """Rows that are there keep null in them; what is appended has values. A refresh fills all."""
+    new = {"fct_run": ["sortino", "status"], "fct_trade": ["mae"]}
+    one = "(SELECT min(result_key) FROM marts.fct_trade)"
+    before = {name: by_result(star.settings, name) for name in new}
+    [(chosen,)] = rows(star.settings, f"SELECT {one}")
+    with transaction(star.settings) as connection:
+        for name, columns in new.items():
+            connection.execute(
+                text(f"DELETE FROM marts.{name} WHERE result_key = :key"), {"key": chosen}
+            )
+            for each in columns:
+                connection.execute(text(f"ALTER TABLE marts.{name} DROP COLUMN {each}"))
+
+    dbt(star.settings, tmp_path, "run", "--select", *new)
+    after = {name: by_result(star.settings, name) for name in new}
+    dbt(star.settings, tmp_path, "run", "--full-refresh", "--select", *new)
+
+    assert {name: by_result(star.settings, name) for name in new} == before
+    for name, columns in new.items():
+        empty = dict.fromkeys(columns)
+        assert chosen in before[name]
+        assert len(before[name]) > 1
+        assert after[name] == {
+            key: found if key == chosen else [row | empty for row in found]
+            for key, found in before[name].items()
+        }
+
+
+def by_result(settings: Settings, name: str) -> dict[str, Rows]:
+    """Return the rows of a fact as they are now, by result."""
+    found: dict[str, Rows] = {}
+    for row in rows(settings, f"SELECT * FROM marts.{name} ORDER BY {FACTS[name]}"):
+        found.setdefault(row.result_key, []).append(dict(row._mapping))
+    return found
