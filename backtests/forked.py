@@ -6,6 +6,7 @@ costs its fork and nothing else. What it leaves in memory is gone with the fork.
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 import select
@@ -42,9 +43,13 @@ def apart(
     is_unwanted: asked now and then; once true the process is ended
     """
     receiving, sending = os.pipe()
-    child = os.fork()
-    if child == 0:
-        _work_and_leave(work, sending, memory_bytes)
+    gc.freeze()  # else the child's collector visits, and so copies, what this process holds
+    try:
+        child = os.fork()
+        if child == 0:
+            _work_and_leave(work, sending, memory_bytes)
+    finally:
+        gc.unfreeze()
     os.close(sending)
     found: bytes | Ended = Ended(Status.FAILED, ("ProcessDied", "nobody waited for its answer"))
     try:

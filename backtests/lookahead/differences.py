@@ -31,6 +31,8 @@ def first_difference(
     begin: the bar of their first column; first: the bar that the part's candles begin at
     excused: (7, m) bool, differences that do not count
     """
+    if whole.is_same(part):
+        return None
     differs = whole.differs(part)
     if excused is not None:
         differs &= ~excused

@@ -12,7 +12,7 @@ from backtests.lookahead.asking import Asker
 from backtests.lookahead.differences import other_fills
 from backtests.lookahead.fewer import part_of
 from backtests.lookahead.report import Checked, Difference, Earliest, StrategyFailed
-from backtests.signals import Cross
+from backtests.signals import Cross, crosses_above, crosses_below
 from backtests.simulate import run_all
 from backtests.strategy import Strategy
 from mela.candles import Candles
@@ -55,7 +55,10 @@ def warm_engine() -> None:
     """Load the engine's compiled code, so that no fork does; no strategy of anybody is asked."""
 
     def plain(_candles: Candles, _params: Part, indicators: Indicators) -> Cross:
-        return Cross(indicators.ema(2), indicators.sma(2))
+        line = indicators.ema(2)
+        crosses_above(line, 1.5)  # a line and a level are other types than two lines
+        crosses_below(line, 1.5)
+        return Cross(line, indicators.sma(2))
 
     strategy = Strategy("plain", "", Part, "", plain, lambda _params: 1)
     asker = Asker(strategy, Part(), "check:check", {})
