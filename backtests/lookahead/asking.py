@@ -131,10 +131,10 @@ def in_fresh_process(work: Callable[[], A], limit_s: float) -> A:
         except Exception:  # noqa: BLE001  a fault of the check, told in the process that asked
             return pickle.dumps((None, None, traceback.format_exc()))
 
-    told = apart(there, limit_s=limit_s, memory_bytes=MEMORY, is_unwanted=bool)
-    if isinstance(told, Ended):
-        raise StrategyFailed(f"gives no answer: {told.error[1]}")
-    answer, failed, fault = pickle.loads(told)  # noqa: S301  written by our own fork
+    outcome = apart(there, limit_s=limit_s, memory_bytes=MEMORY, is_unwanted=bool)
+    if isinstance(outcome, Ended):
+        raise StrategyFailed(f"gives no answer: {outcome.error[1]}")
+    answer, failed, fault = pickle.loads(outcome)  # noqa: S301  written by our own fork
     if fault is not None:
         raise RuntimeError(f"the lookahead check itself failed:\n{fault}")
     if failed is not None:

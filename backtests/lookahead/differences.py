@@ -72,8 +72,8 @@ def other_fills(
     Raises StrategyFailed where the prefix gave no account.
     """
     if whole.curve is None or part.curve is None:
-        said = ": ".join(part.error or (part.status.value,))
-        raise StrategyFailed(f"ends as {said}")
+        reason = ": ".join(part.error or (part.status.value,))
+        raise StrategyFailed(f"ends as {reason}")
     least = min(len(part.curve.equity), len(whole.curve.equity))
     differs = np.flatnonzero(whole.curve.equity[:least] != part.curve.equity[:least])
     last_at = from_ms(int(candles.opened_ms[cut - 1]))

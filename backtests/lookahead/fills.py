@@ -33,8 +33,8 @@ def execute(
     wholes, trades = _run(candles, asker), 0
     for whole in wholes:
         if whole.curve is None:
-            said = ": ".join(whole.error or (whole.status.value,))
-            return found.doubting(f"its orders could not be executed: {said}"), None
+            reason = ": ".join(whole.error or (whole.status.value,))
+            return found.doubting(f"its orders could not be executed: {reason}"), None
         trades += len(whole.curve.trades)
     named, failures = Earliest(), {}
     for cut in cuts.tolist():
