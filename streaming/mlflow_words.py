@@ -23,7 +23,7 @@ HEADLINE = ("sharpe", "total_return", "max_drawdown", "trades")
 TIMES = ("start", "end")
 
 
-def run_fields(row: Document) -> dict[str, Any]:
+def request_fields(row: Document) -> dict[str, Any]:
     """Return what a run was asked, by path: its question, its strategy and all its terms."""
     names = ("instruments", "interval", *TIMES, *ACCOUNT)
     fields = {name: row[name] for name in names} | {"strategy": row["strategy"]["name"]}
@@ -42,7 +42,7 @@ def varied(rows: Sequence[Document]) -> list[str]:
     """Return the paths of what differs between rows, parameters first."""
     seen: dict[str, set[str]] = {}
     for row in rows:
-        for path, value in run_fields(row).items():
+        for path, value in request_fields(row).items():
             seen.setdefault(path, set()).add(repr(value))
     found = [path for path, values in seen.items() if len(values) > 1]
     return sorted(found, key=lambda path: not path.startswith("params."))
@@ -69,9 +69,9 @@ def axes(rows: Sequence[Document], words: Mapping[str, str]) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for path, word in words.items():
-        values = [run_fields(row).get(path) for row in rows]
+        values = [request_fields(row).get(path) for row in rows]
         is_mixed = None in values and any(isinstance(value, int | float) for value in values)
-        taken = not word or any(word in run_fields(row) for row in rows[:1])
+        taken = not word or any(word in request_fields(row) for row in rows[:1])
         found[path] = (f"axis {path}" if taken else word) if is_mixed else path
     return found
 
@@ -80,7 +80,7 @@ def params_of(
     row: Document, words: Mapping[str, str], drawn_by: Mapping[str, str]
 ) -> dict[str, str]:
     """Return a run's parameters as text, with those that charts need; drawn_by: as `axes` says."""
-    texts = {path: as_text(path, value) for path, value in run_fields(row).items()}
+    texts = {path: as_text(path, value) for path, value in request_fields(row).items()}
     extra = {
         axis: f"{words[path] or path} {texts[path]}"
         for path, axis in drawn_by.items()
@@ -94,7 +94,7 @@ def run_name(place: int, row: Document, words: Mapping[str, str]) -> str:
 
     words: of the paths that vary
     """
-    fields = run_fields(row)
+    fields = request_fields(row)
     parts = [f"#{place}"]
     if "instruments" in words:
         parts.append(" + ".join(row["instruments"]))
@@ -119,7 +119,7 @@ def table_of(rows: Sequence[Document], named: Mapping[str, str]) -> list[dict[st
 
 
 def _table_row(place: int, row: Document, named: Mapping[str, str]) -> dict[str, Any]:
-    cells = {path: _cell(path, value) for path, value in run_fields(row).items()}
+    cells = {path: _cell(path, value) for path, value in request_fields(row).items()}
     head = {path: cells[path] for path in named if path in cells}
     ended = {name: row[name] for name in ("status", "cached", "candles")}
     keys = {name: row[name] for name in ("run_key", "result_key")}

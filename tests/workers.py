@@ -30,7 +30,16 @@ SHARED = {
     "airflow": ("tests/dags/test_running.py",),
     "star": ("tests/dbt/",),
 }
-LONG = (*SHARED, "tests/regression/test_compare.py", "tests/delivery/test_dockerfile.py")
+LONG = (
+    *SHARED,
+    "tests/regression/test_compare.py",
+    "tests/delivery/test_dockerfile.py",
+    "tests/backtests/lookahead/test_leaks.py",
+    "tests/docs/test_commands.py",
+    "tests/backtests/lookahead/test_check.py",
+    "tests/backtests/kernel/test_laws.py",
+    "tests/backtests/catalogue/test_loading.py",
+)
 WORKER = "PYTEST_XDIST_WORKER"
 WARM = (
     "from backtests.portfolio import warm_accounts; from backtests.simulate import warm;"
