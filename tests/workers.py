@@ -7,6 +7,7 @@ that the workers end at about the same time.
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import subprocess
@@ -99,6 +100,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     check_units(items)
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: order_of(unit_of(item.nodeid)))
+
+
+def pytest_collection_finish() -> None:
+    """Spare the collector, and each fork, the thousands of tests and modules that stay anyway."""
+    gc.collect()
+    gc.freeze()
 
 
 def order_of(unit: str) -> int:
