@@ -13,6 +13,7 @@ from mela.candles import Candles
 from mela.errors import CandlesInvalid, CandlesMissing
 from mela.instrument import NAME
 from mela.interval import Interval
+from mela.nearest import did_you_mean, ended
 from sources.files.options import NO_OPTIONS, FileOptions, file_options
 
 if TYPE_CHECKING:
@@ -79,7 +80,8 @@ def reader_of_files(
         if path is None:
             raise CandlesMissing(
                 f"no candles of {instrument} were given; there are those of "
-                f"{', '.join(sorted(paths))}. Add --candles {instrument}=FILE."
+                f"{ended(', '.join(sorted(paths)) + did_you_mean(instrument, paths))} "
+                f"Add --candles {instrument}=FILE."
             )
         try:
             read = read_noted(path, instrument, interval, options, notes)
