@@ -28,6 +28,8 @@ from execution.terms import (
     UNITS,
     VOLATILITY,
     Terms,
+    cost_terms,
+    exit_terms,
 )
 from execution.trades import TRADES
 from mela.candles import Candles
@@ -47,7 +49,6 @@ from mela.run import (
     VolatilitySizing,
 )
 
-NO_TIME_STOP = 2**62
 _NO_LINE, _NO_SIGNAL = np.empty(0), np.empty(0, dtype=np.bool_)
 _NO_LINE.flags.writeable = _NO_SIGNAL.flags.writeable = False
 _ENTRY_KINDS = {MarketEntry: MARKET, LimitEntry: LIMIT, StopEntry: STOP}
@@ -243,7 +244,7 @@ def _walk_bars(
 
 def terms_of(run: Run, candles: Candles) -> Terms:
     """Return what a run asks as numbers. Raises ValueError where a tick is asked but unknown."""
-    costs, exits, entry, sizing = run.costs, run.exits, run.entry, run.sizing
+    costs, entry, sizing = run.costs, run.entry, run.sizing
     if costs.round_to_tick and candles.tick is None:
         raise ValueError(
             f"costs.round_to_tick needs the tick of {run.instrument}, but none is known; "
@@ -257,11 +258,6 @@ def terms_of(run: Run, candles: Candles) -> Terms:
         entry_kind=_ENTRY_KINDS[type(entry)],
         offset=float(entry.offset) if resting else 0.0,
         valid_bars=min(entry.valid_bars, len(candles)) if resting else 0,
-        fee=float(costs.fee),
-        slippage=float(costs.slippage),
-        minimum_fee=float(costs.minimum_fee),
-        borrow_rate=float(costs.borrow_rate or 0.0),
-        impact=float(costs.impact),
         tick=float(candles.tick or 0.0) if costs.round_to_tick else 0.0,
         sizing_kind=kind,
         amount=float(amount),
@@ -269,14 +265,8 @@ def terms_of(run: Run, candles: Candles) -> Terms:
         max_exposure=float(sizing.max_exposure),
         at_signal=sizing.sized_at == "signal",
         lot=float(candles.lot or 1.0) if sizing.whole_units else 0.0,
-        stop_loss=_or_never(exits.stop_loss),
-        take_profit=_or_never(exits.take_profit),
-        trailing_stop=_or_never(exits.trailing_stop),
-        trailing_start=float(exits.trailing_start),
-        time_stop=exits.time_stop_bars or NO_TIME_STOP,
-        cooldown=min(exits.cooldown_bars, len(candles)),
-        protect_delay=0 if exits.protect_from == "entry" else 1,
-        daily_loss=_or_never(exits.daily_loss_limit),
+        costs=cost_terms(costs),
+        exits=exit_terms(run.exits),
     )
 
 

@@ -19,7 +19,7 @@ from backtests.simulate import error_message, outcome_of, run_all, signals_of
 from backtests.strategies import CATALOGUE
 from backtests.strategy import Given, Strategy
 from execution.account import begin_portfolio
-from execution.terms import NEVER, PortfolioTerms
+from execution.terms import NEVER, PortfolioTerms, cost_terms, exit_terms
 from execution.trades import TRADES
 from mela.candles import Candles
 from mela.errors import CandlesInvalid
@@ -189,26 +189,13 @@ def shares_of(
 
 def portfolio_terms_of(run: Run) -> PortfolioTerms:
     """Return what a run asks of the account that its instruments share, as numbers."""
-    costs, exits = run.costs, run.exits
     assert run.portfolio is not None  # noqa: S101
     rebalance = run.portfolio.rebalance
-
-    def or_never(level: float | None) -> float:
-        return NEVER if level is None else float(level)
-
     return PortfolioTerms(
         longs=run.direction != "short",
         shorts=run.direction != "long",
-        fee=float(costs.fee),
-        slippage=float(costs.slippage),
-        minimum_fee=float(costs.minimum_fee),
-        borrow_rate=float(costs.borrow_rate or 0.0),
         whole_units=run.sizing.whole_units,
-        stop_loss=or_never(exits.stop_loss),
-        take_profit=or_never(exits.take_profit),
-        trailing_stop=or_never(exits.trailing_stop),
-        trailing_start=float(exits.trailing_start),
-        cooldown=min(exits.cooldown_bars, 2**40),
-        protect_delay=0 if exits.protect_from == "entry" else 1,
         drift=float(rebalance.threshold) if isinstance(rebalance, OnDrift) else NEVER,
+        costs=cost_terms(run.costs),
+        exits=exit_terms(run.exits),
     )

@@ -140,9 +140,13 @@ class Position(Protocol):
 
 
 def record_type(state: type) -> np.dtype[Any]:
-    """Return the structured type that stores a state's fields, in the order of its class."""
+    """Return the structured type that stores a state's fields, in the order of its class.
+
+    A field that is such a class itself is stored as a record within the record.
+    """
     kinds = {float: np.float64, int: np.int64, bool: np.int64}
-    return np.dtype([(name, kinds[kind]) for name, kind in get_type_hints(state).items()])
+    hints = get_type_hints(state).items()
+    return np.dtype([(name, kinds.get(kind) or record_type(kind)) for name, kind in hints])
 
 
 ACCOUNT = record_type(Account)

@@ -2,10 +2,67 @@
 
 from __future__ import annotations
 
-from execution.terms import NEVER, rule
+from typing import Protocol
+
+import numpy as np
+
+from execution.costs import on_tick
+from execution.terms import NEVER, ExitTerms, rule
 from execution.trades import STOP_LOSS, TAKE_PROFIT, TRAILING_STOP
 
 HELD, AT_OPEN, BY_LIMIT, BY_STOP = 0, 1, 2, 3  # how a position came to a candle
+
+
+class Protected(Protocol):
+    """What the exits read of a position, of an account of its own as of one that it shares.
+
+    stop, target: its levels; extreme: the best price since the entry
+    stop_level, target_level: what the strategy gave on the last close; NaN for none
+    """
+
+    entry_price: float
+    stop: float
+    target: float
+    extreme: float
+    stop_level: float
+    target_level: float
+
+
+@rule
+def protect(held: Protected, price: float, side: float, tick: float, exits: ExitTerms) -> None:
+    """Set the levels that protect a position from the fill that opened it."""
+    held.entry_price = held.extreme = price
+    held.stop = on_tick(price * (1.0 - side * exits.stop_loss), tick)
+    held.target = on_tick(price * (1.0 + side * exits.take_profit), tick)
+
+
+@rule
+def reached_level(
+    held: Protected,
+    open_: float,
+    high: float,
+    low: float,
+    close: float,
+    side: float,
+    came: int,
+    entered: float,
+    tick: float,
+    exits: ExitTerms,
+) -> tuple[int, float, bool]:
+    """Ask a candle for the levels that stood before it; returns as `protective_exit`.
+
+    entered: the reference price of an entry on this candle, else not read
+    """
+    trail = on_tick(
+        trailing_level(
+            held.extreme, held.entry_price, side, exits.trailing_stop, exits.trailing_start
+        ),
+        tick,
+    )
+    before = np.nan if came == HELD else entered
+    stop = tighter_stop(held.stop, on_tick(held.stop_level, tick), side, before)
+    target = nearer_target(held.target, on_tick(held.target_level, tick), side, before)
+    return protective_exit(open_, high, low, close, side, stop, trail, target, came)
 
 
 @rule

@@ -207,12 +207,11 @@ class PortfolioStepper:
 
 _COLUMNS = 15
 _NO_ROW = (0.0,) * (_COLUMNS - 1)
-_TERMS, _PORTFOLIO_TERMS = record_type(Terms), record_type(PortfolioTerms)
 
 
 def _as_record(terms: Terms | PortfolioTerms) -> np.ndarray:
     """Return terms as a record: what tells a compiled function its type is quick to look up."""
-    return np.array([tuple(terms)], _TERMS if isinstance(terms, Terms) else _PORTFOLIO_TERMS)
+    return np.array([terms], record_type(type(terms)))
 
 
 def _digest(*made_with: Any) -> bytes:
@@ -238,57 +237,6 @@ def _refuse_ruined(state: np.ndarray) -> None:
         raise ValueError("a ruined account takes no further step: begin another one")
 
 
-@rule
-def _terms_of(record: Any) -> Terms:
-    return Terms(
-        record.longs != 0,
-        record.shorts != 0,
-        record.entry_kind,
-        record.offset,
-        record.valid_bars,
-        record.fee,
-        record.slippage,
-        record.minimum_fee,
-        record.borrow_rate,
-        record.impact,
-        record.tick,
-        record.sizing_kind,
-        record.amount,
-        record.multiple,
-        record.max_exposure,
-        record.at_signal != 0,
-        record.lot,
-        record.stop_loss,
-        record.take_profit,
-        record.trailing_stop,
-        record.trailing_start,
-        record.time_stop,
-        record.cooldown,
-        record.protect_delay,
-        record.daily_loss,
-    )
-
-
-@rule
-def _portfolio_terms_of(record: Any) -> PortfolioTerms:
-    return PortfolioTerms(
-        record.longs != 0,
-        record.shorts != 0,
-        record.fee,
-        record.slippage,
-        record.minimum_fee,
-        record.borrow_rate,
-        record.whole_units != 0,
-        record.stop_loss,
-        record.take_profit,
-        record.trailing_stop,
-        record.trailing_start,
-        record.cooldown,
-        record.protect_delay,
-        record.drift,
-    )
-
-
 @kernel
 def _step_candle(
     state: np.ndarray,
@@ -312,7 +260,7 @@ def _step_candle(
     stop: float,
     target: float,
 ) -> tuple[int, float, float, float, int, float, float, bool]:
-    account, terms = state[0], _terms_of(terms_record[0])
+    account, terms = state[0], terms_record[0]
     candle = Candle(opened_ms, ended_ms, open_, high, low, close, volume, fillable)
     closed, value = 0, account.equity
     if trading:
@@ -363,7 +311,7 @@ def _step_portfolio(
     due: bool,
     trading: bool,
 ) -> tuple[int, float, float, bool]:
-    account, terms = state[0], _portfolio_terms_of(terms_record[0])
+    account, terms = state[0], terms_record[0]
     columns, now, closed = _columns_of(rows), 0, 0
     if trading:
         closed = trade_open(
