@@ -52,6 +52,15 @@ from mela.run import (
 _NO_LINE, _NO_SIGNAL = np.empty(0), np.empty(0, dtype=np.bool_)
 _NO_LINE.flags.writeable = _NO_SIGNAL.flags.writeable = False
 _ENTRY_KINDS = {MarketEntry: MARKET, LimitEntry: LIMIT, StopEntry: STOP}
+# what the walk from event to event knows of costs and exits; it must find all else at its default
+_PLAIN = {
+    Costs: {"kind", "fee", "slippage", "borrow_rate"},
+    Exits: {"stop_loss", "take_profit", "cooldown_bars", "protect_from"},
+}
+_BEYOND = {
+    part: [(name, one.default) for name, one in part.model_fields.items() if name not in plain]
+    for part, plain in _PLAIN.items()
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,13 +133,13 @@ def is_plain(run: Run) -> bool:
         run.direction == "long"
         and isinstance(run.entry, MarketEntry)
         and _is_plain_sizing(run.sizing)
-        and _are_plain_costs(run.costs)
-        and _are_plain_exits(run.exits)
+        and _is_plain_part(run.costs)
+        and _is_plain_part(run.exits)
     )
 
 
 def has_inputs(signals: Signals | Cross | MeanCross) -> bool:
-    """Tell whether signals carry strengths, stops or targets."""
+    """Tell whether signals carry strengths, stops, targets or exit prices."""
     return isinstance(signals, Signals) and any(given is not None for given in signals[4:])
 
 
@@ -143,16 +152,10 @@ def _is_plain_sizing(sizing: Sizing) -> bool:
     )
 
 
-def _are_plain_costs(costs: Costs) -> bool:
-    return costs.minimum_fee == 0.0 and costs.impact == 0.0 and not costs.round_to_tick
-
-
-def _are_plain_exits(exits: Exits) -> bool:
-    return (
-        exits.trailing_stop is None
-        and exits.time_stop_bars is None
-        and exits.daily_loss_limit is None
-    )
+def _is_plain_part(part: Costs | Exits) -> bool:
+    """Tell whether a part asks nothing but what the walk from event to event knows."""
+    asked = part.__dict__
+    return all(asked[name] == default for name, default in _BEYOND[type(part)])
 
 
 def _walk_events(
@@ -211,7 +214,7 @@ def _walk_bars(
         None if given is None else read_only(given, np.bool_) for given in signals[:4]
     )
     assert enter is not None and exit_ is not None  # noqa: S101, PT018  only short ones may be None
-    strength, stop, target = (
+    strength, stop, target, exit_price = (
         _NO_LINE if given is None else read_only(given, np.float64) for given in signals[4:]
     )
     return walk_bars(
@@ -231,6 +234,7 @@ def _walk_bars(
         strength,
         stop,
         target,
+        exit_price,
         candles.start_bar,
         begin_account(float(run.cash), max(candles.start_bar - 1, 0)),
         terms_of(run, candles),

@@ -172,6 +172,11 @@ def shares_of(
     weights: those that the portfolio asks for; not read where it takes the strategy's
     """
     signals = [one and one.signals() for one in given]
+    if any(one is not None and one.exit_price is not None for one in signals):
+        raise ValueError(
+            f"{run.strategy} gives exit_price, but exits of a portfolio are market orders: leave "
+            "it out, or take mode each"
+        )
     assert run.portfolio is not None  # noqa: S101
     if not isinstance(run.portfolio.weights, StrategyWeights):
         return weights, signals

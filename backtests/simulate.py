@@ -205,7 +205,8 @@ def signals_of(
 
 
 def _check_levels(signals: Signals, span: PreparedCandles, run: Run) -> None:
-    for name, levels in (("stop", signals.stop), ("target", signals.target)):
+    for name in ("stop", "target", "exit_price"):
+        levels: Float | None = getattr(signals, name)
         if levels is not None:
             wrong = ~(np.isnan(levels) | (np.isfinite(levels) & (levels > 0.0)))
             _refuse_value(wrong, levels, name, "a price above 0, or NaN for no level", span, run)

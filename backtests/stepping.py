@@ -82,6 +82,7 @@ class CandleSteps:
             strength=_at(self.signals.strength, bar, 1.0),
             stop=_at(self.signals.stop, bar, np.nan),
             target=_at(self.signals.target, bar, np.nan),
+            exit_price=_at(self.signals.exit_price, bar, np.nan),
         )
 
     def __iter__(self) -> Iterator[Step]:

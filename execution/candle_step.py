@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -9,10 +10,10 @@ import numpy as np
 from execution.account import Account, count_fill
 from execution.costs import fee_of, interest, market_price, on_tick, worse_tick
 from execution.exits import AT_OPEN, BY_LIMIT, BY_STOP, HELD, protect, reached_level
-from execution.orders import resting_fill, resting_level, side_ordered
-from execution.risk import begin_day, can_afford, limit_daily_loss
+from execution.orders import resting_exit, resting_fill, resting_level, side_ordered
+from execution.risk import begin_day, can_afford, limit_daily_loss, order_market_exit
 from execution.sizing import entry_units
-from execution.terms import LIMIT, MARKET, Terms, rule
+from execution.terms import LIMIT, MARKET, NEVER, Terms, rule
 from execution.trades import SIGNAL, TAKE_PROFIT, TIME_STOP, is_large, record_trade
 
 
@@ -34,6 +35,7 @@ class Decision(NamedTuple):
 
     measure: what the sizing measures there; strength: 1.0 for a whole entry
     stop, target: levels for the next candle, NaN for none
+    exit_price: limit of the exit that this close orders, NaN for none
     """
 
     enter: bool
@@ -44,6 +46,7 @@ class Decision(NamedTuple):
     strength: float
     stop: float
     target: float
+    exit_price: float = np.nan
 
 
 @rule
@@ -59,9 +62,11 @@ def trade_candle(
     account.came = HELD
     if candle.fillable:
         if account.side != 0.0 and account.exit_reason != 0:
-            why = account.exit_reason
-            close_position(account, candle, why, candle.open, terms, trades[row])
-            row += 1
+            rests = account.bar <= account.exit_expires
+            if not rests or account.side * candle.open >= account.side * account.exit_level:
+                why = account.exit_reason
+                close_position(account, candle, why, candle.open, rests, terms, trades[row])
+                row += 1
         if account.side == 0.0 and account.order_side != 0.0 and account.cash > 0.0:
             fill_entry(account, candle, terms)
     expires = terms.entry_kind != MARKET and account.bar >= account.order_expires
@@ -81,11 +86,14 @@ def trade_candle(
             account.side,
             account.came,
             account.entered,
+            account.bar - account.entry_bar,
+            resting_exit(account),
             terms.tick,
             terms.exits,
         )
         if why != 0:
-            close_position(account, candle, why, reference, terms, trades[row])
+            is_limit = why in (TAKE_PROFIT, SIGNAL)
+            close_position(account, candle, why, reference, is_limit, terms, trades[row])
             row += 1
             account.ambiguous += both
     return row
@@ -141,11 +149,17 @@ def open_position(
 
 @rule
 def close_position(
-    account: Account, candle: Candle, why: int, reference: float, terms: Terms, row: np.void
+    account: Account,
+    candle: Candle,
+    why: int,
+    reference: float,
+    is_limit: bool,
+    terms: Terms,
+    row: np.void,
 ) -> None:
     """Close the position at a reference price and record its trade."""
     side, units = account.side, account.units
-    if why == TAKE_PROFIT:
+    if is_limit:
         price = worse_tick(reference, terms.tick, -side)
     else:
         price = market_price(reference, units, candle.volume, -side, terms)
@@ -175,7 +189,7 @@ def close_position(
         account.position_borrow,
     )
     account.side = 0.0
-    account.exit_reason = 0
+    account.exit_reason = account.exit_expires = 0
     account.free_from = account.bar + terms.exits.cooldown
 
 
@@ -204,8 +218,8 @@ def value_candle(account: Account, candle: Candle, terms: Terms) -> float:
         account.ruined = 1
         return value
     held = account.bar - account.entry_bar + 1
-    if account.side != 0.0 and account.exit_reason == 0 and held >= terms.exits.time_stop:
-        account.exit_reason = TIME_STOP
+    if account.side != 0.0 and held >= terms.exits.time_stop:
+        order_market_exit(account, TIME_STOP)
     limit_daily_loss(account, terms)
     return value
 
@@ -233,6 +247,8 @@ def decide(account: Account, close: float, decision: Decision, terms: Terms) -> 
     shorts = terms.shorts and decision.enter_short and not decision.exit_short
     if account.side != 0.0:
         if decision.exit if account.side > 0.0 else decision.exit_short:
+            if account.exit_reason == 0:
+                order_exit(account, close, decision, terms)
             account.exit_reason = SIGNAL
             # a signal that opens the other side as well reverses
             if (shorts if account.side > 0.0 else longs) and account.locked == 0:
@@ -244,6 +260,17 @@ def decide(account: Account, close: float, decision: Decision, terms: Terms) -> 
         if wanted != 0.0:
             order_entry(account, wanted, close, decision, terms)
     account.bar += 1
+
+
+@rule
+def order_exit(account: Account, close: float, decision: Decision, terms: Terms) -> None:
+    """Give the exit that a close orders its limit, if it has one."""
+    level, side = decision.exit_price, account.side
+    if math.isnan(level) and terms.exits.limit_offset < NEVER:
+        level = close * (1.0 + side * terms.exits.limit_offset)
+    if not math.isnan(level):
+        account.exit_level = on_tick(level, terms.tick)
+        account.exit_expires = account.bar + terms.exits.limit_bars
 
 
 @rule

@@ -122,6 +122,8 @@ def trade_within(
             side,
             AT_OPEN if entering else HELD,
             open_,
+            one.candles - one.opened_candle,
+            np.nan,
             0.0,
             terms.exits,
         )

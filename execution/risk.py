@@ -45,5 +45,13 @@ def limit_daily_loss(account: Account, terms: Terms) -> None:
     if account.equity <= account.day_equity * (1.0 - terms.exits.daily_loss):
         account.locked = 1
         account.order_side = 0.0
-        if account.side != 0.0 and account.exit_reason == 0:
-            account.exit_reason = DAILY_LOSS
+        if account.side != 0.0:
+            order_market_exit(account, DAILY_LOSS)
+
+
+@rule
+def order_market_exit(account: Account, why: int) -> None:
+    """Order an exit at the next open, unless one is ordered; a limit that rests gives way."""
+    if account.exit_reason == 0 or account.bar < account.exit_expires:
+        account.exit_reason = why
+        account.exit_expires = 0

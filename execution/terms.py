@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from mela.execution_terms import Costs, Exits
+from mela.execution_terms import MOST_TARGETS, Costs, Exits
 
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
 Int = NDArray[np.int64]
+Gains = Annotated[tuple[float, ...], MOST_TARGETS]  # as many numbers, used or not
+Ages = Annotated[tuple[int, ...], MOST_TARGETS]
 Compiled = TypeVar("Compiled", bound=Callable[..., Any])
 
 NEVER = np.inf
@@ -53,11 +55,19 @@ class CostTerms(NamedTuple):
 class ExitTerms(NamedTuple):
     """What ends a position besides its strategy; NEVER or 0 where a run does not ask.
 
+    targets: how many steps a target has that changes with time; 0 where it does not. From
+        target_ages[i] candles after the entry's on it lies target_gains[i] from the entry
+    limit_offset, limit_bars: of the limit that an exit signal gives
     protect_delay: candles after the entry's from which protection lives
     """
 
     stop_loss: float = NEVER
     take_profit: float = NEVER
+    targets: int = 0
+    target_ages: Ages = (0,) * MOST_TARGETS
+    target_gains: Gains = (NEVER,) * MOST_TARGETS
+    limit_offset: float = NEVER
+    limit_bars: int = 1
     trailing_stop: float = NEVER
     trailing_start: float = 0.0
     time_stop: int = NO_TIME_STOP
@@ -119,9 +129,16 @@ def cost_terms(costs: Costs) -> CostTerms:
 
 def exit_terms(exits: Exits) -> ExitTerms:
     """Return what a run's exits ask as numbers, of one instrument as of several."""
+    steps = exits.targets or ()
+    unused = MOST_TARGETS - len(steps)
     return ExitTerms(
         stop_loss=_or_never(exits.stop_loss),
         take_profit=_or_never(exits.take_profit),
+        targets=len(steps),
+        target_ages=(*(min(step.after, MOST_CANDLES) for step in steps), *(0,) * unused),
+        target_gains=(*(float(step.gain) for step in steps), *(NEVER,) * unused),
+        limit_offset=_or_never(exits.limit_offset),
+        limit_bars=min(exits.limit_bars, MOST_CANDLES),
         trailing_stop=_or_never(exits.trailing_stop),
         trailing_start=float(exits.trailing_start),
         time_stop=exits.time_stop_bars or NO_TIME_STOP,

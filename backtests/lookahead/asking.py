@@ -36,7 +36,8 @@ class Answer(NamedTuple):
     """What a strategy said about candles.
 
     flags: (4, n) bool, the four signals in the order of Signals
-    levels: (3, n) float64, strength where an entry stands, stop and target; NaN where there is none
+    levels: (4, n) float64, strength where an entry stands, stop, target and exit price; NaN where
+        there is none
     """
 
     flags: NDArray[np.bool_]
@@ -53,7 +54,7 @@ class Answer(NamedTuple):
         return np.flatnonzero(begins.any(axis=0))
 
     def differs(self, other: Answer, close: float = CLOSE) -> NDArray[np.bool_]:
-        """Tell on which candles two answers of the same length differ: (7, n) bool."""
+        """Tell on which candles two answers of the same length differ: (8, n) bool."""
         with np.errstate(invalid="ignore"):
             level = ~np.isclose(self.levels, other.levels, rtol=close, atol=0.0, equal_nan=True)
         return np.concatenate([self.flags != other.flags, level])
@@ -90,7 +91,10 @@ class Asker:
         unknown = np.full(len(candles), np.nan)
         strength = unknown if signals.strength is None else signals.strength
         entries = flags[0] | flags[2]
-        levels = [unknown if one is None else one for one in (signals.stop, signals.target)]
+        levels = [
+            unknown if one is None else one
+            for one in (signals.stop, signals.target, signals.exit_price)
+        ]
         return Answer(flags, np.stack([np.where(entries, strength, np.nan), *levels]))
 
     def _where(self, error: BaseException) -> str:

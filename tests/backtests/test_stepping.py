@@ -15,6 +15,7 @@ from backtests.candles.aligned import AlignedCandles
 from backtests.candles.prepared import prepare_candles
 from backtests.execute import Buffers
 from backtests.indicators import Indicators
+from backtests.kernel.excursions import block_extremes, measure_excursions
 from backtests.signals import Signals, Weights
 from backtests.simulate import signals_of
 from backtests.stepping import CandleSteps, PortfolioSteps
@@ -56,6 +57,11 @@ def test_a_run_saved_and_restored_on_the_way_is_the_whole_walk(seed, fields, mov
         curve.append(step.equity)
         trades += step.trades.tolist()
 
+    candles, rested = span.candles, run.entry.kind != "market"
+    measure_excursions(
+        buffers.trades, walked.trades, candles.high, candles.low, candles.close,
+        *block_extremes(candles.high, candles.low), rested,
+    )  # fmt: skip
     assert curve == equity[: walked.bars].tolist()
     assert trades == buffers.trades[: walked.trades].tolist()
     assert step.ruined == walked.ruined
@@ -90,8 +96,7 @@ def assert_steps_are_the_walk(
         ]
 
     assert curve == outcome.curve.equity.tolist()
-    # excursions are measured when a run is over, so that a step does not know them
-    assert trades == [trade._replace(mae=0.0, mfe=0.0) for trade in outcome.curve.trades]
+    assert trades == list(outcome.curve.trades)
 
 
 @settings(law, max_examples=100)
