@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
-import stack
 from benchmarks.rows import Row, row
+from benchmarks.scratch_postgres import scratch_postgres
 from mela.settings import Settings
 from warehouse.ingestion.ingest import ingest
 
@@ -23,14 +21,8 @@ EXPECTED = 365 * 24 * 60 - OUTAGE
 
 def measure(console: Console) -> list[Row]:
     """Return the rows of loads, on a temporary Postgres and replay."""
-    with TemporaryDirectory(prefix="mela-bench-", dir="/tmp") as folder:
-        home = Path(folder)
-        home.chmod(0o755)  # Postgres may run as another account
-        settings = stack.up(Settings(home=home), only={"postgres"}, offline=True)
-        try:
-            return rows_of(settings, console)
-        finally:
-            stack.down(settings)
+    with scratch_postgres(offline=True) as settings:
+        return rows_of(settings, console)
 
 
 def rows_of(settings: Settings, console: Console) -> list[Row]:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 from rich.console import Console
 from sqlalchemy import text
 
-import stack
 from benchmarks.candles import minute_candles
 from benchmarks.rows import Row, row
+from benchmarks.scratch_postgres import scratch_postgres
 from mela.interval import Interval
 from mela.settings import Settings
 from sources.instruments import describe
@@ -57,14 +55,8 @@ _STORE = text("""
 
 def measure(console: Console) -> list[Row]:
     """Return the row of the check, on a temporary Postgres."""
-    with TemporaryDirectory(prefix="mela-bench-", dir="/tmp") as folder:
-        home = Path(folder)
-        home.chmod(0o755)  # Postgres may run as another account
-        settings = stack.up(Settings(home=home), only={"postgres"})
-        try:
-            return rows_of(settings, console)
-        finally:
-            stack.down(settings)
+    with scratch_postgres() as settings:
+        return rows_of(settings, console)
 
 
 def rows_of(settings: Settings, console: Console) -> list[Row]:

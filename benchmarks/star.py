@@ -7,15 +7,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 from rich.console import Console
 from sqlalchemy import text
 
-import stack
 from benchmarks.quality import CANDLES, INTERVAL, store
 from benchmarks.rows import Row, row
+from benchmarks.scratch_postgres import scratch_postgres
 from mela.errors import MelaError
 from mela.run import to_ms
 from mela.settings import REPOSITORY, Settings
@@ -70,15 +69,9 @@ _LAST = text("SELECT max(last_opened_at) FROM ops.candle_revision")
 
 def measure(console: Console) -> list[Row]:
     """Return the rows of the builds, on a temporary Postgres."""
-    with TemporaryDirectory(prefix="mela-bench-", dir="/tmp") as folder:
-        home = Path(folder)
-        home.chmod(0o755)  # Postgres may run as another account
-        settings = stack.up(Settings(home=home), only={"postgres"})
-        try:
-            store(settings, CANDLES)
-            return rows_of(settings, console)
-        finally:
-            stack.down(settings)
+    with scratch_postgres() as settings:
+        store(settings, CANDLES)
+        return rows_of(settings, console)
 
 
 def rows_of(settings: Settings, console: Console) -> list[Row]:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 
-import stack
 from benchmarks.candles import minute_candles
 from benchmarks.loads import (
     by_adbc,
@@ -24,6 +21,7 @@ from benchmarks.loads import (
 )
 from benchmarks.pairs import Pair, duration, faster, pairs
 from benchmarks.rows import Row
+from benchmarks.scratch_postgres import scratch_postgres
 from mela.candles import Candles
 from mela.errors import MelaError
 from mela.settings import Settings
@@ -37,18 +35,11 @@ READ = "binance:READ"
 def measure(console: Console) -> list[Row]:
     """Measure reads and loads of a million one-minute candles."""
     console.print("bench warehouse: starting a Postgres of its own …")
-    home = Path(tempfile.mkdtemp(prefix="mela-bench-"))
-    home.chmod(0o755)  # Postgres may have to run as another account
-    settings = Settings(home=home)
-    try:
-        settings = stack.up(settings, only={"postgres"})
+    with scratch_postgres() as settings:
         return [
-            *reads(settings, home / "snapshot", CANDLES, REPEATS),
+            *reads(settings, settings.home / "snapshot", CANDLES, REPEATS),
             *upserts(settings, CANDLES, console),
         ]
-    finally:
-        stack.down(settings)
-        shutil.rmtree(home)
 
 
 def reads(settings: Settings, folder: Path, candles: int, repeats: int) -> list[Row]:

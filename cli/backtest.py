@@ -8,17 +8,16 @@ from typing import Annotated, Literal
 
 import typer
 
-from cli import completion
 from cli.candle_file import (
     CANDLES_HELP,
     COLUMNS_HELP,
-    EACH_HELP,
-    FACT_HELP,
     TIMEZONE_HELP,
     told,
 )
 from cli.console import explains, out
+from cli.fact_options import NO_FACTS, OF_EACH, Facts, takes_facts
 from cli.panels import SCENES
+from cli.scene_file import SceneFile
 
 FEWEST, MOST = 100, 100_000  # paths of --monte-carlo
 
@@ -30,16 +29,9 @@ def register(app: typer.Typer) -> None:
 
 
 @explains
+@takes_facts(OF_EACH)
 def backtest(
-    scene_file: Annotated[
-        Path,
-        typer.Argument(
-            exists=True,
-            dir_okay=False,
-            metavar="SCENE.yaml",
-            autocompletion=completion.scene_files,
-        ),
-    ],
+    scene_file: SceneFile,
     candles: Annotated[
         list[str] | None,
         typer.Option(
@@ -53,13 +45,7 @@ def backtest(
     columns: Annotated[
         list[str] | None, typer.Option(metavar="FIELD=NAME,…", help=COLUMNS_HELP)
     ] = None,
-    calendar: Annotated[
-        list[str] | None, typer.Option(help=FACT_HELP["calendar"] + EACH_HELP)
-    ] = None,
-    quote: Annotated[list[str] | None, typer.Option(help=FACT_HELP["quote"] + EACH_HELP)] = None,
-    kind: Annotated[list[str] | None, typer.Option(help=FACT_HELP["kind"] + EACH_HELP)] = None,
-    tick: Annotated[list[str] | None, typer.Option(help=FACT_HELP["tick"] + EACH_HELP)] = None,
-    lot: Annotated[list[str] | None, typer.Option(help=FACT_HELP["lot"] + EACH_HELP)] = None,
+    facts: Facts = NO_FACTS,
     strategies: Annotated[
         Path | None,
         typer.Option(
@@ -145,7 +131,6 @@ def backtest(
     terms = {"risk_free_rate": risk_free_rate, "required_return": required_return}
     from cli.local_run import Wanted, run_locally  # loads the engine
 
-    facts = {"calendar": calendar, "quote": quote, "kind": kind, "tick": tick, "lot": lot}
     run_locally(
         scene_file,
         candles or (),

@@ -11,7 +11,7 @@ import typer
 from cli.console import err, fail
 from mela.candles import Candles
 from mela.errors import CandlesInvalid, CandlesMissing
-from mela.instrument import KINDS, NAME
+from mela.instrument import NAME
 from mela.interval import Interval
 from sources.files.told import NOTHING_TOLD, Told, told_by
 
@@ -22,14 +22,6 @@ CANDLES_HELP = (
     "Candles as Parquet, feather, CSV or JSON, also in a zip or gzip: docs/candle-files.md. "
     "Prices are taken as they are."
 )
-FACT_HELP = {
-    "calendar": "When its market is open: 24/7, 24/5 or an exchange, as XNYS, XLON, XTKS.",
-    "quote": "The currency of its prices, as USD, EUR, GBp, USDT.",
-    "kind": f"What it is: {', '.join(KINDS)}.",
-    "tick": "The smallest step of its price.",
-    "lot": "The smallest step of its size.",
-}
-EACH_HELP = " Of one instrument: NAME=VALUE; may be given again."
 TIMEZONE_HELP = "Where the clock of times without a zone stands, as Europe/Paris."
 COLUMNS_HELP = "Which column is which, where it is not known, as open_time=When,close=Last."
 WRONG_FILE = 2  # the exit code; in `mela check`, 1 says that lookahead was found
@@ -38,12 +30,11 @@ WRONG_FILE = 2  # the exit code; in `mela check`, 1 says that lookahead was foun
 def told(
     timezone: str | None,
     columns: Sequence[str] | None,
-    facts: Mapping[str, Sequence[str] | None] | None = None,
+    facts: Mapping[str, Sequence[str]] | None = None,
 ) -> Told:
     """Return what options say of files and their instruments. Raises typer.BadParameter."""
-    given = {fact: words for fact, words in (facts or {}).items() if words}
     try:
-        return told_by(timezone, columns or [], given)
+        return told_by(timezone, columns or [], facts)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
 

@@ -11,24 +11,18 @@ from rich.table import Table
 from cli.candle_file import (
     CANDLES_HELP,
     COLUMNS_HELP,
-    FACT_HELP,
     TIMEZONE_HELP,
     WRONG_FILE,
     told,
 )
 from cli.console import counted, err, explains, fail, out
+from cli.fact_options import NO_FACTS, OF_ONE, Facts, takes_facts
 from cli.panels import CANDLES
 from cli.quality import SHOWN, show_quality
 from mela.errors import CandlesInvalid
 from mela.instrument import FACTS, Instrument
 from mela.interval import Interval
 from mela.settings import Settings
-
-Calendar = Annotated[str | None, typer.Option(help=FACT_HELP["calendar"])]
-Quote = Annotated[str | None, typer.Option(help=FACT_HELP["quote"])]
-Kind = Annotated[str | None, typer.Option(help=FACT_HELP["kind"])]
-Tick = Annotated[str | None, typer.Option(help=FACT_HELP["tick"])]
-Lot = Annotated[str | None, typer.Option(help=FACT_HELP["lot"])]
 
 
 def register(app: typer.Typer) -> None:
@@ -38,6 +32,7 @@ def register(app: typer.Typer) -> None:
 
 
 @explains
+@takes_facts(OF_ONE)
 def import_candles(
     file: Annotated[
         Path, typer.Argument(exists=True, dir_okay=False, metavar="FILE", help=CANDLES_HELP)
@@ -53,18 +48,13 @@ def import_candles(
     columns: Annotated[
         list[str] | None, typer.Option(metavar="FIELD=NAME,…", help=COLUMNS_HELP)
     ] = None,
-    calendar: Calendar = None,
-    quote: Quote = None,
-    kind: Kind = None,
-    tick: Tick = None,
-    lot: Lot = None,
+    facts: Facts = NO_FACTS,
 ) -> None:
     """Bring a candle file into the warehouse, so that scenes on the platform can use it.
 
     Importing again is safe: candles that have not changed stay as they are, others supersede them.
     Example: mela import days.csv --instrument my:ACME --interval 1d --calendar XNYS --quote USD
     """
-    facts = _words(calendar=calendar, quote=quote, kind=kind, tick=tick, lot=lot)
     asked = told(timezone, columns, facts)
     from services.imports import import_file
 
@@ -86,30 +76,22 @@ def import_candles(
 
 
 @explains
+@takes_facts(OF_ONE)
 def instrument(
     name: Annotated[str, typer.Argument(help="venue:symbol, loaded once before")],
-    calendar: Calendar = None,
-    quote: Quote = None,
-    kind: Kind = None,
-    tick: Tick = None,
-    lot: Lot = None,
+    facts: Facts = NO_FACTS,
 ) -> None:
     """Print what is known of an instrument and who said so; with options, tell it.
 
     What you tell goes before what services say and what was inferred. Example:
     mela instrument my:ACME --calendar XLON --quote GBp
     """
-    facts = _words(calendar=calendar, quote=quote, kind=kind, tick=tick, lot=lot)
     mine = told(None, None, facts).facts.get("", {})
     from services.instruments import known_instrument, tell_instrument
 
     settings = Settings()
     known = tell_instrument(name, mine, settings) if mine else known_instrument(name, settings)
     out.print(_facts_table(known))
-
-
-def _words(**facts: str | None) -> dict[str, list[str]]:
-    return {fact: [word] for fact, word in facts.items() if word is not None}
 
 
 def _facts_table(known: Instrument) -> Table:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
 import yaml
 
+from cli import completion
 from cli.yaml_text import read_yaml
 from mela.errors import RejectionCode, SceneInvalid
 from mela.scene import Scene
@@ -15,6 +17,17 @@ from mela.settings import Settings
 
 if TYPE_CHECKING:
     from mela.grid import Plan
+
+SceneFile = Annotated[
+    Path,
+    typer.Argument(
+        exists=True,
+        dir_okay=False,
+        metavar="SCENE.yaml",
+        help="YAML or JSON.",
+        autocompletion=completion.scene_files,
+    ),
+]
 
 
 def read_scene(path: Path, settings: Settings) -> tuple[Scene, Plan]:

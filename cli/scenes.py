@@ -5,21 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from contextlib import nullcontext
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import typer
 from rich.table import Table
 
-from cli import completion
 from cli.console import counted, err, explains, fail, out
 from cli.panels import SCENES
 from cli.progress import show_progress
 from cli.quick import check_only
 from cli.remarks import MOST_REASONS, ranked_by, say_failures, say_warnings
 from cli.report import report_table
-from cli.scene_file import read_document, read_scene
+from cli.scene_file import SceneFile, read_document, read_scene
 from cli.scene_ids import SceneId, scene_id_of
 from cli.tables import SHOWN, results_table
 from mela.messages import State
@@ -33,16 +31,6 @@ if TYPE_CHECKING:
     from services.validate import Validation
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
-SceneFile = Annotated[
-    Path,
-    typer.Argument(
-        exists=True,
-        dir_okay=False,
-        metavar="SCENE.yaml",
-        help="YAML or JSON.",
-        autocompletion=completion.scene_files,
-    ),
-]
 
 
 def register(app: typer.Typer) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,7 +10,7 @@ from rich.table import Table
 from cli import completion
 from cli.console import err, explains, out
 from cli.panels import CANDLES, SCENES
-from cli.scene_file import read_document
+from cli.scene_file import SceneFile, read_document
 from mela.interval import Interval
 from mela.run import instant_text
 from mela.settings import Settings
@@ -86,15 +85,7 @@ def watch_list() -> None:
 @explains
 def schedule_add(
     name: Annotated[str, typer.Argument(metavar="NAME")],
-    scene_file: Annotated[
-        Path,
-        typer.Argument(
-            exists=True,
-            dir_okay=False,
-            metavar="SCENE.yaml",
-            autocompletion=completion.scene_files,
-        ),
-    ],
+    scene_file: SceneFile,
     span: Annotated[str, typer.Option(help="How far back each scene reaches: 90d, 8w, 6mo, 2y.")],
     every: Annotated[
         str,

@@ -81,6 +81,12 @@ def warehouse(scratch: Settings) -> Settings:
     return scratch
 
 
+@pytest.fixture
+def replayed(warehouse: Settings, packaged: ReplayServer) -> Settings:
+    """That database, and candles that come from a replay server."""
+    return warehouse.model_copy(update={"replay_url": packaged.url})
+
+
 @pytest.fixture(scope="session")
 def platform() -> Iterator[Settings]:
     """Everything, as `mela demo --offline` leaves it: candles loaded, a grid run and recorded."""

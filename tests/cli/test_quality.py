@@ -36,14 +36,6 @@ STORY: dict[str, Any] = {
 }
 
 
-@pytest.fixture
-def settings(warehouse: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    monkeypatch.setenv("MELA_HOME", str(warehouse.home))
-    monkeypatch.setenv("MELA_POSTGRES__DATABASE", warehouse.postgres.database)
-    monkeypatch.setenv("COLUMNS", "200")
-    return warehouse
-
-
 def mela(*words: str) -> Ended:
     return CliRunner().invoke(app, list(words))
 

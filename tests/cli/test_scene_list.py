@@ -29,14 +29,12 @@ STORY = {
 
 
 @pytest.fixture
-def settings(warehouse: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    monkeypatch.setenv("MELA_HOME", str(warehouse.home))
-    monkeypatch.setenv("MELA_POSTGRES__DATABASE", warehouse.postgres.database)
-    monkeypatch.setenv("COLUMNS", "200")
+def published(settings: Settings) -> Settings:
+    """Publish a scene of each of two users."""
     for scene_id, user in ((FIRST, "ada"), (SECOND, "bob")):
-        scene, plan = plan_scene({**STORY, "scene_id": str(scene_id)}, warehouse)
-        announce(scene, plan, user, warehouse)
-    return warehouse
+        scene, plan = plan_scene({**STORY, "scene_id": str(scene_id)}, settings)
+        announce(scene, plan, user, settings)
+    return settings
 
 
 def mela(*words: str) -> Ended:
@@ -44,7 +42,7 @@ def mela(*words: str) -> Ended:
 
 
 @pytest.mark.integration
-def test_scenes_are_listed_and_counted(settings: Settings) -> None:
+def test_scenes_are_listed_and_counted(published: Settings) -> None:
     said = mela("scenes")
 
     assert said.exit_code == 0, said.output
@@ -57,7 +55,7 @@ def test_scenes_are_listed_and_counted(settings: Settings) -> None:
 
 
 @pytest.mark.integration
-def test_scenes_as_json_have_every_field(settings: Settings) -> None:
+def test_scenes_as_json_have_every_field(published: Settings) -> None:
     newest, older = json.loads(mela("scenes", "--json").stdout)
 
     assert (newest["scene_id"], older["scene_id"]) == (str(SECOND), str(FIRST))
@@ -68,7 +66,7 @@ def test_scenes_as_json_have_every_field(settings: Settings) -> None:
 
 @pytest.mark.integration
 def test_mine_are_those_of_the_user_that_is_set(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+    published: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nobody = mela("scenes", "--mine")
     assert (nobody.exit_code, "MELA_USER" in nobody.stderr) == (2, True)
@@ -78,7 +76,7 @@ def test_mine_are_those_of_the_user_that_is_set(
 
 
 @pytest.mark.integration
-def test_no_scene_is_said_and_no_error(settings: Settings) -> None:
+def test_no_scene_is_said_and_no_error(published: Settings) -> None:
     said = mela("scenes", "--strategy", "rsi_reversion")
 
     assert (said.exit_code, said.stdout) == (0, "")
@@ -88,7 +86,7 @@ def test_no_scene_is_said_and_no_error(settings: Settings) -> None:
 @pytest.mark.integration
 @pytest.mark.parametrize("command", ["results", "follow", "cancel", "stale"])
 def test_each_command_that_takes_a_scene_takes_the_beginning_of_its_id(
-    settings: Settings, command: str
+    published: Settings, command: str
 ) -> None:
     """A rejected scene ends each of them at once, and each names it."""
     option = ["--scene"] if command == "stale" else []
@@ -101,11 +99,11 @@ def test_each_command_that_takes_a_scene_takes_the_beginning_of_its_id(
 
 @pytest.mark.integration
 @pytest.mark.parametrize("told", ["6f1c", "last"])
-def test_results_and_cancel_find_the_scene_that_is_meant(settings: Settings, told: str) -> None:
+def test_results_and_cancel_find_the_scene_that_is_meant(published: Settings, told: str) -> None:
     meant = SECOND if told == "last" else FIRST
 
     assert str(meant) in mela("results", told).stdout
-    with transaction(settings) as connection:
+    with transaction(published) as connection:
         assert records.cancel(connection, meant)
     assert f"the scene {meant} has ended already" in mela("cancel", told).stderr
 

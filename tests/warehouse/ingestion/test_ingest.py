@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from sqlalchemy import text
 
 from mela.errors import CandlesMissing, SourceRefused
 from mela.settings import Settings
-from replay import create_server
 from tests.warehouse.given import at, rows
 from warehouse.candles.reader import CandleReader
 from warehouse.database import transaction
@@ -17,17 +14,6 @@ from warehouse.ingestion.ingest import ingest
 
 pytestmark = pytest.mark.integration
 BITCOIN, APPLE = "binance:BTCUSDT", "yahoo:AAPL"
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with create_server() as server:
-        yield server.url
-
-
-@pytest.fixture
-def replayed(warehouse: Settings, url: str) -> Settings:
-    return warehouse.model_copy(update={"replay_url": url})
 
 
 def test_hours_of_bitcoin_come_with_their_lineage(replayed: Settings) -> None:

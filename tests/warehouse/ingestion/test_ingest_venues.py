@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from mela.settings import Settings
-from replay import create_server
 from tests.warehouse.given import at, rows
 from warehouse.candles.reader import CandleReader
 from warehouse.ingestion.ingest import ingest
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with create_server() as server:
-        yield server.url
-
-
-@pytest.fixture
-def replayed(warehouse: Settings, url: str) -> Settings:
-    return warehouse.model_copy(update={"replay_url": url})
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -32,17 +31,6 @@ pytestmark = pytest.mark.integration
 HOURS = Interval.H1
 HOUR = timedelta(hours=1)
 KEY = (NAME, HOURS)
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with create_server() as server:
-        yield server.url
-
-
-@pytest.fixture
-def replayed(warehouse: Settings, url: str) -> Settings:
-    return warehouse.model_copy(update={"replay_url": url})
 
 
 def remove(settings: Settings, *opens: str) -> None:
