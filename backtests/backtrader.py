@@ -54,6 +54,11 @@ def walk(
             "engine backtrader knows no strength, stop, target or exit price of a signal, "
             f"but {run.strategy} gives them: leave engine out"
         )
+    if span.candles.contract_units != 1.0:
+        raise ValueError(
+            f"engine backtrader counts no contracts, but one of {run.instrument} stands for "
+            f"{span.candles.multiplier:g} units: leave engine out"
+        )
     if span.idle:
         raise ValueError(
             "engine backtrader fills on candles without volume too, and this span has some: "

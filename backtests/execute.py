@@ -179,7 +179,7 @@ def _walk_events(
         candles.high,
         candles.low,
         candles.close,
-        candles.volume,
+        candles.volume_units,
         candles.opened_ms,
         span.idle,
         span.lowest,
@@ -222,7 +222,7 @@ def _walk_bars(
         candles.high,
         candles.low,
         candles.close,
-        candles.volume,
+        candles.volume_units,
         candles.opened_ms,
         span.lasting_ms,
         span.idle,
@@ -247,7 +247,10 @@ def _walk_bars(
 
 
 def terms_of(run: Run, candles: Candles) -> Terms:
-    """Return what a run asks as numbers. Raises ValueError where a tick is asked but unknown."""
+    """Return what a run asks as numbers. Raises ValueError where a tick is asked but unknown.
+
+    Sizes are counted in units of what the price is of: contracts × their multiplier.
+    """
     costs, entry, sizing = run.costs, run.entry, run.sizing
     if costs.round_to_tick and candles.tick is None:
         raise ValueError(
@@ -264,11 +267,11 @@ def terms_of(run: Run, candles: Candles) -> Terms:
         valid_bars=min(entry.valid_bars, len(candles)) if resting else 0,
         tick=float(candles.tick or 0.0) if costs.round_to_tick else 0.0,
         sizing_kind=kind,
-        amount=float(amount),
+        amount=float(amount) * (candles.contract_units if kind == UNITS else 1.0),
         multiple=float(multiple),
         max_exposure=float(sizing.max_exposure),
         at_signal=sizing.sized_at == "signal",
-        lot=float(candles.lot or 1.0) if sizing.whole_units else 0.0,
+        lot=float(candles.lot_units) if sizing.whole_units else 0.0,
         costs=cost_terms(costs),
         exits=exit_terms(run.exits),
     )

@@ -121,10 +121,7 @@ def _run_one(
     traded_in = np.empty(len(buffers.trades), np.int64)
 
     def by_its_weights(equity: Float) -> Walked:
-        given = [
-            signals_of(span, run, catalogue, False, name) if span.bars else None
-            for name, span in zip(run.instruments, laid.spans, strict=True)
-        ]
+        given = decided(laid, run, catalogue)
         shares, signals = shares_of(laid, run, given, weights)
         columns = Columns(
             laid.has,
@@ -134,7 +131,7 @@ def _run_one(
             *laid.inputs(signals),
             shares,
         )
-        lots = np.array([span.candles.lot or 1.0 for span in laid.spans])
+        lots = np.array([span.candles.lot_units for span in laid.spans])
         walked = walk_portfolio(
             columns,
             laid.opened_ms,
@@ -157,10 +154,31 @@ def _run_one(
     if outcome.curve is None:
         return outcome
     trades = tuple(
-        trade._replace(instrument=run.instruments[place])
+        trade._replace(
+            instrument=run.instruments[place],
+            size=trade.size / laid.spans[place].candles.contract_units,
+        )
         for trade, place in zip(outcome.curve.trades, traded_in.tolist(), strict=False)
     )
     return replace(outcome, curve=replace(outcome.curve, trades=trades))
+
+
+def decided(
+    laid: AlignedCandles, run: Run, catalogue: Mapping[str, Strategy]
+) -> list[Given | None]:
+    """Return what a run's strategy decides on each instrument; None for one that it isn't asked of.
+
+    One without candles in the span trades nothing. Where the strategy gives the weights, the one of
+    its last warm-up candle counts all the same: that share stays cash.
+    """
+    assert run.portfolio is not None  # noqa: S101
+    gives_weights = isinstance(run.portfolio.weights, StrategyWeights)
+    return [
+        signals_of(span, run, catalogue, False, name)
+        if span.bars or (gives_weights and len(span.candles))
+        else None
+        for name, span in zip(run.instruments, laid.spans, strict=True)
+    ]
 
 
 def shares_of(

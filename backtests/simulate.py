@@ -258,6 +258,8 @@ def _curve(span: PreparedCandles, walked: Walked, buffers: Buffers, equity: Floa
     start = span.candles.start_bar
     # as bytes: numpy would copy rows field by field
     fills = buffers.trades.view(_ROW)[: walked.trades].copy().view(TRADES)
+    if span.candles.multiplier is not None:  # the walk counts units, and a trade its contracts
+        fills["size"] /= span.candles.multiplier
     return Curve(
         trades=Trades(fills, opened_ms),
         opened_ms=opened_ms[start : start + walked.bars],

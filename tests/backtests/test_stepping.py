@@ -17,7 +17,6 @@ from backtests.execute import Buffers
 from backtests.indicators import Indicators
 from backtests.kernel.excursions import block_extremes, measure_excursions
 from backtests.signals import Signals, Weights
-from backtests.simulate import signals_of
 from backtests.stepping import CandleSteps, PortfolioSteps
 from backtests.strategy import Strategy
 from mela.candles import Candles
@@ -104,11 +103,8 @@ def assert_steps_are_the_walk(
 def test_an_account_saved_and_restored_on_the_way_is_the_whole_walk(drawn, seed, moves) -> None:
     laid, run, catalogue = laid_out(drawn)
     outcome = portfolio._run_one(laid, run, True, catalogue)
-    decided = [
-        signals_of(span, run, catalogue, False) if span.bars else None for span in laid.spans
-    ]
 
-    steps = PortfolioSteps.of(laid, run, decided)
+    steps = PortfolioSteps.of(laid, run, portfolio.decided(laid, run, catalogue))
 
     assert_steps_are_the_walk(steps, outcome, moves, np.random.default_rng(seed))
 
@@ -128,9 +124,8 @@ def test_an_account_with_weights_of_its_strategy_steps_as_the_whole_walk(
 
     own = {"given": replace(catalogue["given"], signals=weights)}
     outcome = portfolio._run_one(laid, run, True, own)
-    decided = [signals_of(span, run, own, False) if span.bars else None for span in laid.spans]
 
-    steps = PortfolioSteps.of(laid, run, decided)
+    steps = PortfolioSteps.of(laid, run, portfolio.decided(laid, run, own))
 
     assert_steps_are_the_walk(steps, outcome, moves, np.random.default_rng(seed))
 
