@@ -96,8 +96,7 @@ class AlignedInput:
 class StrategyContext:
     """What a strategy may see beside its candles.
 
-    instrument: what it trades: name, kind, quote, calendar, and tick, lot and multiplier where they are
-        known
+    instrument: what it trades: name, kind, quote, calendar, tick, lot and multiplier where known
     interval: of the candles that it decides on
     inputs: the series that it declared, by name
     """
