@@ -20,6 +20,7 @@ from mela.result import Curve, result_document
 from mela.run import Run, by_candles
 from mela.scene import Scene
 from mela.search import TpeSearch
+from mela.verdict import Verdict
 
 Document = dict[str, Any]
 Catalogue = Mapping[str, Strategy]
@@ -66,10 +67,12 @@ class Bench:
 
     read: returns the candles that runs of one account and span read, the same object for the same
         candles
+    verdicts: what is known of lookahead, by a strategy's digest
     """
 
     read: SeriesOf
     catalogue: Catalogue = field(default_factory=lambda: CATALOGUE)
+    verdicts: Mapping[str, Verdict] = field(default_factory=dict[str, Verdict])
 
     def __post_init__(self) -> None:
         self._prepared: OrderedDict[Candles, PreparedCache] = OrderedDict()
@@ -90,6 +93,7 @@ class Bench:
             series, runs, catalogue=self.catalogue, spans_of=self._prepared_of
         ):
             made_with = provenance(outcome.run.strategy, None, self.catalogue)
+            made_with = made_with._replace(lookahead=self.verdicts.get(made_with.strategy_digest))
             yield result_document(outcome, made_with, scene_id=None)
 
     def curve_of(self, run: Run) -> Curve | None:

@@ -10,12 +10,13 @@ from numba import njit
 from numpy.typing import NDArray
 
 from backtests.metrics import periods_per_year
+from mela.calendars import has_sessions, sessions, usual_lengths_ms
 from mela.candles import Candles
 from mela.interval import DAY_MS
 from mela.run import AtrSizing, Sizing, VolatilitySizing
 
 Float = NDArray[np.float64]
-SESSION_MS = 6.5 * 3_600_000  # a trading day of the markets that have sessions
+UNKNOWN_MS = 6.5 * 3_600_000  # a day of a market whose hours nobody knows: that of New York
 _NOTHING = np.empty(0)
 _NOTHING.flags.writeable = False
 
@@ -32,7 +33,7 @@ def sizing_measure(sizing: Sizing, candles: Candles) -> Float:
         else:
             measured = talib.ATR(candles.high, candles.low, candles.close, sizing.period)
     elif isinstance(sizing, VolatilitySizing):
-        measured = volatility(candles.close, sizing.period) * math.sqrt(candles_per_year(candles))
+        measured = volatility(candles.close, sizing.period) * np.sqrt(candles_per_year(candles))
     else:
         return _NOTHING
     measured.flags.writeable = False
@@ -59,10 +60,19 @@ def volatility(close: Float, period: int) -> Float:
     return found
 
 
-def candles_per_year(candles: Candles) -> float:
-    """Return how many candles a year has: a market with sessions trades 6.5 hours a day."""
+def candles_per_year(candles: Candles) -> Float:
+    """Return how many candles a year has as each of them opens: (n,) float64.
+
+    A market with sessions trades as long as is usual there at that time, others all day.
+    """
     length = candles.interval.fixed_ms
     days = periods_per_year(candles)
     if length is None or not candles.interval.is_intraday:
-        return days
-    return days * (DAY_MS if days == 365.0 else SESSION_MS) / length
+        return np.full(len(candles), days)
+    if not has_sessions(candles.calendar):
+        return np.full(len(candles), days * DAY_MS / length)
+    try:
+        held_in = sessions(candles.calendar).holding(candles.opened_ms)
+    except ValueError:
+        return np.full(len(candles), days * UNKNOWN_MS / length)
+    return days * usual_lengths_ms(candles.calendar)[held_in] / length

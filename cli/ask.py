@@ -11,8 +11,9 @@ import typer
 from rich.table import Table
 
 from cli import completion
-from cli.console import counted, err, explains, out
+from cli.console import err, explains, out
 from cli.panels import WAREHOUSE
+from mela.counts import counted
 from mela.errors import InputInvalid, MelaError
 from mela.settings import Settings
 

@@ -13,6 +13,7 @@ from mela.candles import Candles
 from mela.errors import CandlesInvalid, CandlesMissing
 from mela.instrument import NAME
 from mela.interval import Interval
+from mela.nearest import did_you_mean, ended
 from sources.files.told import NOTHING_TOLD, Told, told_by
 
 if TYPE_CHECKING:
@@ -77,7 +78,8 @@ def reader_of_files(
         if path is None:
             raise CandlesMissing(
                 f"no candles of {instrument} were given; there are those of "
-                f"{', '.join(sorted(files))}. Add --candles {instrument}=FILE."
+                f"{ended(', '.join(sorted(files)) + did_you_mean(instrument, files))} "
+                f"Add --candles {instrument}=FILE."
             )
         try:
             read = read_noted(path, instrument, interval, told, notes)

@@ -1,4 +1,4 @@
-"""The two output streams, how errors are printed, and how counts are written."""
+"""The two output streams, and how errors are printed."""
 
 from __future__ import annotations
 
@@ -74,16 +74,6 @@ def _explained(error: Exception) -> MelaError | None:
     from services.errors import explained
 
     return explained(error) if isinstance(error, DBAPIError) else None
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun.
-
-    >>> counted(1, "run"), counted(1200, "run"), counted(2, "process")
-    ('1 run', '1,200 runs', '2 processes')
-    """
-    ending = "es" if noun.endswith("s") else "s"
-    return f"{number:,} {noun}{'' if number == 1 else ending}"
 
 
 def quiet_logs() -> None:

@@ -18,11 +18,12 @@ from rich.table import Table
 
 import stack
 from cli.airflow import Airflow
-from cli.console import counted, err, out
+from cli.console import err, out
 from cli.progress import show_progress
 from cli.scene_file import read_scene
 from cli.stack import print_addresses, say
 from cli.tables import SHOWN, results_table
+from mela.counts import counted
 from mela.errors import MelaError
 from mela.messages import SCENES, Progress, State
 from mela.scene import Scene
@@ -159,7 +160,7 @@ def _build(tour: Tour) -> None:
     out.print(dbt_project.build(tour.settings), markup=False)
     with transaction(tour.settings) as connection:
         rows = reports.mart_rows(connection)
-    out.print(", ".join(f"marts.{name}: {count:,} rows" for name, count in rows.items()))
+    out.print(", ".join(f"marts.{name}: {counted(count, 'row')}" for name, count in rows.items()))
     _hold(rows["fct_candle"] > 0, "marts.fct_candle has rows")
 
 

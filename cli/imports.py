@@ -15,10 +15,11 @@ from cli.candle_file import (
     WRONG_FILE,
     told,
 )
-from cli.console import counted, err, explains, fail, out
+from cli.console import err, explains, fail, out
 from cli.fact_options import NO_FACTS, OF_ONE, Facts, takes_facts
 from cli.panels import CANDLES
 from cli.quality import SHOWN, show_quality
+from mela.counts import counted
 from mela.errors import CandlesInvalid
 from mela.instrument import FACTS, Instrument
 from mela.interval import Interval

@@ -20,7 +20,7 @@ from backtests.printing import printing_to_stderr
 from backtests.simulate import run_all
 from backtests.strategies import refresh
 from backtests.strategy import Catalogue, Strategy
-from cli.console import counted, err, fail, out
+from cli.console import err, fail, out
 from cli.given_candles import GivenCandles, given_candles
 from cli.local_curves import show_trades, with_curves, write_csv
 from cli.monte_carlo import fan_of, monte_carlo_table, resampled
@@ -29,6 +29,7 @@ from cli.remarks import MOST_REASONS, ranked_by, say_failures, say_warnings
 from cli.report import report_table
 from cli.scene_file import read_document, with_terms
 from cli.tables import SHOWN, results_table
+from mela.counts import counted
 from mela.errors import InputInvalid, SceneInvalid
 from mela.failures import failures_in
 from mela.grid import Plan
@@ -39,6 +40,7 @@ from mela.result import rank
 from mela.scene import Scene, parse_scene
 from mela.scene_check import with_others
 from mela.settings import Settings
+from services.own_verdicts import known_here
 from services.reasons import without_candles
 from sources.files.told import Told
 
@@ -130,7 +132,12 @@ def _run(
     has_free_shorts = plan is not None and plan.has_free_shorts
     if scene.mode == "together" or has_free_shorts:
         check_markets(scene, given.known(), has_free_shorts=has_free_shorts)
-    bench = local.Bench(given.series, catalogue)
+    verdicts = known_here({one.digest for one in catalogue.values()}, settings)
+    if given.are_stored:
+        from services.strategies import with_stored  # loads SQLAlchemy
+
+        verdicts = with_stored(verdicts, catalogue, settings)
+    bench = local.Bench(given.series, catalogue, verdicts)
     with printing_to_stderr():  # whatever a strategy prints: standard output is the answer's
         done = local.execute(scene, plan, bench)
         documents, best = done.documents, rank(done.documents, scene.ranking)

@@ -12,13 +12,21 @@ from pydantic import ValidationError
 from backtests.lookahead.report import Checked
 from backtests.strategy import Strategy
 from cli.candle_file import read_candles
-from cli.console import counted, err, out
+from cli.console import err, out
 from mela.candles import Candles
+from mela.counts import counted
 from mela.interval import Interval
 from mela.run import from_ms
 from mela.settings import Settings
 from mela.verdict import Verdict
-from services.lookahead import judge, keep_if_there, named_strategy, packaged_series
+from services.lookahead import (
+    Judgement,
+    judge,
+    keep_if_there,
+    keep_in_home,
+    named_strategy,
+    packaged_series,
+)
 from sources.files.told import Told
 
 SHOWN = 12  # digits of a digest
@@ -73,9 +81,8 @@ def judged(
         series = {file.name: read_candles(file, None, interval, told)}
     judgement = judge(named, given, series, seed=seed)
     is_whole = file is None and not words and interval in (None, Interval.H1)
-    if (is_whole or judgement.verdict is Verdict.FOUND) and keep_if_there(judgement, settings):
-        digest = named.strategy.digest[:SHOWN]
-        err.print(f"stored as the verdict on source {digest}: `mela strategies` shows it")
+    if is_whole or judgement.verdict is Verdict.FOUND:
+        _keep(judgement, settings)
     if as_json:
         out.print(json.dumps(judgement.documents(), indent=2), markup=False)
     else:
@@ -84,6 +91,15 @@ def judged(
         verdict = judgement.verdict
         out.print(f"[bold {COLOURS[verdict]}]{WORDS[verdict]}[/]")
     return CODES[judgement.verdict]
+
+
+def _keep(judgement: Judgement, settings: Settings) -> None:
+    """Keep a verdict wherever there is a place for it, and say where it will be seen."""
+    shown = ["results of `mela backtest` say it"] if keep_in_home(judgement, settings) else []
+    shown += ["`mela strategies` shows it"] if keep_if_there(judgement, settings) else []
+    if shown:
+        digest = judgement.strategy.digest[:SHOWN]
+        err.print(f"kept as the verdict on source {digest}: {', '.join(shown)}")
 
 
 def _say(name: str, candles: Candles, found: Checked) -> None:

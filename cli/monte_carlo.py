@@ -18,8 +18,9 @@ from backtests.statistics.montecarlo import (
     TradeShuffle,
     resample,
 )
-from cli.console import counted, fail
+from cli.console import fail
 from mela.candles import Candles
+from mela.counts import counted
 from mela.result import Curve, Outcome
 
 if TYPE_CHECKING:
@@ -64,7 +65,8 @@ def resampled(outcome: Outcome, candles: Candles, *, paths: int, seed: int) -> R
 def title_of(of: MonteCarlo) -> str:
     """Return one line that says how the paths were drawn."""
     blocks = "one by one" if of.block == 1 else f"in blocks of {of.block} on average"
-    return f"Monte Carlo: {of.paths:,} paths of {of.periods:,} returns {blocks}, seed {of.seed}"
+    returns = counted(of.periods, "return")
+    return f"Monte Carlo: {of.paths:,} paths of {returns} {blocks}, seed {of.seed}"
 
 
 def monte_carlo_table(of: Resampled) -> Table:

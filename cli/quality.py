@@ -12,9 +12,10 @@ import typer
 from rich.table import Table
 
 from cli import completion
-from cli.console import counted, err, explains, out
+from cli.console import err, explains, out
 from cli.instants import instant
 from cli.panels import CANDLES
+from mela.counts import counted
 from mela.interval import Interval
 from mela.run import instant_text
 from mela.settings import Settings
@@ -151,6 +152,12 @@ def _show_repair(report: RepairReport) -> None:
         f"{counted(len(report.requests), 'request')}: {report.repaired:,} repaired, "
         f"{report.confirmed:,} confirmed as real"
     )
+    for name, interval in report.of_files:
+        err.print(
+            f"{name} {interval} came from a file, so that no service was asked: import a file "
+            "that has the missing candles (mela import)",
+            markup=False,
+        )
     for request in report.requests:
         if request.error:
             err.print(f"{request.instrument} {request.interval}: {request.error}", style="yellow")
@@ -166,6 +173,7 @@ def _document(found: Quality) -> dict[str, Any]:
         document["repair"] = {
             "repaired": found.repair.repaired,
             "confirmed": found.repair.confirmed,
+            "of_files": [f"{name} {interval}" for name, interval in found.repair.of_files],
             "requests": [_plain(asdict(one)) for one in found.repair.requests],
         }
     return document

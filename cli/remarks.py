@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cli.console import counted, err
+from cli.console import err
+from mela.counts import counted
 
 if TYPE_CHECKING:
     from mela.failures import Failure

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
-from cli.console import counted
+from mela.counts import counted
 from mela.search_report import (
     HoldoutReport,
     OutOfSample,
@@ -56,7 +56,7 @@ def _walk_forward(part: WalkForwardReport) -> Iterator[tuple[str, str]]:
     yield "walk-forward", f"{counted(part.folds, 'fold')} out of sample: {_numbers(part)}"
     if part.untested:
         tests = part.folds * len(part.instruments)
-        lost = f"{part.untested} of {tests} tests gave nothing and are left out"
+        lost = f"{part.untested} of {counted(tests, 'test')} gave nothing, left out here"
         yield "", f"{lost}: no run to choose, no candles, or a failure (--report says which)"
     if len(part.instruments) > 1:
         for name, own in part.instruments.items():

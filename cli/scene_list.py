@@ -12,7 +12,7 @@ from rich.table import Table
 from cli import completion
 from cli.console import err, explains, out
 from cli.panels import SCENES
-from cli.tables import NARROW, metric_text
+from cli.tables import metric_text
 from mela.run import instant_text
 from mela.settings import Settings
 from services.states import SceneState
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 SHOWN = 20
 SHORT = 8  # digits of an id, as any command takes them
 MOST_NAMED = 2  # strategies, instruments
+WIDE = 130  # columns: below it, the user and the name are left out
 AGES = ((timedelta(days=1), "d"), (timedelta(hours=1), "h"), (timedelta(minutes=1), "min"))
 
 
@@ -82,7 +83,7 @@ def scenes(
 def _table(found: list[ListedScene], now: datetime, width: int) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
     names = ["id", "state", "strategy", "instruments", "interval", "runs", "best", "age"]
-    is_wide = width >= NARROW
+    is_wide = width >= WIDE
     for name in [*names, *(["user", "name"] if is_wide else [])]:
         right = name in {"runs", "age"}
         table.add_column(

@@ -11,7 +11,7 @@ from uuid import UUID
 import typer
 from rich.table import Table
 
-from cli.console import counted, err, explains, fail, out
+from cli.console import err, explains, fail, out
 from cli.panels import SCENES
 from cli.progress import show_progress
 from cli.quick import check_only
@@ -20,6 +20,7 @@ from cli.report import report_table
 from cli.scene_file import SceneFile, read_document, read_scene
 from cli.scene_ids import SceneId, scene_id_of
 from cli.tables import SHOWN, results_table
+from mela.counts import counted
 from mela.messages import State
 from mela.run import instant_text
 from mela.settings import Settings

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from cli.console import counted, explains, out
+from cli.console import explains, out
 from cli.panels import CANDLES
+from mela.counts import counted
 from mela.interval import Interval
 from mela.settings import Settings
 

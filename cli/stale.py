@@ -10,9 +10,10 @@ import typer
 from rich.table import Table
 
 from cli import completion
-from cli.console import counted, err, explains, out
+from cli.console import err, explains, out
 from cli.panels import SCENES
 from cli.scene_ids import HELP, scene_id_of
+from mela.counts import counted
 from mela.run import instant_text
 from mela.settings import Settings
 

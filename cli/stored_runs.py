@@ -9,11 +9,12 @@ from typing import Annotated
 
 import typer
 
-from cli.console import WRONG_QUESTION, counted, err, explains, fail, out
+from cli.console import WRONG_QUESTION, err, explains, fail, out
 from cli.panels import SCENES
 from cli.plot import kind_of, save_picture
 from cli.scene_ids import SceneId, scene_id_of
 from cli.trade_rows import trade_documents, trades_csv, trades_table
+from mela.counts import counted
 from mela.errors import InputInvalid
 from mela.settings import Settings
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +11,7 @@ from rich.table import Table
 from cli.console import WRONG_QUESTION, err, explains, fail, out
 from cli.panels import STRATEGIES
 from mela.errors import StrategyBroken
+from mela.nearest import did_you_mean, ended
 from mela.settings import Settings
 
 if TYPE_CHECKING:
@@ -73,11 +73,8 @@ def _show_one(name: str, catalogue: Catalogue, settings: Settings, *, as_json: b
     except StrategyBroken as broken:
         raise fail(str(broken), WRONG_QUESTION) from broken
     except KeyError as unknown:
-        close = difflib.get_close_matches(name, list(catalogue), 3)
-        meant = f" Did you mean {' or '.join(close)}?" if close else ""
-        raise fail(
-            f"no strategy is called {name!r}; `mela strategies` lists them.{meant}", WRONG_QUESTION
-        ) from unknown
+        meant = ended(f"no strategy is called {name!r}{did_you_mean(name, catalogue)}")
+        raise fail(f"{meant} `mela strategies` lists them.", WRONG_QUESTION) from unknown
     page = page_of(info, settings)
     if as_json:
         out.print(json.dumps(document(page), indent=2), markup=False)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 SHOWN = 10
-NARROW = 110  # columns: below it, only what matters most is shown
 PERCENT = frozenset(
     {
         *("total_return", "buy_hold_return", "cagr", "volatility_ann", "alpha", "exposure_time"),
@@ -35,18 +36,40 @@ def results_table(
 ) -> Table:
     """Return a table of results in the order given; what differs between them has columns.
 
-    width: of the screen, in characters; best: the metric that the rows are ordered by
+    width: of the screen, in characters; what matters least is left out until the rest has room
+    best: the metric that the rows are ordered by
     """
     from mela.result import METRICS  # loads NumPy
 
-    table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
-    varied = varied_fields(rows)
-    metrics = COLUMNS if width < NARROW else COLUMNS | MORE
+    metrics = COLUMNS | MORE
     if best in METRICS and best not in metrics:
         metrics = {best: best, **metrics}
+    table = _results_table(rows, metrics, title, best)
+    for metric in reversed([*COLUMNS, *MORE]):
+        if width_of(table) <= width:
+            break
+        if metric != best:
+            del metrics[metric]
+            table = _results_table(rows, metrics, title, best)
+    return table
+
+
+def width_of(table: Table) -> int:
+    """Return how many characters a table needs if no word of it is broken."""
+    console = Console(width=10_000)
+    return Measurement.get(console, console.options, table).minimum
+
+
+def _results_table(
+    rows: Sequence[Mapping[str, Any]], metrics: Mapping[str, str], title: str | None, best: str
+) -> Table:
+    table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    varied = varied_fields(rows)
     has_status = any(row["status"] != "succeeded" for row in rows)
     for name in ["instrument", *varied]:
-        table.add_column(name.rpartition(".")[2], no_wrap=name == "instrument")
+        label = name.rpartition(".")[2]
+        # a column without a least width disappears where the screen is too narrow for all
+        table.add_column(label, no_wrap=name == "instrument", min_width=len(label))
     for metric, label in metrics.items():
         marked = f"{label} ▾" if metric == best else label
         table.add_column(marked, justify="right", no_wrap=True)

@@ -1,8 +1,8 @@
 """When markets trade: the opening times that a calendar has, and the true closes of its sessions.
 
 A calendar is `24/7`, `24/5` (Monday to Friday, UTC; currencies) or a name that exchange_calendars
-knows (`XNYS`). That package takes two seconds to import, so it is loaded on first use. Lunch breaks
-are not looked at.
+knows (`XNYS`). That package takes two seconds to import, so it is loaded on first use. Candles are
+expected over lunch breaks too.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ Int = NDArray[np.int64]
 ALWAYS = "24/7"
 WEEKDAYS = "24/5"
 NO_SESSION = -1
+USUAL = 21  # sessions, a month of them, of which most tell a market's hours
 _STARTS = ("1962-01-02", "1997-01-01", None)  # Yahoo's oldest candles; some exchanges begin later
 _MONDAY_MS = -3 * DAY_MS  # 1970-01-01 was a Thursday
 
@@ -35,19 +36,25 @@ class Sessions:
     open_ms, close_ms: when trading begins and ends, half days and daylight saving included
     begin_ms: from when on trades belong to the session: midnight where the exchange is, or the
         true open if that comes first, but never before the close of the session before
+    pause_ms: how long nobody trades between open and close, as over lunch in Tokyo
     """
 
     date_ms: Int
     open_ms: Int
     close_ms: Int
     begin_ms: Int
+    pause_ms: Int
 
     def between(self, start_ms: int, end_ms: int) -> Sessions:
         """Return the sessions whose date lies in [start, end)."""
         first, last = np.searchsorted(self.date_ms, [start_ms, end_ms])
         part = slice(int(first), int(last))
         return Sessions(
-            self.date_ms[part], self.open_ms[part], self.close_ms[part], self.begin_ms[part]
+            self.date_ms[part],
+            self.open_ms[part],
+            self.close_ms[part],
+            self.begin_ms[part],
+            self.pause_ms[part],
         )
 
     def holding(self, instants_ms: Int) -> Int:
@@ -84,6 +91,21 @@ def sessions(calendar: str) -> Sessions:
     return _sessions(_exchange(xc, calendar))
 
 
+@lru_cache(maxsize=16)
+def usual_lengths_ms(calendar: str) -> Int:
+    """Return how long each session of an exchange is used to trade: (n,) int64, as `sessions`.
+
+    That is the median of it and the 20 before it, lunch breaks left out, so that a half day changes
+    nothing and other hours count once they are the rule. Later sessions are not looked at.
+    Raises as `sessions` does.
+    """
+    known = sessions(calendar)
+    lengths = known.close_ms - known.open_ms - known.pause_ms
+    padded = np.concatenate([np.full(USUAL - 1, lengths[0]), lengths])
+    middle = np.partition(np.lib.stride_tricks.sliding_window_view(padded, USUAL), USUAL // 2)
+    return middle[:, USUAL // 2].copy()
+
+
 @lru_cache(maxsize=64)
 def sessions_of_span(calendar: str, start_ms: int, end_ms: int) -> Sessions:
     """Return the sessions whose date lies in [start, end], without loading all the others.
@@ -104,6 +126,8 @@ def sessions_of_span(calendar: str, start_ms: int, end_ms: int) -> Sessions:
 
 
 def _sessions(known: Any) -> Sessions:
+    import pandas as pd
+
     schedule = known.schedule
     clocks = {"nonexistent": "shift_forward", "ambiguous": np.ones(len(schedule), dtype=np.bool_)}
     midnights = schedule.index.tz_localize(known.tz, **clocks).tz_convert(None)
@@ -113,7 +137,9 @@ def _sessions(known: Any) -> Sessions:
     )
     begins = np.minimum(opens, midnight)
     begins[1:] = np.maximum(begins[1:], closes[:-1])
-    return Sessions(dates, opens, closes, begins)
+    pauses = (schedule["break_end"] - schedule["break_start"]).fillna(pd.Timedelta(0))
+    pause_ms = np.asarray(pauses, "timedelta64[ms]").astype(np.int64)
+    return Sessions(dates, opens, closes, begins, pause_ms)
 
 
 def zone_of(calendar: str) -> str:

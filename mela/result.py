@@ -114,8 +114,8 @@ class _Answered(_Document):
     error: ErrorSaid | None = Field(description="why it failed; null where it did not")
     lookahead: Verdict | None = Field(
         default=None,
-        description="whether the strategy looks ahead, as far as a check is known of this source; "
-        "null outside the platform",
+        description="whether the strategy looks ahead, as far as a check is known of this source: "
+        "to the platform's warehouse or, of `mela backtest`, to this machine",
     )
     cached: bool = Field(description="it was stored already when the scene asked")
     engine_version: str = Field(description="of the rules of execution")
@@ -206,7 +206,7 @@ def result_document(
         **run_fields(run, made_with.strategy_digest),
         "status": outcome.status.value,
         "error": _error(outcome),
-        "lookahead": (made_with.lookahead or Verdict.NOT_VERIFIED).value if scene_id else None,
+        "lookahead": (made_with.lookahead or Verdict.NOT_VERIFIED).value,
         "cached": False,
         "engine_version": made_with.engine_version,
         "metrics_version": made_with.metrics_version,

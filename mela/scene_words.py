@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mela.counts import counted
 from mela.run_terms import RunTerms, default_of
 from mela.scene import Scene
 
@@ -96,7 +97,9 @@ def _searched(scene: Scene) -> list[str]:
             f"{path.rpartition('.')[2]} {_axis(axis)}" for path, axis in search["space"].items()
         )
         trials = (
-            f", {search['trials']:,} trials, seed {search['seed']}" if "trials" in search else ""
+            f", {counted(search['trials'], 'trial')}, seed {search['seed']}"
+            if "trials" in search
+            else ""
         )
         kind = str(search["kind"])
         told.append(f"{kind[:1].upper()}{kind[1:]} search over {space}{trials}.")
@@ -105,7 +108,11 @@ def _searched(scene: Scene) -> list[str]:
             fields = part.model_dump(mode="json", by_alias=True, exclude={"kind"})
             told.append(f"{name}: {spelled({k: v for k, v in fields.items() if v is not None})}.")
     if scene.search is not None:
-        least = f" among runs with {scene.min_trades:,} trades or more" if scene.min_trades else ""
+        least = (
+            f" among runs with {counted(scene.min_trades, 'trade')} or more"
+            if scene.min_trades
+            else ""
+        )
         told.append(f"Ranked by {scene.rank_by}{least}.")
     return [" ".join(told)] if told else []
 

@@ -14,6 +14,7 @@ from typing import Any, Self
 from pydantic import BaseModel, TypeAdapter, ValidationError, model_validator
 
 from mela.canonical import canonical_object, canonical_scalar
+from mela.counts import counted
 from mela.errors import RejectionCode, SceneInvalid, StrategyBroken
 from mela.inputs import SeriesChoice, canonical_inputs, resolve
 from mela.interval import Interval
@@ -93,7 +94,7 @@ def strategy_variant(
         raise SceneInvalid(
             RejectionCode.INVALID_FIELD,
             "strategy.params",
-            f"{info.name} would need {warmup:,} candles before the start with these, "
+            f"{info.name} would need {counted(warmup, 'candle')} before the start with these, "
             f"and at most {MAX_WARMUP:,} are read. Take smaller periods.",
         )
     fields = {"strategy": info.name, "params": values, "warmup": rounded_warmup(warmup)}

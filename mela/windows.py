@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from mela.counts import counted
 from mela.fields import Instant, Part
 from mela.interval import DAY_MS, HOUR_MS, Interval
 
@@ -132,7 +133,8 @@ def folds(
     number = -(-(count - first) // test)
     if number < 1:
         raise ValueError(
-            f"a walk-forward of {train} candles to train and {embargo} of embargo needs more than "
+            f"a walk-forward of {counted(train, 'candle')} to train and {embargo} of embargo "
+            "needs more than "
             f"{first}, but the span has {count} of {interval}. Make it longer, or train on less."
         )
     if number > MAX_FOLDS:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
+from mela.counts import counted
 from mela.errors import SourceUnavailable
 from mela.settings import Settings
 
@@ -55,7 +56,8 @@ def newest(settings: Settings, topic: str, most: int) -> list[bytes]:
             messages = consumer.consume(min(left, 500), timeout=ASK_S)
             if not messages:
                 raise SourceUnavailable(
-                    f"Kafka at {settings.kafka.brokers} still holds {left} messages of {topic}, "
+                    f"Kafka at {settings.kafka.brokers} still holds {counted(left, 'message')} "
+                    f"of {topic}, "
                     f"but gave none for {ASK_S:g} s; ask again"
                 )
             for message in messages:

@@ -8,6 +8,7 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from mela.counts import counted
 from mela.errors import Refused, SourceUnavailable
 from mela.messages import MessagePosition, Progress, RunChunk
 from mela.scene import Scene
@@ -86,11 +87,11 @@ class Publisher(AbstractContextManager["Publisher"]):
             self._producer = Producer(self._config)
         if errors:
             raise SourceUnavailable(
-                f"Kafka did not take {len(errors)} messages"
+                f"Kafka did not take {counted(len(errors), 'message')}"
             ) from KafkaException(errors[0])
         if left:
             raise SourceUnavailable(
-                f"Kafka at {self._brokers} did not take {left} messages within "
+                f"Kafka at {self._brokers} did not take {counted(left, 'message')} within "
                 f"{FLUSH_TIMEOUT_S:g} s"
             )
 

@@ -22,6 +22,7 @@ NOT_FOUND = frozenset(
     {
         *("schema_version", "scene_id", "result_key", "cached", "computed_at", "revisions"),
         *("engine_version", "metrics_version", "candles_revision", "strategy"),
+        "lookahead",  # what a check is known to have found
     }
 )
 OF_METRICS = "metrics"  # the fields that a new metrics version explains

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
+from mela.counts import counted
 from regression.cells import (
     apart,
     change,
@@ -204,7 +205,7 @@ def _moved(found: Sequence[SceneCompared]) -> Iterator[str]:
             for run in shown
         ]
         if more := len(one.runs) - len(shown):
-            rows.append((name, f"{more} runs of its search", *[""] * len(HEADLINE), ""))
+            rows.append((name, f"{counted(more, 'run')} of its search", *[""] * len(HEADLINE), ""))
     if rows:
         yield "### What moved"
         header = ("scene", "run", "total return", "Sharpe", "max drawdown", "trades", "numbers")
@@ -229,7 +230,8 @@ def _for_the_decision(found: Sequence[SceneCompared]) -> Iterator[str]:
         yield "### For the decision"
         yield (
             f"In the second half of the span, begun flat, the Sharpe ratio is better in {better} "
-            f"and worse in {worse} of {of} runs. Nothing chose the parameters of these scenes on "
+            f"and worse in {worse} of {counted(of, 'run')}. Nothing chose the parameters of "
+            "these scenes on "
             "their first half; whoever wrote the change may have looked at either. *P(better)* is "
             "the probability that HEAD's daily returns are the higher ones in truth, not by luck: "
             "near 50 % nothing is known."
@@ -272,7 +274,7 @@ def _trades(found: Sequence[SceneCompared]) -> Iterator[str]:
 
 
 def _parting(apart: TradeDifference) -> str:
-    counts = f"{apart.base_count} trades in BASE, {apart.head_count} in HEAD"
+    counts = f"{counted(apart.base_count, 'trade')} in BASE, {apart.head_count} in HEAD"
     return (
         f"{counts}; the first that differs is number {apart.place + 1}.\n"
         f"  - BASE: {_trade(apart.base)}\n"

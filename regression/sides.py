@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from mela.counts import counted
 from regression.commits import Tree
 from regression.environments import Environment
 from regression.errors import NotCompared
@@ -194,11 +195,11 @@ def ask_both(
     try:
         with ThreadPoolExecutor(2) as both:
             abouts = list(both.map(SideProcess.about, processes))
-            tell(f"running {len(scenes)} scenes on both")
+            tell(f"running {counted(len(scenes), 'scene')} on both")
             answers = list(both.map(lambda one: _answers(one, scenes), processes))
         names = [one.name for one in scenes if all(a[one.name].failure is None for a in answers)]
         seconds: tuple[dict[str, list[float]], ...] = ({}, {})
-        tell(f"timing {len(names)} scenes, {repeats} times in turns")
+        tell(f"timing {counted(len(names), 'scene')}, {counted(repeats, 'time')} in turns")
         for repeat in range(repeats if names else 0):
             for place in (0, 1) if repeat % 2 == 0 else (1, 0):
                 _time(processes[place], names, answers[place], seconds[place])

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mela.counts import counted
 from regression.evidence import Side
 
 CERTAIN = 0.1  # a time counts as changed from a tenth on, if all repetitions agree
@@ -57,4 +58,4 @@ def ratios(base: Side, head: Side) -> tuple[Ratio | None, list[Ratio]]:
         return None, []
     each = [ratio_of(name, base.seconds[name], head.seconds[name]) for name in names]
     whole = [np.sum([side.seconds[name] for name in names], axis=0) for side in (base, head)]
-    return ratio_of(f"{len(names)} scenes", whole[0].tolist(), whole[1].tolist()), each
+    return ratio_of(counted(len(names), "scene"), whole[0].tolist(), whole[1].tolist()), each

@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from mela.errors import CandlesMissing, InputInvalid
 from mela.instrument import FactOrigin, Instrument, parse_name
+from mela.nearest import did_you_mean, ended
 from mela.settings import Settings
 from warehouse.database import transaction
 from warehouse.ingestion import instruments
@@ -27,9 +28,11 @@ def known_instrument(name: str, settings: Settings) -> Instrument:
     _check(name)
     with transaction(settings) as connection:
         found = instruments.known(connection, [name]).get(name)
+        meant = "" if found else did_you_mean(name, instruments.names(connection))
     if found is None:
         raise CandlesMissing(
-            f"{name} was never loaded. Load it: mela ingest {name} --interval … --from …, or "
+            f"{ended(f'{name} was never loaded{meant}')} Load it: "
+            f"mela ingest {name} --interval … --from …, or "
             f"mela import FILE --instrument {name} where its candles are a file's"
         )
     return found

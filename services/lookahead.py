@@ -20,9 +20,11 @@ from backtests.strategy import Strategy
 from mela.candles import Candles
 from mela.errors import InputInvalid
 from mela.interval import Interval
+from mela.nearest import did_you_mean
 from mela.settings import Settings
 from mela.verdict import Verdict
 from replay.series import PACKAGED
+from services.own_verdicts import keep_here
 from sources.files.read import read_file
 from sources.longer import longer_candles
 from warehouse.database import transaction
@@ -115,6 +117,14 @@ def keep(judgement: Judgement, settings: Settings) -> None:
         )
 
 
+def keep_in_home(judgement: Judgement, settings: Settings) -> bool:
+    """Keep a verdict in the home, for `mela backtest`; tell whether it is kept."""
+    strategy = judgement.strategy
+    return keep_here(
+        strategy.digest, strategy.name, judgement.verdict, judgement.documents(), settings
+    )
+
+
 def keep_if_there(judgement: Judgement, settings: Settings) -> bool:
     """Store a verdict where a warehouse of today answers; tell whether one did."""
     try:
@@ -175,8 +185,8 @@ def _found(asked: str, settings: Settings) -> Strategy:
                 raise InputInvalid(None, broken.sentence(asked))
         raise InputInvalid(
             None,
-            f"no strategy is called {asked!r}; there are {', '.join(sorted(catalogue))}. "
-            "A file of your own is named as my_strategy.py",
+            f"no strategy is called {asked!r}{did_you_mean(asked, catalogue) or '.'} There are "
+            f"{', '.join(sorted(catalogue))}. A file of your own is named as my_strategy.py",
         )
     if not file.is_file():
         raise InputInvalid(None, f"there is no file {file}")
@@ -187,7 +197,9 @@ def _found(asked: str, settings: Settings) -> Strategy:
         return there[name]
     names = ", ".join(sorted(there)) or "none"
     raise InputInvalid(
-        None, f"expected one strategy in {file}, but it registers {names}; name it as {file}:NAME"
+        None,
+        f"expected one strategy in {file}, but it registers {names}; name it as {file}:NAME"
+        f"{did_you_mean(name, there) if name else ''}",
     )
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from mela.errors import CandlesMissing, InputInvalid
 from mela.interval import Interval
+from mela.nearest import did_you_mean, ended
 from mela.settings import Settings
 from warehouse.database import transaction
 from warehouse.quality import Check, Finding, RepairReport, check_quality, repair_gaps
@@ -68,7 +69,9 @@ def chosen_series(
     for name in instruments:
         if all(name != one for one, _ in chosen):
             wanted = f"{name} {interval or ''}".strip()
+            meant = did_you_mean(name, {one for one, _ in known if one != name})
             raise CandlesMissing(
-                f"{wanted} was never loaded. Load it: mela ingest {name} --interval … --from …"
+                f"{ended(f'{wanted} was never loaded{meant}')} Load it: "
+                f"mela ingest {name} --interval … --from …"
             )
     return chosen

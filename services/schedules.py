@@ -10,6 +10,7 @@ from uuid import UUID
 import structlog
 
 from mela.errors import InputInvalid, NotFound, SceneInvalid
+from mela.nearest import did_you_mean, ended
 from mela.scene import Scene, parse_scene
 from mela.settings import Settings
 from messaging.publisher import Publisher
@@ -68,8 +69,10 @@ def remove_schedule(name: str, settings: Settings) -> None:
     """Publish a scene no longer; scenes that were published stay. Raises NotFound."""
     with transaction(settings) as connection:
         was_there = schedules.remove(connection, name)
+        names = [] if was_there else [one.name for one in schedules.schedules(connection)]
     if not was_there:
-        raise NotFound(f"no schedule has the name {name}; `mela schedule list` says what there is.")
+        meant = ended(f"no schedule has the name {name}{did_you_mean(name, names)}")
+        raise NotFound(f"{meant} `mela schedule list` says what there is.")
 
 
 def list_schedules(settings: Settings, now: datetime | None = None) -> list[Schedule]:

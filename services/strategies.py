@@ -12,6 +12,7 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from backtests.strategy import Strategy
 from mela.settings import Settings
+from mela.verdict import Verdict
 from services.lookahead import StoredCheck, kept
 
 EXAMPLE = """\
@@ -67,3 +68,18 @@ def stored_checks(strategies: Mapping[str, Strategy], settings: Settings) -> dic
         return kept(strategies, settings)
     except (OperationalError, ProgrammingError):  # it is away, or older than this code
         return {}
+
+
+def with_stored(
+    known: Mapping[str, Verdict], strategies: Mapping[str, Strategy], settings: Settings
+) -> dict[str, Verdict]:
+    """Return verdicts by digest: the warehouse's too, which count unless a proof is known here.
+
+    known: what checks on this machine found, by digest
+    """
+    stored = {
+        strategies[name].digest: check.verdict
+        for name, check in stored_checks(strategies, settings).items()
+    }
+    proved = {digest: one for digest, one in known.items() if one is Verdict.FOUND}
+    return {**known, **stored, **proved}

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from mela.errors import InputInvalid, NotFound
 from mela.interval import Interval
+from mela.nearest import did_you_mean, ended
 from mela.settings import Settings
 from warehouse.database import transaction
 from warehouse.ingestion import instruments
@@ -44,8 +45,11 @@ def unwatch_series(instrument: str, interval: Interval, settings: Settings) -> N
     """Take a series from the watch list; its candles stay. Raises NotFound."""
     with transaction(settings) as connection:
         was_there = instruments.unwatch(connection, instrument, interval)
+        names = [] if was_there else [" ".join(one) for one in instruments.watched(connection)]
     if not was_there:
-        raise NotFound(f"{instrument} {interval} is not watched; `mela watch list` says what is.")
+        series = f"{instrument} {interval}"
+        meant = ended(f"{series} is not watched{did_you_mean(series, names)}")
+        raise NotFound(f"{meant} `mela watch list` says what is.")
 
 
 def list_watched(settings: Settings) -> list[Watched]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Literal, TypeVar
@@ -38,6 +38,23 @@ _LIMIT = Limit(burst=1200, per_s=80, window_tokens=6000)
 _WEIGHTS = {"time": 1, "exchangeInfo": 20, "klines": 2}
 _USED = "X-MBX-USED-WEIGHT-1M"
 log = structlog.get_logger()
+
+
+def instrument_of(found: Mapping[str, Any]) -> Instrument:
+    """Return the instrument that an entry of exchangeInfo describes."""
+    filters = {entry["filterType"]: entry for entry in found["filters"]}
+    return Instrument(
+        venue="binance",
+        symbol=found["symbol"],
+        kind="spot",
+        quote=found["quoteAsset"],
+        calendar="24/7",
+        tick=float(filters["PRICE_FILTER"]["tickSize"]) or None,  # 0 says that none is kept
+        lot=float(filters["LOT_SIZE"]["stepSize"]) or None,
+        base=found["baseAsset"],
+        exchange="binance",
+        timezone="UTC",
+    )
 
 
 class BinanceSource:
@@ -153,20 +170,7 @@ class BinanceSource:
             "exchangeInfo",
             lambda: self._client._get("exchangeInfo", data={"symbol": symbol}),  # pyright: ignore[reportPrivateUsage]
         )
-        found = info["symbols"][0]
-        filters = {entry["filterType"]: entry for entry in found["filters"]}
-        return Instrument(
-            venue="binance",
-            symbol=found["symbol"],
-            kind="spot",
-            quote=found["quoteAsset"],
-            calendar="24/7",
-            tick=float(filters["PRICE_FILTER"]["tickSize"]) or None,  # 0 says that none is kept
-            lot=float(filters["LOT_SIZE"]["stepSize"]) or None,
-            base=found["baseAsset"],
-            exchange="binance",
-            timezone="UTC",
-        )
+        return instrument_of(info["symbols"][0])
 
     def _ask(self, endpoint: str, call: Callable[[], Any]) -> Any:
         def counted() -> Any:

@@ -9,6 +9,7 @@ from time import monotonic
 
 import structlog
 
+from mela.counts import counted
 from mela.errors import SourceUnavailable
 
 log = structlog.get_logger()
@@ -54,7 +55,8 @@ class Breaker:
             left_s = max(left_s, 1.0)  # another request is probing right now
             until = datetime.now(UTC) + timedelta(seconds=left_s)
             raise SourceUnavailable(
-                f"{self._name} failed {self._failed} times in a row, so it is not asked until "
+                f"{self._name} failed {counted(self._failed, 'time')} in a row, so it is not "
+                "asked until "
                 f"{until:%Y-%m-%dT%H:%M:%SZ}; try then. The last failure: {self._last}",
                 left_s,
             )

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
+from mela.counts import counted
 from mela.errors import StackFailed
 from stack.http import NoAnswer
 from stack.service import Service, Site
@@ -37,7 +38,7 @@ def wait_healthy(
         missing = state(site, supervisor, service)
         exited = exits(site.log("supervisord"), service.name) - exits_before
         if missing is not None and exited >= _EXITS_MAX:
-            raise _failed(site, service, f"it exited {exited} times; {missing}")
+            raise _failed(site, service, f"it exited {counted(exited, 'time')}; {missing}")
         if missing is not None and time.monotonic() > deadline:
             raise _failed(site, service, f"not healthy after {service.wait_s:.0f} s: {missing}")
         if missing is not None and time.monotonic() - told >= _TELL_S:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mela.errors import StackFailed
+from mela.nearest import did_you_mean
 from mela.settings import Settings
 from stack import environment, health, registry
 from stack.service import Service, Site
@@ -56,7 +57,10 @@ def logs(
     """
     names = [*registry.services(), "supervisord"]
     if service not in names:
-        raise StackFailed(f"expected a service among {', '.join(names)}, but found {service!r}")
+        raise StackFailed(
+            f"expected a service among {', '.join(names)}, but found {service!r}"
+            f"{did_you_mean(service, names)}"
+        )
     path = settings.home.resolve() / "logs" / f"{service}.log"
     return _read(path, follow=follow, lines=lines)
 

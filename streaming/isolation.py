@@ -1,44 +1,49 @@
 """Runs that may kill their process: found by marks that survive it, then executed in one each.
 
-A worker executes runs in its own process, which is quick. Before each chunk it leaves a mark on
-disk, and takes it away when the chunk is done or an error went up. A mark that is still there when
-the chunk comes again says that a process died over it: lack of memory, a crash in compiled code, a
-strategy that ended its interpreter, or one that ran beyond its time, which the kernel's alarm ends.
-Such a chunk is executed run by run, each in a forked process (`backtests.forked`), so that exactly
-the run that kills ends with the reason.
+A worker executes runs in its own process, which is quick. Before each chunk it leaves a mark in
+the warehouse, and takes it away when the chunk is done or an error went up. A mark that is still
+there when the chunk comes again says that a process died over it: lack of memory, a crash in
+compiled code, a strategy that ended its interpreter, or one that ran beyond its time, which the
+kernel's alarm ends. Such a chunk is executed run by run, each in a forked process
+(`backtests.forked`), so that exactly the run that kills ends with the reason.
 """
 
 from __future__ import annotations
 
-import hashlib
 import signal
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TypeVar
+
+from mela.settings import Settings
+from warehouse.database import transaction
+from warehouse.scenes import chunk_marks
 
 A = TypeVar("A")
 
 
 @contextmanager
-def marked(folder: Path, chunk: str) -> Generator[bool]:
+def marked(settings: Settings, chunk: str) -> Generator[bool]:
     """Mark a chunk while it is executed; give whether a process died over it before.
 
-    The mark stays only where this process dies. It is written without syncing the disk: it need not
-    survive the machine, only the process.
+    The mark stays only where this process dies. It is in the warehouse, so that a worker on another
+    machine knows of it when the chunk comes there. If the warehouse goes away meanwhile the mark
+    stays too, and costs that chunk a process for each run.
     """
-    mark = folder / hashlib.sha256(chunk.encode()).hexdigest()[:32]
-    died = mark.exists()
-    if not died:
-        folder.mkdir(parents=True, exist_ok=True)
-        mark.touch()
+    with transaction(settings) as connection:
+        died = not chunk_marks.add(connection, chunk)
     try:
         yield died
     except Exception:
         if not died:  # the batch comes again; a chunk that is known to kill stays known
-            mark.unlink(missing_ok=True)
+            _unmark(settings, chunk)
         raise
-    mark.unlink(missing_ok=True)
+    _unmark(settings, chunk)
+
+
+def _unmark(settings: Settings, chunk: str) -> None:
+    with transaction(settings) as connection:
+        chunk_marks.remove(connection, chunk)
 
 
 def alarmed(items: Iterator[A], limit_s: float) -> Iterator[A]:

@@ -116,10 +116,13 @@ def _write_rest(settings: Settings, number: int) -> int:
     ends_at, whole = time.monotonic() + PASS_S, 0
     with _part_lock:
         waiting = due(list(_in_part), _failures, number)
+    children: dict[str, tracking.Children] = {scene_id: {} for scene_id in waiting}
     while waiting and time.monotonic() < ends_at:
         scene_id = waiting.pop(0)
         concluded = _concluded(scene_id, settings)
-        is_whole = concluded is None or _tried(partial(_slice, concluded, settings), scene_id)
+        is_whole = concluded is None or _tried(
+            partial(_slice, concluded, settings, children[scene_id]), scene_id
+        )
         if is_whole is None:
             _failures[scene_id] += 1
             break
@@ -133,8 +136,8 @@ def _write_rest(settings: Settings, number: int) -> int:
     return whole
 
 
-def _slice(concluded: Concluded, settings: Settings) -> bool:
-    return tracking.log_rest(concluded, settings, time.monotonic() + SLICE_S)
+def _slice(concluded: Concluded, settings: Settings, children: tracking.Children) -> bool:
+    return tracking.log_rest(concluded, settings, time.monotonic() + SLICE_S, children)
 
 
 def _concluded(scene_id: str, settings: Settings) -> Concluded | None:

@@ -71,7 +71,7 @@ def run_chunks(messages: Iterable[ChunkMessage], settings: Settings) -> int:
         except MessageInvalid as refused:
             _refuse(message, refused, publisher)
             continue
-        with marked(settings.home / "spark" / "marks", message.source.key) as died:
+        with marked(settings, message.source.key) as died:
             for answer in desk.answers(chunk, apart=died):
                 publisher.result(chunk.scene_id, answer.run_key, answer.body)
                 sent += 1

@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import json
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -52,6 +54,8 @@ MACHINE_LEARNING = "custom_model_development"  # MLflow's page for runs rather t
 ENDED = ("FINISHED", "FAILED", "KILLED")  # a scene of which no run has metrics is failed
 STATUS = {"succeeded": "FINISHED", "ruined": "FINISHED", "cancelled": "KILLED"}  # else FAILED
 AT_ONCE = 20  # runs that a scene's end waits for
+WRITERS = 4  # runs that are written at once: MLflow's server has several workers, and a run costs
+# three requests after each other
 PER_BATCH = 100  # parameters that MLflow takes in a request
 NOBODY = "unknown"  # a scene that was published without a user
 
@@ -80,6 +84,16 @@ class Concluded(NamedTuple):
         return self.scene.rank_by
 
 
+class Child(NamedTuple):
+    """A run of a scene in MLflow. is_whole: with its parameters, its metrics and its end."""
+
+    run_id: str
+    is_whole: bool
+
+
+Children = dict[str, Child]  # by run_key
+
+
 def log_scene(concluded: Concluded, settings: Settings) -> str:
     """Write a concluded scene's parent and best runs to MLflow; return the parent's id.
 
@@ -104,10 +118,13 @@ def log_scene(concluded: Concluded, settings: Settings) -> str:
     return parent.info.run_id
 
 
-def log_rest(concluded: Concluded, settings: Settings, until: float) -> bool:
+def log_rest(
+    concluded: Concluded, settings: Settings, until: float, children: Children | None = None
+) -> bool:
     """Write what a scene's end did not wait for; return whether all of it is written.
 
     until: the time.monotonic() after which no further run is begun
+    children: what an earlier call of this process left there for this scene; filled in place
     """
     client = MlflowClient(tracking_uri=settings.mlflow.url)
     parent = _found(client, [_experiment(client, concluded.strategy)], concluded.scene_id)
@@ -118,7 +135,7 @@ def log_rest(concluded: Concluded, settings: Settings, until: float) -> bool:
         rows = results.of_scene(
             connection, concluded.scene_id, order_by=concluded.scene.ranking, limit=most
         )
-    written = _log_children(client, parent, rows, rows, until)
+    written = _log_children(client, parent, rows, rows, until, children)
     if len(written) < len(rows):
         return False
     if settings.mlflow_picture and concluded.best:
@@ -254,35 +271,55 @@ def _log_children(
     rows: Sequence[Mapping[str, Any]],
     ranked: Sequence[Mapping[str, Any]],
     until: float = float("inf"),
+    children: Children | None = None,
 ) -> list[str]:
     """Write runs, the best first, until the time is up; return the ids of those that are written.
 
     ranked: all runs that will be written, which say what varies
+    children: what MLflow has, asked of it where this is empty
     """
-    where = f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{parent.info.run_id}'"
-    known = {
-        run.data.tags.get(RUN_TAG): run
-        for run in (_search(client, [parent.info.experiment_id], where) if rows else ())
-    }
+    children = {} if children is None else children
+    if rows and not children:
+        children.update(_children_of(client, parent))
     named = words.labels(words.varied(ranked))
     axes = words.axes(ranked, named)
     origin = {name: parent.data.tags[name] for name in _origin("", "")}
-    written: list[str] = []
-    for place, row in enumerate(rows, start=1):
-        child = known.get(row["run_key"])
-        if child is None or child.info.status not in ENDED:
-            if time.monotonic() > until:
-                break
+    failed = threading.Event()
+
+    def write(place: int, row: Mapping[str, Any]) -> str | None:
+        child = children.get(row["run_key"])
+        if child is not None and child.is_whole:
+            return child.run_id
+        if failed.is_set() or time.monotonic() > until:
+            return None
+        try:
             if child is None:
                 tags = {MLFLOW_PARENT_RUN_ID: parent.info.run_id, RUN_TAG: row["run_key"]}
                 tags[MLFLOW_RUN_NAME] = words.run_name(place, row, named)
                 tags |= origin | _answered(row)
-                child = client.create_run(parent.info.experiment_id, tags=tags)
+                made = client.create_run(parent.info.experiment_id, tags=tags)
+                child = children[row["run_key"]] = Child(made.info.run_id, is_whole=False)
             params = words.params_of(row, named, axes)
-            _log(client, child.info.run_id, params, list(_metrics(row)))
-            client.update_run(child.info.run_id, STATUS.get(row["status"], "FAILED"))
-        written.append(child.info.run_id)
-    return written
+            _log(client, child.run_id, params, list(_metrics(row)))
+            client.update_run(child.run_id, STATUS.get(row["status"], "FAILED"))
+        except Exception:
+            failed.set()  # the runs that wait for a writer are left, too
+            raise
+        children[row["run_key"]] = child._replace(is_whole=True)
+        return child.run_id
+
+    with ThreadPoolExecutor(WRITERS, thread_name_prefix="mlflow-run") as writers:
+        written = list(writers.map(write, range(1, len(rows) + 1), rows))
+    return [run_id for run_id in written if run_id is not None]
+
+
+def _children_of(client: MlflowClient, parent: Run) -> Children:
+    """Ask MLflow for a scene's runs: seconds for some hundreds, as each comes with its metrics."""
+    where = f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{parent.info.run_id}'"
+    return {
+        run.data.tags.get(RUN_TAG, ""): Child(run.info.run_id, run.info.status in ENDED)
+        for run in _search(client, [parent.info.experiment_id], where)
+    }
 
 
 def _answered(row: Mapping[str, Any]) -> dict[str, str]:

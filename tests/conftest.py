@@ -31,7 +31,7 @@ from warehouse.schema.migrate import upgrade
 SCRATCH = f"mela_warehouse_{os.getpid()}"
 EMPTY = text(
     "TRUNCATE ops.instrument, ops.user, ops.scene, raw.candle, raw.candle_version,"
-    " ops.strategy_check"
+    " ops.strategy_check, ops.chunk_mark"
     " RESTART IDENTITY CASCADE"
 )
 MELA = Path(sys.executable).with_name("mela")

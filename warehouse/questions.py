@@ -13,6 +13,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import ProgrammingError
 
 from mela.errors import MelaError
+from mela.nearest import did_you_mean
 
 _PARAMETER = re.compile(r"^(?P<name>[a-z_]+) = (?P<default>\S+): (?P<says>.+)$")
 _UNDEFINED_TABLE = "42P01"
@@ -82,13 +83,15 @@ def ask(connection: Connection, name: str, values: Mapping[str, str] | None = No
     """
     known = questions()
     if name not in known:
-        raise ValueError(f"expected one of {', '.join(known)}, but found {name}")
+        meant = did_you_mean(name, known)
+        raise ValueError(f"expected one of {', '.join(known)}, but found {name}{meant}")
     question = known[name]
     filled = {one.name: one.default for one in question.parameters}
     unknown = sorted(set(values or {}) - set(filled))
     if unknown:
         takes = ", ".join(filled) or "no parameter"
-        raise ValueError(f"{name} takes {takes}, but found {', '.join(unknown)}")
+        meant = did_you_mean(unknown[0], filled)
+        raise ValueError(f"{name} takes {takes}, but found {', '.join(unknown)}{meant}")
     try:
         found = connection.execute(text(question.sql), {**filled, **(values or {})})
     except ProgrammingError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
@@ -165,8 +164,8 @@ class AlignedCandles:
             if len(span.candles) == 0:
                 continue
             bars, columns = _places(span, self.opened_ms)
-            yearly = math.sqrt(candles_per_year(span.candles))
-            moves = volatility(span.candles.close, period)[bars] * yearly
+            yearly = np.sqrt(candles_per_year(span.candles))
+            moves = (volatility(span.candles.close, period) * yearly)[bars]
             known = moves > 0.0  # neither too few candles, nor a price that never moved
             inverse[row, columns] = np.divide(1.0, moves, out=np.zeros(len(moves)), where=known)
             inverse[row] = _carried(inverse[row], self.has[row])

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from backtests.printing import printing_to_stderr
 from backtests.strategy import REGISTERED, STAGE, Strategy, covering, source_digest
+from mela.counts import counted
 from mela.errors import InputInvalid
 
 SHOWN = 12  # digits of a digest in a module's name
@@ -43,7 +44,8 @@ def strategies_in(place: Path) -> dict[str, Strategy]:
     if not found:
         raise InputInvalid(
             None,
-            f"expected files with strategies in {place}, but found {len(files)} files and none; "
+            f"expected files with strategies in {place}, but found {counted(len(files), 'file')} "
+            "and none; "
             "write @strategy(…) above a function",
         )
     return found

@@ -5,7 +5,19 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-INK, FAINT, GRID = "#22303c", "#64727f", "#e6eaee"
+
+class Theme(NamedTuple):
+    """The colours of text, of lesser text, of a grid's lines and of what all of it stands on."""
+
+    ink: str
+    faint: str
+    grid: str
+    paper: str
+
+
+LIGHT = Theme("#22303c", "#64727f", "#e6eaee", "#ffffff")
+DARK = Theme("#e3e9ee", "#9aa7b3", "#2a343d", "#12181e")
+INK, FAINT, GRID = LIGHT.ink, LIGHT.faint, LIGHT.grid
 RISING, FALLING = "#7fb5a4", "#d99a9a"  # candles stay pale, so that marks stand out
 EQUITY, HOLD, DRAWDOWN = "#1f5fbf", "#b07d2b", "#c0392b"
 BAND = "31, 95, 191"  # EQUITY as red, green, blue

@@ -12,6 +12,7 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
+from mela.counts import counted
 from mela.result import Curve
 
 
@@ -48,5 +49,5 @@ def _title(result: Mapping[str, Any]) -> str:
     return (
         f"{asked} ({params})\n"
         f"total return {result['total_return']:+.1%} · Sharpe {sharpe} · "
-        f"max drawdown {result['max_drawdown']:.1%} · {result['trades']} trades"
+        f"max drawdown {result['max_drawdown']:.1%} · {counted(result['trades'], 'trade')}"
     )

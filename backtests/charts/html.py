@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import calendar
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
-from plotly.offline import get_plotlyjs
 from plotly.subplots import make_subplots
 
 from backtests.charts import colours
 from backtests.charts.drawn_lines import DrawnLine
 from backtests.charts.fan import Fan
 from backtests.charts.over_time import Months, RollingSharpe
+from backtests.charts.page import Section, page
 from backtests.charts.surface import Surface, limits
 from backtests.charts.view import View
 
@@ -28,18 +27,7 @@ FAMILY = "Segoe UI, Helvetica Neue, DejaVu Sans, Arial, sans-serif"
 # Marks of one size in the legend, so that they can be told apart
 LEGEND = {"orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0, "itemsizing": "constant"}
 CONFIG = {"displaylogo": False, "responsive": True, "scrollZoom": True}
-STYLE = f"""
-body {{ margin: 0 auto; max-width: 1500px; padding: 1.2rem 1.5rem 3rem; color: {colours.INK};
-  font: 15px/1.45 "Segoe UI", "Helvetica Neue", "DejaVu Sans", Arial, sans-serif; }}
-h1 {{ font-size: 1.35rem; margin: 1.4rem 0 .2rem; }}
-table {{ border-collapse: separate; border-spacing: 2px; margin: .6rem 0; font-size: .9rem; }}
-th, td {{ padding: .25rem .55rem; text-align: right; font-weight: normal; }}
-th {{ color: {colours.FAINT}; }} td:last-child {{ font-weight: bold; }}
-p {{ margin: .1rem 0; }} .notes {{ color: {colours.FAINT}; font-style: italic; }}
-"""
-
 Float = NDArray[np.float64]
-Section = tuple[str, str, tuple[str, ...], str]  # heading, about, notes, what is shown as HTML
 
 
 def scene_html(view: View, surface: Surface | None, fan: Fan | None = None) -> str:
@@ -55,12 +43,12 @@ def scene_html(view: View, surface: Surface | None, fan: Fan | None = None) -> s
         sections.append(("Monthly returns", "", (), months_table(view.months)))
     if fan is not None:
         sections.append(_fan_section(fan))
-    return _page(sections, view.title)
+    return page(sections, view.title)
 
 
 def fan_html(fan: Fan) -> str:
     """Return a page with a fan of quantiles over time; see `picture.fan_picture`."""
-    return _page([_fan_section(fan)], fan.title)
+    return page([_fan_section(fan)], fan.title)
 
 
 def _fan_section(fan: Fan) -> Section:
@@ -354,20 +342,6 @@ def _lay_out(figure: go.Figure, height: int, hovermode: str = "x unified") -> No
 
 def _shown(figure: go.Figure) -> str:
     return figure.to_html(full_html=False, include_plotlyjs=False, config=CONFIG)
-
-
-def _page(sections: Sequence[Section], title: str) -> str:
-    parts: list[str] = []
-    for heading, about, notes, body in sections:
-        parts.append(
-            f"<h1>{escape(heading)}</h1>\n<p>{escape(about)}</p>\n"
-            f'<p class="notes">{escape("; ".join(notes))}</p>\n{body}'
-        )
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n"
-        f"<script>{get_plotlyjs()}</script>\n</head>\n<body>\n" + "\n".join(parts)
-    ) + "\n</body>\n</html>\n"
 
 
 def _known(values: Float) -> list[float | None]:

@@ -15,6 +15,7 @@ from backtests.charts.drawn_lines import DrawnIndicators, indicators_of
 from backtests.charts.over_time import Months, RollingSharpe, months_of, rolling_sharpe_of
 from backtests.strategy import Strategy
 from mela.candles import Candles
+from mela.counts import counted
 from mela.inference import infer
 from mela.instrument import UNKNOWN_CURRENCY
 from mela.result import Metrics, Outcome, Trade
@@ -252,11 +253,11 @@ def _notes(
 ) -> tuple[str, ...]:
     notes: list[str] = []
     if merged > 1:
-        notes.append(f"{len(span):,} candles, {merged:,} merged into each one drawn")
+        notes.append(f"{counted(len(span), 'candle')}, {merged:,} merged into each one drawn")
     if len(points) < len(equity):
         notes.append(f"curves by {len(points):,} of {len(equity):,} points, all extremes kept")
     if len(kept) < len(trades):
-        notes.append(f"{len(kept):,} of {len(trades):,} trades marked")
+        notes.append(f"{len(kept):,} of {counted(len(trades), 'trade')} marked")
     if open_trades:
         notes.append("a position still open at the end is not marked")
     if len(equity) < len(span):
@@ -277,7 +278,7 @@ def _subtitle(run: Run, metrics: Metrics) -> str:
         f"buy & hold {_percent(metrics.buy_hold_return)}",
         f"Sharpe {_number(metrics.sharpe)}",
         f"max drawdown {_percent(metrics.max_drawdown)}",
-        f"{metrics.trades:,} trades, {_percent(metrics.win_rate, signed=False)} won",
+        f"{counted(metrics.trades, 'trade')}, {_percent(metrics.win_rate, signed=False)} won",
     ]
     return "  ·  ".join(parts)
 

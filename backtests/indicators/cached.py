@@ -277,7 +277,7 @@ class Indicators:
         return self._of("bollinger", period, deviations)
 
     def keltner(self, period: int = 20, atr_period: int = 10, multiplier: float = 2.0) -> Bands:
-        """Return Keltner's channel around the exponential mean."""
+        """Return Keltner's channel around the exponential mean of typical prices."""
         return self._of("keltner", period, atr_period, multiplier)
 
     def donchian(self, period: int = 20) -> Bands:

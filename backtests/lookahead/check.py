@@ -37,6 +37,7 @@ from backtests.lookahead.report import Checked, Difference, Earliest, StrategyFa
 from backtests.lookahead.watching import Reach
 from backtests.strategy import Strategy
 from mela.candles import Candles
+from mela.counts import counted, first_of
 from mela.inputs import Input
 from mela.run import rounded_warmup
 
@@ -80,7 +81,7 @@ def check(
     try:
         return desk.checked(found)
     except StrategyFailed as error:
-        return found.doubting(f"on all {len(candles):,} candles it {error}")
+        return found.doubting(f"on {counted(len(candles), 'candle')} it {error}")
 
 
 @dataclass(slots=True)
@@ -107,7 +108,7 @@ class _Desk:
         again = first_difference("again", self.candles, whole, third, 0)
         if not whole.flags.any() and not again:
             found = replace(found, reaches=reaches)
-            return found.doubting(f"it gave no signal on {len(self.candles):,} candles")
+            return found.doubting(f"it gave no signal on {counted(len(self.candles), 'candle')}")
         found, alone, later = self._one_by_one(found, whole)
         found, named = self._in_a_row(found, whole)
         opened = reaching.opens_below_python(self.asker, self.candles, whole, first, self.limit_s)
@@ -225,7 +226,7 @@ class _Desk:
         if failures:
             least = min(failures)
             found = found.doubting(
-                f"given the first {least:,} candles alone, it {failures[least]}; so at "
-                f"{len(failures):,} of {len(cuts):,} cuts"
+                f"given {first_of(least)} alone, it {failures[least]}; so at "
+                f"{len(failures):,} of {counted(len(cuts), 'cut')}"
             )
         return found, [named.difference, changed.difference]

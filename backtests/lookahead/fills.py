@@ -16,6 +16,7 @@ from backtests.signals import Cross
 from backtests.simulate import run_all
 from backtests.strategy import Strategy
 from mela.candles import Candles
+from mela.counts import first_of
 from mela.interval import DAY_MS, Interval
 from mela.outcome import Outcome
 from mela.run import Costs, Exits, Part, Run, from_ms
@@ -46,7 +47,7 @@ def execute(
                 failures.setdefault(cut, error)
     if failures:
         least = min(failures)
-        found = found.doubting(f"executed on the first {least:,} candles, it {failures[least]}")
+        found = found.doubting(f"executed on {first_of(least)}, it {failures[least]}")
     return replace(found, order_cuts=len(cuts), trades=trades), named.difference
 
 

@@ -12,6 +12,7 @@ from backtests.lookahead.differences import first_difference
 from backtests.lookahead.fewer import COLUMNS, choose_starts, frozen, part_of
 from backtests.lookahead.report import Checked, Difference, Earliest, StrategyFailed
 from mela.candles import Candles
+from mela.counts import counted
 
 COMPARED = 1_000  # candles looked at behind each start
 NOISE = 1e-9  # relative: what a value may differ by and still tie
@@ -60,13 +61,16 @@ def begin_later(
         found = found.doubting(f"given the candles from bar {start:,} on, it {error}")
     if ties > max(1, TIES_AT_MOST * compared):
         return found.doubting(
-            f"with more history {ties:,} of {compared:,} candles differ where compared values tie, "
+            f"with more history {ties:,} of {counted(compared, 'candle')} differ where compared "
+            "values tie, "
             "which is too often for a coincidence",
         ), named.difference
     if not signals:
         found = found.doubting(
-            f"no signal lies beyond the warm-up of {warmup:,} candles, so that more history in "
-            f"front could change none: give it more than the {len(candles):,} candles it had",
+            f"no signal lies beyond the warm-up of {counted(warmup, 'candle')}, so that more "
+            "history in "
+            f"front could change none: give it more than the {counted(len(candles), 'candle')} "
+            "it had",
         )
     return found, named.difference
 

@@ -21,6 +21,7 @@ from backtests.statistics.sharpe import (
 )
 from backtests.statistics.superior import Superior, superior
 from backtests.statistics.trials import Effective, effective_trials
+from mela.counts import counted
 
 Float = NDArray[np.float64]
 CERTAIN = 0.95
@@ -162,18 +163,19 @@ def _notes(
         notes.append("One trial was recorded, so that nothing is deflated.")
     elif effective.moving < effective.n_trials:
         still = effective.n_trials - effective.moving
-        notes.append(f"{still} trials never moved; they count among n_trials alone.")
+        notes.append(f"{counted(still, 'trial')} never moved, counted among n_trials alone.")
     if tried > effective.n_trials:
         unknown = tried - effective.n_trials
         notes.append(
-            f"Of {unknown} of {tried} trials no returns are known; they count in proportion."
+            f"Of {unknown:,} of {counted(tried, 'trial')} no returns are known; they count in "
+            "proportion."
         )
     if effective.estimated:
         notes.append("The effective number of trials is an extrapolation from seeded samples.")
     if not math.isfinite(winner.sharpe):
         notes.append("The winner has no Sharpe ratio: fewer than two returns, or none that moves.")
     elif winner.n < FEW_PERIODS:
-        notes.append(f"{winner.n} periods are few: skew and kurtosis are hardly known.")
+        notes.append(f"Of {counted(winner.n, 'period')} skew and kurtosis are hardly known.")
     if winner.kurtosis > NORMAL_ENOUGH:
         notes.append(
             f"A kurtosis of {winner.kurtosis:.0f} says that a few returns decide: psr and dsr, "
@@ -187,7 +189,8 @@ def _notes(
         notes.append(f"There is no spa_p: {tested.reason}.")
     elif tested.tested < tested.of:
         notes.append(
-            f"spa_p is of {tested.tested} of {tested.of} trials, and smaller than it should be."
+            f"spa_p is of {tested.tested} of {counted(tested.of, 'trial')}, and smaller than it "
+            "should be."
         )
     return notes
 

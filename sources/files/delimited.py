@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
+from mela.counts import counted
 from mela.errors import CandlesInvalid
 from sources.files.table import Int, Table, table_of
 
@@ -128,7 +129,8 @@ def _columns(
         bad = misshapen[0]
         at = f"line {lines[bad.number - 1]}" if bad.number else "a line"
         raise CandlesInvalid(
-            f"{told}: expected {width} columns in each line, but {at} has {bad.actual_columns}: "
+            f"{told}: expected {counted(width, 'column')} in each line, but {at} has "
+            f"{bad.actual_columns}: "
             f"{bad.text[:80]!r}"
         )
     return table.columns, lines[: table.num_rows]

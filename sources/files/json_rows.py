@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from mela.counts import counted
 from mela.errors import CandlesInvalid
 from sources.files.table import Table, table_of
 
@@ -59,11 +60,14 @@ def _of_rows(rows: Sequence[Any], told: str, names: list[str] | None) -> Table:
     for row, values in enumerate(rows):
         if not isinstance(values, list) or len(values) != width:
             raise CandlesInvalid(
-                f"{told}: expected {width} values in each row as in row 0, but found "
+                f"{told}: expected {counted(width, 'value')} in each row as in row 0, but found "
                 f"{len(values) if isinstance(values, list) else repr(values)} in row {row}"
             )
     if names is not None and len(names) != width:
-        raise CandlesInvalid(f"{told} names {len(names)} columns, but its rows have {width} values")
+        raise CandlesInvalid(
+            f"{told} names {counted(len(names), 'column')}, but its rows have "
+            f"{counted(width, 'value')}"
+        )
     columns = [_array(column) for column in zip(*rows, strict=True)]
     chosen = names or [str(position + 1) for position in range(width)]
     return table_of(told, "JSON", chosen, columns, has_names=names is not None)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 import pyarrow as pa
 
+from mela.counts import counted
 from mela.errors import CandlesInvalid
 from mela.instrument import parse_name
 from mela.interval import Interval
@@ -119,7 +120,7 @@ def values_of(
         kept = np.flatnonzero(~empty).astype(np.int64)
         table = table.take(kept)
         values = {field: column[kept] for field, column in values.items()}
-        notes.append(f"{table.name}: {int(empty.sum())} rows without prices were left out.")
+        notes.append(f"{table.name}: left out {counted(int(empty.sum()), 'row')} without prices.")
     partly = np.any([np.isnan(values[price]) for price in PRICES], axis=0)
     if partly.any():
         row = int(np.argmax(partly))
@@ -132,8 +133,8 @@ def values_of(
         notes.append(f"{table.name} has no volume: it is 0 for what asks for it.")
     elif unknown.any():
         notes.append(
-            f"{table.name}: {int(unknown.sum())} candles have no volume; it is 0, so they fill "
-            "nothing."
+            f"{table.name}: no volume in {counted(int(unknown.sum()), 'candle')}; it is 0, so that "
+            "nothing fills there."
         )
     values["volume"] = np.where(unknown, 0.0, values["volume"])
     return table, values
@@ -164,7 +165,7 @@ def in_order(
         keep = np.append(np.diff(opened_ms) != 0, True)
         opened_ms = opened_ms[keep]
         sorted_values = {field: column[keep] for field, column in sorted_values.items()}
-        notes.append(f"{table.name}: {len(again)} rows that are there twice were taken once.")
+        notes.append(f"{table.name}: took once what is there twice: {counted(len(again), 'row')}.")
     return opened_ms, {name: np.ascontiguousarray(each) for name, each in sorted_values.items()}
 
 
@@ -179,6 +180,7 @@ def clip_rounding(values: dict[str, Float], file: str, notes: list[str]) -> None
         values["high"] = np.where(high_off, top, values["high"])
         values["low"] = np.where(low_off, bottom, values["low"])
         notes.append(
-            f"{file}: in {count} of {len(top)} candles high or low missed open or close by "
+            f"{file}: in {count} of {counted(len(top), 'candle')} high or low missed open or "
+            "close by "
             "rounding (at most 1e-9 of the price); they were moved there."
         )

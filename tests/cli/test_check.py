@@ -52,6 +52,13 @@ def mela(*words: object) -> Any:
     return CliRunner().invoke(app, [str(word) for word in words])
 
 
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home of this test alone: verdicts are kept there."""
+    monkeypatch.setenv("MELA_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
 @pytest.fixture
 def candles(tmp_path: Path) -> Path:
     """Three hundred candles of 15 minutes."""

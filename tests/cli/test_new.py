@@ -105,4 +105,4 @@ def test_an_unknown_strategy_is_told_with_those_that_are_near(tmp_path: Path) ->
     done = mela(tmp_path, "strategies", "sma_cros")
 
     assert done.returncode == 2
-    assert "Did you mean sma_cross" in " ".join(done.stderr.split())
+    assert "did you mean sma_cross" in " ".join(done.stderr.split())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from cli.main import app
 from mela.errors import CandlesInvalid, InputInvalid
 from mela.interval import Interval
 from mela.settings import Settings
@@ -153,7 +155,6 @@ def test_the_command_prints_what_became_of_the_file(
     warehouse: Settings, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from cli import imports
-    from cli.main import app
 
     monkeypatch.setattr(imports, "Settings", lambda: warehouse)
     words = ["import", str(file), "--instrument", NAME, "--calendar", "XNYS", "--quote", "USD"]
@@ -165,3 +166,27 @@ def test_the_command_prints_what_became_of_the_file(
     assert "told: an option" in shown.stdout
     wrong: Any = CliRunner().invoke(app, [*words[:-1], "US D"])
     assert wrong.exit_code == 2
+
+
+def test_a_gap_in_a_file_is_mended_by_importing_again_and_by_no_service(
+    warehouse: Settings, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MELA_HOME", str(warehouse.home))
+    monkeypatch.setenv("MELA_POSTGRES__DATABASE", warehouse.postgres.database)
+    holed = {day: 100.0 + day.day for day in SESSIONS if day != date(2024, 1, 17)}
+    imported(write(tmp_path / "holed.csv", holed), warehouse)
+    span = ("quality", NAME, "--to", "2024-01-29", "--repair")
+
+    said = CliRunner().invoke(app, [*span])
+    assert said.exit_code == 1
+    assert f"{NAME} 1d came from a file, so that no service was asked: import" in said.output
+    document = json.loads(CliRunner().invoke(app, [*span, "--json"]).stdout)
+    assert (document["repair"]["requests"], document["repair"]["confirmed"]) == ([], 0)
+    assert document["repair"]["of_files"] == [f"{NAME} 1d"]
+    [gap] = [one for one in document["findings"] if one["kind"] == "missing"]
+    assert (gap["first_opened_at"], gap["state"]) == ("2024-01-17T00:00:00Z", "open")
+    loads = "SELECT source FROM ops.load_batch"
+    assert {row.source for row in rows(warehouse, loads)} == {"my"}
+
+    imported(file, warehouse)
+    assert CliRunner().invoke(app, [*span]).exit_code == 0

@@ -12,8 +12,11 @@ from mela.calendars import check_calendar, date_ms, sessions_of_span
 from mela.instrument import FACTS
 from mela.interval import Interval
 from sources.instruments import PACKAGED, describe, packaged
+from sources.instruments.pack import packed, stated
 from sources.yahoo import YahooSource
 from tests.warehouse.given import at
+
+WRITTEN = "not asked of the service"
 
 
 def test_each_packaged_fact_is_one_that_the_engine_can_use() -> None:
@@ -28,6 +31,25 @@ def test_where_each_packaged_row_is_from_stands_beside_it() -> None:
     notice = PACKAGED.with_name("NOTICE.md").read_text(encoding="utf-8")
     sources = {one.origin("calendar").source for one in packaged().values()}
     assert {source for source in sources if f"`{source}`" not in notice} == set()
+
+
+def test_rows_of_recorded_answers_are_made_of_them() -> None:
+    assert packed() == PACKAGED.read_text(encoding="utf-8")
+
+    sources = {row["instrument"]: row["source"] for row in stated()}
+    assert len(sources) == 17
+    assert {name: describe(name).origin("quote").source for name in sources} == sources
+
+
+def test_a_row_that_was_written_states_nothing_that_only_a_service_knows() -> None:
+    written = [one for one in packaged().values() if WRITTEN in one.origin("quote").source]
+    assert len(written) == 53
+    for one in written:
+        nothing = (one.tick, one.lot, one.listed_on)
+        assert nothing == (None, None, None), one.name
+    others = {"node-yahoo-finance2", "nautilus_trader", "recorded chart"}
+    rest = {one.origin("quote").source for one in packaged().values()} - others
+    assert rest == {f"public knowledge ({WRITTEN})"}
 
 
 @pytest.mark.parametrize(

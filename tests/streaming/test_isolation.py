@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -11,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from mela.settings import REPOSITORY, Settings
 from streaming.isolation import alarmed, marked
+from tests.warehouse.given import rows
 
 
 def stubborn() -> bytes:
@@ -20,40 +24,69 @@ def stubborn() -> bytes:
             time.sleep(60)
 
 
-def test_a_mark_stays_where_the_process_died_and_only_there(tmp_path: Path) -> None:
-    child = os.fork()
-    if child == 0:
-        with marked(tmp_path, "mela.runs:0:7"):
-            os.kill(os.getpid(), signal.SIGKILL)
-    os.waitpid(child, 0)
+DIES = """
+import os, signal, sys
+from mela.settings import Settings
+from streaming.isolation import marked
 
-    with marked(tmp_path, "mela.runs:0:8") as other:
+with marked(Settings(), sys.argv[1]) as died:
+    print(died, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def die_over(chunk: str, settings: Settings, home: Path) -> str:
+    """Have a worker of another home die over a chunk; return whether one had died before it."""
+    database = settings.postgres
+    told = {
+        "HOME": str(home),
+        "POSTGRES__HOST": database.host,
+        "POSTGRES__PORT": str(database.port),
+        "POSTGRES__DATABASE": database.database,
+        "POSTGRES__USER": database.user,
+        "POSTGRES__PASSWORD": database.password.get_secret_value(),
+    }
+    worker = subprocess.run(
+        [sys.executable, "-c", DIES, chunk],
+        cwd=REPOSITORY,
+        env=os.environ | {f"MELA_{name}": value for name, value in told.items()},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert worker.returncode == -signal.SIGKILL, worker.stderr
+    return worker.stdout.strip()
+
+
+def marks(settings: Settings) -> list[str]:
+    return [row.chunk for row in rows(settings, "SELECT chunk FROM ops.chunk_mark")]
+
+
+@pytest.mark.integration
+def test_a_worker_of_another_machine_knows_which_chunk_kills(
+    warehouse: Settings, tmp_path: Path
+) -> None:
+    assert die_over("mela.runs:0:7", warehouse, tmp_path / "first") == "False"
+    assert die_over("mela.runs:0:7", warehouse, tmp_path / "second") == "True"
+
+    with marked(warehouse, "mela.runs:0:8") as other:
         assert not other
-    with marked(tmp_path, "mela.runs:0:7") as died:
+    with pytest.raises(ConnectionError), marked(warehouse, "mela.runs:0:7"):
+        raise ConnectionError  # a service is away: a chunk that is known to kill stays known
+    assert marks(warehouse) == ["mela.runs:0:7"]
+
+    with marked(warehouse, "mela.runs:0:7") as died:
         assert died
-    assert not list(tmp_path.iterdir())
+    assert marks(warehouse) == []
 
 
-def test_an_error_that_repeats_the_batch_blames_no_chunk(tmp_path: Path) -> None:
-    with pytest.raises(ConnectionError), marked(tmp_path, "mela.runs:0:7"):
+@pytest.mark.integration
+def test_an_error_that_repeats_the_batch_blames_no_chunk(warehouse: Settings) -> None:
+    with pytest.raises(ConnectionError), marked(warehouse, "mela.runs:0:7"):
         raise ConnectionError
 
-    with marked(tmp_path, "mela.runs:0:7") as died:
+    with marked(warehouse, "mela.runs:0:7") as died:
         assert not died
-
-
-def test_a_chunk_known_to_kill_stays_known_while_services_are_away(tmp_path: Path) -> None:
-    child = os.fork()
-    if child == 0:
-        with marked(tmp_path, "mela.runs:0:7"):
-            os.kill(os.getpid(), signal.SIGKILL)
-    os.waitpid(child, 0)
-
-    with pytest.raises(ConnectionError), marked(tmp_path, "mela.runs:0:7"):
-        raise ConnectionError
-
-    with marked(tmp_path, "mela.runs:0:7") as died:
-        assert died
 
 
 def test_the_alarm_ends_a_process_that_no_exception_can_end() -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mela.counts import counted
 from mela.errors import CandlesMissing
 from mela.run import to_ms
 from mela.series import SeriesKey
@@ -147,7 +148,8 @@ class SnapshotSeries:
 
     def _said(self, error: object) -> str:
         return (
-            f"expected {self.entry.candles} candles in {self.folder.path(self.entry.file)}, as the "
+            f"expected {counted(self.entry.candles, 'candle')} in "
+            f"{self.folder.path(self.entry.file)}, as the "
             f"manifest says, but: {error}. Write it anew: mela snapshot --to {self.folder.address}"
         )
 

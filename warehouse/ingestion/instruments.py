@@ -12,6 +12,7 @@ from sqlalchemy import Connection, RowMapping, text
 
 from mela.instrument import FACTS, FactOrigin, Instrument, changed_facts, parse_name
 from mela.interval import Interval
+from mela.nearest import did_you_mean, ended
 
 COLUMNS = ", ".join(FACTS)  # the names of facts are those of their columns
 _KNOWN = text(f"""
@@ -44,9 +45,13 @@ _CHANGE = text(f"""
         origins = :origins
     WHERE id = :id
 """)  # noqa: S608
-_ORIGIN = text("""
-    SELECT origin FROM ops.load_batch
-    WHERE instrument_id = :id AND status = 'succeeded' ORDER BY id DESC LIMIT 1
+_FROM_FILES = text("""
+    SELECT i.venue || ':' || i.symbol
+    FROM ops.instrument i CROSS JOIN LATERAL (
+        SELECT origin FROM ops.load_batch b
+        WHERE b.instrument_id = i.id AND b.status = 'succeeded' ORDER BY b.id DESC LIMIT 1
+    ) AS newest
+    WHERE i.venue || ':' || i.symbol = ANY(:names) AND newest.origin = 'file'
 """)
 _WATCH = text("""
     INSERT INTO ops.watch (instrument_id, interval) VALUES (:id, :interval) ON CONFLICT DO NOTHING
@@ -72,6 +77,16 @@ def ids(connection: Connection, names: Iterable[str]) -> dict[str, int]:
     """Return the ids of the instruments that the warehouse knows among these names, by name."""
     rows = connection.execute(_KNOWN, {"names": list(names)})
     return {f"{row.venue}:{row.symbol}": row.id for row in rows}
+
+
+def names(connection: Connection) -> list[str]:
+    """Return the names of all instruments that were ever loaded."""
+    return list(connection.scalars(text("SELECT venue || ':' || symbol FROM ops.instrument")))
+
+
+def from_files(connection: Connection, names: Iterable[str]) -> set[str]:
+    """Return those of some instruments whose candles are a user's file: no service has them."""
+    return set(connection.scalars(_FROM_FILES, {"names": list(names)}))
 
 
 def upsert(connection: Connection, instrument: Instrument) -> int:
@@ -104,10 +119,11 @@ def watch(connection: Connection, name: str, interval: Interval | str) -> None:
     found = ids(connection, [name]).get(name)
     if found is None:
         raise ValueError(
-            f"expected an instrument that was loaded once, but found {name}. "
+            "expected an instrument that was loaded once, but found "
+            f"{ended(name + did_you_mean(name, names(connection)))} "
             f"Load it: mela ingest {name} --interval {Interval(interval)} …"
         )
-    if connection.scalar(_ORIGIN, {"id": found}) == "file":
+    if from_files(connection, [name]):
         raise ValueError(
             f"expected an instrument of a service, but the candles of {name} came from a file, "
             "which nobody can ask for newer ones. Import a newer file: mela import"

@@ -13,6 +13,7 @@ from mela.interval import HOUR_MS, Interval
 from mela.run import from_ms, instant_text, to_ms
 from mela.settings import Settings
 from warehouse.database import transaction
+from warehouse.ingestion import instruments
 from warehouse.ingestion.ingest import LoadReport, ingest
 from warehouse.quality.backup_source import fill_from_backup
 from warehouse.quality.check import check_quality
@@ -48,12 +49,14 @@ class RepairReport:
     """The outcome of a repair. findings: the gaps and stale ends it worked on that remain.
 
     repaired: how many of them are gone; confirmed: how many it recorded as real
+    of_files: series with gaps that came from a user's file, so that nobody was asked
     """
 
     requests: tuple[Request, ...]
     repaired: int
     confirmed: int
     findings: tuple[Finding, ...]
+    of_files: tuple[Key, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -76,7 +79,8 @@ def repair_gaps(
     The source is asked first, with an ordinary load. If `settings.second_sources` names a backup
     for the instrument, its candles then fill gaps only. A gap that remains after `asks` requests in
     total, a day or more after it closed, becomes `confirmed`, and its detail lists the requests. A
-    failing service confirms nothing, so its gaps stay open. Nothing is ever interpolated.
+    failing service confirms nothing, so its gaps stay open. Nothing is ever interpolated. Gaps of a
+    user's file stay open too: no service has its candles, and another import may bring them.
 
     series: None means all with open gaps; start, end: only gaps that overlap [start, end)
     again: request confirmed gaps too
@@ -84,17 +88,21 @@ def repair_gaps(
     at = now or datetime.now(UTC)
     report = check_quality(settings, series, start, end, now=at)
     work = [one for one in report.findings if _is_repairable(one, again=again)]
+    by_series = _by_series(work)
+    with transaction(settings) as connection:
+        names = instruments.from_files(connection, {name for name, _ in by_series})
+    of_files = tuple(key for key in by_series if key[0] in names)
     requests: list[Request] = []
     confirmed = 0
-    for key, gaps in _by_series(work).items():
+    for key, gaps in by_series.items():
+        if key in of_files:
+            continue
         requests += _request_until_sure(settings, key, gaps, asks, at)
         confirmed += _confirm(settings, key, gaps, asks, at)
-    still = [
-        one for key, gaps in _by_series(work).items() for one in _remaining(settings, key, gaps)
-    ]
+    still = [one for key, gaps in by_series.items() for one in _remaining(settings, key, gaps)]
     gone = len({one.id for one in work} - {one.id for one in still})
     LOG.info("gaps_asked", requests=len(requests), repaired=gone, confirmed=confirmed)
-    return RepairReport(tuple(requests), gone, confirmed, tuple(still))
+    return RepairReport(tuple(requests), gone, confirmed, tuple(still), of_files)
 
 
 def _is_repairable(one: Finding, *, again: bool) -> bool:

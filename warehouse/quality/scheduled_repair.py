@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from mela.counts import counted
 from mela.series import SeriesKey
 from mela.settings import Settings
 from warehouse.database import transaction
@@ -59,7 +60,7 @@ def open_errors(
     """Return a sentence for each of the first open errors, and the number of the others."""
     errors = [one for one in _open(settings, series, start, end) if one.is_error]
     sentences = [
-        f"{one.instrument} {one.interval}: {one.kind}, {one.candles} candles from "
+        f"{one.instrument} {one.interval}: {one.kind}, {counted(one.candles, 'candle')} from "
         f"{one.first_opened_at:%Y-%m-%d %H:%M} to {one.last_opened_at:%Y-%m-%d %H:%M}"
         for one in errors[:SHOWN]
     ]

@@ -242,3 +242,21 @@ def test_a_wrong_fan_is_refused() -> None:
 
 def rgb(colour: str) -> np.ndarray:
     return np.array([int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)])
+
+
+def test_a_page_follows_the_readers_theme_and_the_width_of_a_phone() -> None:
+    candles = walk(260)
+
+    page = html.scene_html(view_of(both_sides(candles), candles, most_candles=2_000), None)
+
+    style = re.search("<style>(.*?)</style>", page, re.DOTALL)
+    assert style is not None
+    light, _, dark = style[1].partition("@media (prefers-color-scheme: dark)")
+    assert f"--paper: {colours.LIGHT.paper}" in light
+    assert f"--paper: {colours.DARK.paper}" in dark.partition("body")[0]
+    assert 'content="width=device-width, initial-scale=1"' in page
+    tables = page.count("<table>")
+    assert tables == len(re.findall(r'<div class="wide"><table>', page)) == 1
+    script = page.rpartition("<script>")[2].partition("</script>")[0]
+    for theme in (colours.LIGHT, colours.DARK):
+        assert all(f"'{colour}'" in script for colour in theme)

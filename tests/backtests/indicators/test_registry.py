@@ -285,3 +285,15 @@ def test_a_wrong_name_is_answered_with_the_likely_one(name: str, said: str) -> N
         getattr(closes(1, 2), name)
     assert said in str(raised.value)
     assert not hasattr(closes(1, 2), name)
+
+
+def test_keltners_middle_is_the_exponential_mean_of_typical_prices() -> None:
+    """Some programs take closes, of which the second mean here would be 14."""
+    candles = candles_of([(10, 12, 6, 12), (12, 18, 12, 12), (12, 24, 9, 15)])
+    bands = Indicators(candles).keltner(2, 1, 2.0)
+
+    # typical prices 10, 14, 16: the mean of 10 and 14 first, then 2/3 of the way from 12 to 16
+    assert bands.middle[1:] == pytest.approx([12.0, 12.0 + 4.0 * 2 / 3])
+    # true ranges of one candle: 6 and 15, two of them on each side
+    assert bands.upper[1:] == pytest.approx([24.0, 12.0 + 8.0 / 3 + 30.0])
+    assert bands.lower[1:] == pytest.approx([0.0, 12.0 + 8.0 / 3 - 30.0])

@@ -189,7 +189,7 @@ def numbers(candles, _params, _indicators) -> Signals:
         (silent, "no signal on 1,200 candles"),
         (raising, "raises ZeroDivisionError: division by zero"),
         (numbers, "`enter` must be a NumPy bool array, got an array of float64"),
-        (offenders.stumbling, "given the first 1 candles alone, it raises IndexError"),
+        (offenders.stumbling, "given the first candle alone, it raises IndexError"),
     ],
 )
 def test_what_was_not_put_to_the_test_is_not_clean(strategy, why: str) -> None:

@@ -147,7 +147,7 @@ def test_a_strategy_that_raises_on_short_candles_is_not_verified() -> None:
 
     assert found.verdict is Verdict.NOT_VERIFIED
     assert found.differences == ()
-    assert "given the first 1 candles alone, it raises ValueError" in found.unverified[0]
+    assert "given the first candle alone, it raises ValueError" in found.unverified[0]
     assert "(leaks.py, line" in found.unverified[0]
 
 

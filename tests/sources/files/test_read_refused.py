@@ -66,7 +66,7 @@ def test_rows_without_prices_are_left_out_and_half_rows_refused(tmp_path: Path) 
     file = tmp_path / "f.csv"
     file.write_text(lines + whole)
     found = read(file)
-    assert (len(found.candles), "1 rows without prices" in found.notes[0]) == (6, True)
+    assert (len(found.candles), "left out 1 row without prices" in found.notes[0]) == (6, True)
     file.write_text(lines + whole + "2024-01-08,1,2,0.5,,9\n")
     assert "line 9 has no close" in refusal(file)
 

@@ -144,6 +144,24 @@ class StrategyCheck(Base):
     checked_at: Mapped[datetime]
 
 
+class ChunkMark(Base):
+    """A chunk of runs that a worker executes, or died over. Grain: chunk.
+
+    chunk: topic, partition and offset of its message
+    """
+
+    __tablename__ = "chunk_mark"
+    __table_args__ = (
+        {
+            "schema": "ops",
+            "comment": "a chunk of runs that a worker executes, or died over. Grain: chunk",
+        },
+    )
+
+    chunk: Mapped[str] = mapped_column(Hash, primary_key=True)
+    made_at: Mapped[datetime]
+
+
 class Trade(Base):
     """A round trip of a result whose curve is stored. Grain: result_key, seq (from 0).
 
