@@ -36,7 +36,8 @@ class Answer(NamedTuple):
     """What a strategy said about candles.
 
     flags: (4, n) bool, the four signals in the order of Signals
-    levels: (3, n) float64, strength where an entry stands, stop and target; NaN where there is none
+    levels: (4, n) float64, strength where an entry stands, stop, target and exit price; NaN where
+        there is none
     """
 
     flags: NDArray[np.bool_]
@@ -58,7 +59,7 @@ class Answer(NamedTuple):
         return bool((self.flags == other.flags).all() and (bits == others).all())
 
     def differs(self, other: Answer, close: float = CLOSE) -> NDArray[np.bool_]:
-        """Tell on which candles two answers of the same length differ: (7, n) bool."""
+        """Tell on which candles two answers of the same length differ: (8, n) bool."""
         if self.is_same(other):
             return np.zeros((len(self.flags) + len(self.levels), self.flags.shape[1]), np.bool_)
         with np.errstate(invalid="ignore"):
@@ -94,11 +95,11 @@ class Asker:
             where = self._where(error)
             raise StrategyFailed(f"raises {type(error).__name__}: {error}{where}") from error
         flags = np.stack(signals.mirrored())
-        levels = np.full((3, len(candles)), np.nan)
+        levels = np.full((4, len(candles)), np.nan)
         if signals.strength is not None:
             entries = flags[0] | flags[2]
             levels[0, entries] = signals.strength[entries]
-        for row, level in enumerate((signals.stop, signals.target), start=1):
+        for row, level in enumerate((signals.stop, signals.target, signals.exit_price), start=1):
             if level is not None:
                 levels[row] = level
         return Answer(flags, levels)

@@ -13,7 +13,7 @@ from mela.candles import Candles
 from mela.outcome import Outcome
 from mela.run import from_ms, to_ms
 
-NAMES = (*Signals._fields[:4], "strength", "stop", "target")
+NAMES = (*Signals._fields[:4], "strength", "stop", "target", "exit_price")
 
 
 def first_difference(

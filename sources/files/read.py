@@ -79,6 +79,7 @@ def read_file(
         calendar=about.calendar,
         tick=about.tick,
         lot=about.lot,
+        multiplier=about.multiplier,
         about=about,
     )
     try:
