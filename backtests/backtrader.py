@@ -51,8 +51,13 @@ def walk(
     given = signals.signals()
     if any(values is not None for values in given[4:]):
         raise ValueError(
-            "engine backtrader knows no strength, stop or target of a signal, "
+            "engine backtrader knows no strength, stop, target or exit price of a signal, "
             f"but {run.strategy} gives them: leave engine out"
+        )
+    if span.candles.contract_units != 1.0:
+        raise ValueError(
+            f"engine backtrader counts no contracts, but one of {run.instrument} stands for "
+            f"{span.candles.multiplier:g} units: leave engine out"
         )
     if span.idle:
         raise ValueError(

@@ -96,7 +96,7 @@ class AlignedInput:
 class StrategyContext:
     """What a strategy may see beside its candles.
 
-    instrument: what it trades: name, kind, quote, calendar, tick and lot where they are known
+    instrument: what it trades: name, kind, quote, calendar, tick, lot and multiplier where known
     interval: of the candles that it decides on
     inputs: the series that it declared, by name
     """
@@ -175,4 +175,10 @@ def _first(series: Candles, count: int) -> Candles:
 
 def _instrument(name: str, candles: Candles) -> Instrument:
     known = candles.about or infer(name)
-    return replace(known, calendar=candles.calendar, tick=candles.tick, lot=candles.lot)
+    return replace(
+        known,
+        calendar=candles.calendar,
+        tick=candles.tick,
+        lot=candles.lot,
+        multiplier=candles.multiplier,
+    )

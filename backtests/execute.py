@@ -28,6 +28,8 @@ from execution.terms import (
     UNITS,
     VOLATILITY,
     Terms,
+    cost_terms,
+    exit_terms,
 )
 from execution.trades import TRADES
 from mela.candles import Candles
@@ -47,10 +49,18 @@ from mela.run import (
     VolatilitySizing,
 )
 
-NO_TIME_STOP = 2**62
 _NO_LINE, _NO_SIGNAL = np.empty(0), np.empty(0, dtype=np.bool_)
 _NO_LINE.flags.writeable = _NO_SIGNAL.flags.writeable = False
 _ENTRY_KINDS = {MarketEntry: MARKET, LimitEntry: LIMIT, StopEntry: STOP}
+# what the walk from event to event knows of costs and exits; it must find all else at its default
+_PLAIN = {
+    Costs: {"kind", "fee", "slippage", "borrow_rate"},
+    Exits: {"stop_loss", "take_profit", "cooldown_bars", "protect_from"},
+}
+_BEYOND = {
+    part: [(name, one.default) for name, one in part.model_fields.items() if name not in plain]
+    for part, plain in _PLAIN.items()
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,13 +133,13 @@ def is_plain(run: Run) -> bool:
         run.direction == "long"
         and isinstance(run.entry, MarketEntry)
         and _is_plain_sizing(run.sizing)
-        and _are_plain_costs(run.costs)
-        and _are_plain_exits(run.exits)
+        and _is_plain_part(run.costs)
+        and _is_plain_part(run.exits)
     )
 
 
 def has_inputs(signals: Signals | Cross | MeanCross) -> bool:
-    """Tell whether signals carry strengths, stops or targets."""
+    """Tell whether signals carry strengths, stops, targets or exit prices."""
     return isinstance(signals, Signals) and any(given is not None for given in signals[4:])
 
 
@@ -142,16 +152,10 @@ def _is_plain_sizing(sizing: Sizing) -> bool:
     )
 
 
-def _are_plain_costs(costs: Costs) -> bool:
-    return costs.minimum_fee == 0.0 and costs.impact == 0.0 and not costs.round_to_tick
-
-
-def _are_plain_exits(exits: Exits) -> bool:
-    return (
-        exits.trailing_stop is None
-        and exits.time_stop_bars is None
-        and exits.daily_loss_limit is None
-    )
+def _is_plain_part(part: Costs | Exits) -> bool:
+    """Tell whether a part asks nothing but what the walk from event to event knows."""
+    asked = part.__dict__
+    return all(asked[name] == default for name, default in _BEYOND[type(part)])
 
 
 def _walk_events(
@@ -175,7 +179,7 @@ def _walk_events(
         candles.high,
         candles.low,
         candles.close,
-        candles.volume,
+        candles.volume_units,
         candles.opened_ms,
         span.idle,
         span.lowest,
@@ -210,7 +214,7 @@ def _walk_bars(
         None if given is None else read_only(given, np.bool_) for given in signals[:4]
     )
     assert enter is not None and exit_ is not None  # noqa: S101, PT018  only short ones may be None
-    strength, stop, target = (
+    strength, stop, target, exit_price = (
         _NO_LINE if given is None else read_only(given, np.float64) for given in signals[4:]
     )
     return walk_bars(
@@ -218,7 +222,7 @@ def _walk_bars(
         candles.high,
         candles.low,
         candles.close,
-        candles.volume,
+        candles.volume_units,
         candles.opened_ms,
         span.lasting_ms,
         span.idle,
@@ -230,6 +234,7 @@ def _walk_bars(
         strength,
         stop,
         target,
+        exit_price,
         candles.start_bar,
         begin_account(float(run.cash), max(candles.start_bar - 1, 0)),
         terms_of(run, candles),
@@ -242,8 +247,11 @@ def _walk_bars(
 
 
 def terms_of(run: Run, candles: Candles) -> Terms:
-    """Return what a run asks as numbers. Raises ValueError where a tick is asked but unknown."""
-    costs, exits, entry, sizing = run.costs, run.exits, run.entry, run.sizing
+    """Return what a run asks as numbers. Raises ValueError where a tick is asked but unknown.
+
+    Sizes are counted in units of what the price is of: contracts × their multiplier.
+    """
+    costs, entry, sizing = run.costs, run.entry, run.sizing
     if costs.round_to_tick and candles.tick is None:
         raise ValueError(
             f"costs.round_to_tick needs the tick of {run.instrument}, but none is known; "
@@ -257,26 +265,15 @@ def terms_of(run: Run, candles: Candles) -> Terms:
         entry_kind=_ENTRY_KINDS[type(entry)],
         offset=float(entry.offset) if resting else 0.0,
         valid_bars=min(entry.valid_bars, len(candles)) if resting else 0,
-        fee=float(costs.fee),
-        slippage=float(costs.slippage),
-        minimum_fee=float(costs.minimum_fee),
-        borrow_rate=float(costs.borrow_rate or 0.0),
-        impact=float(costs.impact),
         tick=float(candles.tick or 0.0) if costs.round_to_tick else 0.0,
         sizing_kind=kind,
-        amount=float(amount),
+        amount=float(amount) * (candles.contract_units if kind == UNITS else 1.0),
         multiple=float(multiple),
         max_exposure=float(sizing.max_exposure),
         at_signal=sizing.sized_at == "signal",
-        lot=float(candles.lot or 1.0) if sizing.whole_units else 0.0,
-        stop_loss=_or_never(exits.stop_loss),
-        take_profit=_or_never(exits.take_profit),
-        trailing_stop=_or_never(exits.trailing_stop),
-        trailing_start=float(exits.trailing_start),
-        time_stop=exits.time_stop_bars or NO_TIME_STOP,
-        cooldown=min(exits.cooldown_bars, len(candles)),
-        protect_delay=0 if exits.protect_from == "entry" else 1,
-        daily_loss=_or_never(exits.daily_loss_limit),
+        lot=float(candles.lot_units) if sizing.whole_units else 0.0,
+        costs=cost_terms(costs),
+        exits=exit_terms(run.exits),
     )
 
 

@@ -6,6 +6,7 @@ costs its fork and nothing else. What it leaves in memory is gone with the fork.
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 import select
@@ -42,9 +43,16 @@ def apart(
     is_unwanted: asked now and then; once true the process is ended
     """
     receiving, sending = os.pipe()
-    child = os.fork()
-    if child == 0:
-        _work_and_leave(work, sending, memory_bytes)
+    was_frozen = gc.get_freeze_count() > 0
+    if not was_frozen:  # else the child's collector visits, and so copies, what this process holds
+        gc.freeze()
+    try:
+        child = os.fork()
+        if child == 0:
+            _work_and_leave(work, sending, memory_bytes)
+    finally:
+        if not was_frozen:
+            gc.unfreeze()
     os.close(sending)
     found: bytes | Ended = Ended(Status.FAILED, ("ProcessDied", "nobody waited for its answer"))
     try:
@@ -54,7 +62,7 @@ def apart(
         if isinstance(found, Ended):
             os.kill(child, signal.SIGKILL)
         status = os.waitpid(child, 0)[1]
-    return found if isinstance(found, Ended) else _told(found, status, memory_bytes)
+    return found if isinstance(found, Ended) else _answer_or_end(found, status, memory_bytes)
 
 
 def _read(
@@ -95,7 +103,7 @@ def _work_and_leave(work: Callable[[], bytes], sending: int, memory_bytes: int) 
     os._exit(0)
 
 
-def _told(answer: bytes, status: int, memory_bytes: int) -> bytes | Ended:
+def _answer_or_end(answer: bytes, status: int, memory_bytes: int) -> bytes | Ended:
     code = os.waitstatus_to_exitcode(status)
     if answer[:1] == DONE and code == 0:
         return answer[1:]

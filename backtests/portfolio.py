@@ -19,7 +19,7 @@ from backtests.simulate import error_message, outcome_of, run_all, signals_of
 from backtests.strategies import CATALOGUE
 from backtests.strategy import Given, Strategy
 from execution.account import begin_portfolio
-from execution.terms import NEVER, PortfolioTerms
+from execution.terms import NEVER, PortfolioTerms, cost_terms, exit_terms
 from execution.trades import TRADES
 from mela.candles import Candles
 from mela.errors import CandlesInvalid
@@ -121,10 +121,7 @@ def _run_one(
     traded_in = np.empty(len(buffers.trades), np.int64)
 
     def by_its_weights(equity: Float) -> Walked:
-        given = [
-            signals_of(span, run, catalogue, False, name) if span.bars else None
-            for name, span in zip(run.instruments, laid.spans, strict=True)
-        ]
+        given = decided(laid, run, catalogue)
         shares, signals = shares_of(laid, run, given, weights)
         columns = Columns(
             laid.has,
@@ -134,7 +131,7 @@ def _run_one(
             *laid.inputs(signals),
             shares,
         )
-        lots = np.array([span.candles.lot or 1.0 for span in laid.spans])
+        lots = np.array([span.candles.lot_units for span in laid.spans])
         walked = walk_portfolio(
             columns,
             laid.opened_ms,
@@ -157,10 +154,31 @@ def _run_one(
     if outcome.curve is None:
         return outcome
     trades = tuple(
-        trade._replace(instrument=run.instruments[place])
+        trade._replace(
+            instrument=run.instruments[place],
+            size=trade.size / laid.spans[place].candles.contract_units,
+        )
         for trade, place in zip(outcome.curve.trades, traded_in.tolist(), strict=False)
     )
     return replace(outcome, curve=replace(outcome.curve, trades=trades))
+
+
+def decided(
+    laid: AlignedCandles, run: Run, catalogue: Mapping[str, Strategy]
+) -> list[Given | None]:
+    """Return what a run's strategy decides on each instrument; None for one that it isn't asked of.
+
+    One without candles in the span trades nothing. Where the strategy gives the weights, the one of
+    its last warm-up candle counts all the same: that share stays cash.
+    """
+    assert run.portfolio is not None  # noqa: S101
+    gives_weights = isinstance(run.portfolio.weights, StrategyWeights)
+    return [
+        signals_of(span, run, catalogue, False, name)
+        if span.bars or (gives_weights and len(span.candles))
+        else None
+        for name, span in zip(run.instruments, laid.spans, strict=True)
+    ]
 
 
 def shares_of(
@@ -172,6 +190,11 @@ def shares_of(
     weights: those that the portfolio asks for; not read where it takes the strategy's
     """
     signals = [one and one.signals() for one in given]
+    if any(one is not None and one.exit_price is not None for one in signals):
+        raise ValueError(
+            f"{run.strategy} gives exit_price, but exits of a portfolio are market orders: leave "
+            "it out, or take mode each"
+        )
     assert run.portfolio is not None  # noqa: S101
     if not isinstance(run.portfolio.weights, StrategyWeights):
         return weights, signals
@@ -189,26 +212,13 @@ def shares_of(
 
 def portfolio_terms_of(run: Run) -> PortfolioTerms:
     """Return what a run asks of the account that its instruments share, as numbers."""
-    costs, exits = run.costs, run.exits
     assert run.portfolio is not None  # noqa: S101
     rebalance = run.portfolio.rebalance
-
-    def or_never(level: float | None) -> float:
-        return NEVER if level is None else float(level)
-
     return PortfolioTerms(
         longs=run.direction != "short",
         shorts=run.direction != "long",
-        fee=float(costs.fee),
-        slippage=float(costs.slippage),
-        minimum_fee=float(costs.minimum_fee),
-        borrow_rate=float(costs.borrow_rate or 0.0),
         whole_units=run.sizing.whole_units,
-        stop_loss=or_never(exits.stop_loss),
-        take_profit=or_never(exits.take_profit),
-        trailing_stop=or_never(exits.trailing_stop),
-        trailing_start=float(exits.trailing_start),
-        cooldown=min(exits.cooldown_bars, 2**40),
-        protect_delay=0 if exits.protect_from == "entry" else 1,
         drift=float(rebalance.threshold) if isinstance(rebalance, OnDrift) else NEVER,
+        costs=cost_terms(run.costs),
+        exits=exit_terms(run.exits),
     )

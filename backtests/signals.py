@@ -23,6 +23,8 @@ class Signals(NamedTuple):
         the size of that entry. None means 1 everywhere.
     stop, target: (n,) float64, the price level at which the position is closed, as known on each
         close; NaN where the strategy sets none. None means no level on any candle.
+    exit_price: (n,) float64, the limit of the exit that a close orders; NaN for a market order or
+        the run's own limit. None means no limit on any candle.
     """
 
     enter: Bool
@@ -32,6 +34,7 @@ class Signals(NamedTuple):
     strength: Float | None = None
     stop: Float | None = None
     target: Float | None = None
+    exit_price: Float | None = None
 
     def signals(self) -> Signals:
         """Return these signals, as `Cross.signals` does."""

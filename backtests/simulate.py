@@ -205,7 +205,8 @@ def signals_of(
 
 
 def _check_levels(signals: Signals, span: PreparedCandles, run: Run) -> None:
-    for name, levels in (("stop", signals.stop), ("target", signals.target)):
+    for name in ("stop", "target", "exit_price"):
+        levels: Float | None = getattr(signals, name)
         if levels is not None:
             wrong = ~(np.isnan(levels) | (np.isfinite(levels) & (levels > 0.0)))
             _refuse_value(wrong, levels, name, "a price above 0, or NaN for no level", span, run)
@@ -257,6 +258,8 @@ def _curve(span: PreparedCandles, walked: Walked, buffers: Buffers, equity: Floa
     start = span.candles.start_bar
     # as bytes: numpy would copy rows field by field
     fills = buffers.trades.view(_ROW)[: walked.trades].copy().view(TRADES)
+    if span.candles.multiplier is not None:  # the walk counts units, and a trade its contracts
+        fills["size"] /= span.candles.multiplier
     return Curve(
         trades=Trades(fills, opened_ms),
         opened_ms=opened_ms[start : start + walked.bars],

@@ -1,6 +1,7 @@
 """Step a run of a scene candle by candle: its strategy's signals, and the stepper that trades them.
 
 The trades and the equity are bit-equal to those of `simulate.run_all` and `portfolio.run_together`.
+A stepper counts sizes and volumes in units: contracts × their multiplier.
 """
 
 from __future__ import annotations
@@ -33,11 +34,13 @@ class CandleSteps:
     run: Run
     signals: Signals
     measure: Float
+    volume: Float
 
     @classmethod
     def of(cls, span: PreparedCandles, run: Run, signals: Signals) -> CandleSteps:
         """Return the steps of a run whose signals are known on all candles of its span."""
-        return cls(span, run, signals, sizing_measure(run.sizing, span.candles))
+        measure = sizing_measure(run.sizing, span.candles)
+        return cls(span, run, signals, measure, span.candles.volume_units)
 
     @property
     def first(self) -> int:
@@ -58,7 +61,7 @@ class CandleSteps:
     def candle(self, bar: int) -> Candle:
         """Return the candle of a bar."""
         candles = self.span.candles
-        opened_ms, volume = int(candles.opened_ms[bar]), float(candles.volume[bar])
+        opened_ms, volume = int(candles.opened_ms[bar]), float(self.volume[bar])
         return Candle(
             opened_ms,
             opened_ms + self.span.lasting_ms,
@@ -82,6 +85,7 @@ class CandleSteps:
             strength=_at(self.signals.strength, bar, 1.0),
             stop=_at(self.signals.stop, bar, np.nan),
             target=_at(self.signals.target, bar, np.nan),
+            exit_price=_at(self.signals.exit_price, bar, np.nan),
         )
 
     def __iter__(self) -> Iterator[Step]:
@@ -136,7 +140,7 @@ class PortfolioSteps:
 
     def stepper(self) -> PortfolioStepper:
         """Return a stepper that has taken the last warm-up candles."""
-        lots = [span.candles.lot or 1.0 for span in self.laid.spans]
+        lots = [span.candles.lot_units for span in self.laid.spans]
         stepper = PortfolioStepper(portfolio_terms_of(self.run), float(self.run.cash), lots)
         stepper.warm(self.candles(0), self.decisions(0), self.targets(0))
         return stepper

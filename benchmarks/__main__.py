@@ -30,13 +30,13 @@ def main() -> int:
     """Measure the requested parts; return 1 if a minimum is not met."""
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("--only", nargs="*", choices=sorted(PARTS), help="parts to measure")
-    asked = parser.parse_args().only or sorted(PARTS)
+    chosen = parser.parse_args().only or sorted(PARTS)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     console = Console(highlight=False, soft_wrap=True, width=140)
     rows: list[Row] = []
-    for part in asked:
+    for part in chosen:
         rows += PARTS[part](console)
-    show(keep(rows, asked), console)
+    show(keep(rows, chosen), console)
     return 0 if all(one.met for one in rows) else 1
 
 

@@ -22,7 +22,12 @@ from backtests.indicators import Indicators
 from backtests.signals import Signals
 from backtests.strategies import CATALOGUE
 from backtests.strategy import Strategy
-from benchmarks.asked import (
+from benchmarks.candles import read
+from benchmarks.pairs import Pair, duration, faster, pairs
+from benchmarks.peer import Peer
+from benchmarks.rows import Row
+from benchmarks.same import check_same
+from benchmarks.scenes import (
     CASH,
     TERMS,
     caught,
@@ -32,11 +37,6 @@ from benchmarks.asked import (
     timed,
     trades,
 )
-from benchmarks.candles import read
-from benchmarks.pairs import Pair, duration, faster, pairs
-from benchmarks.peer import Peer
-from benchmarks.rows import Row
-from benchmarks.same import check_same
 from mela.candles import Candles
 from mela.run import Costs, Part
 
@@ -110,16 +110,16 @@ def against_vectorbt(many: Measured, few: Measured, console: Console) -> list[Ro
 
 def _cross(peer: Peer, many: Measured) -> Row:
     run = runs_of(many.candles, params=CROSS)
-    asked = {"folder": many.folder, **TERMS, **CROSS, **ENGINE}
-    answer = peer.ask("cross", stats=False, **asked)  # warm
+    terms = {"folder": many.folder, **TERMS, **CROSS, **ENGINE}
+    answer = peer.ask("cross", stats=False, **terms)  # warm
     note = _agree(many.candles, answer, "vectorbt")
     measured = pairs(
         lambda: timed(many.candles, run, with_curve=True).seconds,
-        lambda: peer.ask("cross", stats=False, **asked)["seconds"],
+        lambda: peer.ask("cross", stats=False, **terms)["seconds"],
         repeats=9,
     )
-    peer.ask("cross", stats=True, **asked)  # warm
-    whole = statistics.median(peer.ask("cross", stats=True, **asked)["seconds"] for _ in range(3))
+    peer.ask("cross", stats=True, **terms)  # warm
+    whole = statistics.median(peer.ask("cross", stats=True, **terms)["seconds"] for _ in range(3))
     ready = statistics.median(
         timed(many.candles, run, with_curve=True, spans=prepared(many.candles, run)).seconds
         for _ in range(5)
@@ -137,8 +137,8 @@ def _cross(peer: Peer, many: Measured) -> Row:
 
 def _grid(peer: Peer, few: Measured) -> Row:
     runs = runs_of(few.candles, space=GRID)
-    asked = {"folder": few.folder, "pairs": PAIRS, **TERMS, **ENGINE}
-    answer = peer.ask("grid", **asked)  # warm
+    terms = {"folder": few.folder, "pairs": PAIRS, **TERMS, **ENGINE}
+    answer = peer.ask("grid", **terms)  # warm
     outcomes = timed(few.candles, runs).outcomes
     check_same("trades of a grid", [trades(o) for o in outcomes], answer["trades"], absolute=1)
     apart = check_same(
@@ -150,7 +150,7 @@ def _grid(peer: Peer, few: Measured) -> Row:
     simulated: list[float] = []
 
     def theirs() -> float:
-        answer = peer.ask("grid", **asked)
+        answer = peer.ask("grid", **terms)
         simulated.append(answer["simulated"])
         return answer["seconds"]
 
@@ -177,7 +177,7 @@ def _execution(peer: Peer, many: Measured) -> Row:
         files = {"enter": many.folder / "enter.npy", "exit": many.folder / "exit.npy"}
         np.save(files["enter"], signals.enter)
         np.save(files["exit"], signals.exit)
-        asked = {"folder": many.folder, **files, **TERMS, **ENGINE, "fee": SMALL_FEE}
+        terms = {"folder": many.folder, **files, **TERMS, **ENGINE, "fee": SMALL_FEE}
         spans = prepared(many.candles, run)
 
         def ours(run: Any = run, catalogue: Any = catalogue, spans: Any = spans) -> float:
@@ -185,7 +185,7 @@ def _execution(peer: Peer, many: Measured) -> Row:
                 many.candles, run, with_curve=True, spans=spans, catalogue=catalogue
             ).seconds
 
-        answer = peer.ask("execute", **asked)  # warm
+        answer = peer.ask("execute", **terms)  # warm
         outcome = timed(
             many.candles, run, with_curve=True, spans=spans, catalogue=catalogue
         ).outcomes[0]
@@ -193,8 +193,8 @@ def _execution(peer: Peer, many: Measured) -> Row:
         check_same(f"moves of {name}", [caught(outcome)], [answer["gain"]], absolute=1e-6)
         simulated: list[float] = []
 
-        def theirs(asked: Any = asked, simulated: list[float] = simulated) -> float:
-            answer = peer.ask("execute", **asked)
+        def theirs(terms: Any = terms, simulated: list[float] = simulated) -> float:
+            answer = peer.ask("execute", **terms)
             simulated.append(answer["simulated"])
             return answer["seconds"]
 
@@ -254,11 +254,11 @@ def against_backtesting(few: Measured, console: Console) -> list[Row]:
     runs = runs_of(few.candles, space=GRID)
     answer: dict[str, Any] = {}
     with Peer("backtesting") as peer:
-        asked = {"folder": few.folder, **TERMS}
-        peer.ask("grid", fasts=FASTS[:1], slows=SLOWS[:2], **asked)  # warm
+        terms = {"folder": few.folder, **TERMS}
+        peer.ask("grid", fasts=FASTS[:1], slows=SLOWS[:2], **terms)  # warm
 
         def theirs() -> float:
-            answer.update(peer.ask("grid", fasts=FASTS, slows=SLOWS, **asked))
+            answer.update(peer.ask("grid", fasts=FASTS, slows=SLOWS, **terms))
             return float(answer["seconds"])
 
         once = pairs(lambda: timed(few.candles, runs).seconds, theirs, repeats=1, tries=9)

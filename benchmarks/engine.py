@@ -33,13 +33,13 @@ from benchmarks.against import (
     against_backtrader,
     against_vectorbt,
 )
-from benchmarks.asked import prepared, runs_of, timed
 from benchmarks.candles import first, minute_candles, write
 from benchmarks.indicators import TWINS, Twin, differs, frame
 from benchmarks.memory import SPACE
 from benchmarks.pairs import duration, faster, pairs, slower
 from benchmarks.peer import ROOT
 from benchmarks.rows import Row, row
+from benchmarks.scenes import prepared, runs_of, timed
 from mela.candles import Candles
 from mela.errors import MelaError
 from mela.portfolio import Portfolio
@@ -141,16 +141,16 @@ def memory(folder: Path, runs: int = MEMORY_RUNS) -> Row:
     )
     if done.returncode:
         raise MelaError(f"the grid whose memory is measured must run, but said: {done.stderr}")
-    said = json.loads(done.stdout)
-    cut = "" if said["runs"] == said["asked"] else f", cut after {MEMORY_S:.0f} s"
+    memory = json.loads(done.stdout)
+    cut = "" if memory["runs"] == memory["wanted"] else f", cut after {MEMORY_S:.0f} s"
     return row(
         "engine.memory_grid_10k_500k",
-        [said["megabytes"]],
+        [memory["megabytes"]],
         "MB above the candles",
         "lower",
         minimum=200,
-        note=f"{said['runs']:,} of {said['asked']:,} runs in {said['seconds']:.0f} s{cut}; the "
-        f"peak above the {said['held']:.0f} MB of a warm process that has read its candles",
+        note=f"{memory['runs']:,} of {memory['wanted']:,} runs in {memory['seconds']:.0f} s{cut}; "
+        f"the peak above the {memory['held']:.0f} MB of a warm process that has read its candles",
     )
 
 

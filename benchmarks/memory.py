@@ -15,8 +15,8 @@ from pathlib import Path
 import psutil
 
 from backtests.simulate import run_all, warm
-from benchmarks.asked import runs_of
 from benchmarks.candles import first, read
+from benchmarks.scenes import runs_of
 
 SPACE = {
     "strategy.params.fast": {"from": 5, "to": 24, "step": 1},
@@ -33,17 +33,17 @@ def main(folder: Path, runs: int, give_up_s: float) -> None:
     list(run_all(few, runs_of(few)))
     held = psutil.Process().memory_info().rss
     started = time.monotonic()
-    asked = runs_of(candles, space=SPACE)[:runs]
+    wanted = runs_of(candles, space=SPACE)[:runs]
     best, done = float("-inf"), 0
     outcomes = itertools.takewhile(
-        lambda _: time.monotonic() - started < give_up_s, run_all(candles, asked)
+        lambda _: time.monotonic() - started < give_up_s, run_all(candles, wanted)
     )
     for outcome in outcomes:
         assert outcome.metrics is not None
         best, done = max(best, outcome.metrics.total_return), done + 1
     seconds = time.monotonic() - started
     peak = _peak_bytes()
-    found = {"runs": done, "asked": len(asked), "seconds": seconds, "best": best}
+    found = {"runs": done, "wanted": len(wanted), "seconds": seconds, "best": best}
     print(json.dumps({**found, "megabytes": max(0, peak - held) / 1e6, "held": held / 1e6}))
 
 

@@ -72,8 +72,8 @@ def _row(
     note: str,
 ) -> Row:
     medians = f"Mela {middle(measured, 'ours')}, {unit[2:]} {middle(measured, 'theirs')}"
-    said = f"{medians}; {note}" if note else medians
-    return row(name, ratios, unit, better, minimum=minimum, aim=aim, note=said)
+    text = f"{medians}; {note}" if note else medians
+    return row(name, ratios, unit, better, minimum=minimum, aim=aim, note=text)
 
 
 def middle(measured: list[Pair], side: Literal["ours", "theirs"]) -> str:

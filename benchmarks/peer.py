@@ -61,12 +61,12 @@ class Peer:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._said = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the worker
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the worker
         self._worker = subprocess.Popen(
             [str(environment(name)), str(PEERS / f"run_{name}.py")],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=self._said,
+            stderr=self._errors,
             text=True,
         )
 
@@ -81,11 +81,11 @@ class Peer:
     ) -> None:
         self._worker.kill()
         self._worker.wait()
-        for pipe in (self._worker.stdin, self._worker.stdout, self._said):
+        for pipe in (self._worker.stdin, self._worker.stdout, self._errors):
             assert pipe is not None
             pipe.close()
 
-    def ask(self, task: str, **asked: Any) -> dict[str, Any]:
+    def ask(self, task: str, **terms: Any) -> dict[str, Any]:
         """Return the worker's answer: `seconds`, and its results.
 
         Raises MelaError if the worker exits or does not answer within ANSWER_S seconds.
@@ -93,15 +93,15 @@ class Peer:
         questions, answers = self._worker.stdin, self._worker.stdout
         assert questions is not None
         assert answers is not None
-        questions.write(json.dumps({"task": task, **asked}, default=str) + "\n")
+        questions.write(json.dumps({"task": task, **terms}, default=str) + "\n")
         questions.flush()
         with selectors.DefaultSelector() as selector:
             selector.register(answers, selectors.EVENT_READ)
             line = answers.readline() if selector.select(ANSWER_S) else ""
         if not line:
-            self._said.seek(0)
+            self._errors.seek(0)
             raise MelaError(
                 f"{self.name} must answer {task} within {ANSWER_S:.0f} s, "
-                f"but did not; it said: {self._said.read()[-2_000:]}"
+                f"but did not; it said: {self._errors.read()[-2_000:]}"
             )
         return json.loads(line)

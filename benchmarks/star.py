@@ -142,10 +142,10 @@ def _written(settings: Settings) -> tuple[int, int]:
 
 
 def _sizes(settings: Settings) -> str:
-    told: list[str] = []
+    sizes: list[str] = []
     with transaction(settings) as connection:
         for name in ("fct_candle", "fct_indicator"):
             query = text("SELECT pg_total_relation_size(CAST(:name AS regclass)) / 1048576")
             size = connection.execute(query, {"name": f"marts.{name}"}).scalar_one()
-            told.append(f"{name} {size:,} MB with its indexes")
-    return "; ".join(told)
+            sizes.append(f"{name} {size:,} MB with its indexes")
+    return "; ".join(sizes)

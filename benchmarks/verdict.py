@@ -53,7 +53,7 @@ def measure(console: Console) -> list[Row]:
     """Measure the verdict: seconds from the start of the process to its last line."""
     console.print("bench engine: verdict …")
     with tempfile.TemporaryDirectory(prefix="mela-bench-") as folder:
-        words = _asked(Path(folder))
+        words = _prepared(Path(folder))
         _seconds(words)  # what Numba compiles once for all
         measured = [_seconds(words) for _ in range(REPEATS)]
     runs = [found["statistics"]["n_trials"] for _, found in measured]
@@ -65,7 +65,7 @@ def measure(console: Console) -> list[Row]:
     return [row("engine.verdict", seconds, "s", "lower", minimum=60, aim=15, note=note)]
 
 
-def _asked(folder: Path) -> list[str]:
+def _prepared(folder: Path) -> list[str]:
     """Write the scene and its candles; return the command that runs it."""
     scene = folder / "scene.yaml"
     scene.write_text(yaml.safe_dump(SCENE), encoding="utf-8")

@@ -119,7 +119,7 @@ def _upsert(
         return seconds
 
     empty(settings)
-    measured = _asked_once(ours, theirs)
+    measured = _measured_once(ours, theirs)
     console.print(f"  {kind}: {duration(measured.ours)}, {duration(measured.theirs)}")
     return faster(
         f"warehouse.upsert_{kind}",
@@ -131,17 +131,17 @@ def _upsert(
     )
 
 
-def _asked_once(ours: Callable[[], float], theirs: Callable[[], float]) -> Pair:
+def _measured_once(ours: Callable[[], float], theirs: Callable[[], float]) -> Pair:
     [pair] = pairs(ours, theirs, repeats=1)
     return pair
 
 
 def _check(settings: Settings, name: str, candles: Candles) -> None:
     count, closes = stored(settings, name)
-    told = float(candles.close.sum())
-    if count != len(candles) or abs(closes - told) > 1e-9 * told:
+    total = float(candles.close.sum())
+    if count != len(candles) or abs(closes - total) > 1e-9 * total:
         raise MelaError(
-            f"expected {len(candles)} candles of {name} whose closes sum to {told}, "
+            f"expected {len(candles)} candles of {name} whose closes sum to {total}, "
             f"but found {count} and {closes}"
         )
 

@@ -90,9 +90,9 @@ class Airflow:
             answer = self._client.request(method, path, json=body)
             answer.raise_for_status()
         except httpx.HTTPStatusError as error:
-            said = error.response.text[:300]
+            why = error.response.text[:300]
             raise MelaError(
-                f"Airflow answered {error.response.status_code} to {method} {path}: {said}"
+                f"Airflow answered {error.response.status_code} to {method} {path}: {why}"
             ) from error
         except httpx.HTTPError as error:
             raise SourceUnavailable(

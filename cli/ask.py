@@ -90,10 +90,10 @@ def _list() -> None:
 
 
 def _pair(value: str) -> tuple[str, str]:
-    name, found, said = value.partition("=")
+    name, found, text = value.partition("=")
     if not found:
         raise MelaError(f"expected NAME=VALUE after --set, but found {value!r}")
-    return name, said
+    return name, text
 
 
 def _table(answer: Answer) -> Table:

@@ -12,7 +12,7 @@ from cli.candle_file import (
     CANDLES_HELP,
     COLUMNS_HELP,
     TIMEZONE_HELP,
-    told,
+    read_options,
 )
 from cli.console import explains, out
 from cli.fact_options import NO_FACTS, OF_EACH, Facts, takes_facts
@@ -120,14 +120,14 @@ def backtest(
     Example: mela backtest docs/scenes/first.yaml --candles btc.parquet --plot first.html
     """
     if monte_carlo and not plot and (as_json or as_report):
-        said = "--json and --report print nothing of it; leave them out, or add --plot"
-        raise typer.BadParameter(said, param_hint="--monte-carlo")
+        why = "--json and --report print nothing of it; leave them out, or add --plot"
+        raise typer.BadParameter(why, param_hint="--monte-carlo")
     if as_report and (trades or equity):
-        said = "--report prints no run; leave it out, or take --json or --csv"
-        raise typer.BadParameter(said, param_hint="--trades" if trades else "--equity")
+        why = "--report prints no run; leave it out, or take --json or --csv"
+        raise typer.BadParameter(why, param_hint="--trades" if trades else "--equity")
     if equity and not (as_json or csv):
-        said = "a curve has a value for each candle; add --json or --csv FOLDER"
-        raise typer.BadParameter(said, param_hint="--equity")
+        why = "a curve has a value for each candle; add --json or --csv FOLDER"
+        raise typer.BadParameter(why, param_hint="--equity")
     terms = {"risk_free_rate": risk_free_rate, "required_return": required_return}
     from cli.local_run import Wanted, run_locally  # loads the engine
 
@@ -135,7 +135,7 @@ def backtest(
         scene_file,
         candles or (),
         Wanted(as_json, as_report, plot, monte_carlo, seed, trades, equity, csv),
-        told(timezone, columns, facts),
+        read_options(timezone, columns, facts),
         {name: value for name, value in terms.items() if value is not None},
         strategies,
     )

@@ -14,7 +14,7 @@ from mela.errors import CandlesInvalid, CandlesMissing
 from mela.instrument import NAME
 from mela.interval import Interval
 from mela.nearest import did_you_mean, ended
-from sources.files.told import NOTHING_TOLD, Told, told_by
+from sources.files.options import NO_OPTIONS, FileOptions, file_options
 
 if TYPE_CHECKING:
     from sources.files.read import FileCandles
@@ -28,20 +28,20 @@ COLUMNS_HELP = "Which column is which, where it is not known, as open_time=When,
 WRONG_FILE = 2  # the exit code; in `mela check`, 1 says that lookahead was found
 
 
-def told(
+def read_options(
     timezone: str | None,
     columns: Sequence[str] | None,
     facts: Mapping[str, Sequence[str]] | None = None,
-) -> Told:
-    """Return what options say of files and their instruments. Raises typer.BadParameter."""
+) -> FileOptions:
+    """Return the options about files and their instruments. Raises typer.BadParameter."""
     try:
-        return told_by(timezone, columns or [], facts)
+        return file_options(timezone, columns or [], facts)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
 
 
 def reader_of_files(
-    files_told: Sequence[str], traded: Sequence[str], told: Told = NOTHING_TOLD
+    files: Sequence[str], traded: Sequence[str], options: FileOptions = NO_OPTIONS
 ) -> Callable[[str, Interval], Candles]:
     """Return what reads an instrument's candles from files: `FILE`, `NAME=FILE`, `NAME@1d=FILE`.
 
@@ -49,40 +49,42 @@ def reader_of_files(
     input of a longer interval without such a file is made of the candles that the run trades on.
     A file without a name holds those of the one instrument that is traded and not named, unless
     the file says itself whose candles it holds.
-    traded: the instruments of the scene; told: what the user says about files and instruments
+    traded: the instruments of the scene; options: what the user says about files and instruments
     Raises typer.BadParameter for a file that is not there, or two for the same instruments. The
     reader says what is wrong with a file and raises typer.Exit.
     """
-    files: dict[str, Path] = {}
-    for word in files_told:
+    paths: dict[str, Path] = {}
+    for word in files:
         name, path = _parted(word)
         if not path.is_file():
             raise typer.BadParameter(f"there is no file {path}", param_hint="--candles")
-        if name in files:
-            said = f"for {name}" if name else "without a name"
-            raise typer.BadParameter(f"more than one file was given {said}", param_hint="--candles")
-        files[name] = path
+        if name in paths:
+            whose = f"for {name}" if name else "without a name"
+            raise typer.BadParameter(
+                f"more than one file was given {whose}", param_hint="--candles"
+            )
+        paths[name] = path
     notes: set[str] = set()
     shorter: dict[str, Candles] = {}  # of each instrument the first that were read
-    unnamed = [name for name in dict.fromkeys(traded) if name not in files]
+    unnamed = [name for name in dict.fromkeys(traded) if name not in paths]
 
     def read(instrument: str, interval: Interval) -> Candles:
-        path = files.get(f"{instrument}@{interval}")
+        path = paths.get(f"{instrument}@{interval}")
         if path is None and instrument in shorter:
             from sources.longer import longer_candles  # loads exchange_calendars
 
             return longer_candles(shorter[instrument], interval)
-        path = path or files.get(instrument)
+        path = path or paths.get(instrument)
         is_named = path is not None
-        path = path or files.get("")
+        path = path or paths.get("")
         if path is None:
             raise CandlesMissing(
                 f"no candles of {instrument} were given; there are those of "
-                f"{ended(', '.join(sorted(files)) + did_you_mean(instrument, files))} "
+                f"{ended(', '.join(sorted(paths)) + did_you_mean(instrument, paths))} "
                 f"Add --candles {instrument}=FILE."
             )
         try:
-            read = read_noted(path, instrument, interval, told, notes)
+            read = read_noted(path, instrument, interval, options, notes)
         except CandlesInvalid as error:
             raise fail(str(error), WRONG_FILE) from error
         if not (is_named or read.says_whose or unnamed == [instrument]):
@@ -126,37 +128,37 @@ def read_candles(
     path: Path,
     instrument: str | None,
     interval: Interval | None,
-    told: Told = NOTHING_TOLD,
-    said: set[str] | None = None,
+    options: FileOptions = NO_OPTIONS,
+    noted: set[str] | None = None,
 ) -> Candles:
     """Return the candles of a file, and say on standard error what was done to read them.
 
-    said, instrument, interval: as of `read_noted`. Raises CandlesInvalid as it does.
+    noted, instrument, interval: as of `read_noted`. Raises CandlesInvalid as it does.
     """
-    return read_noted(path, instrument, interval, told, said).candles
+    return read_noted(path, instrument, interval, options, noted).candles
 
 
 def read_noted(
     path: Path,
     instrument: str | None,
     interval: Interval | None,
-    told: Told = NOTHING_TOLD,
-    said: set[str] | None = None,
+    options: FileOptions = NO_OPTIONS,
+    noted: set[str] | None = None,
 ) -> FileCandles:
     """Return what a file holds, and say on standard error what was done and inferred to read it.
 
-    said: sentences that need not be said again; those that are said now are added
+    noted: sentences that need not be said again; those that are said now are added
     instrument, interval: as of `sources.files.read.read_file`. Raises CandlesInvalid as it does.
     """
     from sources.files.market import inferred_words
     from sources.files.read import read_file  # loads Arrow
 
-    read = read_file(path, instrument, interval, told)
+    read = read_file(path, instrument, interval, options)
     about = read.candles.about
     inferred = inferred_words(about) if instrument and about else None
     for note in (*read.notes, *filter(None, [inferred])):
-        if said is None or note not in said:
+        if noted is None or note not in noted:
             err.print(note, markup=False)
-        if said is not None:
-            said.add(note)
+        if noted is not None:
+            noted.add(note)
     return read

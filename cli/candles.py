@@ -116,11 +116,11 @@ def restate(
         raise fail(f"{error}.") from error
     values = {"open": open_, "high": high, "low": low, "close": close, "volume": volume}
     changed: dict[str, Any] = {name: value for name, value in values.items() if value is not None}
-    asked = {"symbol": symbol, "interval": interval.value, "opened_at": instant(at, "--at")}
+    candle = {"symbol": symbol, "interval": interval.value, "opened_at": instant(at, "--at")}
     try:
         answer = requests.post(
             f"{url.rstrip('/')}/replay/restate",
-            data=orjson.dumps(asked | changed),
+            data=orjson.dumps(candle | changed),
             headers={"Content-Type": "application/json"},
             timeout=10,
         )

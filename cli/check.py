@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cli import completion
-from cli.candle_file import CANDLES_HELP, COLUMNS_HELP, TIMEZONE_HELP, WRONG_FILE, told
+from cli.candle_file import CANDLES_HELP, COLUMNS_HELP, TIMEZONE_HELP, WRONG_FILE, read_options
 from cli.console import fail
 from cli.panels import STRATEGIES
 from mela.errors import MelaError
@@ -66,7 +66,7 @@ def check(
             candles,
             params or [],
             interval,
-            told=told(timezone, columns),
+            options=read_options(timezone, columns),
             seed=seed,
             as_json=as_json,
         )

@@ -49,24 +49,24 @@ def scene_ids(incomplete: str) -> list[Offered]:
     """Return `last` and the newest scenes whose ids begin so."""
     from services.scenes import list_scenes
 
-    found = _asked(lambda: list_scenes(Settings(), most=MOST_SCENES))
-    told = (
+    found = _answers(lambda: list_scenes(Settings(), most=MOST_SCENES))
+    choices = (
         (str(one.scene_id), " ".join(filter(None, (one.state, one.name, *one.strategies))))
         for one in found
     )
-    return _beginning([("last", "the newest scene"), *told], incomplete)
+    return _beginning([("last", "the newest scene"), *choices], incomplete)
 
 
 def instruments(incomplete: str) -> list[Offered]:
     """Return the stored instruments whose names begin so."""
     from services.data import stored_candles
 
-    found = _asked(lambda: stored_candles(Settings()))
+    found = _answers(lambda: stored_candles(Settings()))
     intervals: dict[str, list[str]] = {}
     for one in found:
         intervals.setdefault(one.instrument, []).append(one.interval)
-    told = ((name, " ".join(lengths)) for name, lengths in sorted(intervals.items()))
-    return _beginning(told, incomplete)
+    choices = ((name, " ".join(lengths)) for name, lengths in sorted(intervals.items()))
+    return _beginning(choices, incomplete)
 
 
 def questions(incomplete: str) -> list[Offered]:
@@ -80,7 +80,7 @@ def _beginning(offered: Iterable[Offered], incomplete: str) -> list[Offered]:
     return [one for one in offered if one[0].startswith(incomplete)]
 
 
-def _asked(question: Callable[[], list[T]]) -> list[T]:
+def _answers(question: Callable[[], list[T]]) -> list[T]:
     """Return what the warehouse answers, or nothing where it cannot be asked."""
     from sqlalchemy.exc import DBAPIError
 

@@ -57,10 +57,10 @@ def explains(command: Callable[P, R]) -> Callable[P, R]:
         except MelaError as error:
             raise fail(str(error)) from error
         except Exception as error:
-            said = _explained(error)
-            if said is None:
+            explanation = _explained(error)
+            if explanation is None:
                 raise
-            raise fail(str(said)) from error
+            raise fail(str(explanation)) from error
 
     return wrapped
 

@@ -20,6 +20,7 @@ FACT_HELP = {
     "kind": f"What it is: {', '.join(KINDS)}.",
     "tick": "The smallest step of its price.",
     "lot": "The smallest step of its size.",
+    "multiplier": "How many units one contract stands for, as 50.",
 }
 EACH_HELP = " Of one instrument: NAME=VALUE; may be given again."
 OF_ONE = {

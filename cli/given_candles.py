@@ -15,7 +15,7 @@ from mela.inference import NOTHING
 from mela.instrument import Instrument
 from mela.scene import Scene
 from mela.settings import Settings
-from sources.files.told import NOTHING_TOLD, Told
+from sources.files.options import NO_OPTIONS, FileOptions
 from sources.instruments import describe
 
 
@@ -31,15 +31,17 @@ class GivenCandles(NamedTuple):
 
 
 def given_candles(
-    scene: Scene, files: Sequence[str], told: Told, settings: Settings
+    scene: Scene, files: Sequence[str], options: FileOptions, settings: Settings
 ) -> GivenCandles:
     """Return what gives runs their candles: files, or the warehouse where none were given."""
     if files:
-        read = reader_of_files(files, scene.instruments, told)
-        return GivenCandles(local.whole_series(read), lambda: _of_files(scene, read, told), False)
-    if told != NOTHING_TOLD:
-        said = "they speak of the files of --candles, and none was given"
-        raise typer.BadParameter(said, param_hint="--timezone, --columns, --calendar and others")
+        read = reader_of_files(files, scene.instruments, options)
+        return GivenCandles(
+            local.whole_series(read), lambda: _of_files(scene, read, options), False
+        )
+    if options != NO_OPTIONS:
+        why = "they speak of the files of --candles, and none was given"
+        raise typer.BadParameter(why, param_hint="--timezone, --columns, --calendar and others")
     from services.instruments import known_instruments  # loads SQLAlchemy
     from services.stored_series import stored_series
 
@@ -51,9 +53,9 @@ def given_candles(
     return GivenCandles(series, lambda: known_instruments(scene.instruments, settings), True)
 
 
-def _of_files(scene: Scene, read: local.Read, told: Told) -> Mapping[str, Instrument]:
+def _of_files(scene: Scene, read: local.Read, options: FileOptions) -> Mapping[str, Instrument]:
     """Return what is known of a scene's instruments whose candles are files'."""
-    known = {name: told.about(describe(name)) for name in scene.instruments}
+    known = {name: options.about(describe(name)) for name in scene.instruments}
     for name, about in known.items():
         if about.origin("kind") == NOTHING:  # the times of its candles tell
             known[name] = read(name, scene.interval).about or about

@@ -13,7 +13,7 @@ from cli.candle_file import (
     COLUMNS_HELP,
     TIMEZONE_HELP,
     WRONG_FILE,
-    told,
+    read_options,
 )
 from cli.console import err, explains, fail, out
 from cli.fact_options import NO_FACTS, OF_ONE, Facts, takes_facts
@@ -56,11 +56,11 @@ def import_candles(
     Importing again is safe: candles that have not changed stay as they are, others supersede them.
     Example: mela import days.csv --instrument my:ACME --interval 1d --calendar XNYS --quote USD
     """
-    asked = told(timezone, columns, facts)
+    options = read_options(timezone, columns, facts)
     from services.imports import import_file
 
     try:
-        done = import_file(file, instrument, interval, Settings(), asked)
+        done = import_file(file, instrument, interval, Settings(), options)
     except CandlesInvalid as error:
         raise fail(str(error), WRONG_FILE) from error
     for note in done.notes:
@@ -87,11 +87,11 @@ def instrument(
     What you tell goes before what services say and what was inferred. Example:
     mela instrument my:ACME --calendar XLON --quote GBp
     """
-    mine = told(None, None, facts).facts.get("", {})
+    stated = read_options(None, None, facts).facts.get("", {})
     from services.instruments import known_instrument, tell_instrument
 
     settings = Settings()
-    known = tell_instrument(name, mine, settings) if mine else known_instrument(name, settings)
+    known = tell_instrument(name, stated, settings) if stated else known_instrument(name, settings)
     out.print(_facts_table(known))
 
 

@@ -36,12 +36,12 @@ def with_curves(
     """
     firsts = {tuple(one["instruments"]): one["run_key"] for one in reversed(best)}
     kept = set(firsts.values())
-    told: list[dict[str, Any]] = []
+    with_curve: list[dict[str, Any]] = []
     for one in documents:
         is_kept = len(documents) <= ALL_CURVES_UP_TO or one["run_key"] in kept
         found = bench.curve_of(read_stored_run(one, bench.catalogue)) if is_kept else None
-        told.append({**one, "curve": found and _document(found, one, trades, equity)})
-    return told
+        with_curve.append({**one, "curve": found and _document(found, one, trades, equity)})
+    return with_curve
 
 
 def show_trades(best: Document) -> None:

@@ -42,7 +42,7 @@ from mela.scene_check import with_others
 from mela.settings import Settings
 from services.own_verdicts import known_here
 from services.reasons import without_candles
-from sources.files.told import Told
+from sources.files.options import FileOptions
 
 if TYPE_CHECKING:
     from backtests.charts.picture import Kind
@@ -65,7 +65,7 @@ def run_locally(
     scene_file: Path,
     candles: Sequence[str],
     wanted: Wanted,
-    told: Told,
+    options: FileOptions,
     terms: Mapping[str, Any] | None = None,
     strategies: Path | None = None,
 ) -> None:
@@ -73,7 +73,7 @@ def run_locally(
 
     terms: fields of the scene that stand instead of those of the file
     candles: files, as `--candles` names them; none for the warehouse's
-    told: what the user says about the files
+    options: what the user says about the files
     strategies: a file or folder of strategies that no catalogue has
 
     Raises MelaError for a scene or candles that do not do, typer.BadParameter for options that
@@ -86,7 +86,7 @@ def run_locally(
         _refuse_of_one(wanted)
     refresh(settings.packages)
     with registered(_own(strategies)):
-        _run(scene, given_candles(scene, candles, told, settings), wanted, settings, kind)
+        _run(scene, given_candles(scene, candles, options, settings), wanted, settings, kind)
 
 
 def _checked(file: Path, terms: Mapping[str, Any] | None, settings: Settings) -> Scene:
@@ -181,8 +181,8 @@ def _refuse_of_one(wanted: Wanted) -> None:
     if wanted.plot:
         raise typer.BadParameter("no picture shows several instruments", param_hint="--plot")
     if wanted.monte_carlo:
-        said = "it resamples runs of one instrument, and this scene trades several together"
-        raise typer.BadParameter(said, param_hint="--monte-carlo")
+        why = "it resamples runs of one instrument, and this scene trades several together"
+        raise typer.BadParameter(why, param_hint="--monte-carlo")
 
 
 def _show(

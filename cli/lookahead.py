@@ -27,7 +27,7 @@ from services.lookahead import (
     named_strategy,
     packaged_series,
 )
-from sources.files.told import Told
+from sources.files.options import FileOptions
 
 SHOWN = 12  # digits of a digest
 CODES = {
@@ -59,12 +59,12 @@ KINDS = {
 
 
 def judged(
-    asked: str,
+    strategy_name: str,
     file: Path | None,
     words: list[str],
     interval: Interval | None,
     *,
-    told: Told,
+    options: FileOptions,
     seed: int,
     as_json: bool,
 ) -> int:
@@ -73,12 +73,12 @@ def judged(
     Raises typer.BadParameter or MelaError if the question is wrong.
     """
     settings = Settings()
-    named = named_strategy(asked, settings)
+    named = named_strategy(strategy_name, settings)
     given = _params(words, named.strategy)
     if file is None:
         series = packaged_series(interval)
     else:
-        series = {file.name: read_candles(file, None, interval, told)}
+        series = {file.name: read_candles(file, None, interval, options)}
     judgement = judge(named, given, series, seed=seed)
     is_whole = file is None and not words and interval in (None, Interval.H1)
     if is_whole or judgement.verdict is Verdict.FOUND:
@@ -156,9 +156,9 @@ def _params(words: list[str], strategy: Strategy) -> dict[str, Any]:
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         where = ".".join(map(str, first["loc"]))
-        said = first["msg"].removeprefix("Value error, ")
+        reason = first["msg"].removeprefix("Value error, ")
         raise typer.BadParameter(
-            f"{strategy.name}: {where + ': ' if where else ''}{said}"
+            f"{strategy.name}: {where + ': ' if where else ''}{reason}"
         ) from error
     return given
 

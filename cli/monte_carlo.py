@@ -44,8 +44,8 @@ def resampled(outcome: Outcome, candles: Candles, *, paths: int, seed: int) -> R
     """Resample the returns of a run and shuffle its trades. Raises typer.Exit."""
     run, curve = outcome.run, outcome.curve
     if curve is None:
-        said = f" ({': '.join(outcome.error)})" if outcome.error else ""
-        raise fail(f"nothing to resample: the run ended as {outcome.status}{said}")
+        reason = f" ({': '.join(outcome.error)})" if outcome.error else ""
+        raise fail(f"nothing to resample: the run ended as {outcome.status}{reason}")
     span = prepare_candles(candles, run)
     returns = returns_of(curve, span, run.cash)
     if len(returns) < 2:

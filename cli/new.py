@@ -39,9 +39,9 @@ def strategy(
     out.print(f"strategy  {written.source}", markup=False)
     out.print(f"test      {written.test}", markup=False)
     out.print()
-    for said in (
+    for next_step in (
         f"mela check {name}              # does it look ahead?",
         f"mela strategies {name}         # its parameters, and a scene that names it",
         f"python -m pytest {written.test}",
     ):
-        out.print(f"  {said}", markup=False)
+        out.print(f"  {next_step}", markup=False)

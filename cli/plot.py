@@ -66,8 +66,8 @@ def write_picture(
             catalogue=catalogue,
         )
     except ValueError as error:
-        said = f" ({': '.join(outcome.error)})" if outcome.error else ""
-        raise fail(f"{error}{said}") from error
+        reason = f" ({': '.join(outcome.error)})" if outcome.error else ""
+        raise fail(f"{error}{reason}") from error
     save_picture(path, picture)
 
 

@@ -131,11 +131,11 @@ def _findings_table(findings: Sequence[Finding]) -> Table:
 
 
 def _detail(one: Finding) -> str:
-    asked: list[dict[str, Any]] = one.detail.get("asked", [])
+    repair_requests: list[dict[str, Any]] = one.detail.get("asked", [])
     parts = [_phrase(name, value) for name, value in one.detail.items() if name != "asked"]
-    if asked:
-        who = ", ".join(dict.fromkeys(each["source"] for each in asked))
-        parts.append(f"asked {who} {len(asked)}×, last {asked[-1]['at']}")
+    if repair_requests:
+        who = ", ".join(dict.fromkeys(each["source"] for each in repair_requests))
+        parts.append(f"asked {who} {len(repair_requests)}×, last {repair_requests[-1]['at']}")
     return "; ".join(parts)
 
 

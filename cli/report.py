@@ -56,8 +56,8 @@ def _walk_forward(part: WalkForwardReport) -> Iterator[tuple[str, str]]:
     yield "walk-forward", f"{counted(part.folds, 'fold')} out of sample: {_numbers(part)}"
     if part.untested:
         tests = part.folds * len(part.instruments)
-        lost = f"{part.untested} of {counted(tests, 'test')} gave nothing, left out here"
-        yield "", f"{lost}: no run to choose, no candles, or a failure (--report says which)"
+        skipped = f"{part.untested} of {counted(tests, 'test')} gave nothing, left out here"
+        yield "", f"{skipped}: no run to choose, no candles, or a failure (--report says which)"
     if len(part.instruments) > 1:
         for name, own in part.instruments.items():
             yield "", f"{name}: {_numbers(own)}"
@@ -110,24 +110,24 @@ def _robustness(part: RobustnessReport) -> str:
     cost = "Costs never eat the gain"
     if part.break_even.per_fill is not None:
         cost = f"Break-even cost {100 * part.break_even.per_fill:.2f} % per fill"
-    told = [
+    sentences = [
         cost,
         f"{name} {_number(late.get(metric))} if executed one candle later, "
         f"{_number(part.value)} as it is",
     ]
     if near.tried:
-        told.append(f"{_share(near.positive)} of {counted(near.tried, 'neighbour')} above 0")
-    told.append(f"Permutation p = {_number(part.permuted.p_value)}")
-    return ". ".join(told) + "."
+        sentences.append(f"{_share(near.positive)} of {counted(near.tried, 'neighbour')} above 0")
+    sentences.append(f"Permutation p = {_number(part.permuted.p_value)}")
+    return ". ".join(sentences) + "."
 
 
 def _monte_carlo(part: PathsReport) -> str:
-    total, fall = part.total_return.values, part.max_drawdown.values
-    if total is None or fall is None:
+    total, drawdown = part.total_return.values, part.max_drawdown.values
+    if total is None or drawdown is None:
         return "undefined"
     return (
         f"nine of ten paths return {_share(total[0])} to {_share(total[-1])} and fall "
-        f"{_share(fall[-1])} to {_share(fall[0])} between period ends; "
+        f"{_share(drawdown[-1])} to {_share(drawdown[0])} between period ends; "
         f"{_share(part.loss_probability)} lose"
     )
 

@@ -19,11 +19,11 @@ SceneId = Annotated[
 ]
 
 
-def scene_id_of(told: str, settings: Settings) -> UUID:
+def scene_id_of(text: str, settings: Settings) -> UUID:
     """Return the id that somebody means. Raises NotFound, typer.Exit where it is no id."""
     from services import scenes
 
     try:
-        return scenes.scene_id_of(told, settings)
+        return scenes.scene_id_of(text, settings)
     except InputInvalid as error:
         raise fail(str(error), WRONG_QUESTION) from error

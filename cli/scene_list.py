@@ -63,8 +63,8 @@ def scenes(
 
     settings = Settings()
     if mine and settings.user is None:
-        said = "nobody said who you are. Set MELA_USER, or ask with --user NAME"
-        raise typer.BadParameter(said, param_hint="--mine")
+        why = "nobody said who you are. Set MELA_USER, or ask with --user NAME"
+        raise typer.BadParameter(why, param_hint="--mine")
     found = list_scenes(
         settings,
         states=state or (),

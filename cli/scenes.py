@@ -231,10 +231,10 @@ def _show_end(scene_id: UUID, last: Progress | None, settings: Settings) -> None
 
 def _counts(found: SceneResults) -> str:
     """Return how many runs a scene has, and what became of them."""
-    told = [f"{found.recorded:,} of {counted(found.runs, 'run')} recorded"]
+    counts = [f"{found.recorded:,} of {counted(found.runs, 'run')} recorded"]
     if found.status == "cancelled":
-        told += [f"{found.cancelled:,} cancelled", f"{found.not_run:,} not run"]
-    return ", ".join([*told, f"{found.cached:,} from store", f"{found.skipped:,} skipped"])
+        counts += [f"{found.cancelled:,} cancelled", f"{found.not_run:,} not run"]
+    return ", ".join([*counts, f"{found.cached:,} from store", f"{found.skipped:,} skipped"])
 
 
 def _validation(found: Validation) -> dict[str, Any]:

@@ -50,14 +50,14 @@ def strategies(
         schemas = {name: info.params.model_json_schema() for name, info in catalogue.items()}
         out.print(json.dumps(schemas, indent=2), markup=False)
     else:
-        from cli.strategy_page import said
+        from cli.strategy_page import verdict_text
         from services.strategies import stored_checks
 
         checks = stored_checks(catalogue, settings)
         for each in sorted(catalogue):
             out.print(_described(catalogue[each]))
             if checks:
-                out.print(f"lookahead: {said(checks.get(each))}", markup=False)
+                out.print(f"lookahead: {verdict_text(checks.get(each))}", markup=False)
             out.print()
     for broken in catalogue.broken:
         err.print(f"[bold red]{', '.join(broken.names)}[/]", end=" ")
@@ -95,13 +95,13 @@ def indicators(as_json: Annotated[bool, JSON] = False) -> None:
     for column in ("indicator", "kind", "parameters", "gives", "warm-up", "meaning"):
         table.add_column(column)
     for one in INDICATORS.values():
-        told = _as_json(one)
+        info_fields = _as_json(one)
         table.add_row(
             one.name,
             one.kind,
             ", ".join(f"{each.name} {each.default:g}" for each in one.parameters),
             ", ".join(f"{line.name} ({line.unit})" for line in one.lines),
-            "–" if told["warmup"] is None else str(told["warmup"]),
+            "–" if info_fields["warmup"] is None else str(info_fields["warmup"]),
             f"{one.doc} ({one.source})",
         )
     out.print(table)
@@ -111,13 +111,13 @@ def _described(info: Strategy) -> Table:
     table = Table(title=f"[bold]{info.name}[/]  {info.doc}", title_justify="left", box=None)
     for column in ("parameter", "type", "default", "bounds", "meaning"):
         table.add_column(column)
-    for field, said in info.params.model_json_schema().get("properties", {}).items():
+    for field, schema in info.params.model_json_schema().get("properties", {}).items():
         table.add_row(
             field,
-            _type(said),
-            str(said.get("default", "required")),
-            _bounds(said),
-            said.get("description", ""),
+            _type(schema),
+            str(schema.get("default", "required")),
+            _bounds(schema),
+            schema.get("description", ""),
         )
     return table
 
@@ -143,20 +143,20 @@ def _as_json(one: Indicator) -> dict[str, Any]:
     }
 
 
-def _type(said: dict[str, Any]) -> str:
-    if "enum" in said:
-        return " | ".join(map(str, said["enum"]))
-    several = [_type(each) for each in said.get("anyOf", ())]
-    return " | ".join(several) or str(said.get("type", "any"))
+def _type(schema: dict[str, Any]) -> str:
+    if "enum" in schema:
+        return " | ".join(map(str, schema["enum"]))
+    several = [_type(each) for each in schema.get("anyOf", ())]
+    return " | ".join(several) or str(schema.get("type", "any"))
 
 
-def _bounds(said: dict[str, Any]) -> str:
+def _bounds(schema: dict[str, Any]) -> str:
     signs = {
         "minimum": "≥",
         "exclusiveMinimum": ">",
         "maximum": "≤",
         "exclusiveMaximum": "<",
     }
-    every = (said, *said.get("anyOf", ()))
+    every = (schema, *schema.get("anyOf", ()))
     together = {key: value for branch in every for key, value in branch.items()}
     return ", ".join(f"{sign} {together[key]:g}" for key, sign in signs.items() if key in together)

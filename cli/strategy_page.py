@@ -24,7 +24,7 @@ def show(page: StrategyPage, table: Any) -> None:
         "inputs": page.inputs,
         "source": page.source,
         "digest": info.digest,
-        "lookahead": said(page.check),
+        "lookahead": verdict_text(page.check),
     }
     for name, value in rows.items():
         if value:
@@ -35,7 +35,7 @@ def show(page: StrategyPage, table: Any) -> None:
     out.print(EXAMPLE.format(name=info.name, params=page.params), markup=False)
 
 
-def said(check: StoredCheck | None) -> str:
+def verdict_text(check: StoredCheck | None) -> str:
     """Return a stored verdict in words."""
     if check is None:
         return "not verified: no check is stored; `mela check` makes one"

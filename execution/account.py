@@ -7,11 +7,13 @@ bytes save it. The classes say which fields it has; `float` is stored as float64
 
 from __future__ import annotations
 
-from typing import Any, Protocol, get_type_hints
+from typing import Annotated, Any, Protocol, get_args, get_origin, get_type_hints
 
 import numpy as np
 
 from execution.terms import rule
+
+_KINDS: dict[Any, Any] = {float: np.float64, int: np.int64, bool: np.int64}
 
 
 class Counts(Protocol):
@@ -46,11 +48,14 @@ class Account(Counts, Protocol):
     came: how the position came to the present candle, see `exits`
     entered: the reference price of its entry, see `costs`
     position_slippage, position_borrow: what the position has lost to either so far
-    exit_reason: why the position is closed at the next open; 0 where it is not
+    exit_reason: why an exit is ordered; 0 where none is
+    exit_level, exit_expires: of an exit that is a limit order, and the last candle on which it
+        rests; after that, and where exit_expires is 0, it is a market order
     order_*: the entry ordered: its side (0.0 for none), the last candle on which it lives, and the
         close, measure and strength that size it
     stop_level, target_level: what the strategy gave on the last close; NaN for none
     free_from: the first candle on whose close a flat account may order again
+    top, bottom: the range of prices that the position has seen, which only a stepper keeps
     """
 
     bar: int
@@ -74,6 +79,8 @@ class Account(Counts, Protocol):
     position_slippage: float
     position_borrow: float
     exit_reason: int
+    exit_level: float
+    exit_expires: int
     order_side: float
     order_expires: int
     order_close: float
@@ -82,6 +89,8 @@ class Account(Counts, Protocol):
     stop_level: float
     target_level: float
     free_from: int
+    top: float
+    bottom: float
 
 
 class PortfolioAccount(Counts, Protocol):
@@ -109,6 +118,7 @@ class Position(Protocol):
     entry_price: of the fill that opened it, from which its levels are measured
     opened_step, opened_candle: the step and the candle at which the position was opened
     bought, paid, sold, received: units and money of its fills, without fees
+    top, bottom: the range of prices that it has seen, which only a stepper keeps
     """
 
     weight: float
@@ -137,12 +147,30 @@ class Position(Protocol):
     stop: float
     target: float
     extreme: float
+    top: float
+    bottom: float
 
 
 def record_type(state: type) -> np.dtype[Any]:
-    """Return the structured type that stores a state's fields, in the order of its class."""
-    kinds = {float: np.float64, int: np.int64, bool: np.int64}
-    return np.dtype([(name, kinds[kind]) for name, kind in get_type_hints(state).items()])
+    """Return the structured type that stores a state's fields, in the order of its class.
+
+    A field that is such a class itself is stored as a record within the record.
+    """
+    return np.dtype(
+        [
+            (name, *_stored(kind))
+            for name, kind in get_type_hints(state, include_extras=True).items()
+        ]
+    )
+
+
+def _stored(kind: Any) -> tuple[Any, ...]:
+    if kind in _KINDS:
+        return (_KINDS[kind],)
+    if get_origin(kind) is Annotated:  # a tuple of so many numbers
+        numbers, count = get_args(kind)
+        return _KINDS[get_args(numbers)[0]], (count,)
+    return (record_type(kind),)
 
 
 ACCOUNT = record_type(Account)

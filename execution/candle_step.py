@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 
 from execution.account import Account, count_fill
 from execution.costs import fee_of, interest, market_price, on_tick, worse_tick
-from execution.exits import (
-    AT_OPEN,
-    BY_LIMIT,
-    BY_STOP,
-    HELD,
-    nearer_target,
-    protective_exit,
-    tighter_stop,
-    trailing_level,
-)
-from execution.orders import resting_fill, resting_level, side_ordered
-from execution.risk import begin_day, can_afford, limit_daily_loss
+from execution.exits import AT_OPEN, BY_LIMIT, BY_STOP, HELD, protect, reached_level
+from execution.orders import resting_exit, resting_fill, resting_level, side_ordered
+from execution.risk import begin_day, can_afford, limit_daily_loss, order_market_exit
 from execution.sizing import entry_units
-from execution.terms import LIMIT, MARKET, Terms, rule
+from execution.terms import LIMIT, MARKET, NEVER, Terms, rule
 from execution.trades import SIGNAL, TAKE_PROFIT, TIME_STOP, is_large, record_trade
 
 
@@ -43,6 +35,7 @@ class Decision(NamedTuple):
 
     measure: what the sizing measures there; strength: 1.0 for a whole entry
     stop, target: levels for the next candle, NaN for none
+    exit_price: limit of the exit that this close orders, NaN for none
     """
 
     enter: bool
@@ -53,6 +46,7 @@ class Decision(NamedTuple):
     strength: float
     stop: float
     target: float
+    exit_price: float = np.nan
 
 
 @rule
@@ -68,9 +62,11 @@ def trade_candle(
     account.came = HELD
     if candle.fillable:
         if account.side != 0.0 and account.exit_reason != 0:
-            why = account.exit_reason
-            close_position(account, candle, why, candle.open, terms, trades[row])
-            row += 1
+            rests = account.bar <= account.exit_expires
+            if not rests or account.side * candle.open >= account.side * account.exit_level:
+                why = account.exit_reason
+                close_position(account, candle, why, candle.open, rests, terms, trades[row])
+                row += 1
         if account.side == 0.0 and account.order_side != 0.0 and account.cash > 0.0:
             fill_entry(account, candle, terms)
     expires = terms.entry_kind != MARKET and account.bar >= account.order_expires
@@ -79,11 +75,25 @@ def trade_candle(
     if (
         candle.fillable
         and account.side != 0.0
-        and account.bar >= account.entry_bar + terms.protect_delay
+        and account.bar >= account.entry_bar + terms.exits.protect_delay
     ):
-        why, reference, both = _protection(account, candle, terms)
+        why, reference, both = reached_level(
+            account,
+            candle.open,
+            candle.high,
+            candle.low,
+            candle.close,
+            account.side,
+            account.came,
+            account.entered,
+            account.bar - account.entry_bar,
+            resting_exit(account),
+            terms.tick,
+            terms.exits,
+        )
         if why != 0:
-            close_position(account, candle, why, reference, terms, trades[row])
+            is_limit = why in (TAKE_PROFIT, SIGNAL)
+            close_position(account, candle, why, reference, is_limit, terms, trades[row])
             row += 1
             account.ambiguous += both
     return row
@@ -108,7 +118,7 @@ def fill_entry(account: Account, candle: Candle, terms: Terms) -> None:
         price = market_price(reference, 0.0, 0.0, side, terms)
     measure, strength = account.order_measure, account.order_strength
     units = entry_units(account.cash, price, signal_close, measure, strength, terms)
-    if terms.impact > 0.0 and not is_limit and units > 0.0:
+    if terms.costs.impact > 0.0 and not is_limit and units > 0.0:
         price = market_price(reference, units, candle.volume, side, terms)
         units = entry_units(account.cash, price, signal_close, measure, strength, terms)
     account.order_side = 0.0
@@ -125,32 +135,36 @@ def open_position(
     account: Account, candle: Candle, side: float, units: float, price: float, terms: Terms
 ) -> None:
     """Take the fill of an entry into the account, and set the levels that protect it."""
-    fee = fee_of(units, price, terms.fee, terms.minimum_fee)
+    fee = fee_of(units, price, terms.costs.fee, terms.costs.minimum_fee)
     account.side, account.units = side, units
-    account.entry_bar, account.entry_price, account.entry_fee = account.bar, price, fee
+    account.entry_bar, account.entry_fee = account.bar, fee
     account.cost = side * units * price + fee
     account.cash -= account.cost
     count_fill(account, units, price, fee, is_large(units, candle.volume))
     account.position_slippage = side * units * (price - account.entered)
     account.position_borrow = 0.0
-    account.stop = on_tick(price * (1.0 - side * terms.stop_loss), terms.tick)
-    account.target = on_tick(price * (1.0 + side * terms.take_profit), terms.tick)
-    account.extreme = price
+    protect(account, price, side, terms.tick, terms.exits)
     account.charged_ms = candle.opened_ms
 
 
 @rule
 def close_position(
-    account: Account, candle: Candle, why: int, reference: float, terms: Terms, row: np.void
+    account: Account,
+    candle: Candle,
+    why: int,
+    reference: float,
+    is_limit: bool,
+    terms: Terms,
+    row: np.void,
 ) -> None:
     """Close the position at a reference price and record its trade."""
     side, units = account.side, account.units
-    if why == TAKE_PROFIT:
+    if is_limit:
         price = worse_tick(reference, terms.tick, -side)
     else:
         price = market_price(reference, units, candle.volume, -side, terms)
     charge_borrow(account, reference, candle.opened_ms, terms)
-    fee = fee_of(units, price, terms.fee, terms.minimum_fee)
+    fee = fee_of(units, price, terms.costs.fee, terms.costs.minimum_fee)
     earned = side * units * price - fee
     account.cash += earned
     count_fill(account, units, price, fee, is_large(units, candle.volume))
@@ -175,40 +189,18 @@ def close_position(
         account.position_borrow,
     )
     account.side = 0.0
-    account.exit_reason = 0
-    account.free_from = account.bar + terms.cooldown
+    account.exit_reason = account.exit_expires = 0
+    account.free_from = account.bar + terms.exits.cooldown
 
 
 @rule
 def charge_borrow(account: Account, price: float, until_ms: int, terms: Terms) -> None:
     """Charge a short position for the time since it was charged last."""
-    if account.side < 0.0 and terms.borrow_rate > 0.0:
+    if account.side < 0.0 and terms.costs.borrow_rate > 0.0:
         lasted_ms = float(until_ms - account.charged_ms)
-        owed = interest(terms.borrow_rate, account.units, price, lasted_ms)
+        owed = interest(terms.costs.borrow_rate, account.units, price, lasted_ms)
         account.cash -= owed
         account.position_borrow += owed
-
-
-@rule
-def _protection(account: Account, candle: Candle, terms: Terms) -> tuple[int, float, bool]:
-    """Ask the candle for the levels that stood before it."""
-    side, came = account.side, account.came
-    trail = on_tick(
-        trailing_level(
-            account.extreme,
-            account.entry_price,
-            side,
-            terms.trailing_stop,
-            terms.trailing_start,
-        ),
-        terms.tick,
-    )
-    entered = np.nan if came == HELD else account.entered
-    stop = tighter_stop(account.stop, on_tick(account.stop_level, terms.tick), side, entered)
-    target = nearer_target(account.target, on_tick(account.target_level, terms.tick), side, entered)
-    return protective_exit(
-        candle.open, candle.high, candle.low, candle.close, side, stop, trail, target, came
-    )
 
 
 @rule
@@ -226,8 +218,8 @@ def value_candle(account: Account, candle: Candle, terms: Terms) -> float:
         account.ruined = 1
         return value
     held = account.bar - account.entry_bar + 1
-    if account.side != 0.0 and account.exit_reason == 0 and held >= terms.time_stop:
-        account.exit_reason = TIME_STOP
+    if account.side != 0.0 and held >= terms.exits.time_stop:
+        order_market_exit(account, TIME_STOP)
     limit_daily_loss(account, terms)
     return value
 
@@ -255,6 +247,8 @@ def decide(account: Account, close: float, decision: Decision, terms: Terms) -> 
     shorts = terms.shorts and decision.enter_short and not decision.exit_short
     if account.side != 0.0:
         if decision.exit if account.side > 0.0 else decision.exit_short:
+            if account.exit_reason == 0:
+                order_exit(account, close, decision, terms)
             account.exit_reason = SIGNAL
             # a signal that opens the other side as well reverses
             if (shorts if account.side > 0.0 else longs) and account.locked == 0:
@@ -266,6 +260,17 @@ def decide(account: Account, close: float, decision: Decision, terms: Terms) -> 
         if wanted != 0.0:
             order_entry(account, wanted, close, decision, terms)
     account.bar += 1
+
+
+@rule
+def order_exit(account: Account, close: float, decision: Decision, terms: Terms) -> None:
+    """Give the exit that a close orders its limit, if it has one."""
+    level, side = decision.exit_price, account.side
+    if math.isnan(level) and terms.exits.limit_offset < NEVER:
+        level = close * (1.0 + side * terms.exits.limit_offset)
+    if not math.isnan(level):
+        account.exit_level = on_tick(level, terms.tick)
+        account.exit_expires = account.bar + terms.exits.limit_bars
 
 
 @rule

@@ -35,9 +35,9 @@ def market_price(reference: float, units: float, volume: float, side: float, ter
 
     side: +1 to buy, −1 to sell. The price is at least 0, however much is sold.
     """
-    price = reference * (1.0 + side * terms.slippage)
-    if terms.impact > 0.0 and volume > 0.0:
-        price *= max(1.0 + side * terms.impact * math.sqrt(units / volume), 0.0)
+    price = reference * (1.0 + side * terms.costs.slippage)
+    if terms.costs.impact > 0.0 and volume > 0.0:
+        price *= max(1.0 + side * terms.costs.impact * math.sqrt(units / volume), 0.0)
     return worse_tick(price, terms.tick, side)
 
 

@@ -2,10 +2,87 @@
 
 from __future__ import annotations
 
-from execution.terms import NEVER, rule
-from execution.trades import STOP_LOSS, TAKE_PROFIT, TRAILING_STOP
+from typing import Protocol
+
+import numpy as np
+
+from execution.costs import on_tick
+from execution.terms import NEVER, ExitTerms, rule
+from execution.trades import SIGNAL, STOP_LOSS, TAKE_PROFIT, TRAILING_STOP
 
 HELD, AT_OPEN, BY_LIMIT, BY_STOP = 0, 1, 2, 3  # how a position came to a candle
+
+
+class Protected(Protocol):
+    """What the exits read of a position, of an account of its own as of one that it shares.
+
+    stop, target: its levels; extreme: the best price since the entry
+    stop_level, target_level: what the strategy gave on the last close; NaN for none
+    """
+
+    entry_price: float
+    stop: float
+    target: float
+    extreme: float
+    stop_level: float
+    target_level: float
+
+
+@rule
+def protect(held: Protected, price: float, side: float, tick: float, exits: ExitTerms) -> None:
+    """Set the levels that protect a position from the fill that opened it."""
+    held.entry_price = held.extreme = price
+    held.stop = on_tick(price * (1.0 - side * exits.stop_loss), tick)
+    held.target = on_tick(price * (1.0 + side * exits.take_profit), tick)
+
+
+@rule
+def reached_level(
+    held: Protected,
+    open_: float,
+    high: float,
+    low: float,
+    close: float,
+    side: float,
+    came: int,
+    entered: float,
+    age: int,
+    limit: float,
+    tick: float,
+    exits: ExitTerms,
+) -> tuple[int, float, bool]:
+    """Ask a candle for the levels that stood before it; returns as `protective_exit`.
+
+    entered: the reference price of an entry on this candle, else not read
+    age: candles since the entry's
+    limit: where an exit signal's limit order rests, NaN for none; its reason is SIGNAL
+    """
+    trail = on_tick(
+        trailing_level(
+            held.extreme, held.entry_price, side, exits.trailing_stop, exits.trailing_start
+        ),
+        tick,
+    )
+    before = np.nan if came == HELD else entered
+    stop = tighter_stop(held.stop, on_tick(held.stop_level, tick), side, before)
+    target = target_at(held, side, age, tick, exits)
+    target = nearer_target(target, on_tick(held.target_level, tick), side, before)
+    is_limit = side * limit <= side * target
+    goal = limit if is_limit else target
+    why, price, both = protective_exit(open_, high, low, close, side, stop, trail, goal, came)
+    return SIGNAL if is_limit and why == TAKE_PROFIT else why, price, both
+
+
+@rule
+def target_at(held: Protected, side: float, age: int, tick: float, exits: ExitTerms) -> float:
+    """Return where the target lies so many candles after the entry's."""
+    if exits.targets == 0:  # asked first: most runs have one target or none
+        return held.target
+    gain = NEVER
+    for step in range(exits.targets):
+        if age >= exits.target_ages[step]:
+            gain = exits.target_gains[step]
+    return on_tick(held.entry_price * (1.0 + side * gain), tick)
 
 
 @rule

@@ -1,7 +1,10 @@
-"""Entry orders: which side a close orders, and whether a candle fills a resting order."""
+"""Orders: which side a close orders, and where resting entries and exits fill."""
 
 from __future__ import annotations
 
+import numpy as np
+
+from execution.account import Account
 from execution.terms import LIMIT, Terms, rule
 
 
@@ -38,3 +41,11 @@ def resting_fill(
     if opens >= at:
         return True, open_, True
     return best >= at, level, False
+
+
+@rule
+def resting_exit(account: Account) -> float:
+    """Return where the limit of an exit rests on the next candle, NaN for none."""
+    if account.exit_reason != 0 and account.bar <= account.exit_expires:
+        return account.exit_level
+    return np.nan

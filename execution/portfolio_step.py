@@ -9,24 +9,15 @@ import numpy as np
 
 from execution.account import PortfolioAccount, Position
 from execution.columns import Columns, level_given, strength_given, weight_given
-from execution.exits import (
-    AT_OPEN,
-    HELD,
-    nearer_target,
-    protective_exit,
-    tighter_stop,
-    trailing_level,
-)
+from execution.exits import AT_OPEN, HELD, reached_level
 from execution.positions import (
     NEGLIGIBLE,
     charge_borrow,
+    close_position,
     increase_position,
-    record_position,
     reduce_position,
-    take_out,
 )
 from execution.terms import NEVER, Int, PortfolioTerms, rule
-from execution.trades import TAKE_PROFIT
 
 
 @rule
@@ -117,46 +108,34 @@ def trade_within(
         one = positions[at]
         if one.units == 0.0 or not columns.fillable[at, now]:
             continue
-        if one.candles < one.opened_candle + terms.protect_delay:
+        if one.candles < one.opened_candle + terms.exits.protect_delay:
             continue
         side = 1.0 if one.units > 0.0 else -1.0
         entering = one.opened_step == account.step
-        why, reference, both = _protection(one, columns, at, now, side, entering, terms)
+        open_ = columns.open[at, now]
+        why, reference, both = reached_level(
+            one,
+            open_,
+            columns.high[at, now],
+            columns.low[at, now],
+            columns.close[at, now],
+            side,
+            AT_OPEN if entering else HELD,
+            open_,
+            one.candles - one.opened_candle,
+            np.nan,
+            0.0,
+            terms.exits,
+        )
         if why == 0:
             continue
-        price = reference if why == TAKE_PROFIT else reference * (1.0 - side * terms.slippage)
         volume = columns.volume[at, now]
-        take_out(account, one, abs(one.units), reference, price, volume, opened_ms, terms)
-        record_position(account, one, side, why, trades[row])
+        close_position(account, one, why, reference, volume, opened_ms, terms, trades[row])
         traded[row] = at
         row += 1
         account.ambiguous += both
-        one.side = one.pending = 0
-        one.free_from = one.candles + terms.cooldown
+        one.free_from = one.candles + terms.exits.cooldown
     return row
-
-
-@rule
-def _protection(
-    one: Position,
-    columns: Columns,
-    at: int,
-    now: int,
-    side: float,
-    entering: bool,
-    terms: PortfolioTerms,
-) -> tuple[int, float, bool]:
-    """Ask the candle for the levels that stood before it."""
-    open_ = columns.open[at, now]
-    trail = trailing_level(
-        one.extreme, one.entry_price, side, terms.trailing_stop, terms.trailing_start
-    )
-    entered = open_ if entering else np.nan
-    stop = tighter_stop(one.stop, one.stop_level, side, entered)
-    target = nearer_target(one.target, one.target_level, side, entered)
-    came = AT_OPEN if entering else HELD
-    high, low, close = columns.high[at, now], columns.low[at, now], columns.close[at, now]
-    return protective_exit(open_, high, low, close, side, stop, trail, target, came)
 
 
 @rule

@@ -9,8 +9,9 @@ import numpy as np
 from execution.account import PortfolioAccount, Position, count_fill
 from execution.columns import Columns
 from execution.costs import fee_of, interest
+from execution.exits import protect
 from execution.terms import NEARLY, Int, PortfolioTerms, rule
-from execution.trades import DELISTED, SIGNAL, is_large, record_trade
+from execution.trades import DELISTED, SIGNAL, TAKE_PROFIT, is_large, record_trade
 
 FOREVER = 2**62  # no candle has this number
 NEGLIGIBLE = 1e-12  # of the equity: an order below it is rounding
@@ -46,14 +47,14 @@ def reduce_position(
             return False
         if aim > 0.0:
             done = in_lots(excess / reference, one.lot, terms)
-            if done * reference <= terms.minimum_fee:  # not worth its fee
+            if done * reference <= terms.costs.minimum_fee:  # not worth its fee
                 return False
-    price = reference * (1.0 - side * terms.slippage)
+    price = reference * (1.0 - side * terms.costs.slippage)
     take_out(account, one, done, reference, price, volume, opened_ms, terms)
     if one.units != 0.0:
         return False
     record_position(account, one, side, SIGNAL, row)
-    one.free_from = one.candles + terms.cooldown
+    one.free_from = one.candles + terms.exits.cooldown
     return True
 
 
@@ -69,17 +70,17 @@ def increase_position(
 ) -> None:
     """Buy what a position lacks of its share, as far as the account can pay for it."""
     side = float(one.side)
-    price = reference * (1.0 + side * terms.slippage)
+    price = reference * (1.0 + side * terms.costs.slippage)
     budget = one.budget * scale
-    done = budget / (price * (1.0 + terms.fee))
-    if terms.minimum_fee > 0.0:
-        done = min(done, (budget - terms.minimum_fee) / price)
+    done = budget / (price * (1.0 + terms.costs.fee))
+    if terms.costs.minimum_fee > 0.0:
+        done = min(done, (budget - terms.costs.minimum_fee) / price)
     done = in_lots(done, one.lot, terms)
     if not done > 0.0:
         account.rejected += one.units == 0.0 and one.budget > 0.0
         return
     account.cash -= charge_borrow(one, reference, float(opened_ms), terms)
-    fee = fee_of(done, price, terms.fee, terms.minimum_fee)
+    fee = fee_of(done, price, terms.costs.fee, terms.costs.minimum_fee)
     count_fill(account, done, price, fee, is_large(done, volume))
     account.cash -= side * done * price + fee
     if one.units == 0.0:
@@ -99,10 +100,29 @@ def begin_position(
     one.bought = one.paid = one.sold = one.received = 0.0
     one.fees = one.slippage = one.borrow = 0.0
     one.opened_step, one.opened_candle = step, one.candles
-    one.stop = price * (1.0 - side * terms.stop_loss)
-    one.target = price * (1.0 + side * terms.take_profit)
-    one.entry_price = one.extreme = price
+    protect(one, price, side, 0.0, terms.exits)
     one.charged_ms = opened_ms
+
+
+@rule
+def close_position(
+    account: PortfolioAccount,
+    one: Position,
+    why: int,
+    reference: float,
+    volume: float,
+    at_ms: int,
+    terms: PortfolioTerms,
+    row: np.void,
+) -> None:
+    """Close a whole position at a reference price, record its trade, and order nothing more."""
+    side = 1.0 if one.units > 0.0 else -1.0
+    price = reference
+    if why != TAKE_PROFIT:
+        price *= 1.0 - side * terms.costs.slippage
+    take_out(account, one, abs(one.units), reference, price, volume, at_ms, terms)
+    record_position(account, one, side, why, row)
+    one.side = one.pending = 0
 
 
 @rule
@@ -128,11 +148,8 @@ def leave_ended(
         if not math.isnan(columns.weights[at, now]):
             continue
         if one.units != 0.0:
-            side = 1.0 if one.units > 0.0 else -1.0
             reference, volume = columns.close[at, now], columns.volume[at, now]
-            price = reference * (1.0 - side * terms.slippage)
-            take_out(account, one, abs(one.units), reference, price, volume, ended_ms, terms)
-            record_position(account, one, side, DELISTED, trades[row])
+            close_position(account, one, DELISTED, reference, volume, ended_ms, terms, trades[row])
             traded[row] = at
             row += 1
         one.side = one.pending = 0
@@ -143,9 +160,9 @@ def leave_ended(
 @rule
 def charge_borrow(one: Position, price: float, until_ms: float, terms: PortfolioTerms) -> float:
     """Charge a short position for the time since it was charged last; return what it costs."""
-    if one.units >= 0.0 or terms.borrow_rate == 0.0:
+    if one.units >= 0.0 or terms.costs.borrow_rate == 0.0:
         return 0.0
-    owed = interest(terms.borrow_rate, -one.units, price, until_ms - one.charged_ms)
+    owed = interest(terms.costs.borrow_rate, -one.units, price, until_ms - one.charged_ms)
     one.borrow += owed
     one.charged_ms = until_ms
     return owed
@@ -165,7 +182,7 @@ def take_out(
     """Take units out of a position, for money."""
     side = 1.0 if one.units > 0.0 else -1.0
     account.cash -= charge_borrow(one, reference, float(opened_ms), terms)
-    fee = fee_of(done, price, terms.fee, terms.minimum_fee)
+    fee = fee_of(done, price, terms.costs.fee, terms.costs.minimum_fee)
     count_fill(account, done, price, fee, is_large(done, volume))
     one.units = side * max(abs(one.units) - done, 0.0)
     one.sold += done

@@ -22,10 +22,10 @@ def can_afford(
     power = cash * max(terms.max_exposure, 1.0)
     slack = 1e-12 * abs(power)  # a whole account spent to the last digit is not too much
     if terms.at_signal:
-        fee = fee_of(units, signal_close, terms.fee, terms.minimum_fee)
+        fee = fee_of(units, signal_close, terms.costs.fee, terms.costs.minimum_fee)
         if units * signal_close + fee > power + slack:
             return False
-    fee = fee_of(units, fill_price, terms.fee, terms.minimum_fee)
+    fee = fee_of(units, fill_price, terms.costs.fee, terms.costs.minimum_fee)
     return units * fill_price + fee <= power + slack
 
 
@@ -42,8 +42,16 @@ def begin_day(account: Account, opened_ms: int) -> None:
 @rule
 def limit_daily_loss(account: Account, terms: Terms) -> None:
     """Close the position and lock the account for the day where the day has lost too much."""
-    if account.equity <= account.day_equity * (1.0 - terms.daily_loss):
+    if account.equity <= account.day_equity * (1.0 - terms.exits.daily_loss):
         account.locked = 1
         account.order_side = 0.0
-        if account.side != 0.0 and account.exit_reason == 0:
-            account.exit_reason = DAILY_LOSS
+        if account.side != 0.0:
+            order_market_exit(account, DAILY_LOSS)
+
+
+@rule
+def order_market_exit(account: Account, why: int) -> None:
+    """Order an exit at the next open, unless one is ordered; a limit that rests gives way."""
+    if account.exit_reason == 0 or account.bar < account.exit_expires:
+        account.exit_reason = why
+        account.exit_expires = 0

@@ -12,9 +12,9 @@ def units_bought(budget: float, price: float, terms: Terms) -> float:
     """Return the units that a sum buys, the fee included; without the fee at a signal's close."""
     if terms.at_signal:
         return budget / price
-    units = budget / (price * (1.0 + terms.fee))
-    if terms.minimum_fee > 0.0:
-        units = min(units, (budget - terms.minimum_fee) / price)
+    units = budget / (price * (1.0 + terms.costs.fee))
+    if terms.costs.minimum_fee > 0.0:
+        units = min(units, (budget - terms.costs.minimum_fee) / price)
     return units
 
 
@@ -44,7 +44,7 @@ def entry_units(
     elif kind == UNITS:
         units = amount
     elif kind == RISK:
-        units = amount * cash / (price * terms.stop_loss)
+        units = amount * cash / (price * terms.exits.stop_loss)
     elif kind == ATR:
         units = amount * cash / (terms.multiple * measure)
     else:

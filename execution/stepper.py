@@ -17,11 +17,11 @@ from execution.account import begin_account, begin_portfolio, record_type
 from execution.candle_step import Candle, Decision, decide, trade_candle, value_candle
 from execution.columns import Columns
 from execution.costs import on_tick
-from execution.orders import resting_level
+from execution.orders import resting_exit, resting_level
 from execution.portfolio_step import decide_step, trade_open, trade_within, value_step
 from execution.positions import leave_ended
-from execution.terms import MARKET, Float, Int, PortfolioTerms, Terms, kernel, rule
-from execution.trades import TRADES
+from execution.terms import LIMIT, MARKET, Float, Int, PortfolioTerms, Terms, kernel, rule
+from execution.trades import TRADES, write_excursions
 
 _NO_CANDLE = Candle(0, 0, math.nan, math.nan, math.nan, math.nan, 0.0, False)
 NO_DECISION = Decision(False, False, False, False, math.nan, 1.0, math.nan, math.nan)
@@ -82,14 +82,13 @@ class CandleStepper:
     def step(self, candle: Candle, decision: Decision = NO_DECISION) -> Step:
         """Take one closed candle and the decision on its close. Raises ValueError once ruined."""
         _refuse_ruined(self._state)
-        closed, equity, cash, position, reason, side, level, ruined = _step_candle(
+        closed, equity, cash, position, reason, limit, side, level, ruined = _step_candle(
             self._state, self._terms, self._trades, True, *candle, *decision
         )
         orders: tuple[Order, ...] = ()
         if reason:
-            orders = (
-                Order(-math.copysign(1.0, position), MARKET, math.nan, abs(position), reason),
-            )
+            kind = MARKET if math.isnan(limit) else LIMIT
+            orders = (Order(-math.copysign(1.0, position), kind, limit, abs(position), reason),)
         if side:
             orders = (*orders, Order(side, self._kind, level, math.nan, 0))
         return Step(equity, cash, position, self._trades[:closed].copy(), orders, ruined)
@@ -200,19 +199,18 @@ class PortfolioStepper:
         self._rows[:] = [
             (*_NO_ROW, weight)
             if candle is None
-            else (1.0, candle[7], *candle[2:7], *decision[:4], *decision[5:], weight)
+            else (1.0, candle[7], *candle[2:7], *decision[:4], *decision[5:8], weight)
             for candle, decision, weight in zip(candles, decisions, weights, strict=True)
         ]
 
 
 _COLUMNS = 15
 _NO_ROW = (0.0,) * (_COLUMNS - 1)
-_TERMS, _PORTFOLIO_TERMS = record_type(Terms), record_type(PortfolioTerms)
 
 
 def _as_record(terms: Terms | PortfolioTerms) -> np.ndarray:
     """Return terms as a record: what tells a compiled function its type is quick to look up."""
-    return np.array([tuple(terms)], _TERMS if isinstance(terms, Terms) else _PORTFOLIO_TERMS)
+    return np.array([terms], record_type(type(terms)))
 
 
 def _digest(*made_with: Any) -> bytes:
@@ -238,57 +236,6 @@ def _refuse_ruined(state: np.ndarray) -> None:
         raise ValueError("a ruined account takes no further step: begin another one")
 
 
-@rule
-def _terms_of(record: Any) -> Terms:
-    return Terms(
-        record.longs != 0,
-        record.shorts != 0,
-        record.entry_kind,
-        record.offset,
-        record.valid_bars,
-        record.fee,
-        record.slippage,
-        record.minimum_fee,
-        record.borrow_rate,
-        record.impact,
-        record.tick,
-        record.sizing_kind,
-        record.amount,
-        record.multiple,
-        record.max_exposure,
-        record.at_signal != 0,
-        record.lot,
-        record.stop_loss,
-        record.take_profit,
-        record.trailing_stop,
-        record.trailing_start,
-        record.time_stop,
-        record.cooldown,
-        record.protect_delay,
-        record.daily_loss,
-    )
-
-
-@rule
-def _portfolio_terms_of(record: Any) -> PortfolioTerms:
-    return PortfolioTerms(
-        record.longs != 0,
-        record.shorts != 0,
-        record.fee,
-        record.slippage,
-        record.minimum_fee,
-        record.borrow_rate,
-        record.whole_units != 0,
-        record.stop_loss,
-        record.take_profit,
-        record.trailing_stop,
-        record.trailing_start,
-        record.cooldown,
-        record.protect_delay,
-        record.drift,
-    )
-
-
 @kernel
 def _step_candle(
     state: np.ndarray,
@@ -311,22 +258,48 @@ def _step_candle(
     strength: float,
     stop: float,
     target: float,
-) -> tuple[int, float, float, float, int, float, float, bool]:
-    account, terms = state[0], _terms_of(terms_record[0])
+    exit_price: float,
+) -> tuple[int, float, float, float, int, float, float, float, bool]:
+    account, terms = state[0], terms_record[0]
     candle = Candle(opened_ms, ended_ms, open_, high, low, close, volume, fillable)
     closed, value = 0, account.equity
     if trading:
         closed = trade_candle(account, candle, terms, trades, 0)
+        for row in range(closed):
+            _tell_range(account, trades[row], account.bar)
+        if account.side != 0.0:
+            if account.entry_bar == account.bar:
+                account.top, account.bottom = -np.inf, np.inf
+            # of a candle that a resting order entered the close alone is certain
+            rested = account.entry_bar == account.bar and terms.entry_kind != MARKET
+            _see_range(account, close if rested else high, close if rested else low)
         value = value_candle(account, candle, terms)
     if account.ruined == 0:
-        decision = Decision(enter, exit_, enter_short, exit_short, measure, strength, stop, target)
+        decision = Decision(
+            enter, exit_, enter_short, exit_short, measure, strength, stop, target, exit_price
+        )
         decide(account, close, decision, terms)
     side, level = account.order_side, np.nan
     if side != 0.0 and terms.entry_kind != MARKET:
         level = on_tick(resting_level(account.order_close, side, terms), terms.tick)
     position = account.side * account.units if account.side != 0.0 else 0.0
     reason = account.exit_reason if account.side != 0.0 else 0
-    return closed, value, account.cash, position, reason, side, level, account.ruined != 0
+    limit = resting_exit(account) if reason else np.nan
+    return closed, value, account.cash, position, reason, limit, side, level, account.ruined != 0
+
+
+@rule
+def _see_range(held: Any, high: float, low: float) -> None:
+    held.top, held.bottom = max(held.top, high), min(held.bottom, low)
+
+
+@rule
+def _tell_range(held: Any, row: np.void, now: int) -> None:
+    """Write a closed trade's excursions: of its candles before this one, and of its exit."""
+    top = bottom = row["exit_price"]
+    if row["entry_bar"] < now:
+        top, bottom = max(top, held.top), min(bottom, held.bottom)
+    write_excursions(row, top, bottom)
 
 
 @rule
@@ -363,7 +336,7 @@ def _step_portfolio(
     due: bool,
     trading: bool,
 ) -> tuple[int, float, float, bool]:
-    account, terms = state[0], _portfolio_terms_of(terms_record[0])
+    account, terms = state[0], terms_record[0]
     columns, now, closed = _columns_of(rows), 0, 0
     if trading:
         closed = trade_open(
@@ -375,6 +348,14 @@ def _step_portfolio(
         closed = leave_ended(
             account, positions, columns, now, ended_ms, terms, trades, traded, closed
         )
+        for row in range(closed):
+            _tell_range(positions[traded[row]], trades[row], account.step)
+        for at in range(len(positions)):
+            one = positions[at]
+            if one.units != 0.0 and columns.has[at, now]:
+                if one.opened_step == account.step:
+                    one.top, one.bottom = -np.inf, np.inf
+                _see_range(one, columns.high[at, now], columns.low[at, now])
     value = value_step(account, positions, columns, now, ended_ms, terms)
     if account.ruined == 0:
         decide_step(account, positions, columns, now, terms)

@@ -22,7 +22,7 @@ TRADES = np.dtype(
         ("reason", np.int64),
         ("slippage", np.float64),
         ("borrow", np.float64),
-        ("mae", np.float64),  # these two are measured when a run is over
+        ("mae", np.float64),  # these two are measured by a stepper, or when a run is over
         ("mfe", np.float64),
     ]
 )
@@ -60,3 +60,16 @@ def record_trade(
 def is_large(units: float, volume: float) -> bool:
     """Tell whether a fill takes more than LARGE_FILL of its candle's volume, where it has one."""
     return 0.0 < LARGE_FILL * volume < units
+
+
+@rule
+def write_excursions(row: np.void, top: float, bottom: float) -> None:
+    """Write how far prices went against a trade and for it, of the range that it has seen.
+
+    top, bottom: greatest and least price, that of the exit included
+    """
+    price = row["entry_price"]
+    against, beside = (bottom, top) if row["size"] > 0.0 else (top, bottom)
+    side = 1.0 if row["size"] > 0.0 else -1.0
+    row["mae"] = min(side * (against / price - 1.0), 0.0)
+    row["mfe"] = max(side * (beside / price - 1.0), 0.0)

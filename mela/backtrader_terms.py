@@ -7,6 +7,7 @@ from typing import Any
 
 from mela.execution_terms import CashSizing, Costs, Exits, FractionSizing, MarketEntry, UnitsSizing
 
+KNOWN_EXITS = {"stop_loss", "take_profit", "cooldown_bars", "protect_from"}
 PARTS = ("entry", "sizing", "costs", "exits")
 
 
@@ -44,10 +45,13 @@ def _rules(value: Any) -> list[tuple[str, bool, str]]:
         ]
     if isinstance(value, Exits):
         protected = value.stop_loss is not None or value.take_profit is not None
+        beyond = [
+            (name, getattr(value, name) == one.default, f"take no {name}")
+            for name, one in Exits.model_fields.items()
+            if name not in KNOWN_EXITS
+        ]
         return [
-            ("trailing_stop", value.trailing_stop is None, "take no trailing_stop"),
-            ("time_stop_bars", value.time_stop_bars is None, "take no time_stop_bars"),
-            ("daily_loss_limit", value.daily_loss_limit is None, "take no daily_loss_limit"),
+            *beyond,
             (
                 "protect_from",
                 value.protect_from == "next" or not protected,

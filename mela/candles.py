@@ -25,6 +25,7 @@ class Candles:
     start_bar: candles before it are warm-up; n where the span holds none
     calendar: `24/7`, or the exchange_calendars name of the market's sessions
     tick, lot: the instrument's, for runs that ask to be rounded; None where it states none
+    multiplier: units that one contract stands for; None for one
     about: what is known of the instrument; None for candles of nobody in particular
     inputs: further series that were read for a strategy's inputs, by instrument and interval
     """
@@ -40,6 +41,7 @@ class Candles:
     calendar: str = "24/7"
     tick: float | None = None
     lot: float | None = None
+    multiplier: float | None = None
     about: Instrument | None = None
     inputs: Mapping[tuple[str, Interval], Candles] = field(
         default_factory=lambda: MappingProxyType({})
@@ -47,6 +49,21 @@ class Candles:
 
     def __len__(self) -> int:
         return len(self.opened_ms)
+
+    @property
+    def contract_units(self) -> float:
+        """Return how many units of what the price is of one contract, coin or share stands for."""
+        return self.multiplier or 1.0
+
+    @property
+    def lot_units(self) -> float:
+        """Return the smallest step of a size in these units: the lot, or 1 where none is known."""
+        return (self.lot or 1.0) * self.contract_units
+
+    @property
+    def volume_units(self) -> Float:
+        """Return the volume in these units, (n,) float64."""
+        return self.volume if self.multiplier is None else self.volume * self.multiplier
 
     def span(self, start_ms: int, end_ms: int, warmup: int) -> Candles:
         """Return the candles of [start, end) and exactly `warmup` before them, as far as there are.

@@ -28,7 +28,7 @@ EXIT_REASONS: tuple[ExitReason, ...] = get_args(ExitReason)
 class Trade(NamedTuple):
     """A round trip, from entry to exit. Instants: the openings of the candles of its fills.
 
-    size: base units, negative for a short
+    size: base units, or contracts where a contract stands for several; negative for a short
     fees, slippage, borrow: what both fills and the time between cost, quote currency, ≥ 0
     profit: net of all three, slippage being in the prices
     mae, mfe: how far the price went against it and for it while it was held, as fractions of the

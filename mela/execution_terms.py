@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+import itertools
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mela.fields import Part, Real, Whole, one_of
 
 Direction = Literal["long", "short", "both"]
 Engine = Literal["mela", "backtrader"]
+MOST_TARGETS = 8
 Prices = Literal["split_adjusted", "total_return", "raw"]
 
 
@@ -155,6 +157,13 @@ else:
     Entry = one_of(*ENTRIES)
 
 
+class TargetStep(Part):
+    """One step of a target that changes with time."""
+
+    after: Whole = Field(ge=0, description="candles since the entry's from which it applies")
+    gain: Real = Field(ge=0, description="profit that closes the position: 0.1 is 10 %")
+
+
 class Exits(Part):
     """Exits besides the strategy's own. Levels are fractions of the entry's fill price."""
 
@@ -163,6 +172,25 @@ class Exits(Part):
     )
     take_profit: Real | None = Field(
         default=None, gt=0, description="profit that closes the position: 0.1 is 10 %"
+    )
+    targets: Annotated[
+        tuple[TargetStep, ...] | None, Field(min_length=1, max_length=MOST_TARGETS)
+    ] = Field(
+        default=None,
+        description="targets that change with time, instead of take_profit, `after` rising: the "
+        "last one whose `after` the position has reached applies",
+    )
+    limit_offset: Real | None = Field(
+        default=None,
+        ge=0,
+        lt=1,
+        description="an exit signal gives a limit order, better than its close by this fraction; "
+        "null: a market order",
+    )
+    limit_bars: Whole = Field(
+        default=1,
+        ge=1,
+        description="candles that an exit's limit order rests; then it is a market order",
     )
     cooldown_bars: Whole = Field(default=0, ge=0, description="entry signals ignored after an exit")
     protect_from: Literal["entry", "next"] = Field(
@@ -189,3 +217,10 @@ class Exits(Part):
         lt=1,
         description="loss since the day's start, as a fraction of its equity, that ends the day",
     )
+
+    @model_validator(mode="after")
+    def _steps_rise(self) -> Exits:
+        ages = [step.after for step in self.targets or ()]
+        if any(later <= age for age, later in itertools.pairwise(ages)):
+            raise ValueError(f"`after` of targets must rise from step to step, but found {ages}")
+        return self

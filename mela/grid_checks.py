@@ -89,6 +89,13 @@ def check_across(scene: Scene, groups: Iterable[Sequence[Variant]]) -> None:
             "a gain that starts the trailing stop needs exits.trailing_stop, but none is given (or "
             "null is among the values of the space): state both, or leave trailing_start out.",
         )
+    if any(one.targets and one.take_profit is not None for one in asked["exits"]):
+        raise SceneInvalid(
+            RejectionCode.INVALID_FIELD,
+            "exits.targets",
+            "targets that change with time take the place of exits.take_profit, but both are given "
+            "(perhaps one of them among the values of the space): leave one of them out.",
+        )
     refused = beyond_backtrader(asked) if "backtrader" in asked["engine"] else None
     if refused:
         raise SceneInvalid(RejectionCode.INVALID_FIELD, *refused)

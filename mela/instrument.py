@@ -27,9 +27,10 @@ How = Literal["inferred", "packaged", "asked", "told"]
 SURENESS: tuple[How, ...] = get_args(How)  # the surest last
 FACTS = (
     *("kind", "base", "quote", "calendar", "timezone", "exchange"),
-    *("tick", "lot", "listed_on", "delisted_on"),
+    *("tick", "lot", "multiplier", "listed_on", "delisted_on"),
 )
-RULES = ("kind", "quote", "calendar", "tick", "lot")  # facts that a run's answer may rest on
+# facts that a run's answer may rest on
+RULES = ("kind", "quote", "calendar", "tick", "lot", "multiplier")
 UNKNOWN_CURRENCY = "XXX"  # ISO 4217 has it for what is no currency
 VENUES = ("binance", "yahoo", "alpaca")  # those with adapters of their own
 # A symbol is what its service lists: letters of any script, `M&M.NS`, `^GSPC`, `EURUSD=X`. It has
@@ -63,6 +64,8 @@ class Instrument:
     quote: the currency of its prices, as the source writes it (`USDT`, `GBp`); base: what is bought
     calendar: `24/7`, `24/5` or an exchange_calendars name (`XNYS`); timezone: of its days
     tick, lot: the smallest steps of price and size; None where unknown
+    multiplier: how many units of what the price is of one contract stands for (50 for an E-mini of
+        the S&P 500); None for one
     origins: fact → where it comes from; a fact that is not in it is asked of the venue
     """
 
@@ -79,6 +82,7 @@ class Instrument:
     exchange: str | None = None
     timezone: str | None = None
     origins: Mapping[str, FactOrigin] = field(default_factory=dict[str, FactOrigin], hash=False)
+    multiplier: float | None = None
 
     @property
     def name(self) -> str:

@@ -36,7 +36,7 @@ ELSEWHERE = {
     "stoploss": "exits.stop_loss",
     "sl": "exits.stop_loss",
     "tp": "exits.take_profit",
-    "minimal_roi": "exits.take_profit",
+    "minimal_roi": "exits.targets",
     "leverage": "sizing",
     "objective": "rank_by",
     "metric": "rank_by",

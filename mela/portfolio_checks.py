@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mela.errors import RejectionCode, SceneInvalid
-from mela.execution_terms import FractionSizing
+from mela.execution_terms import Exits, FractionSizing
 from mela.portfolio import FixedWeights, Portfolio
 from mela.scene import Scene
 
@@ -49,8 +49,9 @@ def check_together(scene: Scene, fields: Mapping[str, Iterable[Any]]) -> None:
             "in a portfolio the weights size the positions: of sizing only whole_units can be set",
         )
     for exits in fields["exits"]:
-        for name in ("time_stop_bars", "daily_loss_limit"):
-            _refuse(getattr(exits, name) is not None, f"exits.{name}", f"a portfolio has no {name}")
+        for name in ("time_stop_bars", "daily_loss_limit", "limit_offset", "limit_bars"):
+            asked = getattr(exits, name) != Exits.model_fields[name].default
+            _refuse(asked, f"exits.{name}", f"a portfolio has no {name}")
     for costs in fields["costs"]:
         _refuse(costs.impact > 0, "costs.impact", "a portfolio's fills have no impact")
         _refuse(costs.round_to_tick, "costs.round_to_tick", "a portfolio rounds no price")

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from mela.canonical import canonical_object, canonical_scalar
+from mela.canonical import canonical_json, canonical_object, canonical_scalar
 from mela.execution_terms import (
     ENTRIES,
     SIZINGS,
@@ -32,6 +32,7 @@ from mela.execution_terms import (
     RiskSizing,
     Sizing,
     StopEntry,
+    TargetStep,
     UnitsSizing,
     VolatilitySizing,
 )
@@ -68,6 +69,7 @@ __all__ = [
     "Sizing",
     "StopEntry",
     "StrategyInfo",
+    "TargetStep",
     "UnitsSizing",
     "VolatilitySizing",
     "Whole",
@@ -164,9 +166,11 @@ def canonical_fields(part: BaseModel) -> dict[str, bytes]:
     fields: dict[str, bytes] = {}
     for name, value in part.__dict__.items():
         if value != defaults[name]:
-            if not isinstance(value, SCALARS):
-                value = part.model_dump(mode="json", include={name})[name]
-            fields[name] = canonical_scalar(value)
+            if isinstance(value, SCALARS):
+                fields[name] = canonical_scalar(value)
+            else:
+                plain = part.model_dump(mode="json", include={name})[name]
+                fields[name] = canonical_json(plain)
     return fields
 
 

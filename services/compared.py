@@ -38,10 +38,10 @@ def compared(run_id: str | None, settings: Settings) -> Compared | None:
             f"{base}/{RUN}", params={"run_id": run_id}, timeout=WAIT_S, trust_env=False
         )
         answer.raise_for_status()
-        told = answer.json()["run"]["data"].get("tags", [])
+        tags = answer.json()["run"]["data"].get("tags", [])
     except (httpx.HTTPError, ValueError, KeyError, TypeError):
         return None
-    paths = {tag["key"]: f"{base}/{tag['value']}" for tag in told}
+    paths = {tag["key"]: f"{base}/{tag['value']}" for tag in tags}
     if "mela.table" not in paths:  # an earlier release wrote it
         return None
     return Compared(paths["mela.table"], paths.get("mela.charts"), paths.get("mela.best"))

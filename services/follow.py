@@ -139,20 +139,20 @@ def progress_of(scene_id: UUID, settings: Settings) -> Progress | None:
     if scene.status == "received":
         return None
     state = State(scene.status)
-    told: dict[str, Any] = {"scene_id": scene_id, "at": scene.updated_at}
+    fields: dict[str, Any] = {"scene_id": scene_id, "at": scene.updated_at}
     if state is State.REJECTED:
         names = ("code", "field", "sentence")
         return Progress(
-            state=state, **told, **{name: getattr(scene, f"rejection_{name}") for name in names}
+            state=state, **fields, **{name: getattr(scene, f"rejection_{name}") for name in names}
         )
     if state is State.PLANNED and counted.recorded:
         state = State.RECORDED
-    told |= {name: getattr(counted, name) for name in ("runs", "skipped", "cached", "recorded")}
+    fields |= {name: getattr(counted, name) for name in ("runs", "skipped", "cached", "recorded")}
     if state is State.CANCELLED:
-        told["cancelled"] = counted.cancelled
+        fields["cancelled"] = counted.cancelled
     if state is State.FINISHED:
         ending = scene.ending
-        told |= {"best": ending.best, "report": ending.report_document()}
-        told |= {"warnings": tuple(warning.document() for warning in ending.warnings)}
-        told["mlflow_run_id"] = scene.mlflow_run_id
-    return Progress(state=state, **told)
+        fields |= {"best": ending.best, "report": ending.report_document()}
+        fields |= {"warnings": tuple(warning.document() for warning in ending.warnings)}
+        fields["mlflow_run_id"] = scene.mlflow_run_id
+    return Progress(state=state, **fields)

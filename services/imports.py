@@ -11,7 +11,7 @@ from mela.interval import Interval
 from mela.run import from_ms
 from mela.settings import Settings
 from sources.files.answer import answer_of_file
-from sources.files.told import NOTHING_TOLD, Told
+from sources.files.options import NO_OPTIONS, FileOptions
 from warehouse.ingestion.ingest import LoadReport, store_answer
 from warehouse.quality import Check, Finding, check_quality
 
@@ -37,7 +37,7 @@ def import_file(
     instrument: str,
     interval: Interval | None,
     settings: Settings,
-    told: Told = NOTHING_TOLD,
+    options: FileOptions = NO_OPTIONS,
 ) -> Imported:
     """Load the closed candles of a file under a source's name that no service has.
 
@@ -46,7 +46,7 @@ def import_file(
     Raises InputInvalid for a wrong name, CandlesInvalid for a file that cannot be what is asked.
     """
     _check_name(instrument)
-    answer = answer_of_file(path, instrument, interval, told)
+    answer = answer_of_file(path, instrument, interval, options)
     fetched = answer.fetched
     if not len(fetched):
         raise CandlesInvalid(

@@ -17,7 +17,7 @@ from warehouse.ingestion import instruments
 from warehouse.ingestion.ingest import tell_facts
 
 LOG = structlog.get_logger(__name__)
-TOLD_BY = "mela instrument"
+STATED_BY = "mela instrument"
 
 
 def known_instrument(name: str, settings: Settings) -> Instrument:
@@ -63,7 +63,7 @@ def tell_instrument(name: str, facts: Mapping[str, Any], settings: Settings) -> 
     stored results are computed again. Raises as `known_instrument` does.
     """
     known = known_instrument(name, settings)
-    tell_facts(known.with_facts(facts, FactOrigin("told", TOLD_BY)), settings)
+    tell_facts(known.with_facts(facts, FactOrigin("told", STATED_BY)), settings)
     return known_instrument(name, settings)
 
 

@@ -69,14 +69,14 @@ class Judgement:
         ]
 
 
-def named_strategy(asked: str, settings: Settings) -> Named:
+def named_strategy(strategy_name: str, settings: Settings) -> Named:
     """Return a strategy by its name, or of a file: `my.py`, or `my.py:NAME` of several.
 
     Names are those that `mela strategies` lists, installed packages included. Raises InputInvalid.
     """
     watch = Watch(at_load=True)
     with watching(watch):
-        strategy = _found(asked, settings)
+        strategy = _found(strategy_name, settings)
     own = own_places(strategy.signals)
     is_own = Watch(own).is_own
     return Named(strategy, tuple(reach for reach in watch.reaches if is_own(reach.file)))
@@ -173,19 +173,20 @@ def random_walk(interval: Interval, count: int = WALK_CANDLES, seed: int = WALK_
     return Candles(interval, opened_ms, opened, high, low, close, volume)
 
 
-def _found(asked: str, settings: Settings) -> Strategy:
-    path, _, name = asked.partition(".py:")
-    file = Path(f"{path}.py" if name else asked)
+def _found(strategy_name: str, settings: Settings) -> Strategy:
+    path, _, name = strategy_name.partition(".py:")
+    file = Path(f"{path}.py" if name else strategy_name)
     if file.suffix != ".py":
         catalogue = refresh(settings.packages)
-        if asked in catalogue:
-            return catalogue[asked]
+        if strategy_name in catalogue:
+            return catalogue[strategy_name]
         for broken in catalogue.broken:
-            if asked in broken.names:
-                raise InputInvalid(None, broken.sentence(asked))
+            if strategy_name in broken.names:
+                raise InputInvalid(None, broken.sentence(strategy_name))
         raise InputInvalid(
             None,
-            f"no strategy is called {asked!r}{did_you_mean(asked, catalogue) or '.'} There are "
+            f"no strategy is called {strategy_name!r}"
+            f"{did_you_mean(strategy_name, catalogue) or '.'} There are "
             f"{', '.join(sorted(catalogue))}. A file of your own is named as my_strategy.py",
         )
     if not file.is_file():

@@ -47,8 +47,8 @@ def plan_scene(document: Any, settings: Settings) -> tuple[Scene, Plan]:
         scene = document if isinstance(document, Scene) else parse_scene(document)
         plan = planned(scene)
     except SceneInvalid as first:
-        told = document.content() if isinstance(document, Scene) else document
-        raise with_others(first, told, planned) from first.__cause__
+        values = document.content() if isinstance(document, Scene) else document
+        raise with_others(first, values, planned) from first.__cause__
     if scene.mode == "together" or plan.has_free_shorts:
         from services.instruments import known_or_none  # loads SQLAlchemy
 

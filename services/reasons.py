@@ -14,12 +14,12 @@ def without_candles(rows: Iterable[Mapping[str, Any]], *, are_stored: bool = Tru
 
     rows: result documents; are_stored: whether the warehouse could be loaded with them
     """
-    said: list[str] = []
+    reasons: list[str] = []
     for row in rows:
         if row["status"] == Status.NO_DATA:
             interval, start, end = row["interval"], row["start"], row["end"]
             for name in row["instruments"]:
                 load = load_command(name, interval, start, end)
                 way_out = f" Load them: {load}" if are_stored else ""
-                said.append(f"{name} has no {interval} candles from {start} to {end}.{way_out}")
-    return list(dict.fromkeys(said))
+                reasons.append(f"{name} has no {interval} candles from {start} to {end}.{way_out}")
+    return list(dict.fromkeys(reasons))

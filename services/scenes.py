@@ -137,30 +137,30 @@ def _text(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def scene_id_of(told: str, settings: Settings) -> UUID:
+def scene_id_of(text: str, settings: Settings) -> UUID:
     """Return the id that somebody means: the whole of it, its first digits, or `last`.
 
     last: the newest scene, of `settings.user` where that is set
     Only a whole id is not looked up, so that a scene may be meant before the planner knows it.
     Raises NotFound where no scene fits, and InputInvalid where several do or this is no id.
     """
-    if told == LAST:
+    if text == LAST:
         return _last(settings)
-    if len(told.replace("-", "")) == ID_DIGITS:
+    if len(text.replace("-", "")) == ID_DIGITS:
         try:
-            return UUID(told)
+            return UUID(text)
         except ValueError as error:
-            raise InputInvalid("scene_id", f"{_EXPECTED}, but found {told!r}.") from error
+            raise InputInvalid("scene_id", f"{_EXPECTED}, but found {text!r}.") from error
     try:
         with transaction(settings) as connection:
-            found = listing.beginning_with(connection, told, most=MOST_NAMED + 1)
+            found = listing.beginning_with(connection, text, most=MOST_NAMED + 1)
     except ValueError as error:
-        raise InputInvalid("scene_id", f"{_EXPECTED}, but found {told!r}.") from error
+        raise InputInvalid("scene_id", f"{_EXPECTED}, but found {text!r}.") from error
     if not found:
-        raise NotFound(f"no scene has an id that begins with {told}. {_LISTED}")
+        raise NotFound(f"no scene has an id that begins with {text}. {_LISTED}")
     if len(found) > 1:
         named = ", ".join(map(str, found[:MOST_NAMED])) + (", …" * (len(found) > MOST_NAMED))
-        raise InputInvalid("scene_id", f"{told} is the beginning of several ids: {named}.")
+        raise InputInvalid("scene_id", f"{text} is the beginning of several ids: {named}.")
     return found[0]
 
 

@@ -44,7 +44,7 @@ def _ask_whether_it_is_there(settings: Settings) -> None:
         with transaction(settings) as connection:
             connection.execute(text("SELECT FROM ops.instrument LIMIT 1"))
     except DBAPIError as error:
-        said = explained(error, settings)
-        if said is None:
+        explanation = explained(error, settings)
+        if explanation is None:
             raise
-        raise said from error
+        raise explanation from error

@@ -50,8 +50,8 @@ def known(settings: Settings, digests: Collection[str]) -> dict[str, Verdict]:
         for digest in old:
             verdict = found[digest].verdict if digest in found else None
             _seen[digest] = verdict, now + (UNKNOWN_S if verdict is None else KNOWN_S)
-    told = {digest: _seen[digest][0] for digest in digests}
-    return {digest: verdict for digest, verdict in told.items() if verdict is not None}
+    last_known = {digest: _seen[digest][0] for digest in digests}
+    return {digest: verdict for digest, verdict in last_known.items() if verdict is not None}
 
 
 def check_wanted(settings: Settings) -> None:
@@ -78,7 +78,7 @@ def check_wanted(settings: Settings) -> None:
 def _checked(name: str, digest: str) -> str | None:
     """Check a strategy in a process of its own, which stores its verdict; return what failed."""
     words = ["nice", "-n", NICE, sys.executable, "-m", "services.strategy_check", name, digest]
-    asked = subprocess.Popen(
+    process = subprocess.Popen(
         words,
         cwd=REPOSITORY,
         stdin=subprocess.DEVNULL,
@@ -88,10 +88,10 @@ def _checked(name: str, digest: str) -> str | None:
         start_new_session=True,
     )
     try:
-        _, said = asked.communicate(timeout=LIMIT_S)
+        _, output = process.communicate(timeout=LIMIT_S)
     except subprocess.TimeoutExpired:
-        os.killpg(asked.pid, 9)
-        asked.communicate()
+        os.killpg(process.pid, 9)
+        process.communicate()
         return f"its check did not end within {LIMIT_S:g} s"
-    lines = said.strip().splitlines() or ["it gave no message"]
-    return None if asked.returncode == 0 else f"its check failed: {lines[-1][:500]}"
+    lines = output.strip().splitlines() or ["it gave no message"]
+    return None if process.returncode == 0 else f"its check failed: {lines[-1][:500]}"

@@ -50,7 +50,7 @@ _failures: Counter[str] = Counter()  # of scenes that MLflow did not take in thi
 _passes = itertools.count(1)
 _in_part: dict[str, None] = {}  # scenes of which MLflow lacks some runs, the oldest first
 _part_lock = threading.Lock()
-_was_asked = False  # whether MLflow said what an earlier process left in part
+_has_read_unfinished = False  # whether MLflow said what an earlier process left in part
 
 
 def log_scene(concluded: Concluded, settings: Settings) -> str | None:
@@ -105,14 +105,14 @@ def catch_up(settings: Settings) -> int:
 
 def _write_rest(settings: Settings, number: int) -> int:
     """Write what MLflow lacks of scenes, a slice of each in turn; return how many are whole now."""
-    global _was_asked
-    if not _was_asked:
+    global _has_read_unfinished
+    if not _has_read_unfinished:
         left = _tried(partial(tracking.unfinished, settings))
         if left is None:
             return 0
         with _part_lock:
             _in_part.update(dict.fromkeys(sorted(left)))
-        _was_asked = True
+        _has_read_unfinished = True
     ends_at, whole = time.monotonic() + PASS_S, 0
     with _part_lock:
         waiting = due(list(_in_part), _failures, number)
@@ -172,11 +172,11 @@ def _tried(work: Callable[[], T], scene_id: str | None = None) -> T | None:
     global _rests_until
     if time.monotonic() < _rests_until:
         return None
-    asked = _writer.submit(_bounded, work)
+    task = _writer.submit(_bounded, work)
     try:
-        return asked.result(timeout=WAIT_S)
+        return task.result(timeout=WAIT_S)
     except WaitedTooLong:
-        asked.cancel()
+        task.cancel()
         why = "TimeoutError", f"it did not answer within {WAIT_S:g} s"
     except Exception as error:
         if is_away(error) and not _is_of_mlflow(error):

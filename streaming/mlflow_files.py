@@ -36,8 +36,8 @@ def write_tables(folder: Path, rows: Sequence[Document], report: Document | None
     shown = table[:IN_TABLE].rename(columns=lambda name: name.replace(".", " "))
     shown.to_json(folder / TABLE, orient="split", index=False)
     if report is not None:
-        told = orjson.dumps(report, option=orjson.OPT_INDENT_2)
-        (folder / "report.json").write_bytes(told)
+        document = orjson.dumps(report, option=orjson.OPT_INDENT_2)
+        (folder / "report.json").write_bytes(document)
 
 
 def write_curve(folder: Path, best: Document, settings: Settings) -> None:

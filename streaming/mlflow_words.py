@@ -23,7 +23,7 @@ HEADLINE = ("sharpe", "total_return", "max_drawdown", "trades")
 TIMES = ("start", "end")
 
 
-def asked(row: Document) -> dict[str, Any]:
+def request_fields(row: Document) -> dict[str, Any]:
     """Return what a run was asked, by path: its question, its strategy and all its terms."""
     names = ("instruments", "interval", *TIMES, *ACCOUNT)
     fields = {name: row[name] for name in names} | {"strategy": row["strategy"]["name"]}
@@ -42,7 +42,7 @@ def varied(rows: Sequence[Document]) -> list[str]:
     """Return the paths of what differs between rows, parameters first."""
     seen: dict[str, set[str]] = {}
     for row in rows:
-        for path, value in asked(row).items():
+        for path, value in request_fields(row).items():
             seen.setdefault(path, set()).add(repr(value))
     found = [path for path, values in seen.items() if len(values) > 1]
     return sorted(found, key=lambda path: not path.startswith("params."))
@@ -69,9 +69,9 @@ def axes(rows: Sequence[Document], words: Mapping[str, str]) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for path, word in words.items():
-        values = [asked(row).get(path) for row in rows]
+        values = [request_fields(row).get(path) for row in rows]
         is_mixed = None in values and any(isinstance(value, int | float) for value in values)
-        taken = not word or any(word in asked(row) for row in rows[:1])
+        taken = not word or any(word in request_fields(row) for row in rows[:1])
         found[path] = (f"axis {path}" if taken else word) if is_mixed else path
     return found
 
@@ -80,13 +80,13 @@ def params_of(
     row: Document, words: Mapping[str, str], drawn_by: Mapping[str, str]
 ) -> dict[str, str]:
     """Return a run's parameters as text, with those that charts need; drawn_by: as `axes` says."""
-    told = {path: as_text(path, value) for path, value in asked(row).items()}
+    texts = {path: as_text(path, value) for path, value in request_fields(row).items()}
     extra = {
-        axis: f"{words[path] or path} {told[path]}"
+        axis: f"{words[path] or path} {texts[path]}"
         for path, axis in drawn_by.items()
-        if axis != path and path in told
+        if axis != path and path in texts
     }
-    return told | extra
+    return texts | extra
 
 
 def run_name(place: int, row: Document, words: Mapping[str, str]) -> str:
@@ -94,7 +94,7 @@ def run_name(place: int, row: Document, words: Mapping[str, str]) -> str:
 
     words: of the paths that vary
     """
-    fields = asked(row)
+    fields = request_fields(row)
     parts = [f"#{place}"]
     if "instruments" in words:
         parts.append(" + ".join(row["instruments"]))
@@ -119,12 +119,12 @@ def table_of(rows: Sequence[Document], named: Mapping[str, str]) -> list[dict[st
 
 
 def _table_row(place: int, row: Document, named: Mapping[str, str]) -> dict[str, Any]:
-    told = {path: _cell(path, value) for path, value in asked(row).items()}
-    head = {path: told[path] for path in named if path in told}
+    cells = {path: _cell(path, value) for path, value in request_fields(row).items()}
+    head = {path: cells[path] for path in named if path in cells}
     ended = {name: row[name] for name in ("status", "cached", "candles")}
     keys = {name: row[name] for name in ("run_key", "result_key")}
     numbers = {name: row[name] for name in dict.fromkeys((*HEADLINE, *METRICS))}
-    return {"rank": place, **head, **ended, **numbers, **told, **keys}
+    return {"rank": place, **head, **ended, **numbers, **cells, **keys}
 
 
 def _cell(path: str, value: Any) -> Any:
@@ -138,19 +138,19 @@ def scene_description(
     scene: StoredScene, rows: Sequence[Document], rank_by: str, warnings: Sequence[EndWarning]
 ) -> list[str]:
     """Return a scene in words, as paragraphs of Markdown: the question, the best, the doubts."""
-    told = [*_question(scene.content), _counts(scene)]
+    lines = [*_question(scene.content), _counts(scene)]
     best = rows[0] if rows else None
     if best is not None and best[rank_by] is not None:
         numbers = ", ".join(
             f"{name} {_number(best[name])}" for name in dict.fromkeys((rank_by, *HEADLINE))
         )
         which = run_name(1, best, labels(varied(rows))) if len(rows) > 1 else "The run"
-        told.append(f"**{which}**: {numbers}.")
+        lines.append(f"**{which}**: {numbers}.")
     elif rows:
-        told.append("**No run gave any numbers.**")
-    told += [f"`{one.code}`: {one.sentence}" for one in warnings]
-    told += [f"`{code}`: {sentence}." for code, sentence, _ in warnings_in(rows[:1])]
-    return told
+        lines.append("**No run gave any numbers.**")
+    lines += [f"`{one.code}`: {one.sentence}" for one in warnings]
+    lines += [f"`{code}`: {sentence}." for code, sentence, _ in warnings_in(rows[:1])]
+    return lines
 
 
 def _question(content: Document) -> list[str]:

@@ -53,7 +53,7 @@ class SceneMessage(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class SceneRequest:
     """What could be read of a message: a scene that holds, or why it was refused.
 
     scene_id: None where not even the id could be read
@@ -69,7 +69,7 @@ class Asked:
 
 def read_scene(
     message: SceneMessage, settings: Settings, catalogue: Catalogue = CATALOGUE
-) -> Asked:
+) -> SceneRequest:
     """Return what a message asks for. Pure: only what needs no service is checked; never raises."""
     scene_id, document = None, None
     try:
@@ -79,35 +79,37 @@ def read_scene(
         scene = parse_scene(document)
         plan = plan_runs(scene, catalogue, max_runs=settings.max_runs)
     except SceneInvalid as refused:
-        return Asked(scene_id, document, refused=refused)
+        return SceneRequest(scene_id, document, refused=refused)
     except Exception as error:  # one strange scene must not stop all others
         log.exception("scene_not_understood", source=message.source.key)
         sentence = f"this scene could not be understood ({type(error).__name__})."
-        return Asked(scene_id, refused=SceneInvalid(RejectionCode.INVALID_FIELD, None, sentence))
-    return Asked(scene_id, document, scene, plan)
+        return SceneRequest(
+            scene_id, refused=SceneInvalid(RejectionCode.INVALID_FIELD, None, sentence)
+        )
+    return SceneRequest(scene_id, document, scene, plan)
 
 
 def plan_scene(message: SceneMessage, settings: Settings, publisher: Publisher) -> None:
     """Plan one scene to the end, or refuse it. May be repeated. Raises where a service is away."""
     catalogue = strategies.current(settings)
-    asked = read_scene(message, settings, catalogue)
-    if asked.refused is None and asked.scene is not None:
-        asked = _refuse_what_instruments_forbid(asked, settings)
-    if asked.refused is not None:
-        _refuse(asked, message, settings, publisher)
+    request = read_scene(message, settings, catalogue)
+    if request.refused is None and request.scene is not None:
+        request = _refuse_what_instruments_forbid(request, settings)
+    if request.refused is not None:
+        _refuse(request, message, settings, publisher)
         return
-    assert asked.scene_id is not None  # noqa: S101  what is not refused is whole
-    assert asked.scene is not None  # noqa: S101
-    assert asked.plan is not None  # noqa: S101
+    assert request.scene_id is not None  # noqa: S101  what is not refused is whole
+    assert request.scene is not None  # noqa: S101
+    assert request.plan is not None  # noqa: S101
     with transaction(settings) as connection:
         receipt = scenes.receive(
             connection,
-            asked.scene_id,
-            asked.scene.content(),
-            asked.scene.content_hash(),
-            runs=asked.plan.runs,
-            skipped=asked.plan.skipped,
-            name=asked.scene.name,
+            request.scene_id,
+            request.scene.content(),
+            request.scene.content_hash(),
+            runs=request.plan.runs,
+            skipped=request.plan.skipped,
+            name=request.scene.name,
             origin=message.source,
         )
     if receipt.outcome is scenes.PublicationStatus.ID_CONFLICT:
@@ -115,36 +117,36 @@ def plan_scene(message: SceneMessage, settings: Settings, publisher: Publisher) 
         refused = SceneInvalid(RejectionCode.SCENE_ID_REUSED, "scene_id", sentence)
         publisher.rejected(message.value, message.source, refused)
         publisher.flush()
-        log.warning("scene_id_reused", scene_id=str(asked.scene_id))
+        log.warning("scene_id_reused", scene_id=str(request.scene_id))
         return
     if receipt.planned_at or receipt.cancelled_at:  # all was done, or nothing is wanted
         return
-    cached = _send_runs(asked.scene_id, asked.plan, settings, publisher, catalogue)
+    cached = _send_runs(request.scene_id, request.plan, settings, publisher, catalogue)
     publisher.progress(
         Progress(
-            scene_id=asked.scene_id,
+            scene_id=request.scene_id,
             state=State.PLANNED,
             at=datetime.now(UTC),
-            runs=asked.plan.runs,
-            skipped=asked.plan.skipped,
+            runs=request.plan.runs,
+            skipped=request.plan.skipped,
             cached=cached,
         )
     )
     publisher.flush()
     with transaction(settings) as connection:
-        scenes.set_planned(connection, asked.scene_id, cached=cached)
-    log.info("scene_planned", scene_id=str(asked.scene_id), runs=asked.plan.runs, cached=cached)
+        scenes.set_planned(connection, request.scene_id, cached=cached)
+    log.info("scene_planned", scene_id=str(request.scene_id), runs=request.plan.runs, cached=cached)
 
 
 def give_up(
     message: SceneMessage, settings: Settings, publisher: Publisher, error: Exception
 ) -> None:
     """Refuse a scene that could be read, but not be planned. Raises where a service is away."""
-    asked = read_scene(message, settings, strategies.current(settings))
+    request = read_scene(message, settings, strategies.current(settings))
     sentence = f"this scene could not be planned ({': '.join(error_message(error))})."
     refused = SceneInvalid(RejectionCode.INVALID_FIELD, None, sentence)
-    asked = replace(asked, refused=asked.refused or refused)
-    _refuse(asked, message, settings, publisher, given_up=True)
+    request = replace(request, refused=request.refused or refused)
+    _refuse(request, message, settings, publisher, given_up=True)
 
 
 def chunk_runs(
@@ -203,23 +205,23 @@ def ahead(work: Callable[[A], B], items: Iterable[A]) -> Iterator[tuple[A, B]]:
 
 
 def _refuse(
-    asked: Asked,
+    request: SceneRequest,
     message: SceneMessage,
     settings: Settings,
     publisher: Publisher,
     *,
     given_up: bool = False,
 ) -> None:
-    refused = asked.refused
+    refused = request.refused
     assert refused is not None  # noqa: S101
     # The warehouse first: whoever reads the letter may ask for the scene at once.
     is_its_own = False
-    if asked.scene_id is not None:
+    if request.scene_id is not None:
         with transaction(settings) as connection:
             is_its_own = scenes.reject(
                 connection,
-                asked.scene_id,
-                asked.document,
+                request.scene_id,
+                request.document,
                 code=refused.code,
                 field=refused.field,
                 sentence=refused.sentence,
@@ -228,10 +230,10 @@ def _refuse(
             )
     publisher.rejected(message.value, message.source, refused)
     if is_its_own:
-        assert asked.scene_id is not None  # noqa: S101
+        assert request.scene_id is not None  # noqa: S101
         publisher.progress(
             Progress(
-                scene_id=asked.scene_id,
+                scene_id=request.scene_id,
                 state=State.REJECTED,
                 at=datetime.now(UTC),
                 code=refused.code,
@@ -286,9 +288,9 @@ def _has_nul(value: Any) -> bool:
     return isinstance(value, list) and any(_has_nul(part) for part in value)
 
 
-def _refuse_what_instruments_forbid(asked: Asked, settings: Settings) -> Asked:
+def _refuse_what_instruments_forbid(request: SceneRequest, settings: Settings) -> SceneRequest:
     """Refuse instruments that are not in the warehouse, and what they do not allow."""
-    scene, plan = asked.scene, asked.plan
+    scene, plan = request.scene, request.plan
     assert scene is not None  # noqa: S101
     assert plan is not None  # noqa: S101
     read = {
@@ -305,12 +307,12 @@ def _refuse_what_instruments_forbid(asked: Asked, settings: Settings) -> Asked:
                 name, interval, instant_text(scene.start), instant_text(scene.end)
             )
             refused = SceneInvalid(RejectionCode.UNKNOWN_INSTRUMENT, field, sentence)
-            return Asked(asked.scene_id, asked.document, refused=refused)
+            return SceneRequest(request.scene_id, request.document, refused=refused)
     try:
         check_markets(scene, known, has_free_shorts=plan.has_free_shorts)
     except SceneInvalid as refused:
-        return Asked(asked.scene_id, asked.document, refused=refused)
-    return asked
+        return SceneRequest(request.scene_id, request.document, refused=refused)
+    return request
 
 
 def batched(items: Iterable[A], size: int) -> Iterator[tuple[A, ...]]:

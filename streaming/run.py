@@ -196,8 +196,8 @@ class Desk:
         return self._read[question]
 
     def _is_cancelled(self, scene_id: str) -> bool:
-        found, asked_at = self._cancelled.get(scene_id, (False, float("-inf")))
-        if not found and time.monotonic() - asked_at > ASK_AGAIN_S:
+        found, read_at = self._cancelled.get(scene_id, (False, float("-inf")))
+        if not found and time.monotonic() - read_at > ASK_AGAIN_S:
             with transaction(self._settings) as connection:
                 found = bool(scenes.cancelled(connection, [scene_id]))
             self._cancelled[scene_id] = found, time.monotonic()

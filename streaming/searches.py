@@ -49,10 +49,10 @@ def short(report: Mapping[str, Any] | None, most_bytes: int) -> dict[str, Any] |
     """Return a report that fits into a message. The longest lists are left out first."""
     if report is None:
         return None
-    told = dict(report)
+    shortened = dict(report)
     for path in ("equity", "instruments"):
-        if len(orjson.dumps(told)) <= most_bytes:
+        if len(orjson.dumps(shortened)) <= most_bytes:
             break
-        whole = told.get("walk_forward", {})
-        told["walk_forward"] = {name: part for name, part in whole.items() if name != path}
-    return told
+        whole = shortened.get("walk_forward", {})
+        shortened["walk_forward"] = {name: part for name, part in whole.items() if name != path}
+    return shortened

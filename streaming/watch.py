@@ -26,7 +26,7 @@ class QueryWatch:
     failing_since: datetime | None = None
     reason: str | None = None
     is_running: bool = False
-    is_told: bool = False
+    is_notified: bool = False
 
     def started(self) -> None:
         """Note that the query was started; whether it works is seen at its first batch."""
@@ -42,9 +42,9 @@ class QueryWatch:
 
     def advanced(self) -> dict[str, Any] | None:
         """Note that a batch succeeded; return the alert that takes back an earlier one."""
-        was_told, since, failures = self.is_told, self.failing_since, self.failures
-        self.failures, self.failing_since, self.reason, self.is_told = 0, None, None, False
-        if not was_told:
+        was_notified, since, failures = self.is_notified, self.failing_since, self.failures
+        self.failures, self.failing_since, self.reason, self.is_notified = 0, None, None, False
+        if not was_notified:
             return None
         times = "1 failure" if failures == 1 else f"{failures} failures"
         text = f"the streaming query {self.name} works again after {times}"
@@ -52,11 +52,11 @@ class QueryWatch:
 
     def overdue(self) -> dict[str, Any] | None:
         """Return the alert of a query that has failed for long, once until it works again."""
-        if self.is_told or self.failing_since is None:
+        if self.is_notified or self.failing_since is None:
             return None
         if (now() - self.failing_since).total_seconds() < ALERT_AFTER_S:
             return None
-        self.is_told = True
+        self.is_notified = True
         return {
             "query": self.name,
             "since": str(self.failing_since),

@@ -19,6 +19,7 @@ import stack
 from mela.settings import REPOSITORY, Settings
 from replay import ReplayServer, create_server
 from tests.workers import (  # noqa: F401  hooks, which pytest finds here
+    pytest_collection_finish,
     pytest_collection_modifyitems,
     pytest_configure,
     pytest_sessionfinish,

@@ -7,6 +7,7 @@ that the workers end at about the same time.
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import subprocess
@@ -30,7 +31,16 @@ SHARED = {
     "airflow": ("tests/dags/test_running.py",),
     "star": ("tests/dbt/",),
 }
-LONG = (*SHARED, "tests/regression/test_compare.py", "tests/delivery/test_dockerfile.py")
+LONG = (
+    *SHARED,
+    "tests/regression/test_compare.py",
+    "tests/delivery/test_dockerfile.py",
+    "tests/backtests/lookahead/test_leaks.py",
+    "tests/docs/test_commands.py",
+    "tests/backtests/lookahead/test_check.py",
+    "tests/backtests/kernel/test_laws.py",
+    "tests/backtests/catalogue/test_loading.py",
+)
 WORKER = "PYTEST_XDIST_WORKER"
 WARM = (
     "from backtests.portfolio import warm_accounts; from backtests.simulate import warm;"
@@ -90,6 +100,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     check_units(items)
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: order_of(unit_of(item.nodeid)))
+
+
+def pytest_collection_finish() -> None:
+    """Spare the collector, and each fork, the thousands of tests and modules that stay anyway."""
+    gc.collect()
+    gc.freeze()
 
 
 def order_of(unit: str) -> int:

@@ -40,7 +40,8 @@ class AlignedCandles:
     opened_ms: (n + 1,) int64, rising; its first lies before the start
     has: (k, n + 1) bool, whether an instrument has a candle
     fillable: (k, n + 1) bool, whether that candle can fill an order
-    prices: open, high, low, close and volume, (k, n + 1) float64 each, 0 where there is no candle
+    prices: open, high, low, close and volume in units, (k, n + 1) float64 each, 0 where there is
+        no candle
     """
 
     spans: Sequence[PreparedCandles]
@@ -255,7 +256,7 @@ def align(spans: Sequence[PreparedCandles], run: Run) -> AlignedCandles:
         bars, columns = _places(span, opened_ms)
         has[row, columns] = True
         fillable[row, columns] = candles.volume[bars] > 0.0 if span.idle else True
-        series = candles.open, candles.high, candles.low, candles.close, candles.volume
+        series = candles.open, candles.high, candles.low, candles.close, candles.volume_units
         for column, values in zip(columns_of, series, strict=True):
             column[row, columns] = values[bars]
     opened_ms.flags.writeable = False

@@ -31,6 +31,7 @@ def walk_bars(
     strength: Float,
     stop_level: Float,
     target_level: Float,
+    exit_price: Float,
     start: int,
     state: np.ndarray,
     terms: Terms,
@@ -47,7 +48,9 @@ def walk_bars(
     measure: (n,) float64, what the sizing measures on each close; of length 0 where it does not
     strength: (n,) float64, scales the size of an entry decided on each close
     stop_level, target_level: (n,) float64, levels given on each close for the candle after it, NaN
-        for none; of these three each is of length 0 where the strategy does not give it
+        for none
+    exit_price: (n,) float64, the limit of an exit ordered on each close, NaN for none; of these
+        four each is of length 0 where the strategy does not give it
     state: (1,) ACCOUNT, the account before bar max(start - 1, 0), written
     trades: (≥ n - start + 1,) TRADES
     """
@@ -87,6 +90,7 @@ def walk_bars(
             strength[bar] if len(strength) else 1.0,
             stop_level[bar] if len(stop_level) else np.nan,
             target_level[bar] if len(target_level) else np.nan,
+            exit_price[bar] if len(exit_price) else np.nan,
         )
         decide(account, close[bar], decision, terms)
     end_drawdown(drawdown, float(opened_ms[start + bars - 1]))

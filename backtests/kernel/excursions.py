@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from execution.terms import Bool, Float, Int, kernel, rule
+from execution.terms import Bool, Float, Int, kernel
+from execution.trades import write_excursions
 
 CANDLES_PER_BLOCK = 16  # candles looked at together; their extremes are kept
 
@@ -57,7 +58,7 @@ def measure_excursions(
                 top, bottom = max(top, tops[block]), min(bottom, bottoms[block])
             for each in range(tail, leave):
                 top, bottom = max(top, high[each]), min(bottom, low[each])
-        _write(trade, top, bottom)
+        write_excursions(trade, top, bottom)
 
 
 @kernel
@@ -74,13 +75,4 @@ def measure_account_excursions(
         for step in range(trade["entry_bar"], trade["exit_bar"]):
             if has[at, step]:
                 top, bottom = max(top, high[at, step]), min(bottom, low[at, step])
-        _write(trade, top, bottom)
-
-
-@rule
-def _write(trade: np.void, top: float, bottom: float) -> None:
-    price = trade["entry_price"]
-    against, beside = (bottom, top) if trade["size"] > 0.0 else (top, bottom)
-    side = 1.0 if trade["size"] > 0.0 else -1.0
-    trade["mae"] = min(side * (against / price - 1.0), 0.0)
-    trade["mfe"] = max(side * (beside / price - 1.0), 0.0)
+        write_excursions(trade, top, bottom)

@@ -36,7 +36,8 @@ class Answer(NamedTuple):
     """What a strategy said about candles.
 
     flags: (4, n) bool, the four signals in the order of Signals
-    levels: (3, n) float64, strength where an entry stands, stop and target; NaN where there is none
+    levels: (4, n) float64, strength where an entry stands, stop, target and exit price; NaN where
+        there is none
     """
 
     flags: NDArray[np.bool_]
@@ -52,8 +53,15 @@ class Answer(NamedTuple):
         begins[:, 1:] &= ~self.flags[:, :-1]
         return np.flatnonzero(begins.any(axis=0))
 
+    def is_same(self, other: Answer) -> bool:
+        """Tell whether two answers are equal to the last bit, as nearly all are; this is quick."""
+        bits, others = self.levels.view(np.int64), other.levels.view(np.int64)
+        return bool((self.flags == other.flags).all() and (bits == others).all())
+
     def differs(self, other: Answer, close: float = CLOSE) -> NDArray[np.bool_]:
-        """Tell on which candles two answers of the same length differ: (7, n) bool."""
+        """Tell on which candles two answers of the same length differ: (8, n) bool."""
+        if self.is_same(other):
+            return np.zeros((len(self.flags) + len(self.levels), self.flags.shape[1]), np.bool_)
         with np.errstate(invalid="ignore"):
             level = ~np.isclose(self.levels, other.levels, rtol=close, atol=0.0, equal_nan=True)
         return np.concatenate([self.flags != other.flags, level])
@@ -87,11 +95,14 @@ class Asker:
             where = self._where(error)
             raise StrategyFailed(f"raises {type(error).__name__}: {error}{where}") from error
         flags = np.stack(signals.mirrored())
-        unknown = np.full(len(candles), np.nan)
-        strength = unknown if signals.strength is None else signals.strength
-        entries = flags[0] | flags[2]
-        levels = [unknown if one is None else one for one in (signals.stop, signals.target)]
-        return Answer(flags, np.stack([np.where(entries, strength, np.nan), *levels]))
+        levels = np.full((4, len(candles)), np.nan)
+        if signals.strength is not None:
+            entries = flags[0] | flags[2]
+            levels[0, entries] = signals.strength[entries]
+        for row, level in enumerate((signals.stop, signals.target, signals.exit_price), start=1):
+            if level is not None:
+                levels[row] = level
+        return Answer(flags, levels)
 
     def _where(self, error: BaseException) -> str:
         """Return the line of the strategy that raised, in brackets."""
@@ -121,10 +132,10 @@ def in_fresh_process(work: Callable[[], A], limit_s: float) -> A:
         except Exception:  # noqa: BLE001  a fault of the check, told in the process that asked
             return pickle.dumps((None, None, traceback.format_exc()))
 
-    told = apart(there, limit_s=limit_s, memory_bytes=MEMORY, is_unwanted=bool)
-    if isinstance(told, Ended):
-        raise StrategyFailed(f"gives no answer: {told.error[1]}")
-    answer, failed, fault = pickle.loads(told)  # noqa: S301  written by our own fork
+    outcome = apart(there, limit_s=limit_s, memory_bytes=MEMORY, is_unwanted=bool)
+    if isinstance(outcome, Ended):
+        raise StrategyFailed(f"gives no answer: {outcome.error[1]}")
+    answer, failed, fault = pickle.loads(outcome)  # noqa: S301  written by our own fork
     if fault is not None:
         raise RuntimeError(f"the lookahead check itself failed:\n{fault}")
     if failed is not None:

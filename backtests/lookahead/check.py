@@ -134,10 +134,10 @@ class _Desk:
     ) -> Checked:
         """Return what can be said of a strategy whose answer is another each time."""
         named = first_difference("again", self.candles, whole, other, 0)
-        said = named.sentence() if named else ""
+        sentence = named.sentence() if named else ""
         return replace(found, reaches=reaches).doubting(
             "two processes that had not seen it gave two answers on the same candles, so that it "
-            f"depends on chance or on something outside. First: {said}"
+            f"depends on chance or on something outside. First: {sentence}"
         )
 
     def _one_by_one(
@@ -149,10 +149,10 @@ class _Desk:
             return found.doubting("a single candle cannot be cut short"), [], ()
         cuts, futures, reaches = Earliest(), Earliest(), []
         at = np.unique(np.linspace(1, count - 1, min(FRESH_CUTS, count - 1)).astype(np.int64))
-        asked = [(int(cut), None) for cut in at]
+        questions = [(int(cut), None) for cut in at]
         bars = self.random.integers(0, count - 1, FRESH_FUTURES)
-        asked += [(int(bar) + 1, int(self.random.integers(2**31))) for bar in bars]
-        for cut, seed in asked:
+        questions += [(int(bar) + 1, int(self.random.integers(2**31))) for bar in bars]
+        for cut, seed in questions:
             part = self._part(cut, seed)
             work = partial(reaching.watched, self.asker, part, calls=False)
             try:
@@ -164,7 +164,7 @@ class _Desk:
             named.add(
                 first_difference(how, self.candles, whole.part(0, cut), answer.part(0, cut), 0)
             )
-        found = replace(found, fresh=found.fresh + len(asked))
+        found = replace(found, fresh=found.fresh + len(questions))
         return found, [cuts.difference, futures.difference], tuple(reaches)
 
     def _part(self, cut: int, seed: int | None) -> Candles:
@@ -200,21 +200,21 @@ class _Desk:
         named, failures = Earliest(), {}
         for cut in in_asking_order(cuts, self.random).tolist():
             try:
-                said = self.asker.ask(part_of(candles, 0, cut))
+                given = self.asker.ask(part_of(candles, 0, cut))
             except StrategyFailed as error:
                 failures[cut] = error
             else:
-                named.add(first_difference("cut", candles, whole.part(0, cut), said, 0))
+                named.add(first_difference("cut", candles, whole.part(0, cut), given, 0))
         changed, bars = Earliest(), self.random.integers(0, count - 1, min(FUTURES, count - 1))
         for bar in bars.tolist():
             other = with_another_future(candles, bar, self.random)
             try:
-                said = self.asker.ask(other).part(0, bar + 1)
+                given = self.asker.ask(other).part(0, bar + 1)
             except StrategyFailed as error:
                 failures.setdefault(count, error)
             else:
                 known = whole.part(0, bar + 1)
-                changed.add(first_difference("future", candles, known, said, 0))
+                changed.add(first_difference("future", candles, known, given, 0))
         found = replace(
             found,
             cuts=len(cuts),

@@ -13,7 +13,7 @@ from mela.candles import Candles
 from mela.outcome import Outcome
 from mela.run import from_ms, to_ms
 
-NAMES = (*Signals._fields[:4], "strength", "stop", "target")
+NAMES = (*Signals._fields[:4], "strength", "stop", "target", "exit_price")
 
 
 def first_difference(
@@ -31,6 +31,8 @@ def first_difference(
     begin: the bar of their first column; first: the bar that the part's candles begin at
     excused: (7, m) bool, differences that do not count
     """
+    if whole.is_same(part):
+        return None
     differs = whole.differs(part)
     if excused is not None:
         differs &= ~excused
@@ -70,8 +72,8 @@ def other_fills(
     Raises StrategyFailed where the prefix gave no account.
     """
     if whole.curve is None or part.curve is None:
-        said = ": ".join(part.error or (part.status.value,))
-        raise StrategyFailed(f"ends as {said}")
+        reason = ": ".join(part.error or (part.status.value,))
+        raise StrategyFailed(f"ends as {reason}")
     least = min(len(part.curve.equity), len(whole.curve.equity))
     differs = np.flatnonzero(whole.curve.equity[:least] != part.curve.equity[:least])
     last_at = from_ms(int(candles.opened_ms[cut - 1]))

@@ -12,7 +12,7 @@ from backtests.lookahead.asking import Asker
 from backtests.lookahead.differences import other_fills
 from backtests.lookahead.fewer import part_of
 from backtests.lookahead.report import Checked, Difference, Earliest, StrategyFailed
-from backtests.signals import Cross
+from backtests.signals import Cross, crosses_above, crosses_below
 from backtests.simulate import run_all
 from backtests.strategy import Strategy
 from mela.candles import Candles
@@ -34,8 +34,8 @@ def execute(
     wholes, trades = _run(candles, asker), 0
     for whole in wholes:
         if whole.curve is None:
-            said = ": ".join(whole.error or (whole.status.value,))
-            return found.doubting(f"its orders could not be executed: {said}"), None
+            reason = ": ".join(whole.error or (whole.status.value,))
+            return found.doubting(f"its orders could not be executed: {reason}"), None
         trades += len(whole.curve.trades)
     named, failures = Earliest(), {}
     for cut in cuts.tolist():
@@ -56,7 +56,10 @@ def warm_engine() -> None:
     """Load the engine's compiled code, so that no fork does; no strategy of anybody is asked."""
 
     def plain(_candles: Candles, _params: Part, indicators: Indicators) -> Cross:
-        return Cross(indicators.ema(2), indicators.sma(2))
+        line = indicators.ema(2)
+        crosses_above(line, 1.5)  # a line and a level are other types than two lines
+        crosses_below(line, 1.5)
+        return Cross(line, indicators.sma(2))
 
     strategy = Strategy("plain", "", Part, "", plain, lambda _params: 1)
     asker = Asker(strategy, Part(), "check:check", {})

@@ -30,7 +30,7 @@ def spelled(watch: Watch) -> Iterator[Reach]:
         for call in _calls(file):
             if executed.isdisjoint(range(call.lineno, (call.end_lineno or call.lineno) + 1)):
                 continue
-            found = _told(call)
+            found = _reach_of(call)
             if found is not None:
                 kind, what = found
                 yield Reach(kind, what, file, call.lineno)
@@ -44,7 +44,7 @@ def _calls(file: str) -> list[ast.Call]:
     return [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
 
 
-def _told(call: ast.Call) -> tuple[Any, str] | None:
+def _reach_of(call: ast.Call) -> tuple[Any, str] | None:
     name = ast.unparse(call.func)
     last = name.rpartition(".")[2]
     first = call.args[0] if call.args else None

@@ -69,11 +69,11 @@ class Stretch:
     def numbers(self) -> dict[str, Any]:
         """Return what it came to, as JSON values; an undefined number is None."""
         final = float(self.equity[-1]) / self.cash - 1.0 if len(self.equity) else math.nan
-        fall = max_drawdown(self.equity, self.cash) if len(self.equity) else math.nan
+        drawdown = max_drawdown(self.equity, self.cash) if len(self.equity) else math.nan
         return {
             "total_return": defined(final),
             "sharpe": defined(sharpe(self.returns - self.risk_free, self.periods_per_year)),
-            "max_drawdown": defined(fall),
+            "max_drawdown": defined(drawdown),
             "trades": len(self.trades),
             "buy_hold_return": defined(self.buy_hold_return),
         }
@@ -92,8 +92,8 @@ def closed_out(candles: Candles, run: Run, catalogue: Catalogue = CATALOGUE) -> 
     if strategy is not None:
         leaving = replace(strategy, signals=_leaving(strategy), takes_context=True)
         catalogue = {**catalogue, run.strategy: leaving}
-    asked = replace(run, end=from_ms(int(longer.opened_ms[-1]) + 1))
-    outcome = next(run_all(longer, [asked], with_curve=True, catalogue=catalogue))
+    longer_run = replace(run, end=from_ms(int(longer.opened_ms[-1]) + 1))
+    outcome = next(run_all(longer, [longer_run], with_curve=True, catalogue=catalogue))
     if outcome.curve is None or outcome.periods_per_year is None:
         return _nothing(outcome.status, run.cash, outcome.error)
     equity = _settled(outcome.curve, len(part) - part.start_bar)
@@ -247,5 +247,5 @@ def _up_to_ruin(stretches: Sequence[Stretch]) -> Iterator[Stretch]:
 
 def _nothing(status: Status, cash: float, error: tuple[str, str] | None = None) -> Stretch:
     none, no_time = np.empty(0), np.empty(0, dtype=np.int64)
-    said = ": ".join(error) if error else None
-    return Stretch(status, cash, math.nan, no_time, none, none, (), math.nan, said)
+    reason = ": ".join(error) if error else None
+    return Stretch(status, cash, math.nan, no_time, none, none, (), math.nan, reason)

@@ -68,7 +68,7 @@ def walk_forward(
 
     chosen: instrument → the best result of each fold, None where none has any metrics
     """
-    told: dict[str, Any] = {}
+    by_instrument: dict[str, Any] = {}
     wholes: list[Stretch] = []
     for instrument, best in chosen.items():
         folds: list[dict[str, Any]] = []
@@ -80,14 +80,14 @@ def walk_forward(
         whole = chained(stretches, scene.cash)
         wholes.append(whole)
         tested = sum(len(stretch.equity) > 0 for stretch in stretches)
-        told[instrument] = {**whole.numbers(), "tested": tested, "folds": folds}
+        by_instrument[instrument] = {**whole.numbers(), "tested": tested, "folds": folds}
     together = in_equal_shares(wholes, is_intraday=scene.interval.is_intraday)
     return {
         **together.numbers(),
         "folds": len(scene.folds),
-        "untested": sum(len(scene.folds) - one["tested"] for one in told.values()),
+        "untested": sum(len(scene.folds) - one["tested"] for one in by_instrument.values()),
         "equity": _thinned(together, scene),
-        "instruments": told,
+        "instruments": by_instrument,
     }
 
 
@@ -121,8 +121,8 @@ def judged(
     series = series_of(run)
     outcome = next(iter(run_series(series, [run], with_curve=True, catalogue=catalogue)))
     if outcome.curve is None or outcome.metrics is None:
-        said = ": ".join(outcome.error) if outcome.error else outcome.status.value
-        return {"winner": _winner(scene, winner), "reason": f"run again, the winner gave {said}"}
+        reason = ": ".join(outcome.error) if outcome.error else outcome.status.value
+        return {"winner": _winner(scene, winner), "reason": f"run again, the winner gave {reason}"}
     if outcome.metrics.final_equity != winner["final_equity"]:
         return {"winner": _winner(scene, winner), "reason": CHANGED}
     candles = series[run.instrument]
@@ -141,8 +141,8 @@ def _robustness(
     if run.portfolio is not None:
         return {"reason": OF_SEVERAL}
     if scene.rank_by in LOWER_IS_BETTER:
-        said = f"it compares numbers of which more is better, and {scene.rank_by} is not"
-        return {"reason": said}
+        reason = f"it compares numbers of which more is better, and {scene.rank_by} is not"
+        return {"reason": reason}
     return robustness(
         candles,
         run,
@@ -255,7 +255,7 @@ def _models(
 def _monte_carlo(run: Run, outcome: Outcome, span: PreparedCandles) -> dict[str, Any]:
     assert outcome.curve is not None  # noqa: S101
     found = returns_of(outcome.curve, span, run.cash)
-    told: dict[str, Any] = {}
+    drawn: dict[str, Any] = {}
     if len(found) >= 2:
         paths = resample(
             found,
@@ -263,15 +263,15 @@ def _monte_carlo(run: Run, outcome: Outcome, span: PreparedCandles) -> dict[str,
             years=span.years,
             risk_free=rate_per_period(run.risk_free_rate, span.periods_per_year),
         )
-        told["returns"] = {
+        drawn["returns"] = {
             name: value for name, value in paths.document().items() if not name.startswith("fan")
         }
     if run.portfolio is not None:
-        told["trades"] = {"reason": "trades that are open at the same time cannot be shuffled"}
-        return told
+        drawn["trades"] = {"reason": "trades that are open at the same time cannot be shuffled"}
+        return drawn
     if trades := shuffled(run, outcome.curve):
-        told["trades"] = trades.document()
-    return told
+        drawn["trades"] = trades.document()
+    return drawn
 
 
 def _winner(scene: Scene, document: Document) -> dict[str, Any]:

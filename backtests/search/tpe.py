@@ -48,20 +48,22 @@ class Tpe:
             direction="minimize" if lower else "maximize",
             sampler=optuna.samplers.TPESampler(seed=seed),
         )
-        self._asked: Trial | None = None
+        self._pending: Trial | None = None
 
     def ask(self) -> dict[str, Scalar]:
         """Return the next parameter set to try: path → value."""
-        if self._asked is not None:
+        if self._pending is not None:
             raise RuntimeError("expected to be told about the last parameter set before the next")
-        self._asked = self._study.ask(self._axes)
-        return {path: _value(axis, self._asked.params[path]) for path, axis in self._space.items()}
+        self._pending = self._study.ask(self._axes)
+        return {
+            path: _value(axis, self._pending.params[path]) for path, axis in self._space.items()
+        }
 
     def tell(self, value: float | None) -> None:
         """Say what the last set was worth; None or NaN where it gave nothing to learn from."""
-        if self._asked is None:
+        if self._pending is None:
             raise RuntimeError("expected `ask` before `tell`")
-        trial, self._asked = self._asked, None
+        trial, self._pending = self._pending, None
         if value is None or not math.isfinite(value):
             self._study.tell(trial, state=TrialState.FAIL)
         else:
@@ -115,7 +117,7 @@ def _distribution(axis: Drawn) -> BaseDistribution:
     return FloatDistribution(axis.low, axis.high, log=axis.log)
 
 
-def _value(axis: Drawn, asked: Any) -> Scalar:
+def _value(axis: Drawn, drawn: Any) -> Scalar:
     if isinstance(axis, Steps):
-        return step_at(axis, asked)
-    return short(axis, asked) if isinstance(axis, Range) else values_of(axis)[asked]
+        return step_at(axis, drawn)
+    return short(axis, drawn) if isinstance(axis, Range) else values_of(axis)[drawn]

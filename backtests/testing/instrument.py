@@ -68,6 +68,7 @@ def execute(
     strength: Sequence[float] | None = None,
     stop: Sequence[float] | None = None,
     target: Sequence[float] | None = None,
+    exit_price: Sequence[float] | None = None,
     **exits: Any,
 ) -> Outcome:
     """Execute signals on candles, with trades and equity: free of costs and all in unless told.
@@ -76,7 +77,7 @@ def execute(
     enter, exit: the bars on whose close a signal stands, counted from the first row
     enter_short, exit_short: likewise; without them the long ones are mirrored
     warmup: how many of the first rows are warm-up
-    strength, stop, target: one value for each row, as `Signals` takes them
+    strength, stop, target, exit_price: one value for each row, as `Signals` takes them
     costs: those besides fee and slippage; sizing, entry: as in a scene
     exits: stop_loss, take_profit, cooldown_bars, protect_from, …, as in a scene
 
@@ -85,7 +86,7 @@ def execute(
     [1000.0, 1090.909090909091]
     """
     candles = rows if isinstance(rows, Candles) else candles_of(rows)
-    bars, inputs = np.arange(len(candles)), (strength, stop, target)
+    bars, inputs = np.arange(len(candles)), (strength, stop, target, exit_price)
     signals = Signals(
         np.isin(bars, enter),
         np.isin(bars, exit),

@@ -55,23 +55,23 @@ class SmaCross(Strategy):
             self.buy(size=self.fraction)
 
 
-def grid(asked: dict[str, Any]) -> Answer:
+def grid(terms: dict[str, Any]) -> Answer:
     """Optimize over every pair of periods; the heat map holds each pair's final equity."""
-    of = columns(asked["folder"])
+    of = columns(terms["folder"])
     index = pd.DatetimeIndex(of["opened_ms"].astype("datetime64[ms]"))
     named = {name.capitalize(): of[name] for name in ("open", "high", "low", "close", "volume")}
     candles = pd.DataFrame(named, index=index)
-    SmaCross.fraction = asked["fraction"]
+    SmaCross.fraction = terms["fraction"]
     started = time.perf_counter()
-    run = Backtest(candles, SmaCross, cash=asked["cash"], commission=asked["fee"])
+    run = Backtest(candles, SmaCross, cash=terms["cash"], commission=terms["fee"])
     _, heatmap = run.optimize(
-        fast=asked["fasts"], slow=asked["slows"], maximize=FINAL, return_heatmap=True
+        fast=terms["fasts"], slow=terms["slows"], maximize=FINAL, return_heatmap=True
     )
     seconds = time.perf_counter() - started
     found = {pair: float(value) for pair, value in heatmap.items()}
     return {
         "seconds": seconds,
-        "final_equity": [found[a, b] for a in asked["fasts"] for b in asked["slows"]],
+        "final_equity": [found[a, b] for a in terms["fasts"] for b in terms["slows"]],
     }
 
 

@@ -72,16 +72,16 @@ class SmaCross(bt.Strategy):
             self.buy()
 
 
-def cross(asked: dict[str, Any]) -> Answer:
+def cross(terms: dict[str, Any]) -> Answer:
     """Run one SMA crossover."""
-    of = columns(asked["folder"])
+    of = columns(terms["folder"])
     started = time.perf_counter()
     cerebro = bt.Cerebro(stdstats=False)
     cerebro.adddata(Columns(columns=of, timeframe=bt.TimeFrame.Minutes))
-    cerebro.addstrategy(SmaCross, fast=asked["fast"], slow=asked["slow"])
-    cerebro.addsizer(bt.sizers.PercentSizer, percents=100 * asked["fraction"])
-    cerebro.broker.setcash(asked["cash"])
-    cerebro.broker.setcommission(commission=asked["fee"])
+    cerebro.addstrategy(SmaCross, fast=terms["fast"], slow=terms["slow"])
+    cerebro.addsizer(bt.sizers.PercentSizer, percents=100 * terms["fraction"])
+    cerebro.broker.setcash(terms["cash"])
+    cerebro.broker.setcommission(commission=terms["fee"])
     cerebro.addanalyzer(bt.analyzers.TradeAnalyzer, _name="trades")
     cerebro.addanalyzer(bt.analyzers.DrawDown)
     cerebro.addanalyzer(bt.analyzers.Returns)

@@ -21,17 +21,17 @@ def frame(folder: str) -> pd.DataFrame:
     return pd.DataFrame({name: of[name] for name in ("open", "close")}, index=index)
 
 
-def portfolio(candles: pd.DataFrame, entries: Any, exits: Any, asked: dict[str, Any]) -> Any:
+def portfolio(candles: pd.DataFrame, entries: Any, exits: Any, terms: dict[str, Any]) -> Any:
     """Simulate: signals fill at the open, long only, with the fee inside the fraction."""
     return vbt.Portfolio.from_signals(
         candles["close"],
         entries,
         exits,
         price=candles["open"],
-        size=asked["fraction"],
+        size=terms["fraction"],
         size_type="percent",
-        fees=asked["fee"],
-        init_cash=asked["cash"],
+        fees=terms["fee"],
+        init_cash=terms["cash"],
         freq="1min",
     )
 
@@ -52,18 +52,18 @@ def measured(made: Any) -> dict[str, Any]:
     }
 
 
-def cross(asked: dict[str, Any]) -> Answer:
+def cross(terms: dict[str, Any]) -> Answer:
     """Run one SMA crossover: indicators, simulation, equity, trades, metrics; `stats` for all."""
-    vbt.settings["engine"] = asked["engine"]
-    candles = frame(asked["folder"])
+    vbt.settings["engine"] = terms["engine"]
+    candles = frame(terms["folder"])
     started = time.perf_counter()
-    fast = vbt.MA.run(candles["close"], asked["fast"])
-    slow = vbt.MA.run(candles["close"], asked["slow"])
+    fast = vbt.MA.run(candles["close"], terms["fast"])
+    slow = vbt.MA.run(candles["close"], terms["slow"])
     entries = fast.ma_crossed_above(slow).vbt.signals.fshift(1)
     exits = fast.ma_crossed_below(slow).vbt.signals.fshift(1)
-    made = portfolio(candles, entries, exits, asked)
+    made = portfolio(candles, entries, exits, terms)
     equity, trades = made.value(), made.trades.records
-    metrics = made.stats() if asked["stats"] else measured(made)
+    metrics = made.stats() if terms["stats"] else measured(made)
     seconds = time.perf_counter() - started
     assert len(equity) == len(candles)
     assert len(metrics) > 0
@@ -80,17 +80,17 @@ def found(made: Any, trades: pd.DataFrame) -> Answer:
     }
 
 
-def grid(asked: dict[str, Any]) -> Answer:
+def grid(terms: dict[str, Any]) -> Answer:
     """Run a grid of SMA crossovers in one call: each period's mean once, then by broadcasting."""
-    vbt.settings["engine"] = asked["engine"]
-    candles = frame(asked["folder"])
-    pairs = asked["pairs"]
+    vbt.settings["engine"] = terms["engine"]
+    candles = frame(terms["folder"])
+    pairs = terms["pairs"]
     started = time.perf_counter()
     fast = vbt.MA.run(candles["close"], [a for a, _ in pairs], run_unique=True, short_name="fast")
     slow = vbt.MA.run(candles["close"], [b for _, b in pairs], run_unique=True, short_name="slow")
     entries = fast.ma_crossed_above(slow).vbt.signals.fshift(1)
     exits = fast.ma_crossed_below(slow).vbt.signals.fshift(1)
-    made = portfolio(candles, entries, exits, asked)
+    made = portfolio(candles, entries, exits, terms)
     made.total_return()
     simulated = time.perf_counter() - started
     metrics = measured(made)
@@ -103,15 +103,15 @@ def grid(asked: dict[str, Any]) -> Answer:
     }
 
 
-def execute(asked: dict[str, Any]) -> Answer:
+def execute(terms: dict[str, Any]) -> Answer:
     """Execute precomputed signals: simulation, equity and trades, no metrics."""
-    vbt.settings["engine"] = asked["engine"]
-    candles = frame(asked["folder"])
-    enter, leave = np.load(asked["enter"]), np.load(asked["exit"])
+    vbt.settings["engine"] = terms["engine"]
+    candles = frame(terms["folder"])
+    enter, leave = np.load(terms["enter"]), np.load(terms["exit"])
     entries = pd.Series(np.append(False, enter[:-1]), index=candles.index)
     exits = pd.Series(np.append(False, leave[:-1]), index=candles.index)
     started = time.perf_counter()
-    made = portfolio(candles, entries, exits, asked)
+    made = portfolio(candles, entries, exits, terms)
     simulated = time.perf_counter() - started
     equity, trades = made.value(), made.trades.records
     seconds = time.perf_counter() - started

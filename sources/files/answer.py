@@ -14,8 +14,8 @@ from mela.calendars import NO_SESSION, closes_ms, session_dates
 from mela.candles import Candles
 from mela.interval import Interval
 from sources.files.market import inferred_words
+from sources.files.options import NO_OPTIONS, FileOptions
 from sources.files.read import read_file
-from sources.files.told import NOTHING_TOLD, Told
 from sources.protocol import FetchedCandles, Int
 
 _BLOCK = 2**20
@@ -34,7 +34,7 @@ class FileAnswer:
 
 
 def answer_of_file(
-    path: Path, instrument: str, interval: Interval | None, told: Told = NOTHING_TOLD
+    path: Path, instrument: str, interval: Interval | None, options: FileOptions = NO_OPTIONS
 ) -> FileAnswer:
     """Return the closed candles of a file as those of an instrument, with the file as lineage.
 
@@ -42,7 +42,7 @@ def answer_of_file(
     A candle outside of all sessions closes when it is over; checks of quality name it. Raises
     CandlesInvalid for a file that cannot be what is asked.
     """
-    read = read_file(path, instrument, interval, told)
+    read = read_file(path, instrument, interval, options)
     candles, about = read.candles, read.candles.about
     assert about is not None  # noqa: S101  an instrument is named
     closed_ms = _closes_ms(candles)
@@ -64,7 +64,7 @@ def answer_of_file(
         session_on=session_dates(about.calendar, candles.interval, opened_ms),
         actions=(),
         rejected=(),
-        request=_request(path, told, notes),
+        request=_request(path, options, notes),
         origin="file",
         source=about.venue,
         as_of_ms=now_ms,
@@ -78,7 +78,7 @@ def _closes_ms(candles: Candles) -> Int:
     return np.where(closes == NO_SESSION, ends, closes)
 
 
-def _request(path: Path, told: Told, notes: tuple[str, ...]) -> dict[str, Any]:
+def _request(path: Path, options: FileOptions, notes: tuple[str, ...]) -> dict[str, Any]:
     """Return what identifies a file wherever it lies, and what was told and done, as JSON."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
@@ -88,7 +88,7 @@ def _request(path: Path, told: Told, notes: tuple[str, ...]) -> dict[str, Any]:
         "file": path.name,
         "bytes": path.stat().st_size,
         "sha256": digest.hexdigest(),
-        "timezone": told.timezone,
-        "columns": dict(told.columns),
+        "timezone": options.timezone,
+        "columns": dict(options.columns),
         "notes": list(notes),
     }

@@ -11,9 +11,9 @@ import pyarrow as pa
 
 from mela.errors import CandlesInvalid
 from sources.files.arrow import pc
+from sources.files.options import FIELDS
 from sources.files.symbols import same_symbol
 from sources.files.table import Table
-from sources.files.told import FIELDS
 
 NEEDED = ("open_time", "open", "high", "low", "close")
 # each field's names as files have them, the surest first; see `spelling` for how they are compared

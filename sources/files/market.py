@@ -9,8 +9,8 @@ from mela.calendars import ALWAYS, has_sessions, zone_of
 from mela.inference import NOTHING, kind_of_calendar
 from mela.instrument import UNKNOWN_CURRENCY, FactOrigin, Instrument
 from mela.interval import Interval
+from sources.files.options import NO_OPTIONS, FileOptions
 from sources.files.table import Int
-from sources.files.told import NOTHING_TOLD, Told
 from sources.instruments import describe
 
 FROM_TIMES = FactOrigin("inferred", "the times of its candles")
@@ -18,7 +18,7 @@ NOBODY = "file:candles"  # stands for an instrument where none is named
 
 
 def market_of(
-    instrument: str | None, opened_ms: Int, interval: Interval, told: Told = NOTHING_TOLD
+    instrument: str | None, opened_ms: Int, interval: Interval, options: FileOptions = NO_OPTIONS
 ) -> Instrument:
     """Return an instrument by what the user tells, what is packaged, its name, and its times.
 
@@ -26,7 +26,7 @@ def market_of(
     instrument: None where none is named; what is known then is of nobody in particular
     """
     name = instrument or NOBODY
-    about = told.about(describe(name))
+    about = options.about(describe(name))
     if about.origin("calendar") == NOTHING or _contradicts(about, opened_ms):
         about = about.with_facts({"calendar": infer_calendar(opened_ms, interval)}, FROM_TIMES)
     if about.origin("kind") == NOTHING:
@@ -36,12 +36,12 @@ def market_of(
     return about
 
 
-def never_closes(instrument: str | None, times_ms: Int, told: Told = NOTHING_TOLD) -> bool:
+def never_closes(instrument: str | None, times_ms: Int, options: FileOptions = NO_OPTIONS) -> bool:
     """Tell whether a file's market is open around the clock, before its candles have dates.
 
     times_ms: (n,) int64, rising, as the file's clock shows them
     """
-    about = told.about(describe(instrument or NOBODY))
+    about = options.about(describe(instrument or NOBODY))
     if about.origin("calendar") == NOTHING or _contradicts(about, times_ms):
         return opens_on_saturdays(times_ms)
     return about.calendar == ALWAYS

@@ -17,6 +17,7 @@ from sources.files.columns import clock_column, find_columns, one_symbol
 from sources.files.formats import open_table
 from sources.files.market import market_of, never_closes
 from sources.files.opening import opened_ms_of
+from sources.files.options import NO_OPTIONS, FileOptions
 from sources.files.rows import (
     PRICES,
     clip_rounding,
@@ -28,7 +29,6 @@ from sources.files.rows import (
 )
 from sources.files.spacing import check_spacing, no_interval, usual_interval
 from sources.files.times import times_of
-from sources.files.told import NOTHING_TOLD, Told
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,7 +44,7 @@ class FileCandles:
 
 
 def read_file(
-    path: Path, instrument: str | None, interval: Interval | None, told: Told = NOTHING_TOLD
+    path: Path, instrument: str | None, interval: Interval | None, options: FileOptions = NO_OPTIONS
 ) -> FileCandles:
     """Return a file's candles as those of an instrument, prices as they are.
 
@@ -55,7 +55,7 @@ def read_file(
     notes: list[str] = []
     symbol = parse_name(instrument)[1] if instrument else None
     table = one_symbol(open_table(path), symbol)
-    columns = find_columns(table, told.columns, symbol, notes)
+    columns = find_columns(table, options.columns, symbol, notes)
     stated = stated_symbols(table, columns.get("symbol"), instrument)
     table = of_instrument(table, columns.get("symbol"), instrument, stated)
     table, interval = of_interval(table, columns.get("interval"), interval)
@@ -65,20 +65,21 @@ def read_file(
     if asked is None:
         raise no_interval(times.ms, table.name)
     times = times.rising()
-    around_the_clock = never_closes(instrument, times.ms, told)
+    around_the_clock = never_closes(instrument, times.ms, options)
     opened_ms = opened_ms_of(
-        table, times, asked, told.timezone, notes, around_the_clock=around_the_clock
+        table, times, asked, options.timezone, notes, around_the_clock=around_the_clock
     )
     opened_ms, values = in_order(table, opened_ms, values, times.order, notes)
     check_spacing(opened_ms, asked, table.name)
     clip_rounding(values, table.name, notes)
-    about = market_of(instrument, opened_ms, asked, told)
+    about = market_of(instrument, opened_ms, asked, options)
     opens, highs, lows, closes, volumes = (values[field] for field in (*PRICES, "volume"))
     candles = Candles(
         *(asked, opened_ms, opens, highs, lows, closes, volumes),
         calendar=about.calendar,
         tick=about.tick,
         lot=about.lot,
+        multiplier=about.multiplier,
         about=about,
     )
     try:

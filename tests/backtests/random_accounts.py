@@ -24,6 +24,7 @@ from mela.result import Outcome
 
 NAMES = ("a:X", "b:Y", "c:Z")
 INPUTS = ("strength", "stop", "target")
+FREE_AFTER = {"after": 3, "gain": 0.0}
 COLUMNS = ("opened_ms", "open", "high", "low", "close", "volume")
 
 
@@ -118,7 +119,14 @@ def accounts(draw):
         "trailing_start": draw(st.sampled_from([0.0, 0.03])),
         "cooldown_bars": draw(st.sampled_from([0, 2])),
         "protect_from": draw(st.sampled_from(["entry", "next"])),
+        "targets": draw(
+            st.sampled_from(
+                [None, [{"after": 0, "gain": 0.06}, {"after": 2, "gain": 0.02}], [FREE_AFTER]]
+            )
+        ),
     }
+    if asked["targets"]:
+        asked["take_profit"] = None
     drawn = {name: inputs(seed + at, series[name]) for at, name in enumerate(names)}
     for kind in INPUTS:
         some = [name for name in names if draw(st.booleans())]

@@ -331,3 +331,25 @@ def test_an_instrument_without_candles_in_the_span_keeps_the_share_of_its_warm_u
     assert "instrument_without_candles" in gone.warnings
     assert gone.curve.equity.tolist() == alive.curve.equity.tolist()
     assert alive.curve.equity.tolist() == close_to([1_000.0, 1_250.0])
+
+
+def test_the_weight_of_an_instrument_without_candles_in_the_span_is_asked_and_stays_cash() -> None:
+    x = candles_of([still(price) for price in (100, 100, 100, 200)])
+    y = candles_of([still(50)] * 4)
+
+    def wanted(candles, params, indicators) -> Weights:
+        return Weights(np.full(len(candles), 0.75))  # together more than 1, so that each has 1/2
+
+    strategy = Strategy("given", "Give 3/4.", Part, "", wanted, lambda _params: 0)
+    asked = Portfolio(weights=StrategyWeights())
+    run = replace(execute_together({"a:X": x, "a:Y": y}, {}, warmup=2).run, portfolio=asked)
+
+    def worth(other: Candles) -> list[float]:
+        series = {"a:X": x, "a:Y": other}
+        [found] = run_together(series, [run], with_curve=True, catalogue={"given": strategy})
+        assert ("instrument_without_candles" in found.warnings) == (other is not y)
+        return equity_of(found)
+
+    assert worth(y) == [1_000.0, 1_500.0]
+    assert worth(first(y, int(y.opened_ms[2]))) == [1_000.0, 1_500.0]
+    assert worth(first(y, int(y.opened_ms[0]))) == close_to([1_000.0, 1_750.0])  # nobody to ask

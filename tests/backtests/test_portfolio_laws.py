@@ -30,6 +30,7 @@ def plainly(series, said, asked):
         "take_profit",
         "trailing_stop",
         "trailing_start",
+        "targets",
         "cooldown_bars",
         "protect_from",
     )

@@ -15,8 +15,8 @@ from backtests.candles.aligned import AlignedCandles
 from backtests.candles.prepared import prepare_candles
 from backtests.execute import Buffers
 from backtests.indicators import Indicators
+from backtests.kernel.excursions import block_extremes, measure_excursions
 from backtests.signals import Signals, Weights
-from backtests.simulate import signals_of
 from backtests.stepping import CandleSteps, PortfolioSteps
 from backtests.strategy import Strategy
 from mela.candles import Candles
@@ -56,6 +56,11 @@ def test_a_run_saved_and_restored_on_the_way_is_the_whole_walk(seed, fields, mov
         curve.append(step.equity)
         trades += step.trades.tolist()
 
+    candles, rested = span.candles, run.entry.kind != "market"
+    measure_excursions(
+        buffers.trades, walked.trades, candles.high, candles.low, candles.close,
+        *block_extremes(candles.high, candles.low), rested,
+    )  # fmt: skip
     assert curve == equity[: walked.bars].tolist()
     assert trades == buffers.trades[: walked.trades].tolist()
     assert step.ruined == walked.ruined
@@ -90,8 +95,7 @@ def assert_steps_are_the_walk(
         ]
 
     assert curve == outcome.curve.equity.tolist()
-    # excursions are measured when a run is over, so that a step does not know them
-    assert trades == [trade._replace(mae=0.0, mfe=0.0) for trade in outcome.curve.trades]
+    assert trades == list(outcome.curve.trades)
 
 
 @settings(law, max_examples=100)
@@ -99,11 +103,8 @@ def assert_steps_are_the_walk(
 def test_an_account_saved_and_restored_on_the_way_is_the_whole_walk(drawn, seed, moves) -> None:
     laid, run, catalogue = laid_out(drawn)
     outcome = portfolio._run_one(laid, run, True, catalogue)
-    decided = [
-        signals_of(span, run, catalogue, False) if span.bars else None for span in laid.spans
-    ]
 
-    steps = PortfolioSteps.of(laid, run, decided)
+    steps = PortfolioSteps.of(laid, run, portfolio.decided(laid, run, catalogue))
 
     assert_steps_are_the_walk(steps, outcome, moves, np.random.default_rng(seed))
 
@@ -123,9 +124,8 @@ def test_an_account_with_weights_of_its_strategy_steps_as_the_whole_walk(
 
     own = {"given": replace(catalogue["given"], signals=weights)}
     outcome = portfolio._run_one(laid, run, True, own)
-    decided = [signals_of(span, run, own, False) if span.bars else None for span in laid.spans]
 
-    steps = PortfolioSteps.of(laid, run, decided)
+    steps = PortfolioSteps.of(laid, run, portfolio.decided(laid, run, own))
 
     assert_steps_are_the_walk(steps, outcome, moves, np.random.default_rng(seed))
 

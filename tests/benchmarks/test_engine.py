@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from benchmarks import engine
-from benchmarks.asked import CASH, caught, runs_of, timed
 from benchmarks.candles import first, minute_candles, read, write
 from benchmarks.indicators import TWINS, differs, frame
 from benchmarks.limit import pass_seconds, sum_columns
 from benchmarks.pairs import Pair, faster, pairs, slower
 from benchmarks.peer import PEERS, requirements
 from benchmarks.same import check_same
+from benchmarks.scenes import CASH, caught, runs_of, timed
 from mela.errors import MelaError
 
 NAMES = ("backtesting", "backtrader", "vectorbt")

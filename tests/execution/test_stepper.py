@@ -9,22 +9,11 @@ import pytest
 
 from execution.candle_step import Candle, Decision
 from execution.stepper import CandleStepper, PortfolioStepper
-from execution.terms import FRACTION, LIMIT, MARKET, NEVER, PortfolioTerms, Terms
+from execution.terms import LIMIT, MARKET, CostTerms, PortfolioTerms, Terms
 from execution.trades import SIGNAL
 
 DAY_MS = 86_400_000
-PLAIN = Terms(
-    longs=True, shorts=False, entry_kind=MARKET, offset=0.0, valid_bars=0, fee=0.0, slippage=0.0,
-    minimum_fee=0.0, borrow_rate=0.0, impact=0.0, tick=0.0, sizing_kind=FRACTION, amount=1.0,
-    multiple=0.0, max_exposure=1.0, at_signal=False, lot=0.0, stop_loss=NEVER, take_profit=NEVER,
-    trailing_stop=NEVER, trailing_start=0.0, time_stop=2**62, cooldown=0, protect_delay=0,
-    daily_loss=NEVER,
-)  # fmt: skip
-SHARED = PortfolioTerms(
-    longs=True, shorts=False, fee=0.0, slippage=0.0, minimum_fee=0.0, borrow_rate=0.0,
-    whole_units=False, stop_loss=NEVER, take_profit=NEVER, trailing_stop=NEVER,
-    trailing_start=0.0, cooldown=0, protect_delay=0, drift=NEVER,
-)  # fmt: skip
+PLAIN, SHARED = Terms(), PortfolioTerms()
 
 
 def candle(day: int, open_: float, close: float) -> Candle:
@@ -78,7 +67,7 @@ def test_a_restored_state_equals_the_saved_one_and_goes_on_alike() -> None:
 
 
 def test_a_state_of_other_terms_is_refused() -> None:
-    other = CandleStepper(PLAIN._replace(fee=0.001), 1_000.0)
+    other = CandleStepper(PLAIN._replace(costs=CostTerms(fee=0.001)), 1_000.0)
 
     with pytest.raises(ValueError, match="of the terms and the version that saved it"):
         other.restore(CandleStepper(PLAIN, 1_000.0).save())

@@ -136,12 +136,12 @@ def test_what_is_told_of_a_file_is_what_a_service_would_say(
     warehouse: Settings, tmp_path: Path
 ) -> None:
     """A calendar that is told takes the warning away, one that is only inferred does not."""
-    from sources.files.told import told_by
+    from sources.files.options import file_options
 
     about = as_its_service_says("yahoo:7203.T")
     days = replace(walk(about, Interval.D1, 7), instrument=about)
     path = written(days, tmp_path / "days.csv")
-    told = told_by(None, [], {"calendar": ["XTKS"], "quote": ["JPY"], "kind": ["equity"]})
+    told = file_options(None, [], {"calendar": ["XTKS"], "quote": ["JPY"], "kind": ["equity"]})
     found: Any = reader_of_files([str(path)], ["my:TOYOTA"], told)("my:TOYOTA", Interval.D1)
     guessed: Any = reader_of_files([str(path)], ["my:TOYOTA"])("my:TOYOTA", Interval.D1)
 

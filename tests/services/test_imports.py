@@ -17,7 +17,7 @@ from mela.settings import Settings
 from services.imports import Imported, import_file
 from services.instruments import known_instrument, tell_instrument
 from services.watchlist import watch_series
-from sources.files.told import told_by
+from sources.files.options import file_options
 from tests.warehouse.given import at, rows
 from warehouse.candles.reader import CandleReader
 
@@ -41,7 +41,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def imported(file: Path, settings: Settings, name: str = NAME, **facts: list[str]) -> Imported:
-    return import_file(file, name, Interval.D1, settings, told_by(None, [], facts or FACTS))
+    return import_file(file, name, Interval.D1, settings, file_options(None, [], facts or FACTS))
 
 
 def counts(done: Imported) -> tuple[int, int, int, int | None]:

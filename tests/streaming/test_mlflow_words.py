@@ -73,7 +73,7 @@ def test_null_is_the_word_none_and_no_parameter_is_left_out() -> None:
     told = words.params_of(row, {}, {})
 
     assert told["exits.stop_loss"] == "none"
-    assert told.keys() == words.asked(row).keys()
+    assert told.keys() == words.request_fields(row).keys()
     assert "None" not in told.values()
 
 

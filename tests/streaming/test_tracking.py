@@ -66,7 +66,7 @@ def settings(
 ) -> Iterator[Settings]:
     """An empty warehouse with two months of candles, and a mirror that was just started."""
     monkeypatch.setattr(mirror, "_in_part", {})
-    monkeypatch.setattr(mirror, "_was_asked", False)
+    monkeypatch.setattr(mirror, "_has_read_unfinished", False)
     monkeypatch.setattr(mirror, "_rests_until", 0.0)
     monkeypatch.setattr(mirror, "_failures", Counter())
     found = warehouse.model_copy(update={"mlflow": server, "replay_url": packaged.url})

@@ -53,6 +53,7 @@ class Facts(_Part):
     base: str | None = None
     exchange: str | None = None
     timezone: str | None = None
+    multiplier: float | None = None
     inferred: tuple[str, ...] = ()
 
 

@@ -180,6 +180,7 @@ def _candles(series: SeriesState, columns: Columns, start_ms: int) -> Candles:
         calendar=series.about.calendar,
         tick=series.about.tick,
         lot=series.about.lot,
+        multiplier=series.about.multiplier,
         about=series.about,
     )
 

@@ -167,6 +167,7 @@ def _described(opened: PostgresSeries, found: Mapping[str, object]) -> SeriesEnt
         "facts": {
             **{name: getattr(about, name) for name in ("kind", "quote", "base", "exchange")},
             "timezone": about.timezone,
+            "multiplier": about.multiplier,
             "inferred": about.inferred,
         },
         "actions": tuple(actions),

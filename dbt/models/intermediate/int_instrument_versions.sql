@@ -17,6 +17,7 @@ select
     exchange,
     tick,
     lot,
+    multiplier,
     listed_on,
     delisted_on,
     inferred_facts,

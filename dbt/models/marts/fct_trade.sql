@@ -33,7 +33,7 @@ select
     trades.size,
     trades.entry_price,
     trades.exit_price,
-    abs(trades.size) * trades.entry_price as entry_notional,
+    abs(trades.size) * coalesce(versions.multiplier, 1) * trades.entry_price as entry_notional,
     trades.profit
     + trades.fees
     + coalesce(trades.slippage, 0)
@@ -42,7 +42,8 @@ select
     trades.slippage,
     trades.borrow,
     trades.profit,
-    trades.profit / nullif(abs(trades.size) * trades.entry_price, 0) as trade_return,
+    trades.profit
+    / nullif(abs(trades.size) * coalesce(versions.multiplier, 1) * trades.entry_price, 0) as trade_return,
     extract(epoch from trades.exit_at - trades.entry_at)::bigint as duration_s,
     trades.mae,
     trades.mfe

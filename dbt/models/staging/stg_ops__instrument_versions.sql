@@ -2,12 +2,12 @@
 with versions as (
     select
         instrument_id, known_from, known_until, kind, base, quote, calendar, timezone, exchange,
-        tick, lot, listed_on, delisted_on, origins
+        tick, lot, multiplier, listed_on, delisted_on, origins
     from {{ source('ops', 'instrument_version') }}
     union all
     select
         id, coalesce(known_from, {{ always_before() }}), null, kind, base, quote, calendar, timezone, exchange,
-        tick, lot, listed_on, delisted_on, origins
+        tick, lot, multiplier, listed_on, delisted_on, origins
     from {{ source('ops', 'instrument') }}
 )
 
@@ -26,6 +26,7 @@ select
     versions.exchange,
     versions.tick,
     versions.lot,
+    versions.multiplier,
     versions.listed_on,
     versions.delisted_on,
     coalesce((

@@ -66,7 +66,11 @@ def trade(account: Account, bar: int) -> None:
     """Do what is to be done of a candle that can be traded: at the open, then inside."""
     opened = float(account.candles.open[bar])
     if account.position and account.leave_for:
-        exit_now(account, bar, opened, account.leave_for)
+        limit = resting_limit(account, bar)
+        if limit is None:
+            exit_now(account, bar, opened, account.leave_for)
+        elif opened >= limit if account.position.side == LONG else opened <= limit:
+            exit_now(account, bar, opened, account.leave_for, slips=False)
     if account.order and not account.position and account.cash > 0:
         enter_if_reached(account, bar)
     if account.position:
@@ -132,10 +136,17 @@ def enter_if_reached(account: Account, bar: int) -> None:
 # Exits
 
 
-def exit_now(account: Account, bar: int, reference: float, why: str, both: bool = False) -> None:
+def resting_limit(account: Account, bar: int) -> float | None:
+    """Return the limit at which an exit signal's order rests on a candle, None where none does."""
+    return account.leave_at if account.leave_for and bar <= account.leave_until else None
+
+
+def exit_now(
+    account: Account, bar: int, reference: float, why: str, both: bool = False, slips: bool = True
+) -> None:
     run, held = account.run, account.position
     buys = held.side == SHORT
-    if why == "take_profit":
+    if not slips:
         price = against_trader(account, reference, buys)
     else:
         price = slipped_price(account, bar, reference, buys, held.units)
@@ -156,7 +167,7 @@ def exit_now(account: Account, bar: int, reference: float, why: str, both: bool 
             *(held.fee + fee, sold - bought - held.borrow, why, held.lost, held.borrow),
         )
     )
-    account.position = account.leave_for = None
+    account.position = account.leave_for = account.leave_at = None
     account.free_from = bar + run.exits.cooldown_bars
 
 
@@ -183,6 +194,9 @@ def protect(account: Account, bar: int) -> None:
     target = None
     if exits.take_profit is not None:
         target = nearest_tick(held.price * (1 + better * exits.take_profit), tick)
+    reached = [step.gain for step in exits.targets or () if bar - held.bar >= step.after]
+    if reached:
+        target = nearest_tick(held.price * (1 + better * reached[-1]), tick)
 
     own_stop, own_target = own_levels(account, bar, tick)
     if own_stop is not None and (stop is None or (own_stop >= stop if long else own_stop <= stop)):
@@ -191,6 +205,9 @@ def protect(account: Account, bar: int) -> None:
         target is None or (own_target < target if long else own_target > target)
     ):
         target = own_target
+    aim, limit = "take_profit", resting_limit(account, bar)
+    if limit is not None and (target is None or (limit <= target if long else limit >= target)):
+        target, aim = limit, "signal"
 
     opened_beyond_stop = stop is not None and (opened <= stop if long else opened >= stop)
     opened_beyond_target = target is not None and (opened >= target if long else opened <= target)
@@ -209,9 +226,9 @@ def protect(account: Account, bar: int) -> None:
     elif stopped:
         exit_now(account, bar, stop, why, both=aimed and not opened_beyond_stop)
     elif not entering and opened_beyond_target:
-        exit_now(account, bar, opened, "take_profit")
+        exit_now(account, bar, opened, aim, slips=False)
     elif aimed:
-        exit_now(account, bar, target, "take_profit")
+        exit_now(account, bar, target, aim, slips=False)
 
 
 def own_levels(account: Account, bar: int, tick: float | None) -> list[float | None]:
@@ -252,12 +269,29 @@ def close(account: Account, bar: int, worth_at_days_start: float) -> None:
         account.ruined = True
         return
     if held and exits.time_stop_bars and bar - held.bar + 1 >= exits.time_stop_bars:
-        account.leave_for = account.leave_for or "time_stop"
+        leave_at_the_market(account, bar, "time_stop")
     limit = exits.daily_loss_limit
     if limit is not None and worth <= worth_at_days_start * (1 - limit):
         account.locked, account.order = True, None
         if held:
-            account.leave_for = account.leave_for or "daily_loss"
+            leave_at_the_market(account, bar, "daily_loss")
+
+
+def leave_at_the_market(account: Account, bar: int, why: str) -> None:
+    """Order an exit where none is ordered yet; a limit that rests gives way."""
+    if not account.leave_for or resting_limit(account, bar + 1) is not None:
+        account.leave_for, account.leave_at = why, None
+
+
+def limit_the_exit(account: Account, bar: int) -> None:
+    """Give the exit that a close orders the limit of the strategy, else that of the run."""
+    exits, side = account.run.exits, account.position.side
+    level = account.decisions.exit_price.get(bar)
+    if level is None and exits.limit_offset is not None:
+        level = float(account.candles.close[bar]) * (1 + side * exits.limit_offset)
+    if level is not None:
+        account.leave_at = nearest_tick(level, tick_of(account))
+        account.leave_until = bar + exits.limit_bars
 
 
 def listen(account: Account, bar: int) -> None:
@@ -268,6 +302,8 @@ def listen(account: Account, bar: int) -> None:
         account.order = None
     if held:
         if decisions.exits(held.side, bar):
+            if not account.leave_for:
+                limit_the_exit(account, bar)
             account.leave_for = "signal"
             reverses = -held.side in sides and decisions.enters(-held.side, bar)
             if reverses and not account.locked:

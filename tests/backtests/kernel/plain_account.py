@@ -342,6 +342,11 @@ def _protect(account: Account, one: Held, now: int) -> None:
     goal = math.inf
     if exits.take_profit is not None:
         goal = side * one.entry_price * (1 + side * exits.take_profit)
+    reached = [
+        step.gain for step in exits.targets or () if one.seen - one.opened_seen >= step.after
+    ]
+    if reached:
+        goal = side * one.entry_price * (1 + side * reached[-1])
     own_stop, own_target = one.own_stop, one.own_target
     may_stop = own_stop is not None and (not entering or side * own_stop < side * opened)
     if may_stop and side * own_stop >= stop:

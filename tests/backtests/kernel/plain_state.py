@@ -20,7 +20,7 @@ LONG, SHORT = 1, -1
 class Decisions:
     """The bars on whose close a signal stands. Without short ones the long ones are mirrored.
 
-    strength, stop, target: what the strategy gives on a bar's close besides, where it does.
+    strength, stop, target, exit_price: what the strategy gives on a close besides, where it does.
     """
 
     enter: set[int]
@@ -30,6 +30,7 @@ class Decisions:
     strength: dict[int, float] = field(default_factory=dict)
     stop: dict[int, float] = field(default_factory=dict)
     target: dict[int, float] = field(default_factory=dict)
+    exit_price: dict[int, float] = field(default_factory=dict)
 
     def enters(self, side: int, bar: int) -> bool:
         """Tell whether a side is to be entered: not where the same close says to leave it."""
@@ -78,6 +79,8 @@ class Account:
     position: Position | None = None
     order: Order | None = None
     leave_for: str | None = None
+    leave_at: float | None = None  # the limit of the exit that is ordered, None: at the market
+    leave_until: int = -1  # the last candle on which that limit rests
     free_from: int = -1
     locked: bool = False
     ruined: bool = False

@@ -117,7 +117,8 @@ def asked(draw) -> dict:
             impact=draw(st.sampled_from([0.0, 0.0, 0.01, 0.5])),
             round_to_tick=draw(st.booleans()),
         ),
-        "exits": Exits(
+        "exits": exits_of(
+            resting,
             stop_loss=stop_loss,
             take_profit=draw(level),
             trailing_stop=draw(level),
@@ -129,6 +130,19 @@ def asked(draw) -> dict:
             protect_from=draw(st.sampled_from(["entry", "next"])),
         ),
     }
+
+
+def exits_of(resting: dict, **fields) -> Exits:
+    """Return drawn exits; what is new is taken of what is drawn, as `trailing_start` is."""
+    bars, offset = resting["valid_bars"], resting["offset"]
+    goal = fields["take_profit"]
+    if goal is not None and bars in (2, 4):
+        steps = [(0, 2 * goal), (2, goal), (5, 0.0)][bars // 4 :]
+        fields["targets"] = [{"after": after, "gain": gain} for after, gain in steps]
+        fields["take_profit"] = None
+    if bars in (1, 4):
+        fields["limit_offset"] = offset
+    return Exits(**fields, limit_bars=bars)
 
 
 def run_on(candles: Candles, warmup: int, fields: dict) -> Run:
@@ -151,6 +165,7 @@ def inputs_on(rng: np.random.Generator, candles: Candles) -> dict[str, np.ndarra
         "strength": rng.choice([0.1, 0.5, 1.0], n),
         "stop": levels[0],
         "target": levels[1],
+        "exit_price": np.roll(levels[1], 1),
     }
     return {name: values for name, values in made.items() if rng.random() < 0.4}
 

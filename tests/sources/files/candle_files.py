@@ -12,8 +12,8 @@ import pytest
 
 from mela.errors import CandlesInvalid
 from mela.interval import Interval
+from sources.files.options import file_options
 from sources.files.read import FileCandles, read_file
-from sources.files.told import told_by
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 
@@ -42,7 +42,7 @@ def read(
     columns: tuple[str, ...] = (),
 ) -> FileCandles:
     asked = Interval(interval) if interval else None
-    return read_file(path, instrument, asked, told_by(timezone, columns))
+    return read_file(path, instrument, asked, file_options(timezone, columns))
 
 
 def refusal(path: Path, *args: Any, **kwargs: Any) -> str:

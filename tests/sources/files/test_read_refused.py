@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mela.errors import CandlesInvalid
-from sources.files.told import told_by
+from sources.files.options import file_options
 from tests.sources.files.candle_files import ROWS, assert_rows, parquet, read, refusal, table, text
 from tests.sources.files.test_read import KLINE
 
@@ -133,10 +133,10 @@ def test_columns_can_be_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("said", ["open=", "hoch=B", "open", "open=A,open=B"])
 def test_columns_that_are_no_pairs_are_explained(said: str) -> None:
     if said == "open=":
-        assert told_by(None, [said]).columns == {"open": ""}
+        assert file_options(None, [said]).columns == {"open": ""}
     else:
         with pytest.raises(ValueError, match="expected"):
-            told_by(None, [said])
+            file_options(None, [said])
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from sources.files.told import told_by
+from sources.files.options import file_options
 from tests.sources.files.candle_files import (
     DAY,
     HOUR,
@@ -183,7 +183,7 @@ def test_clocks_that_change_neither_lose_nor_move_an_hour(tmp_path: Path) -> Non
 @pytest.mark.parametrize("zone", ["Paris", "", "Europe", "../etc", "+01:00"])
 def test_a_zone_that_is_none_is_explained(zone: str) -> None:
     with pytest.raises(ValueError, match="IANA"):
-        told_by(zone, [])
+        file_options(zone, [])
 
 
 def test_the_interval_is_found_where_none_is_asked(tmp_path: Path) -> None:

@@ -86,3 +86,14 @@ def test_candles_carry_what_is_known_of_their_instrument(warehouse: Settings) ->
     assert read.about is not None
     assert (read.about.name, read.about.kind, read.about.base) == (BTC.name, "spot", "BTC")
     assert (read.calendar, read.tick, read.lot) == ("24/7", 0.01, 1e-5)
+
+
+def test_a_multiplier_is_stored_and_versioned_as_the_other_facts_are(warehouse: Settings) -> None:
+    future = replace(BTC, kind="future", multiplier=50.0)
+    load(warehouse, replace(answer([1.0] * 24), instrument=future))
+    span = rows(warehouse, "SELECT min(opened_at), max(opened_at) FROM raw.candle")[0]
+
+    assert CandleReader(warehouse).read(BTC.name, "1h", *span, 0, "raw").candles.multiplier == 50.0
+    store(warehouse, replace(future, multiplier=5.0))
+    assert [*rows(warehouse, "SELECT multiplier FROM ops.instrument_version")[0]] == [50.0]
+    assert [*rows(warehouse, "SELECT multiplier FROM ops.instrument")[0]] == [5.0]

@@ -50,6 +50,7 @@ def fact_laws() -> tuple[CheckConstraint, ...]:
         one_of("kind", *KINDS),
         CheckConstraint("delisted_on >= listed_on", name="listing"),
         CheckConstraint("tick > 0 AND lot > 0", name="steps"),
+        CheckConstraint("multiplier > 0", name="multiplier"),
     )
 
 
@@ -67,6 +68,7 @@ class FactColumns:
     exchange: Mapped[str | None]
     timezone: Mapped[str | None]
     origins: Mapped[dict[str, Any] | None]
+    multiplier: Mapped[float | None]
 
 
 class Instrument(FactColumns, Base):

@@ -18,7 +18,7 @@ FIELDS = ("open_time", "open", "high", "low", "close", "volume", "symbol", "inte
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class FileOptions:
     """The options of a user about candle files.
 
     timezone: the zone (an IANA name) of times that state none; daily candles are dated in it
@@ -37,21 +37,21 @@ class Told:
         return known.with_facts(mine, origin)
 
 
-NOTHING_TOLD = Told()
+NO_OPTIONS = FileOptions()
 
 
-def told_by(
+def file_options(
     timezone: str | None,
     columns: Sequence[str],
     facts: Mapping[str, Sequence[str]] | None = None,
-) -> Told:
+) -> FileOptions:
     """Return what options say: a zone's name, and columns as `FIELD=NAME,FIELD=NAME`.
 
     facts: name of a fact → what is told of it, `VALUE` of all instruments or `INSTRUMENT=VALUE`
     Raises ValueError for a zone, a field or a fact's value that is unknown, and for a field or a
     fact that is told twice.
 
-    >>> told_by("Europe/Paris", ["open_time=Date,close=Adj Close"]).columns["close"]
+    >>> file_options("Europe/Paris", ["open_time=Date,close=Adj Close"]).columns["close"]
     'Adj Close'
     """
     if timezone is not None and not _is_zone(timezone):
@@ -69,7 +69,7 @@ def told_by(
         if name in named:
             raise ValueError(f"expected one column for {name}, but found two in {columns}")
         named[name] = column
-    return Told(timezone, named, _facts_by_instrument(facts or {}))
+    return FileOptions(timezone, named, _facts_by_instrument(facts or {}))
 
 
 def _facts_by_instrument(told: Mapping[str, Sequence[str]]) -> dict[str, dict[str, Any]]:
