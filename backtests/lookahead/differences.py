@@ -29,7 +29,7 @@ def first_difference(
     """Name the first candle on which two answers differ.
 
     begin: the bar of their first column; first: the bar that the part's candles begin at
-    excused: (7, m) bool, differences that do not count
+    excused: (8, m) bool, differences that do not count
     """
     if whole.is_same(part):
         return None

@@ -192,7 +192,7 @@ def test_an_error_that_stays_open_fails_the_run(airflow: Airflow, alerts: Alerts
     assert run["state"] == "failed"
     assert run["tasks"]["judge"] == ["failed"]
     assert alerts.heard.pop()["task_id"] == "judge"
-    assert "binance:ETHUSDT 1h: spacing, 1 candles" in airflow.log.read_text(errors="replace")
+    assert "binance:ETHUSDT 1h: spacing, 1 candle from" in airflow.log.read_text(errors="replace")
     assert airflow.run("check_quality", instruments=[ETH])["state"] == "success"
 
 

@@ -149,7 +149,7 @@ def test_a_report_tells_the_first_trade_that_differs_with_times_and_prices() -> 
     lines = text(moved).splitlines()
     at = next(at for at, line in enumerate(lines) if "the first that differs" in line)
     assert lines[at] == (
-        "- **one**, a:X: 1 trades in BASE, 2 in HEAD; the first that differs is number 2."
+        "- **one**, a:X: 1 trade in BASE, 2 in HEAD; the first that differs is number 2."
     )
     assert lines[at + 1 : at + 3] == [
         "  - BASE: none",

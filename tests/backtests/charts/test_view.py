@@ -118,7 +118,7 @@ def test_the_title_names_what_was_run_and_the_subtitle_what_it_found() -> None:
     assert view.title == "binance:BTCUSDT 1d: sma_cross(fast=5, k=0.25)"
     assert view.quote == "USDT"
     assert f"return {outcome.metrics.total_return:+.1%}" in view.subtitle
-    assert "1 trades" in view.subtitle
+    assert "1 trade," in view.subtitle
     long = replace(run, params={f"parameter_{n}": n for n in range(30)})
     assert len(view_of(replace(outcome, run=long), candles, most_candles=9).title) < 140
 
