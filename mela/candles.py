@@ -62,8 +62,15 @@ class Candles:
 
     @property
     def volume_units(self) -> Float:
-        """Return the volume in these units, (n,) float64."""
-        return self.volume if self.multiplier is None else self.volume * self.multiplier
+        """Return the volume in these units, (n,) float64, read-only as all columns are.
+
+        Compiled code takes a writable array for another type, and would be compiled anew.
+        """
+        if self.multiplier is None:
+            return self.volume
+        units = self.volume * self.multiplier
+        units.flags.writeable = False
+        return units
 
     def span(self, start_ms: int, end_ms: int, warmup: int) -> Candles:
         """Return the candles of [start, end) and exactly `warmup` before them, as far as there are.

@@ -101,7 +101,7 @@ def kafka(postgres: Settings) -> Settings:
     return stack.up(postgres, only={"kafka"})
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its scheduler and its tasks would go on beside other tests
 def airflow(
     postgres: Settings, alerts: Alerts, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Airflow]:

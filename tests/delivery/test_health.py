@@ -15,7 +15,8 @@ from stack import account, database, environment, fetch
 from stack.java import java_home
 from tests.delivery.containers import Image, image_entry, said, serving
 
-pytestmark = pytest.mark.integration
+# the first test of the platform waits for its demo
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 
 
 def test_every_health_check_passes_on_its_running_service(

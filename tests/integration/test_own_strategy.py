@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ from uuid import uuid4
 
 import pytest
 
-from backtests.strategies import CATALOGUE
+from backtests.strategies import CATALOGUE, refresh
 from mela.grid import plan_runs
 from mela.messages import SCENES, MessagePosition, RunChunk, State
 from mela.scene import Scene
@@ -72,12 +74,21 @@ def ask(scene: Scene, settings: Settings) -> tuple[int | None, dict[str, Any]]:
     return last.cached, result
 
 
+@pytest.fixture
+def packages(platform: Settings) -> Iterator[Path]:
+    """The stack's folder of packages; it and this process's catalogue are left as they were."""
+    yield platform.packages
+    for left in platform.packages.glob("own_ideas*"):
+        shutil.rmtree(left) if left.is_dir() else left.unlink()
+    refresh(platform.packages)
+
+
 def test_an_edited_strategy_answers_anew_without_a_restart(
-    platform: Settings, tmp_path: Path
+    platform: Settings, packages: Path, tmp_path: Path
 ) -> None:
     scene = scene_of(strategy={"name": "own_idea"})
     assert "no strategy is called" in str(publish(scene, platform).sentence)
-    file = install(tmp_path, platform.packages)
+    file = install(tmp_path, packages)
 
     cached, first = ask(scene, platform)
     assert cached == 0

@@ -13,6 +13,7 @@ from click.testing import Result
 from mela.settings import REPOSITORY
 from tests.regression.conftest import EVENTS, RSI, Compare, Scratch
 
+pytestmark = pytest.mark.timeout(900)  # in a fresh clone both commits' engines are compiled first
 SAMPLE = REPOSITORY / "docs" / "compare" / "report.md"
 PAIR = r"-?[\d.]+ → -?[\d.]+"
 

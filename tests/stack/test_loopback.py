@@ -11,7 +11,8 @@ import stack
 from mela.settings import Settings
 from stack.sweep import processes
 
-pytestmark = pytest.mark.integration
+# the first test of the platform waits for its demo
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 
 
 def test_the_whole_stack_listens_on_loopback_only(platform: Settings) -> None:
