@@ -20,7 +20,7 @@ from mela.grid import make_run
 from mela.inputs import Input, SeriesChoice
 from mela.instants import instant_text
 from mela.portfolio import Portfolio
-from mela.run import Catalogue, Run
+from mela.run import Catalogue, Run, json_fields
 from mela.run_terms import ACCOUNT, PARTS
 from mela.scene import field_path, said
 from mela.variants import Variant, merged, part_variant, strategy_variant
@@ -318,7 +318,7 @@ _SPELLED: dict[str, Callable[[Any], Any]] = {
     "end": instant_text,
     "strategy": str,
     "params": dict,
-    **dict.fromkeys(PARTS, dict),
+    **dict.fromkeys(PARTS, json_fields),
     **dict.fromkeys(ACCOUNT, _as_it_is),
 }
 

@@ -22,7 +22,7 @@ from mela.metrics import (
     rank,
 )
 from mela.outcome import NEVER_REUSED, Outcome, Provenance, Status, result_key
-from mela.run import Run
+from mela.run import Run, json_fields
 from mela.run_terms import PARTS, TERM_TYPES, VARIABLE, RunTerms
 from mela.verdict import Verdict
 
@@ -248,9 +248,8 @@ def run_fields(run: Run, strategy_digest: str) -> dict[str, Any]:
         "strategy": {"name": run.strategy, "digest": strategy_digest},
         "params": dict(run.params),
         "inputs": {name: one.model_dump(mode="json") for name, one in run.inputs.items()} or None,
-        # frozen and flat; model_dump takes longer than the run
         **{
-            name: {**getattr(run, name).__dict__} if name in PARTS else getattr(run, name)
+            name: json_fields(getattr(run, name)) if name in PARTS else getattr(run, name)
             for name in VARIABLE
         },
         "portfolio": run.portfolio.model_dump(mode="json") if run.portfolio else None,
