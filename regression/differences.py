@@ -13,7 +13,9 @@ from enum import StrEnum
 from typing import Any
 
 import numpy as np
+from pydantic_core import PydanticUndefined
 
+from mela.run_terms import PARTS
 from regression.evidence import DetailedRun, Document, SceneAnswer, Side
 from regression.golden import GoldenScene
 
@@ -222,8 +224,20 @@ def _drawn_at(answer: SceneAnswer, at: int) -> DetailedRun | None:
 def _moved(old: Document, new: Document) -> Iterator[MovedNumber]:
     names = [name for name in {**new, **old} if name not in NOT_FOUND]
     for name in names:
-        if not _same(old.get(name), new.get(name)):
+        if not _same(*(_with_defaults(name, one.get(name)) for one in (old, new))):
             yield MovedNumber(name, old.get(name), new.get(name))
+
+
+def _with_defaults(name: str, value: Any) -> Any:
+    """Return a part of a run's terms with all its fields: the unknown ones have their defaults."""
+    if name not in PARTS or not isinstance(value, Mapping):
+        return value
+    fields: dict[str, Any] = {}
+    for part in PARTS[name]:
+        kind = part.model_fields.get("kind")
+        if kind is None or kind.default == value.get("kind"):
+            fields = {key: one.default for key, one in part.model_fields.items()}
+    return {key: one for key, one in fields.items() if one is not PydanticUndefined} | {**value}
 
 
 def _same(one: Any, other: Any) -> bool:

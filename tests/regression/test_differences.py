@@ -87,6 +87,15 @@ def test_the_last_bit_of_any_number_is_seen_and_so_is_a_warning() -> None:
         assert list(moved.unexplained) == [name]
 
 
+def test_a_term_that_is_new_and_not_asked_for_moves_nothing() -> None:
+    known = {"stop_loss": 0.05, "take_profit": None}
+    base = side(document(exits=known))
+    new = side(document(exits={**known, "limit_offset": None, "limit_bars": 1}))
+    assert fate_of(base, new).fate is SceneStatus.SAME
+    for other in ({**known, "limit_bars": 2}, {**known, "stop_loss": None}):
+        assert list(fate_of(base, side(document(exits=other))).unexplained) == ["exits"]
+
+
 def test_a_run_more_or_less_is_seen() -> None:
     found = fate_of(side(document(), document(run_key="l")), side(document()))
     assert found.fate is SceneStatus.UNEXPLAINED
