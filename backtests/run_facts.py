@@ -7,6 +7,11 @@ from backtests.metrics.periods import rate_per_period
 from mela.run import Run
 
 
+def risk_free_of(run: Run, periods_per_year: float) -> float:
+    """Return a run's risk-free rate in each period."""
+    return rate_per_period(run.risk_free_rate, periods_per_year)
+
+
 def facts_of(run: Run, span: PreparedCandles) -> tuple[float, ...]:
     """Return the values of `metrics.measure.Facts` as a plain tuple.
 
@@ -18,7 +23,7 @@ def facts_of(run: Run, span: PreparedCandles) -> tuple[float, ...]:
         float(run.cash),
         float(costs.fee),
         float(costs.slippage),
-        rate_per_period(run.risk_free_rate, per_year),
+        risk_free_of(run, per_year),
         rate_per_period(required, per_year),
         per_year,
         span.years,

@@ -9,6 +9,7 @@ import orjson
 import typer
 
 from cli import completion
+from cli.choices import interval_option
 from cli.console import err, explains, fail, out
 from cli.instants import instant, span
 from cli.panels import CANDLES
@@ -32,7 +33,7 @@ def ingest(
             autocompletion=completion.instruments,
         ),
     ],
-    interval: Annotated[Interval, typer.Option(help="A candle's length.")],
+    interval: Annotated[Interval, interval_option("A candle's length.")],
     start: Annotated[str, typer.Option("--from", help="First candle, UTC: 2022-01-01")],
     end: Annotated[str, typer.Option("--to", help="End, not included, UTC: 2024-01-01")],
 ) -> None:
@@ -91,7 +92,7 @@ def replay(
 @explains
 def restate(
     instrument: Annotated[str, typer.Argument(help="venue:symbol, as binance:BTCUSDT")],
-    interval: Annotated[Interval, typer.Option(help="The candle's length.")],
+    interval: Annotated[Interval, interval_option("The candle's length.")],
     at: Annotated[str, typer.Option(help="When it opened, UTC: 2024-01-01T00:00Z")],
     open_: Annotated[float | None, typer.Option("--open")] = None,
     high: Annotated[float | None, typer.Option()] = None,

@@ -9,6 +9,7 @@ import typer
 
 from cli import completion
 from cli.candle_file import CANDLES_HELP, COLUMNS_HELP, TIMEZONE_HELP, WRONG_FILE, read_options
+from cli.choices import interval_option
 from cli.console import fail
 from cli.panels import STRATEGIES
 from mela.errors import MelaError
@@ -46,7 +47,8 @@ def check(
         typer.Option(help="Parameters as k=v or as a JSON object; may be given several times."),
     ] = None,
     interval: Annotated[
-        Interval | None, typer.Option(help="Of the candles; 1h, or what the file tells.")
+        Interval | None,
+        interval_option("Of the candles; 1h, or what the file tells."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the choice of cuts.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one array of findings.")] = False,

@@ -15,6 +15,7 @@ from cli.candle_file import (
     WRONG_FILE,
     read_options,
 )
+from cli.choices import interval_option
 from cli.console import err, explains, fail, out
 from cli.fact_options import NO_FACTS, OF_ONE, Facts, takes_facts
 from cli.panels import CANDLES
@@ -43,7 +44,8 @@ def import_candles(
         typer.Option(help="source:symbol, the source a name of your own, as my:AAPL or desk:BUND."),
     ],
     interval: Annotated[
-        Interval | None, typer.Option(help="A candle's length; else what the file shows.")
+        Interval | None,
+        interval_option("A candle's length; else what the file shows."),
     ] = None,
     timezone: Annotated[str | None, typer.Option(metavar="ZONE", help=TIMEZONE_HELP)] = None,
     columns: Annotated[

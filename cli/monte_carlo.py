@@ -9,7 +9,7 @@ import numpy as np
 from rich.table import Table
 
 from backtests.candles.prepared import PreparedCandles, prepare_candles
-from backtests.metrics import rate_per_period
+from backtests.run_facts import risk_free_of
 from backtests.search.period_returns import period_ends_of, returns_of, shuffled
 from backtests.statistics.montecarlo import (
     LEVELS,
@@ -54,7 +54,7 @@ def resampled(outcome: Outcome, candles: Candles, *, paths: int, seed: int) -> R
         returns,
         periods_per_year=span.periods_per_year,
         years=span.years,
-        risk_free=rate_per_period(run.risk_free_rate, span.periods_per_year),
+        risk_free=risk_free_of(run, span.periods_per_year),
         paths=paths,
         seed=seed,
     )

@@ -12,6 +12,7 @@ import typer
 from rich.table import Table
 
 from cli import completion
+from cli.choices import interval_option
 from cli.console import err, explains, out
 from cli.instants import instant
 from cli.panels import CANDLES
@@ -44,7 +45,8 @@ def quality(
         ),
     ] = None,
     interval: Annotated[
-        Interval | None, typer.Option(help="A candle's length. Without it: all.")
+        Interval | None,
+        interval_option("A candle's length. Without it: all."),
     ] = None,
     start: Annotated[str | None, typer.Option("--from", help="First candle, UTC.")] = None,
     end: Annotated[str | None, typer.Option("--to", help="End, not included, UTC.")] = None,

@@ -13,6 +13,7 @@ from cli import completion
 from cli.console import err, explains, out
 from cli.panels import SCENES
 from cli.tables import metric_text
+from mela.nearest import did_you_mean, ended
 from mela.run import instant_text
 from mela.settings import Settings
 from services.states import SceneState
@@ -72,12 +73,29 @@ def scenes(
         user=settings.user if mine else user,
         most=most,
     )
+    if strategy is not None and not found:
+        _need_strategy(strategy, settings)
     if as_json:
         out.print(json.dumps([_document(one) for one in found], indent=2), markup=False)
     elif found:
         out.print(_table(found, datetime.now(UTC), out.width))
     else:
         err.print("no such scene. `mela publish SCENE.yaml` publishes one.", markup=False)
+
+
+def _need_strategy(name: str, settings: Settings) -> None:
+    """Raise typer.BadParameter for a strategy that is not known, asking which was meant."""
+    from cli.quick import check_only
+
+    check_only()
+    from backtests.strategies import refresh  # loads the engine
+
+    catalogue = refresh(settings.packages)
+    if name not in catalogue:
+        raise typer.BadParameter(
+            ended(f"no strategy is called {name!r}{did_you_mean(name, catalogue)}"),
+            param_hint="--strategy",
+        )
 
 
 def _table(found: list[ListedScene], now: datetime, width: int) -> Table:

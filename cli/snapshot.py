@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from cli.choices import interval_option
 from cli.console import explains, out
 from cli.panels import CANDLES
 from mela.counts import counted
@@ -25,7 +26,8 @@ def snapshot(
         list[str] | None, typer.Option(help="venue:symbol; repeatable. Without it: all.")
     ] = None,
     interval: Annotated[
-        list[Interval] | None, typer.Option(help="A candle's length; repeatable. Without it: all.")
+        list[Interval] | None,
+        interval_option("A candle's length; repeatable. Without it: all."),
     ] = None,
 ) -> None:
     """Write candles as Parquet files that runs can read instead of the warehouse.

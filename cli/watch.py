@@ -8,6 +8,7 @@ import typer
 from rich.table import Table
 
 from cli import completion
+from cli.choices import interval_option
 from cli.console import err, explains, out
 from cli.panels import CANDLES, SCENES
 from cli.scene_file import SceneFile, read_document
@@ -25,7 +26,7 @@ Name = Annotated[
         autocompletion=completion.instruments,
     ),
 ]
-Length = Annotated[Interval, typer.Option(help="A candle's length.")]
+Length = Annotated[Interval, interval_option("A candle's length.")]
 
 
 def register(app: typer.Typer) -> None:

@@ -24,9 +24,9 @@ from backtests.metrics import (
     ends_of_periods,
     max_drawdown,
     period_returns,
-    rate_per_period,
     sharpe,
 )
+from backtests.run_facts import risk_free_of
 from backtests.search.folds import chain, chained_returns
 from backtests.signals import Bool, Signals
 from backtests.simulate import run_all
@@ -110,7 +110,7 @@ def closed_out(candles: Candles, run: Run, catalogue: Catalogue = CATALOGUE) -> 
         returns=returns,
         trades=outcome.curve.trades,
         calendar=part.calendar,
-        risk_free=rate_per_period(run.risk_free_rate, outcome.periods_per_year),
+        risk_free=risk_free_of(run, outcome.periods_per_year),
         buy_hold_return=buy_hold_return(
             part.open[part.start_bar], part.close[-1], run.costs.fee, run.costs.slippage
         ),

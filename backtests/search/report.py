@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backtests.candles.prepared import PreparedCandles, prepare_candles
-from backtests.metrics import ends_of_periods, rate_per_period
+from backtests.metrics import ends_of_periods
 from backtests.portfolio import account_span, run_series
+from backtests.run_facts import risk_free_of
 from backtests.search.choice import choice_of, training_window
 from backtests.search.out_of_sample import Stretch, chained, closed_out, defined, in_equal_shares
 from backtests.search.period_returns import returns_of, shuffled
@@ -205,7 +206,7 @@ def _statistics(
     is_single = run.portfolio is None
     models = _models(trials.top if is_single else (), candles, span, catalogue, len(found))
     verdict = judge(
-        found - rate_per_period(run.risk_free_rate, span.periods_per_year),
+        found - risk_free_of(run, span.periods_per_year),
         blocks,
         own=own,
         n_trials=trials.n_trials,
@@ -261,7 +262,7 @@ def _monte_carlo(run: Run, outcome: Outcome, span: PreparedCandles) -> dict[str,
             found,
             periods_per_year=span.periods_per_year,
             years=span.years,
-            risk_free=rate_per_period(run.risk_free_rate, span.periods_per_year),
+            risk_free=risk_free_of(run, span.periods_per_year),
         )
         drawn["returns"] = {
             name: value for name, value in paths.document().items() if not name.startswith("fan")

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from backtests import metrics
 from backtests.context import StrategyContext
+from backtests.run_facts import risk_free_of
 from backtests.signals import Signals
 from backtests.simulate import run_all
 from backtests.strategies import CATALOGUE
@@ -152,7 +153,7 @@ def robustness(
             run.cash,
             outcome.periods_per_year or math.nan,
             candles.calendar,
-            metrics.rate_per_period(run.risk_free_rate, outcome.periods_per_year or math.nan),
+            risk_free_of(run, outcome.periods_per_year or math.nan),
         ),
         permuted=permuted(candles, run, metric, value, permutations, seed, catalogue),
     )

@@ -26,6 +26,7 @@ def said(*words: object) -> tuple[int, str]:
         (["ask", "best_by_regim"], "did you mean best_by_regime?"),
         (["ask", "best_by_regime", "--set", "intervall=1d"], "did you mean interval?"),
         (["logs", "postgre"], "did you mean postgres?"),
+        (["scenes", "--strategy", "smacross"], "'smacross'; did you mean sma_cross or ema_cross?"),
     ],
 )
 @pytest.mark.integration
@@ -59,6 +60,32 @@ def test_instruments_that_were_loaded_are_offered(stored: Settings, words: list[
 
     assert code in (1, 2)
     assert f"did you mean {NAME}? Load it: mela ingest binance:BTCUSD" in sentence
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["ingest", NAME, "--from", "2022-01-01", "--to", "2022-02-01"],
+        ["restate", NAME, "--at", "2022-01-01T00:00Z", "--close", "1"],
+        ["check", "sma_cross"],
+        ["quality"],
+        ["snapshot", "--to", "nowhere"],
+        ["watch", "add", NAME],
+        ["watch", "remove", NAME],
+        ["import", __file__, "--instrument", "my:THING"],
+    ],
+)
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("60min", "; did you mean 1h?"), ("Daily", "; did you mean 1d?"), ("7x", "")],
+)
+def test_the_interval_that_was_meant_is_asked(words: list[str], written: str, meant: str) -> None:
+    code, sentence = said(*words, "--interval", written)
+
+    assert code == 2
+    assert "expected one of 1m, 3m, 5m, 15m, 30m, 1h, 2h, 4h, 6h" in sentence
+    assert f"but found '{written}'{meant}" in sentence
+    assert ("did you mean" in sentence) == bool(meant)
 
 
 @pytest.mark.integration
