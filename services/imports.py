@@ -43,7 +43,8 @@ def import_file(
 
     Importing the same file again changes nothing; changed candles supersede those that are there,
     and raise the revision, as with any load. The series is checked at the end.
-    Raises InputInvalid for a wrong name, CandlesInvalid for a file that cannot be what is asked.
+    Raises InputInvalid for a wrong name, and CandlesInvalid for a file
+    that does not hold such candles.
     """
     _check_name(instrument)
     answer = answer_of_file(path, instrument, interval, options)

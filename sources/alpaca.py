@@ -96,9 +96,9 @@ class AlpacaSource:
     ) -> FetchedCandles:
         span = span_ms(start, end)
         client = crypto_client(self._settings, self._replay_url, self._patience)
-        asked: dict[str, Any] = {"symbol_or_symbols": symbol, "timeframe": _FRAMES[interval]}
-        asked |= _between(*span)
-        bars_by_symbol = client.get_crypto_bars(CryptoBarsRequest(**asked))
+        parameters: dict[str, Any] = {"symbol_or_symbols": symbol, "timeframe": _FRAMES[interval]}
+        parameters |= _between(*span)
+        bars_by_symbol = client.get_crypto_bars(CryptoBarsRequest(**parameters))
         latest = CryptoLatestBarRequest(symbol_or_symbols=symbol)
         _check_known(symbol, bars_by_symbol, lambda: client.get_crypto_latest_bar(latest))
         opened = _stamps_ms(bars_by_symbol.get(symbol, []))
@@ -112,11 +112,11 @@ class AlpacaSource:
         span = span_ms(start, end)
         client = stock_client(self._settings, self._replay_url, self._patience)
         feed = DataFeed(self._settings.feed)
-        asked: dict[str, Any] = {"symbol_or_symbols": symbol, "timeframe": _FRAMES[interval]}
+        parameters: dict[str, Any] = {"symbol_or_symbols": symbol, "timeframe": _FRAMES[interval]}
         # Alpaca stamps a day with New York's midnight, hours after midnight in UTC
         later_ms = 0 if interval.is_intraday else 5 * 3_600_000
-        asked |= _between(span[0], span[1] + later_ms)
-        bars = StockBarsRequest(**asked, adjustment=Adjustment.RAW, feed=feed)
+        parameters |= _between(span[0], span[1] + later_ms)
+        bars = StockBarsRequest(**parameters, adjustment=Adjustment.RAW, feed=feed)
         bars_by_symbol = client.get_stock_bars(bars)
         latest = StockLatestBarRequest(symbol_or_symbols=symbol, feed=feed)
         _check_known(symbol, bars_by_symbol, lambda: client.get_stock_latest_bar(latest))
@@ -144,7 +144,7 @@ class AlpacaSource:
         actions: tuple[CorporateAction, ...] = (),
     ) -> FetchedCandles:
         settled_s = _SETTLED_S.get(str(request.get("feed")), _SETTLED_OTHERWISE_S)
-        asked = {"symbol": symbol, "timeframe": _FRAMES[interval].value}
+        parameters = {"symbol": symbol, "timeframe": _FRAMES[interval].value}
         found = keep_valid(
             self._instrument(symbol),
             interval,
@@ -153,7 +153,7 @@ class AlpacaSource:
             as_of_ms=int((now - settled_s) * 1000),
             origin=self._origin,
             actions=actions,
-            request=request | asked | {"start_ms": span[0], "end_ms": span[1]},
+            request=request | parameters | {"start_ms": span[0], "end_ms": span[1]},
         )
         log.info("fetched", instrument=found.instrument.name, interval=interval, candles=len(found))
         return found
@@ -169,8 +169,8 @@ class AlpacaSource:
         known = describe(f"alpaca:{symbol}")
         if not quote and known.kind == "equity":
             facts["kind"] = "equity"  # to Alpaca all that trades in New York is one class
-        asked = FactOrigin("asked", "alpaca")
-        return known.with_facts(facts | self._asset(symbol), asked)
+        origin = FactOrigin("asked", "alpaca")
+        return known.with_facts(facts | self._asset(symbol), origin)
 
     def _asset(self, symbol: str) -> dict[str, Any]:
         """Return the facts of an asset; none where no keys are set or the service refuses."""

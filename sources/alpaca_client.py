@@ -55,10 +55,11 @@ class RetryingClient(RESTClient):
     def _page(self, method: str, url: str, opts: dict[str, Any]) -> Any:
         opts = {**opts, "timeout": self.mela_patience.timeout_s}
         try:
-            told = super()._one_request(method, url, opts, retry=0)
+            body = super()._one_request(method, url, opts, retry=0)
             # `"bars": null` means nothing was found; alpaca-py's own paging fails on it
             return {
-                name: {} if each is None and name in _FOUND else each for name, each in told.items()
+                name: {} if value is None and name in _FOUND else value
+                for name, value in body.items()
             }
         except APIError as error:
             raise _translate_error(error) from error
@@ -109,8 +110,8 @@ def address(replay_url: str | None, host: str = HOST) -> str:
 
 def now_s(*clients: Any) -> float:
     """Return the service's clock at the earliest first answer of the clients."""
-    told = [client.clock_s for client in clients if client.clock_s is not None]
-    return min(told, default=time())
+    clocks_s = [client.clock_s for client in clients if client.clock_s is not None]
+    return min(clocks_s, default=time())
 
 
 def instant(text: str) -> datetime:
@@ -141,9 +142,11 @@ def _client(
                 "MELA_ALPACA__KEY and MELA_ALPACA__SECRET. Its crypto candles need none."
             )
         key = secret = _NO_KEYS
-    asking: type[Any] = type(offered.__name__, (RetryingClient, offered), {})
+    client_class: type[Any] = type(offered.__name__, (RetryingClient, offered), {})
     url = address(replay_url, host)
-    client = asking(api_key=key or None, secret_key=secret or None, raw_data=True, url_override=url)
+    client = client_class(
+        api_key=key or None, secret_key=secret or None, raw_data=True, url_override=url
+    )
     client.mela_service = service_of("Alpaca", url, _NONE if replay_url else LIMIT)
     client.mela_patience = patience
     client._session.hooks["response"].append(client.keep_clock)

@@ -29,10 +29,10 @@ def events_of(client: Any, symbol: str, start: date, today: date) -> tuple[Corpo
     on one date become one event: ratios are multiplied and payments are added.
     """
     # limit=None, because the client's default stops after a thousand events
-    asked = CorporateActionsRequest(
+    request = CorporateActionsRequest(
         symbols=[symbol], types=_TYPES, start=start - _BEFORE, end=today + _AFTER, limit=None
     )
-    events_by_kind: Mapping[str, list[dict[str, Any]]] = client.get_corporate_actions(asked)
+    events_by_kind: Mapping[str, list[dict[str, Any]]] = client.get_corporate_actions(request)
     splits: dict[date, float] = {}
     paid: dict[date, float] = {}
     for kind, events in events_by_kind.items():

@@ -116,7 +116,7 @@ class BinanceSource:
         while start_ms < end_ms:
             page = self._page(symbol, interval, start_ms, end_ms, PAGE)
             lineage.pages += 1
-            lineage.made = self._client.response.headers.get("X-Mela-Replay")
+            lineage.derivation = self._client.response.headers.get("X-Mela-Replay")
             yield _rows(page, interval)
             if len(page) < PAGE:
                 return
@@ -125,9 +125,9 @@ class BinanceSource:
     def _page(
         self, symbol: str, interval: Interval, start_ms: int, end_ms: int, limit: int
     ) -> list[list[Any]]:
-        asked = {"symbol": symbol, "interval": binance_interval(interval), "limit": limit}
-        asked |= {"startTime": start_ms, "endTime": end_ms - 1}  # open times, both inclusive
-        return self._ask("klines", lambda: self._client.get_klines(**asked))
+        parameters = {"symbol": symbol, "interval": binance_interval(interval), "limit": limit}
+        parameters |= {"startTime": start_ms, "endTime": end_ms - 1}  # open times, both inclusive
+        return self._ask("klines", lambda: self._client.get_klines(**parameters))
 
     def _from_archive(
         self,
@@ -191,18 +191,18 @@ class _Lineage:
 
     pages: int = 0
     files: list[str] = field(default_factory=list[str])
-    made: str | None = None
+    derivation: str | None = None
 
     def add_file(self, found: ArchiveFile) -> Rows:
         self.files.append(f"{found.name} sha256:{found.sha256}")
-        self.made = found.made
+        self.derivation = found.derivation
         return found.rows
 
     def as_request(self) -> dict[str, Any]:
         request: dict[str, Any] = {"pages": self.pages}
         if self.files:
             request["archives"] = self.files
-        return request | ({"replayed": self.made} if self.made else {})
+        return request | ({"replayed": self.derivation} if self.derivation else {})
 
 
 def binance_interval(interval: Interval) -> str:
@@ -249,10 +249,10 @@ def _units(start_ms: int, end_ms: int, unit: Literal["D", "M"]) -> list[np.datet
 
 
 def _client(replay_url: str | None, timeout_s: float) -> Client:
-    asked: type[Client] = Client
+    client_class: type[Client] = Client
     if replay_url:  # base_endpoint and tld can only name other hosts of binance itself
-        asked = type("ReplayClient", (Client,), {"API_URL": f"{replay_url.rstrip('/')}/api"})
-    return asked(ping=False, requests_params={"timeout": timeout_s})
+        client_class = type("ReplayClient", (Client,), {"API_URL": f"{replay_url.rstrip('/')}/api"})
+    return client_class(ping=False, requests_params={"timeout": timeout_s})
 
 
 def _translate_errors(call: Callable[[], T]) -> T:

@@ -46,7 +46,7 @@ class ArchiveFile:
     name: str
     sha256: str
     rows: Rows
-    made: str | None  # how a replay made it, if it did
+    derivation: str | None  # how a replay made it, if it did
 
 
 class Archive:

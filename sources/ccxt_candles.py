@@ -90,7 +90,7 @@ class CcxtSource:
         limit = self._page or _most_rows(self._exchange, market)
 
         def ask(timeframe: Interval, since_ms: int, rows: int) -> list[Row]:
-            return self._asked(symbol, timeframe, since_ms, rows)
+            return self._fetch_rows(symbol, timeframe, since_ms, rows)
 
         walk = Walk(ask, interval, limit, days=Interval.D1.value in self._exchange.timeframes)
         rows = _rows([row for page in walk.pages(*span, self._clock_ms) for row in page], interval)
@@ -117,7 +117,7 @@ class CcxtSource:
         log.info("fetched", instrument=found.instrument.name, interval=interval, candles=len(found))
         return found
 
-    def _asked(self, symbol: str, interval: Interval, since_ms: int, limit: int) -> list[Row]:
+    def _fetch_rows(self, symbol: str, interval: Interval, since_ms: int, limit: int) -> list[Row]:
         try:
             rows: list[Row] = self._exchange.fetch_ohlcv(symbol, interval.value, since_ms, limit)
         except ccxt.BaseError as error:  # raised before any request was sent
@@ -136,10 +136,10 @@ class CcxtSource:
         if symbol in known:
             return known[symbol]
         near = get_close_matches(symbol, [name for name in known if NAME.fullmatch(f"a:{name}")], 3)
-        meant = f"; near are {', '.join(near)}" if near else ""
+        suggestion = f"; near are {', '.join(near)}" if near else ""
         raise SourceRefused(
             f"{self._venue} has no symbol {symbol!r}. ccxt writes BTC/USD for spot and "
-            f"BTC/USDT:USDT for a perpetual contract{meant}"
+            f"BTC/USDT:USDT for a perpetual contract{suggestion}"
         )
 
     def _instrument(self, market: dict[str, Any]) -> Instrument:
@@ -228,22 +228,22 @@ class Walk:
         The later start may be a gap. Or the exchange returns fewer rows than ccxt says, and only
         the newest of the window; a shorter window then holds the rows that would be skipped.
         """
-        rows_asked = self.limit
-        while rows_asked > 1 and int(rows[0][0]) > cursor:
+        row_limit = self.limit
+        while row_limit > 1 and int(rows[0][0]) > cursor:
             hole = -(-(int(rows[0][0]) - cursor) * self.limit // self._step_ms)
-            rows_asked = min(hole, rows_asked // 2)
-            nearer = self._ask(self._interval, cursor, rows_asked)
+            row_limit = min(hole, row_limit // 2)
+            nearer = self._ask(self._interval, cursor, row_limit)
             if not nearer or int(nearer[0][0]) >= int(rows[0][0]):
                 return rows
             rows = nearer
         return rows
 
-    def _look_at_first(self, rows: list[Row], asked_ms: int, end_ms: int) -> None:
+    def _look_at_first(self, rows: list[Row], requested_ms: int, end_ms: int) -> None:
         self.oldest_ms = int(rows[0][0])
         is_full = len(rows) >= self.limit
         self.is_beyond = is_full and self.oldest_ms >= end_ms
         ends_now = self._interval.end_ms(int(rows[-1][0])) > self.as_of_ms
-        self.is_newest = is_full and self.oldest_ms > asked_ms and ends_now
+        self.is_newest = is_full and self.oldest_ms > requested_ms and ends_now
 
     def _over_nothing(self, cursor: int, end_ms: int) -> int:
         """Return where to continue after an empty window: the next day that has candles."""

@@ -43,7 +43,7 @@ class RetryingExchange:
     ) -> dict[str, Any] | list[Any]:
         """Send one request of ccxt, and repeat it while the exchange is busy."""
         send = partial(super().fetch, url, method, headers, body)  # type: ignore[misc]
-        return self.mela_service.ask(lambda: self._answered(send), self.mela_patience)
+        return self.mela_service.ask(lambda: self._send_once(send), self.mela_patience)
 
     def on_rest_response(self, code: int, reason: str, url: str, method: str, *rest: Any) -> Any:
         """Keep the status, headers and time of an answer, which ccxt's errors do not carry."""
@@ -51,7 +51,7 @@ class RetryingExchange:
         self.clock_ms = _clock_ms(rest[0])
         return super().on_rest_response(code, reason, url, method, *rest)  # type: ignore[misc]
 
-    def _answered(self, send: Any) -> Any:
+    def _send_once(self, send: Any) -> Any:
         self._status, self._headers = 0, None
         try:
             answer = send()
@@ -72,13 +72,13 @@ def exchange_of(
     """
     if venue not in ccxt.exchanges:
         near = get_close_matches(venue, [*VENUES, *ccxt.exchanges], n=3)
-        meant = f"; did you mean {' or '.join(near)}?" if near else ""
+        suggestion = f"; did you mean {' or '.join(near)}?" if near else ""
         raise SourceRefused(
             f"no source has the venue {venue!r}: known are {', '.join(VENUES)} and the exchanges "
-            f"of ccxt, as kraken{meant}"
+            f"of ccxt, as kraken{suggestion}"
         )
-    asking: type[Any] = type(venue, (RetryingExchange, getattr(ccxt, venue)), {})
-    exchange = asking({"enableRateLimit": is_limited, "timeout": patience.timeout_s * 1000})
+    exchange_class: type[Any] = type(venue, (RetryingExchange, getattr(ccxt, venue)), {})
+    exchange = exchange_class({"enableRateLimit": is_limited, "timeout": patience.timeout_s * 1000})
     if not exchange.has.get("fetchOHLCV"):
         raise SourceRefused(f"ccxt has no candles of {venue}; another venue may list the same pair")
     listed = exchange.options.get("fetchMarkets")
@@ -87,8 +87,8 @@ def exchange_of(
     ):  # skip thousands of options, which cannot be loaded
         listed["types"] = [kind for kind in listed["types"] if kind in _KINDS]
     if replay_url:
-        there = f"{replay_url.rstrip('/')}{REPLAYED}{venue}"
-        exchange.urls["api"] = _redirected(exchange.urls["api"], there)
+        base_url = f"{replay_url.rstrip('/')}{REPLAYED}{venue}"
+        exchange.urls["api"] = _redirected(exchange.urls["api"], base_url)
     per_s = 1000 / max(float(exchange.rateLimit), 1.0) if is_limited else 1000.0
     exchange.mela_service = service_of(
         f"{venue} through ccxt", replay_url or f"https://{venue}", Limit(_BURST, per_s)
@@ -113,10 +113,10 @@ def translate_error(error: ccxt.BaseError, status: int = 0, headers: Any = None)
     return SourceRefused(f"The exchange refused ({message}).")
 
 
-def _redirected(urls: Any, there: str) -> Any:
+def _redirected(urls: Any, base_url: str) -> Any:
     if isinstance(urls, dict):
-        return {name: _redirected(url, there) for name, url in urls.items()}
-    return _HOST.sub(there, urls) if isinstance(urls, str) else urls
+        return {name: _redirected(url, base_url) for name, url in urls.items()}
+    return _HOST.sub(base_url, urls) if isinstance(urls, str) else urls
 
 
 def _clock_ms(headers: Any) -> int:

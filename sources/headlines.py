@@ -51,10 +51,10 @@ def fetch_news(
     if not symbols:
         raise ValueError("expected at least one symbol, but found none")
     client = news_client(settings.alpaca, settings.replay_url, patience or RetryPolicy())
-    asked = NewsRequest(
+    request = NewsRequest(
         symbols=",".join(map(news_symbol, symbols)), start=start, end=end, sort="asc"
     )
-    articles: list[dict[str, Any]] = client.get_news(asked)["news"]
+    articles: list[dict[str, Any]] = client.get_news(request)["news"]
     found = {headline.id: headline for headline in map(_headline, articles)}
     log.info("fetched_news", symbols=list(symbols), headlines=len(found))
     inside = (each for each in found.values() if start <= each.updated_at < end)

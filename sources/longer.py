@@ -16,13 +16,15 @@ def longer_candles(candles: Candles, interval: Interval) -> Candles:
     columns = candles.open, candles.high, candles.low, candles.close, candles.volume
     closes = closes_ms(candles.calendar, candles.interval, candles.opened_ms)
     rows = Rows(candles.opened_ms, closes, *columns)
-    made = resample(rows, candles.interval, interval, candles.calendar).rows
-    if len(made):
-        made = made.between(int(made.opened_ms[0]), int(made.opened_ms[-1]) + 1, int(closes[-1]))
+    resampled = resample(rows, candles.interval, interval, candles.calendar).rows
+    if len(resampled):
+        resampled = resampled.between(
+            int(resampled.opened_ms[0]), int(resampled.opened_ms[-1]) + 1, int(closes[-1])
+        )
     return replace(
         candles,
         interval=interval,
-        opened_ms=made.opened_ms,
-        **{name: getattr(made, name) for name in ("open", "high", "low", "close", "volume")},
+        opened_ms=resampled.opened_ms,
+        **{name: getattr(resampled, name) for name in ("open", "high", "low", "close", "volume")},
         start_bar=0,
     )

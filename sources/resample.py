@@ -79,7 +79,7 @@ def resample(
     last = np.append(first[1:], len(rows)) - 1
     parts = _in_shares_of(bucket, rows, splits)
     volume = np.array(np.round(np.add.reduceat(parts.volume, first), _DECIMALS), np.float64)
-    made = Rows(
+    resampled = Rows(
         opened,
         closes_ms(calendar, interval, opened),
         parts.open[first],
@@ -88,7 +88,7 @@ def resample(
         parts.close[last],
         volume,
     )
-    return ResampledRows(made, _incomplete(rows, bucket, opened, finer, interval, calendar))
+    return ResampledRows(resampled, _incomplete(rows, bucket, opened, finer, interval, calendar))
 
 
 def fetch_resampled(
@@ -113,8 +113,8 @@ def fetch_resampled(
     if parts.as_of_ms is None:
         raise ValueError(f"expected an answer of {parts.source} with as_of_ms, but found none")
     splits = [action for action in parts.actions if action.kind == "split"]
-    made = resample(rows_of(parts), finer, interval, parts.instrument.calendar, splits)
-    rows = made.rows.between(start_ms, end_ms, parts.as_of_ms)
+    resampled = resample(rows_of(parts), finer, interval, parts.instrument.calendar, splits)
+    rows = resampled.rows.between(start_ms, end_ms, parts.as_of_ms)
     rejected = tuple(r for r in parts.rejected if r.opened_ms < end_ms)
     whole = replace(
         parts,
@@ -129,17 +129,17 @@ def fetch_resampled(
         session_on=session_dates(parts.instrument.calendar, interval, rows.opened_ms),
         rejected=rejected,
     )
-    return mark_resampled(whole, finer, made.incomplete_ms)
+    return mark_resampled(whole, finer, resampled.incomplete_ms)
 
 
 def mark_resampled(fetched: FetchedCandles, finer: Interval, incomplete_ms: Int) -> FetchedCandles:
     """Return the answer with its source interval and incomplete candles, in its request as well."""
-    mine = incomplete_ms[np.isin(incomplete_ms, fetched.opened_ms)].tolist()
+    own_ms = incomplete_ms[np.isin(incomplete_ms, fetched.opened_ms)].tolist()
     request = fetched.request | {"resampled_from": finer.value}
-    if mine:
-        named = [f"{np.datetime64(ms // 1000, 's')}Z" for ms in mine[:MOST_NAMED]]
-        request |= {"incomplete": len(mine), "incomplete_opened_at": named}
-    return replace(fetched, request=request, resampled_from=finer, incomplete_ms=tuple(mine))
+    if own_ms:
+        named = [f"{np.datetime64(ms // 1000, 's')}Z" for ms in own_ms[:MOST_NAMED]]
+        request |= {"incomplete": len(own_ms), "incomplete_opened_at": named}
+    return replace(fetched, request=request, resampled_from=finer, incomplete_ms=tuple(own_ms))
 
 
 def rows_of(fetched: FetchedCandles) -> Rows:
@@ -180,21 +180,21 @@ def _buckets(opened_ms: Int, finer: Interval, interval: Interval, calendar: str)
 
 def _in_shares_of(bucket: Int, rows: Rows, splits: Sequence[CorporateAction]) -> Rows:
     factor = ratios(bucket, splits) / ratios(rows.opened_ms, splits)
-    moved = factor != 1
-    if not moved.any():
+    is_rescaled = factor != 1
+    if not is_rescaled.any():
         return rows
 
-    def brought(prices: Float) -> Float:
-        return np.where(moved, np.round(prices * factor, _DECIMALS), prices)
+    def rescaled(prices: Float) -> Float:
+        return np.where(is_rescaled, np.round(prices * factor, _DECIMALS), prices)
 
     return Rows(
         rows.opened_ms,
         rows.closed_ms,
-        brought(rows.open),
-        brought(rows.high),
-        brought(rows.low),
-        brought(rows.close),
-        np.where(moved, np.round(rows.volume / factor), rows.volume),
+        rescaled(rows.open),
+        rescaled(rows.high),
+        rescaled(rows.low),
+        rescaled(rows.close),
+        np.where(is_rescaled, np.round(rows.volume / factor), rows.volume),
     )
 
 

@@ -77,14 +77,14 @@ def retry_after_s(value: str | None) -> float | None:
 def _wait_s(state: RetryCallState, patience: RetryPolicy) -> float:
     jittered = wait_random_exponential(multiplier=patience.first_s, max=patience.longest_s)(state)
     error = state.outcome.exception() if state.outcome else None
-    asked = error.retry_after_s if isinstance(error, ServiceBusy) else None
-    return jittered if asked is None else asked + min(jittered, patience.first_s)
+    requested_s = error.retry_after_s if isinstance(error, ServiceBusy) else None
+    return jittered if requested_s is None else requested_s + min(jittered, patience.first_s)
 
 
 def _is_hopeless(state: RetryCallState, patience: RetryPolicy) -> bool:
     error = state.outcome.exception() if state.outcome else None
-    asked = (error.retry_after_s or 0.0) if isinstance(error, ServiceBusy) else 0.0
-    spent = (state.seconds_since_start or 0.0) + asked
+    requested_s = (error.retry_after_s or 0.0) if isinstance(error, ServiceBusy) else 0.0
+    spent = (state.seconds_since_start or 0.0) + requested_s
     return stop_after_attempt(patience.attempts)(state) or spent > patience.total_s
 
 

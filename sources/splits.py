@@ -43,8 +43,8 @@ def ratios(opened_ms: Int, splits: Sequence[CorporateAction]) -> Float:
 def restore_prices(adjusted: Float, ratio: Float) -> Float:
     """Return prices as they were traded: (n,) float64 split-adjusted in, unadjusted out.
 
-    >>> said = np.array([np.float32(92.224286), np.float32(1.0339e-05)], np.float64)
-    >>> restore_prices(said, np.array([7.0, 1.0])).tolist()
+    >>> adjusted = np.array([np.float32(92.224286), np.float32(1.0339e-05)], np.float64)
+    >>> restore_prices(adjusted, np.array([7.0, 1.0])).tolist()
     [645.57, 1.0339e-05]
     """
     decimal = np.where(ratio == 1, 0.0, DECIMAL_NOISE)

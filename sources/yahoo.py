@@ -120,10 +120,10 @@ class YahooSource:
                 try:
                     parts = [ask(interval.value, *page) for page in pages]
                 except SourceRefused as error:
-                    raise _said_plainly(error, symbol, interval, start, now) from error
+                    raise _retention_error(error, symbol, interval, start, now) from error
                 prices = pd.concat([part for part in parts if len(part)] or [daily.iloc[:0]])
-            said = ticker.history_metadata
-            meta = {key: said[key] for key in _META if key in said}
+            metadata = ticker.history_metadata
+            meta = {key: metadata[key] for key in _META if key in metadata}
             return _Answer(prices, daily, meta, _now_ms(session, meta))
 
 
@@ -152,7 +152,7 @@ def _history(
         raise ServiceBusy(f"Yahoo could not be reached: {error}.") from error
 
 
-def _said_plainly(
+def _retention_error(
     error: SourceRefused, symbol: str, interval: Interval, start: datetime, now: datetime
 ) -> SourceRefused:
     days = _OFFERED[interval][1]

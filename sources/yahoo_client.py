@@ -52,13 +52,13 @@ class YahooSession(curl.Session[curl.Response]):
     def request(self, method: Any, url: str, *args: Any, **kwargs: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Send a request. Raises ServiceBusy or SourceRefused if it does not return a chart."""
         self.service.bucket.take(longest_s=_LONGEST_S)
-        asked = url
+        target_url = url
         if self._replay_url:
             parts = urlsplit(url)
             kwargs["headers"] = {**(kwargs.get("headers") or {}), "X-Orig-Host": parts.netloc}
-            asked = f"{self._replay_url}{parts.path or '/'}"
-            asked += f"?{parts.query}" if parts.query else ""
-        response = super().request(method, asked, *args, **kwargs)
+            target_url = f"{self._replay_url}{parts.path or '/'}"
+            target_url += f"?{parts.query}" if parts.query else ""
+        response = super().request(method, target_url, *args, **kwargs)
         if _CHART in url:
             _check(response)
             self.service_now_s = _date_s(response.headers.get("Date"))

@@ -83,7 +83,7 @@ def instrument_of(symbol: str, meta: Mapping[str, Any]) -> Instrument:
         )
     listed = meta.get("firstTradeDate")
     by_name = infer(f"yahoo:{symbol}")
-    said = {
+    facts = {
         "kind": kind,
         "calendar": calendar,
         "quote": str(meta["currency"]) if meta.get("currency") else None,
@@ -92,7 +92,7 @@ def instrument_of(symbol: str, meta: Mapping[str, Any]) -> Instrument:
         "timezone": str(meta["exchangeTimezoneName"]) if meta.get("exchangeTimezoneName") else None,
         "listed_on": listed.date() if isinstance(listed, datetime) else None,
     }
-    return by_name.with_facts(said, FactOrigin("asked", "yahoo"))
+    return by_name.with_facts(facts, FactOrigin("asked", "yahoo"))
 
 
 def exchange_code(calendar: str) -> str:

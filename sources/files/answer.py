@@ -40,7 +40,7 @@ def answer_of_file(
 
     interval: None for the one that the file states or shows
     A candle outside of all sessions closes when it is over; checks of quality name it. Raises
-    CandlesInvalid for a file that cannot be what is asked.
+    CandlesInvalid for a file that cannot hold the requested candles.
     """
     read = read_file(path, instrument, interval, options)
     candles, about = read.candles, read.candles.about

@@ -64,24 +64,24 @@ def spelling(name: str) -> str:
 
 
 def find_columns(
-    table: Table, told: Mapping[str, str], symbol: str | None, notes: list[str]
+    table: Table, stated: Mapping[str, str], symbol: str | None, notes: list[str]
 ) -> dict[str, str]:
     """Return the file's name for each field that it has.
 
-    told: what the user names himself; it goes first, and an empty name leaves a field out
+    stated: the columns that the user names; they go first, and an empty name leaves a field out
     symbol: the instrument's; None where it is not known
     notes: gets a sentence where a column of zeros is passed over
     Raises CandlesInvalid where a needed field has no column, or two with equal right.
     """
-    for field, name in told.items():
+    for field, name in stated.items():
         if name and name not in table.names:
             raise CandlesInvalid(
                 f"{table.name} has no column {name!r} for {field}; {_there(table)}"
             )
     found = _by_place(table) if not table.has_names else _by_name(table, symbol)
-    if table.has_names and "volume" in found and "volume" not in told:
+    if table.has_names and "volume" in found and "volume" not in stated:
         found["volume"] = _that_counts(table, found["volume"], notes)
-    chosen = {field: name for field, name in {**found, **told}.items() if name}
+    chosen = {field: name for field, name in {**found, **stated}.items() if name}
     missing = [field for field in NEEDED if field not in chosen]
     if missing:
         raise CandlesInvalid(
@@ -104,16 +104,16 @@ def _by_name(table: Table, symbol: str | None) -> dict[str, str]:
     found: dict[str, str] = {}
     for field in FIELDS:
         for name in _NAMES[field]:
-            there = spelled.get(name, [])
+            columns = spelled.get(name, [])
             if field == "open_time":
-                there = [each for each in there if not _are_clock_times(table[each])]
-            if len(there) > 1:
+                columns = [each for each in columns if not _are_clock_times(table[each])]
+            if len(columns) > 1:
                 raise CandlesInvalid(
-                    f"{table.name} has {len(there)} columns for {field} ({', '.join(there)}). "
-                    f"Choose one with --columns {field}={there[0]}."
+                    f"{table.name} has {len(columns)} columns for {field} ({', '.join(columns)}). "
+                    f"Choose one with --columns {field}={columns[0]}."
                 )
-            if there:
-                found[field] = there[0]
+            if columns:
+                found[field] = columns[0]
                 break
     if spelling(found.get("volume", "")) in ("", *_TICKS):
         found |= _other_volume(spelled, symbol)

@@ -24,27 +24,27 @@ _NUMBER = re.compile(r"\s*[$€£]?[+-]?[\d.,]*\d[\d.,]*(e[+-]?\d+)?\s*[KMB%]?\s
 _BLANK_LINE = re.compile(r"\n[ \t]*\n")
 
 
-def read_delimited(text: str, told: str) -> Table:
+def read_delimited(text: str, file: str) -> Table:
     """Return the columns of text, each as text. Raises CandlesInvalid where rows differ in width.
 
     Lines in front of the names are passed over: titles, addresses, remarks.
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     front = _front(text)
-    separator = _separator(front, told)
+    separator = _separator(front, file)
     split = [next(csv.reader([line], delimiter=separator), []) for line in front]
     first = next((at for at, words in enumerate(split) if _is_candle(words)), None)
     if first is None:
         raise CandlesInvalid(
-            f"{told}: expected rows of a time and at least {FEWEST} numbers, but found none in the "
+            f"{file}: expected rows of a time and at least {FEWEST} numbers, but found none in the "
             f"first lines; the last of them is {front[-1][:80]!r}"
         )
     width = len(split[first])
     names, symbol = _names(split, first)
     has_names = names is not None
     chosen = names or [str(position + 1) for position in range(width)]
-    columns, places = _columns(text, first, width, separator, told)
-    table = table_of(told, "CSV", chosen, columns, places=places, has_names=has_names)
+    columns, places = _columns(text, first, width, separator, file)
+    table = table_of(file, "CSV", chosen, columns, places=places, has_names=has_names)
     return replace(table, symbol=symbol)
 
 
@@ -56,12 +56,12 @@ def _front(text: str) -> list[str]:
     return lines
 
 
-def _separator(front: Sequence[str], told: str) -> str:
+def _separator(front: Sequence[str], file: str) -> str:
     for separator in SEPARATORS:
         if max(line.count(separator) for line in front[-5:]) >= FEWEST:
             return separator
     raise CandlesInvalid(
-        f"{told}: expected columns parted by comma, semicolon, tab or |, but found the line "
+        f"{file}: expected columns parted by comma, semicolon, tab or |, but found the line "
         f"{front[-1][:80]!r}"
     )
 
@@ -94,7 +94,7 @@ def _names(split: Sequence[Sequence[str]], first: int) -> tuple[list[str] | None
 
 
 def _columns(
-    text: str, first: int, width: int, separator: str, told: str
+    text: str, first: int, width: int, separator: str, file: str
 ) -> tuple[list[pa.ChunkedArray], Int]:
     """Return the columns from a line on, as text, and the line of each row, from 1."""
     start = 0
@@ -123,13 +123,13 @@ def _columns(
             ),
         )
     except (pa.ArrowException, ValueError) as error:
-        raise CandlesInvalid(f"{told} cannot be read as text in columns: {error}") from error
+        raise CandlesInvalid(f"{file} cannot be read as text in columns: {error}") from error
     lines = _lines_of(rest, first)
     if misshapen:
         bad = misshapen[0]
         at = f"line {lines[bad.number - 1]}" if bad.number else "a line"
         raise CandlesInvalid(
-            f"{told}: expected {counted(width, 'column')} in each line, but {at} has "
+            f"{file}: expected {counted(width, 'column')} in each line, but {at} has "
             f"{bad.actual_columns}: "
             f"{bad.text[:80]!r}"
         )

@@ -41,41 +41,41 @@ def open_table(path: Path) -> Table:
     return _table(content, path.name, str(path))
 
 
-def _table(content: bytes, inner: str, told: str) -> Table:
+def _table(content: bytes, inner: str, file: str) -> Table:
     """Return the columns of some bytes.
 
     inner: the file's own name, of a zip the name of what is in it
-    told: the path, for sentences
+    file: the path, as sentences name it
     """
     if not content.strip():
-        raise CandlesInvalid(f"{told} is empty; expected candles as {FORMATS}")
+        raise CandlesInvalid(f"{file} is empty; expected candles as {FORMATS}")
     for magic, kind in _FOREIGN:
         if content.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(magic):
-            raise CandlesInvalid(f"{told} is {kind}; expected candles as {FORMATS}")
+            raise CandlesInvalid(f"{file} is {kind}; expected candles as {FORMATS}")
     if content.startswith(b"PK\x03\x04"):
-        inner, content = _only_member(content, told)
-        return _table(content, inner, f"{told} ({inner})")
+        inner, content = _only_member(content, file)
+        return _table(content, inner, f"{file} ({inner})")
     if content.startswith(b"\x1f\x8b"):
-        return _table(_gunzipped(content, told), inner.removesuffix(".gz"), told)
+        return _table(_gunzipped(content, file), inner.removesuffix(".gz"), file)
     if content.startswith(b"PAR1"):
-        return _arrow(content, told, "Parquet")
+        return _arrow(content, file, "Parquet")
     if content.startswith((b"ARROW1", b"FEA1")):
-        return _arrow(content, told, "feather")
-    text = _decoded(content, told)
+        return _arrow(content, file, "feather")
+    text = _decoded(content, file)
     if text.lstrip().startswith(("[", "{")):
-        return read_json(text, told)
-    return read_delimited(text, told)
+        return read_json(text, file)
+    return read_delimited(text, file)
 
 
-def _arrow(content: bytes, told: str, kind: str) -> Table:
+def _arrow(content: bytes, file: str, kind: str) -> Table:
     source = pa.BufferReader(content)
     try:
         table = pq.read_table(source) if kind == "Parquet" else pf.read_table(source)
     except (pa.ArrowException, OSError, ValueError) as error:
         why = str(error).splitlines()[0]
-        raise CandlesInvalid(f"{told} is a {kind} file that cannot be read: {why}") from error
+        raise CandlesInvalid(f"{file} is a {kind} file that cannot be read: {why}") from error
     columns = [_plain(column) for column in table.columns]
-    return table_of(told, kind, [str(name) for name in table.column_names], columns)
+    return table_of(file, kind, [str(name) for name in table.column_names], columns)
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -85,7 +85,7 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return column
 
 
-def _only_member(content: bytes, told: str) -> tuple[str, bytes]:
+def _only_member(content: bytes, file: str) -> tuple[str, bytes]:
     """Return name and content of the one file in a zip; others that tell nothing are passed over.
 
     Raises CandlesInvalid where there is none, or more than one.
@@ -94,19 +94,19 @@ def _only_member(content: bytes, told: str) -> tuple[str, bytes]:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             names = [one.filename for one in archive.infolist() if not one.is_dir()]
             if "[Content_Types].xml" in names:
-                raise CandlesInvalid(f"{told} is an Excel workbook; save its sheet as CSV")
+                raise CandlesInvalid(f"{file} is an Excel workbook; save its sheet as CSV")
             names = [name for name in names if _is_data(name)]
             if len(names) != 1:
-                there = ", ".join(names[:5]) or "none"
+                listed = ", ".join(names[:5]) or "none"
                 raise CandlesInvalid(
-                    f"expected one file in the archive {told}, but found {len(names)} ({there}). "
+                    f"expected one file in the archive {file}, but found {len(names)} ({listed}). "
                     "Unpack it and give one of them, or put them together into one file."
                 )
             if archive.getinfo(names[0]).file_size > MOST_BYTES:
-                raise CandlesInvalid(f"{told} unpacks to more than {MOST_BYTES >> 30} GiB")
+                raise CandlesInvalid(f"{file} unpacks to more than {MOST_BYTES >> 30} GiB")
             return PurePosixPath(names[0]).name, archive.read(names[0])
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, zlib.error, OSError) as error:
-        raise CandlesInvalid(f"{told} is a zip that cannot be unpacked: {error}") from error
+        raise CandlesInvalid(f"{file} is a zip that cannot be unpacked: {error}") from error
 
 
 def _is_data(name: str) -> bool:
@@ -115,18 +115,18 @@ def _is_data(name: str) -> bool:
     return not hidden and path.suffix.lower() not in (".md", ".html", ".pdf", ".checksum")
 
 
-def _gunzipped(content: bytes, told: str) -> bytes:
+def _gunzipped(content: bytes, file: str) -> bytes:
     try:
         with gzip.open(io.BytesIO(content)) as packed:
             plain = packed.read(MOST_BYTES + 1)
     except (OSError, EOFError, zlib.error) as error:
-        raise CandlesInvalid(f"{told} is a gzip that cannot be unpacked: {error}") from error
+        raise CandlesInvalid(f"{file} is a gzip that cannot be unpacked: {error}") from error
     if len(plain) > MOST_BYTES:
-        raise CandlesInvalid(f"{told} unpacks to more than {MOST_BYTES >> 30} GiB")
+        raise CandlesInvalid(f"{file} unpacks to more than {MOST_BYTES >> 30} GiB")
     return plain
 
 
-def _decoded(content: bytes, told: str) -> str:
+def _decoded(content: bytes, file: str) -> str:
     """Return text as UTF-8, as UTF-16 (MetaTrader's) or else, letters aside, as Latin-1."""
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         encoding = "utf-16"
@@ -139,6 +139,6 @@ def _decoded(content: bytes, told: str) -> str:
     except UnicodeDecodeError as error:
         if b"\0" in content[:4096]:
             raise CandlesInvalid(
-                f"{told} is neither text nor a format that is known; expected {FORMATS}"
+                f"{file} is neither text nor a format that is known; expected {FORMATS}"
             ) from error
         return content.decode("latin-1")

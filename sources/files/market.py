@@ -52,12 +52,12 @@ def inferred_words(about: Instrument) -> str | None:
     guessed = [fact for fact in ("kind", "quote", "calendar") if about.how(fact) == "inferred"]
     if not guessed:
         return None
-    said = ", ".join(_said(about, fact) for fact in guessed)
+    origins = ", ".join(_origin_phrase(about, fact) for fact in guessed)
     options = " ".join(f"--{fact}" for fact in guessed)
-    return f"{about.name}: {said}. Tell it, where you know better, with {options}."
+    return f"{about.name}: {origins}. Tell it, where you know better, with {options}."
 
 
-def _said(about: Instrument, fact: str) -> str:
+def _origin_phrase(about: Instrument, fact: str) -> str:
     source = about.origin(fact)
     value = getattr(about, fact)
     if source == NOTHING:

@@ -9,7 +9,7 @@ from mela.interval import DAY_MS, MINUTE_MS, Interval
 from sources.files.days import aligned, dates_of
 from sources.files.spacing import check_no_shorter, check_spacing
 from sources.files.table import Int, Table
-from sources.files.times import Said, Times, instants_in
+from sources.files.times import TimeKind, Times, instants_in
 
 FIRST_MS, LAST_MS = -2_208_988_800_000, 7_258_118_400_000  # 1900 and 2200
 
@@ -42,18 +42,18 @@ def opened_ms_of(
     check_no_shorter(times.ms, interval, table.name)
     dates, how = _dates(table, times, timezone, around_the_clock=around_the_clock)
     opened_ms, moved = aligned(dates, interval, table.name)
-    notes += [f"{table.name} {said}." for said in (how, moved) if said]
+    notes += [f"{table.name} {note}." for note in (how, moved) if note]
     return opened_ms
 
 
 def _instants(table: Table, times: Times, interval: Interval, timezone: str | None) -> Int:
-    if times.said is Said.DATES:
+    if times.kind is TimeKind.DATES:
         raise CandlesInvalid(
             f"expected {interval} candles, but {table.name} has dates without a time of day. "
             "Ask for interval: 1d, or name the column of the time with --columns open_time=NAME."
         )
     instants = times.ms
-    if times.said is Said.TIMES:
+    if times.kind is TimeKind.TIMES:
         if timezone is None:
             if (np.diff(instants) > 0).all():
                 check_spacing(instants, interval, table.name)
@@ -72,9 +72,9 @@ def _instants(table: Table, times: Times, interval: Interval, timezone: str | No
 def _dates(
     table: Table, times: Times, timezone: str | None, *, around_the_clock: bool
 ) -> tuple[Int, str | None]:
-    if times.said is Said.DATES:
+    if times.kind is TimeKind.DATES:
         return times.ms, None
-    if times.said is Said.INSTANTS:
+    if times.kind is TimeKind.INSTANTS:
         zones = tuple(zone for zone in (timezone, times.zone) if zone)
         return dates_of(times.ms, zones, table.name, around_the_clock=around_the_clock)
     is_midnight = bool((times.ms % DAY_MS == 0).all())

@@ -31,10 +31,10 @@ class FileOptions:
     facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
 
     def about(self, known: Instrument) -> Instrument:
-        """Return an instrument with the facts that are told of it, or of all."""
+        """Return an instrument with the facts that the options state of it, or of all."""
         origin = FactOrigin("told", "an option")
-        mine = {**self.facts.get(EVERY, {}), **self.facts.get(known.name, {})}
-        return known.with_facts(mine, origin)
+        facts = {**self.facts.get(EVERY, {}), **self.facts.get(known.name, {})}
+        return known.with_facts(facts, origin)
 
 
 NO_OPTIONS = FileOptions()
@@ -47,9 +47,9 @@ def file_options(
 ) -> FileOptions:
     """Return what options say: a zone's name, and columns as `FIELD=NAME,FIELD=NAME`.
 
-    facts: name of a fact → what is told of it, `VALUE` of all instruments or `INSTRUMENT=VALUE`
+    facts: name of a fact → its values: `VALUE` for all instruments, or `INSTRUMENT=VALUE`
     Raises ValueError for a zone, a field or a fact's value that is unknown, and for a field or a
-    fact that is told twice.
+    fact that is stated twice.
 
     >>> file_options("Europe/Paris", ["open_time=Date,close=Adj Close"]).columns["close"]
     'Adj Close'
@@ -72,17 +72,17 @@ def file_options(
     return FileOptions(timezone, named, _facts_by_instrument(facts or {}))
 
 
-def _facts_by_instrument(told: Mapping[str, Sequence[str]]) -> dict[str, dict[str, Any]]:
+def _facts_by_instrument(words_by_fact: Mapping[str, Sequence[str]]) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
-    for fact, words in told.items():
+    for fact, words in words_by_fact.items():
         for word in words:
             front, equals, value = word.rpartition("=")
             name = front if equals and NAME.fullmatch(front) else EVERY
-            mine = found.setdefault(name, {})
-            if fact in mine:
+            facts = found.setdefault(name, {})
+            if fact in facts:
                 whose = f" of {name}" if name else ""
                 raise ValueError(f"expected one {fact}{whose}, but found several: {words}")
-            mine[fact] = read_fact(fact, value if name else word)
+            facts[fact] = read_fact(fact, value if name else word)
     return found
 
 

@@ -1,7 +1,7 @@
-"""A user's candle file as candles: recognised, held against what is asked, and put right in little.
+"""Read a user's candle file as candles, and check it against the request.
 
 A file is not believed. Its spacing must be the interval's, its symbol the instrument's, and its
-times must say where on earth they are; what rounding did to high and low is mended and told.
+times must have a time zone. What rounding did to high and low is corrected, and a note says so.
 """
 
 from __future__ import annotations
@@ -61,21 +61,21 @@ def read_file(
     table, interval = of_interval(table, columns.get("interval"), interval)
     table, values = values_of(table, columns, notes)
     times = times_of(table, columns["open_time"], clock_column(table, columns))
-    asked = interval or usual_interval(times.ms)[0]
-    if asked is None:
+    interval = interval or usual_interval(times.ms)[0]
+    if interval is None:
         raise no_interval(times.ms, table.name)
     times = times.rising()
     around_the_clock = never_closes(instrument, times.ms, options)
     opened_ms = opened_ms_of(
-        table, times, asked, options.timezone, notes, around_the_clock=around_the_clock
+        table, times, interval, options.timezone, notes, around_the_clock=around_the_clock
     )
     opened_ms, values = in_order(table, opened_ms, values, times.order, notes)
-    check_spacing(opened_ms, asked, table.name)
+    check_spacing(opened_ms, interval, table.name)
     clip_rounding(values, table.name, notes)
-    about = market_of(instrument, opened_ms, asked, options)
+    about = market_of(instrument, opened_ms, interval, options)
     opens, highs, lows, closes, volumes = (values[field] for field in (*PRICES, "volume"))
     candles = Candles(
-        *(asked, opened_ms, opens, highs, lows, closes, volumes),
+        *(interval, opened_ms, opens, highs, lows, closes, volumes),
         calendar=about.calendar,
         tick=about.tick,
         lot=about.lot,

@@ -35,7 +35,7 @@ def of_instrument(
 ) -> Table:
     """Return the rows of an instrument, where a file states symbols.
 
-    Raises CandlesInvalid where they are another's, or of several and none is asked for.
+    Raises CandlesInvalid where the rows are another's, or of several and none is requested.
     """
     if instrument is None:
         if len(stated) > 1:
@@ -69,16 +69,18 @@ def _archived(table: Table, instrument: str | None) -> list[str]:
 def of_interval(
     table: Table, column: str | None, interval: Interval | None
 ) -> tuple[Table, Interval | None]:
-    """Return the rows of an interval, and it, where a column says how long each candle is.
+    """Return the rows of an interval, and the interval, where a column states each candle's.
 
-    Raises CandlesInvalid where all are of others, or of several and none is asked for.
+    Raises CandlesInvalid where all rows have other intervals, or several and none is requested.
     """
     if column is None:
         return table, interval
     words = pc.cast(table[column], pa.string())
-    meant = {word: interval_of(word) for word in pc.unique(words.drop_null()).to_pylist()}
-    stated = list(dict.fromkeys(one for one in meant.values() if one))
-    unknown = [word for word, one in meant.items() if one is None]
+    interval_by_word = {
+        word: interval_of(word) for word in pc.unique(words.drop_null()).to_pylist()
+    }
+    stated = list(dict.fromkeys(one for one in interval_by_word.values() if one))
+    unknown = [word for word, one in interval_by_word.items() if one is None]
     if unknown:
         raise CandlesInvalid(
             f"{table.name} states the interval {unknown[0]!r}, expected one of "
@@ -93,7 +95,7 @@ def of_interval(
     check_stated(stated, interval, table.name)
     if len(stated) <= 1:
         return table, interval
-    own = pa.array([word for word, one in meant.items() if one is interval])
+    own = pa.array([word for word, one in interval_by_word.items() if one is interval])
     return table.take(np.flatnonzero(pc.is_in(words, own).to_numpy(zero_copy_only=False))), interval
 
 
@@ -102,7 +104,7 @@ def values_of(
 ) -> tuple[Table, dict[str, Float]]:
     """Return the rows that have prices, and their prices and volumes.
 
-    A row without any price is left out and told; volumes that are not there are 0, and told.
+    A row without any price is left out, and a missing volume is 0; a note says so in each case.
     Raises CandlesInvalid for a file without rows, and for what is no number.
     """
     if len(table) == 0:

@@ -99,9 +99,9 @@ def interval_of(stated: object) -> Interval | None:
         return Interval(_WORDS[lower])
     if lower.isdigit():
         return Interval(_MINUTES[int(lower)]) if int(lower) in _MINUTES else None
-    turned = re.fullmatch(r"([mhdw])(\d+)|(\d+)([mhdw])(?:in|r|ay|our)?s?", lower)
-    if turned is None:
+    matched = re.fullmatch(r"([mhdw])(\d+)|(\d+)([mhdw])(?:in|r|ay|our)?s?", lower)
+    if matched is None:
         return None
-    unit, count = (turned[1], turned[2]) if turned[1] else (turned[4], turned[3])
+    unit, count = (matched[1], matched[2]) if matched[1] else (matched[4], matched[3])
     form = f"{int(count)}{unit}"
     return Interval(form) if form in list(Interval) else None

@@ -16,7 +16,7 @@ from sources.files.table import Float, Int, Table
 from sources.files.text_times import read_text
 
 
-class Said(StrEnum):
+class TimeKind(StrEnum):
     """What a column of times says about its zone."""
 
     INSTANTS = "instants"  # with a zone, or counted from 1970 in UTC
@@ -34,7 +34,7 @@ class Times:
     """
 
     ms: Int
-    said: Said
+    kind: TimeKind
     zone: str | None = None
     order: Int = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
@@ -44,7 +44,7 @@ class Times:
         if len(self.ms) and self.ms[0] > self.ms[-1]:  # newest first: an hour shown twice, too
             count = count[::-1]
         steps = np.diff(self.ms[count])
-        if (steps < -HOUR_MS).any() or (self.said is not Said.TIMES and (steps < 0).any()):
+        if (steps < -HOUR_MS).any() or (self.kind is not TimeKind.TIMES and (steps < 0).any()):
             count = count[np.argsort(self.ms[count], kind="stable")]
         return replace(self, ms=self.ms[count], order=count)
 
@@ -67,7 +67,7 @@ def times_of(table: Table, name: str, clock: str | None) -> Times:
         return _of_timestamps(column)
     if pa.types.is_date(kind):
         days = pc.cast(pc.cast(column, pa.date32()), pa.int32()).to_numpy().astype(np.int64)
-        return Times(days * DAY_MS, Said.DATES)
+        return Times(days * DAY_MS, TimeKind.DATES)
     if pa.types.is_integer(kind) or pa.types.is_floating(kind):
         return _of_numbers(table, name, column)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
@@ -87,8 +87,8 @@ def _of_timestamps(column: pa.Array) -> Times:
     zone = column.type.tz
     ms = pc.cast(pc.cast(column, pa.timestamp("ms", zone), safe=False), pa.int64()).to_numpy()
     if zone is None:
-        return Times(ms, Said.TIMES)
-    return Times(ms, Said.INSTANTS, zone if _is_place(zone) else None)
+        return Times(ms, TimeKind.TIMES)
+    return Times(ms, TimeKind.INSTANTS, zone if _is_place(zone) else None)
 
 
 def _is_place(zone: str) -> bool:
@@ -108,21 +108,21 @@ def _of_text(table: Table, name: str, column: pa.Array) -> Times:
         return _of_numbers(table, name, pc.cast(text, pa.float64()))
     ms, zoned, dated = read_text(table, name, text)
     if zoned or "gmt" in name.lower() or "utc" in name.lower():
-        return Times(ms, Said.INSTANTS)
-    return Times(ms, Said.DATES if dated else Said.TIMES)
+        return Times(ms, TimeKind.INSTANTS)
+    return Times(ms, TimeKind.DATES if dated else TimeKind.TIMES)
 
 
 def _of_numbers(table: Table, name: str, column: pa.Array) -> Times:
     """Return times out of numbers: since 1970 in s, ms, µs or ns, or a date as 20240131."""
     values = column.to_numpy(zero_copy_only=False)
     if len(values) == 0:
-        return Times(np.zeros(0, dtype=np.int64), Said.INSTANTS)
+        return Times(np.zeros(0, dtype=np.int64), TimeKind.INSTANTS)
     whole = values.astype(np.int64) if values.dtype.kind != "f" else _whole(values)
     for digits, unit in ((8, DAY_MS), (12, 60_000), (14, 1000)):
         if ((whole >= 19 * 10 ** (digits - 2)) & (whole < 22 * 10 ** (digits - 2))).all():
             text = pc.cast(pa.array(whole), pa.string())
             ms, _, _ = read_text(table, name, text)
-            return Times(ms, Said.DATES if unit == DAY_MS else Said.TIMES)
+            return Times(ms, TimeKind.DATES if unit == DAY_MS else TimeKind.TIMES)
     size = np.abs(values.astype(np.float64))
     # 1973 in seconds has 9 digits, in milliseconds 12; a file may change its unit on the way
     factors = np.select([size < 1e11, size < 1e14, size < 1e17], [1000.0, 1.0, 1e-3], 1e-6)
@@ -137,7 +137,7 @@ def _of_numbers(table: Table, name: str, column: pa.Array) -> Times:
     else:
         divisors = np.select([factors == 1e-3, factors == 1e-6], [1000, 1_000_000], 1)
         ms = np.where(factors == 1000.0, whole * 1000, whole // divisors)
-    return Times(ms, Said.INSTANTS)
+    return Times(ms, TimeKind.INSTANTS)
 
 
 def _whole(values: Float) -> Int:
