@@ -20,7 +20,7 @@ import numpy as np
 from mela.calendars import ALWAYS
 from mela.interval import DAY_MS, MINUTE_MS, Interval
 from replay.alpaca_news import NewsApi
-from replay.answer import MADE, Answer, Query, Request, as_json
+from replay.answer import DERIVATION, Answer, Query, Request, as_json
 from replay.factors import fraction, read_factors
 from replay.series import STOCKS, Catalog, RecordedSeries, decimals_of
 from replay.synthetic import Window, resample_series, stored_or_synthetic
@@ -92,27 +92,29 @@ class AlpacaApi:
         limit = min(int(query.get("limit", 1000)), self._most)
         after = _token(query.get("page_token"))
         bars: dict[str, list[dict[str, Any]]] = {}
-        made: str | None = None
+        derivation: str | None = None
         last: tuple[str, int] | None = None
         room = limit
         for symbol in _symbols(query, is_stock=is_stock):
             if after and symbol < after[0]:
                 continue
             first_ms = after[1] + 1 if after and symbol == after[0] else since_ms
-            series, how = self._series(symbol, interval, first_ms, room + 1, is_stock=is_stock)
+            series, series_derivation = self._series(
+                symbol, interval, first_ms, room + 1, is_stock=is_stock
+            )
             stamps = _stamps_ms(series) if series is not None else np.array([], dtype=np.int64)
             keep = np.flatnonzero((stamps >= first_ms) & (stamps <= until_ms))
             if series is None or not len(keep):
                 continue
             if room == 0:  # more rows follow
-                return _paged({"bars": bars}, last, made)
+                return _paged({"bars": bars}, last, derivation)
             given = keep[:room]
             bars[symbol] = _bars_of(series, stamps, given)
-            made, room = how or made, room - len(given)
+            derivation, room = series_derivation or derivation, room - len(given)
             last = (symbol, int(stamps[given[-1]]))
             if len(keep) > len(given):
-                return _paged({"bars": bars}, last, made)
-        return _paged({"bars": bars}, None, made)
+                return _paged({"bars": bars}, last, derivation)
+        return _paged({"bars": bars}, None, derivation)
 
     def _series(
         self, symbol: str, interval: Interval, start_ms: int, rows: int, *, is_stock: bool
@@ -140,8 +142,8 @@ class AlpacaApi:
         if not known.interval.is_intraday:
             return None, None
         past = known.where(known.opened_ms <= self._catalog.now_ms)
-        made = resample_series(replace(past, calendar=ALWAYS), interval)
-        return replace(made, calendar=known.calendar), f"{interval} made of {known.interval}"
+        resampled = resample_series(replace(past, calendar=ALWAYS), interval)
+        return replace(resampled, calendar=known.calendar), f"{interval} made of {known.interval}"
 
     def _latest(self, query: Query, *, is_stock: bool) -> Answer:
         bars: dict[str, Any] = {}
@@ -199,13 +201,13 @@ class AlpacaApi:
     def _actions(self, query: Query) -> Answer:
         since = date.fromisoformat(query.get("start", "1970-01-01"))
         until = date.fromisoformat(query.get("end", "2100-01-01"))
-        asked = set(filter(None, query.get("types", "").split(",")))
+        types = set(filter(None, query.get("types", "").split(",")))
         events = [
             (kind, event)
             for symbol in _symbols(query, is_stock=True)
             for kind, event in self._events(symbol)
             if since <= date.fromisoformat(event["process_date"]) <= until
-            and (not asked or kind.removesuffix("s") in asked)
+            and (not types or kind.removesuffix("s") in types)
         ]
         limit = min(int(query.get("limit", 100)), self._most)
         first = int(_unwrapped(query["page_token"])) if "page_token" in query else 0
@@ -248,11 +250,11 @@ def _interval(frame: str) -> Interval:
 
 
 def _symbols(query: Query, *, is_stock: bool) -> list[str]:
-    asked = sorted(set(filter(None, query.get("symbols", "").split(","))))
-    for symbol in asked:
+    symbols = sorted(set(filter(None, query.get("symbols", "").split(","))))
+    for symbol in symbols:
         if not _TICKER.fullmatch(symbol) or ("/" in symbol) == is_stock:
             raise _Wrong(f"invalid symbol: {symbol}")
-    return asked
+    return symbols
 
 
 def _stamps_ms(series: RecordedSeries) -> np.ndarray[Any, np.dtype[np.int64]]:
@@ -276,11 +278,13 @@ def _bars_of(series: RecordedSeries, stamps: Any, given: Any) -> list[dict[str, 
     ]
 
 
-def _paged(body: dict[str, Any], last: tuple[str, int] | None, made: str | None) -> Answer:
+def _paged(body: dict[str, Any], last: tuple[str, int] | None, derivation: str | None) -> Answer:
     token = None
     if last is not None:
         token = _wrapped(f"{last[0]}|R|{np.datetime64(last[1], 'ms')}000000Z")
-    return as_json({**body, "next_page_token": token}, headers={MADE: made} if made else {})
+    return as_json(
+        {**body, "next_page_token": token}, headers={DERIVATION: derivation} if derivation else {}
+    )
 
 
 def _token(text: str | None) -> tuple[str, int] | None:

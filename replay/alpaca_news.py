@@ -36,13 +36,13 @@ class NewsApi:
 
     def answer(self, query: Query) -> Answer:
         """Return the articles about any of the symbols, ordered by their last change."""
-        asked = set(filter(None, query.get("symbols", "").split(",")))
+        wanted = set(filter(None, query.get("symbols", "").split(",")))
         since_ms = _ms(query.get("start"), 0)
         until_ms = min(_ms(query.get("end"), self._catalog.now_ms), self._catalog.now_ms)
         articles = [
             article
             for at_ms, article in self._articles()
-            if since_ms <= at_ms <= until_ms and (not asked or asked & set(article["symbols"]))
+            if since_ms <= at_ms <= until_ms and (not wanted or wanted & set(article["symbols"]))
         ]
         articles.sort(
             key=lambda article: (article["updated_at"], article["id"]),
@@ -67,11 +67,11 @@ class NewsApi:
         whole = Window(0, self._catalog.now_ms + 1, _EVERY_DAY)
         for pair in pairs(self._catalog, "alpaca"):
             days, _ = candles(self._catalog, pair, Interval.D1, SOURCES, whole)
-            moved = days.columns["close"] / days.columns["open"] - 1
-            for day in np.flatnonzero(np.abs(moved) >= _MOVED).tolist():
-                verb = "rises" if moved[day] > 0 else "falls"
+            returns = days.columns["close"] / days.columns["open"] - 1
+            for day in np.flatnonzero(np.abs(returns) >= _MOVED).tolist():
+                verb = "rises" if returns[day] > 0 else "falls"
                 price = days.columns["close"][day]
-                headline = f"{pair.base} {verb} {abs(moved[day]):.1%} in a day, to {price:,.2f}"
+                headline = f"{pair.base} {verb} {abs(returns[day]):.1%} in a day, to {price:,.2f}"
                 yield _article(headline, int(days.opened_ms[day]) + DAY_MS, f"{pair.base}USD")
 
 

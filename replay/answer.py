@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import orjson
 
 Query = Mapping[str, str]
-MADE = "X-Mela-Replay"  # how a replay made its candles; no real service sends it
+DERIVATION = "X-Mela-Replay"  # how a replay made its candles; no real service sends it
 
 
 @dataclass(frozen=True, slots=True)

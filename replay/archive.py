@@ -12,7 +12,7 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 import numpy as np
 
 from mela.interval import DAY_MS, Interval
-from replay.answer import MADE, Answer, Request, as_text
+from replay.answer import DERIVATION, Answer, Request, as_text
 from replay.binance import SOURCES, kline_rows
 from replay.series import Catalog, RecordedSeries
 from replay.synthetic import Window, stored_or_synthetic
@@ -37,21 +37,21 @@ class ArchiveApi:
         """Return a zip or its checksum; 404 if it is not published yet or holds no candle."""
         if not request.path.startswith("/data/spot/"):
             return None
-        asked = _FILE.fullmatch(unquote(request.path))
-        span = asked and _span_ms(asked["part"], asked["day"])
+        fields = _FILE.fullmatch(unquote(request.path))
+        span = fields and _span_ms(fields["part"], fields["day"])
         missing = as_text(_MISSING, 404)
-        if asked is None or span is None:
+        if fields is None or span is None:
             return missing
-        if self._catalog.now_ms < span[1] + PUBLISHED_AFTER_MS[asked["part"]]:
+        if self._catalog.now_ms < span[1] + PUBLISHED_AFTER_MS[fields["part"]]:
             return missing
         version = self._catalog.restatements  # a restated candle makes another file
-        found = self._zip(asked["symbol"], asked["interval"], asked["day"], span, version)
+        found = self._zip(fields["symbol"], fields["interval"], fields["day"], span, version)
         if found is None:
             return missing
-        body, made = found
-        headers = {MADE: made} if made else {}
-        if asked["sum"]:
-            name = f"{asked['symbol']}-{asked['interval']}-{asked['day']}.zip"
+        body, derivation = found
+        headers = {DERIVATION: derivation} if derivation else {}
+        if fields["sum"]:
+            name = f"{fields['symbol']}-{fields['interval']}-{fields['day']}.zip"
             return as_text(f"{hashlib.sha256(body).hexdigest()}  {name}\n", headers=headers)
         return Answer(200, body, "binary/octet-stream", headers)
 
@@ -67,12 +67,12 @@ class ArchiveApi:
         found = stored_or_synthetic(self._catalog, symbol, interval, SOURCES, window)
         if found is None:
             return None
-        series, made = found
+        series, derivation = found
         traded = np.isfinite(series.columns["close"])
         inside = (series.opened_ms >= start_ms) & (series.opened_ms < end_ms) & traded
         if not inside.any():
             return None
-        return _pack(f"{symbol}-{word}-{day}.csv", series.where(inside)), made
+        return _pack(f"{symbol}-{word}-{day}.csv", series.where(inside)), derivation
 
 
 def _pack(name: str, series: RecordedSeries) -> bytes:

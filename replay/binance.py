@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mela.interval import Interval
-from replay.answer import MADE, Answer, Query, Request, as_json
+from replay.answer import DERIVATION, Answer, Query, Request, as_json
 from replay.filters import filters_of
 from replay.series import EXTRAS, PRICES, Catalog, RecordedSeries
 from replay.synthetic import Window, stored_or_synthetic
@@ -80,9 +80,9 @@ class BinanceApi:
         found = stored_or_synthetic(self._catalog, symbol, Interval(word), SOURCES, window)
         if found is None:
             return as_json([], headers=headers)
-        series, made = found
+        series, derivation = found
         traded = series.where(np.isfinite(series.columns["close"]))  # Binance sends no null rows
-        headers |= {MADE: made} if made else {}
+        headers |= {DERIVATION: derivation} if derivation else {}
         return as_json(kline_rows(_page(traded, window), unit), headers=headers)
 
     def _exchange_info(self, query: Query) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from mela.interval import Interval
-from replay.answer import MADE, Answer, Query, as_json
+from replay.answer import DERIVATION, Answer, Query, as_json
 from replay.pairs import SOURCES, Pair, candles, pairs
 from replay.series import PRICES, Catalog
 from replay.synthetic import Window
@@ -47,8 +47,12 @@ class BybitApi:
             case "time":
                 return self._result({"timeSecond": str(self._catalog.now_ms // 1000)})
             case "instruments-info":
-                is_told = category in _FILES and query.get("status") != "PreLaunch"
-                listed = [_listed(p, category) for p in self._known().values()] if is_told else []
+                has_instruments = category in _FILES and query.get("status") != "PreLaunch"
+                listed = (
+                    [_listed(p, category) for p in self._known().values()]
+                    if has_instruments
+                    else []
+                )
                 return self._result({"category": category, "list": listed})
             case "kline":
                 pair = self._known().get(query.get("symbol", ""))
@@ -69,14 +73,14 @@ class BybitApi:
         start_ms = int(query["start"]) if "start" in query else None
         end_ms = int(query.get("end", self._catalog.now_ms)) + 1
         window = Window(start_ms, end_ms, limit)
-        series, made = candles(self._catalog, pair, interval, _FILES[category], window)
+        series, derivation = candles(self._catalog, pair, interval, _FILES[category], window)
         columns = [series.columns[name].tolist() for name in PRICES]
         rows = [
             [str(ms), *(f"{x:.{pair.decimals}f}" for x in prices), f"{volume:.8f}", "0"]
             for ms, *prices, volume in zip(series.opened_ms.tolist(), *columns, strict=True)
         ]
         result = {"category": category, "symbol": pair.symbol, "list": rows[::-1]}
-        return self._result(result, headers={MADE: made} if made else {})
+        return self._result(result, headers={DERIVATION: derivation} if derivation else {})
 
     def _result(
         self, result: Any, code: int = 0, message: str = "OK", headers: dict[str, str] | None = None

@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from mela.interval import Interval
-from replay.answer import MADE, Answer, Query, as_json
+from replay.answer import DERIVATION, Answer, Query, as_json
 from replay.pairs import SOURCES, Pair, candles, pairs
 from replay.series import PRICES, Catalog
 from replay.synthetic import Window
@@ -44,8 +44,8 @@ class CoinbaseApi:
             return self._candles(known[found[1]], query)
         match path:
             case "/api/v3/brokerage/market/products":
-                asked = query.get("product_type", "SPOT")
-                listed = [_product(p) for p in known.values()] if asked == "SPOT" else []
+                product_type = query.get("product_type", "SPOT")
+                listed = [_product(p) for p in known.values()] if product_type == "SPOT" else []
                 return as_json({"products": listed, "num_products": len(listed)})
             case "/v2/currencies":
                 return as_json({"data": [{"id": "USD", "name": "US Dollar", "min_size": "0.01"}]})
@@ -69,7 +69,7 @@ class CoinbaseApi:
             message = f"number of candles requested should be less than {MOST_CANDLES}"
             return _error(400, "INVALID_ARGUMENT", message)
         window = Window(start_ms, end_ms + 1, MOST_CANDLES)
-        series, made = candles(self._catalog, pair, interval, ("coinbase", *SOURCES), window)
+        series, derivation = candles(self._catalog, pair, interval, ("coinbase", *SOURCES), window)
         columns = [series.columns[name].tolist() for name in PRICES]
         rows = [
             {
@@ -84,7 +84,9 @@ class CoinbaseApi:
                 series.opened_ms.tolist(), *columns, strict=True
             )
         ]
-        return as_json({"candles": rows[::-1]}, headers={MADE: made} if made else {})
+        return as_json(
+            {"candles": rows[::-1]}, headers={DERIVATION: derivation} if derivation else {}
+        )
 
 
 def _product(pair: Pair) -> dict[str, Any]:

@@ -38,13 +38,13 @@ class Control:
                 {"error": "expected application/json"}, 415
             )  # a form on a web page cannot send this type
         try:
-            asked: dict[str, Any] = orjson.loads(request.body or b"{}")
+            document: dict[str, Any] = orjson.loads(request.body or b"{}")
             match request.path.removeprefix(PREFIX):
                 case "restate":
-                    return as_json(self._restate(asked))
+                    return as_json(self._restate(document))
                 case "faults":
-                    self._faults.add(Fault(**asked))
-                    return as_json({"added": asked})
+                    self._faults.add(Fault(**document))
+                    return as_json({"added": document})
                 case "calm":
                     self._faults.clear()
                     return as_json({"faults": 0})
@@ -53,12 +53,12 @@ class Control:
         except (ValueError, TypeError, KeyError) as error:
             return as_json({"error": f"{type(error).__name__}: {error}"}, 400)
 
-    def _restate(self, asked: dict[str, Any]) -> dict[str, Any]:
-        values = dict(asked)
+    def _restate(self, document: dict[str, Any]) -> dict[str, Any]:
+        values = dict(document)
         symbol, interval = str(values.pop("symbol")), str(values.pop("interval"))
         at = datetime.fromisoformat(str(values.pop("opened_at")))
         if at.tzinfo is None:
             raise ValueError(f"expected a time with its zone, but found {at}")
         numbers = {name: float(value) for name, value in values.items()}
         self._catalog.restate(symbol, interval, to_ms(at), numbers)
-        return {"restated": asked}
+        return {"restated": document}

@@ -49,15 +49,15 @@ class Faults:
 
     def next(self, path: str) -> Fault | None:
         """Return the first fault that applies to this request; None if there is none."""
-        met: Fault | None = None
+        found: Fault | None = None
         with self._lock:
             for index, fault in enumerate(self._faults):
                 if not fault.meets(path):
                     continue
                 self._seen[index] += 1
                 if fault.after < self._seen[index] <= fault.after + fault.times:
-                    met = met or fault
-        return met
+                    found = found or fault
+        return found
 
     def add(self, fault: Fault) -> None:
         """Add a fault that counts requests from now on."""

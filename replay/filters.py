@@ -12,11 +12,11 @@ _KNOWN = {"BTCUSDT": (2, 5), "ETHUSDT": (2, 4)}
 
 def filters_of(symbol: str, series: RecordedSeries) -> list[dict[str, Any]]:
     """Return a symbol's filters in the API's format."""
-    prices, lots = _KNOWN.get(symbol) or (
+    price_decimals, lot_decimals = _KNOWN.get(symbol) or (
         decimals_of(series.columns["close"]),
         decimals_of(series.columns["volume"]),
     )
-    tick, lot = f"{10.0**-prices:.8f}", f"{10.0**-lots:.8f}"
+    tick, lot = f"{10.0**-price_decimals:.8f}", f"{10.0**-lot_decimals:.8f}"
     return [
         {
             "filterType": "PRICE_FILTER",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from mela.interval import Interval
-from replay.answer import MADE, Answer, Query, as_json
+from replay.answer import DERIVATION, Answer, Query, as_json
 from replay.pairs import SOURCES, Pair, candles, pairs
 from replay.series import PRICES, Catalog, RecordedSeries
 from replay.synthetic import Window
@@ -69,11 +69,11 @@ class KrakenApi:
     def _ohlc(self, pair: Pair, interval: Interval, query: Query) -> Answer:
         end_ms = self._catalog.now_ms + 1
         window = Window(None, end_ms, NEWEST)
-        series, made = candles(self._catalog, pair, interval, ("kraken", *SOURCES), window)
+        series, derivation = candles(self._catalog, pair, interval, ("kraken", *SOURCES), window)
         newer = series.where(series.opened_ms // 1000 > int(query.get("since", "-1")))
         last = int(series.opened_ms[-2]) // 1000 if len(series) > 1 else 0
         result = {_id(pair): _rows(newer, pair), "last": last}
-        return _result(result, {MADE: made} if made else {})
+        return _result(result, {DERIVATION: derivation} if derivation else {})
 
 
 def _rows(series: RecordedSeries, pair: Pair) -> list[list[Any]]:

@@ -83,7 +83,7 @@ class Market:
         days = [int(datetime.combine(day, time(), UTC).timestamp()) * 1000 for day in sorted(local)]
         return [[self._period(*self._hours_ms(day))] for day in days]
 
-    def meta(self, daily: RecordedSeries, granularity: str, asked_range: str) -> dict[str, Any]:
+    def meta(self, daily: RecordedSeries, granularity: str, range_name: str) -> dict[str, Any]:
         """Return a chart's meta. daily: the symbol's daily candles until now."""
         kind, exchange, full = self._listing()
         last_ms = int(daily.opened_ms[-1]) if len(daily) else self.now_ms
@@ -113,7 +113,7 @@ class Market:
                 "post": self._period(end_ms, end_ms),
             },
             "dataGranularity": granularity,
-            "range": asked_range,
+            "range": range_name,
             "validRanges": _RANGES,
         }
 

@@ -52,9 +52,9 @@ def candles(
         if shortest is None:
             raise ValueError(f"expected a symbol of the files, but found {pair.symbol}")
         return shortest.where(slice(0, 0)), None
-    series, made = found
+    series, derivation = found
     traded = series.where(np.isfinite(series.columns["close"]))
-    return _inside(traded, window), made
+    return _inside(traded, window), derivation
 
 
 def _inside(series: RecordedSeries, window: Window) -> RecordedSeries:

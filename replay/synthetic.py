@@ -64,13 +64,13 @@ def resample_series(series: RecordedSeries, interval: Interval) -> RecordedSerie
     opened = traded.opened_ms
     columns = [traded.columns[name] for name in PRICES]
     rows = Rows(opened, closes_ms(series.calendar, series.interval, opened), *columns)
-    made = resample(rows, series.interval, interval, series.calendar).rows
-    found = {name: getattr(made, name) for name in PRICES}
-    first = np.searchsorted(opened, made.opened_ms)
+    resampled = resample(rows, series.interval, interval, series.calendar).rows
+    found = {name: getattr(resampled, name) for name in PRICES}
+    first = np.searchsorted(opened, resampled.opened_ms)
     for name in EXTRAS:
         if name in traded.columns and len(opened):
             found[name] = np.add.reduceat(traded.columns[name], first)
-    return replace(series, interval=interval, opened_ms=made.opened_ms, columns=found)
+    return replace(series, interval=interval, opened_ms=resampled.opened_ms, columns=found)
 
 
 def synthesize_minutes(series: RecordedSeries, decimals: int) -> RecordedSeries:
@@ -86,18 +86,24 @@ def synthesize_minutes(series: RecordedSeries, decimals: int) -> RecordedSeries:
     seeds = traded.opened_ms[:, None] + np.arange(each) * MINUTE_MS
     peak, trough = _extremes(traded.opened_ms, each)
     place = np.arange(each + 1)[None, :]
-    way = _straight_path(place, peak, trough, each, (opens, highs, lows, closes))
-    strayed = way + (_random(np.append(seeds, seeds[:, -1:] + 1, 1)) - 0.5) * _UNREST * (
+    straight = _straight_path(place, peak, trough, each, (opens, highs, lows, closes))
+    noisy = straight + (_random(np.append(seeds, seeds[:, -1:] + 1, 1)) - 0.5) * _UNREST * (
         highs - lows
     )
-    path = np.clip(np.round(strayed, decimals), lows, highs)
+    path = np.clip(np.round(noisy, decimals), lows, highs)
     path[:, 0], path[:, -1] = opens[:, 0], closes[:, 0]
     high = np.maximum(path[:, :-1], path[:, 1:])
     low = np.minimum(path[:, :-1], path[:, 1:])
     high[np.arange(n), peak] = highs[:, 0]
     low[np.arange(n), trough] = lows[:, 0]
-    made = (path[:, :-1], high, low, path[:, 1:], _split_volume(volumes[:, 0], _random(seeds + 7)))
-    columns = {name: values.reshape(-1) for name, values in zip(PRICES, made, strict=True)}
+    minutes = (
+        path[:, :-1],
+        high,
+        low,
+        path[:, 1:],
+        _split_volume(volumes[:, 0], _random(seeds + 7)),
+    )
+    columns = {name: values.reshape(-1) for name, values in zip(PRICES, minutes, strict=True)}
     return replace(series, interval=Interval.M1, opened_ms=seeds.reshape(-1), columns=columns)
 
 
@@ -110,10 +116,10 @@ def _synthesize(
         return None
     known = base.where(base.opened_ms <= catalog.now_ms)
     part = known.where(_rows(known, interval, window))
-    made = synthesize_minutes(part, decimals_of(base.columns["close"]))
-    made = made if interval is Interval.M1 else resample_series(made, interval)
-    made = made.where(made.opened_ms <= catalog.now_ms)
-    return catalog.restated(made), f"{interval} made up from {base.interval}"
+    synthetic = synthesize_minutes(part, decimals_of(base.columns["close"]))
+    synthetic = synthetic if interval is Interval.M1 else resample_series(synthetic, interval)
+    synthetic = synthetic.where(synthetic.opened_ms <= catalog.now_ms)
+    return catalog.restated(synthetic), f"{interval} made up from {base.interval}"
 
 
 def _rows(base: RecordedSeries, interval: Interval, window: Window) -> slice:
@@ -145,11 +151,11 @@ def _straight_path(
     peak, trough = peak[:, None], trough[:, None]
     rises = peak < trough
     first, second = np.minimum(peak, trough), np.maximum(peak, trough)
-    there, then = np.where(rises, highs, lows), np.where(rises, lows, highs)
-    begun = opens + (there - opens) * place / np.maximum(first, 1)
-    middle = there + (then - there) * (place - first) / (second - first)
-    ended = then + (closes - then) * (place - second) / (each - second)
-    return np.where(place <= first, begun, np.where(place <= second, middle, ended))
+    first_extreme, second_extreme = np.where(rises, highs, lows), np.where(rises, lows, highs)
+    to_first = opens + (first_extreme - opens) * place / np.maximum(first, 1)
+    middle = first_extreme + (second_extreme - first_extreme) * (place - first) / (second - first)
+    to_close = second_extreme + (closes - second_extreme) * (place - second) / (each - second)
+    return np.where(place <= first, to_first, np.where(place <= second, middle, to_close))
 
 
 def _split_volume(volumes: Float, weights: Float) -> Float:

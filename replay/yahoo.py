@@ -63,18 +63,20 @@ class YahooApi:
             case _:
                 return None
 
-    def _chart(self, asked: str, query: Query) -> Answer:
-        shortest = self._catalog.any_of(asked, SOURCES)
+    def _chart(self, symbol: str, query: Query) -> Answer:
+        shortest = self._catalog.any_of(symbol, SOURCES)
         if shortest is None:  # BTC-USD and EURUSD=X are BTCUSD and EURUSD in the files
-            shortest = self._catalog.any_of(re.sub(r"-|=X$", "", asked), SOURCES)
+            shortest = self._catalog.any_of(re.sub(r"-|=X$", "", symbol), SOURCES)
         if shortest is None:
             return _refused(404, "Not Found", "No data found, symbol may be delisted")
         word = query.get("interval", "1d")
         if word not in INTERVALS:
             valid = ", ".join(INTERVALS)
-            said = f"Invalid input - interval={word} is not supported. Valid intervals: [{valid}]"
-            return _refused(422, "Unprocessable Entity", said)
-        market = market_of(asked, shortest, self._catalog.now_ms)
+            message = (
+                f"Invalid input - interval={word} is not supported. Valid intervals: [{valid}]"
+            )
+            return _refused(422, "Unprocessable Entity", message)
+        market = market_of(symbol, shortest, self._catalog.now_ms)
         daily = self._series(shortest, Interval.D1)
         interval = INTERVALS[word]
         series = self._series(shortest, Interval(interval)) if interval else _none_of(shortest)
@@ -138,24 +140,24 @@ def _events(
     actions: tuple[CorporateAction, ...], market: Market, query: Query, since: int, until: int
 ) -> dict[str, Any]:
     """Return the requested events of [since, until), with dividends in today's shares."""
-    asked = re.split(r"[,|]", query.get("events", ""))
+    event_names = re.split(r"[,|]", query.get("events", ""))
     splits = [event for event in actions if event.kind == "split"]
     found: dict[str, dict[str, Any]] = {}
     for event in actions:
         stamp = market.session_open_ms(event.effective_ms)
         plural = f"{event.kind}s"
-        wanted = event.kind[:3] in asked or event.kind in asked or plural in asked
-        if not wanted or not since <= stamp < until:
+        is_wanted = any(name in event_names for name in (event.kind[:3], event.kind, plural))
+        if not is_wanted or not since <= stamp < until:
             continue
-        said: dict[str, Any] = {"date": stamp // 1000}
+        document: dict[str, Any] = {"date": stamp // 1000}
         if event.kind == "split":
             ratio = fraction(event.value)
-            said |= {"numerator": ratio.numerator, "denominator": ratio.denominator}
-            said["splitRatio"] = f"{ratio.numerator}:{ratio.denominator}"
+            document |= {"numerator": ratio.numerator, "denominator": ratio.denominator}
+            document["splitRatio"] = f"{ratio.numerator}:{ratio.denominator}"
         else:
             later = float(ratios(np.array([event.effective_ms]), splits)[0])
-            said["amount"] = round(event.value / later, 6)
-        found.setdefault(plural, {})[str(stamp // 1000)] = said
+            document["amount"] = round(event.value / later, 6)
+        found.setdefault(plural, {})[str(stamp // 1000)] = document
     return {"events": found} if found else {}
 
 
@@ -164,17 +166,17 @@ def _span_ms(query: Query, stamps: Int, now_ms: int) -> tuple[int, int]:
     if "period1" in query or "period2" in query:
         since = int(query.get("period1", "0")) * 1000
         return since, int(query.get("period2", str(now_ms // 1000 + 1))) * 1000
-    asked = query.get("range", "1d")
-    if asked in RANGES:
-        return now_ms - RANGES[asked] * DAY_MS, now_ms + 1
-    if not re.fullmatch(r"\d+d", asked):  # max, ytd
+    range_name = query.get("range", "1d")
+    if range_name in RANGES:
+        return now_ms - RANGES[range_name] * DAY_MS, now_ms + 1
+    if not re.fullmatch(r"\d+d", range_name):  # max, ytd
         since = (
             0
-            if asked == "max"
+            if range_name == "max"
             else int(np.datetime64(now_ms, "ms").astype("M8[Y]").astype("M8[ms]").astype(int))
         )
         return since, now_ms + 1
-    days = np.unique(stamps // DAY_MS)[-int(asked[:-1]) :]  # the last days that have candles
+    days = np.unique(stamps // DAY_MS)[-int(range_name[:-1]) :]  # the last days that have candles
     return (int(days[0]) * DAY_MS if len(days) else 0), now_ms + 1
 
 
@@ -183,15 +185,19 @@ def _none_of(series: RecordedSeries) -> RecordedSeries:
 
 
 def _too_long(since: int, until: int) -> str:
-    said = f"1m data not available for startTime={since // 1000} and endTime={until // 1000}. Only "
-    return f"{said}8 days worth of 1m granularity data are allowed to be fetched per request."
+    message = (
+        f"1m data not available for startTime={since // 1000} and endTime={until // 1000}. Only "
+    )
+    return f"{message}8 days worth of 1m granularity data are allowed to be fetched per request."
 
 
 def _too_old(word: str, since: int, until: int, now_ms: int) -> str | None:
     if word not in AGES or since >= now_ms - AGES[word] * DAY_MS:
         return None
-    said = f"{word} data not available for startTime={since // 1000} and endTime={until // 1000}. "
-    return f"{said}The requested range must be within the last {AGES[word]} days."
+    message = (
+        f"{word} data not available for startTime={since // 1000} and endTime={until // 1000}. "
+    )
+    return f"{message}The requested range must be within the last {AGES[word]} days."
 
 
 def _refused(status: int, code: str, description: str) -> Answer:
