@@ -58,19 +58,21 @@ SECRETS: dict[str, Callable[[], str]] = {
 }
 
 
-def allocate(settings: Settings, asked: Collection[str], say: Callable[[str, str], None]) -> Site:
+def allocate(
+    settings: Settings, services: Collection[str], say: Callable[[str, str], None]
+) -> Site:
     """Return the stack's site with every port and secret chosen and stored.
 
-    asked: the services about to be used; only their ports may move, if another program took one
+    services: the services about to be used; only their ports may move, if another program took one
     say:   receives (service, sentence) for a port that had to move
     """
     kept = environment.read(settings.home)
-    asked_for = _from_settings(settings)
-    values = {key: asked_for.get(key) or kept.get(key) or make() for key, make in SECRETS.items()}
+    explicit = _from_settings(settings)
+    values = {key: explicit.get(key) or kept.get(key) or make() for key, make in SECRETS.items()}
     ports: dict[str, int] = {}
     for port in _PORTS:
-        value = asked_for.get(port.key) or kept.get(port.key)
-        number = _settled(settings, port, value, ports.values(), port.service in asked)
+        value = explicit.get(port.key) or kept.get(port.key)
+        number = _settled(settings, port, value, ports.values(), port.service in services)
         if value and number != port.parse(value):
             say(port.service, f"port {port.parse(value)} is taken, moved to {number}")
         ports[port.key] = number
@@ -83,12 +85,12 @@ def allocate(settings: Settings, asked: Collection[str], say: Callable[[str, str
 
 
 def _settled(
-    settings: Settings, port: _Port, value: str | None, taken: Collection[int], asked: bool
+    settings: Settings, port: _Port, value: str | None, taken: Collection[int], may_move: bool
 ) -> int:
     if value is None:
         return choose(taken)
     number = port.parse(value)
-    if not asked or is_usable(number, str(settings.home)):
+    if not may_move or is_usable(number, str(settings.home)):
         return number
     if os.environ.get(port.key):
         raise StackFailed(

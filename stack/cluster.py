@@ -107,7 +107,7 @@ def _where(site: Site) -> tuple[str, int]:
 
 def _probe_master(site: Site) -> str | None:
     try:
-        status = _said(_where(site)[0], _master_ui(site))["status"]
+        status = _reported_state(_where(site)[0], _master_ui(site))["status"]
     except (StackFailed, ValueError, KeyError) as error:
         return str(error)
     return None if status == "ALIVE" else f"the master says that it is {status}"
@@ -116,12 +116,12 @@ def _probe_master(site: Site) -> str | None:
 def _probe_worker(site: Site) -> str | None:
     """Ask the master about its workers: a lost worker may still consider itself healthy."""
     try:
-        mine = _said(_worker_host(site), _worker_ui(site))["id"]
-        known = _said(_where(site)[0], _master_ui(site))["workers"]
+        worker_id = _reported_state(_worker_host(site), _worker_ui(site))["id"]
+        known = _reported_state(_where(site)[0], _master_ui(site))["workers"]
     except (StackFailed, ValueError, KeyError) as error:
         return str(error)
-    states = [worker["state"] for worker in known if worker["id"] == mine]
-    return None if states == ["ALIVE"] else f"the master says of {mine}: {states or 'unknown'}"
+    states = [worker["state"] for worker in known if worker["id"] == worker_id]
+    return None if states == ["ALIVE"] else f"the master says of {worker_id}: {states or 'unknown'}"
 
 
 def _worker_host(site: Site) -> str:
@@ -136,5 +136,5 @@ def _worker_ui(site: Site) -> str:
     return site.kept.get(WORKER_UI, "8081")
 
 
-def _said(host: str, port: str) -> dict[str, Any]:
+def _reported_state(host: str, port: str) -> dict[str, Any]:
     return json.loads(http.get(f"http://{host}:{port}/json/"))

@@ -122,9 +122,9 @@ def _become(here: Site, program: Program, command: tuple[str, ...]) -> None:
     os.execvpe(command[0], command, environment)  # noqa: S606 - signals shall reach it itself
 
 
-def _check(name: str, pid: int, asked: str | None = None) -> None:
-    if asked not in (None, name):
-        raise StackFailed(f"this container is {name}, not {asked}")
+def _check(name: str, pid: int, expected: str | None = None) -> None:
+    if expected not in (None, name):
+        raise StackFailed(f"this container is {name}, not {expected}")
     missing = _service(name).probe(site(), pid)
     if missing is not None:
         raise StackFailed(f"{name}: {missing}")

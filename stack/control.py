@@ -95,25 +95,30 @@ def _alone(home: Path, on_event: OnEvent) -> AbstractContextManager[None]:
     )
 
 
-def market(kept: Mapping[str, str], asked: bool | None, on_event: OnEvent, *, whole: bool) -> bool:
-    """Return whether market data come from this machine, and say so if it was not asked for now."""
-    was = replay.PORT in kept and kept.get(environment.REPLAY) == replay.address(kept)
-    if asked is None and whole and was:
+def market(
+    kept: Mapping[str, str], offline: bool | None, on_event: OnEvent, *, whole: bool
+) -> bool:
+    """Return whether market data come from this machine; report where an earlier choice decides.
+
+    offline: what the user chose now; None for no choice
+    """
+    was_replayed = replay.PORT in kept and kept.get(environment.REPLAY) == replay.address(kept)
+    if offline is None and whole and was_replayed:
         on_event(
             "replay", "packaged candles, as before; `mela up --online` asks the services instead"
         )
         return True
-    if asked is False and whole and was:
+    if offline is False and whole and was_replayed:
         on_event("replay", "no longer used; the market's services are asked")
-    return bool(asked)
+    return bool(offline)
 
 
 def choose_market(site: Site, supervisor: Supervisor, *, offline: bool, whole: bool) -> Site:
     """Connect all clients to the replay, or no longer; return the stack as it then is."""
-    ours = replay.address(site.kept)
+    own_address = replay.address(site.kept)
     if offline:
-        environment.set_replay(site.settings, ours)
-    elif whole and environment.read(site.home).get(environment.REPLAY) == ours:
+        environment.set_replay(site.settings, own_address)
+    elif whole and environment.read(site.home).get(environment.REPLAY) == own_address:
         environment.set_replay(site.settings, None)
         if supervisor.is_alive():
             supervisor.stop("replay")

@@ -28,10 +28,10 @@ def wait_healthy(
 ) -> None:
     """Return once the service's probe succeeds. Raises StackFailed with its last log lines.
 
-    tell: told once a minute how long it has taken, and what is missing
+    tell: receives a sentence once a minute: how long it has taken, and what is missing
     """
     began = time.monotonic()
-    deadline, told = began + service.wait_s, began
+    deadline, reported_at = began + service.wait_s, began
     exits_before = exits(site.log("supervisord"), service.name)
     missing: str | None = "it has not been probed"
     while missing is not None:
@@ -41,9 +41,9 @@ def wait_healthy(
             raise _failed(site, service, f"it exited {counted(exited, 'time')}; {missing}")
         if missing is not None and time.monotonic() > deadline:
             raise _failed(site, service, f"not healthy after {service.wait_s:.0f} s: {missing}")
-        if missing is not None and time.monotonic() - told >= _TELL_S:
-            told = time.monotonic()
-            tell(f"still starting after {told - began:.0f} s: {missing}")
+        if missing is not None and time.monotonic() - reported_at >= _TELL_S:
+            reported_at = time.monotonic()
+            tell(f"still starting after {reported_at - began:.0f} s: {missing}")
         if missing is not None:
             time.sleep(_POLL_S)
 

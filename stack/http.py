@@ -32,8 +32,8 @@ def ask(method: str, url: str, body: Any = None, headers: Mapping[str, str] | No
     Raises StackFailed, in one phrase, for any other answer, and NoAnswer for none.
     """
     content = None if body is None else json.dumps(body).encode()
-    spoken = {"Content-Type": "application/json", **(headers or {})}
-    request = Request(url, data=content, headers=spoken, method=method)  # noqa: S310
+    all_headers = {"Content-Type": "application/json", **(headers or {})}
+    request = Request(url, data=content, headers=all_headers, method=method)  # noqa: S310
     return json.loads(_ask(request, _ANSWER_S) or "null")
 
 

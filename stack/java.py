@@ -49,13 +49,13 @@ def _major(home: Path) -> int | None:
     if not os.access(java, os.X_OK):
         return None
     try:
-        asked = subprocess.run(
+        completed = subprocess.run(
             (str(java), "-version"), capture_output=True, text=True, timeout=30, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return None  # a Java that cannot report its version is unusable
-    version = _VERSION.search(asked.stderr + asked.stdout)
-    return int(version.group(1)) if version and asked.returncode == 0 else None
+    version = _VERSION.search(completed.stderr + completed.stdout)
+    return int(version.group(1)) if version and completed.returncode == 0 else None
 
 
 def _bundled(home: Path) -> Path:

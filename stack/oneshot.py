@@ -13,7 +13,7 @@ PATIENCE_S = 900.0  # a first start on a busy machine: minutes for what takes se
 
 def run(
     command: tuple[str, ...],
-    said: str,
+    failure: str,
     *,
     directory: Path,
     environment: Mapping[str, str] | None = None,
@@ -21,7 +21,8 @@ def run(
 ) -> None:
     """Run a program to its end. Raises StackFailed with the end of its output.
 
-    said: the beginning of the sentence if it fails; the command itself may hold what is not shown
+    failure: the beginning of the sentence that explains a failure. The command itself is not shown,
+        because it may hold a secret
     """
     try:
         done = subprocess.run(
@@ -35,8 +36,8 @@ def run(
         )
     except subprocess.TimeoutExpired as error:
         raise StackFailed(
-            f"{said}: it had not ended after {patience_s:.0f} s. If this machine is busy, "
+            f"{failure}: it had not ended after {patience_s:.0f} s. If this machine is busy, "
             "try again when it is less so"
         ) from error
     if done.returncode != 0:
-        raise StackFailed(f"{said}: {(done.stderr or done.stdout)[-1200:]}")
+        raise StackFailed(f"{failure}: {(done.stderr or done.stdout)[-1200:]}")

@@ -33,7 +33,7 @@ def chosen(only: Collection[str] | None, *, offline: bool) -> dict[str, Service]
     if only is None:
         names = {name for name, service in known.items() if offline or not service.optional}
     else:
-        names = {name for word in only for name in _meant(word, known)}
+        names = {name for word in only for name in _names_of(word, known)}
         if offline:
             names.add("replay")
     while needed := {need for name in names for need in known[name].needs} - names:
@@ -41,7 +41,7 @@ def chosen(only: Collection[str] | None, *, offline: bool) -> dict[str, Service]
     return {name: service for name, service in known.items() if name in names}
 
 
-def _meant(word: str, known: Collection[str]) -> list[str]:
+def _names_of(word: str, known: Collection[str]) -> list[str]:
     names = [
         name for name in known if name == word or (word == AIRFLOW and name.startswith(AIRFLOW))
     ]

@@ -105,8 +105,8 @@ def _let_build(run: cursor, owner: str, database: str) -> None:
     rights = "GRANT CONNECT, CREATE, TEMPORARY ON DATABASE {} TO {}"
     run.execute(sql.SQL(rights).format(name, marts))
     for schema in _BUILT:
-        made = sql.SQL("CREATE SCHEMA IF NOT EXISTS {} AUTHORIZATION {}")
-        run.execute(made.format(sql.Identifier(schema), marts))
+        statement = sql.SQL("CREATE SCHEMA IF NOT EXISTS {} AUTHORIZATION {}")
+        run.execute(statement.format(sql.Identifier(schema), marts))
         run.execute(sql.SQL("ALTER SCHEMA {} OWNER TO {}").format(sql.Identifier(schema), marts))
     run.execute(
         """SELECT relnamespace::regnamespace::text, relname FROM pg_class

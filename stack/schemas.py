@@ -42,5 +42,5 @@ def migrate(command: tuple[str, ...], environment: Mapping[str, str], directory:
 
     command: the program's path and arguments, which must not hold a secret, because they are shown
     """
-    asked = " ".join([Path(command[0]).name, *command[1:]])
-    oneshot.run(command, f"`{asked}` failed", directory=directory, environment=environment)
+    shown = " ".join([Path(command[0]).name, *command[1:]])
+    oneshot.run(command, f"`{shown}` failed", directory=directory, environment=environment)

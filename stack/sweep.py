@@ -31,11 +31,11 @@ def processes(home: Path, service: str | None = None) -> list[psutil.Process]:
 
     Excludes this process and its ancestors.
     """
-    mine = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
+    excluded = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     return [
         found
         for found in psutil.process_iter()
-        if found.pid not in mine and _lives(found, home, service)
+        if found.pid not in excluded and _lives(found, home, service)
     ]
 
 
@@ -71,10 +71,10 @@ def _belongs(process: psutil.Process, marker: str, service: str | None = None) -
         if environment.get(MARKER) == marker:
             return service is None or environment.get(SERVICE) == service
         data = str(Path(marker, "postgres", "data"))
-        ours = process.name() == "postgres" and process.cwd() == data
+        is_postgres = process.name() == "postgres" and process.cwd() == data
     except (psutil.AccessDenied, psutil.ZombieProcess):
         return False  # another user's, or already gone
-    return ours and service in (None, "postgres")
+    return is_postgres and service in (None, "postgres")
 
 
 def _signal(process: psutil.Process, number: signal.Signals) -> None:
