@@ -200,7 +200,7 @@ class Job:
         self._watch = JobWatch.of(self._queries)
         self._not_before: dict[str, float] = dict.fromkeys(self._queries, 0.0)
         self._logged: dict[str, int] = {}
-        self._said: tuple[bool, tuple[QueryState, ...]] | None = None
+        self._written_state: tuple[bool, tuple[QueryState, ...]] | None = None
         self._catching_up = threading.Thread()
         self._catch_up_at = time.monotonic() + CATCH_UP_S
         self._checking = threading.Thread()
@@ -293,9 +293,9 @@ class Job:
     def _say_state(self) -> None:
         """Write how the queries do, for `mela status` and the health probe."""
         state = self._watch.state()
-        if (state.ready, state.queries) != self._said:
+        if (state.ready, state.queries) != self._written_state:
             write_state(self._settings.home, state)
-            self._said = state.ready, state.queries
+            self._written_state = state.ready, state.queries
 
     def _on_signal(self, signum: int, _frame: FrameType | None) -> None:
         log.info("job_stopping", signal=signal.Signals(signum).name)

@@ -229,7 +229,9 @@ def _log_parent(
 ) -> None:
     """Write a scene's question, its best numbers, and where its runs are compared."""
     run_id, experiment_id = parent.info.run_id, parent.info.experiment_id
-    told = words.scene_description(concluded.scene, rows, concluded.rank_by, concluded.warnings)
+    paragraphs = words.scene_description(
+        concluded.scene, rows, concluded.rank_by, concluded.warnings
+    )
     tags = {TABLE_TAG: views.run_path(experiment_id, run_id)}
     if compared:
         received = int(concluded.scene.received_at.timestamp())
@@ -243,24 +245,24 @@ def _log_parent(
         tags[TABLE_TAG] = views.table_path(experiment_id, key)
         tags[CHARTS_TAG] = views.chart_path(experiment_id, key)
         tags[BEST_TAG] = views.compare_path(experiment_id, compared)
-        told.append(
+        paragraphs.append(
             f"Compare: [all runs in a table]({tags[TABLE_TAG]}), [in charts]({tags[CHARTS_TAG]}), "
             f"[the best {len(compared)} side by side]({tags[BEST_TAG]})."
         )
-    told.append(f"Read again: `mela results {concluded.scene_id}`")
-    tags[MLFLOW_RUN_NOTE] = "\n\n".join(told)
+    paragraphs.append(f"Read again: `mela results {concluded.scene_id}`")
+    tags[MLFLOW_RUN_NOTE] = "\n\n".join(paragraphs)
     tags[MLFLOW_LOGGED_ARTIFACTS] = json.dumps([{"path": files.TABLE, "type": "table"}])
     best = concluded.best[0] if concluded.best else None
-    asked = flat(concluded.scene.content) | {"runs": concluded.scene.runs}
+    terms = flat(concluded.scene.content) | {"runs": concluded.scene.runs}
     metrics = [*(_metrics(best) if best else ()), *_headline(concluded.report)]
-    _log(client, run_id, {name: spelled(value) for name, value in asked.items()}, metrics, tags)
+    _log(client, run_id, {name: spelled(value) for name, value in terms.items()}, metrics, tags)
 
 
 def _keep_view(client: MlflowClient, experiment_id: str, key: str, view: str) -> None:
     """Keep a view in the experiment, and there only the newest ones."""
     tags = client.get_experiment(experiment_id).tags
-    ours = sorted(name for name in tags if name.startswith(f"{views.VIEW_TAG}mela-"))
-    for name in ours[: max(0, len(ours) - views.MOST_VIEWS + 1)]:
+    views_kept = sorted(name for name in tags if name.startswith(f"{views.VIEW_TAG}mela-"))
+    for name in views_kept[: max(0, len(views_kept) - views.MOST_VIEWS + 1)]:
         client.delete_experiment_tag(experiment_id, name)
     client.set_experiment_tag(experiment_id, f"{views.VIEW_TAG}{key}", view)
 
@@ -276,7 +278,7 @@ def _log_children(
     """Write runs, the best first, until the time is up; return the ids of those that are written.
 
     ranked: all runs that will be written, which say what varies
-    children: what MLflow has, asked of it where this is empty
+    children: the runs that MLflow has; where this is empty, MLflow is asked for them
     """
     children = {} if children is None else children
     if rows and not children:
@@ -296,9 +298,9 @@ def _log_children(
             if child is None:
                 tags = {MLFLOW_PARENT_RUN_ID: parent.info.run_id, RUN_TAG: row["run_key"]}
                 tags[MLFLOW_RUN_NAME] = words.run_name(place, row, named)
-                tags |= origin | _answered(row)
-                made = client.create_run(parent.info.experiment_id, tags=tags)
-                child = children[row["run_key"]] = Child(made.info.run_id, is_whole=False)
+                tags |= origin | _answer_tags(row)
+                created = client.create_run(parent.info.experiment_id, tags=tags)
+                child = children[row["run_key"]] = Child(created.info.run_id, is_whole=False)
             params = words.params_of(row, named, axes)
             _log(client, child.run_id, params, list(_metrics(row)))
             client.update_run(child.run_id, STATUS.get(row["status"], "FAILED"))
@@ -322,7 +324,7 @@ def _children_of(client: MlflowClient, parent: Run) -> Children:
     }
 
 
-def _answered(row: Mapping[str, Any]) -> dict[str, str]:
+def _answer_tags(row: Mapping[str, Any]) -> dict[str, str]:
     return {
         "mela.result_key": row["result_key"],
         "mela.cached": str(row["cached"]).lower(),
@@ -340,11 +342,11 @@ def _log(
     tags: Mapping[str, str] | None = None,
 ) -> None:
     """Write what a run has, in as few requests as MLflow takes."""
-    told = [Param(name, value[: words.MOST_OF_PARAM]) for name, value in params.items()]
+    parameters = [Param(name, value[: words.MOST_OF_PARAM]) for name, value in params.items()]
     marks = [RunTag(name, value) for name, value in (tags or {}).items()]
-    client.log_batch(run_id, params=told[:PER_BATCH], metrics=metrics, tags=marks)
-    for start in range(PER_BATCH, len(told), PER_BATCH):
-        client.log_batch(run_id, params=told[start : start + PER_BATCH])
+    client.log_batch(run_id, params=parameters[:PER_BATCH], metrics=metrics, tags=marks)
+    for start in range(PER_BATCH, len(parameters), PER_BATCH):
+        client.log_batch(run_id, params=parameters[start : start + PER_BATCH])
 
 
 def _metrics(row: Mapping[str, Any]) -> Iterator[Metric]:
