@@ -171,14 +171,14 @@ def _publish(tour: Tour) -> None:
     # a new question each time the demo runs, so that there is something to compute
     scene = scene.model_copy(update={"cash": scene.cash + earlier})
     out.print(f"{counted(plan.runs, 'run')}: {scene.name}, opening cash {scene.cash:,.0f}")
-    last, recorded_s, took = _run(scene, tour)
+    last, recorded_s, took_s = _run(scene, tour)
     tour.computed_s = recorded_s
     tour.mlflow_run_id = last.mlflow_run_id
     _show_best(tour, f"best of {plan.runs} by {scene.rank_by}")
     out.print(
         f"publish → recorded [bold]{recorded_s:.1f} s[/], "
         f"[bold]{plan.runs / recorded_s:,.0f} runs/s[/] · "
-        f"publish → finished [bold]{took:.1f} s[/], with curves and MLflow"
+        f"publish → finished [bold]{took_s:.1f} s[/], with curves and MLflow"
     )
     _hold(last.recorded == plan.runs, f"recorded: {counted(plan.runs, 'run')}")
     _hold(last.cached == 0, "none of them was stored before")
@@ -189,13 +189,13 @@ def _publish_again(tour: Tour) -> None:
         before = reports.count_results(connection)
         stored = scenes.get(connection, tour.scene_ids[-1])
     scene = Scene.model_validate(stored.content if stored else {})
-    last, recorded_s, took = _run(scene, tour)
+    last, recorded_s, took_s = _run(scene, tour)
     with transaction(tour.settings) as connection:
         after = reports.count_results(connection)
     _show_best(tour, "the same, answered from stored results", top=3)
     out.print(
         f"publish → recorded [bold]{recorded_s:.1f} s[/] instead of {tour.computed_s:.1f} s "
-        f"(finished after {took:.1f} s); {last.cached} of {last.runs} from store"
+        f"(finished after {took_s:.1f} s); {last.cached} of {last.runs} from store"
     )
     _hold(last.cached == last.runs, "every answer came from the store (cached: true)")
     _hold(after == before, "nothing was computed twice")
@@ -255,11 +255,11 @@ def _run(scene: Scene, tour: Tour) -> tuple[Progress, float, float]:
         with Publisher(tour.settings.kafka) as publisher:
             publisher.scene(scene)
         last = show_progress(follower.messages())
-        took = time.monotonic() - started_at
+        took_s = time.monotonic() - started_at
         recorded_s = (follower.recorded_at or time.monotonic()) - started_at
     assert last is not None  # noqa: S101  messages() ends only after an end was heard
     _hold(last.state is State.FINISHED, f"the scene finished ({last.sentence or last.state})")
-    return last, recorded_s, took
+    return last, recorded_s, took_s
 
 
 def _show_best(tour: Tour, title: str, top: int = SHOWN) -> None:

@@ -16,13 +16,13 @@ from warehouse import dbt_project
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file, which pass on every word after their name."""
-    theirs = {
+    settings = {
         "allow_extra_args": True,
         "ignore_unknown_options": True,
         "help_option_names": [],
     }
     for command, panel in ((airflow, STACK), (dbt, WAREHOUSE), (psql, WAREHOUSE)):
-        app.command(context_settings=theirs, rich_help_panel=panel)(command)
+        app.command(context_settings=settings, rich_help_panel=panel)(command)
 
 
 @explains

@@ -86,12 +86,12 @@ def _statistics(part: StatisticsReport) -> Iterator[tuple[str, str]]:
     if part.reason is not None:
         yield "trials", f"at least {part.n_trials:,}; {part.reason}"
         return
-    worth = f", worth {part.n_effective:,} independent ones"
-    yield "trials", f"at least {part.n_trials:,} were tried{worth}"
-    sure = "certified" if part.certified else f"not certified, which takes {CERTAIN:.0%}"
+    equivalent = f", worth {part.n_effective:,} independent ones"
+    yield "trials", f"at least {part.n_trials:,} were tried{equivalent}"
+    status = "certified" if part.certified else f"not certified, which takes {CERTAIN:.0%}"
     yield (
         "luck",
-        f"deflated Sharpe {_share(part.dsr)} ({sure}); alone it would be {_share(part.psr)}",
+        f"deflated Sharpe {_share(part.dsr)} ({status}); alone it would be {_share(part.psr)}",
     )
     yield (
         "",

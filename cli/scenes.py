@@ -126,8 +126,8 @@ def follow(scene_id: SceneId) -> None:
     from services.follow import follow_scene
 
     settings = Settings()
-    meant = scene_id_of(scene_id, settings)
-    _show_end(meant, watched(follow_scene(meant, settings), meant), settings)
+    scene_uuid = scene_id_of(scene_id, settings)
+    _show_end(scene_uuid, watched(follow_scene(scene_uuid, settings), scene_uuid), settings)
 
 
 @explains
@@ -144,14 +144,14 @@ def results(
     from services.results import report_of, result_rows
 
     settings = Settings()
-    meant = scene_id_of(scene_id, settings)
+    scene_uuid = scene_id_of(scene_id, settings)
     if as_report:
-        out.print(json.dumps(report_of(meant, settings), indent=2), markup=False)
+        out.print(json.dumps(report_of(scene_uuid, settings), indent=2), markup=False)
     elif as_json:
-        rows = result_rows(meant, settings)
+        rows = result_rows(scene_uuid, settings)
         out.print(json.dumps(rows, indent=2, default=str), markup=False)
     else:
-        show(meant, settings, top)
+        show(scene_uuid, settings, top)
 
 
 @explains
@@ -160,9 +160,9 @@ def cancel(scene_id: SceneId) -> None:
     from services.cancel import cancel_scene
 
     settings = Settings()
-    meant = scene_id_of(scene_id, settings)
-    cancel_scene(meant, settings)
-    err.print(f"cancelled {meant}")
+    scene_uuid = scene_id_of(scene_id, settings)
+    cancel_scene(scene_uuid, settings)
+    err.print(f"cancelled {scene_uuid}")
 
 
 def _follower(scene_id: UUID | None, settings: Settings) -> Follower:

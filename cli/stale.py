@@ -90,10 +90,12 @@ def _show(found: Stale) -> None:
     for name in ("result", "instrument", "interval", "strategy", "computed", "revision", "why"):
         table.add_column(name, no_wrap=name != "why")
     for one in results[:SHOWN]:
-        spoilt = f"{', '.join(map(str, one.revisions))} → {one.spoilt_by}" if one.spoilt_by else "–"
+        revision_text = (
+            f"{', '.join(map(str, one.revisions))} → {one.spoilt_by}" if one.spoilt_by else "–"
+        )
         table.add_row(
             *(one.result_key[:16], one.instrument, one.interval, one.strategy),
-            *(instant_text(one.computed_at)[:19], spoilt),
+            *(instant_text(one.computed_at)[:19], revision_text),
             ", ".join(REASONS[reason] for reason in one.reasons),
         )
     out.print(table)

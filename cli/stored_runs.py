@@ -52,13 +52,13 @@ def plot(
     from services.stored_runs import draw_run
 
     settings = Settings()
-    meant = scene_id_of(scene_id, settings)
+    scene_uuid = scene_id_of(scene_id, settings)
     try:
-        drawn = draw_run(meant, settings, kind, run=run)
+        drawn = draw_run(scene_uuid, settings, kind, run=run)
     except InputInvalid as error:
         raise fail(str(error), WRONG_QUESTION) from error
     of = f" of run {drawn.run_key[:KEY_DIGITS]}, number {drawn.rank}"
-    save_picture(to or Path(f"{str(meant)[:8]}.html"), drawn.content, of)
+    save_picture(to or Path(f"{str(scene_uuid)[:8]}.html"), drawn.content, of)
 
 
 @explains
@@ -82,9 +82,9 @@ def trades(
     from services.stored_runs import trades_of
 
     settings = Settings()
-    meant = scene_id_of(scene_id, settings)
+    scene_uuid = scene_id_of(scene_id, settings)
     try:
-        found = trades_of(meant, settings, run=run)
+        found = trades_of(scene_uuid, settings, run=run)
     except InputInvalid as error:
         raise fail(str(error), WRONG_QUESTION) from error
     rows = trade_documents(found.trades, found.result["instruments"][0])

@@ -73,8 +73,8 @@ def _show_one(name: str, catalogue: Catalogue, settings: Settings, *, as_json: b
     except StrategyBroken as broken:
         raise fail(str(broken), WRONG_QUESTION) from broken
     except KeyError as unknown:
-        meant = ended(f"no strategy is called {name!r}{did_you_mean(name, catalogue)}")
-        raise fail(f"{meant} `mela strategies` lists them.", WRONG_QUESTION) from unknown
+        sentence = ended(f"no strategy is called {name!r}{did_you_mean(name, catalogue)}")
+        raise fail(f"{sentence} `mela strategies` lists them.", WRONG_QUESTION) from unknown
     page = page_of(info, settings)
     if as_json:
         out.print(json.dumps(document(page), indent=2), markup=False)

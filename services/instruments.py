@@ -28,10 +28,10 @@ def known_instrument(name: str, settings: Settings) -> Instrument:
     _check(name)
     with transaction(settings) as connection:
         found = instruments.known(connection, [name]).get(name)
-        meant = "" if found else did_you_mean(name, instruments.names(connection))
+        question = "" if found else did_you_mean(name, instruments.names(connection))
     if found is None:
         raise CandlesMissing(
-            f"{ended(f'{name} was never loaded{meant}')} Load it: "
+            f"{ended(f'{name} was never loaded{question}')} Load it: "
             f"mela ingest {name} --interval … --from …, or "
             f"mela import FILE --instrument {name} where its candles are a file's"
         )

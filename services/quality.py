@@ -69,9 +69,9 @@ def chosen_series(
     for name in instruments:
         if all(name != one for one, _ in chosen):
             wanted = f"{name} {interval or ''}".strip()
-            meant = did_you_mean(name, {one for one, _ in known if one != name})
+            question = did_you_mean(name, {one for one, _ in known if one != name})
             raise CandlesMissing(
-                f"{ended(f'{wanted} was never loaded{meant}')} Load it: "
+                f"{ended(f'{wanted} was never loaded{question}')} Load it: "
                 f"mela ingest {name} --interval … --from …"
             )
     return chosen

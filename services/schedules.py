@@ -71,8 +71,8 @@ def remove_schedule(name: str, settings: Settings) -> None:
         was_there = schedules.remove(connection, name)
         names = [] if was_there else [one.name for one in schedules.schedules(connection)]
     if not was_there:
-        meant = ended(f"no schedule has the name {name}{did_you_mean(name, names)}")
-        raise NotFound(f"{meant} `mela schedule list` says what there is.")
+        sentence = ended(f"no schedule has the name {name}{did_you_mean(name, names)}")
+        raise NotFound(f"{sentence} `mela schedule list` says what there is.")
 
 
 def list_schedules(settings: Settings, now: datetime | None = None) -> list[Schedule]:

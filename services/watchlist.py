@@ -48,8 +48,8 @@ def unwatch_series(instrument: str, interval: Interval, settings: Settings) -> N
         names = [] if was_there else [" ".join(one) for one in instruments.watched(connection)]
     if not was_there:
         series = f"{instrument} {interval}"
-        meant = ended(f"{series} is not watched{did_you_mean(series, names)}")
-        raise NotFound(f"{meant} `mela watch list` says what is.")
+        sentence = ended(f"{series} is not watched{did_you_mean(series, names)}")
+        raise NotFound(f"{sentence} `mela watch list` says what is.")
 
 
 def list_watched(settings: Settings) -> list[Watched]:
