@@ -97,7 +97,7 @@ class SceneCompared:
     """
 
     scene: GoldenScene
-    fate: SceneStatus
+    status: SceneStatus
     runs: Sequence[RunMoved] = ()
     report: Sequence[MovedNumber] = ()
     reasons: Sequence[str] = ()
@@ -114,10 +114,10 @@ def compare_scenes(scenes: Sequence[GoldenScene], base: Side, head: Side) -> lis
 
 def _compare(scene: GoldenScene, base: Side, head: Side) -> SceneCompared:
     was, now = base.answers[scene.name], head.answers[scene.name]
-    fate = _without_numbers(scene, base, head)
-    if fate is not None:
+    status = _without_numbers(scene, base, head)
+    if status is not None:
         message = now.failure or was.failure
-        return SceneCompared(scene, fate, message=message, head=now)
+        return SceneCompared(scene, status, message=message, head=now)
     if not now.again:
         message = "the same commit gave other numbers when it was asked again"
         return SceneCompared(scene, SceneStatus.NOT_REPRODUCIBLE, message=message, head=now)

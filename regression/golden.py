@@ -65,8 +65,8 @@ def golden_scenes(base: Path, head: Path, pattern: str = "*") -> list[GoldenScen
         found.append(GoldenScene(name, document, "new in HEAD" if is_new else None))
         if old is not None and old != document:
             found.append(GoldenScene(f"{name}@BASE", old, "edited in HEAD, here as BASE asks it"))
-    gone = [GoldenScene(name, old, "removed in HEAD") for name, old in before.items()]
-    found += [one for one in gone if one.name not in after]
+    removed = [GoldenScene(name, old, "removed in HEAD") for name, old in before.items()]
+    found += [one for one in removed if one.name not in after]
     chosen = [one for one in found if fnmatchcase(one.name, pattern)]
     if not chosen:
         raise NotCompared(

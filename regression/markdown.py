@@ -48,18 +48,20 @@ LEFT_OUT = (
 
 def has_passed(found: Sequence[SceneCompared]) -> bool:
     """Tell whether the comparison passes."""
-    return not any(one.fate in FAILING for one in found)
+    return not any(one.status in FAILING for one in found)
 
 
 def verdict(found: Sequence[SceneCompared], base: Side, head: Side, whole: Ratio | None) -> str:
     """Return the first line of a report, which summarises it."""
-    if all(one.fate is SceneStatus.SAME for one in found):
+    if all(one.status is SceneStatus.SAME for one in found):
         return (
             f"**Nothing changed**: {_scenes(len(found))} give the same numbers in `{head.name}` as "
             f"in `{base.name}`, to the last bit{_at_speed(whole)}{_elsewhere(base, head)}."
         )
     parts = [
-        _counted(found, fate) for fate in reversed(SceneStatus) if fate is not SceneStatus.SAME
+        _counted(found, status)
+        for status in reversed(SceneStatus)
+        if status is not SceneStatus.SAME
     ]
     text = "; ".join(part for part in parts if part)
     word = "Passes" if has_passed(found) else "Fails"
@@ -78,7 +80,7 @@ def report(
     pictures: title → file, beside the report
     """
     first = verdict(found, base, head, speed[0])
-    if all(one.fate is SceneStatus.SAME for one in found):
+    if all(one.status is SceneStatus.SAME for one in found):
         return f"{first}\n"
     parts = [
         first,
@@ -107,12 +109,12 @@ def _that_fits(parts: Sequence[str]) -> str:
     return "\n\n".join(part.strip("\n") for part in kept) + "\n"
 
 
-def _counted(found: Sequence[SceneCompared], fate: SceneStatus) -> str:
-    here = [one for one in found if one.fate is fate]
+def _counted(found: Sequence[SceneCompared], status: SceneStatus) -> str:
+    here = [one for one in found if one.status is status]
     if not here:
         return ""
-    text = f"{len(here)} {_WORDS[fate]}"
-    if fate is SceneStatus.MOVED:
+    text = f"{len(here)} {_WORDS[status]}"
+    if status is SceneStatus.MOVED:
         reasons = sorted({reason for one in here for reason in one.reasons})
         text += f" (changed: {', '.join(reasons)})"
     return text
@@ -131,7 +133,7 @@ _WORDS = {
 
 
 def _without_reason(found: Sequence[SceneCompared]) -> Iterator[str]:
-    here = [one for one in found if one.fate is SceneStatus.UNEXPLAINED]
+    here = [one for one in found if one.status is SceneStatus.UNEXPLAINED]
     if not here:
         return
     yield "### Moved without a reason"
@@ -146,7 +148,7 @@ def _without_reason(found: Sequence[SceneCompared]) -> Iterator[str]:
 
 
 def _failed(found: Sequence[SceneCompared]) -> Iterator[str]:
-    fates = (
+    statuses = (
         SceneStatus.FAILS,
         SceneStatus.NOT_REPRODUCIBLE,
         SceneStatus.FAILS_ON_BOTH,
@@ -154,10 +156,10 @@ def _failed(found: Sequence[SceneCompared]) -> Iterator[str]:
         SceneStatus.GONE,
     )
     rows = [
-        (one.scene.name, one.fate.value, one.message or "")
-        for fate in fates
+        (one.scene.name, one.status.value, one.message or "")
+        for status in statuses
         for one in found
-        if one.fate is fate
+        if one.status is status
     ]
     if rows:
         yield "### Scenes without numbers"
@@ -171,15 +173,15 @@ def _sides(base: Side, head: Side) -> str:
         if base.strategies.get(name, digest) != digest
     ]
     added = sorted(head.strategies.keys() - base.strategies.keys())
-    gone = sorted(base.strategies.keys() - head.strategies.keys())
+    removed = sorted(base.strategies.keys() - head.strategies.keys())
     rows = [
         ("commit", f"`{base.name}` {base.subject}", f"`{head.name}` {head.subject}"),
         ("engine, metrics version", _versions(base), _versions(head)),
         ("environment", base.environment, head.environment),
         ("strategies edited", "", listed(sorted(edited)) or "none"),
     ]
-    if added or gone:
-        rows.append(("strategies of one alone", listed(gone), listed(added)))
+    if added or removed:
+        rows.append(("strategies of one alone", listed(removed), listed(added)))
     return table(("", "BASE", "HEAD"), rows)
 
 
@@ -295,7 +297,7 @@ def _trade(trade: Document | None) -> str:
 
 
 def _new(found: Sequence[SceneCompared]) -> Iterator[str]:
-    here = [one for one in found if one.fate in (SceneStatus.NEW, SceneStatus.REPAIRED)]
+    here = [one for one in found if one.status in (SceneStatus.NEW, SceneStatus.REPAIRED)]
     rows: list[tuple[str, ...]] = []
     for one in here:
         assert one.head is not None  # noqa: S101  it has numbers

@@ -174,8 +174,8 @@ class Runner:
         done = self.code["execute"](scene, plan, bench)
         best = self.code["rank"](done.documents, scene.rank_by)
         report = self.code["conclude"](scene, best, bench)
-        won = ((report or {}).get("winner") or {}).get("run_key")
-        shown = [one for one in done.documents if one["run_key"] == won]
+        winner_key = ((report or {}).get("winner") or {}).get("run_key")
+        shown = [one for one in done.documents if one["run_key"] == winner_key]
         if not shown:
             shown = done.documents if len(done.documents) <= MOST_CURVES else best[:1]
         curves: list[dict[str, Any]] = []
@@ -197,9 +197,9 @@ class Runner:
         for name in names:
             scene, plan = self.scenes[name]
             bench = self._bench()  # a new one without indicators in memory
-            begun = time.perf_counter()
+            started_at = time.perf_counter()
             done = self.code["execute"](scene, plan, bench)
-            seconds = time.perf_counter() - begun
+            seconds = time.perf_counter() - started_at
             answer[name] = {"seconds": seconds, "digest": _digest_of(done.documents)}
         return answer
 

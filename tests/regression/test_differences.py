@@ -69,21 +69,21 @@ def side(
     return Side("abc", "words", "here", engine, metrics, strategies, {}, {"one": answer})
 
 
-def fate_of(base: Side, head: Side, scene: GoldenScene = SCENE) -> differences.SceneCompared:
+def compared(base: Side, head: Side, scene: GoldenScene = SCENE) -> differences.SceneCompared:
     [only] = compare_scenes([scene], base, head)
     return only
 
 
 def test_equal_answers_are_the_same_whenever_they_were_computed() -> None:
     later = document(computed_at="later", engine_version="2", strategy={"digest": "e"})
-    assert fate_of(side(), side(later, engine="2", digest="e")).fate is SceneStatus.SAME
+    assert compared(side(), side(later, engine="2", digest="e")).status is SceneStatus.SAME
 
 
 def test_the_last_bit_of_any_number_is_seen_and_so_is_a_warning() -> None:
     least = np.nextafter(1.0, 2.0).item()
     for name, value in (("sharpe", least), ("sharpe", None), ("warnings", ["gaps"])):
-        moved = fate_of(side(), side(document(**{name: value})))
-        assert moved.fate is SceneStatus.UNEXPLAINED
+        moved = compared(side(), side(document(**{name: value})))
+        assert moved.status is SceneStatus.UNEXPLAINED
         assert list(moved.unexplained) == [name]
 
 
@@ -91,14 +91,14 @@ def test_a_term_that_is_new_and_not_asked_for_moves_nothing() -> None:
     known = {"stop_loss": 0.05, "take_profit": None}
     base = side(document(exits=known))
     new = side(document(exits={**known, "limit_offset": None, "limit_bars": 1}))
-    assert fate_of(base, new).fate is SceneStatus.SAME
+    assert compared(base, new).status is SceneStatus.SAME
     for other in ({**known, "limit_bars": 2}, {**known, "stop_loss": None}):
-        assert list(fate_of(base, side(document(exits=other))).unexplained) == ["exits"]
+        assert list(compared(base, side(document(exits=other))).unexplained) == ["exits"]
 
 
 def test_a_run_more_or_less_is_seen() -> None:
-    found = fate_of(side(document(), document(run_key="l")), side(document()))
-    assert found.fate is SceneStatus.UNEXPLAINED
+    found = compared(side(document(), document(run_key="l")), side(document()))
+    assert found.status is SceneStatus.UNEXPLAINED
 
 
 @pytest.mark.parametrize(
@@ -117,35 +117,35 @@ def test_a_number_may_move_where_what_it_is_made_with_changed(
     head: Side, unexplained: list[str]
 ) -> None:
     """New metrics are no reason for other trades or another equity."""
-    moved = fate_of(side(), head)
+    moved = compared(side(), head)
     assert list(moved.unexplained) == unexplained
     assert has_passed([moved]) is (not unexplained)
 
 
 def test_a_search_s_statistics_are_numbers_too() -> None:
     before, after = ({"statistics": {"dsr": dsr, "notes": []}} for dsr in (0.5, 0.6))
-    moved = fate_of(side(found=before), side(found=after))
+    moved = compared(side(found=before), side(found=after))
     assert moved.unexplained == ["statistics.dsr"]
-    assert fate_of(side(found=before), side(found=after, metrics="2")).fate is SceneStatus.MOVED
+    assert compared(side(found=before), side(found=after, metrics="2")).status is SceneStatus.MOVED
     [ratio] = [line for line in text(moved).splitlines() if "deflated" in line]
     assert ratio == "| one | deflated Sharpe ratio | 0.5000 | 0.6000 | +0.1 |"
 
 
 def test_failures_are_told_apart() -> None:
     fails = side(error="it broke")
-    assert fate_of(side(), fails).fate is SceneStatus.FAILS
-    assert fate_of(fails, side()).fate is SceneStatus.REPAIRED
-    assert fate_of(fails, fails).fate is SceneStatus.FAILS_ON_BOTH
+    assert compared(side(), fails).status is SceneStatus.FAILS
+    assert compared(fails, side()).status is SceneStatus.REPAIRED
+    assert compared(fails, fails).status is SceneStatus.FAILS_ON_BOTH
     failed = side(document(error={"class": "E", "sentence": "no"}))
-    assert fate_of(side(), failed).message == "E: no"
-    assert fate_of(side(), side(again=False)).fate is SceneStatus.NOT_REPRODUCIBLE
+    assert compared(side(), failed).message == "E: no"
+    assert compared(side(), side(again=False)).status is SceneStatus.NOT_REPRODUCIBLE
     unknown = GoldenScene("one", {"strategy": {"name": "nobody's"}})
-    assert fate_of(side(), fails, unknown).fate is SceneStatus.FAILS
+    assert compared(side(), fails, unknown).status is SceneStatus.FAILS
 
 
 def test_one_line_still_says_that_the_packages_were_others() -> None:
     own = replace(side(), environment="its own: p 2 (here 1)")
-    [line] = report([fate_of(side(), own)], side(), own, (None, ()), {}).splitlines()
+    [line] = report([compared(side(), own)], side(), own, (None, ()), {}).splitlines()
     assert line.endswith("to the last bit; BASE ran in here, HEAD in its own: p 2 (here 1).")
 
 
@@ -154,7 +154,7 @@ def text(*found: differences.SceneCompared, base: Side | None = None) -> str:
 
 
 def test_a_report_tells_the_first_trade_that_differs_with_times_and_prices() -> None:
-    moved = fate_of(side(), side(trades=(trade(), trade(-3.0)), digest="e"))
+    moved = compared(side(), side(trades=(trade(), trade(-3.0)), digest="e"))
     lines = text(moved).splitlines()
     at = next(at for at, line in enumerate(lines) if "the first that differs" in line)
     assert lines[at] == (
@@ -168,10 +168,10 @@ def test_a_report_tells_the_first_trade_that_differs_with_times_and_prices() -> 
 
 
 def test_nothing_that_anybody_wrote_breaks_a_table_and_a_comment_is_never_too_long() -> None:
-    odd = fate_of(side(), side(error="a | b\n<script>"))
+    odd = compared(side(), side(error="a | b\n<script>"))
     assert "| one | fails | a \\| b &lt;script> |" in text(odd)
     documents = [document(run_key=f"k{at or ''}", params={"p": at}) for at in range(3_000)]
-    moved = fate_of(
+    moved = compared(
         side(*documents), side(*({**one, "sharpe": 2.0} for one in documents), digest="e")
     )
     many = text(*[moved] * 2_000)
@@ -180,7 +180,7 @@ def test_nothing_that_anybody_wrote_breaks_a_table_and_a_comment_is_never_too_lo
 
 
 def test_the_verdict_names_what_is_worst_first() -> None:
-    found = [fate_of(side(), side(error="it broke")), fate_of(side(), side(document(sharpe=2.0)))]
+    found = [compared(side(), side(error="it broke")), compared(side(), side(document(sharpe=2.0)))]
     assert verdict(found, side(), side(), None) == (
         "**Fails**: of 2 golden scenes, 1 failing; 1 moved without a reason."
     )
