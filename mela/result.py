@@ -82,7 +82,7 @@ class _Document(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class _Asked(_Document):
+class _Question(_Document):
     schema_version: Literal[1] = Field(default=1, description="of this schema")
     scene_id: str | None = Field(
         description="the scene that this answers; null outside the platform"
@@ -109,7 +109,7 @@ class _Asked(_Document):
     )
 
 
-class _Answered(_Document):
+class _Answer(_Document):
     status: Status = Field(description="how the run ended")
     error: ErrorSaid | None = Field(description="why it failed; null where it did not")
     lookahead: Verdict | None = Field(
@@ -169,7 +169,7 @@ def _metrics() -> dict[str, Any]:
 
 if TYPE_CHECKING:
 
-    class Result(_Answered, _Asked):
+    class Result(_Answer, _Question):
         """A result; its terms are those of `RunTerms`, its metrics those of `Metrics`."""
 
         blocks: str | None
@@ -177,7 +177,7 @@ if TYPE_CHECKING:
 else:
     Result = create_model(
         "Result",
-        __base__=(_Answered, create_model("_Terms", __base__=_Document, **_terms()), _Asked),
+        __base__=(_Answer, create_model("_Terms", __base__=_Document, **_terms()), _Question),
         __module__=__name__,
         __doc__="A result as Kafka carries it, the warehouse stores it and `mela results --json` "
         "prints it.\n\nMetrics are fractions; what is undefined is null.",
