@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -15,12 +16,12 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mela.errors import MessageInvalid, Refused, RejectionCode, SceneInvalid
-from mela.fields import Instant
+from mela.fields import Instant, field_values
 from mela.grid import make_run
 from mela.inputs import Input, SeriesChoice
 from mela.instants import instant_text
 from mela.portfolio import Portfolio
-from mela.run import Catalogue, Run, json_fields
+from mela.run import Catalogue, Run
 from mela.run_terms import ACCOUNT, PARTS
 from mela.scene import fault_sentence, field_path
 from mela.variants import Variant, merged, part_variant, strategy_variant
@@ -326,7 +327,7 @@ _SPELLED: dict[str, Callable[[Any], Any]] = {
     "end": instant_text,
     "strategy": str,
     "params": dict,
-    **dict.fromkeys(PARTS, json_fields),
+    **dict.fromkeys(PARTS, partial(field_values, mode="json")),
     **dict.fromkeys(ACCOUNT, _as_it_is),
 }
 

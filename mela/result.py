@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, create_model
 
 from mela.curve import Curve, ExitReason, Trade, Trades
+from mela.fields import field_values
 from mela.inputs import Input
 from mela.instants import from_ms, instant_text
 from mela.interval import Interval
@@ -22,7 +23,7 @@ from mela.metrics import (
     rank,
 )
 from mela.outcome import NEVER_REUSED, Outcome, Provenance, Status, result_key
-from mela.run import Run, json_fields
+from mela.run import Run
 from mela.run_terms import PARTS, TERM_TYPES, VARIABLE, RunTerms
 from mela.verdict import Verdict
 
@@ -249,7 +250,7 @@ def run_fields(run: Run, strategy_digest: str) -> dict[str, Any]:
         "params": dict(run.params),
         "inputs": {name: one.model_dump(mode="json") for name, one in run.inputs.items()} or None,
         **{
-            name: json_fields(getattr(run, name)) if name in PARTS else getattr(run, name)
+            name: field_values(getattr(run, name), "json") if name in PARTS else getattr(run, name)
             for name in VARIABLE
         },
         "portfolio": run.portfolio.model_dump(mode="json") if run.portfolio else None,

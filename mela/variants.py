@@ -16,10 +16,11 @@ from pydantic import BaseModel, TypeAdapter, ValidationError, model_validator
 from mela.canonical import canonical_object, canonical_scalar
 from mela.counts import counted
 from mela.errors import RejectionCode, SceneInvalid, StrategyBroken
+from mela.fields import field_values
 from mela.inputs import SeriesChoice, canonical_inputs, resolve
 from mela.interval import Interval
 from mela.nearest import did_you_mean, ended
-from mela.params import at_path, breaks_a_rule_of_the_whole, canonical_params, values_of_part
+from mela.params import at_path, breaks_a_rule_of_the_whole, canonical_params
 from mela.run import (
     MAX_WARMUP,
     NO_INPUTS,
@@ -85,7 +86,7 @@ def strategy_variant(
     """
     part = info.params.model_validate(params)
     changed = canonical_params(part)
-    values = values_of_part(part)
+    values = field_values(part)
     choice = {"name": canonical_scalar(info.name)}
     if changed:
         choice["params"] = canonical_object(changed)
