@@ -29,8 +29,8 @@ def place_of(error: BaseException, signals: Callable[..., Any] | None) -> ErrorP
     for code, line in reversed(frames):
         if _is_authors(code.co_filename, own.co_filename if own else None):
             return ErrorPlace(_shown(code.co_filename), line)
-    asked = any(code.co_name == ASKING for code, _ in frames)
-    return ErrorPlace(_shown(own.co_filename), own.co_firstlineno) if own and asked else None
+    was_asked = any(code.co_name == ASKING for code, _ in frames)
+    return ErrorPlace(_shown(own.co_filename), own.co_firstlineno) if own and was_asked else None
 
 
 ASKING = "signals_of"  # the engine's function that asks a strategy and checks its answer

@@ -154,8 +154,8 @@ def _is_plain_sizing(sizing: Sizing) -> bool:
 
 def _is_plain_part(part: Costs | Exits) -> bool:
     """Tell whether a part asks nothing but what the walk from event to event knows."""
-    asked = part.__dict__
-    return all(asked[name] == default for name, default in _BEYOND[type(part)])
+    values = part.__dict__
+    return all(values[name] == default for name, default in _BEYOND[type(part)])
 
 
 def _walk_events(

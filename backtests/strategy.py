@@ -241,7 +241,7 @@ def _with_context(signals: SignalFunction) -> SignalFunction:
     """Return a function that says why it cannot answer where no context is given."""
 
     @functools.wraps(signals)
-    def asked(
+    def signals_with_context(
         candles: Candles,
         params: Any,
         indicators: Indicators,
@@ -254,7 +254,7 @@ def _with_context(signals: SignalFunction) -> SignalFunction:
             )
         return signals(candles, params, indicators, context)
 
-    return asked
+    return signals_with_context
 
 
 def covering(registered: Mapping[str, Strategy]) -> dict[str, Strategy]:

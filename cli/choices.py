@@ -7,7 +7,7 @@ from typing import Any
 import typer
 
 from mela.interval import Interval
-from mela.nearest import asked, interval_meant
+from mela.nearest import interval_meant, suggestion_of
 
 NAMES = [one.value for one in Interval]
 
@@ -24,9 +24,9 @@ def interval_option(text: str) -> Any:
 
 def _interval(word: str | Interval) -> Interval:
     if word not in NAMES:
-        question = asked(interval_meant(word, NAMES))
+        suggestion = suggestion_of(interval_meant(word, NAMES))
         raise typer.BadParameter(
-            f"expected one of {', '.join(NAMES)}, but found {word!r}{question}"
+            f"expected one of {', '.join(NAMES)}, but found {word!r}{suggestion}"
         )
     return Interval(word)
 

@@ -38,4 +38,4 @@ def say_failures(failures: Sequence[Failure], runs: int) -> None:
     failed = sum(one.runs for one in failures)
     err.print(f"[bold red]{failed:,} of {counted(runs, 'run')} failed[/]")
     for one in failures[:MOST_REASONS]:
-        err.print(one.said, markup=False)
+        err.print(one.summary, markup=False)

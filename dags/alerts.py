@@ -29,9 +29,9 @@ class Alert(BaseNotifier):
         from services.alerts import post_alert
 
         settings = Settings()
-        said = describe(context, settings.airflow.url)
-        LOG.error("dag_run_failed", **said)
-        post_alert("dag_run_failed", said, settings)
+        alert = describe(context, settings.airflow.url)
+        LOG.error("dag_run_failed", **alert)
+        post_alert("dag_run_failed", alert, settings)
 
 
 def describe(context: Any, airflow_url: str) -> dict[str, Any]:

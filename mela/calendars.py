@@ -187,9 +187,9 @@ def session_closes(calendar: str, dates: Sequence[date]) -> Int:
     """
     opened = np.array([date_ms(day) for day in dates], dtype=np.int64)
     closed = closes_ms(calendar, Interval.D1, opened)
-    lost = np.flatnonzero(closed == NO_SESSION)
-    if len(lost):
-        raise ValueError(f"{calendar} has no session on {dates[int(lost[0])]}")
+    without_session = np.flatnonzero(closed == NO_SESSION)
+    if len(without_session):
+        raise ValueError(f"{calendar} has no session on {dates[int(without_session[0])]}")
     return closed
 
 

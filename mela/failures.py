@@ -20,18 +20,18 @@ class Failure(NamedTuple):
     line: int | None = None
 
     @property
-    def said(self) -> str:
+    def summary(self) -> str:
         """Return the reason as one line.
 
-        >>> Failure(1, "KeyError", "'fast'", "ideas.py", 17).said
+        >>> Failure(1, "KeyError", "'fast'", "ideas.py", 17).summary
         "KeyError: 'fast' (ideas.py:17)"
-        >>> Failure(1_200, "TimeLimit", "it ran for more than 120 s").said
+        >>> Failure(1_200, "TimeLimit", "it ran for more than 120 s").summary
         'TimeLimit: it ran for more than 120 s (1,200 runs)'
         """
         place = [f"{self.file}:{self.line}"] if self.file else []
         count = [f"{self.runs:,} runs"] if self.runs > 1 else []
-        told = ", ".join([*place, *count])
-        return f"{self.kind}: {self.sentence}" + (f" ({told})" if told else "")
+        details = ", ".join([*place, *count])
+        return f"{self.kind}: {self.sentence}" + (f" ({details})" if details else "")
 
 
 def failures_in(documents: Iterable[Mapping[str, Any]]) -> list[Failure]:

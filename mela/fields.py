@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
 from functools import reduce
 from operator import or_
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -23,6 +23,7 @@ from pydantic import (
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _DIGITS = re.compile(r"[-+]?[\d.]+")
 SCALARS = (int, float, str, type(None))  # a truth value is an int
+_SCALAR_TYPES = frozenset((bool, *SCALARS))
 
 
 def _integral(value: Any) -> Any:
@@ -56,6 +57,17 @@ class Part(BaseModel):
     """Base class of the models that make up a scene: frozen, and unknown fields are rejected."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def field_values(model: BaseModel, mode: Literal["python", "json"] = "python") -> dict[str, Any]:
+    """Return the values of a model's fields, those of nested models too.
+
+    mode: `json` for JSON values only
+    """
+    values = model.__dict__
+    if _SCALAR_TYPES.issuperset(map(type, values.values())):
+        return {**values}  # nothing to go into; pydantic's way there is the longer one
+    return model.model_dump(mode=mode)
 
 
 def one_of(*kinds: type[Part]) -> Any:

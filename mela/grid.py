@@ -90,16 +90,16 @@ def make_run(
     """Return the run of an account and one variant of each group, named by its run_key."""
     whole = merged(choice)
     names = b",".join(map(canonical_scalar, (instrument, *others)))
-    asked = {"instruments": b"[%s]" % names, **whole.canonical}
+    key_fields = {"instruments": b"[%s]" % names, **whole.canonical}
     fields: Mapping[str, Any] = whole.fields
     needed: int = fields["sizing"].candles_needed
     if portfolio is not None:
-        asked["portfolio"] = portfolio.canonical()
+        key_fields["portfolio"] = portfolio.canonical()
         needed = max(needed, portfolio.candles_needed)
         fields = {**fields, "others": tuple(others), "portfolio": portfolio}
     if needed > fields["warmup"]:
         fields = {**fields, "warmup": rounded_warmup(needed)}
-    return Run(run_key=run_key_of(asked), instrument=instrument, **fields)
+    return Run(run_key=run_key_of(key_fields), instrument=instrument, **fields)
 
 
 def plan_runs(scene: Scene, catalogue: Catalogue, *, max_runs: int) -> Plan:

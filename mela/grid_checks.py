@@ -34,11 +34,11 @@ def check_count(scene: Scene, space: Mapping[str, Drawn], max_runs: int) -> None
         for axis in scene.search.space.values() if scene.search else ():
             count *= step_count(axis) if isinstance(axis, Steps) else len(values_of(axis))
     if count > max_runs:
-        asked = f"{count:,}" if count < 10**15 else f"{Decimal(count):.2e}"
+        number = f"{count:,}" if count < 10**15 else f"{Decimal(count):.2e}"
         raise SceneInvalid(
             RejectionCode.TOO_MANY_RUNS,
             "search.space" if space else "instruments",
-            f"the scene asks for {asked} runs, and at most {max_runs:,} are allowed "
+            f"the scene asks for {number} runs, and at most {max_runs:,} are allowed "
             "(MELA_MAX_RUNS). Take larger steps, or split it.",
         )
 
@@ -67,35 +67,35 @@ def check_across(scene: Scene, groups: Iterable[Sequence[Variant]]) -> None:
     A size without its stop, what the engine asked for cannot do. What the instruments do not allow
     is the matter of `mela.market_checks`.
     """
-    asked: dict[str, list[Any]] = {}
+    values: dict[str, list[Any]] = {}
     for group in groups:
         for variant in group:
             for name, value in variant.fields.items():
-                asked.setdefault(name, []).append(value)
+                values.setdefault(name, []).append(value)
     if scene.mode == "together":
-        check_together(scene, asked)
-    sized_by_stop = any(isinstance(sizing, RiskSizing) for sizing in asked["sizing"])
-    if sized_by_stop and any(exits.stop_loss is None for exits in asked["exits"]):
+        check_together(scene, values)
+    sized_by_stop = any(isinstance(sizing, RiskSizing) for sizing in values["sizing"])
+    if sized_by_stop and any(exits.stop_loss is None for exits in values["exits"]):
         raise SceneInvalid(
             RejectionCode.INVALID_FIELD,
             "exits.stop_loss",
             "sizing by risk_per_trade needs a stop loss, but none is given (or null is among "
             "the values of the space).",
         )
-    if any(one.trailing_start > 0 and one.trailing_stop is None for one in asked["exits"]):
+    if any(one.trailing_start > 0 and one.trailing_stop is None for one in values["exits"]):
         raise SceneInvalid(
             RejectionCode.INVALID_FIELD,
             "exits.trailing_start",
             "a gain that starts the trailing stop needs exits.trailing_stop, but none is given (or "
             "null is among the values of the space): state both, or leave trailing_start out.",
         )
-    if any(one.targets and one.take_profit is not None for one in asked["exits"]):
+    if any(one.targets and one.take_profit is not None for one in values["exits"]):
         raise SceneInvalid(
             RejectionCode.INVALID_FIELD,
             "exits.targets",
             "targets that change with time take the place of exits.take_profit, but both are given "
             "(perhaps one of them among the values of the space): leave one of them out.",
         )
-    refused = beyond_backtrader(asked) if "backtrader" in asked["engine"] else None
+    refused = beyond_backtrader(values) if "backtrader" in values["engine"] else None
     if refused:
         raise SceneInvalid(RejectionCode.INVALID_FIELD, *refused)

@@ -31,7 +31,7 @@ def _check_quotes(instruments: list[Instrument]) -> None:
         if one.quote == first.quote:
             continue
         unknown = [each for each in (first, one) if each.quote == UNKNOWN_CURRENCY]
-        said = (
+        reason = (
             f"nothing tells what {unknown[0].name} is quoted in{_tell(unknown[0], 'quote')}"
             if unknown
             else f"{first.name} is quoted in {first.quote}{_guessed(first, 'quote')} and "
@@ -40,7 +40,7 @@ def _check_quotes(instruments: list[Instrument]) -> None:
         raise SceneInvalid(
             RejectionCode.INVALID_FIELD,
             "instruments",
-            f"one account has one currency, but {said}. Take instruments of one quote currency, "
+            f"one account has one currency, but {reason}. Take instruments of one quote currency, "
             "or mode each.",
         )
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -15,14 +16,14 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mela.errors import MessageInvalid, Refused, RejectionCode, SceneInvalid
-from mela.fields import Instant
+from mela.fields import Instant, field_values
 from mela.grid import make_run
 from mela.inputs import Input, SeriesChoice
 from mela.instants import instant_text
 from mela.portfolio import Portfolio
-from mela.run import Catalogue, Run, json_fields
+from mela.run import Catalogue, Run
 from mela.run_terms import ACCOUNT, PARTS
-from mela.scene import field_path, said
+from mela.scene import fault_sentence, field_path
 from mela.variants import Variant, merged, part_variant, strategy_variant
 
 SCENES = "mela.scenes"
@@ -217,7 +218,7 @@ def read_chunk(raw: bytes | None, catalogue: Catalogue) -> RunChunk:
             if fault["type"] == "json_invalid"
             else RejectionCode.INVALID_FIELD
         )
-        raise MessageInvalid(code, field_path(fault), said(fault)) from error
+        raise MessageInvalid(code, field_path(fault), fault_sentence(fault)) from error
     unfit: dict[str, str] = {}
     runs = tuple(_read_runs(shape, catalogue, unfit))
     return RunChunk(str(shape.scene_id), shape.chunk, runs, shape.digests, unfit)
@@ -240,7 +241,7 @@ def _read_runs(shape: _ChunkShape, catalogue: Catalogue, unfit: dict[str, str]) 
             refused = _as_refusal(error, position)
             if not _is_edited(fields, shape.digests, catalogue):
                 raise refused from error
-            run = _as_told(fields, refused)
+            run = _run_as_sent(fields, refused)
             unfit[run.run_key] = (
                 f"the strategy {run.strategy} was edited after this run was planned, and no longer "
                 "takes its parameters. Publish the scene again under a new id."
@@ -274,14 +275,22 @@ def _is_edited(fields: Mapping[str, Any], digests: Mapping[str, str], catalogue:
     return name not in catalogue or catalogue[str(name)].digest != planned
 
 
-def _as_told(fields: Mapping[str, Any], refused: MessageInvalid) -> Run:
+def _run_as_sent(fields: Mapping[str, Any], refused: MessageInvalid) -> Run:
     """Return a run without asking its strategy. Raise `refused` if anything else is wrong too."""
     try:
         parts = [_variant(group, fields, {}) for group in _GROUPS if group != "strategy"]
-        told = {"strategy": fields["strategy"], "params": dict(fields["params"]), "warmup": 0}
+        strategy_fields = {
+            "strategy": fields["strategy"],
+            "params": dict(fields["params"]),
+            "warmup": 0,
+        }
         if inputs := fields.get("inputs"):
-            told["inputs"] = {name: Input.model_validate(one) for name, one in inputs.items()}
-        run = make_run(fields["instrument"], (Variant(told, {}), *parts), *_account(fields))
+            strategy_fields["inputs"] = {
+                name: Input.model_validate(one) for name, one in inputs.items()
+            }
+        run = make_run(
+            fields["instrument"], (Variant(strategy_fields, {}), *parts), *_account(fields)
+        )
         return replace(run, run_key=str(fields["run_key"]))
     except (ValidationError, SceneInvalid, KeyError, TypeError) as error:
         raise refused from error
@@ -318,7 +327,7 @@ _SPELLED: dict[str, Callable[[Any], Any]] = {
     "end": instant_text,
     "strategy": str,
     "params": dict,
-    **dict.fromkeys(PARTS, json_fields),
+    **dict.fromkeys(PARTS, partial(field_values, mode="json")),
     **dict.fromkeys(ACCOUNT, _as_it_is),
 }
 
@@ -336,8 +345,8 @@ _SHARED: dict[str, Callable[[Any], Any]] = {
 
 
 def _portfolio(fields: Mapping[str, Any]) -> Portfolio | None:
-    said = fields.get("portfolio")
-    return None if said is None else Portfolio.model_validate(said)
+    portfolio = fields.get("portfolio")
+    return None if portfolio is None else Portfolio.model_validate(portfolio)
 
 
 def _variant(group: str, fields: Mapping[str, Any], catalogue: Catalogue) -> Variant:

@@ -69,7 +69,7 @@ def near(word: str, known: Iterable[str]) -> list[str]:
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:
     """Return a question to put behind what was found, empty where nothing is close."""
-    return asked(near(str(word), known))
+    return suggestion_of(near(str(word), known))
 
 
 def interval_meant(word: str, known: Iterable[str]) -> list[str]:
@@ -101,9 +101,9 @@ def field_meant(path: str, model: type[BaseModel]) -> str:
     for candidates in ({one.rpartition(".")[2]: one for one in beside}, names):
         found = near(name, candidates)
         if found:
-            return asked([candidates[one] for one in found])
+            return suggestion_of([candidates[one] for one in found])
     elsewhere = ELSEWHERE.get(name.lower().replace("-", "_"))
-    return asked([elsewhere] if elsewhere in paths else [])
+    return suggestion_of([elsewhere] if elsewhere in paths else [])
 
 
 def options_in(message: str) -> list[str]:
@@ -116,10 +116,10 @@ def ended(sentence: str) -> str:
     return sentence if sentence.endswith("?") else f"{sentence}."
 
 
-def asked(names: Iterable[str]) -> str:
+def suggestion_of(names: Iterable[str]) -> str:
     """Return the question whether one of these was meant, empty for none."""
-    told = " or ".join(names)
-    return f"; did you mean {told}?" if told else ""
+    alternatives = " or ".join(names)
+    return f"; did you mean {alternatives}?" if alternatives else ""
 
 
 def _letters(word: str) -> str:

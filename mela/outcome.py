@@ -92,8 +92,8 @@ class Provenance(NamedTuple):
 
 def result_key(run_key: str, status: Status, made_with: Provenance, scene_id: str | None) -> str:
     """Return the key of an answer: its run, candles and code. A failure belongs to its scene."""
-    asked, answered = parted(run_key), _answered_by(status, made_with, scene_id)
-    return hashlib.sha256(asked + answered).hexdigest()
+    question, answer = parted(run_key), _answered_by(status, made_with, scene_id)
+    return hashlib.sha256(question + answer).hexdigest()
 
 
 @lru_cache(maxsize=4096)

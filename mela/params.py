@@ -53,13 +53,6 @@ def canonical_params(part: BaseModel) -> dict[str, bytes]:
     return fields
 
 
-def values_of_part(part: BaseModel) -> dict[str, Any]:
-    """Return the values of a model's fields, those of nested models too."""
-    if all(isinstance(value, SCALARS) for value in part.__dict__.values()):
-        return {**part.__dict__}  # nothing to go into; pydantic's way there is the longer one
-    return part.model_dump()
-
-
 def at_path(params: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:
     """Return parameters with another value at a path; those given stay as they are.
 

@@ -113,12 +113,12 @@ class Portfolio(Part):
         >>> Portfolio(rebalance=OnDrift()).canonical()
         b'{"rebalance":{"kind":"drift"}}'
         """
-        said: dict[str, bytes] = {}
+        members: dict[str, bytes] = {}
         for name, default in (("weights", EqualWeights()), ("rebalance", OnSignals())):
             part: Part = getattr(self, name)
             if part != default:
                 values = part.model_dump(mode="json", exclude_defaults=True)
-                said[name] = canonical_json({**values, "kind": part.__dict__["kind"]})
+                members[name] = canonical_json({**values, "kind": part.__dict__["kind"]})
         if self.delisted != "close":
-            said["delisted"] = canonical_json(self.delisted)
-        return canonical_object(said)
+            members["delisted"] = canonical_json(self.delisted)
+        return canonical_object(members)

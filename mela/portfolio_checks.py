@@ -39,19 +39,19 @@ def check_together(scene: Scene, fields: Mapping[str, Iterable[Any]]) -> None:
         _refuse(entry.kind != "market", "entry.kind", "orders of a portfolio are market orders")
     for sizing in fields["sizing"]:
         # the whole account is what weights share out, so that fraction 1 says nothing else
-        meant = isinstance(sizing, FractionSizing) and any(
+        is_whole_account = isinstance(sizing, FractionSizing) and any(
             sizing == FractionSizing(fraction=fraction, whole_units=sizing.whole_units)
             for fraction in (FractionSizing().fraction, 1.0)
         )
         _refuse(
-            not meant,
+            not is_whole_account,
             "sizing",
             "in a portfolio the weights size the positions: of sizing only whole_units can be set",
         )
     for exits in fields["exits"]:
         for name in ("time_stop_bars", "daily_loss_limit", "limit_offset", "limit_bars"):
-            asked = getattr(exits, name) != Exits.model_fields[name].default
-            _refuse(asked, f"exits.{name}", f"a portfolio has no {name}")
+            is_set = getattr(exits, name) != Exits.model_fields[name].default
+            _refuse(is_set, f"exits.{name}", f"a portfolio has no {name}")
     for costs in fields["costs"]:
         _refuse(costs.impact > 0, "costs.impact", "a portfolio's fills have no impact")
         _refuse(costs.round_to_tick, "costs.round_to_tick", "a portfolio rounds no price")

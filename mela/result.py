@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, create_model
 
 from mela.curve import Curve, ExitReason, Trade, Trades
+from mela.fields import field_values
 from mela.inputs import Input
 from mela.instants import from_ms, instant_text
 from mela.interval import Interval
@@ -22,7 +23,7 @@ from mela.metrics import (
     rank,
 )
 from mela.outcome import NEVER_REUSED, Outcome, Provenance, Status, result_key
-from mela.run import Run, json_fields
+from mela.run import Run
 from mela.run_terms import PARTS, TERM_TYPES, VARIABLE, RunTerms
 from mela.verdict import Verdict
 
@@ -82,7 +83,7 @@ class _Document(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class _Asked(_Document):
+class _Question(_Document):
     schema_version: Literal[1] = Field(default=1, description="of this schema")
     scene_id: str | None = Field(
         description="the scene that this answers; null outside the platform"
@@ -109,7 +110,7 @@ class _Asked(_Document):
     )
 
 
-class _Answered(_Document):
+class _Answer(_Document):
     status: Status = Field(description="how the run ended")
     error: ErrorSaid | None = Field(description="why it failed; null where it did not")
     lookahead: Verdict | None = Field(
@@ -169,7 +170,7 @@ def _metrics() -> dict[str, Any]:
 
 if TYPE_CHECKING:
 
-    class Result(_Answered, _Asked):
+    class Result(_Answer, _Question):
         """A result; its terms are those of `RunTerms`, its metrics those of `Metrics`."""
 
         blocks: str | None
@@ -177,7 +178,7 @@ if TYPE_CHECKING:
 else:
     Result = create_model(
         "Result",
-        __base__=(_Answered, create_model("_Terms", __base__=_Document, **_terms()), _Asked),
+        __base__=(_Answer, create_model("_Terms", __base__=_Document, **_terms()), _Question),
         __module__=__name__,
         __doc__="A result as Kafka carries it, the warehouse stores it and `mela results --json` "
         "prints it.\n\nMetrics are fractions; what is undefined is null.",
@@ -249,7 +250,7 @@ def run_fields(run: Run, strategy_digest: str) -> dict[str, Any]:
         "params": dict(run.params),
         "inputs": {name: one.model_dump(mode="json") for name, one in run.inputs.items()} or None,
         **{
-            name: json_fields(getattr(run, name)) if name in PARTS else getattr(run, name)
+            name: field_values(getattr(run, name), "json") if name in PARTS else getattr(run, name)
             for name in VARIABLE
         },
         "portfolio": run.portfolio.model_dump(mode="json") if run.portfolio else None,

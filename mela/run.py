@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from types import MappingProxyType
-from typing import Any, Protocol, get_args, get_origin
+from typing import Any, Protocol
 
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
@@ -158,24 +158,6 @@ class Run:
     def input_series(self) -> tuple[InputSeries, ...]:
         """Return the candle series that the inputs read, each once, in a fixed order."""
         return series_of(self.inputs, self.instruments, self.interval) if self.inputs else ()
-
-
-def json_fields(part: BaseModel) -> dict[str, Any]:
-    """Return a part's fields as JSON values; scalars without pydantic, which takes longer."""
-    values = part.__dict__
-    if any(values[name] is not None for name in _fields_of_several(type(part))):
-        return part.model_dump(mode="json")
-    return {**values}
-
-
-@cache
-def _fields_of_several(part: type[BaseModel]) -> tuple[str, ...]:
-    """Return the fields of a model that may hold several values."""
-    return tuple(
-        name
-        for name, field in part.model_fields.items()
-        if tuple in map(get_origin, (field.annotation, *get_args(field.annotation)))
-    )
 
 
 def canonical_fields(part: BaseModel) -> dict[str, bytes]:

@@ -24,7 +24,7 @@ from mela.instants import instant_text, to_ms
 from mela.instrument import parse_name
 from mela.interval import Interval
 from mela.metrics import Ranking
-from mela.nearest import asked, did_you_mean, ended, field_meant, interval_meant, options_in
+from mela.nearest import did_you_mean, ended, field_meant, interval_meant, options_in, suggestion_of
 from mela.params import Json
 from mela.portfolio import Portfolio
 from mela.result import METRICS
@@ -125,8 +125,10 @@ class Scene(RunTerms, _Question):
     @classmethod
     def _is_metric(cls, name: str) -> str:
         if name not in METRICS:
-            meant = did_you_mean(name, METRICS)
-            raise ValueError(f"expected one of {', '.join(METRICS)}, but found {name!r}{meant}")
+            suggestion = did_you_mean(name, METRICS)
+            raise ValueError(
+                f"expected one of {', '.join(METRICS)}, but found {name!r}{suggestion}"
+            )
         return name
 
     @field_validator("end")
@@ -247,7 +249,7 @@ def scene_faults(document: Any) -> list[SceneInvalid]:
 
 def _refusals(error: ValidationError) -> list[SceneInvalid]:
     return [
-        SceneInvalid(RejectionCode.INVALID_FIELD, field_path(fault), said(fault))
+        SceneInvalid(RejectionCode.INVALID_FIELD, field_path(fault), fault_sentence(fault))
         for fault in error.errors(include_url=False, include_context=False)
     ]
 
@@ -270,31 +272,31 @@ _SHAPES = {
 }
 
 
-def said(fault: ErrorDetails) -> str:
+def fault_sentence(fault: ErrorDetails) -> str:
     """Return what a validation fault expected and what it found, as one sentence."""
     message = fault["msg"].removeprefix("Value error, ").rstrip(".")
     found = fault["input"]
     if fault["type"] == "missing":
         return "this field is required, but it is missing."
     if fault["type"] == "extra_forbidden":
-        meant = field_meant(field_path(fault) or "", Scene)
-        return f"no such field{meant or ';'} `mela schema scene` lists those there are."
+        suggestion = field_meant(field_path(fault) or "", Scene)
+        return f"no such field{suggestion or ';'} `mela schema scene` lists those there are."
     if shape := _SHAPES.get(fault["type"]):
         return f"expected {shape}, but found {_kind(found)}."
     if isinstance(found, Mapping | list | tuple) or fault["type"] == "value_error":
         return ended(message)
     if isinstance(found, datetime):  # YAML makes one of a time without a zone
         return f"{message}, but found {found.isoformat()}. Write it with a Z, as that of UTC."
-    return ended(f"{message}, but found {reprlib.repr(found)}{_meant(fault)}")
+    return ended(f"{message}, but found {reprlib.repr(found)}{_suggestion(fault)}")
 
 
-def _meant(fault: ErrorDetails) -> str:
+def _suggestion(fault: ErrorDetails) -> str:
     """Return which of the listed values somebody may have meant, as a question."""
     if fault["type"] not in {"enum", "literal_error"}:
         return ""
     options = options_in(fault["msg"])
     if fault["loc"] and fault["loc"][-1] == "interval":
-        return asked(interval_meant(str(fault["input"]), options))
+        return suggestion_of(interval_meant(str(fault["input"]), options))
     return did_you_mean(fault["input"], options)
 
 

@@ -30,7 +30,7 @@ def scene_in_words(scene: Scene) -> list[str]:
     Grid search over slow 60 to 100 by 20; stop_loss none, 0.05. Ranked by sharpe.
     Cash 10000, fee 0.001, slippage 0.0005.
     """
-    return [_asked(scene), *_searched(scene), _terms(scene)]
+    return [_question(scene), *_searched(scene), _terms(scene)]
 
 
 def flat(fields: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -76,7 +76,7 @@ def day_or_instant(text: str) -> str:
     return text[:10] if text.endswith("T00:00:00Z") else text.replace("T", " ")
 
 
-def _asked(scene: Scene) -> str:
+def _question(scene: Scene) -> str:
     names = scene.instruments[:FEW_INSTRUMENTS]
     more = len(scene.instruments) - len(names)
     instruments = ", ".join(names) + (f" and {more:,} more" if more else "")
@@ -85,12 +85,12 @@ def _asked(scene: Scene) -> str:
     content = scene.model_dump(mode="json", include={"start", "end"})
     span = f"{day_or_instant(content['start'])} to {day_or_instant(content['end'])}"
     shared = ", one account for all" if scene.mode == "together" else ""
-    said = f"{scene.strategy.name}{params} on {instruments}{shared}, {scene.interval} candles, "
-    return f"{said}{span}."
+    strategy = f"{scene.strategy.name}{params}"
+    return f"{strategy} on {instruments}{shared}, {scene.interval} candles, {span}."
 
 
 def _searched(scene: Scene) -> list[str]:
-    told: list[str] = []
+    sentences: list[str] = []
     if scene.search is not None:
         search = scene.search.model_dump(mode="json", by_alias=True)
         space = "; ".join(
@@ -102,19 +102,21 @@ def _searched(scene: Scene) -> list[str]:
             else ""
         )
         kind = str(search["kind"])
-        told.append(f"{kind[:1].upper()}{kind[1:]} search over {space}{trials}.")
+        sentences.append(f"{kind[:1].upper()}{kind[1:]} search over {space}{trials}.")
     for name, part in (("Validation", scene.validation), ("Holdout", scene.holdout)):
         if part is not None:
             fields = part.model_dump(mode="json", by_alias=True, exclude={"kind"})
-            told.append(f"{name}: {spelled({k: v for k, v in fields.items() if v is not None})}.")
+            sentences.append(
+                f"{name}: {spelled({k: v for k, v in fields.items() if v is not None})}."
+            )
     if scene.search is not None:
         least = (
             f" among runs with {counted(scene.min_trades, 'trade')} or more"
             if scene.min_trades
             else ""
         )
-        told.append(f"Ranked by {scene.rank_by}{least}.")
-    return [" ".join(told)] if told else []
+        sentences.append(f"Ranked by {scene.rank_by}{least}.")
+    return [" ".join(sentences)] if sentences else []
 
 
 def _axis(axis: Any) -> str:
@@ -130,12 +132,12 @@ def _axis(axis: Any) -> str:
 
 def _terms(scene: Scene) -> str:
     """Return the terms that matter to every run, and those that are no defaults."""
-    told = [f"Cash {spelled(scene.cash)}", f"fee {spelled(scene.costs.fee)}"]
-    told.append(f"slippage {spelled(scene.costs.slippage)}")
-    said = {"cash", "costs.fee", "costs.slippage"}
+    parts = [f"Cash {spelled(scene.cash)}", f"fee {spelled(scene.costs.fee)}"]
+    parts.append(f"slippage {spelled(scene.costs.slippage)}")
+    always_shown = {"cash", "costs.fee", "costs.slippage"}
     terms = scene.model_dump(mode="json", include=set(RunTerms.model_fields))
     usual = flat({name: default_of(name) for name in RunTerms.model_fields})
     for path, value in flat(terms).items():
-        if path not in said and usual.get(path) != value:
-            told.append(f"{path} {spelled(value)}")
-    return f"{', '.join(told)}."
+        if path not in always_shown and usual.get(path) != value:
+            parts.append(f"{path} {spelled(value)}")
+    return f"{', '.join(parts)}."

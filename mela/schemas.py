@@ -31,6 +31,6 @@ def _with_bounds(part: Any) -> Any:
         return [_with_bounds(each) for each in part]
     if not isinstance(part, dict):
         return part
-    said = {key: _with_bounds(value) for key, value in part.items() if key not in _SPELLED}
+    rest = {key: _with_bounds(value) for key, value in part.items() if key not in _SPELLED}
     bounds = {_SPELLED[key]: value for key, value in part.items() if key in _SPELLED}
-    return {**bounds, **said}
+    return {**bounds, **rest}

@@ -50,9 +50,9 @@ def default_home() -> Path:
     return Path("/var/lib/mela") / f"{REPOSITORY.name}-{clone}"
 
 
-def _home(told: str | Path | None) -> Path:
-    told = told or os.environ.get("MELA_HOME")
-    return Path(told) if told else default_home()
+def _home(path: str | Path | None) -> Path:
+    path = path or os.environ.get("MELA_HOME")
+    return Path(path) if path else default_home()
 
 
 class _Service(BaseModel):

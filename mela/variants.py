@@ -16,10 +16,11 @@ from pydantic import BaseModel, TypeAdapter, ValidationError, model_validator
 from mela.canonical import canonical_object, canonical_scalar
 from mela.counts import counted
 from mela.errors import RejectionCode, SceneInvalid, StrategyBroken
+from mela.fields import field_values
 from mela.inputs import SeriesChoice, canonical_inputs, resolve
 from mela.interval import Interval
 from mela.nearest import did_you_mean, ended
-from mela.params import at_path, breaks_a_rule_of_the_whole, canonical_params, values_of_part
+from mela.params import at_path, breaks_a_rule_of_the_whole, canonical_params
 from mela.run import (
     MAX_WARMUP,
     NO_INPUTS,
@@ -31,7 +32,7 @@ from mela.run import (
     rounded_warmup,
 )
 from mela.run_terms import ACCOUNT, PARTS, TERM_TYPES, part_of_terms
-from mela.scene import Scene, field_path, said
+from mela.scene import Scene, fault_sentence, field_path
 from mela.search import Scalar
 
 
@@ -85,7 +86,7 @@ def strategy_variant(
     """
     part = info.params.model_validate(params)
     changed = canonical_params(part)
-    values = values_of_part(part)
+    values = field_values(part)
     choice = {"name": canonical_scalar(info.name)}
     if changed:
         choice["params"] = canonical_object(changed)
@@ -206,9 +207,9 @@ def _info(catalogue: Catalogue, name: Scalar, path: str) -> StrategyInfo:
     except StrategyBroken as broken:
         sentence = str(broken)
     except KeyError:
-        meant = did_you_mean(name, catalogue)
-        known = f"{'There' if meant else 'there'} are {', '.join(sorted(catalogue))}."
-        sentence = f"no strategy is called {name!r}{meant or ';'} {known}"
+        suggestion = did_you_mean(name, catalogue)
+        known = f"{'There' if suggestion else 'there'} are {', '.join(sorted(catalogue))}."
+        sentence = f"no strategy is called {name!r}{suggestion or ';'} {known}"
     raise SceneInvalid(RejectionCode.UNKNOWN_STRATEGY, path, sentence)
 
 
@@ -217,12 +218,12 @@ def _check_names(info: StrategyInfo, params: Mapping[str, Any]) -> None:
     for path in params:
         name = path.partition(".")[0]
         if name not in fields:
-            meant = did_you_mean(name, fields)
+            suggestion = did_you_mean(name, fields)
             raise SceneInvalid(
                 RejectionCode.INVALID_FIELD,
                 f"strategy.params.{name}",
-                f"{info.name} has no such parameter{meant or ';'} "
-                f"{'It' if meant else 'it'} has {', '.join(fields)}.",
+                f"{info.name} has no such parameter{suggestion or ';'} "
+                f"{'It' if suggestion else 'it'} has {', '.join(fields)}.",
             )
 
 
@@ -286,4 +287,4 @@ def _refused(group: str, error: ValidationError, axes: Mapping[str, object]) -> 
     path = field_path(fault, prefix)
     if field_path(fault) in axes:
         path = f"search.space.{path}"
-    return SceneInvalid(RejectionCode.INVALID_FIELD, path, said(fault))
+    return SceneInvalid(RejectionCode.INVALID_FIELD, path, fault_sentence(fault))

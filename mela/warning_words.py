@@ -40,5 +40,5 @@ def warnings_in(documents: Iterable[Mapping[str, Any]]) -> list[tuple[str, str, 
     for document in documents:
         for code in document["warnings"]:
             found.setdefault(code, []).append(str(document["strategy"]["name"]))
-    told = [(code, sentence_of(code, names[0]), len(names)) for code, names in found.items()]
-    return sorted(told, key=lambda one: (-one[2], one[0]))
+    warnings = [(code, sentence_of(code, names[0]), len(names)) for code, names in found.items()]
+    return sorted(warnings, key=lambda one: (-one[2], one[0]))

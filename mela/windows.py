@@ -18,13 +18,13 @@ _LENGTH = re.compile(r"(0|[1-9][0-9]{0,6})(h|d|w|c)")
 _UNIT_MS = {"h": HOUR_MS, "d": DAY_MS, "w": 7 * DAY_MS}
 
 
-def _is_length(said: str) -> str:
-    if not _LENGTH.fullmatch(said):
+def _is_length(text: str) -> str:
+    if not _LENGTH.fullmatch(text):
         raise ValueError(
             "expected a length as 12h, 90d, 52w, or 500c for 500 candles of the scene's interval, "
-            f"but found {said!r}"
+            f"but found {text!r}"
         )
-    return said
+    return text
 
 
 Length = Annotated[str, AfterValidator(_is_length)]

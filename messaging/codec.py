@@ -25,7 +25,7 @@ from mela.messages import (
     RunChunk,
     rejection,
 )
-from mela.scene import Scene, field_path, said
+from mela.scene import Scene, fault_sentence, field_path
 
 
 class Encoded(NamedTuple):
@@ -106,4 +106,4 @@ def _invalid(error: ValidationError) -> MessageInvalid:
     fault = error.errors(include_url=False, include_context=False)[0]
     is_json = fault["type"] != "json_invalid"
     code = RejectionCode.INVALID_FIELD if is_json else RejectionCode.NOT_JSON
-    return MessageInvalid(code, field_path(fault), said(fault))
+    return MessageInvalid(code, field_path(fault), fault_sentence(fault))

@@ -69,7 +69,7 @@ class SceneResults:
 
     def why_without_numbers(self) -> list[str]:
         """Return a sentence for each way in which runs ended without metrics, and what helps."""
-        return [*(one.said for one in self.failures), *without_candles(self.rows)]
+        return [*(one.summary for one in self.failures), *without_candles(self.rows)]
 
     @property
     def ranking(self) -> Ranking:

@@ -22,7 +22,7 @@ from mela.errors import MessageInvalid, RejectionCode
 from mela.messages import MessagePosition, Progress, State
 from mela.metrics import METRICS, WHOLE
 from mela.result import OWN, Result
-from mela.scene import field_path, said
+from mela.scene import fault_sentence, field_path
 from mela.settings import Settings
 from messaging.publisher import Publisher, publisher_of
 from warehouse.database import transaction
@@ -126,7 +126,7 @@ def _read_whole(raw: bytes) -> dict[str, Any]:
         fault = error.errors(include_url=False, include_context=False)[0]
         is_json = fault["type"] != "json_invalid"
         code = RejectionCode.INVALID_FIELD if is_json else RejectionCode.NOT_JSON
-        raise MessageInvalid(code, field_path(fault), said(fault)) from error
+        raise MessageInvalid(code, field_path(fault), fault_sentence(fault)) from error
 
 
 def send_progress(scene_ids: Collection[str], settings: Settings, publisher: Publisher) -> None:

@@ -83,15 +83,15 @@ def ask(connection: Connection, name: str, values: Mapping[str, str] | None = No
     """
     known = questions()
     if name not in known:
-        meant = did_you_mean(name, known)
-        raise ValueError(f"expected one of {', '.join(known)}, but found {name}{meant}")
+        suggestion = did_you_mean(name, known)
+        raise ValueError(f"expected one of {', '.join(known)}, but found {name}{suggestion}")
     question = known[name]
     filled = {one.name: one.default for one in question.parameters}
     unknown = sorted(set(values or {}) - set(filled))
     if unknown:
         takes = ", ".join(filled) or "no parameter"
-        meant = did_you_mean(unknown[0], filled)
-        raise ValueError(f"{name} takes {takes}, but found {', '.join(unknown)}{meant}")
+        suggestion = did_you_mean(unknown[0], filled)
+        raise ValueError(f"{name} takes {takes}, but found {', '.join(unknown)}{suggestion}")
     try:
         found = connection.execute(text(question.sql), {**filled, **(values or {})})
     except ProgrammingError as error:

@@ -56,9 +56,9 @@ def loads_within(
     loads: list[Load] = []
     for name, interval in series:
         venue, symbol = parse_name(name)
-        asked = {"venue": venue, "symbol": symbol, "interval": interval}
+        key = {"venue": venue, "symbol": symbol, "interval": interval}
         row = connection.execute(
-            _LOADED, {**asked, "start": start, "end": end, "since": since}
+            _LOADED, {**key, "start": start, "end": end, "since": since}
         ).one_or_none()
         if row is not None:
             loads.append(Load(name, interval, *row))

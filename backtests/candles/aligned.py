@@ -232,13 +232,13 @@ class AlignedCandles:
         )
 
     def _warnings(self, calendars: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
-        said = [warning for span in self.spans for warning in span.warnings]
+        warnings = [warning for span in self.spans for warning in span.warnings]
         if any(span.bars == 0 for span in self.spans):
-            said.append(WITHOUT_CANDLES)
-        said += [f"{ENDED}:{names[row]}" for row in self.ended]
+            warnings.append(WITHOUT_CANDLES)
+        warnings += [f"{ENDED}:{names[row]}" for row in self.ended]
         if not self.spans[0].candles.interval.is_intraday and len(set(calendars)) > 1:
-            said.append(SESSIONS_DIFFER)
-        return tuple(dict.fromkeys(said))
+            warnings.append(SESSIONS_DIFFER)
+        return tuple(dict.fromkeys(warnings))
 
 
 def align(spans: Sequence[PreparedCandles], run: Run) -> AlignedCandles:

@@ -41,12 +41,12 @@ def coverage_warnings(
         gaps = not is_whole and _has_gaps(expected, present, width)
     except ValueError:  # a market whose hours nobody knows: nothing can be said to be missing
         return ()
-    said = {
+    conditions = {
         "starts_late": len(_absent(first, present)) > 0,
         ENDS_EARLY: len(_absent(last, present)) > 0,
         "gaps": gaps,
     }
-    return tuple(warning for warning, holds in said.items() if holds)
+    return tuple(warning for warning, holds in conditions.items() if holds)
 
 
 def _first(expected: Expected, start_ms: int, end_ms: int, width: int) -> Int:

@@ -188,7 +188,7 @@ def _import(module: str, stage: dict[str, Strategy], entry: Entry | None = None)
         if not mine:
             return "it registers no strategy; write @strategy(…) above a function"
     except (Exception, SystemExit) as error:  # noqa: BLE001 - it is anybody's code
-        return _said(error)
+        return _error_text(error)
     return None
 
 
@@ -219,7 +219,7 @@ def _broken(
     return Broken(origin, names, fault, last)
 
 
-def _said(error: BaseException) -> str:
+def _error_text(error: BaseException) -> str:
     line = ""
     if not isinstance(error, SyntaxError):  # which names its line itself
         frames = traceback.extract_tb(error.__traceback__)

@@ -89,13 +89,13 @@ def _of_file(file: Path) -> dict[str, Strategy]:
             spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
-        raise InputInvalid(None, f"{file} raises {_said(error, file)}") from error
+        raise InputInvalid(None, f"{file} raises {_error_text(error, file)}") from error
     finally:
         STAGE.reset(token)
     return {key: one for key, one in stage.items() if _module_of(one) == name}
 
 
-def _said(error: BaseException, file: Path) -> str:
+def _error_text(error: BaseException, file: Path) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.lineno for frame in frames if Path(frame.filename) == file]
     where = f" (line {lines[-1]})" if lines and not isinstance(error, SyntaxError) else ""

@@ -61,9 +61,9 @@ def indicators_of(
     try:
         signals_of(span, run, catalogue, alone=False)
     except Exception as error:  # noqa: BLE001  the code is its author's
-        said = f"{type(error).__name__}: {error}"
+        reason = f"{type(error).__name__}: {error}"
         return DrawnIndicators(
-            notes=(f"indicators are not drawn, as {run.strategy} raised {said}",)
+            notes=(f"indicators are not drawn, as {run.strategy} raised {reason}",)
         )
     start = span.candles.start_bar
     over: list[DrawnLine] = []
@@ -84,8 +84,8 @@ def indicators_of(
 
 def _drawn(of: Computed, place: int, start: int) -> DrawnLine:
     name = INDICATORS[of.name].lines[place].name
-    said = _spelled(of) + ("" if name == "value" else f" {name}")
-    return DrawnLine(said, of.lines[place][start:])
+    label = _spelled(of) + ("" if name == "value" else f" {name}")
+    return DrawnLine(label, of.lines[place][start:])
 
 
 def _spelled(of: Computed) -> str:

@@ -42,12 +42,12 @@ def equity_chart(curve: Curve, result: Mapping[str, Any], path: Path) -> None:
 
 def _title(result: Mapping[str, Any]) -> str:
     params = ", ".join(f"{name} {value}" for name, value in result["params"].items())
-    asked = (
+    subject = (
         f"{', '.join(result['instruments'])} {result['interval']} · {result['strategy']['name']}"
     )
     sharpe = "undefined" if result["sharpe"] is None else f"{result['sharpe']:.2f}"
     return (
-        f"{asked} ({params})\n"
+        f"{subject} ({params})\n"
         f"total return {result['total_return']:+.1%} · Sharpe {sharpe} · "
         f"max drawdown {result['max_drawdown']:.1%} · {counted(result['trades'], 'trade')}"
     )

@@ -54,8 +54,8 @@ def title(figure: Figure | SubFigure, text: str, at: float, size: float = 17) ->
 def say(figure: Figure | SubFigure, notes: tuple[str, ...], at: float) -> None:
     """Write notes under a title, if there are any."""
     if notes:
-        said = "; ".join(notes)
-        figure.text(LEFT, at, said, fontsize=10, color=colours.FAINT, style="italic")
+        line = "; ".join(notes)
+        figure.text(LEFT, at, line, fontsize=10, color=colours.FAINT, style="italic")
 
 
 def days(opened_ms: NDArray[np.int64]) -> Float:

@@ -89,8 +89,8 @@ def surface_of(
     best = _best(values, metric)
     if drawn is None:
         return Surface(metric, x, y, values, len(rows), best, notes)
-    said = _says_where(drawn, metric, left, len(instruments) > 1)
-    return Surface(metric, x, y, values, len(rows), best, (*notes, said), place_of(drawn))
+    star_note = _says_where(drawn, metric, left, len(instruments) > 1)
+    return Surface(metric, x, y, values, len(rows), best, (*notes, star_note), place_of(drawn))
 
 
 def limits(values: Float) -> tuple[float, float]:
@@ -172,8 +172,8 @@ def _says_where(drawn: Mapping[str, Any], metric: str, left: Sequence[str], seve
     value = drawn[metric]
     with_these = [f"{path.removeprefix(_PARAMS)} {_label(value_at(drawn, path))}" for path in left]
     with_these += [drawn["instruments"][0]] if several else []
-    said = f"the star is the run drawn below, {metric} {'–' if value is None else f'{value:.2f}'}"
-    return said + (f" with {', '.join(with_these)}" if with_these else "")
+    note = f"the star is the run drawn below, {metric} {'–' if value is None else f'{value:.2f}'}"
+    return note + (f" with {', '.join(with_these)}" if with_these else "")
 
 
 def _key(value: Any) -> Any:

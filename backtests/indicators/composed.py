@@ -117,8 +117,8 @@ def ulcer_index(candles: Candles, period: int) -> Float:
         windows are those of https://chartschool.stockcharts.com, "Ulcer Index".
     """
     highest = talib.MAX(candles.close, period)
-    fall = 100 * (candles.close - highest) / highest
-    return np.sqrt(windows.rolling_sum(fall * fall, period) / period)
+    drawdown = 100 * (candles.close - highest) / highest
+    return np.sqrt(windows.rolling_sum(drawdown * drawdown, period) / period)
 
 
 def ease_of_movement(candles: Candles, period: int, scale: float) -> Float:

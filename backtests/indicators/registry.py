@@ -75,12 +75,12 @@ def no_such(name: str) -> str:
     >>> no_such("rma")
     "no indicator is called 'rma'; here it is `smma`. `mela indicators` lists all."
     """
-    said = f"no indicator is called {name!r}"
-    if meant := OTHER_NAMES.get(name.lower()):
-        return f"{said}; here it is `{meant}`. `mela indicators` lists all."
+    fault = f"no indicator is called {name!r}"
+    if own_name := OTHER_NAMES.get(name.lower()):
+        return f"{fault}; here it is `{own_name}`. `mela indicators` lists all."
     if close := get_close_matches(name.lower(), INDICATORS, n=1):
-        return f"{said}; did you mean `{close[0]}`? `mela indicators` lists all."
-    return f"{said}. `mela indicators` lists all."
+        return f"{fault}; did you mean `{close[0]}`? `mela indicators` lists all."
+    return f"{fault}. `mela indicators` lists all."
 
 
 def warmup_of(name: str, *parameters: float) -> int:

@@ -39,15 +39,15 @@ def watched(asker: Asker, candles: Candles, *, calls: bool = True) -> Reached:
 
 
 def opens_below_python(
-    asker: Asker, candles: Candles, whole: Answer, heard: tuple[Reach, ...], limit_s: float
+    asker: Asker, candles: Candles, whole: Answer, known: tuple[Reach, ...], limit_s: float
 ) -> tuple[Reach, ...]:
     """Return a reach where the strategy needs files or connections that Python does not tell of.
 
     Libraries written in C, C++ or Rust open files by themselves. So the strategy is asked where
     nothing more can be opened: what it needs then fails, or is missing in its answer.
-    heard: the reaches known already, which make the question needless
+    known: the reaches found already, which make the question needless
     """
-    if any(reach.kind in ("file", "network", "process") for reach in heard):
+    if any(reach.kind in ("file", "network", "process") for reach in known):
         return ()
     try:
         modules, is_needed = in_fresh_process(lambda: _loads(asker, candles), limit_s)

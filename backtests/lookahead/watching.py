@@ -126,7 +126,7 @@ class Watch:
             frame = frame.f_back
         return None
 
-    def heard(self, event: str, args: tuple[Any, ...], frame: FrameType | None) -> None:
+    def on_event(self, event: str, args: tuple[Any, ...], frame: FrameType | None) -> None:
         """Take an audit event."""
         kind = EVENTS[event]
         what = args[0] if args else ""
@@ -198,7 +198,7 @@ def _audit(event: str, args: tuple[Any, ...]) -> None:
         return
     _watching = None  # what is done here to find out is no reach
     try:
-        watch.heard(event, args, _caller())
+        watch.on_event(event, args, _caller())
     finally:
         _watching = watch
 

@@ -25,7 +25,7 @@ def measure_trades(fills: np.ndarray, count: int, row: RowType) -> float:
     if count == 0:
         _undefined(row)
         return np.nan
-    won = lost = won_parts = lost_parts = total = parts = against = beside = 0.0
+    gross_profit = gross_loss = won_parts = lost_parts = total = parts = against = beside = 0.0
     winning = losing = 0
     top = 0.0
     best, worst = -np.inf, np.inf
@@ -36,8 +36,8 @@ def measure_trades(fills: np.ndarray, count: int, row: RowType) -> float:
         profit = trade["profit"]
         part = profit / (abs(trade["size"]) * trade["entry_price"])
         total += profit
-        won += max(profit, 0.0)
-        lost -= min(profit, 0.0)
+        gross_profit += max(profit, 0.0)
+        gross_loss -= min(profit, 0.0)
         top = max(top, profit)
         winning += profit > 0.0
         losing += profit < 0.0
@@ -54,7 +54,7 @@ def measure_trades(fills: np.ndarray, count: int, row: RowType) -> float:
     mean = total / count
     row.winning_trades, row.losing_trades = winning, losing
     row.win_rate = winning / count
-    row.profit_factor = won / lost if lost > 0.0 else np.nan
+    row.profit_factor = gross_profit / gross_loss if gross_loss > 0.0 else np.nan
     row.expectancy = mean
     row.sqn = _quality(mean, squares - apart * apart / count, count)
     row.kelly = np.nan
@@ -63,7 +63,7 @@ def measure_trades(fills: np.ndarray, count: int, row: RowType) -> float:
         row.kelly = chance - (1.0 - chance) / (won_parts / winning / (lost_parts / losing))
     row.avg_mae, row.avg_mfe = against / count, beside / count
     row.avg_trade, row.best_trade, row.worst_trade = parts / count, best, worst
-    return top / won if won > 0.0 else np.nan
+    return top / gross_profit if gross_profit > 0.0 else np.nan
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

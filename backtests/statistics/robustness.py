@@ -139,8 +139,8 @@ def robustness(
     """
     outcome = next(run_all(candles, [run], with_curve=True, catalogue=catalogue))
     if outcome.metrics is None or outcome.curve is None:
-        said = ": ".join(outcome.error) if outcome.error else outcome.status.value
-        raise ValueError(f"a robustness report needs a run that succeeds, but it gives {said}")
+        answer = ": ".join(outcome.error) if outcome.error else outcome.status.value
+        raise ValueError(f"a robustness report needs a run that succeeds, but it gives {answer}")
     value = getattr(outcome.metrics, metric)
     return Robustness(
         metric=metric,

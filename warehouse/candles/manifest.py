@@ -79,12 +79,12 @@ class SeriesEntry(_Part):
     def about(self) -> Instrument:
         """Return what the snapshot tells of the instrument; older ones leave some to its name."""
         bare = infer(self.instrument)
-        told = FactOrigin("asked", bare.venue)
+        origin = FactOrigin("asked", bare.venue)
         rules = {"calendar": self.calendar, "tick": self.tick, "lot": self.lot}
         if self.facts is None:
-            return bare.with_facts(rules, told)
+            return bare.with_facts(rules, origin)
         facts = rules | self.facts.model_dump(exclude={"inferred"})
-        return bare.with_facts(facts, told).with_facts(
+        return bare.with_facts(facts, origin).with_facts(
             {fact: facts[fact] for fact in self.facts.inferred}, INFERRED
         )
 

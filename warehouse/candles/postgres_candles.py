@@ -125,8 +125,8 @@ class PostgresSeries:
 
     def rows(self, start: datetime, end: datetime, warmup: int) -> Columns:
         """Return the candles of [start, end), and up to `warmup` candles before them."""
-        asked = self.key | {"start": start, "warmup": warmup}
-        first = self.connection.scalar(_FIRST, asked) if warmup else None
+        parameters = self.key | {"start": start, "warmup": warmup}
+        first = self.connection.scalar(_FIRST, parameters) if warmup else None
         return self.between(to_ms(first or start), to_ms(end) - 1)
 
     def whole(self) -> Columns:

@@ -155,8 +155,8 @@ def candle_store(settings: Settings) -> CandleStore:
 def _should_cache(opened: OpenSeries, start_ms: int, end_ms: int, warmup: int) -> bool:
     first, last = opened.extent()
     step = opened.series.name.interval.fixed_ms or MONTH_MS
-    asked = min(end_ms, last) - max(start_ms - warmup * step, first)
-    return (last - first) // step < CACHE_WHOLE_UP_TO or asked * CACHE_WHOLE_SHARE >= last - first
+    span_ms = min(end_ms, last) - max(start_ms - warmup * step, first)
+    return (last - first) // step < CACHE_WHOLE_UP_TO or span_ms * CACHE_WHOLE_SHARE >= last - first
 
 
 def _adjusted(columns: Columns, events: list[Event]) -> Columns:

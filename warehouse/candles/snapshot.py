@@ -79,11 +79,11 @@ def write_snapshot(
     names = _named(settings, instruments, intervals)
     before = folder.manifest()
     entries = [_write(settings, folder, name, before) for name in names]
-    asked = {(entry.instrument, entry.interval) for entry, _ in entries}
+    fresh = {(entry.instrument, entry.interval) for entry, _ in entries}
     kept = [
         entry
         for entry in (before.series if before else ())
-        if (entry.instrument, entry.interval) not in asked
+        if (entry.instrument, entry.interval) not in fresh
     ]
     series = sorted([*kept, *(entry for entry, _ in entries)], key=lambda one: one.file)
     manifest = Manifest(
@@ -116,9 +116,9 @@ def _named(
     missing = sorted(set(instruments or ()) - {name.instrument for name in found})
     if missing or not found:
         which = ", ".join(missing) or "anything"
-        asked = f" at {', '.join(lengths)}" if intervals else ""
+        at = f" at {', '.join(lengths)}" if intervals else ""
         raise CandlesMissing(
-            f"the warehouse has no candles of {which}{asked}. Load them first, as: mela ingest "
+            f"the warehouse has no candles of {which}{at}. Load them first, as: mela ingest "
             f"{missing[0] if missing else 'binance:BTCUSDT'} --interval {lengths[0]} "
             "--from 2022-01-01 --to 2024-01-01"
         )

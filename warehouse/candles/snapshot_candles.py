@@ -137,16 +137,16 @@ class SnapshotSeries:
                     raise self._unreadable(f"it has {file.metadata.num_rows}")
                 yield file
         except FileNotFoundError as error:  # removed, usually by a newer snapshot
-            raise SnapshotMoved(self._said(error)) from error
+            raise SnapshotMoved(self._mismatch(error)) from error
         except (ConnectionError, TimeoutError, PermissionError):  # says nothing about the file
             raise
         except (OSError, pa.ArrowException) as error:
             raise self._unreadable(error) from error
 
     def _unreadable(self, error: object) -> SnapshotInvalid:
-        return SnapshotInvalid(self._said(error))
+        return SnapshotInvalid(self._mismatch(error))
 
-    def _said(self, error: object) -> str:
+    def _mismatch(self, error: object) -> str:
         return (
             f"expected {counted(self.entry.candles, 'candle')} in "
             f"{self.folder.path(self.entry.file)}, as the "

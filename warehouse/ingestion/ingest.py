@@ -69,8 +69,8 @@ def ingest(
     """
     venue, symbol = parse_name(instrument)
     interval = Interval(interval)
-    asked = _asked(instrument, interval, start, end)
-    with load_batch(settings, asked) as batch:
+    fields = _batch_fields(instrument, interval, start, end)
+    with load_batch(settings, fields) as batch:
         fetched = source_for(venue, settings).fetch(symbol, interval, start, end)
         return _stored(batch, fetched, start, settings)
 
@@ -82,8 +82,8 @@ def store_answer(
 
     start, end: the span that it answers for. Idempotent, as `ingest` is.
     """
-    asked = _asked(fetched.instrument.name, fetched.interval, start, end)
-    with load_batch(settings, asked) as batch:
+    fields = _batch_fields(fetched.instrument.name, fetched.interval, start, end)
+    with load_batch(settings, fields) as batch:
         return _stored(batch, fetched, start, settings)
 
 
@@ -104,7 +104,9 @@ def _stored(batch: int, fetched: FetchedCandles, start: datetime, settings: Sett
     return report
 
 
-def _asked(instrument: str, interval: Interval, start: datetime, end: datetime) -> dict[str, Any]:
+def _batch_fields(
+    instrument: str, interval: Interval, start: datetime, end: datetime
+) -> dict[str, Any]:
     if start.tzinfo is None or end.tzinfo is None or end <= start:
         raise ValueError(f"expected start < end, both with a zone, but found {start} to {end}")
     return {
@@ -116,11 +118,11 @@ def _asked(instrument: str, interval: Interval, start: datetime, end: datetime) 
     }
 
 
-def tell_facts(told: Instrument, settings: Settings) -> None:
+def tell_facts(instrument: Instrument, settings: Settings) -> None:
     """Store what a user tells of an instrument that was loaded once."""
     with transaction(settings) as connection:
-        before = instruments.known(connection, [told.name])[told.name]
-        instrument_id = instruments.upsert(connection, told)
+        before = instruments.known(connection, [instrument.name])[instrument.name]
+        instrument_id = instruments.upsert(connection, instrument)
         _revise_where_changed(connection, before, instrument_id, None)
 
 

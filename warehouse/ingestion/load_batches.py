@@ -46,16 +46,16 @@ _ABANDONED = text("""
 
 
 @contextmanager
-def load_batch(settings: Settings, asked: Mapping[str, Any]) -> Generator[int]:
+def load_batch(settings: Settings, fields: Mapping[str, Any]) -> Generator[int]:
     """Begin a load batch and yield its id. If the block raises, the batch is closed with the error.
 
-    asked: interval, source, request (JSON), start, end. Abandoned batches are closed first.
+    fields: interval, source, request (JSON), start, end. Abandoned batches are closed first.
     """
     with engine_for(settings).connect() as held:
         held.detach()  # closed at the end instead of pooled, which releases the lock
         with held.begin():
             batch: int = held.execute(
-                _BEGIN, {**asked, "code_version": mela.__version__}
+                _BEGIN, {**fields, "code_version": mela.__version__}
             ).scalar_one()
             held.execute(_HOLD, {"lock": LOCKS + batch})
         with transaction(settings) as connection:
@@ -66,7 +66,7 @@ def load_batch(settings: Settings, asked: Mapping[str, Any]) -> Generator[int]:
             message = f"{type(error).__name__}: {error}".replace("\0", " ")
             with transaction(settings) as connection:
                 connection.execute(_FAILED, {"batch": batch, "error": message})
-            LOG.warning("load_failed", batch=batch, request=asked["request"], error=message)
+            LOG.warning("load_failed", batch=batch, request=fields["request"], error=message)
             raise
 
 

@@ -52,8 +52,8 @@ def fill_from_backup(
     """
     venue, symbol = parse_name(backup)
     named = {"instrument": instrument, "second_source": backup}
-    asked = {"interval": interval.value, "source": venue, "start": start, "end": end}
-    with load_batch(settings, asked | {"request": orjson.dumps(named).decode()}) as batch:
+    fields = {"interval": interval.value, "source": venue, "start": start, "end": end}
+    with load_batch(settings, fields | {"request": orjson.dumps(named).decode()}) as batch:
         fetched = source_for(venue, settings).fetch(symbol, interval, start, end)
         ensure_years(settings, fetched.interval, fetched.opened_ms)
         with transaction(settings) as connection:
@@ -73,8 +73,8 @@ def _missing_candles_only(
     connection.execute(  # the merge's lock, so that no load comes between this read and the merge
         text("SELECT pg_advisory_xact_lock(:lock, :id)"), {"lock": LOCK, "id": number}
     )
-    asked = {"id": number, "interval": fetched.interval.value, "start": start, "end": end}
-    stored = np.array(list(connection.scalars(_STORED, asked)), dtype=np.int64)
+    parameters = {"id": number, "interval": fetched.interval.value, "start": start, "end": end}
+    stored = np.array(list(connection.scalars(_STORED, parameters)), dtype=np.int64)
     hole = ~np.isin(fetched.opened_ms, stored)
     hole &= (fetched.opened_ms >= to_ms(start)) & (fetched.opened_ms < to_ms(end))
     same = connection.execute(_ACTIONS, {"id": number, "since": start.date()})

@@ -184,8 +184,8 @@ def _scan(settings: Settings, one: Row[Any], span: _CheckSpan) -> SeriesScan:
             return _scan_of_empty_series(one, span)
         start = span.start or oldest
         end = min(span.end or span.now, span.now)
-        asked = key | {"start": start, "end": end, "around": CONTEXT_CANDLES}
-        first, last = connection.execute(_AROUND, asked).one()
+        parameters = key | {"start": start, "end": end, "around": CONTEXT_CANDLES}
+        first, last = connection.execute(_AROUND, parameters).one()
         read = key | {"start": first or start, "end": last or end}
         series = _read(connection, read, one, before=first, after=last, ends=(oldest, newest))
         splits = [Event(*row) for row in connection.execute(_SPLITS, key)]
@@ -197,14 +197,14 @@ def _scan(settings: Settings, one: Row[Any], span: _CheckSpan) -> SeriesScan:
 def _evaluate(
     one: Row[Any],
     span: _CheckSpan,
-    asked: tuple[datetime, datetime],
+    bounds: tuple[datetime, datetime],
     ends: tuple[datetime, datetime],
     series: StoredCandles,
     splits: list[Event],
 ) -> SeriesScan:
     interval, now_ms = Interval(one.interval), to_ms(span.now)
     oldest_ms, newest_ms = to_ms(ends[0]), to_ms(ends[1])
-    start_ms, end_ms = to_ms(asked[0]), to_ms(asked[1])
+    start_ms, end_ms = to_ms(bounds[0]), to_ms(bounds[1])
     # Candles that nobody requested are not missing: before the first and after the newest candle
     # the calendar counts only if a span was given.
     opened = series.opened_ms
@@ -232,10 +232,10 @@ def _evaluate(
     inside = (opened >= start_ms) & (opened < end_ms)
     due = (expected >= start_ms) & (expected < end_ms)
     return SeriesScan(
-        span=asked,
+        span=bounds,
         candles=int(np.count_nonzero(inside)),
         expected=int(np.count_nonzero(due)),
-        expected_until=asked[1] if span.end else max(asked[0], min(asked[1], newest_end)),
+        expected_until=bounds[1] if span.end else max(bounds[0], min(bounds[1], newest_end)),
         found=found,
         seen=(sure_from, sure_until),
         to_the_end=to_the_end,
@@ -273,7 +273,7 @@ def _scan_of_empty_series(one: Row[Any], span: _CheckSpan) -> SeriesScan:
 
 def _read(
     connection: Connection,
-    asked: dict[str, Any],
+    parameters: dict[str, Any],
     one: Row[Any],
     *,
     before: datetime | None,
@@ -282,13 +282,13 @@ def _read(
 ) -> StoredCandles:
     parts: dict[str, list[NDArray[Any]]] = {name: [] for name in TYPES}
     while True:
-        columns = decode(copy_out(connection, _CANDLES, asked), TYPES)
+        columns = decode(copy_out(connection, _CANDLES, parameters), TYPES)
         for name, column in columns.items():
             parts[name].append(column)
         rows = len(columns["opened_at"])
         if rows < READ_CHUNK:
             break
-        asked = asked | {"start": from_ms(int(columns["opened_at"][-1]) + 1)}
+        parameters = parameters | {"start": from_ms(int(columns["opened_at"][-1]) + 1)}
     whole = {name: np.concatenate(parts.pop(name)) for name in TYPES}
     opened: Int = whole.pop("opened_at")
     return StoredCandles(

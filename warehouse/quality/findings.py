@@ -182,10 +182,10 @@ def findings(
     end: datetime | None = None,
 ) -> list[Finding]:
     """Return the findings that overlap [start, end), oldest first within a series."""
-    asked = list(series)
+    pairs = list(series)
     values: dict[str, Any] = {
-        "names": [name for name, _ in asked],
-        "intervals": [interval.value for _, interval in asked],
+        "names": [name for name, _ in pairs],
+        "intervals": [interval.value for _, interval in pairs],
         "states": list(states),
         "start": start,
         "end": end,
@@ -194,9 +194,9 @@ def findings(
     return [_finding(**row) for row in rows.mappings()]
 
 
-def record_request(connection: Connection, ids: Sequence[int], asked: Mapping[str, Any]) -> None:
+def record_request(connection: Connection, ids: Sequence[int], request: Mapping[str, Any]) -> None:
     """Record in the findings that their candles were requested again without success."""
-    entry = orjson.dumps([asked]).decode()
+    entry = orjson.dumps([request]).decode()
     connection.execute(_ASKED, {"ids": list(ids), "asked": entry})
 
 

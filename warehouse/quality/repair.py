@@ -234,4 +234,4 @@ def _confirm(
 def _request_count(one: Finding) -> int:
     """Return how often the instrument's own source was asked for a gap without success."""
     own = one.instrument.partition(":")[0]
-    return sum(asked["source"] == own for asked in one.detail.get("asked", ()))
+    return sum(request["source"] == own for request in one.detail.get("asked", ()))

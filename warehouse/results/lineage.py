@@ -120,15 +120,15 @@ def _of(connection: Connection, result: Mapping[str, Any]) -> Lineage:
     revisions = result["revisions"] or [result["candles_revision"]]
     since, end = result["depends_from"] or EVER, result["end_at"]
     for member in members if revisions[0] is not None else ():
-        asked: dict[str, Any] = {"id": member.id, "interval": member.interval}
-        asked |= {"start": since, "end": end, "revision": revisions[member.place]}
-        batches = _rows(connection, _BATCHES, asked)
-        touching = _rows(connection, _REVISIONS, asked)
+        parameters: dict[str, Any] = {"id": member.id, "interval": member.interval}
+        parameters |= {"start": since, "end": end, "revision": revisions[member.place]}
+        batches = _rows(connection, _BATCHES, parameters)
+        touching = _rows(connection, _REVISIONS, parameters)
         first = min((one["first_opened_at"] for one in batches), default=end)
         start = min(result["depends_from"] or first, result["start_at"])
         series.append(
             SeriesLineage(
-                *(member.name, member.interval, asked["revision"]),
+                *(member.name, member.interval, parameters["revision"]),
                 *(start, end, batches, touching),
             )
         )

@@ -153,9 +153,9 @@ def stale_scenes(
 ) -> list[StaleScene]:
     """Return the scenes whose answers are among some stale results, oldest first."""
     by_key = {one.result_key: one for one in results}
-    asked = {"keys": list(by_key), "scene_id": scene_id and str(scene_id)}
+    parameters = {"keys": list(by_key), "scene_id": scene_id and str(scene_id)}
     held: dict[UUID, list[Any]] = {}
-    for row in connection.execute(_HOLDERS, asked):
+    for row in connection.execute(_HOLDERS, parameters):
         held.setdefault(row.scene_id, []).append(row)
     scenes: list[StaleScene] = []
     for number, rows in held.items():

@@ -213,8 +213,8 @@ def _array(values: list[Any]) -> str:
 
 
 def _known_scenes(connection: Connection, scene_ids: set[str | None]) -> set[str]:
-    asked = [scene_id for scene_id in scene_ids if _is_uuid(scene_id)]
-    return set(connection.scalars(_SCENES, {"scene_ids": asked}))
+    ids = [scene_id for scene_id in scene_ids if _is_uuid(scene_id)]
+    return set(connection.scalars(_SCENES, {"scene_ids": ids}))
 
 
 def _is_uuid(scene_id: str | None) -> bool:

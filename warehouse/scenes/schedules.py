@@ -194,11 +194,11 @@ def _why_not(connection: Connection, schedule: Row[Any], now: datetime) -> str:
     if waits:
         return "; ".join(waits)
     last = schedule.last_covered_until
-    told = f"published until {instant_text(last)}; " if last else ""
+    prefix = f"published until {instant_text(last)}; " if last else ""
     if schedule.every == COMPLETE:
-        return f"{told}the next {interval} candle has not closed"
+        return f"{prefix}the next {interval} candle has not closed"
     after = croniter(schedule.every, now).get_next(datetime)
-    return f"{told}its next time is {instant_text(after)}"
+    return f"{prefix}its next time is {instant_text(after)}"
 
 
 def _watch(name: str, interval: Interval) -> str:

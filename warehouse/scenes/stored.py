@@ -77,8 +77,8 @@ def ranking_of(content: Mapping[str, Any]) -> Ranking:
     A rejected scene may hold anything; what is no number of trades asks for none.
     """
     trades = content.get("min_trades")
-    asked = trades if isinstance(trades, int) and not isinstance(trades, bool) else 0
-    return Ranking(str(content.get("rank_by", DEFAULT_RANK_BY)), asked)
+    min_trades = trades if isinstance(trades, int) and not isinstance(trades, bool) else 0
+    return Ranking(str(content.get("rank_by", DEFAULT_RANK_BY)), min_trades)
 
 
 COLUMNS = ", ".join(
