@@ -19,9 +19,11 @@ import stack
 from mela.settings import REPOSITORY, Settings
 from replay import ReplayServer, create_server
 from tests.workers import (  # noqa: F401  hooks, which pytest finds here
+    PLATFORM,
     pytest_collection_finish,
     pytest_collection_modifyitems,
     pytest_configure,
+    pytest_runtest_teardown,
     pytest_sessionfinish,
     pytest_sessionstart,
     pytest_xdist_make_scheduler,
@@ -89,9 +91,11 @@ def replayed(warehouse: Settings, packaged: ReplayServer) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def platform() -> Iterator[Settings]:
+def platform(pytestconfig: pytest.Config) -> Iterator[Settings]:
     """Everything, as `mela demo --offline` leaves it: candles loaded, a grid run and recorded."""
-    with temporary_home() as home:
+    with ExitStack() as running:
+        pytestconfig.stash[PLATFORM] = running
+        home = running.enter_context(temporary_home())
         done = mela("demo", "--offline", home=home, timeout_s=DEMO_S)
         (home / "demo.txt").write_text(done.stdout, encoding="utf-8")
         assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from mela.settings import REPOSITORY
-from tests.workers import LONG, SHARED, check_units, order_of, unit_of
+from tests.workers import (
+    LONG,
+    PLATFORM,
+    SHARED,
+    check_units,
+    order_of,
+    pytest_runtest_teardown,
+    unit_of,
+)
 
 
 @dataclass
@@ -17,6 +27,7 @@ class Collected:
 
     nodeid: str
     fixturenames: list[str] = field(default_factory=list)
+    config: Any = None
 
 
 def test_files_that_share_the_platform_are_one_unit_and_others_are_their_own() -> None:
@@ -44,3 +55,18 @@ def test_a_second_platform_is_refused() -> None:
     other: Any = Collected("tests/mela/test_grid.py::test_it", ["platform"])
     with pytest.raises(pytest.UsageError, match=r"tests/mela/test_grid.py::test_it asks for"):
         check_units([allowed, other])
+
+
+def test_the_platform_stops_after_the_last_test_of_its_unit() -> None:
+    stopped: list[str] = []
+    running = ExitStack()
+    running.callback(stopped.append, "platform")
+    config: Any = SimpleNamespace(stash={PLATFORM: running})
+    of_platform: Any = Collected("tests/integration/test_demo.py::test_it", config=config)
+    other: Any = Collected("tests/mela/test_grid.py::test_it", config=config)
+
+    for item, nextitem in ((other, of_platform), (of_platform, of_platform), (of_platform, None)):
+        pytest_runtest_teardown(item, nextitem)
+    assert not stopped
+    pytest_runtest_teardown(of_platform, other)
+    assert stopped == ["platform"]

@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ LONG = (
     "tests/backtests/catalogue/test_loading.py",
 )
 WORKER = "PYTEST_XDIST_WORKER"
+PLATFORM: pytest.StashKey[ExitStack] = pytest.StashKey()  # what stops the platform that runs
 WARM = (
     "from backtests.portfolio import warm_accounts; from backtests.simulate import warm;"
     " warm(); warm_accounts()"
@@ -106,6 +108,16 @@ def pytest_collection_finish() -> None:
     """Spare the collector, and each fork, the thousands of tests and modules that stay anyway."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Stop the platform after the last test of its unit: the other units need its processor time.
+
+    A fixture of the session would keep it until the worker has run everything else.
+    """
+    if nextitem is not None and unit_of(item.nodeid) == "platform" != unit_of(nextitem.nodeid):
+        item.config.stash.get(PLATFORM, ExitStack()).close()
 
 
 def order_of(unit: str) -> int:
