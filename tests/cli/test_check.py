@@ -147,6 +147,8 @@ def test_one_of_several_strategies_of_a_file_is_named(tmp_path: Path, candles: P
         (["sma_cross", "--params", "fast"], "expected a parameter as k=v, but found 'fast'"),
         (["sma_cross", "--params", "fast=soon"], "fast: Input should be a valid integer"),
         (["sma_cross", "--params", "{fast"], "parameters are not JSON"),
+        (["sma_cross", "--params", "fast=3", "--params", "fast=4"], "but found fast again"),
+        (["sma_cross", "--params", '{"fast": 3, "fast": 4}'], "but found fast again"),
         (["sma_cross", "--params", "speed=1"], "speed: Extra inputs are not permitted"),
         (["sma_cross", "--interval", "4h"], "give a file with --candles"),
         (["sma_cross", "--candles", "absent.parquet"], "does not exist"),
