@@ -89,7 +89,10 @@ def strategy_variant(
     choice = {"name": canonical_scalar(info.name)}
     if changed:
         choice["params"] = canonical_object(changed)
-    warmup = info.warmup(part)
+    try:
+        warmup, declared = info.warmup(part), info.inputs(part)
+    except StrategyBroken as broken:
+        raise SceneInvalid(RejectionCode.UNKNOWN_STRATEGY, "strategy.name", str(broken)) from broken
     if warmup > MAX_WARMUP:
         raise SceneInvalid(
             RejectionCode.INVALID_FIELD,
@@ -99,7 +102,6 @@ def strategy_variant(
         )
     fields = {"strategy": info.name, "params": values, "warmup": rounded_warmup(warmup)}
     canonical = {"strategy": canonical_object(choice)}
-    declared = info.inputs(part)
     if declared or chosen:
         fields["inputs"] = resolve(info.name, declared, chosen)
         canonical |= canonical_inputs(declared, fields["inputs"])
