@@ -55,6 +55,10 @@ def array_of(
     value: Any, name: str, dtype: np.dtype[Any], strategy: str, count: int
 ) -> NDArray[Any]:
     """Return one array of a strategy as the kernels take it. Raises ValueError."""
+    if isinstance(value, np.ma.MaskedArray):  # its mask would be lost without a word
+        fill = "False" if dtype == TRUTH else "np.nan"
+        sentence = f"`{name}` must be {_wanted(dtype)}, got a masked array; use `.filled({fill})`"
+        raise _refused(strategy, sentence)
     if not isinstance(value, np.ndarray):
         value = _plain(value, name, dtype, strategy)
     if value.dtype == dtype and value.shape == (count,):

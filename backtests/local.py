@@ -130,7 +130,7 @@ def _refuse_unknown_tick(runs: Sequence[Run], series: Mapping[str, Candles]) -> 
                 RejectionCode.INVALID_FIELD,
                 "costs.round_to_tick",
                 f"the tick of {name} is not known from its candles, so that no price can be "
-                "rounded to it: leave round_to_tick out.",
+                "rounded to it: tell it with --tick, or leave round_to_tick out.",
             )
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import functools
 import hashlib
 import inspect
+import math
+import reprlib
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
+import numpy as np
 from pydantic import BaseModel
 
 from backtests.context import StrategyContext
@@ -32,6 +35,7 @@ __all__ = [
     "strategy",
 ]
 
+Answered = TypeVar("Answered")
 Given = Signals | Cross | MeanCross | Weights
 # (candles, validated params, indicators), and the context where the strategy takes one
 SignalFunction = Callable[..., Given]
@@ -84,21 +88,46 @@ class Strategy:
     def inputs(self, params: Mapping[str, Any] | BaseModel) -> Mapping[str, Input]:
         """Return the inputs that the strategy declares with these parameters, by name.
 
-        Raises pydantic.ValidationError for parameters that the strategy refuses.
+        Raises pydantic.ValidationError for parameters that the strategy refuses, and StrategyBroken
+        where its own code fails.
         """
         if self.declares is None:
             return NO_INPUTS
         is_validated = type(params) is self.params
-        return self.declares(params if is_validated else self.params.model_validate(params))
+        model = params if is_validated else self.params.model_validate(params)
+        found: Any = self._answer("inputs", self.declares, model)
+        if not isinstance(found, Mapping) or not all(isinstance(x, Input) for x in found.values()):
+            raise StrategyBroken(
+                f"strategy {self.name}: `inputs` must give an Input for each name, but it gave "
+                f"{reprlib.repr(found)}"
+            )
+        return found
 
     def warmup(self, params: Mapping[str, Any] | BaseModel) -> int:
         """Return how many candles before the start these parameters need, not yet rounded.
 
         params: as a scene gives them, or validated already
-        Raises pydantic.ValidationError for parameters that the strategy refuses.
+        Raises pydantic.ValidationError for parameters that the strategy refuses, and StrategyBroken
+        where its own code fails or gives no number of candles.
         """
         is_validated = type(params) is self.params
-        return self.candles_needed(params if is_validated else self.params.model_validate(params))
+        model = params if is_validated else self.params.model_validate(params)
+        needed: Any = self._answer("warmup", self.candles_needed, model)
+        is_number = isinstance(needed, int | float | np.number) and not isinstance(needed, bool)
+        if not is_number or not 0 <= needed < math.inf:
+            raise StrategyBroken(
+                f"strategy {self.name}: `warmup` must give a number of candles, 0 or more, but it "
+                f"gave {reprlib.repr(needed)}"
+            )
+        return math.ceil(needed)
+
+    def _answer(self, what: str, asked: Callable[[Any], Answered], model: Any) -> Answered:
+        try:
+            return asked(model)
+        except (Exception, SystemExit) as error:  # a strategy is anybody's code
+            raise StrategyBroken(
+                f"strategy {self.name}: `{what}` raises {type(error).__name__}: {error}"
+            ) from error
 
 
 @dataclass(frozen=True, slots=True)

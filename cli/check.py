@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from pathlib import Path
 from typing import Annotated
 
@@ -74,4 +75,9 @@ def check(
         )
     except MelaError as error:  # exit code 1 would say that lookahead was found
         raise fail(str(error), WRONG_FILE) from error
+    except (typer.Exit, typer.Abort, typer.BadParameter):
+        raise
+    except Exception as error:
+        traceback.print_exc()
+        raise fail(f"the check failed by itself: {type(error).__name__}", WRONG_FILE) from error
     raise typer.Exit(code)

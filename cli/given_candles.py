@@ -13,9 +13,10 @@ from cli.console import WRONG_QUESTION, fail
 from mela.errors import MelaError
 from mela.inference import NOTHING
 from mela.instrument import Instrument
+from mela.nearest import did_you_mean
 from mela.scene import Scene
 from mela.settings import Settings
-from sources.files.options import NO_OPTIONS, FileOptions
+from sources.files.options import EVERY, NO_OPTIONS, FileOptions
 from sources.instruments import describe
 
 
@@ -35,6 +36,7 @@ def given_candles(
 ) -> GivenCandles:
     """Return what gives runs their candles: files, or the warehouse where none were given."""
     if files:
+        _check_told(scene, files, options)
         read = reader_of_files(files, scene.instruments, options)
         return GivenCandles(
             local.whole_series(read), lambda: _of_files(scene, read, options), False
@@ -51,6 +53,18 @@ def given_candles(
         sentence = f"no candles were given (--candles FILE), and {error}"
         raise fail(sentence, WRONG_QUESTION) from error
     return GivenCandles(series, lambda: known_instruments(scene.instruments, settings), True)
+
+
+def _check_told(scene: Scene, files: Sequence[str], options: FileOptions) -> None:
+    """Refuse a fact of an instrument that is not in question: it would go unheard."""
+    for name, facts in options.facts.items():
+        there = name in scene.instruments or any(file.startswith(f"{name}=") for file in files)
+        if name != EVERY and not there and not any(file.startswith(f"{name}@") for file in files):
+            meant = did_you_mean(name, scene.instruments)
+            raise typer.BadParameter(
+                f"the scene has no instrument {name}{meant or '.'}",
+                param_hint=" and ".join(f"--{fact}" for fact in facts),
+            )
 
 
 def _of_files(scene: Scene, read: local.Read, options: FileOptions) -> Mapping[str, Instrument]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from cli.console import err, out
 from mela.candles import Candles
 from mela.counts import counted
 from mela.interval import Interval
+from mela.repeated_keys import repeated_key
 from mela.run import from_ms
 from mela.settings import Settings
 from mela.verdict import Verdict
@@ -142,15 +144,17 @@ def _params(words: list[str], strategy: Strategy) -> dict[str, Any]:
     given: dict[str, Any] = {}
     for word in words:
         if word.lstrip().startswith("{"):
-            given |= _json(word)
-            continue
-        name, equals, value = word.partition("=")
-        if not equals:
-            raise typer.BadParameter(f"expected a parameter as k=v, but found {word!r}")
-        try:
-            given[name.strip()] = json.loads(value)
-        except json.JSONDecodeError:
-            given[name.strip()] = value
+            read = _json(word)
+        else:
+            name, equals, value = word.partition("=")
+            if not equals:
+                raise typer.BadParameter(f"expected a parameter as k=v, but found {word!r}")
+            with suppress(ValueError):
+                value = json.loads(value)
+            read = {name.strip(): value}
+        if again := sorted(given.keys() & read):
+            raise typer.BadParameter(f"expected each parameter once, but found {again[0]} again")
+        given |= read
     try:
         strategy.params.model_validate(given)
     except ValidationError as error:
@@ -165,6 +169,9 @@ def _params(words: list[str], strategy: Strategy) -> dict[str, Any]:
 
 def _json(word: str) -> dict[str, Any]:
     try:
-        return json.loads(word)
-    except json.JSONDecodeError as error:
+        read = json.loads(word)
+    except (ValueError, RecursionError) as error:
         raise typer.BadParameter(f"parameters are not JSON: {error}") from error
+    if again := repeated_key(word):
+        raise typer.BadParameter(f"expected each parameter once, but found {again} again")
+    return read

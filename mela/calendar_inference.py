@@ -11,6 +11,7 @@ from mela.interval import DAY_MS, Interval
 Int = NDArray[np.int64]
 SATURDAY, SUNDAY = 5, 6
 OFTEN = 0.05  # of all days: fewer are special sessions, not a market that is open on that day
+TWO_WEEKS = 14
 FEWEST_DAYS = 20  # with fewer dates holidays tell nothing
 # the exchanges that are tried, in this order, until one fits every candle
 EXCHANGES = (
@@ -57,9 +58,16 @@ def infer_calendar(opened_ms: Int, interval: Interval) -> str:
 
 
 def opens_on_saturdays(opened_ms: Int) -> bool:
-    """Tell whether candles open on Saturdays as a rule, (n,) int64, UTC milliseconds."""
+    """Tell whether candles open on Saturdays as a rule, (n,) int64, UTC milliseconds.
+
+    Over weeks, a market that does so opens on all other days too. Where one of them is missing, it
+    is a Sunday's session that began on Saturday in UTC.
+    """
     days = np.unique(opened_ms // DAY_MS)
-    return bool(len(days)) and bool(((days + 3) % 7 == SATURDAY).mean() > OFTEN)
+    counts = np.bincount((days + 3) % 7, minlength=7)
+    if counts[SATURDAY] <= OFTEN * len(days):
+        return False
+    return len(days) < TWO_WEEKS or bool(counts.all())
 
 
 def _misfit(opened_ms: Int, days: Int, calendar: str, interval: Interval) -> float:

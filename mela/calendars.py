@@ -158,6 +158,24 @@ def zone_of(calendar: str) -> str:
     return str(xc.get_calendar(calendar).tz)
 
 
+def read_calendar(word: str) -> str:
+    """Return the calendar that a user's word names: one name for each, whatever its case or alias.
+
+    Raises ValueError for an unknown one.
+
+    >>> read_calendar("NYSE"), read_calendar("xlon"), read_calendar("24/7")
+    ('XNYS', 'XLON', '24/7')
+    """
+    if not has_sessions(word):
+        return word
+    import exchange_calendars as xc
+
+    names = xc.get_calendar_names()
+    name = next((one for one in (word, word.upper()) if one in names), word)
+    check_calendar(name)
+    return str(xc.resolve_alias(name))
+
+
 def check_calendar(calendar: str) -> None:
     """Raise ValueError for a calendar that is unknown, naming the forms that are known."""
     if not has_sessions(calendar):

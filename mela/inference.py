@@ -26,6 +26,8 @@ COINS = ("BTC", "ETH", "BNB", "SOL", "XRP", "TRX", "DOGE", "DOT")
 _OLD = ("AEUR", "EURI", "XUSD", "BFUSD", "PAX", "UST", "VAI", "BIDR", "IDRT", "BKRW", "BVND")
 _BINANCE = tuple(sorted((*STABLE, *COINS, *FIAT, *_OLD), key=len, reverse=True))
 
+_OPTION = re.compile(r"[A-Z]{1,6}\d{6}[CP]\d{8}")  # root, expiry, right, strike
+
 
 class Exchange(NamedTuple):
     """An exchange as a vendor's symbols name it: its calendar, its currency, its zone."""
@@ -130,8 +132,14 @@ def _yahoo(symbol: str) -> Instrument:
     if dash and currency in (*FIAT, *STABLE, *COINS):
         return _instrument("yahoo", symbol, "spot", currency, ALWAYS, base=front, timezone="UTC")
     front, dot, suffix = symbol.rpartition(".")
+    if dot and suffix not in YAHOO_SUFFIXES and len(suffix) > 1:  # one letter is a class of shares
+        origins = {"quote": NOTHING, "kind": INFERRED, "calendar": NOTHING}
+        return Instrument(
+            *("yahoo", symbol, "equity", UNKNOWN_CURRENCY, NEW_YORK.calendar), origins=origins
+        )
     market = YAHOO_SUFFIXES.get(suffix, NEW_YORK) if dot else NEW_YORK
-    return _traded("yahoo", symbol, "equity", market, base=symbol)
+    kind: Kind = "option" if _OPTION.fullmatch(symbol) else "equity"
+    return _traded("yahoo", symbol, kind, market, base=symbol)
 
 
 def _pair(venue: str, symbol: str) -> Instrument:

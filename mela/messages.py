@@ -237,14 +237,20 @@ def _read_runs(shape: _ChunkShape, catalogue: Catalogue, unfit: dict[str, str]) 
             choice = (_variant(group, fields, catalogue) for group in again)
             run = make_run(fields["instrument"], (fixed, *choice), *_account(fields))
             _check_key(run, fields, position)
-        except (MessageInvalid, ValidationError, SceneInvalid, KeyError, TypeError) as error:
+        except Exception as error:  # no service is asked here: it is of the message or a strategy
             refused = _as_refusal(error, position)
-            if not _is_edited(fields, shape.digests, catalogue):
+            is_edited = _is_edited(fields, shape.digests, catalogue)
+            is_broken = (
+                isinstance(error, SceneInvalid) and error.code is RejectionCode.UNKNOWN_STRATEGY
+            )
+            if not is_edited and not is_broken:
                 raise refused from error
             run = _run_as_sent(fields, refused)
             unfit[run.run_key] = (
                 f"the strategy {run.strategy} was edited after this run was planned, and no longer "
                 "takes its parameters. Publish the scene again under a new id."
+                if is_edited
+                else f"{error}"
             )
         yield run
 
@@ -292,7 +298,7 @@ def _run_as_sent(fields: Mapping[str, Any], refused: MessageInvalid) -> Run:
             fields["instrument"], (Variant(strategy_fields, {}), *parts), *_account(fields)
         )
         return replace(run, run_key=str(fields["run_key"]))
-    except (ValidationError, SceneInvalid, KeyError, TypeError) as error:
+    except Exception as error:
         raise refused from error
 
 

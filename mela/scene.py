@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import reprlib
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
@@ -285,9 +286,19 @@ def fault_sentence(fault: ErrorDetails) -> str:
         return f"expected {shape}, but found {_kind(found)}."
     if isinstance(found, Mapping | list | tuple) or fault["type"] == "value_error":
         return ended(message)
-    if isinstance(found, datetime):  # YAML makes one of a time without a zone
-        return f"{message}, but found {found.isoformat()}. Write it with a Z, as that of UTC."
-    return ended(f"{message}, but found {reprlib.repr(found)}{_suggestion(fault)}")
+    if fault["type"] == "timezone_aware":  # YAML makes a datetime of a time with seconds
+        written = found.isoformat() if isinstance(found, datetime) else found
+        return f"{message}, but found {written}. Write it with a Z, as that of UTC."
+    return ended(f"{message}, but found {_written(found)}{_suggestion(fault)}")
+
+
+def _written(value: Any) -> str:
+    """Return a value as a file has it: null, true, a date."""
+    if value is None or isinstance(value, bool):
+        return str(json.dumps(value))
+    if isinstance(value, date):
+        return value.isoformat()
+    return reprlib.repr(value)
 
 
 def _suggestion(fault: ErrorDetails) -> str:

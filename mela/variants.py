@@ -84,13 +84,17 @@ def strategy_variant(
 
     Raises pydantic's ValidationError, or SceneInvalid.
     """
-    part = info.params.model_validate(params)
-    changed = canonical_params(part)
-    values = field_values(part)
+    try:
+        part = info.params.model_validate(params)
+        changed, values = canonical_params(part), field_values(part)
+        warmup, declared = info.warmup(part), info.inputs(part)
+    except (ValidationError, SceneInvalid):
+        raise
+    except (Exception, SystemExit) as error:  # a strategy is anybody's code
+        raise _broken(info, error) from error
     choice = {"name": canonical_scalar(info.name)}
     if changed:
         choice["params"] = canonical_object(changed)
-    warmup = info.warmup(part)
     if warmup > MAX_WARMUP:
         raise SceneInvalid(
             RejectionCode.INVALID_FIELD,
@@ -100,11 +104,20 @@ def strategy_variant(
         )
     fields = {"strategy": info.name, "params": values, "warmup": rounded_warmup(warmup)}
     canonical = {"strategy": canonical_object(choice)}
-    declared = info.inputs(part)
     if declared or chosen:
         fields["inputs"] = resolve(info.name, declared, chosen)
         canonical |= canonical_inputs(declared, fields["inputs"])
     return Variant(fields, canonical)
+
+
+def _broken(info: StrategyInfo, error: BaseException) -> SceneInvalid:
+    """Return why a scene is refused whose strategy fails before it is asked for signals."""
+    sentence = (
+        str(error)
+        if isinstance(error, StrategyBroken)
+        else f"strategy {info.name}: its parameters raise {type(error).__name__}: {error}"
+    )
+    return SceneInvalid(RejectionCode.UNKNOWN_STRATEGY, "strategy.name", sentence)
 
 
 def part_variant(name: str, fields: Mapping[str, Any]) -> Variant:

@@ -196,7 +196,12 @@ def _found(strategy_name: str, settings: Settings) -> Strategy:
         return next(iter(there.values()))
     if name in there:
         return there[name]
-    names = ", ".join(sorted(there)) or "none"
+    if not there:
+        why = (
+            "expected a strategy in {}, but it registers none; write @strategy(…) above a function"
+        )
+        raise InputInvalid(None, why.format(file))
+    names = ", ".join(sorted(there))
     raise InputInvalid(
         None,
         f"expected one strategy in {file}, but it registers {names}; name it as {file}:NAME"

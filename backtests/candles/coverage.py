@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mela.calendars import expected_opens_ms
 from mela.candles import Candles
-from mela.interval import DAY_MS
+from mela.interval import DAY_MS, Interval
 
 Int = NDArray[np.int64]
 Expected = Callable[[int, int], Int]
@@ -30,8 +30,12 @@ def coverage_warnings(
     present = candles.opened_ms[candles.start_bar :]
     width = WINDOW * (candles.interval.fixed_ms or 31 * DAY_MS)
 
+    on_grid = _grid_of(present, candles.interval)
+
     def expected(from_ms: int, to_ms: int) -> Int:
-        return expected_opens_ms(candles.calendar, candles.interval, from_ms, to_ms)
+        opens = expected_opens_ms(candles.calendar, candles.interval, from_ms, to_ms)
+        moved = on_grid(opens)
+        return moved[moved >= from_ms]
 
     try:
         first = _first(expected, start_ms, end_ms, width)
@@ -47,6 +51,20 @@ def coverage_warnings(
         "gaps": gaps,
     }
     return tuple(warning for warning, holds in conditions.items() if holds)
+
+
+def _grid_of(present: Int, interval: Interval) -> Callable[[Int], Int]:
+    """Return what moves expected openings to the grid on which the candles stand.
+
+    New York opens at half past nine, and some sources' hours open at nine: that is no gap.
+    """
+    step = interval.fixed_ms
+    if not interval.is_intraday or step is None:
+        return lambda opens: opens
+    offset = int(present[0]) % step
+    if (present % step != offset).any():
+        return lambda opens: opens
+    return lambda opens: opens - (opens - offset) % step
 
 
 def _first(expected: Expected, start_ms: int, end_ms: int, width: int) -> Int:

@@ -87,8 +87,10 @@ def _of_file(file: Path) -> dict[str, Strategy]:
     try:
         with printing_to_stderr():
             spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
+    except BaseException as error:  # a file is anybody's code
         del sys.modules[name]
+        if isinstance(error, KeyboardInterrupt):
+            raise
         raise InputInvalid(None, f"{file} raises {_error_text(error, file)}") from error
     finally:
         STAGE.reset(token)

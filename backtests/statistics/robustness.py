@@ -24,6 +24,7 @@ from backtests.strategies import CATALOGUE
 from backtests.strategy import SignalFunction, Strategy
 from mela.calendars import ALWAYS
 from mela.candles import Candles
+from mela.errors import StrategyBroken
 from mela.inputs import declared_as_read
 from mela.interval import DAY_MS
 from mela.result import Curve, Metrics, Outcome, Status
@@ -376,7 +377,7 @@ def _neighbours(
             try:
                 needed = max(strategy.warmup(params), run.sizing.candles_needed)
                 inputs = declared_as_read(strategy.inputs(params), run.inputs)
-            except ValidationError:
+            except (ValidationError, StrategyBroken):
                 continue  # beyond a bound, or against a rule as fast < slow: no neighbour there
             if at != value:
                 near = replace(run, params=params, warmup=rounded_warmup(needed), inputs=inputs)

@@ -33,12 +33,22 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
         *("time", "date", "ts", "t", "start", "begin", "day", "data", "datum", "fecha"),
         *("index_level_0", "index", ""),
     ),
-    "open": ("open", "open_price", "o", "first", "otwarcie", "erster", "eröffnung", "apertura"),
+    "open": (
+        "open",
+        "open_price",
+        "o",
+        "first",
+        "otwarcie",
+        "erster",
+        "eröffnung",
+        "eröffn",
+        "apertura",
+    ),
     "high": ("high", "high_price", "h", "max", "najwyzszy", "najwyższy", "hoch", "maximo"),
     "low": ("low", "low_price", "l", "min", "najnizszy", "najniższy", "tief", "minimo"),
     "close": (
         *("close", "close_price", "c", "close_last", "last", "price", "zamkniecie", "zamknięcie"),
-        *("schlusskurs", "schluss", "cierre"),
+        *("schlusskurs", "schluss", "zuletzt", "cierre"),
     ),
     "volume": (
         # pieces go before what German files call volume, which is worth in euros

@@ -20,8 +20,11 @@ LOOKED_AT = 40  # lines in front, among which the names and the first candle are
 FEWEST = 3  # numbers in a line that is a candle
 NULLS = ["", "null", "NULL", "None", "NaN", "nan", "NA", "N/A", "N/D", "#N/A", "-"]
 _GIVEN = {word for word in NULLS if word}
-_NUMBER = re.compile(r"\s*[$€£]?[+-]?[\d.,]*\d[\d.,]*(e[+-]?\d+)?\s*[KMB%]?\s*", re.IGNORECASE)
+_NUMBER = re.compile(
+    r"\s*[$€£]?[+-]?(\d{1,3}([\s']\d{3})+|[\d.,]*\d)[\d.,]*(e[+-]?\d+)?\s*[KMB%]?\s*", re.IGNORECASE
+)
 _BLANK_LINE = re.compile(r"\n[ \t]*\n")
+_SPACES = re.compile(r"^[ \t]+$", re.MULTILINE)  # lines that only look empty
 
 
 def read_delimited(text: str, file: str) -> Table:
@@ -29,7 +32,7 @@ def read_delimited(text: str, file: str) -> Table:
 
     Lines in front of the names are passed over: titles, addresses, remarks.
     """
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = _SPACES.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
     front = _front(text)
     separator = _separator(front, file)
     split = [next(csv.reader([line], delimiter=separator), []) for line in front]
@@ -73,24 +76,36 @@ def _is_candle(words: Sequence[str]) -> bool:
 def _names(split: Sequence[Sequence[str]], first: int) -> tuple[list[str] | None, str | None]:
     """Return the names above the first candle, and the symbol that a line beneath them states.
 
-    yfinance writes three lines: names, the symbol in each column, and the name of the time alone.
+    yfinance writes up to three lines: names, the symbol in each column, and the name of the time
+    alone. Which of the first two has the names is told by the words, as versions differ.
     """
     width = len(split[first])
     above = [words for words in split[:first] if any(word.strip() for word in words)]
     if not above or abs(len(above[-1]) - width) > 1:
         return None, None
+    names = list(above.pop())
+    time = names[0]
+    if above and not any(word.strip() for word in names[1:]):
+        names = list(above.pop())
     symbol = None
-    names = list(above[-1])
-    if len(above) > 1 and not any(word.strip() for word in names[1:]):
-        symbols = above[-2] if above[-2][0].strip().lower() == "ticker" else None
-        upper = above[-3 if symbols and len(above) > 2 else -2]
-        if symbols and len(set(symbols[1:])) > 1:
-            pairs = zip(upper[1:], symbols[1:], strict=False)
-            return [names[0], *(str(pair) for pair in pairs)], None
-        symbol = symbols[1] if symbols else None
-        names = [names[0], *upper[1:]]
-    names = [*names, *[""] * (width - len(names))][:width]
+    if above and len(above[-1]) == len(names):
+        fields = max(names, above[-1], key=_known_words)
+        symbols = names if fields is above[-1] else above[-1]
+        are_symbols = all(word.strip() for word in symbols[1:]) and not _known_words(symbols)
+        if _known_words(fields) > 1 and are_symbols:
+            time = next(filter(None, (time.strip(), fields[0].strip())), "")
+            if time.lower() in ("ticker", "price"):  # the name of the line, not of the time
+                time = "Date"
+            if len(set(symbols[1:])) > 1:
+                return [time, *(str(p) for p in zip(fields[1:], symbols[1:], strict=True))], None
+            names, symbol = fields, symbols[1]
+    names = [time, *names[1:], *[""] * (width - len(names))][:width]
     return [name.strip() for name in names], symbol
+
+
+def _known_words(words: Sequence[str]) -> int:
+    """Return how many words behind the first are names of prices."""
+    return sum(word.strip().lower() in ("open", "high", "low", "close") for word in words[1:])
 
 
 def _columns(

@@ -19,12 +19,20 @@ from sources.files.table import Table, table_of
 
 FORMATS = "Parquet, feather, CSV or JSON, alone or in a zip or gzip"
 MOST_BYTES = 4 << 30  # unpacked: no candle file is larger, an archive made to harm is
+_PACKED = "; unpack it first"
 _PAGE = "a page of HTML or XML, as a failed download leaves it"
 _FOREIGN = (
     (b"\x89HDF", "an HDF5 file"),
     (b"SQLite format 3", "an SQLite database"),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
     (b"%PDF", "a PDF"),
+    (b"\xfd7zXZ\0", f"packed with xz{_PACKED}"),
+    (b"BZh", f"packed with bzip2{_PACKED}"),
+    (b"\x28\xb5\x2f\xfd", f"packed with zstd{_PACKED}"),
+    (b"7z\xbc\xaf\x27\x1c", f"a 7z archive{_PACKED}"),
+    (b"Rar!", f"a RAR archive{_PACKED}"),
+    (b"ORC", "an ORC file"),
+    (b"\x93NUMPY", "an array of NumPy"),
     (b"<!", _PAGE),
     (b"<html", _PAGE),
     (b"<HTML", _PAGE),
@@ -79,10 +87,11 @@ def _arrow(content: bytes, file: str, kind: str) -> Table:
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return a column without the coding of a dictionary."""
+    """Return a column without the coding of a dictionary, and text as the one type of text."""
     if pa.types.is_dictionary(column.type):
-        return column.cast(column.type.value_type)
-    return column
+        column = column.cast(column.type.value_type)
+    is_view = pa.types.is_string_view(column.type)
+    return column.cast(pa.large_string()) if is_view else column
 
 
 def _only_member(content: bytes, file: str) -> tuple[str, bytes]:
@@ -135,10 +144,12 @@ def _decoded(content: bytes, file: str) -> str:
     else:
         encoding = "utf-8-sig"
     try:
-        return content.decode(encoding)
-    except UnicodeDecodeError as error:
-        if b"\0" in content[:4096]:
-            raise CandlesInvalid(
-                f"{file} is neither text nor a format that is known; expected {FORMATS}"
-            ) from error
-        return content.decode("latin-1")
+        text = content.decode(encoding)
+    except UnicodeDecodeError:
+        text = content.decode("latin-1")
+    if "\0" in text[:4096]:
+        raise CandlesInvalid(
+            f"{file} is neither text nor a format that is known; expected {FORMATS}, text in UTF-8 "
+            "or UTF-16"
+        )
+    return text

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
 
 from mela.calendar_inference import infer_calendar, opens_on_saturdays
 from mela.calendars import ALWAYS, has_sessions, zone_of
 from mela.inference import NOTHING, kind_of_calendar
 from mela.instrument import UNKNOWN_CURRENCY, FactOrigin, Instrument
 from mela.interval import Interval
+from sources.files.arrow import pc
 from sources.files.options import NO_OPTIONS, FileOptions
 from sources.files.table import Int
 from sources.instruments import describe
@@ -36,15 +39,40 @@ def market_of(
     return about
 
 
-def never_closes(instrument: str | None, times_ms: Int, options: FileOptions = NO_OPTIONS) -> bool:
-    """Tell whether a file's market is open around the clock, before its candles have dates.
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """When a file's market is open, as far as that is known before its candles have dates.
+
+    around_the_clock: whether it has no nights
+    calendar, timezone: its exchange's; None where nothing tells them
+    """
+
+    around_the_clock: bool
+    calendar: str | None = None
+    timezone: str | None = None
+
+
+def hours_of(instrument: str | None, times_ms: Int, options: FileOptions = NO_OPTIONS) -> Hours:
+    """Return when the market of a file's instrument is open.
 
     times_ms: (n,) int64, rising, as the file's clock shows them
     """
     about = options.about(describe(instrument or NOBODY))
-    if about.origin("calendar") == NOTHING or _contradicts(about, times_ms):
-        return opens_on_saturdays(times_ms)
-    return about.calendar == ALWAYS
+    if about.origin("calendar") == NOTHING:
+        return Hours(opens_on_saturdays(times_ms))
+    if not has_sessions(about.calendar):
+        return Hours(about.calendar == ALWAYS)
+    is_stated = about.how("calendar") == "told"
+    zone = zone_of(about.calendar) if is_stated or about.timezone is None else about.timezone
+    if _contradicts(about, local_ms(times_ms, zone)):
+        return Hours(around_the_clock=True)
+    return Hours(False, about.calendar, zone)
+
+
+def local_ms(instants: Int, zone: str) -> Int:
+    """Return what a zone's clocks show at each instant: (n,) int64, milliseconds since 1970."""
+    shown = pc.local_timestamp(pa.array(instants, pa.timestamp("ms", zone)))
+    return pc.cast(shown, pa.int64()).to_numpy()
 
 
 def inferred_words(about: Instrument) -> str | None:

@@ -13,6 +13,8 @@ from sources.files.table import Float, Table
 
 _PLAIN = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _GROUPS = re.compile(r"[+-]?\d{1,3}(,\d{3})+")
+_NO_GROUP = re.compile(r"\.(\d{1,2}|\d{4,})$")  # decimals, as thousands come in threes
+_POINTS = r"^[^.]*$|^[^\d]*\d{1,3}(\.\d{3})+(,.*|[^.,\d]*)$"  # no point, or points of thousands
 _SCALES = {"K": 1e3, "M": 1e6, "B": 1e9}
 
 
@@ -33,6 +35,7 @@ def numbers_of(table: Table, name: str, mark: str) -> Float:
         return _floats(pc.cast(column, pa.float64(), safe=False))
     text = pc.utf8_trim_whitespace(column)
     if mark == ",":
+        _check_points(table, name, text)
         text = pc.replace_substring(pc.replace_substring(text, ".", ""), ",", ".")
     plain = pc.match_substring_regex(text, _PLAIN)
     if not pc.all(plain).as_py() and len(plain):
@@ -70,13 +73,33 @@ def decimal_mark(table: Table, names: list[str]) -> str:
         first = next(text for text in texts if "." in text)
         return "," if first.rindex(",") > first.rindex(".") else "."
     if all(_GROUPS.fullmatch(text) for text in texts):
-        if any(text.count(",") > 1 for text in texts):
+        if any(text.count(",") > 1 for text in texts) or _has_decimals(table, names):
             return "."
         raise CandlesInvalid(
             f"{table.name}: {texts[0]!r} can be a thousand or have three decimals. "
-            "Write decimals with a point."
+            "Write decimals with a point, and thousands without a sign."
         )
     return ","
+
+
+def _has_decimals(table: Table, names: list[str]) -> bool:
+    """Tell whether a price has a point that cannot be one of thousands."""
+    return any(
+        _NO_GROUP.search(str(value))
+        for name in names
+        for value in (table[name][:2_000].to_pylist() if _is_text(table[name].type) else ())
+    )
+
+
+def _check_points(table: Table, name: str, text: pa.Array) -> None:
+    """Refuse a point that parts decimals where commas do: one of the two would be misread."""
+    fits = pc.fill_null(pc.match_substring_regex(text, _POINTS), True)
+    if not pc.all(fits).as_py():
+        row = int(np.argmin(fits.to_numpy(zero_copy_only=False)))
+        raise CandlesInvalid(
+            f"{table.name}: its prices have decimal commas, but {table.place(row)} has "
+            f"{text[row].as_py()!r} in column {name!r}. Write all decimals with a point."
+        )
 
 
 def _floats(column: pa.Array) -> Float:
@@ -85,7 +108,7 @@ def _floats(column: pa.Array) -> Float:
 
 def _without_signs(text: pa.Array) -> pa.Array:
     """Return text without currencies, and without the commas of thousands; nothing as null."""
-    bare = pc.replace_substring_regex(text, r"[$€£\s']", "")
+    bare = pc.replace_substring_regex(text, r"[$€£\s'\x{a0}\x{202f}\x{2009}]", "")
     grouped = pc.match_substring_regex(bare, r"^[+-]?\d{1,3}(,\d{3})+(\.\d*)?[KMB]?$")
     bare = pc.if_else(grouped, pc.replace_substring(bare, ",", ""), bare)
     return pc.if_else(pc.match_substring_regex(bare, r"^(|-|null|nan|NaN)$"), None, bare)

@@ -7,6 +7,7 @@ import numpy as np
 from mela.errors import CandlesInvalid
 from mela.interval import DAY_MS, MINUTE_MS, Interval
 from sources.files.days import aligned, dates_of
+from sources.files.market import Hours
 from sources.files.spacing import check_no_shorter, check_spacing
 from sources.files.table import Int, Table
 from sources.files.times import TimeKind, Times, instants_in
@@ -20,14 +21,13 @@ def opened_ms_of(
     interval: Interval,
     timezone: str | None,
     notes: list[str],
-    *,
-    around_the_clock: bool,
+    hours: Hours,
 ) -> Int:
     """Return when candles open: (n,) int64, UTC milliseconds.
 
     times: of rows in the order of time
     timezone: what the user says about times without a zone
-    around_the_clock: whether the market has no nights, so that midnight alone does not make a date
+    hours: of the market; where it has no nights, midnight alone does not make a date
     Raises CandlesInvalid for times that leave open where on earth they are, or that are too close.
     """
     outside = np.flatnonzero((times.ms < FIRST_MS) | (times.ms > LAST_MS))
@@ -40,7 +40,7 @@ def opened_ms_of(
     if interval.is_intraday:
         return _instants(table, times, interval, timezone)
     check_no_shorter(times.ms, interval, table.name)
-    dates, how = _dates(table, times, timezone, around_the_clock=around_the_clock)
+    dates, how = _dates(table, times, interval, timezone, hours)
     opened_ms, moved = aligned(dates, interval, table.name)
     notes += [f"{table.name} {note}." for note in (how, moved) if note]
     return opened_ms
@@ -70,20 +70,20 @@ def _instants(table: Table, times: Times, interval: Interval, timezone: str | No
 
 
 def _dates(
-    table: Table, times: Times, timezone: str | None, *, around_the_clock: bool
+    table: Table, times: Times, interval: Interval, timezone: str | None, hours: Hours
 ) -> tuple[Int, str | None]:
     if times.kind is TimeKind.DATES:
         return times.ms, None
     if times.kind is TimeKind.INSTANTS:
         zones = tuple(zone for zone in (timezone, times.zone) if zone)
-        return dates_of(times.ms, zones, table.name, around_the_clock=around_the_clock)
+        return dates_of(times.ms, zones, table.name, interval, hours)
     is_midnight = bool((times.ms % DAY_MS == 0).all())
-    if is_midnight and (timezone is not None or not around_the_clock):
+    if is_midnight and (timezone is not None or not hours.around_the_clock):
         return times.ms, None
     if timezone is None:
         raise _no_zone(table, times)
     instants = instants_in(timezone, times, table)
-    return dates_of(instants, (timezone,), table.name, around_the_clock=around_the_clock)
+    return dates_of(instants, (timezone,), table.name, interval, hours)
 
 
 def _no_zone(table: Table, times: Times) -> CandlesInvalid:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from mela.calendars import check_calendar
+from mela.calendars import read_calendar
 from mela.instrument import NAME, FactOrigin, Instrument, read_kind
 
 EVERY = ""  # stands for all instruments that are not named
@@ -96,8 +96,7 @@ def read_fact(fact: str, word: str) -> Any:
         case "kind":
             return read_kind(word)
         case "calendar":
-            check_calendar(word)
-            return word
+            return read_calendar(word)
         case "quote" | "base":
             return read_currency(fact, word)
         case _:

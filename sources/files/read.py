@@ -15,7 +15,7 @@ from mela.instrument import parse_name
 from mela.interval import Interval
 from sources.files.columns import clock_column, find_columns, one_symbol
 from sources.files.formats import open_table
-from sources.files.market import market_of, never_closes
+from sources.files.market import hours_of, market_of
 from sources.files.opening import opened_ms_of
 from sources.files.options import NO_OPTIONS, FileOptions
 from sources.files.rows import (
@@ -56,7 +56,8 @@ def read_file(
     symbol = parse_name(instrument)[1] if instrument else None
     table = one_symbol(open_table(path), symbol)
     columns = find_columns(table, options.columns, symbol, notes)
-    stated = stated_symbols(table, columns.get("symbol"), instrument)
+    is_passed_over = options.columns.get("symbol") == ""
+    stated = [] if is_passed_over else stated_symbols(table, columns.get("symbol"), instrument)
     table = of_instrument(table, columns.get("symbol"), instrument, stated)
     table, interval = of_interval(table, columns.get("interval"), interval)
     table, values = values_of(table, columns, notes)
@@ -65,10 +66,8 @@ def read_file(
     if interval is None:
         raise no_interval(times.ms, table.name)
     times = times.rising()
-    around_the_clock = never_closes(instrument, times.ms, options)
-    opened_ms = opened_ms_of(
-        table, times, interval, options.timezone, notes, around_the_clock=around_the_clock
-    )
+    hours = hours_of(instrument, times.ms, options)
+    opened_ms = opened_ms_of(table, times, interval, options.timezone, notes, hours)
     opened_ms, values = in_order(table, opened_ms, values, times.order, notes)
     check_spacing(opened_ms, interval, table.name)
     clip_rounding(values, table.name, notes)
@@ -85,5 +84,5 @@ def read_file(
     try:
         candles.check()
     except CandlesInvalid as error:
-        raise CandlesInvalid(f"{table.name}: {error}") from error
+        raise CandlesInvalid(f"{table.name}: {error}. Correct that row or leave it out.") from error
     return FileCandles(candles, tuple(notes), says_whose=bool(stated))

@@ -46,9 +46,8 @@ def of_instrument(
         return table
     own = [value for value in stated if same_instrument(value, instrument)]
     if stated and not own:
-        way_out = (
-            "" if column is None else ", or say that the column means nothing: --columns symbol="
-        )
+        what = "that" if column is None else "the column"
+        way_out = f", or say that {what} means nothing: --columns symbol="
         raise CandlesInvalid(
             f"expected candles of {instrument}, but {table.name} says that it holds those of "
             f"{', '.join(stated[:10])}. Give a file of {instrument}{way_out}."

@@ -79,10 +79,11 @@ def check_spacing(opened_ms: Int, interval: Interval, file: str) -> None:
         is_usual = distances[np.argmax(counts)] == length
         if is_usual or (steps == length).mean() >= LEAST_SHARE:
             return
-    elif not len(steps) or (steps[0] != steps).any() or (steps == length).all():
+    elif not len(steps) or (steps == length).all():
         return
     else:
-        other = _interval_of(int(steps[0])) if interval.fixed_ms else None
+        others = {_interval_of(int(step)) for step in steps} if interval.fixed_ms else {None}
+        other = others.pop() if len(others) == 1 else None
         weekend = interval is Interval.D1 and other is Interval.D3
         if other in (None, interval) or weekend:
             return

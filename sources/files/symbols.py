@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from mela.inference import infer
 from mela.instrument import VENUES, parse_name
 from mela.interval import Interval
 
@@ -65,11 +66,20 @@ def same_instrument(stated: str, name: str) -> bool:
 
     >>> same_instrument("yahoo:AAPL", "alpaca:AAPL"), same_instrument("BTC/USDT", "binance:BTCUSDT")
     (False, True)
+
+    What settles in a coin is a contract, and no coin:
+
+    >>> same_instrument("BTC/USDT:USDT", "binance:BTCUSDT")
+    False
     """
     venue, colon, _ = stated.partition(":")
-    if colon and venue in VENUES:
+    if stated == name or (colon and venue in VENUES):
         return stated == name
-    return stated == name or same_symbol(stated, parse_name(name)[1])
+    own_venue, symbol = parse_name(name)
+    is_contract = bool(colon) and "/" in venue
+    if is_contract and own_venue in VENUES and infer(name).kind == "spot":
+        return False
+    return same_symbol(stated, symbol)
 
 
 def _forms(word: str) -> set[str]:
@@ -80,7 +90,8 @@ def _forms(word: str) -> set[str]:
         first, second = upper.split(":", 1)
         forms |= {second} if "/" not in first else {first}
     forms |= {form.removesuffix(".US") for form in forms}
-    return {re.sub(r"[^A-Z0-9^=&]", "", form) or form for form in forms}
+    forms |= {form.removesuffix("=X") for form in forms}
+    return {re.sub(r"[^\w^=&]|_", "", form) or form for form in forms}
 
 
 def interval_of(stated: object) -> Interval | None:

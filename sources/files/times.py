@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -14,6 +15,8 @@ from mela.interval import DAY_MS, HOUR_MS
 from sources.files.arrow import pc
 from sources.files.table import Float, Int, Table
 from sources.files.text_times import read_text
+
+_IN_UTC = re.compile(r"(gmt|utc)(?!\s*[+-]?\s*\d)")  # `Gmt time`, but not `Time (UTC-5)`
 
 
 class TimeKind(StrEnum):
@@ -72,7 +75,10 @@ def times_of(table: Table, name: str, clock: str | None) -> Times:
         return _of_numbers(table, name, column)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return _of_text(table, name, column)
-    raise CandlesInvalid(f"{table.name}: expected times in column {name!r}, but it holds {kind}")
+    raise CandlesInvalid(
+        f"{table.name}: expected times in column {name!r}, but it holds {kind}. "
+        "Write timestamps or dates."
+    )
 
 
 def _joined(dates: pa.Array, clock: pa.Array) -> pa.Array:
@@ -103,11 +109,11 @@ def _is_place(zone: str) -> bool:
 def _of_text(table: Table, name: str, column: pa.Array) -> Times:
     text = pc.utf8_trim_whitespace(column)
     if pc.all(pc.match_substring_regex(text, r"^-?\d+(\.\d*)?([eE]\+?\d+)?$")).as_py():
-        if pc.all(pc.match_substring_regex(text, r"^\d+$")).as_py():
+        if pc.all(pc.match_substring_regex(text, r"^-?(\d{1,18}|[1-8]\d{18})$")).as_py():
             return _of_numbers(table, name, pc.cast(text, pa.int64()))
         return _of_numbers(table, name, pc.cast(text, pa.float64()))
     ms, zoned, dated = read_text(table, name, text)
-    if zoned or "gmt" in name.lower() or "utc" in name.lower():
+    if zoned or _IN_UTC.search(name.lower()):
         return Times(ms, TimeKind.INSTANTS)
     return Times(ms, TimeKind.DATES if dated else TimeKind.TIMES)
 
@@ -124,14 +130,14 @@ def _of_numbers(table: Table, name: str, column: pa.Array) -> Times:
             ms, _, _ = read_text(table, name, text)
             return Times(ms, TimeKind.DATES if unit == DAY_MS else TimeKind.TIMES)
     size = np.abs(values.astype(np.float64))
-    # 1973 in seconds has 9 digits, in milliseconds 12; a file may change its unit on the way
-    factors = np.select([size < 1e11, size < 1e14, size < 1e17], [1000.0, 1.0, 1e-3], 1e-6)
-    if (size < 1e8).any():
-        row = int(np.argmax(size < 1e8))
+    fits = (size < 1e19 / 2) & ((size >= 1e8) | (values == np.floor(values)))  # Excel has fractions
+    if (size < 1e8).all() or not fits.all():
+        row = int(np.argmin(fits))
         raise CandlesInvalid(
             f"{table.name}: expected a time in column {name!r}, counted since 1970 in s, ms, µs or "
             f"ns, or a date as 20240131, but {table.place(row)} has {values[row]}"
         )
+    factors = _factors(size)
     if values.dtype.kind == "f":
         ms = np.round(values * factors).astype(np.int64)
     else:
@@ -140,8 +146,23 @@ def _of_numbers(table: Table, name: str, column: pa.Array) -> Times:
     return Times(ms, TimeKind.INSTANTS)
 
 
+def _factors(size: Float) -> Float:
+    """Return the milliseconds that each number counts by, (n,) float64, told by its size.
+
+    1973 in seconds has 9 digits, in milliseconds 12; a file may change its unit on the way. Where
+    that would turn the order of the rows, they have one unit and begin before 1973.
+    """
+    units = [1000.0, 1.0, 1e-3]
+    factors = np.select([size < 1e11, size < 1e14, size < 1e17], units, 1e-6)
+    steps, milliseconds = np.diff(size), np.diff(size * factors)
+    if (size < 1e8).any() or (steps * milliseconds < 0).any():
+        return np.full(len(size), factors.min())
+    return factors
+
+
 def _whole(values: Float) -> Int:
-    return np.where(values == np.floor(values), values, -1.0).astype(np.int64)
+    fits = (values == np.floor(values)) & (np.abs(values) < 1e19 / 2)
+    return np.where(fits, values, -1.0).astype(np.int64)
 
 
 def instants_in(zone: str, times: Times, table: Table) -> Int:

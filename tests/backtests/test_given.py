@@ -59,6 +59,7 @@ def refusal(given: Any) -> str:
         (pd.array([True] * 4), "got a pandas array; use `.to_numpy(dtype=…)`"),
         (pd.Index(FLAGS), "got a pandas Index; use `.to_numpy()`"),
         (Lazy(), "got a polars Series; use `.to_numpy()`"),
+        (np.ma.masked_array(FLAGS, OFF), "got a masked array; use `.filled(False)`"),
         ({"enter": FLAGS}, "got a dict"),
         ((flag for flag in FLAGS), "got a generator; use `np.fromiter"),
         (FLAGS.tolist, "got a function; call it"),

@@ -14,6 +14,7 @@ import yaml
 from cli.candle_file import reader_of_files
 from mela.interval import Interval
 from mela.result import Result
+from sources.files.options import EVERY, file_options
 from tests.cli.backtested import SCENE, mela, write
 
 NAMES = ("here:A", "there:B")
@@ -114,3 +115,23 @@ def test_no_picture_is_promised_of_several_instruments(tmp_path: Path, one: Path
     done = backtest(tmp_path, *words, mode="together")
     assert done.exit_code == 2
     assert not (tmp_path / "out.html").exists()
+
+
+@pytest.mark.parametrize("name", ["here:C", "her:A", "here:A@1h"])
+def test_a_fact_of_an_instrument_that_is_not_there_is_refused(
+    tmp_path: Path, one: Path, other: Path, name: str
+) -> None:
+    """It would go unheard."""
+    (tmp_path / "scene.yaml").write_text(yaml.safe_dump(SCENE | {"instruments": list(NAMES)}))
+    words = ["backtest", tmp_path / "scene.yaml", "--candles", f"here:A={one}"]
+    words += ["--candles", f"there:B={other}", "--calendar", f"{name}=XNYS"]
+    done = mela(*words)
+    assert done.exit_code == 2
+    said = " ".join(done.output.replace("│", " ").split())
+    assert f"the scene has no instrument {name}" in said
+    assert "--calendar" in said
+
+
+@pytest.mark.parametrize("calendar", ["NYSE", "xnys", "XNYS"])
+def test_a_calendar_has_one_name(calendar: str) -> None:
+    assert file_options(None, [], {"calendar": [calendar]}).facts[EVERY] == {"calendar": "XNYS"}

@@ -147,6 +147,8 @@ def test_one_of_several_strategies_of_a_file_is_named(tmp_path: Path, candles: P
         (["sma_cross", "--params", "fast"], "expected a parameter as k=v, but found 'fast'"),
         (["sma_cross", "--params", "fast=soon"], "fast: Input should be a valid integer"),
         (["sma_cross", "--params", "{fast"], "parameters are not JSON"),
+        (["sma_cross", "--params", "fast=3", "--params", "fast=4"], "but found fast again"),
+        (["sma_cross", "--params", '{"fast": 3, "fast": 4}'], "but found fast again"),
         (["sma_cross", "--params", "speed=1"], "speed: Extra inputs are not permitted"),
         (["sma_cross", "--interval", "4h"], "give a file with --candles"),
         (["sma_cross", "--candles", "absent.parquet"], "does not exist"),
@@ -294,3 +296,47 @@ def test_a_strategy_of_a_package_that_is_listed_is_known(
 
     assert done.exit_code == 3, done.output
     assert "packaged_grown() on walk.parquet" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("warmup", "said"),
+    [
+        (
+            "lambda params: 'x'",
+            "`warmup` must give a number of candles, 0 or more, but it gave 'x'",
+        ),
+        ("lambda params: -5", "but it gave -5"),
+        ("lambda params: None", "but it gave None"),
+        ("lambda params: True", "but it gave True"),
+        ("lambda params: 1 / 0", "`warmup` raises ZeroDivisionError: division by zero"),
+        ("lambda params: exit(1)", "`warmup` raises SystemExit: 1"),
+        ("lambda params: params.period", "`warmup` raises AttributeError"),
+    ],
+)
+def test_a_warmup_that_is_none_is_wrong_usage_and_no_lookahead(
+    tmp_path: Path, candles: Path, warmup: str, said: str
+) -> None:
+    source = EXPANDING.replace("lambda params: 20", warmup)
+    (tmp_path / "grown.py").write_text(source)
+    done = mela("check", tmp_path / "grown.py", "--candles", candles)
+    assert done.exit_code == 2, done.output
+    assert said in " ".join(done.stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("class Odd(BaseException): pass\nraise Odd('boo')", "raises Odd: boo (line 2)"),
+        ("import no_such_package", "No module named 'no_such_package' (line 1)"),
+        ("from . import other", "raises ImportError: attempted relative import"),
+        ("raise SystemExit(0)", "raises SystemExit: 0 (line 1)"),
+        ("x = 1", "but it registers none; write @strategy(…) above a function"),
+    ],
+)
+def test_a_file_that_cannot_be_loaded_is_wrong_usage_and_no_lookahead(
+    tmp_path: Path, candles: Path, source: str, said: str
+) -> None:
+    (tmp_path / "mine.py").write_text(source + "\n")
+    done = mela("check", tmp_path / "mine.py", "--candles", candles)
+    assert done.exit_code == 2, done.output
+    assert said in " ".join(done.stderr.replace("│", " ").split())

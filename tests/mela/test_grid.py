@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 import rfc8785
 
+from backtests.strategy import Strategy
 from mela.errors import RejectionCode, SceneInvalid
 from mela.grid import Plan, plan_runs
-from mela.run import Exits, rounded_warmup
+from mela.run import Exits, Part, rounded_warmup
 from mela.scene import parse_scene
 from tests.mela.catalogue import CATALOGUE, SCENE, with_space
 
@@ -224,3 +225,31 @@ def test_an_unknown_kind_is_told_the_known_ones() -> None:
         plan(entry={"kind": "iceberg"})
 
     assert refused.value.field == "entry.kind"
+
+
+@pytest.mark.parametrize(
+    "needed", ["many", -1, None, float("inf"), ZeroDivisionError(), SystemExit(1)]
+)
+def test_a_strategy_that_cannot_say_its_warmup_rejects_the_scene(needed: Any) -> None:
+    """Planning goes on with the next scene."""
+
+    def warmup(_params: Part) -> Any:
+        if isinstance(needed, BaseException):
+            raise needed
+        return needed
+
+    mine = _asking(warmup)
+    scene = parse_scene({**SCENE, "strategy": {"name": "mine"}, "search": None})
+    with pytest.raises(SceneInvalid) as refused:
+        plan_runs(scene, {"mine": mine}, max_runs=10)
+    assert (refused.value.field, refused.value.code) == ("strategy.name", "unknown_strategy")
+    assert "`warmup`" in refused.value.sentence
+
+
+def test_a_warmup_between_two_candles_is_the_longer_one() -> None:
+    assert _asking(lambda _params: 64.5).warmup({}) == 65
+
+
+def _asking(warmup: Any) -> Strategy:
+    never: Any = None
+    return Strategy("mine", "Mine.", Part, "digest", never, warmup)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any, Self
 from uuid import UUID
 
 import orjson
 import pytest
-from pydantic import Field
+from pydantic import BaseModel, Field, model_validator
 
 from mela.errors import MessageInvalid, RejectionCode, SceneInvalid
 from mela.grid import plan_runs
@@ -83,6 +85,47 @@ def test_a_run_that_an_edited_strategy_takes_no_more_is_known_as_unfit() -> None
     for told, sent in zip(read.runs, chunk().runs, strict=True):
         assert (told.run_key, dict(told.params)) == (sent.run_key, dict(sent.params))
         assert (told.start, told.exits, told.costs) == (sent.start, sent.exits, sent.costs)
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError(), PermissionError("no"), SystemExit(1)])
+@pytest.mark.parametrize("asked", ["warmup", "params"])
+def test_runs_of_a_strategy_whose_code_fails_are_unfit_and_stop_no_other(
+    error: BaseException, asked: str
+) -> None:
+    """Its file may read another one, which is gone by now: each run ends with the reason."""
+
+    class Failing(CrossParams):
+        @model_validator(mode="after")
+        def _fails(self) -> Self:
+            raise error
+
+    class Broken(Cross):
+        params = Failing if asked == "params" else CrossParams
+
+        def warmup(self, params: Mapping[str, Any] | BaseModel) -> int:
+            raise error
+
+    raw = chunk()._replace(digests={"sma_cross": Broken.digest}).to_bytes()
+    read = read_chunk(raw, {"sma_cross": Broken()})
+    assert set(read.unfit) == {run.run_key for run in chunk().runs}
+    assert type(error).__name__ in next(iter(read.unfit.values()))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"params":{', b'"params":[1],"x":{'),
+        (b'"instrument":"', b'"instrument":{},"x":"'),
+        (b"2023-01", b"0000-01"),
+    ],
+)
+def test_a_chunk_of_another_shape_is_refused_whatever_it_raises(old: bytes, new: bytes) -> None:
+    raw = chunk().to_bytes()
+    assert old in raw
+    for digests in ({}, {"sma_cross": "e" * 64}):
+        changed = chunk()._replace(digests=digests).to_bytes().replace(old, new)
+        with pytest.raises(MessageInvalid):
+            read_chunk(changed, CATALOGUE)
 
 
 def test_all_runs_of_a_strategy_that_is_gone_are_unfit() -> None:

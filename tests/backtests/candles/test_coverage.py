@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from backtests.candles.coverage import coverage_warnings
 from backtests.testing.instrument import MONDAY_MS, candles_of
@@ -86,3 +87,23 @@ def test_every_interval_has_a_calendar(interval: str) -> None:
 
     assert coverage_warnings(candles, first_ms, end_ms) == ()
     assert coverage_warnings(candles, first_ms, end_ms + 31 * DAY_MS) == ("ends_early",)
+
+
+@pytest.mark.parametrize("minute", [0, 30])
+def test_hours_may_stand_on_the_full_hour_where_sessions_open_at_half_past(minute: int) -> None:
+    """XNYS, 2024-01-02 and 03: 9:30 to 16:00 in New York; some sources begin hours at 9:00."""
+    from_nine = np.array([day * 24 + hour for day in (1, 2) for hour in range(14, 21)])
+    opened = MONDAY_MS + from_nine * HOUR_MS + minute * 60_000
+    start, end = MONDAY_MS + DAY_MS, MONDAY_MS + 3 * DAY_MS
+
+    def said(kept: NDArray[np.int64]) -> tuple[str, ...]:
+        one = np.ones(len(kept))
+        candles = Candles(Interval.H1, kept, one, one, one, one, one, 0, "XNYS")
+        return coverage_warnings(candles, start, end)
+
+    assert said(opened) == ()
+    assert said(np.delete(opened, 5)) == ("gaps",)
+    assert said(opened[1:]) == ("starts_late",)
+    assert said(opened[:-1]) == ("ends_early",)
+    longer = np.arange(opened[0] - 5 * HOUR_MS, opened[-1] + 3 * HOUR_MS, HOUR_MS)
+    assert said(longer) == ()

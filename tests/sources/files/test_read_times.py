@@ -202,3 +202,86 @@ def test_closing_times_are_not_taken_for_openings(tmp_path: Path) -> None:
     )
     file = parquet(tmp_path / "f.parquet", open_time=None, time=closing)
     assert "Is it when they close?" in refusal(file, "1h")
+
+
+def _stamped(path: Path, stamps: pd.DatetimeIndex, unit: Any = "s") -> Path:
+    prices = dict.fromkeys(("open", "high", "low", "close"), 5.0)
+    at = stamps.tz_convert("UTC").as_unit(unit).astype("int64")
+    pd.DataFrame({"time": at, **prices}).to_csv(path, index=False)
+    return path
+
+
+def _dates(path: Path, *args: Any, **kwargs: Any) -> list[str]:
+    opened = read(path, *args, **kwargs).candles.opened_ms.astype("datetime64[ms]")
+    return [str(day)[:10] for day in opened]
+
+
+@pytest.mark.parametrize(
+    ("first", "last"), [("2024-01-16", "2024-02-08"), ("2024-05-01", "2024-05-24")]
+)
+def test_closes_in_new_york_are_no_midnights_elsewhere(
+    tmp_path: Path, first: str, last: str
+) -> None:
+    """21:00 UTC is midnight in Istanbul, 20:00 UTC in Dubai; a Friday's close is no Saturday."""
+    days = pd.bdate_range(first, last)
+    closes = (days + pd.Timedelta(hours=16)).tz_localize("America/New_York")
+    file = _stamped(tmp_path / "f.csv", closes)
+    expected = [str(day.date()) for day in days]
+    assert _dates(file, instrument="yahoo:AAPL") == expected
+    assert _dates(file) == expected
+    assert _dates(file, timezone="America/New_York") == expected
+
+
+def test_evenings_of_futures_belong_to_the_next_day(tmp_path: Path) -> None:
+    days = pd.bdate_range("2024-01-02", "2024-12-30")
+    opened = (days - pd.Timedelta(hours=7)).tz_localize("America/Chicago")
+    file = _stamped(tmp_path / "f.csv", opened)
+    expected = [str(day.date()) for day in days]
+    assert _dates(file, instrument="yahoo:ES=F") == expected
+    assert _dates(file, timezone="America/Chicago") == expected
+
+
+def test_a_week_from_sunday_to_thursday_is_no_market_without_nights(tmp_path: Path) -> None:
+    days = pd.date_range("2024-01-07", "2024-06-30", tz="Asia/Riyadh")
+    days = days[~days.dayofweek.isin([4, 5])]
+    for name in ("yahoo:2222.SR", "my:X"):
+        dates = _dates(_stamped(tmp_path / "f.csv", days), instrument=name)
+        assert dates == [str(day.date()) for day in days]
+
+
+@pytest.mark.parametrize("hour", [8, 9, 9.5])
+@pytest.mark.parametrize("name", ["yahoo:VOD.L", "yahoo:AIR.PA", "yahoo:600519.SS"])
+def test_the_opening_where_an_instrument_is_traded_is_its_day(
+    tmp_path: Path, name: str, hour: float
+) -> None:
+    zone = {"L": "Europe/London", "PA": "Europe/Paris", "SS": "Asia/Shanghai"}[name.split(".")[1]]
+    days = pd.bdate_range("2024-01-02", "2024-12-31")
+    opened = (days + pd.Timedelta(hours=hour)).tz_localize(zone)
+    dates = _dates(_stamped(tmp_path / "f.csv", opened), instrument=name)
+    assert dates == [str(day.date()) for day in days]
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [("1962-01-02", "1975-01-02"), ("1970-02-02", "1975-01-02"), ("1990-01-02", "2025-01-02")],
+)
+def test_numbers_are_told_apart_before_1973_too(
+    tmp_path: Path, unit: str, first: str, last: str
+) -> None:
+    days = pd.bdate_range(first, last, tz="UTC")
+    dates = _dates(_stamped(tmp_path / "f.csv", days, unit))
+    assert (dates[0], dates[-1], len(dates)) == (first, last, len(days))
+
+
+@pytest.mark.parametrize("name", ["Time (UTC-05:00)", "Date (GMT+2)", "time utc +1"])
+def test_a_column_named_for_another_offset_is_not_utc(tmp_path: Path, name: str) -> None:
+    file = text(
+        tmp_path / "f.csv", f"{name},o,h,l,c", "{at:%Y-%m-%d %H:%M},{o},{h},{l},{c}", step=HOUR
+    )
+    assert "--timezone" in refusal(file, "1h", columns=(f"open_time={name}",))
+
+
+def test_few_candles_of_another_interval_are_refused_too(tmp_path: Path) -> None:
+    months = pd.date_range("2024-01-01", periods=3, freq="MS", tz="UTC")
+    assert "Ask for interval: 1mo" in refusal(_stamped(tmp_path / "f.csv", months), "1d")
