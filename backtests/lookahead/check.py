@@ -206,7 +206,8 @@ class _Desk:
             else:
                 named.add(first_difference("cut", candles, whole.part(0, cut), given, 0))
         changed, bars = Earliest(), self.random.integers(0, count - 1, min(FUTURES, count - 1))
-        for bar in bars.tolist():
+        # the least known first, as with cuts: what a strategy keeps of it is wrong for all others
+        for bar in np.sort(bars).tolist():
             other = with_another_future(candles, bar, self.random)
             try:
                 given = self.asker.ask(other).part(0, bar + 1)

@@ -93,9 +93,9 @@ def loop(candles: Candles, _params: Part, _indicators: Indicators) -> Signals:
 
 def lazy_import(candles: Candles, _params: Part, indicators: Indicators) -> Signals:
     """Import while it decides: that is no reach."""
-    from scipy.signal import lfilter
+    from scipy.ndimage import correlate1d
 
-    line = lfilter([0.5, 0.5], [1.0], candles.close)
+    line = correlate1d(candles.close, [0.5, 0.5])  # of the last candle and the one before
     return crosses(line, indicators.sma(20))
 
 

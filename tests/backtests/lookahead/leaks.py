@@ -156,7 +156,7 @@ LATE: dict[str, float] = {}
 def fitted_once_there_is_enough(
     candles: Candles, _params: Part, _indicators: Indicators
 ) -> Signals:
-    if not LATE and len(candles) >= 500:
+    if not LATE and len(candles) >= 250:
         LATE["mean"] = float(candles.close.mean())
     return crosses(candles.close, LATE.get("mean", 1e9))
 
@@ -307,7 +307,7 @@ def network(candles: Candles, _params: Part, indicators: Indicators) -> Signals:
 
 
 def process(candles: Candles, _params: Part, indicators: Indicators) -> Signals:
-    subprocess.run([sys.executable, "-c", ""], check=True)
+    subprocess.run(["true"], check=True)
     return crosses(candles.close, indicators.sma(20))
 
 

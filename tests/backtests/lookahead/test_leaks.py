@@ -18,7 +18,7 @@ from services.lookahead import random_walk
 from tests.backtests.lookahead import honest, leaks, memories
 from tests.backtests.lookahead.offenders import planted
 
-WALK = random_walk(Interval.H1, 900, seed=11)
+WALK = random_walk(Interval.H1, 450, seed=11)
 WARMUP = 60
 LEAKS = (
     leaks.resampled_day,
