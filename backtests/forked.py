@@ -43,16 +43,9 @@ def apart(
     is_unwanted: asked now and then; once true the process is ended
     """
     receiving, sending = os.pipe()
-    was_frozen = gc.get_freeze_count() > 0
-    if not was_frozen:  # else the child's collector visits, and so copies, what this process holds
-        gc.freeze()
-    try:
-        child = os.fork()
-        if child == 0:
-            _work_and_leave(work, sending, memory_bytes)
-    finally:
-        if not was_frozen:
-            gc.unfreeze()
+    child = os.fork()
+    if child == 0:
+        _work_and_leave(work, sending, memory_bytes)
     os.close(sending)
     found: bytes | Ended = Ended(Status.FAILED, ("ProcessDied", "nobody waited for its answer"))
     try:
@@ -88,6 +81,7 @@ DONE, NO_MEMORY = b"d", b"m"
 
 def _work_and_leave(work: Callable[[], bytes], sending: int, memory_bytes: int) -> None:
     """Do the work in the child, write its answer, and leave without what a process does at exit."""
+    gc.freeze()  # else the collector visits, and so copies, what the parent holds
     try:
         mapped = _mapped_bytes()
         resource.setrlimit(resource.RLIMIT_AS, (mapped + memory_bytes, mapped + memory_bytes))

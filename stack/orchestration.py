@@ -80,6 +80,7 @@ def _environment(site: Site) -> dict[str, str]:
         "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(_passwords(site)),
         "CORE__DAGS_FOLDER": str(REPOSITORY / "dags"),
         "CORE__LOAD_EXAMPLES": "False",
+        "CORE__DAGBAG_IMPORT_TIMEOUT": "120",  # s; cosmos reads a project for 30 on a busy machine
         "CORE__EXECUTOR": "LocalExecutor",
         "CORE__PARALLELISM": "4",
         "CORE__MAX_ACTIVE_TASKS_PER_DAG": "4",
@@ -101,6 +102,7 @@ def _environment(site: Site) -> dict[str, str]:
         "LOGGING__COLORED_CONSOLE_LOG": "False",
         "SCHEDULER__ENABLE_HEALTH_CHECK": "False",
         "DAG_PROCESSOR__PARSING_PROCESSES": "1",
+        "DAG_PROCESSOR__DAG_FILE_PROCESSOR_TIMEOUT": "150",
         "DAG_PROCESSOR__REFRESH_INTERVAL": "60",
         "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",  # a changed file is read at once
         "DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH": str(home / "bundles"),

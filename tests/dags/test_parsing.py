@@ -74,6 +74,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         | {
             "AIRFLOW_HOME": str(home),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "120",  # as the stack has it
             "AIRFLOW__COSMOS__CACHE_DIR": str(home / "cosmos"),
             "MELA_HOME": str(home / "mela"),
             "PYTHONPATH": str(REPOSITORY),
@@ -81,7 +82,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=240,
     )
     assert done.returncode == 0, done.stderr[-4_000:]
     return json.loads(answer.read_text())
