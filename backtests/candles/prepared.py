@@ -16,7 +16,7 @@ from backtests.candles.input_coverage import INPUTS_INCOMPLETE, inputs_depend_fr
 from backtests.candles.scan import rises, scan_candles
 from backtests.context import StrategyContext, context_of
 from backtests.indicators import Indicators
-from backtests.kernel.excursions import block_extremes
+from backtests.kernel.excursions import window_extremes
 from backtests.kernel.ledger import CLOSES_PER_BLOCK
 from backtests.metrics import (
     benchmark_returns,
@@ -43,7 +43,7 @@ class PreparedCandles:
     lasting_ms: how long a candle lasts
     idle: whether some candles have no volume, in a series that has volumes: they fill nothing
     lowest, highest: (⌈n / 32⌉,) float64, the least and greatest close of each 32 bars
-    tops, bottoms: (⌈n / 16⌉,) float64, the greatest high and the least low of each 16 bars
+    tops, bottoms: (n,) float64, the greatest high and the least low of each bar and 7 behind it
     ends: (m,) int64, the last bar of each period of returns; empty where the span has no candle
     benchmark: (m,) float64, the returns of holding in the same periods, costs left out
     block_bounds: (17,) int64, where in the periods each block of the span begins
@@ -176,7 +176,7 @@ def prepare_candles(candles: Candles, run: Run) -> PreparedCandles:
     )
     if not seen.holds:
         part.check()  # says which law is broken, and where
-    tops, bottoms = block_extremes(part.high, part.low)
+    tops, bottoms = window_extremes(part.high, part.low)
     empty = part.start_bar == len(part)
     missing = run.warmup - part.start_bar
     even = seen.uneven == 0

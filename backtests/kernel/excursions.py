@@ -11,21 +11,37 @@ from __future__ import annotations
 
 import numpy as np
 
-from execution.terms import Bool, Float, Int, kernel
+from execution.terms import Bool, Float, Int, kernel, kernel_of_numbers
 from execution.trades import write_excursions
 
-CANDLES_PER_BLOCK = 16  # candles looked at together; their extremes are kept
+WINDOW = 8  # candles looked at together; their extremes are kept
 
 
-def block_extremes(high: Float, low: Float) -> tuple[Float, Float]:
-    """Return the greatest high and the least low of each block of candles, (⌈n / 16⌉,) each."""
-    if not len(high):
-        return np.empty(0), np.empty(0)
-    starts = np.arange(0, len(high), CANDLES_PER_BLOCK)
-    return np.maximum.reduceat(high, starts), np.minimum.reduceat(low, starts)
+def window_extremes(high: Float, low: Float) -> tuple[Float, Float]:
+    """Return the greatest high and the least low of each candle and the seven behind it.
+
+    high, low: (n,) float64, without NaN. Returns (n,) each; near the end fewer candles are behind.
+    """
+    tops, bottoms = np.empty(len(high)), np.empty(len(high))
+    _write_extremes(high, low, tops, bottoms)
+    return tops, bottoms
 
 
-@kernel
+@kernel_of_numbers
+def _write_extremes(high: Float, low: Float, tops: Float, bottoms: Float) -> None:
+    n = len(high)
+    for bar in range(n - WINDOW + 1):
+        top, bottom = high[bar], low[bar]
+        for behind in range(1, WINDOW):
+            top, bottom = max(top, high[bar + behind]), min(bottom, low[bar + behind])
+        tops[bar], bottoms[bar] = top, bottom
+    top, bottom = -np.inf, np.inf
+    for bar in range(n - 1, max(n - WINDOW, -1), -1):
+        top, bottom = max(top, high[bar]), min(bottom, low[bar])
+        tops[bar], bottoms[bar] = top, bottom
+
+
+@kernel_of_numbers
 def measure_excursions(
     trades: np.ndarray,
     count: int,
@@ -39,7 +55,7 @@ def measure_excursions(
     """Write mae and mfe of the trades of one instrument into their rows.
 
     trades: (≥ count,) TRADES; high, low, close: (n,) float64, of the candles that their bars count
-    tops, bottoms: as `block_extremes` gives them; rested: whether entries may fill inside a candle
+    tops, bottoms: as `window_extremes` gives them; rested: whether entries may fill inside a candle
     """
     for i in range(count):
         trade = trades[i]
@@ -48,16 +64,15 @@ def measure_excursions(
         if leave > entry:
             if rested:
                 top, bottom = max(top, close[entry]), min(bottom, close[entry])
-            # candle by candle up to a block, block by block, and candle by candle again
-            bar = entry + rested
-            head = min(leave, -(-bar // CANDLES_PER_BLOCK) * CANDLES_PER_BLOCK)
-            tail = max(head, leave // CANDLES_PER_BLOCK * CANDLES_PER_BLOCK)
-            for each in range(bar, head):
-                top, bottom = max(top, high[each]), min(bottom, low[each])
-            for block in range(head // CANDLES_PER_BLOCK, tail // CANDLES_PER_BLOCK):
-                top, bottom = max(top, tops[block]), min(bottom, bottoms[block])
-            for each in range(tail, leave):
-                top, bottom = max(top, high[each]), min(bottom, low[each])
+            first = entry + rested
+            if leave - first < WINDOW:
+                for bar in range(first, leave):
+                    top, bottom = max(top, high[bar]), min(bottom, low[bar])
+            else:  # window by window; the last one may overlap
+                for bar in range(first, leave - WINDOW, WINDOW):
+                    top, bottom = max(top, tops[bar]), min(bottom, bottoms[bar])
+                last = leave - WINDOW
+                top, bottom = max(top, tops[last]), min(bottom, bottoms[last])
         write_excursions(trade, top, bottom)
 
 

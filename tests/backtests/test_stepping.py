@@ -15,7 +15,7 @@ from backtests.candles.aligned import AlignedCandles
 from backtests.candles.prepared import prepare_candles
 from backtests.execute import Buffers
 from backtests.indicators import Indicators
-from backtests.kernel.excursions import block_extremes, measure_excursions
+from backtests.kernel.excursions import measure_excursions, window_extremes
 from backtests.signals import Signals, Weights
 from backtests.stepping import CandleSteps, PortfolioSteps
 from backtests.strategy import Strategy
@@ -59,7 +59,7 @@ def test_a_run_saved_and_restored_on_the_way_is_the_whole_walk(seed, fields, mov
     candles, rested = span.candles, run.entry.kind != "market"
     measure_excursions(
         buffers.trades, walked.trades, candles.high, candles.low, candles.close,
-        *block_extremes(candles.high, candles.low), rested,
+        *window_extremes(candles.high, candles.low), rested,
     )  # fmt: skip
     assert curve == equity[: walked.bars].tolist()
     assert trades == buffers.trades[: walked.trades].tolist()
