@@ -68,7 +68,9 @@ def months_table(months: Months) -> str:
 
 def _cells(values: Iterable[float], largest: float) -> Iterable[str]:
     for value in values:
-        yield f'<td style="background: {colours.shade(value, largest)}">{_share(value)}</td>'
+        is_month = np.isfinite(value)
+        style = f' style="background: {colours.shade(value, largest)}"' if is_month else ""
+        yield f"<td{style}>{_share(value)}</td>"
 
 
 def _share(value: float) -> str:
