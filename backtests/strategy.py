@@ -121,9 +121,9 @@ class Strategy:
             )
         return math.ceil(needed)
 
-    def _answer(self, what: str, asked: Callable[[Any], Answered], model: Any) -> Answered:
+    def _answer(self, what: str, ask: Callable[[Any], Answered], model: Any) -> Answered:
         try:
-            return asked(model)
+            return ask(model)
         except (Exception, SystemExit) as error:  # a strategy is anybody's code
             raise StrategyBroken(
                 f"strategy {self.name}: `{what}` raises {type(error).__name__}: {error}"
