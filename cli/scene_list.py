@@ -12,8 +12,8 @@ from rich.table import Table
 from cli import completion
 from cli.console import err, explains, out
 from cli.panels import SCENES
+from cli.strategies import unknown_sentence
 from cli.tables import metric_text
-from mela.nearest import did_you_mean, ended
 from mela.run import instant_text
 from mela.settings import Settings
 from services.states import SceneState
@@ -92,10 +92,7 @@ def _need_strategy(name: str, settings: Settings) -> None:
 
     catalogue = refresh(settings.packages)
     if name not in catalogue:
-        raise typer.BadParameter(
-            ended(f"no strategy is called {name!r}{did_you_mean(name, catalogue)}"),
-            param_hint="--strategy",
-        )
+        raise typer.BadParameter(unknown_sentence(name, catalogue), param_hint="--strategy")
 
 
 def _table(found: list[ListedScene], now: datetime, width: int) -> Table:

@@ -27,6 +27,12 @@ def register(app: typer.Typer) -> None:
         app.command(rich_help_panel=STRATEGIES)(command)
 
 
+def unknown_sentence(name: str, catalogue: Catalogue) -> str:
+    """Return the sentence on a name that no strategy has, with the names that may be meant."""
+    sentence = ended(f"no strategy is called {name!r}{did_you_mean(name, catalogue)}")
+    return f"{sentence} `mela strategies` lists them."
+
+
 @explains
 def strategies(
     name: Annotated[
@@ -73,8 +79,7 @@ def _show_one(name: str, catalogue: Catalogue, settings: Settings, *, as_json: b
     except StrategyBroken as broken:
         raise fail(str(broken), WRONG_QUESTION) from broken
     except KeyError as unknown:
-        sentence = ended(f"no strategy is called {name!r}{did_you_mean(name, catalogue)}")
-        raise fail(f"{sentence} `mela strategies` lists them.", WRONG_QUESTION) from unknown
+        raise fail(unknown_sentence(name, catalogue), WRONG_QUESTION) from unknown
     page = page_of(info, settings)
     if as_json:
         out.print(json.dumps(document(page), indent=2), markup=False)
