@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import lzma
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
@@ -20,6 +21,11 @@ from sources.files.table import Table, table_of
 FORMATS = "Parquet, feather, CSV or JSON, alone or in a zip or gzip"
 MOST_BYTES = 4 << 30  # unpacked: no candle file is larger, an archive made to harm is
 _PACKED = "; unpack it first"
+# what a zip raises that is cut, packed in a way that Python does not know, locked, or damaged
+_NOT_UNPACKED = (
+    *(zipfile.BadZipFile, NotImplementedError, RuntimeError),
+    *(zlib.error, lzma.LZMAError, OSError, EOFError),
+)
 _PAGE = "a page of HTML or XML, as a failed download leaves it"
 _FOREIGN = (
     (b"\x89HDF", "an HDF5 file"),
@@ -114,7 +120,7 @@ def _only_member(content: bytes, file: str) -> tuple[str, bytes]:
             if archive.getinfo(names[0]).file_size > MOST_BYTES:
                 raise CandlesInvalid(f"{file} unpacks to more than {MOST_BYTES >> 30} GiB")
             return PurePosixPath(names[0]).name, archive.read(names[0])
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, zlib.error, OSError) as error:
+    except _NOT_UNPACKED as error:
         raise CandlesInvalid(f"{file} is a zip that cannot be unpacked: {error}") from error
 
 

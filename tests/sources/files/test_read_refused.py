@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -186,3 +187,16 @@ def test_no_text_under_names_is_worse_than_refused(tmp_path_factory: Any, conten
     file.write_text("Date,Open,High,Low,Close\n" + content)
     with suppress(CandlesInvalid):
         read(file, None)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_damaged_zip_is_refused_however_it_is_packed(tmp_path: Path, method: int) -> None:
+    file = tmp_path / "candles.zip"
+    with zipfile.ZipFile(file, "w", method) as archive:
+        archive.writestr("candles.csv", "time,open,high,low,close\n" * 500)
+    content = bytearray(file.read_bytes())
+    for at in range(45, 75):  # behind the header of the member
+        content[at] ^= 0xFF
+    file.write_bytes(content)
+
+    assert "is a zip that cannot be unpacked" in refusal(file)
