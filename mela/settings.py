@@ -111,6 +111,11 @@ class SparkSettings(_Service):
     max_chunks_per_trigger: int = Field(
         default=64, ge=1, description="chunks that one batch of `run` takes, at most"
     )
+    chunks_ahead: int = Field(
+        default=32,
+        ge=1,
+        description="chunks of large scenes that are sent before earlier ones were executed",
+    )
     run_limit_s: float = Field(
         default=120.0, gt=0, le=86_400, description="a run that takes longer ends as `timed_out`"
     )

@@ -27,7 +27,7 @@ from messaging.topics import MAX_BROKER_BYTES
 
 LINGER_MS = 100
 FLUSH_TIMEOUT_S = 60.0
-_publishers: dict[tuple[str, int], Publisher] = {}
+_publishers: dict[tuple[str, int, str], Publisher] = {}
 
 
 class Publisher(AbstractContextManager["Publisher"]):
@@ -120,9 +120,12 @@ class Publisher(AbstractContextManager["Publisher"]):
             self._errors.append(error)
 
 
-def publisher_of(settings: Settings, *, linger_ms: int = LINGER_MS) -> Publisher:
-    """Return this process's producer for a broker and a linger time. It lives until the end."""
-    key = settings.kafka.brokers, linger_ms
+def publisher_of(settings: Settings, *, linger_ms: int = LINGER_MS, owner: str = "") -> Publisher:
+    """Return this process's producer for a broker and a linger time. It lives until the end.
+
+    owner: who flushes it. Threads need one each, else one would take the other's errors.
+    """
+    key = settings.kafka.brokers, linger_ms, owner
     if key not in _publishers:
         _publishers[key] = Publisher(settings.kafka, linger_ms=linger_ms)
     return _publishers[key]

@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -31,6 +32,7 @@ from messaging.publisher import publisher_of
 from services.alerts import post_alert
 from services.job_state import QueryState, state_file, write_state
 from streaming import checking, conclude, mirror, plan
+from streaming.large_scenes import LargeScenes
 from streaming.plan import SceneMessage
 from streaming.poison import contained
 from streaming.record import ResultMessage, record_results, send_progress
@@ -144,26 +146,34 @@ class Query:
         )
 
 
-def queries(settings: Settings) -> list[Query]:
+def queries(settings: Settings, large: LargeScenes) -> list[Query]:
     """Return the four queries of the job path."""
 
     def plan_batch(batch: DataFrame, _: int) -> None:
-        publisher = publisher_of(settings, linger_ms=PLAN_LINGER_MS)
+        publisher = publisher_of(settings, linger_ms=PLAN_LINGER_MS, owner="plan")
         for row in sorted(batch.collect(), key=_source):
             message = SceneMessage(_bytes(row.value), _source(row))
             contained(
                 "scene",
-                partial(plan.plan_scene, message, settings, publisher),
+                partial(plan.plan_scene, message, settings, publisher, large.hand_over),
                 partial(plan.give_up, message, settings, publisher),
                 source=message.source.key,
             )
 
     def run(batch: DataFrame, _: int) -> None:
         def execute(parts: Batches) -> Batches:
-            sent = run_chunks((ChunkMessage(*message) for message in _messages(parts)), settings)
-            yield pa.RecordBatch.from_pydict({"sent": pa.array([sent], pa.int64())})
+            done = run_chunks((ChunkMessage(*message) for message in _messages(parts)), settings)
+            yield pa.RecordBatch.from_pydict(
+                {
+                    "scene_id": pa.array(done.keys(), pa.string()),
+                    "chunks": pa.array(done.values(), pa.int64()),
+                }
+            )
 
-        _packed(batch).mapInArrow(execute, "sent bigint").collect()
+        executed: Counter[str] = Counter()
+        for row in _packed(batch).mapInArrow(execute, "scene_id string, chunks bigint").collect():
+            executed[row.scene_id] += row.chunks
+        large.ahead.executed(executed)
 
     def record(batch: DataFrame, _: int) -> None:
         def store(parts: Batches) -> Batches:
@@ -173,10 +183,11 @@ def queries(settings: Settings) -> list[Query]:
             yield pa.RecordBatch.from_pydict({"scene_id": pa.array(sorted(found), pa.string())})
 
         rows = _packed(batch).mapInArrow(store, "scene_id string").collect()
-        send_progress({row.scene_id for row in rows}, settings, publisher_of(settings))
+        publisher = publisher_of(settings, owner="record")
+        send_progress({row.scene_id for row in rows}, settings, publisher)
 
     def conclude_batch(batch: DataFrame, _: int) -> None:
-        publisher = publisher_of(settings)
+        publisher = publisher_of(settings, owner="conclude")
         for scene_id in conclude.recorded_scenes([_bytes(row.value) for row in batch.collect()]):
             contained(
                 "scene",
@@ -201,7 +212,8 @@ class Job:
         self._settings = settings
         self._stop = threading.Event()
         self._spark = session(settings)
-        self._queries = {query.name: query for query in queries(settings)}
+        self._large = LargeScenes(settings)
+        self._queries = {query.name: query for query in queries(settings, self._large)}
         self._running: dict[str, StreamingQuery] = {}
         self._watch = JobWatch.of(self._queries)
         self._not_before: dict[str, float] = dict.fromkeys(self._queries, 0.0)
@@ -229,6 +241,9 @@ class Job:
         """Watch the queries; return when told to stop, or raise when Spark itself is gone."""
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, self._on_signal)
+        threading.Thread(
+            target=self._large.run, args=(self._stop,), name="large-scenes", daemon=True
+        ).start()
         while not self._stop.is_set():
             for name in self._queries:
                 self._look_at(name)

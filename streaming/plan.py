@@ -7,43 +7,38 @@ were stored → checkpoint.
 
 from __future__ import annotations
 
-import itertools
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
 import structlog
 
-from backtests.simulate import error_message, provenance
+from backtests.simulate import error_message
 from backtests.strategies import CATALOGUE
 from backtests.strategy import Catalogue
 from mela.errors import RejectionCode, SceneInvalid
 from mela.grid import Plan, plan_runs
 from mela.instrument import load_command
 from mela.market_checks import check_markets
-from mela.messages import MessagePosition, Progress, RunChunk, State
+from mela.messages import MessagePosition, Progress, State
 from mela.repeated_keys import repeated_key
-from mela.run import Run, instant_text
+from mela.run import instant_text
 from mela.scene import Scene, parse_scene
 from mela.settings import Settings
 from messaging.publisher import Publisher
-from streaming import checking, strategies
+from streaming import strategies
 from streaming.record import send_progress
+from streaming.slices import send_slices, slices_of
 from warehouse.database import transaction
 from warehouse.ingestion import instruments
 from warehouse.results import finder as results
 from warehouse.scenes import records as scenes
 
 log = structlog.get_logger()
-A = TypeVar("A")
-B = TypeVar("B")
-LOOKUPS_AHEAD = 2
-LOOKUP_CHUNKS = 8  # chunks whose runs are looked up in the warehouse at once
+HandOver = Callable[["SceneMessage", "SceneRequest", Catalogue], bool]
 NUL = "\x00"
 
 
@@ -91,8 +86,16 @@ def read_scene(
     return SceneRequest(scene_id, document, scene, plan)
 
 
-def plan_scene(message: SceneMessage, settings: Settings, publisher: Publisher) -> None:
-    """Plan one scene to the end, or refuse it. May be repeated. Raises where a service is away."""
+def plan_scene(
+    message: SceneMessage,
+    settings: Settings,
+    publisher: Publisher,
+    hand_over: HandOver = lambda *_: False,
+) -> None:
+    """Plan one scene to the end, or refuse it. May be repeated. Raises where a service is away.
+
+    hand_over: takes a scene that is to be planned elsewhere, and tells whether it did
+    """
     catalogue = strategies.current(settings)
     request = read_scene(message, settings, catalogue)
     if request.refused is None and request.scene is not None:
@@ -126,22 +129,36 @@ def plan_scene(message: SceneMessage, settings: Settings, publisher: Publisher) 
     if receipt.planned_at:  # all was done, but perhaps for saying so
         send_progress({str(request.scene_id)}, settings, publisher)
         return
-    cached = _send_runs(request.scene_id, request.plan, settings, publisher, catalogue)
+    if hand_over(message, request, catalogue):
+        return
+    slices = slices_of(request.plan, str(request.scene_id), settings)
+    send_slices(slices, settings, publisher, catalogue)
+    send_planned(request, settings, publisher)
+
+
+def send_planned(request: SceneRequest, settings: Settings, publisher: Publisher) -> None:
+    """Say and record that all runs of a scene were sent. Raises where a service is away."""
+    scene_id, plan = request.scene_id, request.plan
+    assert scene_id is not None  # noqa: S101  what is not refused is whole
+    assert plan is not None  # noqa: S101
+    publisher.flush()
+    with transaction(settings) as connection:
+        [counted] = results.progress(connection, [scene_id])
     publisher.progress(
         Progress(
-            scene_id=request.scene_id,
+            scene_id=scene_id,
             state=State.PLANNED,
             at=datetime.now(UTC),
-            runs=request.plan.runs,
-            skipped=request.plan.skipped,
-            cached=cached,
+            runs=plan.runs,
+            skipped=plan.skipped,
+            cached=counted.cached,
         )
     )
     publisher.flush()
     with transaction(settings) as connection:
-        scenes.set_planned(connection, request.scene_id, cached=cached)
-    send_progress({str(request.scene_id)} if cached else (), settings, publisher)
-    log.info("scene_planned", scene_id=str(request.scene_id), runs=request.plan.runs, cached=cached)
+        scenes.set_planned(connection, scene_id, cached=counted.cached)
+    send_progress({str(scene_id)} if counted.cached else (), settings, publisher)
+    log.info("scene_planned", scene_id=str(scene_id), runs=plan.runs, cached=counted.cached)
 
 
 def give_up(
@@ -153,61 +170,6 @@ def give_up(
     refused = SceneInvalid(RejectionCode.INVALID_FIELD, None, sentence)
     request = replace(request, refused=request.refused or refused)
     _refuse(request, message, settings, publisher, given_up=True)
-
-
-def chunk_runs(
-    runs: Iterable[Run], scene_id: str, *, size: int, max_bytes: int
-) -> Iterator[RunChunk]:
-    """Split runs into numbered chunks of one candle series, bounded in runs and in bytes."""
-    number = itertools.count()
-    for _, series in itertools.groupby(runs, key=lambda run: (run.instrument, run.interval)):
-        for part in batched(series, size):
-            for piece in _bounded(part, scene_id, max_bytes):
-                yield RunChunk(scene_id, next(number), piece)
-
-
-def _send_runs(
-    scene_id: UUID, plan: Plan, settings: Settings, publisher: Publisher, catalogue: Catalogue
-) -> int:
-    """Record and send stored answers, send the other runs; return how many were stored."""
-    chunks = chunk_runs(
-        plan.expand(),
-        str(scene_id),
-        size=settings.spark.chunk_runs,
-        max_bytes=settings.kafka.max_message_bytes // 2,
-    )
-    made_with = {name: provenance(name, None, catalogue) for name in catalogue}
-
-    def look_up(part: Sequence[RunChunk]) -> dict[str, bytes]:
-        runs = [run for chunk in part for run in chunk.runs]
-        with transaction(settings) as connection:
-            return results.answer(connection, runs, made_with, scene_id)
-
-    cached = 0
-    for part, stored in ahead(look_up, batched(chunks, LOOKUP_CHUNKS)):
-        for run_key, document in stored.items():
-            publisher.result(str(scene_id), run_key, document)
-        for chunk in part:
-            missing = tuple(run for run in chunk.runs if run.run_key not in stored)
-            if missing:
-                digests = {run.strategy: made_with[run.strategy].strategy_digest for run in missing}
-                publisher.chunk(chunk._replace(runs=missing, digests=digests))
-                checking.want(digests)
-        cached += len(stored)
-    return cached
-
-
-def ahead(work: Callable[[A], B], items: Iterable[A]) -> Iterator[tuple[A, B]]:
-    """Yield each item with its work, in order, done some items ahead: Postgres works meanwhile."""
-    with ThreadPoolExecutor(max_workers=LOOKUPS_AHEAD) as pool:
-        coming: deque[tuple[A, Future[B]]] = deque()
-        for item in items:
-            coming.append((item, pool.submit(work, item)))
-            if len(coming) > LOOKUPS_AHEAD:
-                before, done = coming.popleft()
-                yield before, done.result()
-        for before, done in coming:
-            yield before, done.result()
 
 
 def _refuse(
@@ -319,19 +281,3 @@ def _refuse_what_instruments_forbid(request: SceneRequest, settings: Settings) -
     except SceneInvalid as refused:
         return SceneRequest(request.scene_id, request.document, refused=refused)
     return request
-
-
-def batched(items: Iterable[A], size: int) -> Iterator[tuple[A, ...]]:
-    """Yield tuples of `size` items, the last one perhaps smaller."""
-    iterator = iter(items)
-    while part := tuple(itertools.islice(iterator, size)):
-        yield part
-
-
-def _bounded(runs: Sequence[Run], scene_id: str, max_bytes: int) -> Iterator[Sequence[Run]]:
-    if len(runs) == 1 or len(RunChunk(scene_id, 0, runs).to_bytes()) <= max_bytes:
-        yield runs
-        return
-    half = len(runs) // 2
-    yield from _bounded(runs[:half], scene_id, max_bytes)
-    yield from _bounded(runs[half:], scene_id, max_bytes)

@@ -55,12 +55,15 @@ class ChunkMessage(NamedTuple):
     source: MessagePosition
 
 
-def run_chunks(messages: Iterable[ChunkMessage], settings: Settings) -> int:
-    """Execute chunks and send their results; return how many. Raises where a service is away."""
+def run_chunks(messages: Iterable[ChunkMessage], settings: Settings) -> Counter[str]:
+    """Execute chunks and send their results; return how many chunks of each scene there were.
+
+    Raises where a service is away.
+    """
     publisher = publisher_of(settings)
     catalogue = strategies.current(settings).with_failing()
     desk = Desk(settings, catalogue)
-    sent = 0
+    executed: Counter[str] = Counter()
     for message in messages:
         try:
             chunk = read_chunk(message.value, catalogue)
@@ -70,9 +73,9 @@ def run_chunks(messages: Iterable[ChunkMessage], settings: Settings) -> int:
         with marked(settings, message.source.key) as died:
             for results in desk.answers(chunk, apart=died):
                 publisher.chunk_results(results, chunk)
-                sent += len(results)
+        executed[chunk.scene_id] += 1
     publisher.flush()
-    return sent
+    return executed
 
 
 class Answer(NamedTuple):

@@ -13,7 +13,8 @@ from mela.grid import plan_runs
 from mela.messages import SCENES, MessagePosition, RunChunk, read_chunk
 from mela.scene import parse_scene
 from mela.settings import Settings
-from streaming.plan import SceneMessage, chunk_runs, read_scene
+from streaming.plan import SceneMessage, read_scene
+from streaming.slices import chunk_runs
 
 SETTINGS = Settings()
 SOURCE = MessagePosition(SCENES, 0, 7)

@@ -113,6 +113,11 @@ _MLFLOW_RUN = text("""
     UPDATE ops.scene SET mlflow_run_id = :mlflow_run_id
     WHERE scene_id = :scene_id AND mlflow_run_id IS NULL
 """)
+_UNPLANNED = text(f"""
+    SELECT {COLUMNS} FROM ops.scene
+    WHERE status = 'received' AND planned_at IS NULL AND partition IS NOT NULL AND runs > :most
+    ORDER BY received_at, scene_id
+""")  # noqa: S608  made of the names of columns
 _GET = text(f"SELECT {COLUMNS} FROM ops.scene WHERE scene_id = :scene_id")  # noqa: S608  our own columns
 
 
@@ -221,6 +226,12 @@ def without_mlflow(connection: Connection, most: int) -> list[str]:
 def set_mlflow_run(connection: Connection, scene_id: str | UUID, run_id: str) -> None:
     """Record a finished scene's MLflow run, unless one is already recorded."""
     connection.execute(_MLFLOW_RUN, {"scene_id": str(scene_id), "mlflow_run_id": run_id})
+
+
+def unplanned(connection: Connection, *, more_runs_than: int) -> list[StoredScene]:
+    """Return larger scenes that the planner has received and not planned, the oldest first."""
+    rows = connection.execute(_UNPLANNED, {"most": more_runs_than})
+    return [StoredScene(**row) for row in rows.mappings()]
 
 
 def cancel(connection: Connection, scene_id: str | UUID) -> bool:

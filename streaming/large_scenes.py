@@ -1,0 +1,199 @@
+"""Large scenes: planned a slice at a time beside the query `plan`, with few chunks on their way.
+
+A scene of a hundred thousand runs must not keep others waiting: neither those behind it on
+`mela.scenes`, nor those whose chunks would lie behind all of its chunks on `mela.runs`. The query
+records such a scene and hands it over. A thread of the job sends slices of all large scenes in
+turn, and goes on when chunks that it sent before were executed. So a small scene waits for a few
+chunks at most, large scenes share the machine, and a cancelled one stops at once.
+
+What the thread has to do is in the warehouse (`ops.scene`: received, not planned), so that a job
+that is killed takes it up again. A slice that is sent twice counts once.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import orjson
+import structlog
+
+from backtests.strategy import Catalogue
+from mela.messages import MessagePosition, RunChunk
+from mela.settings import Settings
+from messaging.publisher import Publisher, publisher_of
+from streaming import strategies
+from streaming.plan import SceneMessage, SceneRequest, give_up, read_scene, send_planned
+from streaming.poison import contained, is_away
+from streaming.slices import send_slice, slices_of
+from warehouse.database import transaction
+from warehouse.scenes import records as scenes
+
+log = structlog.get_logger()
+LARGE_CHUNKS = 8  # a scene of more chunks is large
+WAIT_S = 1.0
+STALE_S = 60.0  # after which chunks that nobody answered are no longer waited for
+
+
+class ChunksAhead:
+    """Counts the chunks of large scenes that were sent and not executed yet; for many threads."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._lock = threading.Lock()
+        self._ahead: dict[str, int] = {}
+        self._changed_at = time.monotonic()
+        self.changed = threading.Event()
+
+    def sent(self, scene_id: str, chunks: int) -> None:
+        """Count chunks that were sent."""
+        with self._lock:
+            self._ahead[scene_id] = self._ahead.get(scene_id, 0) + chunks
+            self._changed_at = time.monotonic()
+
+    def executed(self, chunks: Mapping[str, int]) -> None:
+        """Count chunks that were executed: scene → how many. Other scenes may be among them."""
+        with self._lock:
+            for scene_id in chunks.keys() & self._ahead.keys():
+                left = self._ahead[scene_id] - chunks[scene_id]
+                self._ahead[scene_id] = max(left, 0)
+            self._changed_at = time.monotonic()
+        self.changed.set()
+
+    def forget(self, scene_id: str) -> None:
+        """Count a scene no more: all of it was sent, or it is not wanted."""
+        with self._lock:
+            self._ahead.pop(scene_id, None)
+        self.changed.set()
+
+    def room(self) -> int:
+        """Return how many more chunks may be sent now."""
+        with self._lock:
+            if time.monotonic() - self._changed_at > STALE_S:  # a chunk may have been refused
+                self._ahead = dict.fromkeys(self._ahead, 0)
+            return self._most - sum(self._ahead.values())
+
+
+@dataclass(slots=True)
+class _Work:
+    """A large scene that is being planned. `slice`: what is sent next, () at the end."""
+
+    message: SceneMessage
+    request: SceneRequest
+    catalogue: Catalogue
+    slices: Iterator[Sequence[RunChunk]]
+    slice: Sequence[RunChunk] | None = field(default=None)
+
+    @property
+    def scene_id(self) -> str:
+        return str(self.request.scene_id)
+
+
+class LargeScenes:
+    """Plans large scenes in turn. `run` belongs to a thread of its own."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._most = LARGE_CHUNKS * settings.spark.chunk_runs
+        self.ahead = ChunksAhead(settings.spark.chunks_ahead)
+        self._lock = threading.Lock()
+        self._work: dict[str, _Work] = {}
+        self._is_taken_up = False
+
+    def hand_over(self, message: SceneMessage, request: SceneRequest, catalogue: Catalogue) -> bool:
+        """Take a scene that is recorded as received, if it is large; tell whether it is.
+
+        Nothing happens if it is here already.
+        """
+        if request.plan is None or request.plan.runs <= self._most:
+            return False
+        slices = slices_of(request.plan, str(request.scene_id), self._settings)
+        with self._lock:
+            self._work.setdefault(str(request.scene_id), _Work(message, request, catalogue, slices))
+        self.ahead.changed.set()
+        return True
+
+    def run(self, stop: threading.Event) -> None:
+        """Plan what is handed over until told to stop. A service that is away is waited for."""
+        while not stop.is_set():
+            try:
+                is_idle = not self.step()
+            except Exception as error:
+                if not is_away(error):
+                    raise
+                log.warning("large_scenes_wait", why=str(error)[:500])
+                is_idle = True
+            if is_idle:
+                self.ahead.changed.wait(WAIT_S)
+                self.ahead.changed.clear()
+
+    def step(self) -> bool:
+        """Send a slice of each large scene, as far as there is room; tell whether any was sent.
+
+        Raises where a service is away.
+        """
+        if not self._is_taken_up:
+            self._take_up()
+            self._is_taken_up = True
+        has_sent = False
+        publisher = publisher_of(self._settings, owner="large scenes")
+        with self._lock:
+            waiting = list(self._work.values())
+        for work in waiting:
+            if self.ahead.room() <= 0:
+                break
+            has_sent = True
+            contained(
+                "scene",
+                partial(self._send, work, publisher),
+                partial(self._give_up, work, publisher),
+                scene_id=work.scene_id,
+            )
+        return has_sent
+
+    def _take_up(self) -> None:
+        """Hand over what a job before this one had received and not planned to the end."""
+        catalogue = strategies.current(self._settings)
+        with transaction(self._settings) as connection:
+            found = scenes.unplanned(connection, more_runs_than=self._most)
+        for scene in found:
+            source = MessagePosition(scene.topic, scene.partition or 0, scene.offset or 0)
+            body = orjson.dumps({**scene.content, "scene_id": scene.scene_id})
+            message = SceneMessage(body, source)
+            request = read_scene(message, self._settings, catalogue)
+            if request.plan is None:  # its strategy is gone, say
+                publisher = publisher_of(self._settings, owner="large scenes")
+                give_up(message, self._settings, publisher, ValueError("it is valid no more"))
+            else:
+                self.hand_over(message, request, catalogue)
+
+    def _send(self, work: _Work, publisher: Publisher) -> None:
+        """Send the next slice of a scene, or its end. May be repeated."""
+        assert work.request.scene_id is not None  # noqa: S101  what is not refused is whole
+        with transaction(self._settings) as connection:
+            is_unwanted = bool(scenes.cancelled(connection, [work.scene_id]))
+        if is_unwanted:
+            self._drop(work)
+            return
+        if work.slice is None:
+            work.slice = next(work.slices, ())
+        if not work.slice:
+            send_planned(work.request, self._settings, publisher)
+            self._drop(work)
+            return
+        chunks = send_slice(work.slice, self._settings, publisher, work.catalogue)
+        publisher.flush()
+        self.ahead.sent(work.scene_id, chunks)
+        work.slice = None
+
+    def _give_up(self, work: _Work, publisher: Publisher, error: Exception) -> None:
+        give_up(work.message, self._settings, publisher, error)
+        self._drop(work)
+
+    def _drop(self, work: _Work) -> None:
+        with self._lock:
+            self._work.pop(work.scene_id, None)
+        self.ahead.forget(work.scene_id)
