@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from confluent_kafka import Consumer
 from rich.console import Console
 
 import stack
+from benchmarks.path_beside import backtrader_rate, engine_alone
 from benchmarks.rows import Row, row
 from mela.errors import MelaError
 from mela.messages import PROGRESS, RESULTS, Progress, State
@@ -21,11 +23,15 @@ from mela.scene import Scene, parse_scene
 from mela.settings import Settings
 from messaging.consumer import tail
 from messaging.publisher import Publisher
+from warehouse.database import transaction
 from warehouse.ingestion.ingest import ingest
+from warehouse.results import finder
+from warehouse.scenes import records
 
 START, END = datetime(2022, 1, 1, tzinfo=UTC), datetime(2024, 1, 1, tzinfo=UTC)
-SMALL, LARGE = 2_000, 20_000
-REPEATS, IDLE_REPEATS, IDLE_PAUSE_S = 3, 15, 2.0
+SMALL, LARGE, GIANT = 2_000, 20_000, 200_000
+REPEATS, IDLE_REPEATS, IDLE_PAUSE_S = 3, 60, 0.5
+FLOOD, BESIDE = 2_000, 9
 GIVE_UP_S = 120.0
 SPACES = {
     1: {"strategy.params.fast": [20]},
@@ -36,6 +42,10 @@ SPACES = {
     LARGE: {
         "strategy.params.fast": {"from": 1, "to": 100, "step": 1},
         "strategy.params.slow": {"from": 101, "to": 300, "step": 1},
+    },
+    GIANT: {
+        "strategy.params.fast": {"from": 1, "to": 100, "step": 1},
+        "strategy.params.slow": {"from": 101, "to": 2_100, "step": 1},
     },
 }
 
@@ -72,7 +82,12 @@ def _measure(settings: Settings, console: Console) -> list[Row]:
     with Publisher(settings.kafka) as publisher:
         for size in (1, SMALL, SMALL):  # warm: candles read, indexes in memory
             _time(_scene(size), settings, publisher, PROGRESS)
-        return [*_idle(settings, publisher), *_grids(settings, publisher, console)]
+        return [
+            *_idle(settings, publisher),
+            *_grids(settings, publisher, console),
+            *_flood(settings, publisher),
+            *_beside_a_giant(settings, publisher),
+        ]
 
 
 def _idle(settings: Settings, publisher: Publisher) -> list[Row]:
@@ -86,53 +101,166 @@ def _idle(settings: Settings, publisher: Publisher) -> list[Row]:
             answered,
             "s, publish → result in Kafka",
             "lower",
-            minimum=2.0,
-            aim=1.0,
-        )
+            minimum=0.5,
+            aim=0.3,
+        ),
+        row(
+            "path.idle_small_scene_p99",
+            [sorted(answered)[-1 - len(answered) // 100]],
+            "s, publish → result in Kafka",
+            "lower",
+            minimum=1.5,
+            aim=0.8,
+            note=f"the slowest of {len(answered)}",
+        ),
     ]
 
 
 def _grids(settings: Settings, publisher: Publisher, console: Console) -> list[Row]:
-    rows: list[Row] = []
+    stages: list[Times] = []
+    speeds: list[float] = []
+    for _ in range(REPEATS):
+        stages.append(_time(_scene(SMALL), settings, publisher, PROGRESS))
+        speeds.append(SMALL / stages[-1].recorded)
+    small = row(
+        f"path.grid_{SMALL}",
+        speeds,
+        "runs/s, publish → recorded",
+        "higher",
+        minimum=400.0,
+        aim=1_000.0,
+        note=_where(stages),
+    )
+    return [small, *_large_grids(settings, publisher, console)]
+
+
+def _large_grids(settings: Settings, publisher: Publisher, console: Console) -> list[Row]:
+    """Measure grids, each beside the engine alone and beside its own stored answers."""
+    stages: list[Times] = []
     cached: list[float] = []
-    first: list[float] = []
-    for size, minimum, aim in ((SMALL, 400.0, 1_000.0), (LARGE, 3_000.0, 6_000.0)):
-        speeds: list[float] = []
-        stages: list[Times] = []
+    alone: list[float] = []
+    with engine_alone(_scene(LARGE), settings) as (engine, folder):
         for _ in range(REPEATS):
-            scene = _scene(size)
-            times = _time(scene, settings, publisher, PROGRESS)
-            stages.append(times)
-            speeds.append(size / times.recorded)
-            console.print(f"  {size:,} runs: {speeds[-1]:,.0f} runs/s")
-            if size == LARGE:
-                again = scene.model_copy(update={"scene_id": uuid4()})
-                first.append(times.recorded)
-                cached.append(_answered(again, settings, publisher))
-        rows.append(
-            row(
-                f"path.grid_{size}",
-                speeds,
-                "runs/s, publish → recorded",
-                "higher",
-                minimum=minimum,
-                aim=aim,
-                note=_where(stages),
+            scene = _scene(LARGE)
+            stages.append(_time(scene, settings, publisher, PROGRESS))
+            alone.append(engine.seconds())
+            again = scene.model_copy(update={"scene_id": uuid4()})
+            cached.append(_answered(again, settings, publisher))
+            took = stages[-1].recorded
+            console.print(
+                f"  {LARGE:,} runs: {LARGE / took:,.0f} runs/s; the engine alone "
+                f"{LARGE / alone[-1]:,.0f}; stored answers {cached[-1]:.2f} s"
             )
-        )
-    a_third = sorted(first)[len(first) // 2] / 3
-    rows.append(
+        loop = backtrader_rate(folder)
+    recorded = [times.recorded for times in stages]
+    return [
+        row(
+            f"path.grid_{LARGE}",
+            [LARGE / took for took in recorded],
+            "runs/s, publish → recorded",
+            "higher",
+            minimum=5_000.0,
+            aim=8_000.0,
+            note=_where(stages),
+        ),
+        row(
+            "path.grid_over_engine",
+            [took / engine_s for took, engine_s in zip(recorded, alone, strict=True)],
+            "× the engine alone on two cores",
+            "lower",
+            minimum=3.0,
+            aim=1.5,
+            note=f"the engine alone: {LARGE / statistics.median(alone):,.0f} runs/s",
+        ),
+        row(
+            "path.grid_over_backtrader",
+            [LARGE / took / loop for took in recorded],
+            "× a plain loop of Backtrader in two processes",
+            "higher",
+            minimum=300.0,
+            aim=1_000.0,
+            note=f"Backtrader: {loop:.2f} runs/s, its strategy and analyzers alone",
+        ),
         row(
             f"path.cached_grid_{LARGE}",
             cached,
             "s, publish → all answers in Kafka",
             "lower",
-            minimum=max(1.5, a_third),
-            aim=1.0,
-            note=f"a third of the first publish → recorded is {a_third:.2f} s",
+        ),
+        row(
+            "path.cached_over_first",
+            [again / took for again, took in zip(cached, recorded, strict=True)],
+            "of the first publish → recorded",
+            "lower",
+            minimum=0.2,
+            aim=0.1,
+        ),
+    ]
+
+
+def _flood(settings: Settings, publisher: Publisher) -> list[Row]:
+    """Publish many small scenes at once, and wait until the answers of all are recorded."""
+    flood = [_scene(1) for _ in range(FLOOD)]
+    waiting = {str(scene.scene_id) for scene in flood}
+    consumer = tail(settings, PROGRESS)
+    try:
+        started_at = time.monotonic()
+        for scene in flood:
+            publisher.scene(scene)
+        publisher.flush()
+        while waiting and time.monotonic() - started_at < GIVE_UP_S:
+            for message in consumer.consume(5_000, timeout=0.05):
+                value = message.value()
+                if message.error() is None and value is not None:
+                    progress = Progress.model_validate_json(value)
+                    if progress.state in {State.RECORDED, State.FINISHED}:
+                        waiting.discard(str(progress.scene_id))
+        took = time.monotonic() - started_at
+    finally:
+        consumer.close()
+    return [
+        row(
+            f"path.small_scenes_{FLOOD}",
+            [(FLOOD - len(waiting)) / took],
+            "scenes/s, published at once → recorded",
+            "higher",
+            minimum=300.0,
+            aim=1_000.0,
         )
-    )
-    return rows
+    ]
+
+
+def _beside_a_giant(settings: Settings, publisher: Publisher) -> list[Row]:
+    """Ask small scenes while a scene of 200,000 runs is in progress."""
+    giant = _scene(GIANT)
+    assert giant.scene_id is not None
+    consumer = tail(settings, PROGRESS)
+    publisher.scene(giant)
+    publisher.flush()
+    has_begun = False
+    while not has_begun:
+        for message in consumer.consume(100, timeout=0.1):
+            value = message.value()
+            if message.error() is None and value is not None:
+                progress = Progress.model_validate_json(value)
+                has_begun |= progress.scene_id == giant.scene_id and bool(progress.recorded)
+    consumer.close()
+    answered = [_answered(_scene(1), settings, publisher) for _ in range(BESIDE)]
+    with transaction(settings) as connection:
+        [counted] = finder.progress(connection, [giant.scene_id])
+        if counted.recorded == GIANT:
+            raise MelaError("the giant ended before the small scenes were asked")
+        records.cancel(connection, giant.scene_id)
+    return [
+        row(
+            "path.small_beside_200000",
+            answered,
+            "s, publish → result in Kafka",
+            "lower",
+            minimum=5.0,
+            aim=2.0,
+        )
+    ]
 
 
 def _where(stages: list[Times]) -> str:
