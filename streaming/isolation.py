@@ -11,7 +11,7 @@ kernel's alarm ends. Such a chunk is executed run by run, each in a forked proce
 from __future__ import annotations
 
 import signal
-from collections.abc import Generator, Iterator
+from collections.abc import Collection, Generator, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -23,27 +23,27 @@ A = TypeVar("A")
 
 
 @contextmanager
-def marked(settings: Settings, chunk: str) -> Generator[bool]:
-    """Mark a chunk while it is executed; give whether a process died over it before.
+def marked(settings: Settings, chunks: Collection[str]) -> Generator[set[str]]:
+    """Mark chunks while they are executed; give those over which a process died before.
 
-    The mark stays only where this process dies. It is in the warehouse, so that a worker on another
+    A mark stays only where this process dies. It is in the warehouse, so that a worker on another
     machine knows of it when the chunk comes there. If the warehouse goes away meanwhile the mark
     stays too, and costs that chunk a process for each run.
     """
     with transaction(settings) as connection:
-        died = not chunk_marks.add(connection, chunk)
+        died = chunk_marks.add(connection, chunks)
     try:
         yield died
-    except Exception:
-        if not died:  # the batch comes again; a chunk that is known to kill stays known
-            _unmark(settings, chunk)
+    except Exception:  # the batch comes again; a chunk that is known to kill stays known
+        _unmark(settings, set(chunks) - died)
         raise
-    _unmark(settings, chunk)
+    _unmark(settings, chunks)
 
 
-def _unmark(settings: Settings, chunk: str) -> None:
-    with transaction(settings) as connection:
-        chunk_marks.remove(connection, chunk)
+def _unmark(settings: Settings, chunks: Collection[str]) -> None:
+    if chunks:
+        with transaction(settings) as connection:
+            chunk_marks.remove(connection, chunks)
 
 
 def alarmed(items: Iterator[A], limit_s: float) -> Iterator[A]:

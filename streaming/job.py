@@ -34,7 +34,7 @@ from services.job_state import QueryState, state_file, write_state
 from streaming import checking, conclude, mirror, plan
 from streaming.large_scenes import LargeScenes
 from streaming.plan import SceneMessage
-from streaming.poison import contained
+from streaming.poison import contained, is_away
 from streaming.record import ResultMessage, record_results, send_progress
 from streaming.run import ChunkMessage, run_chunks
 from streaming.upgrade import record_what_is_left
@@ -51,6 +51,7 @@ LOCAL_CHECKPOINTS = {
 WATCH_S = 0.5
 CATCH_UP_S = 60.0  # how often MLflow is given what it missed
 SHOWN_MS = 20
+SCENES_AT_ONCE = 256
 GATHER = "300 milliseconds"  # fewer, larger batches where nobody waits for an answer
 SETTLE = "1 second"  # each look at mela.progress costs what twenty runs cost, and most find nothing
 FETCH_WAIT_MS = 10
@@ -151,11 +152,20 @@ def queries(settings: Settings, large: LargeScenes) -> list[Query]:
 
     def plan_batch(batch: DataFrame, _: int) -> None:
         publisher = publisher_of(settings, linger_ms=PLAN_LINGER_MS, owner="plan")
-        for row in sorted(batch.collect(), key=_source):
-            message = SceneMessage(_bytes(row.value), _source(row))
+        rows = sorted(batch.collect(), key=_source)
+        messages = [SceneMessage(_bytes(row.value), _source(row)) for row in rows]
+        try:
+            plan.plan_scenes(messages, settings, publisher, large.hand_over)
+        except Exception as error:
+            if is_away(error):
+                raise
+            log.warning("scenes_are_planned_one_by_one", why=str(error)[:500])
+        else:
+            return
+        for message in messages:
             contained(
                 "scene",
-                partial(plan.plan_scene, message, settings, publisher, large.hand_over),
+                partial(plan.plan_scenes, [message], settings, publisher, large.hand_over),
                 partial(plan.give_up, message, settings, publisher),
                 source=message.source.key,
             )
@@ -198,7 +208,7 @@ def queries(settings: Settings, large: LargeScenes) -> list[Query]:
 
     chunks = settings.spark.max_chunks_per_trigger
     return [
-        Query("plan", SCENES, 16, "0 seconds", plan_batch),
+        Query("plan", SCENES, SCENES_AT_ONCE, "0 seconds", plan_batch),
         Query("run", RUNS, chunks, "0 seconds", run),
         Query("record", CHUNK_RESULTS, chunks, GATHER, record, "record-chunks"),
         Query("conclude", PROGRESS, 1000, SETTLE, conclude_batch),

@@ -28,12 +28,12 @@ from messaging.publisher import Publisher, publisher_of
 from streaming import strategies
 from streaming.plan import SceneMessage, SceneRequest, give_up, read_scene, send_planned
 from streaming.poison import contained, is_away
-from streaming.slices import send_slice, slices_of
+from streaming.slices import chunks_of, send_slice, slices
 from warehouse.database import transaction
 from warehouse.scenes import records as scenes
 
 log = structlog.get_logger()
-LARGE_CHUNKS = 8  # a scene of more chunks is large
+MOST_RUNS = 500_000  # of the scenes that are planned at the same time, unless one alone has more
 WAIT_S = 1.0
 STALE_S = 60.0  # after which chunks that nobody answered are no longer waited for
 
@@ -97,11 +97,12 @@ class LargeScenes:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._most = LARGE_CHUNKS * settings.spark.chunk_runs
+        self._most = settings.spark.chunk_runs
         self.ahead = ChunksAhead(settings.spark.chunks_ahead)
         self._lock = threading.Lock()
         self._work: dict[str, _Work] = {}
-        self._is_taken_up = False
+        self._must_take_up = True  # at first, and when there is room for scenes that were left
+        self._are_left = False
 
     def hand_over(self, message: SceneMessage, request: SceneRequest, catalogue: Catalogue) -> bool:
         """Take a scene that is recorded as received, if it is large; tell whether it is.
@@ -110,9 +111,15 @@ class LargeScenes:
         """
         if request.plan is None or request.plan.runs <= self._most:
             return False
-        slices = slices_of(request.plan, str(request.scene_id), self._settings)
+        scene_id = str(request.scene_id)
+        chunks = chunks_of(request.plan, scene_id, self._settings)
+        parts = slices(chunks, self._settings)
         with self._lock:
-            self._work.setdefault(str(request.scene_id), _Work(message, request, catalogue, slices))
+            held = sum(one.request.accepted_plan.runs for one in self._work.values())
+            if held and held + request.plan.runs > MOST_RUNS:
+                self._are_left = True  # a plan takes memory: the warehouse keeps the scene
+            else:
+                self._work.setdefault(scene_id, _Work(message, request, catalogue, parts))
         self.ahead.changed.set()
         return True
 
@@ -135,9 +142,13 @@ class LargeScenes:
 
         Raises where a service is away.
         """
-        if not self._is_taken_up:
-            self._take_up()
-            self._is_taken_up = True
+        if self._must_take_up:
+            self._must_take_up = False
+            try:
+                self._take_up()
+            except Exception:
+                self._must_take_up = True
+                raise
         has_sent = False
         publisher = publisher_of(self._settings, owner="large scenes")
         with self._lock:
@@ -155,11 +166,13 @@ class LargeScenes:
         return has_sent
 
     def _take_up(self) -> None:
-        """Hand over what a job before this one had received and not planned to the end."""
+        """Hand over what was received and not planned to the end, by a job before this one too."""
         catalogue = strategies.current(self._settings)
         with transaction(self._settings) as connection:
             found = scenes.unplanned(connection, more_runs_than=self._most)
         for scene in found:
+            if scene.scene_id in self._work or self._are_left:
+                continue
             source = MessagePosition(scene.topic, scene.partition or 0, scene.offset or 0)
             body = orjson.dumps({**scene.content, "scene_id": scene.scene_id})
             message = SceneMessage(body, source)
@@ -181,7 +194,7 @@ class LargeScenes:
         if work.slice is None:
             work.slice = next(work.slices, ())
         if not work.slice:
-            send_planned(work.request, self._settings, publisher)
+            send_planned([work.request], self._settings, publisher)
             self._drop(work)
             return
         chunks = send_slice(work.slice, self._settings, publisher, work.catalogue)
@@ -196,4 +209,6 @@ class LargeScenes:
     def _drop(self, work: _Work) -> None:
         with self._lock:
             self._work.pop(work.scene_id, None)
+            self._must_take_up |= self._are_left
+            self._are_left = False
         self.ahead.forget(work.scene_id)

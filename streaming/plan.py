@@ -7,7 +7,8 @@ were stored → checkpoint.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -21,7 +22,8 @@ from backtests.strategies import CATALOGUE
 from backtests.strategy import Catalogue
 from mela.errors import RejectionCode, SceneInvalid
 from mela.grid import Plan, plan_runs
-from mela.instrument import load_command
+from mela.instrument import Instrument, load_command
+from mela.interval import Interval
 from mela.market_checks import check_markets
 from mela.messages import MessagePosition, Progress, State
 from mela.repeated_keys import repeated_key
@@ -31,7 +33,7 @@ from mela.settings import Settings
 from messaging.publisher import Publisher
 from streaming import strategies
 from streaming.record import send_progress
-from streaming.slices import send_slices, slices_of
+from streaming.slices import chunks_of, send_slice, slices
 from warehouse.database import transaction
 from warehouse.ingestion import instruments
 from warehouse.results import finder as results
@@ -63,6 +65,18 @@ class SceneRequest:
     plan: Plan | None = None
     refused: SceneInvalid | None = None
 
+    @property
+    def accepted_id(self) -> UUID:
+        """Return the id of a scene that was not refused."""
+        assert self.scene_id is not None  # noqa: S101  what is not refused is whole
+        return self.scene_id
+
+    @property
+    def accepted_plan(self) -> Plan:
+        """Return the plan of a scene that was not refused."""
+        assert self.plan is not None  # noqa: S101  what is not refused is whole
+        return self.plan
+
 
 def read_scene(
     message: SceneMessage, settings: Settings, catalogue: Catalogue = CATALOGUE
@@ -86,79 +100,103 @@ def read_scene(
     return SceneRequest(scene_id, document, scene, plan)
 
 
-def plan_scene(
-    message: SceneMessage,
+def plan_scenes(
+    messages: Sequence[SceneMessage],
     settings: Settings,
     publisher: Publisher,
     hand_over: HandOver = lambda *_: False,
 ) -> None:
-    """Plan one scene to the end, or refuse it. May be repeated. Raises where a service is away.
+    """Plan scenes to the end, or refuse them. May be repeated. Raises where a service is away.
 
+    Many are planned together, because asking the warehouse and Kafka costs more than planning one.
     hand_over: takes a scene that is to be planned elsewhere, and tells whether it did
     """
     catalogue = strategies.current(settings)
-    request = read_scene(message, settings, catalogue)
-    if request.refused is None and request.scene is not None:
-        request = _refuse_what_instruments_forbid(request, settings)
-    if request.refused is not None:
-        _refuse(request, message, settings, publisher)
-        return
-    assert request.scene_id is not None  # noqa: S101  what is not refused is whole
-    assert request.scene is not None  # noqa: S101
-    assert request.plan is not None  # noqa: S101
-    with transaction(settings) as connection:
-        receipt = scenes.receive(
-            connection,
-            request.scene_id,
-            request.scene.content(),
-            request.scene.content_hash(),
-            runs=request.plan.runs,
-            skipped=request.plan.skipped,
-            name=request.scene.name,
-            origin=message.source,
+    requests = [(one, read_scene(one, settings, catalogue)) for one in messages]
+    requests = _refuse_what_instruments_forbid(requests, settings)
+    accepted: dict[UUID, SceneRequest] = {}
+    for message, request in requests:
+        if request.refused is not None:
+            _refuse(request, message, settings, publisher)
+    for message, request, receipt in _received(requests, settings):
+        scene_id = request.accepted_id
+        if receipt.outcome is scenes.PublicationStatus.ID_CONFLICT:
+            _refuse_reused(message, scene_id, publisher)
+        elif receipt.planned_at and not receipt.cancelled_at:
+            # all was done, but perhaps for saying so
+            send_progress({str(scene_id)}, settings, publisher)
+        elif not receipt.cancelled_at and not hand_over(message, request, catalogue):
+            accepted[scene_id] = request
+    if accepted:
+        chunks = itertools.chain.from_iterable(
+            chunks_of(one.accepted_plan, str(scene_id), settings)
+            for scene_id, one in accepted.items()
         )
-    if receipt.outcome is scenes.PublicationStatus.ID_CONFLICT:
-        sentence = "this id was used by a scene with other content; publish under a new id."
-        refused = SceneInvalid(RejectionCode.SCENE_ID_REUSED, "scene_id", sentence)
-        publisher.rejected(message.value, message.source, refused)
-        publisher.flush()
-        log.warning("scene_id_reused", scene_id=str(request.scene_id))
-        return
-    if receipt.cancelled_at:  # nothing is wanted
-        return
-    if receipt.planned_at:  # all was done, but perhaps for saying so
-        send_progress({str(request.scene_id)}, settings, publisher)
-        return
-    if hand_over(message, request, catalogue):
-        return
-    slices = slices_of(request.plan, str(request.scene_id), settings)
-    send_slices(slices, settings, publisher, catalogue)
-    send_planned(request, settings, publisher)
+        for part in slices(chunks, settings):
+            send_slice(part, settings, publisher, catalogue)
+        send_planned(list(accepted.values()), settings, publisher)
 
 
-def send_planned(request: SceneRequest, settings: Settings, publisher: Publisher) -> None:
-    """Say and record that all runs of a scene were sent. Raises where a service is away."""
-    scene_id, plan = request.scene_id, request.plan
-    assert scene_id is not None  # noqa: S101  what is not refused is whole
-    assert plan is not None  # noqa: S101
+def _received(
+    requests: Iterable[tuple[SceneMessage, SceneRequest]], settings: Settings
+) -> list[tuple[SceneMessage, SceneRequest, scenes.Receipt]]:
+    """Record scenes that hold, in the order of their ids, so that two planners cannot deadlock."""
+    sound = [one for one in requests if one[1].refused is None]
+    found: list[tuple[SceneMessage, SceneRequest, scenes.Receipt]] = []
+    with transaction(settings) as connection:
+        for message, request in sorted(sound, key=lambda one: str(one[1].scene_id)):
+            scene, plan = request.scene, request.accepted_plan
+            assert scene is not None  # noqa: S101  what is not refused is whole
+            receipt = scenes.receive(
+                connection,
+                request.accepted_id,
+                scene.content(),
+                scene.content_hash(),
+                runs=plan.runs,
+                skipped=plan.skipped,
+                name=scene.name,
+                origin=message.source,
+            )
+            found.append((message, request, receipt))
+    return found
+
+
+def _refuse_reused(message: SceneMessage, scene_id: UUID, publisher: Publisher) -> None:
+    sentence = "this id was used by a scene with other content; publish under a new id."
+    refused = SceneInvalid(RejectionCode.SCENE_ID_REUSED, "scene_id", sentence)
+    publisher.rejected(message.value, message.source, refused)
+    publisher.flush()
+    log.warning("scene_id_reused", scene_id=str(scene_id))
+
+
+def send_planned(
+    requests: Sequence[SceneRequest], settings: Settings, publisher: Publisher
+) -> None:
+    """Say and record that all runs of some scenes were sent. Raises where a service is away."""
     publisher.flush()
     with transaction(settings) as connection:
-        [counted] = results.progress(connection, [scene_id])
-    publisher.progress(
-        Progress(
-            scene_id=scene_id,
-            state=State.PLANNED,
-            at=datetime.now(UTC),
-            runs=plan.runs,
-            skipped=plan.skipped,
-            cached=counted.cached,
+        counted = results.progress(connection, [one.accepted_id for one in requests])
+    cached = {scene.scene_id: scene.cached for scene in counted}
+    for request in requests:
+        plan = request.accepted_plan
+        publisher.progress(
+            Progress(
+                scene_id=request.accepted_id,
+                state=State.PLANNED,
+                at=datetime.now(UTC),
+                runs=plan.runs,
+                skipped=plan.skipped,
+                cached=cached[str(request.accepted_id)],
+            )
         )
-    )
     publisher.flush()
     with transaction(settings) as connection:
-        scenes.set_planned(connection, scene_id, cached=counted.cached)
-    send_progress({str(scene_id)} if counted.cached else (), settings, publisher)
-    log.info("scene_planned", scene_id=str(scene_id), runs=plan.runs, cached=counted.cached)
+        scenes.set_all_planned(connection, cached)
+    send_progress({name for name, count in cached.items() if count}, settings, publisher)
+    for request in requests:
+        scene_id = str(request.accepted_id)
+        runs = request.accepted_plan.runs
+        log.info("scene_planned", scene_id=scene_id, runs=runs, cached=cached[scene_id])
 
 
 def give_up(
@@ -256,19 +294,44 @@ def _has_nul(value: Any) -> bool:
     return isinstance(value, list) and any(_has_nul(part) for part in value)
 
 
-def _refuse_what_instruments_forbid(request: SceneRequest, settings: Settings) -> SceneRequest:
+def _refuse_what_instruments_forbid(
+    requests: Sequence[tuple[SceneMessage, SceneRequest]], settings: Settings
+) -> list[tuple[SceneMessage, SceneRequest]]:
     """Refuse instruments that are not in the warehouse, and what they do not allow."""
-    scene, plan = request.scene, request.plan
-    assert scene is not None  # noqa: S101
-    assert plan is not None  # noqa: S101
+    read = [
+        {} if request.refused is not None else _instruments_of(request) for _, request in requests
+    ]
+    names = {name for one in read for name in one}
+    if not names:
+        return list(requests)
+    with transaction(settings) as connection:
+        known = instruments.known(connection, names)
+    return [
+        (message, request if request.refused is not None else _checked(request, mine, known))
+        for (message, request), mine in zip(requests, read, strict=True)
+    ]
+
+
+def _instruments_of(request: SceneRequest) -> dict[str, tuple[str, Interval]]:
+    """Return what a scene reads: instrument → the field that names it, and the interval."""
+    scene = request.scene
+    assert scene is not None  # noqa: S101  what is not refused is whole
     read = {
         name: (f"instruments.{at}", scene.interval) for at, name in enumerate(scene.instruments)
     }
-    for field, one in plan.inputs:
+    for field, one in request.accepted_plan.inputs:
         if one.instrument is not None:
             read.setdefault(one.instrument, (field, one.interval or scene.interval))
-    with transaction(settings) as connection:
-        known = instruments.known(connection, list(read))
+    return read
+
+
+def _checked(
+    request: SceneRequest,
+    read: Mapping[str, tuple[str, Interval]],
+    known: Mapping[str, Instrument],
+) -> SceneRequest:
+    scene, plan = request.scene, request.accepted_plan
+    assert scene is not None  # noqa: S101  what is not refused is whole
     for name, (field, interval) in read.items():
         if name not in known:
             sentence = f"no candles of {name} were ever loaded. Load them first: " + load_command(
@@ -277,7 +340,8 @@ def _refuse_what_instruments_forbid(request: SceneRequest, settings: Settings) -
             refused = SceneInvalid(RejectionCode.UNKNOWN_INSTRUMENT, field, sentence)
             return SceneRequest(request.scene_id, request.document, refused=refused)
     try:
-        check_markets(scene, known, has_free_shorts=plan.has_free_shorts)
+        mine = {name: known[name] for name in read}
+        check_markets(scene, mine, has_free_shorts=plan.has_free_shorts)
     except SceneInvalid as refused:
         return SceneRequest(request.scene_id, request.document, refused=refused)
     return request

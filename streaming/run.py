@@ -43,6 +43,7 @@ from warehouse.scenes import records as scenes
 log = structlog.get_logger()
 EDITED = "StrategyEdited"  # the class of error of a run that its strategy takes no more
 ASK_AGAIN_S = 1.0  # whether a scene was cancelled meanwhile
+SMALL_RUNS, SMALL_TOGETHER = 4, 32  # of a chunk that is marked with others, and how many are
 PART_S = 1.0  # what is answered waits no longer for the rest of its chunk
 PART_BYTES = 1 << 20  # of parameters in one message
 MOST_BLAMED = 3  # runs of a strategy that may kill their process before the rest is not tried
@@ -64,18 +65,41 @@ def run_chunks(messages: Iterable[ChunkMessage], settings: Settings) -> Counter[
     catalogue = strategies.current(settings).with_failing()
     desk = Desk(settings, catalogue)
     executed: Counter[str] = Counter()
+    for group in _groups(messages, catalogue, publisher):
+        desk.ask_for(chunk.scene_id for chunk in group.values())
+        with marked(settings, group) as died:
+            for key, chunk in group.items():
+                for results in desk.answers(chunk, apart=key in died):
+                    publisher.chunk_results(results, chunk)
+                executed[chunk.scene_id] += 1
+    publisher.flush()
+    return executed
+
+
+def _groups(
+    messages: Iterable[ChunkMessage], catalogue: Mapping[str, Strategy], publisher: Publisher
+) -> Iterator[dict[str, RunChunk]]:
+    """Yield chunks by the place where they were read: large ones alone, small ones together.
+
+    Marking a chunk costs more than a few runs do. Where a process dies, all chunks of its group are
+    executed run by run, which is quick for small ones alone.
+    """
+    small: dict[str, RunChunk] = {}
     for message in messages:
         try:
             chunk = read_chunk(message.value, catalogue)
         except MessageInvalid as refused:
             _refuse(message, refused, publisher)
             continue
-        with marked(settings, message.source.key) as died:
-            for results in desk.answers(chunk, apart=died):
-                publisher.chunk_results(results, chunk)
-        executed[chunk.scene_id] += 1
-    publisher.flush()
-    return executed
+        if len(chunk.runs) > SMALL_RUNS:
+            yield {message.source.key: chunk}
+        else:
+            small[message.source.key] = chunk
+            if len(small) == SMALL_TOGETHER:
+                yield small
+                small = {}
+    if small:
+        yield small
 
 
 class Answer(NamedTuple):
@@ -227,13 +251,22 @@ class Desk:
             self._read[question] = self._reader.read(*question)
         return self._read[question]
 
-    def _is_cancelled(self, scene_id: str) -> bool:
-        found, read_at = self._cancelled.get(scene_id, (False, float("-inf")))
-        if not found and time.monotonic() - read_at > ASK_AGAIN_S:
+    def ask_for(self, scene_ids: Iterable[str]) -> None:
+        """Ask the warehouse which scenes were cancelled, where it was not asked a moment ago."""
+        now = time.monotonic()
+        old = {
+            scene_id
+            for scene_id in scene_ids
+            if now - self._cancelled.get(scene_id, (False, float("-inf")))[1] > ASK_AGAIN_S
+        }
+        if old:
             with transaction(self._settings) as connection:
-                found = bool(scenes.cancelled(connection, [scene_id]))
-            self._cancelled[scene_id] = found, time.monotonic()
-        return found
+                cancelled = scenes.cancelled(connection, old)
+            self._cancelled |= {scene_id: (scene_id in cancelled, now) for scene_id in old}
+
+    def _is_cancelled(self, scene_id: str) -> bool:
+        self.ask_for([scene_id])
+        return self._cancelled[scene_id][0]
 
 
 def _answer_of(raw: bytes, chunk: RunChunk, run: Run) -> ResultColumns | Ended:

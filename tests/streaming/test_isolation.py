@@ -29,8 +29,8 @@ import os, signal, sys
 from mela.settings import Settings
 from streaming.isolation import marked
 
-with marked(Settings(), sys.argv[1]) as died:
-    print(died, flush=True)
+with marked(Settings(), [sys.argv[1]]) as died:
+    print(bool(died), flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -69,23 +69,23 @@ def test_a_worker_of_another_machine_knows_which_chunk_kills(
     assert die_over("mela.runs:0:7", warehouse, tmp_path / "first") == "False"
     assert die_over("mela.runs:0:7", warehouse, tmp_path / "second") == "True"
 
-    with marked(warehouse, "mela.runs:0:8") as other:
+    with marked(warehouse, ["mela.runs:0:8"]) as other:
         assert not other
-    with pytest.raises(ConnectionError), marked(warehouse, "mela.runs:0:7"):
+    with pytest.raises(ConnectionError), marked(warehouse, ["mela.runs:0:7"]):
         raise ConnectionError  # a service is away: a chunk that is known to kill stays known
     assert marks(warehouse) == ["mela.runs:0:7"]
 
-    with marked(warehouse, "mela.runs:0:7") as died:
-        assert died
+    with marked(warehouse, ["mela.runs:0:7", "mela.runs:0:9"]) as died:
+        assert died == {"mela.runs:0:7"}
     assert marks(warehouse) == []
 
 
 @pytest.mark.integration
 def test_an_error_that_repeats_the_batch_blames_no_chunk(warehouse: Settings) -> None:
-    with pytest.raises(ConnectionError), marked(warehouse, "mela.runs:0:7"):
+    with pytest.raises(ConnectionError), marked(warehouse, ["mela.runs:0:7"]):
         raise ConnectionError
 
-    with marked(warehouse, "mela.runs:0:7") as died:
+    with marked(warehouse, ["mela.runs:0:7"]) as died:
         assert not died
 
 

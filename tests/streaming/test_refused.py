@@ -12,7 +12,7 @@ from mela.errors import SceneInvalid
 from mela.messages import SCENES, MessagePosition
 from mela.settings import Settings
 from messaging.publisher import Publisher
-from streaming.plan import SceneMessage, give_up, plan_scene
+from streaming.plan import SceneMessage, give_up, plan_scenes
 from tests.streaming.test_plan import SCENE, SCENE_ID
 from warehouse.database import transaction
 from warehouse.scenes import records
@@ -44,8 +44,8 @@ def test_a_letter_is_sent_when_the_refusal_is_recorded(warehouse: Settings) -> N
         json.dumps({**SCENE, "scene_id": SCENE_ID, "cash": -1}).encode(),
         MessagePosition(SCENES, 0, 7),
     )
-    plan_scene(wrong, warehouse, reader)
-    plan_scene(wrong, warehouse, reader)  # the same message again, as after a kill
+    plan_scenes([wrong], warehouse, reader)
+    plan_scenes([wrong], warehouse, reader)  # the same message again, as after a kill
     assert reader.seen == ["rejected"] * 4
 
 

@@ -67,12 +67,12 @@ _COLUMNS = ", ".join(f'{_FIELDS[name]} AS "{name}"' for name in _ORDER)
 
 
 def document_sql(source: str) -> str:
-    """Return a statement that selects (run_key, document) for some answers.
+    """Return a statement that selects (scene_id, run_key, document) for some answers.
 
     source: the text after FROM; it must provide r, q, i and answer (scene_id, cached)
     """
     return f"""
-        SELECT document.run_key, row_to_json(document)::text
+        SELECT document.scene_id, document.run_key, row_to_json(document)::text
         FROM (SELECT {_COLUMNS} FROM {source}) AS document
     """  # noqa: S608  made of the constants above, never of a value
 

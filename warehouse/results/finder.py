@@ -41,27 +41,29 @@ __all__ = [
 ]
 
 _VALID_RESULTS = f"""
-    ops.run q
+    unnest(CAST(:scene_ids AS text[]), CAST(:keys AS text[])) AS asked (scene_id, run_key)
+    JOIN ops.run q ON q.run_key = asked.run_key
     JOIN ops.instrument i ON i.id = q.instrument_id
-    JOIN (VALUES (CAST(:scene_id AS text), true)) AS answer (scene_id, cached) ON true
+    CROSS JOIN LATERAL (SELECT asked.scene_id, true AS cached) AS answer
     JOIN {TODAY} ON today.strategy = q.strategy
     JOIN LATERAL (
         SELECT * FROM ops.result stored WHERE stored.run_key = q.run_key AND {VALID}
         ORDER BY CASE WHEN stored.revisions IS NULL THEN stored.candles_revision END DESC,
                  stored.revisions DESC, stored.computed_at DESC LIMIT 1
     ) AS r ON true
-    WHERE q.run_key = ANY(:keys)
 """  # noqa: S608  made of constants
 _FIND = text(document_sql(_VALID_RESULTS))
 # One statement, so that what is recorded is what is returned. Rows go in by key order, as in
 # `writer`, so that savers cannot deadlock.
 _ANSWER = text(
     f"""
-    WITH chosen AS MATERIALIZED (SELECT r.run_key, r.result_key FROM {_VALID_RESULTS}),
+    WITH chosen AS MATERIALIZED (
+        SELECT answer.scene_id, r.run_key, r.result_key FROM {_VALID_RESULTS}
+    ),
     recorded AS (
         INSERT INTO ops.scene_run (scene_id, run_key, result_key, cached)
-        SELECT CAST(:scene_id AS uuid), run_key, result_key, true FROM chosen
-        ORDER BY run_key ON CONFLICT DO NOTHING
+        SELECT CAST(scene_id AS uuid), run_key, result_key, true FROM chosen
+        ORDER BY scene_id, run_key ON CONFLICT DO NOTHING
     )
     """  # noqa: S608  made of constants
     + document_sql("""
@@ -69,7 +71,7 @@ _ANSWER = text(
         JOIN ops.result r ON r.result_key = chosen.result_key
         JOIN ops.run q ON q.run_key = r.run_key
         JOIN ops.instrument i ON i.id = q.instrument_id
-        JOIN (VALUES (CAST(:scene_id AS text), true)) AS answer (scene_id, cached) ON true
+        CROSS JOIN LATERAL (SELECT chosen.scene_id, true AS cached) AS answer
     """)
 )
 _ANSWERS = """
@@ -138,33 +140,34 @@ def find(
     provenances: strategy name → what would be used today; the revision in it is ignored
     returns: complete result documents in JSON, with `cached` and the asking scene's id
     """
-    return _found(connection, _FIND, runs, provenances, scene_id)
+    asked = [(str(scene_id), run) for run in runs]
+    rows = connection.execute(_FIND, _question(asked, provenances))
+    return {run_key: document.encode() for _, run_key, document in rows}
 
 
 def answer(
     connection: Connection,
-    runs: Sequence[Run],
+    asked: Iterable[tuple[str, Run]],
     provenances: Mapping[str, Provenance],
-    scene_id: str | UUID,
-) -> dict[str, bytes]:
-    """Return what `find` does, and record it as the scene's answers, where it has none yet."""
-    return _found(connection, _ANSWER, runs, provenances, scene_id)
+) -> dict[tuple[str, str], bytes]:
+    """Find as `find` does, and record what is found as the scenes' answers where they have none.
+
+    asked: ids of stored scenes, each with a run of it
+    returns: scene_id and run_key → the document
+    """
+    rows = connection.execute(_ANSWER, _question(asked, provenances))
+    return {(scene_id, run_key): document.encode() for scene_id, run_key, document in rows}
 
 
-def _found(
-    connection: Connection,
-    statement: TextClause,
-    runs: Sequence[Run],
-    provenances: Mapping[str, Provenance],
-    scene_id: str | UUID,
-) -> dict[str, bytes]:
-    values = {
-        "scene_id": str(scene_id),
-        "keys": list({run.run_key for run in runs}),
+def _question(
+    asked: Iterable[tuple[str, Run]], provenances: Mapping[str, Provenance]
+) -> dict[str, Any]:
+    once = list(dict.fromkeys((scene_id, run.run_key) for scene_id, run in asked))
+    return {
+        "scene_ids": [scene_id for scene_id, _ in once],
+        "keys": [run_key for _, run_key in once],
         **made_with_today(provenances),
     }
-    rows = connection.execute(statement, values)
-    return {run_key: document.encode() for run_key, document in rows}
 
 
 def progress(connection: Connection, scene_ids: Iterable[str | UUID]) -> list[SceneProgress]:
@@ -263,4 +266,4 @@ def read_documents(
 ) -> list[dict[str, Any]]:
     """Return the documents of a statement that `document_sql` made."""
     rows = connection.execute(statement, values)
-    return [orjson.loads(document) for _, document in rows]
+    return [orjson.loads(document) for _, _, document in rows]

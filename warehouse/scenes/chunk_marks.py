@@ -5,24 +5,27 @@ They wait for no disk: a mark must survive the process that made it, not the dat
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sqlalchemy import Connection, text
 
 _ADD = text("""
     INSERT INTO ops.chunk_mark (chunk, made_at)
-    SELECT :chunk, clock_timestamp() FROM set_config('synchronous_commit', 'off', true)
-    ON CONFLICT DO NOTHING RETURNING chunk
+    SELECT chunk, clock_timestamp()
+    FROM unnest(CAST(:chunks AS text[])) AS chunk, set_config('synchronous_commit', 'off', true)
+    ORDER BY chunk ON CONFLICT DO NOTHING RETURNING chunk
 """)
 _REMOVE = text("""
     DELETE FROM ops.chunk_mark USING set_config('synchronous_commit', 'off', true) AS quick
-    WHERE chunk = :chunk
+    WHERE chunk = ANY(:chunks)
 """)
 
 
-def add(connection: Connection, chunk: str) -> bool:
-    """Mark a chunk; tell whether it had no mark before."""
-    return connection.scalar(_ADD, {"chunk": chunk}) is not None
+def add(connection: Connection, chunks: Collection[str]) -> set[str]:
+    """Mark chunks; return those that had a mark before."""
+    return set(chunks) - set(connection.scalars(_ADD, {"chunks": list(chunks)}))
 
 
-def remove(connection: Connection, chunk: str) -> None:
-    """Take the mark of a chunk away."""
-    connection.execute(_REMOVE, {"chunk": chunk})
+def remove(connection: Connection, chunks: Collection[str]) -> None:
+    """Take the marks of chunks away."""
+    connection.execute(_REMOVE, {"chunks": list(chunks)})

@@ -85,9 +85,11 @@ _REJECT = text("""
     RETURNING scene_id
 """)
 _PLANNED = text("""
-    UPDATE ops.scene SET planned_at = coalesce(planned_at, now()), cached = :cached,
-        status = CASE status WHEN 'received' THEN 'planned' ELSE status END
-    WHERE scene_id = :scene_id AND status <> 'rejected'
+    UPDATE ops.scene AS scene SET planned_at = coalesce(scene.planned_at, now()),
+        cached = sent.cached,
+        status = CASE scene.status WHEN 'received' THEN 'planned' ELSE scene.status END
+    FROM unnest(CAST(:scene_ids AS uuid[]), CAST(:counts AS integer[])) AS sent (scene_id, cached)
+    WHERE scene.scene_id = sent.scene_id AND scene.status <> 'rejected'
 """)
 _FINISHED = text("""
     UPDATE ops.scene SET finished_at = coalesce(finished_at, now()), best = :best,
@@ -206,7 +208,15 @@ def reject(
 
 def set_planned(connection: Connection, scene_id: str | UUID, cached: int) -> None:
     """Record that all chunks and cached answers of a scene were sent. The first time stays."""
-    connection.execute(_PLANNED, {"scene_id": str(scene_id), "cached": cached})
+    set_all_planned(connection, {str(scene_id): cached})
+
+
+def set_all_planned(connection: Connection, cached: Mapping[str, int]) -> None:
+    """Do so for several scenes.
+
+    cached: scene_id → how many of its runs were answered from the store
+    """
+    connection.execute(_PLANNED, {"scene_ids": list(cached), "counts": list(cached.values())})
 
 
 def set_finished(
