@@ -63,6 +63,7 @@ def _service(name: str, words: tuple[str, ...]) -> Service:
             niceness=5,
         ),
         needs=("postgres",),
+        asks=() if name == _API_SERVER else (_API_SERVER,),
         prepare=_prepare,
         probe=lambda site, pid: _probe(site.settings, name, pid),
         finish=lambda site: pools.ensure(site) if name == _API_SERVER else None,

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -29,10 +30,11 @@ from mela.messages import PROGRESS, RESULTS, RUNS, SCENES, MessagePosition
 from mela.settings import Settings
 from messaging.publisher import publisher_of
 from services.alerts import post_alert
-from services.job_state import QueryState, state_file, write_state
+from services.job_state import BEAT_S, QueryState, state_file, write_state
 from streaming import checking, conclude, mirror, plan
 from streaming.plan import SceneMessage
 from streaming.poison import contained
+from streaming.reach import Measure
 from streaming.record import ResultMessage, record_results, send_progress
 from streaming.run import ChunkMessage, run_chunks
 from streaming.watch import JobWatch
@@ -54,6 +56,7 @@ FETCH_WAIT_MS = 10
 PLAN_LINGER_MS = 5  # the first chunks of a large scene: nobody computes before they are there
 POLLING = "100ms"  # how long an idle query waits before it asks Kafka again
 COLUMNS = ("value", "topic", "partition", "offset")
+TIMED = (*COLUMNS, "timestamp")
 Batches = Iterator[pa.RecordBatch]
 
 
@@ -112,6 +115,7 @@ class Query:
     max_offsets: int
     every: str
     handle: Callable[[DataFrame, int], None]
+    columns: tuple[str, ...] = COLUMNS
 
     def start(self, spark: SparkSession, settings: Settings) -> StreamingQuery:
         """Start the query at its checkpoint, or at the beginning of its topic."""
@@ -126,7 +130,7 @@ class Query:
             # Kafka's own half a second would be part of every batch.
             .option("kafka.fetch.max.wait.ms", FETCH_WAIT_MS)
             .load()
-            .select(*COLUMNS)
+            .select(*self.columns)
         )
         spark.sparkContext.setLocalProperty("spark.scheduler.pool", self.name)
         return (
@@ -144,7 +148,7 @@ def queries(settings: Settings) -> list[Query]:
     def plan_batch(batch: DataFrame, _: int) -> None:
         publisher = publisher_of(settings, linger_ms=PLAN_LINGER_MS)
         for row in sorted(batch.collect(), key=_source):
-            message = SceneMessage(_bytes(row.value), _source(row))
+            message = SceneMessage(_bytes(row.value), _source(row), _instant(row.timestamp))
             contained(
                 "scene",
                 partial(plan.plan_scene, message, settings, publisher),
@@ -181,7 +185,7 @@ def queries(settings: Settings) -> list[Query]:
 
     chunks = settings.spark.max_chunks_per_trigger
     return [
-        Query("plan", SCENES, 16, "0 seconds", plan_batch),
+        Query("plan", SCENES, 16, "0 seconds", plan_batch, TIMED),
         Query("run", RUNS, chunks, "0 seconds", run),
         Query("record", RESULTS, chunks * settings.spark.chunk_runs, GATHER, record),
         Query("conclude", PROGRESS, 1000, SETTLE, conclude_batch),
@@ -201,6 +205,8 @@ class Job:
         self._not_before: dict[str, float] = dict.fromkeys(self._queries, 0.0)
         self._logged: dict[str, int] = {}
         self._written_state: tuple[bool, tuple[QueryState, ...]] | None = None
+        self._beat_at = 0.0
+        self._measure = Measure(settings)
         self._catching_up = threading.Thread()
         self._catch_up_at = time.monotonic() + CATCH_UP_S
         self._checking = threading.Thread()
@@ -219,9 +225,11 @@ class Job:
         """Watch the queries; return when told to stop, or raise when Spark itself is gone."""
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, self._on_signal)
+        self._measure.start()
         while not self._stop.is_set():
             for name in self._queries:
                 self._look_at(name)
+            self._look_at_reach()
             self._say_state()
             self._catch_up()
             self._check_strategies()
@@ -271,6 +279,18 @@ class Job:
             log.info("query_started", query=name)
         self._alert("query_failing", watch.overdue())
 
+    def _look_at_reach(self) -> None:
+        """Find queries that live without getting anywhere."""
+        is_new, reaches = self._measure.take()
+        if not is_new:
+            return
+        for name, watch in self._watch.queries.items():
+            found = watch.measured(
+                reaches[name] if reaches else None, self._settings.watch.stuck_after_s
+            )
+            if found is not None:
+                self._alert(*found)
+
     def _alert(self, event: str, about: dict[str, Any] | None) -> None:
         """Tell the webhook beside everything else: a slow one must not hold the queries up."""
         if about is not None:
@@ -287,15 +307,16 @@ class Job:
         name, batch = str(running.name), progress.batchId
         if self._logged.get(name) != batch:
             self._logged[name] = batch
+            self._watch.queries[name].saw_batch(progress.durationMs["triggerExecution"] / 1000)
             spent = {phase: ms for phase, ms in progress.durationMs.items() if ms >= SHOWN_MS}
             log.info("batch", query=name, batch=batch, rows=progress.numInputRows, spent_ms=spent)
 
     def _say_state(self) -> None:
-        """Write how the queries do, for `mela status` and the health probe."""
-        state = self._watch.state()
-        if (state.ready, state.queries) != self._written_state:
+        """Write how the queries do, for `mela status` and the health probe, and that we live."""
+        state, at = self._watch.state(), time.monotonic()
+        if (state.ready, state.queries) != self._written_state or at >= self._beat_at:
             write_state(self._settings.home, state)
-            self._written_state = state.ready, state.queries
+            self._written_state, self._beat_at = (state.ready, state.queries), at + BEAT_S
 
     def _on_signal(self, signum: int, _frame: FrameType | None) -> None:
         log.info("job_stopping", signal=signal.Signals(signum).name)
@@ -348,6 +369,11 @@ def _messages(parts: Batches) -> Iterator[tuple[bytes | None, MessagePosition]]:
 
 def _source(row: Any) -> MessagePosition:
     return MessagePosition(row.topic, row.partition, row.offset)
+
+
+def _instant(value: datetime) -> datetime:
+    """Return Kafka's timestamp of a message, which Spark gives in this process's own zone."""
+    return value.astimezone(UTC)
 
 
 def _bytes(value: bytes | bytearray | None) -> bytes | None:

@@ -17,6 +17,7 @@ from uuid import UUID
 
 import orjson
 import structlog
+from structlog.contextvars import bind_contextvars
 
 from backtests.simulate import error_message, provenance
 from backtests.strategies import CATALOGUE
@@ -36,6 +37,8 @@ from warehouse.database import transaction
 from warehouse.ingestion import instruments
 from warehouse.results import finder as results
 from warehouse.scenes import records as scenes
+from warehouse.scenes import stages
+from warehouse.scenes.stages import Stage
 
 log = structlog.get_logger()
 A = TypeVar("A")
@@ -46,10 +49,11 @@ NUL = "\x00"
 
 
 class SceneMessage(NamedTuple):
-    """A message of `mela.scenes` as it came."""
+    """A message of `mela.scenes` as it came; published_at: when Kafka got it, where known."""
 
     value: bytes | None
     source: MessagePosition
+    published_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +95,11 @@ def read_scene(
 
 def plan_scene(message: SceneMessage, settings: Settings, publisher: Publisher) -> None:
     """Plan one scene to the end, or refuse it. May be repeated. Raises where a service is away."""
+    taken_at = datetime.now(UTC)
     catalogue = strategies.current(settings)
     request = read_scene(message, settings, catalogue)
+    if request.scene_id is not None:
+        bind_contextvars(scene_id=str(request.scene_id))
     if request.refused is None and request.scene is not None:
         request = _refuse_what_instruments_forbid(request, settings)
     if request.refused is not None:
@@ -112,6 +119,9 @@ def plan_scene(message: SceneMessage, settings: Settings, publisher: Publisher) 
             name=request.scene.name,
             origin=message.source,
         )
+        if receipt.outcome is not scenes.PublicationStatus.ID_CONFLICT:
+            published = {Stage.PUBLISHED: message.published_at} if message.published_at else {}
+            stages.reached(connection, [request.scene_id], {**published, Stage.TAKEN: taken_at})
     if receipt.outcome is scenes.PublicationStatus.ID_CONFLICT:
         sentence = "this id was used by a scene with other content; publish under a new id."
         refused = SceneInvalid(RejectionCode.SCENE_ID_REUSED, "scene_id", sentence)

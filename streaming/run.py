@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import structlog
+from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from backtests import ENGINE_VERSION, METRICS_VERSION
 from backtests.forked import Ended
@@ -71,10 +72,15 @@ def run_chunks(messages: Iterable[ChunkMessage], settings: Settings) -> int:
         except MessageInvalid as refused:
             _refuse(message, refused, publisher)
             continue
+        clear_contextvars()  # every event of a chunk names its scene
+        bind_contextvars(scene_id=chunk.scene_id, chunk=chunk.chunk)
+        began = time.monotonic()
         with marked(settings, message.source.key) as died:
             for answer in desk.answers(chunk, apart=died):
                 publisher.result(chunk.scene_id, answer.run_key, answer.body)
                 sent += 1
+        took_s = round(time.monotonic() - began, 3)
+        log.info("chunk_executed", runs=len(chunk.runs), seconds=took_s)
     publisher.flush()
     return sent
 
