@@ -135,8 +135,8 @@ class AirflowSettings(_Service):
     password: SecretStr = Field(default=SecretStr(""), description="of `user`")
 
 
-class WatchSettings(_Service):
-    """What watches the services: the watchdog, and the metrics that Prometheus reads."""
+class MonitorSettings(_Service):
+    """What watches over the services: the watchdog, and the metrics that Prometheus reads."""
 
     restart_after_s: float = Field(
         default=120.0,
@@ -233,7 +233,7 @@ class Settings(BaseSettings):
     mlflow: MlflowSettings = MlflowSettings()
     airflow: AirflowSettings = AirflowSettings()
     alpaca: AlpacaSettings = AlpacaSettings()
-    watch: WatchSettings = WatchSettings()
+    monitor: MonitorSettings = MonitorSettings()
 
     def __init__(self, **values: Any) -> None:
         """Read all settings. Raises SettingsInvalid, in a sentence, for those that are wrong."""

@@ -23,7 +23,7 @@ def service() -> Service:
     """Describe the monitor to the supervisor."""
     return Service(
         name=NAME,
-        address=lambda settings: settings.watch.metrics_url,
+        address=lambda settings: settings.monitor.metrics_url,
         program=_program,
         probe=_probe,
     )
@@ -34,7 +34,7 @@ def _program(site: Site) -> Program:
         command=(sys.executable, "-m", "stack.watching", site.listen),
         environment={
             **environment.explicit_settings(site.settings),
-            "MELA_WATCH__METRICS_URL": site.settings.watch.metrics_url,
+            "MELA_MONITOR__METRICS_URL": site.settings.monitor.metrics_url,
             **marked(site),
         },
         directory=REPOSITORY,
@@ -49,7 +49,7 @@ def _probe(site: Site, pid: int) -> str | None:
     if age_s > STALE_S:
         return f"it last looked at the services {age_s:.0f} s ago"
     try:
-        http.get(site.settings.watch.metrics_url)
+        http.get(site.settings.monitor.metrics_url)
     except StackFailed as error:
         return str(error)
     return None

@@ -49,7 +49,7 @@ class Watchdog:
     def look(self) -> None:
         """Look at every service once, restart what is due, and write down what was seen."""
         site = Site(environment.fresh(self._settings), environment.read(self._home))
-        watch = site.settings.watch
+        watch = site.settings.monitor
         patience = watchdog.Patience(watch.restart_after_s, watch.start_s)
         known = {name: one for name, one in registry.services().items() if name != NAME}
         sights = self._sights(site, known)
@@ -169,10 +169,10 @@ def main(words: Collection[str]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     watch = Watchdog(settings)
-    port = urlsplit(settings.watch.metrics_url).port
+    port = urlsplit(settings.monitor.metrics_url).port
     serve(settings, listen, port or 80, watch.samples)
-    _log.info("monitor_started", metrics=settings.watch.metrics_url)
-    wait_s = min(LOOK_S, settings.watch.restart_after_s / 4)
+    _log.info("monitor_started", metrics=settings.monitor.metrics_url)
+    wait_s = min(LOOK_S, settings.monitor.restart_after_s / 4)
     while not stop.is_set():
         try:
             watch.look()

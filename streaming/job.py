@@ -286,7 +286,7 @@ class Job:
             return
         for name, watch in self._watch.queries.items():
             found = watch.measured(
-                reaches[name] if reaches else None, self._settings.watch.stuck_after_s
+                reaches[name] if reaches else None, self._settings.monitor.stuck_after_s
             )
             if found is not None:
                 self._alert(*found)
