@@ -103,7 +103,7 @@ def steps_of(
     at, is_after = started_at, False
     for name, end in ends.items():
         if end is not None:
-            reached = max(at, end)
+            reached = max(at, min(end, until))  # clocks of several machines differ a little
             seconds = (reached - at).total_seconds()
             share = seconds / whole if whole > 0 else None
             found.append(Step(name, MEANINGS[name], at, seconds, share))
