@@ -154,7 +154,7 @@ def top(
 ) -> None:
     """Show services, queries, scenes at work and rejections, live. Ctrl-C ends it.
 
-    Example: mela top --once
+    Without a terminal it prints one frame, as --once does. Example: mela top --once
     """
     from rich.live import Live
 
@@ -163,14 +163,12 @@ def top(
 
     settings = Settings()
     screen = Screen(Watcher(settings), Usage(settings.home.resolve()), settings)
+    console = Console(highlight=False, emoji=False)
     screen.next()
-    if once:
+    if once or not console.is_terminal:
         time.sleep(WARM_S)
         out.print(screen.next())
         return
-    console = Console(highlight=False, emoji=False)
-    if not console.is_terminal:
-        raise typer.BadParameter("expected a terminal; `mela top --once` prints one frame")
     try:
         with Live(console=console, screen=True, auto_refresh=False) as live:
             while True:
