@@ -31,7 +31,7 @@ class Usage:
     """
 
     def __init__(self, home: Path) -> None:
-        self._home = home
+        self.home = home
         self._known: dict[tuple[int, float], tuple[str, ...]] = {}
         self._lock = threading.Lock()
         self.found: dict[str, Used] = {}
@@ -62,7 +62,7 @@ class Usage:
             return sums
 
     def _names(self, process: psutil.Process) -> tuple[str, ...]:
-        name = service_of(process, self._home)
+        name = service_of(process, self.home)
         if name is None:
             return ()
         is_worker = name == "spark" and "streaming.daemon" in process.cmdline()
