@@ -18,7 +18,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Summa
 from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
-from mela.errors import SourceUnavailable
+from mela.errors import RejectionCode, SourceUnavailable
 from mela.messages import PROGRESS, REJECTED, RESULTS, RUNS, SCENES
 from mela.settings import Settings
 from messaging.offsets import EndOffsets
@@ -34,6 +34,9 @@ SQL_S = 2.0  # a statement that takes longer is ended: whoever watches must not 
 FRESH_S = 5.0  # several that ask at the same time get one measurement
 NEWEST_SCENES = 1_000
 AWAY = (SourceUnavailable, SQLAlchemyError, ValueError, OSError)
+# What has not happened yet is 0, and no gap: a rate needs the number before the first one.
+_STATES = ("received", "planned", "finished", "rejected", "cancelled")
+_CODES = tuple(str(code) for code in RejectionCode)
 Values = dict[str, list[tuple[tuple[str, ...], Any]]]
 
 
@@ -149,8 +152,8 @@ class Measured(Collector):
             found = counts.counted(connection, limit_s=SQL_S)
             spent = stages.seconds(connection, NEWEST_SCENES)
         return {
-            "mela_scenes": _by(found.scenes),
-            "mela_scenes_rejected": _by(found.rejected),
+            "mela_scenes": _by(dict.fromkeys(_STATES, 0) | found.scenes),
+            "mela_scenes_rejected": _by(dict.fromkeys(_CODES, 0) | found.rejected),
             "mela_runs": _by(found.runs),
             "mela_runs_cached": [((), found.cached)],
             "mela_results": _by(found.results),
