@@ -65,6 +65,7 @@ class Screen:
         frame = self.look()
         shown = Group(
             self._services(frame),
+            *_remarks(frame),
             Text(),
             self._queries(frame),
             Text(),
@@ -78,18 +79,17 @@ class Screen:
         return frame.at - self.before.at if self.before else 0.0
 
     def _services(self, frame: Frame) -> Table:
-        table = _table("service", "state", "healthy", ">CPU", ">memory", ">restarts", "remark")
+        table = _table("service", "state", "healthy", ">CPU", ">memory", ">restarts")
         for one in frame.services:
             if one.state == "stopped" and one.name == "replay":
                 continue
             healthy = "[green]yes[/]" if one.healthy else "[red]no[/]"
-            remark = (one.missing if one.state != "stopped" else None) or one.note or ""
             cells = (one.name, one.state, healthy, *self._use(frame, one.name))
-            table.add_row(*cells, str(one.restarts), Text(remark))
+            table.add_row(*cells, str(one.restarts))
         from stack.usage import WORKERS
 
         count = frame.used[WORKERS].processes if WORKERS in frame.used else 0
-        table.add_row(f"  {WORKERS}", f"{count} processes", "", *self._use(frame, WORKERS), "", "")
+        table.add_row(f"  {WORKERS}", f"{count} processes", "", *self._use(frame, WORKERS), "")
         return table
 
     def _use(self, frame: Frame, name: str) -> tuple[str, str]:
@@ -176,6 +176,17 @@ def top(
                 time.sleep(every)
     except KeyboardInterrupt:  # Live has given the terminal back
         return
+
+
+def _remarks(frame: Frame) -> list[Text]:
+    """Return a line for each service that is unhealthy or was restarted."""
+    lines: list[Text] = []
+    for one in frame.services:
+        if one.missing and one.state != "stopped":
+            lines.append(Text(f"{one.name}: {one.missing}", style="red"))
+        if one.note:
+            lines.append(Text(f"{one.name}: {one.note}", style="dim"))
+    return lines
 
 
 def _rejected(frame: Frame) -> list[RenderableType]:
