@@ -76,6 +76,8 @@ def status(
         for service in found:
             if service.missing and service.state != "stopped":
                 err.print(f"{service.name}: {service.missing}", markup=False)
+            if service.note:
+                err.print(f"{service.name}: {service.note}", markup=False)
     if not all(service.healthy for service in found):
         raise typer.Exit(1)
 

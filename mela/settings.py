@@ -140,6 +140,30 @@ class AirflowSettings(_Service):
     password: SecretStr = Field(default=SecretStr(""), description="of `user`")
 
 
+class MonitorSettings(_Service):
+    """What watches over the services: the watchdog, and the metrics that Prometheus reads."""
+
+    restart_after_s: float = Field(
+        default=120.0,
+        ge=5,
+        description="a service that was healthy and then is not for this long is restarted",
+    )
+    start_s: float = Field(
+        default=600.0,
+        ge=5,
+        description="how long a service may take to start before it counts as unhealthy",
+    )
+    stuck_after_s: float = Field(
+        default=300.0,
+        ge=5,
+        description="a streaming query that has messages waiting and does not advance for this "
+        "long is stuck; longer than a run may take",
+    )
+    metrics_url: str = Field(
+        default="http://127.0.0.1:9108/metrics", description="where Prometheus reads the metrics"
+    )
+
+
 class AlpacaSettings(_Service):
     """Alpaca's market data. Its crypto candles need no keys, its stocks and news do."""
 
@@ -189,7 +213,7 @@ class Settings(BaseSettings):
     alert_webhook: SecretStr | None = Field(
         default=None,
         description="where alerts go (a failed DAG run, a streaming query that fails for two "
-        "minutes): https, or http on loopback",
+        "minutes or is stuck, a service that the watchdog restarts): https, or http on loopback",
     )
     second_sources: dict[str, str] = Field(
         default_factory=dict,
@@ -214,6 +238,7 @@ class Settings(BaseSettings):
     mlflow: MlflowSettings = MlflowSettings()
     airflow: AirflowSettings = AirflowSettings()
     alpaca: AlpacaSettings = AlpacaSettings()
+    monitor: MonitorSettings = MonitorSettings()
 
     def __init__(self, **values: Any) -> None:
         """Read all settings. Raises SettingsInvalid, in a sentence, for those that are wrong."""

@@ -7,7 +7,11 @@ from pathlib import Path
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
+from mela.counts import counted
+
 LONGEST_REASON = 300
+BEAT_S = 5.0  # how often the job writes its state at least
+SILENT_S = 45.0  # a job that has not written for this long does nothing
 
 
 class QueryState(BaseModel):
@@ -16,6 +20,10 @@ class QueryState(BaseModel):
     failures: in a row, since its last batch that succeeded
     failing_since: when the first of them happened; None while batches succeed
     reason: of the last failure
+    waiting: messages that it has not finished
+    stuck_since: since when it has not advanced although messages wait; None while it does
+    all_failures: since the job started
+    batches, batch_s: the batches with input that the job saw since it started, and their seconds
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -24,6 +32,16 @@ class QueryState(BaseModel):
     failures: int = 0
     failing_since: AwareDatetime | None = None
     reason: str | None = None
+    waiting: int = 0
+    stuck_since: AwareDatetime | None = None
+    all_failures: int = 0
+    batches: int = 0
+    batch_s: float = 0.0
+
+    @property
+    def is_well(self) -> bool:
+        """Tell whether its batches succeed and go on."""
+        return self.failing_since is None and self.stuck_since is None
 
     def sentence(self) -> str:
         """Return what is wrong with a failing query.
@@ -31,6 +49,11 @@ class QueryState(BaseModel):
         >>> QueryState(name="run").sentence()
         'run works'
         """
+        if self.failing_since is None and self.stuck_since is not None:
+            return (
+                f"the query {self.name} is stuck: {counted(self.waiting, 'message')} waiting, and "
+                f"nothing done since {self.stuck_since.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
+            )
         if self.failing_since is None:
             return f"{self.name} works"
         since = self.failing_since.astimezone(UTC)
@@ -50,6 +73,13 @@ class JobState(BaseModel):
     at: AwareDatetime
     ready: bool
     queries: tuple[QueryState, ...]
+
+    def silence(self) -> str | None:
+        """Return what is wrong with a job that no longer writes its state; None if it does."""
+        age_s = (now() - self.at).total_seconds()
+        if age_s <= SILENT_S:
+            return None
+        return f"it runs, but has said nothing of its queries for {age_s:.0f} s"
 
 
 def state_file(home: Path) -> Path:

@@ -44,6 +44,7 @@ _PORTS = (
     _Port("mlflow", "MELA_MLFLOW__URL", f"http://{LOOPBACK}:{{}}"),
     _Port("airflow-api-server", "MELA_AIRFLOW__URL", f"http://{LOOPBACK}:{{}}"),
     _Port("replay", replay.PORT),
+    _Port("monitor", "MELA_MONITOR__METRICS_URL", f"http://{LOOPBACK}:{{}}/metrics"),
 )
 SECRETS: dict[str, Callable[[], str]] = {
     "MELA_POSTGRES__PASSWORD": lambda: secrets.token_urlsafe(24),
@@ -108,6 +109,7 @@ def _from_settings(settings: Settings) -> dict[str, str]:
         "MELA_KAFKA__BROKERS": (settings.kafka, "brokers"),
         "MELA_MLFLOW__URL": (settings.mlflow, "url"),
         "MELA_AIRFLOW__URL": (settings.airflow, "url"),
+        "MELA_MONITOR__METRICS_URL": (settings.monitor, "metrics_url"),
         "MELA_AIRFLOW__PASSWORD": (settings.airflow, "password"),
         "MELA_ALPACA__KEY": (
             settings.alpaca,

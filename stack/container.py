@@ -3,7 +3,8 @@
 python -m stack.container serve NAME        prepare the service and become it
 python -m stack.container prepare NAME      only the steps before its first start
 python -m stack.container finish NAME       the steps after it is first healthy: roles, topics
-python -m stack.container healthy [NAME]    exit 0 if it is healthy, else print what is missing
+python -m stack.container healthy [NAME]    exit 0 if it is healthy, else print what is missing,
+                                            and end it if it hangs (docs/decisions/0029-watchdog.md)
 python -m stack.container run NAME WORD...  another command, in the service's environment
 python -m stack.container secrets           reject missing or weak secrets
 
@@ -15,15 +16,20 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
+import socket
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import psutil
 from cryptography.fernet import Fernet
 
 from mela.errors import MelaError, StackFailed
 from mela.settings import Settings
-from stack import addresses, cluster, health, orchestration, registry
+from stack import addresses, cluster, health, orchestration, registry, watchdog
 from stack.service import Program, Service, Site
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - in a network of its own; what is published says compose
@@ -125,9 +131,56 @@ def _become(here: Site, program: Program, command: tuple[str, ...]) -> None:
 def _check(name: str, pid: int, expected: str | None = None) -> None:
     if expected not in (None, name):
         raise StackFailed(f"this container is {name}, not {expected}")
-    missing = _service(name).probe(site(), pid)
+    here, service = site(), _service(name)
+    missing = service.probe(here, pid)
+    _end_if_it_hangs(here, service, pid, missing)
     if missing is not None:
         raise StackFailed(f"{name}: {missing}")
+
+
+def _end_if_it_hangs(here: Site, service: Service, pid: int, missing: str | None) -> None:
+    """End a program by the watchdog's rule; its container ends with it, and starts again.
+
+    An engine restarts what ends, and not what its health check calls unhealthy. The memory lies in
+    the container, so that the waits grow from one start to the next.
+    """
+    home, name = here.home / "run" / "health", service.name
+    try:
+        started_at = psutil.Process(pid).create_time()
+    except psutil.NoSuchProcess:
+        return
+    state = watchdog.read(home) or watchdog.State(pid=os.getpid(), at=time.time())
+    memory = state.services.setdefault(name, watchdog.Memory())
+    depends_on = (*service.needs, *service.asks)
+    away = next((need for need in depends_on if not _reaches(here.settings, need)), None)
+    monitor = here.settings.monitor
+    patience = watchdog.Patience(monitor.restart_after_s, monitor.start_s)
+    seen = watchdog.Sight(pid, started_at, missing, away)
+    is_due = watchdog.is_due(memory, seen, patience, time.time())
+    if is_due:
+        watchdog.restarted(memory, time.time())
+    watchdog.write(home, state.model_copy(update={"at": time.time()}))
+    if is_due:
+        print(f"{name} hangs and is ended: {missing}", file=sys.stderr)  # noqa: T201
+        os.kill(pid, signal.SIGKILL)
+
+
+def _reaches(settings: Settings, need: str) -> bool:
+    """Tell whether somebody listens where a service is; others' secrets are not known here."""
+    where = {
+        "postgres": f"//{settings.postgres.host}:{settings.postgres.port}",
+        "kafka": f"//{settings.kafka.brokers.partition(',')[0]}",
+        "airflow-api-server": settings.airflow.url,
+        "spark-master": settings.spark.master,
+    }
+    if need not in where:
+        return True
+    parts = urlsplit(where[need])
+    try:
+        socket.create_connection((parts.hostname or "", parts.port or 80), timeout=3).close()
+    except OSError:
+        return False
+    return True
 
 
 def _serving() -> tuple[str, int]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 
 from mela.settings import Settings
-from stack import addresses, environment, health, registry, replay
+from stack import addresses, environment, health, registry, replay, watchdog
 from stack.lock import locked
 from stack.service import Service, Site
 from stack.supervision import Supervisor, socket_path
@@ -75,6 +75,7 @@ def down(settings: Settings, on_event: OnEvent = _silent) -> None:
         supervisor.shutdown(_SHUTDOWN_S)
         sweep(home)
         socket_path(home).unlink(missing_ok=True)
+        watchdog.file_of(home).unlink(missing_ok=True)  # what it remembers is of this stack's life
 
 
 def _prepared_home(settings: Settings) -> Path:

@@ -65,7 +65,9 @@ def _probe(site: Site, pid: int) -> str | None:
         return "its queries have not started yet"
     if state.pid != pid:
         return "its queries have not started again yet"
-    failing = [query.sentence() for query in state.queries if query.failing_since is not None]
-    if failing:
-        return "; ".join(failing)
+    if silence := state.silence():
+        return silence
+    unwell = [query.sentence() for query in state.queries if not query.is_well]
+    if unwell:
+        return "; ".join(unwell)
     return None if state.ready else "its queries have not all started yet"

@@ -63,6 +63,7 @@ def _service(name: str, words: tuple[str, ...]) -> Service:
             niceness=5,
         ),
         needs=("postgres",),
+        asks=() if name == _API_SERVER else (_API_SERVER,),
         prepare=_prepare,
         probe=lambda site, pid: _probe(site.settings, name, pid),
         finish=lambda site: pools.ensure(site) if name == _API_SERVER else None,
@@ -95,6 +96,9 @@ def _environment(site: Site) -> dict[str, str]:
         "API_AUTH__JWT_SECRET": kept[JWT_SECRET],
         "DATABASE__SQL_ALCHEMY_CONN": roles.url(site, "airflow", kept[roles.AIRFLOW_PASSWORD]),
         "DATABASE__SQL_ALCHEMY_POOL_SIZE": "5",
+        # A Postgres that restarts is away for seconds. After 3 tries the scheduler gives up, and
+        # then waits without a heartbeat for all its running tasks before it ends.
+        "DATABASE__MAX_DB_RETRIES": "10",
         "LOGGING__BASE_LOG_FOLDER": str(site.home / "logs" / "airflow"),
         "LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(
             site.home / "logs" / "airflow" / "dag_processor"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from mela.errors import StackFailed
-from stack import broker, database, job, orchestration, replay, tracking
+from stack import broker, database, job, monitor, orchestration, replay, tracking
 from stack.service import Service
 
 AIRFLOW = "airflow"
@@ -20,6 +20,7 @@ def services() -> dict[str, Service]:
         *orchestration.services(),
         job.service(),
         replay.service(),
+        monitor.service(),
     )
     return {service.name: service for service in known}
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from mela.errors import StackFailed
 from mela.nearest import did_you_mean
 from mela.settings import Settings
-from stack import environment, health, registry
+from stack import environment, health, registry, watchdog
 from stack.service import Service, Site
 from stack.supervision import Process, Supervisor
 
@@ -20,7 +20,12 @@ _POLL_S = 0.3
 
 @dataclass(frozen=True)
 class ServiceStatus:
-    """The current status of one service. `missing` says what an unhealthy service lacks."""
+    """The current status of one service.
+
+    restarts: how often it exited by itself or was restarted by the watchdog
+    missing: what an unhealthy service lacks
+    note: when and why the watchdog restarted it; None if it never did
+    """
 
     name: str
     state: str
@@ -31,6 +36,7 @@ class ServiceStatus:
     restarts: int
     log: Path
     missing: str | None
+    note: str | None = None
 
 
 def status(settings: Settings) -> list[ServiceStatus]:
@@ -40,9 +46,12 @@ def status(settings: Settings) -> list[ServiceStatus]:
     supervisor = Supervisor(home)
     processes = supervisor.processes()
     services = list(registry.services().values())
+    kept = watchdog.read(home)
+    memory = kept.services if kept else {}
 
     def look(service: Service) -> ServiceStatus:
-        return _look(site, supervisor, service, processes.get(service.name))
+        name = service.name
+        return _look(site, supervisor, service, processes.get(name), memory.get(name))
 
     with ThreadPoolExecutor(max_workers=len(services)) as pool:
         return list(pool.map(look, services))
@@ -66,7 +75,11 @@ def logs(
 
 
 def _look(
-    site: Site, supervisor: Supervisor, service: Service, process: Process | None
+    site: Site,
+    supervisor: Supervisor,
+    service: Service,
+    process: Process | None,
+    memory: watchdog.Memory | None,
 ) -> ServiceStatus:
     running = process is not None and process.pid > 0
     missing = health.state(site, supervisor, service) if running else "it does not run"
@@ -77,9 +90,11 @@ def _look(
         healthy=missing is None,
         address=service.address(site.settings) if site.kept else "",
         uptime_s=round(time.time() - process.started_at, 1) if process and running else None,
-        restarts=health.exits(site.log("supervisord"), service.name),
+        restarts=health.exits(site.log("supervisord"), service.name)
+        + (memory.restarts if memory else 0),
         log=site.log(service.name),
         missing=missing,
+        note=watchdog.note(memory),
     )
 
 

@@ -62,6 +62,8 @@ class Service:
     """A long-running program of the stack.
 
     needs:   services that must be healthy before this one starts
+    asks:    further services that its probe goes through; while one is unhealthy, the probe says
+        nothing of this service
     prepare: creates its files before the first start; runs at every `up`, so it must be fast and
         safe
     probe:   (site, pid) → None if healthy, else what is missing, as a phrase
@@ -76,6 +78,7 @@ class Service:
     program: Callable[[Site], Program]
     probe: Callable[[Site, int], str | None]
     needs: tuple[str, ...] = ()
+    asks: tuple[str, ...] = ()
     prepare: Callable[[Site], None] = _nothing
     finish: Callable[[Site], None] = _nothing
     wait_s: float = oneshot.PATIENCE_S

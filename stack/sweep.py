@@ -39,6 +39,18 @@ def processes(home: Path, service: str | None = None) -> list[psutil.Process]:
     ]
 
 
+def service_of(process: psutil.Process, home: Path) -> str | None:
+    """Return the service of this home's stack that a process belongs to; None for another's."""
+    if not _lives(process, home, None):
+        return None
+    try:
+        return process.environ().get(SERVICE) or (
+            "postgres" if process.name() == "postgres" else None
+        )
+    except (psutil.AccessDenied, psutil.NoSuchProcess):
+        return None
+
+
 def sweep(home: Path, service: str | None = None, grace_s: float = 8.0) -> int:
     """End the remaining processes of this home's stack, or of one service; return their number."""
     left = processes(home, service)

@@ -35,6 +35,8 @@ from streaming.tracking import Concluded
 from warehouse.database import transaction
 from warehouse.results import finder as results
 from warehouse.scenes import records as scenes
+from warehouse.scenes import stages
+from warehouse.scenes.stages import Stage
 from warehouse.scenes.stored import StoredScene
 
 log = structlog.get_logger()
@@ -58,6 +60,8 @@ def conclude_scene(scene_id: str, settings: Settings, publisher: Publisher) -> N
     """Bring a fully recorded scene to its end. May be repeated; raises where a service is away."""
     with transaction(settings) as connection:
         scene = scenes.get(connection, scene_id)
+        if scene is not None and scene.finished_at is None:
+            stages.reached(connection, [scene_id], {Stage.CONCLUDING: None})
     if scene is None or scene.status in {"cancelled", "rejected"}:
         return
     if scene.finished_at is None:
@@ -97,11 +101,15 @@ def finish(scene_id: str, scene: StoredScene, settings: Settings) -> None:
         *store_curves(wanted, settings),
     ]
     report = searches.report_on(scene, found.overall, settings)
+    mirroring_at = datetime.now(UTC)
     run_id = mirror.log_scene(Concluded(scene_id, scene, best, warnings, report), settings)
     ending = {"best": best, "warnings": warnings} | ({"report": report} if report else {})
     document = SceneEnding.model_validate(ending).model_dump(mode="json", exclude_unset=True)
     with transaction(settings) as connection:
         scenes.set_finished(connection, scene_id, best=document, mlflow_run_id=run_id)
+        if run_id is not None:
+            times = {Stage.MIRRORING: mirroring_at, Stage.MIRRORED: datetime.now(UTC)}
+            stages.reached(connection, [scene_id], times)
     if run_id is not None:
         mirror.continue_later(scene_id)
     log.info("scene_finished", scene_id=scene_id, runs=scene.runs, warnings=len(warnings))

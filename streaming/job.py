@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -30,11 +31,13 @@ from mela.messages import CHUNK_RESULTS, PROGRESS, RUNS, SCENES, MessagePosition
 from mela.settings import Settings
 from messaging.publisher import publisher_of
 from services.alerts import post_alert
-from services.job_state import QueryState, state_file, write_state
+from services.job_state import BEAT_S, QueryState, state_file, write_state
+from services.positions import checkpoint
 from streaming import checking, conclude, mirror, plan
 from streaming.large_scenes import LargeScenes
 from streaming.plan import SceneMessage
 from streaming.poison import contained, is_away
+from streaming.reach import Measure
 from streaming.record import ResultMessage, record_results, send_progress
 from streaming.run import ChunkMessage, run_chunks
 from streaming.upgrade import record_what_is_left
@@ -58,6 +61,7 @@ FETCH_WAIT_MS = 10
 PLAN_LINGER_MS = 5  # the first chunks of a large scene: nobody computes before they are there
 POLLING = "100ms"  # how long an idle query waits before it asks Kafka again
 COLUMNS = ("value", "topic", "partition", "offset")
+TIMED = (*COLUMNS, "timestamp")
 Batches = Iterator[pa.RecordBatch]
 
 
@@ -116,11 +120,7 @@ class Query:
     max_offsets: int
     every: str
     handle: Callable[[DataFrame, int], None]
-    checkpoint: str = ""  # the folder's name; the query's own where it is empty
-
-    def folder(self, settings: Settings) -> Path:
-        """Return where Spark keeps how far this query has read."""
-        return settings.home / "spark" / "checkpoints" / (self.checkpoint or self.name)
+    columns: tuple[str, ...] = COLUMNS
 
     def start(self, spark: SparkSession, settings: Settings) -> StreamingQuery:
         """Start the query at its checkpoint, or at the beginning of its topic."""
@@ -135,12 +135,12 @@ class Query:
             # Kafka's own half a second would be part of every batch.
             .option("kafka.fetch.max.wait.ms", FETCH_WAIT_MS)
             .load()
-            .select(*COLUMNS)
+            .select(*self.columns)
         )
         spark.sparkContext.setLocalProperty("spark.scheduler.pool", self.name)
         return (
             stream.writeStream.queryName(self.name)
-            .option("checkpointLocation", str(self.folder(settings)))
+            .option("checkpointLocation", str(checkpoint(settings.home, self.name)))
             .trigger(processingTime=self.every)
             .foreachBatch(self.handle)
             .start()
@@ -153,7 +153,9 @@ def queries(settings: Settings, large: LargeScenes) -> list[Query]:
     def plan_batch(batch: DataFrame, _: int) -> None:
         publisher = publisher_of(settings, linger_ms=PLAN_LINGER_MS, owner="plan")
         rows = sorted(batch.collect(), key=_source)
-        messages = [SceneMessage(_bytes(row.value), _source(row)) for row in rows]
+        messages = [
+            SceneMessage(_bytes(row.value), _source(row), _instant(row.timestamp)) for row in rows
+        ]
         try:
             plan.plan_scenes(messages, settings, publisher, large.hand_over)
         except Exception as error:
@@ -208,9 +210,9 @@ def queries(settings: Settings, large: LargeScenes) -> list[Query]:
 
     chunks = settings.spark.max_chunks_per_trigger
     return [
-        Query("plan", SCENES, SCENES_AT_ONCE, "0 seconds", plan_batch),
+        Query("plan", SCENES, SCENES_AT_ONCE, "0 seconds", plan_batch, TIMED),
         Query("run", RUNS, chunks, "0 seconds", run),
-        Query("record", CHUNK_RESULTS, chunks, GATHER, record, "record-chunks"),
+        Query("record", CHUNK_RESULTS, chunks, GATHER, record),
         Query("conclude", PROGRESS, 1000, SETTLE, conclude_batch),
     ]
 
@@ -229,6 +231,8 @@ class Job:
         self._not_before: dict[str, float] = dict.fromkeys(self._queries, 0.0)
         self._logged: dict[str, int] = {}
         self._written_state: tuple[bool, tuple[QueryState, ...]] | None = None
+        self._beat_at = 0.0
+        self._measure = Measure(settings)
         self._catching_up = threading.Thread()
         self._catch_up_at = time.monotonic() + CATCH_UP_S
         self._checking = threading.Thread()
@@ -254,9 +258,11 @@ class Job:
         threading.Thread(
             target=self._large.run, args=(self._stop,), name="large-scenes", daemon=True
         ).start()
+        self._measure.start()
         while not self._stop.is_set():
             for name in self._queries:
                 self._look_at(name)
+            self._look_at_reach()
             self._say_state()
             self._catch_up()
             self._check_strategies()
@@ -306,6 +312,18 @@ class Job:
             log.info("query_started", query=name)
         self._alert("query_failing", watch.overdue())
 
+    def _look_at_reach(self) -> None:
+        """Find queries that live without getting anywhere."""
+        is_new, reaches = self._measure.take()
+        if not is_new:
+            return
+        for name, watch in self._watch.queries.items():
+            found = watch.measured(
+                reaches[name] if reaches else None, self._settings.monitor.stuck_after_s
+            )
+            if found is not None:
+                self._alert(*found)
+
     def _alert(self, event: str, about: dict[str, Any] | None) -> None:
         """Tell the webhook beside everything else: a slow one must not hold the queries up."""
         if about is not None:
@@ -322,15 +340,16 @@ class Job:
         name, batch = str(running.name), progress.batchId
         if self._logged.get(name) != batch:
             self._logged[name] = batch
+            self._watch.queries[name].saw_batch(progress.durationMs["triggerExecution"] / 1000)
             spent = {phase: ms for phase, ms in progress.durationMs.items() if ms >= SHOWN_MS}
             log.info("batch", query=name, batch=batch, rows=progress.numInputRows, spent_ms=spent)
 
     def _say_state(self) -> None:
-        """Write how the queries do, for `mela status` and the health probe."""
-        state = self._watch.state()
-        if (state.ready, state.queries) != self._written_state:
+        """Write how the queries do, for `mela status` and the health probe, and that we live."""
+        state, at = self._watch.state(), time.monotonic()
+        if (state.ready, state.queries) != self._written_state or at >= self._beat_at:
             write_state(self._settings.home, state)
-            self._written_state = state.ready, state.queries
+            self._written_state, self._beat_at = (state.ready, state.queries), at + BEAT_S
 
     def _on_signal(self, signum: int, _frame: FrameType | None) -> None:
         log.info("job_stopping", signal=signal.Signals(signum).name)
@@ -384,6 +403,11 @@ def _messages(parts: Batches) -> Iterator[tuple[bytes | None, MessagePosition]]:
 
 def _source(row: Any) -> MessagePosition:
     return MessagePosition(row.topic, row.partition, row.offset)
+
+
+def _instant(value: datetime) -> datetime:
+    """Return Kafka's timestamp of a message, which Spark gives in this process's own zone."""
+    return value.astimezone(UTC)
 
 
 def _bytes(value: bytes | bytearray | None) -> bytes | None:

@@ -32,6 +32,7 @@ from streaming.tracking import Concluded
 from warehouse.database import transaction
 from warehouse.results import finder as results
 from warehouse.scenes import records as scenes
+from warehouse.scenes import stages
 
 T = TypeVar("T")
 log = structlog.get_logger()
@@ -96,6 +97,7 @@ def catch_up(settings: Settings) -> int:
         _failures.pop(scene_id, None)
         with transaction(settings) as connection:
             scenes.set_mlflow_run(connection, scene_id, run_id)
+            stages.reached(connection, [scene_id], {stages.Stage.MIRRORED: None})
         continue_later(scene_id)
         written += 1
     if written:

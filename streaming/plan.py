@@ -38,6 +38,8 @@ from warehouse.database import transaction
 from warehouse.ingestion import instruments
 from warehouse.results import finder as results
 from warehouse.scenes import records as scenes
+from warehouse.scenes import stages
+from warehouse.scenes.stages import Stage
 
 log = structlog.get_logger()
 HandOver = Callable[["SceneMessage", "SceneRequest", Catalogue], bool]
@@ -45,10 +47,11 @@ NUL = "\x00"
 
 
 class SceneMessage(NamedTuple):
-    """A message of `mela.scenes` as it came."""
+    """A message of `mela.scenes` as it came; published_at: when Kafka got it, where known."""
 
     value: bytes | None
     source: MessagePosition
+    published_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,7 @@ def plan_scenes(
     Many are planned together, because asking the warehouse and Kafka costs more than planning one.
     hand_over: takes a scene that is to be planned elsewhere, and tells whether it did
     """
+    taken_at = datetime.now(UTC)
     catalogue = strategies.current(settings)
     requests = [(one, read_scene(one, settings, catalogue)) for one in messages]
     requests = _refuse_what_instruments_forbid(requests, settings)
@@ -118,7 +122,7 @@ def plan_scenes(
     for message, request in requests:
         if request.refused is not None:
             _refuse(request, message, settings, publisher)
-    for message, request, receipt in _received(requests, settings):
+    for message, request, receipt in _received(requests, taken_at, settings):
         scene_id = request.accepted_id
         if receipt.outcome is scenes.PublicationStatus.ID_CONFLICT:
             _refuse_reused(message, scene_id, publisher)
@@ -138,7 +142,7 @@ def plan_scenes(
 
 
 def _received(
-    requests: Iterable[tuple[SceneMessage, SceneRequest]], settings: Settings
+    requests: Iterable[tuple[SceneMessage, SceneRequest]], taken_at: datetime, settings: Settings
 ) -> list[tuple[SceneMessage, SceneRequest, scenes.Receipt]]:
     """Record scenes that hold, in the order of their ids, so that two planners cannot deadlock."""
     sound = [one for one in requests if one[1].refused is None]
@@ -158,6 +162,22 @@ def _received(
                 origin=message.source,
             )
             found.append((message, request, receipt))
+        new = [
+            (message, request.accepted_id)
+            for message, request, receipt in found
+            if receipt.outcome is not scenes.PublicationStatus.ID_CONFLICT
+        ]
+        stages.note(
+            connection,
+            [
+                *((scene_id, Stage.TAKEN, taken_at) for _, scene_id in new),
+                *(
+                    (scene_id, Stage.PUBLISHED, message.published_at)
+                    for message, scene_id in new
+                    if message.published_at
+                ),
+            ],
+        )
     return found
 
 

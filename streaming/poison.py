@@ -15,6 +15,7 @@ from psycopg2 import Error as DriverError
 from psycopg2 import InterfaceError, OperationalError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from mela.errors import SourceUnavailable
 
@@ -55,9 +56,11 @@ def contained(
 
     work: may be repeated
     give_up: ends the unit; what it raises goes up
-    keys: name the unit in the log
+    keys: name the unit in the log, in every event of its work
     Raises what says that a service is away.
     """
+    clear_contextvars()
+    bind_contextvars(**keys)
     for attempt in range(1, ATTEMPTS + 1):
         try:
             work()

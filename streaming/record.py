@@ -21,6 +21,8 @@ from messaging.columns import from_arrow
 from messaging.publisher import Publisher, publisher_of
 from warehouse.database import transaction
 from warehouse.results import finder as results
+from warehouse.scenes import stages
+from warehouse.scenes.stages import Stage
 
 log = structlog.get_logger()
 
@@ -78,6 +80,8 @@ def send_progress(scene_ids: Collection[str], settings: Settings, publisher: Pub
         return
     with transaction(settings) as connection:
         counted = results.progress(connection, sorted(scene_ids))
+        whole = [scene.scene_id for scene in counted if scene.recorded == scene.runs]
+        stages.reached(connection, whole, {Stage.RECORDED: None})
     for scene in counted:
         publisher.progress(
             Progress(

@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import structlog
+from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from backtests import ENGINE_VERSION, METRICS_VERSION
 from backtests.forked import Ended
@@ -69,11 +70,20 @@ def run_chunks(messages: Iterable[ChunkMessage], settings: Settings) -> Counter[
         desk.ask_for(chunk.scene_id for chunk in group.values())
         with marked(settings, group) as died:
             for key, chunk in group.items():
-                for results in desk.answers(chunk, apart=key in died):
-                    publisher.chunk_results(results, chunk)
+                _execute(desk, chunk, publisher, apart=key in died)
                 executed[chunk.scene_id] += 1
     publisher.flush()
     return executed
+
+
+def _execute(desk: Desk, chunk: RunChunk, publisher: Publisher, *, apart: bool) -> None:
+    """Execute a chunk and send its results."""
+    clear_contextvars()  # every event of a chunk names its scene
+    bind_contextvars(scene_id=chunk.scene_id, chunk=chunk.chunk)
+    began = time.monotonic()
+    for results in desk.answers(chunk, apart=apart):
+        publisher.chunk_results(results, chunk)
+    log.info("chunk_executed", runs=len(chunk.runs), seconds=round(time.monotonic() - began, 3))
 
 
 def _groups(

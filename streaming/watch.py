@@ -17,11 +17,30 @@ BACKOFF_S = (1.0, 2.0, 5.0, 10.0, 30.0)
 ALERT_AFTER_S = 120.0  # a service that restarts is back by then
 
 
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far a query has come, as it was measured.
+
+    waiting: messages that it has not finished
+    mark: changes whenever it gets anywhere: its last batch, and the ends of the topics that it
+        sends to, as a batch may take long
+    """
+
+    waiting: int
+    mark: tuple[int, ...]
+
+
 @dataclass(slots=True)
 class QueryWatch:
-    """One query's failures since its last batch that succeeded."""
+    """One query's failures since its last batch that succeeded, and whether it gets anywhere."""
 
     name: str
+    reach: Reach = Reach(0, ())
+    moved_at: datetime = field(default_factory=now)
+    stuck_since: datetime | None = None
+    all_failures: int = 0
+    batches: int = 0
+    batch_s: float = 0.0
     failures: int = 0
     failing_since: datetime | None = None
     reason: str | None = None
@@ -36,6 +55,8 @@ class QueryWatch:
         """Note a failure; return in how many seconds the query shall be started again."""
         wait = BACKOFF_S[min(self.failures, len(BACKOFF_S) - 1)]
         self.failures += 1
+        self.all_failures += 1
+        self.moved_at, self.stuck_since = now(), None  # a failure is something else
         self.failing_since = self.failing_since or now()
         self.reason, self.is_running = shortened(reason), False
         return wait
@@ -65,6 +86,35 @@ class QueryWatch:
             "text": f"{self.state().sentence()}. Nothing is lost, and nothing goes on.",
         }
 
+    def measured(self, reach: Reach | None, bound_s: float) -> tuple[str, dict[str, Any]] | None:
+        """Note how far the query has come; return the alert that it is stuck, or no longer.
+
+        reach: None where it could not be measured, which says nothing of the query
+        """
+        at = now()
+        moves = reach is None or reach.mark != self.reach.mark or reach.waiting == 0
+        self.reach = reach or self.reach
+        if moves or self.failing_since is not None:
+            was_stuck, self.moved_at, self.stuck_since = self.stuck_since, at, None
+            if was_stuck is None:
+                return None
+            text = f"the streaming query {self.name} goes on, stuck since {was_stuck}"
+            return "query_advances", {"query": self.name, "since": str(was_stuck), "text": text}
+        if self.stuck_since is None and (at - self.moved_at).total_seconds() >= bound_s:
+            self.stuck_since = self.moved_at
+            return "query_stuck", {
+                "query": self.name,
+                "since": str(self.stuck_since),
+                "waiting": self.reach.waiting,
+                "text": f"{self.state().sentence()}. The watchdog restarts the job if it stays so.",
+            }
+        return None
+
+    def saw_batch(self, seconds: float) -> None:
+        """Note a batch that had input."""
+        self.batches += 1
+        self.batch_s += seconds
+
     def state(self) -> QueryState:
         """Return what `mela status` shows."""
         return QueryState(
@@ -72,6 +122,11 @@ class QueryWatch:
             failures=self.failures,
             failing_since=self.failing_since,
             reason=self.reason,
+            waiting=self.reach.waiting,
+            stuck_since=self.stuck_since,
+            all_failures=self.all_failures,
+            batches=self.batches,
+            batch_s=round(self.batch_s, 3),
         )
 
 
@@ -91,6 +146,9 @@ class JobWatch:
         return JobState(
             pid=os.getpid(),
             at=now(),
-            ready=all(one.is_running and one.failures == 0 for one in self.queries.values()),
+            ready=all(
+                one.is_running and one.failures == 0 and one.stuck_since is None
+                for one in self.queries.values()
+            ),
             queries=tuple(one.state() for one in self.queries.values()),
         )

@@ -1,4 +1,4 @@
-"""Write docs/reference/: the fields of scene and result, their JSON Schemas, the settings.
+"""Write docs/reference/: scene and result, their JSON Schemas, the settings, the metrics.
 
 It also writes what dbt lists of the metrics. Run by `make docs`. What it writes is committed, so
 that the fields can be read without the site;
@@ -20,6 +20,7 @@ import star
 from mela.result import METRICS
 from mela.schemas import DOCUMENTS, Document, json_schema
 from mela.settings import Settings
+from services.exported import table
 
 DOCS = Path(__file__).resolve().parents[1]
 Schema = Mapping[str, Any]
@@ -39,6 +40,10 @@ writes, and that file overrides the defaults. This page is generated from the mo
 when a process starts, `mela.settings.Settings`. After a change, `mela up` restarts the services
 that it concerns. `MELA_HOME` is `.mela/` in the clone, or a folder under `/var/lib/mela`
 for root."""
+MONITORING = """\
+The monitor serves these samples; [monitoring](../monitoring.md) says where, and what they cost.
+This page is generated from the registry that the monitor serves them from. A source that does not
+answer leaves its samples out and sets `mela_source_up` to 0."""
 _ANY = 2**53  # whole numbers end there, which nobody needs to be told
 _SIGNS = {
     "minimum": "≥",
@@ -64,6 +69,7 @@ def files() -> dict[str, str]:
         schema = json_schema(what)
         texts[f"{what}.schema.json"] = json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
         texts[f"{what}.md"] = "\n".join(_page(what, schema)) + "\n"
+    texts["monitoring.md"] = f"# All metrics for Prometheus\n\n{MONITORING}\n\n{table()}\n"
     texts["settings.md"] = "\n".join(_settings(Settings.model_json_schema())) + "\n"
     return texts
 

@@ -69,6 +69,12 @@ def actionlint(tmp_path_factory: pytest.TempPathFactory) -> Path | None:
     return _built("actionlint", "github.com/rhysd/actionlint/cmd/actionlint", tmp_path_factory)
 
 
+@pytest.fixture(scope="session")
+def rules_go(tmp_path_factory: pytest.TempPathFactory) -> Path | None:
+    """Prometheus' own reader of alert rules, compiled; None where Go or its modules are away."""
+    return _built("rules", ".", tmp_path_factory)
+
+
 def _built(module: str, package: str, factory: pytest.TempPathFactory) -> Path | None:
     go = next((found for place in _GO_PLACES if (found := shutil.which("go", path=place))), None)
     if go is None:

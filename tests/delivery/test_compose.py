@@ -202,7 +202,7 @@ def test_addresses_name_containers_and_their_ports(project: dict[str, Any]) -> N
 def test_ports_are_published_on_loopback_only(project: dict[str, Any]) -> None:
     published = [port for one in project["services"].values() for port in one.get("ports", [])]
 
-    assert len(published) == 4
+    assert len(published) == 6
     assert all(re.fullmatch(r"127\.0\.0\.1:\d+:\d+", port) for port in published)
 
 
@@ -228,7 +228,7 @@ def test_no_container_is_root_and_every_image_is_known_to_the_byte(
             assert one["image"].startswith("mela:")
             assert "user" not in one  # the Dockerfile's, which its own test looks at
         else:
-            assert re.fullmatch(r"[\w/.-]+:[\d.]+@sha256:[0-9a-f]{64}", one["image"]), name
+            assert re.fullmatch(r"[\w/.-]+:v?[\d.]+@sha256:[0-9a-f]{64}", one["image"]), name
             assert one["user"] not in ("root", "0"), name
 
 

@@ -31,6 +31,8 @@ STACK = (
         "results",
         "cancel",
         "rejected",
+        "trace",
+        "top",
         "airflow",
         "psql",
         "dbt",

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from services.job_state import LONGEST_REASON
-from streaming.watch import ALERT_AFTER_S, BACKOFF_S, JobWatch, QueryWatch
+from streaming.watch import ALERT_AFTER_S, BACKOFF_S, JobWatch, QueryWatch, Reach
 
 
 def failing_for(seconds: float) -> QueryWatch:
@@ -75,3 +75,55 @@ def test_a_reason_is_one_line(reason: str, shown: str) -> None:
     assert one.state().reason == shown
     one.failed("x" * 1_000)
     assert len(one.state().reason or "") == LONGEST_REASON
+
+
+def waiting_for(seconds: float, one: QueryWatch, mark: int) -> tuple[str, dict[str, object]] | None:
+    """Measure a query with messages waiting, as it looks after some seconds."""
+    one.moved_at -= timedelta(seconds=seconds)
+    return one.measured(Reach(waiting=12, mark=(mark,)), 300)
+
+
+def test_a_query_that_lives_without_advancing_is_stuck_once() -> None:
+    one = QueryWatch("run")
+    one.started()
+    assert waiting_for(1_000, one, mark=1) is None, "it moved"
+    assert waiting_for(299, one, mark=1) is None
+    alert = waiting_for(2, one, mark=1)
+    assert alert is not None
+    assert alert[0] == "query_stuck"
+    assert "the query run is stuck: 12 messages waiting, and nothing done since" in str(
+        alert[1]["text"]
+    )
+    assert not JobWatch({"run": one}).state().ready
+    assert waiting_for(500, one, mark=1) is None, "once"
+    goes_on = waiting_for(0, one, mark=2)
+    assert goes_on is not None
+    assert goes_on[0] == "query_advances"
+    assert JobWatch({"run": one}).state().ready
+
+
+def test_a_query_without_input_is_never_stuck() -> None:
+    one = QueryWatch("run")
+    one.moved_at -= timedelta(seconds=10_000)
+    assert one.measured(Reach(waiting=0, mark=(1,)), 300) is None
+    assert one.stuck_since is None
+
+
+def test_a_long_batch_that_sends_results_is_not_stuck() -> None:
+    one = QueryWatch("run")
+    assert [waiting_for(299, one, mark=number) for number in range(5)] == [None] * 5
+
+
+def test_nothing_is_concluded_from_no_measurement() -> None:
+    """While Kafka is away nothing can advance, and nobody may say that a query hangs."""
+    one = QueryWatch("run")
+    assert waiting_for(0, one, mark=1) is None
+    one.moved_at -= timedelta(seconds=1_000)
+    assert one.measured(None, 300) is None
+    assert waiting_for(299, one, mark=1) is None
+
+
+def test_a_query_that_fails_is_not_called_stuck() -> None:
+    one = failing_for(1)
+    assert waiting_for(0, one, mark=1) is None
+    assert waiting_for(1_000, one, mark=1) is None

@@ -153,6 +153,30 @@ class SceneRun(Base):
     cached: Mapped[bool]
 
 
+class SceneStage(Base):
+    """When a scene first reached a stage of its way. Grain: scene_id, stage.
+
+    published: its message reached Kafka; taken: the planner read it; recorded: every run is
+    answered; concluding, mirroring, mirrored: of its end and of MLflow. The scene itself has the
+    times of planned and finished.
+    """
+
+    __tablename__ = "scene_stage"
+    __table_args__ = (
+        one_of("stage", "published", "taken", "recorded", "concluding", "mirroring", "mirrored"),
+        {
+            "schema": "ops",
+            "comment": "when a scene first reached a stage of its way. Grain: scene_id, stage",
+        },
+    )
+
+    scene_id: Mapped[UUID] = mapped_column(
+        ForeignKey("ops.scene.scene_id", ondelete="CASCADE"), primary_key=True
+    )
+    stage: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+
+
 class SceneSchedule(Base):
     """A scene that is published again whenever it is due. Grain: name."""
 
