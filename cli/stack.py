@@ -33,12 +33,22 @@ def up(
             show_default=False,
         ),
     ] = None,
+    secure: Annotated[
+        bool | None,
+        typer.Option(
+            "--secure/--open",
+            help="Have clients of Kafka and MLflow sign in, over TLS and each with the rights of "
+            "its role, or let everybody on this machine in. Without either, as the last start "
+            "chose; the first start is open.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Start Postgres, Kafka, MLflow, Airflow and the streaming job, and wait until all are healthy.
 
     Starts only services that do not run yet. Data survive `mela down` and `mela up`.
     """
-    settings = stack.up(Settings(), offline=offline, on_event=say)
+    settings = stack.up(Settings(), offline=offline, secure=secure, on_event=say)
     print_addresses(settings)
 
 

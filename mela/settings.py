@@ -63,6 +63,20 @@ class KafkaSettings(_Service):
     """The broker and the shape of the topics."""
 
     brokers: str = Field(default="127.0.0.1:9092", description="host:port, several with commas")
+    protocol: Literal["PLAINTEXT", "SASL_SSL"] = Field(
+        default="PLAINTEXT", description="SASL_SSL: encrypted, and nobody gets in without a user"
+    )
+    user: str = Field(default="", description="who signs in, to publish, with SASL_SSL")
+    password: SecretStr = Field(default=SecretStr(""), description="of `user`")
+    reader: str = Field(
+        default="", description="who signs in to read results and progress. Empty: user"
+    )
+    reader_password: SecretStr = Field(default=SecretStr(""), description="of `reader`")
+    ca: Path | None = Field(
+        default=None,
+        description="the PEM file of the authority that signed the broker's certificate. None: "
+        "the machine's own authorities",
+    )
     partitions: int = Field(default=4, ge=1, description="of mela.runs and mela.results")
     replication: int = Field(default=1, ge=1, description="copies of each topic, one a broker")
     retention_hours: int = Field(default=7 * 24, ge=1, description="how long topics keep a message")
@@ -125,6 +139,8 @@ class MlflowSettings(_Service):
     """The tracking server."""
 
     url: str = Field(default="http://127.0.0.1:5000", description="where it answers")
+    user: str = Field(default="", description="who signs in. Empty: the server asks nobody")
+    password: SecretStr = Field(default=SecretStr(""), description="of `user`")
 
 
 class AirflowSettings(_Service):

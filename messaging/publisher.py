@@ -21,11 +21,12 @@ from messaging.codec import (
     encode_result,
     encode_scene,
 )
+from messaging.connection import client
 from messaging.topics import MAX_BROKER_BYTES
 
 LINGER_MS = 100
 FLUSH_TIMEOUT_S = 60.0
-_publishers: dict[tuple[str, int], Publisher] = {}
+_publishers: dict[tuple[str, str, int], Publisher] = {}
 
 
 class Publisher(AbstractContextManager["Publisher"]):
@@ -39,7 +40,7 @@ class Publisher(AbstractContextManager["Publisher"]):
         self._partitions = kafka.partitions
         self._brokers = kafka.brokers
         self._config: dict[str, Any] = {
-            "bootstrap.servers": kafka.brokers,
+            **client(kafka),
             "enable.idempotence": True,
             "compression.type": "lz4",
             "linger.ms": linger_ms,
@@ -114,7 +115,7 @@ class Publisher(AbstractContextManager["Publisher"]):
 
 def publisher_of(settings: Settings, *, linger_ms: int = LINGER_MS) -> Publisher:
     """Return this process's producer for a broker and a linger time. It lives until the end."""
-    key = settings.kafka.brokers, linger_ms
+    key = settings.kafka.brokers, settings.kafka.user, linger_ms
     if key not in _publishers:
         _publishers[key] = Publisher(settings.kafka, linger_ms=linger_ms)
     return _publishers[key]

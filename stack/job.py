@@ -6,7 +6,7 @@ import sys
 
 from mela.settings import REPOSITORY
 from services.job_state import read_state
-from stack import fetch
+from stack import fetch, guard
 from stack.environment import explicit_settings
 from stack.java import java_home
 from stack.ports import LOOPBACK
@@ -36,6 +36,7 @@ def _program(site: Site) -> Program:
             "SPARK_LOCAL_DIRS": str(site.home / "spark" / "scratch"),
             **explicit_settings(site.settings),
             **_addresses(site),
+            **guard.job_variables(site),
             "MELA_SPARK__JARS": fetch.spark_jars(site.settings),
             **marked(site),
         },

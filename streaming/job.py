@@ -27,6 +27,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 from backtests.simulate import warm
 from mela.messages import PROGRESS, RESULTS, RUNS, SCENES, MessagePosition
 from mela.settings import Settings
+from messaging.connection import spark_options
 from messaging.publisher import publisher_of
 from services.alerts import post_alert
 from services.job_state import QueryState, state_file, write_state
@@ -117,7 +118,7 @@ class Query:
         """Start the query at its checkpoint, or at the beginning of its topic."""
         stream = (
             spark.readStream.format("kafka")
-            .option("kafka.bootstrap.servers", settings.kafka.brokers)
+            .options(**spark_options(settings.kafka))
             .option("subscribe", self.topic)
             .option("startingOffsets", "earliest")
             .option("failOnDataLoss", "true")
