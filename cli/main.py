@@ -26,6 +26,7 @@ from cli import (
     stale,
     stored_runs,
     strategies,
+    verify,
     watch,
 )
 from cli.console import out, quiet_logs
@@ -60,7 +61,7 @@ def main(
 
 # The order of the groups in `mela --help` is the order in which they are first used.
 for module in (
-    *(scenes, scene_list, stored_runs, backtest, stale, lineage, rejected, watch),
+    *(scenes, scene_list, stored_runs, backtest, stale, verify, lineage, rejected, watch),
     *(candles, imports, quality, snapshot, headlines),
     *(strategies, new, check, ask, demo, stack, programs, compare),
 ):

@@ -13,7 +13,7 @@ import stack
 from cli.console import err, explains, out
 from cli.panels import STACK
 from mela.settings import Settings
-from services.compared import front_page
+from services.compared import front_page, sign_in
 
 
 def register(app: typer.Typer) -> None:
@@ -127,7 +127,8 @@ def print_addresses(settings: Settings) -> None:
         "warehouse",
         f"{warehouse}  (password: MELA_POSTGRES__PASSWORD in {settings.home}/stack.env)",
     )
-    table.add_row("MLflow", front_page(settings))
+    account = sign_in(settings)
+    table.add_row("MLflow", front_page(settings) + (f"  ({account})" if account else ""))
     table.add_row(
         "Airflow", f"{airflow.url}  ({airflow.user} / {airflow.password.get_secret_value()})"
     )

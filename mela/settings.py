@@ -55,6 +55,20 @@ def _home(path: str | Path | None) -> Path:
     return Path(path) if path else default_home()
 
 
+def _readable(path: Path) -> Path | None:
+    """Return a file, or None where this process may not read it: the environment has it all then.
+
+    Asked by opening it: a process that confined itself (`streaming.confinement`) is refused there.
+    """
+    try:
+        path.open("rb").close()
+    except FileNotFoundError:
+        return path
+    except PermissionError:
+        return None
+    return path
+
+
 class _Service(BaseModel):
     model_config = ConfigDict(frozen=True)
 
@@ -68,6 +82,10 @@ class KafkaSettings(_Service):
     )
     user: str = Field(default="", description="who signs in, to publish, with SASL_SSL")
     password: SecretStr = Field(default=SecretStr(""), description="of `user`")
+    run_user: str = Field(
+        default="", description="the user of processes that execute strategies. Empty: user"
+    )
+    run_password: SecretStr = Field(default=SecretStr(""), description="of `run_user`")
     reader: str = Field(
         default="", description="who signs in to read results and progress. Empty: user"
     )
@@ -93,6 +111,10 @@ class PostgresSettings(_Service):
     database: str = Field(default="mela", description="the warehouse's")
     user: str = Field(default="mela", description="the role that signs in")
     password: SecretStr = Field(default=SecretStr(""), description="of `user`")
+    run_user: str = Field(
+        default="", description="the role of processes that execute strategies. Empty: user"
+    )
+    run_password: SecretStr = Field(default=SecretStr(""), description="of `run_user`")
     marts_role: str = Field(
         default="", description="the role that owns staging and marts; dbt acts as it. Empty: user"
     )
@@ -247,6 +269,31 @@ class Settings(BaseSettings):
             f"{parts.scheme or 'no scheme'} to {parts.hostname or 'no host'}"
         )
 
+    def for_strategies(self) -> Settings:
+        """Return what a process needs that executes strategies: weaker accounts, and no secret.
+
+        Strategies are anybody's code. Their process reads candles, marks chunks and sends results.
+        """
+        nothing = SecretStr("")
+        postgres, kafka = self.postgres, self.kafka
+        if postgres.run_user:
+            account = {"user": postgres.run_user, "password": postgres.run_password}
+            postgres = postgres.model_copy(update={**account, "run_password": nothing})
+        if kafka.run_user:
+            account = {"user": kafka.run_user, "password": kafka.run_password}
+            reader = {"reader": "", "reader_password": nothing}
+            kafka = kafka.model_copy(update={**account, **reader, "run_password": nothing})
+        changed = {
+            "postgres": postgres,
+            "kafka": kafka,
+            "spark": self.spark.model_copy(update={"secret": nothing}),
+            "mlflow": self.mlflow.model_copy(update={"password": nothing}),
+            "airflow": self.airflow.model_copy(update={"password": nothing}),
+            "alpaca": self.alpaca.model_copy(update={"key": nothing, "secret": nothing}),
+            "alert_webhook": None,
+        }
+        return self.model_copy(update=changed)
+
     @property
     def packages(self) -> Path:
         """Return where this stack's own packages of strategies are: `pip install --target` it."""
@@ -269,7 +316,7 @@ class Settings(BaseSettings):
         """Put `$MELA_HOME/stack.env` behind the environment."""
         stack = DotEnvSettingsSource(
             settings_cls,
-            env_file=_home(init_settings().get("home")) / "stack.env",
+            env_file=_readable(_home(init_settings().get("home")) / "stack.env"),
             env_file_encoding="utf-8",
         )
         return init_settings, env_settings, stack

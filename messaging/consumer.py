@@ -78,7 +78,8 @@ def _opened(
         {
             **connection.client(settings.kafka, reads=reads),
             "error_cb": faults.append,
-            "group.id": f"{connection.READER_GROUPS}-tail",  # never joined: partitions are assigned by hand
+            # never joined: partitions are assigned by hand
+            "group.id": f"{connection.READER_GROUPS}-tail",
             "enable.auto.commit": False,
             "log_level": 0,  # the error below says once that no broker answers
         }
@@ -115,7 +116,7 @@ def _why(
         return f"no Kafka answers at {kafka.brokers}. Start the stack with `mela up`."
     is_reader = reads and kafka.reader
     user, name = (kafka.reader, "READER") if is_reader else (kafka.user or "nobody", "USER")
-    password = "READER_PASSWORD" if is_reader else "PASSWORD"  # noqa: S105 - a part of a key
+    password = "READER_PASSWORD" if is_reader else "PASSWORD"
     return (
         f"Kafka at {kafka.brokers} refuses {user}: {refused.str()}. Check MELA_KAFKA__{name} and "
         f"MELA_KAFKA__{password}; docs/security.md says which user may do what."

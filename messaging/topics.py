@@ -47,7 +47,7 @@ def create_topics(kafka: KafkaSettings, admin: AdminClient | None = None) -> Non
     admin: a client whose user may create them; by default one of the settings' own user
     """
     if admin is None:  # a client is false while nothing is queued
-        admin = AdminClient(client(kafka))
+        admin = AdminClient({**client(kafka)})
     for name, future in admin.create_topics(topics(kafka), operation_timeout=TIMEOUT_S).items():
         try:
             future.result(timeout=TIMEOUT_S)

@@ -52,7 +52,7 @@ SECRETS: dict[str, Callable[[], str]] = {
     roles.ADMIN_PASSWORD: lambda: secrets.token_urlsafe(24),
     roles.AIRFLOW_PASSWORD: lambda: secrets.token_urlsafe(24),
     roles.MLFLOW_PASSWORD: lambda: secrets.token_urlsafe(24),
-    roles.TASKS_PASSWORD: lambda: secrets.token_urlsafe(24),
+    **{key: lambda: secrets.token_urlsafe(24) for key in roles.PASSWORDS.values()},
     orchestration.JWT_SECRET: lambda: secrets.token_urlsafe(48),
     orchestration.SECRET_KEY: lambda: secrets.token_urlsafe(32),
     orchestration.FERNET_KEY: lambda: Fernet.generate_key().decode(),

@@ -55,9 +55,7 @@ def up(
         if not supervisor.is_alive():
             sweep(home)  # processes that a killed supervisord left behind
         is_secure = guarded(environment.read(home), secure, on_event)
-        site = addresses.allocate(
-            environment.fresh(settings), services, on_event, secure=is_secure
-        )
+        site = addresses.allocate(environment.fresh(settings), services, on_event, secure=is_secure)
         site = choose_market(site, supervisor, offline=offline, whole=only is None)
         supervisor.start_daemon(
             site, {name: one.program(site) for name, one in registry.services().items()}

@@ -1,6 +1,6 @@
 """Whether the stack asks who its clients are, and who may do what in Kafka.
 
-A guarded Kafka speaks TLS only and knows four users, each with the rights of its role. It checks
+A guarded Kafka speaks TLS only and knows five users, each with the rights of its role. It checks
 each request (StandardAuthorizer); what no rule allows is refused. Rules and passwords are written
 at every `up` over a listener of their own, which takes certificates of this stack only.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import cast
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import (
@@ -31,11 +32,13 @@ from stack import certificates
 from stack.service import Site
 
 SECURE = "MELA_STACK_SECURE"  # "true": clients sign in
-PUBLISHER, JOB, READER, ADMIN = "mela-publisher", "mela-job", "mela-reader", "mela-admin"
+PUBLISHER, JOB, RUN = "mela-publisher", "mela-job", "mela-run"
+READER, ADMIN = "mela-reader", "mela-admin"
 PASSWORDS = {
     PUBLISHER: "MELA_KAFKA__PASSWORD",
     READER: "MELA_KAFKA__READER_PASSWORD",
     JOB: "MELA_STACK_KAFKA_JOB_PASSWORD",
+    RUN: "MELA_STACK_KAFKA_RUN_PASSWORD",
     ADMIN: "MELA_STACK_KAFKA_ADMIN_PASSWORD",
 }
 MLFLOW_USER, MLFLOW_JOB, MLFLOW_ADMIN = "mela", "mela-job", "mela-admin"
@@ -55,6 +58,7 @@ _BOTH = (AclOperation.READ, AclOperation.WRITE, AclOperation.DESCRIBE)
 TOPICS: Mapping[str, Mapping[str, tuple[AclOperation, ...]]] = {
     PUBLISHER: {SCENES: _WRITE},
     JOB: {SCENES: _READ, RUNS: _BOTH, RESULTS: _BOTH, PROGRESS: _BOTH, REJECTED: _WRITE},
+    RUN: {RESULTS: _WRITE, REJECTED: _WRITE},
     READER: {RESULTS: _READ, PROGRESS: _READ, REJECTED: _READ},
 }
 GROUPS = {JOB: JOB_GROUPS, READER: READER_GROUPS}  # by prefix
@@ -84,8 +88,10 @@ def job_variables(site: Site) -> dict[str, str]:
     password = site.kept[PASSWORDS[JOB]]
     return {
         "MELA_KAFKA__PROTOCOL": "SASL_SSL",
-        **{"MELA_KAFKA__USER": JOB, "MELA_KAFKA__PASSWORD": password},
-        **{"MELA_KAFKA__READER": JOB, "MELA_KAFKA__READER_PASSWORD": password},
+        "MELA_KAFKA__USER": JOB,
+        "MELA_KAFKA__PASSWORD": password,
+        "MELA_KAFKA__RUN_USER": RUN,
+        "MELA_KAFKA__RUN_PASSWORD": site.kept[PASSWORDS[RUN]],
         "MELA_MLFLOW__USER": MLFLOW_JOB,
         "MELA_MLFLOW__PASSWORD": site.kept[MLFLOW_PASSWORDS[MLFLOW_JOB]],
     }
@@ -174,21 +180,21 @@ def rules() -> list[AclBinding]:
 def _rule(
     kind: ResourceType, name: str, pattern: ResourcePatternType, role: str, operation: AclOperation
 ) -> AclBinding:
-    return AclBinding(
-        kind, name, pattern, f"User:{role}", "*", operation, AclPermissionType.ALLOW
-    )
+    return AclBinding(kind, name, pattern, f"User:{role}", "*", operation, AclPermissionType.ALLOW)
 
 
 _EVERY_RULE = AclBindingFilter(
-    *(ResourceType.ANY, None, ResourcePatternType.ANY),
-    *(None, None, AclOperation.ANY, AclPermissionType.ANY),
+    *(ResourceType.ANY, cast("str", None), ResourcePatternType.ANY),
+    *(cast("str", None), cast("str", None), AclOperation.ANY, AclPermissionType.ANY),
 )
 
 
 def _exactly(rule: AclBinding) -> AclBindingFilter:
     return AclBindingFilter(
-        *(rule.restype, rule.name, rule.resource_pattern_type),
-        *(rule.principal, rule.host, rule.operation, rule.permission_type),
+        *(cast("ResourceType", rule.restype), rule.name),
+        *(cast("ResourcePatternType", rule.resource_pattern_type), rule.principal, rule.host),
+        cast("AclOperation", rule.operation),
+        cast("AclPermissionType", rule.permission_type),
     )
 
 

@@ -31,7 +31,8 @@ from messaging.connection import spark_options
 from messaging.publisher import publisher_of
 from services.alerts import post_alert
 from services.job_state import QueryState, state_file, write_state
-from streaming import checking, conclude, mirror, plan
+from streaming import checking, conclude, daemon, mirror, plan
+from streaming.confinement import confine
 from streaming.plan import SceneMessage
 from streaming.poison import contained
 from streaming.record import ResultMessage, record_results, send_progress
@@ -56,6 +57,7 @@ PLAN_LINGER_MS = 5  # the first chunks of a large scene: nobody computes before 
 POLLING = "100ms"  # how long an idle query waits before it asks Kafka again
 COLUMNS = ("value", "topic", "partition", "offset")
 Batches = Iterator[pa.RecordBatch]
+_naming_workers = threading.Lock()
 
 
 def session(settings: Settings) -> SparkSession:
@@ -69,7 +71,8 @@ def session(settings: Settings) -> SparkSession:
         "spark.jars": settings.spark.jars,
         "spark.driver.memory": settings.spark.driver_memory,
         # The JVM only hands batches over: its second compiler costs more here than it saves.
-        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC "
+        f"-Djava.io.tmpdir={settings.home / 'spark' / 'scratch'}",
         "spark.executor.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
         "spark.driver.host": settings.spark.driver_host,
         "spark.driver.bindAddress": "127.0.0.1" if is_alone else "0.0.0.0",  # noqa: S104
@@ -153,12 +156,14 @@ def queries(settings: Settings) -> list[Query]:
                 source=message.source.key,
             )
 
+    weak = settings.for_strategies()
+
     def run(batch: DataFrame, _: int) -> None:
         def execute(parts: Batches) -> Batches:
-            sent = run_chunks((ChunkMessage(*message) for message in _messages(parts)), settings)
+            sent = run_chunks((ChunkMessage(*message) for message in _messages(parts)), weak)
             yield pa.RecordBatch.from_pydict({"sent": pa.array([sent], pa.int64())})
 
-        _packed(batch).mapInArrow(execute, "sent bigint").collect()
+        in_workers(daemon.RUN, _packed(batch), execute, "sent bigint").collect()
 
     def record(batch: DataFrame, _: int) -> None:
         def store(parts: Batches) -> Batches:
@@ -167,7 +172,7 @@ def queries(settings: Settings) -> list[Query]:
             )
             yield pa.RecordBatch.from_pydict({"scene_id": pa.array(sorted(found), pa.string())})
 
-        rows = _packed(batch).mapInArrow(store, "scene_id string").collect()
+        rows = in_workers(daemon.RECORD, _packed(batch), store, "scene_id string").collect()
         send_progress({row.scene_id for row in rows}, settings, publisher_of(settings))
 
     def conclude_batch(batch: DataFrame, _: int) -> None:
@@ -212,8 +217,10 @@ class Job:
         def nothing(parts: Batches) -> Batches:
             yield from parts
 
-        slots = self._spark.sparkContext.defaultParallelism
-        self._spark.range(slots, numPartitions=slots).mapInArrow(nothing, "id bigint").collect()
+        slots = max(1, self._spark.sparkContext.defaultParallelism // 2)
+        for kind in (daemon.RUN, daemon.RECORD):
+            idle = self._spark.range(slots, numPartitions=slots)
+            in_workers(kind, idle, nothing, "id bigint").collect()
         log.info("workers_started", slots=slots)
 
     def run(self) -> None:
@@ -320,8 +327,9 @@ def _checked(settings: Settings) -> None:
 def main() -> None:
     """Run the job until SIGTERM."""
     settings = Settings()
-    for folder in ("checkpoints", "warehouse"):
-        (settings.home / "spark" / folder).mkdir(parents=True, exist_ok=True)
+    for folder in ("spark/checkpoints", "spark/warehouse", "spark/scratch", "cache", "packages"):
+        (settings.home / folder).mkdir(parents=True, exist_ok=True)
+    log.info("confined", by_the_kernel=confine(settings))
     state_file(settings.home).unlink(missing_ok=True)
     threading.Thread(target=warm, name="warm", daemon=True).start()  # while the JVM starts
     job = Job(settings)
@@ -329,6 +337,22 @@ def main() -> None:
     gc.collect()  # what stands here now stays: planning a large scene would look through it again
     gc.freeze()
     job.run()
+
+
+def in_workers(
+    kind: str, frame: DataFrame, work: Callable[[Batches], Batches], schema: str
+) -> DataFrame:
+    """Map a frame in Python workers that do one kind of work only, and share no process.
+
+    Spark keeps its workers by the variables that they are started with.
+    """
+    variables = frame.sparkSession.sparkContext.environment
+    with _naming_workers:  # queries run in threads, and share the variables
+        variables[daemon.KIND] = kind
+        try:
+            return frame.mapInArrow(work, schema)
+        finally:
+            del variables[daemon.KIND]
 
 
 def _packed(batch: DataFrame) -> DataFrame:
