@@ -17,7 +17,7 @@ CONTROLLER_PORT = "MELA_STACK_KAFKA_CONTROLLER_PORT"
 INTERNAL_PORT = "MELA_STACK_KAFKA_INTERNAL_PORT"
 INTERNAL = "MELA_STACK_KAFKA_INTERNAL"  # the administrator's address, if it is not on this machine
 _LOG_CONFIG = Path(__file__).with_name("kafka-log4j2.properties")
-_CONFIG = Path(__file__).with_name("kafka.properties")
+CONFIG = Path(__file__).with_name("kafka.properties")
 _OPEN = """\
 inter.broker.listener.name=CLIENTS
 controller.quorum.voters=1@127.0.0.1:{controller}
@@ -88,7 +88,7 @@ def _prepare(site: Site) -> None:
         internal=site.kept[INTERNAL_PORT],
         data=data,
     )
-    _config(site).write_text(_CONFIG.read_text(encoding="utf-8") + addresses, encoding="utf-8")
+    _config(site).write_text(CONFIG.read_text(encoding="utf-8") + addresses, encoding="utf-8")
     if not (data / "meta.properties").exists():
         _format(site)
 

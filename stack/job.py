@@ -6,7 +6,7 @@ import sys
 
 from mela.settings import REPOSITORY
 from services.job_state import read_state
-from stack import fetch, guard, roles
+from stack import fetch, guard, healthy, roles
 from stack.environment import explicit_settings
 from stack.java import java_home
 from stack.ports import LOOPBACK
@@ -81,9 +81,6 @@ def _probe(site: Site, pid: int) -> str | None:
         return str(error)
     if state is None:
         return "its queries have not started yet"
-    if state.pid != pid:
-        return "its queries have not started again yet"
+    missing = healthy.job(state.pid, state.ready, pid)
     failing = [query.sentence() for query in state.queries if query.failing_since is not None]
-    if failing:
-        return "; ".join(failing)
-    return None if state.ready else "its queries have not all started yet"
+    return "; ".join(failing) if failing and missing != healthy.NOT_AGAIN else missing

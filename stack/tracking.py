@@ -11,7 +11,7 @@ from dotenv import dotenv_values
 
 from mela.errors import StackFailed
 from mela.settings import REPOSITORY
-from stack import guard, http, roles, schemas, tracking_users
+from stack import guard, healthy, http, roles, schemas, tracking_users
 from stack.ports import LOOPBACK
 from stack.service import Program, Service, Site
 
@@ -94,10 +94,10 @@ def _names(site: Site, usual: str) -> dict[str, str]:
 
 def _probe(site: Site, _pid: int) -> str | None:
     try:
-        answer = http.get(f"{site.settings.mlflow.url}/health").strip()
+        answer = http.get(f"{site.settings.mlflow.url}/health")
     except StackFailed as error:
         return str(error)
-    return None if answer == b"OK" else f"/health says {answer[:80]!r}"
+    return healthy.mlflow(answer)
 
 
 def _artifacts(site: Site) -> Path:

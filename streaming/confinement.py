@@ -11,7 +11,7 @@ from __future__ import annotations
 import ctypes
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 import structlog
@@ -19,7 +19,7 @@ import structlog
 from mela.settings import REPOSITORY, Settings
 
 log = structlog.get_logger()
-OF_THE_JOB = ("spark", "jars", "java", "cache", "packages", "snapshots", "kafka/tls/ca.pem")
+OF_THE_JOB = ("spark", "jars", "java", "cache", "packages", "snapshots")
 OF_A_WORKER = ("spark/scratch", "jars", "java", "cache", "packages", "snapshots")
 _CREATE, _ADD, _RESTRICT = 444, 445, 446  # system calls, the same on every architecture
 _ASK_VERSION, _BENEATH, _NO_NEW_PRIVILEGES = 1, 1, 38
@@ -41,8 +41,8 @@ class _Beneath(ctypes.Structure):
 def confine(settings: Settings, kept: Iterable[str] = OF_THE_JOB) -> bool:
     """Confine this process for good; return False where the kernel offers no confinement.
 
-    kept: the files and folders of the home that stay open; all outside of the home stay, but for
-        the secrets of containers in the clone
+    kept: the folders of the home that stay open, besides the certificate of Kafka's authority; all
+        outside of the home stay, but for the secrets of containers in the clone
     """
     library = ctypes.CDLL(None, use_errno=True)
     version = library.syscall(_CREATE, None, 0, _ASK_VERSION)
@@ -58,7 +58,9 @@ def confine(settings: Settings, kept: Iterable[str] = OF_THE_JOB) -> bool:
         home = settings.home.resolve()
         # Names may be listed everywhere: Python looks through folders for what it imports.
         _allow(library, ruleset, Path("/"), _LIST)
-        for path in _open_paths(Path("/"), _closed(home, tuple(kept))):
+        public = (settings.kafka.ca,) if settings.kafka.ca else ()
+        kept_paths = {*(home / name for name in kept), *public}
+        for path in _open_paths(Path("/"), _closed(home, kept_paths)):
             _allow(library, ruleset, path, rights)
         if library.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0) or library.syscall(_RESTRICT, ruleset, 0):
             raise OSError(ctypes.get_errno(), "Landlock did not confine this process")
@@ -67,15 +69,14 @@ def confine(settings: Settings, kept: Iterable[str] = OF_THE_JOB) -> bool:
     return True
 
 
-def _closed(home: Path, kept: tuple[str, ...]) -> set[Path]:
+def _closed(home: Path, kept: Collection[Path]) -> set[Path]:
     """Return what is closed: every entry of the home but those kept, and what containers keep."""
+    on_the_way = {parent for path in kept for parent in path.parents}
     closed = {REPOSITORY / ".env", home / "stack.env", home / "run"}
-    for folder in {home, *((home / name).parent for name in kept)}:
+    for folder in {home, *(one for one in on_the_way if one.is_relative_to(home))}:
         if folder.is_dir():
             closed |= set(folder.iterdir())
-    open_again = {home / name for name in kept}
-    on_the_way = {parent for path in open_again for parent in path.parents}
-    return closed - open_again - on_the_way
+    return closed - set(kept) - on_the_way
 
 
 def _open_paths(path: Path, closed: set[Path]) -> Iterator[Path]:

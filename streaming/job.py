@@ -65,6 +65,8 @@ def session(settings: Settings) -> SparkSession:
     is_alone = settings.spark.driver_host == "127.0.0.1"
     secret = settings.spark.secret.get_secret_value()
     builder: SparkSession.Builder = SparkSession.builder  # pyright: ignore[reportAssignmentType]
+    scratch = settings.home / "spark" / "scratch"
+    scratch.mkdir(parents=True, exist_ok=True)
     options = {
         "spark.master": settings.spark.master,
         "spark.app.name": "mela",
@@ -72,7 +74,7 @@ def session(settings: Settings) -> SparkSession:
         "spark.driver.memory": settings.spark.driver_memory,
         # The JVM only hands batches over: its second compiler costs more here than it saves.
         "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC "
-        f"-Djava.io.tmpdir={settings.home / 'spark' / 'scratch'}",
+        f"-Djava.io.tmpdir={scratch}",  # /tmp may be closed: see `confinement`
         "spark.executor.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
         "spark.driver.host": settings.spark.driver_host,
         "spark.driver.bindAddress": "127.0.0.1" if is_alone else "0.0.0.0",  # noqa: S104
@@ -327,7 +329,7 @@ def _checked(settings: Settings) -> None:
 def main() -> None:
     """Run the job until SIGTERM."""
     settings = Settings()
-    for folder in ("spark/checkpoints", "spark/warehouse", "spark/scratch", "cache", "packages"):
+    for folder in ("spark/checkpoints", "spark/warehouse", "cache", "packages"):
         (settings.home / folder).mkdir(parents=True, exist_ok=True)
     log.info("confined", by_the_kernel=confine(settings))
     state_file(settings.home).unlink(missing_ok=True)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mela.settings import REPOSITORY, Settings
+from mela.settings import REPOSITORY, Settings, default_home
 from messaging.topics import MAX_BROKER_BYTES
-from stack import account, broker, database, fetch
+from stack import account, broker, database, fetch, guard, laid
+from stack.container import site
 from stack.java import java_home
 from tests.delivery.containers import environment_of, said
 
@@ -27,13 +29,47 @@ def on_postgres(*command: str) -> subprocess.CompletedProcess[str]:
     return said(*account.prefix(), *command, cwd="/")
 
 
-def test_both_ways_read_the_same_files(project: dict[str, Any]) -> None:
-    sources = {name: REPOSITORY / one["file"] for name, one in project["configs"].items()}
+@pytest.fixture
+def laid_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What the container `files` lays, under the strictest umask, in a home of its own."""
+    monkeypatch.setenv("MELA_HOME", str(tmp_path))
+    monkeypatch.setenv(guard.SECURE, "true")
+    for name in (laid.SETTINGS, laid.AUTHORITY):
+        (tmp_path / name).mkdir()
+    before = os.umask(0o077)
+    try:
+        laid.lay(site())
+    finally:
+        os.umask(before)
+    return tmp_path
 
-    assert sources["postgres"] == database._CONFIG  # pyright: ignore[reportPrivateUsage]
-    assert sources["kafka"] == broker._CONFIG  # pyright: ignore[reportPrivateUsage]
-    for name in ("postgres", "kafka"):
-        assert project["services"][name]["configs"][0]["source"] == name
+
+def test_both_ways_read_the_same_files(laid_out: Path) -> None:
+    settings = laid_out / laid.SETTINGS
+    written = properties((settings / "server.properties").read_text(encoding="utf-8"))
+
+    assert (settings / "postgresql.conf").read_bytes() == database.CONFIG.read_bytes()
+    assert properties(broker.CONFIG.read_text(encoding="utf-8")).items() <= written.items()
+    assert properties(guard.broker_properties(laid_out)).items() <= written.items()
+
+
+def test_other_images_may_read_what_is_for_them_and_no_key_more(laid_out: Path) -> None:
+    modes = {
+        str(path.relative_to(laid_out)): path.stat().st_mode & 0o777
+        for path in laid_out.rglob("*")
+        if path.is_file()
+    }
+    assert modes == {
+        "settings/postgresql.conf": 0o644,
+        "settings/server.properties": 0o644,
+        "authority/ca.pem": 0o644,
+        "kafka/tls/ca.pem": 0o644,
+        "kafka/tls/broker.pem": 0o640,  # by its group, which Kafka's container is given
+        "kafka/tls/admin.pem": 0o600,
+    }
+    made = (laid_out / "kafka/tls/broker.pem").read_bytes()
+    laid.lay(site())
+    assert (laid_out / "kafka/tls/broker.pem").read_bytes() == made
 
 
 @pytest.mark.integration
@@ -41,7 +77,8 @@ def test_postgres_reads_the_container_s_command_as_it_is_meant(
     project: dict[str, Any], postgres: Settings
 ) -> None:
     """Asked of the real server, which prints a setting as it would take it."""
-    mounted = project["services"]["postgres"]["configs"][0]["target"]
+    mounted = "/etc/mela/postgresql.conf"
+    assert "settings:/etc/mela:ro" in project["services"]["postgres"]["volumes"]
     command = project["services"]["postgres"]["command"]
     assert command[0] == "postgres"
     public = postgres.home / "postgres" / "mounted.conf"
@@ -102,19 +139,18 @@ def test_the_container_s_cluster_lets_nobody_in_without_a_password(
 
 
 def test_kafka_s_own_setup_accepts_what_the_container_is_told(
-    project: dict[str, Any], tmp_path: Path
+    project: dict[str, Any], laid_out: Path, tmp_path: Path
 ) -> None:
     """The program that the image runs first, on the file that is mounted and its environment."""
-    mounted, final = tmp_path / "mounted", tmp_path / "final"
-    for folder in (mounted, final, tmp_path / "data"):
+    mounted, final = laid_out / laid.SETTINGS, tmp_path / "final"
+    for folder in (final, tmp_path / "data"):
         folder.mkdir()
-    target = Path(project["services"]["kafka"]["configs"][0]["target"])
-    assert target == Path("/mnt/shared/config/server.properties")  # where the image looks
-    (mounted / target.name).write_text((STACK / "kafka.properties").read_text(encoding="utf-8"))
+    assert "settings:/mnt/shared/config:ro" in project["services"]["kafka"]["volumes"]
+    target = mounted / "server.properties"  # where the image looks
     given = environment_of(project["services"]["kafka"])
     given |= {"KAFKA_LOG_DIRS": str(tmp_path / "data"), "CLUSTER_ID": "5L6g3nShT-eMCtK--X86sw"}
 
-    settings = Settings()
+    settings = Settings(home=default_home())
     fetch.ensure_jars(settings)
     done = said(
         *(str(java_home(settings) / "bin" / "java"), "-XX:TieredStopAtLevel=1"),
@@ -127,6 +163,8 @@ def test_kafka_s_own_setup_accepts_what_the_container_is_told(
     found = properties((final / target.name).read_text(encoding="utf-8"))
 
     assert (tmp_path / "data" / "meta.properties").exists()  # formatted: the settings are sound
-    assert properties((STACK / "kafka.properties").read_text()).items() <= found.items()
-    assert found["advertised.listeners"] == "PLAINTEXT://kafka:9092,OUTSIDE://127.0.0.1:9094"
+    assert properties(target.read_text(encoding="utf-8")).items() <= found.items()
+    outside = found["advertised.listeners"].split(",")[-1]
+    assert outside == "OUTSIDE://127.0.0.1:9094"
+    assert found["inter.broker.listener.name"] == "INTERNAL"
     assert int(found["message.max.bytes"]) == MAX_BROKER_BYTES
