@@ -29,6 +29,19 @@ _RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15}  # by version: how many rights on files i
 _NEWER = 16
 
 
+# What root keeps of its capabilities: those over files. With others it could look into processes.
+_KEPT_CAPABILITIES = 0b111111  # chown, dac_override, dac_read_search, fowner, fsetid, kill
+_CAPABILITIES_VERSION = 0x20080522
+
+
+class _Capabilities(ctypes.Structure):
+    _fields_ = (
+        ("effective", ctypes.c_uint32),
+        ("permitted", ctypes.c_uint32),
+        ("inheritable", ctypes.c_uint32),
+    )
+
+
 class _Ruleset(ctypes.Structure):
     _fields_ = (("files", ctypes.c_uint64),)
 
@@ -64,9 +77,25 @@ def confine(settings: Settings, kept: Iterable[str] = OF_THE_JOB) -> bool:
             _allow(library, ruleset, path, rights)
         if library.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0) or library.syscall(_RESTRICT, ruleset, 0):
             raise OSError(ctypes.get_errno(), "Landlock did not confine this process")
+        _drop_capabilities(library)
     finally:
         os.close(ruleset)
     return True
+
+
+def _drop_capabilities(library: ctypes.CDLL) -> None:
+    """Give up what root may do beyond files. Ordinary users have nothing to give up."""
+    header = (ctypes.c_uint32 * 2)(_CAPABILITIES_VERSION, 0)
+    held = (_Capabilities * 2)()
+    if library.capget(header, held):
+        raise OSError(ctypes.get_errno(), "the kernel did not say what this process may do")
+    for index, kept in enumerate((_KEPT_CAPABILITIES, 0)):
+        one = held[index]
+        one.permitted &= kept
+        one.effective &= kept
+        one.inheritable = 0
+    if library.capset(header, held):
+        raise OSError(ctypes.get_errno(), "the kernel did not take capabilities back")
 
 
 def _closed(home: Path, kept: Collection[Path]) -> set[Path]:

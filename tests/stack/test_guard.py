@@ -125,7 +125,7 @@ def test_only_the_administrator_makes_topics_and_sees_rules(
 def test_a_wrong_password_an_unknown_user_and_a_client_without_either_are_refused(
     settings: Settings,
 ) -> None:
-    for user in (guard.PUBLISHER, "nobody", "admin"):
+    for user in (guard.PUBLISHER, "nobody"):
         wrong = signed(settings, user, "not-the-password")
         asked = settings.model_copy(update={"kafka": wrong})
         with pytest.raises(SourceUnavailable, match=rf"refuses {user}.*MELA_KAFKA__PASSWORD"):
