@@ -20,7 +20,7 @@ from mela.settings import REPOSITORY, Settings
 
 log = structlog.get_logger()
 OF_THE_JOB = ("spark", "jars", "java", "cache", "packages", "snapshots")
-OF_A_WORKER = ("spark/scratch", "jars", "java", "cache", "packages", "snapshots")
+OF_A_WORKER = ("spark/scratch", "spark/work", "jars", "java", "cache", "packages", "snapshots")
 _CREATE, _ADD, _RESTRICT = 444, 445, 446  # system calls, the same on every architecture
 _ASK_VERSION, _BENEATH, _NO_NEW_PRIVILEGES = 1, 1, 38
 _FOR_FILES = 0b1 | 0b10 | 0b100 | 1 << 14 | 1 << 15  # execute, write, read, truncate, ioctl

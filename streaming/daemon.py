@@ -45,6 +45,8 @@ def main() -> None:
     # Where memory runs out, the kernel shall end a worker, whose run is found, and not a service.
     Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")
     settings = Settings()
+    for folder in ("cache", "spark/scratch"):  # what is made later stays closed
+        (settings.home / folder).mkdir(parents=True, exist_ok=True)
     if runs:  # within the driver's confinement, so that not even its memory can be looked into
         confine(settings, OF_A_WORKER)
 

@@ -22,7 +22,7 @@ CREATE TABLE ops.result_seal (
 );
 COMMENT ON TABLE ops.result_seal IS 'the SHA-256 of a result as it was stored. Grain: result_key';
 
-CREATE FUNCTION ops.seal_of(stored ops.result) RETURNS bytea LANGUAGE sql IMMUTABLE
+CREATE FUNCTION ops.seal_of(stored ops.result) RETURNS bytea LANGUAGE sql STABLE
 AS $$ SELECT sha256(convert_to(rtrim(stored::text, ',)'), 'UTF8')) $$;
 
 CREATE FUNCTION ops.seal_results() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
