@@ -114,7 +114,10 @@ def _from_settings(settings: Settings) -> dict[str, str]:
         "MELA_POSTGRES__PORT": (settings.postgres, "port"),
         "MELA_POSTGRES__PASSWORD": (settings.postgres, "password"),
         "MELA_KAFKA__BROKERS": (settings.kafka, "brokers"),
+        "MELA_KAFKA__PASSWORD": (settings.kafka, "password"),
+        "MELA_KAFKA__READER_PASSWORD": (settings.kafka, "reader_password"),
         "MELA_MLFLOW__URL": (settings.mlflow, "url"),
+        "MELA_MLFLOW__PASSWORD": (settings.mlflow, "password"),
         "MELA_AIRFLOW__URL": (settings.airflow, "url"),
         "MELA_AIRFLOW__PASSWORD": (settings.airflow, "password"),
         "MELA_ALPACA__KEY": (

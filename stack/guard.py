@@ -7,7 +7,7 @@ at every `up` over a listener of their own, which takes certificates of this sta
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import cast
 
@@ -102,18 +102,23 @@ def folder(home: Path) -> Path:
     return home / "kafka" / "tls"
 
 
-def broker_properties(home: Path) -> str:
-    """Return the properties of a broker that knows its clients."""
+def broker_properties(home: Path, listeners: Iterable[str] = ("clients",)) -> str:
+    """Return the properties of a broker that knows its clients.
+
+    listeners: the names, in small letters, of those where clients sign in with a password
+    """
     place = folder(home)
+    module = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+    sign_in = "".join(
+        f"listener.name.{name}.scram-sha-512.sasl.jaas.config={module}\n" for name in listeners
+    )
     supers = [f"User:CN={certificates.BROKER_NAME}", f"User:CN={certificates.ADMIN_NAME}"]
     return f"""\
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 allow.everyone.if.no.acl.found=false
 super.users={";".join([*supers, f"User:{ADMIN}"])}
 sasl.enabled.mechanisms=SCRAM-SHA-512
-listener.name.clients.scram-sha-512.sasl.jaas.config=\
-org.apache.kafka.common.security.scram.ScramLoginModule required;
-ssl.keystore.type=PEM
+{sign_in}ssl.keystore.type=PEM
 ssl.keystore.location={place / certificates.BROKER}
 ssl.truststore.type=PEM
 ssl.truststore.location={place / certificates.AUTHORITY}

@@ -23,8 +23,9 @@ def lay(site: Site) -> None:
     certificates.ensure(tls, NAMES, broker_mode=_GROUP)
     _copy(tls / certificates.AUTHORITY, site.home / AUTHORITY / certificates.AUTHORITY)
     _copy(database.CONFIG, settings / "postgresql.conf")
-    properties = broker.CONFIG.read_text(encoding="utf-8") + guard.broker_properties(site.home)
-    _write(settings / "server.properties", properties)
+    known = broker.CONFIG.read_text(encoding="utf-8")
+    guarded = guard.broker_properties(site.home, ("clients", "outside"))
+    _write(settings / "server.properties", known + guarded)
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -119,7 +119,7 @@ def test_what_it_says_of_its_health_is_a_command_of_its_own() -> None:
     [
         (["--help"], 2, "python -m stack.container serve NAME"),
         (["serve", "mlfow"], 1, "expected a service among postgres, kafka, mlflow"),
-        (["finish", "mlflow"], 1, "MELA_STACK_MLFLOW_ADMIN_PASSWORD in this container's"),
+        (["finish", "mlflow"], 1, "expected MELA_MLFLOW__PASSWORD in this container's"),
         (["serve", "mlflow"], 1, "MELA_STACK_MLFLOW_DATABASE_PASSWORD in this container's"),
     ],
 )

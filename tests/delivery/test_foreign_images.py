@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
 
+from mela.messages import PROGRESS, SCENES
 from mela.settings import REPOSITORY, Settings, default_home
+from messaging.consumer import check_broker, tail
 from messaging.topics import MAX_BROKER_BYTES
 from stack import account, broker, database, fetch, guard, laid
-from stack.container import site
+from stack.container import main, site
 from stack.java import java_home
+from stack.ports import choose
 from tests.delivery.containers import environment_of, said
 
 STACK = REPOSITORY / "stack"
@@ -142,25 +149,10 @@ def test_kafka_s_own_setup_accepts_what_the_container_is_told(
     project: dict[str, Any], laid_out: Path, tmp_path: Path
 ) -> None:
     """The program that the image runs first, on the file that is mounted and its environment."""
-    mounted, final = laid_out / laid.SETTINGS, tmp_path / "final"
-    for folder in (final, tmp_path / "data"):
-        folder.mkdir()
     assert "settings:/mnt/shared/config:ro" in project["services"]["kafka"]["volumes"]
-    target = mounted / "server.properties"  # where the image looks
+    target = laid_out / laid.SETTINGS / "server.properties"  # where the image looks
     given = environment_of(project["services"]["kafka"])
-    given |= {"KAFKA_LOG_DIRS": str(tmp_path / "data"), "CLUSTER_ID": "5L6g3nShT-eMCtK--X86sw"}
-
-    settings = Settings(home=default_home())
-    fetch.ensure_jars(settings)
-    done = said(
-        *(str(java_home(settings) / "bin" / "java"), "-XX:TieredStopAtLevel=1"),
-        *("-cp", fetch.broker_classpath(settings), "kafka.docker.KafkaDockerWrapper", "setup"),
-        *("--default-configs-dir", str(mounted), "--mounted-configs-dir", str(mounted)),
-        *("--final-configs-dir", str(final)),
-        env=given,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    found = properties((final / target.name).read_text(encoding="utf-8"))
+    found = set_up(laid_out, tmp_path, given)
 
     assert (tmp_path / "data" / "meta.properties").exists()  # formatted: the settings are sound
     assert properties(target.read_text(encoding="utf-8")).items() <= found.items()
@@ -168,3 +160,71 @@ def test_kafka_s_own_setup_accepts_what_the_container_is_told(
     assert outside == "OUTSIDE://127.0.0.1:9094"
     assert found["inter.broker.listener.name"] == "INTERNAL"
     assert int(found["message.max.bytes"]) == MAX_BROKER_BYTES
+
+
+def set_up(laid_out: Path, folder: Path, given: dict[str, str]) -> dict[str, str]:
+    """Run the program that the image runs first; return the properties that it makes."""
+    final = folder / "final"
+    for made in (final, folder / "data"):
+        made.mkdir()
+    given |= {"KAFKA_LOG_DIRS": str(folder / "data"), "CLUSTER_ID": "5L6g3nShT-eMCtK--X86sw"}
+    settings = Settings(home=default_home())
+    fetch.ensure_jars(settings)
+    done = said(
+        *(str(java_home(settings) / "bin" / "java"), "-XX:TieredStopAtLevel=1"),
+        *("-cp", fetch.broker_classpath(settings), "kafka.docker.KafkaDockerWrapper", "setup"),
+        *("--default-configs-dir", str(laid_out / laid.SETTINGS)),
+        *("--mounted-configs-dir", str(laid_out / laid.SETTINGS)),
+        *("--final-configs-dir", str(final)),
+        env=given,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return properties((final / "server.properties").read_text(encoding="utf-8"))
+
+
+@pytest.mark.integration
+def test_the_container_s_kafka_is_guarded_and_answers_its_health_check(
+    project: dict[str, Any],
+    laid_out: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The broker itself on the container's settings; only ports and the name `kafka` differ."""
+    kafka = project["services"]["kafka"]
+    ports: dict[str, str] = {}
+    for port in ("9091", "9092", "9093", "9094", "9095"):
+        ports[port] = str(choose([int(one) for one in ports.values()]))
+
+    def here(text: str) -> str:
+        text = re.sub(r"909[1-5]", lambda match: ports[match[0]], text)
+        return text.replace("://kafka:", "://localhost:").replace("//:", "//127.0.0.1:")
+
+    set_up(laid_out, tmp_path, {k: here(v) for k, v in environment_of(kafka).items()})
+    health = [here(word).replace("$$", "$") for word in kafka["healthcheck"]["test"][1:]]
+    assert said(*health).returncode != 0
+    settings = Settings(home=default_home())
+    java = (str(java_home(settings) / "bin" / "java"), "-Xmx256m", "-XX:TieredStopAtLevel=1")
+    properties_file = str(tmp_path / "final" / "server.properties")
+    words = (*java, "-cp", fetch.broker_classpath(settings), "kafka.Kafka", properties_file)
+    log = (tmp_path / "said").open("w")
+    with log, subprocess.Popen(words, stdout=log, stderr=subprocess.STDOUT) as broker_:
+        try:
+            deadline = time.monotonic() + 120
+            while said(*health).returncode != 0:
+                assert time.monotonic() < deadline
+                assert broker_.poll() is None, (tmp_path / "said").read_text()[-3000:]
+                time.sleep(0.3)
+            for key, value in environment_of(project["services"]["topics"]).items():
+                monkeypatch.setenv(key, here(value).replace("kafka:", "localhost:"))
+            monkeypatch.setenv("MELA_KAFKA__CA", str(laid_out / laid.AUTHORITY / "ca.pem"))
+            assert main(["finish", "kafka"]) == 0
+            asked = Settings()
+            check_broker(asked, SCENES)
+            tail(asked, PROGRESS).close()
+            nobody = AdminClient(
+                {"bootstrap.servers": f"127.0.0.1:{ports['9095']}", "log_level": 0}
+            )
+            with pytest.raises(KafkaException):  # who may not even learn where the broker is
+                nobody.list_topics(timeout=5)
+        finally:
+            broker_.terminate()

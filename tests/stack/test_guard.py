@@ -20,6 +20,7 @@ from confluent_kafka.admin import AclOperation, AdminClient, NewTopic
 from pydantic import SecretStr
 
 import stack
+from cli.stack import print_addresses
 from mela.errors import SourceUnavailable
 from mela.messages import PROGRESS, REJECTED, RESULTS, RUNS, SCENES
 from mela.settings import KafkaSettings, Settings
@@ -282,6 +283,16 @@ def test_mlflow_asks_who_its_clients_are(settings: Settings, kept: dict[str, str
     ).json()["experiment"]
     remove = f"{url}/api/2.0/mlflow/experiments/delete"
     assert status(person, remove, {"experiment_id": found["experiment_id"]}) == 403
+
+
+def test_the_page_of_addresses_says_how_to_sign_in(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The demo and `mela up` print it; the password itself is in its file only."""
+    print_addresses(settings)
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "user mela, password MELA_MLFLOW__PASSWORD in" in shown
+    assert settings.mlflow.password.get_secret_value() not in shown
 
 
 def test_a_scene_goes_the_whole_way_and_a_strategy_finds_no_secret(
