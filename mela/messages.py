@@ -29,6 +29,7 @@ from mela.variants import Variant, merged, part_variant, strategy_variant
 SCENES = "mela.scenes"
 RUNS = "mela.runs"
 RESULTS = "mela.results"
+CHUNK_RESULTS = "mela.chunk_results"
 PROGRESS = "mela.progress"
 REJECTED = "mela.rejected"
 

@@ -11,11 +11,13 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from mela.counts import counted
 from mela.errors import Refused, SourceUnavailable
 from mela.messages import MessagePosition, Progress, RunChunk
+from mela.result_columns import ResultColumns
 from mela.scene import Scene
 from mela.settings import KafkaSettings, Settings
 from messaging.codec import (
     Encoded,
     encode_chunk,
+    encode_chunk_results,
     encode_progress,
     encode_rejected,
     encode_result,
@@ -67,6 +69,12 @@ class Publisher(AbstractContextManager["Publisher"]):
     def result(self, scene_id: str, run_key: str, body: bytes) -> None:
         """Send a result document to `mela.results`."""
         self._send(encode_result(scene_id, run_key, body))
+
+    def chunk_results(self, results: ResultColumns, chunk: RunChunk) -> None:
+        """Send results of a chunk to `mela.chunk_results`, and each alone to `mela.results`."""
+        self._send(encode_chunk_results(results, chunk, self._partitions))
+        for one in results.documents():
+            self.result(results.scene_id, one.run_key, one.body)
 
     def progress(self, progress: Progress) -> None:
         """Send a scene's progress to `mela.progress`."""

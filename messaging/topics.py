@@ -7,7 +7,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic  # pyright: ignore[reportUnknownVariableType]
 
 from mela.errors import StackFailed
-from mela.messages import PROGRESS, REJECTED, RESULTS, RUNS, SCENES
+from mela.messages import CHUNK_RESULTS, PROGRESS, REJECTED, RESULTS, RUNS, SCENES
 from mela.settings import KafkaSettings
 from messaging.connection import client
 
@@ -27,6 +27,7 @@ def topics(kafka: KafkaSettings) -> list[NewTopic]:
         SCENES: (one, MAX_BROKER_BYTES // 2),
         RUNS: (many, MAX_BROKER_BYTES),
         RESULTS: (many, MAX_BROKER_BYTES),
+        CHUNK_RESULTS: (many, MAX_BROKER_BYTES),
         PROGRESS: (one, MAX_BROKER_BYTES),
         REJECTED: (one, MAX_BROKER_BYTES),  # the largest scene fits in base64
     }

@@ -25,7 +25,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from backtests.simulate import warm
-from mela.messages import PROGRESS, RESULTS, RUNS, SCENES, MessagePosition
+from mela.messages import CHUNK_RESULTS, PROGRESS, RUNS, SCENES, MessagePosition
 from mela.settings import Settings
 from messaging.connection import spark_options
 from messaging.publisher import publisher_of
@@ -37,6 +37,7 @@ from streaming.plan import SceneMessage
 from streaming.poison import contained
 from streaming.record import ResultMessage, record_results, send_progress
 from streaming.run import ChunkMessage, run_chunks
+from streaming.upgrade import record_what_is_left
 from streaming.watch import JobWatch
 
 log = structlog.get_logger()
@@ -118,6 +119,11 @@ class Query:
     max_offsets: int
     every: str
     handle: Callable[[DataFrame, int], None]
+    checkpoint: str = ""  # the folder's name; the query's own where it is empty
+
+    def folder(self, settings: Settings) -> Path:
+        """Return where Spark keeps how far this query has read."""
+        return settings.home / "spark" / "checkpoints" / (self.checkpoint or self.name)
 
     def start(self, spark: SparkSession, settings: Settings) -> StreamingQuery:
         """Start the query at its checkpoint, or at the beginning of its topic."""
@@ -137,7 +143,7 @@ class Query:
         spark.sparkContext.setLocalProperty("spark.scheduler.pool", self.name)
         return (
             stream.writeStream.queryName(self.name)
-            .option("checkpointLocation", str(settings.home / "spark" / "checkpoints" / self.name))
+            .option("checkpointLocation", str(self.folder(settings)))
             .trigger(processingTime=self.every)
             .foreachBatch(self.handle)
             .start()
@@ -170,7 +176,7 @@ def queries(settings: Settings) -> list[Query]:
     def record(batch: DataFrame, _: int) -> None:
         def store(parts: Batches) -> Batches:
             found = record_results(
-                (ResultMessage(*message) for message in _messages(parts)), settings
+                [ResultMessage(*message) for message in _messages(parts)], settings
             )
             yield pa.RecordBatch.from_pydict({"scene_id": pa.array(sorted(found), pa.string())})
 
@@ -191,7 +197,7 @@ def queries(settings: Settings) -> list[Query]:
     return [
         Query("plan", SCENES, 16, "0 seconds", plan_batch),
         Query("run", RUNS, chunks, "0 seconds", run),
-        Query("record", RESULTS, chunks * settings.spark.chunk_runs, GATHER, record),
+        Query("record", CHUNK_RESULTS, chunks, GATHER, record, "record-chunks"),
         Query("conclude", PROGRESS, 1000, SETTLE, conclude_batch),
     ]
 
@@ -224,6 +230,10 @@ class Job:
             idle = self._spark.range(slots, numPartitions=slots)
             in_workers(kind, idle, nothing, "id bigint").collect()
         log.info("workers_started", slots=slots)
+
+    def take_over(self) -> None:
+        """Finish what an older release of this job left. Raises where a service is away."""
+        record_what_is_left(self._spark, self._settings)
 
     def run(self) -> None:
         """Watch the queries; return when told to stop, or raise when Spark itself is gone."""
@@ -336,6 +346,7 @@ def main() -> None:
     threading.Thread(target=warm, name="warm", daemon=True).start()  # while the JVM starts
     job = Job(settings)
     job.warm_up()
+    job.take_over()
     gc.collect()  # what stands here now stays: planning a large scene would look through it again
     gc.freeze()
     job.run()

@@ -1,7 +1,8 @@
 """Query 1: a scene becomes chunks of runs; what is stored is answered, what is wrong is refused.
 
 Order of writes, so that a kill between any two of them loses nothing: commit ops.scene → send
-chunks, stored answers and `planned` → flush → set planned_at → checkpoint.
+chunks, stored answers and `planned` → flush → set planned_at → `recorded`, where some answers
+were stored → checkpoint.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from mela.scene import Scene, parse_scene
 from mela.settings import Settings
 from messaging.publisher import Publisher
 from streaming import checking, strategies
+from streaming.record import send_progress
 from warehouse.database import transaction
 from warehouse.ingestion import instruments
 from warehouse.results import finder as results
@@ -119,7 +121,10 @@ def plan_scene(message: SceneMessage, settings: Settings, publisher: Publisher) 
         publisher.flush()
         log.warning("scene_id_reused", scene_id=str(request.scene_id))
         return
-    if receipt.planned_at or receipt.cancelled_at:  # all was done, or nothing is wanted
+    if receipt.cancelled_at:  # nothing is wanted
+        return
+    if receipt.planned_at:  # all was done, but perhaps for saying so
+        send_progress({str(request.scene_id)}, settings, publisher)
         return
     cached = _send_runs(request.scene_id, request.plan, settings, publisher, catalogue)
     publisher.progress(
@@ -135,6 +140,7 @@ def plan_scene(message: SceneMessage, settings: Settings, publisher: Publisher) 
     publisher.flush()
     with transaction(settings) as connection:
         scenes.set_planned(connection, request.scene_id, cached=cached)
+    send_progress({str(request.scene_id)} if cached else (), settings, publisher)
     log.info("scene_planned", scene_id=str(request.scene_id), runs=request.plan.runs, cached=cached)
 
 
@@ -163,7 +169,7 @@ def chunk_runs(
 def _send_runs(
     scene_id: UUID, plan: Plan, settings: Settings, publisher: Publisher, catalogue: Catalogue
 ) -> int:
-    """Send stored answers to mela.results, other runs to mela.runs; return how many were stored."""
+    """Record and send stored answers, send the other runs; return how many were stored."""
     chunks = chunk_runs(
         plan.expand(),
         str(scene_id),
@@ -175,7 +181,7 @@ def _send_runs(
     def look_up(part: Sequence[RunChunk]) -> dict[str, bytes]:
         runs = [run for chunk in part for run in chunk.runs]
         with transaction(settings) as connection:
-            return results.find(connection, runs, made_with, scene_id)
+            return results.answer(connection, runs, made_with, scene_id)
 
     cached = 0
     for part, stored in ahead(look_up, batched(chunks, LOOKUP_CHUNKS)):

@@ -26,9 +26,10 @@ from mela.errors import MessageInvalid
 from mela.interval import Interval
 from mela.messages import MessagePosition, RunChunk, read_chunk
 from mela.result import Outcome, Provenance, Status
+from mela.result_columns import ResultColumns, ResultRows
 from mela.run import Run, by_candles
 from mela.settings import Settings
-from mela.writing import ResultWriter
+from messaging.columns import from_arrow, to_arrow
 from messaging.publisher import Publisher, publisher_of
 from streaming import checking, strategies
 from streaming.clients import reader_of, spans_of
@@ -42,6 +43,8 @@ from warehouse.scenes import records as scenes
 log = structlog.get_logger()
 EDITED = "StrategyEdited"  # the class of error of a run that its strategy takes no more
 ASK_AGAIN_S = 1.0  # whether a scene was cancelled meanwhile
+PART_S = 1.0  # what is answered waits no longer for the rest of its chunk
+PART_BYTES = 1 << 20  # of parameters in one message
 MOST_BLAMED = 3  # runs of a strategy that may kill their process before the rest is not tried
 
 
@@ -50,13 +53,6 @@ class ChunkMessage(NamedTuple):
 
     value: bytes | None
     source: MessagePosition
-
-
-class Answer(NamedTuple):
-    """A result as JSON, and the run that it answers."""
-
-    run_key: str
-    body: bytes
 
 
 def run_chunks(messages: Iterable[ChunkMessage], settings: Settings) -> int:
@@ -72,11 +68,19 @@ def run_chunks(messages: Iterable[ChunkMessage], settings: Settings) -> int:
             _refuse(message, refused, publisher)
             continue
         with marked(settings, message.source.key) as died:
-            for answer in desk.answers(chunk, apart=died):
-                publisher.result(chunk.scene_id, answer.run_key, answer.body)
-                sent += 1
+            for results in desk.answers(chunk, apart=died):
+                publisher.chunk_results(results, chunk)
+                sent += len(results)
     publisher.flush()
     return sent
+
+
+class Answer(NamedTuple):
+    """The outcome of a run, what it was made with, and when."""
+
+    outcome: Outcome
+    made_with: Provenance
+    computed_at: datetime
 
 
 class Desk:
@@ -89,11 +93,25 @@ class Desk:
         self._read: dict[tuple[Any, ...], CandlesRead] = {}
         self._cancelled: dict[str, tuple[bool, float]] = {}
 
-    def answers(self, chunk: RunChunk, *, apart: bool = False) -> Iterator[Answer]:
-        """Yield the result of each run of a chunk. Raises where a service is away.
+    def answers(self, chunk: RunChunk, *, apart: bool = False) -> Iterator[ResultColumns]:
+        """Yield the results of a chunk, each run's once. Raises where a service is away.
 
+        They come together, or in parts where runs take long, so that nobody waits for the last.
         apart: execute each run in a process of its own, as one of them may kill it
         """
+        rows, sent_at = ResultRows(chunk.scene_id), time.monotonic()
+        for answer in self._answers(chunk, apart=apart):
+            if isinstance(answer, ResultColumns):
+                yield answer
+                continue
+            rows.add(*answer)
+            if rows.param_bytes > PART_BYTES or time.monotonic() - sent_at > PART_S:
+                yield rows.taken()
+                sent_at = time.monotonic()
+        if len(rows):
+            yield rows.taken()
+
+    def _answers(self, chunk: RunChunk, *, apart: bool) -> Iterator[Answer | ResultColumns]:
         if self._is_cancelled(chunk.scene_id):
             yield from self._unasked(chunk, chunk.runs, lambda run: Outcome(run, Status.CANCELLED))
             return
@@ -105,33 +123,35 @@ class Desk:
         )
         fit = [run for run in chunk.runs if run.run_key not in chunk.unfit]
         for runs in by_candles(fit):
-            answered: set[str] = set()
+            answered = 0
             try:
                 for answer in self._executed(chunk, runs, apart=apart):
                     yield answer
-                    answered.add(answer.run_key)
+                    answered += 1
             except Exception as error:
                 if is_away(error):
                     raise
                 # Their candles cannot be used, or the engine itself failed: only they end so.
                 log.exception("runs_failed", scene_id=chunk.scene_id, runs=len(runs))
                 failed = partial(Outcome, status=Status.FAILED, error=error_message(error))
-                left = [run for run in runs if run.run_key not in answered]
-                yield from self._unasked(chunk, left, failed)
+                yield from self._unasked(chunk, runs[answered:], failed)
 
-    def _executed(self, chunk: RunChunk, runs: Sequence[Run], *, apart: bool) -> Iterator[Answer]:
-        """Yield the results of runs that read the same candles. Raises what their reading does."""
+    def _executed(
+        self, chunk: RunChunk, runs: Sequence[Run], *, apart: bool
+    ) -> Iterator[Answer | ResultColumns]:
+        """Yield the results of runs that read the same candles, in order.
+
+        Raises what their reading does.
+        """
         series, revisions = read_series(runs, partial(self._candles, runs[0]))
         now = datetime.now(UTC)
         made_with = {
             name: self._made_with(name).on(revisions) for name in {run.strategy for run in runs}
         }
-        writer = ResultWriter(chunk.scene_id)
 
         def answers(some: Sequence[Run]) -> Iterator[Answer]:
             for outcome in run_series(series, some, catalogue=self._catalogue, spans_of=spans_of):
-                run = outcome.run
-                yield Answer(run.run_key, writer.json(outcome, made_with[run.strategy], now))
+                yield Answer(outcome, made_with[outcome.run.strategy], now)
 
         if apart:
             yield from self._one_by_one(chunk, runs, answers)
@@ -143,10 +163,17 @@ class Desk:
         chunk: RunChunk,
         runs: Sequence[Run],
         answers: Callable[[Sequence[Run]], Iterator[Answer]],
-    ) -> Iterator[Answer]:
+    ) -> Iterator[Answer | ResultColumns]:
         """Execute each run in a process of its own; those that kill theirs end with the reason."""
         spark = self._settings.spark
         blamed: Counter[str] = Counter()
+
+        def in_arrow(run: Run) -> bytes:
+            rows = ResultRows(chunk.scene_id)
+            for answer in answers([run]):
+                rows.add(*answer)
+            return to_arrow(rows.taken())
+
         for run in runs:
             if blamed[run.strategy] >= MOST_BLAMED:
                 sentence = (
@@ -156,13 +183,15 @@ class Desk:
                 ended = Ended(Status.FAILED, ("NotTried", sentence))
             else:
                 ended = in_child(
-                    partial(_only_body, answers, run),
+                    partial(in_arrow, run),
                     limit_s=spark.run_limit_s,
                     memory_bytes=spark.run_memory_mb * 2**20,
                     is_unwanted=partial(self._is_cancelled, chunk.scene_id),
                 )
             if isinstance(ended, bytes):
-                yield Answer(run.run_key, ended)
+                ended = _answer_of(ended, chunk, run)
+            if isinstance(ended, ResultColumns):
+                yield ended
                 continue
             blamed[run.strategy] += ended.status is not Status.CANCELLED
             log.warning("run_ended", run_key=run.run_key, status=ended.status, why=ended.error)
@@ -173,14 +202,14 @@ class Desk:
         self, chunk: RunChunk, runs: Iterable[Run], outcome: Callable[[Run], Outcome]
     ) -> Iterator[Answer]:
         """Yield results of runs that are not executed; their strategy may be there no more."""
-        writer, now = ResultWriter(chunk.scene_id), datetime.now(UTC)
+        now = datetime.now(UTC)
         for run in runs:
             if run.strategy in self._catalogue:
                 made_with = self._made_with(run.strategy)
             else:
                 digest = chunk.digests[run.strategy]
                 made_with = Provenance(digest, ENGINE_VERSION, METRICS_VERSION, None)
-            yield Answer(run.run_key, writer.json(outcome(run), made_with, now))
+            yield Answer(outcome(run), made_with, now)
 
     def _made_with(self, strategy: str) -> Provenance:
         """Return what results of a strategy are made with, and what is known of its lookahead."""
@@ -204,9 +233,16 @@ class Desk:
         return found
 
 
-def _only_body(answers: Callable[[Sequence[Run]], Iterator[Answer]], run: Run) -> bytes:
-    (answer,) = answers([run])
-    return answer.body
+def _answer_of(raw: bytes, chunk: RunChunk, run: Run) -> ResultColumns | Ended:
+    """Read what a child sent: a strategy may have written there instead of the engine."""
+    try:
+        found = from_arrow(raw)
+    except MessageInvalid as invalid:
+        return Ended(Status.FAILED, ("AnswerInvalid", str(invalid)[:1000]))
+    keys = [key.tobytes().hex() for key in found.run_keys]
+    if found.scene_id != chunk.scene_id or keys != [run.run_key]:
+        return Ended(Status.FAILED, ("AnswerInvalid", "its process answered another question"))
+    return found
 
 
 def _refuse(message: ChunkMessage, refused: MessageInvalid, publisher: Publisher) -> None:

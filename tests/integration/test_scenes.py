@@ -13,9 +13,11 @@ import yaml
 from sqlalchemy import text
 
 import replay
-from mela.messages import PROGRESS, RESULTS, RUNS, SCENES, MessagePosition, State
+from mela.messages import CHUNK_RESULTS, PROGRESS, RUNS, SCENES, MessagePosition, State
 from mela.result import Result
+from mela.result_columns import columns_of
 from mela.settings import Settings
+from messaging.columns import to_arrow
 from messaging.publisher import Publisher
 from services.rejected import Letters
 from tests.conftest import mela
@@ -203,7 +205,7 @@ def readable_id(raw: bytes) -> UUID | None:
         return None
 
 
-@pytest.mark.parametrize("topic", [RUNS, RESULTS])
+@pytest.mark.parametrize("topic", [RUNS, CHUNK_RESULTS])
 def test_what_cannot_be_read_on_an_inner_topic_goes_to_the_rejected(
     platform: Settings, topic: str
 ) -> None:
@@ -219,10 +221,11 @@ def test_a_result_of_no_scene_is_refused(platform: Settings) -> None:
     scene = scene_of()
     publish(scene, platform)
     orphan = {**answers(scene.scene_id, platform)[0], "scene_id": str(uuid4())}
-    raw = json.dumps(orphan).encode()
+    [columns] = columns_of([orphan])
+    raw = to_arrow(columns)
     with Letters(platform) as letters:
         with Publisher(platform.kafka) as publisher:
-            publisher.send(RESULTS, "orphan", raw)
+            publisher.send(CHUNK_RESULTS, "orphan", raw)
         assert orphan["scene_id"] in letters.about(raw).sentence
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mela.messages import PROGRESS, REJECTED, RESULTS, RUNS, SCENES
+from mela.messages import CHUNK_RESULTS, PROGRESS, REJECTED, RESULTS, RUNS, SCENES
 from mela.settings import KafkaSettings
 from messaging.topics import topics
 
@@ -16,6 +16,7 @@ def test_runs_and_results_alone_are_spread_over_partitions() -> None:
         SCENES: 1,
         RUNS: 3,
         RESULTS: 3,
+        CHUNK_RESULTS: 3,
         PROGRESS: 1,
         REJECTED: 1,
     }

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 import yaml
 from typer.testing import CliRunner
@@ -22,6 +21,7 @@ from services.publish import plan_scene
 from streaming.run import Desk
 from streaming.strategies import current
 from tests.conftest import EMPTY
+from tests.streaming.answered import documents_of
 from tests.warehouse.lived import ASKED, BTC, ETH, GRID, PORTFOLIO, STOCKS, live
 from warehouse.database import transaction
 
@@ -81,7 +81,7 @@ def of_the_platform(content: dict[str, Any], settings: Settings) -> list[dict[st
     catalogue = current(settings)
     plan = plan_runs(parse_scene(content), catalogue, max_runs=100)
     chunk = RunChunk("00000000-0000-4000-8000-000000000042", 0, list(plan.expand()))
-    return [orjson.loads(one.body) for one in Desk(settings, catalogue).answers(chunk)]
+    return documents_of(Desk(settings, catalogue).answers(chunk))
 
 
 def by_key(documents: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import uuid4
 
@@ -11,6 +11,7 @@ import orjson
 from backtests.simulate import provenance
 from mela.grid import plan_runs
 from mela.messages import MessagePosition, RunChunk
+from mela.result_columns import ResultColumns
 from mela.scene import parse_scene
 from mela.settings import Settings
 from services.publish import announce
@@ -19,6 +20,11 @@ from streaming.run import Desk
 from warehouse.database import transaction
 from warehouse.results import finder as results
 from warehouse.scenes import records as scenes
+
+
+def documents_of(answers: Iterable[ResultColumns]) -> list[dict[str, Any]]:
+    """Return results as documents, in their order."""
+    return [orjson.loads(one.body) for results in answers for one in results.documents()]
 
 
 def answered(document: Mapping[str, Any], settings: Settings, *, user: str | None = None) -> str:
@@ -45,7 +51,7 @@ def answered(document: Mapping[str, Any], settings: Settings, *, user: str | Non
         run.strategy: provenance(run.strategy, None, catalogue).strategy_digest for run in runs
     }
     desk = Desk(settings, catalogue.with_failing())
-    answers = [orjson.loads(one.body) for one in desk.answers(RunChunk(scene_id, 0, runs, digests))]
+    answers = list(desk.answers(RunChunk(scene_id, 0, runs, digests)))
     with transaction(settings) as connection:
-        assert results.save(connection, answers) == []
+        assert results.save_columns(connection, answers) == []
     return scene_id

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from uuid import uuid4
 
 import numpy as np
@@ -16,6 +15,7 @@ from mela.settings import Settings
 from mela.verdict import Verdict
 from streaming import checking
 from streaming.run import Desk
+from tests.streaming.answered import documents_of
 from tests.streaming.test_run import SCENE
 from tests.warehouse.given import answer, load
 from warehouse.database import transaction
@@ -48,7 +48,8 @@ def lookahead(settings: Settings) -> set[str]:
     runs = tuple(plan_runs(scene, CATALOGUE, max_runs=10).expand())
     sent = RunChunk(str(scene.scene_id), 0, runs, {"sma_cross": "0" * 64})
     chunk = read_chunk(sent.to_bytes(), CATALOGUE)
-    return {json.loads(one.body)["lookahead"] for one in Desk(settings, CATALOGUE).answers(chunk)}
+    found = documents_of(Desk(settings, CATALOGUE).answers(chunk))
+    return {one["lookahead"] for one in found}
 
 
 def test_a_strategy_that_a_scene_names_is_checked_in_a_process_of_its_own(

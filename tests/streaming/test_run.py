@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -21,6 +20,7 @@ from mela.messages import RunChunk, read_chunk
 from mela.scene import parse_scene
 from mela.settings import Settings
 from streaming.run import Desk
+from tests.streaming.answered import documents_of
 from tests.warehouse.given import NAME, START, action, answer, load
 
 pytestmark = pytest.mark.integration
@@ -78,9 +78,7 @@ def documents(
     settings: Settings, catalogue: Mapping[str, Strategy], chunk: RunChunk, *, apart: bool
 ) -> dict[int, dict[str, Any]]:
     """Return a chunk's results by their fast mean."""
-    found: Iterator[dict[str, Any]] = (
-        json.loads(one.body) for one in Desk(settings, catalogue).answers(chunk, apart=apart)
-    )
+    found = documents_of(Desk(settings, catalogue).answers(chunk, apart=apart))
     return {document["params"]["fast"]: document for document in found}
 
 
@@ -125,7 +123,7 @@ def test_a_chunk_of_nothing_but_endless_runs_is_left_after_a_few(settings: Setti
     chunk = chunk_of(search={"kind": "grid", "space": {"cash": [1, 2, 3, 4, 5, 6]}})
     quick = limited(settings, 0.3)
 
-    found = [json.loads(one.body) for one in Desk(quick, doing(hang)).answers(chunk, apart=True)]
+    found = documents_of(Desk(quick, doing(hang)).answers(chunk, apart=True))
 
     assert sorted(one["status"] for one in found) == ["failed"] * 3 + ["timed_out"] * 3
     assert {one["error"]["class"] for one in found if one["status"] == "failed"} == {"NotTried"}

@@ -23,6 +23,7 @@ from mela.scene import Scene, parse_scene
 from mela.settings import Settings
 from replay import create_server
 from streaming.run import Desk
+from tests.streaming.answered import documents_of
 from tests.warehouse.given import answer, load
 from warehouse.candles.reader import CandleReader
 from warehouse.database import transaction
@@ -133,7 +134,7 @@ def _concluded(life: Life, called: str, content: dict[str, Any], settings: Setti
     documents = [orjson.loads(document) for document in stored.values()]
     if open_runs:
         answers = Desk(settings, CATALOGUE).answers(RunChunk(scene_id, 0, open_runs))
-        documents += [orjson.loads(answer.body) for answer in answers]
+        documents += documents_of(answers)
     with transaction(settings) as connection:
         assert results.save(connection, documents) == []
         for document, run in [(documents[0], _run_of(documents[0], runs))]:

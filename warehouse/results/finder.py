@@ -18,12 +18,14 @@ from mela.run import Run
 from warehouse.results.curves import curve, save_curve, without_curve
 from warehouse.results.documents import best_first, document_sql
 from warehouse.results.validity import TODAY, VALID, made_with_today
-from warehouse.results.writer import UnstorableResult, save
+from warehouse.results.writer import UnstorableResult, UnstorableRow, save, save_columns
 
 __all__ = [
     "Best",
     "SceneProgress",
     "UnstorableResult",
+    "UnstorableRow",
+    "answer",
     "best_of",
     "best_value",
     "curve",
@@ -33,23 +35,42 @@ __all__ = [
     "ranked_keys",
     "read_documents",
     "save",
+    "save_columns",
     "save_curve",
     "without_curve",
 ]
 
-_FIND = text(
-    document_sql(f"""
-        ops.run q
+_VALID_RESULTS = f"""
+    ops.run q
+    JOIN ops.instrument i ON i.id = q.instrument_id
+    JOIN (VALUES (CAST(:scene_id AS text), true)) AS answer (scene_id, cached) ON true
+    JOIN {TODAY} ON today.strategy = q.strategy
+    JOIN LATERAL (
+        SELECT * FROM ops.result stored WHERE stored.run_key = q.run_key AND {VALID}
+        ORDER BY CASE WHEN stored.revisions IS NULL THEN stored.candles_revision END DESC,
+                 stored.revisions DESC, stored.computed_at DESC LIMIT 1
+    ) AS r ON true
+    WHERE q.run_key = ANY(:keys)
+"""  # noqa: S608  made of constants
+_FIND = text(document_sql(_VALID_RESULTS))
+# One statement, so that what is recorded is what is returned. Rows go in by key order, as in
+# `writer`, so that savers cannot deadlock.
+_ANSWER = text(
+    f"""
+    WITH chosen AS MATERIALIZED (SELECT r.run_key, r.result_key FROM {_VALID_RESULTS}),
+    recorded AS (
+        INSERT INTO ops.scene_run (scene_id, run_key, result_key, cached)
+        SELECT CAST(:scene_id AS uuid), run_key, result_key, true FROM chosen
+        ORDER BY run_key ON CONFLICT DO NOTHING
+    )
+    """  # noqa: S608  made of constants
+    + document_sql("""
+        chosen
+        JOIN ops.result r ON r.result_key = chosen.result_key
+        JOIN ops.run q ON q.run_key = r.run_key
         JOIN ops.instrument i ON i.id = q.instrument_id
         JOIN (VALUES (CAST(:scene_id AS text), true)) AS answer (scene_id, cached) ON true
-        JOIN {TODAY} ON today.strategy = q.strategy
-        JOIN LATERAL (
-            SELECT * FROM ops.result stored WHERE stored.run_key = q.run_key AND {VALID}
-            ORDER BY CASE WHEN stored.revisions IS NULL THEN stored.candles_revision END DESC,
-                     stored.revisions DESC, stored.computed_at DESC LIMIT 1
-        ) AS r ON true
-        WHERE q.run_key = ANY(:keys)
-    """)  # noqa: S608  made of constants
+    """)
 )
 _ANSWERS = """
     ops.scene_run answer
@@ -117,12 +138,32 @@ def find(
     provenances: strategy name → what would be used today; the revision in it is ignored
     returns: complete result documents in JSON, with `cached` and the asking scene's id
     """
+    return _found(connection, _FIND, runs, provenances, scene_id)
+
+
+def answer(
+    connection: Connection,
+    runs: Sequence[Run],
+    provenances: Mapping[str, Provenance],
+    scene_id: str | UUID,
+) -> dict[str, bytes]:
+    """Return what `find` does, and record it as the scene's answers, where it has none yet."""
+    return _found(connection, _ANSWER, runs, provenances, scene_id)
+
+
+def _found(
+    connection: Connection,
+    statement: TextClause,
+    runs: Sequence[Run],
+    provenances: Mapping[str, Provenance],
+    scene_id: str | UUID,
+) -> dict[str, bytes]:
     values = {
         "scene_id": str(scene_id),
         "keys": list({run.run_key for run in runs}),
         **made_with_today(provenances),
     }
-    rows = connection.execute(_FIND, values)
+    rows = connection.execute(statement, values)
     return {run_key: document.encode() for run_key, document in rows}
 
 

@@ -1,101 +1,123 @@
-"""Store results: COPY into a staging table, then insert what is absent."""
+"""Store results: COPY their columns into staging tables, then insert what is absent."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
 from operator import itemgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import numpy as np
 import orjson
 import psycopg2
+from numpy.typing import NDArray
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DataError, IntegrityError
 
 from mela.inputs import Input, InputSeries, series_of
 from mela.interval import Interval
-from mela.metrics import METRICS
+from mela.metrics import METRICS, WHOLE
+from mela.result_columns import ResultColumns, columns_of
 from mela.run_terms import VARIABLE
+from warehouse.binary_rows import encode_rows, fixed_field, number_field
 from warehouse.database import copy_in
 from warehouse.ingestion import instruments
 
 Document = Mapping[str, Any]
 UNSTORABLE = (psycopg2.DataError, psycopg2.IntegrityError, DataError, IntegrityError)
+# what several results share, staged once for all of them
 PLAIN = (
-    *("run_key", "result_key", "interval", "status", "engine_version", "metrics_version"),
+    *("scene_id", "cached", "interval", "status", "engine_version", "metrics_version"),
     *("candles_revision", "computed_at", "candles", "first_candle_at", "last_candle_at"),
-    *("depends_from", "warmup_missing", "periods_per_year", *METRICS),
+    *("depends_from", "warmup_missing", "periods_per_year"),
 )
 _plain_of = itemgetter(*PLAIN)
-STAGED = (
-    *("seq", "scene_id", "cached", "instrument_id", "start_at", "end_at", "strategy"),
-    *("strategy_digest", "params", "settings", "error", "said", "packed"),
-    *("other_ids", "input_ids", "input_intervals", "revisions", *PLAIN),
+GROUP = (
+    *("place", "instrument_id", "start_at", "end_at", "strategy", "strategy_digest", "settings"),
+    *("error", "warning_list", "other_ids", "input_ids", "input_intervals", "revisions", *PLAIN),
 )
-_STAGE = text("""
-    CREATE TEMP TABLE IF NOT EXISTS received_result ON COMMIT DELETE ROWS AS
-    SELECT 0 AS seq, a.scene_id, a.cached, q.instrument_id, q.interval, q.start_at, q.end_at,
-           q.strategy, q.params, q.settings, q.params AS error, q.params AS said,
-           q.strategy AS packed,
+OWN = ("seq", "place", "run_key", "result_key", *METRICS, "params", "blocks")
+_STAGE = text(f"""
+    CREATE TEMP TABLE IF NOT EXISTS received_group ON COMMIT DELETE ROWS AS
+    SELECT 0 AS place, a.scene_id, a.cached, q.instrument_id, q.interval, q.start_at, q.end_at,
+           q.strategy, q.settings, q.params AS error, q.params AS warning_list,
            r.revisions AS other_ids, r.revisions AS input_ids,
            ARRAY[q.interval] AS input_intervals, r.*
     FROM ops.scene_run a, ops.run q, ops.result r WITH NO DATA;
+    CREATE TEMP TABLE IF NOT EXISTS received_result ON COMMIT DELETE ROWS AS
+    SELECT 0 AS seq, 0 AS place, r.run_key, r.result_key,
+           {", ".join(f"r.{name}" for name in METRICS)}, q.params, r.blocks
+    FROM ops.run q, ops.result r WITH NO DATA;
     SET LOCAL work_mem = '64MB'
-""")
+""")  # noqa: S608  made of the names of metrics
 # A JSON array without its brackets is a row of CSV in this dialect, and orjson is ten times as fast
 # as csv. What could need another escape than those of quote and backslash is JSON within JSON.
-_COPY = (
-    f"COPY received_result ({', '.join(STAGED)}) FROM STDIN"
+_COPY_GROUPS = (
+    f"COPY received_group ({', '.join(GROUP)}) FROM STDIN"
     r" (FORMAT csv, NULL 'null', ESCAPE '\', ENCODING 'UTF8')"
 )
-_STORED = ", ".join(name for name in PLAIN if name != "interval")
+_COPY_RESULTS = f"COPY received_result ({', '.join(OWN)}) FROM STDIN (FORMAT binary)"
+_OF_GROUP = ", ".join(
+    f"shared.{name}" for name in PLAIN if name not in {"scene_id", "cached", "interval"}
+)
+_OF_RESULT = ", ".join(f"new.{name}" for name in METRICS)
+_STORED = ", ".join(name for name in PLAIN if name not in {"scene_id", "cached", "interval"})
+_RECEIVED = "received_result new JOIN received_group shared USING (place)"
 # Rows go in by key order and tables in one order, so that savers cannot deadlock.
-_RUNS = text("""
+_RUNS = text(f"""
     INSERT INTO ops.run
         (run_key, instrument_id, interval, start_at, end_at, strategy, params, settings)
-    SELECT run_key, instrument_id, interval, start_at, end_at, strategy, params, settings
-    FROM received_result new WHERE NOT (cached AND EXISTS (
+    SELECT new.run_key, shared.instrument_id, shared.interval, shared.start_at, shared.end_at,
+           shared.strategy, new.params, shared.settings
+    FROM {_RECEIVED} WHERE NOT (shared.cached AND EXISTS (
         SELECT FROM ops.run known WHERE known.run_key = new.run_key))
-    ORDER BY run_key ON CONFLICT (run_key) DO NOTHING
-""")
-_OTHERS = text("""
+    ORDER BY new.run_key ON CONFLICT (run_key) DO NOTHING
+""")  # noqa: S608  made of the constants above, never of a value
+_OTHERS = text(f"""
     INSERT INTO ops.run_instrument (run_key, place, instrument_id)
-    SELECT run_key, place, id
-    FROM received_result, unnest(other_ids) WITH ORDINALITY AS other (id, place)
-    ORDER BY run_key, place ON CONFLICT DO NOTHING
-""")
+    SELECT new.run_key, other.nth, other.id
+    FROM {_RECEIVED}, unnest(shared.other_ids) WITH ORDINALITY AS other (id, nth)
+    ORDER BY new.run_key, other.nth ON CONFLICT DO NOTHING
+""")  # noqa: S608
 # places go on where those of the instruments end, as the revisions of a result do
-_INPUTS = text("""
+_INPUTS = text(f"""
     INSERT INTO ops.run_input (run_key, place, instrument_id, interval)
-    SELECT run_key, coalesce(cardinality(other_ids), 0) + place, id, length
-    FROM received_result,
-         unnest(input_ids, input_intervals) WITH ORDINALITY AS input (id, length, place)
-    ORDER BY run_key, place ON CONFLICT DO NOTHING
-""")
+    SELECT new.run_key, coalesce(cardinality(shared.other_ids), 0) + input.nth, input.id,
+           input.length
+    FROM {_RECEIVED},
+         unnest(shared.input_ids, shared.input_intervals) WITH ORDINALITY AS input (id, length, nth)
+    ORDER BY new.run_key, input.nth ON CONFLICT DO NOTHING
+""")  # noqa: S608
 _RESULTS = text(f"""
     INSERT INTO ops.result
-        (strategy_digest, warnings, error_class, error_sentence, error_file, error_line, blocks,
-         revisions, {_STORED})
-    SELECT strategy_digest,
-           CASE said WHEN '[]' THEN '{{}}' ELSE ARRAY(SELECT jsonb_array_elements_text(said)) END,
-           error->>'class', error->>'sentence', error->>'file', (error->>'line')::integer,
-           decode(packed, 'base64'),
-           revisions, {_STORED}
-    FROM received_result new WHERE NOT (cached AND EXISTS (
+        (run_key, result_key, strategy_digest, warnings, error_class, error_sentence, error_file,
+         error_line, blocks, revisions, {_STORED}, {", ".join(METRICS)})
+    SELECT new.run_key, new.result_key, shared.strategy_digest,
+           CASE shared.warning_list WHEN '[]' THEN '{{}}'
+           ELSE ARRAY(SELECT jsonb_array_elements_text(shared.warning_list)) END,
+           shared.error->>'class', shared.error->>'sentence', shared.error->>'file',
+           (shared.error->>'line')::integer, new.blocks, shared.revisions, {_OF_GROUP}, {_OF_RESULT}
+    FROM {_RECEIVED} WHERE NOT (shared.cached AND EXISTS (
         SELECT FROM ops.result known WHERE known.result_key = new.result_key))
-    ORDER BY result_key, seq ON CONFLICT (result_key) DO NOTHING
-""")  # noqa: S608  made of the constants above, never of a value
-_ANSWERS = text("""
+    ORDER BY new.result_key, new.seq ON CONFLICT (result_key) DO NOTHING
+""")  # noqa: S608
+_ANSWERS = text(f"""
     INSERT INTO ops.scene_run (scene_id, run_key, result_key, cached)
-    SELECT scene_id, run_key, result_key, cached
-    FROM received_result ORDER BY scene_id, run_key, seq ON CONFLICT DO NOTHING
-""")
+    SELECT shared.scene_id, new.run_key, new.result_key, shared.cached
+    FROM {_RECEIVED} ORDER BY shared.scene_id, new.run_key, new.seq ON CONFLICT DO NOTHING
+""")  # noqa: S608
 _SCENES = text("""
     SELECT scene_id::text FROM ops.scene
     WHERE scene_id = ANY(CAST(:scene_ids AS uuid[])) AND status <> 'rejected'
 """)
-_EMPTY = text("DELETE FROM received_result")
+_EMPTY = text("DELETE FROM received_result; DELETE FROM received_group")
 _BRACES = bytes.maketrans(b"[]", b"{}")  # JSON's arrays of numbers to Postgres's
+_HEX = np.frombuffer(b"0123456789abcdef", np.uint8)
+_JSONB = b"\x01"  # the version of Postgres's binary format
+_IS_WHOLE = np.array([name in WHOLE for name in METRICS])
+LARGEST_INTEGER = 2**31 - 1
+_TOO_LARGE = f"expected counts of at most {LARGEST_INTEGER:,}, but found a larger one"
 
 
 class UnstorableResult(NamedTuple):
@@ -106,87 +128,167 @@ class UnstorableResult(NamedTuple):
     sentence: str
 
 
+class UnstorableRow(NamedTuple):
+    """A result that cannot be stored: where it stands in what was given, and why."""
+
+    part: int
+    row: int
+    sentence: str
+
+
 def save(connection: Connection, documents: Sequence[Document]) -> list[UnstorableResult]:
-    """Store the results that are absent. If an answer comes again, the first one stays.
+    """Store the results of documents that are absent. If an answer comes again, the first stays.
 
     documents: made by mela.result.result_document or read from JSON; mela.result.Result has
         validated their fields
-    returns: the results that cannot be stored (unknown scene or instrument, or a value that
-        Postgres refuses), for mela.rejected; all others are stored when the transaction commits
+    returns: the results that cannot be stored, for mela.rejected, as `save_columns` has them
     """
-    scenes = _known_scenes(connection, {document["scene_id"] for document in documents})
-    names = {name for document in documents for name in document["instruments"]}
-    names |= {series.instrument for document in documents for series in _inputs(document)}
-    ids = instruments.ids(connection, names)
+    whole = [one for one in documents if one["scene_id"] and one["result_key"]]
     refused = [
-        UnstorableResult(*_key(document), sentence)
-        for document in documents
-        if (sentence := _fault(document, scenes, ids))
+        UnstorableResult(*_key(one), _lacking(one))
+        for one in documents
+        if not (one["scene_id"] and one["result_key"])
     ]
-    if not refused:
-        return _save(connection, documents, ids)
-    rest = [document for document in documents if not _fault(document, scenes, ids)]
-    return refused + _save(connection, rest, ids)
+    by_scene: dict[str, list[Document]] = {}
+    for document in whole:
+        by_scene.setdefault(document["scene_id"], []).append(document)
+    parts = list(by_scene.values())
+    return refused + [
+        UnstorableResult(*_key(parts[fault.part][fault.row]), fault.sentence)
+        for fault in save_columns(connection, columns_of(whole))
+    ]
+
+
+def save_columns(connection: Connection, parts: Sequence[ResultColumns]) -> list[UnstorableRow]:
+    """Store the results that are absent. If an answer comes again, the first one stays.
+
+    returns: the results that cannot be stored (unknown scene or instrument, or a value that
+        Postgres refuses); all others are stored when the transaction commits
+    """
+    scenes = _known_scenes(connection, {part.scene_id for part in parts})
+    shared = [document for part in parts for document in part.shared]
+    names = {name for document in shared for name in document["instruments"]}
+    names |= {series.instrument for document in shared for series in _inputs(document)}
+    ids = instruments.ids(connection, names)
+    refused: list[UnstorableRow] = []
+    rows: list[_Rows] = []
+    for place, part in enumerate(parts):
+        faults = [_fault(document, scenes, ids) for document in part.shared]
+        faulty = np.array([bool(fault) for fault in faults])[part.groups]
+        huge = (np.abs(part.metrics[:, _IS_WHOLE]) > LARGEST_INTEGER).any(axis=1)
+        refused += [
+            UnstorableRow(place, row, faults[part.groups[row]] or _TOO_LARGE)
+            for row in np.flatnonzero(faulty | huge).tolist()
+        ]
+        if (sound := np.flatnonzero(~(faulty | huge))).size:
+            rows.append(_Rows(place, part, sound))
+    return refused + _save(connection, rows, ids)
+
+
+class _Rows(NamedTuple):
+    """Some rows of one part."""
+
+    part: int
+    columns: ResultColumns
+    rows: NDArray[np.int64]
 
 
 def _save(
-    connection: Connection, documents: Sequence[Document], ids: Mapping[str, int]
-) -> list[UnstorableResult]:
-    if not documents:
+    connection: Connection, parts: Sequence[_Rows], ids: Mapping[str, int]
+) -> list[UnstorableRow]:
+    if not parts:
         return []
     try:
         with connection.begin_nested():
-            _insert(connection, documents, ids)
-    except UNSTORABLE as error:
-        if len(documents) == 1:
-            return [UnstorableResult(*_key(documents[0]), f"Postgres refused it: {error}".strip())]
-        half = len(documents) // 2  # find the one that spoils the others
-        return _save(connection, documents[:half], ids) + _save(connection, documents[half:], ids)
+            _insert(connection, parts, ids)
+    except UNSTORABLE as error:  # find the one that spoils the others
+        if len(parts) > 1:
+            half = len(parts) // 2
+            return _save(connection, parts[:half], ids) + _save(connection, parts[half:], ids)
+        [(place, columns, rows)] = parts
+        if len(rows) == 1:
+            sentence = f"Postgres refused it: {error}".strip()
+            return [UnstorableRow(place, int(rows[0]), sentence)]
+        half = len(rows) // 2
+        return [
+            fault
+            for some in (rows[:half], rows[half:])
+            for fault in _save(connection, [_Rows(place, columns, some)], ids)
+        ]
     return []
 
 
-def _insert(connection: Connection, documents: Sequence[Document], ids: Mapping[str, int]) -> None:
+def _insert(connection: Connection, parts: Sequence[_Rows], ids: Mapping[str, int]) -> None:
     connection.execute(_STAGE)
-    rows = [orjson.dumps(_staged(*row, ids))[1:-1] for row in enumerate(documents)]
-    copy_in(connection, _COPY, b"\n".join(rows))
-    several = any(len(document["instruments"]) > 1 for document in documents)
+    firsts = list(accumulate((len(one.columns.shared) for one in parts), initial=0))
+    places = np.concatenate(
+        [
+            one.columns.groups[one.rows] + first
+            for one, first in zip(parts, firsts[:-1], strict=True)
+        ]
+    )
+    every = [document for one in parts for document in one.columns.shared]
+    shared = {place: every[place] for place in np.unique(places).tolist()}
+    groups = [orjson.dumps(_group(place, one, ids))[1:-1] for place, one in shared.items()]
+    copy_in(connection, _COPY_GROUPS, b"\n".join(groups))
+    copy_in(connection, _COPY_RESULTS, _encoded(parts, places))
+    several = any(len(document["instruments"]) > 1 for document in shared.values())
     further = [_OTHERS] if several else []
-    further += [_INPUTS] if any(document.get("inputs") for document in documents) else []
+    further += [_INPUTS] if any(document.get("inputs") for document in shared.values()) else []
     for statement in (_RUNS, *further, _RESULTS, _ANSWERS, _EMPTY):
         connection.execute(statement)
 
 
-def _staged(seq: int, document: Document, ids: Mapping[str, int]) -> list[Any]:
+def _encoded(parts: Sequence[_Rows], places: NDArray[np.int32]) -> bytes:
+    """Return the rows of received_result in the order of OWN, as COPY reads them."""
+    metrics = np.concatenate([columns.metrics[rows] for _, columns, rows in parts])
+    missing = np.isnan(metrics)
+    values = np.where(missing, 0.0, metrics)
+    return encode_rows(
+        [
+            number_field(np.arange(len(places)), ">i4"),
+            number_field(places, ">i4"),
+            fixed_field(_hexadecimal([columns.run_keys[rows] for _, columns, rows in parts])),
+            fixed_field(_hexadecimal([columns.result_keys[rows] for _, columns, rows in parts])),
+        ],
+        [
+            number_field(values[:, at], ">i4" if name in WHOLE else ">f8")
+            for at, name in enumerate(METRICS)
+        ],
+        missing,
+        [
+            [_JSONB + columns.params[row] for _, columns, rows in parts for row in rows.tolist()],
+            [columns.blocks[row] for _, columns, rows in parts for row in rows.tolist()],
+        ],
+    )
+
+
+def _hexadecimal(keys: Iterable[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """Return keys, (n, 32) bytes, as the text that they are stored as: (n, 64) bytes."""
+    raw = np.concatenate(list(keys))
+    return _HEX[np.stack([raw >> 4, raw & 15], axis=2).reshape(len(raw), -1)]
+
+
+def _group(place: int, document: Document, ids: Mapping[str, int]) -> list[Any]:
     strategy, error, warnings = document["strategy"], document["error"], document["warnings"]
     others, revisions = document["instruments"][1:], document.get("revisions")
     inputs = _inputs(document)
     return [
-        seq,
-        document["scene_id"],
-        document["cached"],
+        place,
         ids[document["instruments"][0]],
         document["start"],
         document["end"],
         strategy["name"],
         strategy["digest"],
-        _json(document["params"]),
         _json(_settings(document)),
         _json(error) if error else None,
         _json(warnings),
-        document.get("blocks"),  # a result of metrics version 1 has none
         _array([ids[name] for name in others]) if others else None,
         _array([ids[series.instrument] for series in inputs]) if inputs else None,
         _array([series.interval for series in inputs]) if inputs else None,
         _array(revisions) if revisions else None,
-        *_plain(document),
+        *_plain_of(document),
     ]
-
-
-def _plain(document: Document) -> Sequence[Any]:
-    try:
-        return _plain_of(document)
-    except KeyError:  # a result of metrics version 1 lacks the later metrics
-        return [document.get(name) for name in PLAIN]
 
 
 def _settings(document: Document) -> dict[str, Any]:
@@ -224,11 +326,20 @@ def _is_uuid(scene_id: str | None) -> bool:
         return False
 
 
-def _fault(document: Document, scenes: set[str], ids: Mapping[str, int]) -> str | None:
-    if document["scene_id"] not in scenes:
-        return f"expected the id of an accepted scene, but found {document['scene_id']!r}"
-    if document["result_key"] is None:
+def _lacking(document: Document) -> str:
+    if document["scene_id"]:
         return "expected a result_key, but found null"
+    return _no_scene(document)
+
+
+def _no_scene(document: Document) -> str:
+    return f"expected the id of an accepted scene, but found {document['scene_id']!r}"
+
+
+def _fault(document: Document, scenes: set[str], ids: Mapping[str, int]) -> str:
+    """Return why results that share this document cannot be stored; empty where they can."""
+    if document["scene_id"] not in scenes:
+        return _no_scene(document)
     read = [*document["instruments"], *(series.instrument for series in _inputs(document))]
     unknown = [name for name in read if name not in ids]
     if unknown:
@@ -236,7 +347,7 @@ def _fault(document: Document, scenes: set[str], ids: Mapping[str, int]) -> str 
     if len(document["instruments"]) > 1 and not document.get("portfolio"):
         found = ", ".join(document["instruments"])
         return f"expected a portfolio, or one instrument, but found {found}"
-    return None
+    return ""
 
 
 def _key(document: Document) -> tuple[str | None, str]:

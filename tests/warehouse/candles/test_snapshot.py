@@ -28,6 +28,7 @@ from mela.messages import RunChunk
 from mela.scene import parse_scene
 from mela.settings import Settings
 from streaming.run import Desk
+from tests.streaming.answered import documents_of
 from tests.warehouse.given import NAME, START, action, answer, at, load, rows
 from warehouse.candles import snapshot
 from warehouse.candles.manifest import FILE, Folder, SnapshotInvalid
@@ -319,7 +320,7 @@ def test_runs_read_the_snapshot_and_carry_its_revision(filled: Settings, folder:
     runs = list(plan_runs(parse_scene(scene), CATALOGUE, max_runs=10).expand())
     chunk = RunChunk(scene_id="00000000-0000-0000-0000-000000000000", chunk=0, runs=runs)
     answers = [
-        json.loads(next(Desk(where, CATALOGUE).answers(chunk)).body)
+        documents_of(Desk(where, CATALOGUE).answers(chunk))[0]
         for where in (filled.model_copy(update={"candles": folder}), filled)
     ]
     assert [one["candles_revision"] for one in answers] == [2, 3]
