@@ -26,7 +26,7 @@ from confluent_kafka.admin import (
 )
 
 from mela.errors import StackFailed
-from mela.messages import PROGRESS, REJECTED, RESULTS, RUNS, SCENES
+from mela.messages import CHUNK_RESULTS, PROGRESS, REJECTED, RESULTS, RUNS, SCENES
 from messaging.connection import JOB_GROUPS, READER_GROUPS
 from stack import certificates
 from stack.service import Site
@@ -57,8 +57,15 @@ _BOTH = (AclOperation.READ, AclOperation.WRITE, AclOperation.DESCRIBE)
 # What each role may do, by topic. The administrator is a super user and needs no rule.
 TOPICS: Mapping[str, Mapping[str, tuple[AclOperation, ...]]] = {
     PUBLISHER: {SCENES: _WRITE},
-    JOB: {SCENES: _READ, RUNS: _BOTH, RESULTS: _BOTH, PROGRESS: _BOTH, REJECTED: _WRITE},
-    RUN: {RESULTS: _WRITE, REJECTED: _WRITE},
+    JOB: {
+        SCENES: _READ,
+        RUNS: _BOTH,
+        CHUNK_RESULTS: _BOTH,
+        RESULTS: _BOTH,
+        PROGRESS: _BOTH,
+        REJECTED: _WRITE,
+    },
+    RUN: {CHUNK_RESULTS: _WRITE, RESULTS: _WRITE, REJECTED: _WRITE},
     READER: {RESULTS: _READ, PROGRESS: _READ, REJECTED: _READ},
 }
 GROUPS = {JOB: JOB_GROUPS, READER: READER_GROUPS}  # by prefix

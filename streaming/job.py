@@ -39,6 +39,7 @@ from streaming.record import ResultMessage, record_results, send_progress
 from streaming.run import ChunkMessage, run_chunks
 from streaming.upgrade import record_what_is_left
 from streaming.watch import JobWatch
+from streaming.workers import in_workers
 
 log = structlog.get_logger()
 POOLS = Path(__file__).with_name("pools.xml")
@@ -58,7 +59,6 @@ PLAN_LINGER_MS = 5  # the first chunks of a large scene: nobody computes before 
 POLLING = "100ms"  # how long an idle query waits before it asks Kafka again
 COLUMNS = ("value", "topic", "partition", "offset")
 Batches = Iterator[pa.RecordBatch]
-_naming_workers = threading.Lock()
 
 
 def session(settings: Settings) -> SparkSession:
@@ -350,22 +350,6 @@ def main() -> None:
     gc.collect()  # what stands here now stays: planning a large scene would look through it again
     gc.freeze()
     job.run()
-
-
-def in_workers(
-    kind: str, frame: DataFrame, work: Callable[[Batches], Batches], schema: str
-) -> DataFrame:
-    """Map a frame in Python workers that do one kind of work only, and share no process.
-
-    Spark keeps its workers by the variables that they are started with.
-    """
-    variables = frame.sparkSession.sparkContext.environment
-    with _naming_workers:  # queries run in threads, and share the variables
-        variables[daemon.KIND] = kind
-        try:
-            return frame.mapInArrow(work, schema)
-        finally:
-            del variables[daemon.KIND]
 
 
 def _packed(batch: DataFrame) -> DataFrame:

@@ -22,7 +22,7 @@ from pydantic import SecretStr
 import stack
 from cli.stack import print_addresses
 from mela.errors import SourceUnavailable
-from mela.messages import PROGRESS, REJECTED, RESULTS, RUNS, SCENES
+from mela.messages import CHUNK_RESULTS, PROGRESS, REJECTED, RESULTS, RUNS, SCENES
 from mela.settings import KafkaSettings, Settings
 from messaging import connection
 from messaging.consumer import check_broker, tail
@@ -31,7 +31,7 @@ from stack import environment, guard, roles
 from tests.conftest import mela
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
-TOPICS = (SCENES, RUNS, RESULTS, PROGRESS, REJECTED)
+TOPICS = (SCENES, RUNS, CHUNK_RESULTS, RESULTS, PROGRESS, REJECTED)
 WAIT_S = 15.0
 MISSING = "mela.nobody"
 
