@@ -45,7 +45,10 @@ RUN groupadd --system --gid 10001 mela \
     && useradd --system --uid 10001 --gid mela --home-dir /var/lib/mela --shell /usr/sbin/nologin mela \
     && install --directory --owner=mela --group=mela --mode=0700 \
         /var/lib/mela /var/lib/mela/airflow /var/lib/mela/dbt /var/lib/mela/logs \
-        /var/lib/mela/mlflow-artifacts /var/lib/mela/packages /var/lib/mela/snapshots /var/lib/mela/spark
+        /var/lib/mela/mlflow-artifacts /var/lib/mela/packages /var/lib/mela/snapshots /var/lib/mela/spark \
+    && install --directory --owner=mela --group=mela --mode=0755 \
+        /var/lib/mela/settings /var/lib/mela/authority /var/lib/mela/kafka \
+    && install --directory --owner=mela --group=mela --mode=0750 /var/lib/mela/kafka/tls
 COPY --from=packages /opt/venv /opt/venv
 COPY --from=jars /opt/jars-home/jars /opt/jars
 RUN ln -s /opt/jars /var/lib/mela/jars
@@ -67,14 +70,16 @@ COPY mlflow mlflow
 COPY stack stack
 COPY cli cli
 COPY regression regression
-# Mela itself, from where it lies: dags/, dbt/ and mlflow/ are read beside the packages.
+# Mela itself, from where it lies: dags/, dbt/ and mlflow/ are read beside the packages. A clone under
+# a strict umask is readable by its owner only, and so would be what was copied.
 RUN --mount=type=bind,from=packages,source=/usr/local/bin/uv,target=/usr/local/bin/uv \
     uv pip install --no-cache --offline --python /opt/venv/bin/python --no-deps --no-build-isolation -e . \
+    && chmod -R u=rwX,go=rX /opt/mela \
     && python -m compileall -q mela execution backtests sources replay warehouse messaging services streaming stack cli regression
 USER 10001:10001
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["/opt/venv/bin/python", "-m", "stack.container"]
 CMD ["--help"]
-# Asks the service's own probe. How long its first start may take says docker-compose.yml.
-HEALTHCHECK --interval=30s --timeout=20s --start-period=900s --start-interval=3s --retries=3 \
-    CMD ["/opt/venv/bin/python", "-m", "stack.container", "healthy"]
+# Asks the service itself, in milliseconds. How long its first start may take says docker-compose.yml.
+HEALTHCHECK --interval=10s --timeout=20s --start-period=900s --start-interval=2s --retries=5 \
+    CMD ["/opt/venv/bin/python", "-I", "-S", "/opt/mela/stack/healthy.py"]

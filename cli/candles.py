@@ -74,6 +74,9 @@ def replay(
     any_age: Annotated[
         bool, typer.Option(help="Let Yahoo serve intraday candles of any age.")
     ] = False,
+    host: Annotated[
+        str, typer.Option(hidden=True, help="Where it listens: another address in containers.")
+    ] = "127.0.0.1",
 ) -> None:
     """Serve real candles on loopback in the services' own formats, for work without internet.
 
@@ -86,7 +89,7 @@ def replay(
     except (ValueError, TypeError) as error:
         raise fail(f"--fault expects JSON with path and status: {error}.") from error
     err.print(f"serving {data or 'the packaged candles'}; stop with Ctrl-C")
-    serve(port, data, faults=faults, any_age=any_age)
+    serve(port, data, host, faults=faults, any_age=any_age)
 
 
 @explains

@@ -51,6 +51,8 @@ def _show(one: Lineage) -> None:
         f"{result['engine_version']}, metrics {result['metrics_version']}, "
         f"strategy {result['strategy_digest'][:12]}"
     )
+    if result["changed_since"]:
+        out.print("[red]its numbers were changed after it was stored[/]: see `mela verify`")
     for scene in one.scenes:
         about = [f"by {scene['user']}"] if scene["user"] else []
         about += [f"again for {scene['rerun_of']}"] if scene["rerun_of"] else []

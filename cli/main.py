@@ -28,6 +28,7 @@ from cli import (
     strategies,
     top,
     trace,
+    verify,
     watch,
 )
 from cli.console import out, quiet_logs
@@ -62,7 +63,7 @@ def main(
 
 # The order of the groups in `mela --help` is the order in which they are first used.
 for module in (
-    *(scenes, scene_list, trace, stored_runs, backtest, stale, lineage, rejected, watch),
+    *(scenes, scene_list, trace, stored_runs, backtest, stale, verify, lineage, rejected, watch),
     *(candles, imports, quality, snapshot, headlines),
     *(strategies, new, check, ask, demo, stack, top, programs, compare),
 ):

@@ -13,7 +13,7 @@ import stack
 from cli.console import err, explains, out
 from cli.panels import STACK
 from mela.settings import Settings
-from services.compared import front_page
+from services.compared import front_page, sign_in
 
 
 def register(app: typer.Typer) -> None:
@@ -33,12 +33,22 @@ def up(
             show_default=False,
         ),
     ] = None,
+    secure: Annotated[
+        bool | None,
+        typer.Option(
+            "--secure/--open",
+            help="Have clients of Kafka and MLflow sign in, over TLS and each with the rights of "
+            "its role, or let everybody on this machine in. Without either, as the last start "
+            "chose; the first start is open.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Start Postgres, Kafka, MLflow, Airflow and the streaming job, and wait until all are healthy.
 
     Starts only services that do not run yet. Data survive `mela down` and `mela up`.
     """
-    settings = stack.up(Settings(), offline=offline, on_event=say)
+    settings = stack.up(Settings(), offline=offline, secure=secure, on_event=say)
     print_addresses(settings)
 
 
@@ -119,7 +129,8 @@ def print_addresses(settings: Settings) -> None:
         "warehouse",
         f"{warehouse}  (password: MELA_POSTGRES__PASSWORD in {settings.home}/stack.env)",
     )
-    table.add_row("MLflow", front_page(settings))
+    account = sign_in(settings)
+    table.add_row("MLflow", front_page(settings) + (f"  ({account})" if account else ""))
     table.add_row(
         "Airflow", f"{airflow.url}  ({airflow.user} / {airflow.password.get_secret_value()})"
     )

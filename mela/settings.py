@@ -55,6 +55,20 @@ def _home(path: str | Path | None) -> Path:
     return Path(path) if path else default_home()
 
 
+def _readable(path: Path) -> Path | None:
+    """Return a file, or None where this process may not read it: the environment has it all then.
+
+    Asked by opening it: a process that confined itself (`streaming.confinement`) is refused there.
+    """
+    try:
+        path.open("rb").close()
+    except FileNotFoundError:
+        return path
+    except PermissionError:
+        return None
+    return path
+
+
 class _Service(BaseModel):
     model_config = ConfigDict(frozen=True)
 
@@ -63,6 +77,24 @@ class KafkaSettings(_Service):
     """The broker and the shape of the topics."""
 
     brokers: str = Field(default="127.0.0.1:9092", description="host:port, several with commas")
+    protocol: Literal["PLAINTEXT", "SASL_SSL"] = Field(
+        default="PLAINTEXT", description="SASL_SSL: encrypted, and nobody gets in without a user"
+    )
+    user: str = Field(default="", description="who signs in, to publish, with SASL_SSL")
+    password: SecretStr = Field(default=SecretStr(""), description="of `user`")
+    run_user: str = Field(
+        default="", description="the user of processes that execute strategies. Empty: user"
+    )
+    run_password: SecretStr = Field(default=SecretStr(""), description="of `run_user`")
+    reader: str = Field(
+        default="", description="who signs in to read results and progress. Empty: user"
+    )
+    reader_password: SecretStr = Field(default=SecretStr(""), description="of `reader`")
+    ca: Path | None = Field(
+        default=None,
+        description="the PEM file of the authority that signed the broker's certificate. None: "
+        "the machine's own authorities",
+    )
     partitions: int = Field(default=4, ge=1, description="of mela.runs and mela.results")
     replication: int = Field(default=1, ge=1, description="copies of each topic, one a broker")
     retention_hours: int = Field(default=7 * 24, ge=1, description="how long topics keep a message")
@@ -79,6 +111,10 @@ class PostgresSettings(_Service):
     database: str = Field(default="mela", description="the warehouse's")
     user: str = Field(default="mela", description="the role that signs in")
     password: SecretStr = Field(default=SecretStr(""), description="of `user`")
+    run_user: str = Field(
+        default="", description="the role of processes that execute strategies. Empty: user"
+    )
+    run_password: SecretStr = Field(default=SecretStr(""), description="of `run_user`")
     marts_role: str = Field(
         default="", description="the role that owns staging and marts; dbt acts as it. Empty: user"
     )
@@ -130,6 +166,8 @@ class MlflowSettings(_Service):
     """The tracking server."""
 
     url: str = Field(default="http://127.0.0.1:5000", description="where it answers")
+    user: str = Field(default="", description="who signs in. Empty: the server asks nobody")
+    password: SecretStr = Field(default=SecretStr(""), description="of `user`")
 
 
 class AirflowSettings(_Service):
@@ -261,6 +299,31 @@ class Settings(BaseSettings):
             f"{parts.scheme or 'no scheme'} to {parts.hostname or 'no host'}"
         )
 
+    def for_strategies(self) -> Settings:
+        """Return what a process needs that executes strategies: weaker accounts, and no secret.
+
+        Strategies are anybody's code. Their process reads candles, marks chunks and sends results.
+        """
+        nothing = SecretStr("")
+        postgres, kafka = self.postgres, self.kafka
+        if postgres.run_user:
+            account = {"user": postgres.run_user, "password": postgres.run_password}
+            postgres = postgres.model_copy(update={**account, "run_password": nothing})
+        if kafka.run_user:
+            account = {"user": kafka.run_user, "password": kafka.run_password}
+            reader = {"reader": "", "reader_password": nothing}
+            kafka = kafka.model_copy(update={**account, **reader, "run_password": nothing})
+        changed = {
+            "postgres": postgres,
+            "kafka": kafka,
+            "spark": self.spark.model_copy(update={"secret": nothing}),
+            "mlflow": self.mlflow.model_copy(update={"password": nothing}),
+            "airflow": self.airflow.model_copy(update={"password": nothing}),
+            "alpaca": self.alpaca.model_copy(update={"key": nothing, "secret": nothing}),
+            "alert_webhook": None,
+        }
+        return self.model_copy(update=changed)
+
     @property
     def packages(self) -> Path:
         """Return where this stack's own packages of strategies are: `pip install --target` it."""
@@ -283,7 +346,7 @@ class Settings(BaseSettings):
         """Put `$MELA_HOME/stack.env` behind the environment."""
         stack = DotEnvSettingsSource(
             settings_cls,
-            env_file=_home(init_settings().get("home")) / "stack.env",
+            env_file=_readable(_home(init_settings().get("home")) / "stack.env"),
             env_file_encoding="utf-8",
         )
         return init_settings, env_settings, stack

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from mela.counts import counted
 from mela.errors import SourceUnavailable
 from mela.settings import Settings
+from messaging import connection
 
 POLL_S = 0.25
 ASK_S = 5.0
@@ -28,8 +29,9 @@ def tail(settings: Settings, *topics: str) -> Consumer:
 
 
 def check_broker(settings: Settings, *topics: str) -> None:
-    """Raise SourceUnavailable unless a broker answers and has the topics."""
-    tail(settings, *topics).close()
+    """Raise SourceUnavailable unless a broker answers, has the topics and lets the user write."""
+    consumer, _, _ = _opened(settings, topics, reads=False)
+    consumer.close()
 
 
 def poll(consumer: Consumer, wait_s: float = POLL_S) -> bytes | None:
@@ -69,12 +71,15 @@ def newest(settings: Settings, topic: str, most: int) -> list[bytes]:
 
 
 def _opened(
-    settings: Settings, topics: tuple[str, ...]
+    settings: Settings, topics: tuple[str, ...], *, reads: bool = True
 ) -> tuple[Consumer, list[TopicPartition], list[tuple[int, int]]]:
+    faults: list[KafkaError] = []  # a refused password is told here, and the question times out
     consumer = Consumer(
         {
-            "bootstrap.servers": settings.kafka.brokers,
-            "group.id": "mela-tail",  # never joined: partitions are assigned by hand
+            **connection.client(settings.kafka, reads=reads),
+            "error_cb": faults.append,
+            # never joined: partitions are assigned by hand
+            "group.id": f"{connection.READER_GROUPS}-tail",
             "enable.auto.commit": False,
             "log_level": 0,  # the error below says once that no broker answers
         }
@@ -83,15 +88,39 @@ def _opened(
         partitions = [
             TopicPartition(topic, number)
             for topic in topics
-            for number in consumer.list_topics(topic, timeout=ASK_S).topics[topic].partitions
+            for number in _partitions(consumer, topic)
         ]
         marks = [consumer.get_watermark_offsets(one, ASK_S) for one in partitions]
     except (KafkaException, KeyError) as error:
         consumer.close()
-        raise SourceUnavailable(
-            f"no Kafka answers at {settings.kafka.brokers}. Start the stack with `mela up`."
-        ) from error
+        raise SourceUnavailable(_why(settings, error, faults, reads=reads)) from error
     return consumer, partitions, marks
+
+
+def _partitions(consumer: Consumer, topic: str) -> list[int]:
+    found = consumer.list_topics(topic, timeout=ASK_S).topics[topic]
+    if found.error is not None:
+        raise KafkaException(found.error)
+    return list(found.partitions)
+
+
+def _why(
+    settings: Settings, error: KafkaException | KeyError, faults: list[KafkaError], *, reads: bool
+) -> str:
+    """Return what a failed first question says: nobody answers, or this user may not ask."""
+    kafka = settings.kafka
+    if isinstance(error, KafkaException):
+        faults = [*faults, error.args[0]]
+    refused = next((one for one in faults if one.code() in connection.REFUSED), None)
+    if refused is None:
+        return f"no Kafka answers at {kafka.brokers}. Start the stack with `mela up`."
+    is_reader = reads and kafka.reader
+    user, name = (kafka.reader, "READER") if is_reader else (kafka.user or "nobody", "USER")
+    password = "READER_PASSWORD" if is_reader else "PASSWORD"
+    return (
+        f"Kafka at {kafka.brokers} refuses {user}: {refused.str()}. Check MELA_KAFKA__{name} and "
+        f"MELA_KAFKA__{password}; docs/security.md says which user may do what."
+    )
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from mela.errors import SourceUnavailable
 from mela.settings import Settings
+from messaging.connection import client
 
 ASK_S = 5.0
 
@@ -19,7 +20,7 @@ class EndOffsets:
 
     def __init__(self, settings: Settings) -> None:
         self._brokers = settings.kafka.brokers
-        self._admin = AdminClient({"bootstrap.servers": self._brokers, "log_level": 0})
+        self._admin = AdminClient({**client(settings.kafka, reads=True), "log_level": 0})
         self._partitions: dict[str, list[int]] = {}
 
     def of(self, topics: Collection[str]) -> dict[str, dict[int, int]]:

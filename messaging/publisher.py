@@ -23,11 +23,12 @@ from messaging.codec import (
     encode_result,
     encode_scene,
 )
+from messaging.connection import client
 from messaging.topics import MAX_BROKER_BYTES
 
 LINGER_MS = 100
 FLUSH_TIMEOUT_S = 60.0
-_publishers: dict[tuple[str, int, str], Publisher] = {}
+_publishers: dict[tuple[str, str, int, str], Publisher] = {}
 
 
 class Publisher(AbstractContextManager["Publisher"]):
@@ -41,7 +42,7 @@ class Publisher(AbstractContextManager["Publisher"]):
         self._partitions = kafka.partitions
         self._brokers = kafka.brokers
         self._config: dict[str, Any] = {
-            "bootstrap.servers": kafka.brokers,
+            **client(kafka),
             "enable.idempotence": True,
             "compression.type": "lz4",
             "linger.ms": linger_ms,
@@ -125,7 +126,7 @@ def publisher_of(settings: Settings, *, linger_ms: int = LINGER_MS, owner: str =
 
     owner: who flushes it. Threads need one each, else one would take the other's errors.
     """
-    key = settings.kafka.brokers, linger_ms, owner
+    key = settings.kafka.brokers, settings.kafka.user, linger_ms, owner
     if key not in _publishers:
         _publishers[key] = Publisher(settings.kafka, linger_ms=linger_ms)
     return _publishers[key]

@@ -9,6 +9,7 @@ from confluent_kafka.cimpl import NewTopic  # pyright: ignore[reportUnknownVaria
 from mela.errors import StackFailed
 from mela.messages import CHUNK_RESULTS, PROGRESS, REJECTED, RESULTS, RUNS, SCENES
 from mela.settings import KafkaSettings
+from messaging.connection import client
 
 MAX_BROKER_BYTES = 8 * 1024 * 1024  # a scene that is too large must still reach us to be refused
 TIMEOUT_S = 30.0
@@ -41,9 +42,13 @@ def topics(kafka: KafkaSettings) -> list[NewTopic]:
     ]
 
 
-def create_topics(kafka: KafkaSettings) -> None:
-    """Create the topics that are missing and leave existing ones unchanged. Raises StackFailed."""
-    admin = AdminClient({"bootstrap.servers": kafka.brokers})
+def create_topics(kafka: KafkaSettings, admin: AdminClient | None = None) -> None:
+    """Create the topics that are missing and leave existing ones unchanged. Raises StackFailed.
+
+    admin: a client whose user may create them; by default one of the settings' own user
+    """
+    if admin is None:  # a client is false while nothing is queued
+        admin = AdminClient({**client(kafka)})
     for name, future in admin.create_topics(topics(kafka), operation_timeout=TIMEOUT_S).items():
         try:
             future.result(timeout=TIMEOUT_S)

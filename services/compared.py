@@ -32,10 +32,14 @@ def compared(run_id: str | None, settings: Settings) -> Compared | None:
         return None
     import httpx  # not at the start of every command
 
-    base = settings.mlflow.url.rstrip("/")
+    mlflow, base = settings.mlflow, settings.mlflow.url.rstrip("/")
     try:
         answer = httpx.get(
-            f"{base}/{RUN}", params={"run_id": run_id}, timeout=WAIT_S, trust_env=False
+            f"{base}/{RUN}",
+            params={"run_id": run_id},
+            auth=(mlflow.user, mlflow.password.get_secret_value()) if mlflow.user else None,
+            timeout=WAIT_S,
+            trust_env=False,
         )
         answer.raise_for_status()
         tags = answer.json()["run"]["data"].get("tags", [])
@@ -45,6 +49,14 @@ def compared(run_id: str | None, settings: Settings) -> Compared | None:
     if "mela.table" not in paths:  # an earlier release wrote it
         return None
     return Compared(paths["mela.table"], paths.get("mela.charts"), paths.get("mela.best"))
+
+
+def sign_in(settings: Settings) -> str | None:
+    """Return who signs in to MLflow and where the password is; None where MLflow asks nobody."""
+    if not settings.mlflow.user:
+        return None
+    place = settings.home / "stack.env"
+    return f"user {settings.mlflow.user}, password MELA_MLFLOW__PASSWORD in {place}"
 
 
 def front_page(settings: Settings) -> str:

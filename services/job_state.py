@@ -11,7 +11,7 @@ from mela.counts import counted
 
 LONGEST_REASON = 300
 BEAT_S = 5.0  # how often the job writes its state at least
-SILENT_S = 45.0  # a job that has not written for this long does nothing
+SILENT_S = 45.0  # a job that has not written for this long does nothing; `stack.healthy` too
 
 
 class QueryState(BaseModel):

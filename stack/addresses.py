@@ -12,7 +12,7 @@ from cryptography.fernet import Fernet
 
 from mela.errors import StackFailed
 from mela.settings import Settings
-from stack import broker, environment, fetch, orchestration, replay, roles
+from stack import broker, environment, fetch, guard, orchestration, replay, roles
 from stack.ports import LOOPBACK, choose, is_usable
 from stack.service import Site
 
@@ -41,6 +41,7 @@ _PORTS = (
     _Port("postgres", "MELA_POSTGRES__PORT"),
     _Port("kafka", "MELA_KAFKA__BROKERS", f"{LOOPBACK}:{{}}"),
     _Port("kafka", broker.CONTROLLER_PORT),
+    _Port("kafka", broker.INTERNAL_PORT),
     _Port("mlflow", "MELA_MLFLOW__URL", f"http://{LOOPBACK}:{{}}"),
     _Port("airflow-api-server", "MELA_AIRFLOW__URL", f"http://{LOOPBACK}:{{}}"),
     _Port("replay", replay.PORT),
@@ -52,20 +53,26 @@ SECRETS: dict[str, Callable[[], str]] = {
     roles.ADMIN_PASSWORD: lambda: secrets.token_urlsafe(24),
     roles.AIRFLOW_PASSWORD: lambda: secrets.token_urlsafe(24),
     roles.MLFLOW_PASSWORD: lambda: secrets.token_urlsafe(24),
-    roles.TASKS_PASSWORD: lambda: secrets.token_urlsafe(24),
+    **{key: lambda: secrets.token_urlsafe(24) for key in roles.PASSWORDS.values()},
     orchestration.JWT_SECRET: lambda: secrets.token_urlsafe(48),
     orchestration.SECRET_KEY: lambda: secrets.token_urlsafe(32),
     orchestration.FERNET_KEY: lambda: Fernet.generate_key().decode(),
+    **{key: lambda: secrets.token_urlsafe(24) for key in guard.SECRETS},
 }
 
 
 def allocate(
-    settings: Settings, services: Collection[str], say: Callable[[str, str], None]
+    settings: Settings,
+    services: Collection[str],
+    say: Callable[[str, str], None],
+    *,
+    secure: bool = False,
 ) -> Site:
     """Return the stack's site with every port and secret chosen and stored.
 
     services: the services about to be used; only their ports may move, if another program took one
     say:   receives (service, sentence) for a port that had to move
+    secure: whether clients of Kafka and MLflow must sign in
     """
     kept = environment.read(settings.home)
     explicit = _from_settings(settings)
@@ -81,6 +88,7 @@ def allocate(
     values["MELA_POSTGRES__HOST"] = LOOPBACK
     values["MELA_POSTGRES__MARTS_ROLE"] = roles.MARTS
     values["MELA_SPARK__JARS"] = fetch.spark_jars(settings)
+    values |= guard.clients(settings.home, secure=secure)
     environment.update(settings.home, values)
     return Site(environment.fresh(settings), environment.read(settings.home))
 
@@ -107,7 +115,10 @@ def _from_settings(settings: Settings) -> dict[str, str]:
         "MELA_POSTGRES__PORT": (settings.postgres, "port"),
         "MELA_POSTGRES__PASSWORD": (settings.postgres, "password"),
         "MELA_KAFKA__BROKERS": (settings.kafka, "brokers"),
+        "MELA_KAFKA__PASSWORD": (settings.kafka, "password"),
+        "MELA_KAFKA__READER_PASSWORD": (settings.kafka, "reader_password"),
         "MELA_MLFLOW__URL": (settings.mlflow, "url"),
+        "MELA_MLFLOW__PASSWORD": (settings.mlflow, "password"),
         "MELA_AIRFLOW__URL": (settings.airflow, "url"),
         "MELA_MONITOR__METRICS_URL": (settings.monitor, "metrics_url"),
         "MELA_AIRFLOW__PASSWORD": (settings.airflow, "password"),

@@ -9,20 +9,34 @@ from pathlib import Path
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from stack import fetch, oneshot
+from stack import certificates, fetch, guard, oneshot
 from stack.java import java_home
 from stack.service import Program, Service, Site
 
 CONTROLLER_PORT = "MELA_STACK_KAFKA_CONTROLLER_PORT"
+INTERNAL_PORT = "MELA_STACK_KAFKA_INTERNAL_PORT"
+INTERNAL = "MELA_STACK_KAFKA_INTERNAL"  # the administrator's address, if it is not on this machine
 _LOG_CONFIG = Path(__file__).with_name("kafka-log4j2.properties")
-_CONFIG = Path(__file__).with_name("kafka.properties")
-_ADDRESSES = """\
+CONFIG = Path(__file__).with_name("kafka.properties")
+_OPEN = """\
+inter.broker.listener.name=CLIENTS
 controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=CLIENTS://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=CLIENTS://127.0.0.1:{port}
+listener.security.protocol.map=CLIENTS:PLAINTEXT,CONTROLLER:PLAINTEXT
 log.dirs={data}
 """
+# The broker, the controller and the administrator show certificates; only users need passwords.
+_GUARDED = """\
+inter.broker.listener.name=INTERNAL
+controller.quorum.voters=1@127.0.0.1:{controller}
+listeners=CLIENTS://127.0.0.1:{port},INTERNAL://127.0.0.1:{internal},\
+CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=CLIENTS://127.0.0.1:{port},INTERNAL://127.0.0.1:{internal}
+listener.security.protocol.map=CLIENTS:SASL_SSL,INTERNAL:SSL,CONTROLLER:SSL
+log.dirs={data}
+"""
+_HERE = ("127.0.0.1", "localhost")
 
 
 def service() -> Service:
@@ -32,7 +46,7 @@ def service() -> Service:
         address=lambda settings: settings.kafka.brokers,
         program=_program,
         prepare=_prepare,
-        probe=lambda site, _pid: _probe(site.settings.kafka.brokers),
+        probe=lambda site, _pid: _probe(site),
         finish=_finish,
     )
 
@@ -53,6 +67,7 @@ def _program(site: Site) -> Program:
         environment={  # so that the supervisor sees when they change
             "MELA_KAFKA__BROKERS": site.settings.kafka.brokers,
             CONTROLLER_PORT: site.kept[CONTROLLER_PORT],
+            guard.SECURE: str(guard.is_on(site)).lower(),
         },
         directory=site.home,
         stop_wait_s=20,
@@ -63,12 +78,17 @@ def _prepare(site: Site) -> None:
     fetch.ensure_jars(site.settings)
     data = _data(site)
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    addresses = _ADDRESSES.format(
+    pattern = _OPEN
+    if guard.is_on(site):
+        pattern = _GUARDED + guard.broker_properties(site.home)
+        certificates.ensure(guard.folder(site.home), _HERE)
+    addresses = pattern.format(
         port=site.settings.kafka.brokers.rpartition(":")[2],
         controller=site.kept[CONTROLLER_PORT],
+        internal=site.kept[INTERNAL_PORT],
         data=data,
     )
-    _config(site).write_text(_CONFIG.read_text(encoding="utf-8") + addresses, encoding="utf-8")
+    _config(site).write_text(CONFIG.read_text(encoding="utf-8") + addresses, encoding="utf-8")
     if not (data / "meta.properties").exists():
         _format(site)
 
@@ -85,8 +105,8 @@ def _format(site: Site) -> None:
     oneshot.run(command, f"Kafka could not format {_data(site)}", directory=site.home)
 
 
-def _probe(brokers: str) -> str | None:
-    client = AdminClient({"bootstrap.servers": brokers, "log_level": 0})
+def _probe(site: Site) -> str | None:
+    brokers, client = _asked(site)
     try:
         found = client.list_topics(timeout=3).brokers
     except KafkaException as error:
@@ -94,10 +114,22 @@ def _probe(brokers: str) -> str | None:
     return None if found else f"no broker has registered at {brokers}"
 
 
+def _asked(site: Site) -> tuple[str, AdminClient]:
+    """Return where the administrator asks, and the client for it."""
+    if not guard.is_on(site):
+        brokers = site.settings.kafka.brokers
+        return brokers, AdminClient({"bootstrap.servers": brokers, "log_level": 0})
+    brokers = site.kept.get(INTERNAL) or f"127.0.0.1:{site.kept[INTERNAL_PORT]}"
+    return brokers, guard.admin_client(site, brokers)
+
+
 def _finish(site: Site) -> None:
     from messaging.topics import create_topics
 
-    create_topics(site.settings.kafka)
+    _, admin = _asked(site)
+    create_topics(site.settings.kafka, admin)
+    if guard.is_on(site):
+        guard.apply(site, admin)
 
 
 def _java(site: Site) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mela.errors import StackFailed
-from stack import http
+from stack import healthy, http
 from stack.java import java_home
 from stack.packages import installed
 from stack.service import Program, Service, Site, marked
@@ -107,10 +107,9 @@ def _where(site: Site) -> tuple[str, int]:
 
 def _probe_master(site: Site) -> str | None:
     try:
-        status = _reported_state(_where(site)[0], _master_ui(site))["status"]
+        return healthy.master(_reported_state(_where(site)[0], _master_ui(site)))
     except (StackFailed, ValueError, KeyError) as error:
         return str(error)
-    return None if status == "ALIVE" else f"the master says that it is {status}"
 
 
 def _probe_worker(site: Site) -> str | None:
@@ -118,10 +117,9 @@ def _probe_worker(site: Site) -> str | None:
     try:
         worker_id = _reported_state(_worker_host(site), _worker_ui(site))["id"]
         known = _reported_state(_where(site)[0], _master_ui(site))["workers"]
+        return healthy.worker(worker_id, known)
     except (StackFailed, ValueError, KeyError) as error:
         return str(error)
-    states = [worker["state"] for worker in known if worker["id"] == worker_id]
-    return None if states == ["ALIVE"] else f"the master says of {worker_id}: {states or 'unknown'}"
 
 
 def _worker_host(site: Site) -> str:

@@ -3,8 +3,9 @@
 python -m stack.container serve NAME        prepare the service and become it
 python -m stack.container prepare NAME      only the steps before its first start
 python -m stack.container finish NAME       the steps after it is first healthy: roles, topics
-python -m stack.container healthy [NAME]    exit 0 if it is healthy, else print what is missing,
-                                            and end it if it hangs (docs/decisions/0029-watchdog.md)
+python -m stack.container lay               write what other images read: certificates, settings
+python -m stack.container unwell NAME PID [WHAT]  end it by the watchdog's rule if it lacks WHAT
+                                            (docs/decisions/0029-watchdog.md)
 python -m stack.container run NAME WORD...  another command, in the service's environment
 python -m stack.container secrets           reject missing or weak secrets
 
@@ -20,7 +21,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -29,19 +30,25 @@ from cryptography.fernet import Fernet
 
 from mela.errors import MelaError, StackFailed
 from mela.settings import Settings
-from stack import addresses, cluster, health, orchestration, registry, watchdog
+from services.job_state import state_file
+from stack import addresses, cluster, guard, health, laid, orchestration, registry, watchdog
 from stack.service import Program, Service, Site
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - in a network of its own; what is published says compose
 SECRETS = (*addresses.SECRETS, "MELA_SPARK__SECRET")
+WAITS_S = (5.0, 15.0, 30.0, 60.0)  # before the second, third… try of a step
 _SHORTEST = 16
 _DIFFERENT = 8
 _PLAIN = re.compile(r"[A-Za-z0-9_=.~-]*")  # characters that a URL needs no escape for
 
 
+class _Unset(StackFailed):
+    """Say that a variable is missing, which no second try will set."""
+
+
 class _Environment(dict[str, str]):
     def __missing__(self, key: str) -> str:
-        raise StackFailed(
+        raise _Unset(
             f"expected {key} in this container's environment, but it is not set; "
             "docker-compose.yml passes it on from .env"
         )
@@ -54,11 +61,13 @@ def main(words: list[str]) -> int:
             case ["serve", name]:
                 _serve(name)
             case ["prepare", name]:
-                _service(name).prepare(site())
+                again(lambda: _service(name).prepare(site()))
             case ["finish", name]:
-                health.finish(site(), _service(name))
-            case ["healthy", *name] if len(name) <= 1:
-                _check(*_serving(), *name)
+                again(lambda: health.finish(site(), _service(name)))
+            case ["unwell", name, pid, *missing] if len(missing) <= 1:
+                _end_if_it_hangs(site(), _service(name), int(pid), missing[0] if missing else None)
+            case ["lay"]:
+                laid.lay(site())
             case ["run", name, *command] if command:
                 _become(site(), _service(name).program(site()), tuple(command))
             case ["secrets"]:
@@ -86,10 +95,7 @@ def site(environment: Mapping[str, str] | None = None) -> Site:
 
 def judge(environ: Mapping[str, str]) -> None:
     """Reject secrets that are missing, weak or unusable, in one sentence for all of them."""
-    wrong = [f"{key} {why}" for key in SECRETS if (why := _weakness(environ.get(key, "")))]
-    values = [environ[key] for key in SECRETS if environ.get(key)]
-    if len(set(values)) < len(values):
-        wrong.append("two of them are the same")
+    wrong = _wrong({key: environ.get(key, "") for key in SECRETS})
     key = environ.get(orchestration.FERNET_KEY, "")
     try:
         Fernet(key)
@@ -97,6 +103,15 @@ def judge(environ: Mapping[str, str]) -> None:
         wrong.append(f"{orchestration.FERNET_KEY} is not 32 bytes in URL-safe base64")
     if wrong:
         raise StackFailed(f"{'; '.join(wrong)}. `sh stack/env.sh` makes good ones in .env")
+
+
+def _wrong(given: Mapping[str, str]) -> list[str]:
+    """Return what is wrong with some secrets, by key."""
+    wrong = [f"{key} {why}" for key, value in given.items() if (why := _weakness(value))]
+    values = [value for value in given.values() if value]
+    if len(set(values)) < len(values):
+        wrong.append("two of them are the same")
+    return wrong
 
 
 def _weakness(value: str) -> str | None:
@@ -112,10 +127,52 @@ def _service(name: str) -> Service:
     return known[name]
 
 
+def again(step: Callable[[], None]) -> None:
+    """Take a step; try again where it failed: on a busy machine a service may need minutes.
+
+    Compose starts what is done once a single time. What is wrong for good fails each time, and the
+    last failure is raised.
+    """
+    for wait_s in WAITS_S:
+        try:
+            step()
+        except _Unset:
+            raise
+        except MelaError as error:
+            print(f"{error}\ntrying again in {wait_s:g} s", file=sys.stderr)  # noqa: T201
+            time.sleep(wait_s)
+        else:
+            return
+    step()
+
+
+def judge_own(environ: Mapping[str, str]) -> None:
+    """Refuse to listen beyond loopback with a weak or shared secret, or without asking anybody.
+
+    Judges what this container was given; `secrets` judges all of them at once.
+    """
+    given = {key: environ[key] for key in SECRETS if environ.get(key)}
+    wrong = _wrong(given)
+    if environ.get(guard.SECURE) != "true":
+        wrong.append(
+            f"{guard.SECURE} is {environ.get(guard.SECURE, 'not set')!r}, so that Kafka and MLflow "
+            "would let everybody in: set it to true"
+        )
+    if wrong:
+        raise StackFailed(
+            f"this service listens on {EVERYWHERE}, beyond this machine, and starts only with "
+            f"secrets that nobody guesses: {'; '.join(wrong)}. `sh stack/env.sh` makes good ones "
+            "in .env; without containers, `mela up` listens on loopback only"
+        )
+
+
 def _serve(name: str) -> None:
+    judge_own(os.environ)
     here, service = site(), _service(name)
     os.umask(0o077)
-    service.prepare(here)
+    again(lambda: service.prepare(here))
+    # A process before this one may have had the same number, and said that it was well.
+    state_file(here.home).unlink(missing_ok=True)
     program = service.program(here)
     _serving_file().parent.mkdir(parents=True, exist_ok=True)
     _serving_file().write_text(json.dumps([name, os.getpid()]), encoding="utf-8")
@@ -126,16 +183,6 @@ def _become(here: Site, program: Program, command: tuple[str, ...]) -> None:
     os.chdir(program.directory or here.home)
     environment = {**os.environ, **program.environment}
     os.execvpe(command[0], command, environment)  # noqa: S606 - signals shall reach it itself
-
-
-def _check(name: str, pid: int, expected: str | None = None) -> None:
-    if expected not in (None, name):
-        raise StackFailed(f"this container is {name}, not {expected}")
-    here, service = site(), _service(name)
-    missing = service.probe(here, pid)
-    _end_if_it_hangs(here, service, pid, missing)
-    if missing is not None:
-        raise StackFailed(f"{name}: {missing}")
 
 
 def _end_if_it_hangs(here: Site, service: Service, pid: int, missing: str | None) -> None:
@@ -151,6 +198,7 @@ def _end_if_it_hangs(here: Site, service: Service, pid: int, missing: str | None
         return
     state = watchdog.read(home) or watchdog.State(pid=os.getpid(), at=time.time())
     memory = state.services.setdefault(name, watchdog.Memory())
+    memory.healthy_pid = pid  # `healthy.py` asks only for a process that was healthy
     depends_on = (*service.needs, *service.asks)
     away = next((need for need in depends_on if not _reaches(here.settings, need)), None)
     monitor = here.settings.monitor
@@ -181,14 +229,6 @@ def _reaches(settings: Settings, need: str) -> bool:
     except OSError:
         return False
     return True
-
-
-def _serving() -> tuple[str, int]:
-    try:
-        name, pid = json.loads(_serving_file().read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise StackFailed("this container serves nothing yet") from error
-    return name, pid
 
 
 def _serving_file() -> Path:

@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 
 from mela.settings import Settings
-from stack import addresses, environment, health, registry, replay, watchdog
+from stack import addresses, environment, guard, health, registry, replay, watchdog
 from stack.lock import locked
 from stack.service import Service, Site
 from stack.supervision import Supervisor, socket_path
@@ -33,6 +33,7 @@ def up(
     settings: Settings,
     *,
     offline: bool | None = None,
+    secure: bool | None = None,
     only: Collection[str] | None = None,
     on_event: OnEvent = _silent,
 ) -> Settings:
@@ -40,6 +41,7 @@ def up(
 
     offline:  serve market data from this machine, and connect all clients to that; None keeps
         what the last start chose
+    secure:   have clients of Kafka and MLflow sign in; None keeps what the last start chose
     only:     a part of the stack, with what that part needs; `airflow` means all of Airflow
     on_event: called from several threads with (service, state or sentence)
     Raises StackFailed with the service, its last log lines and a way out.
@@ -52,7 +54,8 @@ def up(
         supervisor = Supervisor(home)
         if not supervisor.is_alive():
             sweep(home)  # processes that a killed supervisord left behind
-        site = addresses.allocate(environment.fresh(settings), services, on_event)
+        is_secure = guarded(environment.read(home), secure, on_event)
+        site = addresses.allocate(environment.fresh(settings), services, on_event, secure=is_secure)
         site = choose_market(site, supervisor, offline=offline, whole=only is None)
         supervisor.start_daemon(
             site, {name: one.program(site) for name, one in registry.services().items()}
@@ -112,6 +115,17 @@ def market(
     if offline is False and whole and was_replayed:
         on_event("replay", "no longer used; the market's services are asked")
     return bool(offline)
+
+
+def guarded(kept: Mapping[str, str], secure: bool | None, on_event: OnEvent) -> bool:
+    """Return whether clients must sign in; report where an earlier choice decides.
+
+    secure: what the user chose now; None for no choice
+    """
+    was_secure = kept.get(guard.SECURE) == "true"
+    if secure is None and was_secure:
+        on_event("stack", "clients sign in, as before; `mela up --open` lets them in without")
+    return was_secure if secure is None else secure
 
 
 def choose_market(site: Site, supervisor: Supervisor, *, offline: bool, whole: bool) -> Site:

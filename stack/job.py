@@ -6,11 +6,18 @@ import sys
 
 from mela.settings import REPOSITORY
 from services.job_state import read_state
-from stack import fetch
+from stack import fetch, guard, healthy, roles
 from stack.environment import explicit_settings
 from stack.java import java_home
 from stack.ports import LOOPBACK
 from stack.service import Program, Service, Site, marked
+
+# Secrets that other programs need, and the streaming job does not.
+_NOT_ITS_OWN = (
+    *("MELA_AIRFLOW__PASSWORD", "MELA_ALPACA__KEY", "MELA_ALPACA__SECRET"),
+    *("MELA_KAFKA__READER", "MELA_KAFKA__READER_PASSWORD"),
+    *("MELA_KAFKA__PASSWORD", "MELA_MLFLOW__PASSWORD"),
+)
 
 
 def service() -> Service:
@@ -34,8 +41,9 @@ def _program(site: Site) -> Program:
             "PYSPARK_DRIVER_PYTHON": sys.executable,
             **({"SPARK_LOCAL_IP": LOOPBACK} if site.listen == LOOPBACK else {}),
             "SPARK_LOCAL_DIRS": str(site.home / "spark" / "scratch"),
-            **explicit_settings(site.settings),
-            **_addresses(site),
+            "TMPDIR": str(site.home / "spark" / "scratch"),
+            **_settings(site),
+            **guard.job_variables(site),
             "MELA_SPARK__JARS": fetch.spark_jars(site.settings),
             **marked(site),
         },
@@ -44,10 +52,20 @@ def _program(site: Site) -> Program:
     )
 
 
-def _addresses(site: Site) -> dict[str, str]:
-    """Return stack.env's addresses as variables, so that the job restarts if one moves."""
-    keys = ("MELA_POSTGRES__PORT", "MELA_KAFKA__BROKERS", "MELA_MLFLOW__URL")
-    return {key: site.kept[key] for key in keys}
+def _settings(site: Site) -> dict[str, str]:
+    """Return the job's settings as variables, as it may not read stack.env: see `confinement`.
+
+    It restarts if one changes. It signs in to Postgres by roles that own nothing.
+    """
+    kept = {key: text for key, text in site.kept.items() if not key.startswith("MELA_STACK_")}
+    known = {**explicit_settings(site.settings), **kept}
+    return {
+        **{key: text for key, text in known.items() if key not in _NOT_ITS_OWN},
+        "MELA_POSTGRES__USER": roles.JOB,
+        "MELA_POSTGRES__PASSWORD": site.kept[roles.JOB_PASSWORD],
+        "MELA_POSTGRES__RUN_USER": roles.RUN,
+        "MELA_POSTGRES__RUN_PASSWORD": site.kept[roles.RUN_PASSWORD],
+    }
 
 
 def _prepare(site: Site) -> None:
@@ -63,11 +81,8 @@ def _probe(site: Site, pid: int) -> str | None:
         return str(error)
     if state is None:
         return "its queries have not started yet"
-    if state.pid != pid:
-        return "its queries have not started again yet"
-    if silence := state.silence():
-        return silence
+    missing = healthy.job(state.pid, state.ready, pid)
+    if missing == healthy.NOT_AGAIN:
+        return missing
     unwell = [query.sentence() for query in state.queries if not query.is_well]
-    if unwell:
-        return "; ".join(unwell)
-    return None if state.ready else "its queries have not all started yet"
+    return state.silence() or "; ".join(unwell) or missing

@@ -6,7 +6,6 @@ import json
 import os
 import sys
 import threading
-from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,7 +13,7 @@ import psutil
 
 from mela.errors import StackFailed
 from mela.settings import REPOSITORY, Settings
-from stack import http, pools, roles, schemas
+from stack import healthy, http, pools, roles, schemas
 from stack.environment import explicit_settings, fresh, read
 from stack.service import Program, Service, Site, marked
 from warehouse import dbt_project
@@ -24,7 +23,7 @@ SECRET_KEY = "MELA_STACK_AIRFLOW_SECRET_KEY"  # noqa: S105
 FERNET_KEY = "MELA_STACK_AIRFLOW_FERNET_KEY"
 PUBLIC_URL = "MELA_STACK_AIRFLOW_PUBLIC_URL"  # the address for browsers, if it differs
 _migrating = threading.Lock()
-_API_SERVER = "airflow-api-server"
+_API_SERVER = healthy.API_SERVER
 # Log servers would listen on all interfaces; on one machine, logs are read as files.
 _COMPONENTS = {
     _API_SERVER: ("api-server",),
@@ -168,16 +167,7 @@ def _probe(settings: Settings, name: str, pid: int) -> str | None:
         started_at = psutil.Process(pid).create_time()
     except (StackFailed, ValueError, psutil.NoSuchProcess) as error:
         return str(error)
-    if name == _API_SERVER:
-        status = health["metadatabase"]["status"]
-        return None if status == "healthy" else f"its metadata database is {status}"
-    part = name.removeprefix("airflow-").replace("-", "_")
-    status, beat = health[part]["status"], health[part].get(f"latest_{part}_heartbeat")
-    if status != "healthy" or not beat:
-        return f"Airflow's health says {part} is {status}"
-    if datetime.fromisoformat(beat).timestamp() < started_at:
-        return f"{part} has not sent a heartbeat since it started"
-    return None
+    return healthy.airflow(health, name, started_at)
 
 
 def _airflow() -> str:

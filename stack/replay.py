@@ -33,8 +33,9 @@ def address(kept: Mapping[str, str]) -> str:
 
 def _program(site: Site) -> Program:
     mela = Path(sys.executable).with_name("mela")
+    where = () if site.listen == LOOPBACK else ("--host", site.listen)
     return Program(
-        command=(str(mela), "replay", "--port", site.kept[PORT]),
+        command=(str(mela), "replay", "--port", site.kept[PORT], *where),
         environment={**explicit_settings(site.settings), **marked(site)},
         directory=REPOSITORY,
     )

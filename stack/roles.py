@@ -17,6 +17,19 @@ AIRFLOW_PASSWORD = "MELA_STACK_AIRFLOW_DATABASE_PASSWORD"  # noqa: S105
 MLFLOW_PASSWORD = "MELA_STACK_MLFLOW_DATABASE_PASSWORD"  # noqa: S105
 TASKS = "mela_tasks"
 TASKS_PASSWORD = "MELA_STACK_TASKS_DATABASE_PASSWORD"  # noqa: S105
+JOB = "mela_job"
+JOB_PASSWORD = "MELA_STACK_JOB_DATABASE_PASSWORD"  # noqa: S105
+RUN = "mela_run"
+RUN_PASSWORD = "MELA_STACK_RUN_DATABASE_PASSWORD"  # noqa: S105
+READER = "mela_reader"
+READER_PASSWORD = "MELA_STACK_READER_DATABASE_PASSWORD"  # noqa: S105
+PASSWORDS = {
+    TASKS: TASKS_PASSWORD,
+    JOB: JOB_PASSWORD,
+    RUN: RUN_PASSWORD,
+    READER: READER_PASSWORD,
+}
+MLFLOW_SIGN_IN = "mlflow_auth"  # the database of MLflow's users, which the role mlflow owns
 MARTS = "mela_marts"
 _BUILT = ("staging", "history", "marts")
 _LOADED = (
@@ -34,6 +47,24 @@ _WRITES = {
     "scene": "INSERT, UPDATE (user_id, rerun_of)",  # announced, before the planner reads it
     "scene_schedule": "UPDATE (last_scene_id, last_covered_until)",
 }
+# Tables of ops that the streaming job may write, besides reading raw and ops. It may store results
+# and never change one.
+_JOB_WRITES = {
+    "scene": "INSERT, UPDATE",
+    "scene_stage": "INSERT",
+    "run": "INSERT",
+    "run_instrument": "INSERT",
+    "run_input": "INSERT",
+    "result": "INSERT",
+    "scene_run": "INSERT",
+    "equity": "INSERT",
+    "trade": "INSERT",
+    "holdout": "INSERT",
+    "strategy_check": "INSERT, UPDATE",
+    "chunk_mark": "INSERT, DELETE",
+}
+# And what the processes may write that execute strategies: that a chunk is being executed.
+_RUN_WRITES = {"chunk_mark": "INSERT, DELETE"}
 # Loads create their partitions through one function, which has the owner's rights.
 _PARTITIONS = "raw.ensure_candle_years(text, integer[])"
 
@@ -42,9 +73,10 @@ def ensure(site: Site) -> None:
     """Create missing roles and databases, and set the roles' passwords."""
     settings = site.settings.postgres
     owners = {
-        settings.user: (settings.database, settings.password.get_secret_value()),
+        settings.database: (settings.user, settings.password.get_secret_value()),
         "airflow": ("airflow", site.kept[AIRFLOW_PASSWORD]),
         "mlflow": ("mlflow", site.kept[MLFLOW_PASSWORD]),
+        MLFLOW_SIGN_IN: ("mlflow", site.kept[MLFLOW_PASSWORD]),
     }
     try:
         session = _admin(site, "postgres")
@@ -56,27 +88,42 @@ def ensure(site: Site) -> None:
     with closing(session):
         session.set_isolation_level(ISOLATION_LEVEL_AUTOCOMMIT)
         with session.cursor() as run:
-            for role, (database, password) in owners.items():
+            for database, (role, password) in owners.items():
                 _ensure_role(run, role, password)
                 _ensure_database(run, database, role)
             # The warehouse's owner may create scratch databases, as its tests do.
             run.execute(sql.SQL("ALTER ROLE {} CREATEDB").format(sql.Identifier(settings.user)))
-            _ensure_role(run, TASKS, site.kept[TASKS_PASSWORD])
+            for role, key in PASSWORDS.items():
+                _ensure_role(run, role, site.kept[key])
             _ensure_role(run, MARTS, None)
 
 
 def grant(site: Site) -> None:
-    """Grant Airflow's tasks the minimum rights on the migrated warehouse.
+    """Grant each role the minimum rights on the migrated warehouse.
 
-    They read raw and ops, write the tables of loads, checks and schedules, and own only the marts.
+    Airflow's tasks read raw and ops, write the tables of loads, checks and schedules, and own only
+    the marts. The streaming job reads the same and stores what it computes. The processes that
+    execute strategies only read. The reader reads ops and the marts.
     """
     settings = site.settings.postgres
     names = {
         "owner": sql.Identifier(settings.user),
         "tasks": sql.Identifier(TASKS),
         "marts": sql.Identifier(MARTS),
+        "job": sql.Identifier(JOB),
+        "run": sql.Identifier(RUN),
+        "reader": sql.Identifier(READER),
+        "database": sql.Identifier(settings.database),
     }
     statements = [
+        *_readable("raw, ops", "{owner}", "{job}, {run}"),
+        *_readable("ops", "{owner}", "{reader}"),
+        *_readable("marts", "{marts}", "{reader}"),
+        "GRANT CONNECT, TEMPORARY ON DATABASE {database} TO {job}",
+        "GRANT CONNECT ON DATABASE {database} TO {run}, {reader}",
+        "ALTER ROLE {reader} SET default_transaction_read_only = on",
+        *(f"GRANT {rights} ON ops.{table} TO {{job}}" for table, rights in _JOB_WRITES.items()),
+        *(f"GRANT {rights} ON ops.{table} TO {{run}}" for table, rights in _RUN_WRITES.items()),
         "GRANT USAGE ON SCHEMA raw, ops TO {marts}",
         "GRANT SELECT ON ALL TABLES IN SCHEMA raw, ops TO {marts}",
         "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA raw, ops GRANT SELECT ON TABLES "
@@ -95,6 +142,16 @@ def grant(site: Site) -> None:
             for statement in statements:
                 run.execute(sql.SQL(statement).format(**names))
         session.commit()
+
+
+def _readable(schemas: str, maker: str, readers: str) -> tuple[str, ...]:
+    """Return what lets roles read the tables of some schemas, today's and later ones."""
+    return (
+        f"GRANT USAGE ON SCHEMA {schemas} TO {readers}",
+        f"GRANT SELECT ON ALL TABLES IN SCHEMA {schemas} TO {readers}",
+        f"ALTER DEFAULT PRIVILEGES FOR ROLE {maker} IN SCHEMA {schemas} "
+        f"GRANT SELECT ON TABLES TO {readers}",
+    )
 
 
 def _let_build(run: cursor, owner: str, database: str) -> None:
@@ -154,7 +211,8 @@ def _ensure_database(run: cursor, database: str, owner: str) -> None:
     run.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))
 
 
-def url(site: Site, role: str, password: str) -> str:
-    """Return the SQLAlchemy URL of a role's own database."""
+def url(site: Site, role: str, password: str, database: str | None = None) -> str:
+    """Return the SQLAlchemy URL of a role's own database, or of another one."""
     settings = site.settings.postgres
-    return f"postgresql+psycopg2://{role}:{password}@{settings.host}:{settings.port}/{role}"
+    address = f"{settings.host}:{settings.port}/{database or role}"
+    return f"postgresql+psycopg2://{role}:{password}@{address}"

@@ -11,7 +11,7 @@ from dotenv import dotenv_values
 
 from mela.errors import StackFailed
 from mela.settings import REPOSITORY
-from stack import http, roles, schemas
+from stack import guard, healthy, http, roles, schemas, tracking_users
 from stack.ports import LOOPBACK
 from stack.service import Program, Service, Site
 
@@ -29,6 +29,7 @@ def service() -> Service:
         needs=("postgres",),
         prepare=prepare,
         probe=_probe,
+        finish=lambda site: tracking_users.ensure(site) if guard.is_on(site) else None,
     )
 
 
@@ -38,6 +39,8 @@ def prepare(site: Site) -> None:
     The server creates missing tables, but refuses to start on older ones.
     """
     _artifacts(site).mkdir(mode=0o700, parents=True, exist_ok=True)
+    if guard.is_on(site):
+        tracking_users.write_configuration(site)
     done = site.home / "mlflow-migrated"
     state = _schema(site)
     if state.endswith(schemas.EMPTY) or (done.exists() and done.read_text("utf-8") == state):
@@ -69,11 +72,13 @@ def _program(site: Site) -> Program:
             "server",
             *("--host", site.listen, "--port", str(port), "--workers", "1"),
             *("--serve-artifacts", "--artifacts-destination", _artifacts(site).as_uri()),
+            *(("--app-name", "basic-auth") if guard.is_on(site) else ()),
         ),
         environment={
             **{key: value for key, value in static.items() if value is not None},
             **_names(site, static[_HOSTS] or ""),
             "MLFLOW_BACKEND_STORE_URI": store,  # not an argument: it holds a password
+            **(tracking_users.environment(site) if guard.is_on(site) else {}),
         },
         directory=site.home,  # not the repository, whose mlflow/ is no package
         stop_wait_s=15,
@@ -89,10 +94,10 @@ def _names(site: Site, usual: str) -> dict[str, str]:
 
 def _probe(site: Site, _pid: int) -> str | None:
     try:
-        answer = http.get(f"{site.settings.mlflow.url}/health").strip()
+        answer = http.get(f"{site.settings.mlflow.url}/health")
     except StackFailed as error:
         return str(error)
-    return None if answer == b"OK" else f"/health says {answer[:80]!r}"
+    return healthy.mlflow(answer)
 
 
 def _artifacts(site: Site) -> Path:

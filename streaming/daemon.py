@@ -4,6 +4,10 @@ Spark ends idle workers after a minute. A worker forked from a bare daemon would
 imports and on loading compiled kernels, within somebody's first run; a fork of this one starts
 warm. The setting `spark.python.daemon.module` names it.
 
+There is one for each kind of work, named by the variable MELA_WORKER. The one of `run`, whose
+workers execute strategies, gives up the secrets of its environment and the files of the stack
+(`streaming.confinement`), so that a strategy has the rights of `Settings.for_strategies` only.
+
 Spark reads a port from this process's standard output. Whatever strategies print while they are
 loaded goes to standard error instead, so that it cannot be taken for the port.
 """
@@ -12,6 +16,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import signal
 import sys
 from collections.abc import Generator
@@ -19,37 +24,64 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+KIND = "MELA_WORKER"
+RUN, RECORD = "run", "record"
+CLEAN = "MELA_WORKER_CLEAN"
+SECRET = re.compile(r"(MELA_|MLFLOW_).*(PASSWORD|SECRET|KEY|WEBHOOK)|_SPARK_AUTH_SECRET")
 WARM_S = 120.0  # what a strategy may take when it is tried first; kernels compile meanwhile
 
 
 def main() -> None:
     """Load and compile what workers need, then serve forks until Spark ends this process."""
+    runs = os.environ.get(KIND) != RECORD
+    if runs and CLEAN not in os.environ:
+        _begin_anew()
     port_out = os.dup(1)
     os.dup2(2, 1)
 
+    from mela.settings import Settings
+    from streaming.confinement import OF_A_WORKER, confine
+
+    # Where memory runs out, the kernel shall end a worker, whose run is found, and not a service.
+    Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")
+    settings = Settings()
+    for folder in ("cache", "spark/scratch"):  # what is made later stays closed
+        (settings.home / folder).mkdir(parents=True, exist_ok=True)
+    if runs:  # within the driver's confinement, so that not even its memory can be looked into
+        confine(settings, OF_A_WORKER)
+
     from pyspark import daemon
 
-    from backtests.portfolio import warm_accounts
-    from backtests.simulate import warm
-    from mela.settings import Settings
     from streaming import record, run, strategies
 
     _ = record, run  # what the workers will need
-    warm(limited=_limited)
-    warm_accounts()
-    strategies.current(Settings())  # those of installed packages, too
+    if runs:
+        from backtests.portfolio import warm_accounts
+        from backtests.simulate import warm
+
+        warm(limited=_limited)
+        warm_accounts()
+        strategies.current(settings)  # those of installed packages, too
     # Spark collects garbage after each task, which is enough. What stands here before the first
     # fork never becomes any: left out, a collection takes a tenth of the time.
     gc.collect()
     gc.freeze()
     gc.disable()
     os.nice(5)  # whoever plans a scene, or answers from the store, goes before those who compute
-    # Where memory runs out, the kernel shall end a worker, whose run is found, and not a service.
-    Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")
     sys.stdout.flush()
     os.dup2(port_out, 1)
     os.close(port_out)
     daemon.manager()
+
+
+def _begin_anew() -> None:
+    """Execute this program again without the secrets that the environment holds.
+
+    Taking them out of os.environ alone would leave them in /proc/self/environ.
+    """
+    clean = {name: value for name, value in os.environ.items() if not SECRET.fullmatch(name)}
+    words = [sys.executable, "-m", "streaming.daemon", *sys.argv[1:]]
+    os.execve(sys.executable, words, {**clean, CLEAN: "1"})  # noqa: S606 - this program itself
 
 
 @contextmanager

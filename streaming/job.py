@@ -29,11 +29,13 @@ from pyspark.sql.streaming.query import StreamingQuery
 from backtests.simulate import warm
 from mela.messages import CHUNK_RESULTS, PROGRESS, RUNS, SCENES, MessagePosition
 from mela.settings import Settings
+from messaging.connection import spark_options
 from messaging.publisher import publisher_of
 from services.alerts import post_alert
 from services.job_state import BEAT_S, QueryState, state_file, write_state
 from services.positions import checkpoint
-from streaming import checking, conclude, mirror, plan
+from streaming import checking, conclude, daemon, mirror, plan
+from streaming.confinement import confine
 from streaming.large_scenes import LargeScenes
 from streaming.plan import SceneMessage
 from streaming.poison import contained, is_away
@@ -42,6 +44,7 @@ from streaming.record import ResultMessage, record_results, send_progress
 from streaming.run import ChunkMessage, run_chunks
 from streaming.upgrade import record_what_is_left
 from streaming.watch import JobWatch
+from streaming.workers import in_workers
 
 log = structlog.get_logger()
 POOLS = Path(__file__).with_name("pools.xml")
@@ -70,13 +73,16 @@ def session(settings: Settings) -> SparkSession:
     is_alone = settings.spark.driver_host == "127.0.0.1"
     secret = settings.spark.secret.get_secret_value()
     builder: SparkSession.Builder = SparkSession.builder  # pyright: ignore[reportAssignmentType]
+    scratch = settings.home / "spark" / "scratch"
+    scratch.mkdir(parents=True, exist_ok=True)
     options = {
         "spark.master": settings.spark.master,
         "spark.app.name": "mela",
         "spark.jars": settings.spark.jars,
         "spark.driver.memory": settings.spark.driver_memory,
         # The JVM only hands batches over: its second compiler costs more here than it saves.
-        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC "
+        f"-Djava.io.tmpdir={scratch}",  # /tmp may be closed: see `confinement`
         "spark.executor.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
         "spark.driver.host": settings.spark.driver_host,
         "spark.driver.bindAddress": "127.0.0.1" if is_alone else "0.0.0.0",  # noqa: S104
@@ -126,7 +132,7 @@ class Query:
         """Start the query at its checkpoint, or at the beginning of its topic."""
         stream = (
             spark.readStream.format("kafka")
-            .option("kafka.bootstrap.servers", settings.kafka.brokers)
+            .options(**spark_options(settings.kafka))
             .option("subscribe", self.topic)
             .option("startingOffsets", "earliest")
             .option("failOnDataLoss", "true")
@@ -172,9 +178,11 @@ def queries(settings: Settings, large: LargeScenes) -> list[Query]:
                 source=message.source.key,
             )
 
+    weak = settings.for_strategies()
+
     def run(batch: DataFrame, _: int) -> None:
         def execute(parts: Batches) -> Batches:
-            done = run_chunks((ChunkMessage(*message) for message in _messages(parts)), settings)
+            done = run_chunks((ChunkMessage(*message) for message in _messages(parts)), weak)
             yield pa.RecordBatch.from_pydict(
                 {
                     "scene_id": pa.array(done.keys(), pa.string()),
@@ -183,7 +191,8 @@ def queries(settings: Settings, large: LargeScenes) -> list[Query]:
             )
 
         executed: Counter[str] = Counter()
-        for row in _packed(batch).mapInArrow(execute, "scene_id string, chunks bigint").collect():
+        columns = "scene_id string, chunks bigint"
+        for row in in_workers(daemon.RUN, _packed(batch), execute, columns).collect():
             executed[row.scene_id] += row.chunks
         large.ahead.executed(executed)
 
@@ -194,7 +203,7 @@ def queries(settings: Settings, large: LargeScenes) -> list[Query]:
             )
             yield pa.RecordBatch.from_pydict({"scene_id": pa.array(sorted(found), pa.string())})
 
-        rows = _packed(batch).mapInArrow(store, "scene_id string").collect()
+        rows = in_workers(daemon.RECORD, _packed(batch), store, "scene_id string").collect()
         publisher = publisher_of(settings, owner="record")
         send_progress({row.scene_id for row in rows}, settings, publisher)
 
@@ -243,8 +252,10 @@ class Job:
         def nothing(parts: Batches) -> Batches:
             yield from parts
 
-        slots = self._spark.sparkContext.defaultParallelism
-        self._spark.range(slots, numPartitions=slots).mapInArrow(nothing, "id bigint").collect()
+        slots = max(1, self._spark.sparkContext.defaultParallelism // 2)
+        for kind in (daemon.RUN, daemon.RECORD):
+            idle = self._spark.range(slots, numPartitions=slots)
+            in_workers(kind, idle, nothing, "id bigint").collect()
         log.info("workers_started", slots=slots)
 
     def take_over(self) -> None:
@@ -373,8 +384,9 @@ def _checked(settings: Settings) -> None:
 def main() -> None:
     """Run the job until SIGTERM."""
     settings = Settings()
-    for folder in ("checkpoints", "warehouse"):
-        (settings.home / "spark" / folder).mkdir(parents=True, exist_ok=True)
+    for folder in ("spark/checkpoints", "spark/warehouse", "cache", "packages"):
+        (settings.home / folder).mkdir(parents=True, exist_ok=True)
+    log.info("confined", by_the_kernel=confine(settings))
     state_file(settings.home).unlink(missing_ok=True)
     threading.Thread(target=warm, name="warm", daemon=True).start()  # while the JVM starts
     job = Job(settings)

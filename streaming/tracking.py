@@ -12,6 +12,7 @@ is RUNNING, which is how it is found again.
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 import threading
 import time
@@ -60,6 +61,18 @@ PER_BATCH = 100  # parameters that MLflow takes in a request
 NOBODY = "unknown"  # a scene that was published without a user
 
 
+def client_of(settings: Settings) -> MlflowClient:
+    """Return a client of the tracking server that signs in where the server asks for it.
+
+    MLflow takes user and password from the environment only.
+    """
+    account = settings.mlflow
+    if account.user:
+        os.environ["MLFLOW_TRACKING_USERNAME"] = account.user
+        os.environ["MLFLOW_TRACKING_PASSWORD"] = account.password.get_secret_value()
+    return MlflowClient(tracking_uri=account.url)
+
+
 class Concluded(NamedTuple):
     """A scene whose runs are all recorded.
 
@@ -99,7 +112,7 @@ def log_scene(concluded: Concluded, settings: Settings) -> str:
 
     May be repeated. The other runs and the picture are left to `log_rest`.
     """
-    client = MlflowClient(tracking_uri=settings.mlflow.url)
+    client = client_of(settings)
     experiment_id = _experiment(client, concluded.strategy)
     with transaction(settings) as connection:
         rows = results.of_scene(connection, concluded.scene_id, order_by=concluded.scene.ranking)
@@ -126,7 +139,7 @@ def log_rest(
     until: the time.monotonic() after which no further run is begun
     children: what an earlier call of this process left there for this scene; filled in place
     """
-    client = MlflowClient(tracking_uri=settings.mlflow.url)
+    client = client_of(settings)
     parent = _found(client, [_experiment(client, concluded.strategy)], concluded.scene_id)
     if parent is None or parent.info.status in ENDED:  # somebody deleted it: that is respected
         return True
@@ -148,7 +161,7 @@ def log_rest(
 
 def unfinished(settings: Settings) -> set[str]:
     """Return the scenes of which MLflow has a part, by their parents that still run."""
-    client = MlflowClient(tracking_uri=settings.mlflow.url)
+    client = client_of(settings)
     ids = [one.experiment_id for one in client.search_experiments(max_results=1_000)]
     where = f"attributes.status = 'RUNNING' AND tags.`{SCENE_TAG}` LIKE '%'"
     return {run.data.tags[SCENE_TAG] for run in _search(client, ids, where)} if ids else set()

@@ -20,6 +20,7 @@ from mela.messages import RESULTS, MessagePosition
 from mela.result import Result
 from mela.scene import fault_sentence, field_path
 from mela.settings import Settings
+from messaging.connection import spark_options
 from messaging.publisher import publisher_of
 from streaming.record import ResultMessage, send_progress
 from warehouse.database import transaction
@@ -54,7 +55,7 @@ def record_what_is_left(spark: SparkSession, settings: Settings) -> None:
 
     stream = (
         spark.readStream.format("kafka")
-        .option("kafka.bootstrap.servers", settings.kafka.brokers)
+        .options(**spark_options(settings.kafka))
         .option("subscribe", RESULTS)
         .option("startingOffsets", "earliest")
         .option("maxOffsetsPerTrigger", AT_ONCE)

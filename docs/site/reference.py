@@ -115,7 +115,7 @@ def _variables(prefix: str, fields: Mapping[str, Schema]) -> Iterator[str]:
     for name, field in fields.items():
         default = "see above" if name == "home" else _default(field)
         if field.get("format") == "password":
-            default = "made by `mela up`" if name == "password" else "none"
+            default = "made by `mela up`" if name.endswith("password") else "none"
         cells = (f"`{prefix}{name.upper()}`", _type("scene", field), default, _cell(field))
         yield f"| {' | '.join(cells)} |"
 

@@ -90,6 +90,20 @@ def test_stale_results_are_listed_with_the_scenes_that_hold_them(settings: Setti
     assert scene["rerun_id"] not in (None, STORY["scene_id"])
 
 
+def test_a_changed_result_is_named_and_ends_in_1(settings: Settings) -> None:
+    load(settings, answer([100.0] * 72))
+    key = finished_story(settings)
+    assert mela("verify").output == "1 stored result: each is what was stored.\n"
+    with transaction(settings) as connection:
+        connection.execute(text("UPDATE ops.result SET sharpe = 9"))
+
+    found = mela("verify", "--scene", STORY["scene_id"])
+    assert (found.exit_code, "changed after it was stored" in found.output) == (1, True)
+    [one] = json.loads(mela("verify", "--json").stdout)
+    assert (one["result_key"], one["scene_ids"]) == (key, [STORY["scene_id"]])
+    assert "its numbers were changed" in mela("lineage", key).output
+
+
 def planned(settings: Settings, scene: Scene) -> None:
     """Do with a published scene what the planner does."""
     with transaction(settings) as connection:

@@ -169,6 +169,13 @@ def image_entry() -> list[str]:
     return json.loads(last("ENTRYPOINT"))
 
 
+def health_check(image: Image) -> list[str]:
+    """Return the image's health check by this machine's Python and the image's files."""
+    words = json.loads(last("HEALTHCHECK").partition("CMD ")[2])
+    inside = "/opt/mela/"
+    return image.here([word.replace(inside, f"{image.root / 'mela'}/") for word in words])
+
+
 def program(name: str) -> str:
     """Return a program of this environment, or of PATH."""
     beside = Path(sys.executable).parent

@@ -17,19 +17,18 @@ export MELA_PORT_PROMETHEUS=19090 MELA_PORT_GRAFANA=13000
 end() {
     status=$?
     [ $status -eq 0 ] || docker compose logs --tail 40
-    docker compose --profile tools --profile monitoring down --volumes --remove-orphans --timeout 30
+    docker compose --profile tools --profile offline --profile monitoring \
+        down --volumes --remove-orphans --timeout 30
     [ -z "$made" ] || rm -f "$made"
     exit $status
 }
 trap end EXIT
 
 docker compose build
-docker compose up --detach --wait --wait-timeout 900 --scale spark-worker=2
-docker compose run --rm --no-deps --entrypoint sh mela -ec '
-    mela replay --port 8765 &
-    sleep 10
-    MELA_REPLAY_URL=http://127.0.0.1:8765 \
-        mela ingest binance:BTCUSDT --interval 1h --from 2022-12-01 --to 2024-01-01'
+export MELA_REPLAY_URL=http://replay:8765
+docker compose --profile offline up --detach --wait --wait-timeout 900 --scale spark-worker=2
+docker compose run --rm --no-deps \
+    mela ingest binance:BTCUSDT --interval 1h --from 2022-12-01 --to 2024-01-01
 docker compose run --rm --no-deps --volume ./docs/scenes:/scenes:ro \
     mela publish /scenes/first.yaml --follow
 # Prometheus reads the monitor, and its rules; Grafana has the dashboard.

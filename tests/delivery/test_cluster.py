@@ -14,7 +14,7 @@ import pytest
 from mela.settings import Settings
 from stack import fetch
 from stack.ports import choose
-from tests.delivery.containers import Image, image_entry, said
+from tests.delivery.containers import Image, health_check, image_entry, said
 
 pytestmark = pytest.mark.integration
 WAIT_S = 90
@@ -44,6 +44,7 @@ def cluster(
     master, master_ui, worker_ui = (choose(()) for _ in range(3))
     given = {
         **{name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ},
+        "MELA_STACK_SECURE": "true",
         "SPARK_LOCAL_IP": "127.0.0.1",  # of a test: nobody else shall reach it
         "MELA_JAVA": "bundled",
         "MELA_SPARK__MASTER": f"spark://localhost:{master}",
@@ -84,7 +85,7 @@ def cluster(
 def wait_until_healthy(given: dict[str, str], image: Image, home: Path) -> None:
     deadline = time.monotonic() + WAIT_S
     while True:
-        asked = said(*image.here([*image_entry(), "healthy"]), env=given, cwd=home)
+        asked = said(*health_check(image), env=given, cwd=home)
         if asked.returncode == 0:
             return
         assert time.monotonic() < deadline, asked.stderr + (home / "said").read_text()[-2000:]
@@ -117,7 +118,7 @@ def test_a_worker_that_the_master_does_not_know_is_not_well(
     (home / "run").mkdir()
     (home / "run" / "serving.json").write_text('["spark-worker", 1]', encoding="utf-8")
     given = {**cluster, "MELA_HOME": str(home), "MELA_STACK_SPARK_WORKER_UI_PORT": "1"}
-    asked = said(*image.here([*image_entry(), "healthy"]), env=given, cwd=home)
+    asked = said(*health_check(image), env=given, cwd=home)
 
     assert asked.returncode == 1
     assert asked.stderr.startswith("spark-worker: no answer from http://localhost:1/json/")

@@ -87,9 +87,10 @@ def test_compose_itself_refuses_the_example_and_names_every_secret(
 
 
 def test_every_service_of_mela_up_is_a_container(project: dict[str, Any]) -> None:
-    started = {name for name, one in registry.services().items() if not one.optional}
+    started = set(registry.services())
 
     assert set(serving(project)) == (started - _NOT_OURS) | {"spark-master", "spark-worker"}
+    assert project["services"]["replay"]["profiles"] == ["offline"]
     assert set(project["services"]) >= _NOT_OURS
 
 
@@ -121,7 +122,7 @@ def test_up_wait_ends_well_as_somebody_waits_for_each_that_is_once_and_over(
     goes_on = [one for _, one in all_of_them if one["restart"] != "no"]
 
     assert once == {name for one in goes_on for name in one.get("depends_on", {})} & once
-    assert len(once) == 5
+    assert len(once) == 7
 
 
 def test_roles_migrations_topics_and_pools_are_made_before_they_are_used(
@@ -131,6 +132,9 @@ def test_roles_migrations_topics_and_pools_are_made_before_they_are_used(
 
     assert steps["migrations"] == ["finish", "postgres"]
     assert steps["topics"] == ["finish", "kafka"]
+    assert steps["mlflow-users"] == ["finish", "mlflow"]
+    assert {"files"} <= before(project, "kafka") & before(project, "postgres")
+    assert "mlflow-users" in before(project, "spark")
     assert steps["airflow-migrations"] == ["prepare", "airflow-api-server"]
     assert steps["airflow-pools"] == ["finish", "airflow-api-server"]
     assert {"migrations", "topics"} <= before(project, "spark")
@@ -206,6 +210,21 @@ def test_ports_are_published_on_loopback_only(project: dict[str, Any]) -> None:
     assert all(re.fullmatch(r"127\.0\.0\.1:\d+:\d+", port) for port in published)
 
 
+def test_kafka_lets_nobody_in_without_a_password_or_a_certificate(project: dict[str, Any]) -> None:
+    given = environment_of(project["services"]["kafka"])
+    kinds = dict(one.split(":") for one in given["KAFKA_LISTENER_SECURITY_PROTOCOL_MAP"].split(","))
+    places = dict(one.split("://") for one in given["KAFKA_LISTENERS"].split(","))
+
+    assert set(kinds) == set(places)
+    # whoever needs neither is in the container itself, and may do nothing there
+    assert {name for name, kind in kinds.items() if kind == "PLAINTEXT"} == {"HEALTH"}
+    assert places["HEALTH"].startswith("localhost:")
+    assert "HEALTH" not in given["KAFKA_ADVERTISED_LISTENERS"]
+    for name, one in ours(project).items():
+        if "MELA_KAFKA__BROKERS" in environment_of(one):
+            assert environment_of(one)["MELA_KAFKA__PROTOCOL"] == "SASL_SSL", name
+
+
 def test_every_container_is_bounded_and_may_do_little(project: dict[str, Any]) -> None:
     for name, one in project["services"].items():
         limits = one["deploy"]["resources"]["limits"]
@@ -257,7 +276,13 @@ def test_what_must_survive_is_in_a_named_volume_that_its_user_may_write(
     assert ["spark", "/var/lib/mela/spark"] in used["spark"]  # checkpoints
     assert ["mlflow", "/var/lib/mela/mlflow-artifacts"] in used["mlflow"]
     assert ["postgres", "/var/lib/postgresql"] in used["postgres"]
-    assert used["kafka"] == [["kafka", "/var/lib/kafka/data"]]
+    assert ["kafka", "/var/lib/kafka/data"] in used["kafka"]
+    # what Kafka and Postgres read of ours they may not write
+    assert ["settings", "/mnt/shared/config", "ro"] in used["kafka"]
+    assert ["settings", "/etc/mela", "ro"] in used["postgres"]
+    # the broker's key is where the broker is, and where its administrator asks
+    tls = {name: place[-1] for name, places in used.items() for place in places if "tls" in place}
+    assert tls == {"files": "/var/lib/mela/kafka/tls", "kafka": "ro", "topics": "ro"}
 
 
 def _runs() -> list[str]:

@@ -104,7 +104,13 @@ def test_what_it_says_of_its_health_is_a_command_of_its_own() -> None:
     words = re.search(r"CMD (\[.*\])$", last("HEALTHCHECK"))
 
     assert words is not None
-    assert json.loads(words[1]) == [*image_entry(), "healthy"]
+    python, *options, file = json.loads(words[1])
+    assert python == image_entry()[0]
+    assert options == ["-I", "-S"]  # no package is found, and none is loaded
+    assert file == "/opt/mela/stack/healthy.py"
+    source = (REPOSITORY / "stack" / "healthy.py").read_text(encoding="utf-8")
+    loaded = set(re.findall(r"^(?:import|from) (\w+)", source, re.MULTILINE))
+    assert loaded == {"__future__", "json", "os", "socket", "sys", "time", "datetime"}
 
 
 @pytest.mark.integration  # an environment of its own is made for it
@@ -113,14 +119,15 @@ def test_what_it_says_of_its_health_is_a_command_of_its_own() -> None:
     [
         (["--help"], 2, "python -m stack.container serve NAME"),
         (["serve", "mlfow"], 1, "expected a service among postgres, kafka, mlflow"),
-        (["healthy"], 1, "this container serves nothing yet"),
+        (["finish", "mlflow"], 1, "expected MELA_MLFLOW__PASSWORD in this container's"),
         (["serve", "mlflow"], 1, "MELA_STACK_MLFLOW_DATABASE_PASSWORD in this container's"),
     ],
 )
 def test_the_entry_point_says_what_it_lacks(
     words: list[str], status: int, answer: str, image: Image, tmp_path: Path
 ) -> None:
-    done = in_container(words, {"MELA_MLFLOW__URL": "http://mlflow:5000"}, image, tmp_path)
+    given = {"MELA_MLFLOW__URL": "http://mlflow:5000", "MELA_STACK_SECURE": "true"}
+    done = in_container(words, given, image, tmp_path)
 
     assert done.returncode == status
     assert answer in done.stderr

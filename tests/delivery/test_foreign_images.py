@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
 
-from mela.settings import REPOSITORY, Settings
+from mela.messages import PROGRESS, SCENES
+from mela.settings import REPOSITORY, Settings, default_home
+from messaging.consumer import check_broker, tail
 from messaging.topics import MAX_BROKER_BYTES
-from stack import account, broker, database, fetch
+from stack import account, broker, database, fetch, guard, laid
+from stack.container import main, site
 from stack.java import java_home
+from stack.ports import choose
 from tests.delivery.containers import environment_of, said
 
 STACK = REPOSITORY / "stack"
@@ -27,13 +36,47 @@ def on_postgres(*command: str) -> subprocess.CompletedProcess[str]:
     return said(*account.prefix(), *command, cwd="/")
 
 
-def test_both_ways_read_the_same_files(project: dict[str, Any]) -> None:
-    sources = {name: REPOSITORY / one["file"] for name, one in project["configs"].items()}
+@pytest.fixture
+def laid_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What the container `files` lays, under the strictest umask, in a home of its own."""
+    monkeypatch.setenv("MELA_HOME", str(tmp_path))
+    monkeypatch.setenv(guard.SECURE, "true")
+    for name in (laid.SETTINGS, laid.AUTHORITY):
+        (tmp_path / name).mkdir()
+    before = os.umask(0o077)
+    try:
+        laid.lay(site())
+    finally:
+        os.umask(before)
+    return tmp_path
 
-    assert sources["postgres"] == database._CONFIG  # pyright: ignore[reportPrivateUsage]
-    assert sources["kafka"] == broker._CONFIG  # pyright: ignore[reportPrivateUsage]
-    for name in ("postgres", "kafka"):
-        assert project["services"][name]["configs"][0]["source"] == name
+
+def test_both_ways_read_the_same_files(laid_out: Path) -> None:
+    settings = laid_out / laid.SETTINGS
+    written = properties((settings / "server.properties").read_text(encoding="utf-8"))
+
+    assert (settings / "postgresql.conf").read_bytes() == database.CONFIG.read_bytes()
+    assert properties(broker.CONFIG.read_text(encoding="utf-8")).items() <= written.items()
+    assert properties(guard.broker_properties(laid_out)).items() <= written.items()
+
+
+def test_other_images_may_read_what_is_for_them_and_no_key_more(laid_out: Path) -> None:
+    modes = {
+        str(path.relative_to(laid_out)): path.stat().st_mode & 0o777
+        for path in laid_out.rglob("*")
+        if path.is_file()
+    }
+    assert modes == {
+        "settings/postgresql.conf": 0o644,
+        "settings/server.properties": 0o644,
+        "authority/ca.pem": 0o644,
+        "kafka/tls/ca.pem": 0o644,
+        "kafka/tls/broker.pem": 0o640,  # by its group, which Kafka's container is given
+        "kafka/tls/admin.pem": 0o600,
+    }
+    made = (laid_out / "kafka/tls/broker.pem").read_bytes()
+    laid.lay(site())
+    assert (laid_out / "kafka/tls/broker.pem").read_bytes() == made
 
 
 @pytest.mark.integration
@@ -41,7 +84,8 @@ def test_postgres_reads_the_container_s_command_as_it_is_meant(
     project: dict[str, Any], postgres: Settings
 ) -> None:
     """Asked of the real server, which prints a setting as it would take it."""
-    mounted = project["services"]["postgres"]["configs"][0]["target"]
+    mounted = "/etc/mela/postgresql.conf"
+    assert "settings:/etc/mela:ro" in project["services"]["postgres"]["volumes"]
     command = project["services"]["postgres"]["command"]
     assert command[0] == "postgres"
     public = postgres.home / "postgres" / "mounted.conf"
@@ -102,31 +146,85 @@ def test_the_container_s_cluster_lets_nobody_in_without_a_password(
 
 
 def test_kafka_s_own_setup_accepts_what_the_container_is_told(
-    project: dict[str, Any], tmp_path: Path
+    project: dict[str, Any], laid_out: Path, tmp_path: Path
 ) -> None:
     """The program that the image runs first, on the file that is mounted and its environment."""
-    mounted, final = tmp_path / "mounted", tmp_path / "final"
-    for folder in (mounted, final, tmp_path / "data"):
-        folder.mkdir()
-    target = Path(project["services"]["kafka"]["configs"][0]["target"])
-    assert target == Path("/mnt/shared/config/server.properties")  # where the image looks
-    (mounted / target.name).write_text((STACK / "kafka.properties").read_text(encoding="utf-8"))
+    assert "settings:/mnt/shared/config:ro" in project["services"]["kafka"]["volumes"]
+    target = laid_out / laid.SETTINGS / "server.properties"  # where the image looks
     given = environment_of(project["services"]["kafka"])
-    given |= {"KAFKA_LOG_DIRS": str(tmp_path / "data"), "CLUSTER_ID": "5L6g3nShT-eMCtK--X86sw"}
+    found = set_up(laid_out, tmp_path, given)
 
-    settings = Settings()
+    assert (tmp_path / "data" / "meta.properties").exists()  # formatted: the settings are sound
+    assert properties(target.read_text(encoding="utf-8")).items() <= found.items()
+    outside = found["advertised.listeners"].split(",")[-1]
+    assert outside == "OUTSIDE://127.0.0.1:9094"
+    assert found["inter.broker.listener.name"] == "INTERNAL"
+    assert int(found["message.max.bytes"]) == MAX_BROKER_BYTES
+
+
+def set_up(laid_out: Path, folder: Path, given: dict[str, str]) -> dict[str, str]:
+    """Run the program that the image runs first; return the properties that it makes."""
+    final = folder / "final"
+    for made in (final, folder / "data"):
+        made.mkdir()
+    given |= {"KAFKA_LOG_DIRS": str(folder / "data"), "CLUSTER_ID": "5L6g3nShT-eMCtK--X86sw"}
+    settings = Settings(home=default_home())
     fetch.ensure_jars(settings)
     done = said(
         *(str(java_home(settings) / "bin" / "java"), "-XX:TieredStopAtLevel=1"),
         *("-cp", fetch.broker_classpath(settings), "kafka.docker.KafkaDockerWrapper", "setup"),
-        *("--default-configs-dir", str(mounted), "--mounted-configs-dir", str(mounted)),
+        *("--default-configs-dir", str(laid_out / laid.SETTINGS)),
+        *("--mounted-configs-dir", str(laid_out / laid.SETTINGS)),
         *("--final-configs-dir", str(final)),
         env=given,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    found = properties((final / target.name).read_text(encoding="utf-8"))
+    return properties((final / "server.properties").read_text(encoding="utf-8"))
 
-    assert (tmp_path / "data" / "meta.properties").exists()  # formatted: the settings are sound
-    assert properties((STACK / "kafka.properties").read_text()).items() <= found.items()
-    assert found["advertised.listeners"] == "PLAINTEXT://kafka:9092,OUTSIDE://127.0.0.1:9094"
-    assert int(found["message.max.bytes"]) == MAX_BROKER_BYTES
+
+@pytest.mark.integration
+def test_the_container_s_kafka_is_guarded_and_answers_its_health_check(
+    project: dict[str, Any],
+    laid_out: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The broker itself on the container's settings; only ports and the name `kafka` differ."""
+    kafka = project["services"]["kafka"]
+    ports: dict[str, str] = {}
+    for port in ("9091", "9092", "9093", "9094", "9095"):
+        ports[port] = str(choose([int(one) for one in ports.values()]))
+
+    def here(text: str) -> str:
+        text = re.sub(r"909[1-5]", lambda match: ports[match[0]], text)
+        return text.replace("://kafka:", "://localhost:").replace("//:", "//127.0.0.1:")
+
+    set_up(laid_out, tmp_path, {k: here(v) for k, v in environment_of(kafka).items()})
+    health = [here(word).replace("$$", "$") for word in kafka["healthcheck"]["test"][1:]]
+    assert said(*health).returncode != 0
+    settings = Settings(home=default_home())
+    java = (str(java_home(settings) / "bin" / "java"), "-Xmx256m", "-XX:TieredStopAtLevel=1")
+    properties_file = str(tmp_path / "final" / "server.properties")
+    words = (*java, "-cp", fetch.broker_classpath(settings), "kafka.Kafka", properties_file)
+    log = (tmp_path / "said").open("w")
+    with log, subprocess.Popen(words, stdout=log, stderr=subprocess.STDOUT) as broker_:
+        try:
+            deadline = time.monotonic() + 120
+            while said(*health).returncode != 0:
+                assert time.monotonic() < deadline
+                assert broker_.poll() is None, (tmp_path / "said").read_text()[-3000:]
+                time.sleep(0.3)
+            for key, value in environment_of(project["services"]["topics"]).items():
+                monkeypatch.setenv(key, here(value).replace("kafka:", "localhost:"))
+            monkeypatch.setenv("MELA_KAFKA__CA", str(laid_out / laid.AUTHORITY / "ca.pem"))
+            assert main(["finish", "kafka"]) == 0
+            asked = Settings()
+            check_broker(asked, SCENES)
+            tail(asked, PROGRESS).close()
+            nobody = AdminClient(
+                {"bootstrap.servers": f"127.0.0.1:{ports['9095']}", "log_level": 0}
+            )
+            with pytest.raises(KafkaException):  # who may not even learn where the broker is
+                nobody.list_topics(timeout=5)
+        finally:
+            broker_.terminate()

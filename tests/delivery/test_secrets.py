@@ -102,3 +102,27 @@ def test_the_container_that_judges_ends_with_1_and_one_sentence(
     assert refused.returncode == 1
     assert refused.stderr.startswith("MELA_AIRFLOW__PASSWORD has fewer than 16 characters")
     assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"MELA_MLFLOW__PASSWORD": "short"}, "MELA_MLFLOW__PASSWORD has fewer than 16 characters"),
+        ({"MELA_STACK_MLFLOW_JOB_PASSWORD": "same"}, "two of them are the same"),
+        ({"MELA_STACK_SECURE": "false"}, "MELA_STACK_SECURE is 'false'"),
+    ],
+)
+def test_a_container_listens_beyond_loopback_with_good_secrets_only(
+    changed: dict[str, str], why: str, environment: dict[str, str]
+) -> None:
+    """Each container judges what it was given, also where nobody started `secrets` before."""
+    same = environment["MELA_STACK_MLFLOW_ADMIN_PASSWORD"]
+    given = {**environment, "MELA_STACK_SECURE": "true", "HOME": "/nonexistent"}
+    changed = {key: same if value == "same" else value for key, value in changed.items()}
+    words = (sys.executable, "-m", "stack.container", "serve", "mlflow")
+    done = said(*words, env={**given, **changed, "PYTHONPATH": str(REPOSITORY)}, cwd=REPOSITORY)
+
+    assert done.returncode == 1
+    assert why in done.stderr
+    assert "sh stack/env.sh" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -18,7 +18,19 @@ ALONE = (
     *("--version", "--help"),
 )
 STACK = (
-    *("up", "status", "logs", "ingest", "quality", "watch", "stale", "lineage", "schedule", "ask"),
+    *(
+        "up",
+        "status",
+        "logs",
+        "ingest",
+        "quality",
+        "watch",
+        "stale",
+        "verify",
+        "lineage",
+        "schedule",
+        "ask",
+    ),
     *(
         "snapshot",
         "import",
@@ -52,7 +64,12 @@ class Elsewhere(NamedTuple):
 
 ELSEWHERE = (
     Elsewhere(
-        r"(for volume in .*)?docker .*",
+        r"mela up --(secure|open)",
+        ("tests/stack/test_guard.py",),
+        "it starts what runs anew, with clients that sign in",
+    ),
+    Elsewhere(
+        r"(for volume in .*|MELA_REPLAY_URL=\S+ )?docker .*",
         ("tests.yml: containers",),
         "there is no container engine where tests run; tests/delivery holds what can be held",
     ),

@@ -6,17 +6,19 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from mela.settings import REPOSITORY, Settings
+from mela.settings import REPOSITORY, KafkaSettings, Settings
+from messaging import connection
 from tests.integration.asking import CASH, publish, scene_of
 from warehouse.database import transaction
 from warehouse.results import finder
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 PAGE = (REPOSITORY / "docs/programs.md").read_text(encoding="utf-8")
-CLIENT, NOTEBOOK, STORED = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+CLIENT, SECURED, NOTEBOOK, STORED = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 
 
 def run(
@@ -50,6 +52,16 @@ def test_a_plain_kafka_client_publishes_and_reads_all_answers(
         ["binance:ETHUSDT", "succeeded"],
     ]
     assert all(float(line[2]) for line in lines)
+
+
+def test_the_options_of_a_guarded_stack_are_those_of_our_own_clients() -> None:
+    given: dict[str, Any] = {}
+    exec(SECURED, given)  # noqa: S102 - the page's own text
+    kafka = KafkaSettings(protocol="SASL_SSL", user="a", reader="b", ca=Path("ca.pem"))
+    for reads, name in ((False, "publisher"), (True, "reader")):
+        ours = connection.client(kafka, reads=reads)
+        assert set(ours) - {"bootstrap.servers"} == set(given[name]) - {"group.id"}
+    assert given["reader"]["group.id"].startswith(connection.READER_GROUPS)
 
 
 def test_a_plain_client_reads_why_its_scene_is_refused(platform: Settings, tmp_path: Path) -> None:

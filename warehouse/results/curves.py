@@ -13,7 +13,9 @@ from warehouse.database import copy_in, copy_out
 from warehouse.ingestion import instruments
 
 TYPES = {"opened_at": "timestamptz", "equity": "float8"}
-_LOCK = text("SELECT FROM ops.result WHERE result_key = :key FOR NO KEY UPDATE")
+# A lock by name: one on the row would need the right to change results, which the job has not.
+_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))")
+_IS_STORED = text("SELECT FROM ops.result WHERE result_key = :key")
 _STORED = text("""
     SELECT result_key FROM unnest(CAST(:keys AS text[])) AS asked (result_key)
     WHERE EXISTS (SELECT FROM ops.equity e WHERE e.result_key = asked.result_key)
@@ -50,7 +52,8 @@ def save_curve(connection: Connection, result_key: str, curve: Curve) -> bool:
 
     Raises ValueError for a result that is not stored.
     """
-    if connection.execute(_LOCK, {"key": result_key}).one_or_none() is None:
+    connection.execute(_LOCK, {"key": result_key})
+    if connection.execute(_IS_STORED, {"key": result_key}).one_or_none() is None:
         raise ValueError(f"expected a stored result, but found none with the key {result_key}")
     if not without_curve(connection, [result_key]):
         return False

@@ -15,7 +15,9 @@ _RESULTS = text("""
     SELECT r.result_key, r.run_key, r.status, r.strategy_digest, r.engine_version,
            r.metrics_version, r.candles_revision, r.revisions, r.computed_at, r.candles,
            r.first_candle_at, r.last_candle_at, r.depends_from, q.interval, q.start_at, q.end_at,
-           q.strategy, q.params
+           q.strategy, q.params,
+           EXISTS (SELECT FROM ops.broken_seals() broken WHERE broken.result_key = r.result_key)
+               AS changed_since
     FROM ops.result r JOIN ops.run q ON q.run_key = r.run_key
     WHERE left(r.result_key, length(:key)) = :key OR left(r.run_key, length(:key)) = :key
     ORDER BY r.computed_at DESC, r.result_key LIMIT :most

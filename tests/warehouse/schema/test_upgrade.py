@@ -230,8 +230,12 @@ def test_an_upgrade_keeps_every_row_and_makes_nothing_up(old: Upgraded) -> None:
         assert there == here, table
         for column in set(now[table]) - set(columns):
             assert rows(old.settings, f'SELECT count("{column}") FROM {table}') == [(0,)], column
-    for table in set(now) - set(old.filled):
+    for table in set(now) - set(old.filled) - {"ops.result_seal"}:
         assert rows(old.settings, f"SELECT count(*) FROM {table}") == [(0,)], table
+    # results are sealed as they stand, also where metrics get their columns after that
+    [(sealed,)] = rows(old.settings, "SELECT count(*) FROM ops.result_seal")
+    assert rows(old.settings, "SELECT count(*) FROM ops.result") == [(sealed,)]
+    assert rows(old.settings, "SELECT * FROM ops.broken_seals()") == []
     assert rows(old.settings, "SELECT count(*) FROM raw.candle") == [(1704 + 1704 + 128,)]
 
 

@@ -122,6 +122,24 @@ ResultKey = Annotated[
 ]
 
 
+class ResultSeal(Base):
+    """The SHA-256 of a result as it was stored. Grain: result_key. A trigger writes it."""
+
+    __tablename__ = "result_seal"
+    __table_args__ = (
+        CheckConstraint("octet_length(seal) = 32", name="seal"),
+        {
+            "schema": "ops",
+            "comment": "the SHA-256 of a result as it was stored. Grain: result_key",
+        },
+    )
+
+    result_key: Mapped[str] = mapped_column(
+        Hash, ForeignKey("ops.result.result_key", ondelete="CASCADE"), primary_key=True
+    )
+    seal: Mapped[bytes]
+
+
 class StrategyCheck(Base):
     """Whether a strategy looks ahead, as a check found. Grain: strategy_digest.
 

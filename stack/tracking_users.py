@@ -1,0 +1,100 @@
+"""Who signs in to MLflow where clients must: its configuration, its users, what they may do.
+
+`mela` reads everything, the streaming job writes what it logs, `mela-admin` may do everything.
+"""
+
+from __future__ import annotations
+
+import os
+from base64 import b64encode
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from mela.errors import StackFailed
+from stack import guard, http, roles
+from stack.service import Site
+
+_CONFIG = """\
+[mlflow]
+default_permission = READ
+database_uri = {store}
+admin_username = {admin}
+authorization_function = mlflow.server.auth:authenticate_request_basic_auth
+grant_default_workspace_access = false
+# A password is hashed slowly: once in this many seconds, not with each of a scene's requests.
+auth_cache_ttl_seconds = 300
+"""
+_EVERY, _EDIT = "*", "EDIT"
+
+
+def write_configuration(site: Site) -> None:
+    """Write the configuration of MLflow's sign-in, which holds the password of its database."""
+    store = roles.url(
+        site, "mlflow", site.kept[roles.MLFLOW_PASSWORD], database=roles.MLFLOW_SIGN_IN
+    )
+    path = _file(site)
+    new = path.with_name(f".{path.name}")
+    new.unlink(missing_ok=True)
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
+        text = _CONFIG.format(store=store.replace("%", "%%"), admin=guard.MLFLOW_ADMIN)
+        handle.write(text)
+    new.replace(path)
+
+
+def environment(site: Site) -> dict[str, str]:
+    """Return the variables of a server that asks who its clients are."""
+    return {
+        "MLFLOW_AUTH_CONFIG_PATH": str(_file(site)),
+        "MLFLOW_AUTH_ADMIN_USERNAME": guard.MLFLOW_ADMIN,
+        "MLFLOW_AUTH_ADMIN_PASSWORD": site.kept[guard.MLFLOW_PASSWORDS[guard.MLFLOW_ADMIN]],
+        "MLFLOW_FLASK_SERVER_SECRET_KEY": site.kept[guard.MLFLOW_SECRET],
+    }
+
+
+def ensure(site: Site) -> None:
+    """Create the users that are missing, and set passwords and rights. Raises StackFailed.
+
+    MLflow takes the administrator's password when it starts first, and keeps it.
+    """
+    for user in (guard.MLFLOW_USER, guard.MLFLOW_JOB):
+        password = site.kept[guard.MLFLOW_PASSWORDS[user]]
+        if _signs_in(site, user, password):
+            continue
+        body = {"username": user, "password": password}
+        try:
+            _ask(site, "POST", "2.0/mlflow/users/create", body)
+        except http.NoAnswer:
+            raise
+        except StackFailed:  # it is there, with another password
+            _ask(site, "PATCH", "2.0/mlflow/users/update-password", body)
+    for kind in ("experiment", "run", "logged_model"):
+        asked = {"username": guard.MLFLOW_JOB, "resource_type": kind, "resource_id": _EVERY}
+        has = _ask(site, "GET", f"3.0/mlflow/users/permissions/get?{urlencode(asked)}", None)
+        if has["permission"] != _EDIT:
+            body = {**asked, "permission": _EDIT}
+            _ask(site, "POST", "3.0/mlflow/users/permissions/grant", body)
+
+
+def _signs_in(site: Site, user: str, password: str) -> bool:
+    try:
+        _ask(site, "GET", "2.0/mlflow/users/current", None, (user, password))
+    except http.NoAnswer:
+        raise
+    except StackFailed:
+        return False
+    return True
+
+
+def _ask(
+    site: Site, method: str, path: str, body: Any, account: tuple[str, str] | None = None
+) -> Any:
+    admin = (guard.MLFLOW_ADMIN, site.kept[guard.MLFLOW_PASSWORDS[guard.MLFLOW_ADMIN]])
+    words = ":".join(account or admin).encode()
+    signed = {"Authorization": f"Basic {b64encode(words).decode()}"}
+    return http.ask(method, f"{site.settings.mlflow.url}/api/{path}", body, signed)
+
+
+def _file(site: Site) -> Path:
+    return site.home / "mlflow-sign-in.ini"

@@ -1,0 +1,347 @@
+"""Who gets into a guarded stack and who does not: Kafka, Postgres, MLflow, and one whole scene."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+import psutil
+import psycopg2
+import pytest
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AclOperation, AdminClient, NewTopic
+from pydantic import SecretStr
+
+import stack
+from cli.stack import print_addresses
+from mela.errors import SourceUnavailable
+from mela.messages import CHUNK_RESULTS, PROGRESS, REJECTED, RESULTS, RUNS, SCENES
+from mela.settings import KafkaSettings, Settings
+from messaging import connection
+from messaging.consumer import check_broker, tail
+from messaging.publisher import Publisher
+from stack import environment, guard, roles
+from tests.conftest import mela
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
+TOPICS = (SCENES, RUNS, CHUNK_RESULTS, RESULTS, PROGRESS, REJECTED)
+WAIT_S = 15.0
+MISSING = "mela.nobody"
+
+
+@pytest.fixture(scope="module")
+def home() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="mela-guard-", dir="/tmp"))
+    folder.chmod(0o755)
+    with pytest.MonkeyPatch.context() as scope:
+        for name in [name for name in os.environ if name.startswith("MELA_")]:
+            scope.delenv(name)
+        try:
+            stack.up(Settings(home=folder), secure=True, offline=True, only={"spark", "mlflow"})
+            yield folder
+        finally:
+            stack.down(Settings(home=folder))
+            shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def settings(home: Path) -> Settings:
+    return environment.fresh(Settings(home=home))
+
+
+@pytest.fixture(scope="module")
+def kept(home: Path) -> dict[str, str]:
+    return environment.read(home)
+
+
+def signed(settings: Settings, user: str, password: str) -> KafkaSettings:
+    account = {"user": user, "password": SecretStr(password), "reader": ""}
+    return settings.kafka.model_copy(update=account)
+
+
+def client_of(role: str, settings: Settings, kept: dict[str, str]) -> dict[str, str]:
+    return connection.client(signed(settings, role, kept[guard.PASSWORDS[role]]))
+
+
+def write_error(client: dict[str, str], topic: str) -> KafkaError | None:
+    """Return why a message was not taken; an empty one, which no reader takes for a scene."""
+    errors: list[KafkaError | None] = []
+    producer = Producer({**client, "log_level": 0, "message.timeout.ms": int(WAIT_S * 1000)})
+    producer.produce(topic, b"", on_delivery=lambda error, _: errors.append(error))
+    assert producer.flush(WAIT_S) == 0
+    return errors[0]
+
+
+def read_error(client: dict[str, str], topic: str, group: str) -> KafkaError | None:
+    """Return why the first message of a topic could not be read."""
+    consumer = Consumer({**client, "log_level": 0, "group.id": group})
+    try:
+        consumer.get_watermark_offsets(TopicPartition(topic, 0), WAIT_S)
+        consumer.assign([TopicPartition(topic, 0, 0)])
+        message = consumer.poll(1.0)
+        return message.error() if message is not None else None
+    except KafkaException as error:
+        return error.args[0]
+    finally:
+        consumer.close()
+
+
+@pytest.mark.parametrize("role", [*guard.TOPICS, guard.ADMIN])
+def test_a_role_writes_and_reads_exactly_its_topics(
+    role: str, settings: Settings, kept: dict[str, str]
+) -> None:
+    client, prefix = client_of(role, settings, kept), guard.GROUPS.get(role, role)
+    everything = dict.fromkeys(TOPICS, (AclOperation.READ, AclOperation.WRITE))
+    allowed = everything if role == guard.ADMIN else guard.TOPICS[role]
+
+    written = {topic for topic in TOPICS if write_error(client, topic) is None}
+    assert written == {topic for topic in allowed if AclOperation.WRITE in allowed[topic]}
+    # a group of another role's is refused to everybody but the administrator
+    readable = {topic for topic in TOPICS if read_error(client, topic, f"{prefix}-test") is None}
+    assert readable == {topic for topic in allowed if AclOperation.READ in allowed[topic]}
+    if role != guard.ADMIN:
+        assert read_error(client, RESULTS, "somebody-elses") is not None
+
+
+def test_only_the_administrator_makes_topics_and_sees_rules(
+    settings: Settings, kept: dict[str, str]
+) -> None:
+    for role in guard.PASSWORDS:
+        admin = AdminClient({**client_of(role, settings, kept), "log_level": 0})
+        [made] = admin.create_topics([NewTopic(MISSING, 1, 1)], validate_only=True).values()
+        if role == guard.ADMIN:
+            made.result(WAIT_S)
+        else:
+            with pytest.raises(KafkaException, match="AUTHORIZATION_FAILED"):
+                made.result(WAIT_S)
+
+
+def test_a_wrong_password_an_unknown_user_and_a_client_without_either_are_refused(
+    settings: Settings,
+) -> None:
+    for user in (guard.PUBLISHER, "nobody"):
+        wrong = signed(settings, user, "not-the-password")
+        asked = settings.model_copy(update={"kafka": wrong})
+        with pytest.raises(SourceUnavailable, match=rf"refuses {user}.*MELA_KAFKA__PASSWORD"):
+            check_broker(asked, SCENES)
+    plain = AdminClient({"bootstrap.servers": settings.kafka.brokers, "log_level": 0})
+    with pytest.raises(KafkaException):
+        plain.list_topics(timeout=3)
+
+
+def test_a_broker_under_another_name_or_another_authority_is_not_trusted(
+    settings: Settings, kept: dict[str, str], tmp_path: Path
+) -> None:
+    from stack import certificates
+
+    client = client_of(guard.READER, settings, kept)
+    faults: list[KafkaError] = []
+    certificates.ensure(tmp_path, ("127.0.0.1",))
+    for wrong in (
+        {"ssl.ca.location": str(tmp_path / certificates.AUTHORITY)},
+        {"bootstrap.servers": client["bootstrap.servers"].replace("127.0.0.1", "127.0.0.2")},
+    ):
+        faults.clear()
+        admin = AdminClient({**client, **wrong, "log_level": 0, "error_cb": faults.append})
+        with pytest.raises(KafkaException):
+            admin.list_topics(timeout=3)
+    # the listener of the broker itself takes certificates of this stack only
+    internal = f"127.0.0.1:{kept['MELA_STACK_KAFKA_INTERNAL_PORT']}"
+    stranger = {
+        "bootstrap.servers": internal,
+        "security.protocol": "ssl",
+        "ssl.ca.location": str(settings.kafka.ca),
+        "ssl.certificate.location": str(tmp_path / certificates.ADMIN),
+        "ssl.key.location": str(tmp_path / certificates.ADMIN),
+        "log_level": 0,
+    }
+    with pytest.raises(KafkaException):
+        AdminClient(stranger).list_topics(timeout=3)
+
+
+def test_no_secret_is_readable_by_others_or_stands_in_an_argument(
+    home: Path, kept: dict[str, str]
+) -> None:
+    secrets = [kept[key] for key in (*guard.SECRETS, *roles.PASSWORDS.values())]
+    private = [home / "stack.env", home / "mlflow-sign-in.ini", home / "run" / "supervisord.conf"]
+    private += [home / "kafka" / "tls" / name for name in ("broker.pem", "admin.pem")]
+    assert {path.stat().st_mode & 0o077 for path in private} == {0}
+    running = [
+        process
+        for process in psutil.process_iter()
+        if process.is_running() and _home_of(process) == str(home)
+    ]
+    assert running
+    words = "\n".join(" ".join(process.cmdline()) for process in running)
+    logs = "\n".join(path.read_text(errors="replace") for path in (home / "logs").glob("*.log"))
+    assert [secret for secret in secrets if secret in words or secret in logs] == []
+
+
+def _home_of(process: psutil.Process) -> str | None:
+    try:
+        return process.environ().get("MELA_STACK")
+    except psutil.Error:
+        return None
+
+
+STATEMENTS = {
+    "read candles": "SELECT count(*) FROM raw.candle",
+    "read results": "SELECT count(*) FROM ops.result",
+    "write candles": "INSERT INTO raw.candle SELECT * FROM raw.candle LIMIT 0",
+    "add results": "INSERT INTO ops.result SELECT * FROM ops.result LIMIT 0",
+    "change results": "UPDATE ops.result SET sharpe = 9 WHERE false",
+    "remove results": "DELETE FROM ops.result WHERE false",
+    "change scenes": "UPDATE ops.scene SET name = name WHERE false",
+    "write seals": "INSERT INTO ops.result_seal SELECT * FROM ops.result_seal LIMIT 0",
+    "mark chunks": "DELETE FROM ops.chunk_mark WHERE false",
+    "make tables": "CREATE TABLE ops.mine (id int)",
+    "add roles": "CREATE ROLE mine",
+}
+READS = {"read candles", "read results"}
+MAY = {
+    roles.TASKS: READS | {"write candles"},
+    roles.JOB: READS | {"add results", "change scenes", "mark chunks"},
+    roles.RUN: READS | {"mark chunks"},
+    roles.READER: {"read results"},
+}
+
+
+@pytest.mark.parametrize("role", MAY)
+def test_a_role_of_postgres_may_do_exactly_its_part(
+    role: str, settings: Settings, kept: dict[str, str]
+) -> None:
+    where = settings.postgres
+    session = psycopg2.connect(
+        host=where.host,
+        port=where.port,
+        dbname=where.database,
+        user=role,
+        password=kept[roles.PASSWORDS[role]],
+    )
+    may: set[str] = set()
+    with session.cursor() as run:
+        for name, statement in STATEMENTS.items():
+            try:
+                run.execute("SET transaction_read_only = off")
+                run.execute(statement)
+                may.add(name)
+            except psycopg2.errors.InsufficientPrivilege:
+                continue
+            finally:
+                session.rollback()
+    session.close()
+    assert may == MAY[role]
+    for database in ("airflow", "mlflow", roles.MLFLOW_SIGN_IN, "postgres"):
+        if role != "postgres" and database != "postgres":
+            with pytest.raises(psycopg2.OperationalError, match="permission denied"):
+                psycopg2.connect(
+                    host=where.host,
+                    port=where.port,
+                    dbname=database,
+                    user=role,
+                    password=kept[roles.PASSWORDS[role]],
+                )
+
+
+def test_mlflow_asks_who_its_clients_are(settings: Settings, kept: dict[str, str]) -> None:
+    url = settings.mlflow.url
+    search = f"{url}/api/2.0/mlflow/experiments/search"
+    create = f"{url}/api/2.0/mlflow/experiments/create"
+    asked = {"max_results": 1}
+
+    def status(account: tuple[str, str] | None, address: str, body: object) -> int:
+        return httpx.post(address, json=body, auth=account, timeout=60).status_code
+
+    for stranger in (
+        None,
+        ("admin", "password1234"),
+        ("admin", "password"),
+        ("mela-admin", "password1234"),
+        ("mela", "wrong"),
+    ):
+        assert status(stranger, search, asked) == 401
+    person = (settings.mlflow.user, settings.mlflow.password.get_secret_value())
+    assert person[0] == guard.MLFLOW_USER
+    assert status(person, search, asked) == 200
+    users = f"{url}/api/2.0/mlflow/users/create"
+    assert status(person, users, {"username": "mine", "password": "a-long-one-1"}) == 403
+    job = (guard.MLFLOW_JOB, kept[guard.MLFLOW_PASSWORDS[guard.MLFLOW_JOB]])
+    name = f"made by {uuid4()}"
+    assert status(job, create, {"name": name}) == 200
+    found = httpx.get(
+        f"{url}/api/2.0/mlflow/experiments/get-by-name",
+        params={"experiment_name": name},
+        auth=person,
+        timeout=60,
+    ).json()["experiment"]
+    remove = f"{url}/api/2.0/mlflow/experiments/delete"
+    assert status(person, remove, {"experiment_id": found["experiment_id"]}) == 403
+
+
+def test_the_page_of_addresses_says_how_to_sign_in(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The demo and `mela up` print it; the password itself is in its file only."""
+    print_addresses(settings)
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "user mela, password MELA_MLFLOW__PASSWORD in" in shown
+    assert settings.mlflow.password.get_secret_value() not in shown
+
+
+def test_a_scene_goes_the_whole_way_and_a_strategy_finds_no_secret(
+    home: Path, settings: Settings, tmp_path: Path
+) -> None:
+    """The strategy tries to reach what it must not, and says in an error what it reached."""
+    folder = home / "packages"
+    shutil.copytree(Path(__file__).with_name("spying"), folder, dirs_exist_ok=True)
+    span = ("--interval", "1d", "--from", "2022-01-01", "--to", "2024-01-01")
+    loaded = mela("ingest", "binance:BTCUSDT", *span, home=home)
+    assert loaded.returncode == 0, loaded.stderr
+    scene = tmp_path / "scene.yaml"
+    scene.write_text(
+        "schema_version: 1\ninstruments: [binance:BTCUSDT]\ninterval: 1d\n"
+        "start: 2023-01-01T00:00:00Z\nend: 2023-12-01T00:00:00Z\n"
+        "strategy: {name: spying}\n"
+    )
+    done = mela("publish", str(scene), "--follow", home=home, timeout_s=300)
+    assert "finished" in done.stdout + done.stderr, done.stdout + done.stderr
+    rows = json.loads(mela("results", "last", "--json", home=home).stdout)
+    rows = rows["results"] if isinstance(rows, dict) else rows
+    assert rows[0]["status"] == "failed"
+    sentence = rows[0]["error"]["sentence"]
+    assert "reached: nothing" in sentence, sentence
+
+
+def test_the_job_keeps_its_roles(settings: Settings, kept: dict[str, str]) -> None:
+    """What the running job uses of Postgres, as Postgres sees it."""
+    where = settings.postgres
+    deadline = time.monotonic() + WAIT_S
+    with (
+        psycopg2.connect(
+            host=where.host,
+            port=where.port,
+            dbname="postgres",
+            user=roles.ADMIN,
+            password=kept[roles.ADMIN_PASSWORD],
+        ) as session,
+        session.cursor() as run,
+    ):
+        run.execute(
+            "SELECT DISTINCT usename FROM pg_stat_activity WHERE datname = %s", (where.database,)
+        )
+        users = {name for (name,) in run.fetchall()}
+    assert time.monotonic() < deadline
+    assert {roles.JOB, roles.RUN} <= users
+
+
+def test_a_publisher_cannot_send_what_the_job_sends(settings: Settings) -> None:
+    with pytest.raises(SourceUnavailable), Publisher(settings.kafka, linger_ms=0) as publisher:
+        publisher.result(str(uuid4()), "0" * 64, b"{}")
+    tail(settings, RESULTS, PROGRESS, REJECTED).close()  # while it may read
