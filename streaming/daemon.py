@@ -33,7 +33,9 @@ def main() -> None:
     from backtests.simulate import warm
     from mela.settings import Settings
     from streaming import record, run, strategies
+    from streaming.logs import plain_logs
 
+    plain_logs()
     _ = record, run  # what the workers will need
     warm(limited=_limited)
     warm_accounts()

@@ -31,6 +31,8 @@ from messaging.publisher import publisher_of
 from services.alerts import post_alert
 from services.job_state import QueryState, state_file, write_state
 from streaming import checking, conclude, mirror, plan
+from streaming.conclude import ProgressMessage
+from streaming.logs import plain_logs
 from streaming.plan import SceneMessage
 from streaming.poison import contained
 from streaming.record import ResultMessage, record_results, send_progress
@@ -171,10 +173,15 @@ def queries(settings: Settings) -> list[Query]:
 
     def conclude_batch(batch: DataFrame, _: int) -> None:
         publisher = publisher_of(settings)
-        for scene_id in conclude.recorded_scenes([_bytes(row.value) for row in batch.collect()]):
+        messages = [ProgressMessage(_bytes(row.value), _source(row)) for row in batch.collect()]
+        found = conclude.recorded_scenes(messages)
+        for message, why in found.refused:
+            conclude.refuse(message, why, publisher)
+        publisher.flush()
+        for scene_id, message in found.scenes.items():
             contained(
                 "scene",
-                partial(conclude.conclude_scene, scene_id, settings, publisher),
+                partial(conclude.conclude_recorded, scene_id, message, settings, publisher),
                 partial(conclude.give_up, scene_id, settings, publisher),
                 scene_id=scene_id,
             )
@@ -318,6 +325,7 @@ def _checked(settings: Settings) -> None:
 
 def main() -> None:
     """Run the job until SIGTERM."""
+    plain_logs()
     settings = Settings()
     for folder in ("checkpoints", "warehouse"):
         (settings.home / "spark" / folder).mkdir(parents=True, exist_ok=True)

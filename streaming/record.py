@@ -7,7 +7,7 @@ Order of writes: insert where absent → commit → for every scene in the batch
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from operator import itemgetter
@@ -18,6 +18,7 @@ import orjson
 import structlog
 from pydantic import ValidationError
 
+from backtests.simulate import error_message
 from mela.errors import MessageInvalid, RejectionCode
 from mela.messages import MessagePosition, Progress, State
 from mela.metrics import METRICS, WHOLE
@@ -25,6 +26,7 @@ from mela.result import OWN, Result
 from mela.scene import fault_sentence, field_path
 from mela.settings import Settings
 from messaging.publisher import Publisher, publisher_of
+from streaming.poison import is_away
 from warehouse.database import transaction
 from warehouse.results import finder as results
 
@@ -53,15 +55,32 @@ def record_results(messages: Iterable[ResultMessage], settings: Settings) -> set
             publisher.rejected(message.value, message.source, refused)
         else:  # of messages with one key the first counts
             read.setdefault((document["scene_id"], document["run_key"]), (message, document))
-    with transaction(settings) as connection:
-        refusals = results.save(connection, [document for _, document in read.values()])
-    for refusal in refusals:
+    for refusal in _saved([document for _, document in read.values()], settings):
         message, _ = read.pop((refusal.scene_id, refusal.run_key))
         refused = MessageInvalid(RejectionCode.INVALID_FIELD, None, refusal.sentence)
         publisher.rejected(message.value, message.source, refused)
         log.warning("result_rejected", source=message.source.key, why=refusal.sentence)
     publisher.flush()
     return {scene_id for scene_id, _ in read if scene_id}
+
+
+def _saved(
+    documents: Sequence[dict[str, Any]], settings: Settings
+) -> list[results.UnstorableResult]:
+    """Store results; return those that cannot be. One that breaks its batch is found by halves."""
+    try:
+        with transaction(settings) as connection:
+            return results.save(connection, documents)
+    except Exception as error:
+        if is_away(error):
+            raise
+        if len(documents) == 1:
+            log.exception("result_not_understood")
+            sentence = f"this result could not be stored ({': '.join(error_message(error))})."
+            [one] = documents
+            return [results.UnstorableResult(one["scene_id"], one["run_key"], sentence)]
+    half = len(documents) // 2
+    return _saved(documents[:half], settings) + _saved(documents[half:], settings)
 
 
 _WHOLE = tuple(name for name in METRICS if name in WHOLE)

@@ -22,7 +22,7 @@ from backtests.forked import apart as in_child
 from backtests.portfolio import run_series
 from backtests.simulate import error_message, provenance
 from backtests.strategy import Strategy
-from mela.errors import MessageInvalid
+from mela.errors import MessageInvalid, RejectionCode
 from mela.interval import Interval
 from mela.messages import MessagePosition, RunChunk, read_chunk
 from mela.result import Outcome, Provenance, Status
@@ -68,13 +68,18 @@ def run_chunks(messages: Iterable[ChunkMessage], settings: Settings) -> int:
     for message in messages:
         try:
             chunk = read_chunk(message.value, catalogue)
+            with marked(settings, message.source.key) as died:
+                for answer in desk.answers(chunk, apart=died):
+                    publisher.result(chunk.scene_id, answer.run_key, answer.body)
+                    sent += 1
         except MessageInvalid as refused:
             _refuse(message, refused, publisher)
-            continue
-        with marked(settings, message.source.key) as died:
-            for answer in desk.answers(chunk, apart=died):
-                publisher.result(chunk.scene_id, answer.run_key, answer.body)
-                sent += 1
+        except Exception as error:
+            if is_away(error):
+                raise
+            log.exception("chunk_not_understood", source=message.source.key)
+            sentence = f"this chunk could not be executed ({': '.join(error_message(error))})."
+            _refuse(message, MessageInvalid(RejectionCode.INVALID_FIELD, None, sentence), publisher)
     publisher.flush()
     return sent
 

@@ -29,6 +29,7 @@ SHARED = {
         "tests/delivery/test_health.py",
         "tests/stack/test_loopback.py",
     ),
+    "streams": ("tests/hostile/",),
     "airflow": ("tests/dags/test_running.py",),
     "star": ("tests/dbt/",),
 }

@@ -14,10 +14,10 @@ from backtests.simulate import provenance
 from backtests.strategies import CATALOGUE
 from mela.errors import MessageInvalid, RejectionCode
 from mela.grid import plan_runs
-from mela.messages import Progress, State
+from mela.messages import PROGRESS, MessagePosition, Progress, State
 from mela.result import OWN, Outcome, Result, Status, result_document
 from mela.scene import parse_scene
-from streaming.conclude import recorded_scenes
+from streaming.conclude import ProgressMessage, recorded_scenes
 from streaming.record import read_result
 from tests.streaming.test_plan import SCENE, SCENE_ID
 
@@ -112,4 +112,10 @@ def progress(state: State, recorded: int, runs: int = 3) -> bytes:
 def test_only_a_scene_recorded_to_its_last_run_is_concluded(
     messages: list[bytes | None], found: list[str]
 ) -> None:
-    assert recorded_scenes(messages) == found
+    source = MessagePosition(PROGRESS, 0, 0)
+
+    read = recorded_scenes(ProgressMessage(message, source) for message in messages)
+
+    assert list(read.scenes) == found
+    refused = [message.value for message, _ in read.refused]
+    assert refused == [one for one in messages if one in (b"nonsense", None)]
