@@ -36,7 +36,7 @@ from tests.integration.asking import ONE, answers, grid, publish, scene_of
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 SEED = 1_130
-COUNTS = {SCENES: 240, RUNS: 420, RESULTS: 420, PROGRESS: 420}
+COUNTS = {SCENES: 150, RUNS: 450, RESULTS: 450, PROGRESS: 450}
 GOOD = 6  # scenes that nothing is wrong with, between the others
 MOST_BYTES = MAX_BROKER_BYTES // 2  # what every topic takes
 
