@@ -32,7 +32,7 @@ from mela.writing import ResultWriter
 from messaging.publisher import Publisher, publisher_of
 from streaming import checking, strategies
 from streaming.clients import reader_of, spans_of
-from streaming.isolation import alarmed, marked
+from streaming.isolation import alarmed, end_children, marked
 from streaming.poison import is_away
 from warehouse.candles.reader import CandlesRead
 from warehouse.candles.run_series import read_series
@@ -72,6 +72,7 @@ def run_chunks(messages: Iterable[ChunkMessage], settings: Settings) -> int:
                 for answer in desk.answers(chunk, apart=died):
                     publisher.result(chunk.scene_id, answer.run_key, answer.body)
                     sent += 1
+            end_children()
         except MessageInvalid as refused:
             _refuse(message, refused, publisher)
         except Exception as error:
