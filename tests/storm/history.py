@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
@@ -38,13 +37,13 @@ class Heard:
 
     def listen(self, seconds: float = 0.2) -> list[Progress]:
         """Return what came within so many seconds."""
-        found = [
+        came = [
             decode_progress(message.value())
             for message in self._consumer.consume(1000, timeout=seconds)
             if message.error() is None and message.value()
         ]
-        self.messages += found
-        return found
+        self.messages += came
+        return came
 
     def of(self, scene_id: UUID | None) -> list[Progress]:
         """Return what was said of a scene."""
@@ -103,13 +102,12 @@ def equal_without_faults(scene: Scene, rows: list[dict[str, Any]], settings: Set
     }
     assert len(here) == len(rows)
     for row in rows:
-        assert spelled(here[row["run_key"]]) == spelled(row)
+        assert found(here[row["run_key"]]) == found(row)
 
 
-def spelled(document: dict[str, Any]) -> str:
-    """Return a result as text, without its circumstances: equal text, equal bits."""
-    kept = {name: value for name, value in document.items() if name not in CIRCUMSTANCES}
-    return json.dumps(kept, sort_keys=True)
+def found(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a result without its circumstances: equal numbers have equal bits."""
+    return {name: value for name, value in document.items() if name not in CIRCUMSTANCES}
 
 
 def mirrored_once(scene: Scene, settings: Settings) -> None:
@@ -126,7 +124,7 @@ def mirrored_once(scene: Scene, settings: Settings) -> None:
     below = f"tags.`mlflow.parentRunId` = '{parents[0].info.run_id}'"
     wanted = min(AT_ONCE, len(answers(scene.scene_id, settings)))
     nested = wait_for(
-        lambda: len(found := list(client.search_runs(ids, below))) >= wanted and found,
+        lambda: len(some := list(client.search_runs(ids, below))) >= wanted and some,
         120,
         "MLflow has the best runs",
     )
