@@ -1,7 +1,7 @@
 # Two commands matter: `make demo` and `make test`. Both set up first what is missing.
 # ARGS go to the command: make demo ARGS="--offline --exit", make test ARGS="-k kernel -x".
 # Tests run in two processes beside each other; WORKERS=0 runs them in one.
-.PHONY: help setup demo test check lint docs bench audit containers lock down clean
+.PHONY: help setup demo test check lint docs bench storm fuzz audit containers lock down clean
 ARGS ?=
 ONLY ?=
 WORKERS ?= 2
@@ -37,6 +37,12 @@ docs: setup      ## build the site of the docs into build/site; a warning is an 
 
 bench: setup     ## measure the claims; ONLY=path for a part
 	@.venv/bin/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(ARGS)
+
+storm: setup     ## publish scenes for 20 minutes while processes are killed; SEED=7 repeats a storm
+	@.venv/bin/python -m tests.storm $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+fuzz: setup      ## look for input that a parser does not stand, a minute for each; ARGS=-max_total_time=600
+	@.venv/bin/python -m tests.fuzz all -max_total_time=60 $(ARGS)
 
 audit: setup     ## ask which of the pinned packages are known to be vulnerable
 	@found=0; for pins in requirements/dev.txt requirements/audit.txt benchmarks/peers/*.txt; do echo "$$pins"; $(UV) tool run --quiet --constraints requirements/audit.txt pip-audit --strict --no-deps --disable-pip --progress-spinner off --requirement $$pins $(ARGS) || found=1; done; exit $$found

@@ -13,6 +13,7 @@ import select
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,29 +48,40 @@ def apart(
     if child == 0:
         _work_and_leave(work, sending, memory_bytes)
     os.close(sending)
+    ending = os.pidfd_open(child)
     found: bytes | Ended = Ended(Status.FAILED, ("ProcessDied", "nobody waited for its answer"))
     try:
-        found = _read(receiving, time.monotonic() + limit_s, limit_s, is_unwanted)
+        found = _read(receiving, ending, time.monotonic() + limit_s, limit_s, is_unwanted)
     finally:
         os.close(receiving)
+        os.close(ending)
         if isinstance(found, Ended):
             os.kill(child, signal.SIGKILL)
+        os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(child, signal.SIGKILL)  # what it has forked itself
         status = os.waitpid(child, 0)[1]
     return found if isinstance(found, Ended) else _answer_or_end(found, status, memory_bytes)
 
 
 def _read(
-    receiving: int, deadline: float, limit_s: float, is_unwanted: Callable[[], bool]
+    receiving: int, ending: int, deadline: float, limit_s: float, is_unwanted: Callable[[], bool]
 ) -> bytes | Ended:
-    """Return what a child writes until it closes its end, or why nobody waits any longer."""
+    """Return what a child writes until it ends, or why nobody waits any longer.
+
+    ending: readable once the child has ended; what it has forked may keep its pipe open
+    """
     parts: list[bytes] = []
     while True:
         wait = min(ASK_S, max(deadline - time.monotonic(), 0.0))
-        if select.select([receiving], [], [], wait)[0]:
+        ready = select.select([receiving, ending], [], [], wait)[0]
+        if receiving in ready:
             part = os.read(receiving, PIECE)
             if not part:
                 return b"".join(parts)
             parts.append(part)
+        elif ready:
+            return b"".join(parts)
         elif time.monotonic() >= deadline:
             return Ended(Status.TIMED_OUT, ("TimeLimit", f"it ran for more than {limit_s:g} s"))
         elif is_unwanted():
@@ -81,6 +93,7 @@ DONE, NO_MEMORY = b"d", b"m"
 
 def _work_and_leave(work: Callable[[], bytes], sending: int, memory_bytes: int) -> None:
     """Do the work in the child, write its answer, and leave without what a process does at exit."""
+    os.setsid()  # a group of its own, which ends as a whole
     gc.freeze()  # else the collector visits, and so copies, what the parent holds
     try:
         mapped = _mapped_bytes()

@@ -81,9 +81,10 @@ class Strategy:
 
         params: validated; context: makes what the strategy may see, asked only where it looks
         """
-        if self.takes_context:
-            return self.signals(candles, params, indicators, context())
-        return self.signals(candles, params, indicators)
+        with np.errstate():  # a strategy that turns numpy's warnings into errors does it for itself
+            if self.takes_context:
+                return self.signals(candles, params, indicators, context())
+            return self.signals(candles, params, indicators)
 
     def inputs(self, params: Mapping[str, Any] | BaseModel) -> Mapping[str, Input]:
         """Return the inputs that the strategy declares with these parameters, by name.

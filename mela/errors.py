@@ -98,10 +98,19 @@ class Refused(MelaError):
     """Refuse a message: `code` for machines, `field` as a path, `sentence` for its author."""
 
     def __init__(self, code: RejectionCode, field: str | None, sentence: str) -> None:
+        # a name or a value of megabytes would not fit into the letter that carries the message
+        field, sentence = field and _shortened(field, FIELD_CHARS), _shortened(sentence, CHARS)
         super().__init__(f"{field}: {sentence}" if field else sentence)
         self.code = code
         self.field = field
         self.sentence = sentence
+
+
+FIELD_CHARS, CHARS = 300, 4_000  # of a refusal's path, and of its sentence
+
+
+def _shortened(words: str, most: int) -> str:
+    return words if len(words) <= most else f"{words[: most - 1]}…"
 
 
 class SceneInvalid(Refused):

@@ -134,7 +134,6 @@ def plan_runs(scene: Scene, catalogue: Catalogue, *, max_runs: int) -> Plan:
         ]
         total = math.prod(len(values) for group in axes.values() for values in group.values())
     check_inputs_join(scene, groups)
-    check_across(scene, groups)
     total *= len(scene.folds) or 1
     kept = math.prod(len(group) for group in groups)
     if kept == 0:
@@ -144,6 +143,7 @@ def plan_runs(scene: Scene, catalogue: Catalogue, *, max_runs: int) -> Plan:
             f"each of the {total} combinations breaks a rule of {scene.strategy.name}, "
             "so nothing is left to run.",
         )
+    check_across(scene, groups)
     portfolio = (scene.portfolio or Portfolio()) if scene.mode == "together" else None
     plan = Plan(scene.instruments, groups, 0, portfolio)
     return replace(plan, skipped=(total - kept) * len(plan.accounts))

@@ -32,6 +32,7 @@ RESULTS = "mela.results"
 CHUNK_RESULTS = "mela.chunk_results"
 PROGRESS = "mela.progress"
 REJECTED = "mela.rejected"
+KEPT_BYTES = 5 * 2**20  # of a refused message: as base64 they fit into a message of the broker's
 
 
 class MessagePosition(NamedTuple):
@@ -104,10 +105,17 @@ class Progress(_Message):
 
 
 class Rejection(_Message):
-    """A refused message, kept whole, so that nothing that was sent is lost."""
+    """A refused message, kept whole, so that nothing that was sent is lost.
+
+    Of a message above KEPT_BYTES, whose letter no broker would take, the first bytes are kept.
+    """
 
     schema_version: Literal[1] = 1
-    original: str = Field(description="the bytes as they came, base64")
+    original: str = Field(description="the bytes as they came, base64; the first of them if is_cut")
+    size: int | None = Field(
+        default=None, description="how many bytes the message had; null: it had no value at all"
+    )
+    is_cut: bool = Field(default=False, description="the message is longer than what is kept of it")
     topic: str
     partition: int
     offset: int
@@ -136,8 +144,11 @@ def rejection(
     at: datetime,
 ) -> Rejection:
     """Return the dead letter of a refused message."""
+    kept = (original or b"")[:KEPT_BYTES]
     return Rejection(
-        original=base64.b64encode(original or b"").decode(),
+        original=base64.b64encode(kept).decode(),
+        size=None if original is None else len(original),
+        is_cut=len(kept) < len(original or b""),
         topic=source.topic,
         partition=source.partition,
         offset=source.offset,

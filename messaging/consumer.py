@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from mela.counts import counted
 from mela.errors import SourceUnavailable
+from mela.messages import MessagePosition
 from mela.settings import Settings
 from messaging import connection
 
@@ -40,34 +41,69 @@ def poll(consumer: Consumer, wait_s: float = POLL_S) -> bytes | None:
     return message.value() if message is not None and message.error() is None else None
 
 
-def newest(settings: Settings, topic: str, most: int) -> list[bytes]:
-    """Return the values of the newest messages of a topic, the oldest of them first.
+BLOCK = 500  # messages that are read at once on the way back
 
-    At most `most` are read from each partition. Raises SourceUnavailable if no broker answers, or
-    if it stops answering.
+
+def backwards(settings: Settings, topic: str, since: datetime | None = None) -> Iterator[Message]:
+    """Yield the messages that a topic holds now, partition by partition, the newest first.
+
+    since: leave out what Kafka had before. Raises SourceUnavailable if no broker answers.
     """
     consumer, partitions, watermarks = _opened(settings, (topic,))
     with _closing(consumer):
-        left = 0
-        for partition, (begin, end) in zip(partitions, watermarks, strict=True):
-            partition.offset = max(begin, end - most)
-            left += end - partition.offset
-        consumer.assign(partitions)
-        found: list[tuple[int, bytes]] = []
-        while left > 0:
-            messages = consumer.consume(min(left, 500), timeout=ASK_S)
-            if not messages:
-                raise SourceUnavailable(
-                    f"Kafka at {settings.kafka.brokers} still holds {counted(left, 'message')} "
-                    f"of {topic}, "
-                    f"but gave none for {ASK_S:g} s; ask again"
-                )
-            for message in messages:
-                if message.error() is not None:
-                    raise SourceUnavailable(f"Kafka could not read {topic}: {message.error()}")
-                left -= 1
-                found.append((message.timestamp()[1], message.value() or b""))
-    return [value for _, value in sorted(found, key=lambda one: one[0])][-most:]
+        starts = partitions
+        if since is not None:
+            asked = [TopicPartition(topic, one.partition, _ms(since)) for one in partitions]
+            starts = consumer.offsets_for_times(asked, timeout=ASK_S)
+        for start, (begin, end) in zip(starts, watermarks, strict=True):
+            first = begin if since is None else start.offset
+            if 0 <= first < end:  # below 0: nothing came since
+                yield from _back(consumer, topic, start.partition, max(first, begin), end)
+
+
+def _back(
+    consumer: Consumer, topic: str, partition: int, begin: int, end: int
+) -> Iterator[Message]:
+    for last in range(end, begin, -BLOCK):
+        first = max(begin, last - BLOCK)
+        yield from reversed(list(_between(consumer, topic, partition, first, last)))
+
+
+def message_at(settings: Settings, position: MessagePosition) -> Message | None:
+    """Return the message at a position, or None if Kafka has it no longer."""
+    topic, partition, offset = position
+    consumer, partitions, watermarks = _opened(settings, (topic,))
+    with _closing(consumer):
+        spans = {one.partition: span for one, span in zip(partitions, watermarks, strict=True)}
+        begin, end = spans.get(partition, (0, 0))
+        if not begin <= offset < end:
+            return None
+        return next(_between(consumer, topic, partition, offset, offset + 1), None)
+
+
+def _between(
+    consumer: Consumer, topic: str, partition: int, begin: int, end: int
+) -> Iterator[Message]:
+    """Yield the messages of [begin, end) of a partition."""
+    consumer.assign([TopicPartition(topic, partition, begin)])
+    while True:
+        message = consumer.poll(ASK_S)
+        if message is None:
+            raise SourceUnavailable(
+                f"Kafka still holds messages of {topic} before offset {end}, but gave none for "
+                f"{ASK_S:g} s; ask again"
+            )
+        if message.error() is not None:
+            raise SourceUnavailable(f"Kafka could not read {topic}: {message.error()}")
+        offset = message.offset() or 0
+        if offset < end:
+            yield message
+        if offset >= end - 1:
+            return
+
+
+def _ms(at: datetime) -> int:
+    return int(at.timestamp() * 1000)
 
 
 def _opened(

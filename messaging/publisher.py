@@ -130,3 +130,40 @@ def publisher_of(settings: Settings, *, linger_ms: int = LINGER_MS, owner: str =
     if key not in _publishers:
         _publishers[key] = Publisher(settings.kafka, linger_ms=linger_ms)
     return _publishers[key]
+
+
+def send_again(
+    kafka: KafkaSettings,
+    position: MessagePosition,
+    key: bytes | None,
+    value: bytes,
+    mark: tuple[str, bytes],
+) -> MessagePosition:
+    """Send a message to the partition that it once came from; return where it is now.
+
+    mark: a header that says which message it repeats. Raises SourceUnavailable.
+    """
+    arrived: list[tuple[KafkaError | None, int]] = []
+    producer = Producer(
+        {
+            "bootstrap.servers": kafka.brokers,
+            "enable.idempotence": True,
+            "message.max.bytes": MAX_BROKER_BYTES,
+            "delivery.timeout.ms": int(FLUSH_TIMEOUT_S * 1000),
+            "log_level": 2,
+        }
+    )
+    producer.produce(
+        position.topic,
+        value,
+        key,
+        partition=position.partition,
+        headers=[mark],
+        on_delivery=lambda error, message: arrived.append((error, message.offset() or 0)),
+    )
+    producer.flush(FLUSH_TIMEOUT_S)
+    for error, offset in arrived:
+        if error is None:
+            return position._replace(offset=offset)
+    why = arrived[0][0] if arrived else f"no answer from {kafka.brokers}"
+    raise SourceUnavailable(f"Kafka did not take the message for {position.topic}: {why}")

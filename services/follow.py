@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 from uuid import UUID
 
-from mela.errors import NotFound, SourceUnavailable
+from mela.errors import MessageInvalid, NotFound, SourceUnavailable
 from mela.messages import PROGRESS, Progress, State
 from mela.settings import Settings
 from messaging.codec import decode_progress
@@ -62,7 +62,10 @@ class Follower(AbstractContextManager["Follower"]):
                         "`mela status` tells whether the streaming job runs."
                     )
                 continue
-            progress = decode_progress(value)
+            try:
+                progress = decode_progress(value)
+            except MessageInvalid:  # anybody can write there; the job sends it to mela.rejected
+                continue
             if self.note(progress):
                 heard_at = time.monotonic()
                 yield progress

@@ -6,13 +6,12 @@ Order of writes: curves → the holdout's opening → MLflow (found again by its
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import structlog
-from pydantic import ValidationError
 
 from backtests.metrics.result_warnings import (
     NO_OUT_OF_SAMPLE,
@@ -22,10 +21,12 @@ from backtests.metrics.result_warnings import (
 from backtests.simulate import error_message
 from backtests.strategy import Catalogue
 from mela.curve import ALL_CURVES_UP_TO
-from mela.messages import Progress, State
+from mela.errors import MessageInvalid, RejectionCode
+from mela.messages import MessagePosition, Progress, State
 from mela.outcome import WITH_METRICS
 from mela.search_report import EndWarning, SceneEnding
 from mela.settings import Settings
+from messaging.codec import decode_progress
 from messaging.publisher import Publisher
 from services.recompute import Changed, recompute
 from streaming import mirror, searches, strategies
@@ -42,18 +43,54 @@ from warehouse.scenes.stored import StoredScene
 log = structlog.get_logger()
 
 
-def recorded_scenes(messages: Sequence[bytes | None]) -> list[str]:
+class ProgressMessage(NamedTuple):
+    """A message of `mela.progress` as it came."""
+
+    value: bytes | None
+    source: MessagePosition
+
+
+class Recorded(NamedTuple):
+    """Scenes that messages call recorded to the last run, and messages that cannot be read."""
+
+    scenes: dict[str, ProgressMessage]
+    refused: list[tuple[ProgressMessage, MessageInvalid]]
+
+
+def recorded_scenes(messages: Iterable[ProgressMessage]) -> Recorded:
     """Return the scenes that some messages of mela.progress call recorded to the last run."""
-    found: dict[str, None] = {}
-    for raw in messages:
+    found = Recorded({}, [])
+    for message in messages:
         try:
-            progress = Progress.model_validate_json(raw or b"")
-        except ValidationError as error:
-            log.warning("progress_not_understood", faults=error.error_count())
+            progress = decode_progress(message.value)
+        except MessageInvalid as refused:
+            found.refused.append((message, refused))
             continue
         if progress.state is State.RECORDED and progress.recorded == progress.runs:
-            found[str(progress.scene_id)] = None
-    return list(found)
+            found.scenes[str(progress.scene_id)] = message
+    return found
+
+
+def refuse(message: ProgressMessage, why: MessageInvalid, publisher: Publisher) -> None:
+    """Send a message to mela.rejected."""
+    log.warning("progress_rejected", source=message.source.key, field=why.field)
+    publisher.rejected(message.value, message.source, why)
+
+
+def conclude_recorded(
+    scene_id: str, message: ProgressMessage, settings: Settings, publisher: Publisher
+) -> None:
+    """Conclude the scene that a message calls recorded, or refuse the message if it is not so."""
+    with transaction(settings) as connection:
+        counted = results.progress(connection, [scene_id])
+    if counted and counted[0].recorded + counted[0].cancelled >= counted[0].runs:
+        conclude_scene(scene_id, settings, publisher)
+        return
+    found = f"{counted[0].recorded} of {counted[0].runs}" if counted else "no such scene"
+    sentence = f"expected a scene whose runs are all recorded, but the warehouse has {found}."
+    refused = MessageInvalid(RejectionCode.INVALID_FIELD, "recorded", sentence)
+    refuse(message, refused, publisher)
+    publisher.flush()
 
 
 def conclude_scene(scene_id: str, settings: Settings, publisher: Publisher) -> None:

@@ -53,7 +53,9 @@ def main() -> None:
     from pyspark import daemon
 
     from streaming import record, run, strategies
+    from streaming.logs import plain_logs
 
+    plain_logs()
     _ = record, run  # what the workers will need
     if runs:
         from backtests.portfolio import warm_accounts

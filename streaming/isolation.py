@@ -4,18 +4,21 @@ A worker executes runs in its own process, which is quick. Before each chunk it 
 the warehouse, and takes it away when the chunk is done or an error went up. A mark that is still
 there when the chunk comes again says that a process died over it: lack of memory, a crash in
 compiled code, a strategy that ended its interpreter, or one that ran beyond its time, which the
-kernel's alarm ends. Such a chunk is executed run by run, each in a forked process
+kernel's timer kills. Such a chunk is executed run by run, each in a forked process
 (`backtests.forked`), so that exactly the run that kills ends with the reason.
 """
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Collection, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TypeVar
 
 from mela.settings import Settings
+from streaming.killing_timer import KillingTimer
 from warehouse.database import transaction
 from warehouse.scenes import chunk_marks
 
@@ -47,18 +50,27 @@ def _unmark(settings: Settings, chunks: Collection[str]) -> None:
 
 
 def alarmed(items: Iterator[A], limit_s: float) -> Iterator[A]:
-    """Yield items; where one takes longer than the limit the kernel ends this process.
+    """Yield items; where one takes longer than the limit the kernel kills this process.
 
-    The alarm needs no cooperation: neither a loop in Python nor one in C can swallow it.
+    The timer needs no cooperation: neither a loop in Python nor one in C can swallow it, and no
+    handler of signals that a strategy leaves behind.
     """
-    if signal.getsignal(signal.SIGALRM) is not signal.SIG_DFL:
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    timer = KillingTimer.of_process()
     while True:
-        signal.setitimer(signal.ITIMER_REAL, limit_s)
+        timer.start(limit_s)
         try:
             item = next(items)
         except StopIteration:
             return
         finally:
-            signal.setitimer(signal.ITIMER_REAL, 0.0)
+            timer.stop()
         yield item
+
+
+def end_children() -> None:
+    """Kill the processes that this one has forked: strategies may, and the worker never does."""
+    for children in Path("/proc/self/task").glob("*/children"):
+        for child in children.read_text(encoding="ascii").split():
+            with suppress(ProcessLookupError, ChildProcessError):
+                os.kill(int(child), signal.SIGKILL)
+                os.waitpid(int(child), 0)

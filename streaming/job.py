@@ -35,8 +35,10 @@ from services.alerts import post_alert
 from services.job_state import BEAT_S, QueryState, state_file, write_state
 from services.positions import checkpoint
 from streaming import checking, conclude, daemon, mirror, plan
+from streaming.conclude import ProgressMessage
 from streaming.confinement import confine
 from streaming.large_scenes import LargeScenes
+from streaming.logs import plain_logs
 from streaming.plan import SceneMessage
 from streaming.poison import contained, is_away
 from streaming.reach import Measure
@@ -209,10 +211,15 @@ def queries(settings: Settings, large: LargeScenes) -> list[Query]:
 
     def conclude_batch(batch: DataFrame, _: int) -> None:
         publisher = publisher_of(settings, owner="conclude")
-        for scene_id in conclude.recorded_scenes([_bytes(row.value) for row in batch.collect()]):
+        messages = [ProgressMessage(_bytes(row.value), _source(row)) for row in batch.collect()]
+        found = conclude.recorded_scenes(messages)
+        for message, why in found.refused:
+            conclude.refuse(message, why, publisher)
+        publisher.flush()
+        for scene_id, message in found.scenes.items():
             contained(
                 "scene",
-                partial(conclude.conclude_scene, scene_id, settings, publisher),
+                partial(conclude.conclude_recorded, scene_id, message, settings, publisher),
                 partial(conclude.give_up, scene_id, settings, publisher),
                 scene_id=scene_id,
             )
@@ -383,6 +390,7 @@ def _checked(settings: Settings) -> None:
 
 def main() -> None:
     """Run the job until SIGTERM."""
+    plain_logs()
     settings = Settings()
     for folder in ("spark/checkpoints", "spark/warehouse", "cache", "packages"):
         (settings.home / folder).mkdir(parents=True, exist_ok=True)

@@ -44,6 +44,7 @@ from warehouse.scenes.stages import Stage
 log = structlog.get_logger()
 HandOver = Callable[["SceneMessage", "SceneRequest", Catalogue], bool]
 NUL = "\x00"
+MOST_LEVELS = 32  # of a scene: it needs seven
 
 
 class SceneMessage(NamedTuple):
@@ -281,10 +282,28 @@ def _read_document(raw: bytes, limit: int) -> Mapping[str, Any]:
         raise SceneInvalid(RejectionCode.NOT_JSON, None, f"expected JSON, but {error}.") from error
     if not isinstance(document, dict):
         parse_scene(document)  # raises with the kind that it is
+    if _is_deeper(document, MOST_LEVELS):
+        sentence = f"expected at most {MOST_LEVELS} levels of lists and objects, but found more."
+        raise SceneInvalid(RejectionCode.INVALID_FIELD, None, sentence)
     if again := repeated_key(raw):
         sentence = "expected this key once in its object, but found it again. Leave one out."
         raise SceneInvalid(RejectionCode.INVALID_FIELD, again, sentence)
     return document
+
+
+def _is_deeper(document: Mapping[str, Any] | list[Any], most: int) -> bool:
+    """Tell whether a document has more levels, level by level: recursion would end with the stack.
+
+    >>> _is_deeper({"a": [1]}, 2), _is_deeper({"a": [[1]]}, 2)
+    (False, True)
+    """
+    level: list[Any] = [document]
+    for _ in range(most):
+        parts = (one.values() if isinstance(one, dict) else one for one in level)
+        level = [each for part in parts for each in part if isinstance(each, dict | list)]
+        if not level:
+            return False
+    return True
 
 
 def _read_id(document: Mapping[str, Any], source: MessagePosition) -> UUID:

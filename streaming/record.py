@@ -13,12 +13,14 @@ from uuid import UUID
 
 import structlog
 
+from backtests.simulate import error_message
 from mela.errors import MessageInvalid, RejectionCode
 from mela.messages import MessagePosition, Progress, State
 from mela.result_columns import ResultColumns
 from mela.settings import Settings
 from messaging.columns import from_arrow
 from messaging.publisher import Publisher, publisher_of
+from streaming.poison import is_away
 from warehouse.database import transaction
 from warehouse.results import finder as results
 from warehouse.scenes import stages
@@ -50,8 +52,7 @@ def record_results(messages: Sequence[ResultMessage], settings: Settings) -> set
             _refuse(message, refused, publisher)
         else:
             sources.append(message)
-    with transaction(settings) as connection:
-        faults = results.save_columns(connection, parts)
+    faults = _saved(parts, settings)
     refused_rows: dict[int, list[int]] = {}
     for fault in faults:
         rows = refused_rows.setdefault(fault.part, [])
@@ -72,6 +73,31 @@ def record_results(messages: Sequence[ResultMessage], settings: Settings) -> set
 def _refuse(message: ResultMessage, refused: MessageInvalid, publisher: Publisher) -> None:
     publisher.rejected(message.value, message.source, refused)
     log.warning("results_rejected", source=message.source.key, why=refused.sentence)
+
+
+def _saved(
+    parts: Sequence[ResultColumns], settings: Settings, first: int = 0
+) -> list[results.UnstorableRow]:
+    """Store results; return those that cannot be. A part that breaks the rest is found by halves.
+
+    first: the place of the first part
+    """
+    if not parts:
+        return []
+    try:
+        with transaction(settings) as connection:
+            faults = results.save_columns(connection, parts)
+    except Exception as error:
+        if is_away(error):
+            raise
+        if len(parts) == 1:
+            log.exception("results_not_understood")
+            sentence = f"these results could not be stored ({': '.join(error_message(error))})."
+            return [results.UnstorableRow(first, row, sentence) for row in range(len(parts[0]))]
+        half = len(parts) // 2
+        later = _saved(parts[half:], settings, first + half)
+        return _saved(parts[:half], settings, first) + later
+    return [fault._replace(part=first + fault.part) for fault in faults]
 
 
 def send_progress(scene_ids: Collection[str], settings: Settings, publisher: Publisher) -> None:

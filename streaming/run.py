@@ -23,7 +23,7 @@ from backtests.forked import apart as in_child
 from backtests.portfolio import run_series
 from backtests.simulate import error_message, provenance
 from backtests.strategy import Strategy
-from mela.errors import MessageInvalid
+from mela.errors import MessageInvalid, RejectionCode
 from mela.interval import Interval
 from mela.messages import MessagePosition, RunChunk, read_chunk
 from mela.result import Outcome, Provenance, Status
@@ -34,7 +34,7 @@ from messaging.columns import from_arrow, to_arrow
 from messaging.publisher import Publisher, publisher_of
 from streaming import checking, strategies
 from streaming.clients import reader_of, spans_of
-from streaming.isolation import alarmed, marked
+from streaming.isolation import alarmed, end_children, marked
 from streaming.poison import is_away
 from warehouse.candles.reader import CandlesRead
 from warehouse.candles.run_series import read_series
@@ -67,11 +67,17 @@ def run_chunks(messages: Iterable[ChunkMessage], settings: Settings) -> Counter[
     desk = Desk(settings, catalogue)
     executed: Counter[str] = Counter()
     for group in _groups(messages, catalogue, publisher):
-        desk.ask_for(chunk.scene_id for chunk in group.values())
+        desk.ask_for(chunk.scene_id for _, chunk in group.values())
         with marked(settings, group) as died:
-            for key, chunk in group.items():
-                _execute(desk, chunk, publisher, apart=key in died)
+            for key, (message, chunk) in group.items():
+                try:
+                    _execute(desk, chunk, publisher, apart=key in died)
+                except Exception as error:
+                    if is_away(error):
+                        raise
+                    _refuse_odd(message, error, publisher)
                 executed[chunk.scene_id] += 1
+        end_children()
     publisher.flush()
     return executed
 
@@ -88,23 +94,28 @@ def _execute(desk: Desk, chunk: RunChunk, publisher: Publisher, *, apart: bool) 
 
 def _groups(
     messages: Iterable[ChunkMessage], catalogue: Mapping[str, Strategy], publisher: Publisher
-) -> Iterator[dict[str, RunChunk]]:
+) -> Iterator[dict[str, tuple[ChunkMessage, RunChunk]]]:
     """Yield chunks by the place where they were read: large ones alone, small ones together.
 
     Marking a chunk costs more than a few runs do. Where a process dies, all chunks of its group are
     executed run by run, which is quick for small ones alone.
     """
-    small: dict[str, RunChunk] = {}
+    small: dict[str, tuple[ChunkMessage, RunChunk]] = {}
     for message in messages:
         try:
             chunk = read_chunk(message.value, catalogue)
         except MessageInvalid as refused:
             _refuse(message, refused, publisher)
             continue
+        except Exception as error:
+            if is_away(error):
+                raise
+            _refuse_odd(message, error, publisher)
+            continue
         if len(chunk.runs) > SMALL_RUNS:
-            yield {message.source.key: chunk}
+            yield {message.source.key: (message, chunk)}
         else:
-            small[message.source.key] = chunk
+            small[message.source.key] = message, chunk
             if len(small) == SMALL_TOGETHER:
                 yield small
                 small = {}
@@ -289,6 +300,12 @@ def _answer_of(raw: bytes, chunk: RunChunk, run: Run) -> ResultColumns | Ended:
     if found.scene_id != chunk.scene_id or keys != [run.run_key]:
         return Ended(Status.FAILED, ("AnswerInvalid", "its process answered another question"))
     return found
+
+
+def _refuse_odd(message: ChunkMessage, error: Exception, publisher: Publisher) -> None:
+    log.error("chunk_not_understood", source=message.source.key, exc_info=error)
+    sentence = f"this chunk could not be executed ({': '.join(error_message(error))})."
+    _refuse(message, MessageInvalid(RejectionCode.INVALID_FIELD, None, sentence), publisher)
 
 
 def _refuse(message: ChunkMessage, refused: MessageInvalid, publisher: Publisher) -> None:

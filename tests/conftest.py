@@ -63,6 +63,13 @@ def postgres() -> Iterator[Settings]:
 
 
 @pytest.fixture(scope="session")
+def streams() -> Iterator[Settings]:
+    """A Kafka alone, with its topics."""
+    with temporary_home() as home:
+        yield stack.up(Settings(home=home), only={"kafka"})
+
+
+@pytest.fixture(scope="session")
 def scratch(postgres: Settings) -> Iterator[Settings]:
     """A database of the tests' own on it."""
     admin = create_engine(postgres.postgres.url(), isolation_level="AUTOCOMMIT")

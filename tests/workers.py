@@ -29,6 +29,7 @@ SHARED = {
         "tests/delivery/test_health.py",
         "tests/stack/test_loopback.py",
     ),
+    "streams": ("tests/hostile/", "tests/services/test_rejected.py", "tests/cli/test_rejected.py"),
     "airflow": ("tests/dags/test_running.py",),
     "star": ("tests/dbt/",),
 }

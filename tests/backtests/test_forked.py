@@ -7,8 +7,10 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from backtests.forked import Ended, apart
@@ -80,3 +82,31 @@ def test_a_run_that_nobody_wants_any_more_is_ended() -> None:
 
     assert isinstance(ended, Ended)
     assert ended.status is Status.CANCELLED
+
+
+def test_an_answer_is_not_held_up_by_what_the_run_has_forked(tmp_path: Path) -> None:
+    def work() -> bytes:
+        left = os.fork()
+        if left == 0:
+            time.sleep(600)  # it holds the pipe open
+            os._exit(0)
+        (tmp_path / "left").write_text(str(left), encoding="ascii")
+        return b"done"
+
+    begun = time.monotonic()
+
+    assert in_child(work, limit_s=60.0) == b"done"
+
+    assert time.monotonic() - begun < 30.0
+    left = int((tmp_path / "left").read_text(encoding="ascii"))
+    deadline = time.monotonic() + 10
+    while is_running(left) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not is_running(left)
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

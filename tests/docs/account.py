@@ -96,6 +96,16 @@ ELSEWHERE = (
         "a job runs each; and this is `make test`",
     ),
     Elsewhere(
+        r"make fuzz( ARGS=.*)?",
+        ("tests/fuzz/test_fuzz.py::test_no_parser_raises_anything_but_its_refusal",),
+        "the same targets, for some seconds",
+    ),
+    Elsewhere(
+        r"make storm( SEED=\d+)?( ARGS=.*)?",
+        ("tests/integration/test_kill.py::test_a_storm_loses_nothing_and_counts_nothing_twice",),
+        "the same kills and checks, once each; it takes twenty minutes",
+    ),
+    Elsewhere(
         r"make demo( PYTHON=\S+)?( ARGS=.*)?|mela demo( .*)?",
         ("tests/integration/test_demo.py::test_every_step_of_the_demo_held",),
         "the fixture `platform` is `mela demo --offline`",

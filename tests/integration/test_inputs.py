@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -14,7 +15,7 @@ from mela.messages import PROGRESS, State
 from mela.metrics import METRICS
 from mela.settings import REPOSITORY, Settings
 from messaging.codec import decode_progress
-from messaging.consumer import newest
+from messaging.consumer import backwards
 from services.follow import follow_scene
 from tests.conftest import mela
 from tests.integration.asking import answers, publish, scene_of
@@ -114,10 +115,10 @@ def test_the_newest_messages_of_a_topic_come_in_their_order_and_not_more_than_as
         assert scene.scene_id is not None
         asked.append(scene.scene_id)
 
-    heard = [decode_progress(value) for value in newest(platform, PROGRESS, 8)]
+    newest = [one.value() for one in islice(backwards(platform, PROGRESS), 8)]
+    heard = [decode_progress(value) for value in reversed(newest)]
 
     assert len(heard) == 8
     of_both = [one for one in heard if one.scene_id in asked]
     ends = [one.scene_id for one in of_both if one.state is State.FINISHED]
     assert ends == asked  # the older scene ended first
-    assert len(newest(platform, PROGRESS, 1)) == 1

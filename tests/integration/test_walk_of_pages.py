@@ -16,6 +16,7 @@ import yaml
 from sqlalchemy import text
 
 from mela.settings import Settings
+from services.rejected import latest_rejections
 from tests.conftest import mela
 from tests.docs.account import FOREIGN, way_of
 from tests.docs.checkout import CANDLES, Checkout, make_checkout
@@ -48,6 +49,8 @@ class Reader:
             "SCENE_ID": scene_id,
             "RESULT_KEY": result_key,
             "3f2a9c01": result_key[:8],
+            "ID": latest_rejections(settings, most=1)[0].key,
+            "CODE": "unknown_instrument",
             "SCENE.yaml": "docs/scenes/first.yaml",
             "NAME": "by_form",
             "INSTRUMENT": "binance:BTCUSDT",

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from mela.settings import REPOSITORY, Settings
-from streaming.isolation import alarmed, marked
+from streaming.isolation import alarmed, end_children, marked
+from streaming.killing_timer import KillingTimer
 from tests.warehouse.given import rows
 
 
@@ -100,11 +101,44 @@ def test_the_alarm_ends_a_process_that_no_exception_can_end() -> None:
             pass
         os._exit(0)
 
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGALRM
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+
+
+def test_a_strategy_that_ignores_every_signal_is_ended_all_the_same() -> None:
+    def items() -> Iterator[bytes]:
+        for number in set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP}:
+            signal.signal(number, signal.SIG_IGN)
+        yield stubborn()
+
+    child = os.fork()
+    if child == 0:
+        for _ in alarmed(items(), 0.2):
+            pass
+        os._exit(0)
+
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+
+
+def test_what_a_run_has_forked_ends_with_its_chunk() -> None:
+    left = os.fork()
+    if left == 0:
+        time.sleep(600)
+        os._exit(0)
+
+    end_children()
+
+    with pytest.raises(ProcessLookupError):
+        os.kill(left, 0)
 
 
 def test_nothing_is_armed_between_items_and_after_them() -> None:
-    for _ in alarmed(iter([1, 2]), 60.0):
-        assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+    timer = KillingTimer.of_process()
 
-    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+    def items() -> Iterator[int]:
+        assert 59.0 < timer.left_s() <= 60.0
+        yield 1
+
+    for _ in alarmed(items(), 60.0):
+        assert timer.left_s() == 0.0
+
+    assert timer.left_s() == 0.0

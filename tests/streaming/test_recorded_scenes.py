@@ -7,8 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from mela.messages import Progress, State
-from streaming.conclude import recorded_scenes
+from mela.messages import PROGRESS, MessagePosition, Progress, State
+from streaming.conclude import ProgressMessage, recorded_scenes
 from tests.streaming.test_plan import SCENE_ID
 
 
@@ -32,4 +32,10 @@ def progress(state: State, recorded: int, runs: int = 3) -> bytes:
 def test_only_a_scene_recorded_to_its_last_run_is_concluded(
     messages: list[bytes | None], found: list[str]
 ) -> None:
-    assert recorded_scenes(messages) == found
+    source = MessagePosition(PROGRESS, 0, 0)
+
+    read = recorded_scenes(ProgressMessage(message, source) for message in messages)
+
+    assert list(read.scenes) == found
+    refused = [message.value for message, _ in read.refused]
+    assert refused == [one for one in messages if one in (b"nonsense", None)]

@@ -1,0 +1,23 @@
+"""How the job and its workers write their logs: a line an event, tracebacks as Python writes them.
+
+The default of structlog prints the locals of every frame. A document of a thousand levels takes
+minutes that way, so that one message would hold all others up; and locals may be secrets.
+"""
+
+from __future__ import annotations
+
+import structlog
+
+
+def plain_logs() -> None:
+    """Write tracebacks without locals, and no colours."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.StackInfoRenderer(),
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.dev.ConsoleRenderer(
+                colors=False, exception_formatter=structlog.dev.plain_traceback
+            ),
+        ],
+    )

@@ -1,0 +1,1 @@
+"""Hostile messages: a seeded generator, and what every reader of a topic does with them."""

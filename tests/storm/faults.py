@@ -1,0 +1,143 @@
+"""What a storm does to a running stack: kills, cuts, stalls, a disk that takes nothing."""
+
+from __future__ import annotations
+
+import resource
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from random import Random
+
+import psutil
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import DBAPIError
+
+import stack
+from mela.settings import Settings
+from stack.supervision import Supervisor, socket_path
+from tests.integration.asking import wait_for
+
+SERVICES = ("spark", "postgres", "kafka", "mlflow")
+CUT = text(
+    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+    " WHERE pid <> pg_backend_pid() AND usename = current_user"
+)
+
+
+def process_of(service: str, settings: Settings) -> psutil.Process | None:
+    """Return the main process of a service, or None while it has none."""
+    found = Supervisor(settings.home).processes().get(service)
+    if found is None or not found.pid:
+        return None
+    with suppress(psutil.NoSuchProcess):
+        return psutil.Process(found.pid)
+    return None
+
+
+def family(service: str, settings: Settings) -> list[psutil.Process]:
+    """Return a service's process and all below it."""
+    parent = process_of(service, settings)
+    if parent is None:
+        return []
+    with suppress(psutil.NoSuchProcess):
+        return [parent, *parent.children(recursive=True)]
+    return []
+
+
+def kill(service: str, settings: Settings) -> bool:
+    """SIGKILL a service and all its children at once; tell whether it was there."""
+    return bool([one for one in family(service, settings) if _signal(one, signal.SIGKILL)])
+
+
+def kill_worker(settings: Settings, rng: Random) -> bool:
+    """SIGKILL one of the Python workers that Spark forked."""
+    workers = [one for one in family("spark", settings) if _is_worker(one)]
+    return bool(workers) and _signal(rng.choice(workers), signal.SIGKILL)
+
+
+def _is_worker(process: psutil.Process) -> bool:
+    """Tell whether a process was forked from the daemon: its parent has the same command."""
+    with suppress(psutil.Error):
+        parent = process.parent()
+        return "streaming.daemon" in process.cmdline() and (
+            parent is not None and "streaming.daemon" in parent.cmdline()
+        )
+    return False
+
+
+def kill_supervisor(settings: Settings) -> bool:
+    """SIGKILL supervisord alone, as the kernel might; `mela up` takes over what it leaves."""
+    pid = Supervisor(settings.home)._ask("getPID")
+    psutil.Process(pid).kill()
+    wait_for(lambda: not Supervisor(settings.home).is_alive(), 20, "supervisord died")
+    assert socket_path(settings.home)
+    stack.up(settings)
+    return True
+
+
+def cut(settings: Settings) -> bool:
+    """End every connection of the warehouse's user, in the middle of whatever it does."""
+    engine = create_engine(settings.postgres.url())
+    try:
+        with engine.connect() as connection:
+            return bool(connection.scalar(CUT))
+    except DBAPIError:  # Postgres was killed a moment ago
+        return False
+    finally:
+        engine.dispose()
+
+
+def stall(service: str, settings: Settings, seconds: float) -> bool:
+    """Stop a service for a while: its connections stay, and nothing answers."""
+    stopped = [one for one in family(service, settings) if _signal(one, signal.SIGSTOP)]
+    time.sleep(seconds)
+    for one in stopped:
+        _signal(one, signal.SIGCONT)
+    return bool(stopped)
+
+
+def fill_disk(settings: Settings, seconds: float) -> bool:
+    """Let no process of the streaming job write a file for a while, as if its disk were full.
+
+    A limit on the size of files does it for one service, without root; a full tmpfs would do it to
+    all of them at once.
+    """
+    with _limited(family("spark", settings)) as limited:
+        time.sleep(seconds)
+    return limited > 0
+
+
+@contextmanager
+def _limited(processes: list[psutil.Process]) -> Iterator[int]:
+    before: list[tuple[psutil.Process, tuple[int, int]]] = []
+    for one in processes:
+        with suppress(psutil.Error):
+            found = one.rlimit(psutil.RLIMIT_FSIZE)
+            one.rlimit(psutil.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+            before.append((one, found))
+    yield len(before)
+    for one, limits in before:
+        with suppress(psutil.Error):
+            one.rlimit(psutil.RLIMIT_FSIZE, limits)
+
+
+def _signal(process: psutil.Process, number: signal.Signals) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        process.send_signal(number)
+        return True
+    return False
+
+
+def faults(settings: Settings, rng: Random) -> dict[str, Callable[[], bool]]:
+    """Return everything that can be done to a stack, by name."""
+    return {
+        **{f"kill {name}": lambda name=name: kill(name, settings) for name in SERVICES},
+        "kill worker": lambda: kill_worker(settings, rng),
+        "kill supervisor": lambda: kill_supervisor(settings),
+        "cut postgres": lambda: cut(settings),
+        "stall postgres": lambda: stall("postgres", settings, rng.uniform(1, 5)),
+        "stall kafka": lambda: stall("kafka", settings, rng.uniform(1, 5)),
+        "stall mlflow": lambda: stall("mlflow", settings, rng.uniform(1, 8)),
+        "fill disk": lambda: fill_disk(settings, rng.uniform(1, 4)),
+    }

@@ -1,0 +1,142 @@
+"""The account of a storm: what was published, what was said of it, and whether all of it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import orjson
+from confluent_kafka import Consumer
+from mlflow.tracking import MlflowClient
+from sqlalchemy import text
+
+from mela.grid import plan_runs
+from mela.messages import PROGRESS, Progress, RunChunk, State
+from mela.scene import Scene
+from mela.settings import Settings
+from messaging.codec import decode_progress
+from messaging.consumer import tail
+from streaming import strategies
+from streaming.run import Desk
+from streaming.tracking import AT_ONCE
+from tests.integration.asking import answers, wait_for
+from warehouse.database import transaction
+from warehouse.results import finder as results
+
+# what says when and for whom, not what was found
+CIRCUMSTANCES = ("computed_at", "scene_id", "cached", "lookahead")
+
+
+class Heard:
+    """All messages of mela.progress since its construction, in their order."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._consumer: Consumer = tail(settings, PROGRESS)
+        self.messages: list[Progress] = []
+
+    def listen(self, seconds: float = 0.2) -> list[Progress]:
+        """Return what came within so many seconds."""
+        came = [
+            decode_progress(message.value())
+            for message in self._consumer.consume(1000, timeout=seconds)
+            if message.error() is None and message.value()
+        ]
+        self.messages += came
+        return came
+
+    def of(self, scene_id: UUID | None) -> list[Progress]:
+        """Return what was said of a scene."""
+        return [one for one in self.messages if one.scene_id == scene_id]
+
+    def has_ended(self, scene_id: UUID | None) -> bool:
+        """Tell whether a scene was called finished or rejected."""
+        return any(one.state in (State.FINISHED, State.REJECTED) for one in self.of(scene_id))
+
+
+def progress_goes_forward(said: Sequence[Progress]) -> None:
+    """Hold that a scene's counts never fall, and that none is short of its runs after its end."""
+    counts = [one.recorded or 0 for one in said if one.state is State.RECORDED]
+    assert counts == sorted(counts), f"recorded went backwards: {counts}"
+    ended = False
+    for one in said:
+        ended = ended or one.state is State.FINISHED
+        if ended and one.state is State.RECORDED:
+            assert one.recorded == one.runs
+
+
+def stored_whole_and_once(scene: Scene, settings: Settings) -> list[dict[str, Any]]:
+    """Hold the tables against the scene: each run answered once; return the answers."""
+    rows = answers(scene.scene_id, settings)
+    with transaction(settings) as connection:
+        [counted] = results.progress(connection, [str(scene.scene_id)])
+        doubled = connection.execute(
+            text(
+                "SELECT run_key FROM ops.result WHERE run_key = ANY(:keys)"
+                " GROUP BY run_key HAVING count(*) > 1"
+            ),
+            {"keys": [row["run_key"] for row in rows]},
+        ).all()
+        planned = connection.scalar(
+            text(
+                "SELECT planned_at IS NOT NULL AND finished_at IS NOT NULL FROM ops.scene"
+                " WHERE scene_id = :id"
+            ),
+            {"id": str(scene.scene_id)},
+        )
+    assert len({row["run_key"] for row in rows}) == len(rows) == counted.runs
+    assert {row["status"] for row in rows} == {"succeeded"}
+    assert not doubled
+    assert planned
+    return rows
+
+
+def equal_without_faults(scene: Scene, rows: list[dict[str, Any]], settings: Settings) -> None:
+    """Hold a scene's stored answers against those of this process, to the last bit."""
+    catalogue = strategies.current(settings)
+    runs = tuple(plan_runs(scene, catalogue, max_runs=settings.max_runs).expand())
+    desk = Desk(settings, catalogue)
+    here = {
+        answer.run_key: orjson.loads(answer.body)
+        for answer in desk.answers(RunChunk(str(scene.scene_id), 0, runs))
+    }
+    assert len(here) == len(rows)
+    for row in rows:
+        assert found(here[row["run_key"]]) == found(row)
+
+
+def found(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a result without its circumstances: equal numbers have equal bits."""
+    return {name: value for name, value in document.items() if name not in CIRCUMSTANCES}
+
+
+def mirrored_once(scene: Scene, settings: Settings) -> None:
+    """Hold MLflow against the scene: it is there once, and each of its best runs too."""
+    client = MlflowClient(tracking_uri=settings.mlflow.url)
+    experiment = wait_for(
+        lambda: client.get_experiment_by_name(scene.strategy.name), 120, "MLflow answers"
+    )
+    ids = [experiment.experiment_id]
+    where = f"tags.`mela.scene_id` = '{scene.scene_id}'"
+    # MLflow keeps its runs in the Postgres that was killed: what it missed is made up for later
+    parents = wait_for(lambda: list(client.search_runs(ids, where)), 240, "MLflow has the scene")
+    assert len(parents) == 1
+    below = f"tags.`mlflow.parentRunId` = '{parents[0].info.run_id}'"
+    wanted = min(AT_ONCE, len(answers(scene.scene_id, settings)))
+    nested = wait_for(
+        lambda: len(some := list(client.search_runs(ids, below))) >= wanted and some,
+        120,
+        "MLflow has the best runs",
+    )
+    keys = [run.data.tags["mela.run_key"] for run in nested]
+    assert len(keys) == len(set(keys)) >= wanted  # the others are still being written
+
+
+def account_for(scene: Scene, heard: Heard, settings: Settings) -> None:
+    """Hold everything that is promised of a scene that was acknowledged and is well."""
+    last = max(heard.of(scene.scene_id), key=lambda one: one.place)
+    assert (last.state, last.recorded) == (State.FINISHED, last.runs)
+    progress_goes_forward(heard.of(scene.scene_id))
+    rows = stored_whole_and_once(scene, settings)
+    equal_without_faults(scene, rows, settings)
+    mirrored_once(scene, settings)
