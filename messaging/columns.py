@@ -24,6 +24,7 @@ from mela.result_columns import ResultColumns
 from mela.scene import fault_sentence, field_path
 
 SCHEMA_VERSION = "1"
+LONG_PARAMS = 400  # bytes that might have more levels than can be written again
 KEY = pa.binary(32)
 BLOCKS = pa.binary(384)
 _COLUMNS: dict[str, pa.DataType] = {
@@ -140,6 +141,9 @@ def _check_shared(document: Any, place: int, scene_id: str) -> None:
         raise _invalid(f"shared.{place}.{again[0]}", "expected a column, but found it here.")
     try:
         _validated(orjson.dumps(document))
+    except TypeError as error:  # it reads more levels than it writes
+        sentence = "expected fewer levels of lists and objects."
+        raise _invalid(f"shared.{place}", sentence) from error
     except ValidationError as error:
         fault = error.errors(include_url=False, include_context=False)[0]
         raise _invalid(f"shared.{place}.{field_path(fault)}", fault_sentence(fault)) from error
@@ -156,9 +160,14 @@ def _validated(shared: bytes) -> None:
 def _check_object(text: bytes, row: int) -> None:
     try:
         value = orjson.loads(text)
+        if len(text) > LONG_PARAMS:
+            orjson.dumps(value)  # it reads more levels than it writes
     except orjson.JSONDecodeError as error:
         sentence = f"expected JSON, but {error}."
         raise MessageInvalid(RejectionCode.NOT_JSON, f"params.{row}", sentence) from error
+    except TypeError as error:
+        sentence = "expected fewer levels of lists and objects."
+        raise _invalid(f"params.{row}", sentence) from error
     if type(value) is not dict:
         raise _invalid(f"params.{row}", f"expected an object, but found {type(value).__name__}.")
 

@@ -8,229 +8,34 @@ from __future__ import annotations
 
 import gc
 import signal
-import sys
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import partial
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import pyarrow as pa
 import structlog
 from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from backtests.simulate import warm
-from mela.messages import CHUNK_RESULTS, PROGRESS, RUNS, SCENES, MessagePosition
 from mela.settings import Settings
-from messaging.connection import spark_options
-from messaging.publisher import publisher_of
 from services.alerts import post_alert
 from services.job_state import BEAT_S, QueryState, state_file, write_state
-from services.positions import checkpoint
-from streaming import checking, conclude, daemon, mirror, plan
-from streaming.conclude import ProgressMessage
+from streaming import checking, daemon, mirror
 from streaming.confinement import confine
 from streaming.large_scenes import LargeScenes
 from streaming.logs import plain_logs
-from streaming.plan import SceneMessage
-from streaming.poison import contained, is_away
+from streaming.queries import Batches, queries
 from streaming.reach import Measure
-from streaming.record import ResultMessage, record_results, send_progress
-from streaming.run import ChunkMessage, run_chunks
+from streaming.session import session
 from streaming.upgrade import record_what_is_left
 from streaming.watch import JobWatch
 from streaming.workers import in_workers
 
 log = structlog.get_logger()
-POOLS = Path(__file__).with_name("pools.xml")
-# Four small files a batch and query: without these, each costs two processes (`chmod`) more.
-LOCAL_CHECKPOINTS = {
-    "spark.hadoop.fs.file.impl": "com.globalmentor.apache.hadoop.fs.BareLocalFileSystem",
-    "spark.sql.streaming.checkpointFileManagerClass": "org.apache.spark.sql.execution.streaming."
-    "checkpointing.FileSystemBasedCheckpointFileManager",
-}
 WATCH_S = 0.5
 CATCH_UP_S = 60.0  # how often MLflow is given what it missed
 SHOWN_MS = 20
-SCENES_AT_ONCE = 256
-GATHER = "300 milliseconds"  # fewer, larger batches where nobody waits for an answer
-SETTLE = "1 second"  # each look at mela.progress costs what twenty runs cost, and most find nothing
-FETCH_WAIT_MS = 10
-PLAN_LINGER_MS = 5  # the first chunks of a large scene: nobody computes before they are there
-POLLING = "100ms"  # how long an idle query waits before it asks Kafka again
-COLUMNS = ("value", "topic", "partition", "offset")
-TIMED = (*COLUMNS, "timestamp")
-Batches = Iterator[pa.RecordBatch]
-
-
-def session(settings: Settings) -> SparkSession:
-    """Return the Spark session, on loopback alone unless workers elsewhere must find the driver."""
-    is_alone = settings.spark.driver_host == "127.0.0.1"
-    secret = settings.spark.secret.get_secret_value()
-    builder: SparkSession.Builder = SparkSession.builder  # pyright: ignore[reportAssignmentType]
-    scratch = settings.home / "spark" / "scratch"
-    scratch.mkdir(parents=True, exist_ok=True)
-    options = {
-        "spark.master": settings.spark.master,
-        "spark.app.name": "mela",
-        "spark.jars": settings.spark.jars,
-        "spark.driver.memory": settings.spark.driver_memory,
-        # The JVM only hands batches over: its second compiler costs more here than it saves.
-        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC "
-        f"-Djava.io.tmpdir={scratch}",  # /tmp may be closed: see `confinement`
-        "spark.executor.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
-        "spark.driver.host": settings.spark.driver_host,
-        "spark.driver.bindAddress": "127.0.0.1" if is_alone else "0.0.0.0",  # noqa: S104
-        "spark.executor.memory": settings.spark.executor_memory,
-        "spark.authenticate": "true" if secret else "",
-        "spark.authenticate.secret": secret,
-        "spark.ui.enabled": "false",
-        "spark.ui.showConsoleProgress": "false",
-        "spark.scheduler.mode": "FAIR",
-        "spark.scheduler.allocation.file": str(POOLS),
-        "spark.sql.warehouse.dir": str(settings.home / "spark" / "warehouse"),
-        "spark.sql.session.timeZone": "UTC",
-        "spark.sql.shuffle.partitions": "2",
-        "spark.sql.streaming.minBatchesToRetain": "20",
-        "spark.sql.streaming.metricsEnabled": "false",
-        "spark.sql.streaming.pollingDelay": POLLING,
-        "spark.sql.execution.arrow.maxRecordsPerBatch": "4096",
-        # on the class path from the start, as LOCAL_CHECKPOINTS are asked for before spark.jars are
-        "spark.driver.extraClassPath": settings.spark.jars.replace(",", ":"),
-        "spark.executor.extraClassPath": "" if is_alone else settings.spark.jars.replace(",", ":"),
-        **LOCAL_CHECKPOINTS,
-        "spark.python.daemon.module": "streaming.daemon",
-        "spark.python.worker.reuse": "true",
-        "spark.pyspark.python": sys.executable,
-        "spark.pyspark.driver.python": sys.executable,
-    }
-    for name, value in options.items():
-        if value:
-            builder = builder.config(name, value)
-    spark = builder.getOrCreate()
-    spark.sparkContext.setLogLevel("WARN")
-    return spark
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """One streaming query: what it reads, how much at once, and what it does with a batch."""
-
-    name: str
-    topic: str
-    max_offsets: int
-    every: str
-    handle: Callable[[DataFrame, int], None]
-    columns: tuple[str, ...] = COLUMNS
-
-    def start(self, spark: SparkSession, settings: Settings) -> StreamingQuery:
-        """Start the query at its checkpoint, or at the beginning of its topic."""
-        stream = (
-            spark.readStream.format("kafka")
-            .options(**spark_options(settings.kafka))
-            .option("subscribe", self.topic)
-            .option("startingOffsets", "earliest")
-            .option("failOnDataLoss", "true")
-            .option("maxOffsetsPerTrigger", self.max_offsets)
-            # The connector asks for the end of the topic behind a fetch that waits there for more:
-            # Kafka's own half a second would be part of every batch.
-            .option("kafka.fetch.max.wait.ms", FETCH_WAIT_MS)
-            .load()
-            .select(*self.columns)
-        )
-        spark.sparkContext.setLocalProperty("spark.scheduler.pool", self.name)
-        return (
-            stream.writeStream.queryName(self.name)
-            .option("checkpointLocation", str(checkpoint(settings.home, self.name)))
-            .trigger(processingTime=self.every)
-            .foreachBatch(self.handle)
-            .start()
-        )
-
-
-def queries(settings: Settings, large: LargeScenes) -> list[Query]:
-    """Return the four queries of the job path."""
-
-    def plan_batch(batch: DataFrame, _: int) -> None:
-        publisher = publisher_of(settings, linger_ms=PLAN_LINGER_MS, owner="plan")
-        rows = sorted(batch.collect(), key=_source)
-        messages = [
-            SceneMessage(_bytes(row.value), _source(row), _instant(row.timestamp)) for row in rows
-        ]
-        try:
-            plan.plan_scenes(messages, settings, publisher, large.hand_over)
-        except Exception as error:
-            if is_away(error):
-                raise
-            log.warning("scenes_are_planned_one_by_one", why=str(error)[:500])
-        else:
-            return
-        for message in messages:
-            contained(
-                "scene",
-                partial(plan.plan_scenes, [message], settings, publisher, large.hand_over),
-                partial(plan.give_up, message, settings, publisher),
-                source=message.source.key,
-            )
-
-    weak = settings.for_strategies()
-
-    def run(batch: DataFrame, _: int) -> None:
-        def execute(parts: Batches) -> Batches:
-            done = run_chunks((ChunkMessage(*message) for message in _messages(parts)), weak)
-            yield pa.RecordBatch.from_pydict(
-                {
-                    "scene_id": pa.array(done.keys(), pa.string()),
-                    "chunks": pa.array(done.values(), pa.int64()),
-                }
-            )
-
-        executed: Counter[str] = Counter()
-        columns = "scene_id string, chunks bigint"
-        for row in in_workers(daemon.RUN, _packed(batch), execute, columns).collect():
-            executed[row.scene_id] += row.chunks
-        large.ahead.executed(executed)
-
-    def record(batch: DataFrame, _: int) -> None:
-        def store(parts: Batches) -> Batches:
-            found = record_results(
-                [ResultMessage(*message) for message in _messages(parts)], settings
-            )
-            yield pa.RecordBatch.from_pydict({"scene_id": pa.array(sorted(found), pa.string())})
-
-        rows = in_workers(daemon.RECORD, _packed(batch), store, "scene_id string").collect()
-        publisher = publisher_of(settings, owner="record")
-        send_progress({row.scene_id for row in rows}, settings, publisher)
-
-    def conclude_batch(batch: DataFrame, _: int) -> None:
-        publisher = publisher_of(settings, owner="conclude")
-        messages = [ProgressMessage(_bytes(row.value), _source(row)) for row in batch.collect()]
-        found = conclude.recorded_scenes(messages)
-        for message, why in found.refused:
-            conclude.refuse(message, why, publisher)
-        publisher.flush()
-        for scene_id, message in found.scenes.items():
-            contained(
-                "scene",
-                partial(conclude.conclude_recorded, scene_id, message, settings, publisher),
-                partial(conclude.give_up, scene_id, settings, publisher),
-                scene_id=scene_id,
-            )
-
-    chunks = settings.spark.max_chunks_per_trigger
-    return [
-        Query("plan", SCENES, SCENES_AT_ONCE, "0 seconds", plan_batch, TIMED),
-        Query("run", RUNS, chunks, "0 seconds", run),
-        Query("record", CHUNK_RESULTS, chunks, GATHER, record),
-        Query("conclude", PROGRESS, 1000, SETTLE, conclude_batch),
-    ]
 
 
 class Job:
@@ -403,35 +208,6 @@ def main() -> None:
     gc.collect()  # what stands here now stays: planning a large scene would look through it again
     gc.freeze()
     job.run()
-
-
-def _packed(batch: DataFrame) -> DataFrame:
-    """Give each core a task, not each partition of the topic: a task has a price of its own.
-
-    Half of Spark's slots are for `run`, half for `record`, so that neither waits for the other.
-    """
-    slots = batch.sparkSession.sparkContext.defaultParallelism
-    return batch.coalesce(max(1, slots // 2))
-
-
-def _messages(parts: Batches) -> Iterator[tuple[bytes | None, MessagePosition]]:
-    for part in parts:
-        value, topic, partition, offset = (part.column(i).to_pylist() for i in range(4))
-        for row in zip(value, topic, partition, offset, strict=True):
-            yield row[0], MessagePosition(row[1], row[2], row[3])
-
-
-def _source(row: Any) -> MessagePosition:
-    return MessagePosition(row.topic, row.partition, row.offset)
-
-
-def _instant(value: datetime) -> datetime:
-    """Return Kafka's timestamp of a message, which Spark gives in this process's own zone."""
-    return value.astimezone(UTC)
-
-
-def _bytes(value: bytes | bytearray | None) -> bytes | None:
-    return None if value is None else bytes(value)
 
 
 def _why(query: StreamingQuery) -> str:

@@ -50,6 +50,11 @@ def record_results(messages: Sequence[ResultMessage], settings: Settings) -> set
             parts.append(from_arrow(message.value))
         except MessageInvalid as refused:
             _refuse(message, refused, publisher)
+        except Exception as error:
+            log.exception("results_not_understood", source=message.source.key)
+            sentence = f"these results could not be read ({': '.join(error_message(error))})."
+            odd = MessageInvalid(RejectionCode.INVALID_FIELD, None, sentence)
+            _refuse(message, odd, publisher)
         else:
             sources.append(message)
     faults = _saved(parts, settings)

@@ -32,7 +32,7 @@ from mela.run import Run, by_candles
 from mela.settings import Settings
 from messaging.columns import from_arrow, to_arrow
 from messaging.publisher import Publisher, publisher_of
-from streaming import checking, strategies
+from streaming import checking, outputs, strategies
 from streaming.clients import reader_of, spans_of
 from streaming.isolation import alarmed, end_children, marked
 from streaming.poison import is_away
@@ -87,8 +87,9 @@ def _execute(desk: Desk, chunk: RunChunk, publisher: Publisher, *, apart: bool) 
     clear_contextvars()  # every event of a chunk names its scene
     bind_contextvars(scene_id=chunk.scene_id, chunk=chunk.chunk)
     began = time.monotonic()
-    for results in desk.answers(chunk, apart=apart):
-        publisher.chunk_results(results, chunk)
+    with outputs.kept():
+        for results in desk.answers(chunk, apart=apart):
+            publisher.chunk_results(results, chunk)
     log.info("chunk_executed", runs=len(chunk.runs), seconds=round(time.monotonic() - began, 3))
 
 

@@ -13,7 +13,7 @@ from cli.main import app
 from mela.messages import SCENES, MessagePosition
 from mela.settings import Settings
 from messaging.publisher import publisher_of, send_again
-from streaming.plan import SceneMessage, plan_scene
+from streaming.plan import SceneMessage, plan_scenes
 from tests.hostile.given import ONE
 from tests.warehouse.given import answer, load
 
@@ -42,7 +42,7 @@ def rejected(*words: str) -> Result:
 
 def refused(settings: Settings, value: bytes) -> str:
     position = send_again(settings.kafka, MessagePosition(SCENES, 0, 0), None, value, ("n", b""))
-    plan_scene(SceneMessage(value, position), settings, publisher_of(settings))
+    plan_scenes([SceneMessage(value, position)], settings, publisher_of(settings))
     return position.key
 
 

@@ -22,7 +22,7 @@ WAIT_S = 90
 DRIVER = """
 import os
 from mela.settings import Settings
-from streaming.job import session
+from streaming.session import session
 
 def seen(parts):
     import streaming.run

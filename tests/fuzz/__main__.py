@@ -37,9 +37,9 @@ with atheris.instrument_imports(include=ROOMS):
     from mela.messages import SCENES, MessagePosition, read_chunk
     from mela.scene import parse_scene, scene_faults
     from messaging.codec import decode_progress, decode_rejected
+    from messaging.columns import from_arrow
     from sources.files.read import read_file
     from streaming import plan
-    from streaming.record import read_result
 
 from pydantic import TypeAdapter, ValidationError  # noqa: E402
 
@@ -63,10 +63,10 @@ def chunk(raw: bytes) -> None:
         read_chunk(raw, CATALOGUE)
 
 
-def result(raw: bytes) -> None:
-    """Read a result."""
+def results(raw: bytes) -> None:
+    """Read results as columns."""
     with suppress(MessageInvalid):
-        read_result(raw)
+        from_arrow(raw)
 
 
 def progress(raw: bytes) -> None:
@@ -102,7 +102,7 @@ def instant(raw: bytes) -> None:
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
-    one.__name__: one for one in (scene, chunk, result, progress, scene_text, candle_file, instant)
+    one.__name__: one for one in (scene, chunk, results, progress, scene_text, candle_file, instant)
 }
 
 

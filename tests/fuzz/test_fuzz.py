@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mela.settings import REPOSITORY
 
-TARGETS = {"scene", "chunk", "result", "progress", "scene_text", "candle_file", "instant"}
+TARGETS = {"scene", "chunk", "results", "progress", "scene_text", "candle_file", "instant"}
 
 
 def test_no_parser_raises_anything_but_its_refusal(tmp_path: Path) -> None:

@@ -6,8 +6,6 @@ import json
 from typing import Any
 from uuid import UUID
 
-import orjson
-
 from backtests.strategies import CATALOGUE
 from mela.grid import plan_runs
 from mela.messages import MessagePosition, RunChunk
@@ -15,6 +13,7 @@ from mela.scene import parse_scene
 from mela.settings import Settings
 from streaming import strategies
 from streaming.run import Desk
+from tests.streaming.answered import documents_of
 from tests.warehouse.given import NAME
 from warehouse.database import transaction
 from warehouse.scenes import records as scenes
@@ -84,7 +83,7 @@ def results_of(number: int, settings: Settings) -> list[dict[str, Any]]:
     catalogue = strategies.current(settings)
     chunk = read_chunk(json.dumps(chunk_of(number)).encode(), catalogue)
     desk = Desk(settings, catalogue.with_failing())
-    return [orjson.loads(answer.body) for answer in desk.answers(chunk)]
+    return documents_of(desk.answers(chunk))
 
 
 def receive(number: int, settings: Settings) -> None:

@@ -7,7 +7,6 @@ Kafka. Whatever they raise fails the test, as it would fail the query.
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
@@ -19,30 +18,36 @@ from confluent_kafka import Consumer
 
 from mela.errors import RejectionCode
 from mela.messages import (
+    CHUNK_RESULTS,
     KEPT_BYTES,
     PROGRESS,
     REJECTED,
-    RESULTS,
     RUNS,
     SCENES,
     MessagePosition,
     Rejection,
 )
+from mela.result_columns import columns_of
 from mela.settings import Settings
 from messaging.codec import decode_rejected
+from messaging.columns import from_arrow, to_arrow
 from messaging.consumer import tail
 from messaging.publisher import publisher_of
 from streaming.conclude import ProgressMessage, conclude_recorded, recorded_scenes, refuse
 from streaming.logs import plain_logs
-from streaming.plan import SceneMessage, batched, plan_scene
+from streaming.plan import SceneMessage, plan_scenes
 from streaming.record import ResultMessage, record_results
 from streaming.run import ChunkMessage, run_chunks
+from streaming.slices import batched
 from tests.hostile import given
+from tests.hostile.columns import in_columns
 from tests.hostile.generator import Hostile, hostile
 from tests.warehouse.given import NAME, answer, load, rows
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
-COUNT, SEED = 10_000, 20_261_130
+SEED = 20_261_130
+# A short one in each run of the tests, ten thousand on each topic where somebody asks for them.
+COUNTS = [pytest.param(3_000, id="some"), pytest.param(10_000, id="all", marks=pytest.mark.nightly)]
 BATCH = 200  # messages that Spark hands over at once
 
 
@@ -104,16 +109,16 @@ def read_in_batches(
         read([message(one.value, at(topic, offset)) for offset, one in batch])
 
 
-def test_each_hostile_scene_is_refused_or_planned(settings: Settings) -> None:
-    sent = list(hostile([given.scene_of(number) for number in range(8)], SEED, COUNT))
+@pytest.mark.parametrize("count", COUNTS)
+def test_each_hostile_scene_is_refused_or_planned(settings: Settings, count: int) -> None:
+    sent = list(hostile([given.scene_of(number) for number in range(8)], SEED, count))
     heard, publisher = Heard(settings), publisher_of(settings, linger_ms=0)
 
-    for offset, one in enumerate(sent):
-        plan_scene(SceneMessage(one.value, at(SCENES, offset)), settings, publisher)
+    read_in_batches(sent, SceneMessage, SCENES, lambda some: plan_scenes(some, settings, publisher))
 
     letters = heard.letters()
     each_letter_is_whole(letters, sent, SCENES)
-    understood = [offset for offset in range(COUNT) if offset not in letters]
+    understood = [offset for offset in range(count) if offset not in letters]
     stored = rows(settings, "SELECT scene_id::text AS id, status, planned_at FROM ops.scene")
     planned = {row.id for row in stored if row.status == "planned" and row.planned_at is not None}
     for offset in understood:
@@ -121,48 +126,57 @@ def test_each_hostile_scene_is_refused_or_planned(settings: Settings) -> None:
         assert str(UUID(stated) if stated else at(SCENES, offset).scene_id) in planned
     assert {row.status for row in stored} == {"planned", "rejected"}
     # scenes that are well stay among those that are not, and each kind of refusal came up
-    assert len(understood) > COUNT // 50
+    assert len(understood) > count // 50
     assert {letter.code for letter in letters.values()} >= set(RejectionCode) - {"too_many_runs"}
     assert any(letter.is_cut for letter in letters.values())
 
 
-def test_each_hostile_chunk_is_refused_or_executed(settings: Settings) -> None:
-    sent = list(hostile([given.chunk_of(number) for number in range(8)], SEED, COUNT))
+@pytest.mark.parametrize("count", COUNTS)
+def test_each_hostile_chunk_is_refused_or_executed(settings: Settings, count: int) -> None:
+    sent = list(hostile([given.chunk_of(number) for number in range(8)], SEED, count))
     heard = Heard(settings)
-    answered: list[int] = []
+    executed: list[int] = []
 
     read_in_batches(
-        sent, ChunkMessage, RUNS, lambda some: answered.append(run_chunks(some, settings))
+        sent, ChunkMessage, RUNS, lambda some: executed.append(run_chunks(some, settings).total())
     )
 
     letters = heard.letters()
     each_letter_is_whole(letters, sent, RUNS)
     understood = [one.value or b"" for offset, one in enumerate(sent) if offset not in letters]
-    assert sum(answered) == sum(len(json.loads(value)["runs"]) for value in understood)
-    assert len(understood) > COUNT // 50
+    assert sum(executed) == len(understood)
+    assert len(understood) > count // 50
     assert not rows(settings, "SELECT chunk FROM ops.chunk_mark")
 
 
-def test_each_hostile_result_is_refused_or_stored_once(settings: Settings) -> None:
+@pytest.mark.parametrize("count", COUNTS)
+def test_each_hostile_result_is_refused_or_stored_once(settings: Settings, count: int) -> None:
     valid = [one for number in range(8) for one in given.results_of(number, settings)]
-    sent = list(hostile(valid, SEED, COUNT))
+    [columns] = columns_of(valid[:1])
+    raw = to_arrow(columns)
+    sent = [in_columns(one, raw) for one in hostile(valid, SEED, count)]
     heard = Heard(settings)
 
-    read_in_batches(sent, ResultMessage, RESULTS, lambda some: record_results(some, settings))
+    read_in_batches(sent, ResultMessage, CHUNK_RESULTS, lambda some: record_results(some, settings))
 
     letters = heard.letters()
-    each_letter_is_whole(letters, sent, RESULTS)
+    each_letter_is_whole(letters, sent, CHUNK_RESULTS)
     understood = [one.value or b"" for offset, one in enumerate(sent) if offset not in letters]
-    keys = {(one["scene_id"], one["run_key"]) for one in map(orjson.loads, understood)}
+    keys = {
+        (one.scene_id, key.tobytes().hex())
+        for one in map(from_arrow, understood)
+        for key in one.run_keys
+    }
     stored = rows(settings, "SELECT scene_id::text, run_key FROM ops.scene_run")
     assert {tuple(row) for row in stored} == keys
-    assert len(understood) > COUNT // 50
+    assert len(understood) > count // 50
 
 
-def test_each_hostile_progress_is_refused_or_understood(settings: Settings) -> None:
+@pytest.mark.parametrize("count", COUNTS)
+def test_each_hostile_progress_is_refused_or_understood(settings: Settings, count: int) -> None:
     for number in range(4):
         given.receive(number, settings)  # planned, and nothing of it is recorded
-    sent = list(hostile([one for i in range(4) for one in given.progress_of(i)], SEED, COUNT))
+    sent = list(hostile([one for i in range(4) for one in given.progress_of(i)], SEED, count))
     heard, publisher = Heard(settings), publisher_of(settings)
 
     def read(some: list[Any]) -> None:
@@ -179,9 +193,9 @@ def test_each_hostile_progress_is_refused_or_understood(settings: Settings) -> N
     each_letter_is_whole(letters, sent, PROGRESS)
     # whoever lies that all runs are recorded ends no scene
     lies = [letter for letter in letters.values() if "runs are all recorded" in letter.sentence]
-    assert len(lies) >= COUNT // BATCH
+    assert len(lies) >= count // BATCH
     assert {row.status for row in rows(settings, "SELECT status FROM ops.scene")} == {"planned"}
-    assert len(letters) < COUNT
+    assert len(letters) < count
 
 
 def test_the_same_seed_makes_the_same_messages() -> None:
@@ -211,7 +225,7 @@ def test_a_message_without_a_value_is_told_from_an_empty_one(settings: Settings)
     heard, publisher = Heard(settings), publisher_of(settings)
 
     for offset, value in enumerate((None, b"")):
-        plan_scene(SceneMessage(value, at(SCENES, offset)), settings, publisher)
+        plan_scenes([SceneMessage(value, at(SCENES, offset))], settings, publisher)
 
     assert [letter.size for letter in heard.letters().values()] == [None, 0]
 
@@ -221,7 +235,7 @@ def test_a_document_of_many_levels_is_refused_at_once(settings: Settings) -> Non
     raw = orjson.dumps(given.scene_of(0)).replace(b'"fast":2', b'"fast":' + b"[" * 900 + b"]" * 900)
     heard, publisher = Heard(settings), publisher_of(settings)
 
-    plan_scene(SceneMessage(raw, at(SCENES, 3)), settings, publisher)
+    plan_scenes([SceneMessage(raw, at(SCENES, 3))], settings, publisher)
 
     [letter] = heard.letters().values()
     assert (letter.code, letter.field) == ("invalid_field", None)

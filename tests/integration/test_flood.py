@@ -13,11 +13,12 @@ from confluent_kafka import Message, Producer
 
 import stack
 from backtests.strategies import CATALOGUE
+from mela.errors import MessageInvalid
 from mela.grid import plan_runs
 from mela.messages import (
+    CHUNK_RESULTS,
     PROGRESS,
     REJECTED,
-    RESULTS,
     RUNS,
     SCENES,
     MessagePosition,
@@ -25,18 +26,21 @@ from mela.messages import (
     RunChunk,
     State,
 )
+from mela.result_columns import columns_of
 from mela.scene import Scene
 from mela.settings import Settings
 from messaging.codec import decode_rejected, original_of
+from messaging.columns import from_arrow, to_arrow
 from messaging.consumer import poll, tail
 from messaging.topics import MAX_BROKER_BYTES
 from services.follow import Follower
+from tests.hostile.columns import in_columns
 from tests.hostile.generator import NAMES, Hostile, hostile
 from tests.integration.asking import ONE, answers, grid, publish, scene_of
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 SEED = 1_130
-COUNTS = {SCENES: 150, RUNS: 450, RESULTS: 450, PROGRESS: 450}
+COUNTS = {SCENES: 150, RUNS: 450, CHUNK_RESULTS: 450, PROGRESS: 450}
 GOOD = 6  # scenes that nothing is wrong with, between the others
 MOST_BYTES = MAX_BROKER_BYTES // 2  # what every topic takes
 
@@ -62,12 +66,12 @@ def test_a_flood_on_every_topic_stops_no_query_and_no_scene(platform: Settings) 
     assert len(sent) == sum(COUNTS.values())
     for scene in good:
         assert {one["status"] for one in answers(scene.scene_id, platform)} == {"succeeded"}
-    wanted = {one.position: one.value for one in sent if is_nonsense(one.value)}
+    wanted = {one.position: one.value for one in sent if is_nonsense(one)}
     assert len(wanted) > len(sent) // 4
     for letter in read_until(lambda: poll(letters), set(wanted)):
         position = MessagePosition(letter.topic, letter.partition, letter.offset)
         assert original_of(letter) == (wanted.pop(position) or b"")
-        assert letter.code in {"not_json", "invalid_field", "too_large"}
+        assert letter.code in {"not_json", "invalid_field", "too_large", "unsupported_version"}
     letters.close()
     assert not wanted
     [spark] = [one for one in stack.status(platform) if one.name == "spark"]
@@ -84,13 +88,15 @@ def flood_of(scene: Scene, results: list[dict[str, Any]]) -> Iterator[tuple[str,
     valid: dict[str, list[dict[str, Any]]] = {
         SCENES: [ONE, ONE | {"search": grid(2, 2)}],
         RUNS: [chunk],
-        RESULTS: results,
+        CHUNK_RESULTS: results,
         PROGRESS: [said | {"state": "recorded", "recorded": n} for n in (2, 4)],
     }
     each = {
         topic: list(hostile(valid[topic], SEED + place, count))
         for place, (topic, count) in enumerate(COUNTS.items())
     }
+    [columns] = columns_of(results[:1])
+    each[CHUNK_RESULTS] = [in_columns(one, to_arrow(columns)) for one in each[CHUNK_RESULTS]]
     for number in range(max(COUNTS.values())):
         for topic, some in each.items():
             if number < len(some):
@@ -126,12 +132,22 @@ def pour(flood: list[tuple[str, Hostile]], good: list[Scene], settings: Settings
     return sent
 
 
-def is_nonsense(value: bytes | None) -> bool:
-    """Tell whether a message is no JSON object, which no reader can take for a message."""
+def is_nonsense(sent: Sent) -> bool:
+    """Tell whether a message is no table and no JSON object, which no reader takes for one."""
+    if sent.position.topic == CHUNK_RESULTS:
+        return not _is_table(sent.value)
     try:
-        return not isinstance(json.loads(value or b"", parse_constant=_refuse), dict)
+        return not isinstance(json.loads(sent.value or b"", parse_constant=_refuse), dict)
     except (ValueError, RecursionError):
         return True
+
+
+def _is_table(value: bytes | None) -> bool:
+    try:
+        from_arrow(value)
+    except MessageInvalid:
+        return False
+    return True
 
 
 def _refuse(word: str) -> None:

@@ -19,7 +19,7 @@ from messaging.publisher import publisher_of, send_again
 from services.rejected import Wanted, latest_rejections, position_of, rejection_of
 from services.replayed import replay
 from streaming.conclude import ProgressMessage, recorded_scenes, refuse
-from streaming.plan import SceneMessage, plan_scene
+from streaming.plan import SceneMessage, plan_scenes
 from tests.hostile.given import ONE
 from tests.warehouse.given import answer, load, rows
 
@@ -40,7 +40,7 @@ def planned(settings: Settings, position: MessagePosition) -> None:
     """Plan the scene of a message, as the query does."""
     message = message_at(settings, position)
     assert message is not None
-    plan_scene(SceneMessage(message.value(), position), settings, publisher_of(settings))
+    plan_scenes([SceneMessage(message.value(), position)], settings, publisher_of(settings))
 
 
 def refused(settings: Settings, scene: dict[str, Any]) -> MessagePosition:
@@ -111,7 +111,7 @@ def test_what_would_be_refused_again_is_not_sent(
 
 def test_a_message_without_a_value_cannot_be_sent_again(settings: Settings) -> None:
     position = MessagePosition(SCENES, 0, 10**9)
-    plan_scene(SceneMessage(None, position), settings, publisher_of(settings))
+    plan_scenes([SceneMessage(None, position)], settings, publisher_of(settings))
 
     with pytest.raises(Conflict, match="had no value"):
         replay(position.key, settings)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-import orjson
 from confluent_kafka import Consumer
 from mlflow.tracking import MlflowClient
 from sqlalchemy import text
@@ -21,6 +20,7 @@ from streaming import strategies
 from streaming.run import Desk
 from streaming.tracking import AT_ONCE
 from tests.integration.asking import answers, wait_for
+from tests.streaming.answered import documents_of
 from warehouse.database import transaction
 from warehouse.results import finder as results
 
@@ -97,8 +97,8 @@ def equal_without_faults(scene: Scene, rows: list[dict[str, Any]], settings: Set
     runs = tuple(plan_runs(scene, catalogue, max_runs=settings.max_runs).expand())
     desk = Desk(settings, catalogue)
     here = {
-        answer.run_key: orjson.loads(answer.body)
-        for answer in desk.answers(RunChunk(str(scene.scene_id), 0, runs))
+        document["run_key"]: document
+        for document in documents_of(desk.answers(RunChunk(str(scene.scene_id), 0, runs)))
     }
     assert len(here) == len(rows)
     for row in rows:

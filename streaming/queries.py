@@ -1,0 +1,185 @@
+"""The four streaming queries: what each reads, how much at once, and what it does with a batch."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import pyarrow as pa
+import structlog
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.streaming.query import StreamingQuery
+
+from mela.messages import CHUNK_RESULTS, PROGRESS, RUNS, SCENES, MessagePosition
+from mela.settings import Settings
+from messaging.connection import spark_options
+from messaging.publisher import publisher_of
+from services.positions import checkpoint
+from streaming import conclude, daemon, plan
+from streaming.conclude import ProgressMessage
+from streaming.large_scenes import LargeScenes
+from streaming.plan import SceneMessage
+from streaming.poison import contained, is_away
+from streaming.record import ResultMessage, record_results, send_progress
+from streaming.run import ChunkMessage, run_chunks
+from streaming.workers import in_workers
+
+log = structlog.get_logger()
+SCENES_AT_ONCE, PROGRESS_AT_ONCE = 256, 1000
+GATHER = "300 milliseconds"  # fewer, larger batches where nobody waits for an answer
+SETTLE = "1 second"  # each look at mela.progress costs what twenty runs cost, and most find nothing
+FETCH_WAIT_MS = 10
+PLAN_LINGER_MS = 5  # the first chunks of a large scene: nobody computes before they are there
+COLUMNS = ("value", "topic", "partition", "offset")
+TIMED = (*COLUMNS, "timestamp")
+Batches = Iterator[pa.RecordBatch]
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One streaming query: what it reads, how much at once, and what it does with a batch."""
+
+    name: str
+    topic: str
+    max_offsets: int
+    every: str
+    handle: Callable[[DataFrame, int], None]
+    columns: tuple[str, ...] = COLUMNS
+
+    def start(self, spark: SparkSession, settings: Settings) -> StreamingQuery:
+        """Start the query at its checkpoint, or at the beginning of its topic."""
+        stream = (
+            spark.readStream.format("kafka")
+            .options(**spark_options(settings.kafka))
+            .option("subscribe", self.topic)
+            .option("startingOffsets", "earliest")
+            .option("failOnDataLoss", "true")
+            .option("maxOffsetsPerTrigger", self.max_offsets)
+            # The connector asks for the end of the topic behind a fetch that waits there for more:
+            # Kafka's own half a second would be part of every batch.
+            .option("kafka.fetch.max.wait.ms", FETCH_WAIT_MS)
+            .load()
+            .select(*self.columns)
+        )
+        spark.sparkContext.setLocalProperty("spark.scheduler.pool", self.name)
+        return (
+            stream.writeStream.queryName(self.name)
+            .option("checkpointLocation", str(checkpoint(settings.home, self.name)))
+            .trigger(processingTime=self.every)
+            .foreachBatch(self.handle)
+            .start()
+        )
+
+
+def queries(settings: Settings, large: LargeScenes) -> list[Query]:
+    """Return the four queries of the job path. large: plans what `plan` hands over."""
+    chunks = settings.spark.max_chunks_per_trigger
+    planned = partial(_plan, settings, large)
+    run, record = partial(_run, settings, large), partial(_record, settings)
+    return [
+        Query("plan", SCENES, SCENES_AT_ONCE, "0 seconds", planned, TIMED),
+        Query("run", RUNS, chunks, "0 seconds", run),
+        Query("record", CHUNK_RESULTS, chunks, GATHER, record),
+        Query("conclude", PROGRESS, PROGRESS_AT_ONCE, SETTLE, partial(_conclude, settings)),
+    ]
+
+
+def _plan(settings: Settings, large: LargeScenes, batch: DataFrame, _: int) -> None:
+    publisher = publisher_of(settings, linger_ms=PLAN_LINGER_MS, owner="plan")
+    rows = sorted(batch.collect(), key=_source)
+    messages = [
+        SceneMessage(_bytes(row.value), _source(row), _instant(row.timestamp)) for row in rows
+    ]
+    try:
+        plan.plan_scenes(messages, settings, publisher, large.hand_over)
+    except Exception as error:
+        if is_away(error):
+            raise
+        log.warning("scenes_are_planned_one_by_one", why=str(error)[:500])
+    else:
+        return
+    for message in messages:
+        contained(
+            "scene",
+            partial(plan.plan_scenes, [message], settings, publisher, large.hand_over),
+            partial(plan.give_up, message, settings, publisher),
+            source=message.source.key,
+        )
+
+
+def _run(settings: Settings, large: LargeScenes, batch: DataFrame, _: int) -> None:
+    weak = settings.for_strategies()
+
+    def execute(parts: Batches) -> Batches:
+        done = run_chunks((ChunkMessage(*message) for message in _messages(parts)), weak)
+        yield pa.RecordBatch.from_pydict(
+            {
+                "scene_id": pa.array(done.keys(), pa.string()),
+                "chunks": pa.array(done.values(), pa.int64()),
+            }
+        )
+
+    executed: Counter[str] = Counter()
+    columns = "scene_id string, chunks bigint"
+    for row in in_workers(daemon.RUN, _packed(batch), execute, columns).collect():
+        executed[row.scene_id] += row.chunks
+    large.ahead.executed(executed)
+
+
+def _record(settings: Settings, batch: DataFrame, _: int) -> None:
+    def store(parts: Batches) -> Batches:
+        found = record_results([ResultMessage(*message) for message in _messages(parts)], settings)
+        yield pa.RecordBatch.from_pydict({"scene_id": pa.array(sorted(found), pa.string())})
+
+    rows = in_workers(daemon.RECORD, _packed(batch), store, "scene_id string").collect()
+    publisher = publisher_of(settings, owner="record")
+    send_progress({row.scene_id for row in rows}, settings, publisher)
+
+
+def _conclude(settings: Settings, batch: DataFrame, _: int) -> None:
+    publisher = publisher_of(settings, owner="conclude")
+    messages = [ProgressMessage(_bytes(row.value), _source(row)) for row in batch.collect()]
+    found = conclude.recorded_scenes(messages)
+    for message, why in found.refused:
+        conclude.refuse(message, why, publisher)
+    publisher.flush()
+    for scene_id, message in found.scenes.items():
+        contained(
+            "scene",
+            partial(conclude.conclude_recorded, scene_id, message, settings, publisher),
+            partial(conclude.give_up, scene_id, settings, publisher),
+            scene_id=scene_id,
+        )
+
+
+def _packed(batch: DataFrame) -> DataFrame:
+    """Give each core a task, not each partition of the topic: a task has a price of its own.
+
+    Half of Spark's slots are for `run`, half for `record`, so that neither waits for the other.
+    """
+    slots = batch.sparkSession.sparkContext.defaultParallelism
+    return batch.coalesce(max(1, slots // 2))
+
+
+def _messages(parts: Batches) -> Iterator[tuple[bytes | None, MessagePosition]]:
+    for part in parts:
+        value, topic, partition, offset = (part.column(i).to_pylist() for i in range(4))
+        for row in zip(value, topic, partition, offset, strict=True):
+            yield row[0], MessagePosition(row[1], row[2], row[3])
+
+
+def _source(row: Any) -> MessagePosition:
+    return MessagePosition(row.topic, row.partition, row.offset)
+
+
+def _instant(value: datetime) -> datetime:
+    """Return Kafka's timestamp of a message, which Spark gives in this process's own zone."""
+    return value.astimezone(UTC)
+
+
+def _bytes(value: bytes | bytearray | None) -> bytes | None:
+    return None if value is None else bytes(value)
