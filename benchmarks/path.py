@@ -33,6 +33,7 @@ SMALL, LARGE, GIANT = 2_000, 20_000, 200_000
 REPEATS, IDLE_REPEATS, IDLE_PAUSE_S = 3, 60, 0.5
 FLOOD, BESIDE = 2_000, 9
 GIVE_UP_S = 120.0
+QUIET_S = 0.05  # of processor time in a second
 SPACES = {
     1: {"strategy.params.fast": [20]},
     SMALL: {
@@ -297,6 +298,7 @@ def _answered(scene: Scene, settings: Settings, publisher: Publisher) -> float:
 def _time(scene: Scene, settings: Settings, publisher: Publisher, *topics: str) -> Times:
     """Publish a scene, wait until it is finished, and return when it passed each stage."""
     assert scene.scene_id is not None
+    _settle(settings)
     consumer = tail(settings, *topics)
     try:
         before = _cpu_seconds(settings)
@@ -306,6 +308,17 @@ def _time(scene: Scene, settings: Settings, publisher: Publisher, *topics: str) 
         return _watch(consumer, scene.scene_id, started_at, settings, before, RESULTS in topics)
     finally:
         consumer.close()
+
+
+def _settle(settings: Settings) -> None:
+    """Wait until MLflow has what scenes before gave it to do, which goes on after their end."""
+    give_up_at = time.monotonic() + GIVE_UP_S
+    while time.monotonic() < give_up_at:
+        before = _cpu_seconds(settings).get("mlflow", 0.0)
+        time.sleep(1.0)
+        if _cpu_seconds(settings).get("mlflow", 0.0) - before < QUIET_S:
+            return
+    raise MelaError(f"MLflow was still at work after {GIVE_UP_S:.0f} s")
 
 
 def _cpu_seconds(settings: Settings) -> dict[str, float]:

@@ -15,7 +15,6 @@ from pydantic import ValidationError
 import mela
 from mela.errors import MessageInvalid, Refused, RejectionCode
 from mela.messages import (
-    CHUNK_RESULTS,
     PROGRESS,
     REJECTED,
     RESULTS,
@@ -27,9 +26,7 @@ from mela.messages import (
     RunChunk,
     rejection,
 )
-from mela.result_columns import ResultColumns
 from mela.scene import Scene, fault_sentence, field_path
-from messaging.columns import to_arrow
 
 
 class Encoded(NamedTuple):
@@ -58,17 +55,12 @@ def encode_scene(scene: Scene) -> Encoded:
 
 def encode_chunk(chunk: RunChunk, partitions: int) -> Encoded:
     """Encode runs for `mela.runs`. The chunks of one scene go round the partitions."""
-    return Encoded(RUNS, chunk.key, chunk.to_bytes(), _partition_of(chunk, partitions))
+    return Encoded(RUNS, chunk.key, chunk.to_bytes(), partition_of(chunk, partitions))
 
 
 def encode_result(scene_id: str, run_key: str, body: bytes) -> Encoded:
     """Address a result document, which is JSON already, to `mela.results`."""
     return Encoded(RESULTS, f"{scene_id}:{run_key}", body)
-
-
-def encode_chunk_results(results: ResultColumns, chunk: RunChunk, partitions: int) -> Encoded:
-    """Encode results of a chunk for `mela.chunk_results`, where `record` reads them."""
-    return Encoded(CHUNK_RESULTS, chunk.key, to_arrow(results), _partition_of(chunk, partitions))
 
 
 def encode_progress(progress: Progress) -> Encoded:
@@ -105,13 +97,14 @@ def original_of(letter: Rejection) -> bytes:
     return base64.b64decode(letter.original)
 
 
+def partition_of(chunk: RunChunk, partitions: int) -> int:
+    """Return the partition of a chunk and of its results: those of a scene go round them all."""
+    return (hash_of(chunk.scene_id) + chunk.chunk) % partitions
+
+
 def hash_of(scene_id: str) -> int:
     """Return a number, the same in every process, that spreads small scenes over partitions."""
     return int(scene_id.replace("-", "")[-8:], 16)
-
-
-def _partition_of(chunk: RunChunk, partitions: int) -> int:
-    return (hash_of(chunk.scene_id) + chunk.chunk) % partitions
 
 
 def _invalid(error: ValidationError) -> MessageInvalid:

@@ -11,13 +11,11 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from mela.counts import counted
 from mela.errors import Refused, SourceUnavailable
 from mela.messages import MessagePosition, Progress, RunChunk
-from mela.result_columns import ResultColumns
 from mela.scene import Scene
 from mela.settings import KafkaSettings, Settings
 from messaging.codec import (
     Encoded,
     encode_chunk,
-    encode_chunk_results,
     encode_progress,
     encode_rejected,
     encode_result,
@@ -39,7 +37,7 @@ class Publisher(AbstractContextManager["Publisher"]):
 
     def __init__(self, kafka: KafkaSettings, *, linger_ms: int = LINGER_MS) -> None:
         self._errors: list[KafkaError] = []
-        self._partitions = kafka.partitions
+        self.partitions = kafka.partitions
         self._brokers = kafka.brokers
         self._config: dict[str, Any] = {
             **client(kafka),
@@ -64,17 +62,11 @@ class Publisher(AbstractContextManager["Publisher"]):
 
     def chunk(self, chunk: RunChunk) -> None:
         """Send runs to `mela.runs`."""
-        self._send(encode_chunk(chunk, self._partitions))
+        self._send(encode_chunk(chunk, self.partitions))
 
     def result(self, scene_id: str, run_key: str, body: bytes) -> None:
         """Send a result document to `mela.results`."""
         self._send(encode_result(scene_id, run_key, body))
-
-    def chunk_results(self, results: ResultColumns, chunk: RunChunk) -> None:
-        """Send results of a chunk to `mela.chunk_results`, and each alone to `mela.results`."""
-        self._send(encode_chunk_results(results, chunk, self._partitions))
-        for one in results.documents():
-            self.result(results.scene_id, one.run_key, one.body)
 
     def progress(self, progress: Progress) -> None:
         """Send a scene's progress to `mela.progress`."""

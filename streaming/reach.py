@@ -15,6 +15,7 @@ from streaming.watch import Reach
 
 log = structlog.get_logger()
 MEASURE_S = 5.0
+TOPICS = tuple({*READS.values(), *(topic for topics in SENDS.values() for topic in topics)})
 
 
 class Measure:
@@ -47,7 +48,7 @@ class Measure:
 
     def _reaches(self, ends: EndOffsets) -> Mapping[str, Reach] | None:
         try:
-            reached = ends.of(tuple(READS.values()))
+            reached = ends.of(TOPICS)
             return {query: self._reach(query, reached) for query in READS}
         except (SourceUnavailable, ValueError, OSError) as error:
             log.warning("queries_not_measured", why=str(error)[:500])

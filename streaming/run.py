@@ -30,6 +30,7 @@ from mela.result import Outcome, Provenance, Status
 from mela.result_columns import ResultColumns, ResultRows
 from mela.run import Run, by_candles
 from mela.settings import Settings
+from messaging.chunk_results import send_results
 from messaging.columns import from_arrow, to_arrow
 from messaging.publisher import Publisher, publisher_of
 from streaming import checking, outputs, strategies
@@ -89,7 +90,7 @@ def _execute(desk: Desk, chunk: RunChunk, publisher: Publisher, *, apart: bool) 
     began = time.monotonic()
     with outputs.kept():
         for results in desk.answers(chunk, apart=apart):
-            publisher.chunk_results(results, chunk)
+            send_results(publisher, results, chunk)
     log.info("chunk_executed", runs=len(chunk.runs), seconds=round(time.monotonic() - began, 3))
 
 

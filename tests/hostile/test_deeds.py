@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,6 +17,7 @@ from uuid import uuid4
 import numpy as np
 import pytest
 
+from backtests.strategies import refresh
 from mela.grid import plan_runs
 from mela.messages import RESULTS, RUNS, MessagePosition, RunChunk
 from mela.scene import parse_scene
@@ -168,7 +171,7 @@ WELL = ("succeeded", None)
 
 
 @pytest.fixture
-def settings(warehouse: Settings, streams: Settings, tmp_path: Path) -> Settings:
+def settings(warehouse: Settings, streams: Settings, tmp_path: Path) -> Iterator[Settings]:
     load(warehouse, answer(100.0 + np.sin(np.arange(60.0))))
     spark = warehouse.spark.model_copy(update={"run_limit_s": 2.0, "run_memory_mb": 256})
     found = warehouse.model_copy(update={"kafka": streams.kafka, "spark": spark, "home": tmp_path})
@@ -177,7 +180,9 @@ def settings(warehouse: Settings, streams: Settings, tmp_path: Path) -> Settings
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: deeds\nVersion: 1\n")
     (about / "entry_points.txt").write_text("[mela.strategies]\ndeed = deeds\n")
     (found.packages / "deeds.py").write_text(PACKAGE)
-    return found
+    yield found
+    shutil.rmtree(found.packages)
+    assert "deed" not in refresh(found.packages)  # other tests have the strategies that they know
 
 
 def batch(what: str, settings: Settings) -> list[ChunkMessage]:
@@ -208,14 +213,13 @@ def answered(what: str, settings: Settings) -> dict[tuple[str, int], dict[str, A
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.hostile.worker"])
     heard = tail(settings, RESULTS)
-    for _ in range(ATTEMPTS):
+    ended: list[int | None] = []
+    while DONE not in ended:
+        assert len(ended) < ATTEMPTS, f"the batch never came through: {ended}"
         worker = context.Process(target=execute, args=(messages, settings))
         worker.start()
         worker.join(120)
-        if worker.exitcode == DONE:
-            break
-    else:
-        raise AssertionError(f"the batch never came through, last with {worker.exitcode}")
+        ended.append(worker.exitcode)
     wanted = {json.loads(message.value or b"")["scene_id"] for message in messages}
     found: dict[tuple[str, int], dict[str, Any]] = {}
     while len(found) < 6:
