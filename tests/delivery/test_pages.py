@@ -46,7 +46,9 @@ def test_every_service_that_docs_speak_to_is_one() -> None:
     for words in re.findall(r"docker compose (?:stop|restart) ([a-z -]+)", text):
         named |= set(words.split())
     named |= set(
-        re.findall(r"docker compose (?:exec|run)(?: -\S+(?: name=\S+| cat| \./\S+)?)* ([a-z-]+)", text)
+        re.findall(
+            r"docker compose (?:exec|run)(?: -\S+(?: name=\S+| cat| \./\S+)?)* ([a-z-]+)", text
+        )
     )
     named |= set(re.findall(r"--scale ([a-z-]+)=", text))
 
