@@ -13,6 +13,7 @@ def plain_logs() -> None:
     """Write tracebacks without locals, and no colours."""
     structlog.configure(
         processors=[
+            structlog.contextvars.merge_contextvars,  # every event names its scene
             structlog.processors.add_log_level,
             structlog.processors.StackInfoRenderer(),
             structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -20,4 +21,6 @@ def plain_logs() -> None:
                 colors=False, exception_formatter=structlog.dev.plain_traceback
             ),
         ],
+        # a line is one write: the job and its workers share a log
+        logger_factory=structlog.WriteLoggerFactory(),
     )
