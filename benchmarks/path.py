@@ -30,7 +30,7 @@ from warehouse.scenes import records
 
 START, END = datetime(2022, 1, 1, tzinfo=UTC), datetime(2024, 1, 1, tzinfo=UTC)
 SMALL, LARGE, GIANT = 2_000, 20_000, 200_000
-REPEATS, IDLE_REPEATS, IDLE_PAUSE_S = 3, 60, 0.5
+REPEATS, IDLE_REPEATS, IDLE_PAUSE_S = 3, 40, 0.2
 FLOOD, BESIDE = 2_000, 9
 GIVE_UP_S = 120.0
 QUIET_S = 0.05  # of processor time in a second

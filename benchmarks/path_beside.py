@@ -15,6 +15,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
+import orjson
 
 from backtests.simulate import run_all, warm
 from backtests.strategies import CATALOGUE
@@ -63,7 +64,7 @@ class EngineAlone:
 
 def _prepare(scene: str, folder: Path) -> None:
     warm()
-    plan = plan_runs(parse_scene(scene), CATALOGUE, max_runs=10**6)
+    plan = plan_runs(parse_scene(orjson.loads(scene)), CATALOGUE, max_runs=10**6)
     _runs.extend(plan.expand())
     columns = (np.load(folder / f"{name}.npy") for name in COLUMNS)
     _candles.append(Candles(Interval.H1, *columns, start_bar=int(np.load(folder / "start.npy"))))
