@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,7 +26,6 @@ _of_outcome = attrgetter(*(one.name for one in fields(Outcome) if one.name not i
 _IS_WHOLE = np.array([name in WHOLE for name in METRICS])
 REAL_METRICS = tuple(name for name in METRICS if name not in WHOLE)
 WHOLE_METRICS = tuple(name for name in METRICS if name in WHOLE)
-_metrics_of = itemgetter(*METRICS)
 _NO_METRICS = (np.nan,) * len(METRICS)
 _KEY_BYTES = 32
 

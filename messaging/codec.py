@@ -38,13 +38,6 @@ class Encoded(NamedTuple):
     partition: int | None = None
 
 
-class Received(NamedTuple):
-    """A message as it came, and where it was read."""
-
-    value: bytes | None
-    source: MessagePosition
-
-
 def encode_scene(scene: Scene) -> Encoded:
     """Encode a scene for `mela.scenes`. Raises ValueError if the scene has no id."""
     if scene.scene_id is None:

@@ -79,13 +79,17 @@ class ChunksAhead:
 
 @dataclass(slots=True)
 class _Work:
-    """A large scene that is being planned. `slice`: what is sent next, () at the end."""
+    """A large scene that is being planned.
+
+    slice: what is sent next, () at the end; error: why its runs could not be spelled out
+    """
 
     message: SceneMessage
     request: SceneRequest
     catalogue: Catalogue
     slices: Iterator[Sequence[RunChunk]]
     slice: Sequence[RunChunk] | None = field(default=None)
+    error: Exception | None = field(default=None)
 
     @property
     def scene_id(self) -> str:
@@ -129,9 +133,11 @@ class LargeScenes:
             try:
                 is_idle = not self.step()
             except Exception as error:
-                if not is_away(error):
-                    raise
-                log.warning("large_scenes_wait", why=str(error)[:500])
+                # Nobody would start this thread again, and its scenes would wait for ever.
+                if is_away(error):
+                    log.warning("large_scenes_wait", why=str(error)[:500])
+                else:
+                    log.exception("large_scenes_failed")
                 is_idle = True
             if is_idle:
                 self.ahead.changed.wait(WAIT_S)
@@ -191,8 +197,15 @@ class LargeScenes:
         if is_unwanted:
             self._drop(work)
             return
-        if work.slice is None:
-            work.slice = next(work.slices, ())
+        if work.slice is None and work.error is None:
+            try:
+                work.slice = next(work.slices, ())
+            except Exception as error:
+                log.exception("scene_not_expanded", scene_id=work.scene_id)
+                work.error = error  # asked again the rest would only end, and runs be missing
+        if work.error is not None:
+            self._give_up(work, publisher, work.error)
+            return
         if not work.slice:
             send_planned([work.request], self._settings, publisher)
             self._drop(work)

@@ -51,10 +51,12 @@ def send_slice(part: Slice, settings: Settings, publisher: Publisher, catalogue:
     part: chunks of one scene or of several
     returns: how many chunks are to be executed. The caller flushes. Raises where a service is away.
     """
-    asked = [(chunk.scene_id, run) for chunk in part for run in chunk.runs]
-    made_with = {name: provenance(name, None, catalogue) for name in {r.strategy for _, r in asked}}
+    wanted = [(chunk.scene_id, run) for chunk in part for run in chunk.runs]
+    made_with = {
+        name: provenance(name, None, catalogue) for name in {r.strategy for _, r in wanted}
+    }
     with transaction(settings) as connection:
-        stored = results.answer(connection, asked, made_with)
+        stored = results.answer(connection, wanted, made_with)
     for (scene_id, run_key), document in stored.items():
         publisher.result(scene_id, run_key, document)
     sent = 0

@@ -41,10 +41,10 @@ __all__ = [
 ]
 
 _VALID_RESULTS = f"""
-    unnest(CAST(:scene_ids AS text[]), CAST(:keys AS text[])) AS asked (scene_id, run_key)
-    JOIN ops.run q ON q.run_key = asked.run_key
+    unnest(CAST(:scene_ids AS text[]), CAST(:keys AS text[])) AS wanted (scene_id, run_key)
+    JOIN ops.run q ON q.run_key = wanted.run_key
     JOIN ops.instrument i ON i.id = q.instrument_id
-    CROSS JOIN LATERAL (SELECT asked.scene_id, true AS cached) AS answer
+    CROSS JOIN LATERAL (SELECT wanted.scene_id, true AS cached) AS answer
     JOIN {TODAY} ON today.strategy = q.strategy
     JOIN LATERAL (
         SELECT * FROM ops.result stored WHERE stored.run_key = q.run_key AND {VALID}
@@ -140,29 +140,29 @@ def find(
     provenances: strategy name → what would be used today; the revision in it is ignored
     returns: complete result documents in JSON, with `cached` and the asking scene's id
     """
-    asked = [(str(scene_id), run) for run in runs]
-    rows = connection.execute(_FIND, _question(asked, provenances))
+    wanted = [(str(scene_id), run) for run in runs]
+    rows = connection.execute(_FIND, _question(wanted, provenances))
     return {run_key: document.encode() for _, run_key, document in rows}
 
 
 def answer(
     connection: Connection,
-    asked: Iterable[tuple[str, Run]],
+    wanted: Iterable[tuple[str, Run]],
     provenances: Mapping[str, Provenance],
 ) -> dict[tuple[str, str], bytes]:
     """Find as `find` does, and record what is found as the scenes' answers where they have none.
 
-    asked: ids of stored scenes, each with a run of it
+    wanted: ids of stored scenes, each with a run of it
     returns: scene_id and run_key → the document
     """
-    rows = connection.execute(_ANSWER, _question(asked, provenances))
+    rows = connection.execute(_ANSWER, _question(wanted, provenances))
     return {(scene_id, run_key): document.encode() for scene_id, run_key, document in rows}
 
 
 def _question(
-    asked: Iterable[tuple[str, Run]], provenances: Mapping[str, Provenance]
+    wanted: Iterable[tuple[str, Run]], provenances: Mapping[str, Provenance]
 ) -> dict[str, Any]:
-    once = list(dict.fromkeys((scene_id, run.run_key) for scene_id, run in asked))
+    once = list(dict.fromkeys((scene_id, run.run_key) for scene_id, run in wanted))
     return {
         "scene_ids": [scene_id for scene_id, _ in once],
         "keys": [run_key for _, run_key in once],
