@@ -52,11 +52,11 @@ def main() -> None:
 
     from pyspark import daemon
 
-    from streaming import record, run, strategies
+    from streaming import strategies, tasks
     from streaming.logs import plain_logs
 
     plain_logs()
-    _ = record, run  # what the workers will need
+    _ = tasks  # what the workers will need
     if runs:
         from backtests.portfolio import warm_accounts
         from backtests.simulate import warm

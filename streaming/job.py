@@ -25,9 +25,10 @@ from streaming import checking, daemon, mirror
 from streaming.confinement import confine
 from streaming.large_scenes import LargeScenes
 from streaming.logs import plain_logs
-from streaming.queries import Batches, queries
+from streaming.queries import queries
 from streaming.reach import Measure
 from streaming.session import session
+from streaming.tasks import Batches
 from streaming.upgrade import record_what_is_left
 from streaming.watch import JobWatch
 from streaming.workers import in_workers

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-import pyarrow as pa
 import structlog
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
@@ -19,13 +18,12 @@ from mela.settings import Settings
 from messaging.connection import spark_options
 from messaging.publisher import publisher_of
 from services.positions import checkpoint
-from streaming import conclude, daemon, plan
+from streaming import conclude, daemon, plan, tasks
 from streaming.conclude import ProgressMessage
 from streaming.large_scenes import LargeScenes
 from streaming.plan import SceneMessage
 from streaming.poison import contained, is_away
-from streaming.record import ResultMessage, record_results, send_progress
-from streaming.run import ChunkMessage, run_chunks
+from streaming.record import send_progress
 from streaming.workers import in_workers
 
 log = structlog.get_logger()
@@ -36,7 +34,6 @@ FETCH_WAIT_MS = 10
 PLAN_LINGER_MS = 5  # the first chunks of a large scene: nobody computes before they are there
 COLUMNS = ("value", "topic", "partition", "offset")
 TIMED = (*COLUMNS, "timestamp")
-Batches = Iterator[pa.RecordBatch]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,30 +109,16 @@ def _plan(settings: Settings, large: LargeScenes, batch: DataFrame, _: int) -> N
 
 
 def _run(settings: Settings, large: LargeScenes, batch: DataFrame, _: int) -> None:
-    weak = settings.for_strategies()
-
-    def execute(parts: Batches) -> Batches:
-        done = run_chunks((ChunkMessage(*message) for message in _messages(parts)), weak)
-        yield pa.RecordBatch.from_pydict(
-            {
-                "scene_id": pa.array(done.keys(), pa.string()),
-                "chunks": pa.array(done.values(), pa.int64()),
-            }
-        )
-
+    work = partial(tasks.execute, settings=settings.for_strategies())
     executed: Counter[str] = Counter()
-    columns = "scene_id string, chunks bigint"
-    for row in in_workers(daemon.RUN, _packed(batch), execute, columns).collect():
+    for row in in_workers(daemon.RUN, _packed(batch), work, tasks.EXECUTED).collect():
         executed[row.scene_id] += row.chunks
     large.ahead.executed(executed)
 
 
 def _record(settings: Settings, batch: DataFrame, _: int) -> None:
-    def store(parts: Batches) -> Batches:
-        found = record_results([ResultMessage(*message) for message in _messages(parts)], settings)
-        yield pa.RecordBatch.from_pydict({"scene_id": pa.array(sorted(found), pa.string())})
-
-    rows = in_workers(daemon.RECORD, _packed(batch), store, "scene_id string").collect()
+    work = partial(tasks.store, settings=settings)
+    rows = in_workers(daemon.RECORD, _packed(batch), work, tasks.RECORDED).collect()
     publisher = publisher_of(settings, owner="record")
     send_progress({row.scene_id for row in rows}, settings, publisher)
 
@@ -163,13 +146,6 @@ def _packed(batch: DataFrame) -> DataFrame:
     """
     slots = batch.sparkSession.sparkContext.defaultParallelism
     return batch.coalesce(max(1, slots // 2))
-
-
-def _messages(parts: Batches) -> Iterator[tuple[bytes | None, MessagePosition]]:
-    for part in parts:
-        value, topic, partition, offset = (part.column(i).to_pylist() for i in range(4))
-        for row in zip(value, topic, partition, offset, strict=True):
-            yield row[0], MessagePosition(row[1], row[2], row[3])
 
 
 def _source(row: Any) -> MessagePosition:

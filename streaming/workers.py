@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-import pyarrow as pa
 from pyspark.sql import DataFrame
 
 from streaming import daemon
+from streaming.tasks import Batches
 
-Batches = Iterator[pa.RecordBatch]
 _naming = threading.Lock()
 
 

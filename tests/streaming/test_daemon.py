@@ -6,9 +6,13 @@ import os
 import struct
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
-from mela.settings import REPOSITORY
+from pyspark import cloudpickle
+
+from mela.settings import REPOSITORY, Settings
+from streaming import tasks
 
 PRINTING = """
 print('842019382 is printed while a strategy is loaded')
@@ -37,3 +41,22 @@ def test_what_a_strategy_prints_is_not_taken_for_the_port(tmp_path: Path) -> Non
 
     assert 0 < port < 65_536
     assert b"842019382" in errors
+
+
+def test_what_workers_are_given_imports_nothing_after_their_fork() -> None:
+    """Each module of a worker's own makes the collection after each of its tasks slower."""
+    work = [partial(one, settings=Settings()) for one in (tasks.execute, tasks.store)]
+    unpickled = (
+        "import pickle, sys, streaming.tasks; known = set(sys.modules);"
+        "pickle.load(sys.stdin.buffer); print(*set(sys.modules) - known, 'mlflow' in known)"
+    )
+
+    found = subprocess.run(
+        [sys.executable, "-c", unpickled],
+        input=cloudpickle.dumps(work),
+        capture_output=True,
+        check=True,
+        cwd=REPOSITORY,
+    )
+
+    assert found.stdout.split() == [b"False"]
