@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Collection, Generator, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from mela.settings import Settings
 from streaming.killing_timer import KillingTimer
@@ -23,48 +24,77 @@ from warehouse.database import transaction
 from warehouse.scenes import chunk_marks
 
 A = TypeVar("A")
+TOGETHER_S = 0.05
 
 
-@contextmanager
-def marked(settings: Settings, chunks: Collection[str]) -> Generator[set[str]]:
-    """Mark chunks while they are executed; give those over which a process died before.
+class Marks:
+    """The marks of one worker's chunks. A context: its end takes away the marks of what is done.
 
     A mark stays only where this process dies. It is in the warehouse, so that a worker on another
     machine knows of it when the chunk comes there. If the warehouse goes away meanwhile the mark
     stays too, and costs that chunk a process for each run.
     """
-    with transaction(settings) as connection:
-        died = chunk_marks.add(connection, chunks)
-    try:
-        yield died
-    except Exception:  # the batch comes again; a chunk that is known to kill stays known
-        _unmark(settings, set(chunks) - died)
-        raise
-    _unmark(settings, chunks)
 
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._done: set[str] = set()
 
-def _unmark(settings: Settings, chunks: Collection[str]) -> None:
-    if chunks:
-        with transaction(settings) as connection:
-            chunk_marks.remove(connection, chunks)
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._take_away(self._done)
+
+    @contextmanager
+    def on(self, chunks: Collection[str]) -> Generator[set[str]]:
+        """Mark chunks while they are executed; give those over which a process died before.
+
+        The same statement takes away the marks of the chunks before: a worker that dies between
+        the two costs them a process for each run, as if they had killed it.
+        """
+        done, self._done = self._done, set()
+        with transaction(self._settings) as connection:
+            died = chunk_marks.move(connection, done, chunks)
+        try:
+            yield died
+        except Exception:  # the batch comes again; a chunk that is known to kill stays known
+            self._take_away(set(chunks) - died)
+            raise
+        self._done = set(chunks)
+
+    def _take_away(self, chunks: Collection[str]) -> None:
+        if chunks:
+            with transaction(self._settings) as connection:
+                chunk_marks.move(connection, chunks, ())
 
 
 def alarmed(items: Iterator[A], limit_s: float) -> Iterator[A]:
     """Yield items; where one takes longer than the limit the kernel kills this process.
 
     The timer needs no cooperation: neither a loop in Python nor one in C can swallow it, and no
-    handler of signals that a strategy leaves behind.
+    handler of signals that a strategy leaves behind. It is set for all items that begin within
+    TOGETHER_S, which cost less than setting it, so that an item may take that much longer. It
+    rests while the caller works on what was yielded.
     """
-    timer = KillingTimer.of_process()
-    while True:
-        timer.start(limit_s)
+    timer, is_whole = KillingTimer.of_process(), False
+    while not is_whole:
+        ready: list[A] = []
+        ends_at = time.monotonic() + TOGETHER_S
+        timer.start(limit_s + TOGETHER_S)
         try:
-            item = next(items)
-        except StopIteration:
-            return
+            for item in items:
+                ready.append(item)
+                if time.monotonic() > ends_at:
+                    break
+            else:
+                is_whole = True
+        except Exception:
+            timer.stop()
+            yield from ready  # what came before the error holds
+            raise
         finally:
             timer.stop()
-        yield item
+        yield from ready
 
 
 def end_children() -> None:

@@ -35,7 +35,7 @@ from messaging.columns import from_arrow, to_arrow
 from messaging.publisher import Publisher, publisher_of
 from streaming import checking, outputs, strategies
 from streaming.clients import reader_of, spans_of
-from streaming.isolation import alarmed, end_children, marked
+from streaming.isolation import Marks, alarmed, end_children
 from streaming.poison import is_away
 from warehouse.candles.reader import CandlesRead
 from warehouse.candles.run_series import read_series
@@ -67,18 +67,19 @@ def run_chunks(messages: Iterable[ChunkMessage], settings: Settings) -> Counter[
     catalogue = strategies.current(settings).with_failing()
     desk = Desk(settings, catalogue)
     executed: Counter[str] = Counter()
-    for group in _groups(messages, catalogue, publisher):
-        desk.ask_for(chunk.scene_id for _, chunk in group.values())
-        with marked(settings, group) as died:
-            for key, (message, chunk) in group.items():
-                try:
-                    _execute(desk, chunk, publisher, apart=key in died)
-                except Exception as error:
-                    if is_away(error):
-                        raise
-                    _refuse_odd(message, error, publisher)
-                executed[chunk.scene_id] += 1
-        end_children()
+    with Marks(settings) as marks:
+        for group in _groups(messages, catalogue, publisher):
+            desk.ask_for(chunk.scene_id for _, chunk in group.values())
+            with marks.on(group) as died:
+                for key, (message, chunk) in group.items():
+                    try:
+                        _execute(desk, chunk, publisher, apart=key in died)
+                    except Exception as error:
+                        if is_away(error):
+                            raise
+                        _refuse_odd(message, error, publisher)
+                    executed[chunk.scene_id] += 1
+            end_children()
     publisher.flush()
     return executed
 

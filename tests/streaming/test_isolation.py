@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from mela.settings import REPOSITORY, Settings
-from streaming.isolation import alarmed, end_children, marked
+from streaming.isolation import TOGETHER_S, Marks, alarmed, end_children
 from streaming.killing_timer import KillingTimer
 from tests.warehouse.given import rows
 
@@ -28,9 +28,9 @@ def stubborn() -> bytes:
 DIES = """
 import os, signal, sys
 from mela.settings import Settings
-from streaming.isolation import marked
+from streaming.isolation import Marks
 
-with marked(Settings(), [sys.argv[1]]) as died:
+with Marks(Settings()) as marks, marks.on([sys.argv[1]]) as died:
     print(bool(died), flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -70,23 +70,39 @@ def test_a_worker_of_another_machine_knows_which_chunk_kills(
     assert die_over("mela.runs:0:7", warehouse, tmp_path / "first") == "False"
     assert die_over("mela.runs:0:7", warehouse, tmp_path / "second") == "True"
 
-    with marked(warehouse, ["mela.runs:0:8"]) as other:
+    with Marks(warehouse) as mine, mine.on(["mela.runs:0:8"]) as other:
         assert not other
-    with pytest.raises(ConnectionError), marked(warehouse, ["mela.runs:0:7"]):
+    with pytest.raises(ConnectionError), Marks(warehouse) as mine, mine.on(["mela.runs:0:7"]):
         raise ConnectionError  # a service is away: a chunk that is known to kill stays known
     assert marks(warehouse) == ["mela.runs:0:7"]
 
-    with marked(warehouse, ["mela.runs:0:7", "mela.runs:0:9"]) as died:
+    with Marks(warehouse) as mine, mine.on(["mela.runs:0:7", "mela.runs:0:9"]) as died:
         assert died == {"mela.runs:0:7"}
     assert marks(warehouse) == []
 
 
 @pytest.mark.integration
-def test_an_error_that_repeats_the_batch_blames_no_chunk(warehouse: Settings) -> None:
-    with pytest.raises(ConnectionError), marked(warehouse, ["mela.runs:0:7"]):
-        raise ConnectionError
+def test_chunks_one_after_the_other_are_marked_while_they_are_executed(
+    warehouse: Settings,
+) -> None:
+    with Marks(warehouse) as mine:
+        for chunk in ("mela.runs:0:7", "mela.runs:0:8"):
+            with mine.on([chunk]) as died:
+                assert not died
+                assert marks(warehouse) == [chunk]
 
-    with marked(warehouse, ["mela.runs:0:7"]) as died:
+    assert marks(warehouse) == []
+
+
+@pytest.mark.integration
+def test_an_error_that_repeats_the_batch_blames_no_chunk(warehouse: Settings) -> None:
+    with Marks(warehouse) as mine:
+        with mine.on(["mela.runs:0:6"]):
+            pass
+        with pytest.raises(ConnectionError), mine.on(["mela.runs:0:7"]):
+            raise ConnectionError
+
+    with Marks(warehouse) as mine, mine.on(["mela.runs:0:6", "mela.runs:0:7"]) as died:
         assert not died
 
 
@@ -135,10 +151,36 @@ def test_nothing_is_armed_between_items_and_after_them() -> None:
     timer = KillingTimer.of_process()
 
     def items() -> Iterator[int]:
-        assert 59.0 < timer.left_s() <= 60.0
-        yield 1
+        for item in range(3):
+            assert 59.0 < timer.left_s() <= 60.0 + TOGETHER_S
+            yield item
 
-    for _ in alarmed(items(), 60.0):
+    found = []
+    for item in alarmed(items(), 60.0):
         assert timer.left_s() == 0.0
+        found.append(item)
 
+    assert found == [0, 1, 2]
     assert timer.left_s() == 0.0
+
+
+def test_items_that_are_slow_together_have_each_the_whole_limit() -> None:
+    def items() -> Iterator[int]:
+        for item in range(8):
+            time.sleep(0.1)
+            yield item
+
+    assert list(alarmed(items(), 0.3)) == list(range(8))
+
+
+def test_what_came_before_an_error_is_yielded_before_it() -> None:
+    def items() -> Iterator[int]:
+        yield 1
+        yield 2
+        raise ValueError("the third")
+
+    found: list[int] = []
+    with pytest.raises(ValueError, match="the third"):
+        found.extend(alarmed(items(), 60.0))
+    assert found == [1, 2]
+    assert KillingTimer.of_process().left_s() == 0.0

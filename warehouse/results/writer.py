@@ -89,15 +89,19 @@ _INPUTS = text(f"""
          unnest(shared.input_ids, shared.input_intervals) WITH ORDINALITY AS input (id, length, nth)
     ORDER BY new.run_key, input.nth ON CONFLICT DO NOTHING
 """)  # noqa: S608
+# Materialized: otherwise what a group shares is read from JSON again for each of its results.
 _RESULTS = text(f"""
+    WITH received_group AS MATERIALIZED (
+        SELECT ARRAY(SELECT jsonb_array_elements_text(warning_list)) AS warning_names,
+               error->>'class' AS class, error->>'sentence' AS sentence, error->>'file' AS file,
+               (error->>'line')::integer AS line, *
+        FROM received_group)
     INSERT INTO ops.result
         (run_key, result_key, strategy_digest, warnings, error_class, error_sentence, error_file,
          error_line, blocks, revisions, {_STORED}, {", ".join(METRICS)})
-    SELECT new.run_key, new.result_key, shared.strategy_digest,
-           CASE shared.warning_list WHEN '[]' THEN '{{}}'
-           ELSE ARRAY(SELECT jsonb_array_elements_text(shared.warning_list)) END,
-           shared.error->>'class', shared.error->>'sentence', shared.error->>'file',
-           (shared.error->>'line')::integer, new.blocks, shared.revisions, {_OF_GROUP}, {_OF_RESULT}
+    SELECT new.run_key, new.result_key, shared.strategy_digest, shared.warning_names,
+           shared.class, shared.sentence, shared.file, shared.line,
+           new.blocks, shared.revisions, {_OF_GROUP}, {_OF_RESULT}
     FROM {_RECEIVED} WHERE NOT (shared.cached AND EXISTS (
         SELECT FROM ops.result known WHERE known.result_key = new.result_key))
     ORDER BY new.result_key, new.seq ON CONFLICT (result_key) DO NOTHING

@@ -9,23 +9,21 @@ from collections.abc import Collection
 
 from sqlalchemy import Connection, text
 
-_ADD = text("""
+_MOVE = text("""
+    WITH gone AS (
+        DELETE FROM ops.chunk_mark USING set_config('synchronous_commit', 'off', true) AS quick
+        WHERE chunk = ANY(CAST(:done AS text[])))
     INSERT INTO ops.chunk_mark (chunk, made_at)
     SELECT chunk, clock_timestamp()
     FROM unnest(CAST(:chunks AS text[])) AS chunk, set_config('synchronous_commit', 'off', true)
     ORDER BY chunk ON CONFLICT DO NOTHING RETURNING chunk
 """)
-_REMOVE = text("""
-    DELETE FROM ops.chunk_mark USING set_config('synchronous_commit', 'off', true) AS quick
-    WHERE chunk = ANY(:chunks)
-""")
 
 
-def add(connection: Connection, chunks: Collection[str]) -> set[str]:
-    """Mark chunks; return those that had a mark before."""
-    return set(chunks) - set(connection.scalars(_ADD, {"chunks": list(chunks)}))
+def move(connection: Connection, done: Collection[str], chunks: Collection[str]) -> set[str]:
+    """Take the marks of chunks that are done away, and mark others; return those that had one.
 
-
-def remove(connection: Connection, chunks: Collection[str]) -> None:
-    """Take the marks of chunks away."""
-    connection.execute(_REMOVE, {"chunks": list(chunks)})
+    done: none of `chunks`
+    """
+    given = {"done": sorted(done), "chunks": sorted(chunks)}
+    return set(chunks) - set(connection.scalars(_MOVE, given))
