@@ -8,7 +8,6 @@ the span.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,15 +23,8 @@ from mela.run import Catalogue, Run, from_ms, rounded_warmup, run_key_of
 from mela.scene import Scene
 from mela.search import Drawn, RandomSearch, Scalar, TpeSearch
 from mela.values import draws, ends_of, values_of
-from mela.variants import (
-    Variant,
-    by_group,
-    group_names,
-    group_variants,
-    merged,
-    part_variant,
-    place_of,
-)
+from mela.variant_list import Variant, combinations, kinds, merged
+from mela.variants import by_group, group_names, group_variants, part_variant, place_of
 
 
 @dataclass(frozen=True)
@@ -56,7 +48,7 @@ class Plan:
     @property
     def has_free_shorts(self) -> bool:
         """Tell whether some runs sell short and do not say what borrowing costs."""
-        return may_short_free(self.groups)
+        return may_short_free(map(kinds, self.groups))
 
     @property
     def accounts(self) -> Sequence[tuple[str, ...]]:
@@ -68,7 +60,9 @@ class Plan:
     @property
     def inputs(self) -> Sequence[tuple[str, Input]]:
         """Return the inputs that runs read, each with its path in a scene."""
-        variants = [one for group in self.groups for one in group if "inputs" in one.fields]
+        variants = [
+            one for group in map(kinds, self.groups) for one in group if "inputs" in one.fields
+        ]
         named = ((name, one) for each in variants for name, one in each.fields["inputs"].items())
         return [(f"inputs.{name}", one) for name, one in dict.fromkeys(named)]
 
@@ -77,7 +71,7 @@ class Plan:
         fixed = merged([group[0] for group in self.groups if len(group) == 1])
         varied = [group for group in self.groups if len(group) > 1]
         for instrument, *others in self.accounts:
-            for choice in itertools.product(*varied):
+            for choice in combinations(varied):
                 yield make_run(instrument, [fixed, *choice], others, self.portfolio)
 
 
@@ -133,7 +127,7 @@ def plan_runs(scene: Scene, catalogue: Catalogue, *, max_runs: int) -> Plan:
             *(group_variants(scene, catalogue, name, axes) for name in group_names(scene)),
         ]
         total = math.prod(len(values) for group in axes.values() for values in group.values())
-    check_inputs_join(scene, groups)
+    check_inputs_join(scene, map(kinds, groups))
     total *= len(scene.folds) or 1
     kept = math.prod(len(group) for group in groups)
     if kept == 0:
@@ -143,7 +137,7 @@ def plan_runs(scene: Scene, catalogue: Catalogue, *, max_runs: int) -> Plan:
             f"each of the {total} combinations breaks a rule of {scene.strategy.name}, "
             "so nothing is left to run.",
         )
-    check_across(scene, groups)
+    check_across(scene, map(kinds, groups))
     portfolio = (scene.portfolio or Portfolio()) if scene.mode == "together" else None
     plan = Plan(scene.instruments, groups, 0, portfolio)
     return replace(plan, skipped=(total - kept) * len(plan.accounts))
@@ -202,9 +196,11 @@ def _drawn(
     scene: Scene, catalogue: Catalogue, drawn: Sequence[Mapping[str, Scalar]]
 ) -> list[Variant]:
     """Return the distinct valid variants of whole runs, those of one candle series together."""
-    known: dict[bytes, list[Variant]] = {}
+    known: dict[bytes, Sequence[Variant]] = {}
 
-    def variants(name: str, axes: Mapping[str, Mapping[str, Sequence[Scalar]]]) -> list[Variant]:
+    def variants(
+        name: str, axes: Mapping[str, Mapping[str, Sequence[Scalar]]]
+    ) -> Sequence[Variant]:
         own = {
             group: axes.get(group, {})
             for group in (("strategy", "params") if name == "strategy" else (name,))

@@ -14,7 +14,7 @@ from mela.run import RiskSizing
 from mela.scene import Scene
 from mela.search import Drawn, RandomSearch, Steps, TpeSearch
 from mela.values import step_count, values_of
-from mela.variants import Variant
+from mela.variant_list import Variant
 
 
 def check_count(scene: Scene, space: Mapping[str, Drawn], max_runs: int) -> None:
@@ -45,12 +45,18 @@ def check_count(scene: Scene, space: Mapping[str, Drawn], max_runs: int) -> None
 
 def check_inputs_join(scene: Scene, groups: Iterable[Sequence[Variant]]) -> None:
     """Refuse inputs whose candles cannot be joined with the run's own."""
-    variants = [variant for group in groups for variant in group]
-    intervals = {one.fields["interval"] for one in variants if "interval" in one.fields}
-    for variant in variants:
-        if "inputs" in variant.fields:
-            strategy, inputs = variant.fields["strategy"], variant.fields["inputs"]
-            check_inputs(strategy, inputs, sorted(intervals or {scene.interval}), scene.inputs)
+    every = list(groups)
+    intervals = {
+        variant.fields["interval"]
+        for group in every
+        for variant in group
+        if "interval" in variant.fields
+    }
+    for group in every:
+        for variant in group:
+            if "inputs" in variant.fields:
+                strategy, inputs = variant.fields["strategy"], variant.fields["inputs"]
+                check_inputs(strategy, inputs, sorted(intervals or {scene.interval}), scene.inputs)
 
 
 def may_short_free(groups: Iterable[Sequence[Variant]]) -> bool:

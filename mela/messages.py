@@ -24,7 +24,8 @@ from mela.portfolio import Portfolio
 from mela.run import Catalogue, Run
 from mela.run_terms import ACCOUNT, PARTS
 from mela.scene import fault_sentence, field_path
-from mela.variants import Variant, merged, part_variant, strategy_variant
+from mela.variant_list import Variant, merged
+from mela.variants import part_variant, strategy_variant
 
 SCENES = "mela.scenes"
 RUNS = "mela.runs"

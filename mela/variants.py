@@ -7,8 +7,7 @@ parameters, the exits, …
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 from pydantic import BaseModel, TypeAdapter, ValidationError, model_validator
@@ -34,6 +33,7 @@ from mela.run import (
 from mela.run_terms import ACCOUNT, PARTS, TERM_TYPES, part_of_terms
 from mela.scene import Scene, fault_sentence, field_path
 from mela.search import Scalar
+from mela.variant_list import Variant, VariantList
 
 
 class RunSpan(Part):
@@ -57,24 +57,6 @@ _FLAT: dict[str, type[Part]] = {"span": RunSpan, "account": part_of_terms("Accou
 
 
 _STRATEGY_PREFIX = "strategy.params."
-
-
-@dataclass(frozen=True, slots=True)
-class Variant:
-    """One validated choice of a group: fields of Run, and their canonical JSON for the run_key."""
-
-    fields: Mapping[str, Any]
-    canonical: Mapping[str, bytes]
-
-
-def merged(choice: Iterable[Variant]) -> Variant:
-    """Return variants of different groups as one."""
-    fields: dict[str, Any] = {}
-    canonical: dict[str, bytes] = {}
-    for variant in choice:
-        fields.update(variant.fields)
-        canonical.update(variant.canonical)
-    return Variant(fields, canonical)
 
 
 def strategy_variant(
@@ -143,7 +125,7 @@ def group_variants(
     catalogue: Catalogue,
     name: str,
     axes: Mapping[str, Mapping[str, Sequence[Scalar]]],
-) -> list[Variant]:
+) -> Sequence[Variant]:
     """Return the valid variants of one group.
 
     axes: group → field → the values that a space gives it. Raises SceneInvalid.
@@ -202,16 +184,17 @@ def _fields_of(scene: Scene, model: type[Part]) -> dict[str, Any]:
 
 def _strategies(
     scene: Scene, catalogue: Catalogue, axes: Mapping[str, Mapping[str, Sequence[Scalar]]]
-) -> list[Variant]:
+) -> Sequence[Variant]:
     varied = axes.get("strategy", {}).get("name")
-    variants: list[Variant] = []
+    found: list[Sequence[Variant]] = []
     path = "strategy.name" if varied is None else "search.space.strategy.name"
     for name in [scene.strategy.name] if varied is None else varied:
         info = _info(catalogue, name, path)
         params = axes.get("params", {})
         _check_names(info, {**scene.strategy.params, **params})
-        variants += _expand("strategy", info, scene.strategy.params, params, scene.inputs)
-    return variants
+        found.append(_expand("strategy", info, scene.strategy.params, params, scene.inputs))
+    # those of several strategies are listed, however many
+    return found[0] if len(found) == 1 else list(itertools.chain.from_iterable(found))
 
 
 def _info(catalogue: Catalogue, name: Scalar, path: str) -> StrategyInfo:
@@ -246,7 +229,7 @@ def _expand(
     base: Mapping[str, Any],
     axes: Mapping[str, Sequence[Scalar]],
     chosen: Mapping[str, SeriesChoice] = NO_INPUTS,
-) -> list[Variant]:
+) -> Sequence[Variant]:
     """Return the distinct valid variants of a group, without those that break its own rule."""
 
     def validate(fields: Mapping[str, Any]) -> Variant:
@@ -262,16 +245,19 @@ def _expand(
             except ValidationError as error:
                 if _names_a_field(error):
                     raise _refused(group, error, axes) from error
-    variants: dict[frozenset[tuple[str, bytes]], Variant] = {}
-    for values in itertools.product(*axes.values()):
+
+    def variant_of(values: Sequence[Scalar]) -> Variant:
+        return validate(_with(base, dict(zip(axes, values, strict=True))))
+
+    found = VariantList(axes, variant_of)
+    for place, values in enumerate(itertools.product(*axes.values())):
         try:
-            variant = validate(_with(base, dict(zip(axes, values, strict=True))))
+            found.add(place, variant_of(values))
         except ValidationError as error:
             if axes and not _names_a_field(error):
                 continue
             raise _refused(group, error, axes) from error
-        variants.setdefault(frozenset(variant.canonical.items()), variant)
-    return list(variants.values())
+    return found.taken()
 
 
 def _with(base: Mapping[str, Any], choice: Mapping[str, Scalar]) -> Mapping[str, Any]:

@@ -25,7 +25,7 @@ from mela.run import Catalogue, Run
 from mela.scene import Scene
 from mela.search import Drawn, Range, Scalar, Steps, TpeSearch
 from mela.values import short, step_at, step_count, values_of
-from mela.variants import Variant
+from mela.variant_list import Variant
 
 # Its own handler writes to stderr; what a trial is, is told by its result.
 optuna.logging.disable_default_handler()
