@@ -116,6 +116,7 @@ class ResultRows:
 
     def _begin(self) -> None:
         self._places.clear()
+        self._last: tuple[tuple[Any, ...], int] = ((), 0)
         self._shared: list[Mapping[str, Any]] = []
         self._rows: list[tuple[int, str, str, bytes, Sequence[float], bytes | None]] = []
         self.param_bytes = 0
@@ -129,13 +130,15 @@ class ResultRows:
         portfolio = None if run.portfolio is None else run.portfolio.canonical()
         inputs = frozenset(run.inputs.items()) if run.inputs else None
         key = (*_of_run(run), portfolio, inputs, *_of_outcome(outcome), made_with, computed_at)
-        place = self._places.get(key)
+        # mostly the last one's, and comparing the same objects is quicker than hashing them
+        place = self._last[1] if key == self._last[0] else self._places.get(key)
         if place is None:
             document = result_document(
                 outcome, made_with, scene_id=self._scene_id, computed_at=computed_at
             )
             place = self._places[key] = len(self._shared)
             self._shared.append(_without_own(document))
+        self._last = key, place
         params = orjson.dumps(dict(run.params))
         self.param_bytes += len(params)
         self._rows.append(
