@@ -24,7 +24,8 @@ from warehouse.scenes.stored import StoredScene
 log = structlog.get_logger()
 Document = Mapping[str, Any]
 TABLE, PICTURE = "runs.json", "best.html"
-IN_TABLE = 1_000  # rows of the table that MLflow's viewer opens; runs.csv has all
+IN_TABLE = 1_000  # rows of the table that MLflow's viewer opens
+IN_CSV = 5_000  # rows of runs.csv: they lie in the job's memory, a few kilobytes each
 
 
 def write_tables(folder: Path, rows: Sequence[Document], report: Document | None) -> None:

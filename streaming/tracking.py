@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from mlflow.entities import Experiment, LifecycleStage, Metric, Param, Run, RunTag, ViewType
+from mlflow.environment_variables import MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import (
@@ -70,6 +71,7 @@ def client_of(settings: Settings) -> MlflowClient:
     if account.user:
         os.environ["MLFLOW_TRACKING_USERNAME"] = account.user
         os.environ["MLFLOW_TRACKING_PASSWORD"] = account.password.get_secret_value()
+    MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT.set(True)  # it would read each run again to print it
     return MlflowClient(tracking_uri=account.url)
 
 
@@ -114,8 +116,11 @@ def log_scene(concluded: Concluded, settings: Settings) -> str:
     """
     client = client_of(settings)
     experiment_id = _experiment(client, concluded.strategy)
+    most = max(files.IN_CSV, _children(concluded, settings))
     with transaction(settings) as connection:
-        rows = results.of_scene(connection, concluded.scene_id, order_by=concluded.scene.ranking)
+        rows = results.of_scene(
+            connection, concluded.scene_id, order_by=concluded.scene.ranking, limit=most
+        )
         user = users.name_of(connection, concluded.scene.user_id) or NOBODY
     parent = _parent(client, experiment_id, concluded, user)
     if parent.info.status in ENDED:
@@ -155,7 +160,7 @@ def log_rest(
         with tempfile.TemporaryDirectory() as folder:
             files.write_picture(Path(folder), concluded.scene, concluded.best[0], rows, settings)
             client.log_artifacts(parent.info.run_id, folder)
-    client.update_run(parent.info.run_id, "FINISHED" if concluded.best else "FAILED")
+    client.set_terminated(parent.info.run_id, "FINISHED" if concluded.best else "FAILED")
     return True
 
 
@@ -316,7 +321,7 @@ def _log_children(
                 child = children[row["run_key"]] = Child(created.info.run_id, is_whole=False)
             params = words.params_of(row, named, axes)
             _log(client, child.run_id, params, list(_metrics(row)))
-            client.update_run(child.run_id, STATUS.get(row["status"], "FAILED"))
+            client.set_terminated(child.run_id, STATUS.get(row["status"], "FAILED"))
         except Exception:
             failed.set()  # the runs that wait for a writer are left, too
             raise

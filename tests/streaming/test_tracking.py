@@ -21,7 +21,7 @@ from mela.settings import MlflowSettings, Settings
 from replay import ReplayServer
 from services.compared import compared
 from services.results import results_of
-from streaming import conclude, mirror, tracking
+from streaming import conclude, mirror, mlflow_files, tracking
 from streaming import mlflow_view as views
 from streaming.tracking import Concluded
 from tests.streaming.answered import answered
@@ -138,6 +138,21 @@ def test_all_runs_of_a_grid_are_there_and_say_what_tells_them_apart(
     assert {run.data.params["exits.stop_loss"] for run in runs} == {"none", "0.02", "0.05"}
     _experiment_opens_on_runs(client, parent)
     _files_can_be_read(client, run_id, tmp_path)
+
+
+def test_of_a_larger_scene_mlflow_gets_the_best_runs(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mlflow_files, "IN_CSV", 3)
+    scene_id = answered(GRID, settings)
+    run_id = finish(scene_id, settings.model_copy(update={"mlflow_top": 2}))
+
+    client = MlflowClient(settings.mlflow.url)
+    table = pd.read_csv(client.download_artifacts(run_id, "runs.csv", str(tmp_path)))
+
+    ranked = [row["run_key"] for row in results_of(UUID(scene_id), settings).rows]
+    assert table["run_key"].tolist() == ranked[:3]
+    assert len(children(run_id, settings)) == 2
 
 
 def _experiment_opens_on_runs(client: MlflowClient, parent: Run) -> None:
