@@ -9,7 +9,7 @@ import sys
 import structlog
 from rich.console import Console
 
-from benchmarks import engine, ingestion, path, quality, star, validation, warehouse
+from benchmarks import engine, ingestion, million, path, quality, star, validation, warehouse
 from benchmarks.rows import Row, keep, show
 
 
@@ -20,6 +20,7 @@ def _warehouse(console: Console) -> list[Row]:
 
 PARTS = {
     "engine": engine.measure,
+    "million": million.measure,
     "path": path.measure,
     "validation": validation.measure,
     "warehouse": _warehouse,

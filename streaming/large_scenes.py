@@ -14,7 +14,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -22,19 +24,20 @@ import orjson
 import structlog
 
 from backtests.strategy import Catalogue
-from mela.messages import MessagePosition, RunChunk
+from mela.messages import MessagePosition
 from mela.settings import Settings
 from messaging.publisher import Publisher, publisher_of
 from streaming import strategies
 from streaming.plan import SceneMessage, SceneRequest, give_up, read_scene, send_planned
 from streaming.poison import contained, is_away
-from streaming.slices import chunks_of, send_slice, slices
+from streaming.slices import Answers, Slice, chunks_of, recorded_answers, send_rest, slices
 from warehouse.database import transaction
 from warehouse.scenes import records as scenes
 
 log = structlog.get_logger()
 MOST_RUNS = 500_000  # of the scenes that are planned at the same time, unless one alone has more
 WAIT_S = 1.0
+LOOKED_UP = 2  # slices of a scene whose stored answers are looked up before they are sent
 STALE_S = 60.0  # after which chunks that nobody answered are no longer waited for
 
 
@@ -81,15 +84,17 @@ class ChunksAhead:
 class _Work:
     """A large scene that is being planned.
 
-    slice: what is sent next, () at the end; error: why its runs could not be spelled out
+    next: slices whose stored answers are being looked up, in the order in which they are sent
+    is_spelled: whether its last slice was taken; error: why its runs could not be spelled out
     """
 
     message: SceneMessage
     request: SceneRequest
     catalogue: Catalogue
-    slices: Iterator[Sequence[RunChunk]]
-    slice: Sequence[RunChunk] | None = field(default=None)
-    error: Exception | None = field(default=None)
+    slices: Iterator[Slice]
+    next: deque[tuple[Slice, Future[Answers]]] = field(default_factory=deque)
+    is_spelled: bool = False
+    error: Exception | None = None
 
     @property
     def scene_id(self) -> str:
@@ -103,6 +108,7 @@ class LargeScenes:
         self._settings = settings
         self._most = settings.spark.chunk_runs
         self.ahead = ChunksAhead(settings.spark.chunks_ahead)
+        self._pool = ThreadPoolExecutor(LOOKED_UP, thread_name_prefix="answers")
         self._lock = threading.Lock()
         self._work: dict[str, _Work] = {}
         self._must_take_up = True  # at first, and when there is room for scenes that were left
@@ -197,23 +203,39 @@ class LargeScenes:
         if is_unwanted:
             self._drop(work)
             return
-        if work.slice is None and work.error is None:
+        self._look_ahead(work)
+        if work.next:
+            part, answers = work.next[0]
             try:
-                work.slice = next(work.slices, ())
-            except Exception as error:
-                log.exception("scene_not_expanded", scene_id=work.scene_id)
-                work.error = error  # asked again the rest would only end, and runs be missing
-        if work.error is not None:
+                stored = answers.result()
+            except Exception:
+                work.next[0] = part, self._looked_up(part, work.catalogue)
+                raise
+            chunks = send_rest(part, stored, publisher, work.catalogue)
+            publisher.flush()
+            self.ahead.sent(work.scene_id, chunks)
+            work.next.popleft()
+        elif work.error is not None:
             self._give_up(work, publisher, work.error)
-            return
-        if not work.slice:
+        else:
             send_planned([work.request], self._settings, publisher)
             self._drop(work)
-            return
-        chunks = send_slice(work.slice, self._settings, publisher, work.catalogue)
-        publisher.flush()
-        self.ahead.sent(work.scene_id, chunks)
-        work.slice = None
+
+    def _look_ahead(self, work: _Work) -> None:
+        """Have the next slices looked up, while the one before them is sent."""
+        while len(work.next) < LOOKED_UP and not work.is_spelled:
+            try:
+                part = next(work.slices, None)
+            except Exception as error:
+                log.exception("scene_not_expanded", scene_id=work.scene_id)
+                work.error, part = error, None  # asked again it would end, and runs be missing
+            if part is None:
+                work.is_spelled = True
+            else:
+                work.next.append((part, self._looked_up(part, work.catalogue)))
+
+    def _looked_up(self, part: Slice, catalogue: Catalogue) -> Future[Answers]:
+        return self._pool.submit(recorded_answers, part, self._settings, catalogue)
 
     def _give_up(self, work: _Work, publisher: Publisher, error: Exception) -> None:
         give_up(work.message, self._settings, publisher, error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from backtests.simulate import provenance
@@ -20,6 +20,7 @@ from warehouse.results import finder as results
 A = TypeVar("A")
 SLICE_CHUNKS = 8  # chunks whose runs are looked up in the warehouse at once
 Slice = Sequence[RunChunk]
+Answers = Mapping[tuple[str, str], bytes]  # scene_id and run_key → the document
 
 
 def chunks_of(plan: Plan, scene_id: str, settings: Settings) -> Iterator[RunChunk]:
@@ -51,12 +52,21 @@ def send_slice(part: Slice, settings: Settings, publisher: Publisher, catalogue:
     part: chunks of one scene or of several
     returns: how many chunks are to be executed. The caller flushes. Raises where a service is away.
     """
+    return send_rest(part, recorded_answers(part, settings, catalogue), publisher, catalogue)
+
+
+def recorded_answers(part: Slice, settings: Settings, catalogue: Catalogue) -> Answers:
+    """Record the stored answers of chunks as their scenes', and return them. May be repeated."""
     wanted = [(chunk.scene_id, run) for chunk in part for run in chunk.runs]
     made_with = {
         name: provenance(name, None, catalogue) for name in {r.strategy for _, r in wanted}
     }
     with transaction(settings) as connection:
-        stored = results.answer(connection, wanted, made_with)
+        return results.answer(connection, wanted, made_with)
+
+
+def send_rest(part: Slice, stored: Answers, publisher: Publisher, catalogue: Catalogue) -> int:
+    """Send the stored answers of chunks, and their other runs; return how many chunks have some."""
     for (scene_id, run_key), document in stored.items():
         publisher.result(scene_id, run_key, document)
     sent = 0
