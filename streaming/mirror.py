@@ -51,6 +51,7 @@ _failures: Counter[str] = Counter()  # of scenes that MLflow did not take in thi
 _passes = itertools.count(1)
 _in_part: dict[str, None] = {}  # scenes of which MLflow lacks some runs, the oldest first
 _part_lock = threading.Lock()
+_has_missed = False  # whether MLflow did not take a scene since `catch_up` looked last
 _has_read_unfinished = False  # whether MLflow said what an earlier process left in part
 
 
@@ -73,7 +74,7 @@ def is_behind() -> bool:
     """Tell whether `catch_up` has something to write now."""
     with _part_lock:
         is_waiting = any(not _failures[scene_id] for scene_id in _in_part)
-    return is_waiting and time.monotonic() >= _rests_until
+    return (is_waiting or _has_missed) and time.monotonic() >= _rests_until
 
 
 def catch_up(settings: Settings) -> int:
@@ -82,7 +83,8 @@ def catch_up(settings: Settings) -> int:
     Stops at the first scene that MLflow does not take. That one comes up rarer and rarer, so that a
     scene which MLflow refuses for its own sake does not stand before the others.
     """
-    number = next(_passes)
+    global _has_missed
+    number, _has_missed = next(_passes), False
     with transaction(settings) as connection:
         missing = scenes.without_mlflow(connection, MOST_KNOWN)
     written = 0
@@ -171,8 +173,9 @@ def _tried(work: Callable[[], T], scene_id: str | None = None) -> T | None:
 
     Raises what says that the warehouse is away.
     """
-    global _rests_until
+    global _has_missed, _rests_until
     if time.monotonic() < _rests_until:
+        _has_missed = True
         return None
     task = _writer.submit(_bounded, work)
     try:
@@ -184,7 +187,7 @@ def _tried(work: Callable[[], T], scene_id: str | None = None) -> T | None:
         if is_away(error) and not _is_of_mlflow(error):
             raise
         why = error_message(error)
-    _rests_until = time.monotonic() + REST_S
+    _rests_until, _has_missed = time.monotonic() + REST_S, True
     log.warning("mlflow_left_out", scene_id=scene_id, why=why)
     return None
 

@@ -39,9 +39,9 @@ EMPTY = text(
 )
 MELA = Path(sys.executable).with_name("mela")
 DEMO_S = 900
-# All runs of the demo's grid, and not a thousand of each larger one: MLflow's server needs 40 ms
-# of processor time for each, which the tests that come next would wait for.
-MIRRORED = {"MELA_MLFLOW_TOP": "480"}
+# Not a thousand runs of each scene: MLflow's server needs 40 ms of processor time for each, which
+# the tests that come next would wait for.
+MIRRORED = 100
 
 
 @pytest.fixture(scope="session")
@@ -106,7 +106,8 @@ def platform(pytestconfig: pytest.Config) -> Iterator[Settings]:
     with ExitStack() as running:
         pytestconfig.stash[PLATFORM] = running
         home = running.enter_context(temporary_home())
-        done = mela("demo", "--offline", home=home, timeout_s=DEMO_S, settings=MIRRORED)
+        few = {"MELA_MLFLOW_TOP": str(MIRRORED)}
+        done = mela("demo", "--offline", home=home, timeout_s=DEMO_S, settings=few)
         (home / "demo.txt").write_text(done.stdout, encoding="utf-8")
         assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
         yield stack_settings(home)

@@ -68,6 +68,7 @@ def settings(
     monkeypatch.setattr(mirror, "_in_part", {})
     monkeypatch.setattr(mirror, "_has_read_unfinished", False)
     monkeypatch.setattr(mirror, "_rests_until", 0.0)
+    monkeypatch.setattr(mirror, "_has_missed", False)
     monkeypatch.setattr(mirror, "_failures", Counter())
     found = warehouse.model_copy(update={"mlflow": server, "replay_url": packaged.url})
     ingest("binance:BTCUSDT", Interval.H1, at("2023-01-01"), at("2023-02-10"), found)
@@ -138,6 +139,26 @@ def test_all_runs_of_a_grid_are_there_and_say_what_tells_them_apart(
     assert {run.data.params["exits.stop_loss"] for run in runs} == {"none", "0.02", "0.05"}
     _experiment_opens_on_runs(client, parent)
     _files_can_be_read(client, run_id, tmp_path)
+
+
+def test_what_mlflow_missed_is_due_when_it_is_asked_again(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nobody = settings.mlflow.model_copy(update={"url": "http://127.0.0.1:9"})
+    scene_id = answered(GRID, settings)
+    with transaction(settings) as connection:
+        scene = scenes.get(connection, scene_id)
+    assert scene is not None
+
+    conclude.finish(scene_id, scene, settings.model_copy(update={"mlflow": nobody}))
+
+    assert results_of(UUID(scene_id), settings).mlflow_run_id is None
+    assert not mirror.is_behind()  # MLflow is left alone for a while
+    monkeypatch.setattr(mirror, "_rests_until", 0.0)
+    assert mirror.is_behind()
+    mirror.catch_up(settings)
+    assert results_of(UUID(scene_id), settings).mlflow_run_id is not None
+    assert not mirror.is_behind()
 
 
 def test_of_a_larger_scene_mlflow_gets_the_best_runs(
