@@ -14,12 +14,11 @@ from backtests.strategies import CATALOGUE
 from backtests.strategy import Strategy
 from mela.candles import Candles
 from mela.errors import RejectionCode, SceneInvalid
-from mela.grid import Plan, check_space, plan_runs, window_variants
+from mela.grid import Plan, window_variants
 from mela.interval import Interval
 from mela.result import Curve, result_document
 from mela.run import Run, by_candles
 from mela.scene import Scene
-from mela.search import TpeSearch
 from mela.verdict import Verdict
 
 Document = dict[str, Any]
@@ -142,20 +141,9 @@ class Done:
     skipped: int
 
 
-def check(scene: Scene, catalogue: Catalogue, *, max_runs: int) -> Plan | None:
-    """Return the plan of a scene, or None if TPE chooses its runs as it goes.
-
-    Raises SceneInvalid.
-    """
-    if isinstance(scene.search, TpeSearch):
-        check_space(scene, catalogue, max_runs=max_runs)
-        return None
-    return plan_runs(scene, catalogue, max_runs=max_runs)
-
-
-def execute(scene: Scene, plan: Plan | None, bench: Bench) -> Done:
+def execute(scene: Scene, plan: Plan, bench: Bench) -> Done:
     """Execute the runs of a scene."""
-    if plan is None:
+    if plan.learns:
         return _learn(scene, bench)
     runs = list(plan.expand())
     found = {

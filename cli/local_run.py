@@ -32,7 +32,7 @@ from cli.tables import SHOWN, results_table
 from mela.counts import counted
 from mela.errors import InputInvalid, SceneInvalid
 from mela.failures import failures_in
-from mela.grid import Plan
+from mela.grid import Plan, plan_runs
 from mela.market_checks import check_markets
 from mela.messages import read_stored_run
 from mela.outcome import WITH_METRICS
@@ -97,13 +97,13 @@ def _checked(file: Path, terms: Mapping[str, Any] | None, settings: Settings) ->
     except SceneInvalid as first:
         catalogue = refresh(settings.packages)
         raise with_others(
-            first, document, lambda one: local.check(one, catalogue, max_runs=settings.max_runs)
+            first, document, lambda one: plan_runs(one, catalogue, max_runs=settings.max_runs)
         ) from first.__cause__
 
 
-def _planned(scene: Scene, catalogue: Catalogue, settings: Settings) -> Plan | None:
-    def check(one: Scene) -> Plan | None:
-        return local.check(one, catalogue, max_runs=settings.max_runs)
+def _planned(scene: Scene, catalogue: Catalogue, settings: Settings) -> Plan:
+    def check(one: Scene) -> Plan:
+        return plan_runs(one, catalogue, max_runs=settings.max_runs)
 
     try:
         return check(scene)
@@ -129,9 +129,8 @@ def _run(
 ) -> None:
     catalogue = refresh(settings.packages)
     plan = _planned(scene, catalogue, settings)
-    has_free_shorts = plan is not None and plan.has_free_shorts
-    if scene.mode == "together" or has_free_shorts:
-        check_markets(scene, given.known(), has_free_shorts=has_free_shorts)
+    if scene.mode == "together" or plan.has_free_shorts:
+        check_markets(scene, given.known(), has_free_shorts=plan.has_free_shorts)
     verdicts = known_here({one.digest for one in catalogue.values()}, settings)
     if given.are_stored:
         from services.strategies import with_stored  # loads SQLAlchemy

@@ -24,12 +24,15 @@ def show_progress(steps: Iterable[Progress]) -> Progress | None:
         TimeElapsedColumn(),
     )
     last: Progress | None = None
+    batch = ""
     with Bar(*columns, console=err, transient=False) as bar:
         task = bar.add_task("waiting for the plan", total=None)
         for last in steps:
+            if last.batch:
+                batch = f", batch {last.batch} of {last.batches}"
             bar.update(
                 task,
-                description=last.state.value,
+                description=last.state.value + (batch if last.state is State.RECORDED else ""),
                 total=last.runs,
                 completed=last.cached if last.state is State.PLANNED else last.recorded,
             )

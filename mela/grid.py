@@ -17,6 +17,7 @@ from mela.canonical import canonical_json, canonical_scalar
 from mela.errors import RejectionCode, SceneInvalid
 from mela.grid_checks import check_across, check_count, check_inputs_join, may_short_free
 from mela.inputs import Input
+from mela.learned import groups_of_ends
 from mela.portfolio import Portfolio
 from mela.portfolio_checks import check_trials
 from mela.run import Catalogue, Run, from_ms, rounded_warmup, run_key_of
@@ -33,17 +34,21 @@ class Plan:
 
     runs: distinct run_keys; skipped: runs left out, as they break a strategy's own rule
     portfolio: of one account for all instruments; None where each has its own
+    learns: runs of each instrument, at most, that answers to others choose; 0 where all are known.
+        `groups` then has examples of their fields
     """
 
     instruments: tuple[str, ...]
     groups: Sequence[Sequence[Variant]]
     skipped: int
     portfolio: Portfolio | None = None
+    learns: int = 0
 
     @property
     def runs(self) -> int:
         """Return the number of distinct run_keys."""
-        return len(self.accounts) * math.prod(len(group) for group in self.groups)
+        each = self.learns or math.prod(len(group) for group in self.groups)
+        return len(self.accounts) * each
 
     @property
     def has_free_shorts(self) -> bool:
@@ -67,7 +72,9 @@ class Plan:
         return [(f"inputs.{name}", one) for name, one in dict.fromkeys(named)]
 
     def expand(self) -> Iterator[Run]:
-        """Yield the runs, series by series, always in the same order."""
+        """Yield the runs, series by series, always in the same order; none that answers choose."""
+        if self.learns:
+            return
         fixed = merged([group[0] for group in self.groups if len(group) == 1])
         varied = [group for group in self.groups if len(group) > 1]
         for instrument, *others in self.accounts:
@@ -104,13 +111,10 @@ def plan_runs(scene: Scene, catalogue: Catalogue, *, max_runs: int) -> Plan:
     check_space(scene, catalogue, max_runs=max_runs)
     search = scene.search
     if isinstance(search, TpeSearch):
-        raise SceneInvalid(
-            RejectionCode.INVALID_FIELD,
-            "search.kind",
-            "in a search of kind tpe each trial waits for the answers to those before it, so that "
-            "it cannot be planned ahead. Run the scene with `mela backtest`, or publish it with "
-            "kind random.",
-        )
+        groups = groups_of_ends(scene, catalogue)
+        check_inputs_join(scene, groups)
+        check_across(scene, groups)
+        return Plan(scene.instruments, groups, 0, learns=search.trials * (len(scene.folds) or 1))
     # the span first: runs of one candle series stay together
     windows: list[Sequence[Variant]] = [window_variants(scene)] if scene.validation else []
     if isinstance(search, RandomSearch):

@@ -82,6 +82,10 @@ class Progress(_Message):
     cancelled: int | None = Field(
         default=None, description="runs that were not executed, as the scene was cancelled"
     )
+    batch: int | None = Field(
+        default=None, description="of a search that learns: the batch of trials that was sent now"
+    )
+    batches: int | None = Field(default=None, description="how many batches it has, at most")
     best: tuple[dict[str, Any], ...] = Field(
         default=(), description="results: best overall, then per instrument"
     )
@@ -95,10 +99,10 @@ class Progress(_Message):
     sentence: str | None = None
 
     @property
-    def place(self) -> tuple[int, int]:
+    def place(self) -> tuple[int, int, int]:
         """Return the key that orders the messages of one scene."""
         order = [State.REJECTED, State.PLANNED, State.RECORDED, State.FINISHED, State.CANCELLED]
-        return order.index(self.state), self.recorded or 0
+        return order.index(self.state), self.recorded or 0, self.batch or 0
 
     def to_bytes(self) -> bytes:
         """Return the message as Kafka carries it."""

@@ -108,6 +108,13 @@ class RandomSearch(_Trials):
 
 
 class TpeSearch(_Trials):
-    """Let each trial learn from those before it (Optuna's TPE): by `mela backtest` only."""
+    """Let each batch of trials learn from those before it (Optuna's TPE)."""
 
-    kind: Literal["tpe"] = Field(default="tpe", description="each trial learns")
+    kind: Literal["tpe"] = Field(default="tpe", description="each batch of trials learns")
+    batch: Whole = Field(
+        default=1,
+        ge=1,
+        le=1_000,
+        description="trials that are asked for at once, before their results are told: 1 learns "
+        "most, 10 is soonest done on the platform",
+    )

@@ -58,7 +58,8 @@ class Validation:
     faults: empty for a scene that would be accepted; the other fields then hold
     scene: None if the document is no scene at all
     runs, skipped: the numbers of its plan
-    stored: how many runs would be answered from the store; None if they are too many to look up
+    stored: how many runs would be answered from the store; None if they are too many to look up,
+        or chosen by answers
     missing: where candles begin too late or end too early. Such a scene is accepted all the same
     """
 
@@ -145,7 +146,7 @@ def _load(scene: Scene, name: str, start: datetime, end: datetime) -> str:
 
 
 def _stored(plan: Plan, catalogue: Catalogue, settings: Settings) -> int | None:
-    if plan.runs > MOST_LOOKED_UP:
+    if plan.runs > MOST_LOOKED_UP or plan.learns:
         return None
     today = {name: provenance(name, None, catalogue) for name in catalogue}
     nobody = uuid4()  # stored answers are addressed to a scene, and these are only counted

@@ -51,15 +51,19 @@ class ProgressMessage(NamedTuple):
 
 
 class Recorded(NamedTuple):
-    """Scenes that messages call recorded to the last run, and messages that cannot be read."""
+    """Scenes that messages call recorded to the last run, and messages that cannot be read.
+
+    under_way: scenes of which some runs may not be asked for yet: searches that learn among them
+    """
 
     scenes: dict[str, ProgressMessage]
     refused: list[tuple[ProgressMessage, MessageInvalid]]
+    under_way: set[str]
 
 
 def recorded_scenes(messages: Iterable[ProgressMessage]) -> Recorded:
     """Return the scenes that some messages of mela.progress call recorded to the last run."""
-    found = Recorded({}, [])
+    found = Recorded({}, [], set())
     for message in messages:
         try:
             progress = decode_progress(message.value)
@@ -68,6 +72,8 @@ def recorded_scenes(messages: Iterable[ProgressMessage]) -> Recorded:
             continue
         if progress.state is State.RECORDED and progress.recorded == progress.runs:
             found.scenes[str(progress.scene_id)] = message
+        elif progress.state in (State.PLANNED, State.RECORDED) and progress.batch is None:
+            found.under_way.add(str(progress.scene_id))
     return found
 
 

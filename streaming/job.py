@@ -24,6 +24,7 @@ from services.job_state import BEAT_S, QueryState, state_file, write_state
 from streaming import checking, daemon, mirror
 from streaming.confinement import confine
 from streaming.large_scenes import LargeScenes
+from streaming.learning import Learning
 from streaming.logs import plain_logs
 from streaming.queries import queries
 from streaming.reach import Measure
@@ -47,7 +48,9 @@ class Job:
         self._stop = threading.Event()
         self._spark = session(settings)
         self._large = LargeScenes(settings)
-        self._queries = {query.name: query for query in queries(settings, self._large)}
+        self._learning = Learning(settings)
+        wanted = queries(settings, self._large, self._learning)
+        self._queries = {query.name: query for query in wanted}
         self._running: dict[str, StreamingQuery] = {}
         self._watch = JobWatch.of(self._queries)
         self._not_before: dict[str, float] = dict.fromkeys(self._queries, 0.0)
@@ -79,9 +82,9 @@ class Job:
         """Watch the queries; return when told to stop, or raise when Spark itself is gone."""
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, self._on_signal)
-        threading.Thread(
-            target=self._large.run, args=(self._stop,), name="large-scenes", daemon=True
-        ).start()
+        beside = {"large-scenes": self._large.run, "learning": self._learning.run}
+        for name, work in beside.items():
+            threading.Thread(target=work, args=(self._stop,), name=name, daemon=True).start()
         self._measure.start()
         while not self._stop.is_set():
             for name in self._queries:

@@ -21,6 +21,7 @@ from services.positions import checkpoint
 from streaming import conclude, daemon, plan, tasks
 from streaming.conclude import ProgressMessage
 from streaming.large_scenes import LargeScenes
+from streaming.learning import Learning
 from streaming.plan import SceneMessage
 from streaming.poison import contained, is_away
 from streaming.record import send_progress
@@ -72,16 +73,20 @@ class Query:
         )
 
 
-def queries(settings: Settings, large: LargeScenes) -> list[Query]:
-    """Return the four queries of the job path. large: plans what `plan` hands over."""
+def queries(settings: Settings, large: LargeScenes, learning: Learning) -> list[Query]:
+    """Return the four queries of the job path.
+
+    large: plans what `plan` hands over; learning: asks for the runs of searches that learn
+    """
     chunks = settings.spark.max_chunks_per_trigger
     planned = partial(_plan, settings, large)
-    run, record = partial(_run, settings, large), partial(_record, settings)
+    run, record = partial(_run, settings, large, learning), partial(_record, settings, learning)
+    ended = partial(_conclude, settings, learning)
     return [
         Query("plan", SCENES, SCENES_AT_ONCE, "0 seconds", planned, TIMED),
         Query("run", RUNS, chunks, "0 seconds", run),
         Query("record", CHUNK_RESULTS, chunks, GATHER, record),
-        Query("conclude", PROGRESS, PROGRESS_AT_ONCE, SETTLE, partial(_conclude, settings)),
+        Query("conclude", PROGRESS, PROGRESS_AT_ONCE, SETTLE, ended),
     ]
 
 
@@ -108,28 +113,34 @@ def _plan(settings: Settings, large: LargeScenes, batch: DataFrame, _: int) -> N
         )
 
 
-def _run(settings: Settings, large: LargeScenes, batch: DataFrame, _: int) -> None:
+def _run(
+    settings: Settings, large: LargeScenes, learning: Learning, batch: DataFrame, _: int
+) -> None:
     work = partial(tasks.execute, settings=settings.for_strategies())
     executed: Counter[str] = Counter()
     for row in in_workers(daemon.RUN, _packed(batch), work, tasks.EXECUTED).collect():
         executed[row.scene_id] += row.chunks
     large.ahead.executed(executed)
+    learning.executed(executed)
 
 
-def _record(settings: Settings, batch: DataFrame, _: int) -> None:
+def _record(settings: Settings, learning: Learning, batch: DataFrame, _: int) -> None:
     work = partial(tasks.store, settings=settings)
     rows = in_workers(daemon.RECORD, _packed(batch), work, tasks.RECORDED).collect()
     publisher = publisher_of(settings, owner="record")
-    send_progress({row.scene_id for row in rows}, settings, publisher)
+    recorded = {row.scene_id for row in rows}
+    send_progress(recorded, settings, publisher)
+    learning.recorded(recorded)
 
 
-def _conclude(settings: Settings, batch: DataFrame, _: int) -> None:
+def _conclude(settings: Settings, learning: Learning, batch: DataFrame, _: int) -> None:
     publisher = publisher_of(settings, owner="conclude")
     messages = [ProgressMessage(_bytes(row.value), _source(row)) for row in batch.collect()]
     found = conclude.recorded_scenes(messages)
     for message, why in found.refused:
         conclude.refuse(message, why, publisher)
     publisher.flush()
+    learning.wake(found.under_way)
     for scene_id, message in found.scenes.items():
         contained(
             "scene",

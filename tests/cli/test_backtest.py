@@ -332,6 +332,3 @@ def test_tpe_runs_here_and_says_nothing_of_itself(tmp_path: Path, candles: Path)
     done = backtest_files(tmp_path, "--candles", candles, "--json", search=search)
     assert len(json.loads(done.stdout)) == 4
     assert "Trial" not in done.stderr
-    refused = mela("publish", tmp_path / "scene.yaml")
-    assert refused.exit_code == 1
-    assert "mela backtest" in refused.stderr

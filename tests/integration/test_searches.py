@@ -13,8 +13,10 @@ from sqlalchemy import text
 
 from mela.messages import State
 from mela.settings import Settings
+from services.follow import Follower
 from tests.conftest import mela
-from tests.integration.asking import answers, publish, scene_of, stored_scene
+from tests.integration.asking import answers, publish, scene_of, send, stored_scene
+from tests.storm.faults import kill
 from warehouse.database import transaction
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
@@ -94,16 +96,46 @@ def test_a_walk_forward_is_judged_and_its_holdout_opened_once(
     assert json.loads(printed.stdout) == report
 
 
-def test_tpe_is_refused_by_the_platform(platform: Settings) -> None:
-    search = {"kind": "tpe", "trials": 5, "space": {"strategy.params.fast": [5, 10]}}
-    last = publish(scene_of(search=search), platform)
-    assert (last.state, last.field) == (State.REJECTED, "search.kind")
-    assert "mela backtest" in (last.sentence or "")
-
-
 def test_a_grid_is_judged_too_and_said_to_lack_an_out_of_sample_check(platform: Settings) -> None:
     search = {"kind": "grid", "space": {"strategy.params.fast": [5, 10, 20, 30]}}
     last = publish(scene_of(search=search), platform)
     assert last.report is not None
     assert last.report["statistics"]["n_trials"] >= 4
     assert "no_out_of_sample" in {one["code"] for one in last.warnings}
+
+
+def test_a_search_that_learns_asks_what_one_process_asks_though_the_job_is_killed(
+    platform: Settings, tmp_path: Path
+) -> None:
+    """Killed between two batches; then told and asked again, to the same questions and answers."""
+    search = {**WALK["search"], "kind": "tpe", "trials": 9, "batch": 3}
+    scene = scene_of(**{**WALK, "validation": {"train": "60d", "test": "40d"}, "search": search})
+    with Follower(platform, [scene.scene_id]) as follower:
+        send(scene, platform)
+        steps = follower.messages()
+        second = next(one for one in steps if one.batch and one.recorded)
+        assert kill("spark", platform)
+        said = [second, *steps]
+    last = said[-1]
+    assert (last.state, last.runs) == (State.FINISHED, 9 * 3 * 2), last
+    batches = [one.batch for one in said if one.batch]
+    assert batches == sorted(batches)
+    assert {one.batches for one in said if one.batches} == {3 * 3 * 2}
+
+    file = tmp_path / "scene.json"
+    file.write_text(json.dumps(scene.content()), encoding="utf-8")
+    alone = mela("backtest", str(file), "--json", home=platform.home)
+    assert alone.returncode == 0, alone.stderr
+    expected = {one["run_key"]: numbers(one) for one in json.loads(alone.stdout)}
+    found = answers(scene.scene_id, platform)
+    assert {one["run_key"]: numbers(one) for one in found} == expected
+    assert len(found) == len(expected)
+    row = stored_scene(scene.scene_id, platform)
+    assert row is not None
+    assert row.best["report"]["statistics"]["n_trials"] >= len(found)
+
+
+def numbers(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a result without what tells who asked, and when."""
+    made = ("scene_id", "cached", "computed_at", "result_key", "candles_revision", "revisions")
+    return {name: value for name, value in document.items() if name not in made}

@@ -110,10 +110,19 @@ def test_a_grid_has_no_ranges() -> None:
     assert "kind: random" in refusal(document).sentence
 
 
-def test_tpe_is_refused_where_runs_are_planned_and_the_sentence_says_where_it_works() -> None:
-    refused = refusal(searched(BOTH, kind="tpe"))
-    assert (refused.code, refused.field) == (RejectionCode.INVALID_FIELD, "search.kind")
-    assert "mela backtest" in refused.sentence
+def test_a_search_that_learns_has_its_number_of_runs_and_names_none() -> None:
+    found = plan(searched(BOTH, kind="tpe", trials=7, instruments=["a:X", "a:Y"]))
+    assert (found.runs, list(found.expand())) == (14, [])
+    assert refusal(searched(BOTH, kind="tpe", trials=7), max_runs=6).code == "too_many_runs"
+
+
+def test_what_no_field_can_tell_is_refused_before_a_search_learns() -> None:
+    stop = {"exits.trailing_start": {"low": 0.1, "high": 0.2}}
+    assert refusal(searched(stop, kind="tpe")).field == "exits.trailing_start"
+    both = {**stop, "exits.trailing_stop": {"low": 0.01, "high": 0.05}}
+    assert plan(searched(both, kind="tpe")).runs == 40
+    short = plan(searched({"direction": ["long", "both"]}, kind="tpe", trials=2))
+    assert short.has_free_shorts
 
 
 def test_a_choice_is_one_run_or_none() -> None:

@@ -7,8 +7,8 @@ import doctest
 import pytest
 import yaml
 
-from backtests.local import check
 from backtests.strategies import CATALOGUE
+from mela.grid import plan_runs
 from mela.scene import parse_scene
 from mela.settings import REPOSITORY
 
@@ -23,6 +23,5 @@ def test_every_example_of_the_page_holds() -> None:
 @pytest.mark.parametrize(("name", "runs"), [("walk_forward", 1_600), ("random", 200)])
 def test_the_scenes_beside_it_can_be_planned(name: str, runs: int) -> None:
     text = (REPOSITORY / "docs" / "scenes" / f"{name}.yaml").read_text(encoding="utf-8")
-    plan = check(parse_scene(yaml.safe_load(text)), CATALOGUE, max_runs=10_000)
-    assert plan is not None
+    plan = plan_runs(parse_scene(yaml.safe_load(text)), CATALOGUE, max_runs=10_000)
     assert plan.runs == runs

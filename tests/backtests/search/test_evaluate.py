@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from backtests.local import Bench, check, execute, whole_series
+from backtests.local import Bench, execute, whole_series
 from backtests.search.evaluate import evaluate_search
 from backtests.search.memory_store import MemoryStore
 from backtests.strategies import CATALOGUE
 from mela.candles import Candles
+from mela.grid import plan_runs
 from mela.run import Run, to_ms
 from mela.scene import Scene, parse_scene
 from tests.backtests.search.swings import SCENE, read
@@ -39,7 +40,7 @@ class WatchedStore(MemoryStore):
 def executed(**change: Any) -> tuple[Scene, list[dict[str, Any]], Bench]:
     scene = parse_scene({**SCENE, "search": GRID, **change})
     bench = Bench(whole_series(read))
-    done = execute(scene, check(scene, CATALOGUE, max_runs=100), bench)
+    done = execute(scene, plan_runs(scene, CATALOGUE, max_runs=100), bench)
     return scene, done.documents, bench
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 import pytest
 
-from backtests.local import Bench, check, conclude, execute, whole_series
+from backtests.local import Bench, conclude, execute, whole_series
 from backtests.search import report as report_module
 from backtests.search.out_of_sample import closed_out
 from backtests.search.period_returns import returns_of
@@ -17,6 +17,7 @@ from backtests.search.trials import trials_of, with_winner
 from backtests.simulate import run_all
 from backtests.strategies import CATALOGUE
 from mela.candles import Candles
+from mela.grid import plan_runs
 from mela.interval import Interval
 from mela.messages import read_stored_run
 from mela.result import rank
@@ -40,7 +41,7 @@ def judged(
 ) -> tuple[Scene, list[dict[str, Any]], dict[str, Any]]:
     scene = parse_scene({**SCENE, "search": GRID, **change})
     bench = bench or Bench(whole_series(read))
-    done = execute(scene, check(scene, CATALOGUE, max_runs=1_000), bench)
+    done = execute(scene, plan_runs(scene, CATALOGUE, max_runs=1_000), bench)
     report = conclude(scene, done.documents, bench)
     assert report is not None
     return scene, done.documents, report
@@ -49,7 +50,7 @@ def judged(
 def test_a_scene_that_searches_nothing_has_no_report() -> None:
     scene = parse_scene(SCENE)
     bench = Bench(whole_series(read))
-    done = execute(scene, check(scene, CATALOGUE, max_runs=1), bench)
+    done = execute(scene, plan_runs(scene, CATALOGUE, max_runs=1), bench)
     assert conclude(scene, done.documents, bench) is None
 
 
@@ -140,7 +141,7 @@ def test_the_holdout_is_run_by_the_last_windows_winner_and_seen_by_no_run() -> N
     last = [one for one in documents if _ms(one["start"]) == scene.folds[-1].train_start_ms]
     best = rank(last, "sharpe")[0]
     assert report["winner"]["run_key"] == report["holdout"]["run_key"] == best["run_key"]
-    run = replace(read_stored_run(best, CATALOGUE), start=scene.holdout.start, end=scene.end)  # type: ignore[union-attr]
+    run = replace(read_stored_run(best, CATALOGUE), start=scene.holdout.start, end=scene.end)
     expected = closed_out(read("a:X", Interval.H1), run).numbers()
     assert {name: report["holdout"][name] for name in expected} == expected
     assert report["recorded"] is False
@@ -230,7 +231,7 @@ def test_a_ruined_winner_is_judged_by_the_periods_that_it_lived() -> None:
 
 def test_returns_are_those_of_the_metrics() -> None:
     scene = parse_scene(SCENE)
-    [run] = check(scene, CATALOGUE, max_runs=1).expand()  # type: ignore[union-attr]
+    [run] = plan_runs(scene, CATALOGUE, max_runs=1).expand()
     candles = read("a:X", Interval.H1)
     outcome = next(run_all(candles, [run], with_curve=True))
     assert outcome.curve is not None

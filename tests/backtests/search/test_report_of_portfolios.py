@@ -8,7 +8,7 @@ import numpy as np
 import orjson
 import pytest
 
-from backtests.local import Bench, check, conclude, execute, whole_series
+from backtests.local import Bench, conclude, execute, whole_series
 from backtests.portfolio import account_span, run_together
 from backtests.search import report as report_module
 from backtests.search.period_returns import returns_of
@@ -16,6 +16,7 @@ from backtests.strategies import CATALOGUE
 from mela.block_returns import BlockReturns
 from mela.candles import Candles
 from mela.errors import SceneInvalid
+from mela.grid import plan_runs
 from mela.interval import Interval
 from mela.messages import read_stored_run
 from mela.result import rank
@@ -38,7 +39,7 @@ def searched(
 ) -> tuple[Scene, list[dict[str, Any]], dict[str, Any]]:
     scene = parse_scene({**TOGETHER, **change})
     bench = Bench(whole_series(read_with))
-    done = execute(scene, check(scene, CATALOGUE, max_runs=100), bench)
+    done = execute(scene, plan_runs(scene, CATALOGUE, max_runs=100), bench)
     report = conclude(scene, done.documents, bench)
     assert report is not None
     return scene, done.documents, report
@@ -51,7 +52,7 @@ def found() -> tuple[Scene, list[dict[str, Any]], dict[str, Any]]:
 
 def test_the_runs_are_those_of_one_account(found: Any) -> None:
     scene, documents, _ = found
-    runs = list(check(scene, CATALOGUE, max_runs=100).expand())  # type: ignore[union-attr]
+    runs = list(plan_runs(scene, CATALOGUE, max_runs=100).expand())
     series = {name: read(name, Interval.H1) for name in scene.instruments}
     assert [one["instruments"] for one in documents] == [["a:X", "a:Y"]] * 9
     for document, outcome in zip(documents, run_together(series, runs), strict=True):
@@ -130,5 +131,5 @@ def test_an_account_without_candles_has_no_span(found: Any) -> None:
 def test_a_search_that_learns_is_refused_here_as_well() -> None:
     scene = parse_scene({**TOGETHER, "search": {"kind": "tpe", "trials": 2, "space": SPACE}})
     with pytest.raises(SceneInvalid, match="kind tpe") as caught:
-        check(scene, CATALOGUE, max_runs=100)
+        plan_runs(scene, CATALOGUE, max_runs=100)
     assert caught.value.field == "search.kind"
