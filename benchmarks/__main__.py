@@ -9,7 +9,17 @@ import sys
 import structlog
 from rich.console import Console
 
-from benchmarks import engine, ingestion, million, path, quality, star, validation, warehouse
+from benchmarks import (
+    engine,
+    ingestion,
+    million,
+    path,
+    quality,
+    scaling,
+    star,
+    validation,
+    warehouse,
+)
 from benchmarks.rows import Row, keep, show
 
 
@@ -22,6 +32,7 @@ PARTS = {
     "engine": engine.measure,
     "million": million.measure,
     "path": path.measure,
+    "scaling": scaling.measure,
     "validation": validation.measure,
     "warehouse": _warehouse,
 }

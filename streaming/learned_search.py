@@ -51,7 +51,8 @@ class LearnedSearch:
         self._stored = stored
         self._trials, self._batch = search.trials, search.batch
         self._each = -(-search.trials // search.batch)  # batches of a study
-        self.batches = len(scene.instruments) * len(window_variants(scene)) * self._each
+        studies = len(scene.instruments) * len(window_variants(scene))
+        self.batches, self._planned = studies * self._each, studies * search.trials
         self._unopened = _studies(scene)
         self._is_all_open = self._is_settled = False
         self._open: list[Study] = []
@@ -130,6 +131,7 @@ class LearnedSearch:
         """Store how many runs the search has asked for, once it `has_ended`."""
         with transaction(self._settings) as connection:
             learned.count(connection, self.scene_id, skipped=self.refused, runs=self.asked)
+        self.must_say |= self.asked < self._planned  # `record` counts up to what was planned
 
     def _ask(self, catalogue: Catalogue, until: float) -> tuple[bool, int]:
         """Ask each study that has no runs waiting; tell whether all were, and how many ended."""

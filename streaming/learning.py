@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import partial
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 TURN_S = 0.5
 WAIT_S = 1.0
+MOST_ENDED = 1_000
 MOST_SCENES = 32  # whose searches are held at the same time; the others wait for their turn
 
 
@@ -51,6 +53,7 @@ class Learning:
         self._heard: set[str] = set()  # scenes that may be new, or may have moved
         self._searches: dict[str, LearnedSearch] = {}
         self._waiting: dict[str, None] = {}  # known to learn, and not held
+        self._ended: OrderedDict[str, None] = OrderedDict()  # `conclude` has not ended them yet
         self._must_take_up = True
 
     def wake(self, scene_ids: Iterable[str]) -> None:
@@ -112,7 +115,8 @@ class Learning:
                 if self._must_take_up:
                     self._waiting |= dict.fromkeys(learned.under_way(connection))
                     self._must_take_up = False
-                new = learned.among(connection, heard - self._searches.keys()) if heard else {}
+                asked = heard - self._searches.keys() - self._ended.keys()
+                new = learned.among(connection, asked) if asked else {}
         except Exception:
             self.wake(heard)
             raise
@@ -167,11 +171,14 @@ class Learning:
             has_moved = True
         if search.has_ended:
             search.end()
-        if search.has_ended or search.must_say:
+        if search.must_say:
             send_progress({scene_id}, self._settings, publisher)
             search.must_say = False
         if search.has_ended:
             log.info("search_ended", runs=search.asked, skipped=search.refused)
+            self._ended[scene_id] = None
+            if len(self._ended) > MOST_ENDED:
+                self._ended.popitem(last=False)
             self._drop(scene_id)
         return has_moved
 
