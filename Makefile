@@ -32,6 +32,7 @@ lint: setup      ## style, types, the directions of imports
 
 docs: setup      ## build the site of the docs into build/site; a warning is an error
 	@.venv/bin/python docs/site/reference.py
+	@.venv/bin/python -m benchmarks.scaling_page
 	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --quiet $(ARGS)
 	@echo "open build/site/index.html"
 
