@@ -11,7 +11,8 @@ LEFT, RIGHT, TOP, BOTTOM = 70, 180, 44, 56
 STYLE = """
   .back { fill: #f8fafc } .line { fill: none; stroke-width: 2.5 }
   .axis { stroke: #94a3b8; stroke-width: 1 } .grid { stroke: #e2e8f0; stroke-width: 1 }
-  text { fill: #334155 } .l0 { stroke: #0f766e } .l1 { stroke: #1d4ed8 } .l2 { stroke: #b45309 }
+  text { fill: #334155 } .l0 { stroke: #0f766e } .l1 { stroke: #1d4ed8 }
+  .l2 { stroke: #b45309; stroke-dasharray: 7 7 }
   .t0 { fill: #0f766e } .t1 { fill: #1d4ed8 } .t2 { fill: #b45309 }
   @media (prefers-color-scheme: dark) {
     .back { fill: #0f172a } .axis { stroke: #64748b } .grid { stroke: #1e293b }

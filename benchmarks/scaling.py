@@ -156,9 +156,11 @@ def _beside(settings: Settings, publisher: Publisher, console: Console) -> list[
                 waited,
                 "s, publish → result in Kafka",
                 "lower",
-                note=f"while giants of {GIANT:,} runs got {rate:.0f} runs/s" if count else "",
             )
         )
+        if count:
+            note = f"of {count} with {GIANT:,} runs together, while small scenes came"
+            rows.append(row(f"scaling.giants_{count}", [rate], "runs/s", "higher", note=note))
     return rows
 
 

@@ -22,14 +22,15 @@ _PLANNED = re.compile(r"planned after ([\d.]+) s")
 class Figures:
     """What a run costs.
 
+    path_rate, idle_s: runs a second of a grid, and seconds until a scene alone is answered
     worker_s, jvm_s, postgres_s, broker_s: processor seconds a run, by service
     plan_s: seconds of one process to plan a run; postgres_rate: results/s of one connection
     kafka_bytes: topic → bytes a run; postgres_bytes, wal_bytes: a run
-    rate: runs a second of a grid, in the session in which giants were measured
-    beside: number of giants → median seconds of a small scene
+    beside, giants: number of giants → median seconds of a small scene, and their runs a second
     """
 
     path_rate: float
+    idle_s: float
     worker_s: float
     jvm_s: float
     postgres_s: float
@@ -39,8 +40,8 @@ class Figures:
     kafka_bytes: Mapping[str, float]
     postgres_bytes: float
     wal_bytes: float
-    rate: float
     beside: Mapping[int, float]
+    giants: Mapping[int, float]
 
     @property
     def run_s(self) -> float:
@@ -63,6 +64,7 @@ def figures() -> Figures:
         raise KeyError(f"expected `planned after … s` in the note of {grid['name']}")
     return Figures(
         path_rate=grid["value"],
+        idle_s=rows["path.idle_small_scene"]["value"],
         worker_s=spent["Spark's Python"] / LARGE,
         jvm_s=spent["Spark's JVM"] / LARGE,
         postgres_s=spent["Postgres"] / LARGE,
@@ -75,13 +77,12 @@ def figures() -> Figures:
         },
         postgres_bytes=rows["scaling.postgres_bytes"]["value"],
         wal_bytes=rows["scaling.wal_bytes"]["value"],
-        rate=rows["scaling.grid"]["value"],
-        beside=_beside(rows),
+        beside=_by_giants(rows, "scaling.beside_"),
+        giants=_by_giants(rows, "scaling.giants_"),
     )
 
 
-def _beside(rows: Mapping[str, Any]) -> dict[int, float]:
-    prefix = "scaling.beside_"
+def _by_giants(rows: Mapping[str, Any], prefix: str) -> dict[int, float]:
     return {
         int(name.removeprefix(prefix)): one["value"]
         for name, one in rows.items()

@@ -106,17 +106,20 @@ def partitions(machines: int) -> int:
     return CORES if machines == 1 else (machines - 2 - BROKERS) * CORES
 
 
-def law_of(found: Figures, rate: float, giants: int) -> Law:
-    """Return the queue's law for the measured machine; a batch costs half of an idle answer."""
+def law_of(run_rate: float, idle_s: float, rate: float, giants: int) -> Law:
+    """Return the queue's law for the measured machine; a batch costs half of an idle answer.
+
+    run_rate: runs a second of a grid; idle_s: seconds until a scene alone is answered
+    """
     return Law(
         cores=MACHINE_CORES,
         rate=rate,
         small_s=SMALL_S,
         giants=giants,
-        chunk_s=CHUNK_RUNS * MACHINE_CORES / found.rate,
+        chunk_s=CHUNK_RUNS * MACHINE_CORES / run_rate,
         ahead=AHEAD,
         batch=TAKEN,
-        batch_s=found.beside[0] / 2,
+        batch_s=idle_s / 2,
     )
 
 
@@ -206,26 +209,34 @@ def _queue(found: Figures) -> Iterator[str]:
     yield "| --- " * (len(GIANTS) + 2) + "|"
     for rate in RATES:
         cells = [_waits(found, rate, count) for count in GIANTS]
-        whole = replace(
-            law_of(found, rate, 1), ahead=math.inf, unbounded=ONE_GIANT_RUNS // CHUNK_RUNS
-        )
+        bounded = law_of(found.path_rate, found.idle_s, rate, 1)
+        chunks = ONE_GIANT_RUNS // CHUNK_RUNS
+        whole = replace(bounded, ahead=math.inf, unbounded=chunks)
         first = float(simulate(whole, 1, SEED).small[0])
         said = [f"{median:.2f} s, {p99:.2f} s" for median, p99 in cells]
         yield f"| {rate:g} | {' | '.join(said)} | {first:.1f} s |"
 
 
 def _agreement(found: Figures) -> Iterator[str]:
-    yield "| beside | simulated median | measured median | from |"
-    yield "| --- | --- | --- | --- |"
-    alone = _waits(found, RARE, 0)[0]
+    yield "| beside | the giants got | simulated median | measured median | from |"
+    yield "| --- | --- | --- | --- | --- |"
+    idle_s = found.beside[0]
     for count, measured in sorted(found.beside.items()):
-        more = _waits(found, RARE, count)[0] - alone
-        said = f"{found.beside[0] + more:.2f} s" if count else "–"
-        yield f"| {_giants(count)} | {said} | {measured:.2f} s | `scaling.beside_{count}` |"
+        row = f"{measured:.2f} s | `scaling.beside_{count}` |"
+        if not count:
+            yield f"| {_giants(count)} | – | – | {row}"
+            continue
+        rate = found.giants[count]
+        alone, beside = (
+            simulate(law_of(rate, idle_s, RARE, giants), SCENES, SEED).quantile(0.5)
+            for giants in (0, count)
+        )
+        said = f"{idle_s + beside - alone:.2f} s"
+        yield f"| {_giants(count)} | {rate:,.0f} runs/s | {said} | {row}"
 
 
 def _waits(found: Figures, rate: float, giants: int) -> tuple[float, float]:
-    waited = simulate(law_of(found, rate, giants), SCENES, SEED)
+    waited = simulate(law_of(found.path_rate, found.idle_s, rate, giants), SCENES, SEED)
     return waited.quantile(0.5), waited.quantile(0.99)
 
 

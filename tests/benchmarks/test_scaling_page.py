@@ -13,6 +13,7 @@ from mela.settings import SparkSettings
 
 GIVEN = Figures(
     path_rate=4_000.0,
+    idle_s=0.3,
     worker_s=300e-6,
     jvm_s=100e-6,
     postgres_s=100e-6,
@@ -22,8 +23,8 @@ GIVEN = Figures(
     kafka_bytes={"runs": 100.0, "chunk_results": 900.0, "results": 1_500.0},
     postgres_bytes=1_000.0,
     wal_bytes=2_000.0,
-    rate=4_000.0,
     beside={0: 0.3, 1: 1.3},
+    giants={1: 4_000.0},
 )
 
 
