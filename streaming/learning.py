@@ -64,7 +64,7 @@ class Learning:
 
     def recorded(self, scene_ids: Iterable[str]) -> None:
         """Look at those of some scenes that are searching: they need not wait for `conclude`."""
-        if known := self._searches.keys() & scene_ids:
+        if known := [one for one in scene_ids if one in self._searches]:
             self.wake(known)
 
     def executed(self, chunks: Mapping[str, int]) -> None:
@@ -118,7 +118,8 @@ class Learning:
                 asked = heard - self._searches.keys() - self._ended.keys()
                 new = learned.among(connection, asked) if asked else {}
         except Exception:
-            self.wake(heard)
+            with self._lock:  # looked at again in a moment; waking itself, the thread would spin
+                self._heard |= heard
             raise
         self._waiting |= dict.fromkeys(one for one, is_planned in new.items() if is_planned)
         with self._lock:  # `planned` is stored in a moment
@@ -131,14 +132,13 @@ class Learning:
 
         with transaction(self._settings) as connection:
             stored = scenes.get(connection, scene_id)
+        if stored is not None and stored.status == "planned":
+            try:
+                self._searches[scene_id] = LearnedSearch(stored, self._settings)
+            except Exception as error:  # what is stored was valid once
+                log.exception("search_not_understood", scene_id=scene_id)
+                self._give_up(scene_id, publisher_of(self._settings, owner="learning"), error)
         del self._waiting[scene_id]
-        if stored is None or stored.status != "planned":
-            return
-        try:
-            self._searches[scene_id] = LearnedSearch(stored, self._settings)
-        except Exception as error:  # what is stored was valid once
-            log.exception("search_not_understood", scene_id=scene_id)
-            self._give_up(scene_id, publisher_of(self._settings, owner="learning"), error)
 
     def _turn(self, scene_id: str, publisher: Publisher, moved: list[bool]) -> None:
         """Bring one search further, as far as is known now. May be repeated."""
