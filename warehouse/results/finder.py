@@ -91,8 +91,10 @@ _PROGRESS = text("""
         FROM ops.scene_run a WHERE a.scene_id = s.scene_id
     ) AS counted CROSS JOIN LATERAL (
         SELECT CASE WHEN s.cancelled_at IS NULL THEN 0 ELSE (
-            SELECT count(*) FROM ops.scene_run a JOIN ops.result r ON r.result_key = a.result_key
-            WHERE a.scene_id = s.scene_id AND r.status = 'cancelled'
+            -- a lookup for each answer: a join was planned as a scan of all results for each
+            SELECT count(*) FILTER (WHERE (
+                SELECT r.status FROM ops.result r WHERE r.result_key = a.result_key) = 'cancelled')
+            FROM ops.scene_run a WHERE a.scene_id = s.scene_id
         ) END AS cancelled
     ) AS unrun
     WHERE s.scene_id = ANY(CAST(:scene_ids AS uuid[])) ORDER BY s.received_at, s.scene_id
