@@ -43,12 +43,22 @@ def up(
             show_default=False,
         ),
     ] = None,
+    cluster: Annotated[
+        bool | None,
+        typer.Option(
+            "--cluster/--single",
+            help="Run three Kafka brokers and Spark's master with two workers, of which one each "
+            "may die, or one of each. Without either, as the last start chose; the first start "
+            "has one of each. Kafka's topics cannot change from one to the other.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Start Postgres, Kafka, MLflow, Airflow and the streaming job, and wait until all are healthy.
 
     Starts only services that do not run yet. Data survive `mela down` and `mela up`.
     """
-    settings = stack.up(Settings(), offline=offline, secure=secure, on_event=say)
+    settings = stack.up(Settings(), offline=offline, secure=secure, cluster=cluster, on_event=say)
     print_addresses(settings)
 
 

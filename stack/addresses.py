@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -12,7 +12,7 @@ from cryptography.fernet import Fernet
 
 from mela.errors import StackFailed
 from mela.settings import Settings
-from stack import broker, environment, fetch, guard, orchestration, replay, roles
+from stack import broker, cluster, environment, fetch, guard, layout, orchestration, replay, roles
 from stack.ports import LOOPBACK, choose, is_usable
 from stack.service import Site
 
@@ -28,7 +28,8 @@ class _Port:
     def parse(self, value: str) -> int:
         if self.pattern == "{}":
             return int(value)
-        parts = urlsplit(value if "//" in value else f"//{value}")
+        first = value.partition(",")[0]  # of the brokers of a cluster; the others have own keys
+        parts = urlsplit(first if "//" in first else f"//{first}")
         if parts.hostname not in (LOOPBACK, "localhost") or parts.port is None:
             raise StackFailed(
                 f"{self.key} is {value}, but the stack of this machine listens on {LOOPBACK} only; "
@@ -46,6 +47,17 @@ _PORTS = (
     _Port("airflow-api-server", "MELA_AIRFLOW__URL", f"http://{LOOPBACK}:{{}}"),
     _Port("replay", replay.PORT),
     _Port("monitor", "MELA_MONITOR__METRICS_URL", f"http://{LOOPBACK}:{{}}/metrics"),
+)
+_CLUSTER_PORTS = (
+    *(
+        _Port(node.name, key)
+        for node in broker.nodes(layout.kind(True))[1:]
+        for key in (node.port_key, node.controller_key, node.internal_key)
+        if key
+    ),
+    _Port("spark-master", "MELA_SPARK__MASTER", f"spark://{LOOPBACK}:{{}}"),
+    _Port("spark-master", cluster.MASTER_UI),
+    *(_Port(name, cluster.ui_key(name)) for name in layout.WORKERS),
 )
 SECRETS: dict[str, Callable[[], str]] = {
     "MELA_POSTGRES__PASSWORD": lambda: secrets.token_urlsafe(24),
@@ -67,18 +79,22 @@ def allocate(
     say: Callable[[str, str], None],
     *,
     secure: bool = False,
+    is_cluster: bool = False,
 ) -> Site:
     """Return the stack's site with every port and secret chosen and stored.
 
     services: the services about to be used; only their ports may move, if another program took one
     say:   receives (service, sentence) for a port that had to move
     secure: whether clients of Kafka and MLflow must sign in
+    is_cluster: whether there are three brokers and Spark's master and workers
     """
     kept = environment.read(settings.home)
     explicit = _from_settings(settings)
-    values = {key: explicit.get(key) or kept.get(key) or make() for key, make in SECRETS.items()}
+    values: dict[str, str | None] = {
+        key: explicit.get(key) or kept.get(key) or make() for key, make in SECRETS.items()
+    }
     ports: dict[str, int] = {}
-    for port in _PORTS:
+    for port in (*_PORTS, *(_CLUSTER_PORTS if is_cluster else ())):
         value = explicit.get(port.key) or kept.get(port.key)
         number = _settled(settings, port, value, ports.values(), port.service in services)
         if value and number != port.parse(value):
@@ -89,8 +105,30 @@ def allocate(
     values["MELA_POSTGRES__MARTS_ROLE"] = roles.MARTS
     values["MELA_SPARK__JARS"] = fetch.spark_jars(settings)
     values |= guard.clients(settings.home, secure=secure)
+    values |= _of_cluster(kept, values) if is_cluster else _of_one(kept)
     environment.update(settings.home, values)
     return Site(environment.fresh(settings), environment.read(settings.home))
+
+
+def _of_cluster(kept: Mapping[str, str], values: Mapping[str, str | None]) -> dict[str, str]:
+    """Return what stack.env says of a cluster, beside its ports, which `values` has."""
+    kind = layout.kind(True)
+    others = (f"{LOOPBACK}:{values[node.port_key]}" for node in broker.nodes(kind) if node.port_key)
+    return {
+        **kind,
+        "MELA_KAFKA__BROKERS": ",".join((f"{values['MELA_KAFKA__BROKERS']}", *others)),
+        "MELA_KAFKA__REPLICATION": str(layout.COPIES),
+        "MELA_SPARK__SECRET": kept.get("MELA_SPARK__SECRET") or secrets.token_urlsafe(24),
+        broker.CLUSTER_ID: kept.get(broker.CLUSTER_ID) or broker.new_cluster_id(),
+    }
+
+
+def _of_one(kept: Mapping[str, str]) -> dict[str, str | None]:
+    """Take from stack.env what a cluster before this left there; leave what others wrote."""
+    if not layout.is_cluster(kept):
+        return {}
+    settings = ("MELA_KAFKA__REPLICATION", "MELA_SPARK__MASTER", "MELA_SPARK__SECRET")
+    return {**layout.kind(False), **dict.fromkeys(settings)}
 
 
 def _settled(

@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 
 from mela.settings import Settings
-from stack import addresses, environment, guard, health, registry, replay, watchdog
+from stack import addresses, environment, guard, health, layout, registry, replay, watchdog
 from stack.lock import locked
 from stack.service import Service, Site
 from stack.supervision import Supervisor, socket_path
@@ -21,7 +21,7 @@ OnEvent = Callable[[str, str], None]
 _LOCK_WAIT_S = 600.0
 _SHUTDOWN_S = 60.0
 _POLL_S = 0.2
-_STORES = ("kafka", "postgres")  # stopped last: the others still write to them
+_STORES = (*layout.BROKERS, "postgres")  # stopped last: the others still write to them
 _log = structlog.get_logger(__name__)
 
 
@@ -34,6 +34,7 @@ def up(
     *,
     offline: bool | None = None,
     secure: bool | None = None,
+    cluster: bool | None = None,
     only: Collection[str] | None = None,
     on_event: OnEvent = _silent,
 ) -> Settings:
@@ -42,23 +43,33 @@ def up(
     offline:  serve market data from this machine, and connect all clients to that; None keeps
         what the last start chose
     secure:   have clients of Kafka and MLflow sign in; None keeps what the last start chose
+    cluster:  three brokers and two Spark workers instead of one; None keeps what the last start
+        chose
     only:     a part of the stack, with what that part needs; `airflow` means all of Airflow
     on_event: called from several threads with (service, state or sentence)
     Raises StackFailed with the service, its last log lines and a way out.
     """
-    registry.chosen(only, offline=False)  # an unknown name is told before anything is touched
-    home = _prepared_home(settings)
+    home = settings.home.resolve()
+    kind = layout.kind(layout.chosen(home, environment.read(home), cluster, on_event))
+    registry.chosen(only, offline=False, kept=kind)  # told before anything is touched
+    _prepare_home(home)
     with _alone(home, on_event):
         offline = market(environment.read(home), offline, on_event, whole=only is None)
-        services = registry.chosen(only, offline=offline)
+        services = registry.chosen(only, offline=offline, kept=kind)
         supervisor = Supervisor(home)
         if not supervisor.is_alive():
             sweep(home)  # processes that a killed supervisord left behind
         is_secure = guarded(environment.read(home), secure, on_event)
-        site = addresses.allocate(environment.fresh(settings), services, on_event, secure=is_secure)
+        site = addresses.allocate(
+            environment.fresh(settings),
+            services,
+            on_event,
+            secure=is_secure,
+            is_cluster=layout.is_cluster(kind),
+        )
         site = choose_market(site, supervisor, offline=offline, whole=only is None)
         supervisor.start_daemon(
-            site, {name: one.program(site) for name, one in registry.services().items()}
+            site, {name: one.program(site) for name, one in registry.services(site.kept).items()}
         )
         supervisor.adopt(services)
         _start_all(site, supervisor, services, on_event)
@@ -81,14 +92,12 @@ def down(settings: Settings, on_event: OnEvent = _silent) -> None:
         watchdog.file_of(home).unlink(missing_ok=True)  # what it remembers is of this stack's life
 
 
-def _prepared_home(settings: Settings) -> Path:
-    home = settings.home.resolve()
+def _prepare_home(home: Path) -> None:
     for folder in reversed(home.parents):
         if not folder.exists():
             folder.mkdir()
             folder.chmod(0o711)  # despite the umask: Postgres' account must pass through
     home.mkdir(mode=0o700, exist_ok=True)
-    return home
 
 
 def _alone(home: Path, on_event: OnEvent) -> AbstractContextManager[None]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 
 from mela.settings import REPOSITORY
 from services.job_state import read_state
-from stack import fetch, guard, healthy, roles
+from stack import fetch, guard, healthy, layout, roles
 from stack.environment import explicit_settings
 from stack.java import java_home
 from stack.ports import LOOPBACK
@@ -20,13 +21,19 @@ _NOT_ITS_OWN = (
 )
 
 
-def service() -> Service:
-    """Describe the streaming job to the supervisor."""
+def service(kept: Mapping[str, str]) -> Service:
+    """Describe the streaming job to the supervisor; in a cluster it is Spark's driver.
+
+    kept: stack.env
+    """
+    needs = ("postgres", "kafka")
+    if layout.is_cluster(kept):
+        needs = ("postgres", *layout.BROKERS, "spark-master", *layout.WORKERS)
     return Service(
         name="spark",
         address=lambda settings: settings.spark.master,
         program=_program,
-        needs=("postgres", "kafka"),
+        needs=needs,
         prepare=_prepare,
         probe=_probe,
     )

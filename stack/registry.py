@@ -2,35 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from mela.errors import StackFailed
-from stack import broker, database, job, monitor, orchestration, replay, tracking
+from stack import broker, cluster, database, job, layout, monitor, orchestration, replay, tracking
 from stack.service import Service
 
-AIRFLOW = "airflow"
+AIRFLOW, KAFKA = "airflow", "kafka"
+_ONE: Mapping[str, str] = {}
 
 
-def services() -> dict[str, Service]:
-    """Return every service by name; dependencies come first."""
+def services(kept: Mapping[str, str] = _ONE) -> dict[str, Service]:
+    """Return every service by name; dependencies come first.
+
+    kept: stack.env, which says whether this stack is a cluster; empty for one of each
+    """
     known = (
         database.service(),
-        broker.service(),
+        *broker.services(kept),
         tracking.service(),
         *orchestration.services(),
-        job.service(),
+        *(cluster.services_here() if layout.is_cluster(kept) else ()),
+        job.service(kept),
         replay.service(),
         monitor.service(),
     )
     return {service.name: service for service in known}
 
 
-def chosen(only: Collection[str] | None, *, offline: bool) -> dict[str, Service]:
-    """Return the requested services and their dependencies. `airflow` means all of its components.
+def chosen(
+    only: Collection[str] | None, *, offline: bool, kept: Mapping[str, str] = _ONE
+) -> dict[str, Service]:
+    """Return the requested services and their dependencies.
 
+    only: `airflow` means all of its components, `kafka` all brokers
+    kept: stack.env, as for `services`
     Raises StackFailed for an unknown name.
     """
-    known = services()
+    known = services(kept)
     if only is None:
         names = {name for name, service in known.items() if offline or not service.optional}
     else:
@@ -43,9 +52,8 @@ def chosen(only: Collection[str] | None, *, offline: bool) -> dict[str, Service]
 
 
 def _names_of(word: str, known: Collection[str]) -> list[str]:
-    names = [
-        name for name in known if name == word or (word == AIRFLOW and name.startswith(AIRFLOW))
-    ]
+    is_group = word in (AIRFLOW, KAFKA)
+    names = [name for name in known if name == word or (is_group and name.startswith(word))]
     if not names:
         raise StackFailed(f"expected a service among {', '.join(known)}, but found {word!r}")
     return names

@@ -45,7 +45,7 @@ def status(settings: Settings) -> list[ServiceStatus]:
     site = Site(environment.fresh(settings), environment.read(home))
     supervisor = Supervisor(home)
     processes = supervisor.processes()
-    services = list(registry.services().values())
+    services = list(registry.services(site.kept).values())
     kept = watchdog.read(home)
     memory = kept.services if kept else {}
 
@@ -64,7 +64,8 @@ def logs(
 
     service: a service's name, or `supervisord`
     """
-    names = [*registry.services(), "supervisord"]
+    kept = environment.read(settings.home.resolve())
+    names = [*registry.services(kept), "supervisord"]
     if service not in names:
         raise StackFailed(
             f"expected a service among {', '.join(names)}, but found {service!r}"

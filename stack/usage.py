@@ -65,5 +65,5 @@ class Usage:
         name = service_of(process, self.home)
         if name is None:
             return ()
-        is_worker = name == "spark" and "streaming.daemon" in process.cmdline()
+        is_worker = name.startswith("spark") and "streaming.daemon" in process.cmdline()
         return (name, WORKERS) if is_worker else (name,)

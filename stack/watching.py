@@ -21,7 +21,7 @@ from mela.errors import StackFailed
 from mela.settings import Settings
 from services.alerts import post_alert
 from services.exporter import ServiceSample, serve
-from stack import environment, registry, watchdog
+from stack import environment, layout, registry, watchdog
 from stack.lock import locked
 from stack.monitor import NAME
 from stack.service import Service, Site
@@ -51,7 +51,8 @@ class Watchdog:
         site = Site(environment.fresh(self._settings), environment.read(self._home))
         watch = site.settings.monitor
         patience = watchdog.Patience(watch.restart_after_s, watch.start_s)
-        known = {name: one for name, one in registry.services().items() if name != NAME}
+        every = registry.services(site.kept)
+        known = {name: one for name, one in every.items() if name != NAME}
         sights = self._sights(site, known)
         for name, seen in sights.items():
             memory = self.memory.setdefault(name, watchdog.Memory())
@@ -94,12 +95,13 @@ class Watchdog:
         missing: dict[str, str | None] = dict.fromkeys(away, "it does not run")
         missing |= self._probed(site, known, {name: one.pid for name, one in running.items()})
         depends_on = {name: (*one.needs, *one.asks) for name, one in known.items()}
+        away_for_others = layout.standing(missing)
         return {
             name: watchdog.Sight(
                 one.pid,
                 one.started_at,
                 missing[name],
-                watchdog.waits_for(name, depends_on, missing),
+                watchdog.waits_for(name, depends_on, away_for_others),
             )
             for name, one in running.items()
         }

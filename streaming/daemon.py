@@ -20,13 +20,14 @@ import re
 import signal
 import sys
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
 KIND = "MELA_WORKER"
 RUN, RECORD = "run", "record"
 CLEAN = "MELA_WORKER_CLEAN"
+SERVICE_LOG = "MELA_WORKER_LOG"  # on a cluster: the log of the worker that this belongs to
 SECRET = re.compile(r"(MELA_|MLFLOW_).*(PASSWORD|SECRET|KEY|WEBHOOK)|_SPARK_AUTH_SECRET")
 WARM_S = 120.0  # what a strategy may take when it is tried first; kernels compile meanwhile
 
@@ -37,6 +38,7 @@ def main() -> None:
     if runs and CLEAN not in os.environ:
         _begin_anew()
     port_out = os.dup(1)
+    _join_log()
     os.dup2(2, 1)
 
     from mela.settings import Settings
@@ -84,6 +86,19 @@ def _begin_anew() -> None:
     clean = {name: value for name, value in os.environ.items() if not SECRET.fullmatch(name)}
     words = [sys.executable, "-m", "streaming.daemon", *sys.argv[1:]]
     os.execve(sys.executable, words, {**clean, CLEAN: "1"})  # noqa: S606 - this program itself
+
+
+def _join_log() -> None:
+    """Write to the log of Spark's worker, where `mela logs` shows it, and not to a file of Spark's.
+
+    It stays in that file where the worker has died meanwhile.
+    """
+    if log := os.environ.get(SERVICE_LOG):
+        with suppress(OSError):
+            descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK)
+            os.set_blocking(descriptor, True)
+            os.dup2(descriptor, 2)
+            os.close(descriptor)
 
 
 @contextmanager

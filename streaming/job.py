@@ -23,6 +23,7 @@ from services.alerts import post_alert
 from services.job_state import BEAT_S, QueryState, state_file, write_state
 from streaming import checking, daemon, mirror
 from streaming.confinement import confine
+from streaming.executors import Executors
 from streaming.large_scenes import LargeScenes
 from streaming.learning import Learning
 from streaming.logs import plain_logs
@@ -47,6 +48,7 @@ class Job:
         self._settings = settings
         self._stop = threading.Event()
         self._spark = session(settings)
+        self._executors = Executors(self._spark, self.warm_up)
         self._large = LargeScenes(settings)
         self._learning = Learning(settings)
         wanted = queries(settings, self._large, self._learning)
@@ -68,7 +70,9 @@ class Job:
         def nothing(parts: Batches) -> Batches:
             yield from parts
 
-        slots = max(1, self._spark.sparkContext.defaultParallelism // 2)
+        slots = self._spark.sparkContext.defaultParallelism
+        if not self._executors.are_elsewhere:  # else any slot may have any kind of work
+            slots = max(1, slots // 2)
         for kind in (daemon.RUN, daemon.RECORD):
             idle = self._spark.range(slots, numPartitions=slots)
             in_workers(kind, idle, nothing, "id bigint").collect()
@@ -90,6 +94,7 @@ class Job:
             for name in self._queries:
                 self._look_at(name)
             self._look_at_reach()
+            self._executors.look()
             self._say_state()
             self._catch_up()
             self._check_strategies()

@@ -21,7 +21,8 @@ POLLING = "100ms"  # how long an idle query waits before it asks Kafka again
 
 def session(settings: Settings) -> SparkSession:
     """Return the Spark session, on loopback alone unless workers elsewhere must find the driver."""
-    is_alone = settings.spark.driver_host == "127.0.0.1"
+    is_alone = settings.spark.driver_host == "127.0.0.1"  # or with workers on this machine
+    jars = settings.spark.jars.replace(",", ":")
     secret = settings.spark.secret.get_secret_value()
     builder: SparkSession.Builder = SparkSession.builder  # pyright: ignore[reportAssignmentType]
     scratch = settings.home / "spark" / "scratch"
@@ -34,7 +35,8 @@ def session(settings: Settings) -> SparkSession:
         # The JVM only hands batches over: its second compiler costs more here than it saves.
         "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC "
         f"-Djava.io.tmpdir={scratch}",  # /tmp may be closed: see `confinement`
-        "spark.executor.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+        "spark.executor.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+        + (f" -Djava.io.tmpdir={scratch}" if is_alone else ""),
         "spark.driver.host": settings.spark.driver_host,
         "spark.driver.bindAddress": "127.0.0.1" if is_alone else "0.0.0.0",  # noqa: S104
         "spark.executor.memory": settings.spark.executor_memory,
@@ -52,8 +54,11 @@ def session(settings: Settings) -> SparkSession:
         "spark.sql.streaming.pollingDelay": POLLING,
         "spark.sql.execution.arrow.maxRecordsPerBatch": "4096",
         # on the class path from the start, as LOCAL_CHECKPOINTS are asked for before spark.jars are
-        "spark.driver.extraClassPath": settings.spark.jars.replace(",", ":"),
-        "spark.executor.extraClassPath": "" if is_alone else settings.spark.jars.replace(",", ":"),
+        "spark.driver.extraClassPath": jars,
+        "spark.executor.extraClassPath": "" if settings.spark.master.startswith("local") else jars,
+        # Kafka's source asks for the executor that read a partition before, and a task would wait
+        # for it, three seconds if it is busy: longer than reading takes anywhere.
+        "spark.locality.wait": "0s",
         **LOCAL_CHECKPOINTS,
         "spark.python.daemon.module": "streaming.daemon",
         "spark.python.worker.reuse": "true",
