@@ -57,7 +57,7 @@ def main() -> None:
     from streaming import strategies, tasks
     from streaming.logs import plain_logs
 
-    plain_logs()
+    plain_logs(sys.stderr)  # what Spark reads from standard output is a port
     _ = tasks  # what the workers will need
     if runs:
         from backtests.portfolio import warm_accounts

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import structlog
 from pyspark.sql import SparkSession
@@ -20,7 +21,8 @@ class Executors:
     def __init__(self, spark: SparkSession, warm_up: Callable[[], None]) -> None:
         """warm_up: has Spark start Python workers in every slot that is free."""
         self.are_elsewhere = not str(spark.sparkContext.master).startswith("local")
-        self._status = spark.sparkContext._jsc.sc().getExecutorMemoryStatus
+        java: Any = getattr(spark.sparkContext, "_jsc")  # noqa: B009  no method of Python tells it
+        self._status: Any = java.sc().getExecutorMemoryStatus
         self._warm_up = warm_up
         self._known: frozenset[str] = frozenset()
         self._warming = threading.Thread()

@@ -6,11 +6,13 @@ minutes that way, so that one message would hold all others up; and locals may b
 
 from __future__ import annotations
 
+from typing import TextIO
+
 import structlog
 
 
-def plain_logs() -> None:
-    """Write tracebacks without locals, and no colours."""
+def plain_logs(file: TextIO | None = None) -> None:
+    """Write tracebacks without locals, and no colours. file: standard output by default."""
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,  # every event names its scene
@@ -22,5 +24,5 @@ def plain_logs() -> None:
             ),
         ],
         # a line is one write: the job and its workers share a log
-        logger_factory=structlog.WriteLoggerFactory(),
+        logger_factory=structlog.WriteLoggerFactory(file),
     )

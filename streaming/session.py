@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -16,6 +17,7 @@ LOCAL_CHECKPOINTS = {
     "spark.sql.streaming.checkpointFileManagerClass": "org.apache.spark.sql.execution.streaming."
     "checkpointing.FileSystemBasedCheckpointFileManager",
 }
+AUTH_SECRET = "_SPARK_AUTH_SECRET"  # noqa: S105 - the name of Spark's own variable
 POLLING = "100ms"  # how long an idle query waits before it asks Kafka again
 
 
@@ -25,6 +27,8 @@ def session(settings: Settings) -> SparkSession:
     jars = settings.spark.jars.replace(",", ":")
     secret = settings.spark.secret.get_secret_value()
     builder: SparkSession.Builder = SparkSession.builder  # pyright: ignore[reportAssignmentType]
+    if secret:
+        os.environ[AUTH_SECRET] = secret  # which counts before the option
     scratch = settings.home / "spark" / "scratch"
     scratch.mkdir(parents=True, exist_ok=True)
     options = {
@@ -41,7 +45,8 @@ def session(settings: Settings) -> SparkSession:
         "spark.driver.bindAddress": "127.0.0.1" if is_alone else "0.0.0.0",  # noqa: S104
         "spark.executor.memory": settings.spark.executor_memory,
         "spark.authenticate": "true" if secret else "",
-        "spark.authenticate.secret": secret,
+        # It must be set, and everybody could read it in the arguments of the JVM.
+        "spark.authenticate.secret": f"in {AUTH_SECRET}" if secret else "",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.scheduler.mode": "FAIR",
