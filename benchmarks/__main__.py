@@ -10,6 +10,7 @@ import structlog
 from rich.console import Console
 
 from benchmarks import (
+    cluster,
     engine,
     ingestion,
     million,
@@ -29,6 +30,7 @@ def _warehouse(console: Console) -> list[Row]:
 
 
 PARTS = {
+    "cluster": cluster.measure,
     "engine": engine.measure,
     "million": million.measure,
     "path": path.measure,

@@ -32,7 +32,7 @@ _SMALL = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")  # they only coordinate
 _CLASSES = "org.apache.spark.deploy"
 _NOTHING: Mapping[str, str] = {}
 _HERE = {"SPARK_LOCAL_IP": LOOPBACK}  # else their pages would answer every network
-_CORES_HERE = 2  # of each worker: one for `run`, one for `record`
+CORES_HERE = 2  # of each worker: one for `run`, one for `record`
 
 
 def services() -> tuple[Service, ...]:
@@ -114,7 +114,7 @@ def _worker_here(site: Site, name: str) -> Program:
         site,
         "worker.Worker",
         *("--host", LOOPBACK, "--webui-port", site.kept[ui_key(name)]),
-        *("--cores", str(_CORES_HERE), "--memory", site.settings.spark.executor_memory),
+        *("--cores", str(CORES_HERE), "--memory", site.settings.spark.executor_memory),
         site.settings.spark.master,
         options=(
             f"-Djava.io.tmpdir={scratch}",  # /tmp may be closed: see `streaming.confinement`
