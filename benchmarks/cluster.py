@@ -70,8 +70,8 @@ def _two_over_one(settings: Settings, publisher: Publisher, console: Console) ->
         "higher",
         minimum=1.7,
         aim=1.9,
-        note=f"median pair: {two:,.0f} and {one:,.0f} runs/s of {CANDLES:,} candles each, published "
-        "→ recorded; brokers, Postgres and the driver share the cores",
+        note=f"median pair: {two:,.0f} and {one:,.0f} runs/s of {CANDLES:,} candles each, "
+        "published → recorded; brokers, Postgres and the driver share the cores",
     )
 
 
