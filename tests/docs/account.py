@@ -69,6 +69,11 @@ ELSEWHERE = (
         "it starts what runs anew, with clients that sign in",
     ),
     Elsewhere(
+        r"mela up --(cluster|single)",
+        ("tests/stack/test_cluster.py",),
+        "a home is one kind or the other, and the pages' stack has one of each",
+    ),
+    Elsewhere(
         r"(for volume in .*|MELA_REPLAY_URL=\S+ )?docker .*",
         ("tests.yml: containers",),
         "there is no container engine where tests run; tests/delivery holds what can be held",
