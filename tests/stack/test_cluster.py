@@ -7,7 +7,7 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,7 +20,9 @@ from mela.errors import StackFailed
 from mela.messages import RUNS, SCENES, State
 from mela.scene import Scene
 from mela.settings import Settings, SparkSettings
+from replay import ReplayServer
 from stack import environment, guard, layout, registry, watchdog
+from stack.service import Site
 from stack.supervision import Supervisor
 from stack.sweep import processes
 from tests.integration.asking import answers, grid, scene_of, send, wait_for
@@ -39,7 +41,7 @@ CHUNK = 25
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Settings]:
+def cluster(packaged: ReplayServer) -> Iterator[Settings]:
     """A guarded cluster without Airflow and MLflow, which add nothing here."""
     folder = Path(tempfile.mkdtemp(prefix="mela-cluster-", dir="/tmp"))
     folder.chmod(0o755)
@@ -50,9 +52,15 @@ def cluster() -> Iterator[Settings]:
         shutil.copytree(Path(__file__).with_name("spying"), folder / "packages")
         (folder / "mlflow-sign-in.ini").touch()  # of MLflow, which does not run; spying looks there
         try:
-            given = Settings(home=folder, spark=spark)
-            stack.up(given, cluster=True, secure=True, offline=True, only={"spark"})
-            yield environment.fresh(given)
+            stack.up(Settings(home=folder, spark=spark), cluster=True, secure=True, only={"spark"})
+            found = environment.fresh(Settings(home=folder, spark=spark))
+            ingest(
+                "binance:BTCUSDT",
+                "1h",
+                *SPAN,
+                found.model_copy(update={"replay_url": packaged.url}),
+            )
+            yield found
         finally:
             stack.down(Settings(home=folder))
             left = [one.pid for one in processes(folder)]
@@ -64,16 +72,12 @@ def cluster() -> Iterator[Settings]:
 @pytest.mark.timeout(600)
 def test_a_cluster_loses_a_broker_and_a_worker_and_goes_on(cluster: Settings) -> None:
     """Scenes before, during and after end complete, each run stored once, equal to this process."""
-    ingest("binance:BTCUSDT", "1h", *SPAN, cluster)
     heard = Heard(cluster)
     before, spying = scene_of(), scene_of(strategy={"name": "spying"}, end="2023-01-05T00:00:00Z")
     for scene in (before, spying):
         send(scene, cluster)
     _wait(heard, before, lambda: heard.has_ended(before.scene_id))
-    during = scene_of(search=grid(40, 50), end="2023-06-01T00:00:00Z")
-    send(during, cluster)
-    _wait(heard, during, lambda: any(one.recorded for one in heard.of(during.scene_id)))
-    assert (heard.of(during.scene_id)[-1].recorded or 0) < 2_000
+    during = _half_recorded(heard, cluster)
     assert kill(_leader_of(SCENES, cluster), cluster)
     assert kill(layout.WORKERS[0], cluster)
     after = scene_of(search=grid(5, 10))
@@ -115,7 +119,7 @@ def test_a_cluster_listens_on_loopback_only_and_shows_no_secret(cluster: Setting
     shared = cluster.spark.secret.get_secret_value()
     assert shared
     assert not any(shared in word for one in ours.values() for word in one.cmdline())
-    logs = [*(cluster.home / "logs").iterdir(), *(cluster.home / "spark" / "work").rglob("std*")]
+    logs = [*(cluster.home / "logs").iterdir(), *(cluster.home / "spark").rglob("[!.]*")]
     assert not any(shared in log.read_text(errors="replace") for log in logs if log.is_file())
     said = (cluster.home / "logs" / f"{layout.WORKERS[1]}.log").read_text(errors="replace")
     assert "chunk_executed" in said  # `mela logs` shows what Python did on a worker
@@ -127,12 +131,26 @@ def test_a_running_cluster_is_not_turned_into_one_of_each(cluster: Settings) -> 
     pids = {one.name: one.pid for one in _running(cluster)}
     with pytest.raises(StackFailed, match=r"mela up --single.*go on with `mela up --cluster`"):
         stack.up(Settings(home=cluster.home), cluster=False, only={"spark"})
+    stack.up(cluster, only={"spark"})  # it stays a cluster, and nothing of it is started anew
     assert {one.name: one.pid for one in _running(cluster)} == pids
 
 
-def _wait(heard: Heard, scene: Scene, held: object) -> None:
+def _half_recorded(heard: Heard, settings: Settings) -> Scene:
+    """Publish a grid, and return when a part of it is recorded; a larger one if that was all."""
+    for times in range(1, 5):
+        runs = 2_000 * times
+        scene = scene_of(search=grid(40, 50 * times), end="2023-06-01T00:00:00Z")
+        send(scene, settings)
+        _wait(heard, scene, lambda scene=scene: any(x.recorded for x in heard.of(scene.scene_id)))
+        said = [one.recorded for one in heard.of(scene.scene_id) if one.recorded]
+        if said[-1] < runs:
+            return scene
+    raise AssertionError("no grid was half recorded")
+
+
+def _wait(heard: Heard, scene: Scene, held: Callable[[], bool]) -> None:
     until = time.monotonic() + 180
-    while not held():  # type: ignore[operator]
+    while not held():
         assert time.monotonic() < until, f"{scene.scene_id}: {heard.of(scene.scene_id)[-1:]}"
         heard.listen()
 
@@ -145,13 +163,7 @@ def _running(settings: Settings) -> list[stack.ServiceStatus]:
 def _admin(settings: Settings) -> AdminClient:
     kept = environment.read(settings.home)
     port = kept["MELA_STACK_KAFKA_2_INTERNAL_PORT"]
-    return guard.admin_client(stack_site(settings, kept), f"127.0.0.1:{port}")
-
-
-def stack_site(settings: Settings, kept: dict[str, str]) -> object:
-    from stack.service import Site
-
-    return Site(settings, kept)
+    return guard.admin_client(Site(settings, kept), f"127.0.0.1:{port}")
 
 
 def _leader_of(topic: str, settings: Settings) -> str:
