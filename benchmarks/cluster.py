@@ -33,7 +33,7 @@ from stack.supervision import Supervisor
 from stack.usage import WORKERS, Usage
 
 CANDLES = 200_000  # of a minute each: 139 days
-RUNS, WARM_RUNS = 1_500, 40
+RUNS = 1_500
 CHUNK = 10  # so that the work of a batch can be cut into equal halves
 PAIRS = 3
 GIVE_UP_S = 240.0
@@ -93,8 +93,7 @@ def _rate(workers: int, settings: Settings, publisher: Publisher) -> tuple[float
     else:
         supervisor.stop(SECOND)
     _wait_for_cores(workers * cluster.CORES_HERE, settings)
-    for _ in range(2):  # candles read, Python started
-        _seconds(WARM_RUNS, settings, publisher)
+    _seconds(RUNS, settings, publisher)  # candles read, Python started, indicators computed
     usage = Usage(settings.home.resolve())
     busy, ours, began = _busy_s(), _ours_s(usage), time.monotonic()
     took = _seconds(RUNS, settings, publisher)
