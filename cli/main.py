@@ -17,6 +17,7 @@ from cli import (
     lineage,
     new,
     programs,
+    prune,
     quality,
     rejected,
     scene_list,
@@ -63,7 +64,8 @@ def main(
 
 # The order of the groups in `mela --help` is the order in which they are first used.
 for module in (
-    *(scenes, scene_list, trace, stored_runs, backtest, stale, verify, lineage, rejected, watch),
+    *(scenes, scene_list, trace, stored_runs, backtest),
+    *(stale, verify, prune, lineage, rejected, watch),
     *(candles, imports, quality, snapshot, headlines),
     *(strategies, new, check, ask, demo, stack, top, programs, compare),
 ):

@@ -1,4 +1,4 @@
-"""`mela airflow`, `dbt`, `psql`: run other programs with the addresses of this stack."""
+"""`mela airflow`, `dbt`, `mlflow`, `psql`: run other programs with the addresses of this stack."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from cli.console import explains
 from cli.panels import STACK, WAREHOUSE
 from mela.settings import Settings
-from stack import database, orchestration
+from stack import database, orchestration, tracking
 from warehouse import dbt_project
 
 
@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
         "ignore_unknown_options": True,
         "help_option_names": [],
     }
-    for command, panel in ((airflow, STACK), (dbt, WAREHOUSE), (psql, WAREHOUSE)):
+    for command, panel in ((airflow, STACK), (mlflow, STACK), (dbt, WAREHOUSE), (psql, WAREHOUSE)):
         app.command(context_settings=settings, rich_help_panel=panel)(command)
 
 
@@ -44,6 +44,16 @@ def dbt(context: typer.Context) -> None:
     mela dbt docs generate --static
     """
     _run(*dbt_project.command(Settings(), *context.args))
+
+
+@explains
+def mlflow(context: typer.Context) -> None:
+    """Run MLflow's own command line on this stack's store. All further words are MLflow's.
+
+    Example: mela mlflow gc --older-than 1d
+    """
+    program, environment = tracking.command_line(Settings())
+    _run([program, *context.args], environment)
 
 
 @explains

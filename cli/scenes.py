@@ -141,7 +141,7 @@ def results(
     ] = False,
 ) -> None:
     """Print a scene's results from the warehouse, best first, and the report on its search."""
-    from services.results import report_of, result_rows
+    from services.results import pruned_of, report_of, result_rows
 
     settings = Settings()
     scene_uuid = scene_id_of(scene_id, settings)
@@ -149,6 +149,8 @@ def results(
         out.print(json.dumps(report_of(scene_uuid, settings), indent=2), markup=False)
     elif as_json:
         rows = result_rows(scene_uuid, settings)
+        if (gone := pruned_of(scene_uuid, settings)) is not None:
+            err.print(gone.sentence, markup=False)
         out.print(json.dumps(rows, indent=2, default=str), markup=False)
     else:
         show(scene_uuid, settings, top)
@@ -202,6 +204,8 @@ def show(scene_id: UUID, settings: Settings, top: int = SHOWN) -> None:
     say_warnings(found.rows)
     for warning in found.warnings:
         err.print(f"{warning.code}: {warning.sentence}")
+    if found.pruned is not None:
+        err.print(found.pruned.sentence, markup=False)
     if (pages := compared(found.mlflow_run_id, settings)) is not None:
         err.print(f"MLflow: {pages.table}", markup=False)
         if pages.best is not None:

@@ -14,7 +14,15 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -202,6 +210,38 @@ class MonitorSettings(_Service):
     )
 
 
+class PruneSettings(_Service):
+    """What `mela prune` keeps. Trials are counted whatever goes."""
+
+    scene_days: int = Field(
+        default=365,
+        ge=1,
+        description="a scene that ended longer ago keeps the results of its best runs only",
+    )
+    keep_best: int = Field(default=20, ge=1, description="runs that such a scene keeps")
+    curve_days: int = Field(
+        default=180,
+        ge=1,
+        description="trades and equity of scenes that ended longer ago go; at most scene_days",
+    )
+    mlflow_days: int = Field(
+        default=365,
+        ge=31,
+        description="a scene that ended longer ago has only its best runs in MLflow; above the 30 "
+        "days in which the job writes what MLflow lacks",
+    )
+    batch: int = Field(default=2_000, ge=1, description="results in one transaction, at most")
+
+    @model_validator(mode="after")
+    def _curves_go_first(self) -> PruneSettings:
+        if self.curve_days > self.scene_days:
+            raise ValueError(
+                f"expected curve_days of at most scene_days ({self.scene_days}), as a curve goes "
+                f"with its result, but found {self.curve_days}"
+            )
+        return self
+
+
 class AlpacaSettings(_Service):
     """Alpaca's market data. Its crypto candles need no keys, its stocks and news do."""
 
@@ -277,6 +317,7 @@ class Settings(BaseSettings):
     airflow: AirflowSettings = AirflowSettings()
     alpaca: AlpacaSettings = AlpacaSettings()
     monitor: MonitorSettings = MonitorSettings()
+    prune: PruneSettings = PruneSettings()
 
     def __init__(self, **values: Any) -> None:
         """Read all settings. Raises SettingsInvalid, in a sentence, for those that are wrong."""

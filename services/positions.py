@@ -38,9 +38,14 @@ class Position:
         return sum(max(0, end - self.offsets.get(number, 0)) for number, end in ends.items())
 
 
+def checkpoints(home: Path) -> Path:
+    """Return the folder of all queries' checkpoints."""
+    return home / "spark" / "checkpoints"
+
+
 def checkpoint(home: Path, query: str) -> Path:
     """Return the folder where Spark keeps a query's checkpoint."""
-    return home / "spark" / "checkpoints" / _RENAMED.get(query, query)
+    return checkpoints(home) / _RENAMED.get(query, query)
 
 
 def committed(home: Path, query: str) -> Position:

@@ -14,6 +14,8 @@ from services.reasons import without_candles
 from services.scenes import accepted_scene, stored_scene
 from warehouse.database import transaction
 from warehouse.results import finder
+from warehouse.retention import pruned
+from warehouse.retention.pruned import PrunedScene
 
 Document = dict[str, Any]
 MOST_REASONS = 20  # why runs failed, at most
@@ -37,6 +39,7 @@ class SceneResults:
     mlflow_run_id: None until the scene is finished and MLflow has it
     statuses: how many runs ended with each status, the most frequent first
     rows: result documents, best first by `rank_by`, those with fewer than `min_trades` behind
+    pruned: which of its results are stored no more; None where all are
     report: on its search, once it is finished; None if it searched and validated nothing
     """
 
@@ -56,6 +59,7 @@ class SceneResults:
     warnings: tuple[SceneWarning, ...]
     mlflow_run_id: str | None = None
     failures: tuple[Failure, ...] = ()
+    pruned: PrunedScene | None = None
 
     @property
     def is_without_numbers(self) -> bool:
@@ -89,6 +93,7 @@ def results_of(scene_id: UUID, settings: Settings, *, top: int | None = None) ->
         statuses = finder.statuses(connection, scene_id)
         rows = finder.of_scene(connection, scene_id, order_by=by, limit=top)
         failures = finder.failures(connection, scene_id, MOST_REASONS)
+        gone = pruned.of_scene(connection, scene_id)
     ending = scene.ending
     warnings = sorted({(one.code, one.sentence) for one in ending.warnings})
     return SceneResults(
@@ -108,6 +113,7 @@ def results_of(scene_id: UUID, settings: Settings, *, top: int | None = None) ->
         warnings=tuple(SceneWarning(*one) for one in warnings),
         mlflow_run_id=scene.mlflow_run_id,
         failures=tuple(failures),
+        pruned=gone,
     )
 
 
@@ -119,6 +125,12 @@ def result_rows(scene_id: UUID, settings: Settings) -> list[Document]:
     with transaction(settings) as connection:
         scene = stored_scene(connection, scene_id)
         return finder.of_scene(connection, scene_id, order_by=scene.ranking)
+
+
+def pruned_of(scene_id: UUID, settings: Settings) -> PrunedScene | None:
+    """Return what was pruned of a scene's results; None if nothing was."""
+    with transaction(settings) as connection:
+        return pruned.of_scene(connection, scene_id)
 
 
 def report_of(scene_id: UUID, settings: Settings) -> Document | None:

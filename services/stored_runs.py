@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from mela.errors import Conflict, InputInvalid, NotFound
+from mela.errors import Conflict, InputInvalid, MelaError, NotFound
 from mela.metrics import Ranking
 from mela.outcome import WITH_METRICS
 from mela.result import Trade
@@ -18,6 +18,7 @@ from services.scenes import accepted_scene
 from warehouse.candles.reader import CandleReader
 from warehouse.database import transaction
 from warehouse.results import finder
+from warehouse.retention import pruned
 
 if TYPE_CHECKING:
     from backtests.charts.picture import Kind
@@ -106,10 +107,25 @@ def _chosen(connection: Connection, scene_id: UUID, run: str) -> _Chosen:
     scene = accepted_scene(connection, scene_id)
     by = scene.ranking
     ranked = finder.ranked_keys(connection, scene_id, by)
-    rank = _rank_of(run, scene_id, ranked)
+    try:
+        rank = _rank_of(run, scene_id, ranked)
+    except (NotFound, InputInvalid) as error:
+        raise _or_pruned(connection, scene_id, run, error) from error
     [result] = finder.of_scene(connection, scene_id, run_key=ranked[rank - 1])
     space = (scene.content.get("search") or {}).get("space", ())
     return _Chosen(result, rank, by, tuple(space))
+
+
+def _or_pruned(connection: Connection, scene_id: UUID, run: str, error: MelaError) -> MelaError:
+    """Return that a run was pruned, where that is why it was not found; else the error."""
+    gone = pruned.of_scene(connection, scene_id)
+    if gone is None:
+        return error
+    if run.isdecimal() and len(run) <= RANK_DIGITS:
+        return NotFound(f"{error} {gone.sentence}")
+    found = pruned.of_key(connection, run) if run and HEX.issuperset(run.lower()) else None
+    is_its_own = found is not None and str(scene_id) in found.scene_ids
+    return NotFound(found.sentence) if found and is_its_own else error
 
 
 def _rank_of(run: str, scene_id: UUID, ranked: Sequence[str]) -> int:

@@ -31,6 +31,7 @@ PASSWORDS = {
 }
 MLFLOW_SIGN_IN = "mlflow_auth"  # the database of MLflow's users, which the role mlflow owns
 MARTS = "mela_marts"
+PRUNE = "mela_prune"  # may call what removes results and keeps their trials, and nothing else
 _BUILT = ("staging", "history", "marts")
 _LOADED = (
     "SELECT, INSERT, UPDATE, DELETE"  # for raw, where candles are added, changed and versioned
@@ -67,6 +68,10 @@ _JOB_WRITES = {
 _RUN_WRITES = {"chunk_mark": "INSERT, DELETE"}
 # Loads create their partitions through one function, which has the owner's rights.
 _PARTITIONS = "raw.ensure_candle_years(text, integer[])"
+_PRUNES = (
+    "ops.begin_prune(integer, integer, integer), ops.end_prune(bigint),"
+    " ops.prune_results(bigint, text[]), ops.prune_curves(bigint, text[])"
+)
 
 
 def ensure(site: Site) -> None:
@@ -96,6 +101,7 @@ def ensure(site: Site) -> None:
             for role, key in PASSWORDS.items():
                 _ensure_role(run, role, site.kept[key])
             _ensure_role(run, MARTS, None)
+            _ensure_role(run, PRUNE, None)
 
 
 def grant(site: Site) -> None:
@@ -113,6 +119,7 @@ def grant(site: Site) -> None:
         "job": sql.Identifier(JOB),
         "run": sql.Identifier(RUN),
         "reader": sql.Identifier(READER),
+        "prune": sql.Identifier(PRUNE),
         "database": sql.Identifier(settings.database),
     }
     statements = [
@@ -134,6 +141,9 @@ def grant(site: Site) -> None:
         f"ALTER FUNCTION {_PARTITIONS} SECURITY DEFINER SET search_path = pg_catalog, pg_temp",
         f"REVOKE ALL ON FUNCTION {_PARTITIONS} FROM PUBLIC",
         f"GRANT EXECUTE ON FUNCTION {_PARTITIONS} TO {{tasks}}",
+        "GRANT USAGE ON SCHEMA ops TO {prune}",
+        f"GRANT EXECUTE ON FUNCTION {_PRUNES} TO {{prune}}",
+        "GRANT {prune} TO {tasks}",
         *(f"GRANT {rights} ON ops.{table} TO {{tasks}}" for table, rights in _WRITES.items()),
     ]
     with closing(_admin(site, settings.database)) as session:

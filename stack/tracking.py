@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 from dotenv import dotenv_values
 
 from mela.errors import StackFailed
-from mela.settings import REPOSITORY
-from stack import guard, healthy, http, roles, schemas, tracking_users
+from mela.settings import REPOSITORY, Settings
+from stack import environment, guard, healthy, http, roles, schemas, tracking_users
 from stack.ports import LOOPBACK
 from stack.service import Program, Service, Site
 
@@ -52,6 +52,28 @@ def prepare(site: Site) -> None:
         site.home,
     )
     done.write_text(_schema(site), encoding="utf-8")
+
+
+def command_line(settings: Settings) -> tuple[str, dict[str, str]]:
+    """Return the path of MLflow's program and the environment to use it with this stack's store.
+
+    Raises StackFailed before the first `up`.
+    """
+    site = Site(environment.fresh(settings), environment.read(settings.home.resolve()))
+    password = site.kept.get(roles.MLFLOW_PASSWORD)
+    if password is None:
+        raise StackFailed(f"there is no stack in {settings.home} yet; `mela up` makes it")
+    account = tracking_users.as_admin(site.settings).mlflow
+    signed = {
+        "MLFLOW_TRACKING_USERNAME": account.user,
+        "MLFLOW_TRACKING_PASSWORD": account.password.get_secret_value(),
+    }
+    return _mlflow(), {
+        **os.environ,
+        **(signed if account.user else {}),
+        "MLFLOW_BACKEND_STORE_URI": roles.url(site, _ROLE, password),
+        "MLFLOW_TRACKING_URI": account.url,
+    }
 
 
 def _schema(site: Site) -> str:

@@ -11,7 +11,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from pydantic import SecretStr
+
 from mela.errors import StackFailed
+from mela.settings import Settings
+from stack import environment as kept
 from stack import guard, http, roles
 from stack.service import Site
 
@@ -75,6 +79,15 @@ def ensure(site: Site) -> None:
         if has["permission"] != _EDIT:
             body = {**asked, "permission": _EDIT}
             _ask(site, "POST", "3.0/mlflow/users/permissions/grant", body)
+
+
+def as_admin(settings: Settings) -> Settings:
+    """Return settings whose MLflow account may delete runs, where this machine has its password."""
+    password = kept.read(settings.home).get(guard.MLFLOW_PASSWORDS[guard.MLFLOW_ADMIN])
+    if not settings.mlflow.user or password is None:
+        return settings
+    account = {"user": guard.MLFLOW_ADMIN, "password": SecretStr(password)}
+    return settings.model_copy(update={"mlflow": settings.mlflow.model_copy(update=account)})
 
 
 def _signs_in(site: Site, user: str, password: str) -> bool:

@@ -201,12 +201,15 @@ STATEMENTS = {
     "change scenes": "UPDATE ops.scene SET name = name WHERE false",
     "write seals": "INSERT INTO ops.result_seal SELECT * FROM ops.result_seal LIMIT 0",
     "mark chunks": "DELETE FROM ops.chunk_mark WHERE false",
+    "begin a pass of pruning": "SELECT ops.begin_prune(365, 20, 180)",
+    "end a pass of pruning": "SELECT ops.end_prune(0)",
+    "say that something was pruned": "DELETE FROM ops.pruned_answer WHERE false",
     "make tables": "CREATE TABLE ops.mine (id int)",
     "add roles": "CREATE ROLE mine",
 }
 READS = {"read candles", "read results"}
 MAY = {
-    roles.TASKS: READS | {"write candles"},
+    roles.TASKS: READS | {"write candles", "begin a pass of pruning", "end a pass of pruning"},
     roles.JOB: READS | {"add results", "change scenes", "mark chunks"},
     roles.RUN: READS | {"mark chunks"},
     roles.READER: {"read results"},

@@ -15,6 +15,7 @@ from mela.failures import Failure
 from mela.metrics import Ranking, ranking
 from mela.result import Provenance
 from mela.run import Run
+from warehouse.pruning_lock import keep_pruning_out
 from warehouse.results.curves import curve, save_curve, without_curve
 from warehouse.results.documents import best_first, document_sql
 from warehouse.results.validity import TODAY, VALID, made_with_today
@@ -84,9 +85,11 @@ _ANSWERS = """
 _SUCCESSES = "AND r.status IN ('succeeded', 'ruined')"
 _PROGRESS = text("""
     SELECT s.scene_id::text AS scene_id, s.status, s.runs, s.skipped, s.planned_at,
-           s.finished_at, s.cancelled_at, counted.answers - unrun.cancelled AS recorded,
-           counted.cached, unrun.cancelled
-    FROM ops.scene s CROSS JOIN LATERAL (
+           s.finished_at, s.cancelled_at, counted.cached,
+           counted.answers + gone.answers - unrun.cancelled - gone.cancelled AS recorded,
+           unrun.cancelled + gone.cancelled AS cancelled
+    FROM ops.scene s CROSS JOIN LATERAL ops.pruned_answers(s.scene_id) AS gone
+    CROSS JOIN LATERAL (
         SELECT count(*) AS answers, count(*) FILTER (WHERE cached) AS cached
         FROM ops.scene_run a WHERE a.scene_id = s.scene_id
     ) AS counted CROSS JOIN LATERAL (
@@ -157,6 +160,7 @@ def answer(
     wanted: ids of stored scenes, each with a run of it
     returns: scene_id and run_key → the document
     """
+    keep_pruning_out(connection)
     rows = connection.execute(_ANSWER, _question(wanted, provenances))
     return {(scene_id, run_key): document.encode() for scene_id, run_key, document in rows}
 

@@ -69,6 +69,10 @@ _REVISIONS = text("""
 """)
 
 
+class UnknownKey(ValueError):
+    """No stored result and no stored run has this key."""
+
+
 @dataclass(frozen=True, slots=True)
 class SeriesLineage:
     """The candles of one instrument that a result read.
@@ -108,7 +112,7 @@ def lineage(connection: Connection, key: str) -> list[Lineage]:
         raise ValueError(f"expected 8 to 64 hexadecimal digits of a key, but found {key!r}")
     rows = _rows(connection, _RESULTS, {"key": key, "most": 101})
     if not rows:
-        raise ValueError(f"no result and no run has a key that begins with {key}")
+        raise UnknownKey(f"no result and no run has a key that begins with {key}")
     runs = {row["run_key"] for row in rows}
     if len(runs) > 1 or len(rows) > 100:
         raise ValueError(f"expected one result or one run, but {key} begins the keys of several")

@@ -27,29 +27,59 @@ _IDS = text("""
     SELECT i.id FROM ops.instrument i JOIN unnest(CAST(:venues AS text[]), CAST(:symbols AS text[]))
         AS asked (venue, symbol) ON i.venue = asked.venue AND i.symbol = asked.symbol
 """)
+# A trial counts whether its result is stored or was pruned, and once if it was computed again.
+_PRUNED = "ops.pruned_result gone JOIN ops.pruned_family q ON q.id = gone.family_id"
 _COUNT = text(f"""
-    SELECT count(*) FROM ops.run q WHERE {_FAMILY} AND q.start_at < :end AND q.end_at > :start
-      AND EXISTS (SELECT FROM ops.result r WHERE r.run_key = q.run_key AND r.{_SUCCEEDED})
+    SELECT (
+        SELECT count(*) FROM ops.run q WHERE {_FAMILY} AND q.start_at < :end AND q.end_at > :start
+          AND EXISTS (SELECT FROM ops.result r WHERE r.run_key = q.run_key AND r.{_SUCCEEDED})
+    ) + (
+        SELECT count(DISTINCT gone.run_key) FROM {_PRUNED}
+        WHERE {_FAMILY} AND q.start_at < :end AND q.end_at > :start AND gone.{_SUCCEEDED}
+          AND NOT EXISTS (SELECT FROM ops.result r
+                          WHERE r.run_key = encode(gone.run_key, 'hex') AND r.{_SUCCEEDED})
+    )
 """)  # noqa: S608  made of the constants above
 _SAME_SPAN = "q.interval = :interval AND q.start_at = :start AND q.end_at = :end"
+_HAS = "SELECT FROM ops.scene_run a WHERE a.scene_id = CAST(:scene_id AS uuid) AND a.run_key ="
+# Blocks come in the order of their runs, so that a seeded sample of them stays the same.
 _OWN = text(f"""
-    SELECT string_agg(r.blocks, '') FROM (
-        SELECT a.result_key FROM ops.scene_run a JOIN ops.run q ON q.run_key = a.run_key
+    SELECT string_agg(coalesce(r.blocks, asked.blocks), '' ORDER BY asked.run_key) FROM (
+        SELECT a.run_key, a.result_key, NULL::bytea AS blocks
+        FROM ops.scene_run a JOIN ops.run q ON q.run_key = a.run_key
         WHERE a.scene_id = CAST(:scene_id AS uuid) AND {_FAMILY} AND {_SAME_SPAN}
-        ORDER BY a.run_key LIMIT :most
-    ) AS asked JOIN ops.result r ON r.result_key = asked.result_key
-    WHERE r.blocks IS NOT NULL
+        UNION ALL
+        SELECT encode(gone.run_key, 'hex'), NULL, gone.blocks
+        FROM ops.pruned_answer had JOIN {_PRUNED} ON gone.result_key = had.result_key
+        WHERE had.scene_id = CAST(:scene_id AS uuid) AND {_FAMILY} AND {_SAME_SPAN}
+          AND NOT EXISTS ({_HAS} encode(gone.run_key, 'hex'))
+        ORDER BY run_key LIMIT :most
+    ) AS asked LEFT JOIN ops.result r ON r.result_key = asked.result_key
+    WHERE coalesce(r.blocks, asked.blocks) IS NOT NULL
 """)  # noqa: S608
 _OTHERS = text(f"""
-    SELECT string_agg(known.blocks, '') FROM (
-        SELECT newest.blocks FROM ops.run q JOIN LATERAL (
-            SELECT r.blocks FROM ops.result r
-            WHERE r.run_key = q.run_key AND r.{_SUCCEEDED} AND r.blocks IS NOT NULL
-            ORDER BY r.computed_at DESC LIMIT 1
+    SELECT string_agg(known.blocks, '' ORDER BY known.run_key) FROM (
+        SELECT tried.run_key, newest.blocks FROM (
+            SELECT q.run_key FROM ops.run q WHERE {_FAMILY} AND {_SAME_SPAN}
+            UNION ALL (
+                SELECT DISTINCT encode(gone.run_key, 'hex') FROM {_PRUNED}
+                WHERE {_FAMILY} AND {_SAME_SPAN} AND NOT EXISTS (
+                    SELECT FROM ops.run still WHERE still.run_key = encode(gone.run_key, 'hex')))
+        ) AS tried JOIN LATERAL (
+            SELECT either.blocks FROM (
+                SELECT r.blocks, r.computed_at FROM ops.result r
+                WHERE r.run_key = tried.run_key AND r.{_SUCCEEDED} AND r.blocks IS NOT NULL
+                UNION ALL
+                SELECT gone.blocks, gone.computed_at FROM ops.pruned_result gone
+                WHERE gone.run_key = decode(tried.run_key, 'hex') AND gone.{_SUCCEEDED}
+                  AND gone.blocks IS NOT NULL
+            ) AS either ORDER BY either.computed_at DESC LIMIT 1
         ) AS newest ON true
-        WHERE {_FAMILY} AND {_SAME_SPAN} AND NOT EXISTS (
-            SELECT FROM ops.scene_run a
-            WHERE a.scene_id = CAST(:scene_id AS uuid) AND a.run_key = q.run_key)
+        WHERE NOT EXISTS ({_HAS} tried.run_key) AND NOT EXISTS (
+            SELECT FROM ops.pruned_answer had
+            JOIN ops.pruned_result gone ON gone.result_key = had.result_key
+            WHERE had.scene_id = CAST(:scene_id AS uuid)
+              AND gone.run_key = decode(tried.run_key, 'hex'))
         LIMIT :most
     ) AS known
 """)  # noqa: S608

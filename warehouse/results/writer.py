@@ -23,6 +23,7 @@ from mela.run_terms import VARIABLE
 from warehouse.binary_rows import encode_rows, fixed_field, number_field
 from warehouse.database import copy_in
 from warehouse.ingestion import instruments
+from warehouse.pruning_lock import keep_pruning_out
 
 Document = Mapping[str, Any]
 UNSTORABLE = (psycopg2.DataError, psycopg2.IntegrityError, DataError, IntegrityError)
@@ -169,6 +170,7 @@ def save_columns(connection: Connection, parts: Sequence[ResultColumns]) -> list
     returns: the results that cannot be stored (unknown scene or instrument, or a value that
         Postgres refuses); all others are stored when the transaction commits
     """
+    keep_pruning_out(connection)
     scenes = _known_scenes(connection, {part.scene_id for part in parts})
     shared = [document for part in parts for document in part.shared]
     names = {name for document in shared for name in document["instruments"]}

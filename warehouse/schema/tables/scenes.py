@@ -141,6 +141,7 @@ class SceneRun(Base):
         ForeignKeyConstraint(
             ["run_key", "result_key"], ["ops.result.run_key", "ops.result.result_key"]
         ),
+        Index("scene_run_result_key_idx", "result_key", postgresql_using="hash"),
         {
             "schema": "ops",
             "comment": "the answer that a scene got for a run. Grain: scene_id, run_key",

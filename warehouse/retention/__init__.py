@@ -1,0 +1,1 @@
+"""What is removed from old scenes, what stays of it, and how readers are told."""
