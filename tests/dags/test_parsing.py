@@ -27,6 +27,7 @@ CONFS: dict[str, dict[str, Any]] = {
         "chunks": {**YEAR, "chunk_candles": 1_000, "force": True},
     },
     "check_quality": {"all": {}, "one": {"instruments": ["kraken:BTC/USD 1m"], **YEAR}},
+    "prune_results": {"all": {}, "a look": {"dry_run": True}},
     "snapshot_candles": {
         "all": {},
         "a bucket": {"to": "s3://bucket/path", "instruments": ["yahoo:AAPL"], "intervals": ["1d"]},

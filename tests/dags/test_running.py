@@ -229,6 +229,13 @@ def test_a_snapshot_holds_the_candles(airflow: Airflow, tmp_path: Path) -> None:
     """) == [(written,)]
 
 
+def test_a_weekly_pass_thins_with_the_rights_of_a_task(airflow: Airflow) -> None:
+    run = airflow.run("prune_results")
+    assert run["state"] == "success"
+    passes = "SELECT made_by, finished_at IS NOT NULL FROM ops.prune"
+    assert airflow.rows(passes) == [(roles.TASKS, True)]
+
+
 def test_tasks_may_do_no_more_than_they_need(airflow: Airflow) -> None:
     kept = environment.read(airflow.settings.home)
     account = airflow.settings.postgres.model_copy(
@@ -244,6 +251,8 @@ def test_tasks_may_do_no_more_than_they_need(airflow: Airflow) -> None:
         "UPDATE ops.scene_schedule SET active = false",
         "INSERT INTO ops.user (name) VALUES ('me')",
         "INSERT INTO ops.watch SELECT id, '1m' FROM ops.instrument",
+        "DELETE FROM ops.result",
+        "DELETE FROM ops.pruned_result",
         "ALTER ROLE mela_tasks SUPERUSER",
     ):
         with (

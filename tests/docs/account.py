@@ -27,6 +27,8 @@ STACK = (
         "watch",
         "stale",
         "verify",
+        "prune",
+        "pin",
         "lineage",
         "schedule",
         "ask",
@@ -46,11 +48,12 @@ STACK = (
         "trace",
         "top",
         "airflow",
+        "mlflow",
         "psql",
         "dbt",
     ),
 )
-FOREIGN = ("airflow", "psql", "dbt")  # all words behind these are those programs' own
+FOREIGN = ("airflow", "mlflow", "psql", "dbt")  # all words behind these are those programs' own
 FILES = ("mkdir", "cp", "cat", "export")  # what prepares for both, on either way
 
 
@@ -63,6 +66,14 @@ class Elsewhere(NamedTuple):
 
 
 ELSEWHERE = (
+    Elsewhere(
+        r"mela (prune --restore|pin .*--remove|mlflow gc).*",
+        (
+            "tests/integration/test_prune.py"
+            "::test_an_old_scene_is_thinned_everywhere_and_comes_back_when_asked",
+        ),
+        "it needs a scene of which something was pruned",
+    ),
     Elsewhere(
         r"mela up --(secure|open)",
         ("tests/stack/test_guard.py",),

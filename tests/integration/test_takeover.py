@@ -1,54 +1,131 @@
-"""A job of this release finishes what a job of an older one had begun."""
+"""A job of this release takes over from one of an older release, while scenes keep coming."""
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 from uuid import uuid4
 
 import orjson
+import pyarrow as pa
 import pytest
 
-from mela.messages import RESULTS, SCENES, MessagePosition
+from backtests.strategies import CATALOGUE
+from mela.grid import plan_runs
+from mela.messages import CHUNK_RESULTS, RESULTS, RUNS, SCENES, MessagePosition, RunChunk, State
+from mela.metrics import DEFINITIONS, METRICS
+from mela.result_columns import columns_of
+from mela.scene import Scene
 from mela.settings import Settings
+from messaging.columns import to_arrow
 from messaging.publisher import Publisher
-from services.follow import Follower
+from services.follow import Follower, follow_scene
 from stack.supervision import Supervisor
-from tests.integration.asking import answers, publish, scene_of
+from tests.integration.asking import answers, publish, scene_of, send
+from tests.warehouse.given import rows
 from warehouse.database import transaction
 from warehouse.scenes import records as scenes
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+BETWEEN_S = 0.5
+LATER = [name for name in METRICS if DEFINITIONS[name].since > 1]  # an older release lacks them
 
 
-def test_results_that_an_older_release_sent_as_documents_are_recorded(platform: Settings) -> None:
+def planned_before(scene: Scene, settings: Settings) -> None:
+    """Record a scene as the older job left it: planned, its one run not answered yet."""
+    assert scene.scene_id is not None
+    with transaction(settings) as connection:
+        scenes.receive(
+            connection,
+            scene.scene_id,
+            scene.content(),
+            scene.content_hash(),
+            runs=1,
+            skipped=0,
+            name=None,
+            origin=MessagePosition(SCENES, 0, 0),
+        )
+        scenes.set_planned(connection, scene.scene_id, cached=0)
+
+
+def older_columns(document: dict[str, Any]) -> bytes:
+    """Return a result as columns, as a release sent it that had fewer metrics."""
+    [columns] = columns_of([document])
+    table = pa.ipc.open_stream(to_arrow(columns)).read_all().drop_columns(LATER)
+    stream = pa.BufferOutputStream()
+    with pa.ipc.new_stream(stream, table.schema) as writer:
+        writer.write_table(table)
+    return stream.getvalue().to_pybytes()
+
+
+def older_chunk(scene: Scene) -> bytes:
+    """Return a scene's runs as a release sent them that did not say digests."""
+    runs = tuple(plan_runs(scene, CATALOGUE, max_runs=10).expand())
+    document = orjson.loads(RunChunk(str(scene.scene_id), 0, runs).to_bytes())
+    return orjson.dumps({name: part for name, part in document.items() if name != "digests"})
+
+
+@contextmanager
+def under_load(settings: Settings) -> Iterator[list[Scene]]:
+    """Publish scenes all the time; give those that were acknowledged."""
+    sent: list[Scene] = []
+    is_over = threading.Event()
+
+    def publish_on() -> None:
+        while not is_over.wait(BETWEEN_S):
+            scene = scene_of()
+            send(scene, settings)
+            sent.append(scene)
+
+    thread = threading.Thread(target=publish_on)
+    thread.start()
+    try:
+        yield sent
+    finally:
+        is_over.set()
+        thread.join()
+
+
+def test_an_upgrade_under_load_loses_nothing_and_doubles_nothing(platform: Settings) -> None:
     asked = scene_of()
     publish(asked, platform)
     [document] = answers(asked.scene_id, platform)
-    again = asked.model_copy(update={"scene_id": uuid4()})
+    as_document, as_columns = (asked.model_copy(update={"scene_id": uuid4()}) for _ in range(2))
+    as_chunk = scene_of()
+    begun = [as_document, as_columns, as_chunk]
+    first, second = ({**document, "scene_id": str(one.scene_id)} for one in begun[:2])
     supervisor = Supervisor(platform.home)
-    supervisor.stop("spark")
-    try:
-        with transaction(platform) as connection:  # planned, sent to its run and answered
-            scenes.receive(
-                connection,
-                again.scene_id or uuid4(),
-                again.content(),
-                again.content_hash(),
-                runs=1,
-                skipped=0,
-                name=None,
-                origin=MessagePosition(SCENES, 0, 0),
-            )
-            scenes.set_planned(connection, again.scene_id or uuid4(), cached=0)
-        checkpoint = platform.home / "spark" / "checkpoints" / "record"
-        (checkpoint / "offsets").mkdir(parents=True)
-        with Follower(platform, [again.scene_id]) as follower:
-            with Publisher(platform.kafka) as publisher:
-                sent = {**document, "scene_id": str(again.scene_id)}
-                publisher.send(RESULTS, f"{again.scene_id}:x", orjson.dumps(sent))
-                publisher.send(RESULTS, "nonsense", b"{}")
+    checkpoint = platform.home / "spark" / "checkpoints" / "record"
+    with under_load(platform) as sent:
+        supervisor.stop("spark")
+        try:
+            for scene in begun:
+                planned_before(scene, platform)
+            (checkpoint / "offsets").mkdir(parents=True)
+            with Follower(platform, [one.scene_id for one in begun]) as follower:
+                with Publisher(platform.kafka) as publisher:
+                    publisher.send(RESULTS, f"{as_document.scene_id}:x", orjson.dumps(first))
+                    publisher.send(RESULTS, "nonsense", b"{}")
+                    publisher.send(CHUNK_RESULTS, f"{as_columns.scene_id}:0", older_columns(second))
+                    publisher.send(RUNS, f"{as_chunk.scene_id}:0", older_chunk(as_chunk))
+                supervisor.start("spark")
+                follower.to_the_end()
+        finally:
             supervisor.start("spark")
-            assert follower.to_the_end().recorded == 1
-    finally:
-        supervisor.start("spark")
-    assert answers(again.scene_id, platform) == [sent]
     assert not checkpoint.exists()
+    assert answers(as_document.scene_id, platform) == [first]
+    assert answers(as_columns.scene_id, platform) == [second]  # of results with one key the first
+    ids = [one.scene_id for one in (*begun, *sent) if one.scene_id]
+    assert len(ids) > len(begun)
+    for scene_id in ids:
+        last = list(follow_scene(scene_id, platform))[-1]
+        assert (last.state, last.recorded, last.runs) == (State.FINISHED, 1, 1)
+    counted = rows(
+        platform,
+        "SELECT count(*), count(DISTINCT run_key), count(DISTINCT result_key) FROM ops.scene_run"
+        " WHERE scene_id = ANY(CAST(:ids AS uuid[]))",
+        ids=[str(one) for one in ids],
+    )
+    assert counted == [(len(ids), len(ids) - 1, len(ids) - 1)]  # two ask the same

@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 ENDLESS_S = 4
 # These start programs of their own; here, too, no market data come from the internet.
 APART = {"up": ["up", "--offline"]} | {name: [name] for name in FOREIGN}
-ANYTHING = {"airflow": "version", "psql": "--version", "dbt": "--version"}
+ANYTHING = {"airflow": "version", "mlflow": "--version", "psql": "--version", "dbt": "--version"}
 MAY_FIND = {"quality": (0, 1)}  # 1: an error is open, and Binance's halt of March 2023 is one
 FIRST = """
     SELECT s.scene_id::text, a.result_key FROM ops.scene s JOIN ops.scene_run a USING (scene_id)

@@ -1,9 +1,20 @@
 -- How many parameter sets of each strategy were tried on each instrument, and was the best one luck?
 --
--- A run that several scenes asked for counts once, with its newest answer. `luck` is the Sharpe ratio
+-- A run that several scenes asked for counts once, with its newest answer, pruned or not. `luck` is
+-- the Sharpe ratio
 -- that the best of so many worthless trials would have shown, their ratios scattering as these do:
 -- Bailey & López de Prado, "The Deflated Sharpe Ratio" (2014), eq. 1, with all trials independent.
-with newest as (
+with tried as (
+    select run_key, strategy_key, instrument_key, interval_key, status, sharpe, total_return,
+        buy_hold_return, computed_at
+    from marts.fct_run
+    union all
+    select run_key, strategy_key, instrument_key, interval_key, status, sharpe, total_return,
+        buy_hold_return, computed_at
+    from marts.fct_pruned_run
+),
+
+newest as (
     select distinct on (runs.run_key)
         strategies.strategy,
         instruments.instrument,
@@ -11,7 +22,7 @@ with newest as (
         runs.status,
         runs.sharpe,
         runs.total_return > runs.buy_hold_return as beats_holding
-    from marts.fct_run as runs
+    from tried as runs
     inner join marts.dim_strategy as strategies on strategies.strategy_key = runs.strategy_key
     inner join marts.dim_instrument as instruments
         on instruments.instrument_key = runs.instrument_key

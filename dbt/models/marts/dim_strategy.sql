@@ -1,13 +1,29 @@
-with answered as (
+with computed as (
     select
         runs.strategy,
         results.strategy_digest,
-        min(results.computed_at) as first_used_at,
-        max(results.computed_at) as last_used_at
+        results.computed_at
     from {{ ref('stg_ops__results') }} as results
     inner join {{ ref('stg_ops__runs') }} as runs
         on runs.run_key = results.run_key
-    group by runs.strategy, results.strategy_digest
+
+    union all
+
+    select
+        pruned.strategy,
+        pruned.strategy_digest,
+        pruned.computed_at
+    from {{ ref('stg_ops__pruned_results') }} as pruned
+),
+
+answered as (
+    select
+        computed.strategy,
+        computed.strategy_digest,
+        min(computed.computed_at) as first_used_at,
+        max(computed.computed_at) as last_used_at
+    from computed
+    group by computed.strategy, computed.strategy_digest
 )
 
 select

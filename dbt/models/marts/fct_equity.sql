@@ -2,6 +2,7 @@
     materialized='incremental',
     incremental_strategy='append',
     on_schema_change='fail',
+    pre_hook='{{ leave_out_pruned_curves() }}',
     indexes=[{'columns': ['date_key']}],
 ) }}
 

@@ -2,6 +2,7 @@
     materialized='incremental',
     incremental_strategy='append',
     on_schema_change='append_new_columns',
+    pre_hook='{{ leave_out_pruned_answers() }}',
     indexes=[
         {'columns': ['result_key']},
         {'columns': ['instrument_key', 'strategy_key']},

@@ -2,6 +2,7 @@
     materialized='incremental',
     incremental_strategy='append',
     on_schema_change='append_new_columns',
+    pre_hook='{{ leave_out_pruned_curves() }}',
     indexes=[{'columns': ['instrument_key', 'strategy_key']}],
 ) }}
 
