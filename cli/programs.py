@@ -52,8 +52,7 @@ def mlflow(context: typer.Context) -> None:
 
     Example: mela mlflow gc --older-than 1d
     """
-    program, environment = tracking.command_line(Settings())
-    _run([program, *context.args], environment)
+    _run(*tracking.command_line(Settings(), *context.args))
 
 
 @explains

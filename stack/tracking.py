@@ -45,18 +45,18 @@ def prepare(site: Site) -> None:
     state = _schema(site)
     if state.endswith(schemas.EMPTY) or (done.exists() and done.read_text("utf-8") == state):
         return
-    where = site.settings.postgres
     schemas.migrate(
-        (_mlflow(), "db", "upgrade", f"postgresql://{_ROLE}@{where.host}:{where.port}/{_ROLE}"),
+        (_mlflow(), "db", "upgrade", _store(site)),
         {**os.environ, "PGPASSWORD": site.kept[roles.MLFLOW_PASSWORD]},
         site.home,
     )
     done.write_text(_schema(site), encoding="utf-8")
 
 
-def command_line(settings: Settings) -> tuple[str, dict[str, str]]:
-    """Return the path of MLflow's program and the environment to use it with this stack's store.
+def command_line(settings: Settings, *words: str) -> tuple[list[str], dict[str, str]]:
+    """Return the command that runs MLflow's own command line on this stack, and its environment.
 
+    `gc` works on the store itself, whose password is in the environment and not in an argument.
     Raises StackFailed before the first `up`.
     """
     site = Site(environment.fresh(settings), environment.read(settings.home.resolve()))
@@ -68,16 +68,23 @@ def command_line(settings: Settings) -> tuple[str, dict[str, str]]:
         "MLFLOW_TRACKING_USERNAME": account.user,
         "MLFLOW_TRACKING_PASSWORD": account.password.get_secret_value(),
     }
-    return _mlflow(), {
+    store = ("--backend-store-uri", _store(site)) if words[:1] == ("gc",) else ()
+    return [_mlflow(), *words[:1], *store, *words[1:]], {
         **os.environ,
         **(signed if account.user else {}),
-        "MLFLOW_BACKEND_STORE_URI": roles.url(site, _ROLE, password),
+        "PGPASSWORD": password,
         "MLFLOW_TRACKING_URI": account.url,
     }
 
 
 def _schema(site: Site) -> str:
     return schemas.state(site, _ROLE, site.kept[roles.MLFLOW_PASSWORD], "mlflow")
+
+
+def _store(site: Site) -> str:
+    """Return the address of the store, without the password."""
+    where = site.settings.postgres
+    return f"postgresql://{_ROLE}@{where.host}:{where.port}/{_ROLE}"
 
 
 def _mlflow() -> str:

@@ -18,6 +18,7 @@ BUILT = "dim_strategy fct_run fct_pruned_run fct_trade fct_equity dim_scene"
 ENDED = """
     UPDATE ops.scene SET status = 'finished', planned_at = received_at,
         finished_at = now() - interval '400 days'
+    WHERE status IN ('received', 'planned', 'finished')
 """
 
 
