@@ -36,7 +36,8 @@ def test_what_was_pruned_leaves_the_star_and_no_trial_is_lost(
     dbt(settings, tmp_path, "build", "--select", BUILT, "--exclude-resource-type", "unit_test")
 
     after = look(settings)
-    assert after.answers["trials_by_family"] == before.answers["trials_by_family"]
+    counted, were = (one.answers["trials_by_family"] for one in (after, before))
+    assert (counted.columns, counted.rows) == (were.columns, were.rows)
     left = {row["result_key"] for row in after.tables["fct_run"]}
     assert left == {key for (key,) in rows(settings, "SELECT result_key FROM ops.result")}
     assert len({row["result_key"] for row in before.tables["fct_run"]} - left) == went.results
