@@ -37,7 +37,7 @@ class Memory(NamedTuple):
 def measure(console: Console) -> list[Row]:
     """Start a separate stack, run a million runs on 8,760 hourly candles, and stop the stack."""
     home = Settings().home
-    settings = Settings(home=home.with_name(home.name + "-bench-million"))
+    settings = Settings(home=home.with_name(home.name + "-bench-million"), mlflow_top=20)
     console.print("bench million: starting a stack of its own, everything up …")
     settings = stack.up(settings, offline=True)
     try:
