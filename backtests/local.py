@@ -14,7 +14,7 @@ from backtests.strategies import CATALOGUE
 from backtests.strategy import Strategy
 from mela.candles import Candles
 from mela.errors import RejectionCode, SceneInvalid
-from mela.grid import Plan, window_variants
+from mela.grid import Plan, plan_runs, window_variants
 from mela.interval import Interval
 from mela.result import Curve, result_document
 from mela.run import Run, by_candles
@@ -139,6 +139,14 @@ class Done:
 
     documents: list[Document]
     skipped: int
+
+
+def check(scene: Scene, catalogue: Catalogue, *, max_runs: int) -> Plan:
+    """Return the plan of a scene, for `execute`. Raises SceneInvalid.
+
+    Notebooks call it, and `mela compare` does so in older commits too.
+    """
+    return plan_runs(scene, catalogue, max_runs=max_runs)
 
 
 def execute(scene: Scene, plan: Plan, bench: Bench) -> Done:

@@ -17,7 +17,7 @@ ABOVE = 100  # numbers that no strategy closes by habit
 
 @contextmanager
 def kept() -> Generator[None]:
-    """Put outputs back afterwards if they are not what they were before."""
+    """Put outputs back afterwards, whatever has their numbers by then."""
     copies = {output: _copy(output) for output in OUTPUTS}
     try:
         yield
@@ -25,8 +25,7 @@ def kept() -> Generator[None]:
         for output, copy in copies.items():
             if copy is None:
                 continue
-            if _identity(output) != _identity(copy):
-                os.dup2(copy, output)
+            os.dup2(copy, output)
             os.close(copy)
 
 
@@ -35,11 +34,3 @@ def _copy(output: int) -> int | None:
         return fcntl.fcntl(output, fcntl.F_DUPFD_CLOEXEC, ABOVE)
     except OSError:  # a process without outputs
         return None
-
-
-def _identity(number: int) -> tuple[int, int] | None:
-    try:
-        found = os.fstat(number)
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino

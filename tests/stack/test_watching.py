@@ -85,7 +85,7 @@ def beating(monkeypatch: pytest.MonkeyPatch, webhook: str) -> Iterator[Watchdog]
     )
     site = Site(settings, {})
     one = heart(site)
-    monkeypatch.setattr(registry, "services", lambda: {one.name: one})
+    monkeypatch.setattr(registry, "services", lambda _kept: {one.name: one})
     supervisor = Supervisor(home)
     supervisor.start_daemon(site, {one.name: one.program(site)})
     try:
@@ -153,7 +153,7 @@ def test_a_probe_without_an_answer_is_no_health(
         program=lambda _: Program(("true",)),
         probe=lambda _, __: released.wait(60) and None,
     )
-    monkeypatch.setattr(registry, "services", lambda: {"heart": slow})
+    monkeypatch.setattr(registry, "services", lambda _kept: {"heart": slow})
     monkeypatch.setattr("stack.watching.PROBE_S", 0.5)
     began = time.monotonic()
     beating.look()
