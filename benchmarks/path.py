@@ -247,7 +247,8 @@ def _beside_a_giant(settings: Settings, publisher: Publisher) -> list[Row]:
                 progress = Progress.model_validate_json(value)
                 has_begun |= progress.scene_id == giant.scene_id and bool(progress.recorded)
     consumer.close()
-    answered = [_answered(_scene(1), settings, publisher) for _ in range(BESIDE)]
+    # the ends of a flood's scenes are concluded one after the other: only answers are waited for
+    answered = [_answered(_scene(1), settings, publisher, ends=False) for _ in range(BESIDE)]
     with transaction(settings) as connection:
         [counted] = finder.progress(connection, [giant.scene_id])
         if counted.recorded == GIANT:
@@ -290,23 +291,32 @@ def _scene(size: int) -> Scene:
     return parse_scene(document)
 
 
-def _answered(scene: Scene, settings: Settings, publisher: Publisher) -> float:
-    answered = _time(scene, settings, publisher, PROGRESS, RESULTS).answered
+def _answered(
+    scene: Scene, settings: Settings, publisher: Publisher, *, ends: bool = True
+) -> float:
+    answered = _time(scene, settings, publisher, PROGRESS, RESULTS, ends=ends).answered
     assert answered is not None
     return answered
 
 
-def _time(scene: Scene, settings: Settings, publisher: Publisher, *topics: str) -> Times:
-    """Publish a scene, wait until it is finished, and return when it passed each stage."""
+def _time(
+    scene: Scene, settings: Settings, publisher: Publisher, *topics: str, ends: bool = True
+) -> Times:
+    """Publish a scene, wait until it is finished, and return when it passed each stage.
+
+    ends: false to wait for its answers alone
+    """
     assert scene.scene_id is not None
-    _settle(settings)
+    if ends:
+        _settle(settings)
     consumer = tail(settings, *topics)
     try:
         before = _cpu_seconds(settings)
         started_at = time.monotonic()
         publisher.scene(scene)
         publisher.flush()
-        return _watch(consumer, scene.scene_id, started_at, settings, before, RESULTS in topics)
+        is_heard = RESULTS in topics
+        return _watch(consumer, scene.scene_id, started_at, settings, before, is_heard, ends)
     finally:
         consumer.close()
 
@@ -347,8 +357,9 @@ def _watch(
     scene_id: UUID,
     started_at: float,
     settings: Settings,
-    before: dict[str, float],
+    before: Mapping[str, float],
     is_heard: bool,
+    ends: bool,
 ) -> Times:
     prefix = f"{scene_id}:".encode()
     answered: set[bytes] = set()
@@ -374,7 +385,8 @@ def _watch(
                         worked = _cpu_seconds(settings)
                     recorded = recorded or now
         is_answered = not is_heard or len(answered) == runs
-        if planned and recorded and is_finished and is_answered:
+        has_ended = recorded and is_finished
+        if planned and is_answered and (has_ended or not ends):
             spent = {name: s - before.get(name, 0.0) for name, s in worked.items()}
-            return Times(planned, answered_at, recorded, spent)
+            return Times(planned, answered_at, recorded or 0.0, spent)
     raise MelaError(f"scene {scene_id}: {len(answered)} of {runs} answers in {GIVE_UP_S:.0f} s")
