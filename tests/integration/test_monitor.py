@@ -54,6 +54,14 @@ def missing(name: str, settings: Settings) -> str | None:
     return status_of(name, settings).missing
 
 
+def works(process: psutil.Process) -> bool:
+    """Tell whether a process is one of Spark's Python workers; one may end meanwhile."""
+    try:
+        return "streaming.daemon" in process.cmdline()
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        return False
+
+
 def stopped(processes: list[psutil.Process]) -> None:
     assert processes
     for process in processes:
@@ -94,13 +102,7 @@ def test_a_query_that_hangs_is_named_and_its_scene_goes_on(platform: Settings) -
         wait_for(lambda: not missing("spark", platform), 240, "the job was back")
         pid = status_of("spark", platform).pid
         assert pid is not None
-        stopped(
-            [
-                one
-                for one in psutil.Process(pid).children(recursive=True)
-                if "streaming.daemon" in one.cmdline()
-            ]
-        )
+        stopped([one for one in psutil.Process(pid).children(recursive=True) if works(one)])
         scene = scene_of()
         send(scene, platform)
         said = wait_for(lambda: missing("spark", platform), 120, "the job called itself unhealthy")
