@@ -73,7 +73,7 @@ def _two_over_one(settings: Settings, publisher: Publisher, console: Console) ->
         )
     two, one = sorted(rates, key=lambda pair: pair[0] / pair[1])[len(rates) // 2]
     return row(
-        "path.two_workers_over_one",
+        "cluster.two_workers_over_one",
         ratios,
         "× the runs/s of one one-core worker",
         "higher",

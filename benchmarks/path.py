@@ -83,7 +83,7 @@ def measure(console: Console) -> list[Row]:
 def _measure(settings: Settings, console: Console) -> list[Row]:
     with Publisher(settings.kafka) as publisher:
         for size in (1, SMALL, SMALL):  # warm: candles read, indexes in memory
-            _time(_scene(size), settings, publisher, PROGRESS)
+            _time(scene_of(size), settings, publisher, PROGRESS)
         return [
             *_idle(settings, publisher),
             *_grids(settings, publisher, console),
@@ -96,7 +96,7 @@ def _idle(settings: Settings, publisher: Publisher) -> list[Row]:
     answered: list[float] = []
     for _ in range(IDLE_REPEATS):
         time.sleep(IDLE_PAUSE_S)
-        answered.append(_answered(_scene(1), settings, publisher))
+        answered.append(_answered(scene_of(1), settings, publisher))
     return [
         row(
             "path.idle_small_scene",
@@ -122,7 +122,7 @@ def _grids(settings: Settings, publisher: Publisher, console: Console) -> list[R
     stages: list[Times] = []
     speeds: list[float] = []
     for _ in range(REPEATS):
-        stages.append(_time(_scene(SMALL), settings, publisher, PROGRESS))
+        stages.append(_time(scene_of(SMALL), settings, publisher, PROGRESS))
         speeds.append(SMALL / stages[-1].recorded)
     small = row(
         f"path.grid_{SMALL}",
@@ -141,9 +141,9 @@ def _large_grids(settings: Settings, publisher: Publisher, console: Console) -> 
     stages: list[Times] = []
     cached: list[float] = []
     alone: list[float] = []
-    with engine_alone(_scene(LARGE), settings) as (engine, folder):
+    with engine_alone(scene_of(LARGE), settings) as (engine, folder):
         for _ in range(REPEATS):
-            scene = _scene(LARGE)
+            scene = scene_of(LARGE)
             stages.append(_time(scene, settings, publisher, PROGRESS))
             alone.append(engine.seconds())
             again = scene.model_copy(update={"scene_id": uuid4()})
@@ -202,7 +202,7 @@ def _large_grids(settings: Settings, publisher: Publisher, console: Console) -> 
 
 def _flood(settings: Settings, publisher: Publisher) -> list[Row]:
     """Publish many small scenes at once, and wait until the answers of all are recorded."""
-    flood = [_scene(1) for _ in range(FLOOD)]
+    flood = [scene_of(1) for _ in range(FLOOD)]
     waiting = {str(scene.scene_id) for scene in flood}
     consumer = tail(settings, PROGRESS)
     try:
@@ -234,7 +234,7 @@ def _flood(settings: Settings, publisher: Publisher) -> list[Row]:
 
 def _beside_a_giant(settings: Settings, publisher: Publisher) -> list[Row]:
     """Ask small scenes while a scene of 200,000 runs is in progress."""
-    giant = _scene(GIANT)
+    giant = scene_of(GIANT)
     assert giant.scene_id is not None
     consumer = tail(settings, PROGRESS)
     publisher.scene(giant)
@@ -248,7 +248,7 @@ def _beside_a_giant(settings: Settings, publisher: Publisher) -> list[Row]:
                 has_begun |= progress.scene_id == giant.scene_id and bool(progress.recorded)
     consumer.close()
     # the ends of a flood's scenes are concluded one after the other: only answers are waited for
-    answered = [_answered(_scene(1), settings, publisher, ends=False) for _ in range(BESIDE)]
+    answered = [_answered(scene_of(1), settings, publisher, ends=False) for _ in range(BESIDE)]
     with transaction(settings) as connection:
         [counted] = finder.progress(connection, [giant.scene_id])
         if counted.recorded == GIANT:
@@ -275,7 +275,8 @@ def _where(stages: list[Times]) -> str:
     )
 
 
-def _scene(size: int) -> Scene:
+def scene_of(size: int) -> Scene:
+    """Return a scene of so many runs, one of SPACES, that nobody has asked before."""
     # a cash never used before makes each question new, so that nothing is answered from the store
     document: Mapping[str, Any] = {
         "scene_id": str(uuid4()),

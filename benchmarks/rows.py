@@ -33,17 +33,8 @@ class Row:
 
     @property
     def part(self) -> str:
-        """Return the part of the benchmarks that measures this row."""
-        return part_of(self.name)
-
-
-def part_of(name: str) -> str:
-    """Return the part of the benchmarks that measures a row: mostly its name up to the dot.
-
-    >>> part_of("path.grid_2000"), part_of("path.two_workers_over_one")
-    ('path', 'cluster')
-    """
-    return "cluster" if name == "path.two_workers_over_one" else name.partition(".")[0]
+        """Return the part of the benchmarks that measures this row: the name up to the dot."""
+        return self.name.partition(".")[0]
 
 
 def row(
@@ -66,7 +57,7 @@ def row(
 def keep(rows: Sequence[Row], replaced_parts: Sequence[str]) -> list[dict[str, object]]:
     """Store the rows of the measured parts and keep the others; return all rows."""
     before = json.loads(LATEST.read_text(encoding="utf-8")) if LATEST.exists() else []
-    others = [old for old in before if part_of(str(old["name"])) not in replaced_parts]
+    others = [old for old in before if str(old["name"]).partition(".")[0] not in replaced_parts]
     every = others + [asdict(one) for one in rows]
     LATEST.parent.mkdir(parents=True, exist_ok=True)
     LATEST.write_text(json.dumps(every, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -10,17 +10,16 @@ import statistics
 import time
 from random import Random
 from typing import Any
-from uuid import uuid4
 
 from confluent_kafka import Consumer
 from rich.console import Console
 from sqlalchemy import Connection, create_engine, text
 
 import stack
-from benchmarks.path import END, GIANT, LARGE, SMALL, SPACES, START
+from benchmarks.path import END, GIANT, LARGE, SMALL, START, scene_of
 from benchmarks.rows import Row, row
 from mela.messages import CHUNK_RESULTS, RESULTS, RUNS, SCENES, MessagePosition
-from mela.scene import Scene, parse_scene
+from mela.scene import Scene
 from mela.settings import Settings
 from messaging.columns import from_arrow
 from messaging.consumer import tail
@@ -54,7 +53,7 @@ def measure(console: Console) -> list[Row]:
         ingest("binance:BTCUSDT", "1h", START, END, settings)
         with Publisher(settings.kafka) as publisher:
             for size in (1, SMALL):  # warm
-                _recorded_s(_scene(size), settings, publisher)
+                _recorded_s(scene_of(size), settings, publisher)
             return [*_costs(settings, publisher), *_beside(settings, publisher, console)]
     finally:
         stack.down(settings)
@@ -64,7 +63,7 @@ def _costs(settings: Settings, publisher: Publisher) -> list[Row]:
     """Measure what each run of a grid leaves in Kafka and in Postgres."""
     heard = {topic: tail(settings, topic) for topic in (RUNS, CHUNK_RESULTS, RESULTS)}
     size, wal = _stored(settings)
-    rates = [LARGE / _recorded_s(_scene(LARGE), settings, publisher) for _ in range(GRIDS)]
+    rates = [LARGE / _recorded_s(scene_of(LARGE), settings, publisher) for _ in range(GRIDS)]
     runs = LARGE * GRIDS
     size_after, wal_after = _stored(settings)
     messages = {topic: _heard(consumer, topic, runs) for topic, consumer in heard.items()}
@@ -146,7 +145,7 @@ def _beside(settings: Settings, publisher: Publisher, console: Console) -> list[
     """Ask small scenes while none, one or several giants go on."""
     rows: list[Row] = []
     for count in GIANTS:
-        giants = [_scene(GIANT) for _ in range(count)]
+        giants = [scene_of(GIANT) for _ in range(count)]
         waited, rate = _waited(giants, settings, publisher)
         median = statistics.median(waited)
         console.print(f"  beside {count} giants: {median:.2f} s, {rate:,.0f} runs/s")
@@ -183,12 +182,12 @@ def _waited(
     rng = Random(0)  # noqa: S311
     for _ in range(BESIDE):
         time.sleep(rng.random())  # so that scenes come at any moment of a batch
-        waited.append(_answered_s(_scene(1), settings, publisher))
+        waited.append(_answered_s(scene_of(1), settings, publisher))
     rate = (_done(ids, settings) - before) / (time.monotonic() - began)
     with transaction(settings) as connection:
         for one in ids:
             records.cancel(connection, one)
-    _recorded_s(_scene(1), settings, publisher)  # what lay before it is done
+    _recorded_s(scene_of(1), settings, publisher)  # what lay before it is done
     return waited, rate
 
 
@@ -238,19 +237,3 @@ def _stored(settings: Settings) -> tuple[int, int]:
     with transaction(settings) as connection:
         size = connection.scalar(_SIZE, {"names": list(TABLES)})
         return int(size or 0), int(connection.scalar(_WAL) or 0)
-
-
-def _scene(size: int) -> Scene:
-    return parse_scene(
-        {
-            "scene_id": str(uuid4()),
-            "name": f"bench {size}",
-            "instruments": ["binance:BTCUSDT"],
-            "interval": "1h",
-            "start": "2023-01-01T00:00:00Z",
-            "end": "2024-01-01T00:00:00Z",
-            "strategy": {"name": "sma_cross", "params": {"slow": 100}},
-            "search": {"kind": "grid", "space": SPACES[size]},
-            "cash": time.time(),  # a question that nobody asked before
-        }
-    )

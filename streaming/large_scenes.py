@@ -28,15 +28,15 @@ from mela.messages import MessagePosition
 from mela.settings import Settings
 from messaging.publisher import Publisher, publisher_of
 from streaming import strategies
+from streaming.beside import keep_on
 from streaming.plan import SceneMessage, SceneRequest, give_up, read_scene, send_planned
-from streaming.poison import contained, is_away
+from streaming.poison import contained
 from streaming.slices import Answers, Slice, chunks_of, recorded_answers, send_rest, slices
 from warehouse.database import transaction
 from warehouse.scenes import records as scenes
 
 log = structlog.get_logger()
 MOST_RUNS = 500_000  # of the scenes that are planned at the same time, unless one alone has more
-WAIT_S = 1.0
 LOOKED_UP = 2  # slices of a scene whose stored answers are looked up before they are sent
 STALE_S = 60.0  # after which chunks that nobody answered are no longer waited for
 
@@ -135,19 +135,7 @@ class LargeScenes:
 
     def run(self, stop: threading.Event) -> None:
         """Plan what is handed over until told to stop. A service that is away is waited for."""
-        while not stop.is_set():
-            try:
-                is_idle = not self.step()
-            except Exception as error:
-                # Nobody would start this thread again, and its scenes would wait for ever.
-                if is_away(error):
-                    log.warning("large_scenes_wait", why=str(error)[:500])
-                else:
-                    log.exception("large_scenes_failed")
-                is_idle = True
-            if is_idle:
-                self.ahead.changed.wait(WAIT_S)
-                self.ahead.changed.clear()
+        keep_on(self.step, stop, self.ahead.changed, "large_scenes")
 
     def step(self) -> bool:
         """Send a slice of each large scene, as far as there is room; tell whether any was sent.

@@ -24,6 +24,7 @@ from mela.messages import Progress, State
 from mela.settings import Settings
 from messaging.publisher import Publisher, publisher_of
 from streaming import conclude, strategies
+from streaming.beside import keep_on
 from streaming.large_scenes import ChunksAhead
 from streaming.poison import contained, is_away
 from streaming.record import send_progress
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 TURN_S = 0.5
-WAIT_S = 1.0
 MOST_ENDED = 1_000
 MOST_SCENES = 32  # whose searches are held at the same time; the others wait for their turn
 
@@ -73,19 +73,7 @@ class Learning:
 
     def run(self, stop: threading.Event) -> None:
         """Ask and tell until told to stop. A service that is away is waited for."""
-        while not stop.is_set():
-            try:
-                is_idle = not self.step()
-            except Exception as error:
-                # Nobody would start this thread again, and its scenes would wait for ever.
-                if is_away(error):
-                    log.warning("searches_wait", why=str(error)[:500])
-                else:
-                    log.exception("searches_failed")
-                is_idle = True
-            if is_idle:
-                self._changed.wait(WAIT_S)
-                self._changed.clear()
+        keep_on(self.step, stop, self._changed, "searches")
 
     def step(self) -> bool:
         """Give each scene that was heard of a turn; tell whether any moved.
