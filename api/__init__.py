@@ -1,0 +1,1 @@
+"""The HTTP interface of Mela: thin, over the use cases in `services`."""

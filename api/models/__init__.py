@@ -1,0 +1,1 @@
+"""What the API answers, as pydantic models; web/openapi.json is made of them."""

@@ -1,0 +1,33 @@
+"""What the API's answers share: the base model, and the spelling of instants."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
+
+from mela.fields import Instant as AskedInstant
+from mela.instants import instant_text
+
+__all__ = ["Answer", "Asked", "AskedInstant", "Instant", "JsonObject", "Milliseconds"]
+
+Instant = Annotated[
+    datetime,
+    PlainSerializer(instant_text, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+Milliseconds = int  # since 1970 in UTC: in columns, where thousands of instants travel
+JsonObject = dict[str, Any]  # a scene that may be wrong, or what differs from release to release
+
+
+class Answer(BaseModel):
+    """Base class of answers: frozen, and every field is always there."""
+
+    model_config = ConfigDict(frozen=True, json_schema_serialization_defaults_required=True)
+
+
+class Asked(BaseModel):
+    """Base class of requests: unknown fields are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")

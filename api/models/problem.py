@@ -1,0 +1,19 @@
+"""Errors as RFC 9457 spells them."""
+
+from __future__ import annotations
+
+from api.models.answers import Answer
+from api.models.scenes import Fault
+
+
+class Problem(Answer):
+    """What went wrong. code: for programs; faults: of a scene, all that are known."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    field: str | None = None
+    faults: tuple[Fault, ...] = ()
+    instance: str | None = None
