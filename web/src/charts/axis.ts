@@ -1,0 +1,71 @@
+/** Numbers and times as the axes of charts write them. */
+
+/** Return how many decimals tell prices of this size apart: five digits in all, at least two. */
+export function priceDigits(price: number): number {
+  const size = Math.abs(price);
+  if (!Number.isFinite(size) || size === 0) {
+    return 2;
+  }
+  return Math.min(Math.max(4 - Math.floor(Math.log10(size)), 2), 10);
+}
+
+const COMPACT = new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 1 });
+
+/** Return a number short enough for an axis: 12.5K, 3M. */
+export function compact(value: number): string {
+  return Math.abs(value) < 10_000 ? String(Number(value.toPrecision(4))) : COMPACT.format(value);
+}
+
+/** Return a fraction as a percentage, with as many decimals as a step needs. */
+export function percent(fraction: number, decimals?: number): string {
+  const size = Math.abs(fraction * 100);
+  const digits = decimals ?? (size >= 100 || size === 0 ? 0 : size >= 10 ? 1 : 2);
+  return `${(fraction * 100).toFixed(digits).replace(/^-(?=0(\.0*)?$)/, "")} %`;
+}
+
+/** As percent, with a plus before gains and a true minus before losses. */
+export function signedPercent(fraction: number, decimals?: number): string {
+  const text = percent(fraction, decimals);
+  return text.startsWith("-") ? `−${text.slice(1)}` : fraction > 0 ? `+${text}` : text;
+}
+
+function two(value: number): string {
+  return String(value).padStart(2, "0");
+}
+
+/** Return an instant in UTC, as exact as the points of a chart are: a date, or a date and a minute. */
+export function instantText(seconds: number, secondsPerPoint: number): string {
+  const at = new Date(seconds * 1000);
+  const day = `${at.getUTCFullYear()}-${two(at.getUTCMonth() + 1)}-${two(at.getUTCDate())}`;
+  return secondsPerPoint >= 86_400 ? day : `${day} ${two(at.getUTCHours())}:${two(at.getUTCMinutes())}`;
+}
+
+const UNITS: readonly [string, number][] = [
+  ["w", 604_800],
+  ["d", 86_400],
+  ["h", 3_600],
+  ["min", 60],
+  ["s", 1],
+];
+
+/** Return a length of time in its two largest units: 3 d 4 h. */
+export function duration(seconds: number): string {
+  if (!Number.isFinite(seconds) || seconds < 1) {
+    return "0 s";
+  }
+  const parts: string[] = [];
+  let left = Math.round(seconds);
+  for (const [unit, size] of UNITS) {
+    const count = Math.floor(left / size);
+    if (count > 0) {
+      parts.push(`${count} ${unit}`);
+      left -= count * size;
+    } else if (parts.length > 0) {
+      break;
+    }
+    if (parts.length === 2) {
+      break;
+    }
+  }
+  return parts.join(" ");
+}
