@@ -1,0 +1,3 @@
+export default function ScenesPage() {
+  return null;
+}

@@ -1,0 +1,235 @@
+import type { QueryClient } from "@tanstack/react-query";
+import {
+  createRootRouteWithContext,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  Outlet,
+  redirect,
+} from "@tanstack/react-router";
+import { NotFound, PageFailed } from "./components/PageFailed";
+import { PageLoading } from "./components/PageLoading";
+import { localAddress, oneOf, type Raw, text, texts } from "./search";
+import { sessionQuery } from "./session";
+import { Shell } from "./shell/Shell";
+
+interface Context {
+  queryClient: QueryClient;
+}
+
+const root = createRootRouteWithContext<Context>()({ component: Outlet });
+
+const signIn = createRoute({
+  getParentRoute: () => root,
+  path: "/sign-in",
+  validateSearch: (raw: Raw): { next?: string } => ({ next: text(raw, "next") }),
+  beforeLoad: async ({ context, search }) => {
+    const me = await context.queryClient.ensureQueryData(sessionQuery);
+    if (me) throw redirect({ href: localAddress(search.next) });
+  },
+  component: lazyRouteComponent(() => import("./pages/sign-in/SignInPage")),
+});
+
+const register = createRoute({
+  getParentRoute: () => root,
+  path: "/register",
+  validateSearch: (raw: Raw): { invitation?: string } => ({ invitation: text(raw, "invitation") }),
+  component: lazyRouteComponent(() => import("./pages/register/RegisterPage")),
+});
+
+const password = createRoute({
+  getParentRoute: () => root,
+  path: "/password",
+  validateSearch: (raw: Raw): { next?: string } => ({ next: text(raw, "next") }),
+  beforeLoad: async ({ context, location }) => {
+    const me = await context.queryClient.ensureQueryData(sessionQuery);
+    if (!me) throw redirect({ to: "/sign-in", search: { next: location.href } });
+  },
+  component: lazyRouteComponent(() => import("./pages/password/PasswordPage")),
+});
+
+// Everything below needs somebody signed in.
+const inside = createRoute({
+  getParentRoute: () => root,
+  id: "inside",
+  beforeLoad: async ({ context, location }) => {
+    const me = await context.queryClient.ensureQueryData(sessionQuery);
+    if (!me) throw redirect({ to: "/sign-in", search: { next: location.href } });
+    if (me.must_change_password) throw redirect({ to: "/password", search: { next: location.href } });
+  },
+  component: Shell,
+});
+
+const home = createRoute({
+  getParentRoute: () => inside,
+  path: "/",
+  beforeLoad: () => {
+    throw redirect({ to: "/scenes", replace: true });
+  },
+});
+
+export const STATES = ["queued", "running", "done", "failed", "rejected", "cancelled"] as const;
+
+/** What the list of scenes shows, as its address says it. */
+export interface ScenesSearch {
+  state?: string;
+  strategy?: string;
+  instrument?: string;
+  interval?: string;
+  start?: string;
+  end?: string;
+  tag?: string;
+  text?: string;
+  owner?: string;
+}
+
+const scenes = createRoute({
+  getParentRoute: () => inside,
+  path: "/scenes",
+  validateSearch: (raw: Raw): ScenesSearch => ({
+    state: text(raw, "state"),
+    strategy: text(raw, "strategy"),
+    instrument: text(raw, "instrument"),
+    interval: text(raw, "interval"),
+    start: text(raw, "start"),
+    end: text(raw, "end"),
+    tag: text(raw, "tag"),
+    text: text(raw, "text"),
+    owner: text(raw, "owner"),
+  }),
+  component: lazyRouteComponent(() => import("./pages/scenes/ScenesPage")),
+});
+
+const newScene = createRoute({
+  getParentRoute: () => inside,
+  path: "/scenes/new",
+  validateSearch: (raw: Raw): { from?: string; strategy?: string; instrument?: string } => ({
+    from: text(raw, "from"),
+    strategy: text(raw, "strategy"),
+    instrument: text(raw, "instrument"),
+  }),
+  component: lazyRouteComponent(() => import("./pages/new-scene/NewScenePage")),
+});
+
+export const SCENE_TABS = ["runs", "map", "parallel", "curves", "report", "scene"] as const;
+
+/** What the page of a scene shows, as its address says it. */
+export interface SceneSearch {
+  tab?: (typeof SCENE_TABS)[number];
+  sort?: string;
+  order?: "asc" | "desc";
+  where?: string[];
+  metrics?: string[];
+}
+
+const scene = createRoute({
+  getParentRoute: () => inside,
+  path: "/scenes/$sceneId",
+  validateSearch: (raw: Raw): SceneSearch => ({
+    tab: oneOf(raw, "tab", SCENE_TABS),
+    sort: text(raw, "sort"),
+    order: oneOf(raw, "order", ["asc", "desc"] as const),
+    where: texts(raw, "where"),
+    metrics: texts(raw, "metrics"),
+  }),
+  component: lazyRouteComponent(() => import("./pages/scene/ScenePage")),
+});
+
+const run = createRoute({
+  getParentRoute: () => inside,
+  path: "/runs/$runKey",
+  validateSearch: (raw: Raw): { trade?: string; tab?: string } => ({
+    trade: text(raw, "trade"),
+    tab: text(raw, "tab"),
+  }),
+  component: lazyRouteComponent(() => import("./pages/run/RunPage")),
+});
+
+const compare = createRoute({
+  getParentRoute: () => inside,
+  path: "/compare",
+  validateSearch: (raw: Raw): { run?: string[]; scene?: string[] } => ({
+    run: texts(raw, "run"),
+    scene: texts(raw, "scene"),
+  }),
+  component: lazyRouteComponent(() => import("./pages/compare/ComparePage")),
+});
+
+const data = createRoute({
+  getParentRoute: () => inside,
+  path: "/data",
+  validateSearch: (raw: Raw): { instrument?: string; interval?: string } => ({
+    instrument: text(raw, "instrument"),
+    interval: text(raw, "interval"),
+  }),
+  component: lazyRouteComponent(() => import("./pages/data/DataPage")),
+});
+
+const strategies = createRoute({
+  getParentRoute: () => inside,
+  path: "/strategies",
+  component: lazyRouteComponent(() => import("./pages/strategies/StrategiesPage")),
+});
+
+const strategy = createRoute({
+  getParentRoute: () => inside,
+  path: "/strategies/$name",
+  component: lazyRouteComponent(() => import("./pages/strategies/StrategyPage")),
+});
+
+const schedules = createRoute({
+  getParentRoute: () => inside,
+  path: "/schedules",
+  component: lazyRouteComponent(() => import("./pages/schedules/SchedulesPage")),
+});
+
+const account = createRoute({
+  getParentRoute: () => inside,
+  path: "/account",
+  component: lazyRouteComponent(() => import("./pages/account/AccountPage")),
+});
+
+const admin = createRoute({
+  getParentRoute: () => inside,
+  path: "/admin",
+  validateSearch: (raw: Raw): { tab?: string; user?: string; action?: string } => ({
+    tab: text(raw, "tab"),
+    user: text(raw, "user"),
+    action: text(raw, "action"),
+  }),
+  component: lazyRouteComponent(() => import("./pages/admin/AdminPage")),
+});
+
+const tree = root.addChildren([
+  signIn,
+  register,
+  password,
+  inside.addChildren([
+    home,
+    scenes,
+    newScene,
+    scene,
+    run,
+    compare,
+    data,
+    strategies,
+    strategy,
+    schedules,
+    account,
+    admin,
+  ]),
+]);
+
+/** Make the router over the cache of answers. */
+export function makeRouter(queryClient: QueryClient) {
+  return createRouter({
+    routeTree: tree,
+    context: { queryClient },
+    defaultPreload: "intent",
+    defaultPendingComponent: PageLoading,
+    defaultErrorComponent: PageFailed,
+    defaultNotFoundComponent: NotFound,
+    defaultPendingMs: 300,
+    scrollRestoration: true,
+  });
+}
