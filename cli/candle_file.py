@@ -10,10 +10,9 @@ import typer
 
 from cli.console import err, fail
 from mela.candles import Candles
-from mela.errors import CandlesInvalid, CandlesMissing
+from mela.errors import CandlesInvalid
 from mela.instrument import NAME
 from mela.interval import Interval
-from mela.nearest import did_you_mean, ended
 from sources.files.options import NO_OPTIONS, FileOptions, file_options
 
 if TYPE_CHECKING:
@@ -64,34 +63,22 @@ def reader_of_files(
                 f"more than one file was given {whose}", param_hint="--candles"
             )
         paths[name] = path
+    from sources.files.given import NamedPlaces, reader_of  # loads Arrow
+
     notes: set[str] = set()
-    shorter: dict[str, Candles] = {}  # of each instrument the first that were read
-    unnamed = [name for name in dict.fromkeys(traded) if name not in paths]
+
+    def noted(found: FileCandles, instrument: str) -> None:
+        say_notes(found, instrument, notes)
+
+    reads = reader_of(
+        NamedPlaces(paths), traded, options, way_out="Add --candles {}=FILE.", noted=noted
+    )
 
     def read(instrument: str, interval: Interval) -> Candles:
-        path = paths.get(f"{instrument}@{interval}")
-        if path is None and instrument in shorter:
-            from sources.longer import longer_candles  # loads exchange_calendars
-
-            return longer_candles(shorter[instrument], interval)
-        path = path or paths.get(instrument)
-        is_named = path is not None
-        path = path or paths.get("")
-        if path is None:
-            raise CandlesMissing(
-                f"no candles of {instrument} were given; there are those of "
-                f"{ended(', '.join(sorted(paths)) + did_you_mean(instrument, paths))} "
-                f"Add --candles {instrument}=FILE."
-            )
         try:
-            read = read_noted(path, instrument, interval, options, notes)
+            return reads(instrument, interval)
         except CandlesInvalid as error:
             raise fail(str(error), WRONG_FILE) from error
-        if not (is_named or read.says_whose or unnamed == [instrument]):
-            raise fail(_whose(path.name, instrument, unnamed), WRONG_FILE)
-        candles = read.candles
-        shorter.setdefault(instrument, candles)
-        return candles
 
     return read
 
@@ -107,17 +94,6 @@ def _parted(word: str) -> tuple[str, Path]:
     return next((one for one in parted if one[1].is_file()), parted[0])
 
 
-def _whose(file: str, instrument: str, unnamed: Sequence[str]) -> str:
-    """Return why a file without a name does not stand for an instrument."""
-    if len(unnamed) > 1:
-        why = f"and {', '.join(unnamed)} have no file of their own: one file cannot be all of them"
-    elif unnamed:
-        why = f"so that it stands for {unnamed[0]}, the instrument that the scene trades, alone"
-    else:
-        why = "and each instrument that the scene trades has a file of its own"
-    return f"{file} does not say whose candles it holds, {why}. Add --candles {instrument}=FILE."
-
-
 def _instrument_of(name: str) -> str:
     """Return the instrument of `NAME` or `NAME@INTERVAL`; a symbol itself may hold the sign @."""
     front, _, interval = name.rpartition("@")
@@ -129,36 +105,28 @@ def read_candles(
     instrument: str | None,
     interval: Interval | None,
     options: FileOptions = NO_OPTIONS,
-    noted: set[str] | None = None,
 ) -> Candles:
     """Return the candles of a file, and say on standard error what was done to read them.
 
-    noted, instrument, interval: as of `read_noted`. Raises CandlesInvalid as it does.
-    """
-    return read_noted(path, instrument, interval, options, noted).candles
-
-
-def read_noted(
-    path: Path,
-    instrument: str | None,
-    interval: Interval | None,
-    options: FileOptions = NO_OPTIONS,
-    noted: set[str] | None = None,
-) -> FileCandles:
-    """Return what a file holds, and say on standard error what was done and inferred to read it.
-
-    noted: sentences that need not be said again; those that are said now are added
     instrument, interval: as of `sources.files.read.read_file`. Raises CandlesInvalid as it does.
     """
-    from sources.files.market import inferred_words
     from sources.files.read import read_file  # loads Arrow
 
     read = read_file(path, instrument, interval, options)
+    say_notes(read, instrument, set())
+    return read.candles
+
+
+def say_notes(read: FileCandles, instrument: str | None, noted: set[str]) -> None:
+    """Say on standard error what was done and inferred to read a file.
+
+    noted: sentences that need not be said again; those that are said now are added
+    """
+    from sources.files.market import inferred_words
+
     about = read.candles.about
     inferred = inferred_words(about) if instrument and about else None
     for note in (*read.notes, *filter(None, [inferred])):
-        if noted is None or note not in noted:
+        if note not in noted:
             err.print(note, markup=False)
-        if noted is not None:
-            noted.add(note)
-    return read
+        noted.add(note)

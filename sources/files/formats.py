@@ -88,8 +88,13 @@ def _arrow(content: bytes, file: str, kind: str) -> Table:
     except (pa.ArrowException, OSError, ValueError) as error:
         why = str(error).splitlines()[0]
         raise CandlesInvalid(f"{file} is a {kind} file that cannot be read: {why}") from error
+    return arrow_table(table, file, kind)
+
+
+def arrow_table(table: pa.Table, name: str, kind: str) -> Table:
+    """Return the columns of an Arrow table. name, kind: what sentences call it and its format."""
     columns = [_plain(column) for column in table.columns]
-    return table_of(file, kind, [str(name) for name in table.column_names], columns)
+    return table_of(name, kind, [str(name) for name in table.column_names], columns)
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:

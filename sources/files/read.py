@@ -28,6 +28,7 @@ from sources.files.rows import (
     values_of,
 )
 from sources.files.spacing import check_spacing, no_interval, usual_interval
+from sources.files.table import Table
 from sources.files.times import times_of
 
 
@@ -52,9 +53,19 @@ def read_file(
     interval: None for the one that the file states, else that at which its candles stand
     Raises CandlesInvalid naming the file, what was expected and found, where, and the way out.
     """
+    return read_table(open_table(path), instrument, interval, options)
+
+
+def read_table(
+    table: Table,
+    instrument: str | None,
+    interval: Interval | None,
+    options: FileOptions = NO_OPTIONS,
+) -> FileCandles:
+    """Return the candles of a table, as `read_file` those of a file. Raises as it does."""
     notes: list[str] = []
     symbol = parse_name(instrument)[1] if instrument else None
-    table = one_symbol(open_table(path), symbol)
+    table = one_symbol(table, symbol)
     columns = find_columns(table, options.columns, symbol, notes)
     is_passed_over = options.columns.get("symbol") == ""
     stated = [] if is_passed_over else stated_symbols(table, columns.get("symbol"), instrument)
