@@ -6,6 +6,9 @@ MelaError
 ├── CandlesMissing      backfill first
 ├── CandlesInvalid      the candles themselves are unusable
 ├── StrategyBroken      mend the strategy's own code: it could not be loaded
+├── NotSignedIn         sign in first: nobody is known by this session or token
+├── NotAllowed          ask somebody with the right: the caller is known, and may not do this
+├── TooManyAttempts     wait: this was tried too often
 ├── Refused             a message that goes to mela.rejected: code, field, sentence
 │   ├── SceneInvalid    tell the scene's author
 │   └── MessageInvalid  a message on an inner topic cannot be read
@@ -67,6 +70,26 @@ class SettingsInvalid(MelaError, ValueError):
 
 class AccessDenied(MelaError):
     """Say that a service is there but does not accept the user or the password."""
+
+
+class NotSignedIn(MelaError):
+    """Say that a request needs somebody who signed in, and that it names nobody who did."""
+
+
+class NotAllowed(MelaError):
+    """Say that the caller is known but may not do this. code: for machines."""
+
+    def __init__(self, sentence: str, code: str = "not_allowed") -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+class TooManyAttempts(MelaError):
+    """Say that something was tried too often. retry_after_s: after which wait it may be again."""
+
+    def __init__(self, sentence: str, retry_after_s: float) -> None:
+        super().__init__(sentence)
+        self.retry_after_s = retry_after_s
 
 
 class StackFailed(MelaError):

@@ -1,1 +1,1 @@
-"""What the API answers, as pydantic models; web/openapi.json is made of them."""
+"""What the API takes and answers, in its own words: one file for each group of routes."""

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.integration
 
 def _ours(name: str | None, kind: str, parents: Any) -> bool:
     if kind == "schema":
-        return name in ("raw", "ops")
+        return name in ("raw", "ops", "app")
     tables = ("candle_revision", "candle_version")
     partition = bool(name) and name.startswith("candle_") and name not in tables
     return not (kind == "table" and (partition or name == "alembic_version"))
@@ -74,7 +74,7 @@ def test_a_metric_without_a_column_gets_one_and_results_stay(warehouse: Settings
 
 def test_many_may_upgrade_at_once(warehouse: Settings) -> None:
     with transaction(warehouse) as connection:
-        for schema in ("marts", "raw", "ops"):
+        for schema in ("marts", "app", "raw", "ops"):
             connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
 
     with ThreadPoolExecutor(3) as pool:

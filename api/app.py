@@ -1,0 +1,45 @@
+"""The application: its routes, its errors, and what surrounds every request."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
+
+import mela
+from api import problems
+from api.routes import ROUTERS
+from mela.settings import Settings
+
+PREFIX = "/api/v1"
+PROBLEM = {
+    "model": problems.Problem,
+    "content": {problems.MEDIA_TYPE: {}},
+    "description": "What went wrong",
+}
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Return the application for some settings; None reads them where the command line does."""
+    settings = settings or Settings()
+    app = FastAPI(
+        title="Mela",
+        version=mela.__version__,
+        summary="Backtest trading strategies: ask for scenes, follow them, read what they found.",
+        openapi_url=f"{PREFIX}/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=_operation_id,
+    )
+    app.state.settings = settings
+    problems.install(app)
+    inside = APIRouter(prefix=PREFIX, responses={"default": PROBLEM})
+    for router in ROUTERS:
+        inside.include_router(router)
+    app.include_router(inside)
+    return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    """Name an operation by its function: `list_scenes` becomes `listScenes`."""
+    first, *others = route.name.split("_")
+    return first + "".join(word.capitalize() for word in others)

@@ -1,0 +1,235 @@
+"""Accounts: who may sign in, with which role, and what a caller of the application may do."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+from mela.errors import Conflict, InputInvalid, NotAllowed, NotFound
+from mela.settings import Settings
+from services import passwords
+from warehouse.accounts import accounts as stored
+from warehouse.accounts import sessions as stored_sessions
+from warehouse.accounts import tokens as stored_tokens
+from warehouse.database import transaction
+from warehouse.scenes import users
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
+KAFKA = "kafka"  # owns scenes that somebody unknown sent to Kafka
+RESERVED = frozenset({KAFKA, "unknown", "nobody", "mela", "system"})
+
+
+class Role(StrEnum):
+    """What an account is for. Each may do all that those before it may."""
+
+    VIEWER = "viewer"
+    TRADER = "trader"
+    ADMIN = "admin"
+
+    def includes(self, other: Role) -> bool:
+        """Tell whether this role may do all that another one may."""
+        order = list(Role)
+        return order.index(self) >= order.index(other)
+
+
+class Scope(StrEnum):
+    """What a token may be used for; a session has all that its role allows."""
+
+    READ = "read"
+    WRITE = "write"
+    ADMIN = "admin"
+
+
+NEEDED: dict[Scope, Role] = {
+    Scope.READ: Role.VIEWER,
+    Scope.WRITE: Role.TRADER,
+    Scope.ADMIN: Role.ADMIN,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks. user: the name in `ops.user`, to whom scenes belong.
+
+    session_id, token_id: by which of them; one is None
+    """
+
+    account_id: int
+    user_id: int
+    user: str
+    role: Role
+    scopes: frozenset[str]
+    via: Literal["session", "token"]
+    must_change_password: bool = False
+    session_id: int | None = None
+    token_id: int | None = None
+
+    def may(self, scope: Scope) -> bool:
+        """Tell whether the role and, of a token, its scopes allow this."""
+        return self.role.includes(NEEDED[scope]) and scope in self.scopes
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A user who may sign in, without secrets."""
+
+    user: str
+    role: Role
+    is_disabled: bool
+    must_change_password: bool
+    has_password: bool
+    created_at: datetime
+    signed_in_at: datetime | None
+    runs_per_day: int | None
+    scenes_at_once: int | None
+
+
+def name_checked(name: str) -> str:
+    """Return a name as accounts have it, in small letters. Raises InputInvalid."""
+    found = name.strip().lower()
+    if not _NAME.fullmatch(found) or found in RESERVED:
+        raise InputInvalid(
+            "user",
+            "expected a name of 1 to 64 letters of a to z, digits, dots, hyphens, underscores or @ "
+            f"that begins with a letter or digit and is none of {', '.join(sorted(RESERVED))}.",
+        )
+    return found
+
+
+def add(
+    settings: Settings,
+    user: str,
+    password: str | None,
+    role: Role,
+    *,
+    must_change_password: bool = False,
+    may_adopt: bool = False,
+) -> Account:
+    """Make an account. Raises InputInvalid, and Conflict where the name is taken.
+
+    password: None for one who signs in at an identity provider only
+    may_adopt: whether the name may be one under which scenes were published before
+    """
+    name = name_checked(user)
+    hashed = None
+    if password is not None:
+        passwords.check(password, name)
+        hashed = passwords.hashed(password)
+    with transaction(settings) as connection:
+        account_id = stored.add(
+            connection,
+            name,
+            role.value,
+            hashed,
+            must_change_password=must_change_password,
+            may_adopt=may_adopt,
+        )
+        if account_id is None:
+            raise Conflict(f"the name {name} is taken; choose another one.")
+        return _account(stored.by_id(connection, account_id))
+
+
+def every(settings: Settings) -> list[Account]:
+    """Return all accounts, by name."""
+    with transaction(settings) as connection:
+        return [_account(row) for row in stored.every(connection)]
+
+
+def one(settings: Settings, user: str) -> Account:
+    """Return an account. Raises NotFound."""
+    with transaction(settings) as connection:
+        return _account(_found(stored.by_name(connection, user.strip().lower()), user))
+
+
+def set_password(settings: Settings, user: str, password: str, *, must_change: bool) -> None:
+    """Give an account a password, as an administrator does. All its sessions end."""
+    with transaction(settings) as connection:
+        found = _found(stored.by_name(connection, user.strip().lower()), user)
+        passwords.check(password, found.user)
+        stored.set_password(
+            connection, found.id, passwords.hashed(password), must_change=must_change
+        )
+        stored_sessions.end_all(connection, found.id)
+
+
+def change_password(settings: Settings, caller: Caller, current: str, new: str) -> None:
+    """Change one's own password. Other sessions end. Raises NotAllowed for a wrong `current`."""
+    with transaction(settings) as connection:
+        found = stored.by_id(connection, caller.account_id)
+        known = found.password_hash
+    if known is None or not passwords.is_right(known, current):
+        raise NotAllowed("the current password is not right.", "wrong_password")
+    if current == new:
+        raise InputInvalid("new", "expected another password than the current one.")
+    passwords.check(new, caller.user, field="new")
+    hashed = passwords.hashed(new)
+    with transaction(settings) as connection:
+        stored.set_password(connection, caller.account_id, hashed, must_change=False)
+        stored_sessions.end_all(connection, caller.account_id, but=caller.session_id)
+
+
+def change(
+    settings: Settings,
+    user: str,
+    *,
+    role: Role | None = None,
+    is_disabled: bool | None = None,
+) -> Account:
+    """Change an account's role, or whether it may sign in; its sessions then end.
+
+    Raises NotFound, and Conflict where nobody would be left who is an administrator.
+    """
+    with transaction(settings) as connection:
+        stored.lock(connection)
+        found = _found(stored.by_name(connection, user.strip().lower()), user)
+        loses = (role is not None and role is not Role.ADMIN) or is_disabled
+        was_admin = found.role == Role.ADMIN and not found.is_disabled
+        if loses and was_admin and stored.count_admins(connection) == 1:
+            raise Conflict(f"{found.user} is the only administrator; make another one first.")
+        stored.change(connection, found.id, role=role and role.value, is_disabled=is_disabled)
+        if is_disabled or (role is not None and role != found.role):
+            stored_sessions.end_all(connection, found.id)
+        if is_disabled:
+            stored_tokens.end_all(connection, found.id)
+        return _account(stored.by_id(connection, found.id))
+
+
+def ensure_first(settings: Settings, user: str, password: str) -> bool:
+    """Make the first administrator if there is no account at all, and tell whether it did."""
+    with transaction(settings) as connection:
+        stored.lock(connection)
+        if stored.count(connection):
+            return False
+        users.ensure(connection, user)
+        stored.add(
+            connection,
+            user,
+            Role.ADMIN.value,
+            passwords.hashed(password),
+            must_change_password=False,
+            may_adopt=True,
+        )
+        return True
+
+
+def _found(row: stored.AccountRow | None, user: str) -> stored.AccountRow:
+    if row is None:
+        raise NotFound(f"there is no account {user!r}; `mela user list` names them all.")
+    return row
+
+
+def _account(row: stored.AccountRow) -> Account:
+    return Account(
+        user=row.user,
+        role=Role(row.role),
+        is_disabled=row.is_disabled,
+        must_change_password=row.must_change_password,
+        has_password=row.password_hash is not None,
+        created_at=row.created_at,
+        signed_in_at=row.signed_in_at,
+        runs_per_day=row.runs_per_day,
+        scenes_at_once=row.scenes_at_once,
+    )

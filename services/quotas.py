@@ -1,0 +1,32 @@
+"""How much a user may ask for: runs in a day, scenes at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mela.settings import Settings
+from warehouse.accounts import quotas as stored
+from warehouse.database import transaction
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaState:
+    """What a user may ask for, and how much of it is used. 0: any number. A day is one of UTC."""
+
+    runs_per_day: int
+    runs_today: int
+    scenes_at_once: int
+    scenes_now: int
+
+
+def state(settings: Settings, user_id: int) -> QuotaState:
+    """Return a user's quota, and how much of it is used."""
+    with transaction(settings) as connection:
+        row = stored.used(connection, user_id)
+    per_day, at_once = row.runs_per_day, row.scenes_at_once
+    return QuotaState(
+        runs_per_day=settings.api.runs_per_day if per_day is None else per_day,
+        runs_today=row.runs_today,
+        scenes_at_once=settings.api.scenes_at_once if at_once is None else at_once,
+        scenes_now=row.scenes_now,
+    )

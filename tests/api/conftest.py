@@ -1,0 +1,73 @@
+"""The application on a real Postgres, and callers of each kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import text
+
+from api.app import PREFIX, create_app
+from mela.settings import Settings
+from services import accounts
+from services.accounts import Role
+from warehouse.database import transaction
+
+BASE = "http://127.0.0.1:8000"
+PASSWORD = "seven quiet herons"
+CALLERS = {
+    "viewer": Role.VIEWER,
+    "trader": Role.TRADER,
+    "other": Role.TRADER,
+    "admin": Role.ADMIN,
+}
+_EMPTY = text("TRUNCATE app.account, app.attempt, app.audit_entry, app.oidc_attempt CASCADE")
+
+
+class Browser(TestClient):
+    """A client that keeps cookies and, once signed in, sends the CSRF token."""
+
+    def sign_in(self, user: str, password: str = PASSWORD) -> None:
+        answer = self.post("/session", json={"user": user, "password": password})
+        assert answer.status_code == 200, answer.text
+        self.headers["X-CSRF-Token"] = answer.json()["csrf_token"]
+
+
+@dataclass
+class Callers:
+    """The application and those who ask it."""
+
+    settings: Settings
+    nobody: Browser
+    viewer: Browser
+    trader: Browser
+    other: Browser
+    admin: Browser
+    stack: ExitStack = field(repr=False)
+
+    def browser(self, settings: Settings | None = None) -> Browser:
+        """Return one more client, who has not signed in."""
+        return self.stack.enter_context(browser(settings or self.settings))
+
+
+def browser(settings: Settings) -> Browser:
+    app = create_app(settings)
+    return Browser(app, base_url=f"{BASE}{PREFIX}", raise_server_exceptions=False)
+
+
+@pytest.fixture
+def callers(warehouse: Settings) -> Iterator[Callers]:
+    """Nobody, a viewer, two traders and an administrator, all but nobody signed in."""
+    with transaction(warehouse) as connection:
+        connection.execute(_EMPTY)
+    with ExitStack() as stack:
+        found: dict[str, Browser] = {}
+        for name, role in CALLERS.items():
+            accounts.add(warehouse, name, PASSWORD, role)
+            found[name] = stack.enter_context(browser(warehouse))
+            found[name].sign_in(name)
+        nobody = stack.enter_context(browser(warehouse))
+        yield Callers(warehouse, nobody, stack=stack, **found)

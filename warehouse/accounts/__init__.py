@@ -1,0 +1,1 @@
+"""The application's own tables: accounts, sessions, tokens, and who did what."""

@@ -1,0 +1,35 @@
+"""The quotas of users, and what they have used of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, text
+
+_USED = text("""
+    SELECT (SELECT runs_per_day FROM app.quota WHERE user_id = :user_id) AS runs_per_day,
+           (SELECT scenes_at_once FROM app.quota WHERE user_id = :user_id) AS scenes_at_once,
+           coalesce(sum(s.runs) FILTER (
+               WHERE s.received_at >= date_trunc('day', now(), 'UTC')), 0) AS runs_today,
+           count(*) FILTER (WHERE s.status IN ('received', 'planned')) AS scenes_now
+    FROM ops.scene s
+    WHERE s.user_id = :user_id AND s.status <> 'rejected'
+      AND (s.received_at >= date_trunc('day', now(), 'UTC')
+           OR s.status IN ('received', 'planned'))
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What was set for a user, None for the default, and what is used."""
+
+    runs_per_day: int | None
+    scenes_at_once: int | None
+    runs_today: int
+    scenes_now: int
+
+
+def used(connection: Connection, user_id: int) -> Used:
+    """Return a user's quota and what is used of it."""
+    row = connection.execute(_USED, {"user_id": user_id}).one()
+    return Used(row.runs_per_day, row.scenes_at_once, int(row.runs_today), row.scenes_now)
