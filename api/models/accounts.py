@@ -6,11 +6,11 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field, SecretStr
 
-from api.models.shared import Answer, Instant, Question
+from api.models.answers import Answer, Asked, Instant
 from services.accounts import Role
 
 
-class SignIn(Question):
+class SignIn(Asked):
     """A user and a password."""
 
     model_config = ConfigDict(
@@ -60,7 +60,7 @@ class Sessions(Answer):
     items: list[SessionRow]
 
 
-class PasswordChange(Question):
+class PasswordChange(Asked):
     """One's own password, before and after."""
 
     current: SecretStr = Field(max_length=1024)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
 
@@ -24,7 +24,17 @@ JsonObject = dict[str, Any]  # a scene that may be wrong, or what differs from r
 class Answer(BaseModel):
     """Base class of answers: frozen, and every field is always there."""
 
-    model_config = ConfigDict(frozen=True, json_schema_serialization_defaults_required=True)
+    model_config = ConfigDict(
+        frozen=True,
+        from_attributes=True,
+        populate_by_name=True,
+        json_schema_serialization_defaults_required=True,
+    )
+
+    @classmethod
+    def of(cls, found: object) -> Self:
+        """Return the answer that says what a use case found: fields of the same names."""
+        return cls.model_validate(found)
 
 
 class Asked(BaseModel):

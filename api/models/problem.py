@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from api.models.answers import Answer
-from api.models.scenes import Fault
+
+
+class Fault(Answer):
+    """Something wrong with a scene. field: its path, `search.space.…`; null: of the whole."""
+
+    code: str
+    field: str | None
+    message: str
 
 
 class Problem(Answer):

@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import ConfigDict, Field, StringConstraints
 
 from api.models.answers import Answer, Asked, Instant, JsonObject
+from api.models.problem import Fault
 
 SceneStateName = Literal["received", "planned", "finished", "cancelled", "rejected"]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
@@ -83,14 +84,6 @@ class SceneChange(Asked):
     note: Note | None = None
     tags: Tags | None = None
     is_private: bool | None = None
-
-
-class Fault(Answer):
-    """Something wrong with a scene. field: its path, `search.space.…`; null: of the whole."""
-
-    code: str
-    field: str | None
-    message: str
 
 
 class MissingCandles(Answer):

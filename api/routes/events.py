@@ -10,7 +10,7 @@ from fastapi.responses import StreamingResponse
 
 from api.caller import Reader
 from api.context import AppSettings
-from api.models.events import StreamOpened, Watching
+from api.models.events import SceneEvent, StreamOpened, Watching
 
 router = APIRouter(tags=["events"])
 
@@ -21,7 +21,7 @@ router = APIRouter(tags=["events"])
     responses={
         200: {
             "description": "events `opened` (StreamOpened), `scene` (SceneEvent) and `gone`",
-            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+            "content": {"text/event-stream": {"schema": SceneEvent.model_json_schema()}},
         }
     },
 )
