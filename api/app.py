@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, FastAPI
-from fastapi.routing import APIRoute
 
 import mela
 from api import problems
+from api.models.problem import Problem
 from api.routes import ROUTERS
 from mela.settings import Settings
 
 PREFIX = "/api/v1"
 PROBLEM = {
-    "model": problems.Problem,
+    "model": Problem,
     "content": {problems.MEDIA_TYPE: {}},
     "description": "What went wrong",
 }
@@ -28,7 +28,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         openapi_url=f"{PREFIX}/openapi.json",
         docs_url=None,
         redoc_url=None,
-        generate_unique_id_function=_operation_id,
+        generate_unique_id_function=lambda route: route.name,
     )
     app.state.settings = settings
     problems.install(app)
@@ -37,9 +37,3 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         inside.include_router(router)
     app.include_router(inside)
     return app
-
-
-def _operation_id(route: APIRoute) -> str:
-    """Name an operation by its function: `list_scenes` becomes `listScenes`."""
-    first, *others = route.name.split("_")
-    return first + "".join(word.capitalize() for word in others)

@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 
+from api.context import AppSettings, settings_of
 from mela.errors import NotAllowed, NotSignedIn
 from mela.settings import Settings
 from services import sessions
@@ -20,14 +21,6 @@ CSRF = "X-CSRF-Token"
 _BEARER = HTTPBearer(auto_error=False, description="a personal token: mela_…")
 _SESSION = APIKeyCookie(name=COOKIE, auto_error=False, description="set by POST /session")
 NOBODY = "sign in, or send a personal token."
-
-
-def settings_of(request: Request) -> Settings:
-    """Return the settings that the application was made with."""
-    return request.app.state.settings
-
-
-AppSettings = Annotated[Settings, Depends(settings_of)]
 
 
 def cookie_name(settings: Settings) -> str:

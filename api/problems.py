@@ -10,11 +10,12 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, Field
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
+from api.models.problem import Problem
+from api.models.scenes import Fault
 from mela.errors import (
     AccessDenied,
     CandlesInvalid,
@@ -89,27 +90,6 @@ KINDS: tuple[tuple[type[MelaError], int, str], ...] = (
 _OUTSIDE = (AccessDenied, StackFailed)  # their sentences name users and addresses inside
 
 
-class Fault(BaseModel):
-    """What is wrong with one field. field: its path, with dots; null where it is the whole."""
-
-    code: str
-    field: str | None
-    message: str
-
-
-class Problem(BaseModel):
-    """What went wrong (RFC 9457). code: for machines; detail: a sentence for people."""
-
-    type: str = Field(examples=["urn:mela:problem:not_found"])
-    title: str = Field(examples=["Not found"])
-    status: int = Field(examples=[404])
-    detail: str = Field(examples=["there is no scene 6f0a…."])
-    code: str = Field(examples=["not_found"])
-    field: str | None = None
-    faults: list[Fault] = Field(default_factory=list[Fault])
-    instance: str | None = None
-
-
 def answer(
     status: int,
     detail: str,
@@ -129,7 +109,7 @@ def answer(
         detail=detail,
         code=code,
         field=field,
-        faults=faults or [],
+        faults=tuple(faults or ()),
         instance=instance,
     )
     return JSONResponse(

@@ -2,10 +2,32 @@
 
 from fastapi import APIRouter
 
-from api.routes import health, session
+from api.routes import (
+    backfills,
+    compare,
+    data,
+    events,
+    health,
+    job,
+    runs,
+    scene_runs,
+    scenes,
+    schedules,
+    session,
+    strategies,
+)
 
-# B: add your routers here, one a line.
 ROUTERS: tuple[APIRouter, ...] = (
     health.router,
     session.router,
+    scenes.router,
+    scene_runs.router,
+    runs.router,
+    compare.router,
+    strategies.router,
+    data.router,
+    schedules.router,
+    backfills.router,
+    job.router,
+    events.router,
 )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 import mela
-from api.caller import AppSettings
-from api.models.shared import Answer
+from api.context import AppSettings
+from api.models.answers import Answer
 
 router = APIRouter(tags=["about"])
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from api.caller import AppSettings, SignedIn, address_of, cookie_name, session_token
+from api.caller import SignedIn, address_of, cookie_name, session_token
+from api.context import AppSettings
 from api.models.accounts import Me, PasswordChange, QuotaState, SessionRow, Sessions, SignIn
 from mela.settings import Settings
 from services import accounts, quotas, sessions
@@ -44,7 +45,7 @@ def sign_out(response: Response, caller: SignedIn, settings: AppSettings) -> Non
 def list_sessions(caller: SignedIn, settings: AppSettings) -> Sessions:
     """Return one's own sessions."""
     rows = sessions.every(settings, caller)
-    return Sessions(items=[SessionRow.model_validate(row) for row in rows])
+    return Sessions(items=[SessionRow.model_validate(row, from_attributes=True) for row in rows])
 
 
 @router.delete("/sessions", status_code=204)
@@ -69,6 +70,8 @@ def change_password(body: PasswordChange, caller: SignedIn, settings: AppSetting
 
 def me(caller: Caller, settings: Settings, token: str | None) -> Me:
     """Return what a page has to know of who asks."""
+    state = quotas.state(settings, caller.user_id)
+    quota = QuotaState.model_validate(state, from_attributes=True)
     is_session = caller.via == "session" and token is not None
     return Me(
         user=caller.user,
@@ -77,7 +80,9 @@ def me(caller: Caller, settings: Settings, token: str | None) -> Me:
         csrf_token=sessions.csrf_token(token) if is_session and token else None,
         must_change_password=caller.must_change_password,
         via=caller.via,
-        quota=QuotaState.model_validate(quotas.state(settings, caller.user_id)),
+        quota=QuotaState.model_validate(
+            quotas.state(settings, caller.user_id), from_attributes=True
+        ),
     )
 
 
