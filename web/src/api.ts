@@ -1,3 +1,4 @@
+import { client } from "./client/client.gen";
 import { Problem } from "./problem";
 
 const BASE = "/api/v1";
@@ -14,6 +15,20 @@ export function rememberCsrfToken(token: string): void {
 export function withCsrf(method: string, headers: Headers): Headers {
   if (!SAFE.has(method.toUpperCase()) && csrfToken) headers.set("X-CSRF-Token", csrfToken);
   return headers;
+}
+
+/** Make the generated calls send what the API wants, and throw a Problem where it refuses. */
+export function configureClient(): void {
+  client.setConfig({ baseUrl: "", credentials: "same-origin", throwOnError: true });
+  client.interceptors.request.use((request) => {
+    withCsrf(request.method, request.headers);
+    return request;
+  });
+  client.interceptors.error.use((error, response) => {
+    const isAborted = error instanceof DOMException && error.name === "AbortError";
+    if (isAborted || response?.ok) return error;
+    return Problem.of(error, response);
+  });
 }
 
 type Scalar = string | number | boolean | null | undefined;

@@ -7,12 +7,14 @@ import { QueryClientProvider } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
+import { configureClient } from "./api";
 import { styleNonce } from "./nonce";
 import { makeQueryClient } from "./queries";
 import { makeRouter } from "./routes";
 import { sessionQuery } from "./session";
 import { theme } from "./theme";
 
+configureClient();
 const queryClient = makeQueryClient(() => {
   if (queryClient.getQueryData(sessionQuery.queryKey) === null) return;
   queryClient.setQueryData(sessionQuery.queryKey, null);
@@ -25,6 +27,15 @@ declare module "@tanstack/react-router" {
     router: typeof router;
   }
 }
+
+// A page that was open while Mela was updated asks for files that are gone: load it anew, once.
+window.addEventListener("vite:preloadError", (event) => {
+  const at = Number(sessionStorage.getItem("mela.reloaded") ?? 0);
+  if (Date.now() - at < 10_000) return;
+  event.preventDefault();
+  sessionStorage.setItem("mela.reloaded", String(Date.now()));
+  window.location.reload();
+});
 
 const root = document.getElementById("root");
 if (!root) throw new Error("index.html has no element root");
