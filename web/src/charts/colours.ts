@@ -1,7 +1,8 @@
 /**
  * The colours and shapes of all charts.
  *
- * No pair that must be told apart differs in red and green only: gains are blue, losses orange, and
+ * No pair that must be told apart differs in red and green only: gains are teal, losses orange,
+ * as in theme.css, and
  * each kind of fill has a shape of its own.
  */
 
@@ -29,12 +30,12 @@ export const LIGHT: Palette = {
   isDark: false,
   ink: "#22303c",
   faint: "#5a6875",
-  grid: "#e6eaee",
+  grid: "#dde1e7",
   paper: "#ffffff",
-  rising: "#5b9db8",
+  rising: "#4a9d8a",
   falling: "#d39a6a",
-  gain: "#1c6e93",
-  loss: "#b4540a",
+  gain: "#00715a",
+  loss: "#b3400c",
   equity: "#1f5fbf",
   hold: "#98661a",
   drawdown: "#b83a2b",
@@ -47,12 +48,12 @@ export const DARK: Palette = {
   isDark: true,
   ink: "#e3e9ee",
   faint: "#9aa7b3",
-  grid: "#2a343d",
-  paper: "#12181e",
-  rising: "#4f93b0",
+  grid: "#343a43",
+  paper: "#1c1f24",
+  rising: "#3f9d86",
   falling: "#c0834f",
-  gain: "#6cb6d9",
-  loss: "#f0a060",
+  gain: "#4cc9a5",
+  loss: "#f2935c",
   equity: "#7aa9f0",
   hold: "#d8a24a",
   drawdown: "#f08a7b",

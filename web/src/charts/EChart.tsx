@@ -1,0 +1,87 @@
+import { Skeleton } from "@mantine/core";
+import type { ECElementEvent, EChartsOption, EChartsType } from "echarts";
+import { useEffect, useRef, useState } from "react";
+import { ProblemView } from "../components/ProblemView";
+import type { Palette } from "./colours";
+import { usePalette } from "./usePalette";
+
+const SMALL = 560; // pixels: a phone
+
+export type MakeOption = (palette: Palette, isSmall: boolean) => EChartsOption;
+
+interface Props {
+  /** What the chart says, for those who do not see it */
+  label: string;
+  height: number;
+  /** Keep the same function while the data are the same: useCallback */
+  option: MakeOption;
+  onClick?: (event: ECElementEvent) => void;
+}
+
+/** A chart by ECharts that follows the theme and its own width. */
+export function EChart({ label, height, option, onClick }: Props) {
+  const palette = usePalette();
+  const box = useRef<HTMLDivElement>(null);
+  const clicked = useRef(onClick);
+  clicked.current = onClick;
+  const [chart, setChart] = useState<EChartsType | null>(null);
+  const [isSmall, setSmall] = useState(false);
+  const [failure, setFailure] = useState<unknown>(null);
+
+  useEffect(() => {
+    let isGone = false;
+    let made: EChartsType | null = null;
+    let observer: ResizeObserver | null = null;
+    import("./echarts")
+      .then(({ init }) => {
+        const element = box.current;
+        if (isGone || !element) return;
+        made = init(element, null, { renderer: "canvas" }) as unknown as EChartsType;
+        made.on("click", (event) => clicked.current?.(event as ECElementEvent));
+        setSmall(element.clientWidth < SMALL);
+        setChart(made);
+        observer = new ResizeObserver(() => {
+          made?.resize();
+          setSmall(element.clientWidth < SMALL);
+        });
+        observer.observe(element);
+      })
+      .catch(setFailure);
+    return () => {
+      isGone = true;
+      observer?.disconnect();
+      made?.dispose();
+      setChart(null);
+    };
+  }, []);
+
+  useEffect(() => {
+    chart?.setOption(themed(option(palette, isSmall), palette), { notMerge: true });
+  }, [chart, option, palette, isSmall]);
+
+  if (failure) return <ProblemView error={failure} />;
+  return (
+    <div style={{ position: "relative", height }}>
+      {!chart && <Skeleton height={height} />}
+      <div ref={box} role="img" aria-label={label} style={{ position: "absolute", inset: 0 }} />
+    </div>
+  );
+}
+
+/** Return an option with what all charts share: no animation, tooltips without inline styles. */
+function themed(option: EChartsOption, palette: Palette): EChartsOption {
+  return {
+    animation: false,
+    textStyle: { color: palette.faint, fontFamily: getComputedStyle(document.body).fontFamily },
+    color: [...palette.lines],
+    ...option,
+    tooltip: {
+      renderMode: "richText",
+      confine: true,
+      backgroundColor: palette.paper,
+      borderColor: palette.grid,
+      textStyle: { color: palette.ink, fontSize: 12 },
+      ...(option.tooltip as object | undefined),
+    },
+  };
+}
