@@ -10,7 +10,7 @@ import typer
 import yaml
 
 from cli import completion
-from cli.yaml_text import read_yaml
+from mela.yaml_text import read_yaml
 from mela.errors import RejectionCode, SceneInvalid
 from mela.scene import Scene
 from mela.settings import Settings

@@ -19,7 +19,7 @@ CORPUS = Path(__file__).with_name("corpus")
 ROOMS = [
     "mela",
     "sources.files",
-    "cli.yaml_text",
+    "mela.yaml_text",
     "streaming.record",
     "streaming.plan",
     "messaging",
@@ -29,7 +29,7 @@ with atheris.instrument_imports(include=ROOMS):
     import yaml
 
     from backtests.strategies import CATALOGUE
-    from cli.yaml_text import read_yaml
+    from mela.yaml_text import read_yaml
     from mela.errors import MelaError, MessageInvalid, SceneInvalid
     from mela.fields import Instant
     from mela.grid import plan_runs
