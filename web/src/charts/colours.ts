@@ -1,9 +1,8 @@
 /**
  * The colours and shapes of all charts.
  *
- * No pair that must be told apart differs in red and green only: gains are teal, losses orange,
- * as in theme.css, and
- * each kind of fill has a shape of its own.
+ * No pair that must be told apart differs in red and green only: gains are teal, losses orange, as in
+ * theme.css, and each kind of fill has a shape of its own.
  */
 
 export interface Palette {

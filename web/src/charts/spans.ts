@@ -44,7 +44,7 @@ export function spanToAsk(visible: Span, loaded: Loaded, whole: Span, candleSeco
   const isNear =
     (loaded.from > whole.from && seen.from - loaded.from < seconds * NEAR) ||
     (loaded.to < whole.to && loaded.to - seen.to < seconds * NEAR);
-  const finer = Math.max(candleSeconds, width(asked) / POINTS);
+  const finer = candleSeconds * Math.ceil(width(asked) / (candleSeconds * POINTS)); // as the server does
   const isCoarse =
     seconds / loaded.secondsPerPoint < FEWEST_ON_SCREEN && finer < loaded.secondsPerPoint / 1.5;
   return isNear || isCoarse ? asked : null;

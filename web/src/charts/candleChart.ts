@@ -59,7 +59,7 @@ export interface Reading {
   drawdown: number | null;
 }
 
-export interface RunChartOptions {
+export interface CandleChartOptions {
   whole: Span;
   /** The length of a candle, seconds */
   candleSeconds: number;
@@ -77,7 +77,7 @@ const SETTLED_MS = 120; // the view has not moved for so long: ask for what it l
 const TRADE_WIDTH = 6; // widths of a trade that are on the screen after a jump to it
 const FEWEST_CANDLES = 60; // on the screen after a jump
 
-export class RunChart {
+export class CandleChart {
   private readonly chart: IChartApi;
   private readonly candles: ISeriesApi<"Candlestick">;
   private readonly volume: ISeriesApi<"Histogram">;
@@ -99,7 +99,7 @@ export class RunChart {
 
   constructor(
     private readonly box: HTMLElement,
-    private options: RunChartOptions,
+    private options: CandleChartOptions,
   ) {
     this.chart = createChart(box, {
       autoSize: true,
