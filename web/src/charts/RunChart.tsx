@@ -3,9 +3,9 @@ import { ChevronLeft, ChevronRight, Maximize2, ZoomIn, ZoomOut } from "lucide-re
 import { type KeyboardEvent, type ReactNode, useEffect, useRef, useState } from "react";
 import { ProblemView } from "../components/ProblemView";
 import { compact, percent, priceDigits } from "./axis";
+import { CandleChart as Chart, type Reading, type Screen } from "./candleChart";
 import { markOf, type Palette } from "./colours";
 import styles from "./RunChart.module.css";
-import { RunChart as Chart, type Reading, type Screen } from "./runChart";
 import { svgPath } from "./shapes";
 import type { Span } from "./spans";
 import type { Levels, TradeMark } from "./trades";

@@ -58,8 +58,7 @@ export function coverageOption(days: readonly Day[], palette: Palette, isSmall: 
   return {
     tooltip: {
       formatter: (point) => {
-        const [day, , stored, expected] = (point as unknown as { value: [string, number, number, number] })
-          .value;
+        const [day, , stored, expected] = (point as unknown as { value: Shown }).value;
         return `${day}\n${stored} of ${expected} candles`;
       },
     },
