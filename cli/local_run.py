@@ -19,7 +19,7 @@ from backtests.metrics.result_warnings import (
 from backtests.printing import printing_to_stderr
 from backtests.simulate import run_all
 from backtests.strategies import refresh
-from backtests.strategy import Catalogue, Strategy
+from backtests.strategy import Strategy
 from cli.console import err, fail, out
 from cli.given_candles import GivenCandles, given_candles
 from cli.local_curves import show_trades, with_curves, write_csv
@@ -30,16 +30,15 @@ from cli.report import report_table
 from cli.scene_file import read_document, with_terms
 from cli.tables import SHOWN, results_table
 from mela.counts import counted
-from mela.errors import InputInvalid, SceneInvalid
+from mela.errors import InputInvalid
 from mela.failures import failures_in
-from mela.grid import Plan, plan_runs
 from mela.market_checks import check_markets
 from mela.messages import read_stored_run
 from mela.outcome import WITH_METRICS
 from mela.result import rank
-from mela.scene import Scene, parse_scene
-from mela.scene_check import with_others
+from mela.scene import Scene
 from mela.settings import Settings
+from services.checked import checked_scene, parsed_scene
 from services.own_verdicts import known_here
 from services.reasons import without_candles
 from sources.files.options import FileOptions
@@ -81,34 +80,14 @@ def run_locally(
     """
     settings = Settings()
     kind = kind_of(wanted.plot) if wanted.plot else None
-    scene = _checked(scene_file, terms, settings)
+    document = with_terms(read_document(scene_file), terms)
+    # before strategies of its own are known: what is wrong with the scene itself comes first
+    scene = parsed_scene(document, refresh(settings.packages), max_runs=settings.max_runs)
     if scene.mode == "together":
         _refuse_of_one(wanted)
     refresh(settings.packages)
     with registered(_own(strategies)):
         _run(scene, given_candles(scene, candles, options, settings), wanted, settings, kind)
-
-
-def _checked(file: Path, terms: Mapping[str, Any] | None, settings: Settings) -> Scene:
-    """Return the scene of a file. Raises SceneInvalid with all that is wrong with it."""
-    document = with_terms(read_document(file), terms)
-    try:
-        return parse_scene(document)
-    except SceneInvalid as first:
-        catalogue = refresh(settings.packages)
-        raise with_others(
-            first, document, lambda one: plan_runs(one, catalogue, max_runs=settings.max_runs)
-        ) from first.__cause__
-
-
-def _planned(scene: Scene, catalogue: Catalogue, settings: Settings) -> Plan:
-    def check(one: Scene) -> Plan:
-        return plan_runs(one, catalogue, max_runs=settings.max_runs)
-
-    try:
-        return check(scene)
-    except SceneInvalid as first:
-        raise with_others(first, scene.content(), check) from first.__cause__
 
 
 def _own(place: Path | None) -> dict[str, Strategy]:
@@ -128,7 +107,7 @@ def _run(
     kind: Kind | None,
 ) -> None:
     catalogue = refresh(settings.packages)
-    plan = _planned(scene, catalogue, settings)
+    _, plan = checked_scene(scene, catalogue, max_runs=settings.max_runs)
     if scene.mode == "together" or plan.has_free_shorts:
         check_markets(scene, given.known(), has_free_shorts=plan.has_free_shorts)
     verdicts = known_here({one.digest for one in catalogue.values()}, settings)

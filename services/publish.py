@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 from backtests.strategies import refresh
-from mela.errors import Conflict, InputInvalid, SceneInvalid
-from mela.grid import Plan, plan_runs
+from mela.errors import Conflict, InputInvalid
+from mela.grid import Plan
 from mela.market_checks import check_markets
 from mela.messages import SCENES
-from mela.scene import Scene, parse_scene
-from mela.scene_check import with_others
+from mela.scene import Scene
 from mela.settings import Settings
 from messaging.consumer import check_broker
 from messaging.publisher import Publisher
+from services.checked import checked_scene
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -39,16 +39,7 @@ def plan_scene(document: Any, settings: Settings) -> tuple[Scene, Plan]:
     and, as its `others`, what else is wrong.
     """
     catalogue = refresh(settings.packages)
-
-    def planned(scene: Scene) -> Plan:
-        return plan_runs(scene, catalogue, max_runs=settings.max_runs)
-
-    try:
-        scene = document if isinstance(document, Scene) else parse_scene(document)
-        plan = planned(scene)
-    except SceneInvalid as first:
-        values = document.content() if isinstance(document, Scene) else document
-        raise with_others(first, values, planned) from first.__cause__
+    scene, plan = checked_scene(document, catalogue, max_runs=settings.max_runs)
     if scene.mode == "together" or plan.has_free_shorts:
         from services.instruments import known_or_none  # loads SQLAlchemy
 

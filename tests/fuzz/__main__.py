@@ -19,7 +19,6 @@ CORPUS = Path(__file__).with_name("corpus")
 ROOMS = [
     "mela",
     "sources.files",
-    "mela.yaml_text",
     "streaming.record",
     "streaming.plan",
     "messaging",
@@ -29,13 +28,13 @@ with atheris.instrument_imports(include=ROOMS):
     import yaml
 
     from backtests.strategies import CATALOGUE
-    from mela.yaml_text import read_yaml
     from mela.errors import MelaError, MessageInvalid, SceneInvalid
     from mela.fields import Instant
     from mela.grid import plan_runs
     from mela.interval import Interval
     from mela.messages import SCENES, MessagePosition, read_chunk
     from mela.scene import parse_scene, scene_faults
+    from mela.yaml_text import read_yaml
     from messaging.codec import decode_progress, decode_rejected
     from messaging.columns import from_arrow
     from sources.files.read import read_file
