@@ -11,10 +11,13 @@ SCENE_IS_VISIBLE = """(
     s.user_id = :caller_id OR NOT EXISTS (
         SELECT FROM app.scene_card hidden WHERE hidden.scene_id = s.scene_id AND hidden.is_private)
 )"""
+# A run's scenes are found through its results: those are indexed by it, answers are not.
 # For queries that have a run's key as {run_key}: `RUN_IS_VISIBLE.format(run_key="r.run_key")`.
 RUN_IS_VISIBLE = f"""EXISTS (
-    SELECT FROM ops.scene_run asked JOIN ops.scene s ON s.scene_id = asked.scene_id
-    WHERE asked.run_key = {{run_key}} AND {SCENE_IS_VISIBLE}
+    SELECT FROM ops.result answer
+    JOIN ops.scene_run asked ON asked.result_key = answer.result_key
+    JOIN ops.scene s ON s.scene_id = asked.scene_id
+    WHERE answer.run_key = {{run_key}} AND {SCENE_IS_VISIBLE}
 )"""
 _SCENE = text(f"""
     SELECT EXISTS (SELECT FROM ops.scene s WHERE s.scene_id = :scene_id AND {SCENE_IS_VISIBLE})

@@ -1,0 +1,399 @@
+"""The runs of a scene as the application reads them: pages by a metric, a map, the whole as rows.
+
+A page is found by a key: the place of the last row in the order. Nothing reads all runs of a scene
+into Python, but the rows of a file, which come through a cursor of the database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+from uuid import UUID
+
+import orjson
+from sqlalchemy import Connection, text
+
+from mela.metrics import LOWER_IS_BETTER, METRICS, Ranking
+from mela.run_terms import VARIABLE, default_of
+
+Scalar = float | str | bool | None
+Order = Literal["asc", "desc", "best"]
+Reduce = Literal["max", "mean", "median"]
+OPERATORS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<=", "eq": "="}
+FEW_VALUES = 60  # of an axis of a map; more numbers are gathered into ranges
+RANGES = 24
+_PARAMS = "strategy.params."
+_FROM = """
+    FROM ops.scene_run answer JOIN ops.result r ON r.result_key = answer.result_key
+"""
+_QUESTION = """
+    JOIN ops.run q ON q.run_key = r.run_key JOIN ops.instrument i ON i.id = q.instrument_id
+"""
+_INSTRUMENTS = """
+    CASE WHEN q.settings->'portfolio' IS NULL THEN ARRAY[i.venue || ':' || i.symbol]
+    ELSE ARRAY(SELECT member.name FROM (
+        SELECT i.venue || ':' || i.symbol AS name, 0 AS place UNION ALL
+        SELECT other.venue || ':' || other.symbol, more.place FROM ops.run_instrument more
+        JOIN ops.instrument other ON other.id = more.instrument_id
+        WHERE more.run_key = q.run_key) AS member ORDER BY member.place) END
+"""
+_METRICS = ", ".join(f"r.{name}" for name in METRICS)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What a run must fulfil. what: a metric, `status`, `instrument`, or a path that varies."""
+
+    what: str
+    operator: str
+    value: float | str | bool
+
+
+@dataclass(frozen=True, slots=True)
+class RunRead:
+    """A run of a scene with its answer. metrics: in the order of METRICS.
+
+    key: its place in the order that was asked for
+    """
+
+    run_key: str
+    result_key: str
+    instruments: list[str]
+    interval: str
+    start: str
+    end: str
+    strategy: str
+    params: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    status: str
+    cached: bool
+    has_curve: bool
+    warnings: list[str]
+    error: str | None
+    metrics: tuple[float | None, ...]
+    key: tuple[int, int, float | None, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A place of a map: what lies there, folded."""
+
+    x: Any
+    y: Any
+    value: float | None
+    runs: int
+
+
+def page(
+    connection: Connection,
+    scene_id: UUID,
+    *,
+    sort: Ranking,
+    order: Order,
+    conditions: Sequence[Condition] = (),
+    most: int,
+    after: tuple[int, int, float | None, str] | None = None,
+) -> list[RunRead]:
+    """Return runs of a scene in the order of a metric, undefined ones last, ties by run_key.
+
+    sort: a metric and how many trades a run must have to stand with the others; checked here
+    after: the key of the last run of the page before
+    Raises ValueError for what is no metric, no operator, or no path.
+    """
+    keys = _order_keys(sort, order)
+    values: dict[str, Any] = {"scene_id": scene_id, "most": most}
+    where = [*_where(conditions, values), *_after(keys, after, values)]
+    needs_question = any(_needs_question(one.what) for one in conditions)
+    # The page's keys first, from the narrowest rows that tell the order, then the rest of 100 runs
+    chosen = f"""
+        SELECT r.result_key, answer.cached, {keys.undefined} AS undefined, {keys.few} AS few,
+               r.{sort.metric} AS ordered
+        {_FROM} {_QUESTION if needs_question else ""}
+        WHERE answer.scene_id = :scene_id {"".join(f" AND {one}" for one in where)}
+        ORDER BY {keys.text} LIMIT :most
+    """
+    rows = connection.execute(
+        text(f"""
+            WITH chosen AS MATERIALIZED ({chosen})
+            SELECT {_ROW}, chosen.cached, chosen.undefined, chosen.few, chosen.ordered, {_METRICS}
+            FROM chosen JOIN ops.result r ON r.result_key = chosen.result_key {_QUESTION}
+            ORDER BY chosen.undefined, chosen.few, chosen.ordered {keys.direction} NULLS LAST,
+                     r.run_key
+        """),
+        values,
+    )
+    return [_read(row) for row in rows]
+
+
+def every(
+    connection: Connection, scene_id: UUID, conditions: Sequence[Condition] = ()
+) -> Iterator[RunRead]:
+    """Yield all runs of a scene by run_key, through a cursor of the database."""
+    values: dict[str, Any] = {"scene_id": scene_id}
+    where = "".join(f" AND {one}" for one in _where(conditions, values))
+    statement = text(f"""
+        SELECT {_ROW}, answer.cached, 0 AS undefined, 0 AS few, NULL::float8 AS ordered, {_METRICS}
+        {_FROM} {_QUESTION} WHERE answer.scene_id = :scene_id {where} ORDER BY r.run_key
+    """)
+    streaming = connection.execution_options(stream_results=True, yield_per=500)
+    yield from map(_read, streaming.execute(statement, values))
+
+
+def count(connection: Connection, scene_id: UUID, conditions: Sequence[Condition]) -> int:
+    """Count the runs of a scene that fulfil conditions."""
+    values: dict[str, Any] = {"scene_id": scene_id}
+    where = "".join(f" AND {one}" for one in _where(conditions, values))
+    question = _QUESTION if any(_needs_question(one.what) for one in conditions) else ""
+    statement = f"""
+        SELECT count(*) {_FROM} {question} WHERE answer.scene_id = :scene_id {where}
+    """
+    return int(connection.scalar(text(statement), values) or 0)
+
+
+def ranks(
+    connection: Connection, scene_id: UUID, by: Ranking, run_keys: Sequence[str]
+) -> dict[str, int]:
+    """Return the ranks of some runs among all of their scene that have the metric."""
+    keys = _order_keys(by, "best")
+    statement = f"""
+        SELECT run_key, place FROM (
+            SELECT r.run_key, row_number() OVER (ORDER BY {keys.text}) AS place
+            {_FROM} WHERE answer.scene_id = :scene_id AND r.{by.metric} IS NOT NULL
+        ) AS ranked WHERE run_key = ANY(:run_keys)
+    """  # noqa: S608  made of constants, and of a metric's name that was checked
+    rows = connection.execute(text(statement), {"scene_id": scene_id, "run_keys": list(run_keys)})
+    return {row.run_key: int(row.place) for row in rows}
+
+
+def values_of(connection: Connection, scene_id: UUID, path: str, most: int) -> list[Any]:
+    """Return the distinct values that runs of a scene have at a path, at most so many."""
+    values: dict[str, Any] = {"scene_id": scene_id, "most": most}
+    found = _value(path, values, "p")
+    statement = f"""
+        SELECT DISTINCT {found} AS value {_FROM} {_QUESTION}
+        WHERE answer.scene_id = :scene_id ORDER BY 1 LIMIT :most
+    """
+    return list(connection.scalars(text(statement), values))
+
+
+def cells(
+    connection: Connection,
+    scene_id: UUID,
+    *,
+    x: str,
+    y: str | None,
+    metric: str,
+    reduce: Reduce,
+) -> list[Cell]:
+    """Return a metric over one path or two, the runs in each place folded.
+
+    reduce: `max` takes the metric's better end
+    Raises ValueError for what is no metric.
+    """
+    _checked(metric)
+    values: dict[str, Any] = {"scene_id": scene_id}
+    across = _axis(connection, scene_id, x, values, "x")
+    along = _axis(connection, scene_id, y, values, "y") if y else "NULL::jsonb"
+    best = "min" if metric in LOWER_IS_BETTER else "max"
+    fold = {
+        "max": f"{best}(r.{metric})",
+        "mean": f"avg(r.{metric})",
+        "median": f"percentile_cont(0.5) WITHIN GROUP (ORDER BY r.{metric})",
+    }[reduce]
+    statement = f"""
+        SELECT {across} AS x, {along} AS y, CAST({fold} AS float8) AS value, count(*) AS runs
+        {_FROM} {_QUESTION} WHERE answer.scene_id = :scene_id GROUP BY 1, 2
+    """
+    return [Cell(*row) for row in connection.execute(text(statement), values)]
+
+
+def path_value(path: str, run: RunRead) -> Any:
+    """Return what a run has at a path of a space, as `strategy.params.fast` or `exits.stop_loss`.
+
+    A term that a stored run lacks is at its default.
+    """
+    if path in _OWN:
+        return _OWN[path](run)
+    if path.startswith(_PARAMS):
+        return _inside(run.params, path.removeprefix(_PARAMS).split("."))
+    first, *rest = path.split(".")
+    if first not in run.settings and first not in VARIABLE:
+        return None
+    found = run.settings[first] if first in run.settings else _default(first)
+    return _inside(found, rest)
+
+
+_default = lru_cache(maxsize=64)(default_of)
+_OWN: Mapping[str, Callable[[RunRead], Scalar]] = {
+    "strategy.name": lambda run: run.strategy,
+    "instrument": lambda run: run.instruments[0],
+    "interval": lambda run: run.interval,
+    "start": lambda run: run.start,
+    "end": lambda run: run.end,
+}
+_ROW = f"""
+    r.run_key, r.result_key, {_INSTRUMENTS} AS instruments, q.interval,
+    ops.instant_text(q.start_at) AS start, ops.instant_text(q.end_at) AS "end", q.strategy,
+    q.params, q.settings, r.status, r.warnings, r.error_class || ': ' || r.error_sentence AS error,
+    EXISTS (SELECT FROM ops.equity e WHERE e.result_key = r.result_key) AS has_curve
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    undefined: str
+    few: str
+    value: str
+    direction: str
+
+    @property
+    def text(self) -> str:
+        return f"{self.undefined}, {self.few}, {self.value} {self.direction} NULLS LAST, r.run_key"
+
+
+def _order_keys(sort: Ranking, order: Order) -> _Keys:
+    metric = _checked(sort.metric)
+    least = int(sort.min_trades)
+    falls = metric not in LOWER_IS_BETTER if order == "best" else order == "desc"
+    few = f"(coalesce(r.trades, 0) < {least})::int" if least > 0 else "0"
+    return _Keys(
+        undefined=f"(r.{metric} IS NULL)::int",
+        few=few,
+        value=f"r.{metric}",
+        direction="DESC" if falls else "ASC",
+    )
+
+
+def _after(
+    keys: _Keys, after: tuple[int, int, float | None, str] | None, values: dict[str, Any]
+) -> list[str]:
+    if after is None:
+        return []
+    undefined, few, value, run_key = after
+    values |= {"undefined": undefined, "few": few, "run_key": run_key}
+    same = f"{keys.undefined} = :undefined AND {keys.few} = :few"
+    further = f"(({keys.undefined}), ({keys.few})) > (:undefined, :few)"
+    if value is None:
+        return [f"({further} OR ({same} AND r.run_key > :run_key))"]
+    values["value"] = value
+    beyond = "<" if keys.direction == "DESC" else ">"
+    return [
+        f"({further} OR ({same} AND ({keys.value} {beyond} :value"
+        f" OR ({keys.value} = :value AND r.run_key > :run_key))))"
+    ]
+
+
+def _where(conditions: Sequence[Condition], values: dict[str, Any]) -> list[str]:
+    found: list[str] = []
+    for place, one in enumerate(conditions):
+        name = f"condition_{place}"
+        if one.operator not in OPERATORS:
+            raise ValueError(f"expected one of {', '.join(OPERATORS)}, but found {one.operator!r}")
+        operator = OPERATORS[one.operator]
+        values[name] = one.value
+        if one.what in METRICS:
+            found.append(f"r.{one.what} {operator} :{name}")
+        elif one.what == "status":
+            found.append(f"r.status {operator} :{name}")
+        elif one.what == "instrument":
+            found.append(f"i.venue || ':' || i.symbol {operator} :{name}")
+        else:
+            value = _value(one.what, values, f"{name}_path")
+            values[name] = orjson.dumps(one.value).decode()
+            found.append(f"{value} {operator} CAST(:{name} AS jsonb)")
+    return found
+
+
+def _needs_question(what: str) -> bool:
+    return what not in METRICS and what != "status"
+
+
+def _value(path: str, values: dict[str, Any], name: str) -> str:
+    """Return what SQL finds at a path, as jsonb; the path itself becomes a parameter."""
+    columns = {
+        "strategy.name": "to_jsonb(q.strategy)",
+        "instrument": "to_jsonb(i.venue || ':' || i.symbol)",
+        "interval": "to_jsonb(q.interval)",
+        "start": "to_jsonb(ops.instant_text(q.start_at))",
+        "end": "to_jsonb(ops.instant_text(q.end_at))",
+    }
+    if path in columns:
+        return columns[path]
+    if path.startswith(_PARAMS):
+        values[name] = path.removeprefix(_PARAMS).split(".")
+        return f"coalesce(q.params #> CAST(:{name} AS text[]), 'null')"
+    steps = path.split(".")
+    if steps[0] not in VARIABLE:
+        raise ValueError(f"expected a path that a space may vary, but found {path!r}")
+    default = _inside(_default(steps[0]), steps[1:])
+    values[name] = steps
+    values[f"{name}_default"] = orjson.dumps(default).decode()
+    return f"coalesce(q.settings #> CAST(:{name} AS text[]), CAST(:{name}_default AS jsonb))"
+
+
+def _axis(
+    connection: Connection, scene_id: UUID, path: str, values: dict[str, Any], name: str
+) -> str:
+    """Return what SQL groups by: the value at a path, or, of many numbers, the range it is in."""
+    found = _value(path, values, name)
+    statement = f"""
+        SELECT count(*), min(value::float8), max(value::float8)
+        FROM (SELECT DISTINCT {found} AS value {_FROM} {_QUESTION}
+              WHERE answer.scene_id = :scene_id) AS each
+        WHERE jsonb_typeof(value) = 'number'
+    """  # noqa: S608  made of constants; the path is a parameter
+    number, low, high = connection.execute(text(statement), values).one()
+    if number <= FEW_VALUES:
+        return found
+    step = (high - low) / RANGES
+    values |= {f"{name}_low": low, f"{name}_step": step}
+    place = f"floor((({found})::float8 - :{name}_low) / :{name}_step)"
+    return (
+        f"CASE WHEN jsonb_typeof({found}) = 'number' THEN to_jsonb(:{name}_low"
+        f" + least({place}, {RANGES - 1}) * :{name}_step) ELSE {found} END"
+    )
+
+
+def _checked(metric: str) -> str:
+    if metric not in METRICS:
+        raise ValueError(f"expected a metric, but found {metric!r}")
+    return metric
+
+
+def _inside(value: Any, steps: Sequence[str]) -> Any:
+    for step in steps:
+        if isinstance(value, Mapping):
+            value = value.get(step)
+        elif isinstance(value, list) and step.isdecimal() and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            return None
+    return value
+
+
+def _read(row: Any) -> RunRead:
+    fixed, metrics = row[: -len(METRICS)], row[-len(METRICS) :]
+    (
+        run_key, result_key, instruments, interval, start, end, strategy, params, settings,
+        status, warnings, error, has_curve, cached, undefined, few, ordered,
+    ) = fixed  # fmt: skip
+    return RunRead(
+        run_key=run_key,
+        result_key=result_key,
+        instruments=instruments,
+        interval=interval,
+        start=start,
+        end=end,
+        strategy=strategy,
+        params=params,
+        settings=settings,
+        status=status,
+        cached=cached,
+        has_curve=has_curve,
+        warnings=warnings,
+        error=error,
+        metrics=tuple(metrics),
+        key=(undefined, few, ordered, run_key),
+    )

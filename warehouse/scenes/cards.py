@@ -1,0 +1,74 @@
+"""What the application keeps of scenes: what owners say of them, and which request made them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+_SAVE = text("""
+    INSERT INTO app.scene_card AS card (scene_id, name, note, tags, is_private)
+    VALUES (:scene_id, :name, coalesce(:note, ''), coalesce(CAST(:tags AS text[]), '{}'),
+            coalesce(:is_private, false))
+    ON CONFLICT (scene_id) DO UPDATE SET
+        name = coalesce(excluded.name, card.name),
+        note = coalesce(:note, card.note),
+        tags = coalesce(CAST(:tags AS text[]), card.tags),
+        is_private = coalesce(:is_private, card.is_private),
+        changed_at = now()
+""")
+# The lock lets a second request with the same key wait until the first one is done.
+_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:account_id || ':' || :key, 1))")
+_FIND = text("""
+    SELECT request_hash, scene_id FROM app.idempotency
+    WHERE account_id = :account_id AND key = :key AND created_at > now() - interval '1 day'
+""")
+_KEEP = text("""
+    INSERT INTO app.idempotency (account_id, key, request_hash, scene_id)
+    VALUES (:account_id, :key, :request_hash, :scene_id)
+    ON CONFLICT (account_id, key) DO UPDATE SET request_hash = excluded.request_hash,
+        scene_id = excluded.scene_id, created_at = now()
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """A publication that was asked for before, with the hash of that request."""
+
+    request_hash: bytes
+    scene_id: UUID
+
+
+def save(
+    connection: Connection,
+    scene_id: UUID,
+    *,
+    name: str | None = None,
+    note: str | None = None,
+    tags: Sequence[str] | None = None,
+    is_private: bool | None = None,
+) -> None:
+    """Keep what an owner says of a scene; what is None stays as it is."""
+    values = {"scene_id": scene_id, "name": name, "note": note, "is_private": is_private}
+    connection.execute(_SAVE, values | {"tags": None if tags is None else list(tags)})
+
+
+def lock_key(connection: Connection, account_id: int, key: str) -> Requested | None:
+    """Return what was published under an Idempotency-Key in the last day.
+
+    Until the transaction ends, others with the same key wait.
+    """
+    values = {"account_id": account_id, "key": key}
+    connection.execute(_LOCK, {"account_id": str(account_id), "key": key})
+    row = connection.execute(_FIND, values).one_or_none()
+    return None if row is None else Requested(bytes(row.request_hash), row.scene_id)
+
+
+def keep_key(
+    connection: Connection, account_id: int, key: str, request_hash: bytes, scene_id: UUID
+) -> None:
+    """Remember what was published under an Idempotency-Key."""
+    values = {"account_id": account_id, "key": key, "scene_id": scene_id}
+    connection.execute(_KEEP, values | {"request_hash": request_hash})
