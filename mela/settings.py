@@ -227,6 +227,16 @@ class ApiSettings(_Service):
         "has no account",
     )
 
+    @field_validator("public_url")
+    @classmethod
+    def _is_safe(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
+        parts = urlsplit(url)
+        if parts.hostname and (parts.scheme == "https" or _is_loopback(parts)):
+            return url.rstrip("/")
+        raise ValueError(f"expected https://…, or http:// on a loopback address, but found {url!r}")
+
     @property
     def is_https(self) -> bool:
         """Tell whether browsers reach it by https."""

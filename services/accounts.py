@@ -8,6 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
+from sqlalchemy import Connection
+
 from mela.errors import Conflict, InputInvalid, NotAllowed, NotFound
 from mela.settings import Settings
 from services import passwords
@@ -119,16 +121,14 @@ def add(
         passwords.check(password, name)
         hashed = passwords.hashed(password)
     with transaction(settings) as connection:
-        account_id = stored.add(
+        account_id = stored_new(
             connection,
             name,
-            role.value,
+            role,
             hashed,
             must_change_password=must_change_password,
             may_adopt=may_adopt,
         )
-        if account_id is None:
-            raise Conflict(f"the name {name} is taken; choose another one.")
         return _account(stored.by_id(connection, account_id))
 
 
@@ -203,16 +203,39 @@ def ensure_first(settings: Settings, user: str, password: str) -> bool:
         stored.lock(connection)
         if stored.count(connection):
             return False
-        users.ensure(connection, user)
-        stored.add(
-            connection,
-            user,
-            Role.ADMIN.value,
-            passwords.hashed(password),
-            must_change_password=False,
-            may_adopt=True,
-        )
+        stored_new(connection, user, Role.ADMIN, passwords.hashed(password), may_adopt=True)
         return True
+
+
+def stored_new(
+    connection: Connection,
+    name: str,
+    role: Role,
+    hashed: str | None,
+    *,
+    must_change_password: bool = False,
+    may_adopt: bool = False,
+    oidc: tuple[str, str] | None = None,
+) -> int:
+    """Store an account in a transaction that is under way, and return its id. Raises Conflict.
+
+    may_adopt: whether a user of this name may be there, whose scenes then are the account's
+    oidc: the issuer and the subject of one who signs in at an identity provider
+    """
+    taken = Conflict(f"the name {name} is taken; choose another one.")
+    if not may_adopt and stored.is_used(connection, name):
+        raise taken
+    account_id = stored.add(
+        connection,
+        users.ensure(connection, name),
+        role.value,
+        hashed,
+        must_change_password=must_change_password,
+        oidc=oidc,
+    )
+    if account_id is None:
+        raise taken
+    return account_id
 
 
 def _found(row: stored.AccountRow | None, user: str) -> stored.AccountRow:

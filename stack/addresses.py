@@ -12,7 +12,18 @@ from cryptography.fernet import Fernet
 
 from mela.errors import StackFailed
 from mela.settings import Settings
-from stack import broker, cluster, environment, fetch, guard, layout, orchestration, replay, roles
+from stack import (
+    api,
+    broker,
+    cluster,
+    environment,
+    fetch,
+    guard,
+    layout,
+    orchestration,
+    replay,
+    roles,
+)
 from stack.ports import LOOPBACK, choose, is_usable
 from stack.service import Site
 
@@ -45,6 +56,7 @@ _PORTS = (
     _Port("kafka", broker.INTERNAL_PORT),
     _Port("mlflow", "MELA_MLFLOW__URL", f"http://{LOOPBACK}:{{}}"),
     _Port("airflow-api-server", "MELA_AIRFLOW__URL", f"http://{LOOPBACK}:{{}}"),
+    _Port("api", "MELA_API__URL", f"http://{LOOPBACK}:{{}}"),
     _Port("replay", replay.PORT),
     _Port("monitor", "MELA_MONITOR__METRICS_URL", f"http://{LOOPBACK}:{{}}/metrics"),
 )
@@ -66,6 +78,7 @@ SECRETS: dict[str, Callable[[], str]] = {
     roles.AIRFLOW_PASSWORD: lambda: secrets.token_urlsafe(24),
     roles.MLFLOW_PASSWORD: lambda: secrets.token_urlsafe(24),
     **{key: lambda: secrets.token_urlsafe(24) for key in roles.PASSWORDS.values()},
+    api.PASSWORD: lambda: secrets.token_urlsafe(15),
     orchestration.JWT_SECRET: lambda: secrets.token_urlsafe(48),
     orchestration.SECRET_KEY: lambda: secrets.token_urlsafe(32),
     orchestration.FERNET_KEY: lambda: Fernet.generate_key().decode(),
@@ -158,6 +171,7 @@ def _from_settings(settings: Settings) -> dict[str, str]:
         "MELA_MLFLOW__URL": (settings.mlflow, "url"),
         "MELA_MLFLOW__PASSWORD": (settings.mlflow, "password"),
         "MELA_AIRFLOW__URL": (settings.airflow, "url"),
+        "MELA_API__URL": (settings.api, "url"),
         "MELA_MONITOR__METRICS_URL": (settings.monitor, "metrics_url"),
         "MELA_AIRFLOW__PASSWORD": (settings.airflow, "password"),
         "MELA_ALPACA__KEY": (

@@ -1,6 +1,6 @@
 """Whether the stack asks who its clients are, and who may do what in Kafka.
 
-A guarded Kafka speaks TLS only and knows five users, each with the rights of its role. It checks
+A guarded Kafka speaks TLS only and knows six users, each with the rights of its role. It checks
 each request (StandardAuthorizer); what no rule allows is refused. Rules and passwords are written
 at every `up` over a listener of their own, which takes certificates of this stack only.
 """
@@ -34,12 +34,14 @@ from stack.service import Site
 SECURE = "MELA_STACK_SECURE"  # "true": clients sign in
 PUBLISHER, JOB, RUN = "mela-publisher", "mela-job", "mela-run"
 READER, ADMIN = "mela-reader", "mela-admin"
+API = "mela-api"
 PASSWORDS = {
     PUBLISHER: "MELA_KAFKA__PASSWORD",
     READER: "MELA_KAFKA__READER_PASSWORD",
     JOB: "MELA_STACK_KAFKA_JOB_PASSWORD",
     RUN: "MELA_STACK_KAFKA_RUN_PASSWORD",
     ADMIN: "MELA_STACK_KAFKA_ADMIN_PASSWORD",
+    API: "MELA_STACK_KAFKA_API_PASSWORD",
 }
 MLFLOW_USER, MLFLOW_JOB, MLFLOW_ADMIN = "mela", "mela-job", "mela-admin"
 MLFLOW_PASSWORDS = {
@@ -65,6 +67,10 @@ TOPICS: Mapping[str, Mapping[str, tuple[AclOperation, ...]]] = {
         PROGRESS: _BOTH,
         REJECTED: _WRITE,
     },
+    API: {
+        SCENES: _WRITE,
+        **dict.fromkeys((RESULTS, PROGRESS, REJECTED), _READ),
+    },
     RUN: {CHUNK_RESULTS: _WRITE, RESULTS: _WRITE, REJECTED: _WRITE},
     READER: {
         **dict.fromkeys((RESULTS, PROGRESS, REJECTED), _READ),
@@ -73,7 +79,7 @@ TOPICS: Mapping[str, Mapping[str, tuple[AclOperation, ...]]] = {
         ),  # how long they are
     },
 }
-GROUPS = {JOB: JOB_GROUPS, READER: READER_GROUPS}  # by prefix
+GROUPS = {JOB: JOB_GROUPS, READER: READER_GROUPS, API: READER_GROUPS}  # by prefix
 
 
 def is_on(site: Site) -> bool:
@@ -106,6 +112,20 @@ def job_variables(site: Site) -> dict[str, str]:
         "MELA_KAFKA__RUN_PASSWORD": site.kept[PASSWORDS[RUN]],
         "MELA_MLFLOW__USER": MLFLOW_JOB,
         "MELA_MLFLOW__PASSWORD": site.kept[MLFLOW_PASSWORDS[MLFLOW_JOB]],
+    }
+
+
+def api_variables(site: Site) -> dict[str, str]:
+    """Return the variables by which the web application signs in to Kafka: one user for all."""
+    if not is_on(site):
+        return {}
+    password = site.kept[PASSWORDS[API]]
+    return {
+        "MELA_KAFKA__PROTOCOL": "SASL_SSL",
+        "MELA_KAFKA__USER": API,
+        "MELA_KAFKA__PASSWORD": password,
+        "MELA_KAFKA__READER": API,
+        "MELA_KAFKA__READER_PASSWORD": password,
     }
 
 

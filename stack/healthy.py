@@ -43,6 +43,12 @@ def mlflow(answer: bytes) -> str | None:
     return None if answer.strip() == b"OK" else f"/health says {answer.strip()[:80]!r}"
 
 
+def api(answer: bytes) -> str | None:
+    """Return what is missing of the web application, by the answer to its /health."""
+    status = json.loads(answer)["status"]
+    return None if status == "ok" else f"/health says {status!r}"
+
+
 def master(state: dict[str, str]) -> str | None:
     """Return what is missing of Spark's master, by what it says of itself."""
     return None if state["status"] == "ALIVE" else f"the master says that it is {state['status']}"
@@ -127,6 +133,8 @@ def _missing(name: str, pid: int, environment: dict[str, str]) -> str | None:
         return airflow(health, name, started_at(pid))  # type: ignore[arg-type]
     if name == "mlflow":
         return mlflow(_get(f"{environment['MELA_MLFLOW__URL']}/health"))
+    if name == "api":
+        return api(_get(f"{environment['MELA_API__URL']}/api/v1/health"))
     if name == "monitor":
         with open(f"{home}/run/watchdog.json", encoding="utf-8") as file:
             looked = json.load(file)

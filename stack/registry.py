@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from mela.errors import StackFailed
-from stack import broker, cluster, database, job, layout, monitor, orchestration, replay, tracking
+from stack import (
+    api,
+    broker,
+    cluster,
+    database,
+    job,
+    layout,
+    monitor,
+    orchestration,
+    replay,
+    tracking,
+)
 from stack.service import Service
 
 AIRFLOW, KAFKA = "airflow", "kafka"
@@ -24,6 +35,7 @@ def services(kept: Mapping[str, str] = _ONE) -> dict[str, Service]:
         *orchestration.services(),
         *(cluster.services_here() if layout.is_cluster(kept) else ()),
         job.service(kept),
+        api.service(),
         replay.service(),
         monitor.service(),
     )

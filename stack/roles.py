@@ -21,6 +21,8 @@ JOB = "mela_job"
 JOB_PASSWORD = "MELA_STACK_JOB_DATABASE_PASSWORD"  # noqa: S105
 RUN = "mela_run"
 RUN_PASSWORD = "MELA_STACK_RUN_DATABASE_PASSWORD"  # noqa: S105
+API = "mela_api"
+API_PASSWORD = "MELA_STACK_API_DATABASE_PASSWORD"  # noqa: S105
 READER = "mela_reader"
 READER_PASSWORD = "MELA_STACK_READER_DATABASE_PASSWORD"  # noqa: S105
 PASSWORDS = {
@@ -28,6 +30,7 @@ PASSWORDS = {
     JOB: JOB_PASSWORD,
     RUN: RUN_PASSWORD,
     READER: READER_PASSWORD,
+    API: API_PASSWORD,
 }
 MLFLOW_SIGN_IN = "mlflow_auth"  # the database of MLflow's users, which the role mlflow owns
 MARTS = "mela_marts"
@@ -63,6 +66,21 @@ _JOB_WRITES = {
     "holdout": "INSERT",
     "strategy_check": "INSERT, UPDATE",
     "chunk_mark": "INSERT, DELETE",
+}
+# The web application reads all, and writes its own tables, of which it may only add to the audit
+# log. Of ops it writes what `mela publish`, `cancel`, `schedule` and `watch` write.
+_API_OWN = (
+    *("account", "session", "token", "invitation", "attempt", "oidc_attempt", "scene_card"),
+    *("idempotency", "quota"),
+)
+_API_WRITES = {
+    "app.audit_entry": "INSERT",
+    **dict.fromkeys((f"app.{table}" for table in _API_OWN), "INSERT, UPDATE, DELETE"),
+    'ops."user"': "INSERT",
+    "ops.scene": "INSERT, UPDATE (user_id, rerun_of, status, cancelled_at)",
+    "ops.watch": "INSERT, DELETE",
+    "ops.scene_schedule": "INSERT, UPDATE, DELETE",
+    "ops.scene_schedule_instrument": "INSERT, UPDATE, DELETE",
 }
 # And what the processes may write that execute strategies: that a chunk is being executed.
 _RUN_WRITES = {"chunk_mark": "INSERT, DELETE"}
@@ -109,7 +127,8 @@ def grant(site: Site) -> None:
 
     Airflow's tasks read raw and ops, write the tables of loads, checks and schedules, and own only
     the marts. The streaming job reads the same and stores what it computes. The processes that
-    execute strategies only read. The reader reads ops and the marts.
+    execute strategies only read. The reader reads ops and the marts. The web application reads all
+    and writes what its users may.
     """
     settings = site.settings.postgres
     names = {
@@ -119,15 +138,24 @@ def grant(site: Site) -> None:
         "job": sql.Identifier(JOB),
         "run": sql.Identifier(RUN),
         "reader": sql.Identifier(READER),
+        "api": sql.Identifier(API),
         "prune": sql.Identifier(PRUNE),
         "database": sql.Identifier(settings.database),
     }
     statements = [
         *_readable("raw, ops", "{owner}", "{job}, {run}"),
+        *_readable("raw, ops, app", "{owner}", "{api}"),
+        *_readable("marts", "{marts}", "{api}"),
+        "ALTER ROLE {api} SET statement_timeout = '30s'",
+        "ALTER ROLE {api} SET idle_in_transaction_session_timeout = '60s'",
+        *(f"GRANT {rights} ON {table} TO {{api}}" for table, rights in _API_WRITES.items()),
+        # the planner asks what a user may ask for
+        "GRANT USAGE ON SCHEMA app TO {job}",
+        "GRANT SELECT ON app.quota TO {job}",
         *_readable("ops", "{owner}", "{reader}"),
         *_readable("marts", "{marts}", "{reader}"),
         "GRANT CONNECT, TEMPORARY ON DATABASE {database} TO {job}",
-        "GRANT CONNECT ON DATABASE {database} TO {run}, {reader}",
+        "GRANT CONNECT ON DATABASE {database} TO {run}, {reader}, {api}",
         "ALTER ROLE {reader} SET default_transaction_read_only = on",
         *(f"GRANT {rights} ON ops.{table} TO {{job}}" for table, rights in _JOB_WRITES.items()),
         *(f"GRANT {rights} ON ops.{table} TO {{run}}" for table, rights in _RUN_WRITES.items()),

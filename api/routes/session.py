@@ -80,9 +80,7 @@ def me(caller: Caller, settings: Settings, token: str | None) -> Me:
         csrf_token=sessions.csrf_token(token) if is_session and token else None,
         must_change_password=caller.must_change_password,
         via=caller.via,
-        quota=QuotaState.model_validate(
-            quotas.state(settings, caller.user_id), from_attributes=True
-        ),
+        quota=quota,
     )
 
 

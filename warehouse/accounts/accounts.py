@@ -7,8 +7,6 @@ from datetime import datetime
 
 from sqlalchemy import Connection, text
 
-from warehouse.scenes import users
-
 LOCK = 0x61636373  # whoever counts administrators before changing one
 _ROW = """
     SELECT a.id, a.user_id, u.name AS user, a.role, a.password_hash, a.must_change_password,
@@ -89,26 +87,27 @@ def every(connection: Connection) -> list[AccountRow]:
     return [AccountRow(**row) for row in connection.execute(_EVERY).mappings()]
 
 
+def is_used(connection: Connection, name: str) -> bool:
+    """Tell whether there is a user of this name, with an account or without."""
+    return bool(connection.scalar(_IS_USED, {"name": name}))
+
+
 def add(
     connection: Connection,
-    name: str,
+    user_id: int,
     role: str,
     hashed: str | None,
     *,
     must_change_password: bool = False,
-    may_adopt: bool = False,
     oidc: tuple[str, str] | None = None,
 ) -> int | None:
-    """Add an account and return its id; None where the name is taken.
+    """Add a user's account and return its id; None where there is one.
 
-    may_adopt: whether a user of this name may be there, whose scenes then are the account's
     oidc: the issuer and the subject of one who signs in at an identity provider
     """
-    if not may_adopt and connection.scalar(_IS_USED, {"name": name}):
-        return None
     issuer, subject = oidc or (None, None)
     values = {
-        "user_id": users.ensure(connection, name),
+        "user_id": user_id,
         "role": role,
         "hashed": hashed,
         "must_change": must_change_password,
