@@ -12,7 +12,9 @@ import { useQueryClient } from "@tanstack/react-query";
 import { Link, Outlet, useNavigate, useRouter } from "@tanstack/react-router";
 import { CircleHelp, Monitor, Moon, Plus, Sun, UserRound } from "lucide-react";
 import { remove } from "../api";
+import { LiveState } from "../components/LiveState";
 import { may, useMe } from "../session";
+import { EventsProvider } from "../useEvents";
 import { Help } from "./Help";
 import { PLACES } from "./places";
 import styles from "./Shell.module.css";
@@ -34,7 +36,7 @@ export function Shell() {
   });
 
   return (
-    <>
+    <EventsProvider>
       <a href="#main" className={styles.skip}>
         Skip to the page
       </a>
@@ -58,6 +60,7 @@ export function Shell() {
           ))}
         </nav>
         <div className={styles.spring} />
+        <LiveState />
         {may(me, "trader") && (
           <Button size="xs" leftSection={<Plus size={14} aria-hidden />} renderRoot={NewSceneLink}>
             New scene
@@ -89,7 +92,7 @@ export function Shell() {
       <main id="main" className={styles.main}>
         <Outlet />
       </main>
-    </>
+    </EventsProvider>
   );
 }
 

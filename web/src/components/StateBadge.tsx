@@ -1,0 +1,40 @@
+import {
+  Ban,
+  CircleCheck,
+  CircleDashed,
+  CircleX,
+  Hourglass,
+  LoaderCircle,
+  TriangleAlert,
+} from "lucide-react";
+import styles from "./StateBadge.module.css";
+
+const STATES = {
+  received: { label: "received", tone: "quiet", Icon: Hourglass },
+  queued: { label: "queued", tone: "quiet", Icon: Hourglass },
+  planned: { label: "running", tone: "live", Icon: LoaderCircle },
+  running: { label: "running", tone: "live", Icon: LoaderCircle },
+  finished: { label: "finished", tone: "good", Icon: CircleCheck },
+  success: { label: "done", tone: "good", Icon: CircleCheck },
+  succeeded: { label: "succeeded", tone: "good", Icon: CircleCheck },
+  failed: { label: "failed", tone: "bad", Icon: CircleX },
+  rejected: { label: "rejected", tone: "bad", Icon: CircleX },
+  cancelled: { label: "cancelled", tone: "quiet", Icon: Ban },
+  warning: { label: "warning", tone: "warn", Icon: TriangleAlert },
+} as const;
+
+/** The state of a scene, a run or a load: a shape, a word and a colour. */
+export function StateBadge({ state }: { state: string }) {
+  const known = STATES[state as keyof typeof STATES];
+  const { label, tone, Icon } = known ?? {
+    label: state.replaceAll("_", " "),
+    tone: "quiet",
+    Icon: CircleDashed,
+  };
+  return (
+    <span className={styles.badge} data-tone={tone}>
+      <Icon size={14} aria-hidden />
+      {label}
+    </span>
+  );
+}

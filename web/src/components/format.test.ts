@@ -1,0 +1,55 @@
+import { describe, expect, it } from "vitest";
+import { formatAgo, formatChange, formatDuration, formatInstant, formatNumber, paramName } from "./format";
+
+describe("formatNumber", () => {
+  it("writes fractions as per cent", () => {
+    expect(formatNumber(0.1234, "fraction")).toBe("12.34 %");
+    expect(formatNumber(-0.05, "fraction")).toBe("−5.00 %");
+    expect(formatNumber(12.5, "fraction")).toBe("1,250 %");
+  });
+
+  it("writes what is undefined as a dash", () => {
+    for (const value of [null, undefined, Number.NaN, Number.POSITIVE_INFINITY]) {
+      expect(formatNumber(value, "fraction")).toBe("–");
+    }
+  });
+
+  it("never writes a negative zero", () => {
+    expect(formatNumber(-0.00001, "fraction")).toBe("0.00 %");
+  });
+
+  it("groups counts and money", () => {
+    expect(formatNumber(20000, "count")).toBe("20,000");
+    expect(formatNumber(1234.5, "money")).toBe("1,234.50");
+  });
+});
+
+it("writes a change with its sign", () => {
+  expect(formatChange(0.5)).toBe("+0.50");
+  expect(formatChange(-0.5)).toBe("−0.50");
+  expect(formatChange(0)).toBe("0.00");
+});
+
+it("writes a duration by its two largest units", () => {
+  expect(formatDuration(0.2)).toBe("< 1 s");
+  expect(formatDuration(65)).toBe("1 min 5 s");
+  expect(formatDuration(7_260)).toBe("2 h 1 min");
+  expect(formatDuration(3_600)).toBe("1 h");
+});
+
+it("writes instants in UTC, wherever the reader is", () => {
+  expect(formatInstant("2023-01-01T01:30:00+01:00")).toBe("2023-01-01 00:30");
+  expect(formatInstant("2023-01-01T00:00:07Z")).toBe("2023-01-01 00:00:07");
+});
+
+it("says how long ago an instant was", () => {
+  const now = Date.parse("2023-01-02T00:00:00Z");
+  expect(formatAgo("2023-01-01T23:59:50Z", now)).toBe("just now");
+  expect(formatAgo("2023-01-01T23:55:00Z", now)).toBe("5 min ago");
+  expect(formatAgo("2022-12-30T00:00:00Z", now)).toBe("3 d ago");
+});
+
+it("shortens only what belongs to the strategy", () => {
+  expect(paramName("strategy.params.fast")).toBe("fast");
+  expect(paramName("exits.stop_loss")).toBe("exits.stop_loss");
+});

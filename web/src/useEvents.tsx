@@ -1,0 +1,108 @@
+import { type InfiniteData, type QueryClient, type QueryKey, useQueryClient } from "@tanstack/react-query";
+import { createContext, type ReactNode, useContext, useEffect, useState, useSyncExternalStore } from "react";
+import { type SceneDetail, type ScenePage, watchEvents } from "./client";
+import { Events, type SceneEvent, type StreamState, type Watched } from "./events";
+import { sessionQuery } from "./session";
+
+const Context = createContext<Events | null>(null);
+
+/** Lists are read anew this often at most, however many scenes change. */
+const REREAD_MS = 700;
+
+const ENDED = new Set(["finished", "cancelled", "rejected"]);
+
+/** Keep one stream of events for the pages inside, and read anew what an event says has changed. */
+export function EventsProvider({ children }: { children: ReactNode }) {
+  const queryClient = useQueryClient();
+  const [events] = useState(() => {
+    // Answers of the generated client are kept under keys of the form [{ _id, path, query }].
+    const reread = (ids: readonly string[], sceneId?: string) =>
+      queryClient.invalidateQueries({
+        predicate: ({ queryKey }) => {
+          const key = queryKey[0] as { _id?: string; path?: { scene_id?: string } } | undefined;
+          if (!key?._id || !ids.includes(key._id)) return false;
+          return sceneId === undefined || key.path === undefined || key.path.scene_id === sceneId;
+        },
+      });
+    const rereadLists = debounced(() => void reread(["listScenes"]), REREAD_MS);
+    return new Events({
+      open: (address) => new EventSource(address, { withCredentials: true }),
+      watch: (stream, body) => watchEvents({ path: { stream }, body }),
+      onScene: (event) => {
+        const known = versionsRead(queryClient, event.scene_id);
+        const isEnd = ENDED.has(event.state);
+        if (known.listed === null || (isEnd && known.listed < event.version)) rereadLists();
+        if (isEnd && known.opened !== null && known.opened < event.version) {
+          void reread(["getScene", "getReport", "listRuns", "getHeatmap", "getCurves"], event.scene_id);
+        }
+      },
+      onReturn: () => void reread(["getScene", "listScenes", "getReport", "listRuns"]),
+      onDoubt: () => void queryClient.invalidateQueries({ queryKey: sessionQuery.queryKey }),
+    });
+  });
+
+  useEffect(() => {
+    const onVisible = () => document.visibilityState === "visible" && events.wake();
+    window.addEventListener("online", events.wake);
+    document.addEventListener("visibilitychange", onVisible);
+    return () => {
+      window.removeEventListener("online", events.wake);
+      document.removeEventListener("visibilitychange", onVisible);
+      events.close();
+    };
+  }, [events]);
+
+  return <Context.Provider value={events}>{children}</Context.Provider>;
+}
+
+/** Return which versions of a scene the lists and its page have read; null where they have not. */
+function versionsRead(queryClient: QueryClient, sceneId: string) {
+  const of = (id: string) =>
+    queryClient.getQueriesData({ predicate: ({ queryKey }) => idOf(queryKey) === id });
+  const lists = of("listScenes").flatMap(
+    ([, data]) => (data as InfiniteData<ScenePage> | undefined)?.pages ?? [],
+  );
+  const row = lists.flatMap((page) => page.items).find((scene) => scene.scene_id === sceneId);
+  const scenes = of("getScene").map(([, data]) => data as SceneDetail | undefined);
+  const scene = scenes.find((one) => one?.scene_id === sceneId);
+  return { listed: row?.version ?? null, opened: scene?.version ?? null };
+}
+
+function idOf(queryKey: QueryKey): string | undefined {
+  return (queryKey[0] as { _id?: string } | undefined)?._id;
+}
+
+/** Return a function that acts after a pause, once for all calls until then. */
+function debounced(act: () => void, wait_ms: number): () => void {
+  let timer: ReturnType<typeof setTimeout> | null = null;
+  return () => {
+    timer ??= setTimeout(() => {
+      timer = null;
+      act();
+    }, wait_ms);
+  };
+}
+
+function useStream(): Events {
+  const events = useContext(Context);
+  if (!events) throw new Error("events are known inside EventsProvider only");
+  return events;
+}
+
+/** Watch a scene, or all of them, while the component is shown. */
+export function useWatch(watched: Watched): void {
+  const events = useStream();
+  useEffect(() => events.add(watched), [events, watched]);
+}
+
+/** Return the newest event of a scene, as it comes. */
+export function useLatest(sceneId: string): SceneEvent | undefined {
+  const events = useStream();
+  return useSyncExternalStore(events.subscribe, () => events.latest(sceneId));
+}
+
+/** Return whether what is shown is live. */
+export function useStreamState(): StreamState {
+  const events = useStream();
+  return useSyncExternalStore(events.subscribe, () => events.state);
+}
