@@ -11,13 +11,11 @@ from backtests import local
 from cli.candle_file import reader_of_files
 from cli.console import WRONG_QUESTION, fail
 from mela.errors import MelaError
-from mela.inference import NOTHING
 from mela.instrument import Instrument
 from mela.nearest import did_you_mean
 from mela.scene import Scene
 from mela.settings import Settings
 from sources.files.options import EVERY, NO_OPTIONS, FileOptions
-from sources.instruments import describe
 
 
 class GivenCandles(NamedTuple):
@@ -37,9 +35,11 @@ def given_candles(
     """Return what gives runs their candles: files, or the warehouse where none were given."""
     if files:
         _check_told(scene, files, options)
+        from sources.files.given import instruments_of  # loads Arrow
+
         read = reader_of_files(files, scene.instruments, options)
         return GivenCandles(
-            local.whole_series(read), lambda: _of_files(scene, read, options), False
+            local.whole_series(read), lambda: instruments_of(scene, read, options), False
         )
     if options != NO_OPTIONS:
         why = "they speak of the files of --candles, and none was given"
@@ -65,12 +65,3 @@ def _check_told(scene: Scene, files: Sequence[str], options: FileOptions) -> Non
                 f"the scene has no instrument {name}{meant or '.'}",
                 param_hint=" and ".join(f"--{fact}" for fact in facts),
             )
-
-
-def _of_files(scene: Scene, read: local.Read, options: FileOptions) -> Mapping[str, Instrument]:
-    """Return what is known of a scene's instruments whose candles are files'."""
-    known = {name: options.about(describe(name)) for name in scene.instruments}
-    for name, about in known.items():
-        if about.origin("kind") == NOTHING:  # the times of its candles tell
-            known[name] = read(name, scene.interval).about or about
-    return known

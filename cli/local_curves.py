@@ -11,9 +11,9 @@ from typing import Any
 
 from backtests.local import Bench
 from cli.console import err, fail, out
-from cli.trade_rows import trade_documents, trades_csv, trades_table
+from cli.trade_rows import trades_csv, trades_table
 from mela.counts import counted
-from mela.curve import ALL_CURVES_UP_TO, Curve
+from mela.curve import ALL_CURVES_UP_TO, Curve, trade_documents
 from mela.instants import from_ms, instant_text
 from mela.messages import read_stored_run
 

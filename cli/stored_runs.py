@@ -13,7 +13,7 @@ from cli.console import WRONG_QUESTION, err, explains, fail, out
 from cli.panels import SCENES
 from cli.plot import kind_of, save_picture
 from cli.scene_ids import SceneId, scene_id_of
-from cli.trade_rows import trade_documents, trades_csv, trades_table
+from cli.trade_rows import trades_csv, trades_table
 from mela.counts import counted
 from mela.errors import InputInvalid
 from mela.settings import Settings
@@ -79,6 +79,7 @@ def trades(
 
     Example: mela trades last --csv trades.csv
     """
+    from mela.curve import trade_documents  # loads NumPy
     from services.stored_runs import trades_of
 
     settings = Settings()

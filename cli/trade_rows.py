@@ -1,40 +1,15 @@
-"""Trades as a table for people, as CSV for spreadsheets, as JSON."""
+"""Trades as a table for people, as CSV for spreadsheets."""
 
 from __future__ import annotations
 
 import csv
-import math
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from io import StringIO
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.table import Table
 
-from mela.instants import instant_text
-
-if TYPE_CHECKING:
-    from mela.curve import Trade
-
 SHOWN = ("entry_at", "exit_at", "size", "entry_price", "exit_price", "profit", "exit_reason")
-
-
-def trade_documents(trades: Iterable[Trade], instrument: str) -> list[dict[str, Any]]:
-    """Return trades as JSON values, the instrument in front.
-
-    instrument: of trades that name none, as their run has only one
-    """
-    return [
-        {
-            "instrument": trade.instrument or instrument,
-            **{
-                name: _plain(value)
-                for name, value in zip(trade._fields, trade, strict=True)
-                if name != "instrument"
-            },
-        }
-        for trade in trades
-    ]
 
 
 def trades_csv(rows: Sequence[Mapping[str, Any]], *first: str) -> str:
@@ -67,10 +42,3 @@ def trades_table(rows: Sequence[Mapping[str, Any]], title: str) -> Table:
 
 def _cell(value: Any) -> str:
     return f"{value:,.8g}" if isinstance(value, float) else str(value)
-
-
-def _plain(value: Any) -> Any:
-    """Return a field as JSON has it; what early engines did not know is stored as NaN."""
-    if isinstance(value, datetime):
-        return instant_text(value)
-    return None if isinstance(value, float) and math.isnan(value) else value

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, get_args, overload
@@ -10,7 +11,7 @@ from typing import Any, Literal, NamedTuple, get_args, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from mela.instants import from_ms
+from mela.instants import from_ms, instant_text
 
 ExitReason = Literal[
     "signal",
@@ -104,6 +105,31 @@ class Trades(Sequence[Trade]):
             fills["slippage"].tolist(),
             *(fills[name].tolist() for name in ("borrow", "mae", "mfe")),
         )
+
+
+def trade_documents(trades: Iterable[Trade], instrument: str) -> list[dict[str, Any]]:
+    """Return trades as JSON values, the instrument in front.
+
+    instrument: of trades that name none, as their run has only one
+    """
+    return [
+        {
+            "instrument": trade.instrument or instrument,
+            **{
+                name: _plain(value)
+                for name, value in zip(trade._fields, trade, strict=True)
+                if name != "instrument"
+            },
+        }
+        for trade in trades
+    ]
+
+
+def _plain(value: Any) -> Any:
+    """Return a field as JSON has it; what early engines did not know is stored as NaN."""
+    if isinstance(value, datetime):
+        return instant_text(value)
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 @dataclass(frozen=True, slots=True, eq=False)

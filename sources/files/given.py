@@ -9,12 +9,15 @@ from typing import Protocol
 
 from mela.candles import Candles
 from mela.errors import CandlesInvalid, CandlesMissing
-from mela.instrument import parse_name
+from mela.inference import NOTHING
+from mela.instrument import Instrument, parse_name
 from mela.interval import Interval
 from mela.nearest import did_you_mean, ended
+from mela.scene import Scene
 from sources.files.options import NO_OPTIONS, FileOptions
 from sources.files.read import FileCandles, read_file, read_table
 from sources.files.table import Table
+from sources.instruments import describe
 
 Place = Path | Table
 Read = Callable[[str, Interval], Candles]
@@ -145,6 +148,15 @@ def reader_of(
         return found.candles
 
     return read
+
+
+def instruments_of(scene: Scene, read: Read, options: FileOptions) -> Mapping[str, Instrument]:
+    """Return what is known of a scene's instruments whose candles are given."""
+    known = {name: options.about(describe(name)) for name in scene.instruments}
+    for name, about in known.items():
+        if about.origin("kind") == NOTHING:  # the times of its candles tell
+            known[name] = read(name, scene.interval).about or about
+    return known
 
 
 def _read(place: Place, instrument: str, interval: Interval, options: FileOptions) -> FileCandles:
