@@ -1,41 +1,15 @@
 import { queryOptions, useQuery } from "@tanstack/react-query";
-import { get, rememberCsrfToken } from "./api";
+import { rememberCsrfToken } from "./api";
+import { getSession, type Me, type Role } from "./client";
 import { asProblem } from "./problem";
-
-export type Role = "viewer" | "trader" | "admin";
-
-/** Who is signed in. */
-export interface Me {
-  user: string;
-  role: Role;
-  csrf_token: string;
-  must_change_password: boolean;
-  via: "session" | "token";
-  quota: Quota;
-}
-
-/** How much a user may ask for; null where there is no limit. */
-export interface Quota {
-  runs_per_day: number | null;
-  runs_today: number;
-  scenes_at_once: number | null;
-  scenes_now: number;
-}
-
-/** What anyone may know about this service. */
-export interface About {
-  version: string;
-  oidc: boolean;
-  registration_open: boolean;
-}
 
 /** Who is signed in, or null. */
 export const sessionQuery = queryOptions({
   queryKey: ["session"],
   queryFn: async ({ signal }): Promise<Me | null> => {
     try {
-      const me = await get<Me>("/session", {}, signal);
-      rememberCsrfToken(me.csrf_token);
+      const { data: me } = await getSession({ signal });
+      rememberCsrfToken(me.csrf_token ?? "");
       return me;
     } catch (error) {
       if (asProblem(error).status === 401) return null;
@@ -43,12 +17,6 @@ export const sessionQuery = queryOptions({
     }
   },
   staleTime: 60_000,
-});
-
-export const aboutQuery = queryOptions({
-  queryKey: ["about"],
-  queryFn: ({ signal }) => get<About>("/about", {}, signal),
-  staleTime: Number.POSITIVE_INFINITY,
 });
 
 /** Return who is signed in; only for pages behind the sign-in. */

@@ -76,7 +76,8 @@ function idOf(queryKey: QueryKey): string | undefined {
 function debounced(act: () => void, wait_ms: number): () => void {
   let timer: ReturnType<typeof setTimeout> | null = null;
   return () => {
-    timer ??= setTimeout(() => {
+    if (timer !== null) return;
+    timer = setTimeout(() => {
       timer = null;
       act();
     }, wait_ms);

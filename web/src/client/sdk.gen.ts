@@ -2,7 +2,7 @@
 
 import type { Client, ClientMeta, Options as Options2, RequestResult, ServerSentEventsResult, TDataShape } from './client';
 import { client } from './client.gen';
-import type { AddScheduleData, AddScheduleErrors, AddScheduleResponses, CancelSceneData, CancelSceneErrors, CancelSceneResponses, ChangeSceneData, ChangeSceneErrors, ChangeSceneResponses, ChangeScheduleData, ChangeScheduleErrors, ChangeScheduleResponses, CompareRunsData, CompareRunsErrors, CompareRunsResponses, DownloadRunsData, DownloadRunsErrors, DownloadRunsResponses, DownloadTradesData, DownloadTradesErrors, DownloadTradesResponses, ExportRunData, ExportRunErrors, ExportRunResponses, GetAnalysisData, GetAnalysisErrors, GetAnalysisResponses, GetBackfillData, GetBackfillErrors, GetBackfillResponses, GetCandlesData, GetCandlesErrors, GetCandlesResponses, GetCoverageData, GetCoverageErrors, GetCoverageResponses, GetCurvesData, GetCurvesErrors, GetCurvesResponses, GetEquityData, GetEquityErrors, GetEquityResponses, GetHeatmapData, GetHeatmapErrors, GetHeatmapResponses, GetJobData, GetJobResponses, GetQualityData, GetQualityErrors, GetQualityResponses, GetReportData, GetReportErrors, GetReportResponses, GetRunData, GetRunErrors, GetRunResponses, GetSceneData, GetSceneErrors, GetSceneResponses, GetSceneSchemaData, GetSceneSchemaResponses, GetStrategyData, GetStrategyErrors, GetStrategyResponses, GetTradeMarksData, GetTradeMarksErrors, GetTradeMarksResponses, GetWatchlistData, GetWatchlistResponses, ListBackfillsData, ListBackfillsErrors, ListBackfillsResponses, ListInstrumentsData, ListInstrumentsErrors, ListInstrumentsResponses, ListMetricsData, ListMetricsResponses, ListRunsData, ListRunsErrors, ListRunsResponses, ListScenesData, ListScenesErrors, ListScenesResponses, ListSchedulesData, ListSchedulesResponses, ListSeriesData, ListSeriesResponses, ListStaleData, ListStaleResponses, ListStrategiesData, ListStrategiesResponses, ListTradesData, ListTradesErrors, ListTradesResponses, ParseSceneData, ParseSceneErrors, ParseSceneResponses, PublishSceneData, PublishSceneErrors, PublishSceneResponses, PutWatchlistData, PutWatchlistErrors, PutWatchlistResponses, RemoveScheduleData, RemoveScheduleErrors, RemoveScheduleResponses, RerunSceneData, RerunSceneErrors, RerunSceneResponses, StartBackfillData, StartBackfillErrors, StartBackfillResponses, StreamEventsData, StreamEventsErrors, StreamEventsResponse, StreamEventsResponses, ValidateSceneData, ValidateSceneErrors, ValidateSceneResponses, WatchEventsData, WatchEventsErrors, WatchEventsResponses } from './types.gen';
+import type { AddScheduleData, AddScheduleErrors, AddScheduleResponses, CancelSceneData, CancelSceneErrors, CancelSceneResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, ChangeSceneData, ChangeSceneErrors, ChangeSceneResponses, ChangeScheduleData, ChangeScheduleErrors, ChangeScheduleResponses, CompareRunsData, CompareRunsErrors, CompareRunsResponses, DownloadRunsData, DownloadRunsErrors, DownloadRunsResponses, DownloadTradesData, DownloadTradesErrors, DownloadTradesResponses, EndSessionData, EndSessionErrors, EndSessionResponses, ExportRunData, ExportRunErrors, ExportRunResponses, GetAboutData, GetAboutErrors, GetAboutResponses, GetAnalysisData, GetAnalysisErrors, GetAnalysisResponses, GetBackfillData, GetBackfillErrors, GetBackfillResponses, GetCandlesData, GetCandlesErrors, GetCandlesResponses, GetCoverageData, GetCoverageErrors, GetCoverageResponses, GetCurvesData, GetCurvesErrors, GetCurvesResponses, GetEquityData, GetEquityErrors, GetEquityResponses, GetHealthData, GetHealthErrors, GetHealthResponses, GetHeatmapData, GetHeatmapErrors, GetHeatmapResponses, GetJobData, GetJobErrors, GetJobResponses, GetQualityData, GetQualityErrors, GetQualityResponses, GetReportData, GetReportErrors, GetReportResponses, GetRunData, GetRunErrors, GetRunResponses, GetSceneData, GetSceneErrors, GetSceneResponses, GetSceneSchemaData, GetSceneSchemaErrors, GetSceneSchemaResponses, GetSessionData, GetSessionErrors, GetSessionResponses, GetStrategyData, GetStrategyErrors, GetStrategyResponses, GetTradeMarksData, GetTradeMarksErrors, GetTradeMarksResponses, GetWatchlistData, GetWatchlistErrors, GetWatchlistResponses, ListBackfillsData, ListBackfillsErrors, ListBackfillsResponses, ListInstrumentsData, ListInstrumentsErrors, ListInstrumentsResponses, ListMetricsData, ListMetricsErrors, ListMetricsResponses, ListRunsData, ListRunsErrors, ListRunsResponses, ListScenesData, ListScenesErrors, ListScenesResponses, ListSchedulesData, ListSchedulesErrors, ListSchedulesResponses, ListSeriesData, ListSeriesErrors, ListSeriesResponses, ListSessionsData, ListSessionsErrors, ListSessionsResponses, ListStaleData, ListStaleErrors, ListStaleResponses, ListStrategiesData, ListStrategiesErrors, ListStrategiesResponses, ListTradesData, ListTradesErrors, ListTradesResponses, ParseSceneData, ParseSceneErrors, ParseSceneResponses, PublishSceneData, PublishSceneErrors, PublishSceneResponses, PutWatchlistData, PutWatchlistErrors, PutWatchlistResponses, RemoveScheduleData, RemoveScheduleErrors, RemoveScheduleResponses, RerunSceneData, RerunSceneErrors, RerunSceneResponses, SignInData, SignInErrors, SignInResponses, SignOutData, SignOutErrors, SignOutEverywhereData, SignOutEverywhereErrors, SignOutEverywhereResponses, SignOutResponses, StartBackfillData, StartBackfillErrors, StartBackfillResponses, StreamEventsData, StreamEventsErrors, StreamEventsResponse, StreamEventsResponses, ValidateSceneData, ValidateSceneErrors, ValidateSceneResponses, WatchEventsData, WatchEventsErrors, WatchEventsResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -19,11 +19,26 @@ export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends 
 };
 
 /**
+ * Get About
+ *
+ * Say which version this is, and how one may sign in.
+ */
+export const getAbout = <ThrowOnError extends boolean = true>(options?: Options<GetAboutData, ThrowOnError>): RequestResult<GetAboutResponses, GetAboutErrors, ThrowOnError> => (options?.client ?? client).get<GetAboutResponses, GetAboutErrors, ThrowOnError>({ url: '/api/v1/about', ...options });
+
+/**
  * List Backfills
  *
  * List the newest backfills.
  */
-export const listBackfills = <ThrowOnError extends boolean = true>(options?: Options<ListBackfillsData, ThrowOnError>): RequestResult<ListBackfillsResponses, ListBackfillsErrors, ThrowOnError> => (options?.client ?? client).get<ListBackfillsResponses, ListBackfillsErrors, ThrowOnError>({ url: '/api/v1/backfills', ...options });
+export const listBackfills = <ThrowOnError extends boolean = true>(options?: Options<ListBackfillsData, ThrowOnError>): RequestResult<ListBackfillsResponses, ListBackfillsErrors, ThrowOnError> => (options?.client ?? client).get<ListBackfillsResponses, ListBackfillsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/backfills',
+    ...options
+});
 
 /**
  * Start Backfill
@@ -31,6 +46,11 @@ export const listBackfills = <ThrowOnError extends boolean = true>(options?: Opt
  * Load candles. Chunks that are already loaded are skipped, unless `force` is set.
  */
 export const startBackfill = <ThrowOnError extends boolean = true>(options: Options<StartBackfillData, ThrowOnError>): RequestResult<StartBackfillResponses, StartBackfillErrors, ThrowOnError> => (options.client ?? client).post<StartBackfillResponses, StartBackfillErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
     url: '/api/v1/backfills',
     ...options,
     headers: {
@@ -44,28 +64,60 @@ export const startBackfill = <ThrowOnError extends boolean = true>(options: Opti
  *
  * Return how far a backfill is.
  */
-export const getBackfill = <ThrowOnError extends boolean = true>(options: Options<GetBackfillData, ThrowOnError>): RequestResult<GetBackfillResponses, GetBackfillErrors, ThrowOnError> => (options.client ?? client).get<GetBackfillResponses, GetBackfillErrors, ThrowOnError>({ url: '/api/v1/backfills/{backfill_id}', ...options });
+export const getBackfill = <ThrowOnError extends boolean = true>(options: Options<GetBackfillData, ThrowOnError>): RequestResult<GetBackfillResponses, GetBackfillErrors, ThrowOnError> => (options.client ?? client).get<GetBackfillResponses, GetBackfillErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/backfills/{backfill_id}',
+    ...options
+});
 
 /**
  * Compare Runs
  *
  * Return what differs between two to ten runs. scene: stands for its best run.
  */
-export const compareRuns = <ThrowOnError extends boolean = true>(options?: Options<CompareRunsData, ThrowOnError>): RequestResult<CompareRunsResponses, CompareRunsErrors, ThrowOnError> => (options?.client ?? client).get<CompareRunsResponses, CompareRunsErrors, ThrowOnError>({ url: '/api/v1/compare', ...options });
+export const compareRuns = <ThrowOnError extends boolean = true>(options?: Options<CompareRunsData, ThrowOnError>): RequestResult<CompareRunsResponses, CompareRunsErrors, ThrowOnError> => (options?.client ?? client).get<CompareRunsResponses, CompareRunsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/compare',
+    ...options
+});
 
 /**
  * Get Coverage
  *
  * Return for each day how many candles are stored and how many the calendar expects.
  */
-export const getCoverage = <ThrowOnError extends boolean = true>(options: Options<GetCoverageData, ThrowOnError>): RequestResult<GetCoverageResponses, GetCoverageErrors, ThrowOnError> => (options.client ?? client).get<GetCoverageResponses, GetCoverageErrors, ThrowOnError>({ url: '/api/v1/coverage', ...options });
+export const getCoverage = <ThrowOnError extends boolean = true>(options: Options<GetCoverageData, ThrowOnError>): RequestResult<GetCoverageResponses, GetCoverageErrors, ThrowOnError> => (options.client ?? client).get<GetCoverageResponses, GetCoverageErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/coverage',
+    ...options
+});
 
 /**
  * Stream Events
  *
  * Tell the progress of scenes as it happens, beginning with how they are now.
  */
-export const streamEvents = <ThrowOnError extends boolean = true>(options?: Options<StreamEventsData, ThrowOnError, StreamEventsResponse>): Promise<ServerSentEventsResult<StreamEventsResponses>> => (options?.client ?? client).sse.get<StreamEventsResponses, StreamEventsErrors, ThrowOnError>({ url: '/api/v1/events', ...options });
+export const streamEvents = <ThrowOnError extends boolean = true>(options?: Options<StreamEventsData, ThrowOnError, StreamEventsResponse>): Promise<ServerSentEventsResult<StreamEventsResponses>> => (options?.client ?? client).sse.get<StreamEventsResponses, StreamEventsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/events',
+    ...options
+});
 
 /**
  * Watch Events
@@ -73,6 +125,11 @@ export const streamEvents = <ThrowOnError extends boolean = true>(options?: Opti
  * Change what an open stream watches. Only who opened it may.
  */
 export const watchEvents = <ThrowOnError extends boolean = true>(options: Options<WatchEventsData, ThrowOnError>): RequestResult<WatchEventsResponses, WatchEventsErrors, ThrowOnError> => (options.client ?? client).post<WatchEventsResponses, WatchEventsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
     url: '/api/v1/events/{stream}/watch',
     ...options,
     headers: {
@@ -82,46 +139,120 @@ export const watchEvents = <ThrowOnError extends boolean = true>(options: Option
 });
 
 /**
+ * Get Health
+ *
+ * Say that this process answers.
+ */
+export const getHealth = <ThrowOnError extends boolean = true>(options?: Options<GetHealthData, ThrowOnError>): RequestResult<GetHealthResponses, GetHealthErrors, ThrowOnError> => (options?.client ?? client).get<GetHealthResponses, GetHealthErrors, ThrowOnError>({ url: '/api/v1/health', ...options });
+
+/**
  * List Instruments
  *
  * List the instruments that were loaded once. text: a part of the name.
  */
-export const listInstruments = <ThrowOnError extends boolean = true>(options?: Options<ListInstrumentsData, ThrowOnError>): RequestResult<ListInstrumentsResponses, ListInstrumentsErrors, ThrowOnError> => (options?.client ?? client).get<ListInstrumentsResponses, ListInstrumentsErrors, ThrowOnError>({ url: '/api/v1/instruments', ...options });
+export const listInstruments = <ThrowOnError extends boolean = true>(options?: Options<ListInstrumentsData, ThrowOnError>): RequestResult<ListInstrumentsResponses, ListInstrumentsErrors, ThrowOnError> => (options?.client ?? client).get<ListInstrumentsResponses, ListInstrumentsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/instruments',
+    ...options
+});
 
 /**
  * Get Job
  *
  * Return how the streaming job is, and how far it is behind.
  */
-export const getJob = <ThrowOnError extends boolean = true>(options?: Options<GetJobData, ThrowOnError>): RequestResult<GetJobResponses, unknown, ThrowOnError> => (options?.client ?? client).get<GetJobResponses, unknown, ThrowOnError>({ url: '/api/v1/job', ...options });
+export const getJob = <ThrowOnError extends boolean = true>(options?: Options<GetJobData, ThrowOnError>): RequestResult<GetJobResponses, GetJobErrors, ThrowOnError> => (options?.client ?? client).get<GetJobResponses, GetJobErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/job',
+    ...options
+});
 
 /**
  * List Metrics
  *
  * List all metrics with their definitions.
  */
-export const listMetrics = <ThrowOnError extends boolean = true>(options?: Options<ListMetricsData, ThrowOnError>): RequestResult<ListMetricsResponses, unknown, ThrowOnError> => (options?.client ?? client).get<ListMetricsResponses, unknown, ThrowOnError>({ url: '/api/v1/metrics', ...options });
+export const listMetrics = <ThrowOnError extends boolean = true>(options?: Options<ListMetricsData, ThrowOnError>): RequestResult<ListMetricsResponses, ListMetricsErrors, ThrowOnError> => (options?.client ?? client).get<ListMetricsResponses, ListMetricsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/metrics',
+    ...options
+});
+
+/**
+ * Change Password
+ *
+ * Change one's own password. All other sessions end.
+ */
+export const changePassword = <ThrowOnError extends boolean = true>(options: Options<ChangePasswordData, ThrowOnError>): RequestResult<ChangePasswordResponses, ChangePasswordErrors, ThrowOnError> => (options.client ?? client).post<ChangePasswordResponses, ChangePasswordErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/password',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
 
 /**
  * Get Quality
  *
  * Return what is wrong with stored candles, as the last checks found it.
  */
-export const getQuality = <ThrowOnError extends boolean = true>(options?: Options<GetQualityData, ThrowOnError>): RequestResult<GetQualityResponses, GetQualityErrors, ThrowOnError> => (options?.client ?? client).get<GetQualityResponses, GetQualityErrors, ThrowOnError>({ url: '/api/v1/quality', ...options });
+export const getQuality = <ThrowOnError extends boolean = true>(options?: Options<GetQualityData, ThrowOnError>): RequestResult<GetQualityResponses, GetQualityErrors, ThrowOnError> => (options?.client ?? client).get<GetQualityResponses, GetQualityErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/quality',
+    ...options
+});
 
 /**
  * Get Run
  *
  * Return a run, its newest answer, and where that comes from.
  */
-export const getRun = <ThrowOnError extends boolean = true>(options: Options<GetRunData, ThrowOnError>): RequestResult<GetRunResponses, GetRunErrors, ThrowOnError> => (options.client ?? client).get<GetRunResponses, GetRunErrors, ThrowOnError>({ url: '/api/v1/runs/{run_key}', ...options });
+export const getRun = <ThrowOnError extends boolean = true>(options: Options<GetRunData, ThrowOnError>): RequestResult<GetRunResponses, GetRunErrors, ThrowOnError> => (options.client ?? client).get<GetRunResponses, GetRunErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/runs/{run_key}',
+    ...options
+});
 
 /**
  * Get Analysis
  *
  * Return a run in parts: months, drawdowns, rolling Sharpe, distribution, groups of trades.
  */
-export const getAnalysis = <ThrowOnError extends boolean = true>(options: Options<GetAnalysisData, ThrowOnError>): RequestResult<GetAnalysisResponses, GetAnalysisErrors, ThrowOnError> => (options.client ?? client).get<GetAnalysisResponses, GetAnalysisErrors, ThrowOnError>({ url: '/api/v1/runs/{run_key}/analysis', ...options });
+export const getAnalysis = <ThrowOnError extends boolean = true>(options: Options<GetAnalysisData, ThrowOnError>): RequestResult<GetAnalysisResponses, GetAnalysisErrors, ThrowOnError> => (options.client ?? client).get<GetAnalysisResponses, GetAnalysisErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/runs/{run_key}/analysis',
+    ...options
+});
 
 /**
  * Get Candles
@@ -130,42 +261,90 @@ export const getAnalysis = <ThrowOnError extends boolean = true>(options: Option
  *
  * instrument: of a run of several; the first one if left out
  */
-export const getCandles = <ThrowOnError extends boolean = true>(options: Options<GetCandlesData, ThrowOnError>): RequestResult<GetCandlesResponses, GetCandlesErrors, ThrowOnError> => (options.client ?? client).get<GetCandlesResponses, GetCandlesErrors, ThrowOnError>({ url: '/api/v1/runs/{run_key}/candles', ...options });
+export const getCandles = <ThrowOnError extends boolean = true>(options: Options<GetCandlesData, ThrowOnError>): RequestResult<GetCandlesResponses, GetCandlesErrors, ThrowOnError> => (options.client ?? client).get<GetCandlesResponses, GetCandlesErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/runs/{run_key}/candles',
+    ...options
+});
 
 /**
  * Get Equity
  *
  * Return the equity of a run, its drawdown, and buying and holding.
  */
-export const getEquity = <ThrowOnError extends boolean = true>(options: Options<GetEquityData, ThrowOnError>): RequestResult<GetEquityResponses, GetEquityErrors, ThrowOnError> => (options.client ?? client).get<GetEquityResponses, GetEquityErrors, ThrowOnError>({ url: '/api/v1/runs/{run_key}/equity', ...options });
+export const getEquity = <ThrowOnError extends boolean = true>(options: Options<GetEquityData, ThrowOnError>): RequestResult<GetEquityResponses, GetEquityErrors, ThrowOnError> => (options.client ?? client).get<GetEquityResponses, GetEquityErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/runs/{run_key}/equity',
+    ...options
+});
 
 /**
  * Export Run
  *
  * Return the whole run as a file: result document, lineage, trades, equity.
  */
-export const exportRun = <ThrowOnError extends boolean = true>(options: Options<ExportRunData, ThrowOnError>): RequestResult<ExportRunResponses, ExportRunErrors, ThrowOnError> => (options.client ?? client).get<ExportRunResponses, ExportRunErrors, ThrowOnError>({ url: '/api/v1/runs/{run_key}/export.json', ...options });
+export const exportRun = <ThrowOnError extends boolean = true>(options: Options<ExportRunData, ThrowOnError>): RequestResult<ExportRunResponses, ExportRunErrors, ThrowOnError> => (options.client ?? client).get<ExportRunResponses, ExportRunErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/runs/{run_key}/export.json',
+    ...options
+});
 
 /**
  * List Trades
  *
  * List the trades of a run.
  */
-export const listTrades = <ThrowOnError extends boolean = true>(options: Options<ListTradesData, ThrowOnError>): RequestResult<ListTradesResponses, ListTradesErrors, ThrowOnError> => (options.client ?? client).get<ListTradesResponses, ListTradesErrors, ThrowOnError>({ url: '/api/v1/runs/{run_key}/trades', ...options });
+export const listTrades = <ThrowOnError extends boolean = true>(options: Options<ListTradesData, ThrowOnError>): RequestResult<ListTradesResponses, ListTradesErrors, ThrowOnError> => (options.client ?? client).get<ListTradesResponses, ListTradesErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/runs/{run_key}/trades',
+    ...options
+});
 
 /**
  * Download Trades
  *
  * Return the trades of a run as CSV.
  */
-export const downloadTrades = <ThrowOnError extends boolean = true>(options: Options<DownloadTradesData, ThrowOnError>): RequestResult<DownloadTradesResponses, DownloadTradesErrors, ThrowOnError> => (options.client ?? client).get<DownloadTradesResponses, DownloadTradesErrors, ThrowOnError>({ url: '/api/v1/runs/{run_key}/trades.csv', ...options });
+export const downloadTrades = <ThrowOnError extends boolean = true>(options: Options<DownloadTradesData, ThrowOnError>): RequestResult<DownloadTradesResponses, DownloadTradesErrors, ThrowOnError> => (options.client ?? client).get<DownloadTradesResponses, DownloadTradesErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/runs/{run_key}/trades.csv',
+    ...options
+});
 
 /**
  * Get Trade Marks
  *
  * Return entries and exits for a chart; of too many, those with the largest profit or loss.
  */
-export const getTradeMarks = <ThrowOnError extends boolean = true>(options: Options<GetTradeMarksData, ThrowOnError>): RequestResult<GetTradeMarksResponses, GetTradeMarksErrors, ThrowOnError> => (options.client ?? client).get<GetTradeMarksResponses, GetTradeMarksErrors, ThrowOnError>({ url: '/api/v1/runs/{run_key}/trades/marks', ...options });
+export const getTradeMarks = <ThrowOnError extends boolean = true>(options: Options<GetTradeMarksData, ThrowOnError>): RequestResult<GetTradeMarksResponses, GetTradeMarksErrors, ThrowOnError> => (options.client ?? client).get<GetTradeMarksResponses, GetTradeMarksErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/runs/{run_key}/trades/marks',
+    ...options
+});
 
 /**
  * List Scenes
@@ -174,7 +353,15 @@ export const getTradeMarks = <ThrowOnError extends boolean = true>(options: Opti
  *
  * start, end: only scenes whose span meets [start, end)
  */
-export const listScenes = <ThrowOnError extends boolean = true>(options?: Options<ListScenesData, ThrowOnError>): RequestResult<ListScenesResponses, ListScenesErrors, ThrowOnError> => (options?.client ?? client).get<ListScenesResponses, ListScenesErrors, ThrowOnError>({ url: '/api/v1/scenes', ...options });
+export const listScenes = <ThrowOnError extends boolean = true>(options?: Options<ListScenesData, ThrowOnError>): RequestResult<ListScenesResponses, ListScenesErrors, ThrowOnError> => (options?.client ?? client).get<ListScenesResponses, ListScenesErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/scenes',
+    ...options
+});
 
 /**
  * Publish Scene
@@ -182,6 +369,11 @@ export const listScenes = <ThrowOnError extends boolean = true>(options?: Option
  * Publish a scene. The same Idempotency-Key publishes it once.
  */
 export const publishScene = <ThrowOnError extends boolean = true>(options: Options<PublishSceneData, ThrowOnError>): RequestResult<PublishSceneResponses, PublishSceneErrors, ThrowOnError> => (options.client ?? client).post<PublishSceneResponses, PublishSceneErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
     url: '/api/v1/scenes',
     ...options,
     headers: {
@@ -196,6 +388,11 @@ export const publishScene = <ThrowOnError extends boolean = true>(options: Optio
  * Read a scene written as YAML.
  */
 export const parseScene = <ThrowOnError extends boolean = true>(options: Options<ParseSceneData, ThrowOnError>): RequestResult<ParseSceneResponses, ParseSceneErrors, ThrowOnError> => (options.client ?? client).post<ParseSceneResponses, ParseSceneErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
     url: '/api/v1/scenes/parse',
     ...options,
     headers: {
@@ -210,6 +407,11 @@ export const parseScene = <ThrowOnError extends boolean = true>(options: Options
  * Say what is wrong with a scene, how many runs it has, and what it would take.
  */
 export const validateScene = <ThrowOnError extends boolean = true>(options: Options<ValidateSceneData, ThrowOnError>): RequestResult<ValidateSceneResponses, ValidateSceneErrors, ThrowOnError> => (options.client ?? client).post<ValidateSceneResponses, ValidateSceneErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
     url: '/api/v1/scenes/validate',
     ...options,
     headers: {
@@ -223,7 +425,15 @@ export const validateScene = <ThrowOnError extends boolean = true>(options: Opti
  *
  * Return a scene, with how far it is. Answers 304 to an If-None-Match that still holds.
  */
-export const getScene = <ThrowOnError extends boolean = true>(options: Options<GetSceneData, ThrowOnError>): RequestResult<GetSceneResponses, GetSceneErrors, ThrowOnError> => (options.client ?? client).get<GetSceneResponses, GetSceneErrors, ThrowOnError>({ url: '/api/v1/scenes/{scene_id}', ...options });
+export const getScene = <ThrowOnError extends boolean = true>(options: Options<GetSceneData, ThrowOnError>): RequestResult<GetSceneResponses, GetSceneErrors, ThrowOnError> => (options.client ?? client).get<GetSceneResponses, GetSceneErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/scenes/{scene_id}',
+    ...options
+});
 
 /**
  * Change Scene
@@ -231,6 +441,11 @@ export const getScene = <ThrowOnError extends boolean = true>(options: Options<G
  * Change the name, the note, the tags of a scene, and who sees it. Only its owner may.
  */
 export const changeScene = <ThrowOnError extends boolean = true>(options: Options<ChangeSceneData, ThrowOnError>): RequestResult<ChangeSceneResponses, ChangeSceneErrors, ThrowOnError> => (options.client ?? client).patch<ChangeSceneResponses, ChangeSceneErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
     url: '/api/v1/scenes/{scene_id}',
     ...options,
     headers: {
@@ -244,14 +459,30 @@ export const changeScene = <ThrowOnError extends boolean = true>(options: Option
  *
  * Cancel a scene: runs that are not executed yet will not be. Its owner and admins may.
  */
-export const cancelScene = <ThrowOnError extends boolean = true>(options: Options<CancelSceneData, ThrowOnError>): RequestResult<CancelSceneResponses, CancelSceneErrors, ThrowOnError> => (options.client ?? client).post<CancelSceneResponses, CancelSceneErrors, ThrowOnError>({ url: '/api/v1/scenes/{scene_id}/cancel', ...options });
+export const cancelScene = <ThrowOnError extends boolean = true>(options: Options<CancelSceneData, ThrowOnError>): RequestResult<CancelSceneResponses, CancelSceneErrors, ThrowOnError> => (options.client ?? client).post<CancelSceneResponses, CancelSceneErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/scenes/{scene_id}/cancel',
+    ...options
+});
 
 /**
  * Get Curves
  *
  * Return the equity of the scene's best runs that have a stored curve.
  */
-export const getCurves = <ThrowOnError extends boolean = true>(options: Options<GetCurvesData, ThrowOnError>): RequestResult<GetCurvesResponses, GetCurvesErrors, ThrowOnError> => (options.client ?? client).get<GetCurvesResponses, GetCurvesErrors, ThrowOnError>({ url: '/api/v1/scenes/{scene_id}/curves', ...options });
+export const getCurves = <ThrowOnError extends boolean = true>(options: Options<GetCurvesData, ThrowOnError>): RequestResult<GetCurvesResponses, GetCurvesErrors, ThrowOnError> => (options.client ?? client).get<GetCurvesResponses, GetCurvesErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/scenes/{scene_id}/curves',
+    ...options
+});
 
 /**
  * Get Heatmap
@@ -260,21 +491,45 @@ export const getCurves = <ThrowOnError extends boolean = true>(options: Options<
  *
  * reduce: how runs in one cell are folded; `max` takes the metric's better end
  */
-export const getHeatmap = <ThrowOnError extends boolean = true>(options: Options<GetHeatmapData, ThrowOnError>): RequestResult<GetHeatmapResponses, GetHeatmapErrors, ThrowOnError> => (options.client ?? client).get<GetHeatmapResponses, GetHeatmapErrors, ThrowOnError>({ url: '/api/v1/scenes/{scene_id}/heatmap', ...options });
+export const getHeatmap = <ThrowOnError extends boolean = true>(options: Options<GetHeatmapData, ThrowOnError>): RequestResult<GetHeatmapResponses, GetHeatmapErrors, ThrowOnError> => (options.client ?? client).get<GetHeatmapResponses, GetHeatmapErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/scenes/{scene_id}/heatmap',
+    ...options
+});
 
 /**
  * Get Report
  *
  * Return what the scene's search has proved.
  */
-export const getReport = <ThrowOnError extends boolean = true>(options: Options<GetReportData, ThrowOnError>): RequestResult<GetReportResponses, GetReportErrors, ThrowOnError> => (options.client ?? client).get<GetReportResponses, GetReportErrors, ThrowOnError>({ url: '/api/v1/scenes/{scene_id}/report', ...options });
+export const getReport = <ThrowOnError extends boolean = true>(options: Options<GetReportData, ThrowOnError>): RequestResult<GetReportResponses, GetReportErrors, ThrowOnError> => (options.client ?? client).get<GetReportResponses, GetReportErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/scenes/{scene_id}/report',
+    ...options
+});
 
 /**
  * Rerun Scene
  *
  * Publish a scene again under a new id. Answers that still hold come from the store.
  */
-export const rerunScene = <ThrowOnError extends boolean = true>(options: Options<RerunSceneData, ThrowOnError>): RequestResult<RerunSceneResponses, RerunSceneErrors, ThrowOnError> => (options.client ?? client).post<RerunSceneResponses, RerunSceneErrors, ThrowOnError>({ url: '/api/v1/scenes/{scene_id}/rerun', ...options });
+export const rerunScene = <ThrowOnError extends boolean = true>(options: Options<RerunSceneData, ThrowOnError>): RequestResult<RerunSceneResponses, RerunSceneErrors, ThrowOnError> => (options.client ?? client).post<RerunSceneResponses, RerunSceneErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/scenes/{scene_id}/rerun',
+    ...options
+});
 
 /**
  * List Runs
@@ -283,21 +538,45 @@ export const rerunScene = <ThrowOnError extends boolean = true>(options: Options
  *
  * order: `best` begins at the metric's better end
  */
-export const listRuns = <ThrowOnError extends boolean = true>(options: Options<ListRunsData, ThrowOnError>): RequestResult<ListRunsResponses, ListRunsErrors, ThrowOnError> => (options.client ?? client).get<ListRunsResponses, ListRunsErrors, ThrowOnError>({ url: '/api/v1/scenes/{scene_id}/runs', ...options });
+export const listRuns = <ThrowOnError extends boolean = true>(options: Options<ListRunsData, ThrowOnError>): RequestResult<ListRunsResponses, ListRunsErrors, ThrowOnError> => (options.client ?? client).get<ListRunsResponses, ListRunsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/scenes/{scene_id}/runs',
+    ...options
+});
 
 /**
  * Download Runs
  *
  * Return all runs of a scene as CSV: what varies, the status and all metrics.
  */
-export const downloadRuns = <ThrowOnError extends boolean = true>(options: Options<DownloadRunsData, ThrowOnError>): RequestResult<DownloadRunsResponses, DownloadRunsErrors, ThrowOnError> => (options.client ?? client).get<DownloadRunsResponses, DownloadRunsErrors, ThrowOnError>({ url: '/api/v1/scenes/{scene_id}/runs.csv', ...options });
+export const downloadRuns = <ThrowOnError extends boolean = true>(options: Options<DownloadRunsData, ThrowOnError>): RequestResult<DownloadRunsResponses, DownloadRunsErrors, ThrowOnError> => (options.client ?? client).get<DownloadRunsResponses, DownloadRunsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/scenes/{scene_id}/runs.csv',
+    ...options
+});
 
 /**
  * List Schedules
  *
  * List all schedules by name.
  */
-export const listSchedules = <ThrowOnError extends boolean = true>(options?: Options<ListSchedulesData, ThrowOnError>): RequestResult<ListSchedulesResponses, unknown, ThrowOnError> => (options?.client ?? client).get<ListSchedulesResponses, unknown, ThrowOnError>({ url: '/api/v1/schedules', ...options });
+export const listSchedules = <ThrowOnError extends boolean = true>(options?: Options<ListSchedulesData, ThrowOnError>): RequestResult<ListSchedulesResponses, ListSchedulesErrors, ThrowOnError> => (options?.client ?? client).get<ListSchedulesResponses, ListSchedulesErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/schedules',
+    ...options
+});
 
 /**
  * Add Schedule
@@ -305,6 +584,11 @@ export const listSchedules = <ThrowOnError extends boolean = true>(options?: Opt
  * Let a scene come again.
  */
 export const addSchedule = <ThrowOnError extends boolean = true>(options: Options<AddScheduleData, ThrowOnError>): RequestResult<AddScheduleResponses, AddScheduleErrors, ThrowOnError> => (options.client ?? client).post<AddScheduleResponses, AddScheduleErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
     url: '/api/v1/schedules',
     ...options,
     headers: {
@@ -318,7 +602,15 @@ export const addSchedule = <ThrowOnError extends boolean = true>(options: Option
  *
  * Remove a schedule; scenes that it has published stay. Its owner and admins may.
  */
-export const removeSchedule = <ThrowOnError extends boolean = true>(options: Options<RemoveScheduleData, ThrowOnError>): RequestResult<RemoveScheduleResponses, RemoveScheduleErrors, ThrowOnError> => (options.client ?? client).delete<RemoveScheduleResponses, RemoveScheduleErrors, ThrowOnError>({ url: '/api/v1/schedules/{name}', ...options });
+export const removeSchedule = <ThrowOnError extends boolean = true>(options: Options<RemoveScheduleData, ThrowOnError>): RequestResult<RemoveScheduleResponses, RemoveScheduleErrors, ThrowOnError> => (options.client ?? client).delete<RemoveScheduleResponses, RemoveScheduleErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/schedules/{name}',
+    ...options
+});
 
 /**
  * Change Schedule
@@ -326,6 +618,11 @@ export const removeSchedule = <ThrowOnError extends boolean = true>(options: Opt
  * Pause a schedule, or let it go on. Its owner and admins may.
  */
 export const changeSchedule = <ThrowOnError extends boolean = true>(options: Options<ChangeScheduleData, ThrowOnError>): RequestResult<ChangeScheduleResponses, ChangeScheduleErrors, ThrowOnError> => (options.client ?? client).patch<ChangeScheduleResponses, ChangeScheduleErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
     url: '/api/v1/schedules/{name}',
     ...options,
     headers: {
@@ -339,42 +636,179 @@ export const changeSchedule = <ThrowOnError extends boolean = true>(options: Opt
  *
  * Return the JSON Schema of a scene.
  */
-export const getSceneSchema = <ThrowOnError extends boolean = true>(options?: Options<GetSceneSchemaData, ThrowOnError>): RequestResult<GetSceneSchemaResponses, unknown, ThrowOnError> => (options?.client ?? client).get<GetSceneSchemaResponses, unknown, ThrowOnError>({ url: '/api/v1/schemas/scene', ...options });
+export const getSceneSchema = <ThrowOnError extends boolean = true>(options?: Options<GetSceneSchemaData, ThrowOnError>): RequestResult<GetSceneSchemaResponses, GetSceneSchemaErrors, ThrowOnError> => (options?.client ?? client).get<GetSceneSchemaResponses, GetSceneSchemaErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/schemas/scene',
+    ...options
+});
 
 /**
  * List Series
  *
  * List the stored series, each from its first candle to its last.
  */
-export const listSeries = <ThrowOnError extends boolean = true>(options?: Options<ListSeriesData, ThrowOnError>): RequestResult<ListSeriesResponses, unknown, ThrowOnError> => (options?.client ?? client).get<ListSeriesResponses, unknown, ThrowOnError>({ url: '/api/v1/series', ...options });
+export const listSeries = <ThrowOnError extends boolean = true>(options?: Options<ListSeriesData, ThrowOnError>): RequestResult<ListSeriesResponses, ListSeriesErrors, ThrowOnError> => (options?.client ?? client).get<ListSeriesResponses, ListSeriesErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/series',
+    ...options
+});
+
+/**
+ * Sign Out
+ *
+ * End this session.
+ */
+export const signOut = <ThrowOnError extends boolean = true>(options?: Options<SignOutData, ThrowOnError>): RequestResult<SignOutResponses, SignOutErrors, ThrowOnError> => (options?.client ?? client).delete<SignOutResponses, SignOutErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/session',
+    ...options
+});
+
+/**
+ * Get Session
+ *
+ * Return who asks.
+ */
+export const getSession = <ThrowOnError extends boolean = true>(options?: Options<GetSessionData, ThrowOnError>): RequestResult<GetSessionResponses, GetSessionErrors, ThrowOnError> => (options?.client ?? client).get<GetSessionResponses, GetSessionErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/session',
+    ...options
+});
+
+/**
+ * Sign In
+ *
+ * Sign in with a password. The answer sets the session's cookie.
+ */
+export const signIn = <ThrowOnError extends boolean = true>(options: Options<SignInData, ThrowOnError>): RequestResult<SignInResponses, SignInErrors, ThrowOnError> => (options.client ?? client).post<SignInResponses, SignInErrors, ThrowOnError>({
+    url: '/api/v1/session',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Sign Out Everywhere
+ *
+ * End all of one's own sessions, this one too.
+ */
+export const signOutEverywhere = <ThrowOnError extends boolean = true>(options?: Options<SignOutEverywhereData, ThrowOnError>): RequestResult<SignOutEverywhereResponses, SignOutEverywhereErrors, ThrowOnError> => (options?.client ?? client).delete<SignOutEverywhereResponses, SignOutEverywhereErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/sessions',
+    ...options
+});
+
+/**
+ * List Sessions
+ *
+ * Return one's own sessions.
+ */
+export const listSessions = <ThrowOnError extends boolean = true>(options?: Options<ListSessionsData, ThrowOnError>): RequestResult<ListSessionsResponses, ListSessionsErrors, ThrowOnError> => (options?.client ?? client).get<ListSessionsResponses, ListSessionsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/sessions',
+    ...options
+});
+
+/**
+ * End Session
+ *
+ * End one of one's own sessions.
+ */
+export const endSession = <ThrowOnError extends boolean = true>(options: Options<EndSessionData, ThrowOnError>): RequestResult<EndSessionResponses, EndSessionErrors, ThrowOnError> => (options.client ?? client).delete<EndSessionResponses, EndSessionErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/sessions/{session_id}',
+    ...options
+});
 
 /**
  * List Stale
  *
  * Return the results that no longer hold, and the scenes that answer with them.
  */
-export const listStale = <ThrowOnError extends boolean = true>(options?: Options<ListStaleData, ThrowOnError>): RequestResult<ListStaleResponses, unknown, ThrowOnError> => (options?.client ?? client).get<ListStaleResponses, unknown, ThrowOnError>({ url: '/api/v1/stale', ...options });
+export const listStale = <ThrowOnError extends boolean = true>(options?: Options<ListStaleData, ThrowOnError>): RequestResult<ListStaleResponses, ListStaleErrors, ThrowOnError> => (options?.client ?? client).get<ListStaleResponses, ListStaleErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/stale',
+    ...options
+});
 
 /**
  * List Strategies
  *
  * List the strategies of the catalogue, and the files that could not be loaded.
  */
-export const listStrategies = <ThrowOnError extends boolean = true>(options?: Options<ListStrategiesData, ThrowOnError>): RequestResult<ListStrategiesResponses, unknown, ThrowOnError> => (options?.client ?? client).get<ListStrategiesResponses, unknown, ThrowOnError>({ url: '/api/v1/strategies', ...options });
+export const listStrategies = <ThrowOnError extends boolean = true>(options?: Options<ListStrategiesData, ThrowOnError>): RequestResult<ListStrategiesResponses, ListStrategiesErrors, ThrowOnError> => (options?.client ?? client).get<ListStrategiesResponses, ListStrategiesErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/strategies',
+    ...options
+});
 
 /**
  * Get Strategy
  *
  * Return a strategy: its parameters, its source, its last lookahead check, its record.
  */
-export const getStrategy = <ThrowOnError extends boolean = true>(options: Options<GetStrategyData, ThrowOnError>): RequestResult<GetStrategyResponses, GetStrategyErrors, ThrowOnError> => (options.client ?? client).get<GetStrategyResponses, GetStrategyErrors, ThrowOnError>({ url: '/api/v1/strategies/{name}', ...options });
+export const getStrategy = <ThrowOnError extends boolean = true>(options: Options<GetStrategyData, ThrowOnError>): RequestResult<GetStrategyResponses, GetStrategyErrors, ThrowOnError> => (options.client ?? client).get<GetStrategyResponses, GetStrategyErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/strategies/{name}',
+    ...options
+});
 
 /**
  * Get Watchlist
  *
  * Return the series that the daily ingestion keeps up to date.
  */
-export const getWatchlist = <ThrowOnError extends boolean = true>(options?: Options<GetWatchlistData, ThrowOnError>): RequestResult<GetWatchlistResponses, unknown, ThrowOnError> => (options?.client ?? client).get<GetWatchlistResponses, unknown, ThrowOnError>({ url: '/api/v1/watchlist', ...options });
+export const getWatchlist = <ThrowOnError extends boolean = true>(options?: Options<GetWatchlistData, ThrowOnError>): RequestResult<GetWatchlistResponses, GetWatchlistErrors, ThrowOnError> => (options?.client ?? client).get<GetWatchlistResponses, GetWatchlistErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/watchlist',
+    ...options
+});
 
 /**
  * Put Watchlist
@@ -382,6 +816,11 @@ export const getWatchlist = <ThrowOnError extends boolean = true>(options?: Opti
  * Replace the watch list.
  */
 export const putWatchlist = <ThrowOnError extends boolean = true>(options: Options<PutWatchlistData, ThrowOnError>): RequestResult<PutWatchlistResponses, PutWatchlistErrors, ThrowOnError> => (options.client ?? client).put<PutWatchlistResponses, PutWatchlistErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
     url: '/api/v1/watchlist',
     ...options,
     headers: {

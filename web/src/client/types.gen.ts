@@ -5,6 +5,26 @@ export type ClientOptions = {
 };
 
 /**
+ * About
+ *
+ * What a sign-in page has to know.
+ */
+export type About = {
+    /**
+     * Has Oidc
+     */
+    has_oidc: boolean;
+    /**
+     * Is Registration Open
+     */
+    is_registration_open: boolean;
+    /**
+     * Version
+     */
+    version: string;
+};
+
+/**
  * Backfill
  *
  * A backfill, as Airflow knows it.
@@ -648,13 +668,15 @@ export type Gap = {
 };
 
 /**
- * HTTPValidationError
+ * Health
+ *
+ * That the application answers. It asks no other service.
  */
-export type HttpValidationError = {
+export type Health = {
     /**
-     * Detail
+     * Status
      */
-    detail?: Array<ValidationError>;
+    status: string;
 };
 
 /**
@@ -1020,6 +1042,36 @@ export type LookaheadCheck = {
 };
 
 /**
+ * Me
+ *
+ * Who asks. csrf_token: goes into the header X-CSRF-Token of each change; null for tokens.
+ */
+export type Me = {
+    /**
+     * Csrf Token
+     */
+    csrf_token: string | null;
+    /**
+     * Must Change Password
+     */
+    must_change_password: boolean;
+    quota: QuotaState;
+    role: Role;
+    /**
+     * Scopes
+     */
+    scopes: Array<string>;
+    /**
+     * User
+     */
+    user: string;
+    /**
+     * Via
+     */
+    via: 'session' | 'token';
+};
+
+/**
  * MetricCompared
  *
  * A metric in each run. best: the places of the best ones.
@@ -1184,6 +1236,22 @@ export type Parsed = {
 };
 
 /**
+ * PasswordChange
+ *
+ * One's own password, before and after.
+ */
+export type PasswordChange = {
+    /**
+     * Current
+     */
+    current: string;
+    /**
+     * New
+     */
+    new: string;
+};
+
+/**
  * PathsReport
  *
  * Paths resampled from the winner's returns.
@@ -1226,6 +1294,46 @@ export type PlateauReport = {
      */
     tried?: number;
     [key: string]: unknown;
+};
+
+/**
+ * Problem
+ *
+ * What went wrong. code: for programs; faults: of a scene, all that are known.
+ */
+export type Problem = {
+    /**
+     * Code
+     */
+    code: string;
+    /**
+     * Detail
+     */
+    detail: string;
+    /**
+     * Faults
+     */
+    faults: Array<Fault>;
+    /**
+     * Field
+     */
+    field: string | null;
+    /**
+     * Instance
+     */
+    instance: string | null;
+    /**
+     * Status
+     */
+    status: number;
+    /**
+     * Title
+     */
+    title: string;
+    /**
+     * Type
+     */
+    type: string;
 };
 
 /**
@@ -1295,6 +1403,30 @@ export type QueryNow = {
      * Waiting
      */
     waiting: number | null;
+};
+
+/**
+ * QuotaState
+ *
+ * What a user may ask for, and how much of it is used. 0: any number.
+ */
+export type QuotaState = {
+    /**
+     * Runs Per Day
+     */
+    runs_per_day: number;
+    /**
+     * Runs Today
+     */
+    runs_today: number;
+    /**
+     * Scenes At Once
+     */
+    scenes_at_once: number;
+    /**
+     * Scenes Now
+     */
+    scenes_now: number;
 };
 
 /**
@@ -1396,6 +1528,13 @@ export type RobustnessReport = {
     value?: number | null;
     [key: string]: unknown;
 };
+
+/**
+ * Role
+ *
+ * What an account is for. Each may do all that those before it may.
+ */
+export type Role = 'viewer' | 'trader' | 'admin';
 
 /**
  * RunAnalysis
@@ -2595,6 +2734,66 @@ export type SeriesRow = {
 };
 
 /**
+ * SessionRow
+ *
+ * A browser that is signed in.
+ */
+export type SessionRow = {
+    /**
+     * Address
+     */
+    address: string | null;
+    /**
+     * Agent
+     */
+    agent: string | null;
+    /**
+     * Created At
+     */
+    created_at: string;
+    /**
+     * Ends At
+     */
+    ends_at: string;
+    /**
+     * Id
+     */
+    id: number;
+    /**
+     * Is This
+     */
+    is_this: boolean;
+    /**
+     * Seen At
+     */
+    seen_at: string;
+};
+
+/**
+ * Sessions
+ *
+ * The caller's sessions, the last used first.
+ */
+export type Sessions = {
+    /**
+     * Items
+     */
+    items: Array<SessionRow>;
+};
+
+/**
+ * SignIn
+ *
+ * A user and a password.
+ */
+export type SignIn = {
+    /**
+     * User
+     */
+    user: string;
+};
+
+/**
  * StaleAnswer
  *
  * What no longer holds. results: up to 1,000 of total.
@@ -3087,7 +3286,7 @@ export type TradePage = {
 /**
  * TradeRow
  *
- * A round trip. return is on the entry's value; mae and mfe are fractions of the entry price.
+ * A round trip. return: on the value at entry; mae, mfe: fractions of the entry price.
  */
 export type TradeRow = {
     /**
@@ -3222,34 +3421,6 @@ export type Validation = {
      * the scene as YAML; null where it is no scene
      */
     yaml: string | null;
-};
-
-/**
- * ValidationError
- */
-export type ValidationError = {
-    /**
-     * Context
-     */
-    ctx?: {
-        [key: string]: unknown;
-    };
-    /**
-     * Input
-     */
-    input?: unknown;
-    /**
-     * Location
-     */
-    loc: Array<string | number>;
-    /**
-     * Message
-     */
-    msg: string;
-    /**
-     * Error Type
-     */
-    type: string;
 };
 
 /**
@@ -3466,6 +3637,47 @@ export type YamlToParse = {
     yaml: string;
 };
 
+/**
+ * SignIn
+ *
+ * A user and a password.
+ */
+export type SignInWritable = {
+    /**
+     * Password
+     */
+    password: string;
+    /**
+     * User
+     */
+    user: string;
+};
+
+export type GetAboutData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/about';
+};
+
+export type GetAboutErrors = {
+    /**
+     * What went wrong
+     */
+    default: Problem;
+};
+
+export type GetAboutError = GetAboutErrors[keyof GetAboutErrors];
+
+export type GetAboutResponses = {
+    /**
+     * Successful Response
+     */
+    200: About;
+};
+
+export type GetAboutResponse = GetAboutResponses[keyof GetAboutResponses];
+
 export type ListBackfillsData = {
     body?: never;
     path?: never;
@@ -3480,9 +3692,9 @@ export type ListBackfillsData = {
 
 export type ListBackfillsErrors = {
     /**
-     * Validation Error
+     * What went wrong
      */
-    422: HttpValidationError;
+    default: Problem;
 };
 
 export type ListBackfillsError = ListBackfillsErrors[keyof ListBackfillsErrors];
@@ -3505,9 +3717,9 @@ export type StartBackfillData = {
 
 export type StartBackfillErrors = {
     /**
-     * Validation Error
+     * What went wrong
      */
-    422: HttpValidationError;
+    default: Problem;
 };
 
 export type StartBackfillError = StartBackfillErrors[keyof StartBackfillErrors];
@@ -3535,9 +3747,9 @@ export type GetBackfillData = {
 
 export type GetBackfillErrors = {
     /**
-     * Validation Error
+     * What went wrong
      */
-    422: HttpValidationError;
+    default: Problem;
 };
 
 export type GetBackfillError = GetBackfillErrors[keyof GetBackfillErrors];
@@ -3573,9 +3785,9 @@ export type CompareRunsData = {
 
 export type CompareRunsErrors = {
     /**
-     * Validation Error
+     * What went wrong
      */
-    422: HttpValidationError;
+    default: Problem;
 };
 
 export type CompareRunsError = CompareRunsErrors[keyof CompareRunsErrors];
@@ -3616,9 +3828,9 @@ export type GetCoverageData = {
 
 export type GetCoverageErrors = {
     /**
-     * Validation Error
+     * What went wrong
      */
-    422: HttpValidationError;
+    default: Problem;
 };
 
 export type GetCoverageError = GetCoverageErrors[keyof GetCoverageErrors];
@@ -3658,18 +3870,73 @@ export type StreamEventsData = {
 
 export type StreamEventsErrors = {
     /**
-     * Validation Error
+     * What went wrong
      */
-    422: HttpValidationError;
+    default: Problem;
 };
 
 export type StreamEventsError = StreamEventsErrors[keyof StreamEventsErrors];
 
 export type StreamEventsResponses = {
     /**
-     * events `opened` (StreamOpened), `scene` (SceneEvent) and `gone`
+     * SceneEvent
+     *
+     * The progress of a scene: the data of the event `scene`. version: it only rises.
      */
-    200: string;
+    200: {
+        /**
+         * Best
+         */
+        best: number | null;
+        /**
+         * Cached
+         */
+        cached: number;
+        /**
+         * Cancelled
+         */
+        cancelled: number;
+        /**
+         * Failed
+         */
+        failed: number;
+        /**
+         * Name
+         */
+        name: string | null;
+        /**
+         * Rate Per S
+         */
+        rate_per_s: number | null;
+        /**
+         * Recorded
+         */
+        recorded: number;
+        /**
+         * Remaining S
+         */
+        remaining_s: number | null;
+        /**
+         * Runs
+         */
+        runs: number;
+        /**
+         * Scene Id
+         */
+        scene_id: string;
+        /**
+         * Skipped
+         */
+        skipped: number;
+        /**
+         * State
+         */
+        state: 'received' | 'planned' | 'finished' | 'cancelled' | 'rejected';
+        /**
+         * Version
+         */
+        version: number;
+    };
 };
 
 export type StreamEventsResponse = StreamEventsResponses[keyof StreamEventsResponses];
@@ -3688,9 +3955,9 @@ export type WatchEventsData = {
 
 export type WatchEventsErrors = {
     /**
-     * Validation Error
+     * What went wrong
      */
-    422: HttpValidationError;
+    default: Problem;
 };
 
 export type WatchEventsError = WatchEventsErrors[keyof WatchEventsErrors];
@@ -3703,6 +3970,31 @@ export type WatchEventsResponses = {
 };
 
 export type WatchEventsResponse = WatchEventsResponses[keyof WatchEventsResponses];
+
+export type GetHealthData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/health';
+};
+
+export type GetHealthErrors = {
+    /**
+     * What went wrong
+     */
+    default: Problem;
+};
+
+export type GetHealthError = GetHealthErrors[keyof GetHealthErrors];
+
+export type GetHealthResponses = {
+    /**
+     * Successful Response
+     */
+    200: Health;
+};
+
+export type GetHealthResponse = GetHealthResponses[keyof GetHealthResponses];
 
 export type ListInstrumentsData = {
     body?: never;
@@ -3722,9 +4014,9 @@ export type ListInstrumentsData = {
 
 export type ListInstrumentsErrors = {
     /**
-     * Validation Error
+     * What went wrong
      */
-    422: HttpValidationError;
+    default: Problem;
 };
 
 export type ListInstrumentsError = ListInstrumentsErrors[keyof ListInstrumentsErrors];
@@ -3745,6 +4037,15 @@ export type GetJobData = {
     url: '/api/v1/job';
 };
 
+export type GetJobErrors = {
+    /**
+     * What went wrong
+     */
+    default: Problem;
+};
+
+export type GetJobError = GetJobErrors[keyof GetJobErrors];
+
 export type GetJobResponses = {
     /**
      * Successful Response
@@ -3761,6 +4062,15 @@ export type ListMetricsData = {
     url: '/api/v1/metrics';
 };
 
+export type ListMetricsErrors = {
+    /**
+     * What went wrong
+     */
+    default: Problem;
+};
+
+export type ListMetricsError = ListMetricsErrors[keyof ListMetricsErrors];
+
 export type ListMetricsResponses = {
     /**
      * Successful Response
@@ -3769,6 +4079,31 @@ export type ListMetricsResponses = {
 };
 
 export type ListMetricsResponse = ListMetricsResponses[keyof ListMetricsResponses];
+
+export type ChangePasswordData = {
+    body: PasswordChange;
+    path?: never;
+    query?: never;
+    url: '/api/v1/password';
+};
+
+export type ChangePasswordErrors = {
+    /**
+     * What went wrong
+     */
+    default: Problem;
+};
+
+export type ChangePasswordError = ChangePasswordErrors[keyof ChangePasswordErrors];
+
+export type ChangePasswordResponses = {
+    /**
+     * Successful Response
+     */
+    204: void;
+};
+
+export type ChangePasswordResponse = ChangePasswordResponses[keyof ChangePasswordResponses];
 
 export type GetQualityData = {
     body?: never;
@@ -3796,9 +4131,9 @@ export type GetQualityData = {
 
 export type GetQualityErrors = {
     /**
-     * Validation Error
+     * What went wrong
      */
-    422: HttpValidationError;
+    default: Problem;
 };
 
 export type GetQualityError = GetQualityErrors[keyof GetQualityErrors];
@@ -3826,9 +4161,9 @@ export type GetRunData = {
 
 export type GetRunErrors = {
     /**
-     * Validation Error
+     * What went wrong
      */
-    422: HttpValidationError;
+    default: Problem;
 };
 
 export type GetRunError = GetRunErrors[keyof GetRunErrors];
@@ -3856,9 +4191,9 @@ export type GetAnalysisData = {
 
 export type GetAnalysisErrors = {
     /**
-     * Validation Error
+     * What went wrong
      */
-    422: HttpValidationError;
+    default: Problem;
 };
 
 export type GetAnalysisError = GetAnalysisErrors[keyof GetAnalysisErrors];
@@ -3907,9 +4242,9 @@ export type GetCandlesData = {
 
 export type GetCandlesErrors = {
     /**
-     * Validation Error
+     * What went wrong
      */
-    422: HttpValidationError;
+    default: Problem;
 };
 
 export type GetCandlesError = GetCandlesErrors[keyof GetCandlesErrors];
@@ -3954,9 +4289,9 @@ export type GetEquityData = {
 
 export type GetEquityErrors = {
     /**
-     * Validation Error
+     * What went wrong
      */
-    422: HttpValidationError;
+    default: Problem;
 };
 
 export type GetEquityError = GetEquityErrors[keyof GetEquityErrors];
@@ -3984,9 +4319,9 @@ export type ExportRunData = {
 
 export type ExportRunErrors = {
     /**
-     * Validation Error
+     * What went wrong
      */
-    422: HttpValidationError;
+    default: Problem;
 };
 
 export type ExportRunError = ExportRunErrors[keyof ExportRunErrors];
@@ -4033,9 +4368,9 @@ export type ListTradesData = {
 
 export type ListTradesErrors = {
     /**
-     * Validation Error
+     * What went wrong
      */
-    422: HttpValidationError;
+    default: Problem;
 };
 
 export type ListTradesError = ListTradesErrors[keyof ListTradesErrors];
@@ -4063,9 +4398,9 @@ export type DownloadTradesData = {
 
 export type DownloadTradesErrors = {
     /**
-     * Validation Error
+     * What went wrong
      */
-    422: HttpValidationError;
+    default: Problem;
 };
 
 export type DownloadTradesError = DownloadTradesErrors[keyof DownloadTradesErrors];
@@ -4110,9 +4445,9 @@ export type GetTradeMarksData = {
 
 export type GetTradeMarksErrors = {
     /**
-     * Validation Error
+     * What went wrong
      */
-    422: HttpValidationError;
+    default: Problem;
 };
 
 export type GetTradeMarksError = GetTradeMarksErrors[keyof GetTradeMarksErrors];
@@ -4186,9 +4521,9 @@ export type ListScenesData = {
 
 export type ListScenesErrors = {
     /**
-     * Validation Error
+     * What went wrong
      */
-    422: HttpValidationError;
+    default: Problem;
 };
 
 export type ListScenesError = ListScenesErrors[keyof ListScenesErrors];
@@ -4217,9 +4552,9 @@ export type PublishSceneData = {
 
 export type PublishSceneErrors = {
     /**
-     * Validation Error
+     * What went wrong
      */
-    422: HttpValidationError;
+    default: Problem;
 };
 
 export type PublishSceneError = PublishSceneErrors[keyof PublishSceneErrors];
@@ -4242,9 +4577,9 @@ export type ParseSceneData = {
 
 export type ParseSceneErrors = {
     /**
-     * Validation Error
+     * What went wrong
      */
-    422: HttpValidationError;
+    default: Problem;
 };
 
 export type ParseSceneError = ParseSceneErrors[keyof ParseSceneErrors];
@@ -4267,9 +4602,9 @@ export type ValidateSceneData = {
 
 export type ValidateSceneErrors = {
     /**
-     * Validation Error
+     * What went wrong
      */
-    422: HttpValidationError;
+    default: Problem;
 };
 
 export type ValidateSceneError = ValidateSceneErrors[keyof ValidateSceneErrors];
@@ -4297,9 +4632,9 @@ export type GetSceneData = {
 
 export type GetSceneErrors = {
     /**
-     * Validation Error
+     * What went wrong
      */
-    422: HttpValidationError;
+    default: Problem;
 };
 
 export type GetSceneError = GetSceneErrors[keyof GetSceneErrors];
@@ -4327,9 +4662,9 @@ export type ChangeSceneData = {
 
 export type ChangeSceneErrors = {
     /**
-     * Validation Error
+     * What went wrong
      */
-    422: HttpValidationError;
+    default: Problem;
 };
 
 export type ChangeSceneError = ChangeSceneErrors[keyof ChangeSceneErrors];
@@ -4357,9 +4692,9 @@ export type CancelSceneData = {
 
 export type CancelSceneErrors = {
     /**
-     * Validation Error
+     * What went wrong
      */
-    422: HttpValidationError;
+    default: Problem;
 };
 
 export type CancelSceneError = CancelSceneErrors[keyof CancelSceneErrors];
@@ -4396,9 +4731,9 @@ export type GetCurvesData = {
 
 export type GetCurvesErrors = {
     /**
-     * Validation Error
+     * What went wrong
      */
-    422: HttpValidationError;
+    default: Problem;
 };
 
 export type GetCurvesError = GetCurvesErrors[keyof GetCurvesErrors];
@@ -4445,9 +4780,9 @@ export type GetHeatmapData = {
 
 export type GetHeatmapErrors = {
     /**
-     * Validation Error
+     * What went wrong
      */
-    422: HttpValidationError;
+    default: Problem;
 };
 
 export type GetHeatmapError = GetHeatmapErrors[keyof GetHeatmapErrors];
@@ -4475,9 +4810,9 @@ export type GetReportData = {
 
 export type GetReportErrors = {
     /**
-     * Validation Error
+     * What went wrong
      */
-    422: HttpValidationError;
+    default: Problem;
 };
 
 export type GetReportError = GetReportErrors[keyof GetReportErrors];
@@ -4505,9 +4840,9 @@ export type RerunSceneData = {
 
 export type RerunSceneErrors = {
     /**
-     * Validation Error
+     * What went wrong
      */
-    422: HttpValidationError;
+    default: Problem;
 };
 
 export type RerunSceneError = RerunSceneErrors[keyof RerunSceneErrors];
@@ -4560,9 +4895,9 @@ export type ListRunsData = {
 
 export type ListRunsErrors = {
     /**
-     * Validation Error
+     * What went wrong
      */
-    422: HttpValidationError;
+    default: Problem;
 };
 
 export type ListRunsError = ListRunsErrors[keyof ListRunsErrors];
@@ -4597,9 +4932,9 @@ export type DownloadRunsData = {
 
 export type DownloadRunsErrors = {
     /**
-     * Validation Error
+     * What went wrong
      */
-    422: HttpValidationError;
+    default: Problem;
 };
 
 export type DownloadRunsError = DownloadRunsErrors[keyof DownloadRunsErrors];
@@ -4620,6 +4955,15 @@ export type ListSchedulesData = {
     url: '/api/v1/schedules';
 };
 
+export type ListSchedulesErrors = {
+    /**
+     * What went wrong
+     */
+    default: Problem;
+};
+
+export type ListSchedulesError = ListSchedulesErrors[keyof ListSchedulesErrors];
+
 export type ListSchedulesResponses = {
     /**
      * Successful Response
@@ -4638,9 +4982,9 @@ export type AddScheduleData = {
 
 export type AddScheduleErrors = {
     /**
-     * Validation Error
+     * What went wrong
      */
-    422: HttpValidationError;
+    default: Problem;
 };
 
 export type AddScheduleError = AddScheduleErrors[keyof AddScheduleErrors];
@@ -4668,9 +5012,9 @@ export type RemoveScheduleData = {
 
 export type RemoveScheduleErrors = {
     /**
-     * Validation Error
+     * What went wrong
      */
-    422: HttpValidationError;
+    default: Problem;
 };
 
 export type RemoveScheduleError = RemoveScheduleErrors[keyof RemoveScheduleErrors];
@@ -4698,9 +5042,9 @@ export type ChangeScheduleData = {
 
 export type ChangeScheduleErrors = {
     /**
-     * Validation Error
+     * What went wrong
      */
-    422: HttpValidationError;
+    default: Problem;
 };
 
 export type ChangeScheduleError = ChangeScheduleErrors[keyof ChangeScheduleErrors];
@@ -4721,6 +5065,15 @@ export type GetSceneSchemaData = {
     url: '/api/v1/schemas/scene';
 };
 
+export type GetSceneSchemaErrors = {
+    /**
+     * What went wrong
+     */
+    default: Problem;
+};
+
+export type GetSceneSchemaError = GetSceneSchemaErrors[keyof GetSceneSchemaErrors];
+
 export type GetSceneSchemaResponses = {
     /**
      * Successful Response
@@ -4737,6 +5090,15 @@ export type ListSeriesData = {
     url: '/api/v1/series';
 };
 
+export type ListSeriesErrors = {
+    /**
+     * What went wrong
+     */
+    default: Problem;
+};
+
+export type ListSeriesError = ListSeriesErrors[keyof ListSeriesErrors];
+
 export type ListSeriesResponses = {
     /**
      * Successful Response
@@ -4746,12 +5108,176 @@ export type ListSeriesResponses = {
 
 export type ListSeriesResponse = ListSeriesResponses[keyof ListSeriesResponses];
 
+export type SignOutData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/session';
+};
+
+export type SignOutErrors = {
+    /**
+     * What went wrong
+     */
+    default: Problem;
+};
+
+export type SignOutError = SignOutErrors[keyof SignOutErrors];
+
+export type SignOutResponses = {
+    /**
+     * Successful Response
+     */
+    204: void;
+};
+
+export type SignOutResponse = SignOutResponses[keyof SignOutResponses];
+
+export type GetSessionData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/session';
+};
+
+export type GetSessionErrors = {
+    /**
+     * What went wrong
+     */
+    default: Problem;
+};
+
+export type GetSessionError = GetSessionErrors[keyof GetSessionErrors];
+
+export type GetSessionResponses = {
+    /**
+     * Successful Response
+     */
+    200: Me;
+};
+
+export type GetSessionResponse = GetSessionResponses[keyof GetSessionResponses];
+
+export type SignInData = {
+    body: SignInWritable;
+    path?: never;
+    query?: never;
+    url: '/api/v1/session';
+};
+
+export type SignInErrors = {
+    /**
+     * What went wrong
+     */
+    default: Problem;
+};
+
+export type SignInError = SignInErrors[keyof SignInErrors];
+
+export type SignInResponses = {
+    /**
+     * Successful Response
+     */
+    200: Me;
+};
+
+export type SignInResponse = SignInResponses[keyof SignInResponses];
+
+export type SignOutEverywhereData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/sessions';
+};
+
+export type SignOutEverywhereErrors = {
+    /**
+     * What went wrong
+     */
+    default: Problem;
+};
+
+export type SignOutEverywhereError = SignOutEverywhereErrors[keyof SignOutEverywhereErrors];
+
+export type SignOutEverywhereResponses = {
+    /**
+     * Successful Response
+     */
+    204: void;
+};
+
+export type SignOutEverywhereResponse = SignOutEverywhereResponses[keyof SignOutEverywhereResponses];
+
+export type ListSessionsData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/sessions';
+};
+
+export type ListSessionsErrors = {
+    /**
+     * What went wrong
+     */
+    default: Problem;
+};
+
+export type ListSessionsError = ListSessionsErrors[keyof ListSessionsErrors];
+
+export type ListSessionsResponses = {
+    /**
+     * Successful Response
+     */
+    200: Sessions;
+};
+
+export type ListSessionsResponse = ListSessionsResponses[keyof ListSessionsResponses];
+
+export type EndSessionData = {
+    body?: never;
+    path: {
+        /**
+         * Session Id
+         */
+        session_id: number;
+    };
+    query?: never;
+    url: '/api/v1/sessions/{session_id}';
+};
+
+export type EndSessionErrors = {
+    /**
+     * What went wrong
+     */
+    default: Problem;
+};
+
+export type EndSessionError = EndSessionErrors[keyof EndSessionErrors];
+
+export type EndSessionResponses = {
+    /**
+     * Successful Response
+     */
+    204: void;
+};
+
+export type EndSessionResponse = EndSessionResponses[keyof EndSessionResponses];
+
 export type ListStaleData = {
     body?: never;
     path?: never;
     query?: never;
     url: '/api/v1/stale';
 };
+
+export type ListStaleErrors = {
+    /**
+     * What went wrong
+     */
+    default: Problem;
+};
+
+export type ListStaleError = ListStaleErrors[keyof ListStaleErrors];
 
 export type ListStaleResponses = {
     /**
@@ -4768,6 +5294,15 @@ export type ListStrategiesData = {
     query?: never;
     url: '/api/v1/strategies';
 };
+
+export type ListStrategiesErrors = {
+    /**
+     * What went wrong
+     */
+    default: Problem;
+};
+
+export type ListStrategiesError = ListStrategiesErrors[keyof ListStrategiesErrors];
 
 export type ListStrategiesResponses = {
     /**
@@ -4792,9 +5327,9 @@ export type GetStrategyData = {
 
 export type GetStrategyErrors = {
     /**
-     * Validation Error
+     * What went wrong
      */
-    422: HttpValidationError;
+    default: Problem;
 };
 
 export type GetStrategyError = GetStrategyErrors[keyof GetStrategyErrors];
@@ -4815,6 +5350,15 @@ export type GetWatchlistData = {
     url: '/api/v1/watchlist';
 };
 
+export type GetWatchlistErrors = {
+    /**
+     * What went wrong
+     */
+    default: Problem;
+};
+
+export type GetWatchlistError = GetWatchlistErrors[keyof GetWatchlistErrors];
+
 export type GetWatchlistResponses = {
     /**
      * Successful Response
@@ -4833,9 +5377,9 @@ export type PutWatchlistData = {
 
 export type PutWatchlistErrors = {
     /**
-     * Validation Error
+     * What went wrong
      */
-    422: HttpValidationError;
+    default: Problem;
 };
 
 export type PutWatchlistError = PutWatchlistErrors[keyof PutWatchlistErrors];

@@ -16,6 +16,7 @@ import { LiveState } from "../components/LiveState";
 import { may, useMe } from "../session";
 import { EventsProvider } from "../useEvents";
 import { Help } from "./Help";
+import { Mark } from "./Mark";
 import { PLACES } from "./places";
 import styles from "./Shell.module.css";
 import { useKeys } from "./useKeys";
@@ -98,22 +99,6 @@ export function Shell() {
 
 function NewSceneLink(props: object) {
   return <Link {...props} to="/scenes/new" />;
-}
-
-function Mark() {
-  return (
-    <svg width="24" height="24" viewBox="0 0 32 32" aria-hidden="true">
-      <rect width="32" height="32" rx="7" fill="#2a5db0" />
-      <path
-        d="M6 22 11 13l5 6 5-11 5 7"
-        fill="none"
-        stroke="#fff"
-        strokeWidth="2.6"
-        strokeLinecap="round"
-        strokeLinejoin="round"
-      />
-    </svg>
-  );
 }
 
 const SCHEMES = [

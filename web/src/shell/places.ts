@@ -1,4 +1,4 @@
-import type { Role } from "../session";
+import type { Role } from "../client";
 
 /** The places of the navigation, with the second key of `g` and who sees them. */
 export const PLACES = [
