@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from api.models.answers import Answer
+from services.validate import Fault as Found
 
 
 class Fault(Answer):
@@ -24,3 +27,8 @@ class Problem(Answer):
     field: str | None = None
     faults: tuple[Fault, ...] = ()
     instance: str | None = None
+
+
+def faults_of(found: Iterable[Found]) -> tuple[Fault, ...]:
+    """Return what a dry run found, as the API says it."""
+    return tuple(Fault(code=one.code.value, field=one.path, message=one.sentence) for one in found)

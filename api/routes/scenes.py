@@ -9,8 +9,12 @@ from uuid import UUID
 from fastapi import APIRouter, Header, Query, Request, Response
 
 from api.caller import Reader, Trader
+from api.conditional import etag_of, unchanged, with_etag
 from api.context import AppSettings
+from api.models.problem import faults_of
 from api.models.scenes import (
+    Failure,
+    MissingCandles,
     Parsed,
     Rerun,
     SceneChange,
@@ -19,9 +23,16 @@ from api.models.scenes import (
     SceneRow,
     SceneToCheck,
     SceneToPublish,
+    StatusCount,
     Validation,
+    Varied,
+    Warned,
     YamlToParse,
 )
+from mela.settings import Settings
+from services import asking, dry_run, scene_pages
+from services.asking import Card
+from services.scene_pages import SceneInFull
 from services.states import SceneState
 
 router = APIRouter(tags=["scenes"])
@@ -33,13 +44,25 @@ At = Annotated[datetime | None, Query(description="an instant with its zone")]
 @router.post("/scenes/validate", response_model=Validation)
 def validate_scene(asked: SceneToCheck, caller: Reader, settings: AppSettings) -> Validation:
     """Say what is wrong with a scene, how many runs it has, and what it would take."""
-    raise NotImplementedError
+    found = dry_run.dry_run(settings, caller, asked.scene)
+    return Validation(
+        is_valid=not found.faults,
+        faults=faults_of(found.faults),
+        runs=found.runs,
+        skipped=found.skipped,
+        stored_runs=found.stored,
+        expected_seconds=found.expected_seconds,
+        missing_candles=tuple(MissingCandles.of(one) for one in found.missing),
+        warnings=found.warnings,
+        yaml=found.yaml,
+    )
 
 
 @router.post("/scenes/parse", response_model=Parsed)
-def parse_scene(asked: YamlToParse, caller: Reader, settings: AppSettings) -> Parsed:
+def parse_scene(asked: YamlToParse, _: Reader) -> Parsed:
     """Read a scene written as YAML."""
-    raise NotImplementedError
+    found = dry_run.parse(asked.yaml)
+    return Parsed(scene=found.scene, faults=faults_of(found.faults))
 
 
 @router.post("/scenes", status_code=202, response_model=SceneRow)
@@ -50,7 +73,9 @@ def publish_scene(
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
 ) -> SceneRow:
     """Publish a scene. The same Idempotency-Key publishes it once."""
-    raise NotImplementedError
+    card = Card(asked.name, asked.note, asked.tags, asked.is_private)
+    scene_id = asking.publish(settings, caller, asked.scene, card, idempotency_key=idempotency_key)
+    return SceneRow.of(scene_pages.row(settings, caller, scene_id))
 
 
 @router.get("/scenes", response_model=ScenePage)
@@ -73,15 +98,33 @@ def list_scenes(
 
     start, end: only scenes whose span meets [start, end)
     """
-    raise NotImplementedError
+    found = scene_pages.list_page(
+        settings,
+        caller,
+        states=state or (),
+        strategy=strategy,
+        instrument=instrument,
+        interval=interval,
+        start=start,
+        end=end,
+        tag=tag,
+        words=text,
+        owner=owner,
+        limit=limit,
+        cursor=cursor,
+    )
+    return ScenePage.of(found)
 
 
 @router.get("/scenes/{scene_id}", response_model=SceneDetail)
 def get_scene(
     scene_id: UUID, caller: Reader, settings: AppSettings, request: Request, response: Response
-) -> SceneDetail:
+) -> SceneDetail | Response:
     """Return a scene, with how far it is. Answers 304 to an If-None-Match that still holds."""
-    raise NotImplementedError
+    found = scene_pages.in_full(settings, caller, scene_id)
+    changed = found.changed_at.timestamp() if found.changed_at else 0
+    tag = etag_of(found.row.version, changed, found.row.is_mine)
+    return unchanged(request, tag) or with_etag(response, tag, _in_full(settings, found))
 
 
 @router.patch("/scenes/{scene_id}", response_model=SceneDetail)
@@ -89,16 +132,42 @@ def change_scene(
     scene_id: UUID, asked: SceneChange, caller: Trader, settings: AppSettings
 ) -> SceneDetail:
     """Change the name, the note, the tags of a scene, and who sees it. Only its owner may."""
-    raise NotImplementedError
+    card = Card(asked.name, asked.note, asked.tags, asked.is_private)
+    asking.change(settings, caller, scene_id, card)
+    return _in_full(settings, scene_pages.in_full(settings, caller, scene_id))
 
 
 @router.post("/scenes/{scene_id}/cancel", response_model=SceneDetail)
 def cancel_scene(scene_id: UUID, caller: Trader, settings: AppSettings) -> SceneDetail:
     """Cancel a scene: runs that are not executed yet will not be. Its owner and admins may."""
-    raise NotImplementedError
+    asking.stop(settings, caller, scene_id)
+    return _in_full(settings, scene_pages.in_full(settings, caller, scene_id))
 
 
 @router.post("/scenes/{scene_id}/rerun", status_code=202, response_model=Rerun)
 def rerun_scene(scene_id: UUID, caller: Trader, settings: AppSettings) -> Rerun:
     """Publish a scene again under a new id. Answers that still hold come from the store."""
-    raise NotImplementedError
+    return Rerun(scene_id=asking.ask_again(settings, caller, scene_id), is_new=True)
+
+
+def _in_full(settings: Settings, found: SceneInFull) -> SceneDetail:
+    return SceneDetail(
+        **SceneRow.of(found.row).__dict__,
+        scene=dict(found.scene),
+        yaml=found.yaml,
+        note=found.note,
+        varied=tuple(Varied.of(one) for one in found.varied),
+        rate_per_s=found.rate_per_s,
+        remaining_s=found.remaining_s,
+        statuses=tuple(StatusCount(status=s, runs=n) for s, n in found.statuses.items()),
+        failures=tuple(
+            Failure(
+                runs=one.runs, kind=one.kind, message=one.sentence, file=one.file, line=one.line
+            )
+            for one in found.failures
+        ),
+        warnings=tuple(Warned.of(one) for one in found.warnings),
+        rerun_of=found.rerun_of,
+        mlflow_url=scene_pages.mlflow_page(settings, found.mlflow_run_id),
+        pruned=found.pruned,
+    )

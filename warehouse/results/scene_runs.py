@@ -121,7 +121,7 @@ def page(
             FROM chosen JOIN ops.result r ON r.result_key = chosen.result_key {_QUESTION}
             ORDER BY chosen.undefined, chosen.few, chosen.ordered {keys.direction} NULLS LAST,
                      r.run_key
-        """),
+        """),  # noqa: S608  made of constants, and of names that were checked
         values,
     )
     return [_read(row) for row in rows]
@@ -194,8 +194,8 @@ def cells(
     """
     _checked(metric)
     values: dict[str, Any] = {"scene_id": scene_id}
-    across = _axis(connection, scene_id, x, values, "x")
-    along = _axis(connection, scene_id, y, values, "y") if y else "NULL::jsonb"
+    across = _axis(connection, x, values, "x")
+    along = _axis(connection, y, values, "y") if y else "NULL::jsonb"
     best = "min" if metric in LOWER_IS_BETTER else "max"
     fold = {
         "max": f"{best}(r.{metric})",
@@ -333,9 +333,7 @@ def _value(path: str, values: dict[str, Any], name: str) -> str:
     return f"coalesce(q.settings #> CAST(:{name} AS text[]), CAST(:{name}_default AS jsonb))"
 
 
-def _axis(
-    connection: Connection, scene_id: UUID, path: str, values: dict[str, Any], name: str
-) -> str:
+def _axis(connection: Connection, path: str, values: dict[str, Any], name: str) -> str:
     """Return what SQL groups by: the value at a path, or, of many numbers, the range it is in."""
     found = _value(path, values, name)
     statement = f"""

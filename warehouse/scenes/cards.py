@@ -32,6 +32,9 @@ _KEEP = text("""
         scene_id = excluded.scene_id, created_at = now()
 """)
 
+CHANGED = "mela_scene"  # the channel on which processes hear that something of a scene changed
+_TELL = text("SELECT pg_notify(:channel, :scene_id)")
+
 
 @dataclass(frozen=True, slots=True)
 class Requested:
@@ -72,3 +75,8 @@ def keep_key(
     """Remember what was published under an Idempotency-Key."""
     values = {"account_id": account_id, "key": key, "scene_id": scene_id}
     connection.execute(_KEEP, values | {"request_hash": request_hash})
+
+
+def tell(connection: Connection, scene_id: UUID) -> None:
+    """Let all processes of the application hear that a scene changed, once this commits."""
+    connection.execute(_TELL, {"channel": CHANGED, "scene_id": str(scene_id)})
