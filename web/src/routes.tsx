@@ -138,10 +138,7 @@ const scene = createRoute({
 const run = createRoute({
   getParentRoute: () => inside,
   path: "/runs/$runKey",
-  validateSearch: (raw: Raw): { trade?: string; tab?: string } => ({
-    trade: text(raw, "trade"),
-    tab: text(raw, "tab"),
-  }),
+  validateSearch: (raw: Raw): { trade?: string } => ({ trade: text(raw, "trade") }),
   component: lazyRouteComponent(() => import("./pages/run/RunPage")),
 });
 
@@ -155,10 +152,14 @@ const compare = createRoute({
   component: lazyRouteComponent(() => import("./pages/compare/ComparePage")),
 });
 
+export const DATA_TABS = ["coverage", "quality", "stale", "watch", "backfills"] as const;
+export type DataTab = (typeof DATA_TABS)[number];
+
 const data = createRoute({
   getParentRoute: () => inside,
   path: "/data",
-  validateSearch: (raw: Raw): { instrument?: string; interval?: string } => ({
+  validateSearch: (raw: Raw): { tab?: DataTab; instrument?: string; interval?: string } => ({
+    tab: oneOf(raw, "tab", DATA_TABS),
     instrument: text(raw, "instrument"),
     interval: text(raw, "interval"),
   }),
@@ -189,11 +190,14 @@ const account = createRoute({
   component: lazyRouteComponent(() => import("./pages/account/AccountPage")),
 });
 
+export const ADMIN_TABS = ["users", "invitations", "audit", "health"] as const;
+export type AdminTab = (typeof ADMIN_TABS)[number];
+
 const admin = createRoute({
   getParentRoute: () => inside,
   path: "/admin",
-  validateSearch: (raw: Raw): { tab?: string; user?: string; action?: string } => ({
-    tab: text(raw, "tab"),
+  validateSearch: (raw: Raw): { tab?: AdminTab; user?: string; action?: string } => ({
+    tab: oneOf(raw, "tab", ADMIN_TABS),
     user: text(raw, "user"),
     action: text(raw, "action"),
   }),

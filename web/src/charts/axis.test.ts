@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { compact, duration, instantText, percent, priceDigits, signedPercent } from "./axis";
+import { compact, instantText, percent, priceDigits, signedPercent } from "./axis";
 
 it("shows five digits of a price, and cents at least", () => {
   expect([43_512.1, 180, 1.0842, 0.00001234, 0].map(priceDigits)).toEqual([2, 2, 4, 9, 2]);
@@ -23,15 +23,4 @@ it("writes fractions as percentages and never a negative zero", () => {
 it("writes instants in UTC", () => {
   expect(instantText(1_704_207_600, 3_600)).toBe("2024-01-02 15:00");
   expect(instantText(1_704_207_600, 86_400)).toBe("2024-01-02");
-});
-
-it("writes durations in two units", () => {
-  expect([0, 59, 3_660, 90_000, 1_209_600, 604_801].map(duration)).toEqual([
-    "0 s",
-    "59 s",
-    "1 h 1 min",
-    "1 d 1 h",
-    "2 w",
-    "1 w",
-  ]);
 });

@@ -39,33 +39,3 @@ export function instantText(seconds: number, secondsPerPoint: number): string {
   const day = `${at.getUTCFullYear()}-${two(at.getUTCMonth() + 1)}-${two(at.getUTCDate())}`;
   return secondsPerPoint >= 86_400 ? day : `${day} ${two(at.getUTCHours())}:${two(at.getUTCMinutes())}`;
 }
-
-const UNITS: readonly [string, number][] = [
-  ["w", 604_800],
-  ["d", 86_400],
-  ["h", 3_600],
-  ["min", 60],
-  ["s", 1],
-];
-
-/** Return a length of time in its two largest units: 3 d 4 h. */
-export function duration(seconds: number): string {
-  if (!Number.isFinite(seconds) || seconds < 1) {
-    return "0 s";
-  }
-  const parts: string[] = [];
-  let left = Math.round(seconds);
-  for (const [unit, size] of UNITS) {
-    const count = Math.floor(left / size);
-    if (count > 0) {
-      parts.push(`${count} ${unit}`);
-      left -= count * size;
-    } else if (parts.length > 0) {
-      break;
-    }
-    if (parts.length === 2) {
-      break;
-    }
-  }
-  return parts.join(" ");
-}

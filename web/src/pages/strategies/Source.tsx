@@ -1,0 +1,59 @@
+import { python } from "@codemirror/lang-python";
+import { defaultHighlightStyle, HighlightStyle, syntaxHighlighting } from "@codemirror/language";
+import { EditorState } from "@codemirror/state";
+import { EditorView, lineNumbers } from "@codemirror/view";
+import { tags } from "@lezer/highlight";
+import { useComputedColorScheme } from "@mantine/core";
+import { useEffect, useRef } from "react";
+import { styleNonce } from "../../nonce";
+
+const DARK = HighlightStyle.define([
+  { tag: [tags.keyword, tags.operatorKeyword, tags.controlKeyword], color: "#c9a3f0" },
+  { tag: [tags.string, tags.special(tags.string)], color: "#9fd08a" },
+  { tag: [tags.number, tags.bool, tags.null], color: "#f0b37a" },
+  { tag: [tags.comment, tags.docString], color: "#9aa7b3" },
+  {
+    tag: [tags.function(tags.variableName), tags.function(tags.definition(tags.variableName))],
+    color: "#8db4f5",
+  },
+  { tag: [tags.className, tags.typeName], color: "#6fd3c0" },
+  { tag: tags.meta, color: "#e3b341" },
+]);
+
+const LOOK = EditorView.theme({
+  "&": { fontSize: "12.5px", backgroundColor: "var(--mela-surface)", color: "inherit" },
+  ".cm-content": { fontFamily: "var(--mantine-font-family-monospace)" },
+  ".cm-gutters": {
+    backgroundColor: "var(--mela-sunken)",
+    color: "var(--mela-muted)",
+    borderRight: "1px solid var(--mela-line)",
+  },
+  ".cm-scroller": { overflow: "auto", maxHeight: "70vh" },
+});
+
+/** Source in Python, highlighted, to read only. */
+export default function Source({ source, label }: { source: string; label: string }) {
+  const box = useRef<HTMLDivElement>(null);
+  const scheme = useComputedColorScheme("light");
+  useEffect(() => {
+    if (!box.current) return;
+    const view = new EditorView({
+      parent: box.current,
+      state: EditorState.create({
+        doc: source,
+        extensions: [
+          lineNumbers(),
+          python(),
+          syntaxHighlighting(scheme === "dark" ? DARK : defaultHighlightStyle),
+          LOOK,
+          EditorState.readOnly.of(true),
+          EditorView.editable.of(false),
+          EditorView.contentAttributes.of({ "aria-label": label, tabindex: "0" }),
+          EditorView.cspNonce.of(styleNonce()),
+        ],
+      }),
+    });
+    return () => view.destroy();
+  }, [source, label, scheme]);
+  return <div ref={box} />;
+}
