@@ -1,0 +1,94 @@
+import { Group, Tooltip } from "@mantine/core";
+import { Link } from "@tanstack/react-router";
+import { Lock } from "lucide-react";
+import type { SceneRow } from "../../client";
+import type { Column } from "../../components/DataTable";
+import { Instant, Span } from "../../components/Instant";
+import { MetricName } from "../../components/MetricName";
+import { MetricValue } from "../../components/MetricValue";
+import { Num } from "../../components/Num";
+import { Tags } from "../../components/Tags";
+import { SceneProgress } from "./SceneProgress";
+
+/** Name a scene as lists do: by its name, else by what it asks. */
+export function sceneName(row: Pick<SceneRow, "name" | "strategies" | "instruments" | "scene_id">): string {
+  if (row.name) return row.name;
+  const asks = [row.strategies.join(", "), row.instruments.slice(0, 2).join(", ")]
+    .filter(Boolean)
+    .join(" on ");
+  return asks || row.scene_id.slice(0, 8);
+}
+
+/** Write some instruments short: `BTCUSDT, ETHUSDT +3`. */
+export function shortInstruments(instruments: readonly string[], most = 2): string {
+  const names = instruments.slice(0, most).map((name) => name.replace(/^[^:]+:/, ""));
+  return names.join(", ") + (instruments.length > most ? ` +${instruments.length - most}` : "");
+}
+
+/** A scene's name as a link, with its tags, and a lock where it is private. */
+export function SceneLink({ row }: { row: SceneRow }) {
+  return (
+    <Group gap={6} wrap="nowrap">
+      {row.is_private && (
+        <Tooltip label="Private: only you see it.">
+          <Lock size={13} aria-label="private" />
+        </Tooltip>
+      )}
+      <Link
+        to="/scenes/$sceneId"
+        params={{ sceneId: row.scene_id }}
+        className="mela-quiet-link"
+        data-row-link
+        title={sceneName(row)}
+        style={{ overflow: "hidden", textOverflow: "ellipsis" }}
+      >
+        {sceneName(row)}
+      </Link>
+      <Tags tags={row.tags} />
+    </Group>
+  );
+}
+
+const metric = (
+  name: "sharpe" | "total_return" | "max_drawdown" | "trades",
+  width: number,
+): Column<SceneRow> => ({
+  id: name,
+  header: <MetricName name={name} />,
+  cell: (row) => row.best_metrics && <MetricValue name={name} value={row.best_metrics[name]} />,
+  width,
+  align: "right",
+});
+
+export const COLUMNS: readonly Column<SceneRow>[] = [
+  { id: "name", header: "Scene", cell: (row) => <SceneLink row={row} />, width: 300 },
+  { id: "state", header: "State", cell: (row) => <SceneProgress row={row} />, width: 150 },
+  { id: "strategy", header: "Strategy", cell: (row) => row.strategies.join(", "), width: 130 },
+  {
+    id: "instruments",
+    header: "Instruments",
+    cell: (row) => <span title={row.instruments.join(", ")}>{shortInstruments(row.instruments)}</span>,
+    width: 150,
+  },
+  { id: "interval", header: "Interval", cell: (row) => row.interval, width: 72 },
+  { id: "span", header: "Span (UTC)", cell: (row) => <Span start={row.start} end={row.end} />, width: 190 },
+  {
+    id: "runs",
+    header: "Runs",
+    cell: (row) => <Num value={row.runs} unit="count" />,
+    width: 76,
+    align: "right",
+  },
+  metric("sharpe", 86),
+  metric("total_return", 108),
+  metric("max_drawdown", 124),
+  metric("trades", 76),
+  { id: "owner", header: "Owner", cell: (row) => row.owner ?? "–", width: 100 },
+  {
+    id: "received",
+    header: "Asked",
+    cell: (row) => <Instant at={row.received_at} as="ago" />,
+    width: 96,
+    align: "right",
+  },
+];
