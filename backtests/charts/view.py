@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from mela.candles import Candles
 from mela.counts import counted
 from mela.inference import infer
 from mela.instrument import UNKNOWN_CURRENCY
-from mela.result import Metrics, Outcome, Trade
+from mela.result import Curve, Metrics, Outcome, Trade
 from mela.run import Run, from_ms, to_ms
 
 Float = NDArray[np.float64]
@@ -106,16 +107,16 @@ def view_of(
     prepared = _prepared(candles, run)
     drawn = DrawnIndicators() if catalogue is None else indicators_of(run, prepared, catalogue)
     rolling = rolling_sharpe_of(curve, prepared, run.cash)
-    notes = _notes(span, merged, points, curve.trades, kept, metrics.open_trades, curve.equity)
+    notes = notes_of(len(span), merged, points, curve, len(kept), metrics.open_trades)
     return View(
-        title=f"{run.instrument} {run.interval}: {run.strategy}({_spelled(run.params)})",
-        subtitle=_subtitle(run, metrics),
+        title=title_of(run.instrument, run.interval, run.strategy, run.params),
+        subtitle=subtitle_of(run.start, run.end, metrics),
         quote=_quote(run.instrument, candles),
         candles=merge(span, merged),
         merged=merged,
         is_log=bool(span.high.max() / span.low.min() > LOG_FROM),
-        entries=_entries(kept),
-        exits=_exits(kept),
+        entries=entries_of(kept),
+        exits=exits_of(kept),
         curve_ms=curve.opened_ms[points],
         equity=curve.equity[points],
         hold=hold[points],
@@ -203,7 +204,8 @@ def drawdowns(equity: Float, cash: float) -> Float:
     return equity / peak - 1.0
 
 
-def _entries(trades: Sequence[Trade]) -> tuple[Marks, ...]:
+def entries_of(trades: Sequence[Trade]) -> tuple[Marks, ...]:
+    """Return the entries of trades, by side."""
     sides = {
         "long": [trade for trade in trades if trade.size > 0],
         "short": [trade for trade in trades if trade.size < 0],
@@ -221,7 +223,8 @@ def _entries(trades: Sequence[Trade]) -> tuple[Marks, ...]:
     )
 
 
-def _exits(trades: Sequence[Trade]) -> tuple[Marks, ...]:
+def exits_of(trades: Sequence[Trade]) -> tuple[Marks, ...]:
+    """Return the exits of trades, by reason."""
     reasons: dict[str, list[Trade]] = {}
     for trade in trades:
         reasons.setdefault(trade.exit_reason, []).append(trade)
@@ -242,25 +245,24 @@ def _left(trade: Trade) -> str:
     return f"{reason} at {trade.exit_price:,.6g}, profit {trade.profit:+,.2f}"
 
 
-def _notes(
-    span: Candles,
-    merged: int,
-    points: Int,
-    trades: Sequence[Trade],
-    kept: Sequence[Trade],
-    open_trades: int,
-    equity: Float,
+def notes_of(
+    candles: int, merged: int, points: Int, curve: Curve, marked: int, open_trades: int
 ) -> tuple[str, ...]:
+    """Return what a picture leaves out or merges, in sentences.
+
+    candles: of the span; merged: into each one drawn; points: of the curves; marked: trades
+    """
     notes: list[str] = []
+    trades, equity = len(curve.trades), len(curve.equity)
     if merged > 1:
-        notes.append(f"{counted(len(span), 'candle')}, {merged:,} merged into each one drawn")
-    if len(points) < len(equity):
-        notes.append(f"curves by {len(points):,} of {len(equity):,} points, all extremes kept")
-    if len(kept) < len(trades):
-        notes.append(f"{len(kept):,} of {counted(len(trades), 'trade')} marked")
+        notes.append(f"{counted(candles, 'candle')}, {merged:,} merged into each one drawn")
+    if len(points) < equity:
+        notes.append(f"curves by {len(points):,} of {equity:,} points, all extremes kept")
+    if marked < trades:
+        notes.append(f"{marked:,} of {counted(trades, 'trade')} marked")
     if open_trades:
         notes.append("a position still open at the end is not marked")
-    if len(equity) < len(span):
+    if equity < candles:
         notes.append("ruined: the run ends where its equity does")
     return tuple(notes)
 
@@ -271,9 +273,15 @@ def _quote(name: str, candles: Candles) -> str:
     return "quote currency" if quote == UNKNOWN_CURRENCY else quote
 
 
-def _subtitle(run: Run, metrics: Metrics) -> str:
+def title_of(instrument: str, interval: str, strategy: str, params: Mapping[str, Any]) -> str:
+    """Return what a picture of a run is called."""
+    return f"{instrument} {interval}: {strategy}({_spelled(params)})"
+
+
+def subtitle_of(start: datetime, end: datetime, metrics: Metrics) -> str:
+    """Return what a run found, in a line."""
     parts = [
-        f"{_date(run.start)} to {_date(run.end)}",
+        f"{_date(start)} to {_date(end)}",
         f"return {_percent(metrics.total_return)}",
         f"buy & hold {_percent(metrics.buy_hold_return)}",
         f"Sharpe {_number(metrics.sharpe)}",
