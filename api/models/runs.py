@@ -292,7 +292,7 @@ class ParamCompared(Answer):
     """A field of the question in each run. Only those that differ are listed."""
 
     path: str
-    values: tuple[str | float | bool | None, ...]
+    values: tuple[int | float | str | bool | None, ...]
 
 
 class MetricCompared(Answer):

@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from api.models.answers import Answer, Milliseconds
+from api.models.answers import Answer, JsonObject, Milliseconds
 from mela.search_report import SearchReport
 
-Scalar = float | str | bool | None
+Scalar = int | float | str | bool | None
 Reduce = Literal["max", "mean", "median"]
 Order = Literal["asc", "desc", "best"]
 
@@ -28,6 +28,7 @@ class RunRow(Answer):
     params: dict[str, Scalar] = Field(
         description="by path what varies in the scene (`strategy.params.fast`)"
     )
+    strategy_params: JsonObject = Field(description="all of the strategy's, defaults filled in")
     status: str
     cached: bool
     has_curve: bool

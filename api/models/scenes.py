@@ -184,7 +184,7 @@ class Varied(Answer):
     """A parameter that varies among the runs of a scene. values: those it takes, up to 200."""
 
     path: str = Field(examples=["strategy.params.fast"])
-    values: tuple[float | str | bool | None, ...]
+    values: tuple[int | float | str | bool | None, ...]
 
 
 class StatusCount(Answer):

@@ -10,7 +10,9 @@ from fastapi.responses import StreamingResponse
 
 from api.caller import Reader
 from api.context import AppSettings
+from api.files import csv_file
 from api.models.scene_runs import Heatmap, Order, Reduce, RunPage, SceneCurves, SceneReport
+from services import run_pages, scene_report
 
 router = APIRouter(tags=["scenes"])
 
@@ -34,14 +36,24 @@ def list_runs(
     sort: Metric = None,
     order: Order = "best",
     where: Where = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
     cursor: Annotated[str | None, Query(max_length=500)] = None,
 ) -> RunPage:
     """List the runs of a scene, sorted by a metric; undefined ones are last.
 
     order: `best` begins at the metric's better end
     """
-    raise NotImplementedError
+    found = run_pages.list_runs(
+        settings,
+        caller,
+        scene_id,
+        sort=sort,
+        order=order,
+        where=where or (),
+        limit=limit,
+        cursor=cursor,
+    )
+    return RunPage.of(found)
 
 
 @router.get(
@@ -53,13 +65,14 @@ def download_runs(
     scene_id: UUID, caller: Reader, settings: AppSettings, where: Where = None
 ) -> StreamingResponse:
     """Return all runs of a scene as CSV: what varies, the status and all metrics."""
-    raise NotImplementedError
+    lines = run_pages.all_runs_csv(settings, caller, scene_id, where or ())
+    return csv_file(lines, f"runs-{scene_id}.csv")
 
 
 @router.get("/scenes/{scene_id}/report", response_model=SceneReport)
 def get_report(scene_id: UUID, caller: Reader, settings: AppSettings) -> SceneReport:
     """Return what the scene's search has proved."""
-    raise NotImplementedError
+    return SceneReport.of(scene_report.report_of(settings, caller, scene_id))
 
 
 @router.get("/scenes/{scene_id}/heatmap", response_model=Heatmap)
@@ -76,7 +89,8 @@ def get_heatmap(
 
     reduce: how runs in one cell are folded; `max` takes the metric's better end
     """
-    raise NotImplementedError
+    found = run_pages.heat_map(settings, caller, scene_id, x=x, y=y, metric=metric, reduce=reduce)
+    return Heatmap.of(found)
 
 
 @router.get("/scenes/{scene_id}/curves", response_model=SceneCurves)
@@ -88,4 +102,6 @@ def get_curves(
     points: Annotated[int, Query(ge=50, le=5_000)] = 800,
 ) -> SceneCurves:
     """Return the equity of the scene's best runs that have a stored curve."""
-    raise NotImplementedError
+    return SceneCurves.of(
+        run_pages.best_curves(settings, caller, scene_id, most=most, points=points)
+    )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
 import orjson
+from numpy.typing import NDArray
 from sqlalchemy import Connection, text
 
 from mela.result import Curve, Trade
@@ -76,6 +78,17 @@ def without_curve(connection: Connection, result_keys: Iterable[str]) -> set[str
     """Return the results, of those given, that have no curve."""
     keys = set(result_keys)
     return keys - set(connection.scalars(_STORED, {"keys": list(keys)}))
+
+
+def equity(
+    connection: Connection, result_key: str
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return when each candle of a result's span opened, in UTC milliseconds, and equity there.
+
+    returns: (n,) int64, rising, and (n,) float64; empty where no curve is stored
+    """
+    values = decode(copy_out(connection, _READ_EQUITY, {"key": result_key}), TYPES)
+    return values["opened_at"], values["equity"]
 
 
 def curve(connection: Connection, result_key: str) -> Curve | None:
