@@ -20,7 +20,7 @@ const MONO = 'ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation Mono", 
 export const theme = createTheme({
   colors: { ink },
   primaryColor: "ink",
-  primaryShade: { light: 6, dark: 5 },
+  primaryShade: { light: 6, dark: 6 },
   autoContrast: true,
   fontFamily: SANS,
   fontFamilyMonospace: MONO,
