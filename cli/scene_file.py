@@ -10,10 +10,10 @@ import typer
 import yaml
 
 from cli import completion
-from mela.yaml_text import read_yaml
 from mela.errors import RejectionCode, SceneInvalid
 from mela.scene import Scene
 from mela.settings import Settings
+from mela.yaml_text import read_yaml
 
 if TYPE_CHECKING:
     from mela.grid import Plan
