@@ -190,6 +190,10 @@ class ApiSettings(_Service):
     """The web application and its API. Without `public_url` it answers on loopback only."""
 
     url: str = Field(default="http://127.0.0.1:8000", description="where it answers")
+    token: SecretStr = Field(
+        default=SecretStr(""),
+        description="a personal token, for what asks the API: the Python client, `mela mcp`",
+    )
     public_url: str | None = Field(
         default=None,
         description="https://…: where people reach it through a proxy that ends TLS; needed as "
