@@ -46,8 +46,11 @@ def report_of(settings: Settings, caller: Caller, scene_id: UUID) -> ReportInWor
         stored = records.get(connection, scene_id)
     if stored is None:
         raise NotFound(no_scene(scene_id))
-    report = stored.ending.report
-    is_finished = head.finished_at is not None
+    return in_words(stored.ending.report, is_finished=head.finished_at is not None)
+
+
+def in_words(report: SearchReport | None, *, is_finished: bool) -> ReportInWords:
+    """Return what a report means; None is that of a scene that has searched nothing, or not yet."""
     if report is None:
         return ReportInWords(is_finished, None, (), None, None, None)
     luck = report.statistics

@@ -17,6 +17,7 @@ from backtests.charts.over_time import Months, RollingSharpe, months_of, rolling
 from backtests.strategy import Strategy
 from mela.candles import Candles
 from mela.counts import counted
+from mela.execution_terms import Costs
 from mela.inference import infer
 from mela.instrument import UNKNOWN_CURRENCY
 from mela.result import Curve, Metrics, Outcome, Trade
@@ -194,8 +195,13 @@ def buy_and_hold(span: Candles, run: Run) -> Float:
 
     span: without warm-up. The last value agrees with the metric `buy_hold_return`.
     """
-    paid = span.open[0] * (1.0 + run.costs.slippage) * (1.0 + run.costs.fee)
-    return run.cash * span.close / paid
+    return held(span, run.cash, run.costs)
+
+
+def held(span: Candles, cash: float, costs: Costs) -> Float:
+    """Return the same for an account of so much cash that pays these costs."""
+    paid = span.open[0] * (1.0 + costs.slippage) * (1.0 + costs.fee)
+    return cash * span.close / paid
 
 
 def drawdowns(equity: Float, cash: float) -> Float:

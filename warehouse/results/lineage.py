@@ -22,6 +22,16 @@ _RESULTS = text("""
     WHERE left(r.result_key, length(:key)) = :key OR left(r.run_key, length(:key)) = :key
     ORDER BY r.computed_at DESC, r.result_key LIMIT :most
 """)
+# Of one result by its whole key; `broken_seals` would look at all that are stored.
+_ONE = text("""
+    SELECT r.result_key, r.run_key, r.status, r.strategy_digest, r.engine_version,
+           r.metrics_version, r.candles_revision, r.revisions, r.computed_at, r.candles,
+           r.first_candle_at, r.last_candle_at, r.depends_from, q.interval, q.start_at, q.end_at,
+           q.strategy, q.params, kept.seal IS DISTINCT FROM ops.seal_of(r) AS changed_since
+    FROM ops.result r JOIN ops.run q ON q.run_key = r.run_key
+    LEFT JOIN ops.result_seal kept ON kept.result_key = r.result_key
+    WHERE r.result_key = :key
+""")
 _SCENES = text("""
     SELECT s.scene_id::text AS scene_id, s.name, a.cached, s.received_at,
            s.rerun_of::text AS rerun_of, u.name AS user
@@ -117,6 +127,12 @@ def lineage(connection: Connection, key: str) -> list[Lineage]:
     if len(runs) > 1 or len(rows) > 100:
         raise ValueError(f"expected one result or one run, but {key} begins the keys of several")
     return [_of(connection, row) for row in rows]
+
+
+def lineage_of(connection: Connection, result_key: str) -> Lineage | None:
+    """Return where one result comes from; None for an unknown key."""
+    rows = _rows(connection, _ONE, {"key": result_key})
+    return _of(connection, rows[0]) if rows else None
 
 
 def _of(connection: Connection, result: Mapping[str, Any]) -> Lineage:

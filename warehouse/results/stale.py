@@ -25,6 +25,14 @@ from warehouse.results.validity import (
 )
 
 Reason = Literal["candles", "strategy", "strategy_gone", "engine", "metrics"]
+_REASONS = f"""
+               array_remove(ARRAY[
+                   CASE WHEN NOT {SAME_CANDLES} THEN 'candles' END,
+                   CASE WHEN today.strategy IS NULL THEN 'strategy_gone'
+                        WHEN NOT {SAME_STRATEGY} THEN 'strategy' END,
+                   CASE WHEN NOT {SAME_ENGINE} THEN 'engine' END,
+                   CASE WHEN NOT {SAME_METRICS} THEN 'metrics' END], NULL)
+"""
 _STALE = text(f"""
     WITH today AS MATERIALIZED (SELECT * FROM {TODAY})
     SELECT * FROM (
@@ -33,12 +41,7 @@ _STALE = text(f"""
                stored.strategy_digest, stored.engine_version,
                stored.metrics_version, q.interval, q.strategy, q.start_at, q.end_at,
                i.venue || ':' || i.symbol AS instrument,
-               array_remove(ARRAY[
-                   CASE WHEN NOT {SAME_CANDLES} THEN 'candles' END,
-                   CASE WHEN today.strategy IS NULL THEN 'strategy_gone'
-                        WHEN NOT {SAME_STRATEGY} THEN 'strategy' END,
-                   CASE WHEN NOT {SAME_ENGINE} THEN 'engine' END,
-                   CASE WHEN NOT {SAME_METRICS} THEN 'metrics' END], NULL) AS reasons,
+               {_REASONS} AS reasons,
                greatest((SELECT max(revision) FROM ({SPOILT_BY_ONE}) AS one),
                         CASE WHEN stored.revisions IS NOT NULL THEN (
                             SELECT max(revision) FROM ({SPOILT_BY_ONE_OF_SEVERAL}) AS one)
@@ -57,6 +60,13 @@ _STALE = text(f"""
         JOIN today ON today.strategy = q.strategy
         WHERE stored.run_key = judged.run_key AND {VALID})
     ORDER BY instrument, interval, strategy, run_key
+""")  # noqa: S608  made of constants
+_WHY = text(f"""
+    WITH today AS MATERIALIZED (SELECT * FROM {TODAY})
+    SELECT {_REASONS} AS reasons
+    FROM ops.result stored JOIN ops.run q ON q.run_key = stored.run_key
+    LEFT JOIN today ON today.strategy = q.strategy
+    WHERE stored.result_key = :result_key AND {REUSABLE}
 """)  # noqa: S608  made of constants
 _HOLDERS = text("""
     SELECT s.scene_id, s.name, s.status, s.content, s.user_id, a.result_key
@@ -142,6 +152,17 @@ def stale_results(
         )
         for row in connection.execute(_STALE, values)
     ]
+
+
+def reasons_of(
+    connection: Connection, provenances: Mapping[str, Provenance], result_key: str
+) -> list[Reason]:
+    """Return why a result no longer holds; nothing for one that does, or that was never reused.
+
+    provenances: strategy name → what would be used today
+    """
+    values = made_with_today(provenances) | {"result_key": result_key}
+    return list(connection.scalar(_WHY, values) or ())
 
 
 def stale_scenes(
