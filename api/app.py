@@ -6,7 +6,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
 import mela
-from api import problems, static, surroundings
+from api import audited, problems, static, surroundings
 from api.models.problem import Problem
 from api.routes import ROUTERS
 from mela.settings import Settings
@@ -38,6 +38,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         inside.include_router(router)
     app.include_router(inside)
     static.install(app)
+    app.add_middleware(audited.Audited, settings=settings)
     app.add_middleware(GZipMiddleware, minimum_size=1_024, compresslevel=5)
     app.add_middleware(surroundings.Surroundings, settings=settings)
     return app

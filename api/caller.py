@@ -49,11 +49,13 @@ def caller_of(
         found = sessions.caller_of_token(settings, bearer.credentials)
         if found is None:
             raise NotSignedIn("this token is unknown, or has ended.")
+        request.state.caller = found
         return found
     token = session_token(request)
     found = sessions.caller_of_session(settings, token) if token else None
     if found is None or token is None:
         raise NotSignedIn(NOBODY)
+    request.state.caller = found
     if request.method not in SAFE:
         sent = request.headers.get(CSRF, "")
         if not hmac.compare_digest(sent.encode(), sessions.csrf_token(token).encode()):

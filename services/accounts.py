@@ -52,10 +52,16 @@ NEEDED: dict[Scope, Role] = {
 }
 
 
+def scopes_of(role: Role) -> frozenset[Scope]:
+    """Return all that a role may do."""
+    return frozenset(scope for scope, needed in NEEDED.items() if role.includes(needed))
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who asks. user: the name in `ops.user`, to whom scenes belong.
 
+    scopes: what he may do: what the role allows and, of a token, no more than it was made for
     session_id, token_id: by which of them; one is None
     """
 
@@ -71,7 +77,7 @@ class Caller:
 
     def may(self, scope: Scope) -> bool:
         """Tell whether the role and, of a token, its scopes allow this."""
-        return self.role.includes(NEEDED[scope]) and scope in self.scopes
+        return scope in self.scopes
 
 
 @dataclass(frozen=True, slots=True)

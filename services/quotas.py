@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mela.errors import NotFound
 from mela.settings import Settings
+from warehouse.accounts import accounts as stored_accounts
 from warehouse.accounts import quotas as stored
 from warehouse.database import transaction
 
@@ -30,3 +32,14 @@ def state(settings: Settings, user_id: int) -> QuotaState:
         scenes_at_once=settings.api.scenes_at_once if at_once is None else at_once,
         scenes_now=row.scenes_now,
     )
+
+
+def set_quota(
+    settings: Settings, user: str, *, runs_per_day: int | None, scenes_at_once: int | None
+) -> None:
+    """Set what a user may ask for; None for the default, 0 for any number. Raises NotFound."""
+    with transaction(settings) as connection:
+        user_id = stored_accounts.user_id_of(connection, user)
+        if user_id is None:
+            raise NotFound(f"there is no user {user!r}.")
+        stored.put(connection, user_id, runs_per_day, scenes_at_once)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from mela.errors import NotFound, NotSignedIn, TooManyAttempts
 from mela.settings import Settings
 from services import passwords
-from services.accounts import Caller, Role, Scope
+from services.accounts import Caller, Role, scopes_of
 from warehouse.accounts import accounts as stored_accounts
 from warehouse.accounts import attempts, tokens
 from warehouse.accounts import sessions as stored
@@ -20,7 +20,6 @@ from warehouse.database import transaction
 
 BYTES = 32  # of a session's token, of which 16 would do
 WRONG = "the user or the password is not right."
-_ALL = frozenset(Scope)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +98,7 @@ def begin(
         user_id=account.user_id,
         user=account.user,
         role=Role(account.role),
-        scopes=_ALL,
+        scopes=scopes_of(Role(account.role)),
         via="session",
         must_change_password=account.must_change_password,
         session_id=session_id,
@@ -119,7 +118,7 @@ def caller_of_session(settings: Settings, token: str) -> Caller | None:
         user_id=found.user_id,
         user=found.user,
         role=Role(found.role),
-        scopes=_ALL,
+        scopes=scopes_of(Role(found.role)),
         via="session",
         must_change_password=found.must_change_password,
         session_id=found.id,
@@ -137,7 +136,7 @@ def caller_of_token(settings: Settings, token: str) -> Caller | None:
         user_id=found.user_id,
         user=found.user,
         role=Role(found.role),
-        scopes=frozenset(found.scopes),
+        scopes=scopes_of(Role(found.role)) & set(found.scopes),
         via="token",
         token_id=found.id,
     )

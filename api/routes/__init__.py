@@ -3,11 +3,14 @@
 from fastapi import APIRouter
 
 from api.routes import (
+    accounts,
+    audit,
     backfills,
     compare,
     data,
     events,
     health,
+    invitations,
     job,
     runs,
     scene_runs,
@@ -15,11 +18,16 @@ from api.routes import (
     schedules,
     session,
     strategies,
+    tokens,
 )
 
 ROUTERS: tuple[APIRouter, ...] = (
     health.router,
     session.router,
+    tokens.router,
+    invitations.router,
+    accounts.router,
+    audit.router,
     scenes.router,
     scene_runs.router,
     runs.router,

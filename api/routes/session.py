@@ -24,6 +24,7 @@ def sign_in(body: SignIn, request: Request, response: Response, settings: AppSet
         address=address_of(request),
         agent=request.headers.get("User-Agent"),
     )
+    request.state.caller = found.caller
     set_cookie(response, found.token, settings)
     return me(found.caller, settings, found.token)
 

@@ -19,6 +19,7 @@ _BY_NAME = text(f"{_ROW} WHERE u.name = :name")
 _BY_SUBJECT = text(f"{_ROW} WHERE a.oidc_issuer = :issuer AND a.oidc_subject = :subject")
 _EVERY = text(f"{_ROW} ORDER BY u.name")
 _IS_USED = text("SELECT EXISTS (SELECT FROM ops.user WHERE name = :name)")
+_USER_ID = text("SELECT id FROM ops.user WHERE name = :name")
 _ADD = text("""
     INSERT INTO app.account (user_id, role, password_hash, must_change_password,
                              password_changed_at, oidc_issuer, oidc_subject)
@@ -85,6 +86,11 @@ def by_subject(connection: Connection, issuer: str, subject: str) -> AccountRow 
 def every(connection: Connection) -> list[AccountRow]:
     """Return all accounts, by name."""
     return [AccountRow(**row) for row in connection.execute(_EVERY).mappings()]
+
+
+def user_id_of(connection: Connection, name: str) -> int | None:
+    """Return the id of a user, with an account or without; None where there is none."""
+    return connection.scalar(_USER_ID, {"name": name})
 
 
 def is_used(connection: Connection, name: str) -> bool:

@@ -18,6 +18,13 @@ _USED = text("""
            OR s.status IN ('received', 'planned'))
 """)
 
+_PUT = text("""
+    INSERT INTO app.quota (user_id, runs_per_day, scenes_at_once)
+    VALUES (:user_id, :runs_per_day, :scenes_at_once)
+    ON CONFLICT (user_id) DO UPDATE SET
+        runs_per_day = excluded.runs_per_day, scenes_at_once = excluded.scenes_at_once
+""")
+
 
 @dataclass(frozen=True, slots=True)
 class Used:
@@ -33,3 +40,15 @@ def used(connection: Connection, user_id: int) -> Used:
     """Return a user's quota and what is used of it."""
     row = connection.execute(_USED, {"user_id": user_id}).one()
     return Used(row.runs_per_day, row.scenes_at_once, int(row.runs_today), row.scenes_now)
+
+
+def put(
+    connection: Connection, user_id: int, runs_per_day: int | None, scenes_at_once: int | None
+) -> None:
+    """Store a user's quota; None for the default."""
+    values = {
+        "user_id": user_id,
+        "runs_per_day": runs_per_day,
+        "scenes_at_once": scenes_at_once,
+    }
+    connection.execute(_PUT, values)

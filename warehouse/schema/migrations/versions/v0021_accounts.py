@@ -167,10 +167,12 @@ CREATE TABLE app.audit_entry (
     user_name text,
     via text NOT NULL,
     action text NOT NULL,
+    outcome text NOT NULL,
     subject text,
     address text,
     detail jsonb,
     CONSTRAINT audit_entry_pkey PRIMARY KEY (id),
+    CONSTRAINT audit_entry_outcome_check CHECK (outcome IN ('done', 'refused')),
     CONSTRAINT audit_entry_via_check CHECK (via IN ('session', 'token', 'nobody', 'command'))
 );
 CREATE INDEX audit_entry_user_name_idx ON app.audit_entry (user_name, id);

@@ -1,0 +1,37 @@
+"""Accounts, for administrators."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+
+from api.caller import Admin
+from api.context import AppSettings
+from api.models.accounts import AccountChange, AccountRow, Accounts
+from services import accounts, quotas
+
+router = APIRouter(tags=["accounts"])
+
+
+@router.get("/users")
+def list_users(caller: Admin, settings: AppSettings) -> Accounts:
+    """Return all accounts, by name."""
+    rows = accounts.every(settings)
+    return Accounts(items=[AccountRow.model_validate(row, from_attributes=True) for row in rows])
+
+
+@router.patch("/users/{user}")
+def change_user(
+    user: str, asked: AccountChange, request: Request, caller: Admin, settings: AppSettings
+) -> AccountRow:
+    """Change a role, a quota, or whether somebody may sign in; the sessions then end."""
+    request.state.audit_detail = asked.model_dump(mode="json", exclude_unset=True)
+    found = accounts.change(settings, user, role=asked.role, is_disabled=asked.is_disabled)
+    if asked.quota is not None:
+        quotas.set_quota(
+            settings,
+            found.user,
+            runs_per_day=asked.quota.runs_per_day,
+            scenes_at_once=asked.quota.scenes_at_once,
+        )
+        found = accounts.one(settings, found.user)
+    return AccountRow.model_validate(found, from_attributes=True)
