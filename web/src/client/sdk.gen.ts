@@ -2,7 +2,7 @@
 
 import type { Client, ClientMeta, Options as Options2, RequestResult, ServerSentEventsResult, TDataShape } from './client';
 import { client } from './client.gen';
-import type { AddScheduleData, AddScheduleErrors, AddScheduleResponses, CancelSceneData, CancelSceneErrors, CancelSceneResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, ChangeSceneData, ChangeSceneErrors, ChangeSceneResponses, ChangeScheduleData, ChangeScheduleErrors, ChangeScheduleResponses, CompareRunsData, CompareRunsErrors, CompareRunsResponses, DownloadRunsData, DownloadRunsErrors, DownloadRunsResponses, DownloadTradesData, DownloadTradesErrors, DownloadTradesResponses, EndSessionData, EndSessionErrors, EndSessionResponses, ExportRunData, ExportRunErrors, ExportRunResponses, GetAboutData, GetAboutErrors, GetAboutResponses, GetAnalysisData, GetAnalysisErrors, GetAnalysisResponses, GetBackfillData, GetBackfillErrors, GetBackfillResponses, GetCandlesData, GetCandlesErrors, GetCandlesResponses, GetCoverageData, GetCoverageErrors, GetCoverageResponses, GetCurvesData, GetCurvesErrors, GetCurvesResponses, GetEquityData, GetEquityErrors, GetEquityResponses, GetHealthData, GetHealthErrors, GetHealthResponses, GetHeatmapData, GetHeatmapErrors, GetHeatmapResponses, GetJobData, GetJobErrors, GetJobResponses, GetQualityData, GetQualityErrors, GetQualityResponses, GetReportData, GetReportErrors, GetReportResponses, GetRunData, GetRunErrors, GetRunResponses, GetSceneData, GetSceneErrors, GetSceneResponses, GetSceneSchemaData, GetSceneSchemaErrors, GetSceneSchemaResponses, GetSessionData, GetSessionErrors, GetSessionResponses, GetStrategyData, GetStrategyErrors, GetStrategyResponses, GetTradeMarksData, GetTradeMarksErrors, GetTradeMarksResponses, GetWatchlistData, GetWatchlistErrors, GetWatchlistResponses, ListBackfillsData, ListBackfillsErrors, ListBackfillsResponses, ListInstrumentsData, ListInstrumentsErrors, ListInstrumentsResponses, ListMetricsData, ListMetricsErrors, ListMetricsResponses, ListRunsData, ListRunsErrors, ListRunsResponses, ListScenesData, ListScenesErrors, ListScenesResponses, ListSchedulesData, ListSchedulesErrors, ListSchedulesResponses, ListSeriesData, ListSeriesErrors, ListSeriesResponses, ListSessionsData, ListSessionsErrors, ListSessionsResponses, ListStaleData, ListStaleErrors, ListStaleResponses, ListStrategiesData, ListStrategiesErrors, ListStrategiesResponses, ListTradesData, ListTradesErrors, ListTradesResponses, ParseSceneData, ParseSceneErrors, ParseSceneResponses, PublishSceneData, PublishSceneErrors, PublishSceneResponses, PutWatchlistData, PutWatchlistErrors, PutWatchlistResponses, RemoveScheduleData, RemoveScheduleErrors, RemoveScheduleResponses, RerunSceneData, RerunSceneErrors, RerunSceneResponses, SignInData, SignInErrors, SignInResponses, SignOutData, SignOutErrors, SignOutEverywhereData, SignOutEverywhereErrors, SignOutEverywhereResponses, SignOutResponses, StartBackfillData, StartBackfillErrors, StartBackfillResponses, StreamEventsData, StreamEventsErrors, StreamEventsResponse, StreamEventsResponses, ValidateSceneData, ValidateSceneErrors, ValidateSceneResponses, WatchEventsData, WatchEventsErrors, WatchEventsResponses } from './types.gen';
+import type { AddScheduleData, AddScheduleErrors, AddScheduleResponses, CancelSceneData, CancelSceneErrors, CancelSceneResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, ChangeSceneData, ChangeSceneErrors, ChangeSceneResponses, ChangeScheduleData, ChangeScheduleErrors, ChangeScheduleResponses, ChangeUserData, ChangeUserErrors, ChangeUserResponses, CheckInvitationData, CheckInvitationErrors, CheckInvitationResponses, CompareRunsData, CompareRunsErrors, CompareRunsResponses, DownloadRunsData, DownloadRunsErrors, DownloadRunsResponses, DownloadTradesData, DownloadTradesErrors, DownloadTradesResponses, EndInvitationData, EndInvitationErrors, EndInvitationResponses, EndSessionData, EndSessionErrors, EndSessionResponses, EndTokenData, EndTokenErrors, EndTokenResponses, ExportRunData, ExportRunErrors, ExportRunResponses, GetAboutData, GetAboutErrors, GetAboutResponses, GetAnalysisData, GetAnalysisErrors, GetAnalysisResponses, GetBackfillData, GetBackfillErrors, GetBackfillResponses, GetCandlesData, GetCandlesErrors, GetCandlesResponses, GetCoverageData, GetCoverageErrors, GetCoverageResponses, GetCurvesData, GetCurvesErrors, GetCurvesResponses, GetEquityData, GetEquityErrors, GetEquityResponses, GetHealthData, GetHealthErrors, GetHealthResponses, GetHeatmapData, GetHeatmapErrors, GetHeatmapResponses, GetJobData, GetJobErrors, GetJobResponses, GetQualityData, GetQualityErrors, GetQualityResponses, GetReportData, GetReportErrors, GetReportResponses, GetRunData, GetRunErrors, GetRunResponses, GetSceneData, GetSceneErrors, GetSceneResponses, GetSceneSchemaData, GetSceneSchemaErrors, GetSceneSchemaResponses, GetSessionData, GetSessionErrors, GetSessionResponses, GetStrategyData, GetStrategyErrors, GetStrategyResponses, GetTradeMarksData, GetTradeMarksErrors, GetTradeMarksResponses, GetWatchlistData, GetWatchlistErrors, GetWatchlistResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListBackfillsData, ListBackfillsErrors, ListBackfillsResponses, ListInstrumentsData, ListInstrumentsErrors, ListInstrumentsResponses, ListInvitationsData, ListInvitationsErrors, ListInvitationsResponses, ListMetricsData, ListMetricsErrors, ListMetricsResponses, ListRunsData, ListRunsErrors, ListRunsResponses, ListScenesData, ListScenesErrors, ListScenesResponses, ListSchedulesData, ListSchedulesErrors, ListSchedulesResponses, ListSeriesData, ListSeriesErrors, ListSeriesResponses, ListSessionsData, ListSessionsErrors, ListSessionsResponses, ListStaleData, ListStaleErrors, ListStaleResponses, ListStrategiesData, ListStrategiesErrors, ListStrategiesResponses, ListTokensData, ListTokensErrors, ListTokensResponses, ListTradesData, ListTradesErrors, ListTradesResponses, ListUsersData, ListUsersErrors, ListUsersResponses, MakeInvitationData, MakeInvitationErrors, MakeInvitationResponses, MakeTokenData, MakeTokenErrors, MakeTokenResponses, ParseSceneData, ParseSceneErrors, ParseSceneResponses, PublishSceneData, PublishSceneErrors, PublishSceneResponses, PutWatchlistData, PutWatchlistErrors, PutWatchlistResponses, RegisterData, RegisterErrors, RegisterResponses, RemoveScheduleData, RemoveScheduleErrors, RemoveScheduleResponses, RerunSceneData, RerunSceneErrors, RerunSceneResponses, SignInData, SignInErrors, SignInResponses, SignOutData, SignOutErrors, SignOutEverywhereData, SignOutEverywhereErrors, SignOutEverywhereResponses, SignOutResponses, StartBackfillData, StartBackfillErrors, StartBackfillResponses, StreamEventsData, StreamEventsErrors, StreamEventsResponse, StreamEventsResponses, ValidateSceneData, ValidateSceneErrors, ValidateSceneResponses, WatchEventsData, WatchEventsErrors, WatchEventsResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -24,6 +24,21 @@ export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends 
  * Say which version this is, and how one may sign in.
  */
 export const getAbout = <ThrowOnError extends boolean = true>(options?: Options<GetAboutData, ThrowOnError>): RequestResult<GetAboutResponses, GetAboutErrors, ThrowOnError> => (options?.client ?? client).get<GetAboutResponses, GetAboutErrors, ThrowOnError>({ url: '/api/v1/about', ...options });
+
+/**
+ * List Audit
+ *
+ * Return who did what, when and from where, the newest first.
+ */
+export const listAudit = <ThrowOnError extends boolean = true>(options?: Options<ListAuditData, ThrowOnError>): RequestResult<ListAuditResponses, ListAuditErrors, ThrowOnError> => (options?.client ?? client).get<ListAuditResponses, ListAuditErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/audit',
+    ...options
+});
 
 /**
  * List Backfills
@@ -161,6 +176,62 @@ export const listInstruments = <ThrowOnError extends boolean = true>(options?: O
 });
 
 /**
+ * List Invitations
+ *
+ * Return the last 200 invitations, without their secrets.
+ */
+export const listInvitations = <ThrowOnError extends boolean = true>(options?: Options<ListInvitationsData, ThrowOnError>): RequestResult<ListInvitationsResponses, ListInvitationsErrors, ThrowOnError> => (options?.client ?? client).get<ListInvitationsResponses, ListInvitationsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/invitations',
+    ...options
+});
+
+/**
+ * Make Invitation
+ *
+ * Make an invitation for one person. Its link is shown now and never again.
+ */
+export const makeInvitation = <ThrowOnError extends boolean = true>(options: Options<MakeInvitationData, ThrowOnError>): RequestResult<MakeInvitationResponses, MakeInvitationErrors, ThrowOnError> => (options.client ?? client).post<MakeInvitationResponses, MakeInvitationErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/invitations',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Check Invitation
+ *
+ * Say what an invitation is worth. It comes as a header: addresses end up in logs.
+ */
+export const checkInvitation = <ThrowOnError extends boolean = true>(options: Options<CheckInvitationData, ThrowOnError>): RequestResult<CheckInvitationResponses, CheckInvitationErrors, ThrowOnError> => (options.client ?? client).get<CheckInvitationResponses, CheckInvitationErrors, ThrowOnError>({ url: '/api/v1/invitations/check', ...options });
+
+/**
+ * End Invitation
+ *
+ * Take an invitation back that nobody used.
+ */
+export const endInvitation = <ThrowOnError extends boolean = true>(options: Options<EndInvitationData, ThrowOnError>): RequestResult<EndInvitationResponses, EndInvitationErrors, ThrowOnError> => (options.client ?? client).delete<EndInvitationResponses, EndInvitationErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/invitations/{invitation_id}',
+    ...options
+});
+
+/**
  * Get Job
  *
  * Return how the streaming job is, and how far it is behind.
@@ -222,6 +293,20 @@ export const getQuality = <ThrowOnError extends boolean = true>(options?: Option
         }],
     url: '/api/v1/quality',
     ...options
+});
+
+/**
+ * Register
+ *
+ * Make an account, and sign in.
+ */
+export const register = <ThrowOnError extends boolean = true>(options: Options<RegisterData, ThrowOnError>): RequestResult<RegisterResponses, RegisterErrors, ThrowOnError> => (options.client ?? client).post<RegisterResponses, RegisterErrors, ThrowOnError>({
+    url: '/api/v1/registrations',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
 });
 
 /**
@@ -793,6 +878,89 @@ export const getStrategy = <ThrowOnError extends boolean = true>(options: Option
         }],
     url: '/api/v1/strategies/{name}',
     ...options
+});
+
+/**
+ * List Tokens
+ *
+ * Return one's own tokens, without their secrets.
+ */
+export const listTokens = <ThrowOnError extends boolean = true>(options?: Options<ListTokensData, ThrowOnError>): RequestResult<ListTokensResponses, ListTokensErrors, ThrowOnError> => (options?.client ?? client).get<ListTokensResponses, ListTokensErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/tokens',
+    ...options
+});
+
+/**
+ * Make Token
+ *
+ * Make a token. Its secret is shown now and never again.
+ */
+export const makeToken = <ThrowOnError extends boolean = true>(options: Options<MakeTokenData, ThrowOnError>): RequestResult<MakeTokenResponses, MakeTokenErrors, ThrowOnError> => (options.client ?? client).post<MakeTokenResponses, MakeTokenErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/tokens',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * End Token
+ *
+ * Take one of one's own tokens back.
+ */
+export const endToken = <ThrowOnError extends boolean = true>(options: Options<EndTokenData, ThrowOnError>): RequestResult<EndTokenResponses, EndTokenErrors, ThrowOnError> => (options.client ?? client).delete<EndTokenResponses, EndTokenErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/tokens/{token_id}',
+    ...options
+});
+
+/**
+ * List Users
+ *
+ * Return all accounts, by name.
+ */
+export const listUsers = <ThrowOnError extends boolean = true>(options?: Options<ListUsersData, ThrowOnError>): RequestResult<ListUsersResponses, ListUsersErrors, ThrowOnError> => (options?.client ?? client).get<ListUsersResponses, ListUsersErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/users',
+    ...options
+});
+
+/**
+ * Change User
+ *
+ * Change a role, a quota, or whether somebody may sign in; the sessions then end.
+ */
+export const changeUser = <ThrowOnError extends boolean = true>(options: Options<ChangeUserData, ThrowOnError>): RequestResult<ChangeUserResponses, ChangeUserErrors, ThrowOnError> => (options.client ?? client).patch<ChangeUserResponses, ChangeUserErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/users/{user}',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
 });
 
 /**

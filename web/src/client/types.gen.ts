@@ -25,6 +25,135 @@ export type About = {
 };
 
 /**
+ * AccountChange
+ *
+ * What is to be changed of an account; what is absent stays.
+ */
+export type AccountChange = {
+    /**
+     * Is Disabled
+     */
+    is_disabled?: boolean | null;
+    quota?: QuotaToSet | null;
+    role?: Role | null;
+};
+
+/**
+ * AccountRow
+ *
+ * An account. runs_per_day, scenes_at_once: null for the default, 0 for any number.
+ */
+export type AccountRow = {
+    /**
+     * Created At
+     */
+    created_at: string;
+    /**
+     * Has Password
+     */
+    has_password: boolean;
+    /**
+     * Is Disabled
+     */
+    is_disabled: boolean;
+    /**
+     * Must Change Password
+     */
+    must_change_password: boolean;
+    role: Role;
+    /**
+     * Runs Per Day
+     */
+    runs_per_day: number | null;
+    /**
+     * Scenes At Once
+     */
+    scenes_at_once: number | null;
+    /**
+     * Signed In At
+     */
+    signed_in_at: string | null;
+    /**
+     * User
+     */
+    user: string;
+};
+
+/**
+ * Accounts
+ *
+ * All accounts, by name.
+ */
+export type Accounts = {
+    /**
+     * Items
+     */
+    items: Array<AccountRow>;
+};
+
+/**
+ * AuditPage
+ *
+ * Entries of the audit log, the newest first.
+ */
+export type AuditPage = {
+    /**
+     * Items
+     */
+    items: Array<AuditRow>;
+    /**
+     * Next Cursor
+     */
+    next_cursor: string | null;
+};
+
+/**
+ * AuditRow
+ *
+ * Something that was done, or refused. user: null where nobody was known.
+ */
+export type AuditRow = {
+    /**
+     * Action
+     */
+    action: string;
+    /**
+     * Address
+     */
+    address: string | null;
+    /**
+     * At
+     */
+    at: string;
+    /**
+     * Detail
+     */
+    detail: {
+        [key: string]: unknown;
+    } | null;
+    /**
+     * Id
+     */
+    id: number;
+    /**
+     * Outcome
+     */
+    outcome: 'done' | 'refused';
+    /**
+     * Subject
+     */
+    subject: string | null;
+    /**
+     * User
+     */
+    user: string | null;
+    /**
+     * Via
+     */
+    via: 'session' | 'token' | 'nobody' | 'command';
+};
+
+/**
  * Backfill
  *
  * A backfill, as Airflow knows it.
@@ -711,7 +840,7 @@ export type Heatmap = {
     /**
      * X Values
      */
-    x_values: Array<number | string | boolean | null>;
+    x_values: Array<number | number | string | boolean | null>;
     /**
      * Y
      */
@@ -719,7 +848,7 @@ export type Heatmap = {
     /**
      * Y Values
      */
-    y_values: Array<number | string | boolean | null>;
+    y_values: Array<number | number | string | boolean | null>;
 };
 
 /**
@@ -942,6 +1071,81 @@ export type InstrumentWalk = {
  * A candle's length. Weeks open on Monday, months on their first day, all at 00:00 UTC.
  */
 export type Interval = '1m' | '3m' | '5m' | '15m' | '30m' | '1h' | '2h' | '4h' | '6h' | '8h' | '12h' | '1d' | '3d' | '1w' | '1mo';
+
+/**
+ * InvitationCheck
+ *
+ * What an invitation is worth.
+ */
+export type InvitationCheck = {
+    role: Role;
+};
+
+/**
+ * InvitationRow
+ *
+ * An invitation, without its secret.
+ */
+export type InvitationRow = {
+    /**
+     * Created At
+     */
+    created_at: string;
+    /**
+     * Ends At
+     */
+    ends_at: string;
+    /**
+     * Id
+     */
+    id: number;
+    /**
+     * Made By
+     */
+    made_by: string;
+    /**
+     * Note
+     */
+    note: string | null;
+    role: Role;
+    /**
+     * Used At
+     */
+    used_at: string | null;
+    /**
+     * Used By
+     */
+    used_by: string | null;
+};
+
+/**
+ * InvitationToMake
+ *
+ * An invitation for one person.
+ */
+export type InvitationToMake = {
+    /**
+     * Days
+     */
+    days?: number;
+    /**
+     * Note
+     */
+    note?: string | null;
+    role?: Role;
+};
+
+/**
+ * Invitations
+ *
+ * The last 200 invitations, the newest first.
+ */
+export type Invitations = {
+    /**
+     * Items
+     */
+    items: Array<InvitationRow>;
+};
 
 /**
  * JobNow
@@ -1200,6 +1404,46 @@ export type MonthReturn = {
 };
 
 /**
+ * NewInvitation
+ *
+ * An invitation that was made. link: shown now and never again.
+ */
+export type NewInvitation = {
+    /**
+     * Ends At
+     */
+    ends_at: string;
+    /**
+     * Id
+     */
+    id: number;
+    /**
+     * Link
+     */
+    link: string;
+};
+
+/**
+ * NewToken
+ *
+ * A token that was made. secret: shown now and never again.
+ */
+export type NewToken = {
+    /**
+     * Ends At
+     */
+    ends_at: string;
+    /**
+     * Id
+     */
+    id: number;
+    /**
+     * Secret
+     */
+    secret: string;
+};
+
+/**
  * ParamCompared
  *
  * A field of the question in each run. Only those that differ are listed.
@@ -1212,7 +1456,7 @@ export type ParamCompared = {
     /**
      * Values
      */
-    values: Array<string | number | boolean | null>;
+    values: Array<number | number | string | boolean | null>;
 };
 
 /**
@@ -1427,6 +1671,38 @@ export type QuotaState = {
      * Scenes Now
      */
     scenes_now: number;
+};
+
+/**
+ * QuotaToSet
+ *
+ * What a user may ask for; null for the default, 0 for any number.
+ */
+export type QuotaToSet = {
+    /**
+     * Runs Per Day
+     */
+    runs_per_day?: number | null;
+    /**
+     * Scenes At Once
+     */
+    scenes_at_once?: number | null;
+};
+
+/**
+ * Registration
+ *
+ * A new account. invitation: what stands behind # in its link; null where none is needed.
+ */
+export type Registration = {
+    /**
+     * Invitation
+     */
+    invitation?: string | null;
+    /**
+     * User
+     */
+    user: string;
 };
 
 /**
@@ -1942,7 +2218,7 @@ export type RunRow = {
      * by path what varies in the scene (`strategy.params.fast`)
      */
     params: {
-        [key: string]: number | string | boolean | null;
+        [key: string]: number | number | string | boolean | null;
     };
     /**
      * Rank
@@ -1966,6 +2242,14 @@ export type RunRow = {
      * Strategy
      */
     strategy: string;
+    /**
+     * Strategy Params
+     *
+     * all of the strategy's, defaults filled in
+     */
+    strategy_params: {
+        [key: string]: unknown;
+    };
     /**
      * Warnings
      *
@@ -2016,7 +2300,7 @@ export type SceneCurve = {
      * Params
      */
     params: {
-        [key: string]: number | string | boolean | null;
+        [key: string]: number | number | string | boolean | null;
     };
     /**
      * Rank
@@ -2620,6 +2904,13 @@ export type ScheduleRow = {
 };
 
 /**
+ * Scope
+ *
+ * What a token may be used for; a session has all that its role allows.
+ */
+export type Scope = 'read' | 'write' | 'admin';
+
+/**
  * SearchReport
  *
  * The report on a search. A part is missing where its question was not asked.
@@ -3174,6 +3465,70 @@ export type TimeValues = {
 };
 
 /**
+ * TokenRow
+ *
+ * A token, without its secret.
+ */
+export type TokenRow = {
+    /**
+     * Created At
+     */
+    created_at: string;
+    /**
+     * Ends At
+     */
+    ends_at: string;
+    /**
+     * Id
+     */
+    id: number;
+    /**
+     * Name
+     */
+    name: string;
+    /**
+     * Scopes
+     */
+    scopes: Array<Scope>;
+    /**
+     * Used At
+     */
+    used_at: string | null;
+};
+
+/**
+ * TokenToMake
+ *
+ * A token for a script, a notebook or an assistant. days: after which it ends.
+ */
+export type TokenToMake = {
+    /**
+     * Days
+     */
+    days?: number;
+    /**
+     * Name
+     */
+    name: string;
+    /**
+     * Scopes
+     */
+    scopes: Array<Scope>;
+};
+
+/**
+ * Tokens
+ *
+ * The caller's tokens, the oldest first.
+ */
+export type Tokens = {
+    /**
+     * Items
+     */
+    items: Array<TokenRow>;
+};
+
+/**
  * TradeGroup
  *
  * The trades of a group: how many, and what they earned.
@@ -3436,7 +3791,7 @@ export type Varied = {
     /**
      * Values
      */
-    values: Array<number | string | boolean | null>;
+    values: Array<number | number | string | boolean | null>;
 };
 
 /**
@@ -3638,6 +3993,26 @@ export type YamlToParse = {
 };
 
 /**
+ * Registration
+ *
+ * A new account. invitation: what stands behind # in its link; null where none is needed.
+ */
+export type RegistrationWritable = {
+    /**
+     * Invitation
+     */
+    invitation?: string | null;
+    /**
+     * Password
+     */
+    password: string;
+    /**
+     * User
+     */
+    user: string;
+};
+
+/**
  * SignIn
  *
  * A user and a password.
@@ -3677,6 +4052,48 @@ export type GetAboutResponses = {
 };
 
 export type GetAboutResponse = GetAboutResponses[keyof GetAboutResponses];
+
+export type ListAuditData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Cursor
+         */
+        cursor?: string | null;
+        /**
+         * User
+         */
+        user?: string | null;
+        /**
+         * Action
+         */
+        action?: string | null;
+        /**
+         * Limit
+         */
+        limit?: number;
+    };
+    url: '/api/v1/audit';
+};
+
+export type ListAuditErrors = {
+    /**
+     * What went wrong
+     */
+    default: Problem;
+};
+
+export type ListAuditError = ListAuditErrors[keyof ListAuditErrors];
+
+export type ListAuditResponses = {
+    /**
+     * Successful Response
+     */
+    200: AuditPage;
+};
+
+export type ListAuditResponse = ListAuditResponses[keyof ListAuditResponses];
 
 export type ListBackfillsData = {
     body?: never;
@@ -4030,6 +4447,117 @@ export type ListInstrumentsResponses = {
 
 export type ListInstrumentsResponse = ListInstrumentsResponses[keyof ListInstrumentsResponses];
 
+export type ListInvitationsData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/invitations';
+};
+
+export type ListInvitationsErrors = {
+    /**
+     * What went wrong
+     */
+    default: Problem;
+};
+
+export type ListInvitationsError = ListInvitationsErrors[keyof ListInvitationsErrors];
+
+export type ListInvitationsResponses = {
+    /**
+     * Successful Response
+     */
+    200: Invitations;
+};
+
+export type ListInvitationsResponse = ListInvitationsResponses[keyof ListInvitationsResponses];
+
+export type MakeInvitationData = {
+    body: InvitationToMake;
+    path?: never;
+    query?: never;
+    url: '/api/v1/invitations';
+};
+
+export type MakeInvitationErrors = {
+    /**
+     * What went wrong
+     */
+    default: Problem;
+};
+
+export type MakeInvitationError = MakeInvitationErrors[keyof MakeInvitationErrors];
+
+export type MakeInvitationResponses = {
+    /**
+     * Successful Response
+     */
+    201: NewInvitation;
+};
+
+export type MakeInvitationResponse = MakeInvitationResponses[keyof MakeInvitationResponses];
+
+export type CheckInvitationData = {
+    body?: never;
+    headers: {
+        /**
+         * X-Invitation
+         */
+        'x-invitation': string;
+    };
+    path?: never;
+    query?: never;
+    url: '/api/v1/invitations/check';
+};
+
+export type CheckInvitationErrors = {
+    /**
+     * What went wrong
+     */
+    default: Problem;
+};
+
+export type CheckInvitationError = CheckInvitationErrors[keyof CheckInvitationErrors];
+
+export type CheckInvitationResponses = {
+    /**
+     * Successful Response
+     */
+    200: InvitationCheck;
+};
+
+export type CheckInvitationResponse = CheckInvitationResponses[keyof CheckInvitationResponses];
+
+export type EndInvitationData = {
+    body?: never;
+    path: {
+        /**
+         * Invitation Id
+         */
+        invitation_id: number;
+    };
+    query?: never;
+    url: '/api/v1/invitations/{invitation_id}';
+};
+
+export type EndInvitationErrors = {
+    /**
+     * What went wrong
+     */
+    default: Problem;
+};
+
+export type EndInvitationError = EndInvitationErrors[keyof EndInvitationErrors];
+
+export type EndInvitationResponses = {
+    /**
+     * Successful Response
+     */
+    204: void;
+};
+
+export type EndInvitationResponse = EndInvitationResponses[keyof EndInvitationResponses];
+
 export type GetJobData = {
     body?: never;
     path?: never;
@@ -4146,6 +4674,31 @@ export type GetQualityResponses = {
 };
 
 export type GetQualityResponse = GetQualityResponses[keyof GetQualityResponses];
+
+export type RegisterData = {
+    body: RegistrationWritable;
+    path?: never;
+    query?: never;
+    url: '/api/v1/registrations';
+};
+
+export type RegisterErrors = {
+    /**
+     * What went wrong
+     */
+    default: Problem;
+};
+
+export type RegisterError = RegisterErrors[keyof RegisterErrors];
+
+export type RegisterResponses = {
+    /**
+     * Successful Response
+     */
+    201: Me;
+};
+
+export type RegisterResponse = RegisterResponses[keyof RegisterResponses];
 
 export type GetRunData = {
     body?: never;
@@ -5342,6 +5895,141 @@ export type GetStrategyResponses = {
 };
 
 export type GetStrategyResponse = GetStrategyResponses[keyof GetStrategyResponses];
+
+export type ListTokensData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/tokens';
+};
+
+export type ListTokensErrors = {
+    /**
+     * What went wrong
+     */
+    default: Problem;
+};
+
+export type ListTokensError = ListTokensErrors[keyof ListTokensErrors];
+
+export type ListTokensResponses = {
+    /**
+     * Successful Response
+     */
+    200: Tokens;
+};
+
+export type ListTokensResponse = ListTokensResponses[keyof ListTokensResponses];
+
+export type MakeTokenData = {
+    body: TokenToMake;
+    path?: never;
+    query?: never;
+    url: '/api/v1/tokens';
+};
+
+export type MakeTokenErrors = {
+    /**
+     * What went wrong
+     */
+    default: Problem;
+};
+
+export type MakeTokenError = MakeTokenErrors[keyof MakeTokenErrors];
+
+export type MakeTokenResponses = {
+    /**
+     * Successful Response
+     */
+    201: NewToken;
+};
+
+export type MakeTokenResponse = MakeTokenResponses[keyof MakeTokenResponses];
+
+export type EndTokenData = {
+    body?: never;
+    path: {
+        /**
+         * Token Id
+         */
+        token_id: number;
+    };
+    query?: never;
+    url: '/api/v1/tokens/{token_id}';
+};
+
+export type EndTokenErrors = {
+    /**
+     * What went wrong
+     */
+    default: Problem;
+};
+
+export type EndTokenError = EndTokenErrors[keyof EndTokenErrors];
+
+export type EndTokenResponses = {
+    /**
+     * Successful Response
+     */
+    204: void;
+};
+
+export type EndTokenResponse = EndTokenResponses[keyof EndTokenResponses];
+
+export type ListUsersData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/users';
+};
+
+export type ListUsersErrors = {
+    /**
+     * What went wrong
+     */
+    default: Problem;
+};
+
+export type ListUsersError = ListUsersErrors[keyof ListUsersErrors];
+
+export type ListUsersResponses = {
+    /**
+     * Successful Response
+     */
+    200: Accounts;
+};
+
+export type ListUsersResponse = ListUsersResponses[keyof ListUsersResponses];
+
+export type ChangeUserData = {
+    body: AccountChange;
+    path: {
+        /**
+         * User
+         */
+        user: string;
+    };
+    query?: never;
+    url: '/api/v1/users/{user}';
+};
+
+export type ChangeUserErrors = {
+    /**
+     * What went wrong
+     */
+    default: Problem;
+};
+
+export type ChangeUserError = ChangeUserErrors[keyof ChangeUserErrors];
+
+export type ChangeUserResponses = {
+    /**
+     * Successful Response
+     */
+    200: AccountRow;
+};
+
+export type ChangeUserResponse = ChangeUserResponses[keyof ChangeUserResponses];
 
 export type GetWatchlistData = {
     body?: never;

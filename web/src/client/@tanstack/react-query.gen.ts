@@ -3,8 +3,8 @@
 import { type InfiniteData, infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
 
 import { client } from '../client.gen';
-import { compareRuns, downloadRuns, downloadTrades, exportRun, getAbout, getAnalysis, getBackfill, getCandles, getCoverage, getCurves, getEquity, getHealth, getHeatmap, getJob, getQuality, getReport, getRun, getScene, getSceneSchema, getSession, getStrategy, getTradeMarks, getWatchlist, listBackfills, listInstruments, listMetrics, listRuns, listScenes, listSchedules, listSeries, listSessions, listStale, listStrategies, listTrades, type Options } from '../sdk.gen';
-import type { CompareRunsData, CompareRunsError, CompareRunsResponse, DownloadRunsData, DownloadRunsError, DownloadRunsResponse, DownloadTradesData, DownloadTradesError, DownloadTradesResponse, ExportRunData, ExportRunError, ExportRunResponse, GetAboutData, GetAboutError, GetAboutResponse, GetAnalysisData, GetAnalysisError, GetAnalysisResponse, GetBackfillData, GetBackfillError, GetBackfillResponse, GetCandlesData, GetCandlesError, GetCandlesResponse, GetCoverageData, GetCoverageError, GetCoverageResponse, GetCurvesData, GetCurvesError, GetCurvesResponse, GetEquityData, GetEquityError, GetEquityResponse, GetHealthData, GetHealthError, GetHealthResponse, GetHeatmapData, GetHeatmapError, GetHeatmapResponse, GetJobData, GetJobError, GetJobResponse, GetQualityData, GetQualityError, GetQualityResponse, GetReportData, GetReportError, GetReportResponse, GetRunData, GetRunError, GetRunResponse, GetSceneData, GetSceneError, GetSceneResponse, GetSceneSchemaData, GetSceneSchemaError, GetSceneSchemaResponse, GetSessionData, GetSessionError, GetSessionResponse, GetStrategyData, GetStrategyError, GetStrategyResponse, GetTradeMarksData, GetTradeMarksError, GetTradeMarksResponse, GetWatchlistData, GetWatchlistError, GetWatchlistResponse, ListBackfillsData, ListBackfillsError, ListBackfillsResponse, ListInstrumentsData, ListInstrumentsError, ListInstrumentsResponse, ListMetricsData, ListMetricsError, ListMetricsResponse, ListRunsData, ListRunsError, ListRunsResponse, ListScenesData, ListScenesError, ListScenesResponse, ListSchedulesData, ListSchedulesError, ListSchedulesResponse, ListSeriesData, ListSeriesError, ListSeriesResponse, ListSessionsData, ListSessionsError, ListSessionsResponse, ListStaleData, ListStaleError, ListStaleResponse, ListStrategiesData, ListStrategiesError, ListStrategiesResponse, ListTradesData, ListTradesError, ListTradesResponse } from '../types.gen';
+import { checkInvitation, compareRuns, downloadRuns, downloadTrades, exportRun, getAbout, getAnalysis, getBackfill, getCandles, getCoverage, getCurves, getEquity, getHealth, getHeatmap, getJob, getQuality, getReport, getRun, getScene, getSceneSchema, getSession, getStrategy, getTradeMarks, getWatchlist, listAudit, listBackfills, listInstruments, listInvitations, listMetrics, listRuns, listScenes, listSchedules, listSeries, listSessions, listStale, listStrategies, listTokens, listTrades, listUsers, type Options } from '../sdk.gen';
+import type { CheckInvitationData, CheckInvitationError, CheckInvitationResponse, CompareRunsData, CompareRunsError, CompareRunsResponse, DownloadRunsData, DownloadRunsError, DownloadRunsResponse, DownloadTradesData, DownloadTradesError, DownloadTradesResponse, ExportRunData, ExportRunError, ExportRunResponse, GetAboutData, GetAboutError, GetAboutResponse, GetAnalysisData, GetAnalysisError, GetAnalysisResponse, GetBackfillData, GetBackfillError, GetBackfillResponse, GetCandlesData, GetCandlesError, GetCandlesResponse, GetCoverageData, GetCoverageError, GetCoverageResponse, GetCurvesData, GetCurvesError, GetCurvesResponse, GetEquityData, GetEquityError, GetEquityResponse, GetHealthData, GetHealthError, GetHealthResponse, GetHeatmapData, GetHeatmapError, GetHeatmapResponse, GetJobData, GetJobError, GetJobResponse, GetQualityData, GetQualityError, GetQualityResponse, GetReportData, GetReportError, GetReportResponse, GetRunData, GetRunError, GetRunResponse, GetSceneData, GetSceneError, GetSceneResponse, GetSceneSchemaData, GetSceneSchemaError, GetSceneSchemaResponse, GetSessionData, GetSessionError, GetSessionResponse, GetStrategyData, GetStrategyError, GetStrategyResponse, GetTradeMarksData, GetTradeMarksError, GetTradeMarksResponse, GetWatchlistData, GetWatchlistError, GetWatchlistResponse, ListAuditData, ListAuditError, ListAuditResponse, ListBackfillsData, ListBackfillsError, ListBackfillsResponse, ListInstrumentsData, ListInstrumentsError, ListInstrumentsResponse, ListInvitationsData, ListInvitationsError, ListInvitationsResponse, ListMetricsData, ListMetricsError, ListMetricsResponse, ListRunsData, ListRunsError, ListRunsResponse, ListScenesData, ListScenesError, ListScenesResponse, ListSchedulesData, ListSchedulesError, ListSchedulesResponse, ListSeriesData, ListSeriesError, ListSeriesResponse, ListSessionsData, ListSessionsError, ListSessionsResponse, ListStaleData, ListStaleError, ListStaleResponse, ListStrategiesData, ListStrategiesError, ListStrategiesResponse, ListTokensData, ListTokensError, ListTokensResponse, ListTradesData, ListTradesError, ListTradesResponse, ListUsersData, ListUsersError, ListUsersResponse } from '../types.gen';
 
 export type QueryKey<TOptions extends Options> = [
     Pick<TOptions, 'baseUrl' | 'body' | 'headers' | 'path' | 'query'> & {
@@ -58,6 +58,87 @@ export const getAboutOptions = (options?: Options<GetAboutData>) => queryOptions
     },
     queryKey: getAboutQueryKey(options)
 });
+
+export const listAuditQueryKey = (options?: Options<ListAuditData>) => createQueryKey('listAudit', options);
+
+/**
+ * List Audit
+ *
+ * Return who did what, when and from where, the newest first.
+ */
+export const listAuditOptions = (options?: Options<ListAuditData>) => queryOptions<ListAuditResponse, ListAuditError, ListAuditResponse, ReturnType<typeof listAuditQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await listAudit({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: listAuditQueryKey(options)
+});
+
+const createInfiniteParams = <K extends Pick<QueryKey<Options>[0], 'body' | 'headers' | 'path' | 'query'>>(queryKey: QueryKey<Options>, page: K) => {
+    const params = { ...queryKey[0] };
+    if (page.body) {
+        params.body = {
+            ...queryKey[0].body as any,
+            ...page.body as any
+        };
+    }
+    if (page.headers) {
+        params.headers = {
+            ...queryKey[0].headers,
+            ...page.headers
+        };
+    }
+    if (page.path) {
+        params.path = {
+            ...queryKey[0].path as any,
+            ...page.path as any
+        };
+    }
+    if (page.query) {
+        params.query = {
+            ...queryKey[0].query as any,
+            ...page.query as any
+        };
+    }
+    return params as unknown as typeof page;
+};
+
+export const listAuditInfiniteQueryKey = (options?: Options<ListAuditData>): QueryKey<Options<ListAuditData>> => createQueryKey('listAudit', options, true);
+
+/**
+ * List Audit
+ *
+ * Return who did what, when and from where, the newest first.
+ */
+export const listAuditInfiniteOptions = (options?: Options<ListAuditData>) => {
+    const opts = infiniteQueryOptions<ListAuditResponse, ListAuditError, InfiniteData<ListAuditResponse>, QueryKey<Options<ListAuditData>>, string | null | Pick<QueryKey<Options<ListAuditData>>[0], 'body' | 'headers' | 'path' | 'query'>>(
+    // @ts-ignore
+    {
+        queryFn: async ({ pageParam, queryKey, signal }) => {
+            // @ts-ignore
+            const page: Pick<QueryKey<Options<ListAuditData>>[0], 'body' | 'headers' | 'path' | 'query'> = typeof pageParam === 'object' ? pageParam : {
+                query: {
+                    cursor: pageParam
+                }
+            };
+            const params = createInfiniteParams(queryKey, page);
+            const { data } = await listAudit({
+                ...options,
+                ...params,
+                signal,
+                throwOnError: true
+            });
+            return data;
+        },
+        queryKey: listAuditInfiniteQueryKey(options)
+    });
+    return opts as Omit<typeof opts, 'initialData'>;
+};
 
 export const listBackfillsQueryKey = (options?: Options<ListBackfillsData>) => createQueryKey('listBackfills', options);
 
@@ -139,35 +220,6 @@ export const getCoverageOptions = (options: Options<GetCoverageData>) => queryOp
     queryKey: getCoverageQueryKey(options)
 });
 
-const createInfiniteParams = <K extends Pick<QueryKey<Options>[0], 'body' | 'headers' | 'path' | 'query'>>(queryKey: QueryKey<Options>, page: K) => {
-    const params = { ...queryKey[0] };
-    if (page.body) {
-        params.body = {
-            ...queryKey[0].body as any,
-            ...page.body as any
-        };
-    }
-    if (page.headers) {
-        params.headers = {
-            ...queryKey[0].headers,
-            ...page.headers
-        };
-    }
-    if (page.path) {
-        params.path = {
-            ...queryKey[0].path as any,
-            ...page.path as any
-        };
-    }
-    if (page.query) {
-        params.query = {
-            ...queryKey[0].query as any,
-            ...page.query as any
-        };
-    }
-    return params as unknown as typeof page;
-};
-
 export const getCoverageInfiniteQueryKey = (options: Options<GetCoverageData>): QueryKey<Options<GetCoverageData>> => createQueryKey('getCoverage', options, true);
 
 /**
@@ -238,6 +290,46 @@ export const listInstrumentsOptions = (options?: Options<ListInstrumentsData>) =
         return data;
     },
     queryKey: listInstrumentsQueryKey(options)
+});
+
+export const listInvitationsQueryKey = (options?: Options<ListInvitationsData>) => createQueryKey('listInvitations', options);
+
+/**
+ * List Invitations
+ *
+ * Return the last 200 invitations, without their secrets.
+ */
+export const listInvitationsOptions = (options?: Options<ListInvitationsData>) => queryOptions<ListInvitationsResponse, ListInvitationsError, ListInvitationsResponse, ReturnType<typeof listInvitationsQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await listInvitations({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: listInvitationsQueryKey(options)
+});
+
+export const checkInvitationQueryKey = (options: Options<CheckInvitationData>) => createQueryKey('checkInvitation', options);
+
+/**
+ * Check Invitation
+ *
+ * Say what an invitation is worth. It comes as a header: addresses end up in logs.
+ */
+export const checkInvitationOptions = (options: Options<CheckInvitationData>) => queryOptions<CheckInvitationResponse, CheckInvitationError, CheckInvitationResponse, ReturnType<typeof checkInvitationQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await checkInvitation({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: checkInvitationQueryKey(options)
 });
 
 export const getJobQueryKey = (options?: Options<GetJobData>) => createQueryKey('getJob', options);
@@ -964,6 +1056,46 @@ export const getStrategyOptions = (options: Options<GetStrategyData>) => queryOp
         return data;
     },
     queryKey: getStrategyQueryKey(options)
+});
+
+export const listTokensQueryKey = (options?: Options<ListTokensData>) => createQueryKey('listTokens', options);
+
+/**
+ * List Tokens
+ *
+ * Return one's own tokens, without their secrets.
+ */
+export const listTokensOptions = (options?: Options<ListTokensData>) => queryOptions<ListTokensResponse, ListTokensError, ListTokensResponse, ReturnType<typeof listTokensQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await listTokens({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: listTokensQueryKey(options)
+});
+
+export const listUsersQueryKey = (options?: Options<ListUsersData>) => createQueryKey('listUsers', options);
+
+/**
+ * List Users
+ *
+ * Return all accounts, by name.
+ */
+export const listUsersOptions = (options?: Options<ListUsersData>) => queryOptions<ListUsersResponse, ListUsersError, ListUsersResponse, ReturnType<typeof listUsersQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await listUsers({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: listUsersQueryKey(options)
 });
 
 export const getWatchlistQueryKey = (options?: Options<GetWatchlistData>) => createQueryKey('getWatchlist', options);
