@@ -146,7 +146,7 @@ def grant(site: Site) -> None:
         *_readable("raw, ops", "{owner}", "{job}, {run}"),
         *_readable("raw, ops, app", "{owner}", "{api}"),
         *_readable("marts", "{marts}", "{api}"),
-        "ALTER ROLE {api} SET statement_timeout = '30s'",
+        "ALTER ROLE {api} SET statement_timeout = '15s'",
         "ALTER ROLE {api} SET idle_in_transaction_session_timeout = '60s'",
         *(f"GRANT {rights} ON {table} TO {{api}}" for table, rights in _API_WRITES.items()),
         # the planner asks what a user may ask for
