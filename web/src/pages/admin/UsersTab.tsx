@@ -1,0 +1,190 @@
+import { Badge, Button, Group, Modal, NumberInput, Select, Stack, Switch, Table, Text } from "@mantine/core";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { type FormEvent, useState } from "react";
+import { type AccountRow, changeUser, type Role } from "../../client";
+import { listUsersOptions, listUsersQueryKey } from "../../client/@tanstack/react-query.gen";
+import { Instant } from "../../components/Instant";
+import { PageLoading } from "../../components/PageLoading";
+import { ProblemView } from "../../components/ProblemView";
+import { useMe } from "../../session";
+
+/** All accounts: their roles, quotas, and whether they may sign in. */
+export function UsersTab() {
+  const me = useMe();
+  const [chosen, setChosen] = useState<AccountRow | null>(null);
+  const { data, error, refetch } = useQuery(listUsersOptions());
+  if (error) return <ProblemView error={error} onRetry={() => void refetch()} />;
+  if (!data) return <PageLoading />;
+  return (
+    <>
+      <Table.ScrollContainer minWidth={760} className="mela-panel">
+        <Table verticalSpacing={5} fz="sm">
+          <Table.Thead>
+            <Table.Tr>
+              <Table.Th scope="col">User</Table.Th>
+              <Table.Th scope="col">Role</Table.Th>
+              <Table.Th scope="col">State</Table.Th>
+              <Table.Th scope="col" className="mela-number">
+                Runs a day
+              </Table.Th>
+              <Table.Th scope="col" className="mela-number">
+                Scenes at once
+              </Table.Th>
+              <Table.Th scope="col">Signed in</Table.Th>
+              <Table.Th scope="col">Since</Table.Th>
+              <Table.Th scope="col" aria-label="Change" />
+            </Table.Tr>
+          </Table.Thead>
+          <Table.Tbody>
+            {data.items.map((row) => (
+              <Table.Tr key={row.user}>
+                <Table.Th scope="row">
+                  {row.user} {row.user === me.user && <span className="mela-muted">(you)</span>}
+                </Table.Th>
+                <Table.Td>{row.role}</Table.Td>
+                <Table.Td>
+                  <State row={row} />
+                </Table.Td>
+                <Table.Td className="mela-number">{limitText(row.runs_per_day)}</Table.Td>
+                <Table.Td className="mela-number">{limitText(row.scenes_at_once)}</Table.Td>
+                <Table.Td>{row.signed_in_at ? <Instant at={row.signed_in_at} as="ago" /> : "never"}</Table.Td>
+                <Table.Td>
+                  <Instant at={row.created_at} as="day" />
+                </Table.Td>
+                <Table.Td ta="right">
+                  <Button
+                    size="compact-xs"
+                    variant="default"
+                    aria-label={`Change ${row.user}`}
+                    onClick={() => setChosen(row)}
+                  >
+                    Change
+                  </Button>
+                </Table.Td>
+              </Table.Tr>
+            ))}
+          </Table.Tbody>
+        </Table>
+      </Table.ScrollContainer>
+      <Modal
+        opened={chosen !== null}
+        onClose={() => setChosen(null)}
+        title={chosen ? `Account of ${chosen.user}` : ""}
+        closeButtonProps={{ "aria-label": "Close" }}
+      >
+        {chosen && <Form row={chosen} isMe={chosen.user === me.user} onDone={() => setChosen(null)} />}
+      </Modal>
+    </>
+  );
+}
+
+function State({ row }: { row: AccountRow }) {
+  const states = [
+    row.is_disabled && "disabled",
+    row.must_change_password && "must change the password",
+    !row.has_password && "signs in elsewhere",
+  ].filter((one): one is string => Boolean(one));
+  if (states.length === 0) return <span>active</span>;
+  return (
+    <Group gap={6}>
+      {states.map((state) => (
+        <Badge key={state} variant="default" size="sm" tt="none">
+          {state}
+        </Badge>
+      ))}
+    </Group>
+  );
+}
+
+/** Write a limit: null is the default of the settings, 0 none. */
+export function limitText(limit: number | null): string {
+  if (limit === null) return "default";
+  return limit === 0 ? "any" : limit.toLocaleString("en-US");
+}
+
+const ROLES: readonly Role[] = ["viewer", "trader", "admin"];
+
+function Form({ row, isMe, onDone }: { row: AccountRow; isMe: boolean; onDone: () => void }) {
+  const client = useQueryClient();
+  const [role, setRole] = useState<Role>(row.role);
+  const [isDisabled, setDisabled] = useState(row.is_disabled);
+  const [runs, setRuns] = useState<number | null>(row.runs_per_day);
+  const [scenes, setScenes] = useState<number | null>(row.scenes_at_once);
+  const change = useMutation({
+    mutationFn: () =>
+      changeUser({
+        path: { user: row.user },
+        body: {
+          role: role === row.role ? undefined : role,
+          is_disabled: isDisabled === row.is_disabled ? undefined : isDisabled,
+          quota:
+            runs === row.runs_per_day && scenes === row.scenes_at_once
+              ? undefined
+              : { runs_per_day: runs, scenes_at_once: scenes },
+        },
+      }),
+    onSuccess: async () => {
+      await client.invalidateQueries({ queryKey: listUsersQueryKey() });
+      onDone();
+    },
+  });
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    change.mutate();
+  };
+  return (
+    <form onSubmit={submit}>
+      <Stack gap="sm">
+        <Select
+          label="Role"
+          data={[...ROLES]}
+          value={role}
+          allowDeselect={false}
+          onChange={(value) => value && setRole(value as Role)}
+        />
+        <Switch
+          label="May sign in"
+          checked={!isDisabled}
+          onChange={(event) => setDisabled(!event.currentTarget.checked)}
+        />
+        <Limit label="Runs a day" value={runs} onChange={setRuns} />
+        <Limit label="Scenes at once" value={scenes} onChange={setScenes} />
+        <Text size="xs" className="mela-muted">
+          A change of role or sign-in ends the sessions of {isMe ? "yours" : row.user}. Quotas hold where
+          scenes are planned, for scenes from Kafka, too.
+        </Text>
+        {change.error && <ProblemView error={change.error} />}
+        <Group justify="flex-end">
+          <Button variant="default" onClick={onDone}>
+            Close
+          </Button>
+          <Button type="submit" loading={change.isPending}>
+            Change
+          </Button>
+        </Group>
+      </Stack>
+    </form>
+  );
+}
+
+interface LimitProps {
+  label: string;
+  value: number | null;
+  onChange: (value: number | null) => void;
+}
+
+function Limit({ label, value, onChange }: LimitProps) {
+  return (
+    <NumberInput
+      label={label}
+      description="Empty: the default of the settings. 0: any number."
+      placeholder="default"
+      min={0}
+      max={2_147_483_647}
+      allowDecimal={false}
+      thousandSeparator=","
+      value={value ?? ""}
+      onChange={(next) => onChange(next === "" ? null : Number(next))}
+    />
+  );
+}
