@@ -1,3 +1,121 @@
+import { Stack } from "@mantine/core";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { getRouteApi, useNavigate } from "@tanstack/react-router";
+import { useCallback, useEffect, useMemo, useState } from "react";
+import type { RunDetail, TradeRow } from "../../client";
+import { getRunOptions, listTradesOptions } from "../../client/@tanstack/react-query.gen";
+import { PageLoading } from "../../components/PageLoading";
+import { Panel } from "../../components/Panel";
+import { ProblemView } from "../../components/ProblemView";
+import { may, useMe } from "../../session";
+import { AllMetrics } from "./AllMetrics";
+import { Analysis } from "./Analysis";
+import { ChartSection } from "./ChartSection";
+import { Heading } from "./Heading";
+import { Lineage } from "./Lineage";
+import { SelectedTrade } from "./SelectedTrade";
+import { questionsOf, secondsAt } from "./screens";
+import { Terms } from "./Terms";
+import { Tiles } from "./Tiles";
+import { TradesTable } from "./TradesTable";
+import { Warnings } from "./Warnings";
+
+const route = getRouteApi("/inside/runs/$runKey");
+
+/** A run: its candles and trades, its numbers, where they come from, what is wrong with them. */
 export default function RunPage() {
-  return null;
+  const { runKey } = route.useParams();
+  const client = useQueryClient();
+  const { data, error, refetch } = useQuery(getRunOptions({ path: { run_key: runKey } }));
+
+  // The chart's data need not wait for the rest, nor for the code that draws them.
+  useEffect(() => {
+    const asked = questionsOf(runKey, undefined, null);
+    void client.prefetchQuery(asked.candles);
+    void client.prefetchQuery(asked.equity);
+    void client.prefetchQuery(asked.marks);
+    void import("../../charts/RunChart");
+  }, [client, runKey]);
+
+  if (error) return <ProblemView error={error} onRetry={() => void refetch()} />;
+  if (!data) return <PageLoading />;
+  return <Shown key={runKey} runKey={runKey} detail={data} />;
+}
+
+function Shown({ runKey, detail }: { runKey: string; detail: RunDetail }) {
+  const me = useMe();
+  const navigate = useNavigate();
+  const search = route.useSearch();
+  const [instrument, setInstrument] = useState<string>();
+  const wanted = search.trade === undefined ? null : Number(search.trade);
+  const [picked, setPicked] = useState<TradeRow | null>(null);
+  const asked = useQuery({
+    ...listTradesOptions({ path: { run_key: runKey }, query: { from_seq: wanted ?? 0, limit: 1 } }),
+    enabled: wanted !== null && picked?.seq !== wanted,
+    staleTime: 300_000,
+  });
+  const found = asked.data?.items[0];
+  const trade = picked?.seq === wanted ? picked : found?.seq === wanted ? found : null;
+
+  const goTo = useCallback(
+    (seq: number | null) =>
+      void navigate({
+        to: "/runs/$runKey",
+        params: { runKey },
+        search: { trade: seq === null ? undefined : String(seq) },
+        replace: true,
+        resetScroll: false,
+      }),
+    [navigate, runKey],
+  );
+  const pick = useCallback(
+    (row: TradeRow) => {
+      setPicked(row);
+      goTo(row.seq);
+      document.getElementById("chart")?.scrollIntoView({ block: "nearest" });
+    },
+    [goTo],
+  );
+  const onChart = useMemo(
+    () => trade && { seq: trade.seq, entryAt: secondsAt(trade.entry_at), exitAt: secondsAt(trade.exit_at) },
+    [trade],
+  );
+  const isPortfolio = detail.run.instruments.length > 1;
+  useEffect(() => {
+    if (isPortfolio && trade) setInstrument(trade.instrument);
+  }, [isPortfolio, trade]);
+
+  return (
+    <Stack gap="md">
+      <Heading detail={detail} canAsk={may(me, "trader")} />
+      <Warnings detail={detail} />
+      <Tiles metrics={detail.result.metrics} benchmark={detail.benchmark} />
+      <div id="chart" style={{ scrollMarginTop: "var(--mela-header)" }}>
+        <Panel title="Chart">
+          <ChartSection
+            runKey={runKey}
+            detail={detail}
+            instrument={instrument}
+            onInstrument={setInstrument}
+            trade={onChart}
+            onTrade={goTo}
+          />
+        </Panel>
+      </div>
+      {trade && <SelectedTrade trade={trade} total={detail.trades ?? 0} onSeq={goTo} />}
+      <Panel title="Trades">
+        <TradesTable runKey={runKey} isPortfolio={isPortfolio} selected={wanted} onTrade={pick} />
+      </Panel>
+      <Analysis runKey={runKey} />
+      <Panel title="All metrics">
+        <AllMetrics metrics={detail.result.metrics} benchmark={detail.benchmark} />
+      </Panel>
+      <Panel title="What was asked">
+        <Terms run={detail.run} />
+      </Panel>
+      <Panel title="Where it comes from">
+        <Lineage detail={detail} />
+      </Panel>
+    </Stack>
+  );
 }
