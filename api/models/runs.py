@@ -39,7 +39,7 @@ class RunAnswer(Answer):
     """What was found. metrics: all by name, null where undefined."""
 
     status: str
-    metrics: dict[str, float | None]
+    metrics: dict[str, int | float | None]
     warnings: tuple[Warned, ...]
     failure: RunFailure | None
     lookahead: str = Field(description="whether the strategy looks ahead, as far as is known")
@@ -119,7 +119,7 @@ class RunDetail(Answer):
     has_curve: bool
     without_curve: str | None = Field(description="why there is none, and how one is made")
     trades: int | None
-    benchmark: dict[str, float | None] = Field(description="metrics of buying and holding")
+    benchmark: dict[str, int | float | None] = Field(description="metrics of buying and holding")
 
 
 class CandleColumns(Answer):
@@ -149,7 +149,8 @@ class RunCandles(Answer):
 class RunEquity(Answer):
     """Equity, drawdown (≤ 0) and buy and hold, reduced; extremes are kept.
 
-    buy_and_hold: equity of all cash in at the first open, no costs; null: of several instruments
+    buy_and_hold: equity of all cash in at the first open, costs as in the run; null: of several
+        instruments, or where the candles have changed since
     """
 
     has_curve: bool
@@ -174,7 +175,7 @@ class TradeRow(Answer):
     exit_price: float
     size: float
     pnl: float = Field(description="net of fees, slippage and borrowing, quote currency")
-    return_: float = Field(alias="return", serialization_alias="return")
+    return_: float = Field(serialization_alias="return", description="on the value at entry")
     fees: float
     slippage: float | None
     borrow: float | None
@@ -195,9 +196,9 @@ class TradePage(Answer):
 
 
 class TradeMarks(Answer):
-    """Entries and exits for a chart, as columns; thinned to what it can show.
+    """Trades for a chart, as columns, thinned to what it can show. side: 1 long, -1 short.
 
-    kind: 0 entry, 1 exit; side: 1 long, -1 short; size of profit decides what stays
+    Of too many, those with the largest profit or loss stay.
     """
 
     has_curve: bool
@@ -263,7 +264,7 @@ class RunAnalysis(Answer):
     monthly_returns: tuple[MonthReturn, ...]
     worst_drawdowns: tuple[DrawdownSpan, ...]
     rolling_sharpe: TimeValues
-    rolling_days: int
+    rolling_periods: int = Field(description="in the window of the rolling ratio; 0: too short")
     return_distribution: Histogram = Field(description="of the daily returns")
     by_reason: tuple[TradeGroup, ...]
     by_side: tuple[TradeGroup, ...]
@@ -284,7 +285,7 @@ class ComparedSide(Answer):
     strategy: str
     status: str
     has_curve: bool
-    metrics: dict[str, float | None]
+    metrics: dict[str, int | float | None]
     warnings: tuple[str, ...]
 
 

@@ -32,7 +32,7 @@ class RunRow(Answer):
     status: str
     cached: bool
     has_curve: bool
-    metrics: dict[str, float | None] = Field(description="all metrics; null where undefined")
+    metrics: dict[str, int | float | None] = Field(description="all metrics; null where undefined")
     warnings: tuple[str, ...] = Field(description="codes")
     error: str | None
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 
 from api.caller import Reader, Trader
 from api.context import AppSettings
+from api.models.answers import AskedInstant
 from api.models.data import (
     CoverageOfSeries,
     InstrumentList,
@@ -22,7 +22,7 @@ from mela.interval import Interval
 
 router = APIRouter(tags=["data"])
 
-At = Annotated[datetime | None, Query(description="an instant with its zone")]
+At = Annotated[AskedInstant | None, Query(description="an instant with its zone")]
 Name = Annotated[str, Query(max_length=200, examples=["binance:BTCUSDT"])]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -11,6 +10,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from api.caller import Reader, Trader
 from api.conditional import etag_of, unchanged, with_etag
 from api.context import AppSettings
+from api.models.answers import AskedInstant
 from api.models.problem import faults_of
 from api.models.scenes import (
     Failure,
@@ -38,7 +38,7 @@ from services.states import SceneState
 router = APIRouter(tags=["scenes"])
 
 Words = Annotated[str | None, Query(max_length=200)]
-At = Annotated[datetime | None, Query(description="an instant with its zone")]
+At = Annotated[AskedInstant | None, Query(description="an instant with its zone")]
 
 
 @router.post("/scenes/validate", response_model=Validation)

@@ -257,7 +257,7 @@ def _order_keys(sort: Ranking, order: Order) -> _Keys:
     metric = _checked(sort.metric)
     least = int(sort.min_trades)
     falls = metric not in LOWER_IS_BETTER if order == "best" else order == "desc"
-    few = f"(coalesce(r.trades, 0) < {least})::int" if least > 0 else "0"
+    few = f"(coalesce(r.trades, 0) < {least})::int" if least > 0 else "0::int"
     return _Keys(
         undefined=f"(r.{metric} IS NULL)::int",
         few=few,
