@@ -15,6 +15,7 @@ from cli import (
     headlines,
     imports,
     lineage,
+    mcp,
     new,
     programs,
     prune,
@@ -67,7 +68,7 @@ for module in (
     *(scenes, scene_list, trace, stored_runs, backtest),
     *(stale, verify, prune, lineage, rejected, watch),
     *(candles, imports, quality, snapshot, headlines),
-    *(strategies, new, check, ask, demo, stack, top, programs, compare),
+    *(strategies, new, check, ask, demo, stack, top, programs, mcp, compare),
 ):
     module.register(app)
 

@@ -96,7 +96,7 @@ class Client:
         if frame not in FRAME_KINDS:
             sentence = f"expected one of {', '.join(FRAME_KINDS)}, but found {frame!r}."
             raise InputInvalid("frame", sentence)
-        self._platform = platform
+        self.platform = platform
         self._frame: FrameKind = frame
         self._progress: ProgressKind = progress
 
@@ -108,14 +108,14 @@ class Client:
 
     def close(self) -> None:
         """Close the connection."""
-        self._platform.close()
+        self.platform.close()
 
     def validate(self, scene: SceneGiven) -> Validation:
         """Say what is wrong with a scene, and how many runs it has. Nothing is published.
 
         scene: a mapping, YAML text, the path of a file, or a `mela.scene.Scene`
         """
-        return self._platform.validate(document_of(scene))
+        return self.platform.validate(document_of(scene))
 
     def run(
         self,
@@ -147,14 +147,15 @@ class Client:
     ) -> UUID:
         """Publish a scene and return its id, without waiting. Raises as `run` does."""
         about = About(name, note, tuple(tags), is_private)
-        return self._platform.publish(document_of(scene), about)
+        return self.platform.publish(document_of(scene), about)
 
-    def follow(self, scene_id: UUID | str) -> Iterator[SceneEvent]:
+    def follow(self, scene_id: UUID | str, *, wait_s: float | None = None) -> Iterator[SceneEvent]:
         """Yield how far a scene is now, then each step forward, until it has ended.
 
+        wait_s: how long to wait for its end; None for as long as it takes
         A stream that is cut, or an API that starts again, is asked again. Raises NotFound.
         """
-        return self._platform.follow(_id(scene_id))
+        return self.platform.follow(_id(scene_id), wait_s)
 
     def wait(self, scene_id: UUID | str) -> SceneResult:
         """Follow a scene to its end, showing how far it is, and return what it found.
@@ -162,14 +163,14 @@ class Client:
         Raises SceneInvalid for a scene that the platform rejected.
         """
         found = _id(scene_id)
-        last = shown(self._platform.follow(found), self._progress)
+        last = shown(self.platform.follow(found), self._progress)
         if last is not None and last.state == "rejected":
             raise self._rejected(found)
         return self.result(found)
 
     def result(self, scene_id: UUID | str) -> SceneResult:
         """Return what a scene has found so far. Raises NotFound when somebody looks at it."""
-        return SceneResult(self._platform, _id(scene_id), self._frame)
+        return SceneResult(self.platform, _id(scene_id), self._frame)
 
     scene = result
 
@@ -189,7 +190,7 @@ class Client:
         states = (state,) if isinstance(state, str) else tuple(state)
         wanted = SceneFilter(states, strategy, instrument, interval, tag, text, owner)
         rows: list[SceneRow] = []
-        for row in self._platform.scenes(wanted):
+        for row in self.platform.scenes(wanted):
             if len(rows) >= limit:
                 break
             rows.append(row)
@@ -198,32 +199,32 @@ class Client:
     def cancel(self, scene_id: UUID | str) -> SceneResult:
         """Cancel a scene: runs that are not executed yet will not be. Raises Conflict."""
         found = _id(scene_id)
-        self._platform.cancel(found)
+        self.platform.cancel(found)
         return self.result(found)
 
     def compare(self, *, runs: Sequence[str] = (), scenes: Sequence[UUID | str] = ()) -> Comparison:
         """Return what differs between two to ten runs; a scene stands for its best one."""
-        return self._platform.compare(runs, [_id(one) for one in scenes])
+        return self.platform.compare(runs, [_id(one) for one in scenes])
 
     def strategies(self) -> Any:
         """Return the strategies that a scene can name as a frame."""
-        rows = [row.model_dump() for row in self._platform.strategies()]
+        rows = [row.model_dump() for row in self.platform.strategies()]
         return self._listed(rows, STRATEGY_COLUMNS)
 
     def strategy(self, name: str) -> StrategyDetail:
         """Return a strategy: its parameters, its source, its last lookahead check."""
-        return self._platform.strategy(name)
+        return self.platform.strategy(name)
 
     def series(self) -> Any:
         """Return which candles there are as a frame: a series in a row, from first to last."""
-        rows = [row.model_dump() for row in self._platform.series()]
+        rows = [row.model_dump() for row in self.platform.series()]
         return self._listed(rows, SERIES_COLUMNS)
 
     def _listed(self, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Any:
         return as_kind(records_frame(rows, columns), self._frame)
 
     def _rejected(self, scene_id: UUID) -> SceneInvalid:
-        why = self._platform.scene(scene_id).rejection
+        why = self.platform.scene(scene_id).rejection
         if why is None:
             return SceneInvalid(RejectionCode.INVALID_FIELD, None, "the scene was rejected.")
         return SceneInvalid(RejectionCode(why.code), why.field, why.message)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import ipaddress
 import time
 from collections.abc import Generator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
@@ -30,7 +30,6 @@ from mela.errors import (
 
 PREFIX = "/api/v1"
 TIMEOUT = httpx.Timeout(60.0, connect=10.0)
-SILENCE_S = 45.0  # of a stream; the API sends a comment every 15 s
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.25, 5.0
 AWAY = frozenset((502, 503, 504))
 MOST_WAIT_S = 60.0  # that the API may ask for before a request is given up
@@ -141,7 +140,7 @@ class Api:
         """Return tries that wait longer and longer, until patience is at its end."""
         return Tries(self._patience_s, self)
 
-    @contextlib.contextmanager
+    @contextmanager
     def _away_means_again(self) -> Generator[None]:
         """Pass over an API that is not there; what else is wrong is raised."""
         try:
@@ -155,9 +154,11 @@ class Api:
         if isinstance(error, SourceUnavailable):
             self.asked_wait_s = error.retry_after_s or 0.0
 
-    def stream(self, path: str, headers: Mapping[str, str], **query: Any) -> Any:
-        """Open a stream: a context manager that gives the response."""
-        timeout = httpx.Timeout(SILENCE_S, connect=10.0)
+    def stream(
+        self, path: str, headers: Mapping[str, str], silence_s: float, **query: Any
+    ) -> AbstractContextManager[httpx.Response]:
+        """Open a stream that is cut where nothing comes for so long."""
+        timeout = httpx.Timeout(silence_s, connect=10.0)
         return self._http.stream("GET", path, params=query, headers=headers, timeout=timeout)
 
     def check_stream(self, response: httpx.Response) -> None:

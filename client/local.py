@@ -126,8 +126,8 @@ class LocalPlatform:
         self._benches[scene_id] = Bench(local.whole_series(read), catalogue, verdicts)
         return scene_id
 
-    def follow(self, scene_id: UUID) -> Iterator[SceneEvent]:
-        """Run a scene, and yield how far it is."""
+    def follow(self, scene_id: UUID, wait_s: float | None = None) -> Iterator[SceneEvent]:  # noqa: ARG002
+        """Run a scene, and yield how far it is. It runs while it is followed: nobody waits."""
         kept = self._kept(scene_id)
         yield kept.event()
         if kept.state != "planned":

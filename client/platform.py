@@ -90,8 +90,11 @@ class Platform(Protocol):
         """Publish a scene, once, and return its id. Raises SceneInvalid."""
         ...
 
-    def follow(self, scene_id: UUID) -> Iterator[SceneEvent]:
-        """Yield how far a scene is now, then each step forward, until it has ended."""
+    def follow(self, scene_id: UUID, wait_s: float | None = None) -> Iterator[SceneEvent]:
+        """Yield how far a scene is now, then each step forward, until it has ended.
+
+        wait_s: how long to wait for its end; None for as long as it takes
+        """
         ...
 
     def scene(self, scene_id: UUID) -> SceneDetail:

@@ -43,9 +43,9 @@ class HttpPlatform:
         headers = {"Idempotency-Key": str(uuid4())}
         return self.api.ask(SceneRow, "POST", "/scenes", json=asked, headers=headers).scene_id
 
-    def follow(self, scene_id: UUID) -> Iterator[SceneEvent]:
+    def follow(self, scene_id: UUID, wait_s: float | None = None) -> Iterator[SceneEvent]:
         """Yield how far a scene is now, then each step forward, until it has ended."""
-        return follow(self.api, scene_id)
+        return follow(self.api, scene_id, wait_s)
 
     def scene(self, scene_id: UUID) -> SceneDetail:
         """Return a scene."""

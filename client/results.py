@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -121,8 +122,19 @@ class SceneResult:
 
     def to_polars(self) -> SceneResult:
         """Return the same results with frames of polars. Raises InputInvalid without polars."""
-        as_kind(pd.DataFrame(), "polars")
-        return SceneResult(self._platform, self.scene_id, "polars")
+        return self.with_frames("polars")
+
+    def with_frames(self, frame: FrameKind) -> SceneResult:
+        """Return the same results with frames of pandas or polars. Raises InputInvalid."""
+        as_kind(pd.DataFrame(), frame)
+        return SceneResult(self._platform, self.scene_id, frame)
+
+    def first_rows(self, most: int) -> list[RunRow]:
+        """Return the best runs, at most so many, without reading all others."""
+        known = self.__dict__.get("_rows")
+        if known is not None:
+            return known[:most]
+        return list(itertools.islice(self._platform.runs(self.scene_id), most))
 
     def row(self, run: RunGiven = None) -> RunRow:
         """Return a run. Raises NotFound, and InputInvalid for digits that several runs begin with.
