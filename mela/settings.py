@@ -231,6 +231,16 @@ class ApiSettings(_Service):
         "has no account",
     )
 
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _is_private(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
+        parts = urlsplit(url)
+        if parts.hostname and (parts.scheme == "https" or _is_loopback(parts)):
+            return url
+        raise ValueError(f"expected https://…, or http:// on a loopback address, but found {url!r}")
+
     @field_validator("public_url")
     @classmethod
     def _is_safe(cls, url: str | None) -> str | None:

@@ -12,6 +12,7 @@ from api.routes import (
     health,
     invitations,
     job,
+    oidc,
     runs,
     scene_runs,
     scenes,
@@ -24,6 +25,7 @@ from api.routes import (
 ROUTERS: tuple[APIRouter, ...] = (
     health.router,
     session.router,
+    oidc.router,
     tokens.router,
     invitations.router,
     accounts.router,

@@ -112,6 +112,7 @@ CREATE TABLE app.oidc_attempt (
     state_hash bytea NOT NULL,
     nonce text NOT NULL,
     code_verifier text NOT NULL,
+    return_to text NOT NULL,
     ends_at timestamp with time zone NOT NULL,
     CONSTRAINT oidc_attempt_pkey PRIMARY KEY (state_hash),
     CONSTRAINT oidc_attempt_state_hash_check CHECK (octet_length(state_hash) = 32)
