@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal, get_args
 
+from pydantic import BaseModel
+
 from mela.result import Result
 from mela.scene import Scene
 
@@ -23,6 +25,11 @@ def json_schema(what: Document) -> dict[str, Any]:
     """
     body = _MODELS[what].model_json_schema(by_alias=True)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_with_bounds(body)}
+
+
+def params_schema(model: type[BaseModel]) -> dict[str, Any]:
+    """Return the JSON Schema of a strategy's parameters."""
+    return _with_bounds(model.model_json_schema(by_alias=True))
 
 
 def _with_bounds(part: Any) -> Any:

@@ -59,9 +59,10 @@ class Watcher:
             rejected = list_scenes(self._settings, states=refused, most=MOST_REJECTED)
         except Exception as error:  # noqa: BLE001  a screen that is looked at while much is broken
             wrong = str(error).strip().splitlines()[0][:200]
-        return Overview(now(), self._queries(), tuple(scenes), tuple(rejected), wrong)
+        return Overview(now(), self.queries(), tuple(scenes), tuple(rejected), wrong)
 
-    def _queries(self) -> tuple[QueryNow, ...]:
+    def queries(self) -> tuple[QueryNow, ...]:
+        """Return how each streaming query is, and how far it is behind. Never raises."""
         try:
             ends = self._ends.of(tuple(READS.values()))
         except SourceUnavailable:

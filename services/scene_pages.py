@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -33,6 +34,8 @@ from warehouse.scenes.pages import BestRun, Filter, SceneHead
 
 MOST_VALUES = 200  # of a parameter that varies
 MOST_REASONS = 20
+MLFLOW_AGAIN_S, MLFLOW_PAGES = 60.0, 5_000
+_mlflow_pages: dict[str, tuple[str | None, float]] = {}
 _PLACE = TypeAdapter(tuple[datetime, UUID])
 
 
@@ -282,9 +285,20 @@ def warned(codes: Mapping[str, int], strategy: str) -> list[Warned]:
 
 
 def mlflow_page(settings: Settings, run_id: str | None) -> str | None:
-    """Return where MLflow shows the runs of a scene; None where it does not."""
-    found = compared(run_id, settings)
-    return None if found is None else found.table
+    """Return where MLflow shows the runs of a scene; None where it does not.
+
+    MLflow is asked once about a scene, and again after a minute where it did not answer.
+    """
+    if run_id is None:
+        return None
+    now = time.monotonic()
+    known = _mlflow_pages.get(run_id)
+    if known is None or (known[0] is None and now >= known[1]):
+        found = compared(run_id, settings)
+        known = _mlflow_pages[run_id] = (found and found.table, now + MLFLOW_AGAIN_S)
+        while len(_mlflow_pages) > MLFLOW_PAGES:
+            _mlflow_pages.pop(next(iter(_mlflow_pages)), None)
+    return known[0]
 
 
 def seen(
@@ -294,6 +308,12 @@ def seen(
     head, facts = _seen(connection, caller, scene_id)
     content = facts.content if isinstance(facts.content, Mapping) else {}
     return head, content
+
+
+def best_run_of(connection: Connection, caller: Caller, scene_id: UUID) -> str | None:
+    """Return the best run of a scene that a caller may see, if it has one. Raises NotFound."""
+    best = _seen(connection, caller, scene_id)[1].best
+    return None if best is None else best.run_key
 
 
 def _seen(connection: Connection, caller: Caller, scene_id: UUID) -> tuple[SceneHead, SceneFacts]:

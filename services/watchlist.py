@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from mela.errors import InputInvalid, NotFound
@@ -56,3 +57,23 @@ def list_watched(settings: Settings) -> list[Watched]:
     """Return the watch list."""
     with transaction(settings) as connection:
         return [Watched(*one) for one in instruments.watched(connection)]
+
+
+def replace_watched(series: Iterable[tuple[str, Interval]], settings: Settings) -> list[Watched]:
+    """Put these series on the watch list, take all others from it, and return it.
+
+    Raises InputInvalid, and changes nothing, for an instrument that was never loaded or whose
+    candles are a file's.
+    """
+    wanted = dict.fromkeys((name, interval.value) for name, interval in series)
+    try:
+        with transaction(settings) as connection:
+            before = set(instruments.watched(connection))
+            for name, interval in before - wanted.keys():
+                instruments.unwatch(connection, name, interval)
+            for name, interval in wanted:
+                if (name, interval) not in before:
+                    instruments.watch(connection, name, interval)
+            return [Watched(*one) for one in instruments.watched(connection)]
+    except ValueError as error:
+        raise InputInvalid("items", f"{error}.") from error

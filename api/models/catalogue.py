@@ -48,7 +48,7 @@ class StrategyDetail(StrategyRow):
     """A strategy. schema_: the JSON Schema of its parameters."""
 
     description: str
-    schema_: JsonObject = Field(alias="schema", serialization_alias="schema")
+    schema_: JsonObject = Field(serialization_alias="schema")
     defaults: JsonObject
     warmup: int | None = Field(description="candles at its defaults; null: a parameter has none")
     inputs: str = Field(description="further series that it reads at its defaults, in words")
@@ -82,7 +82,6 @@ class MetricDefinition(Answer):
     better: Literal["higher", "lower"]
     definition: str
     undefined: str
-    anchor: str = Field(description="of docs/metrics.md")
 
 
 class MetricList(Answer):
@@ -94,4 +93,4 @@ class MetricList(Answer):
 class SceneSchema(Answer):
     """The JSON Schema of a scene, for editors."""
 
-    schema_: JsonObject = Field(alias="schema", serialization_alias="schema")
+    schema_: JsonObject = Field(serialization_alias="schema")

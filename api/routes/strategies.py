@@ -8,7 +8,20 @@ from fastapi import APIRouter, Path
 
 from api.caller import Reader
 from api.context import AppSettings
-from api.models.catalogue import MetricList, SceneSchema, Strategies, StrategyDetail
+from api.models.catalogue import (
+    BrokenStrategy,
+    LookaheadCheck,
+    MetricDefinition,
+    MetricList,
+    SceneSchema,
+    Strategies,
+    StrategyBest,
+    StrategyDetail,
+    StrategyRow,
+)
+from mela.metrics import DEFINITIONS
+from mela.schemas import json_schema
+from services import strategy_catalogue
 
 router = APIRouter(tags=["catalogue"])
 
@@ -16,7 +29,11 @@ router = APIRouter(tags=["catalogue"])
 @router.get("/strategies", response_model=Strategies)
 def list_strategies(caller: Reader, settings: AppSettings) -> Strategies:
     """List the strategies of the catalogue, and the files that could not be loaded."""
-    raise NotImplementedError
+    items, broken = strategy_catalogue.every(settings, caller)
+    return Strategies(
+        items=tuple(StrategyRow.of(one) for one in items),
+        broken=tuple(BrokenStrategy.of(one) for one in broken),
+    )
 
 
 @router.get("/strategies/{name}", response_model=StrategyDetail)
@@ -24,16 +41,40 @@ def get_strategy(
     name: Annotated[str, Path(max_length=100)], caller: Reader, settings: AppSettings
 ) -> StrategyDetail:
     """Return a strategy: its parameters, its source, its last lookahead check, its record."""
-    raise NotImplementedError
+    found = strategy_catalogue.in_full(settings, caller, name)
+    return StrategyDetail(
+        **StrategyRow.of(found.row).__dict__,
+        description=found.description,
+        schema_=dict(found.schema),
+        defaults=dict(found.defaults),
+        warmup=found.warmup,
+        inputs=found.inputs,
+        source=found.source,
+        file=found.file,
+        check=LookaheadCheck.of(found.check),
+        record=tuple(StrategyBest.of(one) for one in found.record),
+        runs=found.runs,
+    )
 
 
 @router.get("/metrics", response_model=MetricList)
-def list_metrics(caller: Reader) -> MetricList:
+def list_metrics(_: Reader) -> MetricList:
     """List all metrics with their definitions."""
-    raise NotImplementedError
+    return MetricList(
+        items=tuple(
+            MetricDefinition(
+                name=name,
+                unit=one.unit,
+                better=one.better,
+                definition=one.meaning,
+                undefined=one.undefined,
+            )
+            for name, one in DEFINITIONS.items()
+        )
+    )
 
 
 @router.get("/schemas/scene", response_model=SceneSchema)
-def get_scene_schema(caller: Reader) -> SceneSchema:
+def get_scene_schema(_: Reader) -> SceneSchema:
     """Return the JSON Schema of a scene."""
-    raise NotImplementedError
+    return SceneSchema(schema_=json_schema("scene"))

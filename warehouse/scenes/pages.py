@@ -66,9 +66,16 @@ _PRUNED = text("""
     CROSS JOIN LATERAL ops.pruned_answers(asked.scene_id) AS gone
     WHERE EXISTS (SELECT FROM ops.pruned_answer a WHERE a.scene_id = asked.scene_id)
 """)
+_STATES = text("""
+    SELECT status, count(*) AS scenes FROM ops.scene
+    WHERE received_at > now() - interval '7 days' OR status IN ('received', 'planned')
+    GROUP BY status
+""")
 _SPEED = text("""
-    SELECT s.runs - s.cached AS runs, extract(epoch FROM s.finished_at - s.received_at) AS seconds
-    FROM ops.scene s WHERE s.status = 'finished' AND s.finished_at > now() - interval '30 days'
+    SELECT s.runs - s.cached AS runs, extract(epoch FROM stage.at - s.received_at) AS seconds
+    FROM ops.scene s JOIN ops.scene_stage stage
+      ON stage.scene_id = s.scene_id AND stage.stage = 'recorded'
+    WHERE s.status = 'finished' AND s.finished_at > now() - interval '30 days'
     ORDER BY s.received_at DESC LIMIT :most
 """)
 
@@ -225,8 +232,16 @@ def best_run(connection: Connection, scene_id: UUID, by: Ranking) -> BestRun | N
     return None if row is None else BestRun(*row)
 
 
+def states(connection: Connection) -> dict[str, int]:
+    """Count the scenes of the last week by their state, and all that are under way."""
+    return {row.status: int(row.scenes) for row in connection.execute(_STATES)}
+
+
 def speeds(connection: Connection, most: int) -> list[tuple[int, float]]:
-    """Return of the scenes that finished last how many runs were executed, and in how long."""
+    """Return of the scenes that finished last how many runs were executed, and in how long.
+
+    The time is that until every run was answered: MLflow, for which a scene's end waits, is not in.
+    """
     rows = connection.execute(_SPEED, {"most": most})
     return [(int(row.runs), float(row.seconds)) for row in rows]
 

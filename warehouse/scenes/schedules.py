@@ -40,6 +40,7 @@ _ADD_INSTRUMENT = text("""
     VALUES (:id, :place, :instrument_id)
 """)
 _REMOVE = text("DELETE FROM ops.scene_schedule WHERE name = :name RETURNING id")
+_PAUSE = text("UPDATE ops.scene_schedule SET active = :active WHERE name = :name RETURNING id")
 _LIST = """
     SELECT s.id, s.name, s.content, s.interval, s.span, s.every, s.active, s.created_at,
            s.last_scene_id, s.last_covered_until, s.user_id, u.name AS user,
@@ -132,6 +133,11 @@ def add(
 def remove(connection: Connection, name: str) -> bool:
     """Delete a schedule; the scenes that it published stay. Returns False for an unknown name."""
     return connection.scalar(_REMOVE, {"name": name}) is not None
+
+
+def set_active(connection: Connection, name: str, *, active: bool) -> bool:
+    """Pause a schedule, or let it go on. Returns False for an unknown name."""
+    return connection.scalar(_PAUSE, {"name": name, "active": active}) is not None
 
 
 def schedules(connection: Connection) -> Sequence[Row[Any]]:
