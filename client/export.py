@@ -15,7 +15,7 @@ class _Equity(BaseModel):
     t: list[int]
     equity: list[float]
     drawdown: list[float]
-    buy_and_hold: list[float | None]
+    buy_and_hold: list[float | None] | None  # null: of several instruments
 
 
 class _Export(BaseModel):
@@ -37,4 +37,7 @@ def read_curve(api: Api, run_key: str) -> RunCurve:
     found = api.read(_Export, f"/runs/{run_key}/export.json")
     if not found.has_curve or found.equity is None:
         raise Conflict(found.without_curve or f"the run {run_key[:12]} has no stored equity.")
-    return RunCurve(found.trades, found.equity.model_dump())
+    curve = found.equity
+    hold = curve.buy_and_hold or [None] * len(curve.t)
+    columns = {"t": curve.t, "equity": curve.equity, "drawdown": curve.drawdown}
+    return RunCurve(found.trades, {**columns, "buy_and_hold": hold})

@@ -154,12 +154,12 @@ def scene_yaml(scene: Scene) -> str:
 
 def run_row(document: Document, rank: int, scene: LocalScene) -> RunRow:
     """Return a result as a row of its scene. rank: its place among the results, from 1."""
-    is_ranked = document[scene.scene.rank_by] is not None
+    has_metrics = document["status"] in WITH_METRICS
     error = document["error"]
     return RunRow(
         run_key=document["run_key"],
-        rank=rank if is_ranked else None,
-        is_best=rank == 1 and is_ranked,
+        rank=rank if has_metrics else None,
+        is_best=rank == 1 and has_metrics,
         instruments=document["instruments"],
         interval=document["interval"],
         start=document["start"],
@@ -169,7 +169,7 @@ def run_row(document: Document, rank: int, scene: LocalScene) -> RunRow:
         strategy_params=document["params"],
         status=document["status"],
         cached=False,
-        has_curve=document["status"] in WITH_METRICS,
+        has_curve=has_metrics,
         metrics={name: document[name] for name in METRICS},
         warnings=tuple(document["warnings"]),
         error=f"{error['class']}: {error['sentence']}" if error else None,

@@ -77,7 +77,7 @@ class SceneResult:
     @property
     def best(self) -> pd.Series | None:
         """Return the best run as a row of `runs`; None where no run has the metric that ranks."""
-        if not self._rows or self._rows[0].rank is None:
+        if not self._rows or self._rows[0].metrics.get(self.scene.rank_by) is None:
             return None
         frame = runs_frame(self._rows[:1], self._paths)
         return frame.iloc[0]
