@@ -1,6 +1,6 @@
 import { ActionIcon, Loader, Text, Tooltip } from "@mantine/core";
 import { ChevronLeft, ChevronRight, Maximize2, ZoomIn, ZoomOut } from "lucide-react";
-import { type KeyboardEvent, type ReactNode, useEffect, useRef, useState } from "react";
+import { type KeyboardEvent, memo, type ReactNode, type RefObject, useEffect, useRef, useState } from "react";
 import { ProblemView } from "../components/ProblemView";
 import { compact, percent, priceDigits } from "./axis";
 import { CandleChart as Chart, type Reading, type Screen } from "./candleChart";
@@ -39,7 +39,7 @@ export default function RunChart(props: Props) {
   onTrade.current = props.onTrade;
   const first = useRef({ palette, trade });
   first.current = { palette, trade };
-  const [reading, setReading] = useState<Reading | null>(null);
+  const read = useRef<(reading: Reading | null) => void>(() => undefined);
   const [screen, setScreen] = useState<Screen | null>(null);
   const [isBusy, setBusy] = useState(true);
   const [failure, setFailure] = useState<unknown>(null);
@@ -55,7 +55,7 @@ export default function RunChart(props: Props) {
       palette: first.current.palette,
       load,
       onTrade: (seq) => onTrade.current(seq),
-      onReading: setReading,
+      onReading: (reading) => read.current(reading),
       onScreen: (shown) => {
         setScreen(shown);
         setFailure(null);
@@ -100,7 +100,7 @@ export default function RunChart(props: Props) {
         </Text>
         {isBusy && <Loader size={14} aria-label="Loading candles" />}
       </div>
-      <ReadingLine reading={reading} last={screen} />
+      <ReadingLine read={read} isShown={screen !== null} />
       {failure !== null && <ProblemView error={failure} onRetry={() => setTries(tries + 1)} />}
       <div className={styles.box}>
         <div
@@ -163,11 +163,21 @@ function perPoint(screen: Screen, candleSeconds: number, interval: string): stri
   return candles <= 1 ? `candles of ${interval}` : `each shown candle is ${candles} of ${interval}`;
 }
 
-function ReadingLine({ reading, last }: { reading: Reading | null; last: Screen | null }) {
+interface ReadingProps {
+  read: RefObject<(reading: Reading | null) => void>;
+  isShown: boolean;
+}
+
+/** What is under the pointer; it alone is drawn anew when the pointer moves. */
+function ReadingLine({ read, isShown }: ReadingProps) {
+  const [reading, setReading] = useState<Reading | null>(null);
+  useEffect(() => {
+    read.current = setReading;
+  }, [read]);
   if (!reading) {
     return (
       <div className={styles.reading}>
-        {last ? "Point at a candle to read it; click a mark to see its trade." : ""}
+        {isShown ? "Point at a candle to read it; click a mark to see its trade." : ""}
       </div>
     );
   }
@@ -209,7 +219,7 @@ function ReadingLine({ reading, last }: { reading: Reading | null; last: Screen 
 }
 
 /** What marks and lines mean, of those that are on the chart. */
-function Legend({ screen, palette }: { screen: Screen | null; palette: Palette }) {
+const Legend = memo(function Legend({ screen, palette }: { screen: Screen | null; palette: Palette }) {
   if (!screen) return null;
   const kinds = new Set(screen.trades.flatMap((one) => [one.side, one.reason]));
   const lines = [
@@ -249,4 +259,4 @@ function Legend({ screen, palette }: { screen: Screen | null; palette: Palette }
       })}
     </ul>
   );
-}
+});

@@ -2,10 +2,10 @@
 
 import type { Shape } from "./colours";
 
-/** Add the outline of a shape around a point; radius: in the canvas' pixels. */
+/** Add the outline of a shape around a point to the current path; radius: in the canvas' pixels. */
 export function trace(context: CanvasRenderingContext2D, shape: Shape, x: number, y: number, radius: number) {
-  context.beginPath();
   if (shape === "circle") {
+    context.moveTo(x + radius * 0.8, y);
     context.arc(x, y, radius * 0.8, 0, 2 * Math.PI);
     return;
   }

@@ -27,6 +27,24 @@ interface Drawn {
   exitY: number;
 }
 
+/** From a point to another, in pixels: x, y, x, y. */
+type Line = [number, number, number, number];
+
+const LEVEL_KINDS = { stop: "stop_loss", target: "take_profit" } as const;
+
+function wayOf(one: Drawn): Line {
+  return [one.entryX, one.entryY, one.exitX, one.exitY];
+}
+
+function put(spots: Map<string, [number, number][]>, kind: string, spot: [number, number]): void {
+  const known = spots.get(kind);
+  if (known) {
+    known.push(spot);
+  } else {
+    spots.set(kind, [spot]);
+  }
+}
+
 export class TradeMarks implements ISeriesPrimitive<Time>, IPrimitivePaneView, IPrimitivePaneRenderer {
   private chart: IChartApi | null = null;
   private series: ISeriesApi<"Candlestick"> | null = null;
@@ -117,17 +135,16 @@ export class TradeMarks implements ISeriesPrimitive<Time>, IPrimitivePaneView, I
     target.useMediaCoordinateSpace(({ context, mediaSize }) => {
       context.save();
       const chosen = this.drawn.find((one) => one.placed.trade.seq === this.selected);
+      const isSparse = this.drawn.length <= WAYS_UP_TO;
       if (chosen) {
         this.drawHeld(context, chosen, mediaSize.height);
       }
-      if (this.drawn.length <= WAYS_UP_TO) {
-        for (const one of this.drawn) {
-          this.drawWay(context, one, one === chosen);
-        }
+      if (isSparse) {
+        this.drawWays(context);
       }
-      const radius = this.drawn.length > WAYS_UP_TO ? 3.5 : 5;
-      for (const one of this.drawn) {
-        this.drawFills(context, one, one === chosen ? radius + 2 : radius);
+      this.drawFills(context, this.drawn, isSparse ? 5 : 3.5, isSparse);
+      if (chosen) {
+        this.drawChosen(context, chosen);
       }
       context.restore();
     });
@@ -141,51 +158,85 @@ export class TradeMarks implements ISeriesPrimitive<Time>, IPrimitivePaneView, I
     context.globalAlpha = 1;
   }
 
-  /** A solid way gained, a dashed one lost; levels are dotted. */
-  private drawWay(context: CanvasRenderingContext2D, one: Drawn, isChosen: boolean): void {
-    const { trade, stop, target } = one.placed;
-    const isGain = trade.pnl > 0;
-    context.strokeStyle = isGain ? this.palette.gain : this.palette.loss;
-    context.lineWidth = isChosen ? 2.5 : 1.2;
-    this.line(context, isGain ? [] : [5, 4], one.entryX, one.entryY, one.exitX, one.exitY);
-    context.lineWidth = isChosen ? 1.5 : 1;
-    for (const [level, kind] of [
-      [stop, "stop_loss"],
-      [target, "take_profit"],
-    ] as const) {
-      const y = level === null ? null : (this.series?.priceToCoordinate(level) ?? null);
-      if (y !== null) {
-        context.strokeStyle = this.colourOf(kind);
-        this.line(context, [2, 3], one.entryX, y, Math.max(one.exitX, one.entryX + 3), y);
-      }
+  /** A solid way gained, a dashed one lost; stops and targets are dotted. One stroke for each kind. */
+  private drawWays(context: CanvasRenderingContext2D): void {
+    context.lineWidth = 1.2;
+    for (const isGain of [true, false]) {
+      const ways = this.drawn.filter(({ placed }) => placed.trade.pnl > 0 === isGain);
+      this.strokeLines(
+        context,
+        isGain ? this.palette.gain : this.palette.loss,
+        isGain ? [] : [5, 4],
+        ways.map(wayOf),
+      );
+    }
+    context.lineWidth = 1;
+    for (const kind of ["stop", "target"] as const) {
+      const lines = this.drawn.flatMap((one) => this.levelOf(one, kind));
+      this.strokeLines(context, this.colourOf(LEVEL_KINDS[kind]), [2, 3], lines);
     }
   }
 
-  private line(
+  private drawChosen(context: CanvasRenderingContext2D, one: Drawn): void {
+    const isGain = one.placed.trade.pnl > 0;
+    context.lineWidth = 2.5;
+    this.strokeLines(context, isGain ? this.palette.gain : this.palette.loss, isGain ? [] : [5, 4], [
+      wayOf(one),
+    ]);
+    context.lineWidth = 1.6;
+    for (const kind of ["stop", "target"] as const) {
+      this.strokeLines(context, this.colourOf(LEVEL_KINDS[kind]), [2, 3], this.levelOf(one, kind));
+    }
+    this.drawFills(context, [one], 7, true);
+  }
+
+  private levelOf(one: Drawn, kind: "stop" | "target"): Line[] {
+    const price = one.placed[kind];
+    const y = price === null ? null : (this.series?.priceToCoordinate(price) ?? null);
+    return y === null ? [] : [[one.entryX, y, Math.max(one.exitX, one.entryX + 3), y]];
+  }
+
+  private strokeLines(
     context: CanvasRenderingContext2D,
+    colour: string,
     dashes: number[],
-    ...[x, y, right, down]: [number, number, number, number]
+    lines: Line[],
   ): void {
+    context.strokeStyle = colour;
     context.setLineDash(dashes);
     context.beginPath();
-    context.moveTo(x, y);
-    context.lineTo(right, down);
+    for (const [x, y, right, down] of lines) {
+      context.moveTo(x, y);
+      context.lineTo(right, down);
+    }
     context.stroke();
   }
 
-  private drawFills(context: CanvasRenderingContext2D, one: Drawn, radius: number): void {
-    const { trade } = one.placed;
+  /** Draw all fills of a kind as one path: a path for each of thousands would take too long. */
+  private drawFills(
+    context: CanvasRenderingContext2D,
+    drawn: readonly Drawn[],
+    radius: number,
+    isOutlined: boolean,
+  ) {
+    const spots = new Map<string, [number, number][]>();
+    for (const { placed, entryX, entryY, exitX, exitY } of drawn) {
+      put(spots, placed.trade.side, [entryX, entryY]);
+      put(spots, placed.trade.reason, [exitX, exitY]);
+    }
     context.setLineDash([]);
     context.lineWidth = 1;
     context.strokeStyle = this.palette.paper;
-    for (const [kind, x, y] of [
-      [trade.side, one.entryX, one.entryY],
-      [trade.reason, one.exitX, one.exitY],
-    ] as const) {
-      trace(context, markOf(kind).shape, x, y, radius);
+    for (const [kind, points] of spots) {
+      context.beginPath();
+      for (const [x, y] of points) {
+        trace(context, markOf(kind).shape, x, y, radius);
+      }
       context.fillStyle = this.colourOf(kind);
       context.fill();
-      context.stroke();
+      if (isOutlined) {
+        context.stroke();
+      }
     }
   }
 
