@@ -241,6 +241,7 @@ def _show_places(tour: Tour) -> None:
     if (pages := compared(tour.mlflow_run_id, tour.settings)) is not None:
         out.print(f"its runs in MLflow:  {pages.table}", markup=False)
     out.print(f"its results:         .venv/bin/mela results {tour.scene_ids[0]}")
+    out.print(f"in a browser:        {tour.settings.api.public_url or tour.settings.api.url}")
     out.print("a scene of your own: .venv/bin/mela publish docs/scenes/first.yaml --follow")
     out.print("stop it all:         .venv/bin/mela down")
 

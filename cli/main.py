@@ -30,6 +30,7 @@ from cli import (
     strategies,
     top,
     trace,
+    users,
     verify,
     watch,
 )
@@ -68,7 +69,7 @@ for module in (
     *(scenes, scene_list, trace, stored_runs, backtest),
     *(stale, verify, prune, lineage, rejected, watch),
     *(candles, imports, quality, snapshot, headlines),
-    *(strategies, new, check, ask, demo, stack, top, programs, mcp, compare),
+    *(strategies, new, check, ask, demo, stack, users, top, programs, mcp, compare),
 ):
     module.register(app)
 

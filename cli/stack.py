@@ -14,6 +14,7 @@ from cli.console import err, explains, out
 from cli.panels import STACK
 from mela.settings import Settings
 from services.compared import front_page, sign_in
+from stack.api import sign_in as sign_in_to_api
 
 
 def register(app: typer.Typer) -> None:
@@ -54,9 +55,10 @@ def up(
         ),
     ] = None,
 ) -> None:
-    """Start Postgres, Kafka, MLflow, Airflow and the streaming job, and wait until all are healthy.
+    """Start Postgres, Kafka, MLflow, Airflow, the streaming job and the web application.
 
-    Starts only services that do not run yet. Data survive `mela down` and `mela up`.
+    Waits until all are healthy. Starts only services that do not run yet. Data survive `mela down`
+    and `mela up`.
     """
     settings = stack.up(Settings(), offline=offline, secure=secure, cluster=cluster, on_event=say)
     print_addresses(settings)
@@ -134,6 +136,8 @@ def print_addresses(settings: Settings) -> None:
     table = Table(box=None, show_header=False, pad_edge=False)
     postgres, airflow = settings.postgres, settings.airflow
     warehouse = f"postgresql://{postgres.user}@{postgres.host}:{postgres.port}/{postgres.database}"
+    api = settings.api.public_url or settings.api.url
+    table.add_row("Mela", f"{api}  ({sign_in_to_api(settings)})")
     table.add_row("Kafka", settings.kafka.brokers)
     table.add_row(
         "warehouse",

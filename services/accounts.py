@@ -203,6 +203,24 @@ def change(
         return _account(stored.by_id(connection, found.id))
 
 
+def role_named(name: str) -> Role:
+    """Return a role by its name. Raises InputInvalid."""
+    try:
+        return Role(name)
+    except ValueError as error:
+        words = ", ".join(role.value for role in Role)
+        raise InputInvalid("role", f"expected one of {words}, but found {name!r}.") from error
+
+
+def has_password(settings: Settings, user: str, password: str) -> bool:
+    """Tell whether somebody may sign in with this password."""
+    with transaction(settings) as connection:
+        found = stored.by_name(connection, user)
+    if found is None or found.password_hash is None or found.is_disabled:
+        return False
+    return passwords.is_right(found.password_hash, password)
+
+
 def ensure_first(settings: Settings, user: str, password: str) -> bool:
     """Make the first administrator if there is no account at all, and tell whether it did."""
     with transaction(settings) as connection:

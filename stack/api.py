@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 
 from mela.errors import StackFailed
-from mela.settings import REPOSITORY
+from mela.settings import REPOSITORY, Settings
+from services import accounts
 from stack import environment, guard, healthy, http, roles
 from stack.service import Program, Service, Site, marked
 
@@ -13,6 +14,17 @@ NAME = "api"
 PASSWORD = "MELA_STACK_API_PASSWORD"  # noqa: S105 - the name of a key: of the first account
 # Secrets that other programs need, and the application does not.
 _NOT_ITS_OWN = ("MELA_SPARK__SECRET", "MELA_ALPACA__KEY", "MELA_ALPACA__SECRET")
+
+
+FIRST = "admin"  # the user of the first account
+
+
+def sign_in(settings: Settings) -> str:
+    """Return how one signs in: the first account and, until it is changed, its password."""
+    password = environment.read(settings.home).get(PASSWORD, "")
+    if password and accounts.has_password(settings, FIRST, password):
+        return f"{FIRST} / {password}"
+    return f"`mela user list` says who may sign in, `mela user passwd {FIRST}` sets a password"
 
 
 def service() -> Service:
