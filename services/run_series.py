@@ -203,7 +203,7 @@ def candles_of(settings: Settings, head: RunHead, instrument: str) -> Candles:
     Empty where there are none any more.
     """
     start, end = instants_of(head.document)
-    with _reader(settings) as reader:
+    with borrowed_reader(settings) as reader:
         read = reader.read(
             instrument, head.document["interval"], start, end, 0, head.document["prices"]
         )
@@ -234,7 +234,7 @@ def _size(curve: WholeEquity) -> int:
 
 
 @contextmanager
-def _reader(settings: Settings) -> Generator[CandleReader]:
+def borrowed_reader(settings: Settings) -> Generator[CandleReader]:
     """Yield a reader that no other thread uses meanwhile."""
     with _lock:
         pool = _readers.get(id(settings))

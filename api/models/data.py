@@ -9,6 +9,8 @@ from uuid import UUID
 from pydantic import ConfigDict, Field
 
 from api.models.answers import Answer, Asked, AskedInstant, Instant, JsonObject
+from api.models.runs import CandleColumns
+from mela.execution_terms import Prices
 from mela.interval import Interval
 
 
@@ -52,6 +54,16 @@ class SeriesList(Answer):
     """All stored series."""
 
     items: tuple[SeriesRow, ...]
+
+
+class StoredCandles(Answer):
+    """Candles of [start, end) as runs read them, none left out. next_start: null at the end."""
+
+    instrument: str
+    interval: str
+    prices: Prices
+    candles: CandleColumns
+    next_start: Instant | None
 
 
 class DayCovered(Answer):

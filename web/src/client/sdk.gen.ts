@@ -2,7 +2,7 @@
 
 import type { Client, ClientMeta, Options as Options2, RequestResult, ServerSentEventsResult, TDataShape } from './client';
 import { client } from './client.gen';
-import type { AddScheduleData, AddScheduleErrors, AddScheduleResponses, CancelSceneData, CancelSceneErrors, CancelSceneResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, ChangeSceneData, ChangeSceneErrors, ChangeSceneResponses, ChangeScheduleData, ChangeScheduleErrors, ChangeScheduleResponses, ChangeUserData, ChangeUserErrors, ChangeUserResponses, CheckInvitationData, CheckInvitationErrors, CheckInvitationResponses, CompareRunsData, CompareRunsErrors, CompareRunsResponses, DownloadRunsData, DownloadRunsErrors, DownloadRunsResponses, DownloadTradesData, DownloadTradesErrors, DownloadTradesResponses, EndInvitationData, EndInvitationErrors, EndInvitationResponses, EndSessionData, EndSessionErrors, EndSessionResponses, EndTokenData, EndTokenErrors, EndTokenResponses, ExportRunData, ExportRunErrors, ExportRunResponses, GetAboutData, GetAboutErrors, GetAboutResponses, GetAnalysisData, GetAnalysisErrors, GetAnalysisResponses, GetBackfillData, GetBackfillErrors, GetBackfillResponses, GetCandlesData, GetCandlesErrors, GetCandlesResponses, GetCoverageData, GetCoverageErrors, GetCoverageResponses, GetCurvesData, GetCurvesErrors, GetCurvesResponses, GetEquityData, GetEquityErrors, GetEquityResponses, GetHealthData, GetHealthErrors, GetHealthResponses, GetHeatmapData, GetHeatmapErrors, GetHeatmapResponses, GetJobData, GetJobErrors, GetJobResponses, GetQualityData, GetQualityErrors, GetQualityResponses, GetReportData, GetReportErrors, GetReportResponses, GetRunData, GetRunErrors, GetRunResponses, GetSceneData, GetSceneErrors, GetSceneResponses, GetSceneSchemaData, GetSceneSchemaErrors, GetSceneSchemaResponses, GetSessionData, GetSessionErrors, GetSessionResponses, GetStrategyData, GetStrategyErrors, GetStrategyResponses, GetTradeMarksData, GetTradeMarksErrors, GetTradeMarksResponses, GetWatchlistData, GetWatchlistErrors, GetWatchlistResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListBackfillsData, ListBackfillsErrors, ListBackfillsResponses, ListInstrumentsData, ListInstrumentsErrors, ListInstrumentsResponses, ListInvitationsData, ListInvitationsErrors, ListInvitationsResponses, ListMetricsData, ListMetricsErrors, ListMetricsResponses, ListRunsData, ListRunsErrors, ListRunsResponses, ListScenesData, ListScenesErrors, ListScenesResponses, ListSchedulesData, ListSchedulesErrors, ListSchedulesResponses, ListSeriesData, ListSeriesErrors, ListSeriesResponses, ListSessionsData, ListSessionsErrors, ListSessionsResponses, ListStaleData, ListStaleErrors, ListStaleResponses, ListStrategiesData, ListStrategiesErrors, ListStrategiesResponses, ListTokensData, ListTokensErrors, ListTokensResponses, ListTradesData, ListTradesErrors, ListTradesResponses, ListUsersData, ListUsersErrors, ListUsersResponses, MakeInvitationData, MakeInvitationErrors, MakeInvitationResponses, MakeTokenData, MakeTokenErrors, MakeTokenResponses, ParseSceneData, ParseSceneErrors, ParseSceneResponses, PublishSceneData, PublishSceneErrors, PublishSceneResponses, PutWatchlistData, PutWatchlistErrors, PutWatchlistResponses, RegisterData, RegisterErrors, RegisterResponses, RemoveScheduleData, RemoveScheduleErrors, RemoveScheduleResponses, RerunSceneData, RerunSceneErrors, RerunSceneResponses, SignInData, SignInErrors, SignInResponses, SignOutData, SignOutErrors, SignOutEverywhereData, SignOutEverywhereErrors, SignOutEverywhereResponses, SignOutResponses, StartBackfillData, StartBackfillErrors, StartBackfillResponses, StreamEventsData, StreamEventsErrors, StreamEventsResponse, StreamEventsResponses, ValidateSceneData, ValidateSceneErrors, ValidateSceneResponses, WatchEventsData, WatchEventsErrors, WatchEventsResponses } from './types.gen';
+import type { AddScheduleData, AddScheduleErrors, AddScheduleResponses, BeginOidcData, BeginOidcErrors, BeginOidcResponses, CancelSceneData, CancelSceneErrors, CancelSceneResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, ChangeSceneData, ChangeSceneErrors, ChangeSceneResponses, ChangeScheduleData, ChangeScheduleErrors, ChangeScheduleResponses, ChangeUserData, ChangeUserErrors, ChangeUserResponses, CheckInvitationData, CheckInvitationErrors, CheckInvitationResponses, CompareRunsData, CompareRunsErrors, CompareRunsResponses, DownloadRunsData, DownloadRunsErrors, DownloadRunsResponses, DownloadTradesData, DownloadTradesErrors, DownloadTradesResponses, EndInvitationData, EndInvitationErrors, EndInvitationResponses, EndOidcData, EndOidcErrors, EndOidcResponses, EndSessionData, EndSessionErrors, EndSessionResponses, EndTokenData, EndTokenErrors, EndTokenResponses, ExportRunData, ExportRunErrors, ExportRunResponses, GetAboutData, GetAboutErrors, GetAboutResponses, GetAnalysisData, GetAnalysisErrors, GetAnalysisResponses, GetBackfillData, GetBackfillErrors, GetBackfillResponses, GetCandlesData, GetCandlesErrors, GetCandlesResponses, GetCoverageData, GetCoverageErrors, GetCoverageResponses, GetCurvesData, GetCurvesErrors, GetCurvesResponses, GetEquityData, GetEquityErrors, GetEquityResponses, GetHealthData, GetHealthErrors, GetHealthResponses, GetHeatmapData, GetHeatmapErrors, GetHeatmapResponses, GetJobData, GetJobErrors, GetJobResponses, GetQualityData, GetQualityErrors, GetQualityResponses, GetReportData, GetReportErrors, GetReportResponses, GetRunData, GetRunErrors, GetRunResponses, GetSceneData, GetSceneErrors, GetSceneResponses, GetSceneSchemaData, GetSceneSchemaErrors, GetSceneSchemaResponses, GetSessionData, GetSessionErrors, GetSessionResponses, GetStrategyData, GetStrategyErrors, GetStrategyResponses, GetTradeMarksData, GetTradeMarksErrors, GetTradeMarksResponses, GetWatchlistData, GetWatchlistErrors, GetWatchlistResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListBackfillsData, ListBackfillsErrors, ListBackfillsResponses, ListInstrumentsData, ListInstrumentsErrors, ListInstrumentsResponses, ListInvitationsData, ListInvitationsErrors, ListInvitationsResponses, ListMetricsData, ListMetricsErrors, ListMetricsResponses, ListRunsData, ListRunsErrors, ListRunsResponses, ListScenesData, ListScenesErrors, ListScenesResponses, ListSchedulesData, ListSchedulesErrors, ListSchedulesResponses, ListSeriesData, ListSeriesErrors, ListSeriesResponses, ListSessionsData, ListSessionsErrors, ListSessionsResponses, ListStaleData, ListStaleErrors, ListStaleResponses, ListStrategiesData, ListStrategiesErrors, ListStrategiesResponses, ListTokensData, ListTokensErrors, ListTokensResponses, ListTradesData, ListTradesErrors, ListTradesResponses, ListUsersData, ListUsersErrors, ListUsersResponses, MakeInvitationData, MakeInvitationErrors, MakeInvitationResponses, MakeTokenData, MakeTokenErrors, MakeTokenResponses, ParseSceneData, ParseSceneErrors, ParseSceneResponses, PublishSceneData, PublishSceneErrors, PublishSceneResponses, PutWatchlistData, PutWatchlistErrors, PutWatchlistResponses, ReadCandlesData, ReadCandlesErrors, ReadCandlesResponses, RegisterData, RegisterErrors, RegisterResponses, RemoveScheduleData, RemoveScheduleErrors, RemoveScheduleResponses, RerunSceneData, RerunSceneErrors, RerunSceneResponses, SignInData, SignInErrors, SignInResponses, SignOutData, SignOutErrors, SignOutEverywhereData, SignOutEverywhereErrors, SignOutEverywhereResponses, SignOutResponses, StartBackfillData, StartBackfillErrors, StartBackfillResponses, StreamEventsData, StreamEventsErrors, StreamEventsResponse, StreamEventsResponses, ValidateSceneData, ValidateSceneErrors, ValidateSceneResponses, WatchEventsData, WatchEventsErrors, WatchEventsResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -86,6 +86,21 @@ export const getBackfill = <ThrowOnError extends boolean = true>(options: Option
             type: 'apiKey'
         }],
     url: '/api/v1/backfills/{backfill_id}',
+    ...options
+});
+
+/**
+ * Read Candles
+ *
+ * Return the candles of [start, end) as runs read them; the rest begins at `next_start`.
+ */
+export const readCandles = <ThrowOnError extends boolean = true>(options: Options<ReadCandlesData, ThrowOnError>): RequestResult<ReadCandlesResponses, ReadCandlesErrors, ThrowOnError> => (options.client ?? client).get<ReadCandlesResponses, ReadCandlesErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/candles',
     ...options
 });
 
@@ -262,6 +277,20 @@ export const listMetrics = <ThrowOnError extends boolean = true>(options?: Optio
 });
 
 /**
+ * End Oidc
+ *
+ * End a sign-in. A page, not a program, asks for this: what is wrong leads to /sign-in.
+ */
+export const endOidc = <ThrowOnError extends boolean = true>(options: Options<EndOidcData, ThrowOnError>): RequestResult<EndOidcResponses, EndOidcErrors, ThrowOnError> => (options.client ?? client).get<EndOidcResponses, EndOidcErrors, ThrowOnError>({ url: '/api/v1/oidc/callback', ...options });
+
+/**
+ * Begin Oidc
+ *
+ * Send the browser to the identity provider. next: the path to come back to.
+ */
+export const beginOidc = <ThrowOnError extends boolean = true>(options?: Options<BeginOidcData, ThrowOnError>): RequestResult<BeginOidcResponses, BeginOidcErrors, ThrowOnError> => (options?.client ?? client).get<BeginOidcResponses, BeginOidcErrors, ThrowOnError>({ url: '/api/v1/oidc/login', ...options });
+
+/**
  * Change Password
  *
  * Change one's own password. All other sessions end.
@@ -389,7 +418,7 @@ export const exportRun = <ThrowOnError extends boolean = true>(options: Options<
 /**
  * List Trades
  *
- * List the trades of a run.
+ * List the trades of a run. from_seq: only this trade and those that came after it.
  */
 export const listTrades = <ThrowOnError extends boolean = true>(options: Options<ListTradesData, ThrowOnError>): RequestResult<ListTradesResponses, ListTradesErrors, ThrowOnError> => (options.client ?? client).get<ListTradesResponses, ListTradesErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }, {

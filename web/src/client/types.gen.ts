@@ -408,7 +408,7 @@ export type ComparedSide = {
      * Metrics
      */
     metrics: {
-        [key: string]: number | null;
+        [key: string]: number | number | null;
     };
     /**
      * Run Key
@@ -1302,12 +1302,6 @@ export type MetricCompared = {
  */
 export type MetricDefinition = {
     /**
-     * Anchor
-     *
-     * of docs/metrics.md
-     */
-    anchor: string;
-    /**
      * Better
      */
     better: 'higher' | 'lower';
@@ -1851,9 +1845,11 @@ export type RunAnalysis = {
      */
     return_distribution: Histogram;
     /**
-     * Rolling Days
+     * Rolling Periods
+     *
+     * in the window of the rolling ratio; 0: too short
      */
-    rolling_days: number;
+    rolling_periods: number;
     rolling_sharpe: TimeValues;
     /**
      * Without Curve
@@ -1898,7 +1894,7 @@ export type RunAnswer = {
      * Metrics
      */
     metrics: {
-        [key: string]: number | null;
+        [key: string]: number | number | null;
     };
     /**
      * Periods Per Year
@@ -1965,7 +1961,7 @@ export type RunDetail = {
      * metrics of buying and holding
      */
     benchmark: {
-        [key: string]: number | null;
+        [key: string]: number | number | null;
     };
     /**
      * Has Curve
@@ -2009,7 +2005,8 @@ export type RunDetail = {
  *
  * Equity, drawdown (≤ 0) and buy and hold, reduced; extremes are kept.
  *
- * buy_and_hold: equity of all cash in at the first open, no costs; null: of several instruments
+ * buy_and_hold: equity of all cash in at the first open, costs as in the run; null: of several
+ * instruments, or where the candles have changed since
  */
 export type RunEquity = {
     /**
@@ -2210,7 +2207,7 @@ export type RunRow = {
      * all metrics; null where undefined
      */
     metrics: {
-        [key: string]: number | null;
+        [key: string]: number | number | null;
     };
     /**
      * Params
@@ -3238,6 +3235,31 @@ export type StatusCount = {
 };
 
 /**
+ * StoredCandles
+ *
+ * Candles of [start, end) as runs read them, none left out. next_start: null at the end.
+ */
+export type StoredCandles = {
+    candles: CandleColumns;
+    /**
+     * Instrument
+     */
+    instrument: string;
+    /**
+     * Interval
+     */
+    interval: string;
+    /**
+     * Next Start
+     */
+    next_start: string | null;
+    /**
+     * Prices
+     */
+    prices: 'split_adjusted' | 'total_return' | 'raw';
+};
+
+/**
  * Strategies
  *
  * The catalogue.
@@ -3559,9 +3581,9 @@ export type TradeGroup = {
 /**
  * TradeMarks
  *
- * Entries and exits for a chart, as columns; thinned to what it can show.
+ * Trades for a chart, as columns, thinned to what it can show. side: 1 long, -1 short.
  *
- * kind: 0 entry, 1 exit; side: 1 long, -1 short; size of profit decides what stays
+ * Of too many, those with the largest profit or loss stay.
  */
 export type TradeMarks = {
     /**
@@ -3698,6 +3720,8 @@ export type TradeRow = {
     reason: string;
     /**
      * Return
+     *
+     * on the value at entry
      */
     return: number;
     /**
@@ -4180,6 +4204,53 @@ export type GetBackfillResponses = {
 
 export type GetBackfillResponse = GetBackfillResponses[keyof GetBackfillResponses];
 
+export type ReadCandlesData = {
+    body?: never;
+    path?: never;
+    query: {
+        /**
+         * Instrument
+         */
+        instrument: string;
+        interval: Interval;
+        /**
+         * Start
+         */
+        start: string;
+        /**
+         * End
+         */
+        end: string;
+        /**
+         * Prices
+         */
+        prices?: 'split_adjusted' | 'total_return' | 'raw';
+        /**
+         * Limit
+         */
+        limit?: number;
+    };
+    url: '/api/v1/candles';
+};
+
+export type ReadCandlesErrors = {
+    /**
+     * What went wrong
+     */
+    default: Problem;
+};
+
+export type ReadCandlesError = ReadCandlesErrors[keyof ReadCandlesErrors];
+
+export type ReadCandlesResponses = {
+    /**
+     * Successful Response
+     */
+    200: StoredCandles;
+};
+
+export type ReadCandlesResponse = ReadCandlesResponses[keyof ReadCandlesResponses];
+
 export type CompareRunsData = {
     body?: never;
     path?: never;
@@ -4608,6 +4679,74 @@ export type ListMetricsResponses = {
 
 export type ListMetricsResponse = ListMetricsResponses[keyof ListMetricsResponses];
 
+export type EndOidcData = {
+    body?: never;
+    path?: never;
+    query: {
+        /**
+         * State
+         */
+        state: string;
+        /**
+         * Code
+         */
+        code?: string | null;
+        /**
+         * Iss
+         */
+        iss?: string | null;
+    };
+    url: '/api/v1/oidc/callback';
+};
+
+export type EndOidcErrors = {
+    /**
+     * What went wrong
+     */
+    default: Problem;
+};
+
+export type EndOidcError = EndOidcErrors[keyof EndOidcErrors];
+
+export type EndOidcResponses = {
+    /**
+     * What went wrong
+     */
+    default: Problem;
+};
+
+export type EndOidcResponse = EndOidcResponses[keyof EndOidcResponses];
+
+export type BeginOidcData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Next
+         */
+        next?: string;
+    };
+    url: '/api/v1/oidc/login';
+};
+
+export type BeginOidcErrors = {
+    /**
+     * What went wrong
+     */
+    default: Problem;
+};
+
+export type BeginOidcError = BeginOidcErrors[keyof BeginOidcErrors];
+
+export type BeginOidcResponses = {
+    /**
+     * What went wrong
+     */
+    default: Problem;
+};
+
+export type BeginOidcResponse = BeginOidcResponses[keyof BeginOidcResponses];
+
 export type ChangePasswordData = {
     body: PasswordChange;
     path?: never;
@@ -4787,6 +4926,8 @@ export type GetCandlesData = {
         end?: string | null;
         /**
          * Instrument
+         *
+         * of a run of several: only this one
          */
         instrument?: string | null;
     };
@@ -4902,7 +5043,7 @@ export type ListTradesData = {
         /**
          * Sort
          */
-        sort?: 'entry_at' | 'pnl' | 'return' | 'mae' | 'mfe' | 'bars' | 'fees';
+        sort?: 'entry_at' | 'pnl' | 'return' | 'mae' | 'mfe' | 'bars' | 'fees' | 'seq';
         /**
          * Order
          */
@@ -4915,6 +5056,16 @@ export type ListTradesData = {
          * Cursor
          */
         cursor?: string | null;
+        /**
+         * From Seq
+         */
+        from_seq?: number | null;
+        /**
+         * Instrument
+         *
+         * of a run of several: only this one
+         */
+        instrument?: string | null;
     };
     url: '/api/v1/runs/{run_key}/trades';
 };
@@ -4992,6 +5143,12 @@ export type GetTradeMarksData = {
          * an instant with its zone
          */
         end?: string | null;
+        /**
+         * Instrument
+         *
+         * of a run of several: only this one
+         */
+        instrument?: string | null;
     };
     url: '/api/v1/runs/{run_key}/trades/marks';
 };

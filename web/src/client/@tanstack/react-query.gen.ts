@@ -3,8 +3,8 @@
 import { type InfiniteData, infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
 
 import { client } from '../client.gen';
-import { checkInvitation, compareRuns, downloadRuns, downloadTrades, exportRun, getAbout, getAnalysis, getBackfill, getCandles, getCoverage, getCurves, getEquity, getHealth, getHeatmap, getJob, getQuality, getReport, getRun, getScene, getSceneSchema, getSession, getStrategy, getTradeMarks, getWatchlist, listAudit, listBackfills, listInstruments, listInvitations, listMetrics, listRuns, listScenes, listSchedules, listSeries, listSessions, listStale, listStrategies, listTokens, listTrades, listUsers, type Options } from '../sdk.gen';
-import type { CheckInvitationData, CheckInvitationError, CheckInvitationResponse, CompareRunsData, CompareRunsError, CompareRunsResponse, DownloadRunsData, DownloadRunsError, DownloadRunsResponse, DownloadTradesData, DownloadTradesError, DownloadTradesResponse, ExportRunData, ExportRunError, ExportRunResponse, GetAboutData, GetAboutError, GetAboutResponse, GetAnalysisData, GetAnalysisError, GetAnalysisResponse, GetBackfillData, GetBackfillError, GetBackfillResponse, GetCandlesData, GetCandlesError, GetCandlesResponse, GetCoverageData, GetCoverageError, GetCoverageResponse, GetCurvesData, GetCurvesError, GetCurvesResponse, GetEquityData, GetEquityError, GetEquityResponse, GetHealthData, GetHealthError, GetHealthResponse, GetHeatmapData, GetHeatmapError, GetHeatmapResponse, GetJobData, GetJobError, GetJobResponse, GetQualityData, GetQualityError, GetQualityResponse, GetReportData, GetReportError, GetReportResponse, GetRunData, GetRunError, GetRunResponse, GetSceneData, GetSceneError, GetSceneResponse, GetSceneSchemaData, GetSceneSchemaError, GetSceneSchemaResponse, GetSessionData, GetSessionError, GetSessionResponse, GetStrategyData, GetStrategyError, GetStrategyResponse, GetTradeMarksData, GetTradeMarksError, GetTradeMarksResponse, GetWatchlistData, GetWatchlistError, GetWatchlistResponse, ListAuditData, ListAuditError, ListAuditResponse, ListBackfillsData, ListBackfillsError, ListBackfillsResponse, ListInstrumentsData, ListInstrumentsError, ListInstrumentsResponse, ListInvitationsData, ListInvitationsError, ListInvitationsResponse, ListMetricsData, ListMetricsError, ListMetricsResponse, ListRunsData, ListRunsError, ListRunsResponse, ListScenesData, ListScenesError, ListScenesResponse, ListSchedulesData, ListSchedulesError, ListSchedulesResponse, ListSeriesData, ListSeriesError, ListSeriesResponse, ListSessionsData, ListSessionsError, ListSessionsResponse, ListStaleData, ListStaleError, ListStaleResponse, ListStrategiesData, ListStrategiesError, ListStrategiesResponse, ListTokensData, ListTokensError, ListTokensResponse, ListTradesData, ListTradesError, ListTradesResponse, ListUsersData, ListUsersError, ListUsersResponse } from '../types.gen';
+import { beginOidc, checkInvitation, compareRuns, downloadRuns, downloadTrades, endOidc, exportRun, getAbout, getAnalysis, getBackfill, getCandles, getCoverage, getCurves, getEquity, getHealth, getHeatmap, getJob, getQuality, getReport, getRun, getScene, getSceneSchema, getSession, getStrategy, getTradeMarks, getWatchlist, listAudit, listBackfills, listInstruments, listInvitations, listMetrics, listRuns, listScenes, listSchedules, listSeries, listSessions, listStale, listStrategies, listTokens, listTrades, listUsers, type Options, readCandles } from '../sdk.gen';
+import type { BeginOidcData, BeginOidcError, BeginOidcResponse, CheckInvitationData, CheckInvitationError, CheckInvitationResponse, CompareRunsData, CompareRunsError, CompareRunsResponse, DownloadRunsData, DownloadRunsError, DownloadRunsResponse, DownloadTradesData, DownloadTradesError, DownloadTradesResponse, EndOidcData, EndOidcError, EndOidcResponse, ExportRunData, ExportRunError, ExportRunResponse, GetAboutData, GetAboutError, GetAboutResponse, GetAnalysisData, GetAnalysisError, GetAnalysisResponse, GetBackfillData, GetBackfillError, GetBackfillResponse, GetCandlesData, GetCandlesError, GetCandlesResponse, GetCoverageData, GetCoverageError, GetCoverageResponse, GetCurvesData, GetCurvesError, GetCurvesResponse, GetEquityData, GetEquityError, GetEquityResponse, GetHealthData, GetHealthError, GetHealthResponse, GetHeatmapData, GetHeatmapError, GetHeatmapResponse, GetJobData, GetJobError, GetJobResponse, GetQualityData, GetQualityError, GetQualityResponse, GetReportData, GetReportError, GetReportResponse, GetRunData, GetRunError, GetRunResponse, GetSceneData, GetSceneError, GetSceneResponse, GetSceneSchemaData, GetSceneSchemaError, GetSceneSchemaResponse, GetSessionData, GetSessionError, GetSessionResponse, GetStrategyData, GetStrategyError, GetStrategyResponse, GetTradeMarksData, GetTradeMarksError, GetTradeMarksResponse, GetWatchlistData, GetWatchlistError, GetWatchlistResponse, ListAuditData, ListAuditError, ListAuditResponse, ListBackfillsData, ListBackfillsError, ListBackfillsResponse, ListInstrumentsData, ListInstrumentsError, ListInstrumentsResponse, ListInvitationsData, ListInvitationsError, ListInvitationsResponse, ListMetricsData, ListMetricsError, ListMetricsResponse, ListRunsData, ListRunsError, ListRunsResponse, ListScenesData, ListScenesError, ListScenesResponse, ListSchedulesData, ListSchedulesError, ListSchedulesResponse, ListSeriesData, ListSeriesError, ListSeriesResponse, ListSessionsData, ListSessionsError, ListSessionsResponse, ListStaleData, ListStaleError, ListStaleResponse, ListStrategiesData, ListStrategiesError, ListStrategiesResponse, ListTokensData, ListTokensError, ListTokensResponse, ListTradesData, ListTradesError, ListTradesResponse, ListUsersData, ListUsersError, ListUsersResponse, ReadCandlesData, ReadCandlesError, ReadCandlesResponse } from '../types.gen';
 
 export type QueryKey<TOptions extends Options> = [
     Pick<TOptions, 'baseUrl' | 'body' | 'headers' | 'path' | 'query'> & {
@@ -179,6 +179,58 @@ export const getBackfillOptions = (options: Options<GetBackfillData>) => queryOp
     },
     queryKey: getBackfillQueryKey(options)
 });
+
+export const readCandlesQueryKey = (options: Options<ReadCandlesData>) => createQueryKey('readCandles', options);
+
+/**
+ * Read Candles
+ *
+ * Return the candles of [start, end) as runs read them; the rest begins at `next_start`.
+ */
+export const readCandlesOptions = (options: Options<ReadCandlesData>) => queryOptions<ReadCandlesResponse, ReadCandlesError, ReadCandlesResponse, ReturnType<typeof readCandlesQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await readCandles({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: readCandlesQueryKey(options)
+});
+
+export const readCandlesInfiniteQueryKey = (options: Options<ReadCandlesData>): QueryKey<Options<ReadCandlesData>> => createQueryKey('readCandles', options, true);
+
+/**
+ * Read Candles
+ *
+ * Return the candles of [start, end) as runs read them; the rest begins at `next_start`.
+ */
+export const readCandlesInfiniteOptions = (options: Options<ReadCandlesData>) => {
+    const opts = infiniteQueryOptions<ReadCandlesResponse, ReadCandlesError, InfiniteData<ReadCandlesResponse>, QueryKey<Options<ReadCandlesData>>, string | Pick<QueryKey<Options<ReadCandlesData>>[0], 'body' | 'headers' | 'path' | 'query'>>(
+    // @ts-ignore
+    {
+        queryFn: async ({ pageParam, queryKey, signal }) => {
+            // @ts-ignore
+            const page: Pick<QueryKey<Options<ReadCandlesData>>[0], 'body' | 'headers' | 'path' | 'query'> = typeof pageParam === 'object' ? pageParam : {
+                query: {
+                    start: pageParam
+                }
+            };
+            const params = createInfiniteParams(queryKey, page);
+            const { data } = await readCandles({
+                ...options,
+                ...params,
+                signal,
+                throwOnError: true
+            });
+            return data;
+        },
+        queryKey: readCandlesInfiniteQueryKey(options)
+    });
+    return opts as Omit<typeof opts, 'initialData'>;
+};
 
 export const compareRunsQueryKey = (options?: Options<CompareRunsData>) => createQueryKey('compareRuns', options);
 
@@ -370,6 +422,46 @@ export const listMetricsOptions = (options?: Options<ListMetricsData>) => queryO
         return data;
     },
     queryKey: listMetricsQueryKey(options)
+});
+
+export const endOidcQueryKey = (options: Options<EndOidcData>) => createQueryKey('endOidc', options);
+
+/**
+ * End Oidc
+ *
+ * End a sign-in. A page, not a program, asks for this: what is wrong leads to /sign-in.
+ */
+export const endOidcOptions = (options: Options<EndOidcData>) => queryOptions<EndOidcResponse, EndOidcError, EndOidcResponse, ReturnType<typeof endOidcQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await endOidc({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: endOidcQueryKey(options)
+});
+
+export const beginOidcQueryKey = (options?: Options<BeginOidcData>) => createQueryKey('beginOidc', options);
+
+/**
+ * Begin Oidc
+ *
+ * Send the browser to the identity provider. next: the path to come back to.
+ */
+export const beginOidcOptions = (options?: Options<BeginOidcData>) => queryOptions<BeginOidcResponse, BeginOidcError, BeginOidcResponse, ReturnType<typeof beginOidcQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await beginOidc({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: beginOidcQueryKey(options)
 });
 
 export const getQualityQueryKey = (options?: Options<GetQualityData>) => createQueryKey('getQuality', options);
@@ -565,7 +657,7 @@ export const listTradesQueryKey = (options: Options<ListTradesData>) => createQu
 /**
  * List Trades
  *
- * List the trades of a run.
+ * List the trades of a run. from_seq: only this trade and those that came after it.
  */
 export const listTradesOptions = (options: Options<ListTradesData>) => queryOptions<ListTradesResponse, ListTradesError, ListTradesResponse, ReturnType<typeof listTradesQueryKey>>({
     queryFn: async ({ queryKey, signal }) => {
@@ -585,7 +677,7 @@ export const listTradesInfiniteQueryKey = (options: Options<ListTradesData>): Qu
 /**
  * List Trades
  *
- * List the trades of a run.
+ * List the trades of a run. from_seq: only this trade and those that came after it.
  */
 export const listTradesInfiniteOptions = (options: Options<ListTradesData>) => {
     const opts = infiniteQueryOptions<ListTradesResponse, ListTradesError, InfiniteData<ListTradesResponse>, QueryKey<Options<ListTradesData>>, string | null | Pick<QueryKey<Options<ListTradesData>>[0], 'body' | 'headers' | 'path' | 'query'>>(
