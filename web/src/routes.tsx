@@ -9,6 +9,7 @@ import {
 } from "@tanstack/react-router";
 import { NotFound, PageFailed } from "./components/PageFailed";
 import { PageLoading } from "./components/PageLoading";
+import { prefetchRun } from "./pages/run/screens";
 import { localAddress, oneOf, type Raw, text, texts } from "./search";
 import { sessionQuery } from "./session";
 import { Shell } from "./shell/Shell";
@@ -139,6 +140,7 @@ const run = createRoute({
   getParentRoute: () => inside,
   path: "/runs/$runKey",
   validateSearch: (raw: Raw): { trade?: string } => ({ trade: text(raw, "trade") }),
+  loader: ({ context, params }) => prefetchRun(context.queryClient, params.runKey),
   component: lazyRouteComponent(() => import("./pages/run/RunPage")),
 });
 

@@ -5,7 +5,10 @@ import type { TradeMark } from "../../charts/trades";
 import type { RunDetail } from "../../client";
 import { levelsOf, screensOf, secondsOf, wholeOf } from "./screens";
 
-const RunChart = lazy(() => import("../../charts/RunChart"));
+/** Load the code of the chart; the page does so while its data are on their way. */
+export const loadChart = () => import("../../charts/RunChart");
+
+const RunChart = lazy(loadChart);
 
 interface Props {
   runKey: string;

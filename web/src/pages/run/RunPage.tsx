@@ -1,5 +1,5 @@
 import { Stack } from "@mantine/core";
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { useCallback, useEffect, useMemo, useState } from "react";
 import type { RunDetail, TradeRow } from "../../client";
@@ -10,11 +10,11 @@ import { ProblemView } from "../../components/ProblemView";
 import { may, useMe } from "../../session";
 import { AllMetrics } from "./AllMetrics";
 import { Analysis } from "./Analysis";
-import { ChartSection } from "./ChartSection";
+import { ChartSection, loadChart } from "./ChartSection";
 import { Heading } from "./Heading";
 import { Lineage } from "./Lineage";
 import { SelectedTrade } from "./SelectedTrade";
-import { questionsOf, secondsAt } from "./screens";
+import { secondsAt } from "./screens";
 import { Terms } from "./Terms";
 import { Tiles } from "./Tiles";
 import { TradesTable } from "./TradesTable";
@@ -25,18 +25,9 @@ const route = getRouteApi("/inside/runs/$runKey");
 /** A run: its candles and trades, its numbers, where they come from, what is wrong with them. */
 export default function RunPage() {
   const { runKey } = route.useParams();
-  const client = useQueryClient();
   const { data, error, refetch } = useQuery(getRunOptions({ path: { run_key: runKey } }));
 
-  // The chart's data need not wait for the rest, nor for the code that draws them.
-  useEffect(() => {
-    const asked = questionsOf(runKey, undefined, null);
-    void client.prefetchQuery(asked.candles);
-    void client.prefetchQuery(asked.equity);
-    void client.prefetchQuery(asked.marks);
-    void import("../../charts/RunChart");
-  }, [client, runKey]);
-
+  useEffect(() => void loadChart(), []);
   if (error) return <ProblemView error={error} onRetry={() => void refetch()} />;
   if (!data) return <PageLoading />;
   return <Shown key={runKey} runKey={runKey} detail={data} />;

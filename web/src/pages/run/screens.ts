@@ -6,6 +6,7 @@ import type { RunCandles, RunEquity, RunQuestion, TradeMarks } from "../../clien
 import {
   getCandlesOptions,
   getEquityOptions,
+  getRunOptions,
   getTradeMarksOptions,
 } from "../../client/@tanstack/react-query.gen";
 
@@ -53,6 +54,15 @@ export function questionsOf(runKey: string, instrument: string | undefined, span
     equity: { ...getEquityOptions({ path, query }), staleTime: KEPT_MS },
     marks: { ...getTradeMarksOptions({ path, query: { ...query, instrument } }), staleTime: KEPT_MS },
   };
+}
+
+/** Ask for what the page of a run shows first, while its code is still on its way. */
+export function prefetchRun(client: QueryClient, runKey: string): void {
+  const asked = questionsOf(runKey, undefined, null);
+  void client.prefetchQuery(getRunOptions({ path: { run_key: runKey } }));
+  void client.prefetchQuery(asked.candles);
+  void client.prefetchQuery(asked.equity);
+  void client.prefetchQuery(asked.marks);
 }
 
 function instant(seconds: number): string {
