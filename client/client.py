@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 from uuid import UUID
 
 from api.models.catalogue import StrategyDetail
+from api.models.data import SeriesRow
 from api.models.events import SceneEvent
 from api.models.runs import Comparison
 from api.models.scenes import SceneRow, Validation
 from client.documents import SceneGiven, document_of
-from client.frames import FRAME_KINDS, FrameKind, as_kind, records_frame
+from client.frames import FRAME_KINDS, FrameKind, as_kind, candles_frame, records_frame
 from client.given import CandlesGiven, given_candles
 from client.platform import About, Platform, SceneFilter
 from client.progress import ProgressKind, shown
 from client.results import SceneResult
-from mela.errors import InputInvalid, RejectionCode, SceneInvalid
+from mela.errors import InputInvalid, NotFound, RejectionCode, SceneInvalid
+from mela.interval import Interval
 from sources.files.options import NO_OPTIONS, FileOptions
 
 SCENE_COLUMNS = (
@@ -220,6 +223,38 @@ class Client:
         rows = [row.model_dump() for row in self.platform.series()]
         return self._listed(rows, SERIES_COLUMNS)
 
+    def candles(
+        self,
+        instrument: str,
+        interval: str,
+        *,
+        start: datetime | str | None = None,
+        end: datetime | str | None = None,
+    ) -> Any:
+        """Return candles as runs read them as a frame: opened_at, open, high, low, close, volume.
+
+        start, end: of the candles' openings, end not included; without a zone they are UTC; left
+            out, all that there are
+        Raises NotFound for a series that is not there, InputInvalid for what is no instant.
+        """
+        length = _interval(interval)
+        first, last = start, end
+        if first is None or last is None:
+            row = self._series_of(instrument, length)
+            first = first or row.first_opened_at
+            last = last or row.last_opened_at + timedelta(milliseconds=1)
+        columns = self.platform.stored(instrument, length, _at("start", first), _at("end", last))
+        return as_kind(candles_frame(columns), self._frame)
+
+    def _series_of(self, instrument: str, interval: Interval) -> SeriesRow:
+        rows = [row for row in self.platform.series() if row.instrument == instrument]
+        found = next((row for row in rows if row.interval == interval.value), None)
+        if found is None:
+            there = ", ".join(row.interval for row in rows) or "none"
+            sentence = f"there are no {interval} candles of {instrument}; there are {there}."
+            raise NotFound(sentence)
+        return found
+
     def _listed(self, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Any:
         return as_kind(records_frame(rows, columns), self._frame)
 
@@ -238,6 +273,22 @@ def _id(scene_id: UUID | str) -> UUID:
     except ValueError as error:
         sentence = f"expected a scene's id, but found {scene_id!r}."
         raise InputInvalid("scene_id", sentence) from error
+
+
+def _interval(word: str) -> Interval:
+    try:
+        return Interval(word)
+    except ValueError as error:
+        sentence = f"expected one of {', '.join(Interval)}, but found {word!r}."
+        raise InputInvalid("interval", sentence) from error
+
+
+def _at(field: str, given: datetime | str) -> datetime:
+    try:
+        at = datetime.fromisoformat(given) if isinstance(given, str) else given
+    except ValueError as error:
+        raise InputInvalid(field, f"expected an instant, but found {given!r}.") from error
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _say(sentence: str) -> None:

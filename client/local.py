@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -12,7 +13,7 @@ from uuid import UUID, uuid4
 from api.models.catalogue import StrategyDetail, StrategyRow
 from api.models.data import SeriesRow
 from api.models.events import SceneEvent
-from api.models.runs import Comparison, RunCandles
+from api.models.runs import CandleColumns, Comparison, RunCandles
 from api.models.scene_runs import RunRow, SceneReport
 from api.models.scenes import Fault, MissingCandles, SceneDetail, SceneRow, Validation
 from backtests import local
@@ -24,6 +25,7 @@ from backtests.strategies import refresh
 from backtests.strategy import Catalogue, Strategy
 from client.local_rows import (
     LocalScene,
+    columns_of,
     run_candles,
     run_row,
     scene_report,
@@ -37,6 +39,7 @@ from mela.curve import Curve, trade_documents
 from mela.errors import CandlesMissing, Conflict, InputInvalid, NotFound, SceneInvalid
 from mela.errors import RejectionCode as Code
 from mela.grid import Plan, plan_runs
+from mela.interval import Interval
 from mela.market_checks import check_markets
 from mela.messages import read_stored_run
 from mela.metrics import rank
@@ -234,6 +237,13 @@ class LocalPlatform:
     def series(self) -> Sequence[SeriesRow]:
         """Return the series that were given by name."""
         return list(series_rows(self.given, self.options))
+
+    def stored(
+        self, instrument: str, interval: Interval, start: datetime, end: datetime
+    ) -> CandleColumns:
+        """Return the candles of [start, end) that were given."""
+        read = reader_of(self.given, [instrument], self.options, way_out=WAY_OUT, noted=self._note)
+        return columns_of(read(instrument, interval).span(to_ms(start), to_ms(end), 0))
 
     def close(self) -> None:
         """Forget the scenes."""

@@ -18,7 +18,6 @@ from api.models.runs import CandleColumns, RunCandles
 from api.models.scene_runs import RunRow, SceneReport
 from api.models.scenes import BestMetrics, SceneDetail, SceneStateName, StatusCount, Varied
 from backtests.charts.surface import value_at
-from backtests.charts.view import merge
 from backtests.strategy import Strategy
 from mela.candles import Candles
 from mela.grid import Plan
@@ -28,6 +27,7 @@ from mela.run import Run, to_ms
 from mela.scene import Scene
 from mela.search_report import SearchReport
 from mela.verdict import Verdict
+from services.run_series import merged
 from services.scene_report import in_words
 
 Document = Mapping[str, Any]
@@ -187,11 +187,6 @@ def run_candles(candles: Candles, run: Run, points: int) -> RunCandles:
     """Return the candles of a run's span, merged to at most so many, highs and lows kept."""
     span = candles.span(to_ms(run.start), to_ms(run.end), 0)
     each = max(1, -(-len(span) // points))
-    starts = range(0, len(span), each)
-    merged = merge(span, each) if len(span) else None
-    volumes = [float(span.volume[start : start + each].sum()) for start in starts]
-    names = {"t": "opened_ms", "o": "open", "h": "high", "l": "low", "c": "close"}
-    columns = {short: merged[name].tolist() if merged else [] for short, name in names.items()}
     return RunCandles(
         instrument=run.instrument,
         interval=run.interval.value,
@@ -200,8 +195,14 @@ def run_candles(candles: Candles, run: Run, points: int) -> RunCandles:
         total=len(span),
         is_reduced=each > 1,
         candles_per_point=each,
-        candles=CandleColumns(**columns, v=volumes),
+        candles=columns_of(span, each),
     )
+
+
+def columns_of(span: Candles, each: int = 1) -> CandleColumns:
+    """Return candles as columns, each `each` of them merged into one."""
+    columns = merged(span, 0, len(span), each)
+    return CandleColumns(**{name: column.tolist() for name, column in columns.items()})
 
 
 def strategy_row(strategy: Strategy, lookahead: Verdict, scenes: int) -> StrategyRow:
@@ -229,7 +230,7 @@ def strategy_detail(strategy: Strategy, row: StrategyRow) -> StrategyDetail:
     return StrategyDetail(
         **row.model_dump(),
         description=inspect.getdoc(signals) or "",
-        schema=strategy.params.model_json_schema(),
+        schema_=strategy.params.model_json_schema(),
         defaults=defaults,
         warmup=warmup,
         inputs="",

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal, Protocol
 from uuid import UUID
 
 from api.models.catalogue import StrategyDetail, StrategyRow
 from api.models.data import SeriesRow
 from api.models.events import SceneEvent
-from api.models.runs import Comparison, RunCandles
+from api.models.runs import CandleColumns, Comparison, RunCandles
 from api.models.scene_runs import RunRow, SceneReport
 from api.models.scenes import SceneDetail, SceneRow, Validation
+from mela.interval import Interval
 
 Kind = Literal["html", "png"]
 ENDED = frozenset(("finished", "cancelled", "rejected"))
@@ -143,6 +145,12 @@ class Platform(Protocol):
 
     def series(self) -> Sequence[SeriesRow]:
         """Return which candles there are."""
+        ...
+
+    def stored(
+        self, instrument: str, interval: Interval, start: datetime, end: datetime
+    ) -> CandleColumns:
+        """Return the candles of [start, end) as runs read them. Raises CandlesMissing, NotFound."""
         ...
 
     def close(self) -> None:

@@ -10,9 +10,9 @@ from uuid import UUID, uuid4
 import numpy as np
 
 from api.models.catalogue import Strategies, StrategyDetail, StrategyRow
-from api.models.data import SeriesList, SeriesRow
+from api.models.data import SeriesList, SeriesRow, StoredCandles
 from api.models.events import SceneEvent
-from api.models.runs import Comparison, RunCandles, RunDetail
+from api.models.runs import CandleColumns, Comparison, RunCandles, RunDetail
 from api.models.scene_runs import RunPage, RunRow, SceneReport
 from api.models.scenes import SceneDetail, ScenePage, SceneRow, Validation
 from client.events import follow
@@ -21,9 +21,11 @@ from client.http import Api
 from client.platform import MOST_POINTS, About, Kind, RunCurve, SceneFilter
 from mela.curve import Curve, Trade
 from mela.errors import Conflict, InputInvalid
+from mela.instants import instant_text
+from mela.interval import Interval
 from mela.metrics import METRICS, Metrics
 
-RUNS_A_PAGE, SCENES_A_PAGE = 500, 100
+RUNS_A_PAGE, SCENES_A_PAGE, CANDLES_A_PART = 500, 100, 20_000
 
 
 class HttpPlatform:
@@ -141,6 +143,21 @@ class HttpPlatform:
     def series(self) -> Sequence[SeriesRow]:
         """Return which candles are stored."""
         return self.api.read(SeriesList, "/series").items
+
+    def stored(
+        self, instrument: str, interval: Interval, start: datetime, end: datetime
+    ) -> CandleColumns:
+        """Return the candles of [start, end), part by part."""
+        query: dict[str, Any] = {"instrument": instrument, "interval": interval.value}
+        query |= {"limit": CANDLES_A_PART, "end": instant_text(end)}
+        columns: dict[str, list[Any]] = {name: [] for name in CandleColumns.model_fields}
+        following: datetime | None = start
+        while following is not None:
+            part = self.api.read(StoredCandles, "/candles", start=instant_text(following), **query)
+            for name, column in columns.items():
+                column += getattr(part.candles, name)
+            following = part.next_start
+        return CandleColumns(**columns)
 
     def close(self) -> None:
         """Close the connection."""
