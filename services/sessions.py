@@ -142,6 +142,15 @@ def caller_of_token(settings: Settings, token: str) -> Caller | None:
     )
 
 
+def is_alive(settings: Settings, caller: Caller) -> bool:
+    """Tell whether the caller's session or token goes on, as one who listens for long must ask."""
+    idle = timedelta(hours=settings.api.session_idle_hours)
+    with transaction(settings) as connection:
+        if caller.token_id is not None:
+            return tokens.is_live(connection, caller.token_id)
+        return stored.is_live(connection, caller.session_id or 0, idle)
+
+
 def every(settings: Settings, caller: Caller) -> list[Session]:
     """Return the caller's own sessions that have not ended, the last used first."""
     idle = timedelta(hours=settings.api.session_idle_hours)

@@ -43,5 +43,5 @@ class Watching(Asked):
         json_schema_extra={"examples": [{"scenes": ["3f0c0d6e-58a5-4c1e-8d3e-0c1f4d3d7b1a"]}]}
     )
 
-    scenes: tuple[UUID, ...] = Field(default=(), max_length=200)
+    scenes: tuple[UUID, ...] = Field(default=(), max_length=150)
     all: bool = False

@@ -20,6 +20,11 @@ _FIND = text(f"""
     JOIN ops.user u ON u.id = a.user_id
     WHERE s.token_hash = :token_hash AND {_LIVE} AND NOT a.is_disabled
 """)  # noqa: S608  made of constants
+_IS_LIVE = text(f"""
+    SELECT EXISTS (
+        SELECT FROM app.session s JOIN app.account a ON a.id = s.account_id
+        WHERE s.id = :id AND {_LIVE} AND NOT a.is_disabled)
+""")  # noqa: S608  made of constants
 _SEEN = text("UPDATE app.session SET seen_at = now() WHERE id = :id")
 _EVERY = text(f"""
     SELECT s.id, s.created_at, s.seen_at, s.ends_at, s.address, s.agent FROM app.session s
@@ -109,3 +114,8 @@ def end(connection: Connection, account_id: int, session_id: int) -> bool:
 def end_all(connection: Connection, account_id: int, but: int | None = None) -> int:
     """End an account's sessions, except one, and return how many there were."""
     return connection.execute(_END_ALL, {"account_id": account_id, "but": but}).rowcount
+
+
+def is_live(connection: Connection, session_id: int, idle: timedelta) -> bool:
+    """Tell whether a session goes on, without counting that as a use of it."""
+    return bool(connection.scalar(_IS_LIVE, {"id": session_id, "idle": idle}))

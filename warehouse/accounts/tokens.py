@@ -20,6 +20,11 @@ _FIND = text("""
     WHERE t.token_hash = :token_hash AND t.ended_at IS NULL AND t.ends_at > now()
       AND NOT a.is_disabled AND NOT a.must_change_password
 """)
+_IS_LIVE = text("""
+    SELECT EXISTS (
+        SELECT FROM app.token t JOIN app.account a ON a.id = t.account_id
+        WHERE t.id = :id AND t.ended_at IS NULL AND t.ends_at > now() AND NOT a.is_disabled)
+""")
 _USED = text("UPDATE app.token SET used_at = now() WHERE id = :id")
 _EVERY = text("""
     SELECT id, name, scopes, created_at, ends_at, used_at FROM app.token
@@ -101,3 +106,8 @@ def end(connection: Connection, account_id: int, token_id: int) -> bool:
 def end_all(connection: Connection, account_id: int) -> int:
     """Take all tokens of an account back, and return how many there were."""
     return connection.execute(_END_ALL, {"account_id": account_id}).rowcount
+
+
+def is_live(connection: Connection, token_id: int) -> bool:
+    """Tell whether a token goes on, without counting that as a use of it."""
+    return bool(connection.scalar(_IS_LIVE, {"id": token_id}))

@@ -1,0 +1,247 @@
+"""The hub of a process: it hears which scenes changed, reads them once, and tells its streams.
+
+What is told comes from the store, never from a message, so that all processes tell the same. A
+scene is read again a little after each change, because a message may overtake the transaction that
+it speaks of, and all that is under way is read every few seconds, so that nothing stays untold.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from secrets import token_urlsafe
+from uuid import UUID
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from mela.errors import MelaError, TooManyAttempts
+from mela.settings import Settings
+from services import scene_events
+from services.accounts import Caller
+from services.changes import Changes
+from services.scene_events import Told, Watch
+
+LOG = structlog.get_logger(__name__)
+TICK_S = 0.1
+AGAIN_S = (0.0, 0.4, 2.0)  # after a change is heard
+SWEEP_S = 3.0
+BUSY = 8  # a scene is not read more often than this times what reading takes
+LINGER_S = 30.0  # a hub without streams
+MOST_STREAMS = 40  # of an account in a process
+
+
+class Stream:
+    """A browser that listens. Its fields belong to the hub, under the hub's lock.
+
+    told: the version that it has heard of each scene
+    """
+
+    def __init__(
+        self, caller: Caller, scenes: Iterable[UUID], *, all_: bool, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        """Make a stream that has heard nothing."""
+        self.id = token_urlsafe(18)
+        self.caller = caller
+        self.scenes = set(scenes)
+        self.all = all_
+        self.told: dict[UUID, Told] = {}
+        self._loop = loop
+        self._waiting: dict[UUID, Told | None] = {}
+        self._is_due = asyncio.Event()
+
+    def wants(self, scene_id: UUID) -> bool:
+        """Tell whether it watches a scene."""
+        return self.all or scene_id in self.scenes
+
+    def offer(self, told: Told) -> None:
+        """Let it hear of a scene, if that is news and it may; the newest word counts.
+
+        A scene that it may hear of no longer is told as gone.
+        """
+        before = self.told.get(told.scene_id)
+        if not told.is_for(self.caller.user_id):
+            if before is not None:
+                del self.told[told.scene_id]
+                self._put(told.scene_id, None)
+            return
+        if before is not None and (told.version < before.version or _same(told, before)):
+            return
+        self.told[told.scene_id] = told
+        self._put(told.scene_id, told)
+
+    def _put(self, scene_id: UUID, told: Told | None) -> None:
+        self._waiting[scene_id] = told
+        self._loop.call_soon_threadsafe(self._is_due.set)
+
+    async def wait(self, seconds: float) -> bool:
+        """Wait until there is news, for so many seconds at most, and tell whether there is."""
+        try:
+            await asyncio.wait_for(self._is_due.wait(), seconds)
+        except TimeoutError:
+            return False
+        self._is_due.clear()
+        return True
+
+    def take(self) -> list[tuple[UUID, Told | None]]:
+        """Return the news, and forget it."""
+        waiting, self._waiting = self._waiting, {}
+        return list(waiting.items())
+
+
+class Hub:
+    """Tells the streams of a process. Everything but `Stream.wait` is for any thread."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Make a hub, which begins to work with its first stream."""
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._streams: dict[str, Stream] = {}
+        self._due: dict[UUID, list[float]] = {}  # when a scene is to be read, on the clock
+        self._open: set[UUID] = set()  # scenes under way, which the sweep reads
+        self._not_before: dict[UUID, float] = {}
+        self._sweep_at = 0.0
+        self._changes: Changes | None = None
+        self._left_at = time.monotonic()
+
+    def join(self, stream: Stream) -> None:
+        """Take a stream in. Raises TooManyAttempts where its account has too many."""
+        with self._lock:
+            own = [
+                one
+                for one in self._streams.values()
+                if one.caller.account_id == stream.caller.account_id
+            ]
+            if len(own) >= MOST_STREAMS:
+                raise TooManyAttempts("too many streams are open; close some.", 5.0)
+            self._streams[stream.id] = stream
+            if self._changes is None:
+                self._changes = Changes(self._settings, self._changed, self._watch)
+                threading.Thread(
+                    target=self._work, args=(self._changes,), name="mela-events", daemon=True
+                ).start()
+
+    def leave(self, stream: Stream) -> None:
+        """Let a stream go."""
+        with self._lock:
+            self._streams.pop(stream.id, None)
+            self._left_at = time.monotonic()
+
+    def close(self) -> None:
+        """Stop working."""
+        with self._lock:
+            self._end()
+
+    def show(self, stream: Stream, since: datetime) -> None:
+        """Let a stream hear how all that it watches is now.
+
+        since: of a stream of all, only what is under way or has changed since
+        """
+        found = scene_events.snapshot(
+            self._settings, stream.caller, None if stream.all else set(stream.scenes), since
+        )
+        self._tell(found, only=stream)
+
+    def _changed(self, scene_id: UUID | None) -> None:
+        now = time.monotonic()
+        with self._lock:
+            wanted = self._watched() if scene_id is None else {scene_id}
+            for one in wanted:
+                self._due[one] = [now + later for later in AGAIN_S]
+
+    def _watch(self, watch: Watch) -> None:
+        with self._lock:
+            stream = self._streams.get(watch.stream)
+            if stream is None or stream.caller.account_id != watch.account_id:
+                return
+            stream.all, stream.scenes = watch.all, set(watch.scenes)
+        try:
+            self.show(stream, recently())
+        except (MelaError, SQLAlchemyError) as error:
+            LOG.warning("stream_not_shown", error=str(error).strip().split("\n")[0])
+
+    def _watched(self) -> set[UUID]:
+        found = {one for stream in self._streams.values() for one in stream.scenes}
+        return found | self._open
+
+    def _work(self, changes: Changes) -> None:
+        while True:
+            time.sleep(TICK_S)
+            with self._lock:
+                if self._changes is not changes:
+                    return
+                if not self._streams and time.monotonic() - self._left_at > LINGER_S:
+                    self._end()
+                    return
+                wanted = self._take_due()
+            if wanted:
+                try:
+                    self._read(wanted)
+                except (MelaError, SQLAlchemyError) as error:  # it is away; the sweep makes up
+                    LOG.warning("scenes_not_read", error=str(error).strip().split("\n")[0])
+
+    def _take_due(self) -> set[UUID]:
+        now = time.monotonic()
+        if now >= self._sweep_at:
+            self._sweep_at = now + SWEEP_S
+            for one in self._open:
+                self._due.setdefault(one, [now])
+        wanted: set[UUID] = set()
+        for one, times in list(self._due.items()):
+            if times[0] > now or self._not_before.get(one, 0.0) > now:
+                continue
+            left = [at for at in times if at > now]
+            if left:
+                self._due[one] = left
+            else:
+                del self._due[one]
+            if any(stream.wants(one) for stream in self._streams.values()):
+                wanted.add(one)
+        return wanted
+
+    def _read(self, wanted: set[UUID]) -> None:
+        began = time.monotonic()
+        found = scene_events.read(self._settings, wanted)
+        now = time.monotonic()
+        self._tell(found)
+        with self._lock:
+            for one in found:
+                if one.has_ended:
+                    self._not_before.pop(one.scene_id, None)
+                else:
+                    self._not_before[one.scene_id] = now + BUSY * (now - began)
+
+    def _tell(self, found: Iterable[Told], only: Stream | None = None) -> None:
+        with self._lock:
+            for told in found:
+                if told.has_ended:
+                    self._open.discard(told.scene_id)
+                else:
+                    self._open.add(told.scene_id)
+                for stream in [only] if only else self._streams.values():
+                    if stream.wants(told.scene_id):
+                        stream.offer(told)
+
+    def _end(self) -> None:
+        if self._changes is not None:
+            self._changes.close()
+        self._changes = None
+        self._due.clear()
+        self._open.clear()
+        self._not_before.clear()
+
+
+def _same(told: Told, before: Told) -> bool:
+    """Tell whether there is no news but another guess at the time that is left."""
+    return replace(told, rate_per_s=None, remaining_s=None) == replace(
+        before, rate_per_s=None, remaining_s=None
+    )
+
+
+def recently() -> datetime:
+    """Return the instant from which a stream of all hears at first."""
+    return datetime.now(UTC) - timedelta(minutes=10)
