@@ -14,11 +14,25 @@ const ink: MantineColorsTuple = [
   "#1a3868",
 ];
 
+// Greys of the dark theme: the page is 8, what stands on it 7, as in theme.css.
+const dark: MantineColorsTuple = [
+  "#e3e9ee",
+  "#c9d0d8",
+  "#a3acb8",
+  "#7d8794",
+  "#444c57",
+  "#383f49",
+  "#262b32",
+  "#1c1f24",
+  "#15171b",
+  "#0f1114",
+];
+
 const SANS = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Liberation Sans", sans-serif';
 const MONO = 'ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation Mono", monospace';
 
 export const theme = createTheme({
-  colors: { ink },
+  colors: { ink, dark },
   primaryColor: "ink",
   primaryShade: { light: 6, dark: 6 },
   autoContrast: true,

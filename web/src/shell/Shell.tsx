@@ -63,9 +63,19 @@ export function Shell() {
         <div className={styles.spring} />
         <LiveState />
         {may(me, "trader") && (
-          <Button size="xs" leftSection={<Plus size={14} aria-hidden />} renderRoot={NewSceneLink}>
-            New scene
-          </Button>
+          <>
+            <Button
+              className={styles.wide}
+              size="xs"
+              leftSection={<Plus size={14} aria-hidden />}
+              renderRoot={NewSceneLink}
+            >
+              New scene
+            </Button>
+            <ActionIcon className={styles.narrow} size="lg" aria-label="New scene" renderRoot={NewSceneLink}>
+              <Plus size={18} aria-hidden />
+            </ActionIcon>
+          </>
         )}
         <ActionIcon
           className={styles.wide}

@@ -1,3 +1,97 @@
+import { Stack, Tabs } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { getRouteApi, useNavigate } from "@tanstack/react-router";
+import { lazy, Suspense } from "react";
+import type { SceneDetail } from "../../client";
+import { getSceneOptions } from "../../client/@tanstack/react-query.gen";
+import { PageLoading } from "../../components/PageLoading";
+import { ProblemView } from "../../components/ProblemView";
+import { freshened } from "../../events";
+import { useLatest, useStreamState, useWatch } from "../../useEvents";
+import { sceneName } from "../scenes/sceneColumns";
+import { Facts } from "./Facts";
+import { Heading } from "./Heading";
+import { Outcome } from "./Outcome";
+import { Progress } from "./Progress";
+import { RunsTab } from "./RunsTab";
+import { Said } from "./Said";
+import { hasEnded } from "./states";
+import { tabsOf } from "./tabs";
+
+const MapTab = lazy(() => import("./MapTab"));
+const ParallelTab = lazy(() => import("./ParallelTab"));
+const CurvesTab = lazy(() => import("./CurvesTab"));
+const ReportTab = lazy(() => import("./ReportTab"));
+const SceneTab = lazy(() => import("./SceneTab"));
+
+const route = getRouteApi("/inside/scenes/$sceneId");
+
+/** While a scene runs, what events do not tell (the best run's metrics) is read this often. */
+const RUNNING_MS = 3_000;
+const CUT_MS = 2_000;
+
 export default function ScenePage() {
-  return null;
+  const { sceneId } = route.useParams();
+  useWatch(sceneId);
+  const latest = useLatest(sceneId);
+  const isLive = useStreamState() === "open";
+  const found = useQuery({
+    ...getSceneOptions({ path: { scene_id: sceneId } }),
+    refetchInterval: ({ state }) => {
+      const scene = state.data && freshened(state.data, latest);
+      if (!scene || hasEnded(scene.state)) return false;
+      return isLive ? RUNNING_MS : CUT_MS;
+    },
+  });
+  if (found.isPending) return <PageLoading />;
+  if (!found.data) return <ProblemView error={found.error} onRetry={() => void found.refetch()} />;
+  const scene = freshened(found.data, latest);
+  return (
+    <Stack gap="sm">
+      <title>{`${sceneName(scene)} · Mela`}</title>
+      <Heading scene={scene} />
+      <Said scene={scene} />
+      <Progress scene={scene} />
+      {scene.state !== "rejected" && <Outcome scene={scene} />}
+      <Facts scene={scene} />
+      <Parts scene={scene} />
+    </Stack>
+  );
+}
+
+function Parts({ scene }: { scene: SceneDetail }) {
+  const search = route.useSearch();
+  const navigate = useNavigate();
+  const tabs = tabsOf(scene);
+  const tab = tabs.find((one) => one.name === search.tab)?.name ?? tabs[0]?.name ?? "scene";
+  const goTo = (next: string | null) => {
+    const name = tabs.find((one) => one.name === next)?.name;
+    void navigate({
+      to: "/scenes/$sceneId",
+      params: { sceneId: scene.scene_id },
+      search: { ...search, tab: name },
+      replace: true,
+    });
+  };
+  return (
+    <Tabs value={tab} onChange={goTo} keepMounted={false}>
+      <Tabs.List aria-label="Parts of the scene">
+        {tabs.map((one) => (
+          <Tabs.Tab key={one.name} value={one.name}>
+            {one.label}
+          </Tabs.Tab>
+        ))}
+      </Tabs.List>
+      <Tabs.Panel value={tab} pt="sm">
+        <Suspense fallback={<PageLoading />}>
+          {tab === "runs" && <RunsTab scene={scene} />}
+          {tab === "map" && <MapTab scene={scene} />}
+          {tab === "parallel" && <ParallelTab scene={scene} />}
+          {tab === "curves" && <CurvesTab scene={scene} />}
+          {tab === "report" && <ReportTab scene={scene} />}
+          {tab === "scene" && <SceneTab scene={scene} />}
+        </Suspense>
+      </Tabs.Panel>
+    </Tabs>
+  );
 }

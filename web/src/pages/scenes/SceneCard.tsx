@@ -2,9 +2,10 @@ import { Group, Stack, Text } from "@mantine/core";
 import type { SceneRow } from "../../client";
 import { Instant } from "../../components/Instant";
 import { MetricValue } from "../../components/MetricValue";
-import { metricLabel } from "../../components/metrics";
 import { SceneProgress } from "./SceneProgress";
 import { SceneLink, shortInstruments } from "./sceneColumns";
+
+const SHORT = { sharpe: "sharpe", total_return: "return", max_drawdown: "drawdown" };
 
 /** A scene on a phone. */
 export function SceneCard({ row }: { row: SceneRow }) {
@@ -21,10 +22,10 @@ export function SceneCard({ row }: { row: SceneRow }) {
         {row.strategies.join(", ")} · {shortInstruments(row.instruments)} · {row.interval}
       </Text>
       {row.best_metrics && (
-        <Group gap="md">
+        <Group gap="sm" wrap="nowrap">
           {(["sharpe", "total_return", "max_drawdown"] as const).map((name) => (
             <Text key={name} size="xs" component="span">
-              <span className="mela-muted">{metricLabel(name)} </span>
+              <span className="mela-muted">{SHORT[name]} </span>
               <MetricValue name={name} value={row.best_metrics?.[name]} />
             </Text>
           ))}

@@ -1,0 +1,138 @@
+import { Group, Select, Stack, Text } from "@mantine/core";
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { getRouteApi, useNavigate } from "@tanstack/react-router";
+import { useCallback, useState } from "react";
+import type { Palette } from "../../charts/colours";
+import { EChart } from "../../charts/EChart";
+import type { Heatmap, SceneDetail } from "../../client";
+import { getHeatmapOptions } from "../../client/@tanstack/react-query.gen";
+import { formatNumber, formatParam, paramName } from "../../components/format";
+import { metricLabel, useMetrics } from "../../components/metrics";
+import { PageLoading } from "../../components/PageLoading";
+import { Panel } from "../../components/Panel";
+import { ProblemView } from "../../components/ProblemView";
+import { lineOption, mapOption } from "./mapOption";
+import { hasEnded } from "./states";
+import { axesOf } from "./tabs";
+
+const route = getRouteApi("/inside/scenes/$sceneId");
+const REDUCE = [
+  { value: "max", label: "the best of each cell" },
+  { value: "median", label: "the median of each cell" },
+  { value: "mean", label: "the mean of each cell" },
+] as const;
+type Reduce = (typeof REDUCE)[number]["value"];
+
+/** A metric over any two parameters of the search. */
+export default function MapTab({ scene }: { scene: SceneDetail }) {
+  const navigate = useNavigate();
+  const search = route.useSearch();
+  const metrics = useMetrics();
+  const axes = axesOf(scene).map((one) => one.path);
+  const numeric = axes.filter((path) => path !== "instrument");
+  const [x, setX] = useState(numeric[0] ?? axes[0] ?? "");
+  const [y, setY] = useState<string | null>(numeric[1] ?? axes.find((path) => path !== x) ?? null);
+  const [metric, setMetric] = useState(scene.rank_by);
+  const [reduce, setReduce] = useState<Reduce>("max");
+  const found = useQuery({
+    ...getHeatmapOptions({ path: { scene_id: scene.scene_id }, query: { x, y, metric, reduce } }),
+    placeholderData: keepPreviousData,
+    refetchInterval: hasEnded(scene.state) ? false : 8_000,
+  });
+  const map = found.data;
+  const unit = metrics.get(map?.metric ?? metric)?.unit ?? "number";
+  const option = useCallback(
+    (palette: Palette, isSmall: boolean) => {
+      if (!map) return {};
+      return map.y === null ? lineOption(map, unit, palette) : mapOption(map, unit, palette, isSmall);
+    },
+    [map, unit],
+  );
+  const names = axes.map((path) => ({ value: path, label: paramName(path) }));
+  // A cell opens the runs that it stands for.
+  const onClick = (event: { value?: unknown }) => {
+    if (!map || !Array.isArray(event.value)) return;
+    const [column, row] = event.value as [number, number];
+    const where = [condition(map.x, map.x_values[column]), map.y && condition(map.y, map.y_values[row])];
+    void navigate({
+      to: "/scenes/$sceneId",
+      params: { sceneId: scene.scene_id },
+      search: { ...search, tab: "runs", where: where.filter((one): one is string => Boolean(one)) },
+    });
+  };
+
+  return (
+    <Panel>
+      <Group gap="xs" mb="sm">
+        <Select
+          label="Across"
+          data={names.filter((one) => one.value !== y)}
+          value={x}
+          onChange={(next) => next && setX(next)}
+          allowDeselect={false}
+          w={170}
+        />
+        {axes.length > 1 && (
+          <Select
+            label="Up"
+            data={names.filter((one) => one.value !== x)}
+            value={y}
+            onChange={setY}
+            clearable
+            placeholder="nothing"
+            w={170}
+          />
+        )}
+        <Select
+          label="Metric"
+          searchable
+          data={[...metrics.keys()].map((name) => ({ value: name, label: metricLabel(name) }))}
+          value={metric}
+          onChange={(next) => next && setMetric(next)}
+          allowDeselect={false}
+          w={190}
+        />
+        <Select
+          label="Where several runs fall together"
+          data={[...REDUCE]}
+          value={reduce}
+          onChange={(next) => next && setReduce(next as Reduce)}
+          allowDeselect={false}
+          w={220}
+        />
+      </Group>
+      {found.isPending ? (
+        <PageLoading />
+      ) : !map ? (
+        <ProblemView error={found.error} onRetry={() => void found.refetch()} />
+      ) : (
+        <Stack gap={4}>
+          <EChart label={summary(map, unit)} height={480} option={option} onClick={onClick} />
+          <Text size="sm" className="mela-muted">
+            {summary(map, unit)} A broad plateau of good values is a better sign than one peak.
+            {map.y !== null && " Click a cell to see its runs."}
+          </Text>
+        </Stack>
+      )}
+    </Panel>
+  );
+}
+
+function condition(path: string, value: unknown): string | null {
+  return value === null || value === undefined ? null : `${path}:eq:${String(value)}`;
+}
+
+/** Say in words what the map shows. */
+export function summary(map: Heatmap, unit: string): string {
+  let best: { value: number; x: number; y: number } | null = null;
+  map.values.forEach((row, y) => {
+    row.forEach((value, x) => {
+      if (value !== null && (best === null || value > best.value)) best = { value, x, y };
+    });
+  });
+  if (best === null) return "No run is measured yet.";
+  const { value, x, y } = best as { value: number; x: number; y: number };
+  const at = [`${paramName(map.x)} ${formatParam(map.x_values[x])}`];
+  if (map.y !== null) at.push(`${paramName(map.y)} ${formatParam(map.y_values[y])}`);
+  return `The highest ${map.metric.replaceAll("_", " ")} is ${formatNumber(value, unit)}, at ${at.join(" and ")}.`;
+}
