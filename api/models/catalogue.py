@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import AliasChoices, Field
 
 from api.models.answers import Answer, Instant, JsonObject
 
@@ -48,7 +48,9 @@ class StrategyDetail(StrategyRow):
     """A strategy. schema_: the JSON Schema of its parameters."""
 
     description: str
-    schema_: JsonObject = Field(serialization_alias="schema")
+    schema_: JsonObject = Field(
+        validation_alias=AliasChoices("schema_", "schema"), serialization_alias="schema"
+    )
     defaults: JsonObject
     warmup: int | None = Field(description="candles at its defaults; null: a parameter has none")
     inputs: str = Field(description="further series that it reads at its defaults, in words")
@@ -93,4 +95,6 @@ class MetricList(Answer):
 class SceneSchema(Answer):
     """The JSON Schema of a scene, for editors."""
 
-    schema_: JsonObject = Field(serialization_alias="schema")
+    schema_: JsonObject = Field(
+        validation_alias=AliasChoices("schema_", "schema"), serialization_alias="schema"
+    )

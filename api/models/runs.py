@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import AliasChoices, Field
 
 from api.models.answers import Answer, Instant, JsonObject, Milliseconds
 from api.models.scenes import Warned
@@ -175,7 +175,11 @@ class TradeRow(Answer):
     exit_price: float
     size: float
     pnl: float = Field(description="net of fees, slippage and borrowing, quote currency")
-    return_: float = Field(serialization_alias="return", description="on the value at entry")
+    return_: float = Field(
+        validation_alias=AliasChoices("return_", "return"),
+        serialization_alias="return",
+        description="on the value at entry",
+    )
     fees: float
     slippage: float | None
     borrow: float | None
