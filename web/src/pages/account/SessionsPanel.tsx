@@ -1,4 +1,4 @@
-import { Badge, Button, Group, Table, Text } from "@mantine/core";
+import { Badge, Button, Group, Table, Text, VisuallyHidden } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useRouter } from "@tanstack/react-router";
 import { endSession, listSessions, signOutEverywhere } from "../../client";
@@ -57,7 +57,9 @@ export function SessionsPanel() {
                 <Table.Th scope="col">Signed in</Table.Th>
                 <Table.Th scope="col">Last seen</Table.Th>
                 <Table.Th scope="col">Ends</Table.Th>
-                <Table.Th scope="col" aria-label="Sign out" />
+                <Table.Th scope="col">
+                  <VisuallyHidden>Sign out</VisuallyHidden>
+                </Table.Th>
               </Table.Tr>
             </Table.Thead>
             <Table.Tbody>

@@ -10,6 +10,7 @@ import {
   Table,
   Text,
   TextInput,
+  VisuallyHidden,
 } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
@@ -55,7 +56,9 @@ export function InvitationsTab() {
                 <Table.Th scope="col">Made by</Table.Th>
                 <Table.Th scope="col">Made</Table.Th>
                 <Table.Th scope="col">Ends</Table.Th>
-                <Table.Th scope="col" aria-label="Take back" />
+                <Table.Th scope="col">
+                  <VisuallyHidden>Take back</VisuallyHidden>
+                </Table.Th>
               </Table.Tr>
             </Table.Thead>
             <Table.Tbody>

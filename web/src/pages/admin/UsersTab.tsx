@@ -1,4 +1,16 @@
-import { Badge, Button, Group, Modal, NumberInput, Select, Stack, Switch, Table, Text } from "@mantine/core";
+import {
+  Badge,
+  Button,
+  Group,
+  Modal,
+  NumberInput,
+  Select,
+  Stack,
+  Switch,
+  Table,
+  Text,
+  VisuallyHidden,
+} from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { type AccountRow, changeUser, type Role } from "../../client";
@@ -32,7 +44,9 @@ export function UsersTab() {
               </Table.Th>
               <Table.Th scope="col">Signed in</Table.Th>
               <Table.Th scope="col">Since</Table.Th>
-              <Table.Th scope="col" aria-label="Change" />
+              <Table.Th scope="col">
+                <VisuallyHidden>Change</VisuallyHidden>
+              </Table.Th>
             </Table.Tr>
           </Table.Thead>
           <Table.Tbody>

@@ -1,4 +1,4 @@
-import { Button, Group, Stack, Table, Text } from "@mantine/core";
+import { Button, Group, Stack, Table, Text, VisuallyHidden } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { rerunScene, type StaleRow, type StaleSceneRow } from "../../client";
@@ -73,7 +73,9 @@ function Scenes({ scenes }: { scenes: readonly StaleSceneRow[] }) {
             <Table.Th scope="col" className="mela-number">
               Stale results
             </Table.Th>
-            <Table.Th scope="col" />
+            <Table.Th scope="col">
+              <VisuallyHidden>Ask again</VisuallyHidden>
+            </Table.Th>
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody>

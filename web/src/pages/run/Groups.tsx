@@ -32,7 +32,7 @@ export function Groups({ title, groups, name = words }: Props) {
             <Table.Th scope="col" className="mela-number">
               Profit
             </Table.Th>
-            <Table.Th aria-hidden w="26%" />
+            <Table.Td aria-hidden w="26%" />
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody>

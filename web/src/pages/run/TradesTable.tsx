@@ -98,7 +98,7 @@ function columnsOf(
       sortBy: "entry_at",
       cell: (row) => <Instant at={row.entry_at} />,
     },
-    { id: "exit", header: "Exit", width: 138, cell: (row) => <Instant at={row.exit_at} /> },
+    { id: "exit", header: "Exit", width: 148, cell: (row) => <Instant at={row.exit_at} /> },
     { id: "reason", header: "Exit reason", width: 116, cell: (row) => words(row.reason) },
     numbers("size", "Size", 96, (row) => formatNumber(Math.abs(row.size), "number")),
     numbers("entry_price", "Entry price", 110, (row) => formatNumber(row.entry_price, "number")),

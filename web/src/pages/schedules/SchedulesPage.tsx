@@ -1,4 +1,16 @@
-import { ActionIcon, Alert, Button, Group, Modal, Stack, Switch, Table, Text, Title } from "@mantine/core";
+import {
+  ActionIcon,
+  Alert,
+  Button,
+  Group,
+  Modal,
+  Stack,
+  Switch,
+  Table,
+  Text,
+  Title,
+  VisuallyHidden,
+} from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
@@ -77,7 +89,9 @@ function Rows({ items }: { items: readonly ScheduleRow[] }) {
               <Table.Th scope="col">Covered until</Table.Th>
               <Table.Th scope="col">State</Table.Th>
               <Table.Th scope="col">Owner</Table.Th>
-              <Table.Th scope="col" aria-label="Remove" />
+              <Table.Th scope="col">
+                <VisuallyHidden>Remove</VisuallyHidden>
+              </Table.Th>
             </Table.Tr>
           </Table.Thead>
           <Table.Tbody>

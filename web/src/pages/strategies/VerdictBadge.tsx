@@ -1,27 +1,28 @@
-import { Badge } from "@mantine/core";
 import { CircleCheck, CircleDashed, CircleX, TriangleAlert } from "lucide-react";
 
 const VERDICTS = {
-  clean: { label: "no lookahead found", color: "teal", Icon: CircleCheck },
-  found: { label: "looks ahead", color: "red", Icon: CircleX },
-  depends_on_history: { label: "depends on its start", color: "yellow", Icon: TriangleAlert },
-  not_verified: { label: "not checked", color: "gray", Icon: CircleDashed },
+  clean: { label: "no lookahead found", colour: "var(--mela-gain)", Icon: CircleCheck },
+  found: { label: "looks ahead", colour: "var(--mela-loss)", Icon: CircleX },
+  depends_on_history: { label: "depends on its start", colour: "var(--mela-warn)", Icon: TriangleAlert },
+  not_verified: { label: "not checked", colour: "var(--mela-muted)", Icon: CircleDashed },
 } as const;
 
-/** What a lookahead check found. */
+/** What a lookahead check found: a shape, words and a colour. */
 export function VerdictBadge({ verdict }: { verdict: string }) {
-  const { label, color, Icon } = VERDICTS[verdict as keyof typeof VERDICTS] ?? VERDICTS.not_verified;
+  const { label, colour, Icon } = VERDICTS[verdict as keyof typeof VERDICTS] ?? VERDICTS.not_verified;
   return (
-    <Badge
-      variant="default"
-      size="sm"
-      tt="none"
-      fw={500}
-      c={`var(--mantine-color-${color}-text)`}
-      leftSection={<Icon size={13} aria-hidden />}
-      style={{ flexShrink: 0 }}
+    <span
+      style={{
+        display: "inline-flex",
+        alignItems: "center",
+        gap: 4,
+        flexShrink: 0,
+        color: colour,
+        fontSize: "var(--mantine-font-size-sm)",
+      }}
     >
+      <Icon size={14} aria-hidden />
       {label}
-    </Badge>
+    </span>
   );
 }
