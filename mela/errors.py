@@ -115,6 +115,7 @@ class RejectionCode(StrEnum):
     NOTHING_TO_RUN = "nothing_to_run"
     SCENE_ID_REUSED = "scene_id_reused"
     TOO_LARGE = "too_large"
+    QUOTA_EXCEEDED = "quota_exceeded"
 
 
 class Refused(MelaError):

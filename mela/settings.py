@@ -94,6 +94,11 @@ class KafkaSettings(_Service):
         default="", description="the user of processes that execute strategies. Empty: user"
     )
     run_password: SecretStr = Field(default=SecretStr(""), description="of `run_user`")
+    publisher: str = Field(
+        default="",
+        description="the broker's user who owns scenes that came straight through Kafka. Empty: "
+        "they belong to the user `kafka`",
+    )
     reader: str = Field(
         default="", description="who signs in to read results and progress. Empty: user"
     )

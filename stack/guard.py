@@ -109,6 +109,7 @@ def job_variables(site: Site) -> dict[str, str]:
         "MELA_KAFKA__USER": JOB,
         "MELA_KAFKA__PASSWORD": password,
         "MELA_KAFKA__RUN_USER": RUN,
+        "MELA_KAFKA__PUBLISHER": PUBLISHER,
         "MELA_KAFKA__RUN_PASSWORD": site.kept[PASSWORDS[RUN]],
         "MELA_MLFLOW__USER": MLFLOW_JOB,
         "MELA_MLFLOW__PASSWORD": site.kept[MLFLOW_PASSWORDS[MLFLOW_JOB]],

@@ -54,6 +54,7 @@ _WRITES = {
 # Tables of ops that the streaming job may write, besides reading raw and ops. It may store results
 # and never change one.
 _JOB_WRITES = {
+    "user": "INSERT",  # who published straight to Kafka
     "scene": "INSERT, UPDATE",
     "scene_stage": "INSERT",
     "run": "INSERT",

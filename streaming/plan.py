@@ -32,6 +32,7 @@ from mela.scene import Scene, parse_scene
 from mela.settings import Settings
 from messaging.publisher import Publisher
 from streaming import strategies
+from streaming.admission import Admission
 from streaming.record import send_progress
 from streaming.slices import chunks_of, send_slice, slices
 from warehouse.database import transaction
@@ -43,6 +44,7 @@ from warehouse.scenes.stages import Stage
 
 log = structlog.get_logger()
 HandOver = Callable[["SceneMessage", "SceneRequest", Catalogue], bool]
+Asked = tuple["SceneMessage", "SceneRequest"]
 NUL = "\x00"
 MOST_LEVELS = 32  # of a scene: it needs seven
 
@@ -123,7 +125,10 @@ def plan_scenes(
     for message, request in requests:
         if request.refused is not None:
             _refuse(request, message, settings, publisher)
-    for message, request, receipt in _received(requests, taken_at, settings):
+    received, turned_away = _received(requests, taken_at, settings)
+    for message, request in turned_away:
+        _refuse(request, message, settings, publisher)
+    for message, request, receipt in received:
         scene_id = request.accepted_id
         if receipt.outcome is scenes.PublicationStatus.ID_CONFLICT:
             _refuse_reused(message, scene_id, publisher)
@@ -143,15 +148,24 @@ def plan_scenes(
 
 
 def _received(
-    requests: Iterable[tuple[SceneMessage, SceneRequest]], taken_at: datetime, settings: Settings
-) -> list[tuple[SceneMessage, SceneRequest, scenes.Receipt]]:
-    """Record scenes that hold, in the order of their ids, so that two planners cannot deadlock."""
+    requests: Iterable[Asked], taken_at: datetime, settings: Settings
+) -> tuple[list[tuple[SceneMessage, SceneRequest, scenes.Receipt]], list[Asked]]:
+    """Record scenes that hold, in the order of their ids, so that two planners cannot deadlock.
+
+    Returns them, and those that their owners' quotas do not allow, refused.
+    """
     sound = [one for one in requests if one[1].refused is None]
     found: list[tuple[SceneMessage, SceneRequest, scenes.Receipt]] = []
+    turned_away: list[Asked] = []
     with transaction(settings) as connection:
+        admission = Admission(connection, [one.accepted_id for _, one in sound], settings)
         for message, request in sorted(sound, key=lambda one: str(one[1].scene_id)):
             scene, plan = request.scene, request.accepted_plan
             assert scene is not None  # noqa: S101  what is not refused is whole
+            grid = scene.search is not None
+            if refused := admission.refusal(request.accepted_id, plan.runs, has_search=grid):
+                turned_away.append((message, replace(request, refused=refused)))
+                continue
             receipt = scenes.receive(
                 connection,
                 request.accepted_id,
@@ -163,6 +177,7 @@ def _received(
                 origin=message.source,
             )
             found.append((message, request, receipt))
+        admission.claim()
         new = [
             (message, request.accepted_id)
             for message, request, receipt in found
@@ -179,7 +194,7 @@ def _received(
                 ),
             ],
         )
-    return found
+    return found, turned_away
 
 
 def _refuse_reused(message: SceneMessage, scene_id: UUID, publisher: Publisher) -> None:
@@ -333,9 +348,7 @@ def _has_nul(value: Any) -> bool:
     return isinstance(value, list) and any(_has_nul(part) for part in value)
 
 
-def _refuse_what_instruments_forbid(
-    requests: Sequence[tuple[SceneMessage, SceneRequest]], settings: Settings
-) -> list[tuple[SceneMessage, SceneRequest]]:
+def _refuse_what_instruments_forbid(requests: Sequence[Asked], settings: Settings) -> list[Asked]:
     """Refuse instruments that are not in the warehouse, and what they do not allow."""
     read = [
         {} if request.refused is not None else _instruments_of(request) for _, request in requests
@@ -346,7 +359,7 @@ def _refuse_what_instruments_forbid(
     with transaction(settings) as connection:
         known = instruments.known(connection, names)
     return [
-        (message, request if request.refused is not None else _checked(request, mine, known))
+        (message, request if request.refused else _checked(request, mine, known))
         for (message, request), mine in zip(requests, read, strict=True)
     ]
 

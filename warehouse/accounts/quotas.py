@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
+_LOCK = text("SELECT pg_advisory_xact_lock(1903128948, :user_id)")
+_LIMITS = text("SELECT runs_per_day, scenes_at_once FROM app.quota WHERE user_id = :user_id")
+# Of the scenes that the planner has taken: an announcement alone asks for nothing.
 _USED = text("""
     SELECT (SELECT runs_per_day FROM app.quota WHERE user_id = :user_id) AS runs_per_day,
            (SELECT scenes_at_once FROM app.quota WHERE user_id = :user_id) AS scenes_at_once,
@@ -13,7 +16,7 @@ _USED = text("""
                WHERE s.received_at >= date_trunc('day', now(), 'UTC')), 0) AS runs_today,
            count(*) FILTER (WHERE s.status IN ('received', 'planned')) AS scenes_now
     FROM ops.scene s
-    WHERE s.user_id = :user_id AND s.status <> 'rejected'
+    WHERE s.user_id = :user_id AND s.status <> 'rejected' AND s.partition IS NOT NULL
       AND (s.received_at >= date_trunc('day', now(), 'UTC')
            OR s.status IN ('received', 'planned'))
 """)
@@ -40,6 +43,17 @@ def used(connection: Connection, user_id: int) -> Used:
     """Return a user's quota and what is used of it."""
     row = connection.execute(_USED, {"user_id": user_id}).one()
     return Used(row.runs_per_day, row.scenes_at_once, int(row.runs_today), row.scenes_now)
+
+
+def limits(connection: Connection, user_id: int) -> tuple[int | None, int | None]:
+    """Return a user's runs a day and scenes at once; None for the default."""
+    row = connection.execute(_LIMITS, {"user_id": user_id}).one_or_none()
+    return (None, None) if row is None else (row.runs_per_day, row.scenes_at_once)
+
+
+def lock(connection: Connection, user_id: int) -> None:
+    """Let nobody else count what a user has used until the transaction ends."""
+    connection.execute(_LOCK, {"user_id": user_id})
 
 
 def put(
