@@ -70,12 +70,12 @@ export function coverageOption(days: readonly Day[], palette: Palette, isSmall: 
     calendar: years.map((year, place) => ({
       range: year,
       top: TOP + place * YEAR_HEIGHT,
-      left: isSmall ? 40 : 64,
+      left: isSmall ? 36 : 84,
       right: 8,
       cellSize: ["auto", 12],
       itemStyle: { color: palette.paper, borderColor: palette.grid, borderWidth: 0.5 },
       splitLine: { lineStyle: { color: palette.faint, width: 0.8 } },
-      yearLabel: { show: true, margin: isSmall ? 22 : 34, color: palette.ink, fontSize: isSmall ? 11 : 13 },
+      yearLabel: { show: true, margin: isSmall ? 20 : 54, color: palette.ink, fontSize: isSmall ? 11 : 13 },
       dayLabel: {
         show: !isSmall,
         firstDay: 1,

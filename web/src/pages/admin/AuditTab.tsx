@@ -90,9 +90,9 @@ export function detailText(detail: AuditRow["detail"]): string {
 }
 
 const COLUMNS: Column<AuditRow>[] = [
-  { id: "at", header: "When (UTC)", width: 160, cell: (row) => <Instant at={row.at} /> },
+  { id: "at", header: "When (UTC)", width: 178, cell: (row) => <Instant at={row.at} /> },
   { id: "user", header: "Who", width: 120, cell: (row) => row.user ?? "nobody known" },
-  { id: "via", header: "By", width: 84, cell: (row) => row.via },
+  { id: "via", header: "By", width: 106, cell: (row) => row.via },
   { id: "action", header: "What", width: 160, cell: (row) => row.action.replaceAll("_", " ") },
   {
     id: "outcome",

@@ -20,6 +20,11 @@ export function HealthTab() {
   return <Shown job={data} />;
 }
 
+/** Return words as a sentence: with a capital letter. */
+function sentence(words: string): string {
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
 function Shown({ job }: { job: JobNow }) {
   return (
     <Stack gap="md">
@@ -29,7 +34,7 @@ function Shown({ job }: { job: JobNow }) {
         icon={job.is_ready ? <CircleCheck size={18} aria-hidden /> : <TriangleAlert size={18} aria-hidden />}
         title={job.is_ready ? "The job works" : "The job does not work as it should"}
       >
-        <Text size="sm">{job.message}</Text>
+        <Text size="sm">{sentence(job.message)}</Text>
         {job.at && (
           <Text size="xs" className="mela-muted">
             It said so <Instant at={job.at} as="ago" />.

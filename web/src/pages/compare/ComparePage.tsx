@@ -44,6 +44,7 @@ function Shown({ comparison }: { comparison: Comparison }) {
   const { runs, curves } = comparison;
   return (
     <Stack gap="md">
+      <title>Compare · Mela</title>
       <Title order={1}>{runs.length === 1 ? "One run" : `${runs.length} runs compared`}</Title>
       <Sides comparison={comparison} />
       <Warned comparison={comparison} />

@@ -25,6 +25,7 @@ export default function DataPage() {
     void navigate({ to: "/data", search: (old) => ({ ...old, tab: next as DataTab }) });
   return (
     <Stack gap="md">
+      <title>{`${NAMES[tab]} · Mela`}</title>
       <Title order={1}>Data</Title>
       <Tabs value={tab} onChange={go} keepMounted={false}>
         <Tabs.List mb="md">

@@ -66,7 +66,9 @@ function Days({ coverage }: { coverage: CoverageOfSeries }) {
   const words =
     missing === 0
       ? "every expected candle is stored"
-      : `${missing.toLocaleString("en-US")} expected candles are missing`;
+      : missing === 1
+        ? "one expected candle is missing"
+        : `${missing.toLocaleString("en-US")} expected candles are missing`;
   return (
     <Stack gap="sm">
       <Text size="sm">

@@ -78,6 +78,7 @@ function Shown({ runKey, detail }: { runKey: string; detail: RunDetail }) {
 
   return (
     <Stack gap="md">
+      <title>{`${detail.run.strategy} on ${detail.run.instruments.join(", ")} · Mela`}</title>
       <Heading detail={detail} canAsk={may(me, "trader")} />
       <Warnings detail={detail} />
       <Tiles metrics={detail.result.metrics} benchmark={detail.benchmark} />

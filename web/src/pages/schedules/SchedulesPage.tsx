@@ -33,6 +33,7 @@ export default function SchedulesPage() {
   const add = may(me, "trader") && <Button onClick={modal.open}>Add a schedule</Button>;
   return (
     <Stack gap="md">
+      <title>Schedules · Mela</title>
       <Group justify="space-between">
         <div>
           <Title order={1}>Schedules</Title>

@@ -22,13 +22,17 @@ const DARK = HighlightStyle.define([
 
 const LOOK = EditorView.theme({
   "&": { fontSize: "12.5px", backgroundColor: "var(--mela-surface)", color: "inherit" },
-  ".cm-content": { fontFamily: "var(--mantine-font-family-monospace)" },
+  ".cm-scroller": {
+    overflow: "auto",
+    maxHeight: "70vh",
+    fontFamily: "var(--mantine-font-family-monospace)",
+    lineHeight: "18px",
+  },
   ".cm-gutters": {
     backgroundColor: "var(--mela-sunken)",
     color: "var(--mela-muted)",
     borderRight: "1px solid var(--mela-line)",
   },
-  ".cm-scroller": { overflow: "auto", maxHeight: "70vh" },
 });
 
 /** Source in Python, highlighted, to read only. */

@@ -19,6 +19,7 @@ export default function StrategiesPage() {
   const found = data.items.filter((row) => fits(row, text));
   return (
     <Stack gap="md">
+      <title>Strategies · Mela</title>
       <Group justify="space-between">
         <Title order={1}>Strategies</Title>
         <TextInput

@@ -33,6 +33,7 @@ function Shown({ strategy }: { strategy: StrategyDetail }) {
   const me = useMe();
   return (
     <Stack gap="md">
+      <title>{`${strategy.name} · Mela`}</title>
       <Group justify="space-between" align="flex-start">
         <div>
           <Group gap="sm">

@@ -6,7 +6,13 @@ it("reads types, bounds and defaults from a schema", () => {
   const schema = {
     $defs: { Kind: { enum: ["sma", "ema"], type: "string" } },
     properties: {
-      period: { type: "integer", minimum: 2, default: 20, description: "candles in the channel" },
+      period: {
+        type: "integer",
+        minimum: 2,
+        maximum: 9007199254740992,
+        default: 20,
+        description: "candles in the channel",
+      },
       share: { anyOf: [{ type: "number", exclusiveMinimum: 0, exclusiveMaximum: 1 }, { type: "null" }] },
       kind: { $ref: "#/$defs/Kind", default: "sma" },
     },

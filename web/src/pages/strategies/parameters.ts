@@ -60,9 +60,14 @@ function typeOf(property: Schema, root: Schema): string {
   return [...new Set(all)].join(" or ");
 }
 
+/** Say whether a bound tells something: whole numbers end at 2^53, as JSON's do. */
+function isBound(value: unknown): boolean {
+  return typeof value === "number" && Math.abs(value) < Number.MAX_SAFE_INTEGER;
+}
+
 function boundsOf(property: Schema, root: Schema): string {
   const found = alternatives(property, root).flatMap((one) =>
-    BOUNDS.filter(([name]) => typeof one[name] === "number").map(([name, sign]) => `${sign} ${one[name]}`),
+    BOUNDS.filter(([name]) => isBound(one[name])).map(([name, sign]) => `${sign} ${one[name]}`),
   );
   return found.join(" and ");
 }
