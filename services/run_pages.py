@@ -6,34 +6,34 @@ import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-import numpy as np
 from pydantic import TypeAdapter
 
 from backtests.charts.view import telling_points
 from mela.errors import InputInvalid
 from mela.metrics import METRICS, Ranking
-from mela.nearest import did_you_mean
 from mela.settings import Settings
 from services import scene_pages
 from services.accounts import Caller
 from services.cursors import cursor_of, place_of
+from services.kept_answers import KeptAnswers
+from services.run_conditions import condition_of, metric_of
+from services.scene_facts import has_ended
 from services.scene_pages import varied_paths
 from warehouse.database import transaction
 from warehouse.results import curves, scene_runs
 from warehouse.results.scene_runs import (
-    OPERATORS,
-    Cell,
     Condition,
     Order,
-    Reduce,
     RunRead,
     path_value,
 )
+from warehouse.scenes.pages import SceneHead
 from warehouse.scenes.stored import ranking_of
 
+KEPT_S = 60.0
 LOOKED_THROUGH = 200  # of the best runs, for those with a stored curve
 _PLACE = TypeAdapter(tuple[int, int, int, float | None, str])  # rows before it, then its key
 _NUMBER = TypeAdapter(float)
@@ -75,20 +75,6 @@ class RunPage:
 
 
 @dataclass(frozen=True, slots=True)
-class HeatMap:
-    """A metric over two parameters. values: a row for each of y_values."""
-
-    x: str
-    y: str | None
-    metric: str
-    reduce: Reduce
-    x_values: tuple[Any, ...]
-    y_values: tuple[Any, ...]
-    values: tuple[tuple[float | None, ...], ...]
-    runs: tuple[tuple[int, ...], ...]
-
-
-@dataclass(frozen=True, slots=True)
 class SceneCurve:
     """The equity of a run at the instants that tell most."""
 
@@ -125,50 +111,70 @@ def list_runs(
     where: conditions, as `trades:ge:30`
     Raises NotFound, and InputInvalid for what is no metric, condition or cursor.
     """
-    conditions = [_condition(one) for one in where]
+    conditions = tuple(condition_of(one) for one in where)
     place = place_of(cursor, _PLACE)
-    before, after = (place[0], place[1:]) if place else (0, None)
     with transaction(settings) as connection:
         head, content = scene_pages.seen(connection, caller, scene_id)
-        by = ranking_of(content)
-        metric = _metric(sort or by.metric)
-        is_ranked = metric == by.metric and order == "best"
-        ranking = Ranking(metric, by.min_trades if is_ranked else 0)
+    by = ranking_of(content)
+    metric = metric_of(sort or by.metric)
+    asked = _Asked(scene_id, content, by, metric, order, conditions, limit, place)
+    key = (scene_id, head.finished_at, metric, order, conditions, limit, place)
+    return _pages.of(key if has_ended(head) else None, lambda: _page(settings, head, asked))
+
+
+class _Asked(NamedTuple):
+    scene_id: UUID
+    content: Mapping[str, Any]
+    by: Ranking
+    metric: str
+    order: Order
+    conditions: tuple[Condition, ...]
+    limit: int
+    place: tuple[int, int, int, float | None, str] | None
+
+
+def _page(settings: Settings, head: SceneHead, asked: _Asked) -> RunPage:
+    before, after = (asked.place[0], asked.place[1:]) if asked.place else (0, None)
+    is_ranked = asked.metric == asked.by.metric and asked.order == "best"
+    ranking = Ranking(asked.metric, asked.by.min_trades if is_ranked else 0)
+    with transaction(settings) as connection:
         try:
             rows = scene_runs.page(
                 connection,
-                scene_id,
+                asked.scene_id,
                 sort=ranking,
-                order=order,
-                conditions=conditions,
-                most=limit + 1,
+                order=asked.order,
+                conditions=asked.conditions,
+                most=asked.limit + 1,
                 after=after,
             )
+            total = head.runs
+            if asked.conditions:
+                total = scene_runs.count(connection, asked.scene_id, asked.conditions)
         except ValueError as error:
             raise InputInvalid("where", f"{error}.") from error
-        shown = rows[:limit]
-        total = scene_runs.count(connection, scene_id, conditions) if conditions else None
-        ranks: Mapping[str, int] = {}
-        if is_ranked and not conditions:
-            ranks = {
-                row.run_key: before + number
-                for number, row in enumerate(shown, 1)
-                if row.status in ("succeeded", "ruined")
-            }
-    paths = varied_paths(content)
+    shown = rows[: asked.limit]
+    ranks: Mapping[str, int] = {}
+    if is_ranked and not asked.conditions:
+        ranks = {
+            row.run_key: before + number
+            for number, row in enumerate(shown, 1)
+            if row.status in ("succeeded", "ruined")
+        }
+    paths = varied_paths(asked.content)
     best = min(ranks, key=lambda key: ranks[key]) if ranks and before == 0 else None
     items = tuple(_run(row, paths, ranks.get(row.run_key), row.run_key == best) for row in shown)
     following = None
-    if len(rows) > limit:
-        following = cursor_of((before + limit, *shown[-1].key), _PLACE)
-    return RunPage(items, following, head.runs if total is None else total)
+    if len(rows) > asked.limit:
+        following = cursor_of((before + asked.limit, *shown[-1].key), _PLACE)
+    return RunPage(items, following, total)
 
 
 def all_runs_csv(
     settings: Settings, caller: Caller, scene_id: UUID, where: Sequence[str] = ()
 ) -> Iterator[str]:
     """Return the runs of a scene as lines of CSV, as they come. Raises NotFound, InputInvalid."""
-    conditions = [_condition(one) for one in where]
+    conditions = [condition_of(one) for one in where]
     with transaction(settings) as connection:
         _, content = scene_pages.seen(connection, caller, scene_id)
         try:
@@ -178,38 +184,27 @@ def all_runs_csv(
     return _csv_lines(settings, scene_id, varied_paths(content), conditions)
 
 
-def heat_map(
-    settings: Settings,
-    caller: Caller,
-    scene_id: UUID,
-    *,
-    x: str,
-    y: str | None,
-    metric: str | None,
-    reduce: Reduce,
-) -> HeatMap:
-    """Return a metric over one or two parameters of a scene. Raises NotFound, InputInvalid."""
-    with transaction(settings) as connection:
-        _, content = scene_pages.seen(connection, caller, scene_id)
-        chosen = _metric(metric or ranking_of(content).metric)
-        try:
-            found = scene_runs.cells(connection, scene_id, x=x, y=y, metric=chosen, reduce=reduce)
-        except ValueError as error:
-            raise InputInvalid("x", f"{error}.") from error
-    return _laid_out(found, x, y, chosen, reduce)
-
-
 def best_curves(
     settings: Settings, caller: Caller, scene_id: UUID, *, most: int, points: int
 ) -> SceneCurves:
     """Return the equity of the best runs whose curve is stored. Raises NotFound."""
     with transaction(settings) as connection:
-        _, content = scene_pages.seen(connection, caller, scene_id)
-        by = ranking_of(content)
+        head, content = scene_pages.seen(connection, caller, scene_id)
+    key = (scene_id, head.finished_at, most, points)
+    return _curves.of(
+        key if has_ended(head) else None,
+        lambda: _best_curves(settings, scene_id, content, most, points),
+    )
+
+
+def _best_curves(
+    settings: Settings, scene_id: UUID, content: Mapping[str, Any], most: int, points: int
+) -> SceneCurves:
+    by, paths = ranking_of(content), varied_paths(content)
+    found: list[SceneCurve] = []
+    with transaction(settings) as connection:
         rows = scene_runs.page(connection, scene_id, sort=by, order="best", most=LOOKED_THROUGH)
         ranked = [(rank, row) for rank, row in enumerate(rows, 1) if row.has_curve][:most]
-        paths = varied_paths(content)
-        found: list[SceneCurve] = []
         for rank, row in ranked:
             opened, equity = curves.equity(connection, row.result_key)
             chosen = telling_points([equity], points // 2)
@@ -225,6 +220,10 @@ def best_curves(
                 )
             )
     return SceneCurves(by.metric, float(content.get("cash", 10_000.0)), tuple(found))
+
+
+_pages: KeptAnswers[RunPage] = KeptAnswers(256, KEPT_S)
+_curves: KeptAnswers[SceneCurves] = KeptAnswers(64, KEPT_S)
 
 
 def label_of(params: Mapping[str, Any]) -> str:
@@ -302,87 +301,3 @@ def guarded(words: str | None) -> str | None:
     "'=1+1"
     """
     return f"'{words}" if words and words[0] in "=+-@\t\r" else words
-
-
-def _laid_out(found: Sequence[Cell], x: str, y: str | None, metric: str, reduce: Reduce) -> HeatMap:
-    x_values, y_values = _in_order(one.x for one in found), _in_order(one.y for one in found)
-    at = {(_hashable(one.x), _hashable(one.y)): one for one in found}
-    cells = [[at.get((_hashable(a), _hashable(b))) for a in x_values] for b in y_values]
-    return HeatMap(
-        x=x,
-        y=y,
-        metric=metric,
-        reduce=reduce,
-        x_values=tuple(x_values),
-        y_values=tuple(y_values) if y else (),
-        values=tuple(tuple(_finite(one and one.value) for one in row) for row in cells),
-        runs=tuple(tuple(one.runs if one else 0 for one in row) for row in cells),
-    )
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and np.isfinite(value) else None
-
-
-def _in_order(values: Iterator[Any]) -> list[Any]:
-    """Return distinct values: nothing first, then numbers, then words."""
-    distinct = {_hashable(value): value for value in values}
-    return sorted(
-        distinct.values(),
-        key=lambda value: (
-            value is not None,
-            isinstance(value, str),
-            value if isinstance(value, int | float) else 0,
-            str(value),
-        ),
-    )
-
-
-def _hashable(value: Any) -> Any:
-    return (type(value) is bool, value) if isinstance(value, int | float | str) else str(value)
-
-
-def _metric(name: str) -> str:
-    if name not in METRICS:
-        raise InputInvalid(
-            "metric", f"{name!r} is no metric{did_you_mean(name, METRICS) or '.'}".rstrip()
-        )
-    return name
-
-
-def _condition(words: str) -> Condition:
-    what, _, rest = words.partition(":")
-    operator, colon, value = rest.partition(":")
-    if not what or operator not in OPERATORS or not colon:
-        raise InputInvalid(
-            "where",
-            f"expected `metric:op:value`, op one of {', '.join(OPERATORS)}, as `trades:ge:30`, "
-            f"but found {words!r}.",
-        )
-    if what in METRICS:
-        return Condition(what, operator, _number(what, value))
-    if what in ("status", "instrument", "strategy.name", "interval"):
-        return Condition(what, operator, value)
-    return Condition(what, operator, _plain(value))
-
-
-def _number(what: str, value: str) -> float:
-    try:
-        number = float(value)
-    except ValueError as error:
-        raise InputInvalid(
-            "where", f"expected a number for {what}, but found {value!r}."
-        ) from error
-    if not np.isfinite(number):
-        raise InputInvalid("where", f"expected a finite number for {what}, but found {value!r}.")
-    return number
-
-
-def _plain(value: str) -> float | str | bool:
-    if value in ("true", "false"):
-        return value == "true"
-    try:
-        number = float(value)
-    except ValueError:
-        return value
-    return number if np.isfinite(number) else value

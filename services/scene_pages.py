@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from pydantic import TypeAdapter
@@ -22,6 +22,7 @@ from mela.warning_words import sentence_of
 from services.accounts import Caller
 from services.compared import compared
 from services.cursors import cursor_of, place_of
+from services.kept_answers import KeptAnswers
 from services.scene_facts import SceneFacts, facts_of, has_ended
 from services.scene_yaml import yaml_of
 from services.states import SceneState
@@ -187,9 +188,8 @@ def in_full(settings: Settings, caller: Caller, scene_id: UUID) -> SceneInFull:
         stored = records.get(connection, scene_id)
         if stored is None:
             raise NotFound(no_scene(scene_id))
-        statuses = finder.statuses(connection, scene_id)
-        failures = finder.failures(connection, scene_id, MOST_REASONS)
-        varied = tuple(_varied(connection, scene_id, stored.content))
+        key = (scene_id, facts.version) if has_ended(head) else None
+        counted = _counted.of(key, lambda: _count(connection, scene_id, stored.content))
         gone = pruned.of_scene(connection, scene_id)
     ending = stored.ending
     warned = {
@@ -203,16 +203,33 @@ def in_full(settings: Settings, caller: Caller, scene_id: UUID) -> SceneInFull:
         scene=stored.content,
         yaml=yaml_of(stored.content),
         note=head.note,
-        varied=varied,
+        varied=counted.varied,
         rate_per_s=rate,
         remaining_s=remaining,
-        statuses=statuses,
-        failures=tuple(failures),
+        statuses=counted.statuses,
+        failures=counted.failures,
         warnings=tuple(warned.values()),
         rerun_of=None if stored.rerun_of is None else UUID(stored.rerun_of),
         mlflow_run_id=stored.mlflow_run_id,
         pruned=None if gone is None else gone.sentence,
     )
+
+
+class _Counted(NamedTuple):
+    statuses: Mapping[str, int]
+    failures: tuple[Failure, ...]
+    varied: tuple[Varied, ...]
+
+
+def _count(connection: Connection, scene_id: UUID, content: Mapping[str, Any]) -> _Counted:
+    return _Counted(
+        finder.statuses(connection, scene_id),
+        tuple(finder.failures(connection, scene_id, MOST_REASONS)),
+        tuple(_varied(connection, scene_id, content)),
+    )
+
+
+_counted: KeptAnswers[_Counted] = KeptAnswers(1_000, 600.0)
 
 
 def row_of(head: SceneHead, facts: SceneFacts, caller: Caller) -> SceneOfList:

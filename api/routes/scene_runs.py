@@ -12,7 +12,7 @@ from api.caller import Reader
 from api.context import AppSettings
 from api.files import csv_file
 from api.models.scene_runs import Heatmap, Order, Reduce, RunPage, SceneCurves, SceneReport
-from services import run_pages, scene_report
+from services import heat_map, run_pages, scene_report
 
 router = APIRouter(tags=["scenes"])
 
@@ -89,7 +89,7 @@ def get_heatmap(
 
     reduce: how runs in one cell are folded; `max` takes the metric's better end
     """
-    found = run_pages.heat_map(settings, caller, scene_id, x=x, y=y, metric=metric, reduce=reduce)
+    found = heat_map.heat_map(settings, caller, scene_id, x=x, y=y, metric=metric, reduce=reduce)
     return Heatmap.of(found)
 
 

@@ -22,8 +22,8 @@ Scalar = float | str | bool | None
 Order = Literal["asc", "desc", "best"]
 Reduce = Literal["max", "mean", "median"]
 OPERATORS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<=", "eq": "="}
-FEW_VALUES = 60  # of an axis of a map; more numbers are gathered into ranges
-RANGES = 24
+RANGES = 24  # into which numbers of an axis are gathered
+_ROOM = text("SET LOCAL work_mem = '32MB'")  # to sort the runs of a large scene without a file
 _PARAMS = "strategy.params."
 _FROM = """
     FROM ops.scene_run answer JOIN ops.result r ON r.result_key = answer.result_key
@@ -103,6 +103,7 @@ def page(
     Raises ValueError for what is no metric, no operator, or no path.
     """
     keys = _order_keys(sort, order)
+    connection.execute(_ROOM)
     values: dict[str, Any] = {"scene_id": scene_id, "most": most}
     where = [*_where(conditions, values), *_after(keys, after, values)]
     needs_question = any(_needs_question(one.what) for one in conditions)
@@ -186,16 +187,19 @@ def cells(
     y: str | None,
     metric: str,
     reduce: Reduce,
+    ranges: Mapping[str, tuple[float, float]],
 ) -> list[Cell]:
     """Return a metric over one path or two, the runs in each place folded.
 
     reduce: `max` takes the metric's better end
+    ranges: by path, the ends of those axes whose numbers are too many to show one by one
     Raises ValueError for what is no metric.
     """
     _checked(metric)
+    connection.execute(_ROOM)
     values: dict[str, Any] = {"scene_id": scene_id}
-    across = _axis(connection, x, values, "x")
-    along = _axis(connection, y, values, "y") if y else "NULL::jsonb"
+    across = _axis(x, ranges.get(x), values, "x")
+    along = _axis(y, ranges.get(y), values, "y") if y else "NULL::jsonb"
     best = "min" if metric in LOWER_IS_BETTER else "max"
     fold = {
         "max": f"{best}(r.{metric})",
@@ -297,7 +301,7 @@ def _where(conditions: Sequence[Condition], values: dict[str, Any]) -> list[str]
         operator = OPERATORS[one.operator]
         values[name] = one.value
         if one.what in METRICS:
-            found.append(f"r.{one.what} {operator} :{name}")
+            found.append(f"r.{one.what} {operator} CAST(:{name} AS float8)")
         elif one.what == "status":
             found.append(f"r.status {operator} :{name}")
         elif one.what == "instrument":
@@ -336,24 +340,17 @@ def _value(path: str, values: dict[str, Any], name: str) -> str:
     return f"coalesce(q.settings #> CAST(:{name} AS text[]), CAST(:{name}_default AS jsonb))"
 
 
-def _axis(connection: Connection, path: str, values: dict[str, Any], name: str) -> str:
-    """Return what SQL groups by: the value at a path, or, of many numbers, the range it is in."""
+def _axis(path: str, ends: tuple[float, float] | None, values: dict[str, Any], name: str) -> str:
+    """Return what SQL groups by: the value at a path, or the range that a number is in."""
     found = _value(path, values, name)
-    statement = f"""
-        SELECT count(*), min(value::float8), max(value::float8)
-        FROM (SELECT DISTINCT {found} AS value {_FROM} {_QUESTION}
-              WHERE answer.scene_id = :scene_id) AS each
-        WHERE jsonb_typeof(value) = 'number'
-    """  # noqa: S608  made of constants; the path is a parameter
-    number, low, high = connection.execute(text(statement), values).one()
-    if number <= FEW_VALUES:
+    if ends is None or ends[1] <= ends[0]:
         return found
-    step = (high - low) / RANGES
-    values |= {f"{name}_low": low, f"{name}_step": step}
+    low, high = ends
+    values |= {f"{name}_low": low, f"{name}_step": (high - low) / RANGES}
     place = f"floor((({found})::float8 - :{name}_low) / :{name}_step)"
     return (
-        f"CASE WHEN jsonb_typeof({found}) = 'number' THEN to_jsonb(:{name}_low"
-        f" + least({place}, {RANGES - 1}) * :{name}_step) ELSE {found} END"
+        f"CASE WHEN jsonb_typeof({found}) = 'number' THEN to_jsonb(CAST(:{name}_low"
+        f" + least({place}, {RANGES - 1}) * :{name}_step AS float8)) ELSE {found} END"
     )
 
 
