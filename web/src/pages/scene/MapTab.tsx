@@ -29,9 +29,9 @@ export default function MapTab({ scene }: { scene: SceneDetail }) {
   const search = route.useSearch();
   const metrics = useMetrics();
   const axes = axesOf(scene).map((one) => one.path);
-  const numeric = axes.filter((path) => path !== "instrument");
+  const numeric = axes.filter((path) => path.startsWith("strategy.params."));
   const [x, setX] = useState(numeric[0] ?? axes[0] ?? "");
-  const [y, setY] = useState<string | null>(numeric[1] ?? axes.find((path) => path !== x) ?? null);
+  const [y, setY] = useState<string | null>(numeric[1] ?? others(axes, x)[0] ?? null);
   const [metric, setMetric] = useState(scene.rank_by);
   const [reduce, setReduce] = useState<Reduce>("max");
   const found = useQuery({
@@ -93,7 +93,7 @@ export default function MapTab({ scene }: { scene: SceneDetail }) {
           w={190}
         />
         <Select
-          label="Where several runs fall together"
+          label="Several runs in a cell"
           data={[...REDUCE]}
           value={reduce}
           onChange={(next) => next && setReduce(next as Reduce)}
@@ -116,6 +116,12 @@ export default function MapTab({ scene }: { scene: SceneDetail }) {
       )}
     </Panel>
   );
+}
+
+/** Return what else varies; the instruments last, as they are no choice of degree. */
+function others(axes: readonly string[], taken: string): string[] {
+  const left = axes.filter((path) => path !== taken);
+  return [...left.filter((path) => path !== "instrument"), ...left.filter((path) => path === "instrument")];
 }
 
 function condition(path: string, value: unknown): string | null {

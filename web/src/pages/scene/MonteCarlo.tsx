@@ -2,6 +2,7 @@ import { Table, Text } from "@mantine/core";
 import type { MonteCarloReport, QuantilesReport } from "../../client";
 import { formatNumber } from "../../components/format";
 import { Panel } from "../../components/Panel";
+import { Sideways } from "../../components/Sideways";
 
 /** How else it could have come: returns drawn again in blocks. */
 export function MonteCarlo({ monteCarlo }: { monteCarlo: MonteCarloReport }) {
@@ -20,30 +21,32 @@ export function MonteCarlo({ monteCarlo }: { monteCarlo: MonteCarloReport }) {
           paths.loss_probability !== undefined &&
           ` ${formatNumber(paths.loss_probability, "probability")} of these paths end with a loss.`}
       </Text>
-      <Table verticalSpacing={4}>
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>Of 100 paths</Table.Th>
-            {levels.map((level) => (
-              <Table.Th key={level} ta="right">
-                {level === 0.5 ? "median" : `${Math.round(level * 100)}th`}
-              </Table.Th>
-            ))}
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {rows.map((row) => (
-            <Table.Tr key={row.name}>
-              <Table.Td>{row.name}</Table.Td>
-              {levels.map((level, place) => (
-                <Table.Td key={level} ta="right" className="mela-number">
-                  {formatNumber(row.of.values?.[place], "fraction")}
-                </Table.Td>
+      <Sideways label="Quantiles of the paths">
+        <Table verticalSpacing={4} horizontalSpacing={6}>
+          <Table.Thead>
+            <Table.Tr>
+              <Table.Th>Of 100 paths</Table.Th>
+              {levels.map((level) => (
+                <Table.Th key={level} ta="right">
+                  {level === 0.5 ? "median" : `${Math.round(level * 100)}th`}
+                </Table.Th>
               ))}
             </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
+          </Table.Thead>
+          <Table.Tbody>
+            {rows.map((row) => (
+              <Table.Tr key={row.name}>
+                <Table.Td>{row.name}</Table.Td>
+                {levels.map((level, place) => (
+                  <Table.Td key={level} ta="right" className="mela-number">
+                    {formatNumber(row.of.values?.[place], "fraction")}
+                  </Table.Td>
+                ))}
+              </Table.Tr>
+            ))}
+          </Table.Tbody>
+        </Table>
+      </Sideways>
     </Panel>
   );
 }

@@ -11,6 +11,7 @@ import { metricLabel, useMetrics } from "../../components/metrics";
 import { PageLoading } from "../../components/PageLoading";
 import { Panel } from "../../components/Panel";
 import { ProblemView } from "../../components/ProblemView";
+import { Sideways } from "../../components/Sideways";
 import { extent, VIRIDIS } from "./scales";
 import { axesOf } from "./tabs";
 
@@ -64,7 +65,7 @@ export default function ParallelTab({ scene }: { scene: SceneDetail }) {
         <ProblemView error={found.error} onRetry={() => void found.refetch()} />
       ) : (
         <>
-          <div style={{ overflowX: "auto" }}>
+          <Sideways label="Parallel coordinates">
             <div style={{ minWidth: 110 * (axesOf(scene).length + shown.length) }}>
               <EChart
                 label={`The best ${rows.length} runs as lines through their parameters and metrics; the table of runs has the same numbers.`}
@@ -72,7 +73,7 @@ export default function ParallelTab({ scene }: { scene: SceneDetail }) {
                 option={option}
               />
             </div>
-          </div>
+          </Sideways>
           <Text size="sm" className="mela-muted">
             Drag along an axis to keep only the lines that pass there. Lighter lines have a higher{" "}
             {metricLabel(shown.at(-1) ?? scene.rank_by)}.

@@ -9,6 +9,7 @@ import { formatNumber } from "../../components/format";
 import { Span } from "../../components/Instant";
 import { Num } from "../../components/Num";
 import { Panel } from "../../components/Panel";
+import { Sideways } from "../../components/Sideways";
 import styles from "./Scene.module.css";
 
 /** What choosing on the past brought on candles that had not been seen. */
@@ -29,7 +30,7 @@ export function WalkForward({ walk }: { walk: WalkForwardReport }) {
     [at, equity],
   );
   return (
-    <Panel title="Walk-forward">
+    <Panel title="Walk-forward" className={styles.wholeRow}>
       <Text size="sm" mb="xs">
         {walk.folds} windows: <Num value={walk.total_return} unit="fraction" isChange /> out of sample, buying
         and holding <Num value={walk.buy_hold_return} unit="fraction" isChange />; Sharpe ratio{" "}
@@ -44,28 +45,23 @@ export function WalkForward({ walk }: { walk: WalkForwardReport }) {
           option={option}
         />
       )}
-      {Object.entries(walk.instruments ?? {}).map(([instrument, one]) => (
-        <div key={instrument}>
-          <Title order={3} mt="sm" mb={4}>
-            {instrument}
-          </Title>
-          <Folds instrument={instrument} folds={one.folds ?? []} />
-        </div>
-      ))}
+      <div className={styles.windows}>
+        {Object.entries(walk.instruments ?? {}).map(([instrument, one]) => (
+          <div key={instrument}>
+            <Title order={3} mt="sm" mb={4}>
+              {instrument}
+            </Title>
+            <Folds instrument={instrument} folds={one.folds ?? []} />
+          </div>
+        ))}
+      </div>
     </Panel>
   );
 }
 
 function Folds({ instrument, folds }: { instrument: string; folds: readonly FoldReport[] }) {
   return (
-    // biome-ignore lint/a11y/useSemanticElements: a region that scrolls must be reached by keyboard
-    <div
-      className={styles.scroll}
-      // biome-ignore lint/a11y/noNoninteractiveTabindex: so that arrow keys scroll it
-      tabIndex={0}
-      role="region"
-      aria-label={`Windows of ${instrument}`}
-    >
+    <Sideways label={`Windows of ${instrument}`}>
       <Table verticalSpacing={4} striped="even">
         <Table.Thead>
           <Table.Tr>
@@ -110,7 +106,7 @@ function Folds({ instrument, folds }: { instrument: string; folds: readonly Fold
           ))}
         </Table.Tbody>
       </Table>
-    </div>
+    </Sideways>
   );
 }
 

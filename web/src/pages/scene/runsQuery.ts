@@ -33,7 +33,7 @@ export function said({ name, op, value }: Condition): string {
   return `${name.replace(/^strategy\.params\./, "").replaceAll("_", " ")} ${sign} ${value}`;
 }
 
-const FIRST = ["sharpe", "total_return", "max_drawdown", "profit_factor", "win_rate", "trades"];
+const FIRST = ["sharpe", "total_return", "max_drawdown", "profit_factor", "trades"];
 
 /** Return the metrics that the table of runs shows: those asked for, else the usual ones, the scene's first. */
 export function shownMetrics(asked: readonly string[] | undefined, rankBy: string): string[] {

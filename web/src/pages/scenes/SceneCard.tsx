@@ -24,7 +24,7 @@ export function SceneCard({ row }: { row: SceneRow }) {
       {row.best_metrics && (
         <Group gap="sm" wrap="nowrap">
           {(["sharpe", "total_return", "max_drawdown"] as const).map((name) => (
-            <Text key={name} size="xs" component="span">
+            <Text key={name} size="xs" component="span" style={{ whiteSpace: "nowrap" }}>
               <span className="mela-muted">{SHORT[name]} </span>
               <MetricValue name={name} value={row.best_metrics?.[name]} />
             </Text>

@@ -61,17 +61,17 @@ const metric = (
 });
 
 export const COLUMNS: readonly Column<SceneRow>[] = [
-  { id: "name", header: "Scene", cell: (row) => <SceneLink row={row} />, width: 300 },
-  { id: "state", header: "State", cell: (row) => <SceneProgress row={row} />, width: 150 },
+  { id: "name", header: "Scene", cell: (row) => <SceneLink row={row} />, width: 250, grow: true },
+  { id: "state", header: "State", cell: (row) => <SceneProgress row={row} />, width: 140 },
   { id: "strategy", header: "Strategy", cell: (row) => row.strategies.join(", "), width: 130 },
   {
     id: "instruments",
     header: "Instruments",
     cell: (row) => <span title={row.instruments.join(", ")}>{shortInstruments(row.instruments)}</span>,
-    width: 150,
+    width: 142,
   },
   { id: "interval", header: "Interval", cell: (row) => row.interval, width: 72 },
-  { id: "span", header: "Span (UTC)", cell: (row) => <Span start={row.start} end={row.end} />, width: 190 },
+  { id: "span", header: "Span (UTC)", cell: (row) => <Span start={row.start} end={row.end} />, width: 206 },
   {
     id: "runs",
     header: "Runs",
@@ -82,8 +82,8 @@ export const COLUMNS: readonly Column<SceneRow>[] = [
   metric("sharpe", 86),
   metric("total_return", 108),
   metric("max_drawdown", 124),
-  metric("trades", 76),
-  { id: "owner", header: "Owner", cell: (row) => row.owner ?? "–", width: 100 },
+  metric("trades", 78),
+  { id: "owner", header: "Owner", cell: (row) => row.owner ?? "–", width: 86 },
   {
     id: "received",
     header: "Asked",
