@@ -6,6 +6,7 @@ import { Instant } from "../../components/Instant";
 import { PageLoading } from "../../components/PageLoading";
 import { Panel } from "../../components/Panel";
 import { ProblemView } from "../../components/ProblemView";
+import { Sideways } from "../../components/Sideways";
 
 const KEY = ["sessions"];
 
@@ -48,7 +49,7 @@ export function SessionsPanel() {
       {failure && <ProblemView error={failure} onRetry={() => void refetch()} />}
       {!error && !data && <PageLoading />}
       {data && (
-        <Table.ScrollContainer minWidth={620}>
+        <Sideways label="Sessions">
           <Table verticalSpacing={4} fz="sm">
             <Table.Thead>
               <Table.Tr>
@@ -103,7 +104,7 @@ export function SessionsPanel() {
               ))}
             </Table.Tbody>
           </Table>
-        </Table.ScrollContainer>
+        </Sideways>
       )}
     </Panel>
   );

@@ -24,6 +24,7 @@ import { Instant } from "../../components/Instant";
 import { PageLoading } from "../../components/PageLoading";
 import { Panel } from "../../components/Panel";
 import { ProblemView } from "../../components/ProblemView";
+import { Sideways } from "../../components/Sideways";
 
 const KEY = ["tokens"];
 
@@ -56,7 +57,7 @@ export function TokensPanel({ me }: { me: Me }) {
       {!error && !data && <PageLoading />}
       {data?.items.length === 0 && <EmptyState title="You have no tokens" />}
       {data && data.items.length > 0 && (
-        <Table.ScrollContainer minWidth={620}>
+        <Sideways label="Tokens">
           <Table verticalSpacing={4} fz="sm">
             <Table.Thead>
               <Table.Tr>
@@ -97,7 +98,7 @@ export function TokensPanel({ me }: { me: Me }) {
               ))}
             </Table.Tbody>
           </Table>
-        </Table.ScrollContainer>
+        </Sideways>
       )}
       <Modal
         opened={isOpen}

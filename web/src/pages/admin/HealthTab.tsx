@@ -8,6 +8,7 @@ import { Instant } from "../../components/Instant";
 import { PageLoading } from "../../components/PageLoading";
 import { Panel } from "../../components/Panel";
 import { ProblemView } from "../../components/ProblemView";
+import { Sideways } from "../../components/Sideways";
 import { StateBadge } from "../../components/StateBadge";
 
 const EVERY_MS = 5_000;
@@ -42,7 +43,7 @@ function Shown({ job }: { job: JobNow }) {
         )}
       </Alert>
       <Panel title="Queries">
-        <Table.ScrollContainer minWidth={560}>
+        <Sideways label="Queries">
           <Table verticalSpacing={4} fz="sm">
             <Table.Thead>
               <Table.Tr>
@@ -73,7 +74,7 @@ function Shown({ job }: { job: JobNow }) {
               ))}
             </Table.Tbody>
           </Table>
-        </Table.ScrollContainer>
+        </Sideways>
       </Panel>
       <Panel title="Scenes by state">
         <Table verticalSpacing={4} fz="sm" maw={320}>

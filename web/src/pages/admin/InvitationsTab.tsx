@@ -22,6 +22,7 @@ import { EmptyState } from "../../components/EmptyState";
 import { Instant } from "../../components/Instant";
 import { PageLoading } from "../../components/PageLoading";
 import { ProblemView } from "../../components/ProblemView";
+import { Sideways } from "../../components/Sideways";
 import { Once } from "../account/TokensPanel";
 
 /** Links with which people make their accounts. */
@@ -46,52 +47,54 @@ export function InvitationsTab() {
         </EmptyState>
       )}
       {data && data.items.length > 0 && (
-        <Table.ScrollContainer minWidth={680} className="mela-panel">
-          <Table verticalSpacing={5} fz="sm">
-            <Table.Thead>
-              <Table.Tr>
-                <Table.Th scope="col">State</Table.Th>
-                <Table.Th scope="col">Role</Table.Th>
-                <Table.Th scope="col">Note</Table.Th>
-                <Table.Th scope="col">Made by</Table.Th>
-                <Table.Th scope="col">Made</Table.Th>
-                <Table.Th scope="col">Ends</Table.Th>
-                <Table.Th scope="col">
-                  <VisuallyHidden>Take back</VisuallyHidden>
-                </Table.Th>
-              </Table.Tr>
-            </Table.Thead>
-            <Table.Tbody>
-              {data.items.map((row) => (
-                <Table.Tr key={row.id}>
-                  <Table.Td>{stateOf(row, Date.now())}</Table.Td>
-                  <Table.Td>{row.role}</Table.Td>
-                  <Table.Td>{row.note}</Table.Td>
-                  <Table.Td>{row.made_by}</Table.Td>
-                  <Table.Td>
-                    <Instant at={row.created_at} as="day" />
-                  </Table.Td>
-                  <Table.Td>
-                    <Instant at={row.ends_at} as="day" />
-                  </Table.Td>
-                  <Table.Td ta="right">
-                    {!row.used_at && (
-                      <ActionIcon
-                        variant="subtle"
-                        color="gray"
-                        aria-label={`Take invitation ${row.id} back`}
-                        loading={end.isPending && end.variables === row.id}
-                        onClick={() => end.mutate(row.id)}
-                      >
-                        <Trash2 size={15} aria-hidden />
-                      </ActionIcon>
-                    )}
-                  </Table.Td>
+        <div className="mela-panel">
+          <Sideways label="Invitations">
+            <Table verticalSpacing={5} fz="sm">
+              <Table.Thead>
+                <Table.Tr>
+                  <Table.Th scope="col">State</Table.Th>
+                  <Table.Th scope="col">Role</Table.Th>
+                  <Table.Th scope="col">Note</Table.Th>
+                  <Table.Th scope="col">Made by</Table.Th>
+                  <Table.Th scope="col">Made</Table.Th>
+                  <Table.Th scope="col">Ends</Table.Th>
+                  <Table.Th scope="col">
+                    <VisuallyHidden>Take back</VisuallyHidden>
+                  </Table.Th>
                 </Table.Tr>
-              ))}
-            </Table.Tbody>
-          </Table>
-        </Table.ScrollContainer>
+              </Table.Thead>
+              <Table.Tbody>
+                {data.items.map((row) => (
+                  <Table.Tr key={row.id}>
+                    <Table.Td>{stateOf(row, Date.now())}</Table.Td>
+                    <Table.Td>{row.role}</Table.Td>
+                    <Table.Td>{row.note}</Table.Td>
+                    <Table.Td>{row.made_by}</Table.Td>
+                    <Table.Td>
+                      <Instant at={row.created_at} as="day" />
+                    </Table.Td>
+                    <Table.Td>
+                      <Instant at={row.ends_at} as="day" />
+                    </Table.Td>
+                    <Table.Td ta="right">
+                      {!row.used_at && (
+                        <ActionIcon
+                          variant="subtle"
+                          color="gray"
+                          aria-label={`Take invitation ${row.id} back`}
+                          loading={end.isPending && end.variables === row.id}
+                          onClick={() => end.mutate(row.id)}
+                        >
+                          <Trash2 size={15} aria-hidden />
+                        </ActionIcon>
+                      )}
+                    </Table.Td>
+                  </Table.Tr>
+                ))}
+              </Table.Tbody>
+            </Table>
+          </Sideways>
+        </div>
       )}
       <Modal
         opened={isOpen}

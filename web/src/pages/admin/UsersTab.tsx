@@ -18,6 +18,7 @@ import { listUsersOptions, listUsersQueryKey } from "../../client/@tanstack/reac
 import { Instant } from "../../components/Instant";
 import { PageLoading } from "../../components/PageLoading";
 import { ProblemView } from "../../components/ProblemView";
+import { Sideways } from "../../components/Sideways";
 import { useMe } from "../../session";
 
 /** All accounts: their roles, quotas, and whether they may sign in. */
@@ -29,57 +30,61 @@ export function UsersTab() {
   if (!data) return <PageLoading />;
   return (
     <>
-      <Table.ScrollContainer minWidth={760} className="mela-panel">
-        <Table verticalSpacing={5} fz="sm">
-          <Table.Thead>
-            <Table.Tr>
-              <Table.Th scope="col">User</Table.Th>
-              <Table.Th scope="col">Role</Table.Th>
-              <Table.Th scope="col">State</Table.Th>
-              <Table.Th scope="col" className="mela-number">
-                Runs a day
-              </Table.Th>
-              <Table.Th scope="col" className="mela-number">
-                Scenes at once
-              </Table.Th>
-              <Table.Th scope="col">Signed in</Table.Th>
-              <Table.Th scope="col">Since</Table.Th>
-              <Table.Th scope="col">
-                <VisuallyHidden>Change</VisuallyHidden>
-              </Table.Th>
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {data.items.map((row) => (
-              <Table.Tr key={row.user}>
-                <Table.Th scope="row">
-                  {row.user} {row.user === me.user && <span className="mela-muted">(you)</span>}
+      <div className="mela-panel">
+        <Sideways label="Users">
+          <Table verticalSpacing={5} fz="sm">
+            <Table.Thead>
+              <Table.Tr>
+                <Table.Th scope="col">User</Table.Th>
+                <Table.Th scope="col">Role</Table.Th>
+                <Table.Th scope="col">State</Table.Th>
+                <Table.Th scope="col" className="mela-number">
+                  Runs a day
                 </Table.Th>
-                <Table.Td>{row.role}</Table.Td>
-                <Table.Td>
-                  <State row={row} />
-                </Table.Td>
-                <Table.Td className="mela-number">{limitText(row.runs_per_day)}</Table.Td>
-                <Table.Td className="mela-number">{limitText(row.scenes_at_once)}</Table.Td>
-                <Table.Td>{row.signed_in_at ? <Instant at={row.signed_in_at} as="ago" /> : "never"}</Table.Td>
-                <Table.Td>
-                  <Instant at={row.created_at} as="day" />
-                </Table.Td>
-                <Table.Td ta="right">
-                  <Button
-                    size="compact-xs"
-                    variant="default"
-                    aria-label={`Change ${row.user}`}
-                    onClick={() => setChosen(row)}
-                  >
-                    Change
-                  </Button>
-                </Table.Td>
+                <Table.Th scope="col" className="mela-number">
+                  Scenes at once
+                </Table.Th>
+                <Table.Th scope="col">Signed in</Table.Th>
+                <Table.Th scope="col">Since</Table.Th>
+                <Table.Th scope="col">
+                  <VisuallyHidden>Change</VisuallyHidden>
+                </Table.Th>
               </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </Table>
-      </Table.ScrollContainer>
+            </Table.Thead>
+            <Table.Tbody>
+              {data.items.map((row) => (
+                <Table.Tr key={row.user}>
+                  <Table.Th scope="row">
+                    {row.user} {row.user === me.user && <span className="mela-muted">(you)</span>}
+                  </Table.Th>
+                  <Table.Td>{row.role}</Table.Td>
+                  <Table.Td>
+                    <State row={row} />
+                  </Table.Td>
+                  <Table.Td className="mela-number">{limitText(row.runs_per_day)}</Table.Td>
+                  <Table.Td className="mela-number">{limitText(row.scenes_at_once)}</Table.Td>
+                  <Table.Td>
+                    {row.signed_in_at ? <Instant at={row.signed_in_at} as="ago" /> : "never"}
+                  </Table.Td>
+                  <Table.Td>
+                    <Instant at={row.created_at} as="day" />
+                  </Table.Td>
+                  <Table.Td ta="right">
+                    <Button
+                      size="compact-xs"
+                      variant="default"
+                      aria-label={`Change ${row.user}`}
+                      onClick={() => setChosen(row)}
+                    >
+                      Change
+                    </Button>
+                  </Table.Td>
+                </Table.Tr>
+              ))}
+            </Table.Tbody>
+          </Table>
+        </Sideways>
+      </div>
       <Modal
         opened={chosen !== null}
         onClose={() => setChosen(null)}

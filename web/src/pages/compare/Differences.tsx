@@ -1,6 +1,7 @@
 import { Table, Text } from "@mantine/core";
 import type { Comparison } from "../../client";
 import { formatParam, paramName } from "../../components/format";
+import { Sideways } from "../../components/Sideways";
 import styles from "./Compare.module.css";
 
 /** The fields of the question that are not the same in all runs. */
@@ -9,7 +10,7 @@ export function Differences({ comparison: { runs, differences } }: { comparison:
     return <Text className="mela-muted">Nothing: they ask for the same.</Text>;
   }
   return (
-    <Table.ScrollContainer minWidth={200 + 120 * runs.length}>
+    <Sideways label="Differences">
       <Table verticalSpacing={4} fz="sm">
         <Table.Thead>
           <Table.Tr>
@@ -38,6 +39,6 @@ export function Differences({ comparison: { runs, differences } }: { comparison:
           ))}
         </Table.Tbody>
       </Table>
-    </Table.ScrollContainer>
+    </Sideways>
   );
 }

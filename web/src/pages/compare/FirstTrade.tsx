@@ -4,6 +4,7 @@ import type { Comparison } from "../../client";
 import { formatNumber } from "../../components/format";
 import { Instant } from "../../components/Instant";
 import { Num } from "../../components/Num";
+import { Sideways } from "../../components/Sideways";
 
 /** Where the trades of the runs part. */
 export function FirstTrade({ comparison }: { comparison: Comparison }) {
@@ -25,7 +26,7 @@ export function FirstTrade({ comparison }: { comparison: Comparison }) {
           : `${first.seq.toLocaleString("en-US")} trades are the same`}
         ; this is trade {first.seq + 1}:
       </Text>
-      <Table.ScrollContainer minWidth={640}>
+      <Sideways label="First trade that differs">
         <Table verticalSpacing={4} fz="sm">
           <Table.Thead>
             <Table.Tr>
@@ -83,7 +84,7 @@ export function FirstTrade({ comparison }: { comparison: Comparison }) {
             })}
           </Table.Tbody>
         </Table>
-      </Table.ScrollContainer>
+      </Sideways>
     </>
   );
 }

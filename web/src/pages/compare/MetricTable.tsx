@@ -5,6 +5,7 @@ import { formatChange } from "../../components/format";
 import { MetricName } from "../../components/MetricName";
 import { MetricValue } from "../../components/MetricValue";
 import { useMetrics } from "../../components/metrics";
+import { Sideways } from "../../components/Sideways";
 import styles from "./Compare.module.css";
 
 /** Metrics side by side. The best is marked; below a value, how far it is from the first run's. */
@@ -21,7 +22,7 @@ export function MetricTable({ comparison: { runs, metrics } }: { comparison: Com
         checked={!isAll}
         onChange={(event) => setAll(!event.currentTarget.checked)}
       />
-      <Table.ScrollContainer minWidth={200 + 120 * runs.length}>
+      <Sideways label="Metrics of the runs">
         <Table verticalSpacing={3} fz="sm" highlightOnHover>
           <Table.Thead>
             <Table.Tr>
@@ -48,7 +49,7 @@ export function MetricTable({ comparison: { runs, metrics } }: { comparison: Com
             ))}
           </Table.Tbody>
         </Table>
-      </Table.ScrollContainer>
+      </Sideways>
     </>
   );
 }

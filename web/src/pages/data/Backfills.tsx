@@ -6,6 +6,7 @@ import { EmptyState } from "../../components/EmptyState";
 import { Instant, Span } from "../../components/Instant";
 import { PageLoading } from "../../components/PageLoading";
 import { ProblemView } from "../../components/ProblemView";
+import { Sideways } from "../../components/Sideways";
 import { StateBadge } from "../../components/StateBadge";
 import { may, useMe } from "../../session";
 import { AskBackfill } from "./AskBackfill";
@@ -42,44 +43,46 @@ export function isRunning(backfill: Pick<Backfill, "state">): boolean {
 
 function List({ items }: { items: readonly Backfill[] }) {
   return (
-    <Table.ScrollContainer minWidth={720} className="mela-panel">
-      <Table verticalSpacing={5} fz="sm">
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th scope="col">State</Table.Th>
-            <Table.Th scope="col">Series</Table.Th>
-            <Table.Th scope="col">Span</Table.Th>
-            <Table.Th scope="col">Asked</Table.Th>
-            <Table.Th scope="col">Finished</Table.Th>
-            <Table.Th scope="col">Tasks</Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {items.map((one) => (
-            <Table.Tr key={one.backfill_id}>
-              <Table.Td>
-                <StateBadge state={one.state} />
-              </Table.Td>
-              <Table.Td>
-                {one.series.length > 3 ? `${one.series.length} series` : one.series.join(", ")}
-              </Table.Td>
-              <Table.Td>
-                <Span start={one.start} end={one.end} />
-              </Table.Td>
-              <Table.Td>
-                <Instant at={one.queued_at} as="ago" />
-              </Table.Td>
-              <Table.Td>
-                <Instant at={one.finished_at} />
-              </Table.Td>
-              <Table.Td>
-                <Tasks backfill={one} />
-              </Table.Td>
+    <div className="mela-panel">
+      <Sideways label="Backfills">
+        <Table verticalSpacing={5} fz="sm">
+          <Table.Thead>
+            <Table.Tr>
+              <Table.Th scope="col">State</Table.Th>
+              <Table.Th scope="col">Series</Table.Th>
+              <Table.Th scope="col">Span</Table.Th>
+              <Table.Th scope="col">Asked</Table.Th>
+              <Table.Th scope="col">Finished</Table.Th>
+              <Table.Th scope="col">Tasks</Table.Th>
             </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
-    </Table.ScrollContainer>
+          </Table.Thead>
+          <Table.Tbody>
+            {items.map((one) => (
+              <Table.Tr key={one.backfill_id}>
+                <Table.Td>
+                  <StateBadge state={one.state} />
+                </Table.Td>
+                <Table.Td>
+                  {one.series.length > 3 ? `${one.series.length} series` : one.series.join(", ")}
+                </Table.Td>
+                <Table.Td>
+                  <Span start={one.start} end={one.end} />
+                </Table.Td>
+                <Table.Td>
+                  <Instant at={one.queued_at} as="ago" />
+                </Table.Td>
+                <Table.Td>
+                  <Instant at={one.finished_at} />
+                </Table.Td>
+                <Table.Td>
+                  <Tasks backfill={one} />
+                </Table.Td>
+              </Table.Tr>
+            ))}
+          </Table.Tbody>
+        </Table>
+      </Sideways>
+    </div>
   );
 }
 

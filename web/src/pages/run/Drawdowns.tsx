@@ -2,6 +2,7 @@ import { Table, Text } from "@mantine/core";
 import type { DrawdownSpan } from "../../client";
 import { formatNumber } from "../../components/format";
 import { Instant } from "../../components/Instant";
+import { Sideways } from "../../components/Sideways";
 
 interface Props {
   drawdowns: readonly DrawdownSpan[];
@@ -11,7 +12,7 @@ interface Props {
 export function Drawdowns({ drawdowns }: Props) {
   if (drawdowns.length === 0) return <Text className="mela-muted">Equity never fell below a peak.</Text>;
   return (
-    <Table.ScrollContainer minWidth={420}>
+    <Sideways label="Worst drawdowns">
       <Table verticalSpacing={3} fz="xs">
         <Table.Thead>
           <Table.Tr>
@@ -42,6 +43,6 @@ export function Drawdowns({ drawdowns }: Props) {
           ))}
         </Table.Tbody>
       </Table>
-    </Table.ScrollContainer>
+    </Sideways>
   );
 }

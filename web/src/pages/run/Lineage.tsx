@@ -1,6 +1,7 @@
 import { Badge, Table, Text, Title } from "@mantine/core";
 import type { RunDetail, SeriesRead } from "../../client";
 import { Instant, Span } from "../../components/Instant";
+import { Sideways } from "../../components/Sideways";
 import styles from "./Run.module.css";
 
 /** Where a result comes from: the code that computed it, and the loads that brought its candles. */
@@ -46,7 +47,7 @@ function Series({ series }: { series: SeriesRead }) {
       <Text size="sm" className="mela-muted" mb={6}>
         Read from <Span start={series.start} end={series.end} />, warm-up included.
       </Text>
-      <Table.ScrollContainer minWidth={620}>
+      <Sideways label={`Loads of ${series.instrument} ${series.interval}`}>
         <Table verticalSpacing={3} fz="xs">
           <Table.Thead>
             <Table.Tr>
@@ -81,7 +82,7 @@ function Series({ series }: { series: SeriesRead }) {
             ))}
           </Table.Tbody>
         </Table>
-      </Table.ScrollContainer>
+      </Sideways>
       {series.revisions.length > 0 && (
         <dl className={styles.facts} aria-label="Revisions of these candles">
           {series.revisions.map((revision) => (

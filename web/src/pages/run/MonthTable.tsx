@@ -4,6 +4,7 @@ import { type Palette, shade } from "../../charts/colours";
 import { fullShade, yearRows } from "../../charts/months";
 import { usePalette } from "../../charts/usePalette";
 import type { MonthReturn } from "../../client";
+import { Sideways } from "../../components/Sideways";
 import styles from "./Run.module.css";
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -15,7 +16,7 @@ export function MonthTable({ returns }: { returns: readonly MonthReturn[] }) {
   const full = fullShade(returns.map((one) => one.value));
   if (rows.length === 0) return <Text className="mela-muted">There is no whole month to show.</Text>;
   return (
-    <Table.ScrollContainer minWidth={720}>
+    <Sideways label="Returns by month">
       <Table className={styles.months} withRowBorders={false} horizontalSpacing={4} verticalSpacing={3}>
         <Table.Caption>UTC months, compounded to years on the right.</Table.Caption>
         <Table.Thead>
@@ -45,7 +46,7 @@ export function MonthTable({ returns }: { returns: readonly MonthReturn[] }) {
           ))}
         </Table.Tbody>
       </Table>
-    </Table.ScrollContainer>
+    </Sideways>
   );
 }
 

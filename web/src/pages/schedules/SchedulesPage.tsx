@@ -22,6 +22,7 @@ import { EmptyState } from "../../components/EmptyState";
 import { Instant } from "../../components/Instant";
 import { PageLoading } from "../../components/PageLoading";
 import { ProblemView } from "../../components/ProblemView";
+import { Sideways } from "../../components/Sideways";
 import { may, useMe } from "../../session";
 import { AddSchedule } from "./AddSchedule";
 
@@ -78,71 +79,73 @@ function Rows({ items }: { items: readonly ScheduleRow[] }) {
   return (
     <>
       {change.error && <ProblemView error={change.error} />}
-      <Table.ScrollContainer minWidth={860} className="mela-panel">
-        <Table verticalSpacing={5} fz="sm">
-          <Table.Thead>
-            <Table.Tr>
-              <Table.Th scope="col">Active</Table.Th>
-              <Table.Th scope="col">Name</Table.Th>
-              <Table.Th scope="col">Asks for</Table.Th>
-              <Table.Th scope="col">Span</Table.Th>
-              <Table.Th scope="col">When</Table.Th>
-              <Table.Th scope="col">Covered until</Table.Th>
-              <Table.Th scope="col">State</Table.Th>
-              <Table.Th scope="col">Owner</Table.Th>
-              <Table.Th scope="col">
-                <VisuallyHidden>Remove</VisuallyHidden>
-              </Table.Th>
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {items.map((row) => (
-              <Table.Tr key={row.name}>
-                <Table.Td>
-                  <Switch
-                    size="xs"
-                    aria-label={`${row.name} is active`}
-                    checked={row.is_active}
-                    disabled={!mayChange(row) || change.isPending}
-                    onChange={() => change.mutate(row)}
-                  />
-                </Table.Td>
-                <Table.Th scope="row">{row.name}</Table.Th>
-                <Table.Td>
-                  {row.strategy} on{" "}
-                  {row.instruments.length > 3
-                    ? `${row.instruments.length} instruments`
-                    : row.instruments.join(", ")}
-                  , {row.interval}
-                </Table.Td>
-                <Table.Td>{row.span}</Table.Td>
-                <Table.Td>
-                  {row.every === "complete" ? "at each new candle" : <code>{row.every}</code>}
-                </Table.Td>
-                <Table.Td>
-                  <Instant at={row.last_covered_until} />
-                </Table.Td>
-                <Table.Td>
-                  <Waits row={row} />
-                </Table.Td>
-                <Table.Td>{row.owner ?? "–"}</Table.Td>
-                <Table.Td>
-                  {mayChange(row) && (
-                    <ActionIcon
-                      variant="subtle"
-                      color="gray"
-                      aria-label={`Remove ${row.name}`}
-                      onClick={() => setLeaving(row)}
-                    >
-                      <Trash2 size={15} aria-hidden />
-                    </ActionIcon>
-                  )}
-                </Table.Td>
+      <div className="mela-panel">
+        <Sideways label="Schedules">
+          <Table verticalSpacing={5} fz="sm">
+            <Table.Thead>
+              <Table.Tr>
+                <Table.Th scope="col">Active</Table.Th>
+                <Table.Th scope="col">Name</Table.Th>
+                <Table.Th scope="col">Asks for</Table.Th>
+                <Table.Th scope="col">Span</Table.Th>
+                <Table.Th scope="col">When</Table.Th>
+                <Table.Th scope="col">Covered until</Table.Th>
+                <Table.Th scope="col">State</Table.Th>
+                <Table.Th scope="col">Owner</Table.Th>
+                <Table.Th scope="col">
+                  <VisuallyHidden>Remove</VisuallyHidden>
+                </Table.Th>
               </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </Table>
-      </Table.ScrollContainer>
+            </Table.Thead>
+            <Table.Tbody>
+              {items.map((row) => (
+                <Table.Tr key={row.name}>
+                  <Table.Td>
+                    <Switch
+                      size="xs"
+                      aria-label={`${row.name} is active`}
+                      checked={row.is_active}
+                      disabled={!mayChange(row) || change.isPending}
+                      onChange={() => change.mutate(row)}
+                    />
+                  </Table.Td>
+                  <Table.Th scope="row">{row.name}</Table.Th>
+                  <Table.Td>
+                    {row.strategy} on{" "}
+                    {row.instruments.length > 3
+                      ? `${row.instruments.length} instruments`
+                      : row.instruments.join(", ")}
+                    , {row.interval}
+                  </Table.Td>
+                  <Table.Td>{row.span}</Table.Td>
+                  <Table.Td>
+                    {row.every === "complete" ? "at each new candle" : <code>{row.every}</code>}
+                  </Table.Td>
+                  <Table.Td>
+                    <Instant at={row.last_covered_until} />
+                  </Table.Td>
+                  <Table.Td>
+                    <Waits row={row} />
+                  </Table.Td>
+                  <Table.Td>{row.owner ?? "–"}</Table.Td>
+                  <Table.Td>
+                    {mayChange(row) && (
+                      <ActionIcon
+                        variant="subtle"
+                        color="gray"
+                        aria-label={`Remove ${row.name}`}
+                        onClick={() => setLeaving(row)}
+                      >
+                        <Trash2 size={15} aria-hidden />
+                      </ActionIcon>
+                    )}
+                  </Table.Td>
+                </Table.Tr>
+              ))}
+            </Table.Tbody>
+          </Table>
+        </Sideways>
+      </div>
       <Modal
         opened={leaving !== null}
         onClose={() => setLeaving(null)}

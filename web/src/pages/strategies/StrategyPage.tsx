@@ -13,6 +13,7 @@ import { MetricValue } from "../../components/MetricValue";
 import { PageLoading } from "../../components/PageLoading";
 import { Panel } from "../../components/Panel";
 import { ProblemView } from "../../components/ProblemView";
+import { Sideways } from "../../components/Sideways";
 import { may, useMe } from "../../session";
 import { type Parameter, parametersOf } from "./parameters";
 import { VerdictBadge } from "./VerdictBadge";
@@ -93,7 +94,7 @@ function Shown({ strategy }: { strategy: StrategyDetail }) {
 function Parameters({ parameters }: { parameters: readonly Parameter[] }) {
   if (parameters.length === 0) return <Text className="mela-muted">It has none.</Text>;
   return (
-    <Table.ScrollContainer minWidth={560}>
+    <Sideways label="Parameters">
       <Table verticalSpacing={4} fz="sm">
         <Table.Thead>
           <Table.Tr>
@@ -117,12 +118,14 @@ function Parameters({ parameters }: { parameters: readonly Parameter[] }) {
                 {one.fallback === undefined ? "must be given" : formatParam(one.fallback)}
               </Table.Td>
               <Table.Td>{one.bounds}</Table.Td>
-              <Table.Td>{one.description}</Table.Td>
+              <Table.Td miw={220} style={{ whiteSpace: "normal" }}>
+                {one.description}
+              </Table.Td>
             </Table.Tr>
           ))}
         </Table.Tbody>
       </Table>
-    </Table.ScrollContainer>
+    </Sideways>
   );
 }
 
@@ -158,7 +161,7 @@ function Record({ strategy }: { strategy: StrategyDetail }) {
     return <EmptyState title="No finished scene has asked for it yet" />;
   }
   return (
-    <Table.ScrollContainer minWidth={560}>
+    <Sideways label="Record">
       <Table verticalSpacing={4} fz="sm">
         <Table.Thead>
           <Table.Tr>
@@ -200,6 +203,6 @@ function Record({ strategy }: { strategy: StrategyDetail }) {
           ))}
         </Table.Tbody>
       </Table>
-    </Table.ScrollContainer>
+    </Sideways>
   );
 }
