@@ -6,6 +6,7 @@ describe("formatNumber", () => {
     expect(formatNumber(0.1234, "fraction")).toBe("12.34 %");
     expect(formatNumber(-0.05, "fraction")).toBe("−5.00 %");
     expect(formatNumber(12.5, "fraction")).toBe("1,250 %");
+    expect(formatNumber(0.25, "fraction per year")).toBe("25.00 %");
   });
 
   it("writes what is undefined as a dash", () => {

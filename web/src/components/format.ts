@@ -1,6 +1,7 @@
 /** How a metric or another number is written: `fraction` as %, the others as they are. */
 export type Unit =
   | "fraction"
+  | "fraction per year"
   | "ratio"
   | "count"
   | "days"
@@ -39,6 +40,7 @@ export function formatNumber(value: number | null | undefined, unit: Unit = "num
   if (value === null || value === undefined || !Number.isFinite(value)) return NOTHING;
   switch (unit) {
     case "fraction":
+    case "fraction per year":
     case "probability": {
       const percent = value * 100;
       return `${grouped(percent, Math.abs(percent) >= 1_000 ? 0 : Math.abs(percent) >= 100 ? 1 : 2)} %`;

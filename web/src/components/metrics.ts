@@ -15,7 +15,12 @@ export function useMetrics(): ReadonlyMap<string, MetricDefinition> {
 const NONE: ReadonlyMap<string, MetricDefinition> = new Map();
 
 function byName(answer: { items: MetricDefinition[] }): ReadonlyMap<string, MetricDefinition> {
-  return new Map(answer.items.map((metric) => [metric.name, metric]));
+  return new Map(answer.items.map((metric) => [metric.name, { ...metric, unit: unitOf(metric) }]));
+}
+
+/** Return how a metric is written. Of those per year, only turnover is not a fraction of something. */
+function unitOf({ name, unit }: MetricDefinition): string {
+  return unit === "per year" && name !== "turnover" ? "fraction per year" : unit;
 }
 
 /** Name a metric as people read it: `max_drawdown` is `max drawdown`. */

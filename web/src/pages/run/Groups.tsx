@@ -32,7 +32,7 @@ export function Groups({ title, groups, name = words }: Props) {
             <Table.Th scope="col" className="mela-number">
               Profit
             </Table.Th>
-            <Table.Td aria-hidden w="26%" />
+            <Table.Td aria-hidden w="26%" className={styles.barCell} />
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody>
@@ -45,7 +45,7 @@ export function Groups({ title, groups, name = words }: Props) {
               </Table.Td>
               <Table.Td className="mela-number">{signedPercent(group.mean_return, 2)}</Table.Td>
               <Table.Td className="mela-number">{signed(group.pnl)}</Table.Td>
-              <Table.Td aria-hidden>
+              <Table.Td aria-hidden className={styles.barCell}>
                 <Bar value={group.pnl} largest={largest} />
               </Table.Td>
             </Table.Tr>
