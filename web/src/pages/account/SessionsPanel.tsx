@@ -49,7 +49,7 @@ export function SessionsPanel() {
       {failure && <ProblemView error={failure} onRetry={() => void refetch()} />}
       {!error && !data && <PageLoading />}
       {data && (
-        <Sideways label="Sessions">
+        <Sideways label="Table: Sessions">
           <Table verticalSpacing={4} fz="sm">
             <Table.Thead>
               <Table.Tr>

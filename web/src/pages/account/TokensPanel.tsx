@@ -57,7 +57,7 @@ export function TokensPanel({ me }: { me: Me }) {
       {!error && !data && <PageLoading />}
       {data?.items.length === 0 && <EmptyState title="You have no tokens" />}
       {data && data.items.length > 0 && (
-        <Sideways label="Tokens">
+        <Sideways label="Table: Tokens">
           <Table verticalSpacing={4} fz="sm">
             <Table.Thead>
               <Table.Tr>

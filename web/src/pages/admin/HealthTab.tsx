@@ -43,7 +43,7 @@ function Shown({ job }: { job: JobNow }) {
         )}
       </Alert>
       <Panel title="Queries">
-        <Sideways label="Queries">
+        <Sideways label="Table: Queries">
           <Table verticalSpacing={4} fz="sm">
             <Table.Thead>
               <Table.Tr>

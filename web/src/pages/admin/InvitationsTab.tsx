@@ -48,7 +48,7 @@ export function InvitationsTab() {
       )}
       {data && data.items.length > 0 && (
         <div className="mela-panel">
-          <Sideways label="Invitations">
+          <Sideways label="Table: Invitations">
             <Table verticalSpacing={5} fz="sm">
               <Table.Thead>
                 <Table.Tr>

@@ -31,7 +31,7 @@ export function UsersTab() {
   return (
     <>
       <div className="mela-panel">
-        <Sideways label="Users">
+        <Sideways label="Table: Users">
           <Table verticalSpacing={5} fz="sm">
             <Table.Thead>
               <Table.Tr>

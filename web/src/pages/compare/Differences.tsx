@@ -10,7 +10,7 @@ export function Differences({ comparison: { runs, differences } }: { comparison:
     return <Text className="mela-muted">Nothing: they ask for the same.</Text>;
   }
   return (
-    <Sideways label="Differences">
+    <Sideways label="Table: Differences">
       <Table verticalSpacing={4} fz="sm">
         <Table.Thead>
           <Table.Tr>

@@ -26,7 +26,7 @@ export function FirstTrade({ comparison }: { comparison: Comparison }) {
           : `${first.seq.toLocaleString("en-US")} trades are the same`}
         ; this is trade {first.seq + 1}:
       </Text>
-      <Sideways label="First trade that differs">
+      <Sideways label="Table: First trade that differs">
         <Table verticalSpacing={4} fz="sm">
           <Table.Thead>
             <Table.Tr>

@@ -22,7 +22,7 @@ export function MetricTable({ comparison: { runs, metrics } }: { comparison: Com
         checked={!isAll}
         onChange={(event) => setAll(!event.currentTarget.checked)}
       />
-      <Sideways label="Metrics of the runs">
+      <Sideways label="Table: Metrics of the runs">
         <Table verticalSpacing={3} fz="sm" highlightOnHover>
           <Table.Thead>
             <Table.Tr>

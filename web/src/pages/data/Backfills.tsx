@@ -44,7 +44,7 @@ export function isRunning(backfill: Pick<Backfill, "state">): boolean {
 function List({ items }: { items: readonly Backfill[] }) {
   return (
     <div className="mela-panel">
-      <Sideways label="Backfills">
+      <Sideways label="Table: Backfills">
         <Table verticalSpacing={5} fz="sm">
           <Table.Thead>
             <Table.Tr>

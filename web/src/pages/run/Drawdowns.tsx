@@ -12,7 +12,7 @@ interface Props {
 export function Drawdowns({ drawdowns }: Props) {
   if (drawdowns.length === 0) return <Text className="mela-muted">Equity never fell below a peak.</Text>;
   return (
-    <Sideways label="Worst drawdowns">
+    <Sideways label="Table: Worst drawdowns">
       <Table verticalSpacing={3} fz="xs">
         <Table.Thead>
           <Table.Tr>

@@ -16,7 +16,7 @@ export function MonthTable({ returns }: { returns: readonly MonthReturn[] }) {
   const full = fullShade(returns.map((one) => one.value));
   if (rows.length === 0) return <Text className="mela-muted">There is no whole month to show.</Text>;
   return (
-    <Sideways label="Returns by month">
+    <Sideways label="Table: Returns by month">
       <Table className={styles.months} withRowBorders={false} horizontalSpacing={4} verticalSpacing={3}>
         <Table.Caption>UTC months, compounded to years on the right.</Table.Caption>
         <Table.Thead>

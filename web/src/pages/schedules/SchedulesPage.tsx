@@ -80,7 +80,7 @@ function Rows({ items }: { items: readonly ScheduleRow[] }) {
     <>
       {change.error && <ProblemView error={change.error} />}
       <div className="mela-panel">
-        <Sideways label="Schedules">
+        <Sideways label="Table: Schedules">
           <Table verticalSpacing={5} fz="sm">
             <Table.Thead>
               <Table.Tr>

@@ -94,7 +94,7 @@ function Shown({ strategy }: { strategy: StrategyDetail }) {
 function Parameters({ parameters }: { parameters: readonly Parameter[] }) {
   if (parameters.length === 0) return <Text className="mela-muted">It has none.</Text>;
   return (
-    <Sideways label="Parameters">
+    <Sideways label="Table: Parameters">
       <Table verticalSpacing={4} fz="sm">
         <Table.Thead>
           <Table.Tr>
@@ -161,7 +161,7 @@ function Record({ strategy }: { strategy: StrategyDetail }) {
     return <EmptyState title="No finished scene has asked for it yet" />;
   }
   return (
-    <Sideways label="Record">
+    <Sideways label="Table: Record">
       <Table verticalSpacing={4} fz="sm">
         <Table.Thead>
           <Table.Tr>
