@@ -49,7 +49,7 @@ class StrategyDetail(StrategyRow):
 
     description: str
     schema_: JsonObject = Field(
-        validation_alias=AliasChoices("schema_", "schema"), serialization_alias="schema"
+        validation_alias=AliasChoices("schema", "schema_"), serialization_alias="schema"
     )
     defaults: JsonObject
     warmup: int | None = Field(description="candles at its defaults; null: a parameter has none")
@@ -96,5 +96,5 @@ class SceneSchema(Answer):
     """The JSON Schema of a scene, for editors."""
 
     schema_: JsonObject = Field(
-        validation_alias=AliasChoices("schema_", "schema"), serialization_alias="schema"
+        validation_alias=AliasChoices("schema", "schema_"), serialization_alias="schema"
     )

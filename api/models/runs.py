@@ -176,7 +176,7 @@ class TradeRow(Answer):
     size: float
     pnl: float = Field(description="net of fees, slippage and borrowing, quote currency")
     return_: float = Field(
-        validation_alias=AliasChoices("return_", "return"),
+        validation_alias=AliasChoices("return", "return_"),
         serialization_alias="return",
         description="on the value at entry",
     )
