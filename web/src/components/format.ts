@@ -113,6 +113,11 @@ export function formatAgo(value: string, now: number = Date.now()): string {
   return "1 min ago";
 }
 
+/** Write words as a sentence begins: with a capital letter. */
+export function asSentence(words: string): string {
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
 /** Write a value of a parameter as people read it. */
 export function formatParam(value: unknown): string {
   if (value === null || value === undefined) return "none";

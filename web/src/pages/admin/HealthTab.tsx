@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { CircleCheck, TriangleAlert } from "lucide-react";
 import type { JobNow } from "../../client";
 import { getJobOptions } from "../../client/@tanstack/react-query.gen";
-import { formatNumber } from "../../components/format";
+import { asSentence, formatNumber } from "../../components/format";
 import { Instant } from "../../components/Instant";
 import { PageLoading } from "../../components/PageLoading";
 import { Panel } from "../../components/Panel";
@@ -21,11 +21,6 @@ export function HealthTab() {
   return <Shown job={data} />;
 }
 
-/** Return words as a sentence: with a capital letter. */
-function sentence(words: string): string {
-  return words.charAt(0).toUpperCase() + words.slice(1);
-}
-
 function Shown({ job }: { job: JobNow }) {
   return (
     <Stack gap="md">
@@ -35,7 +30,7 @@ function Shown({ job }: { job: JobNow }) {
         icon={job.is_ready ? <CircleCheck size={18} aria-hidden /> : <TriangleAlert size={18} aria-hidden />}
         title={job.is_ready ? "The job works" : "The job does not work as it should"}
       >
-        <Text size="sm">{sentence(job.message)}</Text>
+        <Text size="sm">{asSentence(job.message)}</Text>
         {job.at && (
           <Text size="xs" className="mela-muted">
             It said so <Instant at={job.at} as="ago" />.

@@ -66,9 +66,22 @@ export function difference(values: readonly (number | null)[], place: number): n
   return own - first;
 }
 
+// More or fewer of these is neither good nor bad.
+const NOT_JUDGED = new Set([
+  "trades",
+  "winning_trades",
+  "losing_trades",
+  "open_trades",
+  "exposure_time",
+  "turnover",
+  "beta",
+  "buy_hold_return",
+]);
+
 function Cell({ metric, place }: { metric: MetricCompared; place: number }) {
   const definition = useMetrics().get(metric.name);
-  const isBest = differs(metric) && metric.best.includes(place);
+  const isJudged = !NOT_JUDGED.has(metric.name);
+  const isBest = isJudged && differs(metric) && metric.best.includes(place);
   const off = difference(metric.values, place);
   const isBetter = off !== null && (definition?.better === "lower" ? off < 0 : off > 0);
   return (
@@ -80,8 +93,10 @@ function Cell({ metric, place }: { metric: MetricCompared; place: number }) {
       )}
       <MetricValue name={metric.name} value={metric.values[place]} />
       {off !== null && off !== 0 && (
-        <span className={`${styles.difference} ${isBetter ? "mela-gain" : "mela-loss"}`}>
-          {formatChange(off, definition?.unit)} {isBetter ? "better" : "worse"}
+        <span
+          className={`${styles.difference} ${isJudged ? (isBetter ? "mela-gain" : "mela-loss") : "mela-muted"}`}
+        >
+          {formatChange(off, definition?.unit)} {isJudged && (isBetter ? "better" : "worse")}
         </span>
       )}
     </Table.Td>

@@ -2,11 +2,12 @@ import { Alert, List, Text } from "@mantine/core";
 import { Link } from "@tanstack/react-router";
 import { CircleX, History, TriangleAlert } from "lucide-react";
 import type { RunDetail } from "../../client";
+import { asSentence } from "../../components/format";
 
 /** What to know before one believes the numbers: failure, stale candles or code, lookahead, warnings. */
 export function Warnings({ detail }: { detail: RunDetail }) {
   const { result, is_stale: isStale, stale_reasons: reasons } = detail;
-  const said = [...lookahead(result.lookahead), ...result.warnings.map((one) => one.message)];
+  const said = [...lookahead(result.lookahead), ...result.warnings.map((one) => asSentence(one.message))];
   const scene = detail.scenes[0];
   return (
     <>
