@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -30,10 +29,12 @@ from warehouse.results.scene_runs import (
     RunRead,
     path_value,
 )
+from warehouse.rows_as_csv import rows_as_csv
 from warehouse.scenes.pages import SceneHead
 from warehouse.scenes.stored import ranking_of
 
 KEPT_S = 60.0
+FIXED = ("instrument", "start", "end", "interval", "strategy.name")  # columns of every file
 LOOKED_THROUGH = 200  # of the best runs, for those with a stored curve
 _PLACE = TypeAdapter(tuple[int, int, int, float | None, str])  # rows before it, then its key
 _NUMBER = TypeAdapter(float)
@@ -172,8 +173,8 @@ def _page(settings: Settings, head: SceneHead, asked: _Asked) -> RunPage:
 
 def all_runs_csv(
     settings: Settings, caller: Caller, scene_id: UUID, where: Sequence[str] = ()
-) -> Iterator[str]:
-    """Return the runs of a scene as lines of CSV, as they come. Raises NotFound, InputInvalid."""
+) -> Iterator[bytes]:
+    """Return the runs of a scene as CSV, in pieces, as they come. Raises NotFound, InputInvalid."""
     conditions = [condition_of(one) for one in where]
     with transaction(settings) as connection:
         _, content = scene_pages.seen(connection, caller, scene_id)
@@ -181,7 +182,10 @@ def all_runs_csv(
             scene_runs.count(connection, scene_id, conditions)
         except ValueError as error:
             raise InputInvalid("where", f"{error}.") from error
-    return _csv_lines(settings, scene_id, varied_paths(content), conditions)
+    paths = [path for path in varied_paths(content) if path not in FIXED]
+    query, values = scene_runs.csv_query(scene_id, paths, conditions)
+    names = ",".join(scene_runs.csv_names(paths)) + "\n"
+    return itertools.chain([names.encode()], rows_as_csv(settings, query, values))
 
 
 def best_curves(
@@ -260,44 +264,3 @@ def _run(row: RunRead, paths: Sequence[str], rank: int | None, is_best: bool) ->
         warnings=tuple(row.warnings),
         error=row.error,
     )
-
-
-def _csv_lines(
-    settings: Settings, scene_id: UUID, paths: Sequence[str], conditions: Sequence[Condition]
-) -> Iterator[str]:
-    line = io.StringIO()
-    writer = csv.writer(line)
-
-    def written(*values: Any) -> str:
-        line.seek(0)
-        line.truncate()
-        writer.writerow(values)
-        return line.getvalue()
-
-    fixed = ("run_key", "instruments", "interval", "start", "end", "strategy")
-    others = [path for path in paths if path not in ("instrument", "start", "strategy.name")]
-    yield written(*fixed, *others, "status", *METRICS, "warnings", "error")
-    with transaction(settings) as connection:
-        for row in scene_runs.every(connection, scene_id, conditions):
-            yield written(
-                row.run_key,
-                " ".join(row.instruments),
-                row.interval,
-                row.start,
-                row.end,
-                row.strategy,
-                *(path_value(path, row) for path in others),
-                row.status,
-                *row.metrics,
-                " ".join(row.warnings),
-                guarded(row.error),
-            )
-
-
-def guarded(words: str | None) -> str | None:
-    """Return a text that no spreadsheet takes for a formula.
-
-    >>> guarded("=1+1")
-    "'=1+1"
-    """
-    return f"'{words}" if words and words[0] in "=+-@\t\r" else words

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -302,20 +303,26 @@ def warned(codes: Mapping[str, int], strategy: str) -> list[Warned]:
 
 
 def mlflow_page(settings: Settings, run_id: str | None) -> str | None:
-    """Return where MLflow shows the runs of a scene; None where it does not.
+    """Return where MLflow shows the runs of a scene; None where it does not, or not yet.
 
-    MLflow is asked once about a scene, and again after a minute where it did not answer.
+    MLflow may be slow: it is asked in the background, once about a scene, and again after a minute
+    where it did not answer.
     """
     if run_id is None:
         return None
-    now = time.monotonic()
-    known = _mlflow_pages.get(run_id)
-    if known is None or (known[0] is None and now >= known[1]):
-        found = compared(run_id, settings)
-        known = _mlflow_pages[run_id] = (found and found.table, now + MLFLOW_AGAIN_S)
-        while len(_mlflow_pages) > MLFLOW_PAGES:
-            _mlflow_pages.pop(next(iter(_mlflow_pages)), None)
-    return known[0]
+    page, again_at = _mlflow_pages.get(run_id, (None, 0.0))
+    if page is None and time.monotonic() >= again_at:
+        _mlflow_pages[run_id] = (None, time.monotonic() + MLFLOW_AGAIN_S)
+        threading.Thread(target=_ask_mlflow, args=(settings, run_id), daemon=True).start()
+    return page
+
+
+def _ask_mlflow(settings: Settings, run_id: str) -> None:
+    found = compared(run_id, settings)
+    if found is not None:
+        _mlflow_pages[run_id] = (found.table, 0.0)
+    while len(_mlflow_pages) > MLFLOW_PAGES:
+        _mlflow_pages.pop(next(iter(_mlflow_pages)), None)
 
 
 def seen(

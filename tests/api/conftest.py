@@ -27,7 +27,7 @@ CALLERS = {
     "other": Role.TRADER,
     "admin": Role.ADMIN,
 }
-_EMPTY = text("TRUNCATE app.account, app.attempt, app.audit_entry, app.oidc_attempt CASCADE")
+EMPTY_APP = text("TRUNCATE app.account, app.attempt, app.audit_entry, app.oidc_attempt CASCADE")
 
 
 class Browser(TestClient):
@@ -84,7 +84,7 @@ def browser(settings: Settings) -> Browser:
 def callers(warehouse: Settings) -> Iterator[Callers]:
     """Nobody, a viewer, two traders and an administrator, all but nobody signed in."""
     with transaction(warehouse) as connection:
-        connection.execute(_EMPTY)
+        connection.execute(EMPTY_APP)
     with ExitStack() as stack:
         found: dict[str, Browser] = {}
         for name, role in CALLERS.items():
@@ -94,3 +94,6 @@ def callers(warehouse: Settings) -> Iterator[Callers]:
             found[name].enter(warehouse, name)
         nobody = stack.enter_context(browser(warehouse))
         yield Callers(warehouse, nobody, stack=stack, **found)
+
+
+from tests.api.lived_in import team  # noqa: E402, F401  a fixture, made of what is above

@@ -6,7 +6,7 @@ into Python, but the rows of a file, which come through a cursor of the database
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
@@ -128,18 +128,34 @@ def page(
     return [_read(row) for row in rows]
 
 
-def every(
-    connection: Connection, scene_id: UUID, conditions: Sequence[Condition] = ()
-) -> Iterator[RunRead]:
-    """Yield all runs of a scene by run_key, through a cursor of the database."""
-    values: dict[str, Any] = {"scene_id": scene_id}
+def csv_query(
+    scene_id: UUID, paths: Sequence[str], conditions: Sequence[Condition] = ()
+) -> tuple[str, dict[str, Any]]:
+    """Return a query for the runs of a scene as rows of a file, and the values of its parameters.
+
+    paths: a column for each; the columns are named by `csv_names`
+    """
+    values: dict[str, Any] = {"scene_id": str(scene_id)}
     where = "".join(f" AND {one}" for one in _where(conditions, values))
-    statement = text(f"""
-        SELECT {_ROW}, answer.cached, 0 AS undefined, 0 AS few, NULL::float8 AS ordered, {_METRICS}
+    varied = "".join(
+        f", {_value(path, values, f'path_{place}')} #>> '{{}}'" for place, path in enumerate(paths)
+    )
+    said = "r.error_class || ': ' || r.error_sentence"
+    query = f"""
+        SELECT r.run_key, array_to_string({_INSTRUMENTS}, ' '), q.interval,
+               ops.instant_text(q.start_at), ops.instant_text(q.end_at), q.strategy {varied},
+               r.status, {_METRICS}, array_to_string(r.warnings, ' '),
+               -- no spreadsheet shall take an error for a formula
+               CASE WHEN {said} ~ '^[=+@-]' THEN '''' || {said} ELSE {said} END
         {_FROM} {_QUESTION} WHERE answer.scene_id = :scene_id {where} ORDER BY r.run_key
-    """)
-    streaming = connection.execution_options(stream_results=True, yield_per=500)
-    yield from map(_read, streaming.execute(statement, values))
+    """
+    return query, values
+
+
+def csv_names(paths: Sequence[str]) -> list[str]:
+    """Return the names of the columns of `csv_query`."""
+    fixed = ("run_key", "instruments", "interval", "start", "end", "strategy")
+    return [*fixed, *paths, "status", *METRICS, "warnings", "error"]
 
 
 def count(connection: Connection, scene_id: UUID, conditions: Sequence[Condition]) -> int:
