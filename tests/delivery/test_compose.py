@@ -206,7 +206,7 @@ def test_addresses_name_containers_and_their_ports(project: dict[str, Any]) -> N
 def test_ports_are_published_on_loopback_only(project: dict[str, Any]) -> None:
     published = [port for one in project["services"].values() for port in one.get("ports", [])]
 
-    assert len(published) == 6
+    assert len(published) == 7
     assert all(re.fullmatch(r"127\.0\.0\.1:\d+:\d+", port) for port in published)
 
 
