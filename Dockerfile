@@ -77,6 +77,7 @@ COPY dags dags
 COPY dbt dbt
 COPY mlflow mlflow
 COPY stack stack
+COPY client client
 COPY cli cli
 COPY regression regression
 COPY --from=web /opt/mela/web/dist web/dist
@@ -85,7 +86,7 @@ COPY --from=web /opt/mela/web/dist web/dist
 RUN --mount=type=bind,from=packages,source=/usr/local/bin/uv,target=/usr/local/bin/uv \
     uv pip install --no-cache --offline --python /opt/venv/bin/python --no-deps --no-build-isolation -e . \
     && chmod -R u=rwX,go=rX /opt/mela \
-    && python -m compileall -q mela execution backtests sources replay warehouse messaging services streaming api stack cli regression
+    && python -m compileall -q mela execution backtests sources replay warehouse messaging services streaming api stack client cli regression
 USER 10001:10001
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["/opt/venv/bin/python", "-m", "stack.container"]
