@@ -128,11 +128,10 @@ def _lineage(found: RunFound) -> RunLineage:
         engine_version=document["engine_version"],
         metrics_version=document["metrics_version"],
         is_sealed=not found.lineage.result["changed_since"],
-        series=tuple(map(_series, found.lineage.series)),
     )
 
 
-def _series(one: SeriesLineage) -> SeriesRead:
+def series_answer(one: SeriesLineage) -> SeriesRead:
     return SeriesRead(
         instrument=one.instrument,
         interval=one.interval,

@@ -25,7 +25,7 @@ from services.scene_pages import Warned
 from services.visibility import no_run
 from warehouse.database import transaction
 from warehouse.results import one_run, scene_runs
-from warehouse.results.lineage import Lineage, lineage_of
+from warehouse.results.lineage import Lineage, SeriesLineage, lineage_of
 from warehouse.results.stale import Reason, reasons_of
 from warehouse.scenes.stored import ranking_of
 
@@ -60,6 +60,7 @@ class RunFound:
     """A run and its newest answer that the caller may see.
 
     document: as `mela.result.Result` describes it
+    lineage: without the series; see `series_read`
     without_curve: why trades and equity are not stored; None where they are
     """
 
@@ -110,7 +111,7 @@ def run_found(settings: Settings, caller: Caller, run_key: str) -> RunFound:
     today = provenances(settings)
     with transaction(settings) as connection:
         head = head_in(connection, caller, run_key)
-        found = lineage_of(connection, head.result_key)
+        found = lineage_of(connection, head.result_key, with_series=False)
         if found is None:
             raise NotFound(no_run(run_key))
         reasons = reasons_of(connection, today, head.result_key)
@@ -129,6 +130,15 @@ def run_found(settings: Settings, caller: Caller, run_key: str) -> RunFound:
         trades=trades,
         warnings=tuple(Warned(code, sentence_of(code, name)) for code in head.document["warnings"]),
     )
+
+
+def series_read(settings: Settings, caller: Caller, run_key: str) -> Sequence[SeriesLineage]:
+    """Return the candles that a run's newest answer read, and their loads. Raises NotFound."""
+    with transaction(settings) as connection:
+        found = lineage_of(connection, head_in(connection, caller, run_key).result_key)
+    if found is None:
+        raise NotFound(no_run(run_key))
+    return found.series
 
 
 def run_head(settings: Settings, caller: Caller, run_key: str) -> RunHead:

@@ -86,15 +86,20 @@ class SeriesRead(Answer):
     revisions: tuple[RevisionSeen, ...]
 
 
+class SeriesOfRun(Answer):
+    """The candles that a result read."""
+
+    series: tuple[SeriesRead, ...]
+
+
 class RunLineage(Answer):
-    """Where a result comes from."""
+    """Where a result comes from; its candles: `/runs/{run_key}/lineage`."""
 
     result_key: str
     strategy_digest: str
     engine_version: str
     metrics_version: str
     is_sealed: bool = Field(description="whether the stored row is as the engine wrote it")
-    series: tuple[SeriesRead, ...]
 
 
 class HeldBy(Answer):

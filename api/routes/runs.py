@@ -19,10 +19,11 @@ from api.models.runs import (
     RunCandles,
     RunDetail,
     RunEquity,
+    SeriesOfRun,
     TradeMarks,
     TradePage,
 )
-from api.run_answers import analysis_answer, marks_answer, run_answer
+from api.run_answers import analysis_answer, marks_answer, run_answer, series_answer
 from mela.instants import instant_text
 from services import run_analysis, run_detail, run_series, run_trades
 
@@ -48,6 +49,13 @@ def get_run(
     if (known := unchanged(request, tag)) is not None:
         return known
     return with_etag(response, tag, run_answer(run_detail.run_found(settings, caller, run_key)))
+
+
+@router.get("/runs/{run_key}/lineage")
+def get_lineage(run_key: RunKey, caller: Reader, settings: AppSettings) -> SeriesOfRun:
+    """Return the candles that a run read, the loads that brought them, and their revisions."""
+    found = run_detail.series_read(settings, caller, run_key)
+    return SeriesOfRun(series=tuple(map(series_answer, found)))
 
 
 @router.get("/runs/{run_key}/candles", response_model=RunCandles)

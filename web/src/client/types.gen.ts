@@ -2070,7 +2070,7 @@ export type RunFailure = {
 /**
  * RunLineage
  *
- * Where a result comes from.
+ * Where a result comes from; its candles: `/runs/{run_key}/lineage`.
  */
 export type RunLineage = {
     /**
@@ -2091,10 +2091,6 @@ export type RunLineage = {
      * Result Key
      */
     result_key: string;
-    /**
-     * Series
-     */
-    series: Array<SeriesRead>;
     /**
      * Strategy Digest
      */
@@ -2943,6 +2939,18 @@ export type SeriesList = {
      * Items
      */
     items: Array<SeriesRow>;
+};
+
+/**
+ * SeriesOfRun
+ *
+ * The candles that a result read.
+ */
+export type SeriesOfRun = {
+    /**
+     * Series
+     */
+    series: Array<SeriesRead>;
 };
 
 /**
@@ -5030,6 +5038,36 @@ export type ExportRunResponses = {
 };
 
 export type ExportRunResponse = ExportRunResponses[keyof ExportRunResponses];
+
+export type GetLineageData = {
+    body?: never;
+    path: {
+        /**
+         * Run Key
+         */
+        run_key: string;
+    };
+    query?: never;
+    url: '/api/v1/runs/{run_key}/lineage';
+};
+
+export type GetLineageErrors = {
+    /**
+     * What went wrong
+     */
+    default: Problem;
+};
+
+export type GetLineageError = GetLineageErrors[keyof GetLineageErrors];
+
+export type GetLineageResponses = {
+    /**
+     * Successful Response
+     */
+    200: SeriesOfRun;
+};
+
+export type GetLineageResponse = GetLineageResponses[keyof GetLineageResponses];
 
 export type ListTradesData = {
     body?: never;

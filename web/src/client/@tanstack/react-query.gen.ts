@@ -3,8 +3,8 @@
 import { type InfiniteData, infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
 
 import { client } from '../client.gen';
-import { beginOidc, checkInvitation, compareRuns, downloadRuns, downloadTrades, endOidc, exportRun, getAbout, getAnalysis, getBackfill, getCandles, getCoverage, getCurves, getEquity, getHealth, getHeatmap, getJob, getQuality, getReport, getRun, getScene, getSceneSchema, getSession, getStrategy, getTradeMarks, getWatchlist, listAudit, listBackfills, listInstruments, listInvitations, listMetrics, listRuns, listScenes, listSchedules, listSeries, listSessions, listStale, listStrategies, listTokens, listTrades, listUsers, type Options, readCandles } from '../sdk.gen';
-import type { BeginOidcData, BeginOidcError, BeginOidcResponse, CheckInvitationData, CheckInvitationError, CheckInvitationResponse, CompareRunsData, CompareRunsError, CompareRunsResponse, DownloadRunsData, DownloadRunsError, DownloadRunsResponse, DownloadTradesData, DownloadTradesError, DownloadTradesResponse, EndOidcData, EndOidcError, EndOidcResponse, ExportRunData, ExportRunError, ExportRunResponse, GetAboutData, GetAboutError, GetAboutResponse, GetAnalysisData, GetAnalysisError, GetAnalysisResponse, GetBackfillData, GetBackfillError, GetBackfillResponse, GetCandlesData, GetCandlesError, GetCandlesResponse, GetCoverageData, GetCoverageError, GetCoverageResponse, GetCurvesData, GetCurvesError, GetCurvesResponse, GetEquityData, GetEquityError, GetEquityResponse, GetHealthData, GetHealthError, GetHealthResponse, GetHeatmapData, GetHeatmapError, GetHeatmapResponse, GetJobData, GetJobError, GetJobResponse, GetQualityData, GetQualityError, GetQualityResponse, GetReportData, GetReportError, GetReportResponse, GetRunData, GetRunError, GetRunResponse, GetSceneData, GetSceneError, GetSceneResponse, GetSceneSchemaData, GetSceneSchemaError, GetSceneSchemaResponse, GetSessionData, GetSessionError, GetSessionResponse, GetStrategyData, GetStrategyError, GetStrategyResponse, GetTradeMarksData, GetTradeMarksError, GetTradeMarksResponse, GetWatchlistData, GetWatchlistError, GetWatchlistResponse, ListAuditData, ListAuditError, ListAuditResponse, ListBackfillsData, ListBackfillsError, ListBackfillsResponse, ListInstrumentsData, ListInstrumentsError, ListInstrumentsResponse, ListInvitationsData, ListInvitationsError, ListInvitationsResponse, ListMetricsData, ListMetricsError, ListMetricsResponse, ListRunsData, ListRunsError, ListRunsResponse, ListScenesData, ListScenesError, ListScenesResponse, ListSchedulesData, ListSchedulesError, ListSchedulesResponse, ListSeriesData, ListSeriesError, ListSeriesResponse, ListSessionsData, ListSessionsError, ListSessionsResponse, ListStaleData, ListStaleError, ListStaleResponse, ListStrategiesData, ListStrategiesError, ListStrategiesResponse, ListTokensData, ListTokensError, ListTokensResponse, ListTradesData, ListTradesError, ListTradesResponse, ListUsersData, ListUsersError, ListUsersResponse, ReadCandlesData, ReadCandlesError, ReadCandlesResponse } from '../types.gen';
+import { beginOidc, checkInvitation, compareRuns, downloadRuns, downloadTrades, endOidc, exportRun, getAbout, getAnalysis, getBackfill, getCandles, getCoverage, getCurves, getEquity, getHealth, getHeatmap, getJob, getLineage, getQuality, getReport, getRun, getScene, getSceneSchema, getSession, getStrategy, getTradeMarks, getWatchlist, listAudit, listBackfills, listInstruments, listInvitations, listMetrics, listRuns, listScenes, listSchedules, listSeries, listSessions, listStale, listStrategies, listTokens, listTrades, listUsers, type Options, readCandles } from '../sdk.gen';
+import type { BeginOidcData, BeginOidcError, BeginOidcResponse, CheckInvitationData, CheckInvitationError, CheckInvitationResponse, CompareRunsData, CompareRunsError, CompareRunsResponse, DownloadRunsData, DownloadRunsError, DownloadRunsResponse, DownloadTradesData, DownloadTradesError, DownloadTradesResponse, EndOidcData, EndOidcError, EndOidcResponse, ExportRunData, ExportRunError, ExportRunResponse, GetAboutData, GetAboutError, GetAboutResponse, GetAnalysisData, GetAnalysisError, GetAnalysisResponse, GetBackfillData, GetBackfillError, GetBackfillResponse, GetCandlesData, GetCandlesError, GetCandlesResponse, GetCoverageData, GetCoverageError, GetCoverageResponse, GetCurvesData, GetCurvesError, GetCurvesResponse, GetEquityData, GetEquityError, GetEquityResponse, GetHealthData, GetHealthError, GetHealthResponse, GetHeatmapData, GetHeatmapError, GetHeatmapResponse, GetJobData, GetJobError, GetJobResponse, GetLineageData, GetLineageError, GetLineageResponse, GetQualityData, GetQualityError, GetQualityResponse, GetReportData, GetReportError, GetReportResponse, GetRunData, GetRunError, GetRunResponse, GetSceneData, GetSceneError, GetSceneResponse, GetSceneSchemaData, GetSceneSchemaError, GetSceneSchemaResponse, GetSessionData, GetSessionError, GetSessionResponse, GetStrategyData, GetStrategyError, GetStrategyResponse, GetTradeMarksData, GetTradeMarksError, GetTradeMarksResponse, GetWatchlistData, GetWatchlistError, GetWatchlistResponse, ListAuditData, ListAuditError, ListAuditResponse, ListBackfillsData, ListBackfillsError, ListBackfillsResponse, ListInstrumentsData, ListInstrumentsError, ListInstrumentsResponse, ListInvitationsData, ListInvitationsError, ListInvitationsResponse, ListMetricsData, ListMetricsError, ListMetricsResponse, ListRunsData, ListRunsError, ListRunsResponse, ListScenesData, ListScenesError, ListScenesResponse, ListSchedulesData, ListSchedulesError, ListSchedulesResponse, ListSeriesData, ListSeriesError, ListSeriesResponse, ListSessionsData, ListSessionsError, ListSessionsResponse, ListStaleData, ListStaleError, ListStaleResponse, ListStrategiesData, ListStrategiesError, ListStrategiesResponse, ListTokensData, ListTokensError, ListTokensResponse, ListTradesData, ListTradesError, ListTradesResponse, ListUsersData, ListUsersError, ListUsersResponse, ReadCandlesData, ReadCandlesError, ReadCandlesResponse } from '../types.gen';
 
 export type QueryKey<TOptions extends Options> = [
     Pick<TOptions, 'baseUrl' | 'body' | 'headers' | 'path' | 'query'> & {
@@ -650,6 +650,26 @@ export const exportRunOptions = (options: Options<ExportRunData>) => queryOption
         return data;
     },
     queryKey: exportRunQueryKey(options)
+});
+
+export const getLineageQueryKey = (options: Options<GetLineageData>) => createQueryKey('getLineage', options);
+
+/**
+ * Get Lineage
+ *
+ * Return the candles that a run read, the loads that brought them, and their revisions.
+ */
+export const getLineageOptions = (options: Options<GetLineageData>) => queryOptions<GetLineageResponse, GetLineageError, GetLineageResponse, ReturnType<typeof getLineageQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await getLineage({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: getLineageQueryKey(options)
 });
 
 export const listTradesQueryKey = (options: Options<ListTradesData>) => createQueryKey('listTrades', options);

@@ -1,6 +1,10 @@
 import { Badge, Table, Text, Title } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
 import type { RunDetail, SeriesRead } from "../../client";
+import { getLineageOptions } from "../../client/@tanstack/react-query.gen";
 import { Instant, Span } from "../../components/Instant";
+import { PageLoading } from "../../components/PageLoading";
+import { ProblemView } from "../../components/ProblemView";
 import { Sideways } from "../../components/Sideways";
 import styles from "./Run.module.css";
 
@@ -31,11 +35,21 @@ export function Lineage({ detail }: { detail: RunDetail }) {
             : "without a seal that fits: somebody may have changed it"}
         </dd>
       </dl>
-      {lineage.series.map((series) => (
-        <Series key={`${series.instrument} ${series.interval}`} series={series} />
-      ))}
+      <AllSeries runKey={runKey} />
     </>
   );
+}
+
+function AllSeries({ runKey }: { runKey: string }) {
+  const { data, error, refetch } = useQuery({
+    ...getLineageOptions({ path: { run_key: runKey } }),
+    staleTime: 300_000,
+  });
+  if (error) return <ProblemView error={error} onRetry={() => void refetch()} />;
+  if (!data) return <PageLoading />;
+  return data.series.map((series) => (
+    <Series key={`${series.instrument} ${series.interval}`} series={series} />
+  ));
 }
 
 function Series({ series }: { series: SeriesRead }) {

@@ -39,7 +39,7 @@ export function Warnings({ detail }: { detail: RunDetail }) {
         >
           <List size="sm">
             {reasons.map((reason) => (
-              <List.Item key={reason}>{reason}</List.Item>
+              <List.Item key={reason}>{asSentence(reason)}</List.Item>
             ))}
           </List>
           {scene && (
