@@ -26,6 +26,12 @@ from mela.settings import REPOSITORY
 SHARED = {
     "platform": (
         "tests/integration/",
+        "tests/web/test_keys.py",
+        "tests/web/test_new_scene.py",
+        "tests/web/test_pages.py",
+        "tests/web/test_people.py",
+        "tests/web/test_stream.py",
+        "tests/web/test_way.py",
         "tests/delivery/test_health.py",
         "tests/stack/test_loopback.py",
     ),

@@ -11,7 +11,7 @@ import { fieldsOf, type Schema } from "./schema";
 
 /** Which strategy, and the values of its parameters, as its own schema declares them. */
 export function StrategySection() {
-  const { scene, isLocked, edit } = useScene();
+  const { scene, isLocked, edit, faults } = useScene();
   const name = at(scene, ["strategy", "name"]);
   const strategy = typeof name === "string" ? name : null;
   const all = useQuery({ ...listStrategiesOptions(), staleTime: 30_000 });
@@ -20,7 +20,8 @@ export function StrategySection() {
     enabled: strategy !== null && (all.data?.items.some((row) => row.name === strategy) ?? false),
     staleTime: 30_000,
   });
-  const nameFault = useFault("strategy.name", "strategy");
+  const nameFault = useFault("strategy.name");
+  const whole = faults.filter(({ field }) => field === "strategy" || field === "strategy.params");
   const fields = one.data ? fieldsOf(one.data.schema as Schema) : [];
   const choose = (next: string | null) => {
     if (next === null || next === strategy) return;
@@ -51,14 +52,14 @@ export function StrategySection() {
       <Stack gap="xs">
         {all.isError && <ProblemView error={all.error} onRetry={() => void all.refetch()} />}
         <Select
-          label="Name"
+          label="Strategy"
           searchable
           allowDeselect={false}
           data={all.data?.items.map((row) => row.name) ?? (strategy ? [strategy] : [])}
           value={strategy}
           onChange={choose}
           disabled={isLocked}
-          error={fields.length === 0 || nameFault?.includes("strategy") ? nameFault : null}
+          error={nameFault}
         />
         {one.data?.summary && (
           <Text size="sm" className="mela-muted">
@@ -87,6 +88,11 @@ export function StrategySection() {
             ),
           )}
         </div>
+        {whole.map((fault) => (
+          <Text key={fault.message} size="sm" c="var(--mantine-color-error)">
+            {fault.message}
+          </Text>
+        ))}
       </Stack>
     </Panel>
   );

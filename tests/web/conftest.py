@@ -1,0 +1,106 @@
+"""The web application in a real browser, on the platform of the integration tests."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from mela.settings import REPOSITORY, Settings
+from services import accounts, passwords
+from services.accounts import Role
+from tests.web import chromium
+from warehouse.accounts import accounts as stored
+from warehouse.database import transaction
+
+PASSWORD = "seven quiet herons"
+USERS = {"vera": Role.VIEWER, "tom": Role.TRADER, "tina": Role.TRADER, "ada": Role.ADMIN}
+SCREENS = REPOSITORY / "build" / "screens"
+WIDE, NARROW = (1440, 900), (390, 844)
+PATIENCE_MS = 15_000  # two cores, and everything of the stack on them
+
+
+@pytest.fixture(scope="session")
+def chrome() -> Iterator[Browser]:
+    """A browser for all tests."""
+    found = chromium.find()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=str(found.path),
+            args=["--no-sandbox"],  # the tests may run as root
+            env={**os.environ, **found.environment},
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def site(platform: Settings) -> Settings:
+    """The platform, with an account of each role."""
+    known = passwords.hashed(PASSWORD)
+    with transaction(platform) as connection:
+        for name, role in USERS.items():
+            if stored.by_name(connection, name) is None:
+                accounts.stored_new(connection, name, role, known)
+    return platform
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What a test of pages has in hand."""
+
+    settings: Settings
+    browser: Browser
+    stack: ExitStack
+
+    def context(
+        self,
+        user: str | None = None,
+        size: tuple[int, int] = WIDE,
+        scheme: str = "light",
+    ) -> BrowserContext:
+        """Return a browser's profile of its own, signed in as a user."""
+        context = self.browser.new_context(
+            base_url=self.settings.api.url,
+            viewport={"width": size[0], "height": size[1]},
+            color_scheme="dark" if scheme == "dark" else "light",
+            accept_downloads=True,
+        )
+        self.stack.callback(context.close)
+        context.set_default_timeout(PATIENCE_MS)
+        if user is not None:
+            answer = context.request.post(
+                "/api/v1/session", data={"user": user, "password": PASSWORD}
+            )
+            assert answer.ok, answer.text()
+        return context
+
+    def page(self, user: str | None = None, path: str = "/", **options: object) -> Page:
+        """Return a page of the application, opened."""
+        page = self.context(user, **options).new_page()  # type: ignore[arg-type]
+        page.goto(path)
+        return page
+
+
+@pytest.fixture
+def pages(site: Settings, chrome: Browser) -> Iterator[Site]:
+    with ExitStack() as stack:
+        yield Site(site, chrome, stack)
+
+
+Shot = Callable[[Page, str], None]
+
+
+@pytest.fixture(scope="session")
+def shot() -> Shot:
+    """Keep a picture of a page under build/screens, for people to look at."""
+    SCREENS.mkdir(parents=True, exist_ok=True)
+
+    def keep(page: Page, name: str) -> None:
+        page.screenshot(path=SCREENS / f"{name}.png")
+
+    return keep

@@ -1,0 +1,56 @@
+"""What is wrong with a page, as the browser and axe see it."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from typing import Any
+
+from playwright.sync_api import ConsoleMessage, Page
+
+from mela.settings import REPOSITORY
+
+AXE = REPOSITORY / "web" / "node_modules" / "axe-core" / "axe.min.js"
+RUN = """
+axe.run(document, {resultTypes: ["violations"]}).then((found) => JSON.stringify(
+  found.violations.map(({id, nodes}) => ({id, nodes: nodes.map((node) => [
+    node.target.join(" "), node.failureSummary])}))))
+"""
+
+
+@lru_cache(maxsize=1)
+def _axe() -> str:
+    return AXE.read_text(encoding="utf-8")
+
+
+def violations(page: Page) -> list[dict[str, Any]]:
+    """Return what axe finds. It runs in a world of its own, as the page's policy forbids eval."""
+    session = page.context.new_cdp_session(page)
+    frame = session.send("Page.getFrameTree")["frameTree"]["frame"]["id"]
+    world = session.send("Page.createIsolatedWorld", {"frameId": frame, "worldName": "axe"})
+    place = {"contextId": world["executionContextId"]}
+    session.send("Runtime.evaluate", {"expression": _axe(), **place})
+    found = session.send(
+        "Runtime.evaluate",
+        {"expression": RUN, "awaitPromise": True, "returnByValue": True, **place},
+    )
+    session.detach()
+    assert "value" in found["result"], found
+    return json.loads(found["result"]["value"])
+
+
+def too_wide(page: Page) -> int:
+    """Return by how many pixels a page is wider than its window."""
+    return max(0, page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))
+
+
+class Complaints(list[str]):
+    """What the browser complains of: errors of scripts, of the policy, of answers."""
+
+    def listen(self, page: Page) -> None:
+        page.on("console", self._said)
+        page.on("pageerror", lambda error: self.append(str(error)))
+
+    def _said(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            self.append(f"{message.text} {message.location.get('url', '')}")

@@ -1,0 +1,112 @@
+"""Every page, in both themes, on a screen and on a phone: axe and the browser find nothing."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.web import judged
+from tests.web.asking import ask, finished, grid, publish
+from tests.web.conftest import NARROW, WIDE, Shot, Site
+
+pytestmark = pytest.mark.integration
+SIZES = {"wide": WIDE, "phone": NARROW}
+OUTSIDE = ("/sign-in", "/register")
+INSIDE = (
+    "/scenes",
+    "/scenes/new",
+    "/data",
+    "/strategies",
+    "/strategies/sma_cross",
+    "/schedules",
+    "/account",
+    "/admin",
+    "/password",
+)
+TABS = ("runs", "map", "parallel", "curves", "report", "scene")
+WAITING = ".mantine-Skeleton-root, [aria-busy='true'][role='status']"
+EXPECTED = re.compile(r"401 \(Unauthorized\).*/api/v1/session$")  # nobody is signed in yet
+
+
+@pytest.fixture(scope="module")
+def asked(site: Any, chrome: Any) -> dict[str, Any]:
+    """A search with walk-forward and holdout, which fills every part of its page."""
+    from contextlib import ExitStack
+
+    with ExitStack() as stack:
+        context = Site(site, chrome, stack).context("ada")
+        scene: dict[str, Any] = {
+            **grid(5, 10, 20, 30),
+            "end": "2023-07-01T00:00:00Z",
+            "validation": {"kind": "walk_forward", "train": "60d", "test": "30d"},
+            "holdout": {"start": "2023-06-01T00:00:00Z"},
+        }
+        scene["search"]["space"]["exits.stop_loss"] = [None, 0.05]
+        scene_id = publish(context, scene, name="all parts", tags=["look"], note="for the eye")
+        found = finished(context, scene_id, timeout_s=120)
+        assert found["state"] == "finished"
+        runs = ask(context, "GET", f"/scenes/{scene_id}/runs?limit=2")["items"]
+        return {"scene": scene_id, "runs": [run["run_key"] for run in runs]}
+
+
+def settled(page: Page, path: str) -> None:
+    page.goto(path)
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    expect(page.locator(WAITING)).to_have_count(0)
+    page.wait_for_load_state("networkidle") if path in OUTSIDE else page.wait_for_timeout(300)
+
+
+def judge(page: Page, path: str, complaints: judged.Complaints) -> dict[str, Any]:
+    """Return what is wrong with a page, by who says so."""
+    settled(page, path)
+    wrong = {
+        "axe": judged.violations(page),
+        "pixels too wide": judged.too_wide(page),
+        "console": [line for line in complaints if not EXPECTED.search(line)],
+    }
+    complaints.clear()
+    return {name: found for name, found in wrong.items() if found}
+
+
+def name_of(path: str) -> str:
+    return re.sub(r"[^a-z-]+", "-", re.sub(r"[0-9a-f-]{30,}", "one", path)).strip("-")[:60]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_is_wrong_with_any_page(
+    pages: Site, asked: dict[str, Any], shot: Shot, scheme: str, size: str
+) -> None:
+    scene = f"/scenes/{asked['scene']}"
+    first, second = asked["runs"]
+    inside = [
+        *INSIDE,
+        *(f"{scene}?tab={tab}" for tab in TABS),
+        f"/runs/{first}",
+        f"/compare?run={first}&run={second}",
+        "/there/is/no/such/page",
+    ]
+    wrong: dict[str, Any] = {}
+    for user, paths in ((None, OUTSIDE), ("ada", inside)):
+        page = pages.context(user, size=SIZES[size], scheme=scheme).new_page()
+        complaints = judged.Complaints()
+        complaints.listen(page)
+        for path in paths:
+            found = judge(page, path, complaints)
+            shot(page, f"page-{name_of(path)}-{scheme}-{size}")
+            if found:
+                wrong[path] = found
+
+    assert wrong == {}
+
+
+def test_axe_would_find_something(pages: Site) -> None:
+    """A judge that never finds anything would pass every page."""
+    page = pages.page("ada", "/scenes")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    page.evaluate("document.querySelector('main').innerHTML += '<img src=/nothing.png>'")
+
+    assert "image-alt" in [one["id"] for one in judged.violations(page)]
