@@ -132,6 +132,7 @@ def _lineage(found: RunFound) -> RunLineage:
 
 
 def series_answer(one: SeriesLineage) -> SeriesRead:
+    """Return the candles of a series that a run read."""
     return SeriesRead(
         instrument=one.instrument,
         interval=one.interval,
