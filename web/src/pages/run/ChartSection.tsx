@@ -17,10 +17,11 @@ interface Props {
   onInstrument: (instrument: string) => void;
   trade: Pick<TradeMark, "seq" | "entryAt" | "exitAt"> | null;
   onTrade: (seq: number) => void;
+  onDrawn: () => void;
 }
 
 /** The chart of a run; of several instruments, one at a time. */
-export function ChartSection({ runKey, detail, instrument, onInstrument, trade, onTrade }: Props) {
+export function ChartSection({ runKey, detail, instrument, onInstrument, trade, onTrade, onDrawn }: Props) {
   const client = useQueryClient();
   const { run } = detail;
   const shown = instrument ?? run.instruments[0];
@@ -40,6 +41,7 @@ export function ChartSection({ runKey, detail, instrument, onInstrument, trade, 
         load={load}
         trade={trade}
         onTrade={onTrade}
+        onDrawn={onDrawn}
       >
         {isPortfolio && (
           <Select

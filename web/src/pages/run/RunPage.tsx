@@ -38,6 +38,8 @@ function Shown({ runKey, detail }: { runKey: string; detail: RunDetail }) {
   const navigate = useNavigate();
   const search = route.useSearch();
   const [instrument, setInstrument] = useState<string>();
+  // What stands below the chart waits for it: both at once would take longer for what one looks at.
+  const [isDrawn, setDrawn] = useState(false);
   const wanted = search.trade === undefined ? null : Number(search.trade);
   const [picked, setPicked] = useState<TradeRow | null>(null);
   const asked = useQuery({
@@ -91,12 +93,33 @@ function Shown({ runKey, detail }: { runKey: string; detail: RunDetail }) {
             onInstrument={setInstrument}
             trade={onChart}
             onTrade={goTo}
+            onDrawn={() => setDrawn(true)}
           />
         </Panel>
       </div>
       {trade && <SelectedTrade trade={trade} total={detail.trades ?? 0} onSeq={goTo} />}
+      {isDrawn ? <Below runKey={runKey} detail={detail} selected={wanted} onTrade={pick} /> : <PageLoading />}
+    </Stack>
+  );
+}
+
+interface BelowProps {
+  runKey: string;
+  detail: RunDetail;
+  selected: number | null;
+  onTrade: (trade: TradeRow) => void;
+}
+
+function Below({ runKey, detail, selected, onTrade }: BelowProps) {
+  return (
+    <>
       <Panel title="Trades">
-        <TradesTable runKey={runKey} isPortfolio={isPortfolio} selected={wanted} onTrade={pick} />
+        <TradesTable
+          runKey={runKey}
+          isPortfolio={detail.run.instruments.length > 1}
+          selected={selected}
+          onTrade={onTrade}
+        />
       </Panel>
       <Analysis runKey={runKey} />
       <Panel title="All metrics">
@@ -108,6 +131,6 @@ function Shown({ runKey, detail }: { runKey: string; detail: RunDetail }) {
       <Panel title="Where it comes from">
         <Lineage detail={detail} />
       </Panel>
-    </Stack>
+    </>
   );
 }
