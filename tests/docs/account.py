@@ -67,6 +67,14 @@ class Elsewhere(NamedTuple):
 
 ELSEWHERE = (
     Elsewhere(
+        r"mela mcp .*",
+        (
+            "tests/integration/test_assistants.py"
+            "::test_an_assistant_asks_follows_and_reads_a_scene",
+        ),
+        "it talks with an assistant's program until that ends",
+    ),
+    Elsewhere(
         r"mela (prune --restore|pin .*--remove|mlflow gc).*",
         (
             "tests/integration/test_prune.py"

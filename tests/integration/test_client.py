@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -24,6 +25,7 @@ from mela.errors import (
 from mela.settings import REPOSITORY, Settings
 from services.accounts import Role, Scope
 from tests.client.api_clients import client_of, token_of, wire
+from tests.client.page import run_block
 from tests.integration.asking import CASH, ONE, grid
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
@@ -207,3 +209,12 @@ def test_an_api_that_is_away_is_asked_again_and_then_said_to_be_away(platform: S
     assert 0.5 < time.monotonic() - began < 10
     with pytest.raises(InputInvalid, match="must not travel in the clear"):
         Client("http://mela.example", "mela_x")
+
+
+def test_the_pages_program_runs_on_the_platform(
+    platform: Settings, token: str, tmp_path: Path
+) -> None:
+    env = {"MELA_API__URL": platform.api.url, "MELA_API__TOKEN": token}
+    first, second, *_ = run_block(1, tmp_path, env).splitlines()
+    assert "finished, 1 of 1 runs, best sharpe" in first
+    assert second.split() == ["rank", "status", "sharpe", "total_return"]
