@@ -10,7 +10,7 @@ import {
 import { NotFound, PageFailed } from "./components/PageFailed";
 import { PageLoading } from "./components/PageLoading";
 import { prefetchRun } from "./pages/run/screens";
-import { localAddress, oneOf, type Raw, text, texts } from "./search";
+import { localAddress, number, oneOf, type Raw, text, texts } from "./search";
 import { sessionQuery } from "./session";
 import { Shell } from "./shell/Shell";
 
@@ -139,7 +139,7 @@ const scene = createRoute({
 const run = createRoute({
   getParentRoute: () => inside,
   path: "/runs/$runKey",
-  validateSearch: (raw: Raw): { trade?: string } => ({ trade: text(raw, "trade") }),
+  validateSearch: (raw: Raw): { trade?: number } => ({ trade: number(raw, "trade") }),
   loader: ({ context, params }) => prefetchRun(context.queryClient, params.runKey),
   component: lazyRouteComponent(() => import("./pages/run/RunPage")),
 });

@@ -51,7 +51,7 @@ export function FirstTrade({ comparison }: { comparison: Comparison }) {
                     <Link
                       to="/runs/$runKey"
                       params={{ runKey: run.run_key }}
-                      search={{ trade: trade ? String(first.seq) : undefined }}
+                      search={{ trade: trade ? first.seq : undefined }}
                       className="mela-quiet-link"
                     >
                       {run.label}

@@ -40,7 +40,7 @@ function Shown({ runKey, detail }: { runKey: string; detail: RunDetail }) {
   const [instrument, setInstrument] = useState<string>();
   // What stands below the chart waits for it: both at once would take longer for what one looks at.
   const [isDrawn, setDrawn] = useState(false);
-  const wanted = search.trade === undefined ? null : Number(search.trade);
+  const wanted = search.trade ?? null;
   const [picked, setPicked] = useState<TradeRow | null>(null);
   const asked = useQuery({
     ...listTradesOptions({ path: { run_key: runKey }, query: { from_seq: wanted ?? 0, limit: 1 } }),
@@ -55,7 +55,7 @@ function Shown({ runKey, detail }: { runKey: string; detail: RunDetail }) {
       void navigate({
         to: "/runs/$runKey",
         params: { runKey },
-        search: { trade: seq === null ? undefined : String(seq) },
+        search: { trade: seq ?? undefined },
         replace: true,
         resetScroll: false,
       }),
