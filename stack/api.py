@@ -6,7 +6,6 @@ import sys
 
 from mela.errors import StackFailed
 from mela.settings import REPOSITORY, Settings
-from services import accounts
 from stack import environment, guard, healthy, http, roles
 from stack.service import Program, Service, Site, marked
 
@@ -21,6 +20,8 @@ FIRST = "admin"  # the user of the first account
 
 def sign_in(settings: Settings) -> str:
     """Return how one signs in: the first account and, until it is changed, its password."""
+    from services import accounts  # loads SQLAlchemy, which most commands do without
+
     password = environment.read(settings.home).get(PASSWORD, "")
     if password and accounts.has_password(settings, FIRST, password):
         return f"{FIRST} / {password}"
