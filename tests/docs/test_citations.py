@@ -41,8 +41,12 @@ def tracked() -> list[str]:
 
 
 def is_there(path: str, cited_in: str) -> bool:
-    """Tell whether a path is a file from the root, or from the folder of who cites it."""
-    return any((place / path).exists() for place in (REPOSITORY, (REPOSITORY / cited_in).parent))
+    """Tell whether a path is a file from the root, from the folder of who cites it, or a page.
+
+    The site names its pages from docs/, where `api/` is another folder than the room.
+    """
+    places = (REPOSITORY, (REPOSITORY / cited_in).parent, REPOSITORY / "docs")
+    return any((place / path).exists() for place in places)
 
 
 def test_every_file_that_is_cited_is_there() -> None:
