@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from typing import Any
+from uuid import uuid4
 
 from playwright.sync_api import BrowserContext
 
@@ -20,6 +21,11 @@ SCENE: dict[str, Any] = {
 def grid(*fast: int) -> dict[str, Any]:
     """Return a scene that tries some values of `fast`."""
     return {**SCENE, "search": {"space": {"strategy.params.fast": list(fast)}}}
+
+
+def named(words: str) -> str:
+    """Return a name that no other scene has, as other tests ask scenes on the same platform."""
+    return f"{words} {uuid4().hex[:8]}"
 
 
 def ask(context: BrowserContext, method: str, path: str, body: Any = None) -> Any:

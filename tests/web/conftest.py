@@ -62,10 +62,14 @@ class Site:
         user: str | None = None,
         size: tuple[int, int] = WIDE,
         scheme: str = "light",
+        url: str | None = None,
     ) -> BrowserContext:
-        """Return a browser's profile of its own, signed in as a user."""
+        """Return a browser's profile of its own, signed in as a user.
+
+        url: where the application is reached, if not at its own address
+        """
         context = self.browser.new_context(
-            base_url=self.settings.api.url,
+            base_url=url or self.settings.api.url,
             viewport={"width": size[0], "height": size[1]},
             color_scheme="dark" if scheme == "dark" else "light",
             accept_downloads=True,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from tests.web.asking import SCENE, ask, finished, grid, publish
+from tests.web.asking import SCENE, ask, finished, grid, named, publish
 from tests.web.conftest import Site
 
 pytestmark = pytest.mark.integration
@@ -15,38 +15,39 @@ def test_a_scene_of_one_appears_and_finishes_on_the_other_ones_screen(pages: Sit
     tina = pages.page("tina", "/scenes")
     expect(tina.locator('[data-stream="open"]')).to_be_visible()
     tom = pages.context("tom")
-    publish(tom, grid(5, 10), name="seen by both")
+    name = named("seen by both")
+    publish(tom, grid(5, 10), name=name)
 
-    row = tina.locator("tr[data-row]", has_text="seen by both")
+    row = tina.locator("tr[data-row]", has_text=name)
     expect(row).to_be_visible()
     expect(row).to_contain_text("finished", timeout=60_000)
 
 
 def test_what_is_private_is_seen_by_its_owner_only_until_it_is_shared(pages: Site) -> None:
-    tom = pages.context("tom")
-    scene_id = publish(tom, SCENE, name="my own business", is_private=True)
+    tom, name = pages.context("tom"), named("my own business")
+    scene_id = publish(tom, SCENE, name=name, is_private=True)
     finished(tom, scene_id)
     mine = tom.new_page()
     mine.goto("/scenes")
-    expect(mine.locator("tr[data-row]", has_text="my own business")).to_be_visible()
+    expect(mine.locator("tr[data-row]", has_text=name)).to_be_visible()
 
     tina = pages.page("tina", "/scenes")
     expect(tina.locator("tr[data-row]").first).to_be_visible()
-    expect(tina.get_by_text("my own business")).to_have_count(0)
+    expect(tina.get_by_text(name)).to_have_count(0)
     tina.goto(f"/scenes/{scene_id}")
     expect(tina.get_by_role("alert")).to_be_visible()
-    expect(tina.get_by_text("my own business")).to_have_count(0)
+    expect(tina.get_by_text(name)).to_have_count(0)
 
     ask(tom, "PATCH", f"/scenes/{scene_id}", {"is_private": False})
     tina.reload()
-    expect(tina.get_by_role("heading", name="my own business")).to_be_visible()
+    expect(tina.get_by_role("heading", name=name)).to_be_visible()
     expect(tina.get_by_role("button", name="More")).to_be_visible()
     tina.get_by_role("button", name="More").click()
     expect(tina.get_by_role("menuitem", name="Name, note, tags")).to_have_count(0)
 
 
 def test_a_scene_is_named_noted_and_tagged_on_its_page(pages: Site) -> None:
-    tom = pages.context("tom")
+    tom, tag = pages.context("tom"), named("doubtful")
     scene_id = publish(tom, SCENE)
     finished(tom, scene_id)
     page = tom.new_page()
@@ -54,14 +55,14 @@ def test_a_scene_is_named_noted_and_tagged_on_its_page(pages: Site) -> None:
     page.get_by_role("button", name="More").click()
     page.get_by_role("menuitem", name="Name, note, tags").click()
     page.get_by_label("Name", exact=True).fill("a better name")
-    page.get_by_label("Note").fill("too good to be true")
-    page.get_by_label("Tags").fill("doubtful")
+    page.get_by_role("textbox", name="Note").fill("too good to be true")
+    page.get_by_role("combobox", name="Tags").fill(tag)
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Save").click()
 
     expect(page.get_by_role("heading", name="a better name")).to_be_visible()
     expect(page.get_by_text("too good to be true")).to_be_visible()
-    page.get_by_role("link", name="doubtful").click()
+    page.get_by_role("link", name=tag).click()
     expect(page.locator("tr[data-row]")).to_have_count(1)
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.web.asking import SCENE, ask, finished, grid, publish
+from mela.settings import Settings
+from tests.web.asking import SCENE, ask, finished, grid, named, publish
 from tests.web.conftest import Site
+from tests.web.line import Line
 from tests.web.test_way import sign_in
 
 pytestmark = pytest.mark.integration
@@ -28,31 +32,56 @@ def seen(page: Page) -> list[str]:
     return page.evaluate("JSON.parse(sessionStorage.getItem('seen') ?? '[]')")
 
 
-def test_a_cut_is_shown_and_mends_itself(pages: Site) -> None:
+@pytest.fixture
+def line(site: Settings) -> Iterator[Line]:
+    address = urlsplit(site.api.url)
+    assert address.hostname and address.port
+    with Line(address.hostname, address.port) as line:
+        yield line
+
+
+def live(page: Page) -> None:
+    expect(page.locator('[data-stream="open"]')).to_be_visible(timeout=20_000)
+
+
+def cut(page: Page) -> None:
+    expect(page.locator('[data-stream="reconnecting"]')).to_be_visible(timeout=20_000)
+
+
+def test_a_cut_is_shown_and_mends_itself(pages: Site, line: Line) -> None:
+    page = pages.page("tom", "/scenes", url=line.url)
+    live(page)
+    line.cut()
+    cut(page)
+    line.mend()
+    live(page)
+
+
+def test_a_network_that_is_gone_counts_as_a_cut(pages: Site) -> None:
     page = pages.page("tom", "/scenes")
-    expect(page.locator('[data-stream="open"]')).to_be_visible()
+    live(page)
     page.context.set_offline(True)
-    expect(page.locator('[data-stream="reconnecting"]')).to_be_visible()
-
+    cut(page)
     page.context.set_offline(False)
-    expect(page.locator('[data-stream="open"]')).to_be_visible()
+    live(page)
 
 
-def test_what_happened_during_a_cut_is_shown_after_it(pages: Site) -> None:
-    page = pages.page("tom", "/scenes")
-    expect(page.locator('[data-stream="open"]')).to_be_visible()
-    page.context.set_offline(True)
-    expect(page.locator('[data-stream="reconnecting"]')).to_be_visible()
-    tina = pages.context("tina")
-    finished(tina, publish(tina, SCENE, name="while nobody looked"))
-    page.context.set_offline(False)
+def test_what_happened_during_a_cut_is_shown_after_it(pages: Site, line: Line) -> None:
+    page = pages.page("tom", "/scenes", url=line.url)
+    live(page)
+    line.cut()
+    cut(page)
+    tina, name = pages.context("tina"), named("while nobody looked")
+    finished(tina, publish(tina, SCENE, name=name))
+    expect(page.get_by_text(name)).to_have_count(0)
+    line.mend()
 
-    row = page.locator("tr[data-row]", has_text="while nobody looked")
-    expect(row).to_contain_text("finished")
+    row = page.locator("tr[data-row]", has_text=name)
+    expect(row).to_contain_text("finished", timeout=30_000)
 
 
-def test_a_finished_scene_never_runs_again_on_the_screen(pages: Site) -> None:
-    context = pages.context("tom")
+def test_a_finished_scene_never_runs_again_on_the_screen(pages: Site, line: Line) -> None:
+    context = pages.context("tom", url=line.url)
     context.add_init_script(REMEMBER)
     page = context.new_page()
     page.goto("/scenes")
@@ -60,8 +89,10 @@ def test_a_finished_scene_never_runs_again_on_the_screen(pages: Site) -> None:
     page.goto(f"/scenes/{scene_id}")
     expect(page.locator('[data-state="finished"]')).to_be_visible(timeout=60_000)
     for _ in range(3):
-        context.set_offline(True)
-        context.set_offline(False)
+        line.cut()
+        cut(page)
+        line.mend()
+        live(page)
         page.reload()
         expect(page.locator('[data-state="finished"]')).to_be_visible()
 

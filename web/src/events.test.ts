@@ -139,6 +139,15 @@ describe("the connection", () => {
     expect(Source.made).toHaveLength(1);
   });
 
+  it("counts as cut when the network is gone, though nobody closed it", () => {
+    const { events } = made();
+    events.add("all");
+    newest().say("opened", { stream: "s1" });
+    events.interrupt();
+    expect(events.state).toBe("reconnecting");
+    expect(newest().isClosed).toBe(true);
+  });
+
   it("is made at once when the network comes back", () => {
     const { events } = made();
     events.add("all");

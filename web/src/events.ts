@@ -89,6 +89,11 @@ export class Events {
     if (this.now === "reconnecting" && this.timer !== null) this.connect();
   };
 
+  /** The network is gone: a stream that says nothing any more would look as if it were live. */
+  interrupt = (): void => {
+    if (this.source !== null) this.cut();
+  };
+
   close(): void {
     this.drop();
     this.watchers.clear();

@@ -44,9 +44,11 @@ export function EventsProvider({ children }: { children: ReactNode }) {
   useEffect(() => {
     const onVisible = () => document.visibilityState === "visible" && events.wake();
     window.addEventListener("online", events.wake);
+    window.addEventListener("offline", events.interrupt);
     document.addEventListener("visibilitychange", onVisible);
     return () => {
       window.removeEventListener("online", events.wake);
+      window.removeEventListener("offline", events.interrupt);
       document.removeEventListener("visibilitychange", onVisible);
       events.close();
     };
