@@ -67,7 +67,7 @@ class Elsewhere(NamedTuple):
 
 ELSEWHERE = (
     Elsewhere(
-        r"mela mcp .*",
+        r"mela mcp( .*)?",
         (
             "tests/integration/test_assistants.py"
             "::test_an_assistant_asks_follows_and_reads_a_scene",
