@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from fastapi import APIRouter, FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
@@ -19,8 +21,11 @@ PROBLEM = {
 }
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
-    """Return the application for some settings; None reads them where the command line does."""
+def create_app(settings: Settings | None = None, pages: Path = static.DIST) -> FastAPI:
+    """Return the application for some settings; None reads them where the command line does.
+
+    pages: the folder of the built pages
+    """
     settings = settings or Settings()
     app = FastAPI(
         title="Mela",
@@ -37,7 +42,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for router in ROUTERS:
         inside.include_router(router)
     app.include_router(inside)
-    static.install(app)
+    static.install(app, pages)
     app.add_middleware(audited.Audited, settings=settings)
     app.add_middleware(GZipMiddleware, minimum_size=1_024, compresslevel=5)
     app.add_middleware(surroundings.Surroundings, settings=settings)

@@ -25,7 +25,7 @@ _SHORT = "public, max-age=3600"
 _PACKED = (("br", ".br"), ("gzip", ".gz"))  # written beside a file by the build, if at all
 
 
-def install(app: FastAPI, dist: Path = DIST) -> None:
+def install(app: FastAPI, dist: Path) -> None:
     """Let an application answer all that is not of the API with the built pages.
 
     dist: the folder that the build wrote; read at each request, so that it may come later
@@ -37,7 +37,7 @@ def install(app: FastAPI, dist: Path = DIST) -> None:
         found = file_of(dist, path)
         if found is not None:
             return _file(found, request, is_hashed=path.startswith(f"{HASHED}/"))
-        if "text/html" not in request.headers.get("Accept", "text/html"):
+        if path and "text/html" not in request.headers.get("Accept", ""):
             raise HTTPException(404, "there is no such file.")
         return _index(dist)
 
