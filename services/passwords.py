@@ -24,7 +24,7 @@ def check(password: str, user: str, field: str = "password") -> None:
     if not SHORTEST <= len(password) <= LONGEST:
         raise InputInvalid(field, f"expected {SHORTEST} to {LONGEST} characters.")
     plain = password.lower()
-    if plain in _common() or plain.strip("0123456789!?._- ") in {user.lower(), "mela", ""}:
+    if plain in _common() or plain.strip("0123456789!?._- ") in {user.lower(), "mela"}:
         raise InputInvalid(
             field,
             "this password is among those that are tried first: it is common, or made of the "
