@@ -1,5 +1,4 @@
-"""The web application's API: routes over the use cases of `services/`, and the built pages."""
+"""The web application's API: routes over the use cases of `services/`, and the built pages.
 
-from api.app import create_app
-
-__all__ = ["create_app"]
+Nothing is imported here: clients read `api.models` without the application.
+"""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from api.models.answers import Answer
-from services.validate import Fault as Found
+
+if TYPE_CHECKING:  # it loads the engine, which clients that read these models do without
+    from services.validate import Fault as Found
 
 
 class Fault(Answer):
