@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mela.errors import InputInvalid, NotFound
 from mela.execution_terms import Prices
 from mela.instants import from_ms, instant_text
+from mela.instrument import parse_name
 from mela.interval import Interval
 from mela.settings import Settings
 from services.run_series import borrowed_reader, merged
@@ -45,12 +46,16 @@ def part_of(
 
     prices: what they are adjusted for, by the events before `end`
     Raises CandlesMissing for an unknown instrument, NotFound for a series that was never loaded,
-    and InputInvalid for a span that does not end after its start.
+    and InputInvalid for a malformed name, or a span that does not end after its start.
     """
     if end <= start:
         raise InputInvalid(
             "end", f"a span ends after its start {instant_text(start)}, not {instant_text(end)}."
         )
+    try:
+        parse_name(instrument)
+    except ValueError as error:
+        raise InputInvalid("instrument", f"{error}.") from error
     with borrowed_reader(settings) as reader:
         read = reader.read(instrument, interval, start, end, 0, prices)
     if read.revision == 0:

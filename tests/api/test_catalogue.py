@@ -36,9 +36,12 @@ def test_a_strategy_is_shown_with_its_schema_and_source(team: Team) -> None:
     assert {one["scene_id"] for one in found["record"]} == {
         team.scene(name) for name in ("grid", "again", "portfolio")
     }
-    assert team.viewer.get("/strategies/sma_crss").json()["detail"].endswith(
-        "did you mean sma_cross or ema_cross?"
-    ) or "sma_cross" in team.viewer.get("/strategies/sma_crss").json()["detail"]
+    assert (
+        team.viewer.get("/strategies/sma_crss")
+        .json()["detail"]
+        .endswith("did you mean sma_cross or ema_cross?")
+        or "sma_cross" in team.viewer.get("/strategies/sma_crss").json()["detail"]
+    )
 
 
 def test_every_metric_has_its_definition(team: Team) -> None:

@@ -1,0 +1,86 @@
+"""The API keeps to its own schema, on the real platform: schemathesis asks what the schema allows.
+
+Of each operation some requests are made that the schema allows, and of those with a body some that
+it does not. An
+answer is of a status, a type and a shape that the schema names, and never a 500.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from api.app import create_app
+from mela.settings import Settings
+from services import accounts, sessions, tokens
+from services.accounts import Role, Scope
+from tests.integration.serving import served
+
+pytestmark = pytest.mark.integration
+EXAMPLES = 15  # of an operation
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+]
+OPERATIONS = [
+    (mode, f"{method.upper()} {path}")
+    for path, operations in create_app(Settings()).openapi()["paths"].items()
+    for method, operation in operations.items()
+    for mode in GenerationMode
+    if not path.endswith("/events")  # a stream does not end
+    and (mode is GenerationMode.POSITIVE or operation.get("requestBody"))
+]
+
+
+@pytest.fixture(scope="module")
+def schema(platform: Settings) -> Iterator[Any]:
+    with served(platform) as url:
+        yield schemathesis.openapi.from_url(f"{url}/openapi.json")
+
+
+@pytest.fixture(scope="module")
+def token(platform: Settings) -> str:
+    """A trader's token: what it asks may be granted, and hurts no account but this one."""
+    name, password = f"schema-{uuid4().hex[:8]}", "seven quiet herons"
+    accounts.add(platform, name, password, Role.TRADER)
+    signed_in = sessions.sign_in(platform, name, password, address="127.0.0.1", agent=None)
+    made = tokens.make(platform, signed_in.caller, "schema", [Scope.READ, Scope.WRITE], days=1)
+    return made.secret
+
+
+@pytest.mark.parametrize(("mode", "operation"), OPERATIONS)
+def test_an_operation_keeps_to_the_schema(
+    schema: Any, token: str, mode: GenerationMode, operation: str
+) -> None:
+    method, path = operation.split(" ", 1)
+    found = schema[path][method]
+
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=(Phase.explicit, Phase.generate),
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=found.as_strategy(generation_mode=mode))
+    def ask(case: schemathesis.Case) -> None:
+        answer = case.call(headers={"Authorization": f"Bearer {token}"}, timeout=60)
+        if answer.status_code != 503:
+            case.validate_response(answer, checks=CHECKS)
+
+    ask()
