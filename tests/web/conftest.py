@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from mela.settings import REPOSITORY, Settings
 from services import accounts, passwords
@@ -21,12 +21,13 @@ PASSWORD = "seven quiet herons"
 USERS = {"vera": Role.VIEWER, "tom": Role.TRADER, "tina": Role.TRADER, "ada": Role.ADMIN}
 SCREENS = REPOSITORY / "build" / "screens"
 WIDE, NARROW = (1440, 900), (390, 844)
-PATIENCE_MS = 15_000  # two cores, and everything of the stack on them
+PATIENCE_MS = 20_000  # two cores, and everything of the stack on them
 
 
 @pytest.fixture(scope="session")
 def chrome() -> Iterator[Browser]:
     """A browser for all tests."""
+    expect.set_options(timeout=PATIENCE_MS)
     found = chromium.find()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(

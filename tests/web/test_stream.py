@@ -35,7 +35,8 @@ def seen(page: Page) -> list[str]:
 @pytest.fixture
 def line(site: Settings) -> Iterator[Line]:
     address = urlsplit(site.api.url)
-    assert address.hostname and address.port
+    assert address.hostname
+    assert address.port
     with Line(address.hostname, address.port) as line:
         yield line
 

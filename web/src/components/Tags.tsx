@@ -15,5 +15,5 @@ export function Tags({ tags }: { tags: readonly string[] }) {
 }
 
 function linkTo(tag: string) {
-  return (props: object) => <Link {...props} to="/scenes" search={{ tag }} style={{ cursor: "pointer" }} />;
+  return (props: object) => <Link {...props} to="/scenes" search={{ tag }} />;
 }

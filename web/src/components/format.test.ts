@@ -1,5 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { formatAgo, formatChange, formatDuration, formatInstant, formatNumber, paramName } from "./format";
+import {
+  formatAgo,
+  formatChange,
+  formatDuration,
+  formatInstant,
+  formatNumber,
+  formatParam,
+  paramName,
+} from "./format";
 
 describe("formatNumber", () => {
   it("writes fractions as per cent", () => {
@@ -48,6 +56,13 @@ it("says how long ago an instant was", () => {
   expect(formatAgo("2023-01-01T23:59:50Z", now)).toBe("just now");
   expect(formatAgo("2023-01-01T23:55:00Z", now)).toBe("5 min ago");
   expect(formatAgo("2022-12-30T00:00:00Z", now)).toBe("3 d ago");
+});
+
+it("writes values of parameters as people read them", () => {
+  expect(formatParam(null)).toBe("none");
+  expect(formatParam(true)).toBe("yes");
+  expect(formatParam("2023-01-01T00:00:00Z")).toBe("2023-01-01");
+  expect(formatParam("2023-01-01T06:00:00Z")).toBe("2023-01-01T06:00:00Z");
 });
 
 it("shortens only what belongs to the strategy", () => {

@@ -123,7 +123,8 @@ export function formatParam(value: unknown): string {
   if (value === null || value === undefined) return "none";
   if (typeof value === "number") return String(value);
   if (typeof value === "boolean") return value ? "yes" : "no";
-  return typeof value === "string" ? value : JSON.stringify(value);
+  if (typeof value !== "string") return JSON.stringify(value);
+  return value.replace(/^(\d{4}-\d{2}-\d{2})T00:00:00Z$/, "$1");
 }
 
 /** Shorten the path of a parameter to what tells it apart: `strategy.params.fast` is `fast`. */

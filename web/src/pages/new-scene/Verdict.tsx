@@ -123,7 +123,11 @@ function Counts({ scene, found, isChecking }: { scene: Fields; found: Validation
       {found.is_valid && found.expected_seconds !== null && (
         <>
           <dt>Expected to take</dt>
-          <dd>about {formatDuration(found.expected_seconds)}</dd>
+          <dd>
+            {found.expected_seconds < 1
+              ? "less than a second"
+              : `about ${formatDuration(found.expected_seconds)}`}
+          </dd>
         </>
       )}
     </dl>

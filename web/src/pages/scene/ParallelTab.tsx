@@ -95,7 +95,9 @@ export function parallelOption(
   const axes = axesOf(scene);
   const last = shown.at(-1) ?? scene.rank_by;
   const values = rows.map((row) => [
-    ...axes.map((one) => axisValue(row.params[one.path])),
+    ...axes.map((one) =>
+      isNumeric(one) ? (row.params[one.path] as number) : formatParam(row.params[one.path]),
+    ),
     ...shown.map((name) => row.metrics[name] ?? Number.NaN),
   ]);
   const dimension = axes.length + shown.length - 1;
@@ -109,8 +111,7 @@ export function parallelOption(
     parallel: { left: 50, right: 90, top: 44, bottom: 20 },
     parallelAxis: [
       ...axes.map((one, dim) => {
-        const isNumeric = one.values.every((value) => typeof value === "number");
-        return isNumeric
+        return isNumeric(one)
           ? { dim, name: paramName(one.path), scale: true, ...look }
           : {
               dim,
@@ -145,6 +146,7 @@ export function parallelOption(
   } as EChartsOption;
 }
 
-function axisValue(value: unknown): number | string {
-  return typeof value === "number" ? value : formatParam(value);
+/** Say whether a parameter has a scale; one that may be none, or is a word, has names in a row. */
+function isNumeric(axis: SceneDetail["varied"][number]): boolean {
+  return axis.values.every((value) => typeof value === "number");
 }

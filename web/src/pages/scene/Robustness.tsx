@@ -4,6 +4,7 @@ import { formatNumber } from "../../components/format";
 import { metricLabel, useMetrics } from "../../components/metrics";
 import { Num } from "../../components/Num";
 import { Panel } from "../../components/Panel";
+import { Sideways } from "../../components/Sideways";
 import { type NumberRow, NumberTable } from "./NumberTable";
 
 interface Year {
@@ -65,34 +66,36 @@ export function Robustness({ robustness }: { robustness: RobustnessReport }) {
           <Title order={3} mt="sm" mb={4}>
             Each year
           </Title>
-          <Table verticalSpacing={4}>
-            <Table.Thead>
-              <Table.Tr>
-                <Table.Th>Year</Table.Th>
-                <Table.Th ta="right">{capital(label)}</Table.Th>
-                <Table.Th ta="right">Return</Table.Th>
-                <Table.Th ta="right">Drawdown</Table.Th>
-                <Table.Th ta="right">Trades</Table.Th>
-              </Table.Tr>
-            </Table.Thead>
-            <Table.Tbody>
-              {years.map((year) => (
-                <Table.Tr key={year.year}>
-                  <Table.Td>{year.year}</Table.Td>
-                  <Table.Td ta="right">
-                    <Num value={year[metric]} unit={unit} />
-                  </Table.Td>
-                  <Table.Td ta="right">
-                    <Num value={year.total_return} unit="fraction" isChange />
-                  </Table.Td>
-                  <Table.Td ta="right">
-                    <Num value={year.max_drawdown} unit="fraction" />
-                  </Table.Td>
-                  <Table.Td ta="right">{formatNumber(year.trades, "count")}</Table.Td>
+          <Sideways label="Each year">
+            <Table verticalSpacing={4} horizontalSpacing={6}>
+              <Table.Thead>
+                <Table.Tr>
+                  <Table.Th>Year</Table.Th>
+                  <Table.Th ta="right">{capital(label)}</Table.Th>
+                  <Table.Th ta="right">Return</Table.Th>
+                  <Table.Th ta="right">Drawdown</Table.Th>
+                  <Table.Th ta="right">Trades</Table.Th>
                 </Table.Tr>
-              ))}
-            </Table.Tbody>
-          </Table>
+              </Table.Thead>
+              <Table.Tbody>
+                {years.map((year) => (
+                  <Table.Tr key={year.year}>
+                    <Table.Td>{year.year}</Table.Td>
+                    <Table.Td ta="right">
+                      <Num value={year[metric]} unit={unit} />
+                    </Table.Td>
+                    <Table.Td ta="right">
+                      <Num value={year.total_return} unit="fraction" isChange />
+                    </Table.Td>
+                    <Table.Td ta="right">
+                      <Num value={year.max_drawdown} unit="fraction" />
+                    </Table.Td>
+                    <Table.Td ta="right">{formatNumber(year.trades, "count")}</Table.Td>
+                  </Table.Tr>
+                ))}
+              </Table.Tbody>
+            </Table>
+          </Sideways>
         </>
       )}
     </Panel>

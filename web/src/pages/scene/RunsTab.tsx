@@ -241,9 +241,9 @@ function RunCard({ row, scene, shown }: { row: RunRow; scene: SceneDetail; shown
       <Text size="xs" truncate>
         {runLabel(row, scene.varied)}
       </Text>
-      <Group gap="md">
-        {shown.slice(0, 4).map((name) => (
-          <Text key={name} size="xs" component="span">
+      <Group gap="sm" wrap="nowrap">
+        {shown.slice(0, 3).map((name) => (
+          <Text key={name} size="xs" component="span" style={{ whiteSpace: "nowrap" }}>
             <span className="mela-muted">{metricLabel(name)} </span>
             <MetricValue name={name} value={row.metrics[name]} />
           </Text>
