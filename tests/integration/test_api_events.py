@@ -135,12 +135,13 @@ def names(platform: Settings) -> tuple[str, str]:
     return found[0], found[1]
 
 
-def client(url: str, name: str) -> httpx.Client:
-    found = httpx.Client(base_url=url, timeout=PATIENCE_S, trust_env=False)
-    answer = found.post("/session", json={"user": name, "password": PASSWORD})
-    assert answer.status_code == 200, answer.text
-    found.headers["X-CSRF-Token"] = answer.json()["csrf_token"]
-    return found
+@contextmanager
+def client(url: str, name: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=url, timeout=PATIENCE_S, trust_env=False) as found:
+        answer = found.post("/session", json={"user": name, "password": PASSWORD})
+        assert answer.status_code == 200, answer.text
+        found.headers["X-CSRF-Token"] = answer.json()["csrf_token"]
+        yield found
 
 
 def publish(asking: httpx.Client, fast: int, **more: Any) -> str:

@@ -29,7 +29,7 @@ from services.accounts import Role, Scope
 from tests.integration.serving import served
 
 pytestmark = pytest.mark.integration
-EXAMPLES = 15  # of an operation
+EXAMPLES = 10  # of an operation
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
