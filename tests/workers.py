@@ -27,9 +27,11 @@ SHARED = {
     "platform": (
         "tests/integration/",
         "tests/web/test_keys.py",
+        "tests/web/test_managed.py",
         "tests/web/test_new_scene.py",
         "tests/web/test_pages.py",
         "tests/web/test_people.py",
+        "tests/web/test_run.py",
         "tests/web/test_stream.py",
         "tests/web/test_way.py",
         "tests/delivery/test_health.py",

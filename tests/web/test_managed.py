@@ -90,7 +90,7 @@ def test_a_wrong_span_is_told_beside_its_field(pages: Site) -> None:
 
 def test_the_watch_list_is_edited(pages: Site) -> None:
     page = pages.page("tom", "/data?tab=watch")
-    page.get_by_role("textbox", name="Instrument").fill("binance:BTCUSDT")
+    page.get_by_role("combobox", name="Instrument").fill("binance:BTCUSDT")
     page.get_by_role("combobox", name="Interval").click()
     page.get_by_role("option", name="1d", exact=True).click()
     page.get_by_role("button", name="Add", exact=True).click()

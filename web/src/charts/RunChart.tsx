@@ -46,6 +46,7 @@ export default function RunChart(props: Props) {
   const read = useRef<(reading: Reading | null) => void>(() => undefined);
   const [screen, setScreen] = useState<Screen | null>(null);
   const [isBusy, setBusy] = useState(true);
+  const [isDrawn, setDrawn] = useState(false);
   const [failure, setFailure] = useState<unknown>(null);
   const [tries, setTries] = useState(0);
 
@@ -74,6 +75,7 @@ export default function RunChart(props: Props) {
       .then(painted)
       .then(() => {
         performance.mark("mela:run-chart-drawn"); // measured by tests and benchmarks
+        setDrawn(true);
         onDrawn.current();
         return wanted ? made.goTo(wanted) : undefined;
       });
@@ -119,6 +121,7 @@ export default function RunChart(props: Props) {
           aria-label={`${label}. Arrow keys move, plus and minus zoom, Home shows all.`}
           // biome-ignore lint/a11y/noNoninteractiveTabindex: it is moved by keys
           tabIndex={0}
+          data-drawn={isDrawn}
           onKeyDown={press}
         />
       </div>

@@ -281,9 +281,14 @@ export class CandleChart {
     if (!this.screen) {
       return;
     }
+    // What is there already is shown at once, so that keys pressed one after another add up.
+    const isThere = view.from < this.screen.to && view.to > this.screen.from;
+    if (isThere) {
+      this.setView(view);
+    }
     const span = spanToAsk(view, this.screen, this.options.whole, this.options.candleSeconds);
     if (span) {
-      await this.ask(span, view);
+      await this.ask(span, isThere ? null : view);
     } else {
       this.setView(view);
     }

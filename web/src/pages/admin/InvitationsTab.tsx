@@ -111,7 +111,7 @@ export function InvitationsTab() {
 
 /** Say what became of an invitation. now: milliseconds since 1970. */
 export function stateOf(row: Pick<InvitationRow, "used_at" | "used_by" | "ends_at">, now: number): string {
-  if (row.used_at) return row.used_by ? `used by ${row.used_by}` : "taken back";
+  if (row.used_at) return row.used_by ? `used by ${row.used_by}` : "used";
   return Date.parse(row.ends_at) <= now ? "ended" : "open";
 }
 
