@@ -125,7 +125,8 @@ def provider(callback: str) -> Iterator[Provider]:
         server.server_close()
 
 
-def _install(app: Flask, of: Provider, client: Client) -> None:
+def _grants(of: Provider) -> tuple[Any, Any]:
+    """Return how a code is given for a person, and what the ID token then says."""
     codes: dict[str, Code] = {}
 
     class ByCode(grants.AuthorizationCodeGrant):
@@ -173,10 +174,15 @@ def _install(app: Flask, of: Provider, client: Client) -> None:
             assert "openid" in scope_to_list(scope)
             return UserInfo(sub=user.sub, preferred_username=user.name)
 
+    return ByCode, IdToken
+
+
+def _install(app: Flask, of: Provider, client: Client) -> None:
+    by_code, id_token = _grants(of)
     server = AuthorizationServer(
         app, query_client=lambda _: client, save_token=lambda token, request: None
     )
-    server.register_grant(ByCode, [IdToken(require_nonce=True), CodeChallenge(required=True)])
+    server.register_grant(by_code, [id_token(require_nonce=True), CodeChallenge(required=True)])
 
     @app.get("/.well-known/openid-configuration")
     def discovery() -> Any:

@@ -204,15 +204,23 @@ STATEMENTS = {
     "begin a pass of pruning": "SELECT ops.begin_prune(365, 20, 180)",
     "end a pass of pruning": "SELECT ops.end_prune(0)",
     "say that something was pruned": "DELETE FROM ops.pruned_answer WHERE false",
+    "read accounts": "SELECT count(*) FROM app.account",
+    "change accounts": "UPDATE app.account SET role = role WHERE false",
+    "read quotas": "SELECT count(*) FROM app.quota",
+    "add to the audit log": "INSERT INTO app.audit_entry SELECT * FROM app.audit_entry LIMIT 0",
+    "change the audit log": "UPDATE app.audit_entry SET action = action WHERE false",
+    "remove from the audit log": "DELETE FROM app.audit_entry WHERE false",
+    "empty the audit log": "TRUNCATE app.audit_entry",
     "make tables": "CREATE TABLE ops.mine (id int)",
     "add roles": "CREATE ROLE mine",
 }
 READS = {"read candles", "read results"}
 MAY = {
     roles.TASKS: READS | {"write candles", "begin a pass of pruning", "end a pass of pruning"},
-    roles.JOB: READS | {"add results", "change scenes", "mark chunks"},
+    roles.JOB: READS | {"add results", "change scenes", "mark chunks", "read quotas"},
     roles.RUN: READS | {"mark chunks"},
     roles.READER: {"read results"},
+    roles.API: READS | {"read accounts", "change accounts", "read quotas", "add to the audit log"},
 }
 
 
