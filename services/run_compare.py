@@ -17,7 +17,7 @@ from mela.run_terms import VARIABLE
 from mela.settings import Settings
 from services import scene_pages
 from services.accounts import Caller
-from services.run_detail import RunHead, head_in
+from services.run_detail import head_in
 from services.run_series import WholeEquity, whole_equity
 from services.run_trades import TradeOfRun, of_run
 from warehouse.database import transaction
@@ -122,36 +122,58 @@ def compare(
             one_run.all_trades(connection, one.result_key) if one.has_curve else None
             for one in heads
         ]
-    curves = [whole_equity(settings, one) if one.has_curve else None for one in heads]
-    differences = tuple(_differences(heads))
-    sides = tuple(
-        _side(head, holder, differences, place)
-        for place, (head, holder) in enumerate(zip(heads, holders, strict=True))
+    return side_by_side(
+        [
+            RunToCompare(
+                head.document,
+                holder.scene_id,
+                holder.name,
+                rows,
+                whole_equity(settings, head) if head.has_curve else None,
+            )
+            for head, holder, rows in zip(heads, holders, trades, strict=True)
+        ],
+        points,
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RunToCompare:
+    """A run with all that is compared of it. trades, curve: None where they are not stored."""
+
+    document: Mapping[str, Any]
+    scene_id: UUID
+    scene_name: str | None
+    trades: Sequence[one_run.TradeRead] | None
+    curve: WholeEquity | None
+
+
+def side_by_side(runs: Sequence[RunToCompare], points: int) -> Comparison:
+    """Return what differs between runs, whose curves are reduced to some points."""
+    differences = tuple(_differences(runs))
+    sides = tuple(_side(run, differences, place) for place, run in enumerate(runs))
     return Comparison(
         runs=sides,
         differences=differences,
         metrics=tuple(_metric(name, sides) for name in METRICS),
-        curves=_common(heads, curves, points),
-        first_differing_trade=_first_differing(trades, curves),
+        curves=_common(runs, points),
+        first_differing_trade=_first_differing(runs),
     )
 
 
-def _side(
-    head: RunHead, holder: one_run.Holder, differences: Sequence[ParamCompared], place: int
-) -> ComparedSide:
-    document = head.document
+def _side(run: RunToCompare, differences: Sequence[ParamCompared], place: int) -> ComparedSide:
+    document = run.document
     told = [f"{one.path.rpartition('.')[2]}={_short(one.values[place])}" for one in differences[:4]]
     return ComparedSide(
-        run_key=head.run_key,
-        label=", ".join(told) or head.run_key[:8],
-        scene_id=holder.scene_id,
-        scene_name=holder.name,
+        run_key=document["run_key"],
+        label=", ".join(told) or document["run_key"][:8],
+        scene_id=run.scene_id,
+        scene_name=run.scene_name,
         instruments=tuple(document["instruments"]),
         interval=document["interval"],
         strategy=document["strategy"]["name"],
         status=document["status"],
-        has_curve=head.has_curve,
+        has_curve=run.curve is not None,
         metrics={name: document.get(name) for name in METRICS},
         warnings=tuple(document["warnings"]),
     )
@@ -163,8 +185,8 @@ def _short(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _differences(heads: Sequence[RunHead]) -> list[ParamCompared]:
-    flat = [_flat(one) for one in heads]
+def _differences(runs: Sequence[RunToCompare]) -> list[ParamCompared]:
+    flat = [_flat(one.document) for one in runs]
     paths = list(dict.fromkeys(path for one in flat for path in one))
     found: list[ParamCompared] = []
     for path in paths:
@@ -174,9 +196,8 @@ def _differences(heads: Sequence[RunHead]) -> list[ParamCompared]:
     return found
 
 
-def _flat(head: RunHead) -> dict[str, Any]:
+def _flat(document: Mapping[str, Any]) -> dict[str, Any]:
     """Return the question of a run: path → a number, a text, a truth value or nothing."""
-    document = head.document
     question: dict[str, Any] = {
         "strategy": {
             "name": document["strategy"]["name"],
@@ -211,14 +232,13 @@ def _metric(name: str, sides: Sequence[ComparedSide]) -> MetricCompared:
     )
 
 
-def _common(
-    heads: Sequence[RunHead], curves: Sequence[WholeEquity | None], points: int
-) -> CommonCurves:
+def _common(runs: Sequence[RunToCompare], points: int) -> CommonCurves:
     """Return the curves at the instants that tell most of any of them.
 
     Between two candles of a run its equity is that of the earlier one.
     """
     chosen: list[NDArray[np.int64]] = []
+    curves = [one.curve for one in runs]
     for curve in curves:
         if curve is not None and len(curve.equity):
             most = max(1, points // (2 * len(curves)))
@@ -227,25 +247,23 @@ def _common(
         return CommonCurves([], [[] for _ in curves])
     t = np.unique(np.concatenate(chosen))
     values: list[list[float | None]] = []
-    for head, curve in zip(heads, curves, strict=True):
+    for run, curve in zip(runs, curves, strict=True):
         if curve is None or not len(curve.equity):
             values.append([None] * len(t))
             continue
         place = np.searchsorted(curve.opened_ms, t, side="right") - 1
         inside = (t >= curve.opened_ms[0]) & (t <= curve.opened_ms[-1])
-        shown = curve.equity[np.maximum(place, 0)] / float(head.document["cash"])
+        shown = curve.equity[np.maximum(place, 0)] / float(run.document["cash"])
         values.append(
             [float(one) if is_in else None for one, is_in in zip(shown, inside, strict=True)]
         )
     return CommonCurves(t.tolist(), values)
 
 
-def _first_differing(
-    trades: Sequence[Sequence[one_run.TradeRead] | None], curves: Sequence[WholeEquity | None]
-) -> DifferingTrade | None:
-    if any(one is None for one in trades):
+def _first_differing(runs: Sequence[RunToCompare]) -> DifferingTrade | None:
+    lists = [one.trades for one in runs if one.trades is not None]
+    if len(lists) < len(runs):
         return None
-    lists = [one for one in trades if one is not None]
     for seq in range(max(map(len, lists))):
         there = [one[seq] if seq < len(one) else None for one in lists]
         told = {
@@ -255,7 +273,7 @@ def _first_differing(
         if len(told) > 1:
             shown = [
                 None if one is None or curve is None else of_run(one, curve)
-                for one, curve in zip(there, curves, strict=True)
+                for one, curve in zip(there, (run.curve for run in runs), strict=True)
             ]
             return DifferingTrade(seq, tuple(shown))
     return None

@@ -7,7 +7,7 @@ import math
 from mela.errors import InputInvalid
 from mela.metrics import METRICS
 from mela.nearest import did_you_mean
-from warehouse.results.scene_runs import OPERATORS, Condition
+from warehouse.results.run_paths import OPERATORS, Condition
 
 
 def metric_of(name: str) -> str:

@@ -23,12 +23,8 @@ from services.scene_facts import has_ended
 from services.scene_pages import varied_paths
 from warehouse.database import transaction
 from warehouse.results import curves, scene_runs
-from warehouse.results.scene_runs import (
-    Condition,
-    Order,
-    RunRead,
-    path_value,
-)
+from warehouse.results.run_paths import Condition
+from warehouse.results.scene_runs import Order, RunRead, path_value
 from warehouse.rows_as_csv import rows_as_csv
 from warehouse.scenes.pages import SceneHead
 from warehouse.scenes.stored import ranking_of

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from mela.metrics import LOWER_IS_BETTER, METRICS, rank
+from services import run_trades
 from services.results import result_rows
 from services.run_detail import run_head
 from services.run_series import candles_of, merged, whole_equity
@@ -345,8 +346,6 @@ def test_of_too_many_marks_the_largest_stay(team: Team) -> None:
     whole = team.trader.get(f"/runs/{run_key}/trades/marks").json()
     assert (whole["is_thinned"], whole["seq"]) == (False, [one["seq"] for one in items])
 
-    from services import run_trades
-
     few = run_trades.marks(team.settings, caller(team), run_key, points=5)
     largest = sorted(items, key=lambda one: -abs(one["pnl"]))[:5]
     assert [one.seq for one in few.trades] == sorted(one["seq"] for one in largest)
@@ -401,31 +400,3 @@ def test_the_whole_run_is_a_file(team: Team) -> None:
     text = team.trader.get(f"/runs/{run_key}/trades.csv").text
     rows = list(csv.DictReader(io.StringIO(text)))
     assert [float(row["profit"]) for row in rows] == [one["profit"] for one in found["trades"]]
-
-
-def test_two_runs_are_compared(team: Team) -> None:
-    keys = [one["run_key"] for one in team.runs("grid")][:2]
-
-    found = team.trader.get("/compare", params={"run": keys}).json()
-
-    assert [one["run_key"] for one in found["runs"]] == keys
-    paths = {one["path"] for one in found["differences"]}
-    assert paths <= {"strategy.params.fast", "exits.stop_loss"}
-    assert paths
-    sharpe = next(one for one in found["metrics"] if one["name"] == "sharpe")
-    assert sharpe["best"] in ([0], [])
-    hidden = team.runs("stocks")[0]["run_key"]
-    for other in (team.other, team.admin):
-        assert other.get("/compare", params={"run": [keys[0], hidden]}).status_code == 404
-        assert other.get("/compare", params={"scene": team.scene("stocks")}).status_code == 404
-
-
-def test_the_best_runs_of_scenes_are_compared(team: Team) -> None:
-    scenes = [team.scene("grid"), team.scene("portfolio")]
-
-    found = team.trader.get("/compare", params={"scene": scenes}).json()
-
-    assert len(found["runs"]) == 2
-    assert "portfolio.rebalance.every" in {one["path"] for one in found["differences"]}
-    curves_ = found["curves"]
-    assert all(len(one) == len(curves_["t"]) for one in curves_["values"])

@@ -8,23 +8,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Literal
 from uuid import UUID
 
-import orjson
 from sqlalchemy import Connection, text
 
 from mela.metrics import LOWER_IS_BETTER, METRICS, Ranking
-from mela.run_terms import VARIABLE, default_of
+from mela.run_terms import VARIABLE
+from warehouse.results.run_paths import (
+    PARAMS,
+    Condition,
+    inside,
+    needs_question,
+    term_default,
+    value_sql,
+    where_sql,
+)
 
 Scalar = float | str | bool | None
 Order = Literal["asc", "desc", "best"]
 Reduce = Literal["max", "mean", "median"]
-OPERATORS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<=", "eq": "="}
+
 RANGES = 24  # into which numbers of an axis are gathered
 _ROOM = text("SET LOCAL work_mem = '32MB'")  # to sort the runs of a large scene without a file
-_PARAMS = "strategy.params."
+
 _FROM = """
     FROM ops.scene_run answer JOIN ops.result r ON r.result_key = answer.result_key
 """
@@ -40,15 +47,6 @@ _INSTRUMENTS = """
         WHERE more.run_key = q.run_key) AS member ORDER BY member.place) END
 """
 _METRICS = ", ".join(f"r.{name}" for name in METRICS)
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """What a run must fulfil. what: a metric, `status`, `instrument`, or a path that varies."""
-
-    what: str
-    operator: str
-    value: float | str | bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +103,13 @@ def page(
     keys = _order_keys(sort, order)
     connection.execute(_ROOM)
     values: dict[str, Any] = {"scene_id": scene_id, "most": most}
-    where = [*_where(conditions, values), *_after(keys, after, values)]
-    needs_question = any(_needs_question(one.what) for one in conditions)
+    where = [*where_sql(conditions, values), *_after(keys, after, values)]
+    is_asked = any(needs_question(one.what) for one in conditions)
     # The page's keys first, from the narrowest rows that tell the order, then the rest of 100 runs
     chosen = f"""
         SELECT r.result_key, answer.cached, {keys.undefined} AS undefined, {keys.few} AS few,
                r.{sort.metric} AS ordered
-        {_FROM} {_QUESTION if needs_question else ""}
+        {_FROM} {_QUESTION if is_asked else ""}
         WHERE answer.scene_id = :scene_id {"".join(f" AND {one}" for one in where)}
         ORDER BY {keys.text} LIMIT :most
     """
@@ -136,9 +134,10 @@ def csv_query(
     paths: a column for each; the columns are named by `csv_names`
     """
     values: dict[str, Any] = {"scene_id": str(scene_id)}
-    where = "".join(f" AND {one}" for one in _where(conditions, values))
+    where = "".join(f" AND {one}" for one in where_sql(conditions, values))
     varied = "".join(
-        f", {_value(path, values, f'path_{place}')} #>> '{{}}'" for place, path in enumerate(paths)
+        f", {value_sql(path, values, f'path_{place}')} #>> '{{}}'"
+        for place, path in enumerate(paths)
     )
     said = "r.error_class || ': ' || r.error_sentence"
     query = f"""
@@ -161,8 +160,8 @@ def csv_names(paths: Sequence[str]) -> list[str]:
 def count(connection: Connection, scene_id: UUID, conditions: Sequence[Condition]) -> int:
     """Count the runs of a scene that fulfil conditions."""
     values: dict[str, Any] = {"scene_id": scene_id}
-    where = "".join(f" AND {one}" for one in _where(conditions, values))
-    question = _QUESTION if any(_needs_question(one.what) for one in conditions) else ""
+    where = "".join(f" AND {one}" for one in where_sql(conditions, values))
+    question = _QUESTION if any(needs_question(one.what) for one in conditions) else ""
     statement = f"""
         SELECT count(*) {_FROM} {question} WHERE answer.scene_id = :scene_id {where}
     """
@@ -187,7 +186,7 @@ def ranks(
 def values_of(connection: Connection, scene_id: UUID, path: str, most: int) -> list[Any]:
     """Return the distinct values that runs of a scene have at a path, at most so many."""
     values: dict[str, Any] = {"scene_id": scene_id, "most": most}
-    found = _value(path, values, "p")
+    found = value_sql(path, values, "p")
     statement = f"""
         SELECT DISTINCT {found} AS value {_FROM} {_QUESTION}
         WHERE answer.scene_id = :scene_id ORDER BY 1 LIMIT :most
@@ -236,16 +235,15 @@ def path_value(path: str, run: RunRead) -> Any:
     """
     if path in _OWN:
         return _OWN[path](run)
-    if path.startswith(_PARAMS):
-        return _inside(run.params, path.removeprefix(_PARAMS).split("."))
+    if path.startswith(PARAMS):
+        return inside(run.params, path.removeprefix(PARAMS).split("."))
     first, *rest = path.split(".")
     if first not in run.settings and first not in VARIABLE:
         return None
-    found = run.settings[first] if first in run.settings else _default(first)
-    return _inside(found, rest)
+    found = run.settings[first] if first in run.settings else term_default(first)
+    return inside(found, rest)
 
 
-_default = lru_cache(maxsize=64)(default_of)
 _OWN: Mapping[str, Callable[[RunRead], Scalar]] = {
     "strategy.name": lambda run: run.strategy,
     "instrument": lambda run: run.instruments[0],
@@ -308,57 +306,9 @@ def _after(
     ]
 
 
-def _where(conditions: Sequence[Condition], values: dict[str, Any]) -> list[str]:
-    found: list[str] = []
-    for place, one in enumerate(conditions):
-        name = f"condition_{place}"
-        if one.operator not in OPERATORS:
-            raise ValueError(f"expected one of {', '.join(OPERATORS)}, but found {one.operator!r}")
-        operator = OPERATORS[one.operator]
-        values[name] = one.value
-        if one.what in METRICS:
-            found.append(f"r.{one.what} {operator} CAST(:{name} AS float8)")
-        elif one.what == "status":
-            found.append(f"r.status {operator} :{name}")
-        elif one.what == "instrument":
-            found.append(f"i.venue || ':' || i.symbol {operator} :{name}")
-        else:
-            value = _value(one.what, values, f"{name}_path")
-            values[name] = orjson.dumps(one.value).decode()
-            found.append(f"{value} {operator} CAST(:{name} AS jsonb)")
-    return found
-
-
-def _needs_question(what: str) -> bool:
-    return what not in METRICS and what != "status"
-
-
-def _value(path: str, values: dict[str, Any], name: str) -> str:
-    """Return what SQL finds at a path, as jsonb; the path itself becomes a parameter."""
-    columns = {
-        "strategy.name": "to_jsonb(q.strategy)",
-        "instrument": "to_jsonb(i.venue || ':' || i.symbol)",
-        "interval": "to_jsonb(q.interval)",
-        "start": "to_jsonb(ops.instant_text(q.start_at))",
-        "end": "to_jsonb(ops.instant_text(q.end_at))",
-    }
-    if path in columns:
-        return columns[path]
-    if path.startswith(_PARAMS):
-        values[name] = path.removeprefix(_PARAMS).split(".")
-        return f"coalesce(q.params #> CAST(:{name} AS text[]), 'null')"
-    steps = path.split(".")
-    if steps[0] not in VARIABLE:
-        raise ValueError(f"expected a path that a space may vary, but found {path!r}")
-    default = _inside(_default(steps[0]), steps[1:])
-    values[name] = steps
-    values[f"{name}_default"] = orjson.dumps(default).decode()
-    return f"coalesce(q.settings #> CAST(:{name} AS text[]), CAST(:{name}_default AS jsonb))"
-
-
 def _axis(path: str, ends: tuple[float, float] | None, values: dict[str, Any], name: str) -> str:
     """Return what SQL groups by: the value at a path, or the range that a number is in."""
-    found = _value(path, values, name)
+    found = value_sql(path, values, name)
     if ends is None or ends[1] <= ends[0]:
         return found
     low, high = ends
@@ -374,17 +324,6 @@ def _checked(metric: str) -> str:
     if metric not in METRICS:
         raise ValueError(f"expected a metric, but found {metric!r}")
     return metric
-
-
-def _inside(value: Any, steps: Sequence[str]) -> Any:
-    for step in steps:
-        if isinstance(value, Mapping):
-            value = value.get(step)
-        elif isinstance(value, list) and step.isdecimal() and int(step) < len(value):
-            value = value[int(step)]
-        else:
-            return None
-    return value
 
 
 def _read(row: Any) -> RunRead:
