@@ -45,7 +45,7 @@ export function Holdout({ holdout, isRecorded }: { holdout: HoldoutReport; isRec
           </>
         )}
         {holdout.reopened
-          ? `These candles were looked at ${formatNumber(holdout.reopened, "count")} times before, so they test the choice less.`
+          ? `These candles were looked at ${holdout.reopened === 1 ? "once" : `${formatNumber(holdout.reopened, "count")} times`} before, so they test the choice less.`
           : isRecorded
             ? "Nobody had looked at these candles before."
             : "Mela keeps no record of who looked at these candles before."}

@@ -70,7 +70,7 @@ function Folds({ instrument, folds }: { instrument: string; folds: readonly Fold
             <Table.Th ta="right">In training</Table.Th>
             <Table.Th ta="right">Sharpe</Table.Th>
             <Table.Th ta="right">Return</Table.Th>
-            <Table.Th ta="right">Held</Table.Th>
+            <Table.Th ta="right">Buy and hold</Table.Th>
             <Table.Th ta="right">Trades</Table.Th>
           </Table.Tr>
         </Table.Thead>
