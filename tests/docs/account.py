@@ -67,6 +67,11 @@ class Elsewhere(NamedTuple):
 
 ELSEWHERE = (
     Elsewhere(
+        r"mela user.*",
+        ("tests/cli/test_users.py",),
+        "it makes accounts and changes them, and each starts from none",
+    ),
+    Elsewhere(
         r"mela mcp( .*)?",
         (
             "tests/integration/test_assistants.py"
