@@ -23,6 +23,7 @@ from backtests.local import Bench
 from backtests.printing import printing_to_stderr
 from backtests.strategies import refresh
 from backtests.strategy import Catalogue, Strategy
+from client.local_compare import compared, run_to_compare
 from client.local_rows import (
     LocalScene,
     columns_of,
@@ -52,6 +53,7 @@ from mela.settings import Settings
 from mela.verdict import Verdict
 from services.checked import checked_scene
 from services.own_verdicts import known_here
+from services.run_compare import FEWEST, MOST, RunToCompare
 from sources.files.given import Given, Read, instruments_of, reader_of
 from sources.files.market import inferred_words
 from sources.files.options import NO_OPTIONS, FileOptions
@@ -207,11 +209,14 @@ class LocalPlatform:
                 catalogue=catalogue,
             )
 
-    def compare(self, runs: Sequence[str], scenes: Sequence[UUID]) -> Comparison:  # noqa: ARG002
-        """Say that only the platform compares: it knows the runs of all scenes."""
-        raise InputInvalid(
-            None, "runs are compared on the platform; here, join the frames of their results."
-        )
+    def compare(self, runs: Sequence[str], scenes: Sequence[UUID]) -> Comparison:
+        """Return what differs between two to ten runs of this client."""
+        best = [self._kept(one).rows[0]["run_key"] for one in scenes if self._kept(one).rows]
+        keys = list(dict.fromkeys((*runs, *best)))
+        if not FEWEST <= len(keys) <= MOST:
+            sentence = f"expected {FEWEST} to {MOST} different runs, but found {len(keys)}."
+            raise InputInvalid("run", sentence)
+        return compared([self._to_compare(key) for key in keys])
 
     def cancel(self, scene_id: UUID) -> SceneDetail:
         """Cancel a scene that was not followed yet."""
@@ -324,6 +329,16 @@ class LocalPlatform:
             bench.candles_of(run), [run], with_curve=True, catalogue=bench.catalogue
         )
         return outcome
+
+    def _to_compare(self, run_key: str) -> RunToCompare:
+        run, bench = self._run(run_key)
+        kept = self._scenes[self._of_run[run_key]]
+        document = next(row for row in kept.rows if row["run_key"] == run_key)
+        with self._catalogue(), printing_to_stderr():
+            curve = bench.curve_of(run)
+        equity = self._equity(curve, run, bench) if curve else None
+        series = bench.series_of(run)
+        return run_to_compare(document, kept.scene_id, kept.name, curve, equity, series)
 
     def _kept(self, scene_id: UUID) -> LocalScene:
         if scene_id not in self._scenes:

@@ -191,3 +191,14 @@ def test_progress_is_a_line_of_text_where_there_is_no_terminal(
     assert lines[-1].startswith("finished: 1 of 1 runs, best ")
     Client.local({NAME: candles}, progress="bar").run(SCENE)
     assert "1/1" in capsys.readouterr().err
+
+
+def test_runs_of_one_client_are_compared(client: Client) -> None:
+    grid = client.run({**SCENE, "search": GRID})
+    other = client.run({**SCENE, "costs": {"fee": 0.0}})
+    found = client.compare(scenes=[grid.scene_id, other.scene_id])
+    assert [side.scene_id for side in found.runs] == [grid.scene_id, other.scene_id]
+    assert "costs.fee" in [one.path for one in found.differences]
+    assert len(found.curves.t) == len(found.curves.values[0]) > 0
+    with pytest.raises(InputInvalid, match="expected 2 to 10 different runs, but found 1"):
+        client.compare(scenes=[grid.scene_id])

@@ -77,6 +77,17 @@ def test_a_scene_gives_the_same_frames_over_the_api_and_in_process(
     pd.testing.assert_series_equal(far.best, near.best, check_exact=True)
 
 
+def test_runs_are_compared_over_the_api_as_in_process(client: Client) -> None:
+    scene = asked(search=grid(2, 1))
+    local = Client.local(REPOSITORY / "replay/data", progress="none")
+    keys = client.run(scene).runs["run_key"].tolist()
+    local.run(scene)
+    far, near = client.compare(runs=keys), local.compare(runs=keys)
+    told = {"differences", "metrics", "curves", "first_differing_trade"}
+    assert far.model_dump(include=told) == near.model_dump(include=told)
+    assert [one.path for one in far.differences] == ["strategy.params.fast"]
+
+
 def test_a_picture_is_drawn_from_what_the_api_gives(client: Client) -> None:
     found = client.run(asked())
     assert found.plot().content.startswith(b"\x89PNG")
