@@ -342,6 +342,11 @@ export class CandleChart {
       })),
     );
     this.volume.setData(times.map((time, place) => ({ time, value: v[place] as number })));
+    if (screen.equity.t.length === 0 && this.chart.panes().length > 1) {
+      for (const series of [this.hold, this.equity, this.drawdown]) {
+        series.moveToPane(0); // a pane without series goes away
+      }
+    }
     const { equity, hold, drawdown } = this.aligned;
     for (const [series, values] of [
       [this.equity, equity],

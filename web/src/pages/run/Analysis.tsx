@@ -6,6 +6,7 @@ import { distributionOption } from "../../charts/distribution";
 import { EChart, type MakeOption } from "../../charts/EChart";
 import type { RunAnalysis } from "../../client";
 import { getAnalysisOptions } from "../../client/@tanstack/react-query.gen";
+import { asSentence } from "../../components/format";
 import { PageLoading } from "../../components/PageLoading";
 import { Panel } from "../../components/Panel";
 import { ProblemView } from "../../components/ProblemView";
@@ -25,7 +26,7 @@ export function Analysis({ runKey }: { runKey: string }) {
   if (!data.has_curve) {
     return (
       <Alert variant="light" color="gray" title="Of this run only the metrics are stored">
-        {data.without_curve}
+        {asSentence(data.without_curve ?? "")}
       </Alert>
     );
   }

@@ -5,7 +5,7 @@ import type { TradeRow } from "../../client";
 import { listTrades } from "../../client";
 import { type Column, DataTable, type Sort } from "../../components/DataTable";
 import { EmptyState } from "../../components/EmptyState";
-import { formatNumber } from "../../components/format";
+import { asSentence, formatNumber } from "../../components/format";
 import { Instant } from "../../components/Instant";
 import { Num } from "../../components/Num";
 import { PageLoading } from "../../components/PageLoading";
@@ -45,7 +45,11 @@ export function TradesTable({ runKey, isPortfolio, selected, onTrade }: Props) {
   if (query.error) return <ProblemView error={query.error} onRetry={() => void query.refetch()} />;
   if (!first) return <PageLoading />;
   if (!first.has_curve) {
-    return <EmptyState title="The trades of this run are not stored">{first.without_curve}</EmptyState>;
+    return (
+      <EmptyState title="The trades of this run are not stored">
+        {asSentence(first.without_curve ?? "")}
+      </EmptyState>
+    );
   }
   if (first.total === 0) {
     return <EmptyState title="No trades">The strategy never entered in this span.</EmptyState>;
@@ -105,8 +109,8 @@ function columnsOf(
     numbers("exit_price", "Exit price", 96, (row) => formatNumber(row.exit_price, "number")),
     change("pnl", "Profit", 102, (row) => row.pnl, "money"),
     change("return", "Return", 94, (row) => row.return, "fraction"),
-    change("mae", "MAE", 86, (row) => row.mae, "fraction"),
-    change("mfe", "MFE", 86, (row) => row.mfe, "fraction"),
+    change("mae", "MAE", 92, (row) => row.mae, "fraction"),
+    change("mfe", "MFE", 92, (row) => row.mfe, "fraction"),
     { ...numbers("bars", "Candles", 92, (row) => formatNumber(row.bars, "count")), sortBy: "bars" },
     { ...numbers("fees", "Fees", 78, (row) => formatNumber(row.fees, "money")), sortBy: "fees" },
   ];
