@@ -12,13 +12,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mela.candles import Candles
+from mela.interval import Interval
 from mela.metrics import LOWER_IS_BETTER, METRICS, rank
-from services import run_trades
+from services import accounts, run_trades
 from services.results import result_rows
 from services.run_detail import run_head
 from services.run_series import candles_of, merged, whole_equity
 from tests.api.lived_in import Team
 from tests.warehouse.lived import BTC, ETH
+from warehouse.accounts import accounts as stored
 from warehouse.database import transaction
 from warehouse.results import curves
 
@@ -36,17 +39,11 @@ def with_curve(team: Team, called: str) -> str:
 
 
 def caller(team: Team) -> Any:
-    from services import accounts
-
-    one = accounts.one(team.settings, "trader")
     with transaction(team.settings) as connection:
-        from warehouse.accounts import accounts as stored
-
-        row = stored.by_name(connection, one.user)
+        row = stored.by_name(connection, "trader")
     assert row is not None
-    return accounts.Caller(
-        row.id, row.user_id, row.user, one.role, frozenset({"read"}), via="session"
-    )
+    role = accounts.Role(row.role)
+    return accounts.Caller(row.id, row.user_id, row.user, role, frozenset({"read"}), via="session")
 
 
 @pytest.mark.parametrize("metric", ["sharpe", "max_drawdown", "volatility_ann", "trades", "kelly"])
@@ -191,7 +188,8 @@ def test_a_run_is_shown_as_it_is_stored_with_where_it_comes_from(team: Team) -> 
     assert found["result"]["metrics"] == {name: stored[name] for name in METRICS}
     assert found["lineage"]["result_key"] == stored["result_key"]
     assert found["lineage"]["is_sealed"] is True
-    [series] = found["lineage"]["series"]
+    traced = team.trader.get(f"/runs/{stored['run_key']}/lineage").json()
+    [series] = traced["series"]
     assert series["instrument"] == BTC
     assert sum(load["candles"] for load in series["loads"]) >= stored["candles"]
     assert found["is_stale"] is False
@@ -248,9 +246,6 @@ def test_a_part_of_the_candles_is_merged_at_the_same_places(team: Team) -> None:
 
 
 def test_candles_merge_by_hand() -> None:
-    from mela.candles import Candles
-    from mela.interval import Interval
-
     column = np.array([1.0, 2.0, 3.0, 4.0, 5.0])
     hours = np.arange(5, dtype=np.int64) * 3_600_000
     candles = Candles(Interval.H1, hours, column, column + 1, column / 2, column, column)
