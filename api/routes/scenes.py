@@ -68,6 +68,7 @@ def parse_scene(asked: YamlToParse, _: Reader) -> Parsed:
 @router.post("/scenes", status_code=202, response_model=SceneRow)
 def publish_scene(
     asked: SceneToPublish,
+    request: Request,
     caller: Trader,
     settings: AppSettings,
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
@@ -75,6 +76,7 @@ def publish_scene(
     """Publish a scene. The same Idempotency-Key publishes it once."""
     card = Card(asked.name, asked.note, asked.tags, asked.is_private)
     scene_id = asking.publish(settings, caller, asked.scene, card, idempotency_key=idempotency_key)
+    request.state.audit_subject = str(scene_id)
     return SceneRow.of(scene_pages.row(settings, caller, scene_id))
 
 
