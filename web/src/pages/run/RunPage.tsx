@@ -123,7 +123,7 @@ function Below({ runKey, detail, selected, onTrade }: BelowProps) {
       </Panel>
       <Analysis runKey={runKey} />
       <Panel title="All metrics">
-        <AllMetrics metrics={detail.result.metrics} benchmark={detail.benchmark} />
+        <AllMetrics metrics={detail.result.metrics} />
       </Panel>
       <Panel title="What was asked">
         <Terms run={detail.run} />
