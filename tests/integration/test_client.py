@@ -12,7 +12,7 @@ from uuid import uuid4
 import pandas as pd
 import pytest
 
-from client import Client
+from client import Client, remote
 from mela.errors import (
     Conflict,
     InputInvalid,
@@ -96,7 +96,10 @@ def test_a_picture_is_drawn_from_what_the_api_gives(client: Client) -> None:
     assert "buy & hold" in page
 
 
-def test_candles_come_whole_and_equal_those_of_the_file(client: Client) -> None:
+def test_candles_come_whole_in_parts_and_equal_those_of_the_file(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote, "CANDLES_A_PART", 500)
     far = client.candles("binance:BTCUSDT", "1h", start="2023-01-01", end="2023-03-01")
     near = Client.local(REPOSITORY / "replay/data").candles(
         "binance:BTCUSDT", "1h", start="2023-01-01", end="2023-03-01"
