@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import pytest
 from playwright.sync_api import expect
 
+from services import accounts, passwords
 from tests.web.asking import SCENE, ask, finished, grid, named, publish
 from tests.web.conftest import Site
+from tests.web.test_way import sign_in
+from warehouse.database import transaction
 
 pytestmark = pytest.mark.integration
 
@@ -87,3 +92,43 @@ def test_a_scene_is_cancelled_on_its_page(pages: Site) -> None:
     expect(page.locator('[data-state="cancelled"]')).to_be_visible(timeout=60_000)
     page.get_by_role("button", name="More").click()
     expect(page.get_by_role("menuitem", name="Ask again")).to_be_visible()
+
+
+def test_somebody_who_is_invited_makes_an_account_and_is_in(pages: Site) -> None:
+    ada = pages.context("ada")
+    made = ask(ada, "POST", "/invitations", {"role": "trader"})
+    page = pages.page(path=f"/register#{made['link'].partition('#')[2]}")
+    expect(page.get_by_text("You are invited as a trader.")).to_be_visible()
+    page.get_by_label("User").fill(f"new-{uuid4().hex[:8]}")
+    page.get_by_label("New password", exact=True).fill("a long sentence of mine")
+    page.get_by_label("The same again", exact=True).fill("a long sentence of yours")
+    page.get_by_role("button", name="Make the account").click()
+    expect(page.get_by_text("The two passwords differ.")).to_be_visible()
+    page.get_by_label("The same again", exact=True).fill("a long sentence of mine")
+    page.get_by_role("button", name="Make the account").click()
+
+    expect(page.get_by_role("heading", name="Scenes")).to_be_visible()
+    expect(page.get_by_role("link", name="New scene").first).to_be_visible()
+
+    again = pages.page(path=f"/register#{made['link'].partition('#')[2]}")
+    expect(again.get_by_role("alert")).to_be_visible()
+
+
+def test_a_first_password_must_be_changed_before_anything_else(pages: Site) -> None:
+    name = f"first-{uuid4().hex[:8]}"
+    with transaction(pages.settings) as connection:
+        known = passwords.hashed("made at random")
+        accounts.stored_new(
+            connection, name, accounts.Role.TRADER, known, must_change_password=True
+        )
+    page = pages.page(path="/scenes")
+    sign_in(page, name, "made at random")
+    expect(page.get_by_role("heading", name="Choose a new password")).to_be_visible()
+    page.goto("/scenes")
+    expect(page.get_by_role("heading", name="Choose a new password")).to_be_visible()
+    page.get_by_label("Password so far").fill("made at random")
+    for label in ("New password", "The same again"):
+        page.get_by_label(label, exact=True).fill("a long sentence of mine")
+    page.get_by_role("button", name="Change the password").click()
+
+    expect(page.get_by_role("heading", name="Scenes")).to_be_visible()

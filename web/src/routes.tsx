@@ -34,7 +34,6 @@ const signIn = createRoute({
 const register = createRoute({
   getParentRoute: () => root,
   path: "/register",
-  validateSearch: (raw: Raw): { invitation?: string } => ({ invitation: text(raw, "invitation") }),
   component: lazyRouteComponent(() => import("./pages/register/RegisterPage")),
 });
 

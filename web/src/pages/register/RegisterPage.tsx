@@ -1,25 +1,33 @@
 import { Button, Stack, TextInput } from "@mantine/core";
-import { useMutation, useQuery } from "@tanstack/react-query";
-import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { Link, useLocation, useNavigate } from "@tanstack/react-router";
 import { type FormEvent, useState } from "react";
-import { get, post } from "../../api";
+import { rememberCsrfToken } from "../../api";
+import { checkInvitation, register } from "../../client";
 import { getAboutOptions } from "../../client/@tanstack/react-query.gen";
 import { EmptyState } from "../../components/EmptyState";
 import { Entrance } from "../../components/Entrance";
 import { NewPassword, newPasswordFault } from "../../components/NewPassword";
 import { PageLoading } from "../../components/PageLoading";
 import { ProblemView } from "../../components/ProblemView";
+import { sessionQuery } from "../../session";
 
-const route = getRouteApi("/register");
+/**
+ * Return the secret of an invitation's link. It stands behind `#`, which browsers send to nobody, so that
+ * it is in no log.
+ */
+function invitationOf(hash: string): string | undefined {
+  return hash.replace(/^#/, "") || undefined;
+}
 
 /** Make an account: with an invitation, or without one where the team allows that. */
 export default function RegisterPage() {
-  const { invitation } = route.useSearch();
+  const invitation = useLocation({ select: ({ hash }) => invitationOf(hash) });
   const about = useQuery(getAboutOptions());
   const check = useQuery({
     queryKey: ["invitation", invitation],
-    queryFn: ({ signal }) =>
-      get<{ role: string; invited_by: string | null }>("/invitations/check", { invitation }, signal),
+    queryFn: async ({ signal }) =>
+      (await checkInvitation({ headers: { "x-invitation": invitation ?? "" }, signal })).data,
     enabled: invitation !== undefined,
     retry: false,
   });
@@ -43,19 +51,25 @@ export default function RegisterPage() {
 
 function RegisterForm({ invitation }: { invitation?: string }) {
   const navigate = useNavigate();
+  const queryClient = useQueryClient();
   const [user, setUser] = useState("");
   const [chosen, setChosen] = useState({ password: "", again: "" });
   const [isAsked, setAsked] = useState(false);
-  const register = useMutation({
+  const enter = useMutation({
     meta: { isSignIn: true },
-    mutationFn: () => post("/registrations", { invitation, user: user.trim(), password: chosen.password }),
-    onSuccess: () => navigate({ to: "/sign-in" }),
+    mutationFn: () => register({ body: { invitation, user: user.trim(), password: chosen.password } }),
+    onSuccess: async ({ data: me }) => {
+      rememberCsrfToken(me.csrf_token ?? "");
+      queryClient.clear();
+      queryClient.setQueryData(sessionQuery.queryKey, me);
+      await navigate({ to: "/scenes", replace: true });
+    },
   });
   const fault = newPasswordFault(chosen);
   const onSubmit = (event: FormEvent) => {
     event.preventDefault();
     setAsked(true);
-    if (!fault) register.mutate();
+    if (!fault) enter.mutate();
   };
   return (
     <form onSubmit={onSubmit}>
@@ -70,8 +84,8 @@ function RegisterForm({ invitation }: { invitation?: string }) {
           onChange={(event) => setUser(event.currentTarget.value)}
         />
         <NewPassword value={chosen} onChange={setChosen} fault={isAsked ? fault : null} />
-        {register.isError && <ProblemView error={register.error} />}
-        <Button type="submit" loading={register.isPending}>
+        {enter.isError && <ProblemView error={enter.error} />}
+        <Button type="submit" loading={enter.isPending}>
           Make the account
         </Button>
       </Stack>
