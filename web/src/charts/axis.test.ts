@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { compact, instantText, percent, priceDigits, signedPercent } from "./axis";
+import { compact, instantText, percent, priceDigits, signedPercent, tickText } from "./axis";
 
 it("shows five digits of a price, and cents at least", () => {
   expect([43_512.1, 180, 1.0842, 0.00001234, 0].map(priceDigits)).toEqual([2, 2, 4, 9, 2]);
@@ -23,4 +23,9 @@ it("writes fractions as percentages and never a negative zero", () => {
 it("writes instants in UTC", () => {
   expect(instantText(1_704_207_600, 3_600)).toBe("2024-01-02 15:00");
   expect(instantText(1_704_207_600, 86_400)).toBe("2024-01-02");
+});
+
+it("writes below a chart the largest part of an instant that begins there", () => {
+  const at = 1_704_207_600; // 2 January 2024, 15:00
+  expect([0, 1, 2, 3].map((kind) => tickText(at, kind))).toEqual(["2024", "Jan", "2 Jan", "15:00"]);
 });

@@ -39,3 +39,19 @@ export function instantText(seconds: number, secondsPerPoint: number): string {
   const day = `${at.getUTCFullYear()}-${two(at.getUTCMonth() + 1)}-${two(at.getUTCDate())}`;
   return secondsPerPoint >= 86_400 ? day : `${day} ${two(at.getUTCHours())}:${two(at.getUTCMinutes())}`;
 }
+
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/**
+ * Return what stands below a chart at an instant (seconds since 1970, UTC).
+ *
+ * kind: the largest part of the instant that begins there, as lightweight-charts counts them: 0 a
+ * year, 1 a month, 2 a day, else a time of the day
+ */
+export function tickText(seconds: unknown, kind: number): string {
+  const at = new Date(Number(seconds) * 1000);
+  const month = MONTHS[at.getUTCMonth()] as string;
+  if (kind === 0) return String(at.getUTCFullYear());
+  if (kind === 1) return month;
+  return kind === 2 ? `${at.getUTCDate()} ${month}` : `${two(at.getUTCHours())}:${two(at.getUTCMinutes())}`;
+}

@@ -20,7 +20,7 @@ import {
   type UTCTimestamp,
 } from "lightweight-charts";
 import { type Curve, lastOfEach, lowestOfEach } from "./align";
-import { compact, instantText, percent, priceDigits } from "./axis";
+import { compact, instantText, percent, priceDigits, tickText } from "./axis";
 import type { Palette } from "./colours";
 import { around, type Loaded, type Span, spanToAsk } from "./spans";
 import { logicalOf, spanOf } from "./timescale";
@@ -105,7 +105,7 @@ export class CandleChart {
       autoSize: true,
       layout: { attributionLogo: false, panes: { enableResize: true } },
       crosshair: { mode: CrosshairMode.Normal },
-      timeScale: { minBarSpacing: 0.2, timeVisible: true, rightOffset: 0, tickMarkMaxCharacterLength: 10 },
+      timeScale: { minBarSpacing: 0.2, timeVisible: true, rightOffset: 0, tickMarkFormatter: tickText },
       rightPriceScale: { minimumWidth: 72 },
       handleScale: { axisPressedMouseMove: { time: true, price: false } },
     });
