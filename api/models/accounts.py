@@ -63,6 +63,12 @@ class Sessions(Answer):
 class PasswordChange(Asked):
     """One's own password, before and after."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"current": "seven quiet herons", "new": "nine loud geese"}]
+        }
+    )
+
     current: SecretStr = Field(max_length=1024)
     new: SecretStr = Field(max_length=1024)
 
@@ -107,6 +113,12 @@ class Tokens(Answer):
 class InvitationToMake(Asked):
     """An invitation for one person."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"role": "trader", "note": "for the new colleague", "days": 7}]
+        }
+    )
+
     role: Role = Role.TRADER
     note: str | None = Field(default=None, max_length=200)
     days: int = Field(default=7, ge=1, le=60)
@@ -148,6 +160,12 @@ class InvitationCheck(Answer):
 class Registration(Asked):
     """A new account. invitation: what stands behind # in its link; null where none is needed."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"invitation": "Zm9y…", "user": "anna", "password": "seven quiet herons"}]
+        }
+    )
+
     invitation: str | None = Field(default=None, max_length=200)
     user: str = Field(min_length=1, max_length=100)
     password: SecretStr = Field(max_length=1024)
@@ -182,6 +200,12 @@ class QuotaToSet(Asked):
 
 class AccountChange(Asked):
     """What is to be changed of an account; what is absent stays."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"role": "trader", "quota": {"runs_per_day": 100000, "scenes_at_once": 5}}]
+        }
+    )
 
     role: Role | None = None
     is_disabled: bool | None = None
