@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from sqlalchemy import CheckConstraint, Double, ForeignKey, Index, Integer, UniqueConstraint
+from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -86,6 +87,11 @@ class Result(Base):
         CheckConstraint("(error_file IS NULL) = (error_line IS NULL)", name="error_place"),
         CheckConstraint("octet_length(blocks) = 384", name="blocks"),
         CheckConstraint("candles >= 0 AND warmup_missing >= 0", name="counts"),
+        Index(
+            "result_without_metrics_idx",
+            "result_key",
+            postgresql_where=sql("status NOT IN ('succeeded', 'ruined')"),
+        ),
         {"schema": "ops", "comment": "what answered. Grain: result_key"},
     )
 

@@ -69,6 +69,7 @@ class Scene(Base):
             " AND (\"offset\" IS NOT NULL OR status IN ('received', 'cancelled'))",
             name="read",
         ),
+        Index("scene_received_at_idx", "received_at", "scene_id"),
         Index("scene_rerun_of_idx", "rerun_of", postgresql_where=sql("rerun_of IS NOT NULL")),
         {"schema": "ops", "comment": "a publication. Grain: scene_id"},
     )
