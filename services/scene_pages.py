@@ -353,7 +353,7 @@ def _varied(connection: Connection, scene_id: UUID, content: Mapping[str, Any]) 
     found: list[Varied] = []
     for path in varied_paths(content):
         axis = (search.get("space") or {}).get(path)
-        if axis is not None and search.get("kind") == "grid":
+        if axis is not None and search.get("kind", "grid") == "grid":
             read = GridSearch.model_validate({"kind": "grid", "space": {path: axis}})
             values = values_of(read.space[path])
         elif path == "instrument":
