@@ -24,7 +24,7 @@ export function EventsProvider({ children }: { children: ReactNode }) {
           return sceneId === undefined || key.path === undefined || key.path.scene_id === sceneId;
         },
       });
-    const rereadLists = debounced(() => void reread(["listScenes"]), REREAD_MS);
+    const rereadLists = throttled(() => void reread(["listScenes"]), REREAD_MS);
     return new Events({
       open: (address) => new EventSource(address, { withCredentials: true }),
       watch: (stream, body) => watchEvents({ path: { stream }, body }),
@@ -74,15 +74,27 @@ function idOf(queryKey: QueryKey): string | undefined {
   return (queryKey[0] as { _id?: string } | undefined)?._id;
 }
 
-/** Return a function that acts after a pause, once for all calls until then. */
-function debounced(act: () => void, wait_ms: number): () => void {
-  let timer: ReturnType<typeof setTimeout> | null = null;
-  return () => {
-    if (timer !== null) return;
-    timer = setTimeout(() => {
-      timer = null;
+/** Return a function that acts at once, and then once for all calls within a while. */
+function throttled(act: () => void, wait_ms: number): () => void {
+  let isWaiting = false;
+  let isAsked = false;
+  const pause = () => {
+    isWaiting = true;
+    setTimeout(() => {
+      isWaiting = false;
+      if (!isAsked) return;
+      isAsked = false;
+      pause();
       act();
     }, wait_ms);
+  };
+  return () => {
+    if (isWaiting) {
+      isAsked = true;
+      return;
+    }
+    pause();
+    act();
   };
 }
 
