@@ -89,7 +89,7 @@ def test_a_scene_is_cancelled_on_its_page(pages: Site) -> None:
     page.get_by_role("button", name="Cancel", exact=True).click()
     page.get_by_role("button", name="Cancel the scene").click()
 
-    expect(page.locator('[data-state="cancelled"]')).to_be_visible(timeout=60_000)
+    expect(page.locator('[data-scene-state="cancelled"]')).to_be_visible(timeout=60_000)
     page.get_by_role("button", name="More").click()
     expect(page.get_by_role("menuitem", name="Ask again")).to_be_visible()
 

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.integration
 # Keeps each state that the page of a scene has shown, also across reloads.
 REMEMBER = """
 new MutationObserver(() => {
-  const state = document.querySelector("[data-state]")?.getAttribute("data-state");
+  const state = document.querySelector("[data-scene-state]")?.getAttribute("data-scene-state");
   const seen = JSON.parse(sessionStorage.getItem("seen") ?? "[]");
   if (!state || seen.at(-1) === state) return;
   sessionStorage.setItem("seen", JSON.stringify([...seen, state]));
@@ -88,14 +88,14 @@ def test_a_finished_scene_never_runs_again_on_the_screen(pages: Site, line: Line
     page.goto("/scenes")
     scene_id = publish(context, grid(*range(2, 42)), name="forty runs")
     page.goto(f"/scenes/{scene_id}")
-    expect(page.locator('[data-state="finished"]')).to_be_visible(timeout=60_000)
+    expect(page.locator('[data-scene-state="finished"]')).to_be_visible(timeout=60_000)
     for _ in range(3):
         line.cut()
         cut(page)
         line.mend()
         live(page)
         page.reload()
-        expect(page.locator('[data-state="finished"]')).to_be_visible()
+        expect(page.locator('[data-scene-state="finished"]')).to_be_visible()
 
     states = seen(page)
     order = ["received", "planned", "finished"]

@@ -41,7 +41,7 @@ def test_a_grid_is_asked_from_the_form_watched_read_and_compared(pages: Site, sh
     page.get_by_role("button", name="Publish").click()
 
     expect(page).to_have_url(SCENE)
-    expect(page.locator('[data-state="finished"]')).to_be_visible(timeout=60_000)
+    expect(page.locator('[data-scene-state="finished"]')).to_be_visible(timeout=60_000)
     expect(page.locator('[data-metric="sharpe"]')).not_to_be_empty()
     rows = page.locator("tr[data-row]")
     expect(rows).to_have_count(4)
@@ -73,7 +73,7 @@ def test_the_same_on_a_phone(pages: Site, shot: Shot) -> None:
     page.get_by_role("button", name="Publish").click()
 
     expect(page).to_have_url(SCENE)
-    expect(page.locator('[data-state="finished"]')).to_be_visible(timeout=60_000)
+    expect(page.locator('[data-scene-state="finished"]')).to_be_visible(timeout=60_000)
     expect(page.get_by_role("link", name="#1", exact=True)).to_be_visible()
     shot(page, "way-scene-phone")
     page.get_by_role("link", name="Open the run").click()

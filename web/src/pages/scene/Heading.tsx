@@ -55,7 +55,7 @@ export function Heading({ scene }: { scene: SceneDetail }) {
             </Tooltip>
           )}
           <Title order={1}>{sceneName(scene)}</Title>
-          <span data-state={scene.state}>
+          <span data-scene-state={scene.state}>
             <StateBadge state={scene.state} />
           </span>
           <Tags tags={scene.tags} />
