@@ -1,11 +1,25 @@
 import { python } from "@codemirror/lang-python";
-import { defaultHighlightStyle, HighlightStyle, syntaxHighlighting } from "@codemirror/language";
+import { HighlightStyle, syntaxHighlighting } from "@codemirror/language";
 import { EditorState } from "@codemirror/state";
 import { EditorView, lineNumbers } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
 import { useComputedColorScheme } from "@mantine/core";
 import { useEffect, useRef } from "react";
 import { styleNonce } from "../../nonce";
+
+// CodeMirror's own colours for light pages have too little contrast.
+const LIGHT = HighlightStyle.define([
+  { tag: [tags.keyword, tags.operatorKeyword, tags.controlKeyword], color: "#6f2da8" },
+  { tag: [tags.string, tags.special(tags.string)], color: "#1f6b2c" },
+  { tag: [tags.number, tags.bool, tags.null], color: "#8a4b00" },
+  { tag: [tags.comment, tags.docString], color: "#5a6370" },
+  {
+    tag: [tags.function(tags.variableName), tags.function(tags.definition(tags.variableName))],
+    color: "#1f4f9e",
+  },
+  { tag: [tags.className, tags.typeName], color: "#00634f" },
+  { tag: tags.meta, color: "#7a5200" },
+]);
 
 const DARK = HighlightStyle.define([
   { tag: [tags.keyword, tags.operatorKeyword, tags.controlKeyword], color: "#c9a3f0" },
@@ -48,7 +62,7 @@ export default function Source({ source, label }: { source: string; label: strin
         extensions: [
           lineNumbers(),
           python(),
-          syntaxHighlighting(scheme === "dark" ? DARK : defaultHighlightStyle),
+          syntaxHighlighting(scheme === "dark" ? DARK : LIGHT),
           LOOK,
           EditorState.readOnly.of(true),
           EditorView.editable.of(false),
