@@ -11,27 +11,19 @@ from sqlalchemy import Connection, TextClause, text
 
 _KEY = 64
 EVER = datetime(1, 1, 1, tzinfo=UTC)
-_RESULTS = text("""
+_COLUMNS = """
     SELECT r.result_key, r.run_key, r.status, r.strategy_digest, r.engine_version,
            r.metrics_version, r.candles_revision, r.revisions, r.computed_at, r.candles,
            r.first_candle_at, r.last_candle_at, r.depends_from, q.interval, q.start_at, q.end_at,
            q.strategy, q.params,
-           EXISTS (SELECT FROM ops.broken_seals() broken WHERE broken.result_key = r.result_key)
-               AS changed_since
+           EXISTS (SELECT FROM ops.broken_seals(ARRAY[r.result_key])) AS changed_since
     FROM ops.result r JOIN ops.run q ON q.run_key = r.run_key
-    WHERE left(r.result_key, length(:key)) = :key OR left(r.run_key, length(:key)) = :key
+"""
+_RESULTS = text(f"""
+    {_COLUMNS} WHERE left(r.result_key, length(:key)) = :key OR left(r.run_key, length(:key)) = :key
     ORDER BY r.computed_at DESC, r.result_key LIMIT :most
 """)
-# Of one result by its whole key; `broken_seals` would look at all that are stored.
-_ONE = text("""
-    SELECT r.result_key, r.run_key, r.status, r.strategy_digest, r.engine_version,
-           r.metrics_version, r.candles_revision, r.revisions, r.computed_at, r.candles,
-           r.first_candle_at, r.last_candle_at, r.depends_from, q.interval, q.start_at, q.end_at,
-           q.strategy, q.params, kept.seal IS DISTINCT FROM ops.seal_of(r) AS changed_since
-    FROM ops.result r JOIN ops.run q ON q.run_key = r.run_key
-    LEFT JOIN ops.result_seal kept ON kept.result_key = r.result_key
-    WHERE r.result_key = :key
-""")
+_ONE = text(f"{_COLUMNS} WHERE r.result_key = :key")
 _SCENES = text("""
     SELECT s.scene_id::text AS scene_id, s.name, a.cached, s.received_at,
            s.rerun_of::text AS rerun_of, u.name AS user

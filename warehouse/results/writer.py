@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -24,6 +24,7 @@ from warehouse.binary_rows import encode_rows, fixed_field, number_field
 from warehouse.database import copy_in
 from warehouse.ingestion import instruments
 from warehouse.pruning_lock import keep_pruning_out
+from warehouse.results.own_seals import own_seals
 
 Document = Mapping[str, Any]
 UNSTORABLE = (psycopg2.DataError, psycopg2.IntegrityError, DataError, IntegrityError)
@@ -38,7 +39,7 @@ GROUP = (
     *("place", "instrument_id", "start_at", "end_at", "strategy", "strategy_digest", "settings"),
     *("error", "warning_list", "other_ids", "input_ids", "input_intervals", "revisions", *PLAIN),
 )
-OWN = ("seq", "place", "run_key", "result_key", *METRICS, "params", "blocks")
+OWN = ("seq", "place", "run_key", "result_key", "own_seal", *METRICS, "params", "blocks")
 _STAGE = text(f"""
     CREATE TEMP TABLE IF NOT EXISTS received_group ON COMMIT DELETE ROWS AS
     SELECT 0 AS place, a.scene_id, a.cached, q.instrument_id, q.interval, q.start_at, q.end_at,
@@ -47,7 +48,7 @@ _STAGE = text(f"""
            ARRAY[q.interval] AS input_intervals, r.*
     FROM ops.scene_run a, ops.run q, ops.result r WITH NO DATA;
     CREATE TEMP TABLE IF NOT EXISTS received_result ON COMMIT DELETE ROWS AS
-    SELECT 0 AS seq, 0 AS place, r.run_key, r.result_key,
+    SELECT 0 AS seq, 0 AS place, r.run_key, r.result_key, r.seal AS own_seal,
            {", ".join(f"r.{name}" for name in METRICS)}, q.params, r.blocks
     FROM ops.run q, ops.result r WITH NO DATA;
     SET LOCAL work_mem = '64MB'
@@ -96,14 +97,22 @@ _RESULTS = text(f"""
         SELECT ARRAY(SELECT jsonb_array_elements_text(warning_list)) AS warning_names,
                error->>'class' AS class, error->>'sentence' AS sentence, error->>'file' AS file,
                (error->>'line')::integer AS line, *
+        FROM received_group),
+    sealed_group AS MATERIALIZED (
+        SELECT ops.shared_seal(
+                   status, strategy_digest, engine_version, metrics_version, candles_revision,
+                   revisions, computed_at, candles, first_candle_at, last_candle_at, depends_from,
+                   warmup_missing, periods_per_year, warning_names, class, sentence, file, line
+               ) AS shared_seal, *
         FROM received_group)
     INSERT INTO ops.result
         (run_key, result_key, strategy_digest, warnings, error_class, error_sentence, error_file,
-         error_line, blocks, revisions, {_STORED}, {", ".join(METRICS)})
+         error_line, blocks, revisions, seal, {_STORED}, {", ".join(METRICS)})
     SELECT new.run_key, new.result_key, shared.strategy_digest, shared.warning_names,
            shared.class, shared.sentence, shared.file, shared.line,
-           new.blocks, shared.revisions, {_OF_GROUP}, {_OF_RESULT}
-    FROM {_RECEIVED} WHERE NOT (shared.cached AND EXISTS (
+           new.blocks, shared.revisions, sha256(new.own_seal || shared.shared_seal),
+           {_OF_GROUP}, {_OF_RESULT}
+    FROM received_result new JOIN sealed_group shared USING (place) WHERE NOT (shared.cached AND EXISTS (
         SELECT FROM ops.result known WHERE known.result_key = new.result_key))
     ORDER BY new.result_key, new.seq ON CONFLICT (result_key) DO NOTHING
 """)  # noqa: S608
@@ -250,12 +259,16 @@ def _encoded(parts: Sequence[_Rows], places: NDArray[np.int32]) -> bytes:
     metrics = np.concatenate([columns.metrics[rows] for _, columns, rows in parts])
     missing = np.isnan(metrics)
     values = np.where(missing, 0.0, metrics)
+    run_keys = np.concatenate([columns.run_keys[rows] for _, columns, rows in parts])
+    result_keys = np.concatenate([columns.result_keys[rows] for _, columns, rows in parts])
+    blocks = [columns.blocks[row] for _, columns, rows in parts for row in rows.tolist()]
     return encode_rows(
         [
             number_field(np.arange(len(places)), ">i4"),
             number_field(places, ">i4"),
-            fixed_field(_hexadecimal([columns.run_keys[rows] for _, columns, rows in parts])),
-            fixed_field(_hexadecimal([columns.result_keys[rows] for _, columns, rows in parts])),
+            fixed_field(_hexadecimal(run_keys)),
+            fixed_field(_hexadecimal(result_keys)),
+            fixed_field(own_seals(run_keys, result_keys, metrics, blocks)),
         ],
         [
             number_field(values[:, at], ">i4" if name in WHOLE else ">f8")
@@ -264,14 +277,13 @@ def _encoded(parts: Sequence[_Rows], places: NDArray[np.int32]) -> bytes:
         missing,
         [
             [_JSONB + columns.params[row] for _, columns, rows in parts for row in rows.tolist()],
-            [columns.blocks[row] for _, columns, rows in parts for row in rows.tolist()],
+            blocks,
         ],
     )
 
 
-def _hexadecimal(keys: Iterable[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+def _hexadecimal(raw: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return keys, (n, 32) bytes, as the text that they are stored as: (n, 64) bytes."""
-    raw = np.concatenate(list(keys))
     return _HEX[np.stack([raw >> 4, raw & 15], axis=2).reshape(len(raw), -1)]
 
 

@@ -56,11 +56,70 @@ def test_an_update_of_a_stored_result_is_noticed(warehouse: Settings, change: st
     assert (one.result["changed_since"], other.result["changed_since"]) == (True, False)
 
 
-def test_a_result_that_came_past_the_trigger_is_noticed(warehouse: Settings) -> None:
+def test_a_result_whose_seal_is_gone_is_noticed(warehouse: Settings) -> None:
     _, [key] = stored(warehouse, 5)
     with transaction(warehouse) as connection:
-        connection.execute(text("DELETE FROM ops.result_seal"))
+        connection.execute(text("UPDATE ops.result SET seal = NULL"))
     assert broken(warehouse) == [(key, False)]
+
+
+def test_a_result_that_comes_without_a_seal_is_sealed_by_the_database(warehouse: Settings) -> None:
+    _, [key, other] = stored(warehouse, 5, 7)
+    again = f"{int(key, 16) ^ 1:064x}"
+    with transaction(warehouse) as connection:
+        connection.execute(
+            text("""
+                CREATE TEMP TABLE another ON COMMIT DROP AS
+                SELECT * FROM ops.result WHERE result_key = :key;
+                UPDATE another SET result_key = :again, seal = NULL;
+                INSERT INTO ops.result SELECT * FROM another
+            """),
+            {"key": key, "again": again},
+        )
+    assert broken(warehouse) == []
+    with transaction(warehouse) as connection:
+        connection.execute(
+            text("UPDATE ops.result SET trades = trades + 1 WHERE result_key <> :other"),
+            {"other": other},
+        )
+    assert sorted(broken(warehouse)) == sorted([(key, True), (again, True)])
+
+
+def test_a_seal_is_of_one_result_and_fits_no_other(warehouse: Settings) -> None:
+    _, keys = stored(warehouse, 5, 7)
+    with transaction(warehouse) as connection:
+        connection.execute(
+            text("""
+                UPDATE ops.result r SET seal = other.seal FROM ops.result other
+                WHERE other.result_key <> r.result_key
+            """)
+        )
+    assert sorted(broken(warehouse)) == sorted((key, True) for key in keys)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"sharpe": None, "trades": None, "sortino": -0.0, "final_equity": 5e-324},
+        {"blocks": None},
+        {"warnings": ["few_trades", "gaps"], "first_candle_at": None, "depends_from": None},
+        {
+            "status": "failed",
+            "error": {"class": "Größe", "sentence": "über\nzwei „Zeilen“", "file": "a.py", "line": 7},
+        },
+        {"candles_revision": None, "revisions": [3, 1]},
+        {"computed_at": "2024-05-06T07:08:09.000123Z"},
+    ],
+)
+def test_whatever_a_result_holds_its_seal_fits(
+    warehouse: Settings, changes: dict[str, object]
+) -> None:
+    scene_id = a_scene(warehouse, runs=2)
+    documents = [a_document(a_run(fast=fast), scene_id) for fast in (5, 7)]
+    with transaction(warehouse) as connection:
+        assert results.save(connection, [documents[0] | changes, documents[1]]) == []
+        assert broken_seals(connection) == ([], 2)
+        assert connection.scalar(text("SELECT count(*) FROM ops.result_seal")) == 0
 
 
 def test_a_seal_holds_in_every_session_and_beside_a_new_metric(warehouse: Settings) -> None:

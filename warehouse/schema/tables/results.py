@@ -87,6 +87,7 @@ class Result(Base):
         CheckConstraint("(error_file IS NULL) = (error_line IS NULL)", name="error_place"),
         CheckConstraint("octet_length(blocks) = 384", name="blocks"),
         CheckConstraint("candles >= 0 AND warmup_missing >= 0", name="counts"),
+        CheckConstraint("octet_length(seal) = 32", name="seal"),
         Index(
             "result_without_metrics_idx",
             "result_key",
@@ -117,6 +118,7 @@ class Result(Base):
     error_line: Mapped[int | None]
     # returns in 16 blocks of the span: sums, sums of squares, numbers; big-endian doubles
     blocks: Mapped[bytes | None]
+    seal: Mapped[bytes | None]  # SHA-256 of the others, migration 0023; null: see ResultSeal
 
 
 for _metric, _type in TYPES:  # a column for each metric, as `migrate` makes it
@@ -129,7 +131,10 @@ ResultKey = Annotated[
 
 
 class ResultSeal(Base):
-    """The SHA-256 of a result as it was stored. Grain: result_key. A trigger writes it."""
+    """The SHA-256 of a result that was stored without a seal of its own. Grain: result_key.
+
+    A trigger writes it. Older results have theirs here.
+    """
 
     __tablename__ = "result_seal"
     __table_args__ = (
