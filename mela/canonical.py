@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -34,6 +34,29 @@ def canonical_object(fields: Mapping[str, bytes]) -> bytes:
     b'{"a":null,"b":1}'
     """
     return b"{%s}" % b",".join([_named(name) + fields[name] for name in sorted(fields)])
+
+
+def pieces_around(fields: Mapping[str, bytes], names: Collection[str]) -> list[bytes]:
+    """Return what stands around the values of some names in a canonical object of these and fields.
+
+    fields: the other members, as `canonical_object` takes them; what they have under `names` is
+        left out
+    returns: one piece more than there are names, in the order of the sorted names
+
+    >>> pieces_around({"a": b"1", "c": b"3"}, ["b"])
+    [b'{"a":1,"b":', b',"c":3}']
+    """
+    pieces = [b"{"]
+    for name in sorted({*fields, *names}):
+        if pieces[-1] != b"{":
+            pieces[-1] += b","
+        if name in names:
+            pieces[-1] += _named(name)
+            pieces.append(b"")
+        else:
+            pieces[-1] += _named(name) + fields[name]
+    pieces[-1] += b"}"
+    return pieces
 
 
 @lru_cache(maxsize=4096)

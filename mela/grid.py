@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mela.canonical import canonical_json, canonical_scalar
+from mela.canonical import canonical_json, canonical_scalar, pieces_around
 from mela.errors import RejectionCode, SceneInvalid
 from mela.grid_checks import check_across, check_count, check_inputs_join, may_short_free
 from mela.inputs import Input
@@ -26,6 +26,8 @@ from mela.search import Drawn, RandomSearch, Scalar, TpeSearch
 from mela.values import draws, ends_of, values_of
 from mela.variant_list import Variant, combinations, kinds, merged
 from mela.variants import by_group, group_names, group_variants, part_variant, place_of
+
+NOTHING_FIXED = Variant({}, {})
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,50 @@ class Plan:
         fixed = merged([group[0] for group in self.groups if len(group) == 1])
         varied = [group for group in self.groups if len(group) > 1]
         for instrument, *others in self.accounts:
+            maker = RunMaker(fixed, instrument, others, self.portfolio)
             for choice in combinations(varied):
-                yield make_run(instrument, [fixed, *choice], others, self.portfolio)
+                yield maker.run(*choice)
+
+
+class RunMaker:
+    """Makes the runs of one account that have some variants in common, which are spelled once."""
+
+    def __init__(
+        self,
+        fixed: Variant,
+        instrument: str,
+        others: Sequence[str] = (),
+        portfolio: Portfolio | None = None,
+    ) -> None:
+        names = b",".join(map(canonical_scalar, (instrument, *others)))
+        self._canonical = {"instruments": b"[%s]" % names, **fixed.canonical}
+        self._fields: dict[str, Any] = {"instrument": instrument, **fixed.fields}
+        self._needed = 0
+        if portfolio is not None:
+            self._canonical["portfolio"] = portfolio.canonical()
+            self._needed = portfolio.candles_needed
+            self._fields |= {"others": tuple(others), "portfolio": portfolio}
+        self._pieces: dict[tuple[str, ...], Sequence[bytes]] = {}
+
+    def run(self, *choice: Variant) -> Run:
+        """Return the run of the common variants and one of each other group."""
+        chosen = choice[0] if len(choice) == 1 else merged(choice)
+        fields = {**self._fields, **chosen.fields}
+        needed = max(self._needed, fields["sizing"].candles_needed)
+        if needed > fields["warmup"]:
+            fields["warmup"] = rounded_warmup(needed)
+        return Run(run_key=run_key_of(self._spelled(chosen.canonical)), **fields)
+
+    def _spelled(self, chosen: Mapping[str, bytes]) -> bytes:
+        """Return the canonical object of a run's fields, as `canonical_object` would spell it."""
+        names = tuple(chosen)
+        pieces = self._pieces.get(names)
+        if pieces is None:
+            pieces = self._pieces[names] = pieces_around(self._canonical, names)
+        spelled = [pieces[0]]
+        for name, piece in zip(sorted(names), pieces[1:], strict=True):
+            spelled += (chosen[name], piece)
+        return b"".join(spelled)
 
 
 def make_run(
@@ -89,18 +133,7 @@ def make_run(
     portfolio: Portfolio | None = None,
 ) -> Run:
     """Return the run of an account and one variant of each group, named by its run_key."""
-    whole = merged(choice)
-    names = b",".join(map(canonical_scalar, (instrument, *others)))
-    key_fields = {"instruments": b"[%s]" % names, **whole.canonical}
-    fields: Mapping[str, Any] = whole.fields
-    needed: int = fields["sizing"].candles_needed
-    if portfolio is not None:
-        key_fields["portfolio"] = portfolio.canonical()
-        needed = max(needed, portfolio.candles_needed)
-        fields = {**fields, "others": tuple(others), "portfolio": portfolio}
-    if needed > fields["warmup"]:
-        fields = {**fields, "warmup": rounded_warmup(needed)}
-    return Run(run_key=run_key_of(key_fields), instrument=instrument, **fields)
+    return RunMaker(NOTHING_FIXED, instrument, others, portfolio).run(merged(choice))
 
 
 def plan_runs(scene: Scene, catalogue: Catalogue, *, max_runs: int) -> Plan:

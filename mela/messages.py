@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mela.errors import MessageInvalid, Refused, RejectionCode, SceneInvalid
 from mela.fields import Instant, field_values
-from mela.grid import make_run
+from mela.grid import RunMaker, make_run
 from mela.inputs import Input, SeriesChoice
 from mela.instants import instant_text
 from mela.portfolio import Portfolio
@@ -244,15 +244,17 @@ def read_chunk(raw: bytes | None, catalogue: Catalogue) -> RunChunk:
 def _read_runs(shape: _ChunkShape, catalogue: Catalogue, unfit: dict[str, str]) -> Iterator[Run]:
     varied = {name for document in shape.runs for name in document}
     again = [group for group, members in _GROUPS.items() if not varied.isdisjoint(members)]
-    fixed: Variant | None = None
+    shares_account = varied.isdisjoint(("instrument", "others", "portfolio"))
+    fixed, maker = None, None
     for position, document in enumerate(shape.runs):
         fields = {**shape.common, **document}
         try:
             if fixed is None:
                 once = [group for group in _GROUPS if group not in again]
                 fixed = merged(_variant(group, fields, catalogue) for group in once)
-            choice = (_variant(group, fields, catalogue) for group in again)
-            run = make_run(fields["instrument"], (fixed, *choice), *_account(fields))
+            if maker is None or not shares_account:
+                maker = RunMaker(fixed, fields["instrument"], *_account(fields))
+            run = maker.run(*[_variant(group, fields, catalogue) for group in again])
             _check_key(run, fields, position)
         except Exception as error:  # no service is asked here: it is of the message or a strategy
             refused = _as_refusal(error, position)
@@ -339,10 +341,6 @@ _GROUPS: dict[str, tuple[str, ...]] = {
 }
 
 
-def _as_it_is(value: Any) -> Any:
-    return value
-
-
 _SPELLED: dict[str, Callable[[Any], Any]] = {
     "instrument": str,
     "interval": str,
@@ -351,9 +349,8 @@ _SPELLED: dict[str, Callable[[Any], Any]] = {
     "strategy": str,
     "params": dict,
     **dict.fromkeys(PARTS, partial(field_values, mode="json")),
-    **dict.fromkeys(ACCOUNT, _as_it_is),
+    **dict.fromkeys(ACCOUNT, lambda value: value),
 }
-
 
 # only for runs whose strategy reads further series
 _READ: dict[str, Callable[[Any], Any]] = {
@@ -384,12 +381,14 @@ def _variant(group: str, fields: Mapping[str, Any], catalogue: Catalogue) -> Var
 
 def _choices(inputs: Any) -> Mapping[str, SeriesChoice]:
     """Return the series of a run's inputs in the form in which a scene chooses them."""
-    if not isinstance(inputs or {}, Mapping):
+    if inputs is None:
+        return {}
+    if not isinstance(inputs, Mapping):
         raise TypeError(f"expected inputs by name, but found {inputs!r:.100}")
     fields = tuple(SeriesChoice.model_fields)
     return {
         name: SeriesChoice.model_validate({field: one[field] for field in fields})
-        for name, one in (inputs or {}).items()
+        for name, one in inputs.items()
     }
 
 

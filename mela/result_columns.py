@@ -26,6 +26,7 @@ _of_outcome = attrgetter(*(one.name for one in fields(Outcome) if one.name not i
 _IS_WHOLE = np.array([name in WHOLE for name in METRICS])
 REAL_METRICS = tuple(name for name in METRICS if name not in WHOLE)
 WHOLE_METRICS = tuple(name for name in METRICS if name in WHOLE)
+_SPELLED = REAL_METRICS + WHOLE_METRICS
 _NO_METRICS = (np.nan,) * len(METRICS)
 _KEY_BYTES = 32
 
@@ -77,7 +78,8 @@ class ResultColumns:
 
     def documents(self) -> Iterator[RenderedResult]:
         """Yield each result as the JSON document that `mela.result.result_document` describes."""
-        shared = [_spelled_once(document) for document in self.shared]
+        # what results share is spelled once, and each result's own fields come behind it
+        heads = [orjson.dumps(document)[:-1] + b"," for document in self.shared]
         run_keys, result_keys = _hexadecimal(self.run_keys), _hexadecimal(self.result_keys)
         real = self.metrics[:, ~_IS_WHOLE].tolist()  # orjson writes NaN as null
         whole = _whole_numbers(self.metrics[:, _IS_WHOLE])
@@ -92,18 +94,14 @@ class ResultColumns:
             strict=True,
         )
         for group, run_key, key, params, reals, wholes, blocks in rows:
-            body = orjson.dumps(
-                {
-                    **shared[group],
-                    "run_key": run_key,
-                    "result_key": key,
-                    "params": orjson.Fragment(params),
-                    **dict(zip(REAL_METRICS, reals, strict=True)),
-                    **dict(zip(WHOLE_METRICS, wholes, strict=True)),
-                    "blocks": None if blocks is None else BlockReturns(blocks).packed(),
-                }
-            )
-            yield RenderedResult(run_key, body)
+            own: dict[str, Any] = {
+                "run_key": run_key,
+                "result_key": key,
+                "params": orjson.Fragment(params),
+            }
+            own.update(zip(_SPELLED, reals + wholes, strict=True))
+            own["blocks"] = None if blocks is None else BlockReturns(blocks).packed()
+            yield RenderedResult(run_key, heads[group] + orjson.dumps(own)[1:])
 
 
 class ResultRows:
@@ -207,14 +205,6 @@ def _columns(
 
 def _without_own(document: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in document.items() if name not in OWN}
-
-
-def _spelled_once(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a document whose objects are JSON already, as many results repeat them."""
-    return {
-        name: orjson.Fragment(orjson.dumps(value)) if isinstance(value, dict) else value
-        for name, value in document.items()
-    }
 
 
 def _hexadecimal(keys: NDArray[np.uint8]) -> list[str]:

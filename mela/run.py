@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from mela.canonical import canonical_json, canonical_object, canonical_scalar
+from mela.canonical import canonical_json, canonical_scalar
 from mela.execution_terms import (
     ENTRIES,
     SIZINGS,
@@ -183,12 +183,12 @@ def _defaults(part: type[BaseModel]) -> dict[str, Any]:
     return defaults
 
 
-def run_key_of(fields: Mapping[str, bytes]) -> str:
-    """Return the run_key of canonical fields: SHA-256 of the RFC 8785 object that they make.
+def run_key_of(canonical: bytes) -> str:
+    """Return the run_key of a run's fields: SHA-256 of the RFC 8785 object that they make.
 
-    fields: name → canonical JSON of its value; fields at their default are left out by the caller.
+    canonical: that object; fields at their default are left out by the caller
     """
-    return hashlib.sha256(canonical_object(fields)).hexdigest()
+    return hashlib.sha256(canonical).hexdigest()
 
 
 def by_candles(runs: Sequence[Run]) -> Iterator[list[Run]]:

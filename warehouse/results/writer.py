@@ -112,7 +112,8 @@ _RESULTS = text(f"""
            shared.class, shared.sentence, shared.file, shared.line,
            new.blocks, shared.revisions, sha256(new.own_seal || shared.shared_seal),
            {_OF_GROUP}, {_OF_RESULT}
-    FROM received_result new JOIN sealed_group shared USING (place) WHERE NOT (shared.cached AND EXISTS (
+    FROM received_result new JOIN sealed_group shared USING (place)
+    WHERE NOT (shared.cached AND EXISTS (
         SELECT FROM ops.result known WHERE known.result_key = new.result_key))
     ORDER BY new.result_key, new.seq ON CONFLICT (result_key) DO NOTHING
 """)  # noqa: S608

@@ -105,7 +105,12 @@ def test_a_seal_is_of_one_result_and_fits_no_other(warehouse: Settings) -> None:
         {"warnings": ["few_trades", "gaps"], "first_candle_at": None, "depends_from": None},
         {
             "status": "failed",
-            "error": {"class": "Größe", "sentence": "über\nzwei „Zeilen“", "file": "a.py", "line": 7},
+            "error": {
+                "class": "Größe",
+                "sentence": "über\nzwei „Zeilen“",
+                "file": "a.py",
+                "line": 7,
+            },
         },
         {"candles_revision": None, "revisions": [3, 1]},
         {"computed_at": "2024-05-06T07:08:09.000123Z"},

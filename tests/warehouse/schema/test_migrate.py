@@ -109,3 +109,48 @@ def test_the_database_itself_refuses(warehouse: Settings, statement: str) -> Non
     load(warehouse, answer([1.0]))
     with pytest.raises(IntegrityError), transaction(warehouse) as connection:
         connection.execute(text(statement))
+
+
+ANSWER = "(scene_id, run_key, result_key, cached)"
+NOBODY = "00000000-0000-4000-8000-000000000000"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE ops.run SET instrument_id = 99",
+        "UPDATE ops.run SET run_key = repeat('0', 64)",
+        "UPDATE ops.result SET run_key = repeat('0', 64)",
+        "UPDATE ops.result SET result_key = repeat('0', 64)",
+        f"UPDATE ops.scene SET scene_id = '{NOBODY}'",
+        f"UPDATE ops.scene_run SET scene_id = '{NOBODY}'",
+        "UPDATE ops.instrument SET id = 99",
+        "DELETE FROM ops.instrument",
+        "DELETE FROM ops.scene",
+        "DELETE FROM ops.run",
+        "DELETE FROM ops.result",
+        "INSERT INTO ops.run SELECT repeat('0', 64), 99, interval, start_at, end_at, strategy,"
+        " params, settings FROM ops.run",
+        "CREATE TEMP TABLE other ON COMMIT DROP AS SELECT * FROM ops.result;"
+        " UPDATE other SET result_key = repeat('0', 64), run_key = repeat('0', 64);"
+        " INSERT INTO ops.result SELECT * FROM other",
+        f"INSERT INTO ops.scene_run {ANSWER} SELECT '{NOBODY}', run_key, result_key, true"
+        " FROM ops.scene_run",
+        f"INSERT INTO ops.scene_run {ANSWER} SELECT scene_id, repeat('0', 64), result_key, true"
+        " FROM ops.scene_run",
+        f"DELETE FROM ops.scene_run; INSERT INTO ops.scene_run {ANSWER}"
+        " SELECT s.scene_id, r.run_key, repeat('0', 64), true FROM ops.scene s, ops.result r",
+    ],
+)
+def test_what_runs_results_and_answers_refer_to_is_there_and_stays(
+    warehouse: Settings, statement: str
+) -> None:
+    scene_id = a_scene(warehouse)
+    with transaction(warehouse) as connection:
+        assert results.save(connection, [a_document(a_run(), scene_id)]) == []
+    said = pytest.raises(IntegrityError, match=r"exist|there is still|do not change|foreign key")
+    with said, transaction(warehouse) as connection:
+        connection.execute(text(statement))
+    with transaction(warehouse) as connection:
+        for table in ("scene_run", "result", "run"):
+            connection.execute(text(f"DELETE FROM ops.{table}"))

@@ -126,7 +126,8 @@ def copied(old: Settings, lived: Lived) -> Tables:
     """Give an old warehouse the rows of today's, in its own columns; return which they are."""
     new, there = tables(lived.settings), tables(old)
     shared = {
-        name: [one for one in there[name] if one in new[name]]
+        # a seal is also of metrics that an older warehouse has no columns for yet
+        name: [one for one in there[name] if one in new[name] and one != "seal"]
         for name in there
         if name != "ops.result_seal"  # the trigger of a later version seals what is copied
     }
