@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from backtests.simulate import provenance
 from backtests.strategy import Catalogue
 from mela.grid import Plan
 from mela.messages import RunChunk
+from mela.result_columns import ResultColumns
 from mela.run import Run
 from mela.settings import Settings
 from messaging.publisher import Publisher
@@ -20,7 +21,7 @@ from warehouse.results import finder as results
 A = TypeVar("A")
 SLICE_CHUNKS = 8  # chunks whose runs are looked up in the warehouse at once
 Slice = Sequence[RunChunk]
-Answers = Mapping[tuple[str, str], bytes]  # scene_id and run_key → the document
+Answers = Sequence[ResultColumns]  # of each scene those that were stored
 
 
 def chunks_of(plan: Plan, scene_id: str, settings: Settings) -> Iterator[RunChunk]:
@@ -67,11 +68,16 @@ def recorded_answers(part: Slice, settings: Settings, catalogue: Catalogue) -> A
 
 def send_rest(part: Slice, stored: Answers, publisher: Publisher, catalogue: Catalogue) -> int:
     """Send the stored answers of chunks, and their other runs; return how many chunks have some."""
-    for (scene_id, run_key), document in stored.items():
-        publisher.result(scene_id, run_key, document)
+    known: dict[str, set[str]] = {}
+    for answers in stored:
+        answered = known[answers.scene_id] = set[str]()
+        for one in answers.documents():
+            publisher.result(answers.scene_id, one.run_key, one.body)
+            answered.add(one.run_key)
     sent = 0
     for chunk in part:
-        missing = tuple(run for run in chunk.runs if (chunk.scene_id, run.run_key) not in stored)
+        answered = known.get(chunk.scene_id, set[str]())
+        missing = tuple(run for run in chunk.runs if run.run_key not in answered)
         if missing:
             digests = {run.strategy: catalogue[run.strategy].digest for run in missing}
             publisher.chunk(chunk._replace(runs=missing, digests=digests))

@@ -15,10 +15,10 @@ from mela.failures import Failure
 from mela.metrics import Ranking, ranking
 from mela.result import Provenance
 from mela.run import Run
-from warehouse.pruning_lock import keep_pruning_out
+from warehouse.results.answers import answer
 from warehouse.results.curves import curve, save_curve, without_curve
 from warehouse.results.documents import best_first, document_sql
-from warehouse.results.validity import TODAY, VALID, made_with_today
+from warehouse.results.valid_results import VALID_RESULTS, question
 from warehouse.results.writer import UnstorableResult, UnstorableRow, save, save_columns
 
 __all__ = [
@@ -41,40 +41,7 @@ __all__ = [
     "without_curve",
 ]
 
-_VALID_RESULTS = f"""
-    unnest(CAST(:scene_ids AS text[]), CAST(:keys AS text[])) AS wanted (scene_id, run_key)
-    JOIN ops.run q ON q.run_key = wanted.run_key
-    JOIN ops.instrument i ON i.id = q.instrument_id
-    CROSS JOIN LATERAL (SELECT wanted.scene_id, true AS cached) AS answer
-    JOIN {TODAY} ON today.strategy = q.strategy
-    JOIN LATERAL (
-        SELECT * FROM ops.result stored WHERE stored.run_key = q.run_key AND {VALID}
-        ORDER BY CASE WHEN stored.revisions IS NULL THEN stored.candles_revision END DESC,
-                 stored.revisions DESC, stored.computed_at DESC LIMIT 1
-    ) AS r ON true
-"""  # noqa: S608  made of constants
-_FIND = text(document_sql(_VALID_RESULTS))
-# One statement, so that what is recorded is what is returned. Rows go in by key order, as in
-# `writer`, so that savers cannot deadlock.
-_ANSWER = text(
-    f"""
-    WITH chosen AS MATERIALIZED (
-        SELECT answer.scene_id, r.run_key, r.result_key FROM {_VALID_RESULTS}
-    ),
-    recorded AS (
-        INSERT INTO ops.scene_run (scene_id, run_key, result_key, cached)
-        SELECT CAST(scene_id AS uuid), run_key, result_key, true FROM chosen
-        ORDER BY scene_id, run_key ON CONFLICT DO NOTHING
-    )
-    """  # noqa: S608  made of constants
-    + document_sql("""
-        chosen
-        JOIN ops.result r ON r.result_key = chosen.result_key
-        JOIN ops.run q ON q.run_key = r.run_key
-        JOIN ops.instrument i ON i.id = q.instrument_id
-        CROSS JOIN LATERAL (SELECT chosen.scene_id, true AS cached) AS answer
-    """)
-)
+_FIND = text(document_sql(VALID_RESULTS))
 _ANSWERS = """
     ops.scene_run answer
     JOIN ops.result r ON r.result_key = answer.result_key
@@ -146,34 +113,8 @@ def find(
     returns: complete result documents in JSON, with `cached` and the asking scene's id
     """
     wanted = [(str(scene_id), run) for run in runs]
-    rows = connection.execute(_FIND, _question(wanted, provenances))
+    rows = connection.execute(_FIND, question(wanted, provenances))
     return {run_key: document.encode() for _, run_key, document in rows}
-
-
-def answer(
-    connection: Connection,
-    wanted: Iterable[tuple[str, Run]],
-    provenances: Mapping[str, Provenance],
-) -> dict[tuple[str, str], bytes]:
-    """Find as `find` does, and record what is found as the scenes' answers where they have none.
-
-    wanted: ids of stored scenes, each with a run of it
-    returns: scene_id and run_key → the document
-    """
-    keep_pruning_out(connection)
-    rows = connection.execute(_ANSWER, _question(wanted, provenances))
-    return {(scene_id, run_key): document.encode() for scene_id, run_key, document in rows}
-
-
-def _question(
-    wanted: Iterable[tuple[str, Run]], provenances: Mapping[str, Provenance]
-) -> dict[str, Any]:
-    once = list(dict.fromkeys((scene_id, run.run_key) for scene_id, run in wanted))
-    return {
-        "scene_ids": [scene_id for scene_id, _ in once],
-        "keys": [run_key for _, run_key in once],
-        **made_with_today(provenances),
-    }
 
 
 def progress(connection: Connection, scene_ids: Iterable[str | UUID]) -> list[SceneProgress]:
