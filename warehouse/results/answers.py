@@ -77,9 +77,9 @@ _SHARED = text(
         "alike.places",
         """
         alike JOIN found_answer f ON f.seq = alike.first
-        JOIN ops.result r ON r.result_key = f.result_key
-        JOIN ops.run q ON q.run_key = f.run_key
-        JOIN ops.instrument i ON i.id = q.instrument_id
+        JOIN ops.instrument i ON i.id = f.instrument_id
+        CROSS JOIN LATERAL (SELECT f.*) AS r
+        CROSS JOIN LATERAL (SELECT f.*) AS q
         CROSS JOIN LATERAL (SELECT f.scene_id, true AS cached) AS answer
         """,
     )
