@@ -39,7 +39,8 @@ def own_seals(
     for name in _ORDER:
         label = np.frombuffer(f"{name}:".encode(), np.uint8)
         kind = ">i4" if name in WHOLE else ">f8"
-        number = numbers[:, _PLACES[name]].astype(kind).view(np.uint8).reshape(count, -1)
+        number = numbers[:, _PLACES[name]].astype(kind).view(np.uint8)
+        number = number.reshape(count, np.dtype(kind).itemsize)
         field = np.hstack([np.broadcast_to(label, (count, len(label))), number])
         fields.append(field)
         kept.append(np.broadcast_to(~missing[:, [_PLACES[name]]], field.shape))

@@ -1,7 +1,8 @@
 """Find stored results whose numbers are no longer those that were stored.
 
-A trigger seals each result when it is stored (migration 0019). Roles that store results cannot
-write seals, and cannot change results either; the owner of the warehouse can do both.
+Each result is stored with a seal (`own_seals`, migration 0023); the database seals what comes
+without one. Roles that store results can change neither these nor their seals; the owner of the
+warehouse can change both.
 """
 
 from __future__ import annotations
