@@ -45,10 +45,11 @@ def own_seals(
         fields.append(field)
         kept.append(np.broadcast_to(~missing[:, [_PLACES[name]]], field.shape))
     is_kept = np.hstack(kept)
-    ends = np.cumsum(is_kept.sum(axis=1))
+    lengths = is_kept.sum(axis=1)
+    ends = np.cumsum(lengths)
     rows = memoryview(np.hstack(fields)[is_kept].tobytes())
     seals = bytearray()
-    for start, end, block in zip([0, *ends[:-1].tolist()], ends.tolist(), blocks, strict=True):
+    for start, end, block in zip((ends - lengths).tolist(), ends.tolist(), blocks, strict=True):
         seal = hashlib.sha256(rows[start:end])
         if block is not None:
             seal.update(b"blocks:" + block)

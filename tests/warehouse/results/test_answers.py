@@ -30,7 +30,8 @@ def given(settings: Settings) -> list[Run]:
     for name in (NAME, ETHER):
         load(settings, candles([100.0] * 96, name=name))
     two = TODAY["sma_cross"].on([1, 1])
-    later, other = {"start": at("2024-01-03"), "end": at("2024-01-04")}, {"cash": 7.5}
+    later: dict[str, Any] = {"start": at("2024-01-03"), "end": at("2024-01-04")}
+    other: dict[str, Any] = {"cash": 7.5}
     made: list[tuple[Run, dict[str, Any]]] = [
         (a_run(fast=3), {}),
         (a_run(fast=4), {"sharpe": None, "trades": None, "sqn": 5e-324, "alpha": -0.0}),
@@ -71,7 +72,7 @@ def test_columns_hold_the_documents_that_are_found(warehouse: Settings) -> None:
 def test_what_runs_share_is_spelled_once_for_all_of_them(warehouse: Settings) -> None:
     scene_id, asking = a_scene(warehouse, runs=3), a_scene(warehouse, runs=3)
     runs = [a_run(fast=fast) for fast in (3, 4, 5)]
-    same = {"computed_at": "2024-05-06T07:08:09Z"}
+    same: dict[str, Any] = {"computed_at": "2024-05-06T07:08:09Z"}
     with transaction(warehouse) as connection:
         assert results.save(connection, [a_document(run, scene_id, **same) for run in runs]) == []
         [columns] = answer(connection, [(asking, run) for run in runs], TODAY)
