@@ -73,10 +73,7 @@ ELSEWHERE = (
     ),
     Elsewhere(
         r"mela mcp( .*)?",
-        (
-            "tests/integration/test_assistants.py"
-            "::test_an_assistant_asks_follows_and_reads_a_scene",
-        ),
+        ("tests/integration/test_assistants.py::test_an_assistant_asks_follows_and_reads_a_scene",),
         "it talks with an assistant's program until that ends",
     ),
     Elsewhere(
