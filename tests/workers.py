@@ -26,6 +26,7 @@ from mela.settings import REPOSITORY
 SHARED = {
     "platform": (
         "tests/integration/",
+        "tests/web/test_dev_server.py",
         "tests/web/test_keys.py",
         "tests/web/test_managed.py",
         "tests/web/test_new_scene.py",

@@ -67,6 +67,14 @@ class Elsewhere(NamedTuple):
 
 ELSEWHERE = (
     Elsewhere(
+        r"MELA_WEB_API=.* sh web/node.sh npm run dev",
+        (
+            "tests/web/test_dev_server.py"
+            "::test_pages_are_served_while_they_are_worked_on_and_ask_the_running_api",
+        ),
+        "it serves until somebody ends it",
+    ),
+    Elsewhere(
         r"mela user.*",
         ("tests/cli/test_users.py",),
         "it makes accounts and changes them, and each starts from none",
