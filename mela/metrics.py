@@ -301,6 +301,32 @@ TYPES: tuple[tuple[str, type[float] | type[int]], ...] = tuple(
 )
 
 
+_TITLES = {
+    "cagr": "CAGR",
+    "volatility_ann": "Volatility (annual)",
+    "sharpe": "Sharpe ratio",
+    "sortino": "Sortino ratio",
+    "calmar": "Calmar ratio",
+    "omega": "Omega ratio",
+    "buy_hold_return": "Buy and hold return",
+    "max_drawdown_days": "Longest drawdown",
+    "avg_drawdown": "Average drawdown",
+    "avg_trade": "Average trade",
+    "avg_mae": "Average MAE",
+    "avg_mfe": "Average MFE",
+    "sqn": "SQN",
+    "kelly": "Kelly fraction",
+    "var_95": "VaR 95 %",
+    "cvar_95": "CVaR 95 %",
+    "psr": "Probabilistic Sharpe ratio",
+}
+
+
+def title(metric: str) -> str:
+    """Return the name of a metric as people read it: `max_drawdown` is "Max drawdown"."""
+    return _TITLES.get(metric) or metric.replace("_", " ").capitalize()
+
+
 def finite_or_none(metrics: Metrics) -> dict[str, float | int | None]:
     """Return metrics as a document has them: null for what is undefined."""
     by_name: dict[str, Any] = dict(zip(METRICS, metrics, strict=True))

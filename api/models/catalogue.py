@@ -80,6 +80,7 @@ class MetricDefinition(Answer):
     """What a metric means. undefined: when it is null; empty for never."""
 
     name: str
+    title: str
     unit: str
     better: Literal["higher", "lower"]
     definition: str

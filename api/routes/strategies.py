@@ -19,7 +19,7 @@ from api.models.catalogue import (
     StrategyDetail,
     StrategyRow,
 )
-from mela.metrics import DEFINITIONS
+from mela.metrics import DEFINITIONS, title
 from mela.schemas import json_schema
 from services import strategy_catalogue
 
@@ -64,6 +64,7 @@ def list_metrics(_: Reader) -> MetricList:
         items=tuple(
             MetricDefinition(
                 name=name,
+                title=title(name),
                 unit=one.unit,
                 better=one.better,
                 definition=one.meaning,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from api.app import create_app
-from api.schema import PLACE, document
+from api.schema import PLACE, TITLES, document, titles
 from mela.settings import Settings
 
 SCHEMA = create_app(Settings()).openapi()
@@ -11,6 +11,7 @@ SCHEMA = create_app(Settings()).openapi()
 
 def test_the_document_that_clients_are_generated_from_is_the_served_one() -> None:
     assert PLACE.read_text(encoding="utf-8") == document(), "run: python -m api.schema"
+    assert TITLES.read_text(encoding="utf-8") == titles(), "run: python -m api.schema"
 
 
 def test_each_operation_says_what_it_does_and_how_it_fails() -> None:

@@ -1314,6 +1314,10 @@ export type MetricDefinition = {
      */
     name: string;
     /**
+     * Title
+     */
+    title: string;
+    /**
      * Undefined
      */
     undefined: string;

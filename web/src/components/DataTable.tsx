@@ -4,6 +4,7 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { ArrowDown, ArrowUp } from "lucide-react";
 import { type KeyboardEvent, type ReactNode, useEffect, useRef } from "react";
 import styles from "./DataTable.module.css";
+import { metricLabel } from "./metrics";
 
 export interface Column<Row> {
   id: string;
@@ -166,7 +167,7 @@ function Head<Row>({ columns, sort, onSort, onSelect }: Props<Row>) {
                   <UnstyledButton
                     className={styles.sort}
                     data-sorted={isSorted}
-                    aria-label={`Sort by ${column.sortBy.replaceAll("_", " ")}`}
+                    aria-label={`Sort by ${metricLabel(column.sortBy)}`}
                     onClick={() => onSort(column.sortBy ?? "")}
                   >
                     <Arrow size={13} aria-hidden />

@@ -1,6 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import type { MetricDefinition } from "../client";
 import { listMetricsOptions } from "../client/@tanstack/react-query.gen";
+import titles from "./metricTitles.json";
 
 /** Return the metrics by name; empty until they are read. They change with a release only. */
 export function useMetrics(): ReadonlyMap<string, MetricDefinition> {
@@ -23,9 +24,11 @@ function unitOf({ name, unit }: MetricDefinition): string {
   return unit === "per year" && name !== "turnover" ? "fraction per year" : unit;
 }
 
-/** Name a metric as people read it: `max_drawdown` is `max drawdown`. */
+const TITLES: Readonly<Record<string, string>> = titles;
+
+/** Name a metric as people read it: `max_drawdown` is `Max drawdown`. */
 export function metricLabel(name: string): string {
-  return name.replaceAll("_", " ");
+  return TITLES[name] ?? name.replaceAll("_", " ");
 }
 
 const GAINS = new Set([

@@ -4,6 +4,7 @@ import type { SceneDetail } from "../../client";
 import { formatNumber } from "../../components/format";
 import { MetricName } from "../../components/MetricName";
 import { MetricValue } from "../../components/MetricValue";
+import { metricLabel } from "../../components/metrics";
 import { Panel } from "../../components/Panel";
 import styles from "./Scene.module.css";
 import { hasEnded } from "./states";
@@ -45,7 +46,7 @@ export function Outcome({ scene }: { scene: SceneDetail }) {
         ))}
         {!isOne && (
           <div className={styles.tile}>
-            <span className="mela-muted">runs</span>
+            <span className="mela-muted">Runs</span>
             <div className={styles.value}>{formatNumber(scene.runs, "count")}</div>
           </div>
         )}
@@ -53,7 +54,7 @@ export function Outcome({ scene }: { scene: SceneDetail }) {
       {!isOne && (
         <Group mt="xs" gap="xs">
           <Text size="sm" className="mela-muted">
-            Best of {formatNumber(scene.recorded, "count")} by {scene.rank_by.replaceAll("_", " ")}.
+            Best of {formatNumber(scene.recorded, "count")} by {metricLabel(scene.rank_by)}.
             {scene.cached > 0 && ` ${formatNumber(scene.cached, "count")} were answered from the store.`}
             {scene.skipped > 0 &&
               ` ${formatNumber(scene.skipped, "count")} combinations were left out, as the strategy does not accept them.`}

@@ -3,6 +3,7 @@ import { categoryAxis, valueAxis } from "../../charts/axes";
 import type { Palette } from "../../charts/colours";
 import type { Heatmap } from "../../client";
 import { formatNumber, formatParam, paramName } from "../../components/format";
+import { metricLabel } from "../../components/metrics";
 import { extent, VIRIDIS } from "./scales";
 
 /** Numbers stand in the cells as long as they can be read. */
@@ -52,7 +53,7 @@ export function mapOption(map: Heatmap, unit: string, palette: Palette, isSmall:
         return [
           `${paramName(map.x)} ${formatParam(map.x_values[x])}`,
           ...(map.y === null ? [] : [`${paramName(map.y)} ${formatParam(map.y_values[y])}`]),
-          `${map.metric.replaceAll("_", " ")} ${write(value)}`,
+          `${metricLabel(map.metric)} ${write(value)}`,
           `${map.reduce} of ${formatNumber(runs, "count")} ${runs === 1 ? "run" : "runs"}`,
         ].join("\n");
       },
@@ -95,7 +96,7 @@ export function lineOption(map: Heatmap, unit: string, palette: Palette): EChart
       formatter: (points) => {
         const place = (points as unknown as { dataIndex: number }[])[0]?.dataIndex ?? 0;
         const runs = map.runs[0]?.[place] ?? 0;
-        return `${paramName(map.x)} ${formatParam(map.x_values[place])}\n${map.metric.replaceAll("_", " ")} ${formatNumber(values[place], unit)}\n${map.reduce} of ${runs}`;
+        return `${paramName(map.x)} ${formatParam(map.x_values[place])}\n${metricLabel(map.metric)} ${formatNumber(values[place], unit)}\n${map.reduce} of ${runs}`;
       },
     },
     series: [{ type: "line", data: values, symbolSize: 7, lineStyle: { width: 1.8 } }],

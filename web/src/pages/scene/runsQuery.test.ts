@@ -13,7 +13,7 @@ it("reads conditions as the address writes them, values with colons too", () => 
 
 it("says a condition in words", () => {
   expect(said({ name: "strategy.params.fast", op: "ge", value: "10" })).toBe("fast ≥ 10");
-  expect(said({ name: "max_drawdown", op: "gt", value: "-0.2" })).toBe("max drawdown > -0.2");
+  expect(said({ name: "max_drawdown", op: "gt", value: "-0.2" })).toBe("Max drawdown > -0.2");
 });
 
 it("shows what ranks the runs first, once", () => {

@@ -1,4 +1,5 @@
 import type { RunRow, SceneDetail } from "../../client";
+import { metricLabel } from "../../components/metrics";
 
 /** A condition on the runs, as the API and the address write it: `trades:ge:30`. */
 export interface Condition {
@@ -30,7 +31,7 @@ export function writeCondition({ name, op, value }: Condition): string {
 /** Write a condition for people: `trades ≥ 30`. */
 export function said({ name, op, value }: Condition): string {
   const sign = OPS.find((one) => one.value === op)?.label ?? op;
-  return `${name.replace(/^strategy\.params\./, "").replaceAll("_", " ")} ${sign} ${value}`;
+  return `${metricLabel(name.replace(/^strategy\.params\./, ""))} ${sign} ${value}`;
 }
 
 const FIRST = ["sharpe", "total_return", "max_drawdown", "profit_factor", "trades"];
