@@ -32,6 +32,7 @@ SHARED = {
         "tests/web/test_new_scene.py",
         "tests/web/test_pages.py",
         "tests/web/test_people.py",
+        "tests/web/test_recovery.py",
         "tests/web/test_run.py",
         "tests/web/test_stream.py",
         "tests/web/test_way.py",
