@@ -183,6 +183,8 @@ class Hub:
                     self._read(wanted)
                 except (MelaError, SQLAlchemyError) as error:  # it is away; the sweep makes up
                     LOG.warning("scenes_not_read", error=str(error).strip().split("\n")[0])
+                except Exception:  # a hub that stopped would look as if nothing happened any more
+                    LOG.exception("scenes_not_read")
 
     def _take_due(self) -> set[UUID]:
         now = time.monotonic()

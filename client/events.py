@@ -16,7 +16,7 @@ from client.http import Api
 from client.platform import ENDED
 from mela.errors import NotFound, SourceUnavailable
 
-SILENCE_S = 45.0  # of a stream; the API sends a comment every 15 s
+SILENCE_S = 45.0  # of a stream; the API sends a beat after 15 s without news
 EVENT, GONE = "scene", "gone"
 
 

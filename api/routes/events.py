@@ -27,7 +27,7 @@ from services.scene_events import MOST_WATCHED
 router = APIRouter(tags=["events"])
 
 RETRY_MS = 1_000
-COMMENT_S = 15.0
+BEAT_S = 15.0
 DIGITS = 15  # of an id: milliseconds until the year 33658
 
 
@@ -37,7 +37,8 @@ DIGITS = 15  # of an id: milliseconds until the year 33658
     responses={
         200: {
             "description": "events `opened` (StreamOpened), `scene` (SceneEvent), `gone` "
-            "(scene_id: the caller may see it no longer), `signed_out`; a comment every 15 s",
+            "(scene_id: the caller may see it no longer), `signed_out`, and `beat` after 15 s "
+            "without news",
             "content": {"text/event-stream": {"schema": SceneEvent.model_json_schema()}},
         }
     },
@@ -97,7 +98,7 @@ async def _told(
         await run_in_threadpool(hub.show, stream, since)
         asked_at = time.monotonic()
         while True:
-            if await stream.wait(COMMENT_S):
+            if await stream.wait(BEAT_S):
                 at = int(time.time() * 1000)
                 for scene_id, told in stream.take():
                     if told is None:
@@ -105,8 +106,8 @@ async def _told(
                     else:
                         yield _event("scene", SceneEvent.of(told).model_dump_json(), at)
             else:
-                yield ": still here\n\n"
-            if time.monotonic() - asked_at >= COMMENT_S:
+                yield _event("beat", "{}")  # browsers do not show comments to a page
+            if time.monotonic() - asked_at >= BEAT_S:
                 asked_at = time.monotonic()
                 if not await run_in_threadpool(sessions.is_alive, settings, stream.caller):
                     yield _event("signed_out", "{}")

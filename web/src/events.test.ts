@@ -62,6 +62,28 @@ afterEach(() => vi.useRealTimers());
 
 const newest = () => Source.made.at(-1) as Source;
 
+describe("a line that is dead", () => {
+  it("is told by its silence, and a beat keeps a quiet one open", () => {
+    const { events } = made();
+    events.add("all");
+    newest().say("opened", { stream: "s" });
+    for (let beats = 0; beats < 4; beats += 1) {
+      vi.advanceTimersByTime(15_000);
+      newest().say("beat", {});
+    }
+    expect(events.state).toBe("open");
+
+    const dead = newest();
+    vi.advanceTimersByTime(40_000);
+    expect(dead.isClosed).toBe(true);
+    expect(events.state).toBe("reconnecting");
+    vi.advanceTimersByTime(500);
+    newest().say("opened", { stream: "t" });
+    expect(events.state).toBe("open");
+    events.close();
+  });
+});
+
 describe("versions", () => {
   it("only rise: an older or equal event changes nothing", () => {
     const { events, hooks } = made();

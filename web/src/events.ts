@@ -24,6 +24,9 @@ export type Watched = "all" | string;
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15_000;
 
+/** The API says something every 15 s: a line on which nothing comes for this long is dead. */
+const SILENCE_MS = 40_000;
+
 /** Where the stream is cut this often in a row, somebody may have been signed out. */
 const CUTS_BEFORE_DOUBT = 2;
 
@@ -49,6 +52,7 @@ export class Events {
   private source: EventSource | null = null;
   private stream: string | null = null;
   private timer: ReturnType<typeof setTimeout> | null = null;
+  private silence: ReturnType<typeof setTimeout> | null = null;
   private cuts = 0;
   private hasBeenOpen = false;
   private readonly watchers = new Map<Watched, number>();
@@ -137,6 +141,7 @@ export class Events {
     const asked = JSON.stringify(this.watching);
     source.addEventListener("opened", (message) => {
       if (this.source !== source) return;
+      this.hear();
       this.stream = (JSON.parse((message as MessageEvent<string>).data) as { stream: string }).stream;
       if (JSON.stringify(this.watching) !== asked) this.settle();
       if (this.hasBeenOpen) this.hooks.onReturn();
@@ -145,11 +150,22 @@ export class Events {
       this.tell("open");
     });
     source.addEventListener("scene", (message) => {
-      if (this.source === source) this.take(JSON.parse((message as MessageEvent<string>).data) as SceneEvent);
+      if (this.source !== source) return;
+      this.hear();
+      this.take(JSON.parse((message as MessageEvent<string>).data) as SceneEvent);
+    });
+    source.addEventListener("beat", () => {
+      if (this.source === source) this.hear();
     });
     source.onerror = () => {
       if (this.source === source) this.cut();
     };
+  }
+
+  /** Something came: wait anew for the silence that means a dead line. */
+  private hear(): void {
+    if (this.silence !== null) clearTimeout(this.silence);
+    this.silence = setTimeout(() => this.cut(), SILENCE_MS);
   }
 
   private cut(): void {
@@ -164,6 +180,8 @@ export class Events {
   private drop(): void {
     if (this.timer !== null) clearTimeout(this.timer);
     this.timer = null;
+    if (this.silence !== null) clearTimeout(this.silence);
+    this.silence = null;
     this.source?.close();
     this.source = null;
     this.stream = null;
