@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.web.asking import SCENE, finished, publish
-from tests.web.conftest import Site
+from tests.web.conftest import PATIENCE_MS, Site
 from tests.web.test_way import FAST, vary_fast
 
 pytestmark = pytest.mark.integration
@@ -94,7 +96,10 @@ def test_a_draft_survives_a_reload_and_ends_with_the_publication(pages: Site) ->
     page.get_by_label("Name", exact=True).fill("a draft")
     page.get_by_label("fast", exact=True).fill("11")
     expect(page.locator(".cm-content")).to_contain_text("fast: 11")
-    page.wait_for_function("Object.values(localStorage).some((one) => one.includes('fast: 11'))")
+    until = time.monotonic() + PATIENCE_MS / 1_000
+    while "fast: 11" not in page.evaluate("JSON.stringify({...localStorage})"):
+        assert time.monotonic() < until, "the draft was not kept"
+        page.wait_for_timeout(50)
     page.reload()
     expect(page.get_by_text("Your draft is still here.")).to_be_visible()
     expect(page.get_by_label("fast", exact=True)).to_have_value("11")
