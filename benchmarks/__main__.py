@@ -20,6 +20,7 @@ from benchmarks import (
     star,
     validation,
     warehouse,
+    web,
 )
 from benchmarks.rows import Row, keep, show
 
@@ -37,6 +38,7 @@ PARTS = {
     "scaling": scaling.measure,
     "validation": validation.measure,
     "warehouse": _warehouse,
+    "web": web.measure,
 }
 
 

@@ -63,6 +63,7 @@ _JOB_WRITES = {
     "result": "INSERT",
     "scene_run": "INSERT",
     "equity": "INSERT",
+    "equity_packed": "INSERT",
     "trade": "INSERT",
     "holdout": "INSERT",
     "strategy_check": "INSERT, UPDATE",

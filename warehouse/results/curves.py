@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable
 
 import numpy as np
@@ -14,6 +15,7 @@ from warehouse.binary import decode, encode
 from warehouse.database import copy_in, copy_out
 from warehouse.ingestion import instruments
 
+PACKED_FROM = 20_000  # candles: reading the rows of shorter curves takes no time to speak of
 TYPES = {"opened_at": "timestamptz", "equity": "float8"}
 # A lock by name: one on the row would need the right to change results, which the job has not.
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))")
@@ -31,6 +33,10 @@ _EQUITY = text("""
     SELECT :key, opened_at, equity FROM equity_value ORDER BY opened_at
 """)
 _EMPTY = text("DELETE FROM equity_value")
+_PACK = text("""
+    INSERT INTO ops.equity_packed (result_key, opened, equity) VALUES (:key, :opened, :equity)
+""")
+_PACKED = text("SELECT opened, equity FROM ops.equity_packed WHERE result_key = :key")
 # The dialect of warehouse.results.writer: a row of CSV is a JSON array without its brackets.
 _TRADES = (
     f"COPY ops.trade (result_key, seq, {', '.join(Trade._fields[:-1])}, instrument_id) FROM STDIN"
@@ -64,6 +70,8 @@ def save_curve(connection: Connection, result_key: str, curve: Curve) -> bool:
     copy_in(connection, "COPY equity_value FROM STDIN (FORMAT binary)", encode(columns, TYPES))
     connection.execute(_EQUITY, {"key": result_key})
     connection.execute(_EMPTY)
+    if len(curve.equity) >= PACKED_FROM:
+        connection.execute(_PACK, {"key": result_key, **_packed(curve.opened_ms, curve.equity)})
     traded = {trade.instrument for trade in curve.trades if trade.instrument}
     known = instruments.ids(connection, traded) if traded else {}
     rows = (
@@ -87,14 +95,30 @@ def equity(
 
     returns: (n,) int64, rising, and (n,) float64; empty where no curve is stored
     """
+    packed = connection.execute(_PACKED, {"key": result_key}).one_or_none()
+    if packed is not None:
+        return _unpacked(packed.opened, packed.equity)
     values = decode(copy_out(connection, _READ_EQUITY, {"key": result_key}), TYPES)
     return values["opened_at"], values["equity"]
 
 
 def curve(connection: Connection, result_key: str) -> Curve | None:
     """Return the curve of a result, or None if none is stored."""
-    values = decode(copy_out(connection, _READ_EQUITY, {"key": result_key}), TYPES)
-    if not len(values["equity"]):
+    opened_ms, values = equity(connection, result_key)
+    if not len(values):
         return None
     rows = connection.execute(_READ_TRADES, {"key": result_key})
-    return Curve(tuple(Trade(*row) for row in rows), values["opened_at"], values["equity"])
+    return Curve(tuple(Trade(*row) for row in rows), opened_ms, values)
+
+
+def _packed(opened_ms: NDArray[np.int64], values: NDArray[np.float64]) -> dict[str, bytes]:
+    # Openings are nearly even: their differences take next to no room.
+    steps = np.diff(opened_ms, prepend=np.int64(0)).astype("<i8")
+    return {"opened": zlib.compress(steps.tobytes(), 1), "equity": values.astype("<f8").tobytes()}
+
+
+def _unpacked(
+    opened: memoryview, values: memoryview
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    steps = np.frombuffer(zlib.decompress(opened), dtype="<i8")
+    return np.cumsum(steps, dtype=np.int64), np.frombuffer(values, dtype="<f8").astype(np.float64)

@@ -123,9 +123,18 @@ def progress(connection: Connection, scene_ids: Iterable[str | UUID]) -> list[Sc
     return [SceneProgress(**row) for row in rows.mappings()]
 
 
+# Nearly all succeed: the others have an index, which spares a look at every result of the scene.
 _STATUSES = text("""
-    SELECT r.status, count(*) FROM ops.scene_run a JOIN ops.result r USING (result_key)
-    WHERE a.scene_id = :scene_id GROUP BY r.status ORDER BY count(*) DESC, r.status
+    WITH others AS (
+        SELECT r.status, count(*) AS runs FROM ops.scene_run a
+        JOIN ops.result r ON r.result_key = a.result_key AND r.status <> 'succeeded'
+        WHERE a.scene_id = :scene_id GROUP BY r.status
+    ), every AS (
+        SELECT status, runs FROM others UNION ALL
+        SELECT 'succeeded', (SELECT count(*) FROM ops.scene_run WHERE scene_id = :scene_id)
+               - coalesce((SELECT sum(runs) FROM others), 0)
+    )
+    SELECT status, runs FROM every WHERE runs > 0 ORDER BY runs DESC, status
 """)
 
 
@@ -138,7 +147,8 @@ def statuses(connection: Connection, scene_id: str | UUID) -> dict[str, int]:
 _FAILURES = text("""
     SELECT count(*), r.error_class, r.error_sentence, r.error_file, r.error_line
     FROM ops.scene_run a JOIN ops.result r USING (result_key)
-    WHERE a.scene_id = :scene_id AND r.error_class IS NOT NULL AND r.status <> 'cancelled'
+    WHERE a.scene_id = :scene_id AND r.error_class IS NOT NULL
+      AND r.status NOT IN ('succeeded', 'ruined') AND r.status <> 'cancelled'
     GROUP BY 2, 3, 4, 5 ORDER BY 1 DESC, 2, 3 LIMIT :most
 """)
 

@@ -9,6 +9,7 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { configureClient } from "./api";
 import { styleNonce } from "./nonce";
+import { prefetchRun, runOpened } from "./pages/run/screens";
 import { makeQueryClient } from "./queries";
 import { makeRouter } from "./routes";
 import { sessionQuery } from "./session";
@@ -21,6 +22,14 @@ const queryClient = makeQueryClient(() => {
   void router.invalidate();
 });
 const router = makeRouter(queryClient);
+
+// The router asks who is signed in before it asks what a page shows; a run's many candles do not
+// wait for that.
+const opened = runOpened(window.location.pathname);
+if (opened) {
+  void import("./pages/run/RunPage");
+  prefetchRun(queryClient, opened);
+}
 
 declare module "@tanstack/react-router" {
   interface Register {

@@ -93,6 +93,12 @@ class Result(Base):
             "result_key",
             postgresql_where=sql("status NOT IN ('succeeded', 'ruined')"),
         ),
+        Index(
+            "result_not_succeeded_idx",
+            "result_key",
+            postgresql_include=["status"],
+            postgresql_where=sql("status <> 'succeeded'"),
+        ),
         {"schema": "ops", "comment": "what answered. Grain: result_key"},
     )
 
@@ -236,3 +242,28 @@ class Equity(Base):
     result_key: Mapped[ResultKey]
     opened_at: Mapped[datetime] = mapped_column(primary_key=True)
     equity: Mapped[float]
+
+
+class EquityPacked(Base):
+    """A long equity curve once more, in one piece. Grain: result_key.
+
+    It goes with the rows of `Equity` that it repeats: triggers see to that.
+    """
+
+    __tablename__ = "equity_packed"
+    __table_args__ = (
+        {
+            "schema": "ops",
+            "comment": "a long equity curve of ops.equity once more, in one piece, to be read fast."
+            " Grain: result_key",
+        },
+    )
+
+    result_key: Mapped[str] = mapped_column(
+        Hash, ForeignKey("ops.result.result_key", ondelete="CASCADE"), primary_key=True
+    )
+    opened: Mapped[bytes] = mapped_column(
+        comment="zlib: the first opening in UTC milliseconds, then the differences, as"
+        " little-endian int8"
+    )
+    equity: Mapped[bytes] = mapped_column(comment="little-endian float8")

@@ -3,10 +3,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { lazy, Suspense, useMemo } from "react";
 import type { TradeMark } from "../../charts/trades";
 import type { RunDetail } from "../../client";
-import { levelsOf, screensOf, secondsOf, wholeOf } from "./screens";
-
-/** Load the code of the chart; the page does so while its data are on their way. */
-export const loadChart = () => import("../../charts/RunChart");
+import { levelsOf, loadChart, screensOf, secondsOf, wholeOf } from "./screens";
 
 const RunChart = lazy(loadChart);
 

@@ -10,7 +10,7 @@ import { ProblemView } from "../../components/ProblemView";
 import { may, useMe } from "../../session";
 import { AllMetrics } from "./AllMetrics";
 import { Analysis } from "./Analysis";
-import { ChartSection, loadChart } from "./ChartSection";
+import { ChartSection } from "./ChartSection";
 import { Heading } from "./Heading";
 import { Lineage } from "./Lineage";
 import { SelectedTrade } from "./SelectedTrade";
@@ -27,7 +27,6 @@ export default function RunPage() {
   const { runKey } = route.useParams();
   const { data, error, refetch } = useQuery(getRunOptions({ path: { run_key: runKey } }));
 
-  useEffect(() => void loadChart(), []);
   if (error) return <ProblemView error={error} onRetry={() => void refetch()} />;
   if (!data) return <PageLoading />;
   return <Shown key={runKey} runKey={runKey} detail={data} />;

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { levelsOf, screenOf, secondsOf, tradesOf, wholeOf } from "./screens";
+import { levelsOf, runOpened, screenOf, secondsOf, tradesOf, wholeOf } from "./screens";
 
 it("knows the length of candles", () => {
   expect(["1m", "15m", "4h", "1d", "1w"].map(secondsOf)).toEqual([60, 900, 14_400, 86_400, 604_800]);
@@ -70,4 +70,11 @@ it("says how much time a reduced candle stands for", () => {
   expect(screen).toMatchObject({ from: 0, to: 14_400, secondsPerPoint: 7_200 });
   expect(screen.candles.t).toEqual([0, 7_200]);
   expect(screen.equity.t).toEqual([0, 10_800]);
+});
+
+it("knows the addresses of runs", () => {
+  const key = "0123456789abcdef".repeat(4);
+  expect(runOpened(`/runs/${key}`)).toBe(key);
+  expect(runOpened("/runs/0123")).toBeNull();
+  expect(runOpened(`/scenes/${key}`)).toBeNull();
 });

@@ -56,8 +56,17 @@ export function questionsOf(runKey: string, instrument: string | undefined, span
   };
 }
 
-/** Ask for what the page of a run shows first, while its code is still on its way. */
+/** Load the code of the chart. */
+export const loadChart = () => import("../../charts/RunChart");
+
+/** Return the run whose page an address opens; null where it opens another page. */
+export function runOpened(pathname: string): string | null {
+  return /^\/runs\/([0-9a-f]{64})$/.exec(pathname)?.[1] ?? null;
+}
+
+/** Ask for what the page of a run shows first, and for its code: nothing waits for another. */
 export function prefetchRun(client: QueryClient, runKey: string): void {
+  void loadChart();
   const asked = questionsOf(runKey, undefined, null);
   void client.prefetchQuery(getRunOptions({ path: { run_key: runKey } }));
   void client.prefetchQuery(asked.candles);
