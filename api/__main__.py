@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Sequence
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -19,7 +20,7 @@ from fastapi import FastAPI
 from api.app import create_app
 from mela.errors import MelaError, SettingsInvalid
 from mela.settings import Settings
-from services import accounts
+from services import accounts, asking
 
 LOG = structlog.get_logger(__name__)
 LOOPBACK = "127.0.0.1"
@@ -30,7 +31,16 @@ CLOSE_S = 5  # an open stream of events must not hold a stop up
 def application() -> FastAPI:
     """Return the application of a worker; settings come from its environment."""
     plain_logs()
-    return create_app(Settings())
+    settings = Settings()
+    threading.Thread(target=_warm, args=(settings,), daemon=True).start()
+    return create_app(settings)
+
+
+def _warm(settings: Settings) -> None:
+    try:
+        asking.warm(settings)
+    except MelaError as error:  # the first scene then says so to whoever asks for it
+        LOG.warning("not_warmed", error=str(error))
 
 
 def check_address(settings: Settings, address: str) -> None:

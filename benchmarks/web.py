@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -45,7 +45,7 @@ GRID_SPACE = {
 }
 # About 10,000 trades on the minutes; without costs, which would end the run long before.
 MANY_TRADES: Mapping[str, Any] = {
-    "strategy": {"name": "sma_cross", "params": {"fast": 8, "slow": 33}},
+    "strategy": {"name": "sma_cross", "params": {"fast": 8, "slow": 31}},
     "costs": {"fee": 0.0, "slippage": 0.0},
 }
 
@@ -258,7 +258,7 @@ def _published_others(asked: httpx.Client, hours: Candles) -> list[str]:
 
 
 @contextmanager
-def _stream(asked: httpx.Client) -> Iterator[queue.Queue[tuple[float, dict[str, Any]]]]:
+def _stream(asked: httpx.Client) -> Generator[queue.Queue[tuple[float, dict[str, Any]]]]:
     """Yield what an open stream of all scenes tells: when, and the event."""
     told: queue.Queue[tuple[float, dict[str, Any]]] = queue.Queue()
     is_open, is_over = threading.Event(), threading.Event()

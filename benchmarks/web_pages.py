@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -37,7 +37,7 @@ _SCRIPTS = """() => performance.getEntriesByType('resource')
 
 
 @contextmanager
-def opened() -> Iterator[Browser]:
+def opened() -> Generator[Browser]:
     """Yield a Chromium: the machine's own, or the one that npm brings."""
     found = chromium.find()
     with sync_playwright() as playwright:

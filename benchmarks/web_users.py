@@ -61,7 +61,7 @@ async def _user(
             return
         answer = await client.get(path, headers=headers)
         ended = time.perf_counter()
-        if answer.status_code != httpx.codes.OK:
+        if not answer.is_success:
             raise MelaError(f"{path} answered {answer.status_code}: {answer.text[:300]}")
         if began >= from_:
             took[kind].append(ended - began)

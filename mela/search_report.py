@@ -224,9 +224,12 @@ class SceneEnding(_Part):
     """What a finished scene keeps besides its results: the column `best` of ops.scene.
 
     best: result documents, the best overall first, then the best of each instrument
+    first: the run_keys of the best runs in their order, of scenes with many runs: pages show them
+        without sorting all
     """
 
     best: tuple[dict[str, Any], ...] = ()
+    first: tuple[str, ...] = ()
     warnings: tuple[EndWarning, ...] = ()
     report: SearchReport | None = None
 

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import Connection
 
+from backtests.strategies import refresh
 from mela.canonical import canonical_json
 from mela.errors import Conflict, NotAllowed
 from mela.grid import Plan
@@ -73,6 +74,13 @@ def publish(
             cards.keep_key(connection, caller.account_id, idempotency_key, asked, scene_id)
     _send(scene, settings)
     return scene_id
+
+
+def warm(settings: Settings) -> None:
+    """Do beforehand what the first scene of a process would wait for. Raises SourceUnavailable."""
+    refresh(settings.packages)
+    publisher_of(settings, linger_ms=0, owner="api")
+    check_broker(settings, SCENES)
 
 
 def ask_again(settings: Settings, caller: Caller, scene_id: UUID) -> UUID:

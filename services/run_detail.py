@@ -21,6 +21,7 @@ from mela.run_terms import VARIABLE
 from mela.settings import Settings
 from mela.warning_words import sentence_of
 from services.accounts import Caller
+from services.kept_answers import KeptAnswers
 from services.scene_pages import Warned
 from services.visibility import no_run
 from warehouse.database import transaction
@@ -40,6 +41,8 @@ STALE_WORDS: Mapping[Reason, str] = {
     "engine": "the rules of execution have a newer version",
     "metrics": "the definitions of metrics have a newer version",
 }
+_documents: KeptAnswers[Document] = KeptAnswers(500, 60.0)
+_ranks: KeptAnswers[int | None] = KeptAnswers(20_000, 300.0)
 _TODAY_S = 2.0
 _today: dict[str, Any] = {"until": 0.0, "is": {}}
 _lock = threading.Lock()
@@ -106,29 +109,60 @@ class RunHead:
         return self.without_curve is None
 
 
-def run_found(settings: Settings, caller: Caller, run_key: str) -> RunFound:
-    """Return a run in full. Raises NotFound."""
+@dataclass(frozen=True, slots=True)
+class RunOpened:
+    """A run's newest answer that a caller may see, and what its page depends on."""
+
+    run_key: str
+    result_key: str
+    reasons: tuple[Reason, ...]
+    holders: tuple[one_run.Holder, ...]
+    has_curve: bool
+
+    @property
+    def depends_on(self) -> Sequence[object]:
+        """Return what tells this page from an older one, for a client that has that already."""
+        names = [(str(one.scene_id), one.name) for one in self.holders]
+        return self.result_key, self.reasons, names, self.has_curve
+
+
+def opened(settings: Settings, caller: Caller, run_key: str) -> RunOpened:
+    """Return a run's newest answer, without its numbers. Raises NotFound."""
     today = provenances(settings)
     with transaction(settings) as connection:
-        head = head_in(connection, caller, run_key)
-        found = lineage_of(connection, head.result_key, with_series=False)
+        result_key = one_run.newest_answer(connection, caller.user_id, run_key)
+        if result_key is None:
+            raise NotFound(no_run(run_key))
+        return RunOpened(
+            run_key,
+            result_key,
+            tuple(reasons_of(connection, today, result_key)),
+            tuple(one_run.held_by(connection, caller.user_id, result_key, MOST_SCENES)),
+            one_run.has_curve(connection, result_key),
+        )
+
+
+def run_found(settings: Settings, opened: RunOpened) -> RunFound:
+    """Return a run in full. Raises NotFound where it was pruned meanwhile."""
+    run_key, result_key = opened.run_key, opened.result_key
+    with transaction(settings) as connection:
+        found = lineage_of(connection, result_key, with_series=False)
         if found is None:
             raise NotFound(no_run(run_key))
-        reasons = reasons_of(connection, today, head.result_key)
-        holders = one_run.held_by(connection, caller.user_id, head.result_key, MOST_SCENES)
-        scenes = tuple(_held(connection, one, run_key) for one in holders)
-        trades = one_run.count_trades(connection, head.result_key) if head.has_curve else None
-    name = head.document["strategy"]["name"]
+        document = one_run.document(connection, result_key)
+        scenes = tuple(_held(connection, one, run_key) for one in opened.holders)
+        trades = one_run.count_trades(connection, result_key) if opened.has_curve else None
+    name = document["strategy"]["name"]
     return RunFound(
         run_key=run_key,
-        result_key=head.result_key,
-        document=head.document,
+        result_key=result_key,
+        document=document,
         lineage=found,
-        stale_reasons=tuple(STALE_WORDS[one] for one in reasons),
+        stale_reasons=tuple(STALE_WORDS[one] for one in opened.reasons),
         scenes=scenes,
-        without_curve=head.without_curve,
+        without_curve=None if opened.has_curve else _why_not(document),
         trades=trades,
-        warnings=tuple(Warned(code, sentence_of(code, name)) for code in head.document["warnings"]),
+        warnings=tuple(Warned(code, sentence_of(code, name)) for code in document["warnings"]),
     )
 
 
@@ -152,22 +186,10 @@ def head_in(connection: Connection, caller: Caller, run_key: str) -> RunHead:
     result_key = one_run.newest_answer(connection, caller.user_id, run_key)
     if result_key is None:
         raise NotFound(no_run(run_key))
-    document = one_run.document(connection, result_key)
+    # what a head is read for never changes; the whole run is read anew, see run_found
+    document = _documents.of(result_key, lambda: one_run.document(connection, result_key))
     is_stored = one_run.has_curve(connection, result_key)
     return RunHead(run_key, result_key, document, None if is_stored else _why_not(document))
-
-
-def tag_of(settings: Settings, caller: Caller, run_key: str) -> Sequence[object]:
-    """Return what a run's page depends on, for a client that has it already. Raises NotFound."""
-    with transaction(settings) as connection:
-        result_key = one_run.newest_answer(connection, caller.user_id, run_key)
-        if result_key is None:
-            raise NotFound(no_run(run_key))
-        reasons = reasons_of(connection, provenances(settings), result_key)
-        holders = one_run.held_by(connection, caller.user_id, result_key, MOST_SCENES)
-        is_stored = one_run.has_curve(connection, result_key)
-    names = [(str(one.scene_id), one.name) for one in holders]
-    return result_key, reasons, names, is_stored
 
 
 def provenances(settings: Settings) -> Mapping[str, Provenance]:
@@ -192,7 +214,11 @@ def _held(connection: Connection, holder: one_run.Holder, run_key: str) -> HeldB
     rank = None
     if isinstance(holder.content, Mapping) and holder.runs <= RANKED_UP_TO:
         by = ranking_of(holder.content)
-        rank = scene_runs.ranks(connection, holder.scene_id, by, [run_key]).get(run_key)
+        key = (holder.scene_id, run_key, holder.finished_at) if holder.finished_at else None
+        rank = _ranks.of(
+            key,
+            lambda: scene_runs.ranks(connection, holder.scene_id, by, [run_key]).get(run_key),
+        )
     return HeldBy(holder.scene_id, holder.name, holder.owner, rank)
 
 

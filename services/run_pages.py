@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from pydantic import TypeAdapter
+from sqlalchemy import Connection
 
 from backtests.charts.view import telling_points
 from mela.errors import InputInvalid
@@ -26,6 +27,7 @@ from warehouse.results import curves, scene_runs
 from warehouse.results.run_paths import Condition
 from warehouse.results.scene_runs import Order, RunRead, path_value
 from warehouse.rows_as_csv import rows_as_csv
+from warehouse.scenes import pages
 from warehouse.scenes.pages import SceneHead
 from warehouse.scenes.stored import ranking_of
 
@@ -136,15 +138,17 @@ def _page(settings: Settings, head: SceneHead, asked: _Asked) -> RunPage:
     ranking = Ranking(asked.metric, asked.by.min_trades if is_ranked else 0)
     with transaction(settings) as connection:
         try:
-            rows = scene_runs.page(
-                connection,
-                asked.scene_id,
-                sort=ranking,
-                order=asked.order,
-                conditions=asked.conditions,
-                most=asked.limit + 1,
-                after=after,
-            )
+            rows = _noted(connection, asked, ranking) if is_ranked and has_ended(head) else None
+            if rows is None:
+                rows = scene_runs.page(
+                    connection,
+                    asked.scene_id,
+                    sort=ranking,
+                    order=asked.order,
+                    conditions=asked.conditions,
+                    most=asked.limit + 1,
+                    after=after,
+                )
             total = head.runs
             if asked.conditions:
                 total = scene_runs.count(connection, asked.scene_id, asked.conditions)
@@ -165,6 +169,20 @@ def _page(settings: Settings, head: SceneHead, asked: _Asked) -> RunPage:
     if len(rows) > asked.limit:
         following = cursor_of((before + asked.limit, *shown[-1].key), _PLACE)
     return RunPage(items, following, total)
+
+
+def _noted(connection: Connection, asked: _Asked, ranking: Ranking) -> list[RunRead] | None:
+    """Return the first page from what the scene's end noted; None for another page, or too few."""
+    if asked.conditions or asked.place is not None:
+        return None
+    wanted = asked.limit + 1
+    first = pages.first_runs(connection, asked.scene_id)[:wanted]
+    if len(first) < wanted:
+        return None
+    rows = scene_runs.page(
+        connection, asked.scene_id, sort=ranking, order=asked.order, most=wanted, among=first
+    )
+    return rows if len(rows) == wanted else None  # some may have been pruned
 
 
 def all_runs_csv(

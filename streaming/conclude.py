@@ -41,6 +41,7 @@ from warehouse.scenes.stages import Stage
 from warehouse.scenes.stored import StoredScene
 
 log = structlog.get_logger()
+MANY_RUNS, FIRST_RUNS = 10_000, 200  # from so many runs on, the best ones are noted in order
 
 
 class ProgressMessage(NamedTuple):
@@ -134,6 +135,9 @@ def finish(scene_id: str, scene: StoredScene, settings: Settings) -> None:
     """Store what a recorded scene has found: curves, warnings, report, MLflow, its end."""
     with transaction(settings) as connection:
         found = results.best_of(connection, scene_id, scene.ranking)
+        first: list[str] = []
+        if scene.runs >= MANY_RUNS:
+            first = results.ranked_keys(connection, scene_id, scene.ranking, FIRST_RUNS)
         if scene.runs <= ALL_CURVES_UP_TO:
             wanted = results.of_scene(connection, scene_id)
         else:
@@ -147,6 +151,7 @@ def finish(scene_id: str, scene: StoredScene, settings: Settings) -> None:
     mirroring_at = datetime.now(UTC)
     run_id = mirror.log_scene(Concluded(scene_id, scene, best, warnings, report), settings)
     ending = {"best": best, "warnings": warnings} | ({"report": report} if report else {})
+    ending |= {"first": first} if first else {}
     document = SceneEnding.model_validate(ending).model_dump(mode="json", exclude_unset=True)
     with transaction(settings) as connection:
         scenes.set_finished(connection, scene_id, best=document, mlflow_run_id=run_id)

@@ -45,10 +45,11 @@ def get_run(
     run_key: RunKey, caller: Reader, settings: AppSettings, request: Request, response: Response
 ) -> RunDetail | Response:
     """Return a run, its newest answer, and where that comes from."""
-    tag = etag_of(*run_detail.tag_of(settings, caller, run_key))
+    opened = run_detail.opened(settings, caller, run_key)
+    tag = etag_of(*opened.depends_on)
     if (known := unchanged(request, tag)) is not None:
         return known
-    return with_etag(response, tag, run_answer(run_detail.run_found(settings, caller, run_key)))
+    return with_etag(response, tag, run_answer(run_detail.run_found(settings, opened)))
 
 
 @router.get("/runs/{run_key}/lineage")

@@ -180,13 +180,15 @@ def of_scene(
     return read_documents(connection, statement, values)
 
 
-def ranked_keys(connection: Connection, scene_id: str | UUID, by: str | Ranking) -> list[str]:
-    """Return the run_keys that a scene has answers for, best first by a metric."""
+def ranked_keys(
+    connection: Connection, scene_id: str | UUID, by: str | Ranking, most: int | None = None
+) -> list[str]:
+    """Return the run_keys that a scene has answers for, best first by a metric; at most `most`."""
     statement = f"""
         SELECT r.run_key FROM ops.scene_run answer JOIN ops.result r USING (result_key)
-        WHERE answer.scene_id = CAST(:scene_id AS uuid) ORDER BY {best_first(by)}
+        WHERE answer.scene_id = CAST(:scene_id AS uuid) ORDER BY {best_first(by)} LIMIT :most
     """  # noqa: S608  made of constants, and of a metric's name that was checked
-    return list(connection.scalars(text(statement), {"scene_id": str(scene_id)}))
+    return list(connection.scalars(text(statement), {"scene_id": str(scene_id), "most": most}))
 
 
 def best_value(connection: Connection, scene_id: str | UUID, by: str | Ranking) -> float | None:

@@ -126,16 +126,17 @@ def lineage_of(
 ) -> Lineage | None:
     """Return where one result comes from; None for an unknown key.
 
-    with_series: count the candles of each load, which takes long for hundreds of thousands
+    with_series: tell the scenes, and count the candles of each load, which takes long for hundreds
+        of thousands
     """
     rows = _rows(connection, _ONE, {"key": result_key})
     return _of(connection, rows[0], with_series=with_series) if rows else None
 
 
 def _of(connection: Connection, result: Mapping[str, Any], *, with_series: bool = True) -> Lineage:
-    scenes = _rows(connection, _SCENES, {"result_key": result["result_key"]})
     if not with_series:
-        return Lineage(result, scenes, ())
+        return Lineage(result, (), ())
+    scenes = _rows(connection, _SCENES, {"result_key": result["result_key"]})
     members = connection.execute(_SERIES, {"run_key": result["run_key"]}).all()
     series: list[SeriesLineage] = []
     revisions = result["revisions"] or [result["candles_revision"]]

@@ -30,7 +30,8 @@ _DOCUMENT = text(
     """)
 )
 _HELD_BY = text(f"""
-    SELECT s.scene_id, coalesce(card.name, s.name) AS name, u.name AS owner, s.runs, s.content
+    SELECT s.scene_id, coalesce(card.name, s.name) AS name, u.name AS owner, s.runs, s.content,
+           s.finished_at
     FROM ops.scene_run a JOIN ops.scene s ON s.scene_id = a.scene_id
     LEFT JOIN ops.user u ON u.id = s.user_id
     LEFT JOIN app.scene_card card ON card.scene_id = s.scene_id
@@ -109,6 +110,7 @@ class Holder:
     owner: str | None
     runs: int
     content: Any
+    finished_at: datetime | None
 
 
 def newest_answer(connection: Connection, caller_id: int, run_key: str) -> str | None:

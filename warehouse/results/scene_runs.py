@@ -93,10 +93,12 @@ def page(
     conditions: Sequence[Condition] = (),
     most: int,
     after: tuple[int, int, float | None, str] | None = None,
+    among: Sequence[str] | None = None,
 ) -> list[RunRead]:
     """Return runs of a scene in the order of a metric, undefined ones last, ties by run_key.
 
     sort: a metric and how many trades a run must have to stand with the others; checked here
+    among: only these runs; None for all
     after: the key of the last run of the page before
     Raises ValueError for what is no metric, no operator, or no path.
     """
@@ -104,6 +106,9 @@ def page(
     connection.execute(_ROOM)
     values: dict[str, Any] = {"scene_id": scene_id, "most": most}
     where = [*where_sql(conditions, values), *_after(keys, after, values)]
+    if among is not None:
+        where.append("answer.run_key = ANY(CAST(:among AS text[]))")
+        values["among"] = list(among)
     is_asked = any(needs_question(one.what) for one in conditions)
     # The page's keys first, from the narrowest rows that tell the order, then the rest of 100 runs
     chosen = f"""

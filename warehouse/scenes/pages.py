@@ -49,6 +49,7 @@ _ASKED = text("""
            ELSE best->'best' END AS best
     FROM ops.scene WHERE scene_id = ANY(CAST(:scene_ids AS uuid[]))
 """)
+_FIRST = text("SELECT best->'first' FROM ops.scene WHERE scene_id = CAST(:scene_id AS uuid)")
 _ANSWERED = text("""
     SELECT a.scene_id, count(*) AS answers, count(*) FILTER (WHERE a.cached) AS cached
     FROM ops.scene_run a WHERE a.scene_id = ANY(CAST(:scene_ids AS uuid[])) GROUP BY a.scene_id
@@ -198,6 +199,11 @@ def asked(connection: Connection, scene_ids: Iterable[UUID]) -> dict[UUID, Asked
     """Return what scenes ask for, and the best result of those that have ended."""
     rows = connection.execute(_ASKED, _ids(scene_ids))
     return {row.scene_id: Asked(row.content, row.best) for row in rows}
+
+
+def first_runs(connection: Connection, scene_id: UUID) -> list[str]:
+    """Return the best runs of a scene in order, as its end noted them; empty if it did not."""
+    return connection.scalar(_FIRST, {"scene_id": str(scene_id)}) or []
 
 
 def counts(connection: Connection, scene_ids: Iterable[UUID]) -> dict[UUID, Counts]:
