@@ -10,7 +10,9 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
+import orjson
 import pytest
+from sqlalchemy import text
 
 from mela.candles import Candles
 from mela.interval import Interval
@@ -89,6 +91,25 @@ def test_ranks_are_those_of_the_scene_and_one_run_is_the_best(team: Team) -> Non
 
     assert [one["rank"] for one in rows] == [1, 2, 3, 4, 5, 6]
     assert [one["is_best"] for one in rows] == [True, *[False] * 5]
+
+
+@pytest.mark.parametrize(("limit", "is_whole"), [(3, True), (4, False)])
+def test_what_a_scenes_end_noted_gives_the_same_first_page(
+    team: Team, limit: int, is_whole: bool
+) -> None:
+    """A noted run that was pruned since is made up for."""
+    wanted = team.runs("grid")[:limit]
+    noted = [one["run_key"] for one in team.runs("grid")][: limit + 1]
+    if not is_whole:
+        noted[1] = "0" * 64
+    write = text(
+        "UPDATE ops.scene SET best = coalesce(best, '{}') || CAST(:first AS jsonb)"
+        " WHERE scene_id = :scene_id"
+    ).bindparams(first=orjson.dumps({"first": noted}).decode(), scene_id=team.scene("grid"))
+    with transaction(team.settings) as connection:
+        connection.execute(write)
+
+    assert team.runs("grid", limit=limit) == wanted
 
 
 @pytest.mark.parametrize(

@@ -350,3 +350,29 @@ def test_the_keys_of_the_given_results_are_the_contracts() -> None:
         document["run_key"], Status.SUCCEEDED, made_with, "a scene"
     )
     assert document["sharpe"] == FOUND.sharpe
+
+
+def test_runs_are_counted_by_how_they_ended(warehouse: Settings) -> None:
+    ended = [Status.SUCCEEDED] * 3 + [Status.RUINED] * 2 + [Status.FAILED]
+    scene_id = a_scene(warehouse, runs=len(ended))
+    for fast, status in enumerate(ended, 3):
+        save(warehouse, a_document(a_run(fast), scene_id, status=status))
+    with transaction(warehouse) as connection:
+        found = results.statuses(connection, scene_id)
+        none = results.statuses(connection, a_scene(warehouse))
+
+    assert list(found.items()) == [("succeeded", 3), ("ruined", 2), ("failed", 1)]
+    assert none == {}
+
+
+def test_some_of_the_best_are_the_first_of_all(warehouse: Settings) -> None:
+    scene_id = a_scene(warehouse, runs=4)
+    for fast in range(3, 7):
+        metrics = FOUND._replace(sharpe=float(fast % 3))
+        save(warehouse, a_document(a_run(fast), scene_id, metrics=metrics))
+    with transaction(warehouse) as connection:
+        every = results.ranked_keys(connection, scene_id, "sharpe")
+        best = results.ranked_keys(connection, scene_id, "sharpe", 2)
+
+    assert len(every) == 4
+    assert best == every[:2]
