@@ -202,7 +202,7 @@ def in_full(settings: Settings, caller: Caller, scene_id: UUID) -> SceneInFull:
         row=row_of(head, facts, caller),
         changed_at=head.changed_at,
         scene=stored.content,
-        yaml=yaml_of(stored.content),
+        yaml=counted.yaml,
         note=head.note,
         varied=counted.varied,
         rate_per_s=rate,
@@ -220,6 +220,7 @@ class _Counted(NamedTuple):
     statuses: Mapping[str, int]
     failures: tuple[Failure, ...]
     varied: tuple[Varied, ...]
+    yaml: str
 
 
 def _count(connection: Connection, scene_id: UUID, content: Mapping[str, Any]) -> _Counted:
@@ -227,6 +228,7 @@ def _count(connection: Connection, scene_id: UUID, content: Mapping[str, Any]) -
         finder.statuses(connection, scene_id),
         tuple(finder.failures(connection, scene_id, MOST_REASONS)),
         tuple(_varied(connection, scene_id, content)),
+        yaml_of(content),
     )
 
 

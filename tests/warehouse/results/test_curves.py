@@ -16,6 +16,7 @@ from warehouse.results import finder as results
 
 pytestmark = pytest.mark.integration
 MINUTE_MS = 60_000
+FIRST = "opened_at = (SELECT min(e.opened_at) FROM ops.equity e)"
 PACKED = "SELECT result_key FROM ops.equity_packed"
 
 
@@ -46,18 +47,12 @@ def test_a_curve_comes_back_to_the_last_bit(
     assert equity.tobytes() == curve.equity.tobytes()
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        "UPDATE ops.equity SET equity = 1 WHERE opened_at = (SELECT min(e.opened_at) FROM ops.equity e)",
-        "DELETE FROM ops.equity WHERE opened_at = (SELECT min(e.opened_at) FROM ops.equity e)",
-    ],
-)
+@pytest.mark.parametrize("change", ["UPDATE ops.equity SET equity = 1", "DELETE FROM ops.equity"])
 def test_whoever_changes_a_row_takes_the_piece_away(warehouse: Settings, change: str) -> None:
     key, curve = a_stored_curve(warehouse, curves.PACKED_FROM)
     with transaction(warehouse) as connection:
         size = connection.scalar(text("SELECT ops.curve_bytes(ARRAY[:key])"), {"key": key})
-        connection.execute(text(change))
+        connection.execute(text(f"{change} WHERE {FIRST}"))
         smaller = connection.scalar(text("SELECT ops.curve_bytes(ARRAY[:key])"), {"key": key})
 
     assert rows(warehouse, PACKED) == []
