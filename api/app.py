@@ -44,6 +44,6 @@ def create_app(settings: Settings | None = None, pages: Path = static.DIST) -> F
     app.include_router(inside)
     static.install(app, pages)
     app.add_middleware(audited.Audited, settings=settings)
-    app.add_middleware(GZipMiddleware, minimum_size=1_024, compresslevel=5)
+    app.add_middleware(GZipMiddleware, minimum_size=1_024, compresslevel=1)
     app.add_middleware(surroundings.Surroundings, settings=settings)
     return app

@@ -71,9 +71,9 @@ def _measure(settings: Settings, console: Console) -> list[Row]:
     tokens = [web_asking.token_of(url, name) for name in names]
     with client_of(url, tokens[0]) as asked:
         console.print("  publishing what is looked at …")
-        runs = _published_runs(asked, minutes)
-        large = _published_large(asked, hours)
-        others = _published_others(asked, hours)
+        runs = _published_runs(settings, asked, minutes)
+        large = _published_large(settings, asked, hours)
+        others = _published_others(settings, asked, hours)
         return [
             *_told(asked, hours, console),
             *_scene_page(asked, large),
@@ -230,30 +230,30 @@ def _pages(
     ]
 
 
-def _published_runs(asked: httpx.Client, minutes: Candles) -> list[str]:
+def _published_runs(settings: Settings, asked: httpx.Client, minutes: Candles) -> list[str]:
     """Return runs over all minutes, each of a scene of its own, so that all have a curve."""
     scenes = [
         published(asked, scene_of("1m", *_span(minutes), **MANY_TRADES)) for _ in range(PAGES + 1)
     ]
-    finished(asked, scenes)
+    finished(settings, scenes)
     return [only_run(asked, scene_id) for scene_id in scenes]
 
 
-def _published_large(asked: httpx.Client, hours: Candles) -> list[str]:
+def _published_large(settings: Settings, asked: httpx.Client, hours: Candles) -> list[str]:
     """Return scenes of 100,000 runs; those after the first are answered from the store."""
     scene = scene_of("1h", *_span(hours), search={"kind": "grid", "space": LARGE_SPACE})
     found: list[str] = []
     for _ in range(LARGE_REPEATS):
         found.append(published(asked, scene))
-        finished(asked, found[-1:])
+        finished(settings, found[-1:])
     return found
 
 
-def _published_others(asked: httpx.Client, hours: Candles) -> list[str]:
+def _published_others(settings: Settings, asked: httpx.Client, hours: Candles) -> list[str]:
     grid = {"search": {"kind": "grid", "space": GRID_SPACE}}
     found = [published(asked, scene_of("1h", *_span(hours), **grid)) for _ in range(GRIDS)]
     found += [published(asked, scene_of("1h", *_span(hours))) for _ in range(SMALL)]
-    finished(asked, found)
+    finished(settings, found)
     return found
 
 

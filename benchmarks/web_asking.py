@@ -15,6 +15,7 @@ from services import accounts, passwords
 from services.accounts import Role
 from warehouse.accounts import accounts as stored
 from warehouse.database import transaction
+from warehouse.scenes import records
 
 PASSWORD = "nine patient otters"  # noqa: S105  of accounts of a stack that only measures
 GIVE_UP_S = 180.0
@@ -63,12 +64,13 @@ def published(asked: httpx.Client, scene: Mapping[str, Any]) -> str:
     return str(answer_of(asked.post("/scenes", json={"scene": dict(scene)}))["scene_id"])
 
 
-def finished(asked: httpx.Client, scene_ids: Sequence[str]) -> None:
-    """Wait until scenes have ended, looking at lists only, so that their pages stay cold."""
+def finished(settings: Settings, scene_ids: Sequence[str]) -> None:
+    """Wait until scenes have ended, without asking the API, so that all of it stays cold."""
     waiting, until = set(scene_ids), time.monotonic() + GIVE_UP_S
     while waiting:
-        listed = answer_of(asked.get("/scenes", params={"limit": 200, "state": "finished"}))
-        waiting -= {one["scene_id"] for one in listed["items"]}
+        with transaction(settings) as connection:
+            found = [records.get(connection, scene_id) for scene_id in waiting]
+        waiting -= {one.scene_id for one in found if one is not None and one.finished_at}
         if time.monotonic() > until:
             raise MelaError(f"{len(waiting)} scenes did not end within {GIVE_UP_S:.0f} s")
         time.sleep(POLL_S)

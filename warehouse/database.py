@@ -49,7 +49,15 @@ def _cursor(connection: Connection) -> Any:
 
 @lru_cache(maxsize=8)
 def _engine(url: str) -> Engine:
-    return create_engine(url, pool_pre_ping=True, connect_args=CONNECT)
+    # Connections are made when they are needed, and kept: to sign in takes longer than to ask.
+    return create_engine(
+        url,
+        pool_pre_ping=True,
+        pool_use_lifo=True,
+        pool_size=15,
+        max_overflow=5,
+        connect_args=CONNECT,
+    )
 
 
 # A forked child must not use its parent's connections; it creates its own engines.
