@@ -203,7 +203,7 @@ def _scene_page(asked: httpx.Client, large: list[str]) -> list[Row]:
 def _pages(
     url: str, user: str, runs: list[str], asked: httpx.Client, console: Console
 ) -> list[Row]:
-    trades = answer_of(asked.get(f"/runs/{runs[1]}"))["trades"]
+    trades = answer_of(asked.get(f"/runs/{runs[0]}"))["trades"]
     with web_pages.opened() as browser:
         script = web_pages.initial_javascript(browser, url)
         drawn, frames = web_pages.run_pages(browser, url, user, runs[0], runs[1:])
