@@ -91,6 +91,7 @@ def scene_of(interval: str, start: str, end: str, **terms: Any) -> dict[str, Any
         "interval": interval,
         "start": start,
         "end": end,
+        "strategy": {"name": "sma_cross", "params": {"slow": 100}},
         # a cash never used before makes each question new, so that nothing comes from the store
         "cash": time.time(),
         **terms,

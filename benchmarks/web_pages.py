@@ -95,7 +95,7 @@ def _open(page: Page, run_key: str) -> float:
     """Open a run and return the seconds from the beginning of that to the chart on the screen."""
     page.goto("about:blank")
     page.goto(f"/runs/{run_key}", wait_until="commit")
-    page.wait_for_function(f"performance.getEntriesByName('{DRAWN}').length > 0")
+    page.locator("[role=application][data-drawn=true]").wait_for()
     return float(page.evaluate(f"performance.getEntriesByName('{DRAWN}')[0].startTime")) / 1000
 
 
