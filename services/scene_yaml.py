@@ -42,7 +42,7 @@ def _rank(name: str) -> int:
 
 
 class _Dumper(yaml.SafeDumper):
-    def ignore_aliases(self, _data: Any) -> bool:
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002  yaml names it so
         """Spell a value out wherever it stands."""
         return True
 
