@@ -79,7 +79,7 @@ export const COLUMNS: readonly Column<SceneRow>[] = [
     width: 76,
     align: "right",
   },
-  metric("sharpe", 86),
+  metric("sharpe", 112),
   metric("total_return", 108),
   metric("max_drawdown", 124),
   metric("trades", 78),
