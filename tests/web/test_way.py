@@ -50,7 +50,7 @@ def test_a_grid_is_asked_from_the_form_watched_read_and_compared(pages: Site, sh
         "aria-sort", re.compile("ending")
     )
     expect(rows).to_have_count(4)
-    column = 1 + page.get_by_role("columnheader").all_inner_texts().index("trades")
+    column = 1 + page.get_by_role("columnheader").all_inner_texts().index("Trades")
     said = page.locator(f"tr[data-row] td:nth-child({column})").all_inner_texts()
     trades = [int(text) for text in said]
     assert trades in (sorted(trades), sorted(trades, reverse=True))
