@@ -19,6 +19,7 @@ from sqlalchemy import Connection
 
 from mela.instants import to_ms
 from mela.metrics import METRICS, Ranking
+from services.scene_content import object_of, strategies_of, text_of, texts_of
 from warehouse.scenes import pages
 from warehouse.scenes.pages import BestRun, Counts, SceneHead
 from warehouse.scenes.stored import ranking_of
@@ -149,20 +150,19 @@ def _count(connection: Connection, heads: Sequence[SceneHead]) -> dict[UUID, Sce
 def _facts(
     connection: Connection, head: SceneHead, asked: pages.Asked, counts: Counts
 ) -> SceneFacts:
-    content = _object(asked.content)
+    content = object_of(asked.content)
     by = ranking_of(content)
     best: BestRun | None = None
     if asked.best and by.metric in METRICS:
         best = _best_of(asked.best, by)
     elif counts.recorded > counts.failed and by.metric in METRICS:
         best = pages.best_run(connection, head.scene_id, by)
-    varied = _object(_object(content.get("search")).get("space")).get("strategy.name")
     return SceneFacts(
-        strategies=_texts(varied) or _texts([_object(content.get("strategy")).get("name")]),
-        instruments=_texts(content.get("instruments")),
-        interval=_text(content.get("interval")),
-        start=_text(content.get("start")),
-        end=_text(content.get("end")),
+        strategies=strategies_of(content),
+        instruments=texts_of(content.get("instruments")),
+        interval=text_of(content.get("interval")),
+        start=text_of(content.get("start")),
+        end=text_of(content.get("end")),
         mode="together" if content.get("mode") == "together" else "each",
         ranking=by,
         counts=counts,
@@ -182,16 +182,3 @@ def _best_of(document: Mapping[str, Any], by: Ranking) -> BestRun | None:
 
 def _key(head: SceneHead) -> tuple[Any, ...]:
     return (head.status, head.received_at, head.planned_at, head.finished_at, head.cancelled_at)
-
-
-def _object(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _texts(value: Any) -> tuple[str, ...]:
-    is_list = isinstance(value, Sequence) and not isinstance(value, str)
-    return tuple(one for one in value if isinstance(one, str)) if is_list else ()
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None

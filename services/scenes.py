@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -13,6 +12,7 @@ from sqlalchemy import Connection
 from mela.errors import InputInvalid, NotFound, RejectionCode, SceneInvalid
 from mela.settings import Settings
 from services.last_scene import published_last
+from services.scene_content import object_of, strategies_of, text_of, texts_of
 from services.states import SceneState
 from warehouse.database import transaction
 from warehouse.results import finder
@@ -90,9 +90,7 @@ def list_scenes(
 
 
 def _listed(connection: Connection, row: SceneRow, counted: finder.SceneProgress) -> ListedScene:
-    content = _object(row.content)
-    choice = _object(content.get("strategy"))
-    varied = _object(_object(content.get("search")).get("space")).get("strategy.name")
+    content = object_of(row.content)
     by = ranking_of(content)
     is_rejected = row.status == "rejected"
     best = row.ended_with
@@ -103,11 +101,11 @@ def _listed(connection: Connection, row: SceneRow, counted: finder.SceneProgress
         scene_id=row.scene_id,
         name=row.name,
         state=row.status,
-        strategies=_texts(varied) or _texts([choice.get("name")]),
-        instruments=_texts(content.get("instruments")),
-        interval=_text(content.get("interval")),
-        start=_text(content.get("start")),
-        end=_text(content.get("end")),
+        strategies=strategies_of(content),
+        instruments=texts_of(content.get("instruments")),
+        interval=text_of(content.get("interval")),
+        start=text_of(content.get("start")),
+        end=text_of(content.get("end")),
         runs=counted.runs,
         skipped=counted.skipped,
         recorded=counted.recorded,
@@ -122,19 +120,6 @@ def _listed(connection: Connection, row: SceneRow, counted: finder.SceneProgress
         cancelled_at=row.cancelled_at,
         why_rejected=why if is_rejected else None,
     )
-
-
-def _object(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _texts(value: Any) -> tuple[str, ...]:
-    is_list = isinstance(value, Sequence) and not isinstance(value, str)
-    return tuple(one for one in value if isinstance(one, str)) if is_list else ()
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
 
 
 def scene_id_of(text: str, settings: Settings) -> UUID:

@@ -1,5 +1,4 @@
 import {
-  ActionIcon,
   Alert,
   Button,
   Checkbox,
@@ -16,7 +15,6 @@ import {
 } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { Trash2 } from "lucide-react";
 import { type FormEvent, useState } from "react";
 import { endToken, listTokens, type Me, makeToken, type NewToken, type Scope } from "../../client";
 import { EmptyState } from "../../components/EmptyState";
@@ -24,6 +22,7 @@ import { Instant } from "../../components/Instant";
 import { PageLoading } from "../../components/PageLoading";
 import { Panel } from "../../components/Panel";
 import { ProblemView } from "../../components/ProblemView";
+import { RemoveButton } from "../../components/RemoveButton";
 import { Sideways } from "../../components/Sideways";
 
 const KEY = ["tokens"];
@@ -84,15 +83,11 @@ export function TokensPanel({ me }: { me: Me }) {
                     <Instant at={token.ends_at} as="day" />
                   </Table.Td>
                   <Table.Td ta="right">
-                    <ActionIcon
-                      variant="subtle"
-                      color="gray"
-                      aria-label={`Take the token ${token.name} back`}
+                    <RemoveButton
+                      label={`Take the token ${token.name} back`}
                       loading={end.isPending && end.variables === token.id}
                       onClick={() => end.mutate(token.id)}
-                    >
-                      <Trash2 size={15} aria-hidden />
-                    </ActionIcon>
+                    />
                   </Table.Td>
                 </Table.Tr>
               ))}

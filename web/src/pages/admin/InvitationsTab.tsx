@@ -1,5 +1,4 @@
 import {
-  ActionIcon,
   Alert,
   Button,
   Group,
@@ -14,7 +13,6 @@ import {
 } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { Trash2 } from "lucide-react";
 import { type FormEvent, useState } from "react";
 import { endInvitation, type InvitationRow, makeInvitation, type Role } from "../../client";
 import { listInvitationsOptions, listInvitationsQueryKey } from "../../client/@tanstack/react-query.gen";
@@ -22,6 +20,7 @@ import { EmptyState } from "../../components/EmptyState";
 import { Instant } from "../../components/Instant";
 import { PageLoading } from "../../components/PageLoading";
 import { ProblemView } from "../../components/ProblemView";
+import { RemoveButton } from "../../components/RemoveButton";
 import { Sideways } from "../../components/Sideways";
 import { Once } from "../account/TokensPanel";
 
@@ -78,15 +77,11 @@ export function InvitationsTab() {
                     </Table.Td>
                     <Table.Td ta="right">
                       {!row.used_at && (
-                        <ActionIcon
-                          variant="subtle"
-                          color="gray"
-                          aria-label={`Take invitation ${row.id} back`}
+                        <RemoveButton
+                          label={`Take invitation ${row.id} back`}
                           loading={end.isPending && end.variables === row.id}
                           onClick={() => end.mutate(row.id)}
-                        >
-                          <Trash2 size={15} aria-hidden />
-                        </ActionIcon>
+                        />
                       )}
                     </Table.Td>
                   </Table.Tr>

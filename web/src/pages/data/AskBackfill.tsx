@@ -5,25 +5,8 @@ import { useNavigate } from "@tanstack/react-router";
 import { type FormEvent, useState } from "react";
 import { type Interval, startBackfill, type WatchedSeries } from "../../client";
 import { listBackfillsQueryKey, listInstrumentsOptions } from "../../client/@tanstack/react-query.gen";
+import { INTERVALS } from "../../components/intervals";
 import { ProblemView } from "../../components/ProblemView";
-
-export const INTERVALS: readonly Interval[] = [
-  "1m",
-  "3m",
-  "5m",
-  "15m",
-  "30m",
-  "1h",
-  "2h",
-  "4h",
-  "6h",
-  "8h",
-  "12h",
-  "1d",
-  "3d",
-  "1w",
-  "1mo",
-];
 
 interface Props {
   series?: WatchedSeries;

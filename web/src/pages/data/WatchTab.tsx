@@ -1,6 +1,5 @@
-import { ActionIcon, Alert, Button, Group, Select, Stack, Table, Text } from "@mantine/core";
+import { Alert, Button, Group, Select, Stack, Table, Text } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { Trash2 } from "lucide-react";
 import { type FormEvent, useState } from "react";
 import { type Interval, putWatchlist, type WatchedSeries } from "../../client";
 import {
@@ -8,11 +7,13 @@ import {
   getWatchlistQueryKey,
   listSeriesQueryKey,
 } from "../../client/@tanstack/react-query.gen";
+import { INTERVALS } from "../../components/intervals";
 import { PageLoading } from "../../components/PageLoading";
 import { Panel } from "../../components/Panel";
 import { ProblemView } from "../../components/ProblemView";
+import { RemoveButton } from "../../components/RemoveButton";
 import { may, useMe } from "../../session";
-import { INTERVALS, InstrumentField } from "./AskBackfill";
+import { InstrumentField } from "./AskBackfill";
 
 /** The series that the daily ingestion keeps up to date. */
 export function WatchTab() {
@@ -51,15 +52,11 @@ export function WatchTab() {
                 <Table.Td>{one.interval}</Table.Td>
                 <Table.Td ta="right">
                   {canEdit && (
-                    <ActionIcon
-                      variant="subtle"
-                      color="gray"
-                      aria-label={`Take ${keyOf(one)} from the list`}
+                    <RemoveButton
+                      label={`Take ${keyOf(one)} from the list`}
                       disabled={put.isPending}
                       onClick={() => put.mutate(without(one))}
-                    >
-                      <Trash2 size={15} aria-hidden />
-                    </ActionIcon>
+                    />
                   )}
                 </Table.Td>
               </Table.Tr>

@@ -3,29 +3,12 @@ import { useQueries, useQuery } from "@tanstack/react-query";
 import type { Interval, SeriesRow } from "../../client";
 import { getCoverageOptions, listSeriesOptions } from "../../client/@tanstack/react-query.gen";
 import { formatDay, formatNumber } from "../../components/format";
+import { INTERVALS } from "../../components/intervals";
 import { Panel } from "../../components/Panel";
 import { lastYear } from "./draft";
 import styles from "./NewScene.module.css";
 import { useFault, useScene } from "./sceneContext";
 import type { Fields } from "./sceneText";
-
-const INTERVALS: readonly Interval[] = [
-  "1m",
-  "3m",
-  "5m",
-  "15m",
-  "30m",
-  "1h",
-  "2h",
-  "4h",
-  "6h",
-  "8h",
-  "12h",
-  "1d",
-  "3d",
-  "1w",
-  "1mo",
-];
 
 /** Coverage is asked for so many instruments at most; a scene on more is looked at when it is checked. */
 const MOST_COVERED = 4;

@@ -1,5 +1,4 @@
 import {
-  ActionIcon,
   Alert,
   Button,
   Group,
@@ -14,7 +13,6 @@ import {
 import { useDisclosure } from "@mantine/hooks";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { Trash2 } from "lucide-react";
 import { useState } from "react";
 import { changeSchedule, removeSchedule, type ScheduleRow } from "../../client";
 import { listSchedulesOptions, listSchedulesQueryKey } from "../../client/@tanstack/react-query.gen";
@@ -22,6 +20,7 @@ import { EmptyState } from "../../components/EmptyState";
 import { Instant } from "../../components/Instant";
 import { PageLoading } from "../../components/PageLoading";
 import { ProblemView } from "../../components/ProblemView";
+import { RemoveButton } from "../../components/RemoveButton";
 import { Sideways } from "../../components/Sideways";
 import { may, useMe } from "../../session";
 import { AddSchedule } from "./AddSchedule";
@@ -130,14 +129,7 @@ function Rows({ items }: { items: readonly ScheduleRow[] }) {
                   <Table.Td>{row.owner ?? "–"}</Table.Td>
                   <Table.Td>
                     {mayChange(row) && (
-                      <ActionIcon
-                        variant="subtle"
-                        color="gray"
-                        aria-label={`Remove ${row.name}`}
-                        onClick={() => setLeaving(row)}
-                      >
-                        <Trash2 size={15} aria-hidden />
-                      </ActionIcon>
+                      <RemoveButton label={`Remove ${row.name}`} onClick={() => setLeaving(row)} />
                     )}
                   </Table.Td>
                 </Table.Tr>
