@@ -18,7 +18,7 @@ import httpx
 from rich.console import Console
 
 import stack
-from benchmarks import web_asking, web_pages
+from benchmarks import web_asking, web_lighthouse, web_pages
 from benchmarks.candles import minute_candles
 from benchmarks.loads import merged
 from benchmarks.rows import Row, row
@@ -33,6 +33,7 @@ NAME = "binance:BTCUSDT"
 MINUTES, HOURS = 500_000, 8_760
 ACCOUNTS, USERS, THINK_S, WARM_S, SECONDS, SEED = 10, 200, 3.0, 10.0, 40.0, 7
 SMALL, GRIDS = 30, 6  # scenes of one run and of 480 that the users read, beside the large ones
+PATHS = ("/", "/scenes/new", "/data", "/strategies", "/schedules", "/account")
 REPEATS, LARGE_REPEATS, PAGES = 20, 3, 5
 PAUSE_S, GIVE_UP_S = 0.3, 60.0
 LARGE_SPACE = {
@@ -79,6 +80,7 @@ def _measure(settings: Settings, console: Console) -> list[Row]:
             *_scene_page(asked, large),
             *_pages(url, names[0], runs, asked, console),
             _reads(url, tokens, [*large, *others], asked, console),
+            *_lighthouse(url, names[0], large[0], runs, console),
         ]
 
 
@@ -227,6 +229,26 @@ def _pages(
             note=what,
         ),
         row("web.initial_javascript", [script], "kB, as sent", "lower", minimum=300.0),
+    ]
+
+
+def _lighthouse(url: str, user: str, scene: str, runs: list[str], console: Console) -> list[Row]:
+    """Let Lighthouse judge every page that a trader sees."""
+    compared = f"/compare?runs={runs[0]},{runs[1]}"
+    paths = [*PATHS, f"/scenes/{scene}", f"/runs/{runs[0]}", compared]
+    found = web_lighthouse.scores(url, web_asking.cookie_of(url, user), paths)
+    least = {category: min(pages.values()) for category, pages in found.items()}
+    console.print(f"  Lighthouse: {', '.join(f'{name} {one:.0f}' for name, one in least.items())}")
+    return [
+        row(
+            f"web.lighthouse_{category.replace('-', '_')}",
+            [least[category]],
+            "of 100, the least of all pages",
+            "higher",
+            minimum=95.0,
+            note=f"{len(pages)} readings, each page as on a phone and on a desk",
+        )
+        for category, pages in found.items()
     ]
 
 

@@ -45,6 +45,13 @@ def token_of(url: str, name: str) -> str:
         return str(answer_of(made)["secret"])
 
 
+def cookie_of(url: str, name: str) -> str:
+    """Sign in as a user, and return the cookies of the session as a header has them."""
+    with httpx.Client(base_url=f"{url}/api/v1", timeout=30.0) as asked:
+        answer_of(asked.post("/session", json={"user": name, "password": PASSWORD}))
+        return "; ".join(f"{key}={value}" for key, value in asked.cookies.items())
+
+
 def client_of(url: str, token: str) -> httpx.Client:
     """Return a client of the API that asks as the owner of a token."""
     return httpx.Client(

@@ -215,13 +215,18 @@ def _statistics(
     )
     document = verdict.document()
     if not is_single:
-        document["notes"].append(f"spa_p is not taken: {OF_SEVERAL}.")
+        document["notes"].append(
+            f"The test against buying and holding (SPA) was not made: {OF_SEVERAL}."
+        )
     if own.sum() < trials.own[same].sum():
-        document["notes"].append(f"pbo is of a seeded sample of {COMPARED:,} of the trials.")
+        document["notes"].append(
+            f"The probability of overfitting (PBO) is taken from a seeded sample of {COMPARED:,} "
+            "of the trials."
+        )
     if verdict.superior is not None and len(models) < int(same.sum()):
         document["notes"].append(
-            f"spa_p is of the {len(models)} best runs of {run.instrument} alone, and smaller than "
-            "it should be."
+            f"The test against buying and holding (SPA) covers the {len(models)} best runs of "
+            f"{run.instrument} alone, so that its p is smaller than it should be."
         )
     return document
 

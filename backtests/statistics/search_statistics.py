@@ -178,19 +178,23 @@ def _notes(
         notes.append(f"Of {counted(winner.n, 'period')} skew and kurtosis are hardly known.")
     if winner.kurtosis > NORMAL_ENOUGH:
         notes.append(
-            f"A kurtosis of {winner.kurtosis:.0f} says that a few returns decide: psr and dsr, "
-            "which are approximations for many returns, may be far off."
+            f"A kurtosis of {winner.kurtosis:.0f} says that a few returns decide: the "
+            "probabilistic and the deflated Sharpe ratio, which are approximations for many "
+            "returns, may be far off."
         )
     if overfit.reason:
-        notes.append(f"There is no pbo: {overfit.reason}.")
+        notes.append(f"There is no probability of overfitting (PBO): {overfit.reason}.")
     if tested is None:
-        notes.append("There is no spa_p: the trials' period returns were not given.")
+        notes.append(
+            "There is no test against buying and holding (SPA): the trials' period returns were "
+            "not given."
+        )
     elif tested.reason:
-        notes.append(f"There is no spa_p: {tested.reason}.")
+        notes.append(f"There is no test against buying and holding (SPA): {tested.reason}.")
     elif tested.tested < tested.of:
         notes.append(
-            f"spa_p is of {tested.tested} of {counted(tested.of, 'trial')}, and smaller than it "
-            "should be."
+            f"The test against buying and holding (SPA) covers {tested.tested} of "
+            f"{counted(tested.of, 'trial')}, so that its p is smaller than it should be."
         )
     return notes
 

@@ -8,7 +8,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, text
 
 _ADD = text("""
-    WITH seen AS (UPDATE app.account SET signed_in_at = now() WHERE id = :account_id)
+    WITH seen AS (UPDATE app.account SET signed_in_at = now() WHERE id = :account_id),
+    old AS (DELETE FROM app.session
+        WHERE account_id = :account_id AND least(ended_at, ends_at) < now() - interval '30 days')
     INSERT INTO app.session (account_id, token_hash, ends_at, address, agent)
     VALUES (:account_id, :token_hash, :ends_at, :address, :agent) RETURNING id
 """)

@@ -80,7 +80,8 @@ def test_its_limits_are_said() -> None:
     assert "a lower bound" in notes
     assert "3 trials never moved" in notes
     assert "a few returns decide" in notes
-    assert "There is no spa_p: the trials' period returns were not given." in notes
+    assert "There is no test against buying and holding (SPA)" in notes
+    assert "the trials' period returns were not given." in notes
     assert "Of 100 periods skew" in " ".join(verdict(LUCK[:, :100]).notes)
 
 
