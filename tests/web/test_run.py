@@ -169,3 +169,24 @@ def test_a_run_of_a_private_scene_is_as_absent_for_others(pages: Site) -> None:
             page.get_by_role("alert").first.inner_text().replace(path.removeprefix("/runs/"), "")
         )
     assert said[0] == said[1]
+
+
+def test_paper_shows_every_loaded_trade_and_a_picture_of_the_chart(
+    pages: Site, run: dict[str, Any]
+) -> None:
+    page = pages.page("vera", f"/runs/{run['key']}")
+    drawn(page)
+    trades = page.get_by_role("region", name=f"{len(run['trades'])} trades")
+    loaded = min(len(run["trades"]), 200)
+    rows = trades.locator("tr[data-row]")
+    expect(rows.first).to_be_visible()
+    assert rows.count() < loaded
+
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert rows.count() == loaded
+    paper = page.get_by_role("application").locator("canvas").first
+    assert paper.evaluate("canvas => canvas.style.width") == "100%"
+
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert rows.count() < loaded
+    assert paper.evaluate("canvas => canvas.style.width") != "100%"

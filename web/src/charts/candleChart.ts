@@ -22,6 +22,7 @@ import {
 import { type Curve, lastOfEach, lowestOfEach } from "./align";
 import { compact, instantText, percent, priceDigits, tickText } from "./axis";
 import type { Palette } from "./colours";
+import { fitPaper } from "./paper";
 import { around, type Loaded, type Span, spanToAsk } from "./spans";
 import { logicalOf, spanOf } from "./timescale";
 import { TradeMarks } from "./tradeMarks";
@@ -95,7 +96,7 @@ export class CandleChart {
   private asked = 0;
   private isHeld = false;
   private waiting: { screen: Screen; view: Span | null } | null = null;
-  private isGone = false;
+  private readonly gone = new AbortController();
 
   constructor(
     private readonly box: HTMLElement,
@@ -227,18 +228,17 @@ export class CandleChart {
   }
 
   destroy(): void {
-    this.isGone = true;
+    this.gone.abort();
     clearTimeout(this.timer);
-    this.box.removeEventListener("pointerdown", this.press);
-    window.removeEventListener("pointerup", this.release);
-    window.removeEventListener("pointercancel", this.release);
     this.chart.remove();
   }
 
   private listen(): void {
-    this.box.addEventListener("pointerdown", this.press);
-    window.addEventListener("pointerup", this.release);
-    window.addEventListener("pointercancel", this.release);
+    const until = { signal: this.gone.signal };
+    this.box.addEventListener("pointerdown", this.press, until);
+    window.addEventListener("pointerup", this.release, until);
+    window.addEventListener("pointercancel", this.release, until);
+    fitPaper(this.chart, this.gone.signal);
     this.chart.timeScale().subscribeVisibleLogicalRangeChange(() => this.settle());
     this.chart.subscribeCrosshairMove((event) => this.read(event));
     this.chart.subscribeClick((event) => {
@@ -301,7 +301,7 @@ export class CandleChart {
     this.options.onBusy(true);
     try {
       const screen = await this.options.load(span);
-      if (number !== this.asked || this.isGone) {
+      if (number !== this.asked || this.gone.signal.aborted) {
         return; // a newer question is on its way
       }
       if (this.isHeld && view === null) {
@@ -310,11 +310,11 @@ export class CandleChart {
         this.show(screen, view);
       }
     } catch (error) {
-      if (number === this.asked && !this.isGone) {
+      if (number === this.asked && !this.gone.signal.aborted) {
         this.options.onError(error);
       }
     } finally {
-      if (number === this.asked && !this.isGone) {
+      if (number === this.asked && !this.gone.signal.aborted) {
         this.options.onBusy(false);
       }
     }

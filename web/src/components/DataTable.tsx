@@ -4,7 +4,9 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { ArrowDown, ArrowUp } from "lucide-react";
 import { type KeyboardEvent, type ReactNode, useEffect, useRef } from "react";
 import styles from "./DataTable.module.css";
+import { formatNumber } from "./format";
 import { metricLabel } from "./metrics";
+import { usePrinting } from "./usePrinting";
 
 export interface Column<Row> {
   id: string;
@@ -48,7 +50,7 @@ interface Props<Row> {
 
 const NARROW = "(max-width: 40em)";
 
-/** A table of any length: only the rows in sight are drawn; on a phone, cards. */
+/** A table of any length: only the rows in sight are drawn, on paper all that are loaded; on a phone, cards. */
 export function DataTable<Row>(props: Props<Row>) {
   const { rows, card, rowHeight = 33, cardHeight = 112, onEnd, label } = props;
   const isCards = useMediaQuery(NARROW, undefined, { getInitialValueInEffect: false }) && card !== undefined;
@@ -60,8 +62,11 @@ export function DataTable<Row>(props: Props<Row>) {
     estimateSize: () => height,
     overscan: 12,
   });
-  const items = virtual.getVirtualItems();
-  const last = items.at(-1)?.index ?? 0;
+  const inSight = virtual.getVirtualItems();
+  const last = inSight.at(-1)?.index ?? 0;
+  // Paper does not scroll: it shows all rows that are loaded.
+  const isPrinting = usePrinting();
+  const items = isPrinting ? rows.map((_, index) => ({ index, start: index * height })) : inSight;
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new height of rows is what must be measured
   useEffect(() => virtual.measure(), [height]);
@@ -69,8 +74,8 @@ export function DataTable<Row>(props: Props<Row>) {
     if (rows.length > 0 && last >= rows.length - 20) onEnd?.();
   }, [last, rows.length, onEnd]);
 
-  const before = items[0]?.start ?? 0;
-  const after = virtual.getTotalSize() - (items.at(-1)?.end ?? 0);
+  const before = isPrinting ? 0 : (inSight[0]?.start ?? 0);
+  const after = isPrinting ? 0 : virtual.getTotalSize() - (inSight.at(-1)?.end ?? 0);
   const onKeyDown = (event: KeyboardEvent<HTMLElement>) => moveFocus(event, scroller.current);
 
   return (
@@ -126,6 +131,11 @@ export function DataTable<Row>(props: Props<Row>) {
             <Spacer height={after} columns={props.columns.length + 1} />
           </tbody>
         </table>
+      )}
+      {isPrinting && (props.total ?? 0) > rows.length && (
+        <p className={styles.more}>
+          {`${formatNumber(rows.length, "count")} of ${formatNumber(props.total ?? 0, "count")} are printed; the export has all of them.`}
+        </p>
       )}
       {props.isLoadingMore && (
         <p className={styles.more} role="status">

@@ -82,7 +82,7 @@ function Shown({ runKey, detail }: { runKey: string; detail: RunDetail }) {
       <title>{`${detail.run.strategy} on ${detail.run.instruments.join(", ")} · Mela`}</title>
       <Heading detail={detail} canAsk={may(me, "trader")} />
       <Warnings detail={detail} />
-      <Tiles metrics={detail.result.metrics} benchmark={detail.benchmark} />
+      {hasMetrics(detail) && <Tiles metrics={detail.result.metrics} benchmark={detail.benchmark} />}
       <div id="chart" style={{ scrollMarginTop: "var(--mela-header)" }}>
         <Panel title="Chart">
           <ChartSection
@@ -102,6 +102,11 @@ function Shown({ runKey, detail }: { runKey: string; detail: RunDetail }) {
   );
 }
 
+/** Tell whether a run gave any number: one that failed gave none, and dashes would hide its error. */
+function hasMetrics(detail: RunDetail): boolean {
+  return Object.values(detail.result.metrics).some((value) => value !== null && value !== undefined);
+}
+
 interface BelowProps {
   runKey: string;
   detail: RunDetail;
@@ -112,18 +117,22 @@ interface BelowProps {
 function Below({ runKey, detail, selected, onTrade }: BelowProps) {
   return (
     <>
-      <Panel title="Trades">
-        <TradesTable
-          runKey={runKey}
-          isPortfolio={detail.run.instruments.length > 1}
-          selected={selected}
-          onTrade={onTrade}
-        />
-      </Panel>
-      <Analysis runKey={runKey} />
-      <Panel title="All metrics">
-        <AllMetrics metrics={detail.result.metrics} />
-      </Panel>
+      {hasMetrics(detail) && (
+        <>
+          <Panel title="Trades">
+            <TradesTable
+              runKey={runKey}
+              isPortfolio={detail.run.instruments.length > 1}
+              selected={selected}
+              onTrade={onTrade}
+            />
+          </Panel>
+          <Analysis runKey={runKey} />
+          <Panel title="All metrics">
+            <AllMetrics metrics={detail.result.metrics} />
+          </Panel>
+        </>
+      )}
       <Panel title="What was asked">
         <Terms run={detail.run} />
       </Panel>

@@ -111,7 +111,9 @@ export function RunsTab({ scene }: { scene: SceneDetail }) {
           <Text size="sm" className="mela-muted" role="status">
             {selected.size > 0
               ? `${selected.size} selected`
-              : total !== null && total !== undefined && `${formatNumber(total, "count")} runs`}
+              : total !== null &&
+                total !== undefined &&
+                `${formatNumber(total, "count")} ${total === 1 ? "run" : "runs"}`}
           </Text>
           <Button
             size="xs"
