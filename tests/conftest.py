@@ -134,6 +134,30 @@ def mela(
     )
 
 
+def typed(
+    *words: str, home: Path, settings: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run the command line as `mela` does, in this process: another needs a second to start.
+
+    Not for commands that hand over to another program, as `mela psql`: what that one writes is
+    not captured.
+    """
+    from typer.testing import CliRunner
+
+    from cli.main import app
+
+    with pytest.MonkeyPatch.context() as scope:
+        for name in [name for name in os.environ if name.startswith("MELA_")]:
+            scope.delenv(name)
+        given = {"MELA_HOME": str(home), "COLUMNS": "160", **(settings or {})}
+        for name, value in given.items():
+            scope.setenv(name, value)
+        done = CliRunner().invoke(app, words)
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return subprocess.CompletedProcess(words, done.exit_code, done.stdout, done.stderr)
+
+
 def stack_settings(home: Path) -> Settings:
     """Return the addresses that the stack of a home keeps."""
     from stack import environment

@@ -11,7 +11,7 @@ import pytest
 from mela.messages import State
 from mela.settings import Settings
 from services.follow import Follower
-from tests.conftest import mela
+from tests.conftest import typed
 from tests.integration.asking import grid, publish, results_in_kafka, results_tail, scene_of, send
 from warehouse.database import transaction
 from warehouse.results import finder as results
@@ -36,7 +36,7 @@ def test_small_scenes_are_answered_while_large_ones_go_on_and_a_cancelled_one_st
     assert all(0 < count < 90_000 for count in counts), counts  # both go on
 
     for giant in giants:
-        done = mela("cancel", str(giant.scene_id), home=platform.home)
+        done = typed("cancel", str(giant.scene_id), home=platform.home)
         assert done.returncode == 0, done.stderr
     time.sleep(STOPPED_WITHIN_S)
     stopped = [recorded(giant.scene_id, platform) for giant in giants]

@@ -17,7 +17,7 @@ from mela.settings import REPOSITORY, Settings
 from messaging.codec import decode_progress
 from messaging.consumer import backwards
 from services.follow import follow_scene
-from tests.conftest import mela
+from tests.conftest import typed
 from tests.integration.asking import answers, publish, scene_of
 from tests.warehouse.given import rows
 
@@ -80,7 +80,7 @@ def test_a_run_that_reads_another_instrument_is_the_one_that_files_give(
         f"--candles={name}={REPOSITORY}/replay/data/binance_{name.partition(':')[2]}_1h.parquet"
         for name in (BTC, ETH)
     ]
-    done = mela("backtest", str(written), *files, "--json", home=platform.home)
+    done = typed("backtest", str(written), *files, "--json", home=platform.home)
     assert done.returncode == 0, done.stderr
     [alone] = json.loads(done.stdout)
     assert alone["run_key"] == result["run_key"]

@@ -25,7 +25,7 @@ from services.exported import EXPORTED
 from stack import environment, watchdog
 from stack.supervision import Supervisor
 from stack.watching import Watchdog
-from tests.conftest import MELA, mela
+from tests.conftest import MELA, typed
 from tests.integration.asking import grid, publish, scene_of, send, stored_scene, wait_for
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
@@ -90,7 +90,7 @@ def test_a_service_that_hangs_is_restarted_and_becomes_healthy(platform: Setting
     assert after.pid != before.pid
     assert after.restarts == before.restarts + 1
     assert "restarted once by the watchdog" in str(after.note)
-    assert "restarted once by the watchdog" in mela("status", home=platform.home).stderr
+    assert "restarted once by the watchdog" in typed("status", home=platform.home).stderr
 
 
 def test_a_query_that_hangs_is_named_and_its_scene_goes_on(platform: Settings) -> None:
@@ -107,7 +107,7 @@ def test_a_query_that_hangs_is_named_and_its_scene_goes_on(platform: Settings) -
         send(scene, platform)
         said = wait_for(lambda: missing("spark", platform), 120, "the job called itself unhealthy")
         assert said.startswith("the query run is stuck: 1 message waiting")
-        assert said in mela("top", "--once", home=platform.home).stdout.replace("\n", " ")
+        assert said in typed("top", "--once", home=platform.home).stdout.replace("\n", " ")
     finally:
         environment.update(platform.home, {STUCK: None})
     with impatient(platform) as watch:
@@ -140,13 +140,13 @@ def test_one_scene_is_followed_through_the_log_of_the_job_and_through_its_stages
     assert events.count("chunk_executed") == 2  # in Spark's workers: 300 runs are two chunks
     assert events.count("scene_recorded") >= 1
 
-    done = mela("trace", str(scene.scene_id), "--json", home=platform.home)
+    done = typed("trace", str(scene.scene_id), "--json", home=platform.home)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert all(step["seconds"] is not None for step in found["steps"])
     assert sum(step["seconds"] for step in found["steps"]) == pytest.approx(found["seconds"])
     assert found["mlflow_s"] <= found["steps"][-1]["seconds"]
-    shown = mela("trace", str(scene.scene_id), home=platform.home).stdout
+    shown = typed("trace", str(scene.scene_id), home=platform.home).stdout
     assert "waited in mela.scenes for the planner" in shown
 
 
@@ -183,7 +183,7 @@ def scraped(url: str) -> dict[str, float]:
 
 
 def test_top_prints_one_frame(platform: Settings) -> None:
-    done = mela("top", "--once", home=platform.home)
+    done = typed("top", "--once", home=platform.home)
     assert done.returncode == 0, done.stderr
     for word in ("postgres", "monitor", "spark's workers", "MiB", "mela.scenes", "works"):
         assert word in done.stdout

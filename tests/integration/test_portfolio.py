@@ -13,7 +13,7 @@ import yaml
 from mela.messages import State
 from mela.result import Result
 from mela.settings import Settings
-from tests.conftest import mela
+from tests.conftest import typed
 from tests.integration.asking import answers, publish, scene_of
 from tests.integration.test_scenes import PACKAGED, without_circumstances
 from warehouse.database import transaction
@@ -63,7 +63,7 @@ def test_a_portfolio_gives_the_same_numbers_with_and_without_services(
     file.write_text(yaml.safe_dump(scene.model_dump(mode="json", by_alias=True)))
     files = {name: PACKAGED / f"{name.replace(':', '_')}_1h.parquet" for name in MAJORS}
     options = [f"--candles={name}={path}" for name, path in files.items()]
-    done = mela("backtest", str(file), *options, "--json", home=platform.home)
+    done = typed("backtest", str(file), *options, "--json", home=platform.home)
     assert done.returncode == 0, done.stderr
     here = sorted(json.loads(done.stdout), key=lambda one: one["run_key"])
     ours = [without_circumstances(one) | {"revisions": None} for one in there]

@@ -15,7 +15,7 @@ from mela.settings import Settings
 from services.follow import follow_scene
 from services.results import results_of
 from services.scenes import scene_id_of
-from tests.conftest import mela
+from tests.conftest import mela, typed
 from tests.integration.asking import answers, grid, publish, scene_of, stored_scene, wait_for
 from warehouse.database import transaction
 from warehouse.results import trials
@@ -42,7 +42,7 @@ def known(settings: Settings, scene: Any) -> tuple[int, bytes]:
 
 
 def pruned(settings: Settings, *words: str) -> dict[str, int]:
-    done = mela("prune", "--json", *words, home=settings.home, settings=RULES)
+    done = typed("prune", "--json", *words, home=settings.home, settings=RULES)
     assert done.returncode == 0, done.stderr
     assert not [one["note"] for one in json.loads(done.stdout) if one["note"]]
     return {one["what"]: one["count"] for one in json.loads(done.stdout)}
@@ -65,9 +65,9 @@ def test_an_old_scene_is_thinned_everywhere_and_comes_back_when_asked(platform: 
     wait_for(lambda: children() == 6, 60, "MLflow has the scene's runs")
     with transaction(platform) as connection:
         connection.execute(text(AGED), {"id": asked.scene_id})
-    assert mela("pin", str(asked.scene_id), home=platform.home).returncode == 0
+    assert typed("pin", str(asked.scene_id), home=platform.home).returncode == 0
     assert not any(pruned(platform).values())
-    assert mela("pin", str(asked.scene_id), "--remove", home=platform.home).returncode == 0
+    assert typed("pin", str(asked.scene_id), "--remove", home=platform.home).returncode == 0
 
     would = pruned(platform, "--dry-run")
     assert pruned(platform) == would
@@ -82,7 +82,7 @@ def test_an_old_scene_is_thinned_everywhere_and_comes_back_when_asked(platform: 
     assert said is not None
     assert said.results == 4
     assert known(platform, asked) == before
-    again = mela("prune", "--restore", str(asked.scene_id), home=platform.home)
+    again = typed("prune", "--restore", str(asked.scene_id), home=platform.home)
     assert again.returncode == 0, again.stderr
     new_id = scene_id_of(again.stdout.strip(), platform)
     last = list(follow_scene(new_id, platform))[-1]
@@ -91,5 +91,5 @@ def test_an_old_scene_is_thinned_everywhere_and_comes_back_when_asked(platform: 
     numbers = {one["run_key"]: one["sharpe"] for one in rows}
     assert {one["run_key"]: one["sharpe"] for one in answers(new_id, platform)} == numbers
     assert (
-        mela("prune", "--restore", str(asked.scene_id), home=platform.home).stdout == again.stdout
+        typed("prune", "--restore", str(asked.scene_id), home=platform.home).stdout == again.stdout
     )

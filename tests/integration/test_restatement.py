@@ -13,7 +13,7 @@ from sqlalchemy import text
 from mela.messages import State
 from mela.settings import Settings
 from services.follow import Follower
-from tests.conftest import mela
+from tests.conftest import typed
 from tests.integration.asking import answers, publish, scene_of
 from warehouse.database import transaction
 
@@ -35,7 +35,7 @@ _VERSIONS = text("""
 
 def test_a_restated_candle_ends_as_a_version_stale_results_and_a_rerun(platform: Settings) -> None:
     home = platform.home
-    assert mela("ingest", NAME, *SPAN, home=home).returncode == 0
+    assert typed("ingest", NAME, *SPAN, home=home).returncode == 0
     scene = scene_of(
         instruments=[NAME],
         interval=INTERVAL,
@@ -51,9 +51,9 @@ def test_a_restated_candle_ends_as_a_version_stale_results_and_a_rerun(platform:
     told = round(said * 0.97, 2)
     words = (NAME, "--interval", INTERVAL, "--at", AT.isoformat())
     prices = ("--low", str(told), "--close", str(told))
-    done = mela("restate", *words, *prices, home=home)
+    done = typed("restate", *words, *prices, home=home)
     assert done.returncode == 0, done.stderr
-    done = mela("ingest", NAME, *SPAN, home=home)
+    done = typed("ingest", NAME, *SPAN, home=home)
     assert "1 updated" in done.stdout
     assert versions(platform) == [(said, False), (told, True)]
 
@@ -61,7 +61,7 @@ def test_a_restated_candle_ends_as_a_version_stale_results_and_a_rerun(platform:
     assert listed["stale"] == len(before) == 3
     rerun = UUID(listed["rerun_id"])
     with Follower(platform, [rerun]) as follower:
-        done = mela("stale", "--scene", str(scene.scene_id), "--publish", home=home)
+        done = typed("stale", "--scene", str(scene.scene_id), "--publish", home=home)
         assert done.returncode == 0, done.stderr
         last = follower.to_the_end()
     assert (last.state, last.runs, last.cached) == (State.FINISHED, 3, 0)
@@ -74,15 +74,15 @@ def test_a_restated_candle_ends_as_a_version_stale_results_and_a_rerun(platform:
         assert old["candles_revision"] < new["candles_revision"]
     assert [one["total_return"] for one in before] != [one["total_return"] for one in after]
     assert not stale_scenes(scene.scene_id, platform)
-    assert "0 scenes again" in mela("stale", "--publish", home=home).stderr
+    assert "0 scenes again" in typed("stale", "--publish", home=home).stderr
 
-    trail = mela("lineage", after[0]["result_key"], home=home)
+    trail = typed("lineage", after[0]["result_key"], home=home)
     assert trail.returncode == 0, trail.stderr
     assert f"{NAME} {INTERVAL}" in trail.stdout
 
 
 def stale_scenes(scene_id: UUID | None, settings: Settings) -> list[dict[str, Any]]:
-    done = mela("stale", "--scene", str(scene_id), "--json", home=settings.home)
+    done = typed("stale", "--scene", str(scene_id), "--json", home=settings.home)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)["scenes"]
 

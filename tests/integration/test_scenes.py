@@ -20,7 +20,7 @@ from mela.settings import Settings
 from messaging.columns import to_arrow
 from messaging.publisher import Publisher
 from services.rejected import Letters
-from tests.conftest import mela
+from tests.conftest import typed
 from tests.integration.asking import (
     ONE,
     answers,
@@ -67,7 +67,7 @@ def test_a_backtest_without_services_gives_the_same_numbers(
     file = tmp_path / "scene.yaml"
     file.write_text(yaml.safe_dump(scene.model_dump(mode="json", by_alias=True)))
     candles = next(PACKAGED.glob("*BTCUSDT*1h*.parquet"))
-    done = mela("backtest", str(file), "--candles", str(candles), "--json", home=platform.home)
+    done = typed("backtest", str(file), "--candles", str(candles), "--json", home=platform.home)
     assert done.returncode == 0, done.stderr
     here = sorted(json.loads(done.stdout), key=lambda one: one["run_key"])
     there = answers(scene.scene_id, platform)
@@ -285,7 +285,7 @@ def test_a_cancelled_scene_ends_without_running(platform: Settings) -> None:
             name=None,
             origin=MessagePosition(SCENES, 0, 0),
         )
-    done = mela("cancel", str(scene.scene_id), home=platform.home)
+    done = typed("cancel", str(scene.scene_id), home=platform.home)
     assert done.returncode == 0, done.stderr
     send(scene, platform)
     publish(scene_of(), platform)

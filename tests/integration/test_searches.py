@@ -19,7 +19,7 @@ from mela.result import rank
 from mela.settings import Settings
 from services.follow import Follower
 from services.stored_series import stored_series
-from tests.conftest import mela
+from tests.conftest import typed
 from tests.integration.asking import answers, publish, scene_of, send, stored_scene
 from tests.storm.faults import kill
 from warehouse.database import transaction
@@ -94,10 +94,10 @@ def test_a_walk_forward_is_judged_and_its_holdout_opened_once(
     assert opened.run_key == report["winner"]["run_key"]
     assert opened.opened_by
 
-    shown = mela("results", str(scene.scene_id), home=platform.home)
+    shown = typed("results", str(scene.scene_id), home=platform.home)
     assert "walk-forward" in shown.stdout
     assert "first opening" in shown.stdout
-    printed = mela("results", str(scene.scene_id), "--report", home=platform.home)
+    printed = typed("results", str(scene.scene_id), "--report", home=platform.home)
     assert json.loads(printed.stdout) == report
 
 

@@ -4,24 +4,34 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import orjson
 import pyarrow as pa
 import pytest
 
 from backtests.strategies import CATALOGUE
+from mela.errors import NotFound
 from mela.grid import plan_runs
-from mela.messages import CHUNK_RESULTS, RESULTS, RUNS, SCENES, MessagePosition, RunChunk, State
+from mela.messages import (
+    CHUNK_RESULTS,
+    RESULTS,
+    RUNS,
+    SCENES,
+    MessagePosition,
+    Progress,
+    RunChunk,
+    State,
+)
 from mela.metrics import DEFINITIONS, METRICS
 from mela.result_columns import columns_of
 from mela.scene import Scene
 from mela.settings import Settings
 from messaging.columns import to_arrow
 from messaging.publisher import Publisher
-from services.follow import Follower, follow_scene
+from services.follow import Follower, progress_of
 from stack.supervision import Supervisor
 from tests.integration.asking import answers, publish, scene_of, send
 from tests.warehouse.given import rows
@@ -88,6 +98,20 @@ def under_load(settings: Settings) -> Iterator[list[Scene]]:
         thread.join()
 
 
+def last_words(ids: list[UUID], settings: Settings) -> list[Progress]:
+    """Return what was said last of each scene, once all have ended: one tail of Kafka for all."""
+    said: dict[UUID, Progress] = {}
+    with Follower(settings, ids) as follower:
+        for scene_id in ids:
+            with suppress(NotFound):  # it has not been read yet
+                if now := progress_of(scene_id, settings):
+                    follower.note(now)
+                    said[scene_id] = now
+        said |= {one.scene_id: one for one in follower.messages()}
+    assert said.keys() == set(ids)
+    return list(said.values())
+
+
 def test_an_upgrade_under_load_loses_nothing_and_doubles_nothing(platform: Settings) -> None:
     asked = scene_of()
     publish(asked, platform)
@@ -119,8 +143,7 @@ def test_an_upgrade_under_load_loses_nothing_and_doubles_nothing(platform: Setti
     assert answers(as_columns.scene_id, platform) == [second]  # of results with one key the first
     ids = [one.scene_id for one in (*begun, *sent) if one.scene_id]
     assert len(ids) > len(begun)
-    for scene_id in ids:
-        last = list(follow_scene(scene_id, platform))[-1]
+    for last in last_words(ids, platform):
         assert (last.state, last.recorded, last.runs) == (State.FINISHED, 1, 1)
     counted = rows(
         platform,
