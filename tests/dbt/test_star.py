@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from mela.candles import Candles
 from mela.interval import Interval
 from mela.result import METRICS
 from mela.settings import Settings
-from tests.dbt.conftest import FACTS, PROJECT, Built, Rows, Star, dbt
+from tests.dbt.conftest import FACTS, PROJECT, Built, Dbt, Rows, Star
 from tests.dbt.given import (
     ACME,
     BITCOIN,
@@ -279,9 +278,7 @@ def test_nothing_in_the_project_can_hide_the_installed_dbt() -> None:
 
 
 @pytest.mark.integration
-def test_tables_of_an_older_release_get_the_columns_that_are_new(
-    star: Star, tmp_path: Path
-) -> None:
+def test_tables_of_an_older_release_get_the_columns_that_are_new(star: Star, dbt: Dbt) -> None:
     """Rows that are there keep null in them; what is appended has values. A refresh fills all."""
     new = {"fct_run": ["sortino", "status"], "fct_trade": ["mae"]}
     one = "(SELECT min(result_key) FROM marts.fct_trade)"
@@ -295,9 +292,9 @@ def test_tables_of_an_older_release_get_the_columns_that_are_new(
             for each in columns:
                 connection.execute(text(f"ALTER TABLE marts.{name} DROP COLUMN {each}"))
 
-    dbt(star.settings, tmp_path, "run", "--select", *new)
+    dbt.run("run", "--select", *new)
     after = {name: by_result(star.settings, name) for name in new}
-    dbt(star.settings, tmp_path, "run", "--full-refresh", "--select", *new)
+    dbt.run("run", "--full-refresh", "--select", *new)
 
     assert {name: by_result(star.settings, name) for name in new} == before
     for name, columns in new.items():

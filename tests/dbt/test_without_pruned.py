@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from sqlalchemy import text
 
 from mela.settings import PruneSettings, Settings
-from tests.dbt.conftest import Star, dbt, look
+from tests.dbt.conftest import Dbt, Star, look
 from tests.warehouse.given import rows
 from warehouse.database import transaction
 from warehouse.retention.thinning import thin
@@ -23,7 +21,7 @@ ENDED = """
 
 
 def test_what_was_pruned_leaves_the_star_and_no_trial_is_lost(
-    star: Star, star_warehouse: Settings, tmp_path: Path
+    star: Star, star_warehouse: Settings, dbt: Dbt
 ) -> None:
     rules = PruneSettings(scene_days=365, curve_days=365, keep_best=1)
     settings = star_warehouse.model_copy(update={"prune": rules})
@@ -33,7 +31,7 @@ def test_what_was_pruned_leaves_the_star_and_no_trial_is_lost(
     went = thin(settings)
     assert went.results > 0
 
-    dbt(settings, tmp_path, "build", "--select", BUILT, "--exclude-resource-type", "unit_test")
+    dbt.run("build", "--select", BUILT, "--exclude-resource-type", "unit_test")
 
     after = look(settings)
     counted, were = (one.answers["trials_by_family"] for one in (after, before))
