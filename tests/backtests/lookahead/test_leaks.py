@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from backtests.lookahead.check import check
 from backtests.lookahead.report import Checked
 from mela.interval import Interval
 from mela.verdict import Verdict
 from services.lookahead import random_walk
 from tests.backtests.lookahead import honest, leaks, memories
-from tests.backtests.lookahead.offenders import planted
+from tests.backtests.lookahead.lean import Lean, lean
 
-WALK = random_walk(Interval.H1, 450, seed=11)
+MADE = partial(random_walk, Interval.H1, 450, seed=11)
+WALK = MADE()
 WARMUP = 60
 LEAKS = (
     leaks.resampled_day,
@@ -91,8 +94,15 @@ HONEST = (
 )
 
 
-def checked(strategy, warmup: int = WARMUP) -> Checked:
-    return check(WALK, planted(strategy, warmup), {})
+@pytest.fixture(scope="module")
+def desk() -> Iterator[Lean]:
+    with lean() as made:
+        yield made
+
+
+@pytest.fixture
+def checked(desk: Lean) -> Callable[[Any], Checked]:
+    return lambda strategy: desk.check(MADE, strategy, WARMUP)[0]
 
 
 @pytest.fixture
@@ -108,14 +118,16 @@ def future(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("leak", LEAKS, ids=lambda one: one.__name__)
-def test_a_planted_leak_is_found(leak) -> None:
+def test_a_planted_leak_is_found(checked, leak) -> None:
     found = checked(leak)
     assert found.verdict is Verdict.FOUND, (found.unverified, found.reaches)
 
 
 @pytest.mark.usefixtures("future")
 @pytest.mark.parametrize(("reach", "kind"), REACHES, ids=lambda one: getattr(one, "__name__", one))
-def test_a_reach_beside_the_candles_is_not_verified_and_has_its_line(reach, kind: str) -> None:
+def test_a_reach_beside_the_candles_is_not_verified_and_has_its_line(
+    checked, reach, kind: str
+) -> None:
     found = checked(reach)
 
     assert found.verdict is Verdict.NOT_VERIFIED, found.differences
@@ -128,21 +140,21 @@ def test_a_reach_beside_the_candles_is_not_verified_and_has_its_line(reach, kind
 
 
 @pytest.mark.usefixtures("future")
-def test_a_reach_below_python_shows_beside_files_of_libraries() -> None:
+def test_a_reach_below_python_shows_beside_files_of_libraries(checked) -> None:
     found = checked(leaks.parquet_and_time_zones)
 
     assert found.verdict is Verdict.NOT_VERIFIED
     assert [one.what for one in found.reaches] == ["pq.read_table(FUTURE)"]
 
 
-def test_chance_within_compiled_code_is_not_verified() -> None:
+def test_chance_within_compiled_code_is_not_verified(checked) -> None:
     found = checked(leaks.chance_of_numba)
 
     assert found.verdict is Verdict.NOT_VERIFIED
     assert "two processes that had not seen it gave two answers" in found.unverified[0]
 
 
-def test_a_strategy_that_raises_on_short_candles_is_not_verified() -> None:
+def test_a_strategy_that_raises_on_short_candles_is_not_verified(checked) -> None:
     found = checked(leaks.needs_twenty)
 
     assert found.verdict is Verdict.NOT_VERIFIED
@@ -152,7 +164,7 @@ def test_a_strategy_that_raises_on_short_candles_is_not_verified() -> None:
 
 
 @pytest.mark.parametrize("strategy", LONG_MEMORIES, ids=lambda one: one.__name__)
-def test_what_depends_on_the_beginning_alone_is_named_so(strategy) -> None:
+def test_what_depends_on_the_beginning_alone_is_named_so(checked, strategy) -> None:
     found = checked(strategy)
 
     assert found.verdict is Verdict.DEPENDS_ON_HISTORY, (found.unverified, found.differences)
@@ -160,9 +172,9 @@ def test_what_depends_on_the_beginning_alone_is_named_so(strategy) -> None:
 
 
 @pytest.mark.parametrize("strategy", HONEST, ids=lambda one: one.__name__)
-def test_an_honest_strategy_is_cleared(strategy, capfd: pytest.CaptureFixture[str]) -> None:
-    found = checked(strategy, 80)
+def test_an_honest_strategy_is_cleared(strategy, desk: Lean) -> None:
+    found, printed = desk.check(MADE, strategy, 80)
 
     assert found.verdict is Verdict.CLEAN, (found.unverified, found.reaches, found.differences)
     assert found.fresh > 10
-    assert capfd.readouterr().out == ""
+    assert printed == ""
