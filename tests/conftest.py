@@ -144,6 +144,7 @@ def typed(
     """
     from typer.testing import CliRunner
 
+    from cli import console
     from cli.main import app
 
     with pytest.MonkeyPatch.context() as scope:
@@ -152,6 +153,8 @@ def typed(
         given = {"MELA_HOME": str(home), "COLUMNS": "160", **(settings or {})}
         for name, value in given.items():
             scope.setenv(name, value)
+        for stream in (console.out, console.err):  # made when COLUMNS was not set
+            scope.setattr(stream, "_width", 160)
         done = CliRunner().invoke(app, words)
     if done.exception is not None and not isinstance(done.exception, SystemExit):
         raise done.exception
