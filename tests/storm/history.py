@@ -110,8 +110,8 @@ def found(document: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in document.items() if name not in CIRCUMSTANCES}
 
 
-def mirrored_once(scene: Scene, settings: Settings) -> None:
-    """Hold MLflow against the scene: it is there once, and each of its best runs too."""
+def mirrored_once(scene: Scene, runs: int, settings: Settings) -> None:
+    """Hold MLflow against a scene of so many runs: it is there once, and so are its best runs."""
     client = MlflowClient(tracking_uri=settings.mlflow.url)
     experiment = wait_for(
         lambda: client.get_experiment_by_name(scene.strategy.name), 120, "MLflow answers"
@@ -122,7 +122,7 @@ def mirrored_once(scene: Scene, settings: Settings) -> None:
     parents = wait_for(lambda: list(client.search_runs(ids, where)), 240, "MLflow has the scene")
     assert len(parents) == 1
     below = f"tags.`mlflow.parentRunId` = '{parents[0].info.run_id}'"
-    wanted = min(AT_ONCE, len(answers(scene.scene_id, settings)))
+    wanted = min(AT_ONCE, runs)
     nested = wait_for(
         lambda: len(some := list(client.search_runs(ids, below))) >= wanted and some,
         120,
@@ -139,4 +139,4 @@ def account_for(scene: Scene, heard: Heard, settings: Settings) -> None:
     progress_goes_forward(heard.of(scene.scene_id))
     rows = stored_whole_and_once(scene, settings)
     equal_without_faults(scene, rows, settings)
-    mirrored_once(scene, settings)
+    mirrored_once(scene, len(rows), settings)
