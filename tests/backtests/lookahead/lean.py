@@ -12,14 +12,19 @@ import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from backtests.lookahead.check import check
 from backtests.lookahead.report import Checked
+from backtests.strategies import CATALOGUE
+from backtests.strategy import Strategy
 from mela.candles import Candles
 from tests.backtests.lookahead.offenders import planted
+
+Made, Named = Callable[[], Candles], Callable[[], Strategy]
 
 
 class Lean:
@@ -28,13 +33,9 @@ class Lean:
     def __init__(self, pool: ProcessPoolExecutor) -> None:
         self._pool = pool
 
-    def check(self, made: Callable[[], Candles], strategy: Any, warmup: int) -> tuple[Checked, str]:
-        """Return what a check finds on candles that are made there, and what it printed.
-
-        strategy: what a module has by its name
-        """
-        place = strategy.__module__, strategy.__name__
-        return self._pool.submit(_checked, Path.cwd(), made, place, warmup).result(120)
+    def check(self, candles: Made, strategy: Named) -> tuple[Checked, str]:
+        """Return what a check finds on candles that are made there, and what it printed."""
+        return self._pool.submit(_checked, Path.cwd(), candles, strategy).result(120)
 
 
 @contextmanager
@@ -44,16 +45,27 @@ def lean() -> Iterator[Lean]:
         yield Lean(pool)
 
 
-def _checked(
-    folder: Path, made: Callable[[], Candles], place: tuple[str, str], warmup: int
-) -> tuple[Checked, str]:
+def leaking(signals: Any, warmup: int) -> Named:
+    """Name what plants a function of a module, by the name that the module has for it."""
+    return partial(_planted, signals.__module__, signals.__name__, warmup)
+
+
+def _planted(module: str, name: str, warmup: int) -> Strategy:
+    return planted(getattr(import_module(module), name), warmup)
+
+
+def registered(name: str) -> Strategy:
+    """Return a strategy of the catalogue."""
+    return CATALOGUE[name]
+
+
+def _checked(folder: Path, candles: Made, strategy: Named) -> tuple[Checked, str]:
     os.chdir(folder)
-    strategy = getattr(import_module(place[0]), place[1])
     with tempfile.TemporaryFile("w+") as printed:
         kept = os.dup(1)
         os.dup2(printed.fileno(), 1)
         try:
-            found = check(made(), planted(strategy, warmup), {})
+            found = check(candles(), strategy(), {})
         finally:
             os.dup2(kept, 1)
             os.close(kept)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 from dataclasses import replace
+from functools import cache, partial
 
 import numpy as np
 import pytest
@@ -22,13 +23,14 @@ from replay.series import PACKAGED
 from services.lookahead import PACKAGED_CANDLES, random_walk
 from sources.longer import longer_candles
 from tests.backtests.lookahead import offenders
+from tests.backtests.lookahead.lean import Lean, registered
 from tests.backtests.lookahead.offenders import crosses, planted
 
 WALK = random_walk(Interval.H1, 1_200, seed=7)
 COLUMNS = ("opened_ms", "open", "high", "low", "close", "volume")
 
 
-@pytest.fixture(scope="module")
+@cache
 def bitcoin() -> Candles:
     """Hourly Bitcoin, packaged."""
     name, instrument = PACKAGED_CANDLES[Interval.H1]
@@ -37,8 +39,8 @@ def bitcoin() -> Candles:
 
 
 @pytest.mark.parametrize("name", CATALOGUE)
-def test_no_registered_strategy_looks_ahead(name: str, bitcoin: Candles) -> None:
-    found = check(bitcoin, CATALOGUE[name], {})
+def test_no_registered_strategy_looks_ahead(name: str, desk: Lean) -> None:
+    found, _ = desk.check(bitcoin, partial(registered, name))
 
     assert [difference.sentence() for difference in found.differences] == []
     assert found.verdict is Verdict.CLEAN, found.unverified

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from mela.interval import Interval
 from mela.verdict import Verdict
 from services.lookahead import random_walk
 from tests.backtests.lookahead import honest, leaks, memories
-from tests.backtests.lookahead.lean import Lean, lean
+from tests.backtests.lookahead.lean import Lean, leaking
 
 MADE = partial(random_walk, Interval.H1, 450, seed=11)
 WALK = MADE()
@@ -94,15 +94,9 @@ HONEST = (
 )
 
 
-@pytest.fixture(scope="module")
-def desk() -> Iterator[Lean]:
-    with lean() as made:
-        yield made
-
-
 @pytest.fixture
 def checked(desk: Lean) -> Callable[[Any], Checked]:
-    return lambda strategy: desk.check(MADE, strategy, WARMUP)[0]
+    return lambda strategy: desk.check(MADE, leaking(strategy, WARMUP))[0]
 
 
 @pytest.fixture
@@ -173,7 +167,7 @@ def test_what_depends_on_the_beginning_alone_is_named_so(checked, strategy) -> N
 
 @pytest.mark.parametrize("strategy", HONEST, ids=lambda one: one.__name__)
 def test_an_honest_strategy_is_cleared(strategy, desk: Lean) -> None:
-    found, printed = desk.check(MADE, strategy, 80)
+    found, printed = desk.check(MADE, leaking(strategy, 80))
 
     assert found.verdict is Verdict.CLEAN, (found.unverified, found.reaches, found.differences)
     assert found.fresh > 10
