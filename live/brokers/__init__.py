@@ -1,0 +1,1 @@
+"""Brokers outside this process, one module each."""

@@ -1,0 +1,1 @@
+"""Streams of closed candles, one module per kind of market."""
