@@ -1,0 +1,1 @@
+"""Trading sessions as the command line and the API ask for them."""
