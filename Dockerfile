@@ -72,6 +72,7 @@ COPY warehouse warehouse
 COPY messaging messaging
 COPY services services
 COPY streaming streaming
+COPY live live
 COPY api api
 COPY dags dags
 COPY dbt dbt
@@ -86,7 +87,7 @@ COPY --from=web /opt/mela/web/dist web/dist
 RUN --mount=type=bind,from=packages,source=/usr/local/bin/uv,target=/usr/local/bin/uv \
     uv pip install --no-cache --offline --python /opt/venv/bin/python --no-deps --no-build-isolation -e . \
     && chmod -R u=rwX,go=rX /opt/mela \
-    && python -m compileall -q mela execution backtests sources replay warehouse messaging services streaming api stack client cli regression
+    && python -m compileall -q mela execution backtests sources replay warehouse messaging services streaming live api stack client cli regression
 USER 10001:10001
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["/opt/venv/bin/python", "-m", "stack.container"]

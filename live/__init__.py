@@ -1,0 +1,1 @@
+"""Paper and live trading: one engine over one log, candle by candle."""
