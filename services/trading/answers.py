@@ -1,4 +1,4 @@
-"""What the use cases of trading answer: sessions, and what they hold, ordered, did and were refused.
+"""What the use cases of trading answer: sessions, what they hold, ordered and were refused.
 
 Instants are in UTC. Amounts of money are in the quote currency, units in the base currency. A value
 that is not known, or not a number, is None.
@@ -139,7 +139,7 @@ class PositionRow:
 
 @dataclass(frozen=True, slots=True)
 class OrderRow:
-    """An order. average_price: of what is filled; why: what the broker or Mela says of its state."""
+    """An order. average_price: of what is filled; why: what is said of its state."""
 
     client_order_id: str
     broker_order_id: str | None
