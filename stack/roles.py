@@ -23,6 +23,8 @@ RUN = "mela_run"
 RUN_PASSWORD = "MELA_STACK_RUN_DATABASE_PASSWORD"  # noqa: S105
 API = "mela_api"
 API_PASSWORD = "MELA_STACK_API_DATABASE_PASSWORD"  # noqa: S105
+LIVE = "mela_live"
+LIVE_PASSWORD = "MELA_STACK_LIVE_DATABASE_PASSWORD"  # noqa: S105
 READER = "mela_reader"
 READER_PASSWORD = "MELA_STACK_READER_DATABASE_PASSWORD"  # noqa: S105
 PASSWORDS = {
@@ -31,6 +33,7 @@ PASSWORDS = {
     RUN: RUN_PASSWORD,
     READER: READER_PASSWORD,
     API: API_PASSWORD,
+    LIVE: LIVE_PASSWORD,
 }
 MLFLOW_SIGN_IN = "mlflow_auth"  # the database of MLflow's users, which the role mlflow owns
 MARTS = "mela_marts"
@@ -83,6 +86,23 @@ _API_WRITES = {
     "ops.watch": "INSERT, DELETE",
     "ops.scene_schedule": "INSERT, UPDATE, DELETE",
     "ops.scene_schedule_instrument": "INSERT, UPDATE, DELETE",
+    "ops.session": "INSERT",
+    "ops.session_command": "INSERT",
+    "ops.kill_latch": "INSERT, UPDATE (released_at, released_by)",
+}
+# What the process may write that trades. It only adds to the log, and sets no kill switch free.
+_LIVE_WRITES = {
+    "session": "UPDATE (state, why, risk_state, risk_why, started_at, stopped_at)",
+    "session_event": "INSERT",
+    "session_snapshot": "INSERT, DELETE",
+    "session_order": "INSERT, UPDATE",
+    "session_fill": "INSERT",
+    "session_position": "INSERT, UPDATE, DELETE",
+    "session_trade": "INSERT",
+    "session_equity": "INSERT",
+    "session_verdict": "INSERT",
+    "session_command": "UPDATE (answered_at, outcome, answer)",
+    "kill_latch": "UPDATE (report)",
 }
 # And what the processes may write that execute strategies: that a chunk is being executed.
 _RUN_WRITES = {"chunk_mark": "INSERT, DELETE"}
@@ -130,7 +150,8 @@ def grant(site: Site) -> None:
     Airflow's tasks read raw and ops, write the tables of loads, checks and schedules, and own only
     the marts. The streaming job reads the same and stores what it computes. The processes that
     execute strategies only read. The reader reads ops and the marts. The web application reads all
-    and writes what its users may.
+    and writes what its users may. The process that trades reads raw and ops, and adds to the logs
+    of its sessions.
     """
     settings = site.settings.postgres
     names = {
@@ -141,11 +162,12 @@ def grant(site: Site) -> None:
         "run": sql.Identifier(RUN),
         "reader": sql.Identifier(READER),
         "api": sql.Identifier(API),
+        "live": sql.Identifier(LIVE),
         "prune": sql.Identifier(PRUNE),
         "database": sql.Identifier(settings.database),
     }
     statements = [
-        *_readable("raw, ops", "{owner}", "{job}, {run}"),
+        *_readable("raw, ops", "{owner}", "{job}, {run}, {live}"),
         *_readable("raw, ops, app", "{owner}", "{api}"),
         *_readable("marts", "{marts}", "{api}"),
         "ALTER ROLE {api} SET statement_timeout = '15s'",
@@ -157,10 +179,11 @@ def grant(site: Site) -> None:
         *_readable("ops", "{owner}", "{reader}"),
         *_readable("marts", "{marts}", "{reader}"),
         "GRANT CONNECT, TEMPORARY ON DATABASE {database} TO {job}",
-        "GRANT CONNECT ON DATABASE {database} TO {run}, {reader}, {api}",
+        "GRANT CONNECT ON DATABASE {database} TO {run}, {reader}, {api}, {live}",
         "ALTER ROLE {reader} SET default_transaction_read_only = on",
         *(f"GRANT {rights} ON ops.{table} TO {{job}}" for table, rights in _JOB_WRITES.items()),
         *(f"GRANT {rights} ON ops.{table} TO {{run}}" for table, rights in _RUN_WRITES.items()),
+        *(f"GRANT {rights} ON ops.{table} TO {{live}}" for table, rights in _LIVE_WRITES.items()),
         "GRANT USAGE ON SCHEMA raw, ops TO {marts}",
         "GRANT SELECT ON ALL TABLES IN SCHEMA raw, ops TO {marts}",
         "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA raw, ops GRANT SELECT ON TABLES "
