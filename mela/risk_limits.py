@@ -130,7 +130,9 @@ class RiskLimits(Part):
         description="losing trades, one after the other, from which on orders only reduce",
     )
     losses_pause_s: Real = Field(
-        default=86_400.0, gt=0, description="seconds for which losses in a row refuse: 86400 is a day"
+        default=86_400.0,
+        gt=0,
+        description="seconds for which losses in a row refuse; 86400 is a day",
     )
     cooldown_s: Real | None = Field(
         default=None,
