@@ -74,6 +74,17 @@ def replay(
     any_age: Annotated[
         bool, typer.Option(help="Let Yahoo serve intraday candles of any age.")
     ] = False,
+    play_from: Annotated[
+        str | None,
+        typer.Option(help="Let the clock run from this instant, UTC, for websockets: 2024-01-01."),
+    ] = None,
+    speed: Annotated[
+        float, typer.Option(min=0.01, max=1000, help="How fast it runs: 60 is a minute a second.")
+    ] = 1.0,
+    state: Annotated[
+        Path | None,
+        typer.Option(dir_okay=False, help="A file that keeps orders and clock over a restart."),
+    ] = None,
     host: Annotated[
         str, typer.Option(hidden=True, help="Where it listens: another address in containers.")
     ] = "127.0.0.1",
@@ -89,7 +100,9 @@ def replay(
     except (ValueError, TypeError) as error:
         raise fail(f"--fault expects JSON with path and status: {error}.") from error
     err.print(f"serving {data or 'the packaged candles'}; stop with Ctrl-C")
-    serve(port, data, host, faults=faults, any_age=any_age)
+    begins = None if play_from is None else instant(play_from, "--play-from")
+    options = {"any_age": any_age, "state": state, "play_from": begins, "speed": speed}
+    serve(port, data, host, faults=faults, **options)
 
 
 @explains

@@ -22,6 +22,9 @@ class Fault:
     delay_s: how long the answer is delayed
     cut_after: hang up after this many bytes of the body, although its full length was announced
     spoiled: change the first byte of the true body, so that its checksum fails
+    method: the only HTTP method that it meets; * for all
+    is_done: carry out what was asked before the wrong answer is given, or none (status null): the
+        client cannot know that its order stands
     """
 
     path: str
@@ -33,9 +36,13 @@ class Fault:
     delay_s: float = 0.0
     cut_after: int | None = None
     spoiled: bool = False
+    method: str = "*"
+    is_done: bool = False
 
-    def meets(self, path: str) -> bool:
-        """Tell whether the fault applies to a path."""
+    def meets(self, path: str, method: str = "GET") -> bool:
+        """Tell whether the fault applies to a request."""
+        if self.method not in ("*", method):
+            return False
         return fnmatchcase(path, self.path) if "*" in self.path else path.startswith(self.path)
 
 
@@ -47,12 +54,12 @@ class Faults:
         self._seen = [0] * len(self._faults)
         self._lock = threading.Lock()
 
-    def next(self, path: str) -> Fault | None:
+    def next(self, path: str, method: str = "GET") -> Fault | None:
         """Return the first fault that applies to this request; None if there is none."""
         found: Fault | None = None
         with self._lock:
             for index, fault in enumerate(self._faults):
-                if not fault.meets(path):
+                if not fault.meets(path, method):
                     continue
                 self._seen[index] += 1
                 if fault.after < self._seen[index] <= fault.after + fault.times:

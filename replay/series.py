@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from mela.calendar_inference import infer_calendar
 from mela.calendars import ALWAYS, WEEKDAYS, closes_ms, has_sessions
 from mela.interval import Interval
+from replay.clock import PlayClock
 from sources.instruments import describe
 
 PACKAGED = Path(__file__).parent / "data"
@@ -26,6 +28,7 @@ _NEEDED = ("source", "symbol", "interval", "open_time", *PRICES)
 _CRYPTO = ("binance", "bitfinex", "coinbase", "kraken", "bybit", "okx", "bitstamp")
 _LOOKED_AT = 500
 _MOST_DECIMALS = 8
+_END_OF_TIME_MS = 2**52
 _OTHER_WORDS = {"1M": "1mo", "1wk": "1w", "60m": "1h"}
 
 Float = NDArray[np.float64]
@@ -62,9 +65,20 @@ class Catalog:
     def __init__(self, folder: Path, now_ms: int | None = None) -> None:
         self._series = _packaged() if folder == PACKAGED else _read(folder)
         self.folder = folder
-        self.now_ms = now_ms or _latest_ms(self._series)
+        self.clock = PlayClock(now_ms or _latest_ms(self._series))
         self.restatements = 0
         self._restated: dict[tuple[str, str], dict[int, dict[str, float]]] = {}
+
+    @property
+    def now_ms(self) -> int:
+        """Return the current time of the replayed services, UTC milliseconds."""
+        return self.clock.now_ms()
+
+    def ahead(self) -> Catalog:
+        """Return the same candles as they will be known at the end of time."""
+        view = copy(self)
+        view.clock = PlayClock(_END_OF_TIME_MS)
+        return view
 
     def find(self, symbol: str, interval: str, sources: Sequence[str]) -> RecordedSeries | None:
         """Return a series as known now, including the candle that is still open."""
@@ -72,7 +86,8 @@ class Catalog:
         for source in sorted(rank, key=lambda name: (rank[name], name)):
             series = self._series.get((source, symbol, interval))
             if series is not None:
-                return self.restated(series.where(series.opened_ms <= self.now_ms))
+                known = int(np.searchsorted(series.opened_ms, self.now_ms, side="right"))
+                return self.restated(series.where(slice(0, known)))
         return None
 
     def any_of(self, symbol: str, sources: Sequence[str]) -> RecordedSeries | None:

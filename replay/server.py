@@ -24,6 +24,9 @@ from replay.control import PREFIX, Control
 from replay.exchanges import ExchangesApi
 from replay.faults import Fault, Faults, answer_of, corrupt
 from replay.series import PACKAGED, Catalog
+from replay.streams.streams import Streams
+from replay.trading.api import TradingApi
+from replay.trading.desk import Desk
 from replay.weight import LIMIT, Weight
 from replay.yahoo import YahooApi
 from sources.protocol import to_ms
@@ -49,15 +52,19 @@ class ReplayServer(ThreadingHTTPServer):
         weight_limit: int = LIMIT,
         any_age: bool = False,
         page_rows: int = PAGE_ROWS,
+        state: Path | None = None,
     ) -> None:
         super().__init__(address, _Handler)
         self.catalog = catalog
         self.faults = Faults(faults)
         self.requests: deque[str] = deque(maxlen=10_000)
         binance = BinanceApi(catalog, Weight(weight_limit))
+        self.desk = Desk(catalog, state)
+        self.streams = Streams(catalog, self.desk.updates)
         self._apis: tuple[Api, ...] = (  # Yahoo comes last, because its paths have no prefix
-            Control(catalog, self.faults),
+            Control(catalog, self.faults, self.streams.disturbances, self.desk),
             ExchangesApi(catalog, binance),
+            TradingApi(catalog, self.desk),
             AlpacaApi(catalog, page_rows),
             binance,
             ArchiveApi(catalog),
@@ -82,6 +89,8 @@ class ReplayServer(ThreadingHTTPServer):
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.streams.stop()
+        self.desk.stop()
         self.shutdown()
         self._thread.join()
         self.server_close()
@@ -94,10 +103,40 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 60
 
     def do_GET(self) -> None:
-        self._respond(b"")
+        if self.headers.get("Upgrade", "").lower() == "websocket":
+            self._stream()
+        else:
+            self._respond(b"")
 
     def do_POST(self) -> None:
         self._respond(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
+
+    def do_DELETE(self) -> None:
+        self._respond(b"")
+
+    def do_PATCH(self) -> None:
+        self.do_POST()
+
+    def _stream(self) -> None:
+        """Serve a websocket on this connection until its client leaves."""
+        server = cast(ReplayServer, self.server)
+        server.requests.append(self.path)
+        parts = urlsplit(self.path)
+        stream = server.streams.stream_of(parts.path)
+        fault = server.faults.next(parts.path)
+        if fault is not None and fault.status is not None:
+            self._send(answer_of(fault))
+        elif fault is not None:
+            self.close_connection = True
+        elif stream is None:
+            self._send(as_json({"error": f"mela replay has no stream at {parts.path}"}, 404))
+        elif server.streams.is_refused(stream):
+            self._send(as_json({"error": "no connections now"}, 503))
+        else:
+            self.connection.settimeout(None)
+            self.close_connection = True
+            named = [(name, value) for name, value in self.headers.items()]
+            server.streams.serve(self.connection, parts.path, parts.query, named)
 
     def _respond(self, body: bytes) -> None:
         server = cast(ReplayServer, self.server)
@@ -106,8 +145,13 @@ class _Handler(BaseHTTPRequestHandler):
         if parts.path.startswith(PREFIX) and self.client_address[0] != LOOPBACK:
             self._send(as_json({"error": "only this machine may change a replay"}, 403))
             return
-        fault = server.faults.next(parts.path)
+        query = dict(parse_qsl(parts.query, keep_blank_values=True))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        request = Request(parts.path, query, headers, self.command, body)
+        fault = server.faults.next(parts.path, self.command)
         if fault is not None:
+            if fault.is_done:
+                server.answer(request)
             sleep(fault.delay_s)
             if fault.status is None:
                 self.close_connection = True
@@ -115,9 +159,7 @@ class _Handler(BaseHTTPRequestHandler):
         if fault is not None and fault.status != HTTPStatus.OK:
             answer = answer_of(fault)
         else:
-            query = dict(parse_qsl(parts.query, keep_blank_values=True))
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            answer = server.answer(Request(parts.path, query, headers, self.command, body))
+            answer = server.answer(request)
         if fault is not None and fault.spoiled:
             answer = corrupt(answer)
         self._send(answer, fault.cut_after if fault else None)
@@ -158,6 +200,7 @@ def create_server(
     weight_limit: int = LIMIT,
     any_age: bool = False,
     page_rows: int = PAGE_ROWS,
+    state: Path | None = None,
 ) -> ReplayServer:
     """Bind a server; port 0 takes a free port. Use it with `with`, or call serve_forever.
 
@@ -167,6 +210,7 @@ def create_server(
     weight_limit: Binance's request weight per minute of the real clock
     any_age: let Yahoo return intraday candles of any age
     page_rows: the maximum rows of one page of Alpaca
+    state: a file that keeps accounts and the playing clock, so that the next server goes on
     Raises ValueError if the folder holds no candles.
     """
     catalog = Catalog(data or PACKAGED, None if now is None else to_ms(now))
@@ -177,6 +221,7 @@ def create_server(
         weight_limit=weight_limit,
         any_age=any_age,
         page_rows=page_rows,
+        state=state,
     )
 
 
@@ -187,10 +232,18 @@ def serve(
     *,
     faults: Sequence[Fault] = (),
     any_age: bool = False,
+    state: Path | None = None,
+    play_from: datetime | None = None,
+    speed: float = 1.0,
     ready: Callable[[str], None] | None = None,
 ) -> None:
-    """Serve until interrupted. `ready` receives the address once requests are answered."""
-    server = create_server(data, port, host, faults=faults, any_age=any_age)
+    """Serve until interrupted. `ready` receives the address once requests are answered.
+
+    play_from, speed: where the clock begins to run, and how fast; it stands still without them
+    """
+    server = create_server(data, port, host, faults=faults, any_age=any_age, state=state)
+    if play_from is not None:
+        server.catalog.clock.play(to_ms(play_from), speed)
     log.info("replay_ready", url=server.url, symbols=server.catalog.symbols())
     if ready is not None:
         ready(server.url)
@@ -199,4 +252,6 @@ def serve(
     except KeyboardInterrupt:
         log.info("replay_stopped", url=server.url)
     finally:
+        server.streams.stop()
+        server.desk.stop()
         server.server_close()

@@ -132,7 +132,7 @@ class BrokerRefused(MelaError):
 
 
 class IdUsed(BrokerRefused):
-    """Say that an order of this client order id exists, maybe cancelled: look it up and adopt it."""
+    """Say that an order has this client order id already, maybe a cancelled one: look it up."""
 
 
 class Broker(Protocol):

@@ -26,10 +26,10 @@ class Listening:
 class FeedNotice:
     """Something that happened to a feed and that is no candle.
 
-    kind: connected (and subscribed) · lost (the connection ended) · mute (connected, but silent for
-        longer than its candles are) · caught_up (what was missed was asked for; `candles` of them) ·
-        refused (the service will not serve this; the feed goes on trying, slowly) · clock_jumped
-        (the service's clock and this machine's differ by more than the feed allows) · stopped
+    kind: connected (and subscribed) · lost (the connection ended) · mute (connected, but it did not
+        bring a candle that REST has) · caught_up (what was missed was asked for; `candles` of them)
+        · refused (the service will not serve this; the feed goes on trying, slowly) · clock_jumped
+        (the clock was set, forward or back) · stopped
     at_ms: this machine's clock, UTC milliseconds
     is_alarm: whether a person should be told
     """

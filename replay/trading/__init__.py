@@ -1,0 +1,1 @@
+"""Alpaca's trading API over the replayed candles: accounts, orders and their fills."""
