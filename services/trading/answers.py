@@ -113,6 +113,26 @@ class CommandRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Fault:
+    """Something wrong with the document of a session. field: None for all of it."""
+
+    code: str
+    field: str | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionCheck:
+    """What is wrong with a document. name, money, yaml: None where it does not say."""
+
+    is_valid: bool
+    faults: tuple[Fault, ...]
+    name: str | None
+    money: Literal["paper", "live"] | None
+    yaml: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class SessionDetail:
     """A session, its document as JSON and as YAML, and the newest commands."""
 
