@@ -30,6 +30,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from mela.alert_settings import AlertSettings
 from mela.api_settings import ApiSettings
 from mela.errors import SettingsInvalid
 from mela.loopback import is_loopback
@@ -316,6 +317,7 @@ class Settings(BaseSettings):
     api: ApiSettings = ApiSettings()
     monitor: MonitorSettings = MonitorSettings()
     prune: PruneSettings = PruneSettings()
+    alerts: AlertSettings = AlertSettings()
 
     def __init__(self, **values: Any) -> None:
         """Read all settings. Raises SettingsInvalid, in a sentence, for those that are wrong."""
@@ -361,6 +363,7 @@ class Settings(BaseSettings):
             "api": self.api.model_copy(update={"oidc_secret": nothing}),
             "alpaca": self.alpaca.model_copy(update={"key": nothing, "secret": nothing}),
             "alert_webhook": None,
+            "alerts": AlertSettings(),
         }
         return self.model_copy(update=changed)
 

@@ -53,6 +53,9 @@ _WRITES = {
     "quality_finding": "INSERT, UPDATE",
     "scene": "INSERT, UPDATE (user_id, rerun_of)",  # announced, before the planner reads it
     "scene_schedule": "UPDATE (last_scene_id, last_covered_until)",
+    "session_drift": "INSERT, UPDATE, DELETE",
+    "session_drift_line": "INSERT, UPDATE, DELETE",
+    "alert_outbox": "INSERT, UPDATE",
 }
 # Tables of ops that the streaming job may write, besides reading raw and ops. It may store results
 # and never change one.
@@ -103,6 +106,11 @@ _LIVE_WRITES = {
     "session_verdict": "INSERT",
     "session_command": "UPDATE (answered_at, outcome, answer)",
     "kill_latch": "UPDATE (report)",
+    "alert_outbox": "INSERT, UPDATE, DELETE",
+    "alert_receiver": "INSERT, UPDATE, DELETE",
+    "headline": "INSERT",
+    "live_beat": "INSERT, UPDATE",
+    "session_published": "INSERT, UPDATE",
 }
 # And what the processes may write that execute strategies: that a chunk is being executed.
 _RUN_WRITES = {"chunk_mark": "INSERT, DELETE"}

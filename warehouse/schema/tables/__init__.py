@@ -1,6 +1,27 @@
 """Tables of raw, ops and app as SQLAlchemy sees them; `migrations/` makes them, dbt makes marts."""
 
-from warehouse.schema.tables import accounts, market, quality, results, retention, scenes, trading
+from warehouse.schema.tables import (
+    accounts,
+    alerts,
+    drift,
+    market,
+    quality,
+    results,
+    retention,
+    scenes,
+    trading,
+)
 from warehouse.schema.tables.base import Base
 
-__all__ = ["Base", "accounts", "market", "quality", "results", "retention", "scenes", "trading"]
+__all__ = [
+    "Base",
+    "accounts",
+    "alerts",
+    "drift",
+    "market",
+    "quality",
+    "results",
+    "retention",
+    "scenes",
+    "trading",
+]
