@@ -12,7 +12,6 @@ from sqlalchemy import (
     ForeignKey,
     Identity,
     Index,
-    SmallInteger,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
@@ -25,7 +24,6 @@ UserId = Annotated[int, mapped_column(ForeignKey("ops.user.id"))]
 Seq = Annotated[int, mapped_column(BigInteger)]
 SeqKey = Annotated[int, mapped_column(BigInteger, primary_key=True, autoincrement=False)]
 NameKey = Annotated[str, mapped_column(Hash, primary_key=True)]
-Side = Annotated[int, mapped_column(SmallInteger)]
 No = Annotated[bool, mapped_column(server_default=text("false"))]
 Nothing = Annotated[float, mapped_column(server_default=text("0"))]
 STATES = ("starting", "running", "paused", "stopping", "stopped", "failed")
@@ -127,7 +125,7 @@ class SessionOrder(Base):
 
     __tablename__ = "session_order"
     __table_args__ = (
-        CheckConstraint("side IN (-1, 1)", name="side"),
+        one_of("side", "buy", "sell"),
         one_of("state", *ORDER_STATES),
         Index("session_order_intended_at_idx", "session_id", "intended_at", "client_order_id"),
         Index(
@@ -142,19 +140,22 @@ class SessionOrder(Base):
     client_order_id: Mapped[NameKey]
     broker_order_id: Mapped[str | None]
     instrument: Mapped[str]
-    side: Mapped[Side]
+    side: Mapped[str]
     leg: Mapped[str]
     kind: Mapped[str]
+    reason: Mapped[str]
     level: Mapped[float | None]
-    units: Mapped[float]
+    units: Mapped[float | None] = mapped_column(
+        comment="null for an entry that is sized when it fills"
+    )
     filled_units: Mapped[Nothing]
     average_price: Mapped[float | None]
     fees: Mapped[Nothing]
-    decided_at: Mapped[datetime] = mapped_column(comment="when the candle closed that decided")
+    candle_at: Mapped[datetime] = mapped_column(comment="the opening of the candle that decided")
     state: Mapped[str]
     why: Mapped[str | None]
-    intended_at: Mapped[Now]
-    changed_at: Mapped[Now]
+    intended_at: Mapped[datetime]
+    changed_at: Mapped[datetime]
     seq: Mapped[int] = mapped_column(BigInteger, comment="the event that changed it last")
 
 
@@ -163,7 +164,7 @@ class SessionFill(Base):
 
     __tablename__ = "session_fill"
     __table_args__ = (
-        CheckConstraint("side IN (-1, 1)", name="side"),
+        one_of("side", "buy", "sell"),
         Index("session_fill_seq_idx", "session_id", "seq"),
         _ops("an execution of an order of a session, or a part of one. Grain: session_id, fill_id"),
     )
@@ -172,7 +173,7 @@ class SessionFill(Base):
     fill_id: Mapped[NameKey]
     client_order_id: Mapped[str] = mapped_column(Hash)
     instrument: Mapped[str]
-    side: Mapped[Side]
+    side: Mapped[str]
     units: Mapped[float]
     price: Mapped[float]
     fee: Mapped[float]
@@ -192,11 +193,10 @@ class SessionPosition(Base):
     instrument: Mapped[str] = mapped_column(primary_key=True)
     units: Mapped[float]
     average_price: Mapped[float | None]
-    close: Mapped[float | None]
+    price: Mapped[float | None]
+    value: Mapped[float | None]
     entered_at: Mapped[datetime | None]
-    stop: Mapped[float | None]
-    target: Mapped[float | None]
-    changed_at: Mapped[Now]
+    changed_at: Mapped[datetime]
 
 
 class SessionTrade(Base):
@@ -239,11 +239,13 @@ class SessionEquity(Base):
     )
 
     session_id: Mapped[SessionKey]
-    account: Mapped[str] = mapped_column(
+    account: Mapped[int] = mapped_column(
         primary_key=True,
-        comment="the instrument, where each has an account of its own; else empty",
+        autoincrement=False,
+        comment="its place among the instruments, where each has an account of its own; else 0",
     )
     opened_at: Mapped[datetime] = mapped_column(primary_key=True)
+    closed_at: Mapped[datetime]
     equity: Mapped[float]
     cash: Mapped[float]
 
@@ -267,10 +269,9 @@ class SessionVerdict(Base):
     session_id: Mapped[SessionKey]
     seq: Mapped[SeqKey]
     instrument: Mapped[str]
-    client_order_id: Mapped[str | None]
+    candle_at: Mapped[datetime]
     is_allowed: Mapped[bool]
     code: Mapped[str]
-    sentence: Mapped[str]
     saw: Mapped[str]
     units: Mapped[float | None]
     granted_units: Mapped[float | None]

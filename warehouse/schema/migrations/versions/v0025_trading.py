@@ -96,24 +96,25 @@ CREATE TABLE ops.session_order (
     client_order_id text COLLATE "C" NOT NULL,
     broker_order_id text,
     instrument text NOT NULL,
-    side smallint NOT NULL,
+    side text NOT NULL,
     leg text NOT NULL,
     kind text NOT NULL,
+    reason text NOT NULL,
     level double precision,
-    units double precision NOT NULL,
+    units double precision,
     filled_units double precision DEFAULT 0 NOT NULL,
     average_price double precision,
     fees double precision DEFAULT 0 NOT NULL,
-    decided_at timestamp with time zone NOT NULL,
+    candle_at timestamp with time zone NOT NULL,
     state text NOT NULL,
     why text,
-    intended_at timestamp with time zone DEFAULT now() NOT NULL,
-    changed_at timestamp with time zone DEFAULT now() NOT NULL,
+    intended_at timestamp with time zone NOT NULL,
+    changed_at timestamp with time zone NOT NULL,
     seq bigint NOT NULL,
     CONSTRAINT session_order_pkey PRIMARY KEY (session_id, client_order_id),
     CONSTRAINT session_order_session_id_fkey FOREIGN KEY (session_id)
         REFERENCES ops.session (session_id),
-    CONSTRAINT session_order_side_check CHECK (side IN (-1, 1)),
+    CONSTRAINT session_order_side_check CHECK (side IN ('buy', 'sell')),
     CONSTRAINT session_order_state_check CHECK (state IN (
         'intended', 'submitted', 'accepted', 'partly_filled', 'filled', 'cancelled', 'rejected',
         'expired', 'unknown'))
@@ -123,7 +124,8 @@ CREATE INDEX session_order_intended_at_idx
 CREATE INDEX session_order_open_idx ON ops.session_order (session_id)
     WHERE state NOT IN ('filled', 'cancelled', 'rejected', 'expired');
 COMMENT ON TABLE ops.session_order IS 'an order of a session. Grain: session_id, client_order_id';
-COMMENT ON COLUMN ops.session_order.decided_at IS 'when the candle closed that decided';
+COMMENT ON COLUMN ops.session_order.candle_at IS 'the opening of the candle that decided';
+COMMENT ON COLUMN ops.session_order.units IS 'null for an entry that is sized when it fills';
 COMMENT ON COLUMN ops.session_order.seq IS 'the event that changed it last';
 
 CREATE TABLE ops.session_fill (
@@ -131,7 +133,7 @@ CREATE TABLE ops.session_fill (
     fill_id text COLLATE "C" NOT NULL,
     client_order_id text COLLATE "C" NOT NULL,
     instrument text NOT NULL,
-    side smallint NOT NULL,
+    side text NOT NULL,
     units double precision NOT NULL,
     price double precision NOT NULL,
     fee double precision NOT NULL,
@@ -140,7 +142,7 @@ CREATE TABLE ops.session_fill (
     CONSTRAINT session_fill_pkey PRIMARY KEY (session_id, fill_id),
     CONSTRAINT session_fill_session_id_fkey FOREIGN KEY (session_id)
         REFERENCES ops.session (session_id),
-    CONSTRAINT session_fill_side_check CHECK (side IN (-1, 1))
+    CONSTRAINT session_fill_side_check CHECK (side IN ('buy', 'sell'))
 );
 CREATE INDEX session_fill_seq_idx ON ops.session_fill (session_id, seq);
 COMMENT ON TABLE ops.session_fill IS
@@ -151,11 +153,10 @@ CREATE TABLE ops.session_position (
     instrument text NOT NULL,
     units double precision NOT NULL,
     average_price double precision,
-    close double precision,
+    price double precision,
+    value double precision,
     entered_at timestamp with time zone,
-    stop double precision,
-    target double precision,
-    changed_at timestamp with time zone DEFAULT now() NOT NULL,
+    changed_at timestamp with time zone NOT NULL,
     CONSTRAINT session_position_pkey PRIMARY KEY (session_id, instrument),
     CONSTRAINT session_position_session_id_fkey FOREIGN KEY (session_id)
         REFERENCES ops.session (session_id)
@@ -188,8 +189,9 @@ COMMENT ON TABLE ops.session_trade IS
 
 CREATE TABLE ops.session_equity (
     session_id uuid NOT NULL,
-    account text NOT NULL,
+    account integer NOT NULL,
     opened_at timestamp with time zone NOT NULL,
+    closed_at timestamp with time zone NOT NULL,
     equity double precision NOT NULL,
     cash double precision NOT NULL,
     CONSTRAINT session_equity_pkey PRIMARY KEY (session_id, account, opened_at),
@@ -200,16 +202,15 @@ COMMENT ON TABLE ops.session_equity IS
     'a value of an account''s equity curve at the close of a candle. '
     'Grain: session_id, account, opened_at';
 COMMENT ON COLUMN ops.session_equity.account IS
-    'the instrument, where each has an account of its own; else empty';
+    'its place among the instruments, where each has an account of its own; else 0';
 
 CREATE TABLE ops.session_verdict (
     session_id uuid NOT NULL,
     seq bigint NOT NULL,
     instrument text NOT NULL,
-    client_order_id text,
+    candle_at timestamp with time zone NOT NULL,
     is_allowed boolean NOT NULL,
     code text NOT NULL,
-    sentence text NOT NULL,
     saw text NOT NULL,
     units double precision,
     granted_units double precision,
