@@ -53,6 +53,7 @@ class Account(Counts, Protocol):
         rests; after that, and where exit_expires is 0, it is a market order
     order_*: the entry ordered: its side (0.0 for none), the last candle on which it lives, and the
         close, measure and strength that size it
+    order_most: the most units that it fills with, infinity where no gate has judged it
     stop_level, target_level: what the strategy gave on the last close; NaN for none
     free_from: the first candle on whose close a flat account may order again
     top, bottom: the range of prices that the position has seen, which only a stepper keeps
@@ -86,6 +87,7 @@ class Account(Counts, Protocol):
     order_close: float
     order_measure: float
     order_strength: float
+    order_most: float
     stop_level: float
     target_level: float
     free_from: int
@@ -114,6 +116,7 @@ class Position(Protocol):
     price: what it is valued at; candles: how many it has had
     side: where its signals want it, +1, −1 or 0; pending: whether its share is to be traded
     scale: the strength with which it was entered; budget: what a purchase may cost, fee included
+    most: the most units that a purchase adds, infinity where no gate has judged it
     stop_level, target_level: what the strategy gave on its last close; NaN for none
     entry_price: of the fill that opened it, from which its levels are measured
     opened_step, opened_candle: the step and the candle at which the position was opened
@@ -130,6 +133,7 @@ class Position(Protocol):
     pending: int
     scale: float
     budget: float
+    most: float
     stop_level: float
     target_level: float
     units: float
@@ -185,6 +189,7 @@ def begin_account(cash: float, bar: int = 0) -> np.ndarray:
     state["cash"] = state["equity"] = state["day_equity"] = cash
     state["day"] = -1
     state["order_strength"] = 1.0
+    state["order_most"] = np.inf
     state["stop_level"] = state["target_level"] = np.nan
     return state
 
@@ -198,6 +203,7 @@ def begin_portfolio(cash: float, lots: np.ndarray) -> tuple[np.ndarray, np.ndarr
     account["cash"] = account["equity"] = cash
     positions["lot"] = lots
     positions["scale"] = 1.0
+    positions["most"] = np.inf
     positions["stop_level"] = positions["target_level"] = np.nan
     return account, positions
 

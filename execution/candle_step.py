@@ -118,9 +118,11 @@ def fill_entry(account: Account, candle: Candle, terms: Terms) -> None:
         price = market_price(reference, 0.0, 0.0, side, terms)
     measure, strength = account.order_measure, account.order_strength
     units = entry_units(account.cash, price, signal_close, measure, strength, terms)
+    units = min(units, account.order_most)
     if terms.costs.impact > 0.0 and not is_limit and units > 0.0:
         price = market_price(reference, units, candle.volume, side, terms)
         units = entry_units(account.cash, price, signal_close, measure, strength, terms)
+        units = min(units, account.order_most)
     account.order_side = 0.0
     if not can_afford(units, price, signal_close, account.cash, terms):
         account.rejected += 1

@@ -75,7 +75,7 @@ def increase_position(
     done = budget / (price * (1.0 + terms.costs.fee))
     if terms.costs.minimum_fee > 0.0:
         done = min(done, (budget - terms.costs.minimum_fee) / price)
-    done = in_lots(done, one.lot, terms)
+    done = in_lots(min(done, one.most), one.lot, terms)
     if not done > 0.0:
         account.rejected += one.units == 0.0 and one.budget > 0.0
         return

@@ -14,14 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from execution.account import begin_account, begin_portfolio, record_type
-from execution.candle_step import Candle, Decision, decide, trade_candle, value_candle
-from execution.columns import Columns
-from execution.costs import on_tick
-from execution.orders import resting_exit, resting_level
-from execution.portfolio_step import decide_step, trade_open, trade_within, value_step
-from execution.positions import leave_ended
-from execution.terms import LIMIT, MARKET, Float, Int, PortfolioTerms, Terms, kernel, rule
-from execution.trades import TRADES, write_excursions
+from execution.candle_step import Candle, Decision
+from execution.step_kernels import entry_asked, purchases_asked, step_candle, step_portfolio
+from execution.terms import LIMIT, MARKET, Float, Int, PortfolioTerms, Terms
+from execution.trades import TRADES
 
 _NO_CANDLE = Candle(0, 0, math.nan, math.nan, math.nan, math.nan, 0.0, False)
 NO_DECISION = Decision(False, False, False, False, math.nan, 1.0, math.nan, math.nan)
@@ -60,6 +56,20 @@ class Step(NamedTuple):
     ruined: bool
 
 
+class EntryAsked(NamedTuple):
+    """An entry that a decision would order.
+
+    units: sized at `price`, what it would fill at if nothing moved; 0.0 where it will be rejected
+    level: where it rests, NaN for a market order; exits: orders that close what is held before it
+    """
+
+    side: float
+    units: float
+    price: float
+    level: float
+    exits: int
+
+
 class CandleStepper:
     """Step an account of one instrument.
 
@@ -76,14 +86,49 @@ class CandleStepper:
 
     def warm(self, close: float, decision: Decision) -> None:
         """Take the decision of the last candle before the start, where nothing fills."""
-        candle = _NO_CANDLE._replace(close=close)
-        _step_candle(self._state, self._terms, self._trades, False, *candle, *decision)
+        self.decide(close, decision)
 
     def step(self, candle: Candle, decision: Decision = NO_DECISION) -> Step:
         """Take one closed candle and the decision on its close. Raises ValueError once ruined."""
         _refuse_ruined(self._state)
-        closed, equity, cash, position, reason, limit, side, level, ruined = _step_candle(
-            self._state, self._terms, self._trades, True, *candle, *decision
+        return self._taken(True, True, candle, decision)
+
+    def trade(self, candle: Candle) -> Step:
+        """Take one closed candle without a decision on its close, which `decide` then takes.
+
+        The two of them are one `step`; in between, the account can be looked at. The orders of the
+        returned step are those that rest from before. Raises ValueError once ruined.
+        """
+        _refuse_ruined(self._state)
+        return self._taken(True, False, candle, NO_DECISION)
+
+    def decide(self, close: float, decision: Decision) -> Step:
+        """Take the decision on a close; the returned step has the orders that wait after it."""
+        return self._taken(False, True, _NO_CANDLE._replace(close=close), decision)
+
+    @property
+    def state(self) -> np.ndarray:
+        """Return a copy of the account, (1,) ACCOUNT."""
+        return self._state.copy()
+
+    def entry_asked(self, close: float, decision: Decision) -> EntryAsked | None:
+        """Return the entry that a decision on this close would order; None where it orders none."""
+        asked = EntryAsked(
+            *entry_asked(self._state.copy(), self._terms, close, *decision)  # a copy to try it on
+        )
+        return asked if asked.side else None
+
+    def order_at_most(self, units: float) -> None:
+        """Bound the units with which ordered entries fill, from now on; infinity bounds nothing."""
+        self._state["order_most"] = units
+
+    def cancel_entry(self) -> None:
+        """Cancel the entry that waits, if there is one."""
+        self._state["order_side"] = 0.0
+
+    def _taken(self, trading: bool, deciding: bool, candle: Candle, decision: Decision) -> Step:
+        closed, equity, cash, position, reason, limit, side, level, ruined = step_candle(
+            self._state, self._terms, self._trades, trading, deciding, *candle, *decision
         )
         orders: tuple[Order, ...] = ()
         if reason:
@@ -129,9 +174,9 @@ class PortfolioStepper:
     ) -> None:
         """Take the decisions of the last candles before the start, where nothing fills."""
         self._fill(candles, decisions, weights)
-        _step_portfolio(
+        step_portfolio(
             *(self._account, self._positions, self._terms, self._rows, self._trades, self._traded),
-            *(0, 0, False, False),
+            *(0, 0, False, False, True, True),
         )
 
     def step(
@@ -156,9 +201,64 @@ class PortfolioStepper:
         """
         _refuse_ruined(self._account)
         self._fill(candles, decisions, weights)
-        closed, equity, cash, ruined = _step_portfolio(
+        return self._taken(opened_ms, ended_ms, due, True, True)
+
+    def trade(
+        self,
+        opened_ms: int,
+        ended_ms: int,
+        candles: Sequence[Candle | None],
+        weights: Sequence[float],
+        *,
+        due: bool = False,
+    ) -> tuple[Step, Int]:
+        """Take candles without the decisions on their closes, which `decide` then takes.
+
+        The two of them are one `step`; in between, the account can be looked at.
+        """
+        _refuse_ruined(self._account)
+        self._fill(candles, [NO_DECISION] * len(candles), weights)
+        return self._taken(opened_ms, ended_ms, due, True, False)
+
+    def decide(
+        self,
+        candles: Sequence[Candle | None],
+        decisions: Sequence[Decision],
+        weights: Sequence[float],
+    ) -> None:
+        """Take the decisions on the closes of candles that `trade` has taken."""
+        self._fill(candles, decisions, weights)
+        self._taken(0, 0, False, False, True)
+
+    def purchases_asked(self, *, due: bool = False) -> Float:
+        """Return what the pending shares would buy if nothing moved: (k, 3) float64.
+
+        due: count all shares as pending; columns: side, 0.0 for none; units; price
+        """
+        asked = np.empty((len(self._positions), 3))
+        purchases_asked(self._account, self._positions, self._terms, due, asked)
+        return asked
+
+    def buy_at_most(self, at: int, units: float) -> None:
+        """Bound what an instrument's next purchases add, from now on; infinity bounds nothing."""
+        self._positions["most"][at] = units
+
+    @property
+    def cash(self) -> float:
+        """Return the cash of the account."""
+        return float(self._account["cash"][0])
+
+    @property
+    def positions(self) -> np.ndarray:
+        """Return a copy of the positions, (k,) POSITION."""
+        return self._positions.copy()
+
+    def _taken(
+        self, opened_ms: int, ended_ms: int, due: bool, trading: bool, deciding: bool
+    ) -> tuple[Step, Int]:
+        closed, equity, cash, ruined = step_portfolio(
             *(self._account, self._positions, self._terms, self._rows, self._trades, self._traded),
-            *(opened_ms, ended_ms, due, True),
+            *(opened_ms, ended_ms, due, trading, trading, deciding),
         )
         trades, traded = self._trades[:closed].copy(), self._traded[:closed].copy()
         return Step(equity, cash, equity - cash, trades, (), ruined), traded
@@ -234,129 +334,3 @@ def _restored(saved: bytes, made_with: bytes, like: np.ndarray) -> np.ndarray:
 def _refuse_ruined(state: np.ndarray) -> None:
     if state["ruined"][0]:
         raise ValueError("a ruined account takes no further step: begin another one")
-
-
-@kernel
-def _step_candle(
-    state: np.ndarray,
-    terms_record: np.ndarray,
-    trades: np.ndarray,
-    trading: bool,
-    opened_ms: int,
-    ended_ms: int,
-    open_: float,
-    high: float,
-    low: float,
-    close: float,
-    volume: float,
-    fillable: bool,
-    enter: bool,
-    exit_: bool,
-    enter_short: bool,
-    exit_short: bool,
-    measure: float,
-    strength: float,
-    stop: float,
-    target: float,
-    exit_price: float,
-) -> tuple[int, float, float, float, int, float, float, float, bool]:
-    account, terms = state[0], terms_record[0]
-    candle = Candle(opened_ms, ended_ms, open_, high, low, close, volume, fillable)
-    closed, value = 0, account.equity
-    if trading:
-        closed = trade_candle(account, candle, terms, trades, 0)
-        for row in range(closed):
-            _tell_range(account, trades[row], account.bar)
-        if account.side != 0.0:
-            if account.entry_bar == account.bar:
-                account.top, account.bottom = -np.inf, np.inf
-            # of a candle that a resting order entered the close alone is certain
-            rested = account.entry_bar == account.bar and terms.entry_kind != MARKET
-            _see_range(account, close if rested else high, close if rested else low)
-        value = value_candle(account, candle, terms)
-    if account.ruined == 0:
-        decision = Decision(
-            enter, exit_, enter_short, exit_short, measure, strength, stop, target, exit_price
-        )
-        decide(account, close, decision, terms)
-    side, level = account.order_side, np.nan
-    if side != 0.0 and terms.entry_kind != MARKET:
-        level = on_tick(resting_level(account.order_close, side, terms), terms.tick)
-    position = account.side * account.units if account.side != 0.0 else 0.0
-    reason = account.exit_reason if account.side != 0.0 else 0
-    limit = resting_exit(account) if reason else np.nan
-    return closed, value, account.cash, position, reason, limit, side, level, account.ruined != 0
-
-
-@rule
-def _see_range(held: Any, high: float, low: float) -> None:
-    held.top, held.bottom = max(held.top, high), min(held.bottom, low)
-
-
-@rule
-def _tell_range(held: Any, row: np.void, now: int) -> None:
-    """Write a closed trade's excursions: of its candles before this one, and of its exit."""
-    top = bottom = row["exit_price"]
-    if row["entry_bar"] < now:
-        top, bottom = max(top, held.top), min(bottom, held.bottom)
-    write_excursions(row, top, bottom)
-
-
-@rule
-def _columns_of(rows: Float) -> Columns:
-    return Columns(
-        rows[:, 0:1],
-        rows[:, 1:2],
-        rows[:, 2:3],
-        rows[:, 3:4],
-        rows[:, 4:5],
-        rows[:, 5:6],
-        rows[:, 6:7],
-        rows[:, 7:8],
-        rows[:, 8:9],
-        rows[:, 9:10],
-        rows[:, 10:11],
-        rows[:, 11:12],
-        rows[:, 12:13],
-        rows[:, 13:14],
-        rows[:, 14:15],
-    )
-
-
-@kernel
-def _step_portfolio(
-    state: np.ndarray,
-    positions: np.ndarray,
-    terms_record: np.ndarray,
-    rows: Float,
-    trades: np.ndarray,
-    traded: Int,
-    opened_ms: int,
-    ended_ms: int,
-    due: bool,
-    trading: bool,
-) -> tuple[int, float, float, bool]:
-    account, terms = state[0], terms_record[0]
-    columns, now, closed = _columns_of(rows), 0, 0
-    if trading:
-        closed = trade_open(
-            account, positions, columns, now, opened_ms, due, terms, trades, traded, closed
-        )
-        closed = trade_within(
-            account, positions, columns, now, opened_ms, terms, trades, traded, closed
-        )
-        closed = leave_ended(
-            account, positions, columns, now, ended_ms, terms, trades, traded, closed
-        )
-        for row in range(closed):
-            _tell_range(positions[traded[row]], trades[row], account.step)
-        for at in range(len(positions)):
-            one = positions[at]
-            if one.units != 0.0 and columns.has[at, now]:
-                if one.opened_step == account.step:
-                    one.top, one.bottom = -np.inf, np.inf
-                _see_range(one, columns.high[at, now], columns.low[at, now])
-    value = value_step(account, positions, columns, now, ended_ms, terms)
-    if account.ruined == 0:
-        decide_step(account, positions, columns, now, terms)
-    return closed, value, account.cash, account.ruined != 0
