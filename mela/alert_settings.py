@@ -43,7 +43,8 @@ class AlertSettings(BaseModel):
         "nothing is heard for so long beyond a candle's length is an alert",
     )
     digest: str = Field(
-        default="", description="when a summary of the last day is told, such as 08:00; empty: never"
+        default="",
+        description="when a summary of the last day is told, such as 08:00; empty: never",
     )
     keep_hours: float = Field(
         default=72.0, gt=0, description="an alert that nobody took for so long is given up"
@@ -74,7 +75,7 @@ class AlertSettings(BaseModel):
     def _is_zone(cls, name: str) -> str:
         try:
             ZoneInfo(name)
-        except (OSError, ValueError) as error:
+        except (KeyError, OSError, ValueError) as error:
             raise ValueError("expected a time zone such as UTC or Europe/Berlin") from error
         return name
 

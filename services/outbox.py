@@ -113,7 +113,9 @@ def _deliver(
             wait_s = min(FIRST_WAIT_S * 2.0**failures, MOST_WAIT_S)
         until = now + timedelta(seconds=wait_s)
         error = f"{receiver.service}: {answer.error}"
-        log.warning("alert_not_delivered", service=receiver.service, why=answer.error, wait_s=wait_s)
+        log.warning(
+            "alert_not_delivered", service=receiver.service, why=answer.error, wait_s=wait_s
+        )
         with transaction(settings) as connection:
             outbox.pause(connection, receiver.name, receiver.service, until, error, now)
         waits.append(until)

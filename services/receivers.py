@@ -64,9 +64,7 @@ class Receiver(Protocol):
 
 def receivers_of(settings: Settings) -> list[Receiver]:
     """Return the receivers of the settings. An address that apprise cannot read never answers."""
-    found: list[Receiver] = [
-        _Apprise(one.get_secret_value()) for one in settings.alerts.receivers
-    ]
+    found: list[Receiver] = [_Apprise(one.get_secret_value()) for one in settings.alerts.receivers]
     if settings.alert_webhook is not None:
         found.append(_Webhook(settings.alert_webhook.get_secret_value()))
     return found
