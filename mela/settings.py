@@ -34,6 +34,7 @@ from mela.alert_settings import AlertSettings
 from mela.api_settings import ApiSettings
 from mela.errors import SettingsInvalid
 from mela.loopback import is_loopback
+from mela.trading_settings import TradingSettings
 from mela.wrong_settings import sentence_of
 
 REPOSITORY = Path(__file__).resolve().parent.parent

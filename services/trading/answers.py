@@ -38,6 +38,7 @@ class SessionRow:
     cash: what all its accounts began with
     day_profit: equity now, less that at 00:00 UTC
     last_candle_at: when the newest candle that it decided on closed
+    heard_at: when its process heard of that candle, by our clock, also where the market's is replayed
     beat_at: when its process was last alive
     version: only rises
     """
@@ -66,6 +67,7 @@ class SessionRow:
     open_orders: int
     trades: int
     last_candle_at: datetime | None
+    heard_at: datetime | None
     beat_at: datetime | None
     started_at: datetime
     ended_at: datetime | None
@@ -88,6 +90,7 @@ class SessionTold:
     open_orders: int
     trades: int
     last_candle_at: datetime | None
+    heard_at: datetime | None
     beat_at: datetime | None
     user_id: int | None
     is_private: bool

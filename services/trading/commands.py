@@ -1,0 +1,114 @@
+"""Ask a session for something. Its process answers in the row; the kill switch is set at once."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from mela.errors import Conflict, InputInvalid, NotAllowed
+from mela.settings import Settings
+from services.accounts import Caller, Role, Scope
+from services.trading import shown
+from services.trading.answers import CommandRow
+from services.trading.command_rows import command_row
+from warehouse.database import transaction
+from warehouse.trading import commands as stored
+from warehouse.trading import latches
+from warehouse.trading.sessions import StoredSession
+
+KINDS = ("pause", "resume", "stop", "release")
+
+
+def ask(
+    settings: Settings, caller: Caller, session_id: UUID, kind: str, *, why: str | None = None
+) -> CommandRow:
+    """Ask a session to pause, resume, stop, or to trade again after the kill switch.
+
+    Raises NotFound, NotAllowed, InputInvalid for another kind, and Conflict where its state does
+    not allow it.
+    """
+    if kind not in KINDS:
+        raise InputInvalid("kind", f"expected one of {', '.join(KINDS)}, but found {kind!r}.")
+    with transaction(settings) as connection:
+        one = changeable(connection, caller, session_id)
+        if kind == "release":
+            _release(connection, caller, one)
+        elif kind == "resume" and one.state != "paused":
+            raise Conflict(f"the session {one.name!r} is {one.state} and not paused.")
+        elif kind == "pause" and one.state not in ("starting", "running"):
+            raise Conflict(f"the session {one.name!r} is {one.state}, so it cannot pause.")
+        return command_row(stored.ask(connection, session_id, kind, caller.user_id, why))
+
+
+def kill(
+    settings: Settings,
+    caller: Caller,
+    session_id: UUID,
+    *,
+    confirm: str,
+    flatten: bool,
+    why: str | None = None,
+) -> CommandRow:
+    """Set the kill switch of a session. It holds at once, and until a person releases it.
+
+    confirm: the session's name; flatten: whether what is held is sold, or bought back
+    Raises NotFound, NotAllowed, Conflict for one that has ended, and InputInvalid.
+    """
+    with transaction(settings) as connection:
+        one = changeable(connection, caller, session_id)
+        if confirm != one.name:
+            raise InputInvalid(
+                "confirm", f"expected the session's name, {one.name!r}, but found {confirm!r}."
+            )
+        if not latches.set_now(connection, session_id):
+            latches.set_latch(
+                connection, session_id, caller.user_id, is_flattening=flatten, why=why
+            )
+        return command_row(stored.ask(connection, session_id, "kill", caller.user_id, why))
+
+
+def set_all(settings: Settings, caller: Caller, *, flatten: bool, why: str | None) -> None:
+    """Set the kill switch of all sessions, also of those to come. Raises NotAllowed."""
+    _check_admin(caller)
+    with transaction(settings) as connection:
+        if not any(one.session_id is None for one in latches.set_now(connection)):
+            latches.set_latch(connection, None, caller.user_id, is_flattening=flatten, why=why)
+
+
+def release_all(settings: Settings, caller: Caller) -> bool:
+    """Release the kill switch of all sessions, and tell whether it was set. Raises NotAllowed.
+
+    Sessions stay halted until each is released itself.
+    """
+    _check_admin(caller)
+    with transaction(settings) as connection:
+        return latches.release(connection, None, caller.user_id)
+
+
+def changeable(connection: Connection, caller: Caller, session_id: UUID) -> StoredSession:
+    """Return a session that a caller may change and that goes on.
+
+    Raises NotFound, NotAllowed and Conflict.
+    """
+    one = shown.found(connection, caller, session_id, to_change=True)
+    if not caller.may(Scope.WRITE):
+        raise NotAllowed(f"{caller.user} may not change sessions: that takes the role trader.")
+    if one.has_ended:
+        raise Conflict(f"the session {one.name!r} has ended: it {one.state}.")
+    return one
+
+
+def _release(connection: Connection, caller: Caller, one: StoredSession) -> None:
+    latches.release(connection, one.session_id, caller.user_id)
+    left = latches.set_now(connection, one.session_id)
+    if left:
+        raise Conflict(
+            f"the kill switch of all sessions is set, by {left[0].by}, and holds for "
+            f"{one.name!r} too; `mela trade release --all` releases it first."
+        )
+
+
+def _check_admin(caller: Caller) -> None:
+    if caller.role is not Role.ADMIN:
+        raise NotAllowed(f"{caller.user} may not do this to all sessions: that takes an admin.")

@@ -1,0 +1,34 @@
+"""States of engines, from which a restart goes on. The log stays what counts."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+KEPT = 2
+_SAVE = text("""
+    INSERT INTO ops.session_snapshot (session_id, seq, state) VALUES (:session_id, :seq, :state)
+    ON CONFLICT DO NOTHING
+""")
+_THIN = text("""
+    DELETE FROM ops.session_snapshot WHERE session_id = :session_id AND seq NOT IN (
+        SELECT seq FROM ops.session_snapshot WHERE session_id = :session_id
+        ORDER BY seq DESC LIMIT :kept)
+""")
+_NEWEST = text("""
+    SELECT seq, state FROM ops.session_snapshot WHERE session_id = :session_id
+    ORDER BY seq DESC LIMIT 1
+""")
+
+
+def save(connection: Connection, session_id: UUID, seq: int, state: bytes) -> None:
+    """Keep a state after an event, and let older ones go but the last before it."""
+    connection.execute(_SAVE, {"session_id": session_id, "seq": seq, "state": state})
+    connection.execute(_THIN, {"session_id": session_id, "kept": KEPT})
+
+
+def newest(connection: Connection, session_id: UUID) -> tuple[int, bytes] | None:
+    """Return the number and the state of the newest snapshot; None where there is none."""
+    row = connection.execute(_NEWEST, {"session_id": session_id}).one_or_none()
+    return None if row is None else (row.seq, bytes(row.state))
