@@ -318,6 +318,7 @@ class Settings(BaseSettings):
     api: ApiSettings = ApiSettings()
     monitor: MonitorSettings = MonitorSettings()
     prune: PruneSettings = PruneSettings()
+    trading: TradingSettings = TradingSettings()
     alerts: AlertSettings = AlertSettings()
 
     def __init__(self, **values: Any) -> None:

@@ -153,7 +153,7 @@ def equity(
         one = shown.found(connection, caller, session_id)
         found = stored.equity(connection, session_id)
     count = shown.accounts_of(one)
-    now = {n: (one.cash, one.cash) for n in range(count)}
+    now = dict.fromkeys(range(count), (one.cash, one.cash))
     summed: dict[int, tuple[float, float]] = {}
     for row in found:
         now[row["account"]] = (row["equity"], row["cash"])

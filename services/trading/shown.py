@@ -79,6 +79,7 @@ def row_of(connection: Connection, caller: Caller, one: StoredSession) -> Sessio
         open_orders=counted["open_orders"],
         trades=counted["trades"],
         last_candle_at=counted["closed_at"],
+        heard_at=counted["heard_at"],
         beat_at=beats.newest_beat(connection),
         started_at=one.started_at or one.created_at,
         ended_at=one.stopped_at,

@@ -49,6 +49,7 @@ def _told(one: StoredSession, row: SessionRow) -> SessionTold:
         open_orders=row.open_orders,
         trades=row.trades,
         last_candle_at=row.last_candle_at,
+        heard_at=row.heard_at,
         beat_at=row.beat_at,
         user_id=one.user_id,
         is_private=one.is_private,

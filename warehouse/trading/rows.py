@@ -58,6 +58,9 @@ _NUMBERS = text("""
         (SELECT max(seq) FROM ops.session_event e WHERE e.session_id = s.session_id) AS seq,
         (SELECT count(*) + count(answered_at) FROM ops.session_command c
          WHERE c.session_id = s.session_id) AS commands,
+        (SELECT e.at FROM ops.session_event e
+         WHERE e.session_id = s.session_id AND e.kind = 'CandleClosed'
+         ORDER BY e.seq DESC LIMIT 1) AS heard_at,
         last.equity, last.cash, last.closed_at, day.equity AS day_equity
     FROM ops.session s
     LEFT JOIN LATERAL (
