@@ -92,6 +92,40 @@ def gated_step(
     gate.after(traded.equity, ((instrument, p) for p in traded.trades["profit"].tolist()), now)
     if traded.ruined:
         return traded, []
+    judged, decided = _decide(
+        gate, stepper, instrument, candle, decision, look, now, traded.equity * power
+    )
+    return decided._replace(trades=traded.trades), judged
+
+
+def gated_warm(
+    gate: Gate,
+    stepper: CandleStepper,
+    instrument: str,
+    candle: Candle,
+    decision: Decision,
+    look: Look,
+    *,
+    power: float = 1.0,
+) -> list[Judged]:
+    """Take the decision of the last candle before the start, where nothing fills, through a gate.
+
+    Otherwise as `gated_step`.
+    """
+    now, cash = float(candle.ended_ms), gate.state.equity
+    return _decide(gate, stepper, instrument, candle, decision, look, now, cash * power)[0]
+
+
+def _decide(
+    gate: Gate,
+    stepper: CandleStepper,
+    instrument: str,
+    candle: Candle,
+    decision: Decision,
+    look: Look,
+    now: float,
+    buying_power: float,
+) -> tuple[list[Judged], Step]:
     if gate.state.mode is not Mode.ACTIVE:
         stepper.cancel_entry()
     if gate.state.mode is Mode.HALTED:
@@ -100,15 +134,14 @@ def gated_step(
     judged: list[Judged] = []
     if asked is not None and asked.units > 0.0:
         ask = Ask(instrument, asked.side, asked.units, asked.level)
-        view = _view(gate.state, now, candle, asked, look(0), traded.equity * power)
+        view = _view(gate.state, now, candle, asked, look(0), buying_power)
         verdict = gate.review(view, ask)
         judged.append(Judged(now, ask, verdict))
         if verdict.allowed:
             stepper.order_at_most(_bound(gate.limits, view, ask, verdict))
         else:
             decision = _without_entry(decision)
-    decided = stepper.decide(candle.close, decision)
-    return decided._replace(trades=traded.trades), judged
+    return judged, stepper.decide(candle.close, decision)
 
 
 def _view(
@@ -180,27 +213,69 @@ def gated_portfolio_step(
     now = float(ended_ms)
     seen_ms[[candle is not None for candle in candles]] = now
     profits: list[float] = traded.trades["profit"].tolist()
-    closed = [(instruments[at], one) for at, one in zip(places.tolist(), profits, strict=True)]
+    names = [instruments[int(at)] for at in places]
+    closed = list(zip(names, profits, strict=True))
     gate.after(traded.equity, closed, now)
     if traded.ruined:
         return traded, places, judged
     if gate.state.mode is Mode.HALTED:
         decisions = [_quiet(decision) for decision in decisions]
+
+    def decide(taken: Sequence[Decision]) -> None:
+        stepper.decide(candles, taken, weights)
+
+    judged += _decide_all(gate, stepper, instruments, decisions, decide, look, seen_ms, now)
+    return traded, places, judged
+
+
+def gated_portfolio_warm(
+    gate: Gate,
+    stepper: PortfolioStepper,
+    instruments: Sequence[str],
+    candles: Sequence[Candle | None],
+    decisions: Sequence[Decision],
+    weights: Sequence[float],
+    look: Look,
+    seen_ms: np.ndarray,
+    now: float,
+) -> list[Judged]:
+    """Take the decisions of the last candles before the start, where nothing fills.
+
+    now: when the account starts, UTC milliseconds. Otherwise as `gated_portfolio_step`.
+    """
+
+    def decide(taken: Sequence[Decision]) -> None:
+        stepper.warm(candles, taken, weights)
+
+    return _decide_all(gate, stepper, instruments, decisions, decide, look, seen_ms, now)
+
+
+def _decide_all(
+    gate: Gate,
+    stepper: PortfolioStepper,
+    instruments: Sequence[str],
+    decisions: Sequence[Decision],
+    decide: Callable[[Sequence[Decision]], None],
+    look: Look,
+    seen_ms: np.ndarray,
+    now: float,
+) -> list[Judged]:
     before, waited = stepper.save(), stepper.pending
-    stepper.decide(candles, decisions, weights)
+    decide(decisions)
     found = _judge_purchases(gate, stepper, instruments, now, look, seen_ms, waited)
     refused = {one.ask.instrument for one in found if not one.verdict.allowed}
     if refused:
         bounds = stepper.positions["most"]
         stepper.restore(before)
-        kept = [
-            _without_entry(decision) if name in refused else decision
-            for name, decision in zip(instruments, decisions, strict=True)
-        ]
-        stepper.decide(candles, kept, weights)
+        decide(
+            [
+                _without_entry(decision) if name in refused else decision
+                for name, decision in zip(instruments, decisions, strict=True)
+            ]
+        )
         for at, most in enumerate(bounds.tolist()):
             stepper.buy_at_most(at, most)
-    return traded, places, judged + found
+    return found
 
 
 def _judge_purchases(

@@ -70,6 +70,11 @@ def field_values(model: BaseModel, mode: Literal["python", "json"] = "python") -
     return model.model_dump(mode=mode)
 
 
+def plain(value: Any) -> Any:
+    """Return a value as JSON has it: a model as the object that it is spelled as."""
+    return value.model_dump(mode="json") if isinstance(value, BaseModel) else value
+
+
 def one_of(*kinds: type[Part]) -> Any:
     """Return a union of models that `kind` tells apart; without a `kind`, the first is meant."""
     first = kinds[0].model_fields["kind"].default

@@ -110,6 +110,8 @@ class RunMaker:
         chosen = choice[0] if len(choice) == 1 else merged(choice)
         fields = {**self._fields, **chosen.fields}
         needed = max(self._needed, fields["sizing"].candles_needed)
+        if risk := fields.get("risk"):
+            needed = max(needed, risk.candles_needed)
         if needed > fields["warmup"]:
             fields["warmup"] = rounded_warmup(needed)
         return Run(run_key=run_key_of(self._spelled(chosen.canonical)), **fields)

@@ -9,6 +9,7 @@ from typing import Any
 from mela.backtrader_terms import beyond_backtrader
 from mela.errors import RejectionCode, SceneInvalid
 from mela.inputs import check_inputs
+from mela.interval import Interval
 from mela.portfolio_checks import check_together
 from mela.run import RiskSizing
 from mela.scene import Scene
@@ -102,6 +103,30 @@ def check_across(scene: Scene, groups: Iterable[Sequence[Variant]]) -> None:
             "targets that change with time take the place of exits.take_profit, but both are given "
             "(perhaps one of them among the values of the space): leave one of them out.",
         )
+    _check_gate(scene, values)
     refused = beyond_backtrader(values) if "backtrader" in values["engine"] else None
     if refused:
         raise SceneInvalid(RejectionCode.INVALID_FIELD, *refused)
+
+
+def _check_gate(scene: Scene, values: Mapping[str, Sequence[Any]]) -> None:
+    """Refuse limits and hours that the engine or the candles cannot keep."""
+    for name in ("risk", "sessions"):
+        if getattr(scene, name) is not None and "backtrader" in values["engine"]:
+            raise SceneInvalid(
+                RejectionCode.INVALID_FIELD,
+                name,
+                f"engine backtrader knows no {name}: take it out, or leave engine out.",
+            )
+    intervals = values.get("interval", [scene.interval])
+    if (
+        scene.risk is not None
+        and scene.risk.session_hours == "refuse"
+        and not all(Interval(one).is_intraday for one in intervals)
+    ):
+        raise SceneInvalid(
+            RejectionCode.INVALID_FIELD,
+            "risk.session_hours",
+            "on the close of a candle of a day or longer the market is closed, so that each entry "
+            "would be refused: take wait, or candles shorter than a day.",
+        )

@@ -16,7 +16,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mela.errors import MessageInvalid, Refused, RejectionCode, SceneInvalid
-from mela.fields import Instant, field_values
+from mela.fields import Instant, field_values, plain
 from mela.grid import RunMaker, make_run
 from mela.inputs import Input, SeriesChoice
 from mela.instants import instant_text
@@ -349,7 +349,7 @@ _SPELLED: dict[str, Callable[[Any], Any]] = {
     "strategy": str,
     "params": dict,
     **dict.fromkeys(PARTS, partial(field_values, mode="json")),
-    **dict.fromkeys(ACCOUNT, lambda value: value),
+    **dict.fromkeys(ACCOUNT, plain),
 }
 
 # only for runs whose strategy reads further series
@@ -376,7 +376,8 @@ def _variant(group: str, fields: Mapping[str, Any], catalogue: Catalogue) -> Var
         )
     if group in PARTS:
         return part_variant(group, fields[group])
-    return part_variant(group, {name: fields[name] for name in _GROUPS[group]})
+    # what an older release sent lacks newer terms
+    return part_variant(group, {name: fields[name] for name in _GROUPS[group] if name in fields})
 
 
 def _choices(inputs: Any) -> Mapping[str, SeriesChoice]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import lru_cache
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, create_model
 
 from mela.curve import Curve, ExitReason, Trade, Trades
-from mela.fields import field_values
+from mela.fields import field_values, plain
 from mela.inputs import Input
 from mela.instants import from_ms, instant_text
 from mela.interval import Interval
@@ -225,6 +226,9 @@ def result_document(
     }
 
 
+_terms_of = attrgetter(*VARIABLE)
+
+
 def own_fields(outcome: Outcome, made_with: Provenance, scene_id: str | None) -> dict[str, Any]:
     """Return the fields of a result document that hardly two runs of a grid share: OWN."""
     run, metrics = outcome.run, outcome.metrics
@@ -250,8 +254,8 @@ def run_fields(run: Run, strategy_digest: str) -> dict[str, Any]:
         "params": dict(run.params),
         "inputs": {name: one.model_dump(mode="json") for name, one in run.inputs.items()} or None,
         **{
-            name: field_values(getattr(run, name), "json") if name in PARTS else getattr(run, name)
-            for name in VARIABLE
+            name: field_values(one, "json") if name in PARTS else plain(one)
+            for name, one in zip(VARIABLE, _terms_of(run), strict=True)
         },
         "portfolio": run.portfolio.model_dump(mode="json") if run.portfolio else None,
     }

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from mela.fields import Part, Real, Whole
 
@@ -150,6 +155,12 @@ class RiskLimits(Part):
                 f"{most:g}"
             )
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Spell what is limited, and not that the rest is not."""
+        fields = type(self).model_fields
+        return {name: one for name, one in handler(self).items() if one != fields[name].default}
 
     @property
     def candles_needed(self) -> int:

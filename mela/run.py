@@ -41,6 +41,7 @@ from mela.inputs import Input, InputSeries, series_of
 from mela.instants import from_ms, instant_text, to_ms
 from mela.interval import Interval
 from mela.portfolio import Portfolio
+from mela.risk_limits import RiskLimits, SessionHours
 from mela.warmup import MAX_WARMUP, MIN_WARMUP, rounded_warmup
 
 __all__ = [
@@ -145,6 +146,8 @@ class Run:
     risk_free_rate: float = 0.0
     required_return: float | None = None
     engine: Engine = "mela"
+    risk: RiskLimits | None = None
+    sessions: SessionHours | None = None
     others: tuple[str, ...] = ()
     portfolio: Portfolio | None = None
     inputs: Mapping[str, Input] = field(default_factory=lambda: NO_INPUTS)
@@ -153,6 +156,11 @@ class Run:
     def instruments(self) -> tuple[str, ...]:
         """Return all instruments of the run's account."""
         return self.instrument, *self.others
+
+    @property
+    def is_gated(self) -> bool:
+        """Tell whether limits or hours keep some entries from filling."""
+        return self.risk is not None or self.sessions is not None
 
     @property
     def input_series(self) -> tuple[InputSeries, ...]:

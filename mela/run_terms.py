@@ -27,6 +27,7 @@ from mela.execution_terms import (
 )
 from mela.fields import Part, Real
 from mela.portfolio import Portfolio
+from mela.risk_limits import RiskLimits, SessionHours
 
 
 class RunTerms(Part):
@@ -56,6 +57,15 @@ class RunTerms(Part):
         "by; null: the risk-free rate",
     )
     engine: Engine = Field(default="mela", description="backtrader: the oracle, much slower")
+    risk: RiskLimits | None = Field(
+        default=None,
+        description="limits that each order of an entry must keep; null: none",
+    )
+    sessions: SessionHours | None = Field(
+        default=None,
+        description="candles that fill orders: of regular sessions, or of the hours before and "
+        "after them too; null: all candles",
+    )
     portfolio: Portfolio | None = Field(
         default=None,
         description="of mode together: the weights of the instruments, and when they are restored",

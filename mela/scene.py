@@ -29,6 +29,7 @@ from mela.nearest import did_you_mean, ended, field_meant, interval_meant, optio
 from mela.params import Json
 from mela.portfolio import Portfolio
 from mela.result import METRICS
+from mela.risk_limits import RiskLimits, not_empty
 from mela.run_terms import RunTerms
 from mela.search import GridSearch, RandomSearch, TpeSearch
 from mela.windows import Fold, Holdout, WalkForward, folds_of
@@ -142,6 +143,11 @@ class Scene(RunTerms, _Question):
                 f"but this one ends {instant_text(end)}"
             )
         return end
+
+    @field_validator("risk")
+    @classmethod
+    def _limits_something(cls, risk: RiskLimits | None) -> RiskLimits | None:
+        return not_empty(risk)
 
     @field_validator("portfolio")
     @classmethod

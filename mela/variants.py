@@ -56,6 +56,8 @@ _READ: dict[str, TypeAdapter[Part]] = {name: TypeAdapter(TERM_TYPES[name]) for n
 _FLAT: dict[str, type[Part]] = {"span": RunSpan, "account": part_of_terms("Account", ACCOUNT)}
 
 
+_NEVER_VARIED = frozenset(("risk", "sessions"))  # limits are no parameters to be tuned
+
 _STRATEGY_PREFIX = "strategy.params."
 
 
@@ -159,10 +161,11 @@ def place_of(path: str) -> tuple[str, str]:
     if part in PARTS and field in _fields(part):
         return part, field
     for group, model in _FLAT.items():
-        if path in model.model_fields:
+        if path in model.model_fields and path not in _NEVER_VARIED:
             return group, path
     known = [f"{part}.{field}" for part in PARTS for field in _fields(part)]
     known += [field for model in _FLAT.values() for field in model.model_fields]
+    known = [field for field in known if field not in _NEVER_VARIED]
     raise SceneInvalid(
         RejectionCode.INVALID_FIELD,
         f"search.space.{path}",
