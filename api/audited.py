@@ -14,7 +14,7 @@ _SAFE = ("GET", "HEAD", "OPTIONS")
 _REFUSED = (401, 403)
 SIGN_IN = "sign_in"  # whose failures are noted although nobody is known
 # Reads that have a body, and what follows a stream: they change nothing.
-UNNOTED = frozenset({"validate_scene", "parse_scene", "watch_events"})
+UNNOTED = frozenset({"validate_scene", "parse_scene", "watch_events", "validate_trading_session"})
 
 
 class Audited:

@@ -1,4 +1,4 @@
-"""The hub of a process: it hears which scenes changed, reads them once, and tells its streams.
+"""The hub of a process: it hears what has changed, reads it once, and tells its streams.
 
 What is told comes from the store, never from a message, so that all processes tell the same. A
 scene is read again a little after each change, because a message may overtake the transaction that
@@ -11,7 +11,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from secrets import token_urlsafe
 from uuid import UUID
@@ -19,12 +19,14 @@ from uuid import UUID
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from api.trading_events import TradingChanges
 from mela.errors import MelaError, TooManyAttempts
 from mela.settings import Settings
 from services import scene_events
-from services.accounts import Caller
+from services.accounts import Caller, Role
 from services.changes import Changes
 from services.scene_events import Told, Watch
+from services.trading.answers import SessionTold
 
 LOG = structlog.get_logger(__name__)
 TICK_S = 0.1
@@ -35,47 +37,66 @@ LINGER_S = 30.0  # a hub without streams
 MOST_STREAMS = 40  # of an account in a process
 
 
+News = Told | SessionTold
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """What a stream is told of a scene or session that its caller may see no longer."""
+
+    is_session: bool
+
+
 class Stream:
     """A browser that listens. Its fields belong to the hub, under the hub's lock.
 
-    told: the version that it has heard of each scene
+    trading: whether it watches the trading sessions
+    told: what it has heard of each scene and session
     """
 
     def __init__(
-        self, caller: Caller, scenes: Iterable[UUID], *, all_: bool, loop: asyncio.AbstractEventLoop
+        self,
+        caller: Caller,
+        scenes: Iterable[UUID],
+        *,
+        all_: bool,
+        trading: bool,
+        loop: asyncio.AbstractEventLoop,
     ) -> None:
         """Make a stream that has heard nothing."""
         self.id = token_urlsafe(18)
         self.caller = caller
         self.scenes = set(scenes)
         self.all = all_
-        self.told: dict[UUID, Told] = {}
+        self.trading = trading
+        self.told: dict[UUID, News] = {}
         self._loop = loop
-        self._waiting: dict[UUID, Told | None] = {}
+        self._waiting: dict[UUID, News | Gone] = {}
         self._is_due = asyncio.Event()
 
     def wants(self, scene_id: UUID) -> bool:
         """Tell whether it watches a scene."""
         return self.all or scene_id in self.scenes
 
-    def offer(self, told: Told) -> None:
-        """Let it hear of a scene, if that is news and it may; the newest word counts.
+    def offer(self, told: News) -> None:
+        """Let it hear of a scene or session, if that is news and it may; the newest word counts.
 
-        A scene that it may hear of no longer is told as gone.
+        What it may hear of no longer is told as gone.
         """
-        before = self.told.get(told.scene_id)
-        if not told.is_for(self.caller.user_id):
+        key = _key(told)
+        before = self.told.get(key)
+        if not _is_for(told, self.caller):
             if before is not None:
-                del self.told[told.scene_id]
-                self._put(told.scene_id, None)
+                del self.told[key]
+                self._put(key, Gone(is_session=isinstance(told, SessionTold)))
             return
         if before is not None and (told.version < before.version or _same(told, before)):
             return
-        self.told[told.scene_id] = told
-        self._put(told.scene_id, told)
+        self.told[key] = told
+        self._put(key, told)
 
-    def _put(self, scene_id: UUID, told: Told | None) -> None:
-        self._waiting[scene_id] = told
+    def _put(self, key: UUID, told: News | Gone) -> None:
+        self._waiting[key] = told
         self._loop.call_soon_threadsafe(self._is_due.set)
 
     async def wait(self, seconds: float) -> bool:
@@ -87,7 +108,7 @@ class Stream:
         self._is_due.clear()
         return True
 
-    def take(self) -> list[tuple[UUID, Told | None]]:
+    def take(self) -> list[tuple[UUID, News | Gone]]:
         """Return the news, and forget it."""
         waiting, self._waiting = self._waiting, {}
         return list(waiting.items())
@@ -106,6 +127,7 @@ class Hub:
         self._not_before: dict[UUID, float] = {}
         self._sweep_at = 0.0
         self._changes: Changes | None = None
+        self._trading = TradingChanges(settings, self._tell_sessions)
         self._left_at = time.monotonic()
 
     def join(self, stream: Stream) -> None:
@@ -120,7 +142,9 @@ class Hub:
                 raise TooManyAttempts("too many streams are open; close some.", 5.0)
             self._streams[stream.id] = stream
             if self._changes is None:
-                self._changes = Changes(self._settings, self._changed, self._watch)
+                self._changes = Changes(
+                    self._settings, self._changed, self._watch, self._trading.changed
+                )
                 threading.Thread(
                     target=self._work, args=(self._changes,), name="mela-events", daemon=True
                 ).start()
@@ -145,6 +169,8 @@ class Hub:
             self._settings, stream.caller, None if stream.all else set(stream.scenes), since
         )
         self._tell(found, only=stream)
+        if stream.trading:
+            self._tell_sessions(self._trading.show(stream.caller), only=stream)
 
     def _changed(self, scene_id: UUID | None) -> None:
         now = time.monotonic()
@@ -159,6 +185,7 @@ class Hub:
             if stream is None or stream.caller.account_id != watch.account_id:
                 return
             stream.all, stream.scenes = watch.all, set(watch.scenes)
+            stream.trading = watch.trading
         try:
             self.show(stream, recently())
         except (MelaError, SQLAlchemyError) as error:
@@ -178,13 +205,16 @@ class Hub:
                     self._end()
                     return
                 wanted = self._take_due()
-            if wanted:
-                try:
+                is_trading = any(stream.trading for stream in self._streams.values())
+            try:
+                if wanted:
                     self._read(wanted)
-                except (MelaError, SQLAlchemyError) as error:  # it is away; the sweep makes up
-                    LOG.warning("scenes_not_read", error=str(error).strip().split("\n")[0])
-                except Exception:  # a hub that stopped would look as if nothing happened any more
-                    LOG.exception("scenes_not_read")
+                if is_trading:
+                    self._trading.read()
+            except (MelaError, SQLAlchemyError) as error:  # it is away; the sweep makes up
+                LOG.warning("changes_not_read", error=str(error).strip().split("\n")[0])
+            except Exception:  # a hub that stopped would look as if nothing happened any more
+                LOG.exception("changes_not_read")
 
     def _take_due(self) -> set[UUID]:
         now = time.monotonic()
@@ -228,6 +258,13 @@ class Hub:
                     if stream.wants(told.scene_id):
                         stream.offer(told)
 
+    def _tell_sessions(self, found: Iterable[SessionTold], only: Stream | None = None) -> None:
+        with self._lock:
+            for told in found:
+                for stream in [only] if only else self._streams.values():
+                    if stream.trading:
+                        stream.offer(told)
+
     def _end(self) -> None:
         if self._changes is not None:
             self._changes.close()
@@ -235,10 +272,23 @@ class Hub:
         self._due.clear()
         self._open.clear()
         self._not_before.clear()
+        self._trading.forget()
 
 
-def _same(told: Told, before: Told) -> bool:
+def _key(told: News) -> UUID:
+    return told.session_id if isinstance(told, SessionTold) else told.scene_id
+
+
+def _is_for(told: News, caller: Caller) -> bool:
+    if isinstance(told, SessionTold):
+        return told.is_for(caller.user_id, is_admin=caller.role is Role.ADMIN)
+    return told.is_for(caller.user_id)
+
+
+def _same(told: News, before: News) -> bool:
     """Tell whether there is no news but another guess at the time that is left."""
+    if isinstance(told, SessionTold) or isinstance(before, SessionTold):
+        return told == before
     return replace(told, rate_per_s=None, remaining_s=None) == replace(
         before, rate_per_s=None, remaining_s=None
     )

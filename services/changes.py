@@ -1,4 +1,4 @@
-"""Which scenes have changed: heard from Kafka and Postgres, the same in every process."""
+"""Which scenes and sessions have changed: heard from Kafka and Postgres, in every process alike."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from mela.errors import MelaError
 from mela.settings import Settings
 from messaging.consumer import poll, tail
 from services.scene_events import CHANGED, PROGRESS, WATCH, Watch, read_watch
+from services.trading import told
 from warehouse.scenes.listening import listening
 
 LOG = structlog.get_logger(__name__)
@@ -27,7 +28,8 @@ class Changes:
 
     on_change: is told a scene that changed; None where some may have been missed
     on_watch: is told what a stream watches from now on
-    Both are called in those threads.
+    on_session: is told a trading session that changed
+    All are called in those threads.
     """
 
     def __init__(
@@ -35,11 +37,13 @@ class Changes:
         settings: Settings,
         on_change: Callable[[UUID | None], None],
         on_watch: Callable[[Watch], None],
+        on_session: Callable[[UUID], None],
     ) -> None:
         """Begin to listen."""
         self._settings = settings
         self._on_change = on_change
         self._on_watch = on_watch
+        self._on_session = on_session
         self._is_closed = threading.Event()
         for name, work in (("progress", self._kafka), ("notices", self._postgres)):
             threading.Thread(
@@ -73,12 +77,14 @@ class Changes:
                     self._on_change(scene_id)
 
     def _postgres(self) -> None:
-        with listening(self._settings, (CHANGED, WATCH)) as listener:
+        with listening(self._settings, (CHANGED, WATCH, told.CHANGED)) as listener:
             self._on_change(None)
             while not self._is_closed.is_set():
                 for heard in listener.wait(WAIT_S):
                     if heard.channel == WATCH:
                         self._on_watch(read_watch(heard.words))
+                    elif heard.channel == told.CHANGED:
+                        self._on_session(UUID(heard.words))
                     else:
                         self._on_change(UUID(heard.words))
 

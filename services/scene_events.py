@@ -59,12 +59,13 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """What a stream watches from now on: all, or some scenes."""
+    """What a stream watches from now on: all, or some scenes; and whether trading sessions."""
 
     stream: str
     account_id: int
     scenes: tuple[UUID, ...]
     all: bool
+    trading: bool
 
 
 def read(settings: Settings, scene_ids: Collection[UUID]) -> list[Told]:
@@ -96,7 +97,13 @@ def snapshot(
 
 
 def tell_watch(
-    settings: Settings, caller: Caller, stream: str, scenes: Sequence[UUID], *, all_: bool
+    settings: Settings,
+    caller: Caller,
+    stream: str,
+    scenes: Sequence[UUID],
+    *,
+    all_: bool,
+    trading: bool = False,
 ) -> Watch:
     """Tell the process that has a stream what it watches from now on.
 
@@ -106,15 +113,16 @@ def tell_watch(
         raise InputInvalid("scenes", f"expected at most {MOST_WATCHED}, found {len(scenes)}.")
     with transaction(settings) as connection:
         seen = tuple(one for one in scenes if visible.sees_scene(connection, caller.user_id, one))
-        words = orjson.dumps([stream, caller.account_id, [str(one) for one in seen], all_])
+        ids = [str(one) for one in seen]
+        words = orjson.dumps([stream, caller.account_id, ids, all_, trading])
         listening.tell(connection, WATCH, words.decode())
-    return Watch(stream, caller.account_id, seen, all_)
+    return Watch(stream, caller.account_id, seen, all_, trading)
 
 
 def read_watch(words: str) -> Watch:
     """Return what `tell_watch` has told."""
-    stream, account_id, scenes, all_ = orjson.loads(words)
-    return Watch(stream, account_id, tuple(UUID(one) for one in scenes), all_)
+    stream, account_id, scenes, all_, trading = orjson.loads(words)
+    return Watch(stream, account_id, tuple(UUID(one) for one in scenes), all_, trading)
 
 
 def _told(head: SceneHead, facts: SceneFacts) -> Told:

@@ -34,10 +34,11 @@ class StreamOpened(Answer):
     stream: str
     all: bool
     scenes: tuple[UUID, ...]
+    trading: bool
 
 
 class Watching(Asked):
-    """What a stream watches from now on: all, or some scenes."""
+    """What a stream watches from now on: all, or some scenes; and whether trading sessions."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"scenes": ["3f0c0d6e-58a5-4c1e-8d3e-0c1f4d3d7b1a"]}]}
@@ -45,3 +46,4 @@ class Watching(Asked):
 
     scenes: tuple[UUID, ...] = Field(default=(), max_length=150)
     all: bool = False
+    trading: bool = False

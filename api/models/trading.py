@@ -62,6 +62,7 @@ class TradingSessionRow(Answer):
     open_orders: int
     trades: int
     last_candle_at: Instant | None = Field(description="when the newest candle closed")
+    heard_at: Instant | None = Field(description="when we heard of it, also if it is replayed")
     beat_at: Instant | None = Field(description="when its process was last alive")
     started_at: Instant
     ended_at: Instant | None
@@ -107,7 +108,7 @@ class SessionToStart(Asked):
     confirm: str | None = Field(
         default=None, max_length=200, description="the session's name again, if it trades money"
     )
-    is_private: bool = Field(default=False, description="whether only its owner sees it")
+    is_private: bool = Field(default=False, description="whether only its owner and admins see it")
 
 
 class SessionToCheck(Asked):
@@ -159,8 +160,6 @@ class PositionRow(Answer):
     value: float | None
     profit: float | None
     entered_at: Instant | None
-    stop: float | None
-    target: float | None
 
 
 class PositionList(Answer):
@@ -340,4 +339,5 @@ class SessionEvent(Answer):
     open_orders: int
     trades: int
     last_candle_at: Instant | None
+    heard_at: Instant | None
     beat_at: Instant | None

@@ -21,6 +21,7 @@ from api.routes import (
     session,
     strategies,
     tokens,
+    trading,
 )
 
 ROUTERS: tuple[APIRouter, ...] = (
@@ -41,5 +42,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     schedules.router,
     backfills.router,
     job.router,
+    trading.router,
     events.router,
 )

@@ -16,13 +16,15 @@ from starlette.datastructures import State
 
 from api.caller import Reader
 from api.context import AppSettings
-from api.events import Hub, Stream, recently
+from api.events import Gone, Hub, News, Stream, recently
 from api.models.events import SceneEvent, StreamOpened, Watching
+from api.models.trading import SessionEvent
 from mela.errors import InputInvalid
 from mela.instants import from_ms
 from mela.settings import Settings
 from services import scene_events, sessions
 from services.scene_events import MOST_WATCHED
+from services.trading.answers import SessionTold
 
 router = APIRouter(tags=["events"])
 
@@ -36,9 +38,9 @@ DIGITS = 15  # of an id: milliseconds until the year 33658
     response_class=StreamingResponse,
     responses={
         200: {
-            "description": "events `opened` (StreamOpened), `scene` (SceneEvent), `gone` "
-            "(scene_id: the caller may see it no longer), `signed_out`, and `beat` after 15 s "
-            "without news",
+            "description": "events `opened` (StreamOpened), `scene` (SceneEvent), `session` "
+            "(SessionEvent), `gone` (scene_id or session_id: the caller may see it no longer), "
+            "`signed_out`, and `beat` after 15 s without news",
             "content": {"text/event-stream": {"schema": SceneEvent.model_json_schema()}},
         }
     },
@@ -49,17 +51,18 @@ async def stream_events(
     settings: AppSettings,
     scene: Annotated[list[UUID] | None, Query(max_length=150)] = None,
     all: Annotated[bool, Query(description="every scene that the caller may see")] = False,
+    trading: Annotated[bool, Query(description="every trading session to be seen")] = False,
     last_event_id: Annotated[str | None, Header(max_length=8_000)] = None,
 ) -> StreamingResponse:
-    """Tell the progress of scenes as it happens, beginning with how they are now.
+    """Tell of scenes and trading sessions as it happens, beginning with how they are now.
 
-    Versions of a scene only rise, also over a new connection. The id of an event is the instant in
+    Versions of each only rise, also over a new connection. The id of an event is the instant in
     UTC milliseconds up to which a stream of all has heard; sent back as Last-Event-ID, it leaves
     out at first what ended before.
     """
     if scene and len(scene) > MOST_WATCHED:
         raise InputInvalid("scene", f"expected at most {MOST_WATCHED}, but found {len(scene)}.")
-    stream = Stream(caller, scene or (), all_=all, loop=asyncio.get_running_loop())
+    stream = Stream(caller, scene or (), all_=all, trading=trading, loop=asyncio.get_running_loop())
     hub = hub_of(request.app.state, settings)
     hub.join(stream)
     return StreamingResponse(
@@ -77,8 +80,10 @@ def watch_events(
     settings: AppSettings,
 ) -> StreamOpened:
     """Change what an open stream watches. Only who opened it may: of others it is not changed."""
-    found = scene_events.tell_watch(settings, caller, stream, asked.scenes, all_=asked.all)
-    return StreamOpened(stream=stream, all=found.all, scenes=found.scenes)
+    found = scene_events.tell_watch(
+        settings, caller, stream, asked.scenes, all_=asked.all, trading=asked.trading
+    )
+    return StreamOpened(stream=stream, all=found.all, scenes=found.scenes, trading=found.trading)
 
 
 def hub_of(state: State, settings: Settings) -> Hub:
@@ -92,7 +97,12 @@ async def _told(
     hub: Hub, stream: Stream, settings: Settings, since: datetime
 ) -> AsyncIterator[str]:
     try:
-        opened = StreamOpened(stream=stream.id, all=stream.all, scenes=tuple(stream.scenes))
+        opened = StreamOpened(
+            stream=stream.id,
+            all=stream.all,
+            scenes=tuple(stream.scenes),
+            trading=stream.trading,
+        )
         yield f"retry: {RETRY_MS}\n"
         yield _event("opened", opened.model_dump_json())
         await run_in_threadpool(hub.show, stream, since)
@@ -100,11 +110,8 @@ async def _told(
         while True:
             if await stream.wait(BEAT_S):
                 at = int(time.time() * 1000)
-                for scene_id, told in stream.take():
-                    if told is None:
-                        yield _event("gone", f'{{"scene_id":"{scene_id}"}}')
-                    else:
-                        yield _event("scene", SceneEvent.of(told).model_dump_json(), at)
+                for key, news in stream.take():
+                    yield _told_event(key, news, at)
             else:
                 yield _event("beat", "{}")  # browsers do not show comments to a page
             if time.monotonic() - asked_at >= BEAT_S:
@@ -114,6 +121,14 @@ async def _told(
                     return
     finally:
         hub.leave(stream)
+
+
+def _told_event(key: UUID, news: News | Gone, at: int) -> str:
+    if isinstance(news, Gone):
+        return _event("gone", f'{{"{"session" if news.is_session else "scene"}_id":"{key}"}}')
+    if isinstance(news, SessionTold):
+        return _event("session", SessionEvent.of(news).model_dump_json(), at)
+    return _event("scene", SceneEvent.of(news).model_dump_json(), at)
 
 
 def _event(name: str, data: str, at: int | None = None) -> str:

@@ -116,7 +116,10 @@ def command_trading_session(
     settings: AppSettings,
     request: Request,
 ) -> SessionCommand:
-    """Let a session pause, go on, stop, or trade again. Only its owner may; its process answers."""
+    """Let a session pause, go on, stop, or trade again; its process answers in the row.
+
+    Its owner and admins may.
+    """
     request.state.audit_detail = {"kind": asked.kind}
     return SessionCommand.of(commands.ask(settings, caller, session_id, asked.kind, why=asked.why))
 

@@ -96,9 +96,9 @@ class SessionTold:
     is_private: bool
     has_ended: bool
 
-    def is_for(self, user_id: int) -> bool:
-        """Tell whether a user may hear it."""
-        return not self.is_private or self.user_id == user_id
+    def is_for(self, user_id: int, *, is_admin: bool = False) -> bool:
+        """Tell whether a user may hear it. An administrator may, so that somebody can stop it."""
+        return not self.is_private or self.user_id == user_id or is_admin
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +156,6 @@ class PositionRow:
     value: float | None
     profit: float | None
     entered_at: datetime | None
-    stop: float | None
-    target: float | None
 
 
 @dataclass(frozen=True, slots=True)

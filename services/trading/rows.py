@@ -202,8 +202,6 @@ def _position(row: Mapping[str, Any]) -> PositionRow:
         value=number(row["value"]),
         profit=profit,
         entered_at=row["entered_at"],
-        stop=None,
-        target=None,
     )
 
 

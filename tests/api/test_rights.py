@@ -41,11 +41,15 @@ ALLOWED = {
         *("get_coverage", "get_quality", "list_stale", "get_watchlist", "list_schedules"),
         *("list_backfills", "get_backfill", "get_job", "read_candles"),
         *("stream_events", "watch_events"),
+        *("list_trading_sessions", "get_trading_session", "validate_trading_session"),
+        *("list_positions", "list_orders", "list_fills", "list_session_trades", "list_verdicts"),
+        *("get_session_log", "get_session_equity", "get_session_drift"),
     ),
     TRADER: (
         *("publish_scene", "change_scene", "cancel_scene", "rerun_scene"),
         *("add_schedule", "change_schedule", "remove_schedule", "put_watchlist"),
-        *("start_backfill",),
+        *("start_backfill", "start_trading_session"),
+        *("command_trading_session", "kill_trading_session"),
     ),
     ADMIN: (
         *("list_users", "change_user", "list_invitations", "make_invitation", "end_invitation"),
@@ -71,6 +75,8 @@ class Operation(NamedTuple):
 
     def ask(self, by: Browser, **values: str) -> httpx.Response:
         path = self.path.removeprefix(PREFIX)
+        if "/trading/" in path:  # a session of trading, and not one of somebody signed in
+            path = path.replace("{session_id}", values.get("trading_id", "unknown"))
         for part in ("scene_id", "run_key", "name", "user", "stream", "backfill_id"):
             path = path.replace(f"{{{part}}}", values.get(part, "unknown"))
         for part in ("session_id", "token_id", "invitation_id"):

@@ -48,6 +48,7 @@ function made() {
     open: (address: string) => new Source(address) as unknown as EventSource,
     watch: vi.fn(async () => undefined),
     onScene: vi.fn(),
+    onSession: vi.fn(),
     onReturn: vi.fn(),
     onDoubt: vi.fn(),
   };
@@ -124,9 +125,9 @@ describe("the connection", () => {
     newest().say("opened", { stream: "s1" });
     const leave = events.add("b");
     expect(Source.made).toHaveLength(1);
-    expect(hooks.watch).toHaveBeenLastCalledWith("s1", { all: false, scenes: ["a", "b"] });
+    expect(hooks.watch).toHaveBeenLastCalledWith("s1", { all: false, scenes: ["a", "b"], trading: false });
     leave();
-    expect(hooks.watch).toHaveBeenLastCalledWith("s1", { all: false, scenes: ["a"] });
+    expect(hooks.watch).toHaveBeenLastCalledWith("s1", { all: false, scenes: ["a"], trading: false });
   });
 
   it("asks after a cut for what is watched then, and waits longer each time", () => {

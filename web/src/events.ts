@@ -16,10 +16,35 @@ export interface SceneEvent {
   remaining_s: number | null;
 }
 
+/** How a trading session is. */
+export interface SessionEvent {
+  session_id: string;
+  version: number;
+  state: "starting" | "running" | "paused" | "stopping" | "stopped" | "failed";
+  why: string | null;
+  risk_state: "active" | "reducing" | "halted";
+  risk_why: string | null;
+  equity: number | null;
+  day_profit: number | null;
+  positions: number;
+  open_orders: number;
+  trades: number;
+  last_candle_at: string | null;
+  heard_at: string | null;
+  beat_at: string | null;
+}
+
 export type StreamState = "off" | "connecting" | "open" | "reconnecting";
 
-/** What one part of a page watches: every scene, or one. */
-export type Watched = "all" | string;
+/** What one part of a page watches: every scene, or one, or the trading sessions. */
+export type Watched = "all" | "trading" | string;
+
+/** What a stream watches, as the API is told it. */
+export interface Watching {
+  all: boolean;
+  scenes: string[];
+  trading: boolean;
+}
 
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15_000;
@@ -33,9 +58,11 @@ const CUTS_BEFORE_DOUBT = 2;
 export interface StreamHooks {
   open: (address: string) => EventSource;
   /** Tell the API what an open stream watches from now on. */
-  watch: (stream: string, watching: { all: boolean; scenes: string[] }) => Promise<unknown>;
+  watch: (stream: string, watching: Watching) => Promise<unknown>;
   /** A scene has a newer version than was known. */
   onScene: (event: SceneEvent) => void;
+  /** A trading session has a newer version than was known. */
+  onSession: (event: SessionEvent) => void;
   /** The connection came back: what was missed must be read. */
   onReturn: () => void;
   /** The connection was refused or cut several times. */
@@ -57,6 +84,7 @@ export class Events {
   private hasBeenOpen = false;
   private readonly watchers = new Map<Watched, number>();
   private readonly newest = new Map<string, SceneEvent>();
+  private readonly newestSessions = new Map<string, SessionEvent>();
   private readonly listeners = new Set<() => void>();
   private now: StreamState = "off";
 
@@ -69,6 +97,11 @@ export class Events {
   /** Return the newest event of a scene that this tab has seen. */
   latest(sceneId: string): SceneEvent | undefined {
     return this.newest.get(sceneId);
+  }
+
+  /** Return the newest event of a trading session that this tab has seen. */
+  latestSession(sessionId: string): SessionEvent | undefined {
+    return this.newestSessions.get(sessionId);
   }
 
   subscribe = (listener: () => void): (() => void) => {
@@ -114,9 +147,20 @@ export class Events {
     return true;
   }
 
-  private get watching(): { all: boolean; scenes: string[] } {
-    const scenes = [...this.watchers.keys()].filter((watched) => watched !== "all").sort();
-    return { all: this.watchers.has("all"), scenes };
+  /** Take in an event of a trading session, as `take` does one of a scene. */
+  takeSession(event: SessionEvent): boolean {
+    const known = this.newestSessions.get(event.session_id);
+    if (known && known.version >= event.version) return false;
+    this.newestSessions.set(event.session_id, event);
+    this.hooks.onSession(event);
+    this.tell(this.now);
+    return true;
+  }
+
+  private get watching(): Watching {
+    const kinds = new Set<Watched>(["all", "trading"]);
+    const scenes = [...this.watchers.keys()].filter((watched) => !kinds.has(watched)).sort();
+    return { all: this.watchers.has("all"), scenes, trading: this.watchers.has("trading") };
   }
 
   /** Make the connection fit what is watched, once the page has settled. */
@@ -134,8 +178,9 @@ export class Events {
   private connect(): void {
     this.drop();
     this.tell(this.hasBeenOpen || this.cuts > 0 ? "reconnecting" : "connecting");
-    const { all, scenes } = this.watching;
+    const { all, scenes, trading } = this.watching;
     const query = new URLSearchParams(all ? [["all", "true"]] : scenes.map((id) => ["scene", id]));
+    if (trading) query.append("trading", "true");
     const source = this.hooks.open(`/api/v1/events?${query}`);
     this.source = source;
     const asked = JSON.stringify(this.watching);
@@ -153,6 +198,11 @@ export class Events {
       if (this.source !== source) return;
       this.hear();
       this.take(JSON.parse((message as MessageEvent<string>).data) as SceneEvent);
+    });
+    source.addEventListener("session", (message) => {
+      if (this.source !== source) return;
+      this.hear();
+      this.takeSession(JSON.parse((message as MessageEvent<string>).data) as SessionEvent);
     });
     source.addEventListener("beat", () => {
       if (this.source === source) this.hear();
@@ -193,13 +243,15 @@ export class Events {
   }
 }
 
-/** Facts of a scene that an event knows, too. */
-type Known = Partial<Omit<SceneEvent, "scene_id" | "version">> & { scene_id: string; version: number };
-
-/** Return a scene as the API answered it, with what newer events say; an older event changes nothing. */
-export function freshened<Row extends Known>(row: Row, event: SceneEvent | undefined): Row {
+/**
+ * Return a scene or session as the API answered it, with what newer events say; an older event changes
+ * nothing, and its name stays what the answer says.
+ */
+export function freshened<Row extends { version: number }>(
+  row: Row,
+  event: SceneEvent | SessionEvent | undefined,
+): Row {
   if (!event || event.version <= row.version) return row;
-  const { name: _name, ...progress } = event;
-  const known = Object.fromEntries(Object.entries(progress).filter(([key]) => key in row));
-  return { ...row, ...known };
+  const known = Object.entries(event).filter(([key]) => key in row && key !== "name");
+  return { ...row, ...Object.fromEntries(known) };
 }

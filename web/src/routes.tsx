@@ -185,6 +185,45 @@ const schedules = createRoute({
   component: lazyRouteComponent(() => import("./pages/schedules/SchedulesPage")),
 });
 
+const trading = createRoute({
+  getParentRoute: () => inside,
+  path: "/trading",
+  validateSearch: (raw: Raw): { state?: string; text?: string } => ({
+    state: text(raw, "state"),
+    text: text(raw, "text"),
+  }),
+  component: lazyRouteComponent(() => import("./pages/trading/TradingPage")),
+});
+
+const newSession = createRoute({
+  getParentRoute: () => inside,
+  path: "/trading/new",
+  validateSearch: (raw: Raw): { run?: string; like?: string } => ({
+    run: text(raw, "run"),
+    like: text(raw, "like"),
+  }),
+  component: lazyRouteComponent(() => import("./pages/new-session/NewSessionPage")),
+});
+
+export const SESSION_TABS = [
+  "positions",
+  "orders",
+  "fills",
+  "trades",
+  "risk",
+  "drift",
+  "log",
+  "session",
+] as const;
+export type SessionTab = (typeof SESSION_TABS)[number];
+
+const tradingSession = createRoute({
+  getParentRoute: () => inside,
+  path: "/trading/$sessionId",
+  validateSearch: (raw: Raw): { tab?: SessionTab } => ({ tab: oneOf(raw, "tab", SESSION_TABS) }),
+  component: lazyRouteComponent(() => import("./pages/session/SessionPage")),
+});
+
 const account = createRoute({
   getParentRoute: () => inside,
   path: "/account",
@@ -220,6 +259,9 @@ const tree = root.addChildren([
     strategies,
     strategy,
     schedules,
+    trading,
+    newSession,
+    tradingSession,
     account,
     admin,
   ]),

@@ -1,7 +1,7 @@
 import { type InfiniteData, type QueryClient, type QueryKey, useQueryClient } from "@tanstack/react-query";
 import { createContext, type ReactNode, useContext, useEffect, useState, useSyncExternalStore } from "react";
-import { type SceneDetail, type ScenePage, watchEvents } from "./client";
-import { Events, type SceneEvent, type StreamState, type Watched } from "./events";
+import { type SceneDetail, type ScenePage, type TradingSessionList, watchEvents } from "./client";
+import { Events, type SceneEvent, type SessionEvent, type StreamState, type Watched } from "./events";
 import { sessionQuery } from "./session";
 
 const Context = createContext<Events | null>(null);
@@ -9,7 +9,22 @@ const Context = createContext<Events | null>(null);
 /** Lists are read anew this often at most, however many scenes change. */
 const REREAD_MS = 700;
 
+/** The tables of a session are read anew this often at most, however fast it trades. */
+const SESSION_MS = 1_000;
+
 const ENDED = new Set(["finished", "cancelled", "rejected"]);
+
+/** What the page of a trading session shows of it, besides how it is. */
+const OF_SESSION = [
+  "getTradingSession",
+  "listPositions",
+  "listOrders",
+  "listFills",
+  "listSessionTrades",
+  "listVerdicts",
+  "getSessionLog",
+  "getSessionEquity",
+] as const;
 
 /** Keep one stream of events for the pages inside, and read anew what an event says has changed. */
 export function EventsProvider({ children }: { children: ReactNode }) {
@@ -25,6 +40,8 @@ export function EventsProvider({ children }: { children: ReactNode }) {
         },
       });
     const rereadLists = throttled(() => void reread(["listScenes"]), REREAD_MS);
+    const rereadSessions = throttled(() => void reread(["listTradingSessions"]), REREAD_MS);
+    const rereadSession = throttled(() => void reread(OF_SESSION), SESSION_MS);
     return new Events({
       open: (address) => new EventSource(address, { withCredentials: true }),
       watch: (stream, body) => watchEvents({ path: { stream }, body }),
@@ -36,7 +53,30 @@ export function EventsProvider({ children }: { children: ReactNode }) {
           void reread(["getScene", "getReport", "listRuns", "getHeatmap", "getCurves"], event.scene_id);
         }
       },
-      onReturn: () => void reread(["getScene", "listScenes", "getReport", "listRuns"]),
+      onSession: (event) => {
+        const of = (id: string) =>
+          queryClient.getQueriesData({ predicate: ({ queryKey }) => idOf(queryKey) === id });
+        const isListed = of("listTradingSessions").some(([, data]) =>
+          (data as InfiniteData<TradingSessionList> | undefined)?.pages
+            ?.flatMap((page) => page.items)
+            .some((row) => row.session_id === event.session_id),
+        );
+        if (!isListed) rereadSessions();
+        // Only the page of one session is open; what it shows is of that session.
+        const isOpened = of("getTradingSession").some(
+          ([key]) => (key[0] as { path?: { session_id?: string } }).path?.session_id === event.session_id,
+        );
+        if (isOpened) rereadSession();
+      },
+      onReturn: () =>
+        void reread([
+          "getScene",
+          "listScenes",
+          "getReport",
+          "listRuns",
+          "listTradingSessions",
+          ...OF_SESSION,
+        ]),
       onDoubt: () => void queryClient.invalidateQueries({ queryKey: sessionQuery.queryKey }),
     });
   });
@@ -114,6 +154,12 @@ export function useWatch(watched: Watched): void {
 export function useLatest(sceneId: string): SceneEvent | undefined {
   const events = useStream();
   return useSyncExternalStore(events.subscribe, () => events.latest(sceneId));
+}
+
+/** Return the newest event of a trading session, as it comes. */
+export function useLatestSession(sessionId: string): SessionEvent | undefined {
+  const events = useStream();
+  return useSyncExternalStore(events.subscribe, () => events.latestSession(sessionId));
 }
 
 /** Return whether what is shown is live. */

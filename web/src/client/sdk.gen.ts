@@ -2,7 +2,7 @@
 
 import type { Client, ClientMeta, Options as Options2, RequestResult, ServerSentEventsResult, TDataShape } from './client';
 import { client } from './client.gen';
-import type { AddScheduleData, AddScheduleErrors, AddScheduleResponses, BeginOidcData, BeginOidcErrors, BeginOidcResponses, CancelSceneData, CancelSceneErrors, CancelSceneResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, ChangeSceneData, ChangeSceneErrors, ChangeSceneResponses, ChangeScheduleData, ChangeScheduleErrors, ChangeScheduleResponses, ChangeUserData, ChangeUserErrors, ChangeUserResponses, CheckInvitationData, CheckInvitationErrors, CheckInvitationResponses, CompareRunsData, CompareRunsErrors, CompareRunsResponses, DownloadRunsData, DownloadRunsErrors, DownloadRunsResponses, DownloadTradesData, DownloadTradesErrors, DownloadTradesResponses, EndInvitationData, EndInvitationErrors, EndInvitationResponses, EndOidcData, EndOidcErrors, EndOidcResponses, EndSessionData, EndSessionErrors, EndSessionResponses, EndTokenData, EndTokenErrors, EndTokenResponses, ExportRunData, ExportRunErrors, ExportRunResponses, GetAboutData, GetAboutErrors, GetAboutResponses, GetAnalysisData, GetAnalysisErrors, GetAnalysisResponses, GetBackfillData, GetBackfillErrors, GetBackfillResponses, GetCandlesData, GetCandlesErrors, GetCandlesResponses, GetCoverageData, GetCoverageErrors, GetCoverageResponses, GetCurvesData, GetCurvesErrors, GetCurvesResponses, GetEquityData, GetEquityErrors, GetEquityResponses, GetHealthData, GetHealthErrors, GetHealthResponses, GetHeatmapData, GetHeatmapErrors, GetHeatmapResponses, GetJobData, GetJobErrors, GetJobResponses, GetLineageData, GetLineageErrors, GetLineageResponses, GetQualityData, GetQualityErrors, GetQualityResponses, GetReportData, GetReportErrors, GetReportResponses, GetRunData, GetRunErrors, GetRunResponses, GetSceneData, GetSceneErrors, GetSceneResponses, GetSceneSchemaData, GetSceneSchemaErrors, GetSceneSchemaResponses, GetSessionData, GetSessionErrors, GetSessionResponses, GetStrategyData, GetStrategyErrors, GetStrategyResponses, GetTradeMarksData, GetTradeMarksErrors, GetTradeMarksResponses, GetWatchlistData, GetWatchlistErrors, GetWatchlistResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListBackfillsData, ListBackfillsErrors, ListBackfillsResponses, ListInstrumentsData, ListInstrumentsErrors, ListInstrumentsResponses, ListInvitationsData, ListInvitationsErrors, ListInvitationsResponses, ListMetricsData, ListMetricsErrors, ListMetricsResponses, ListRunsData, ListRunsErrors, ListRunsResponses, ListScenesData, ListScenesErrors, ListScenesResponses, ListSchedulesData, ListSchedulesErrors, ListSchedulesResponses, ListSeriesData, ListSeriesErrors, ListSeriesResponses, ListSessionsData, ListSessionsErrors, ListSessionsResponses, ListStaleData, ListStaleErrors, ListStaleResponses, ListStrategiesData, ListStrategiesErrors, ListStrategiesResponses, ListTokensData, ListTokensErrors, ListTokensResponses, ListTradesData, ListTradesErrors, ListTradesResponses, ListUsersData, ListUsersErrors, ListUsersResponses, MakeInvitationData, MakeInvitationErrors, MakeInvitationResponses, MakeTokenData, MakeTokenErrors, MakeTokenResponses, ParseSceneData, ParseSceneErrors, ParseSceneResponses, PublishSceneData, PublishSceneErrors, PublishSceneResponses, PutWatchlistData, PutWatchlistErrors, PutWatchlistResponses, ReadCandlesData, ReadCandlesErrors, ReadCandlesResponses, RegisterData, RegisterErrors, RegisterResponses, RemoveScheduleData, RemoveScheduleErrors, RemoveScheduleResponses, RerunSceneData, RerunSceneErrors, RerunSceneResponses, SignInData, SignInErrors, SignInResponses, SignOutData, SignOutErrors, SignOutEverywhereData, SignOutEverywhereErrors, SignOutEverywhereResponses, SignOutResponses, StartBackfillData, StartBackfillErrors, StartBackfillResponses, StreamEventsData, StreamEventsErrors, StreamEventsResponse, StreamEventsResponses, ValidateSceneData, ValidateSceneErrors, ValidateSceneResponses, WatchEventsData, WatchEventsErrors, WatchEventsResponses } from './types.gen';
+import type { AddScheduleData, AddScheduleErrors, AddScheduleResponses, BeginOidcData, BeginOidcErrors, BeginOidcResponses, CancelSceneData, CancelSceneErrors, CancelSceneResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, ChangeSceneData, ChangeSceneErrors, ChangeSceneResponses, ChangeScheduleData, ChangeScheduleErrors, ChangeScheduleResponses, ChangeUserData, ChangeUserErrors, ChangeUserResponses, CheckInvitationData, CheckInvitationErrors, CheckInvitationResponses, CommandTradingSessionData, CommandTradingSessionErrors, CommandTradingSessionResponses, CompareRunsData, CompareRunsErrors, CompareRunsResponses, DownloadRunsData, DownloadRunsErrors, DownloadRunsResponses, DownloadTradesData, DownloadTradesErrors, DownloadTradesResponses, EndInvitationData, EndInvitationErrors, EndInvitationResponses, EndOidcData, EndOidcErrors, EndOidcResponses, EndSessionData, EndSessionErrors, EndSessionResponses, EndTokenData, EndTokenErrors, EndTokenResponses, ExportRunData, ExportRunErrors, ExportRunResponses, GetAboutData, GetAboutErrors, GetAboutResponses, GetAnalysisData, GetAnalysisErrors, GetAnalysisResponses, GetBackfillData, GetBackfillErrors, GetBackfillResponses, GetCandlesData, GetCandlesErrors, GetCandlesResponses, GetCoverageData, GetCoverageErrors, GetCoverageResponses, GetCurvesData, GetCurvesErrors, GetCurvesResponses, GetEquityData, GetEquityErrors, GetEquityResponses, GetHealthData, GetHealthErrors, GetHealthResponses, GetHeatmapData, GetHeatmapErrors, GetHeatmapResponses, GetJobData, GetJobErrors, GetJobResponses, GetLineageData, GetLineageErrors, GetLineageResponses, GetQualityData, GetQualityErrors, GetQualityResponses, GetReportData, GetReportErrors, GetReportResponses, GetRunData, GetRunErrors, GetRunResponses, GetSceneData, GetSceneErrors, GetSceneResponses, GetSceneSchemaData, GetSceneSchemaErrors, GetSceneSchemaResponses, GetSessionData, GetSessionDriftData, GetSessionDriftErrors, GetSessionDriftResponses, GetSessionEquityData, GetSessionEquityErrors, GetSessionEquityResponses, GetSessionErrors, GetSessionLogData, GetSessionLogErrors, GetSessionLogResponses, GetSessionResponses, GetStrategyData, GetStrategyErrors, GetStrategyResponses, GetTradeMarksData, GetTradeMarksErrors, GetTradeMarksResponses, GetTradingSessionData, GetTradingSessionErrors, GetTradingSessionResponses, GetWatchlistData, GetWatchlistErrors, GetWatchlistResponses, KillTradingSessionData, KillTradingSessionErrors, KillTradingSessionResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListBackfillsData, ListBackfillsErrors, ListBackfillsResponses, ListFillsData, ListFillsErrors, ListFillsResponses, ListInstrumentsData, ListInstrumentsErrors, ListInstrumentsResponses, ListInvitationsData, ListInvitationsErrors, ListInvitationsResponses, ListMetricsData, ListMetricsErrors, ListMetricsResponses, ListOrdersData, ListOrdersErrors, ListOrdersResponses, ListPositionsData, ListPositionsErrors, ListPositionsResponses, ListRunsData, ListRunsErrors, ListRunsResponses, ListScenesData, ListScenesErrors, ListScenesResponses, ListSchedulesData, ListSchedulesErrors, ListSchedulesResponses, ListSeriesData, ListSeriesErrors, ListSeriesResponses, ListSessionsData, ListSessionsErrors, ListSessionsResponses, ListSessionTradesData, ListSessionTradesErrors, ListSessionTradesResponses, ListStaleData, ListStaleErrors, ListStaleResponses, ListStrategiesData, ListStrategiesErrors, ListStrategiesResponses, ListTokensData, ListTokensErrors, ListTokensResponses, ListTradesData, ListTradesErrors, ListTradesResponses, ListTradingSessionsData, ListTradingSessionsErrors, ListTradingSessionsResponses, ListUsersData, ListUsersErrors, ListUsersResponses, ListVerdictsData, ListVerdictsErrors, ListVerdictsResponses, MakeInvitationData, MakeInvitationErrors, MakeInvitationResponses, MakeTokenData, MakeTokenErrors, MakeTokenResponses, ParseSceneData, ParseSceneErrors, ParseSceneResponses, PublishSceneData, PublishSceneErrors, PublishSceneResponses, PutWatchlistData, PutWatchlistErrors, PutWatchlistResponses, ReadCandlesData, ReadCandlesErrors, ReadCandlesResponses, RegisterData, RegisterErrors, RegisterResponses, RemoveScheduleData, RemoveScheduleErrors, RemoveScheduleResponses, RerunSceneData, RerunSceneErrors, RerunSceneResponses, SignInData, SignInErrors, SignInResponses, SignOutData, SignOutErrors, SignOutEverywhereData, SignOutEverywhereErrors, SignOutEverywhereResponses, SignOutResponses, StartBackfillData, StartBackfillErrors, StartBackfillResponses, StartTradingSessionData, StartTradingSessionErrors, StartTradingSessionResponses, StreamEventsData, StreamEventsErrors, StreamEventsResponse, StreamEventsResponses, ValidateSceneData, ValidateSceneErrors, ValidateSceneResponses, ValidateTradingSessionData, ValidateTradingSessionErrors, ValidateTradingSessionResponses, WatchEventsData, WatchEventsErrors, WatchEventsResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -137,9 +137,9 @@ export const getCoverage = <ThrowOnError extends boolean = true>(options: Option
 /**
  * Stream Events
  *
- * Tell the progress of scenes as it happens, beginning with how they are now.
+ * Tell of scenes and trading sessions as it happens, beginning with how they are now.
  *
- * Versions of a scene only rise, also over a new connection. The id of an event is the instant in
+ * Versions of each only rise, also over a new connection. The id of an event is the instant in
  * UTC milliseconds up to which a stream of all has heard; sent back as Last-Event-ID, it leaves
  * out at first what ended before.
  */
@@ -974,6 +974,236 @@ export const endToken = <ThrowOnError extends boolean = true>(options: Options<E
             type: 'apiKey'
         }],
     url: '/api/v1/tokens/{token_id}',
+    ...options
+});
+
+/**
+ * List Trading Sessions
+ *
+ * List the trading sessions that the caller may see, the newest first.
+ */
+export const listTradingSessions = <ThrowOnError extends boolean = true>(options?: Options<ListTradingSessionsData, ThrowOnError>): RequestResult<ListTradingSessionsResponses, ListTradingSessionsErrors, ThrowOnError> => (options?.client ?? client).get<ListTradingSessionsResponses, ListTradingSessionsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/trading/sessions',
+    ...options
+});
+
+/**
+ * Start Trading Session
+ *
+ * Start a session as the caller's. One that trades money needs its name typed again.
+ */
+export const startTradingSession = <ThrowOnError extends boolean = true>(options: Options<StartTradingSessionData, ThrowOnError>): RequestResult<StartTradingSessionResponses, StartTradingSessionErrors, ThrowOnError> => (options.client ?? client).post<StartTradingSessionResponses, StartTradingSessionErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/trading/sessions',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Validate Trading Session
+ *
+ * Say what is wrong with a session, by field. Nothing is started.
+ */
+export const validateTradingSession = <ThrowOnError extends boolean = true>(options: Options<ValidateTradingSessionData, ThrowOnError>): RequestResult<ValidateTradingSessionResponses, ValidateTradingSessionErrors, ThrowOnError> => (options.client ?? client).post<ValidateTradingSessionResponses, ValidateTradingSessionErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/trading/sessions/validate',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Get Trading Session
+ *
+ * Read a session: how it is, what was asked, and what it was told to do lately.
+ */
+export const getTradingSession = <ThrowOnError extends boolean = true>(options: Options<GetTradingSessionData, ThrowOnError>): RequestResult<GetTradingSessionResponses, GetTradingSessionErrors, ThrowOnError> => (options.client ?? client).get<GetTradingSessionResponses, GetTradingSessionErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/trading/sessions/{session_id}',
+    ...options
+});
+
+/**
+ * Command Trading Session
+ *
+ * Let a session pause, go on, stop, or trade again; its process answers in the row.
+ *
+ * Its owner and admins may.
+ */
+export const commandTradingSession = <ThrowOnError extends boolean = true>(options: Options<CommandTradingSessionData, ThrowOnError>): RequestResult<CommandTradingSessionResponses, CommandTradingSessionErrors, ThrowOnError> => (options.client ?? client).post<CommandTradingSessionResponses, CommandTradingSessionErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/trading/sessions/{session_id}/commands',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Get Session Drift
+ *
+ * Read the newest comparison of a session with the backtest of its candles.
+ */
+export const getSessionDrift = <ThrowOnError extends boolean = true>(options: Options<GetSessionDriftData, ThrowOnError>): RequestResult<GetSessionDriftResponses, GetSessionDriftErrors, ThrowOnError> => (options.client ?? client).get<GetSessionDriftResponses, GetSessionDriftErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/trading/sessions/{session_id}/drift',
+    ...options
+});
+
+/**
+ * Get Session Equity
+ *
+ * Read the equity of a session beside that of the backtest of its candles.
+ */
+export const getSessionEquity = <ThrowOnError extends boolean = true>(options: Options<GetSessionEquityData, ThrowOnError>): RequestResult<GetSessionEquityResponses, GetSessionEquityErrors, ThrowOnError> => (options.client ?? client).get<GetSessionEquityResponses, GetSessionEquityErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/trading/sessions/{session_id}/equity',
+    ...options
+});
+
+/**
+ * List Fills
+ *
+ * List the fills of a session, the newest first.
+ */
+export const listFills = <ThrowOnError extends boolean = true>(options: Options<ListFillsData, ThrowOnError>): RequestResult<ListFillsResponses, ListFillsErrors, ThrowOnError> => (options.client ?? client).get<ListFillsResponses, ListFillsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/trading/sessions/{session_id}/fills',
+    ...options
+});
+
+/**
+ * Kill Trading Session
+ *
+ * Pull the kill switch of a session: cancel all, flatten if so asked, halt until a release.
+ *
+ * Its owner and admins may. `confirm` is the session's name.
+ */
+export const killTradingSession = <ThrowOnError extends boolean = true>(options: Options<KillTradingSessionData, ThrowOnError>): RequestResult<KillTradingSessionResponses, KillTradingSessionErrors, ThrowOnError> => (options.client ?? client).post<KillTradingSessionResponses, KillTradingSessionErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/trading/sessions/{session_id}/kill',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Get Session Log
+ *
+ * Read the log of a session, the newest event first.
+ */
+export const getSessionLog = <ThrowOnError extends boolean = true>(options: Options<GetSessionLogData, ThrowOnError>): RequestResult<GetSessionLogResponses, GetSessionLogErrors, ThrowOnError> => (options.client ?? client).get<GetSessionLogResponses, GetSessionLogErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/trading/sessions/{session_id}/log',
+    ...options
+});
+
+/**
+ * List Orders
+ *
+ * List the orders of a session, the newest first.
+ */
+export const listOrders = <ThrowOnError extends boolean = true>(options: Options<ListOrdersData, ThrowOnError>): RequestResult<ListOrdersResponses, ListOrdersErrors, ThrowOnError> => (options.client ?? client).get<ListOrdersResponses, ListOrdersErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/trading/sessions/{session_id}/orders',
+    ...options
+});
+
+/**
+ * List Positions
+ *
+ * List what a session holds now.
+ */
+export const listPositions = <ThrowOnError extends boolean = true>(options: Options<ListPositionsData, ThrowOnError>): RequestResult<ListPositionsResponses, ListPositionsErrors, ThrowOnError> => (options.client ?? client).get<ListPositionsResponses, ListPositionsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/trading/sessions/{session_id}/positions',
+    ...options
+});
+
+/**
+ * List Session Trades
+ *
+ * List the round trips of a session, the newest first.
+ */
+export const listSessionTrades = <ThrowOnError extends boolean = true>(options: Options<ListSessionTradesData, ThrowOnError>): RequestResult<ListSessionTradesResponses, ListSessionTradesErrors, ThrowOnError> => (options.client ?? client).get<ListSessionTradesResponses, ListSessionTradesErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/trading/sessions/{session_id}/trades',
+    ...options
+});
+
+/**
+ * List Verdicts
+ *
+ * List what the risk engine said of the orders of a session, the newest first.
+ */
+export const listVerdicts = <ThrowOnError extends boolean = true>(options: Options<ListVerdictsData, ThrowOnError>): RequestResult<ListVerdictsResponses, ListVerdictsErrors, ThrowOnError> => (options.client ?? client).get<ListVerdictsResponses, ListVerdictsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/trading/sessions/{session_id}/verdicts',
     ...options
 });
 

@@ -577,6 +577,106 @@ export type DrawdownSpan = {
 };
 
 /**
+ * DriftLine
+ *
+ * A trade that differs from the backtest's.
+ */
+export type DriftLine = {
+    /**
+     * Backtest
+     */
+    backtest: string | null;
+    /**
+     * Entered At
+     */
+    entered_at: string;
+    /**
+     * Instrument
+     */
+    instrument: string;
+    /**
+     * Kind
+     */
+    kind: string;
+    /**
+     * Ours
+     */
+    ours: string | null;
+    /**
+     * What
+     */
+    what: string;
+    /**
+     * Why
+     */
+    why: string | null;
+};
+
+/**
+ * DriftReport
+ *
+ * How a session differs from the backtest of its candles in [start, end).
+ */
+export type DriftReport = {
+    /**
+     * Bound
+     */
+    bound: number | null;
+    /**
+     * Differing
+     */
+    differing: number;
+    /**
+     * End
+     */
+    end: string;
+    /**
+     * Extra
+     */
+    extra: number;
+    /**
+     * Lines
+     */
+    lines: Array<DriftLine>;
+    /**
+     * Made At
+     */
+    made_at: string;
+    /**
+     * Missed
+     */
+    missed: number;
+    /**
+     * Profit Difference
+     *
+     * ours less the backtest's
+     */
+    profit_difference: number | null;
+    /**
+     * Start
+     */
+    start: string;
+    /**
+     * State
+     *
+     * beyond: more than the bound
+     */
+    state: 'ok' | 'beyond' | 'failed';
+    /**
+     * Trades Backtest
+     */
+    trades_backtest: number;
+    /**
+     * Trades Ours
+     */
+    trades_ours: number;
+    /**
+     * Why
+     */
+    why: string | null;
+};
+
+/**
  * EquityPoints
  *
  * Equity out of sample at the ends of some periods.
@@ -639,6 +739,62 @@ export type Fault = {
      * Message
      */
     message: string;
+};
+
+/**
+ * FillList
+ *
+ * Fills, the newest first.
+ */
+export type FillList = {
+    /**
+     * Items
+     */
+    items: Array<FillRow>;
+    /**
+     * Next Cursor
+     */
+    next_cursor: string | null;
+};
+
+/**
+ * FillRow
+ *
+ * A fill. units: above 0; fee: an amount of money.
+ */
+export type FillRow = {
+    /**
+     * At
+     */
+    at: string;
+    /**
+     * Client Order Id
+     */
+    client_order_id: string;
+    /**
+     * Fee
+     */
+    fee: number;
+    /**
+     * Fill Id
+     */
+    fill_id: string;
+    /**
+     * Instrument
+     */
+    instrument: string;
+    /**
+     * Price
+     */
+    price: number;
+    /**
+     * Side
+     */
+    side: 'buy' | 'sell';
+    /**
+     * Units
+     */
+    units: number;
 };
 
 /**
@@ -1218,6 +1374,32 @@ export type LoadRead = {
 };
 
 /**
+ * LogRow
+ *
+ * An event of a session's log.
+ */
+export type LogRow = {
+    /**
+     * At
+     */
+    at: string;
+    /**
+     * Document
+     */
+    document: {
+        [key: string]: unknown;
+    };
+    /**
+     * Kind
+     */
+    kind: string;
+    /**
+     * Seq
+     */
+    seq: number;
+};
+
+/**
  * LookaheadCheck
  *
  * The last check of a strategy's source. verdict: `not_verified` where there was none.
@@ -1442,6 +1624,82 @@ export type NewToken = {
 };
 
 /**
+ * OrderList
+ *
+ * Orders, the newest first.
+ */
+export type OrderList = {
+    /**
+     * Items
+     */
+    items: Array<OrderRow>;
+    /**
+     * Next Cursor
+     */
+    next_cursor: string | null;
+};
+
+/**
+ * OrderRow
+ *
+ * An order of a session. average_price: of what is filled.
+ */
+export type OrderRow = {
+    /**
+     * Average Price
+     */
+    average_price: number | null;
+    /**
+     * Broker Order Id
+     */
+    broker_order_id: string | null;
+    /**
+     * Changed At
+     */
+    changed_at: string;
+    /**
+     * Client Order Id
+     */
+    client_order_id: string;
+    /**
+     * Filled Units
+     */
+    filled_units: number;
+    /**
+     * Instrument
+     */
+    instrument: string;
+    /**
+     * Intended At
+     */
+    intended_at: string;
+    /**
+     * Kind
+     */
+    kind: string;
+    /**
+     * Leg
+     */
+    leg: string;
+    /**
+     * Side
+     */
+    side: 'buy' | 'sell';
+    /**
+     * State
+     */
+    state: string;
+    /**
+     * Units
+     */
+    units: number;
+    /**
+     * Why
+     */
+    why: string | null;
+};
+
+/**
  * ParamCompared
  *
  * A field of the question in each run. Only those that differ are listed.
@@ -1536,6 +1794,54 @@ export type PlateauReport = {
      */
     tried?: number;
     [key: string]: unknown;
+};
+
+/**
+ * PositionList
+ *
+ * All that a session holds.
+ */
+export type PositionList = {
+    /**
+     * Items
+     */
+    items: Array<PositionRow>;
+};
+
+/**
+ * PositionRow
+ *
+ * What a session holds of an instrument. units: negative if short; price: the last close.
+ */
+export type PositionRow = {
+    /**
+     * Average Price
+     */
+    average_price: number;
+    /**
+     * Entered At
+     */
+    entered_at: string | null;
+    /**
+     * Instrument
+     */
+    instrument: string;
+    /**
+     * Price
+     */
+    price: number | null;
+    /**
+     * Profit
+     */
+    profit: number | null;
+    /**
+     * Units
+     */
+    units: number;
+    /**
+     * Value
+     */
+    value: number | null;
 };
 
 /**
@@ -3034,6 +3340,143 @@ export type SeriesRow = {
 };
 
 /**
+ * SessionAsked
+ *
+ * What a session shall do. release: trade again after a halt or the kill switch.
+ */
+export type SessionAsked = {
+    /**
+     * Kind
+     */
+    kind: 'pause' | 'resume' | 'stop' | 'release';
+    /**
+     * Why
+     *
+     * for the log
+     */
+    why?: string | null;
+};
+
+/**
+ * SessionCommand
+ *
+ * What somebody asked a session to do. outcome: null until its process has answered.
+ */
+export type SessionCommand = {
+    /**
+     * Answer
+     */
+    answer: string | null;
+    /**
+     * Answered At
+     */
+    answered_at: string | null;
+    /**
+     * Asked At
+     */
+    asked_at: string;
+    /**
+     * By
+     */
+    by: string | null;
+    /**
+     * Command Id
+     */
+    command_id: number;
+    /**
+     * Kind
+     */
+    kind: string;
+    /**
+     * Outcome
+     */
+    outcome: 'done' | 'refused' | null;
+    /**
+     * Why
+     */
+    why: string | null;
+};
+
+/**
+ * SessionDrift
+ *
+ * The newest drift report; null before the first.
+ */
+export type SessionDrift = {
+    report: DriftReport | null;
+};
+
+/**
+ * SessionEquity
+ *
+ * The equity of a session, and that of the backtest of the same candles.
+ *
+ * backtest: null where there is none; backtest_until: how far a backtest has been made
+ */
+export type SessionEquity = {
+    /**
+     * Backtest
+     */
+    backtest: Array<number | null>;
+    /**
+     * Backtest Until
+     */
+    backtest_until: string | null;
+    /**
+     * Cash
+     */
+    cash: Array<number>;
+    /**
+     * Equity
+     */
+    equity: Array<number>;
+    /**
+     * T
+     */
+    t: Array<number>;
+    /**
+     * Why No Backtest
+     */
+    why_no_backtest: string | null;
+};
+
+/**
+ * SessionKill
+ *
+ * The kill switch: cancel all orders, make sure of it, and stay halted until a release.
+ */
+export type SessionKill = {
+    /**
+     * Confirm
+     *
+     * the session's name, typed again
+     */
+    confirm: string;
+    /**
+     * Flatten
+     *
+     * sell what is held, cover what is short
+     */
+    flatten?: boolean;
+};
+
+/**
+ * SessionLog
+ *
+ * Events, the newest first.
+ */
+export type SessionLog = {
+    /**
+     * Items
+     */
+    items: Array<LogRow>;
+    /**
+     * Next Cursor
+     */
+    next_cursor: string | null;
+};
+
+/**
  * SessionRow
  *
  * A browser that is signed in.
@@ -3067,6 +3510,150 @@ export type SessionRow = {
      * Seen At
      */
     seen_at: string;
+};
+
+/**
+ * SessionToCheck
+ *
+ * A session to look at, which may be wrong, as JSON or as YAML: one of both.
+ */
+export type SessionToCheck = {
+    /**
+     * Session
+     */
+    session?: {
+        [key: string]: unknown;
+    } | null;
+    /**
+     * Yaml
+     */
+    yaml?: string | null;
+};
+
+/**
+ * SessionToStart
+ *
+ * A session to start, as JSON or as YAML: one of both.
+ */
+export type SessionToStart = {
+    /**
+     * Confirm
+     *
+     * the session's name again, if it trades money
+     */
+    confirm?: string | null;
+    /**
+     * Is Private
+     *
+     * whether only its owner and admins see it
+     */
+    is_private?: boolean;
+    /**
+     * Session
+     *
+     * docs/live.md has the fields
+     */
+    session?: {
+        [key: string]: unknown;
+    } | null;
+    /**
+     * Yaml
+     */
+    yaml?: string | null;
+};
+
+/**
+ * SessionTrade
+ *
+ * A round trip. profit: after fees; reason: of the exit.
+ */
+export type SessionTrade = {
+    /**
+     * Direction
+     */
+    direction: 'long' | 'short';
+    /**
+     * Entered At
+     */
+    entered_at: string;
+    /**
+     * Entry Price
+     */
+    entry_price: number;
+    /**
+     * Exit Price
+     */
+    exit_price: number;
+    /**
+     * Exited At
+     */
+    exited_at: string;
+    /**
+     * Fees
+     */
+    fees: number;
+    /**
+     * Instrument
+     */
+    instrument: string;
+    /**
+     * Profit
+     */
+    profit: number;
+    /**
+     * Reason
+     */
+    reason: string;
+    /**
+     * Units
+     */
+    units: number;
+};
+
+/**
+ * SessionTradeList
+ *
+ * Trades, the newest first.
+ */
+export type SessionTradeList = {
+    /**
+     * Items
+     */
+    items: Array<SessionTrade>;
+    /**
+     * Next Cursor
+     */
+    next_cursor: string | null;
+};
+
+/**
+ * SessionValidation
+ *
+ * What is wrong with a session; nothing is started.
+ */
+export type SessionValidation = {
+    /**
+     * Faults
+     */
+    faults: Array<Fault>;
+    /**
+     * Is Valid
+     */
+    is_valid: boolean;
+    /**
+     * Money
+     */
+    money: 'paper' | 'live' | null;
+    /**
+     * Name
+     */
+    name: string | null;
+    /**
+     * Yaml
+     *
+     * the session as YAML; null where it is none
+     */
+    yaml: string | null;
 };
 
 /**
@@ -3480,6 +4067,10 @@ export type StreamOpened = {
      * Stream
      */
     stream: string;
+    /**
+     * Trading
+     */
+    trading: boolean;
 };
 
 /**
@@ -3755,6 +4346,191 @@ export type TradeRow = {
 };
 
 /**
+ * TradingSessionDetail
+ *
+ * A session, its document, and what it was told to do lately.
+ */
+export type TradingSessionDetail = {
+    /**
+     * Commands
+     *
+     * the newest 20, the newest first
+     */
+    commands: Array<SessionCommand>;
+    /**
+     * Document
+     */
+    document: {
+        [key: string]: unknown;
+    };
+    session: TradingSessionRow;
+    /**
+     * Yaml
+     */
+    yaml: string;
+};
+
+/**
+ * TradingSessionList
+ *
+ * Sessions, the newest first.
+ */
+export type TradingSessionList = {
+    /**
+     * Items
+     */
+    items: Array<TradingSessionRow>;
+    /**
+     * Next Cursor
+     */
+    next_cursor: string | null;
+};
+
+/**
+ * TradingSessionRow
+ *
+ * A trading session, and how it is now.
+ */
+export type TradingSessionRow = {
+    /**
+     * Beat At
+     *
+     * when its process was last alive
+     */
+    beat_at: string | null;
+    /**
+     * Broker
+     *
+     * paper; paper, hard fills; alpaca
+     */
+    broker: string;
+    /**
+     * Cash
+     *
+     * what all its accounts began with
+     */
+    cash: number;
+    /**
+     * Day Profit
+     *
+     * since 00:00 UTC
+     */
+    day_profit: number | null;
+    /**
+     * Ended At
+     */
+    ended_at: string | null;
+    /**
+     * Equity
+     */
+    equity: number | null;
+    /**
+     * Feed
+     */
+    feed: string;
+    /**
+     * Heard At
+     *
+     * when we heard of it, also if it is replayed
+     */
+    heard_at: string | null;
+    /**
+     * Instruments
+     */
+    instruments: Array<string>;
+    /**
+     * Interval
+     */
+    interval: string;
+    /**
+     * Is Mine
+     */
+    is_mine: boolean;
+    /**
+     * Is Private
+     */
+    is_private: boolean;
+    /**
+     * Last Candle At
+     *
+     * when the newest candle closed
+     */
+    last_candle_at: string | null;
+    /**
+     * Mode
+     */
+    mode: string;
+    /**
+     * Money
+     */
+    money: 'paper' | 'live';
+    /**
+     * Name
+     */
+    name: string;
+    /**
+     * Open Orders
+     */
+    open_orders: number;
+    /**
+     * Owner
+     */
+    owner: string | null;
+    /**
+     * Positions
+     */
+    positions: number;
+    /**
+     * Quote
+     *
+     * of cash, equity and profit; empty if it has several
+     */
+    quote: string;
+    /**
+     * Risk State
+     *
+     * reducing: only orders that reduce a position
+     */
+    risk_state: 'active' | 'reducing' | 'halted';
+    /**
+     * Risk Why
+     */
+    risk_why: string | null;
+    /**
+     * Session Id
+     */
+    session_id: string;
+    /**
+     * Started At
+     */
+    started_at: string;
+    /**
+     * State
+     */
+    state: 'starting' | 'running' | 'paused' | 'stopping' | 'stopped' | 'failed';
+    /**
+     * Strategy
+     */
+    strategy: string;
+    /**
+     * Trades
+     */
+    trades: number;
+    /**
+     * Version
+     *
+     * it only rises
+     */
+    version: number;
+    /**
+     * Why
+     *
+     * the reason of the state
+     */
+    why: string | null;
+};
+
+/**
  * Validation
  *
  * The outcome of a dry run. Nothing is published.
@@ -3828,6 +4604,66 @@ export type Varied = {
      * Values
      */
     values: Array<number | number | string | boolean | null>;
+};
+
+/**
+ * VerdictList
+ *
+ * Verdicts, the newest first.
+ */
+export type VerdictList = {
+    /**
+     * Items
+     */
+    items: Array<VerdictRow>;
+    /**
+     * Next Cursor
+     */
+    next_cursor: string | null;
+};
+
+/**
+ * VerdictRow
+ *
+ * What the risk engine said of an order, and the values that it looked at.
+ *
+ * granted_units: what it let through; 0 if refused
+ */
+export type VerdictRow = {
+    /**
+     * At
+     */
+    at: string;
+    /**
+     * Code
+     */
+    code: string;
+    /**
+     * Granted Units
+     */
+    granted_units: number | null;
+    /**
+     * Instrument
+     */
+    instrument: string;
+    /**
+     * Is Allowed
+     */
+    is_allowed: boolean;
+    /**
+     * Saw
+     */
+    saw: {
+        [key: string]: unknown;
+    };
+    /**
+     * Sentence
+     */
+    sentence: string;
+    /**
+     * Units
+     */
+    units: number | null;
 };
 
 /**
@@ -3944,7 +4780,7 @@ export type WatchedSeries = {
 /**
  * Watching
  *
- * What a stream watches from now on: all, or some scenes.
+ * What a stream watches from now on: all, or some scenes; and whether trading sessions.
  */
 export type Watching = {
     /**
@@ -3955,6 +4791,10 @@ export type Watching = {
      * Scenes
      */
     scenes?: Array<string>;
+    /**
+     * Trading
+     */
+    trading?: boolean;
 };
 
 /**
@@ -4364,6 +5204,12 @@ export type StreamEventsData = {
          * every scene that the caller may see
          */
         all?: boolean;
+        /**
+         * Trading
+         *
+         * every trading session to be seen
+         */
+        trading?: boolean;
     };
     url: '/api/v1/events';
 };
@@ -6174,6 +7020,528 @@ export type EndTokenResponses = {
 };
 
 export type EndTokenResponse = EndTokenResponses[keyof EndTokenResponses];
+
+export type ListTradingSessionsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * State
+         */
+        state?: 'starting' | 'running' | 'paused' | 'stopping' | 'stopped' | 'failed' | null;
+        /**
+         * Text
+         *
+         * in name or instrument
+         */
+        text?: string | null;
+        /**
+         * Cursor
+         *
+         * next_cursor of the page before
+         */
+        cursor?: string | null;
+        /**
+         * Limit
+         */
+        limit?: number;
+    };
+    url: '/api/v1/trading/sessions';
+};
+
+export type ListTradingSessionsErrors = {
+    /**
+     * What went wrong
+     */
+    default: Problem;
+};
+
+export type ListTradingSessionsError = ListTradingSessionsErrors[keyof ListTradingSessionsErrors];
+
+export type ListTradingSessionsResponses = {
+    /**
+     * Successful Response
+     */
+    200: TradingSessionList;
+};
+
+export type ListTradingSessionsResponse = ListTradingSessionsResponses[keyof ListTradingSessionsResponses];
+
+export type StartTradingSessionData = {
+    body: SessionToStart;
+    path?: never;
+    query?: never;
+    url: '/api/v1/trading/sessions';
+};
+
+export type StartTradingSessionErrors = {
+    /**
+     * What went wrong
+     */
+    default: Problem;
+};
+
+export type StartTradingSessionError = StartTradingSessionErrors[keyof StartTradingSessionErrors];
+
+export type StartTradingSessionResponses = {
+    /**
+     * Successful Response
+     */
+    201: TradingSessionRow;
+};
+
+export type StartTradingSessionResponse = StartTradingSessionResponses[keyof StartTradingSessionResponses];
+
+export type ValidateTradingSessionData = {
+    body: SessionToCheck;
+    path?: never;
+    query?: never;
+    url: '/api/v1/trading/sessions/validate';
+};
+
+export type ValidateTradingSessionErrors = {
+    /**
+     * What went wrong
+     */
+    default: Problem;
+};
+
+export type ValidateTradingSessionError = ValidateTradingSessionErrors[keyof ValidateTradingSessionErrors];
+
+export type ValidateTradingSessionResponses = {
+    /**
+     * Successful Response
+     */
+    200: SessionValidation;
+};
+
+export type ValidateTradingSessionResponse = ValidateTradingSessionResponses[keyof ValidateTradingSessionResponses];
+
+export type GetTradingSessionData = {
+    body?: never;
+    path: {
+        /**
+         * Session Id
+         *
+         * of a trading session
+         */
+        session_id: string;
+    };
+    query?: never;
+    url: '/api/v1/trading/sessions/{session_id}';
+};
+
+export type GetTradingSessionErrors = {
+    /**
+     * What went wrong
+     */
+    default: Problem;
+};
+
+export type GetTradingSessionError = GetTradingSessionErrors[keyof GetTradingSessionErrors];
+
+export type GetTradingSessionResponses = {
+    /**
+     * Successful Response
+     */
+    200: TradingSessionDetail;
+};
+
+export type GetTradingSessionResponse = GetTradingSessionResponses[keyof GetTradingSessionResponses];
+
+export type CommandTradingSessionData = {
+    body: SessionAsked;
+    path: {
+        /**
+         * Session Id
+         *
+         * of a trading session
+         */
+        session_id: string;
+    };
+    query?: never;
+    url: '/api/v1/trading/sessions/{session_id}/commands';
+};
+
+export type CommandTradingSessionErrors = {
+    /**
+     * What went wrong
+     */
+    default: Problem;
+};
+
+export type CommandTradingSessionError = CommandTradingSessionErrors[keyof CommandTradingSessionErrors];
+
+export type CommandTradingSessionResponses = {
+    /**
+     * Successful Response
+     */
+    202: SessionCommand;
+};
+
+export type CommandTradingSessionResponse = CommandTradingSessionResponses[keyof CommandTradingSessionResponses];
+
+export type GetSessionDriftData = {
+    body?: never;
+    path: {
+        /**
+         * Session Id
+         *
+         * of a trading session
+         */
+        session_id: string;
+    };
+    query?: never;
+    url: '/api/v1/trading/sessions/{session_id}/drift';
+};
+
+export type GetSessionDriftErrors = {
+    /**
+     * What went wrong
+     */
+    default: Problem;
+};
+
+export type GetSessionDriftError = GetSessionDriftErrors[keyof GetSessionDriftErrors];
+
+export type GetSessionDriftResponses = {
+    /**
+     * Successful Response
+     */
+    200: SessionDrift;
+};
+
+export type GetSessionDriftResponse = GetSessionDriftResponses[keyof GetSessionDriftResponses];
+
+export type GetSessionEquityData = {
+    body?: never;
+    path: {
+        /**
+         * Session Id
+         *
+         * of a trading session
+         */
+        session_id: string;
+    };
+    query?: {
+        /**
+         * Points
+         */
+        points?: number;
+    };
+    url: '/api/v1/trading/sessions/{session_id}/equity';
+};
+
+export type GetSessionEquityErrors = {
+    /**
+     * What went wrong
+     */
+    default: Problem;
+};
+
+export type GetSessionEquityError = GetSessionEquityErrors[keyof GetSessionEquityErrors];
+
+export type GetSessionEquityResponses = {
+    /**
+     * Successful Response
+     */
+    200: SessionEquity;
+};
+
+export type GetSessionEquityResponse = GetSessionEquityResponses[keyof GetSessionEquityResponses];
+
+export type ListFillsData = {
+    body?: never;
+    path: {
+        /**
+         * Session Id
+         *
+         * of a trading session
+         */
+        session_id: string;
+    };
+    query?: {
+        /**
+         * Cursor
+         *
+         * next_cursor of the page before
+         */
+        cursor?: string | null;
+        /**
+         * Limit
+         */
+        limit?: number;
+    };
+    url: '/api/v1/trading/sessions/{session_id}/fills';
+};
+
+export type ListFillsErrors = {
+    /**
+     * What went wrong
+     */
+    default: Problem;
+};
+
+export type ListFillsError = ListFillsErrors[keyof ListFillsErrors];
+
+export type ListFillsResponses = {
+    /**
+     * Successful Response
+     */
+    200: FillList;
+};
+
+export type ListFillsResponse = ListFillsResponses[keyof ListFillsResponses];
+
+export type KillTradingSessionData = {
+    body: SessionKill;
+    path: {
+        /**
+         * Session Id
+         *
+         * of a trading session
+         */
+        session_id: string;
+    };
+    query?: never;
+    url: '/api/v1/trading/sessions/{session_id}/kill';
+};
+
+export type KillTradingSessionErrors = {
+    /**
+     * What went wrong
+     */
+    default: Problem;
+};
+
+export type KillTradingSessionError = KillTradingSessionErrors[keyof KillTradingSessionErrors];
+
+export type KillTradingSessionResponses = {
+    /**
+     * Successful Response
+     */
+    202: SessionCommand;
+};
+
+export type KillTradingSessionResponse = KillTradingSessionResponses[keyof KillTradingSessionResponses];
+
+export type GetSessionLogData = {
+    body?: never;
+    path: {
+        /**
+         * Session Id
+         *
+         * of a trading session
+         */
+        session_id: string;
+    };
+    query?: {
+        /**
+         * Kind
+         *
+         * of events
+         */
+        kind?: string | null;
+        /**
+         * Cursor
+         *
+         * next_cursor of the page before
+         */
+        cursor?: string | null;
+        /**
+         * Limit
+         */
+        limit?: number;
+    };
+    url: '/api/v1/trading/sessions/{session_id}/log';
+};
+
+export type GetSessionLogErrors = {
+    /**
+     * What went wrong
+     */
+    default: Problem;
+};
+
+export type GetSessionLogError = GetSessionLogErrors[keyof GetSessionLogErrors];
+
+export type GetSessionLogResponses = {
+    /**
+     * Successful Response
+     */
+    200: SessionLog;
+};
+
+export type GetSessionLogResponse = GetSessionLogResponses[keyof GetSessionLogResponses];
+
+export type ListOrdersData = {
+    body?: never;
+    path: {
+        /**
+         * Session Id
+         *
+         * of a trading session
+         */
+        session_id: string;
+    };
+    query?: {
+        /**
+         * Only Open
+         */
+        only_open?: boolean;
+        /**
+         * Cursor
+         *
+         * next_cursor of the page before
+         */
+        cursor?: string | null;
+        /**
+         * Limit
+         */
+        limit?: number;
+    };
+    url: '/api/v1/trading/sessions/{session_id}/orders';
+};
+
+export type ListOrdersErrors = {
+    /**
+     * What went wrong
+     */
+    default: Problem;
+};
+
+export type ListOrdersError = ListOrdersErrors[keyof ListOrdersErrors];
+
+export type ListOrdersResponses = {
+    /**
+     * Successful Response
+     */
+    200: OrderList;
+};
+
+export type ListOrdersResponse = ListOrdersResponses[keyof ListOrdersResponses];
+
+export type ListPositionsData = {
+    body?: never;
+    path: {
+        /**
+         * Session Id
+         *
+         * of a trading session
+         */
+        session_id: string;
+    };
+    query?: never;
+    url: '/api/v1/trading/sessions/{session_id}/positions';
+};
+
+export type ListPositionsErrors = {
+    /**
+     * What went wrong
+     */
+    default: Problem;
+};
+
+export type ListPositionsError = ListPositionsErrors[keyof ListPositionsErrors];
+
+export type ListPositionsResponses = {
+    /**
+     * Successful Response
+     */
+    200: PositionList;
+};
+
+export type ListPositionsResponse = ListPositionsResponses[keyof ListPositionsResponses];
+
+export type ListSessionTradesData = {
+    body?: never;
+    path: {
+        /**
+         * Session Id
+         *
+         * of a trading session
+         */
+        session_id: string;
+    };
+    query?: {
+        /**
+         * Cursor
+         *
+         * next_cursor of the page before
+         */
+        cursor?: string | null;
+        /**
+         * Limit
+         */
+        limit?: number;
+    };
+    url: '/api/v1/trading/sessions/{session_id}/trades';
+};
+
+export type ListSessionTradesErrors = {
+    /**
+     * What went wrong
+     */
+    default: Problem;
+};
+
+export type ListSessionTradesError = ListSessionTradesErrors[keyof ListSessionTradesErrors];
+
+export type ListSessionTradesResponses = {
+    /**
+     * Successful Response
+     */
+    200: SessionTradeList;
+};
+
+export type ListSessionTradesResponse = ListSessionTradesResponses[keyof ListSessionTradesResponses];
+
+export type ListVerdictsData = {
+    body?: never;
+    path: {
+        /**
+         * Session Id
+         *
+         * of a trading session
+         */
+        session_id: string;
+    };
+    query?: {
+        /**
+         * Only Refused
+         */
+        only_refused?: boolean;
+        /**
+         * Cursor
+         *
+         * next_cursor of the page before
+         */
+        cursor?: string | null;
+        /**
+         * Limit
+         */
+        limit?: number;
+    };
+    url: '/api/v1/trading/sessions/{session_id}/verdicts';
+};
+
+export type ListVerdictsErrors = {
+    /**
+     * What went wrong
+     */
+    default: Problem;
+};
+
+export type ListVerdictsError = ListVerdictsErrors[keyof ListVerdictsErrors];
+
+export type ListVerdictsResponses = {
+    /**
+     * Successful Response
+     */
+    200: VerdictList;
+};
+
+export type ListVerdictsResponse = ListVerdictsResponses[keyof ListVerdictsResponses];
 
 export type ListUsersData = {
     body?: never;

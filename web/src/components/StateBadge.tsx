@@ -2,9 +2,11 @@ import {
   Ban,
   CircleCheck,
   CircleDashed,
+  CirclePause,
   CircleX,
   Hourglass,
   LoaderCircle,
+  OctagonX,
   TriangleAlert,
 } from "lucide-react";
 import styles from "./StateBadge.module.css";
@@ -20,10 +22,17 @@ const STATES = {
   failed: { label: "failed", tone: "bad", Icon: CircleX },
   rejected: { label: "rejected", tone: "bad", Icon: CircleX },
   cancelled: { label: "cancelled", tone: "quiet", Icon: Ban },
+  starting: { label: "starting", tone: "live", Icon: LoaderCircle },
+  paused: { label: "paused", tone: "warn", Icon: CirclePause },
+  stopping: { label: "stopping", tone: "live", Icon: LoaderCircle },
+  stopped: { label: "stopped", tone: "quiet", Icon: Ban },
+  active: { label: "active", tone: "good", Icon: CircleCheck },
+  reducing: { label: "reducing only", tone: "warn", Icon: TriangleAlert },
+  halted: { label: "halted", tone: "bad", Icon: OctagonX },
   warning: { label: "warning", tone: "warn", Icon: TriangleAlert },
 } as const;
 
-/** The state of a scene, a run or a load: a shape, a word and a colour. */
+/** The state of a scene, a run, a trading session or a load: a shape, a word and a colour. */
 export function StateBadge({ state }: { state: string }) {
   const known = STATES[state as keyof typeof STATES];
   const { label, tone, Icon } = known ?? {

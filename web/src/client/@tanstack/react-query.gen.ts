@@ -3,8 +3,8 @@
 import { type InfiniteData, infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
 
 import { client } from '../client.gen';
-import { beginOidc, checkInvitation, compareRuns, downloadRuns, downloadTrades, endOidc, exportRun, getAbout, getAnalysis, getBackfill, getCandles, getCoverage, getCurves, getEquity, getHealth, getHeatmap, getJob, getLineage, getQuality, getReport, getRun, getScene, getSceneSchema, getSession, getStrategy, getTradeMarks, getWatchlist, listAudit, listBackfills, listInstruments, listInvitations, listMetrics, listRuns, listScenes, listSchedules, listSeries, listSessions, listStale, listStrategies, listTokens, listTrades, listUsers, type Options, readCandles } from '../sdk.gen';
-import type { BeginOidcData, BeginOidcError, BeginOidcResponse, CheckInvitationData, CheckInvitationError, CheckInvitationResponse, CompareRunsData, CompareRunsError, CompareRunsResponse, DownloadRunsData, DownloadRunsError, DownloadRunsResponse, DownloadTradesData, DownloadTradesError, DownloadTradesResponse, EndOidcData, EndOidcError, EndOidcResponse, ExportRunData, ExportRunError, ExportRunResponse, GetAboutData, GetAboutError, GetAboutResponse, GetAnalysisData, GetAnalysisError, GetAnalysisResponse, GetBackfillData, GetBackfillError, GetBackfillResponse, GetCandlesData, GetCandlesError, GetCandlesResponse, GetCoverageData, GetCoverageError, GetCoverageResponse, GetCurvesData, GetCurvesError, GetCurvesResponse, GetEquityData, GetEquityError, GetEquityResponse, GetHealthData, GetHealthError, GetHealthResponse, GetHeatmapData, GetHeatmapError, GetHeatmapResponse, GetJobData, GetJobError, GetJobResponse, GetLineageData, GetLineageError, GetLineageResponse, GetQualityData, GetQualityError, GetQualityResponse, GetReportData, GetReportError, GetReportResponse, GetRunData, GetRunError, GetRunResponse, GetSceneData, GetSceneError, GetSceneResponse, GetSceneSchemaData, GetSceneSchemaError, GetSceneSchemaResponse, GetSessionData, GetSessionError, GetSessionResponse, GetStrategyData, GetStrategyError, GetStrategyResponse, GetTradeMarksData, GetTradeMarksError, GetTradeMarksResponse, GetWatchlistData, GetWatchlistError, GetWatchlistResponse, ListAuditData, ListAuditError, ListAuditResponse, ListBackfillsData, ListBackfillsError, ListBackfillsResponse, ListInstrumentsData, ListInstrumentsError, ListInstrumentsResponse, ListInvitationsData, ListInvitationsError, ListInvitationsResponse, ListMetricsData, ListMetricsError, ListMetricsResponse, ListRunsData, ListRunsError, ListRunsResponse, ListScenesData, ListScenesError, ListScenesResponse, ListSchedulesData, ListSchedulesError, ListSchedulesResponse, ListSeriesData, ListSeriesError, ListSeriesResponse, ListSessionsData, ListSessionsError, ListSessionsResponse, ListStaleData, ListStaleError, ListStaleResponse, ListStrategiesData, ListStrategiesError, ListStrategiesResponse, ListTokensData, ListTokensError, ListTokensResponse, ListTradesData, ListTradesError, ListTradesResponse, ListUsersData, ListUsersError, ListUsersResponse, ReadCandlesData, ReadCandlesError, ReadCandlesResponse } from '../types.gen';
+import { beginOidc, checkInvitation, compareRuns, downloadRuns, downloadTrades, endOidc, exportRun, getAbout, getAnalysis, getBackfill, getCandles, getCoverage, getCurves, getEquity, getHealth, getHeatmap, getJob, getLineage, getQuality, getReport, getRun, getScene, getSceneSchema, getSession, getSessionDrift, getSessionEquity, getSessionLog, getStrategy, getTradeMarks, getTradingSession, getWatchlist, listAudit, listBackfills, listFills, listInstruments, listInvitations, listMetrics, listOrders, listPositions, listRuns, listScenes, listSchedules, listSeries, listSessions, listSessionTrades, listStale, listStrategies, listTokens, listTrades, listTradingSessions, listUsers, listVerdicts, type Options, readCandles } from '../sdk.gen';
+import type { BeginOidcData, BeginOidcError, BeginOidcResponse, CheckInvitationData, CheckInvitationError, CheckInvitationResponse, CompareRunsData, CompareRunsError, CompareRunsResponse, DownloadRunsData, DownloadRunsError, DownloadRunsResponse, DownloadTradesData, DownloadTradesError, DownloadTradesResponse, EndOidcData, EndOidcError, EndOidcResponse, ExportRunData, ExportRunError, ExportRunResponse, GetAboutData, GetAboutError, GetAboutResponse, GetAnalysisData, GetAnalysisError, GetAnalysisResponse, GetBackfillData, GetBackfillError, GetBackfillResponse, GetCandlesData, GetCandlesError, GetCandlesResponse, GetCoverageData, GetCoverageError, GetCoverageResponse, GetCurvesData, GetCurvesError, GetCurvesResponse, GetEquityData, GetEquityError, GetEquityResponse, GetHealthData, GetHealthError, GetHealthResponse, GetHeatmapData, GetHeatmapError, GetHeatmapResponse, GetJobData, GetJobError, GetJobResponse, GetLineageData, GetLineageError, GetLineageResponse, GetQualityData, GetQualityError, GetQualityResponse, GetReportData, GetReportError, GetReportResponse, GetRunData, GetRunError, GetRunResponse, GetSceneData, GetSceneError, GetSceneResponse, GetSceneSchemaData, GetSceneSchemaError, GetSceneSchemaResponse, GetSessionData, GetSessionDriftData, GetSessionDriftError, GetSessionDriftResponse, GetSessionEquityData, GetSessionEquityError, GetSessionEquityResponse, GetSessionError, GetSessionLogData, GetSessionLogError, GetSessionLogResponse, GetSessionResponse, GetStrategyData, GetStrategyError, GetStrategyResponse, GetTradeMarksData, GetTradeMarksError, GetTradeMarksResponse, GetTradingSessionData, GetTradingSessionError, GetTradingSessionResponse, GetWatchlistData, GetWatchlistError, GetWatchlistResponse, ListAuditData, ListAuditError, ListAuditResponse, ListBackfillsData, ListBackfillsError, ListBackfillsResponse, ListFillsData, ListFillsError, ListFillsResponse, ListInstrumentsData, ListInstrumentsError, ListInstrumentsResponse, ListInvitationsData, ListInvitationsError, ListInvitationsResponse, ListMetricsData, ListMetricsError, ListMetricsResponse, ListOrdersData, ListOrdersError, ListOrdersResponse, ListPositionsData, ListPositionsError, ListPositionsResponse, ListRunsData, ListRunsError, ListRunsResponse, ListScenesData, ListScenesError, ListScenesResponse, ListSchedulesData, ListSchedulesError, ListSchedulesResponse, ListSeriesData, ListSeriesError, ListSeriesResponse, ListSessionsData, ListSessionsError, ListSessionsResponse, ListSessionTradesData, ListSessionTradesError, ListSessionTradesResponse, ListStaleData, ListStaleError, ListStaleResponse, ListStrategiesData, ListStrategiesError, ListStrategiesResponse, ListTokensData, ListTokensError, ListTokensResponse, ListTradesData, ListTradesError, ListTradesResponse, ListTradingSessionsData, ListTradingSessionsError, ListTradingSessionsResponse, ListUsersData, ListUsersError, ListUsersResponse, ListVerdictsData, ListVerdictsError, ListVerdictsResponse, ReadCandlesData, ReadCandlesError, ReadCandlesResponse } from '../types.gen';
 
 export type QueryKey<TOptions extends Options> = [
     Pick<TOptions, 'baseUrl' | 'body' | 'headers' | 'path' | 'query'> & {
@@ -1189,6 +1189,398 @@ export const listTokensOptions = (options?: Options<ListTokensData>) => queryOpt
     },
     queryKey: listTokensQueryKey(options)
 });
+
+export const listTradingSessionsQueryKey = (options?: Options<ListTradingSessionsData>) => createQueryKey('listTradingSessions', options);
+
+/**
+ * List Trading Sessions
+ *
+ * List the trading sessions that the caller may see, the newest first.
+ */
+export const listTradingSessionsOptions = (options?: Options<ListTradingSessionsData>) => queryOptions<ListTradingSessionsResponse, ListTradingSessionsError, ListTradingSessionsResponse, ReturnType<typeof listTradingSessionsQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await listTradingSessions({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: listTradingSessionsQueryKey(options)
+});
+
+export const listTradingSessionsInfiniteQueryKey = (options?: Options<ListTradingSessionsData>): QueryKey<Options<ListTradingSessionsData>> => createQueryKey('listTradingSessions', options, true);
+
+/**
+ * List Trading Sessions
+ *
+ * List the trading sessions that the caller may see, the newest first.
+ */
+export const listTradingSessionsInfiniteOptions = (options?: Options<ListTradingSessionsData>) => {
+    const opts = infiniteQueryOptions<ListTradingSessionsResponse, ListTradingSessionsError, InfiniteData<ListTradingSessionsResponse>, QueryKey<Options<ListTradingSessionsData>>, string | null | Pick<QueryKey<Options<ListTradingSessionsData>>[0], 'body' | 'headers' | 'path' | 'query'>>(
+    // @ts-ignore
+    {
+        queryFn: async ({ pageParam, queryKey, signal }) => {
+            // @ts-ignore
+            const page: Pick<QueryKey<Options<ListTradingSessionsData>>[0], 'body' | 'headers' | 'path' | 'query'> = typeof pageParam === 'object' ? pageParam : {
+                query: {
+                    cursor: pageParam
+                }
+            };
+            const params = createInfiniteParams(queryKey, page);
+            const { data } = await listTradingSessions({
+                ...options,
+                ...params,
+                signal,
+                throwOnError: true
+            });
+            return data;
+        },
+        queryKey: listTradingSessionsInfiniteQueryKey(options)
+    });
+    return opts as Omit<typeof opts, 'initialData'>;
+};
+
+export const getTradingSessionQueryKey = (options: Options<GetTradingSessionData>) => createQueryKey('getTradingSession', options);
+
+/**
+ * Get Trading Session
+ *
+ * Read a session: how it is, what was asked, and what it was told to do lately.
+ */
+export const getTradingSessionOptions = (options: Options<GetTradingSessionData>) => queryOptions<GetTradingSessionResponse, GetTradingSessionError, GetTradingSessionResponse, ReturnType<typeof getTradingSessionQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await getTradingSession({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: getTradingSessionQueryKey(options)
+});
+
+export const getSessionDriftQueryKey = (options: Options<GetSessionDriftData>) => createQueryKey('getSessionDrift', options);
+
+/**
+ * Get Session Drift
+ *
+ * Read the newest comparison of a session with the backtest of its candles.
+ */
+export const getSessionDriftOptions = (options: Options<GetSessionDriftData>) => queryOptions<GetSessionDriftResponse, GetSessionDriftError, GetSessionDriftResponse, ReturnType<typeof getSessionDriftQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await getSessionDrift({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: getSessionDriftQueryKey(options)
+});
+
+export const getSessionEquityQueryKey = (options: Options<GetSessionEquityData>) => createQueryKey('getSessionEquity', options);
+
+/**
+ * Get Session Equity
+ *
+ * Read the equity of a session beside that of the backtest of its candles.
+ */
+export const getSessionEquityOptions = (options: Options<GetSessionEquityData>) => queryOptions<GetSessionEquityResponse, GetSessionEquityError, GetSessionEquityResponse, ReturnType<typeof getSessionEquityQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await getSessionEquity({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: getSessionEquityQueryKey(options)
+});
+
+export const listFillsQueryKey = (options: Options<ListFillsData>) => createQueryKey('listFills', options);
+
+/**
+ * List Fills
+ *
+ * List the fills of a session, the newest first.
+ */
+export const listFillsOptions = (options: Options<ListFillsData>) => queryOptions<ListFillsResponse, ListFillsError, ListFillsResponse, ReturnType<typeof listFillsQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await listFills({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: listFillsQueryKey(options)
+});
+
+export const listFillsInfiniteQueryKey = (options: Options<ListFillsData>): QueryKey<Options<ListFillsData>> => createQueryKey('listFills', options, true);
+
+/**
+ * List Fills
+ *
+ * List the fills of a session, the newest first.
+ */
+export const listFillsInfiniteOptions = (options: Options<ListFillsData>) => {
+    const opts = infiniteQueryOptions<ListFillsResponse, ListFillsError, InfiniteData<ListFillsResponse>, QueryKey<Options<ListFillsData>>, string | null | Pick<QueryKey<Options<ListFillsData>>[0], 'body' | 'headers' | 'path' | 'query'>>(
+    // @ts-ignore
+    {
+        queryFn: async ({ pageParam, queryKey, signal }) => {
+            // @ts-ignore
+            const page: Pick<QueryKey<Options<ListFillsData>>[0], 'body' | 'headers' | 'path' | 'query'> = typeof pageParam === 'object' ? pageParam : {
+                query: {
+                    cursor: pageParam
+                }
+            };
+            const params = createInfiniteParams(queryKey, page);
+            const { data } = await listFills({
+                ...options,
+                ...params,
+                signal,
+                throwOnError: true
+            });
+            return data;
+        },
+        queryKey: listFillsInfiniteQueryKey(options)
+    });
+    return opts as Omit<typeof opts, 'initialData'>;
+};
+
+export const getSessionLogQueryKey = (options: Options<GetSessionLogData>) => createQueryKey('getSessionLog', options);
+
+/**
+ * Get Session Log
+ *
+ * Read the log of a session, the newest event first.
+ */
+export const getSessionLogOptions = (options: Options<GetSessionLogData>) => queryOptions<GetSessionLogResponse, GetSessionLogError, GetSessionLogResponse, ReturnType<typeof getSessionLogQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await getSessionLog({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: getSessionLogQueryKey(options)
+});
+
+export const getSessionLogInfiniteQueryKey = (options: Options<GetSessionLogData>): QueryKey<Options<GetSessionLogData>> => createQueryKey('getSessionLog', options, true);
+
+/**
+ * Get Session Log
+ *
+ * Read the log of a session, the newest event first.
+ */
+export const getSessionLogInfiniteOptions = (options: Options<GetSessionLogData>) => {
+    const opts = infiniteQueryOptions<GetSessionLogResponse, GetSessionLogError, InfiniteData<GetSessionLogResponse>, QueryKey<Options<GetSessionLogData>>, string | null | Pick<QueryKey<Options<GetSessionLogData>>[0], 'body' | 'headers' | 'path' | 'query'>>(
+    // @ts-ignore
+    {
+        queryFn: async ({ pageParam, queryKey, signal }) => {
+            // @ts-ignore
+            const page: Pick<QueryKey<Options<GetSessionLogData>>[0], 'body' | 'headers' | 'path' | 'query'> = typeof pageParam === 'object' ? pageParam : {
+                query: {
+                    cursor: pageParam
+                }
+            };
+            const params = createInfiniteParams(queryKey, page);
+            const { data } = await getSessionLog({
+                ...options,
+                ...params,
+                signal,
+                throwOnError: true
+            });
+            return data;
+        },
+        queryKey: getSessionLogInfiniteQueryKey(options)
+    });
+    return opts as Omit<typeof opts, 'initialData'>;
+};
+
+export const listOrdersQueryKey = (options: Options<ListOrdersData>) => createQueryKey('listOrders', options);
+
+/**
+ * List Orders
+ *
+ * List the orders of a session, the newest first.
+ */
+export const listOrdersOptions = (options: Options<ListOrdersData>) => queryOptions<ListOrdersResponse, ListOrdersError, ListOrdersResponse, ReturnType<typeof listOrdersQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await listOrders({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: listOrdersQueryKey(options)
+});
+
+export const listOrdersInfiniteQueryKey = (options: Options<ListOrdersData>): QueryKey<Options<ListOrdersData>> => createQueryKey('listOrders', options, true);
+
+/**
+ * List Orders
+ *
+ * List the orders of a session, the newest first.
+ */
+export const listOrdersInfiniteOptions = (options: Options<ListOrdersData>) => {
+    const opts = infiniteQueryOptions<ListOrdersResponse, ListOrdersError, InfiniteData<ListOrdersResponse>, QueryKey<Options<ListOrdersData>>, string | null | Pick<QueryKey<Options<ListOrdersData>>[0], 'body' | 'headers' | 'path' | 'query'>>(
+    // @ts-ignore
+    {
+        queryFn: async ({ pageParam, queryKey, signal }) => {
+            // @ts-ignore
+            const page: Pick<QueryKey<Options<ListOrdersData>>[0], 'body' | 'headers' | 'path' | 'query'> = typeof pageParam === 'object' ? pageParam : {
+                query: {
+                    cursor: pageParam
+                }
+            };
+            const params = createInfiniteParams(queryKey, page);
+            const { data } = await listOrders({
+                ...options,
+                ...params,
+                signal,
+                throwOnError: true
+            });
+            return data;
+        },
+        queryKey: listOrdersInfiniteQueryKey(options)
+    });
+    return opts as Omit<typeof opts, 'initialData'>;
+};
+
+export const listPositionsQueryKey = (options: Options<ListPositionsData>) => createQueryKey('listPositions', options);
+
+/**
+ * List Positions
+ *
+ * List what a session holds now.
+ */
+export const listPositionsOptions = (options: Options<ListPositionsData>) => queryOptions<ListPositionsResponse, ListPositionsError, ListPositionsResponse, ReturnType<typeof listPositionsQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await listPositions({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: listPositionsQueryKey(options)
+});
+
+export const listSessionTradesQueryKey = (options: Options<ListSessionTradesData>) => createQueryKey('listSessionTrades', options);
+
+/**
+ * List Session Trades
+ *
+ * List the round trips of a session, the newest first.
+ */
+export const listSessionTradesOptions = (options: Options<ListSessionTradesData>) => queryOptions<ListSessionTradesResponse, ListSessionTradesError, ListSessionTradesResponse, ReturnType<typeof listSessionTradesQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await listSessionTrades({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: listSessionTradesQueryKey(options)
+});
+
+export const listSessionTradesInfiniteQueryKey = (options: Options<ListSessionTradesData>): QueryKey<Options<ListSessionTradesData>> => createQueryKey('listSessionTrades', options, true);
+
+/**
+ * List Session Trades
+ *
+ * List the round trips of a session, the newest first.
+ */
+export const listSessionTradesInfiniteOptions = (options: Options<ListSessionTradesData>) => {
+    const opts = infiniteQueryOptions<ListSessionTradesResponse, ListSessionTradesError, InfiniteData<ListSessionTradesResponse>, QueryKey<Options<ListSessionTradesData>>, string | null | Pick<QueryKey<Options<ListSessionTradesData>>[0], 'body' | 'headers' | 'path' | 'query'>>(
+    // @ts-ignore
+    {
+        queryFn: async ({ pageParam, queryKey, signal }) => {
+            // @ts-ignore
+            const page: Pick<QueryKey<Options<ListSessionTradesData>>[0], 'body' | 'headers' | 'path' | 'query'> = typeof pageParam === 'object' ? pageParam : {
+                query: {
+                    cursor: pageParam
+                }
+            };
+            const params = createInfiniteParams(queryKey, page);
+            const { data } = await listSessionTrades({
+                ...options,
+                ...params,
+                signal,
+                throwOnError: true
+            });
+            return data;
+        },
+        queryKey: listSessionTradesInfiniteQueryKey(options)
+    });
+    return opts as Omit<typeof opts, 'initialData'>;
+};
+
+export const listVerdictsQueryKey = (options: Options<ListVerdictsData>) => createQueryKey('listVerdicts', options);
+
+/**
+ * List Verdicts
+ *
+ * List what the risk engine said of the orders of a session, the newest first.
+ */
+export const listVerdictsOptions = (options: Options<ListVerdictsData>) => queryOptions<ListVerdictsResponse, ListVerdictsError, ListVerdictsResponse, ReturnType<typeof listVerdictsQueryKey>>({
+    queryFn: async ({ queryKey, signal }) => {
+        const { data } = await listVerdicts({
+            ...options,
+            ...queryKey[0],
+            signal,
+            throwOnError: true
+        });
+        return data;
+    },
+    queryKey: listVerdictsQueryKey(options)
+});
+
+export const listVerdictsInfiniteQueryKey = (options: Options<ListVerdictsData>): QueryKey<Options<ListVerdictsData>> => createQueryKey('listVerdicts', options, true);
+
+/**
+ * List Verdicts
+ *
+ * List what the risk engine said of the orders of a session, the newest first.
+ */
+export const listVerdictsInfiniteOptions = (options: Options<ListVerdictsData>) => {
+    const opts = infiniteQueryOptions<ListVerdictsResponse, ListVerdictsError, InfiniteData<ListVerdictsResponse>, QueryKey<Options<ListVerdictsData>>, string | null | Pick<QueryKey<Options<ListVerdictsData>>[0], 'body' | 'headers' | 'path' | 'query'>>(
+    // @ts-ignore
+    {
+        queryFn: async ({ pageParam, queryKey, signal }) => {
+            // @ts-ignore
+            const page: Pick<QueryKey<Options<ListVerdictsData>>[0], 'body' | 'headers' | 'path' | 'query'> = typeof pageParam === 'object' ? pageParam : {
+                query: {
+                    cursor: pageParam
+                }
+            };
+            const params = createInfiniteParams(queryKey, page);
+            const { data } = await listVerdicts({
+                ...options,
+                ...params,
+                signal,
+                throwOnError: true
+            });
+            return data;
+        },
+        queryKey: listVerdictsInfiniteQueryKey(options)
+    });
+    return opts as Omit<typeof opts, 'initialData'>;
+};
 
 export const listUsersQueryKey = (options?: Options<ListUsersData>) => createQueryKey('listUsers', options);
 

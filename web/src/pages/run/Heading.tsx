@@ -1,6 +1,6 @@
 import { Button, Group, Menu, Text, Title } from "@mantine/core";
 import { Link } from "@tanstack/react-router";
-import { Download, FlaskConical, Printer } from "lucide-react";
+import { CandlestickChart, Download, FlaskConical, Printer } from "lucide-react";
 import { address } from "../../api";
 import type { RunDetail } from "../../client";
 import { formatParam } from "../../components/format";
@@ -53,6 +53,16 @@ export function Heading({ detail, canAsk }: { detail: RunDetail; canAsk: boolean
             renderRoot={(props) => <Link {...props} to="/scenes/new" search={{ from: scene.scene_id }} />}
           >
             Start from its scene
+          </Button>
+        )}
+        {canAsk && (
+          <Button
+            variant="default"
+            size="xs"
+            leftSection={<CandlestickChart size={14} aria-hidden />}
+            renderRoot={(props) => <Link {...props} to="/trading/new" search={{ run: runKey }} />}
+          >
+            Trade this on paper
           </Button>
         )}
         <Menu position="bottom-end">
