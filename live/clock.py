@@ -16,6 +16,7 @@ from mela.settings import Settings
 
 _TIMEOUT_S = 5.0
 _JUMP_S = 2.0  # of this machine: less is the time that asking takes
+_ASKING_S = 0.25  # what a look at a replay's clock may be wrong by
 log = structlog.get_logger()
 
 
@@ -106,7 +107,7 @@ class ReplayClock:
         jump_ms = look.now_ms - self._at(look.at_s)
         self._look = look
         is_set = look.plays != before.plays
-        is_far = abs(jump_ms) > max(self.span_ms(_JUMP_S), _JUMP_S * 1000)
+        is_far = abs(jump_ms) > max(self.span_ms(_ASKING_S), _JUMP_S * 1000)
         return jump_ms if is_set and is_far else 0
 
     def _at(self, at_s: float) -> int:

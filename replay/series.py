@@ -66,7 +66,7 @@ class Catalog:
         self._series = _packaged() if folder == PACKAGED else _read(folder)
         self.folder = folder
         self.clock = PlayClock(now_ms or _latest_ms(self._series))
-        self.restatements = 0
+        self.changes: list[tuple[str, str, int]] = []
         self._restated: dict[tuple[str, str], dict[int, dict[str, float]]] = {}
 
     @property
@@ -79,6 +79,11 @@ class Catalog:
         view = copy(self)
         view.clock = PlayClock(_END_OF_TIME_MS)
         return view
+
+    @property
+    def restatements(self) -> int:
+        """Return how often candles were restated."""
+        return len(self.changes)
 
     def find(self, symbol: str, interval: str, sources: Sequence[str]) -> RecordedSeries | None:
         """Return a series as known now, including the candle that is still open."""
@@ -126,7 +131,7 @@ class Catalog:
                 _check_restated(self.restated(series), opened_ms, values)
         candles = self._restated.setdefault(key, {})
         candles[opened_ms] = candles.get(opened_ms, {}) | values
-        self.restatements += 1
+        self.changes.append((symbol, key[1], opened_ms))
 
     def restated(self, series: RecordedSeries) -> RecordedSeries:
         """Return a series with all restatements applied."""

@@ -66,14 +66,21 @@ log = structlog.get_logger()
 
 
 class AlpacaSource:
-    """Ask Alpaca, or the replay at `replay_url`. Coins need no keys; stocks do."""
+    """Ask Alpaca, or the replay at `replay_url`. Coins need no keys; stocks do.
+
+    settled_s: how long after its close a candle is given; None waits for late trade reports, as
+        what is stored should. A live feed waits for nothing, and hears of corrections later
+    """
 
     def __init__(
         self,
         settings: AlpacaSettings,
         replay_url: str | None = None,
         patience: RetryPolicy | None = None,
+        *,
+        settled_s: float | None = None,
     ) -> None:
+        self._settled_s = settled_s
         self._settings = settings
         self._replay_url = replay_url
         self._origin: Origin = "replay" if replay_url else "internet"
@@ -143,7 +150,9 @@ class AlpacaSource:
         request: dict[str, Any],
         actions: tuple[CorporateAction, ...] = (),
     ) -> FetchedCandles:
-        settled_s = _SETTLED_S.get(str(request.get("feed")), _SETTLED_OTHERWISE_S)
+        settled_s = self._settled_s
+        if settled_s is None:
+            settled_s = _SETTLED_S.get(str(request.get("feed")), _SETTLED_OTHERWISE_S)
         parameters = {"symbol": symbol, "timeframe": _FRAMES[interval].value}
         found = keep_valid(
             self._instrument(symbol),

@@ -51,6 +51,7 @@ class Channel(ABC):
         self._held = _Held()
         self._began_s = monotonic()
         self._plays = clock.plays
+        self._changes = len(tape.changes)
 
     def greet(self) -> None:
         """Say what the service says before it is asked anything."""
@@ -126,6 +127,7 @@ class Channel(ABC):
             return
         for candle in due:
             self._disturbed(candle)
+        self._correct(now_ms)
         self._release()
         self.tell_more()
 
@@ -157,6 +159,17 @@ class Channel(ABC):
         if self._held.swapped is not None:
             swapped, self._held.swapped = self._held.swapped, None
             self.tell([swapped])
+
+    def _correct(self, now_ms: int) -> None:
+        """Tell what was restated of the candles that closed before."""
+        changes, self._changes = self.tape.changes[self._changes :], len(self.tape.changes)
+        for symbol, word, opened_ms in changes:
+            for place in self._places.values():
+                if (place.symbol, place.interval.value) == (symbol, word):
+                    end_ms = place.interval.end_ms(opened_ms)
+                    if end_ms <= now_ms:
+                        again = self.tape.closing(symbol, place.interval, end_ms - 1, end_ms)
+                        self.tell(again, corrects=True)
 
     def _release(self) -> None:
         now_s = monotonic()

@@ -52,6 +52,11 @@ class Tape:
         self._chunks: dict[tuple[str, Interval], _Chunk] = {}
         self._lock = threading.Lock()
 
+    @property
+    def changes(self) -> list[tuple[str, str, int]]:
+        """Return which candles were restated: symbol, interval, opened_ms."""
+        return self._catalog.changes
+
     def closing(
         self, symbol: str, interval: Interval, after_ms: int, until_ms: int
     ) -> list[Candle]:

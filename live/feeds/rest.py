@@ -1,0 +1,82 @@
+"""Closed candles over REST, by the same sources that the warehouse loads from."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+from live.clock import Clock
+from live.events import CandleClosed
+from mela.instrument import parse_name
+from mela.interval import Interval
+from mela.settings import Settings
+from sources.protocol import CandleSource, FetchedCandles
+from sources.retry import RetryPolicy
+
+PATIENCE = RetryPolicy(attempts=3, first_s=0.2, longest_s=5.0, total_s=20.0, timeout_s=10.0)
+
+
+class RestCandles:
+    """Ask one venue, one request at a time, in a thread of its own."""
+
+    def __init__(
+        self, venue: str, settings: Settings, clock: Clock, patience: RetryPolicy = PATIENCE
+    ) -> None:
+        self._venue = venue
+        self._settings = settings
+        self._patience = patience
+        self._clock = clock
+        self._source: CandleSource | None = None
+        self._thread = ThreadPoolExecutor(1, f"rest-{venue}")
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def fetch(
+        self, instrument: str, interval: Interval, from_ms: int, to_ms: int
+    ) -> list[CandleClosed]:
+        """Return the closed candles with from_ms ≤ opened_ms < to_ms, oldest first.
+
+        Raises SourceUnavailable or SourceRefused.
+        """
+        if to_ms <= from_ms:
+            return []
+        loop = asyncio.get_running_loop()
+        symbol = parse_name(instrument)[1]
+        ask = (self._ask, symbol, interval, from_ms, to_ms)
+        found = await loop.run_in_executor(self._thread, *ask)
+        return _candles(instrument, found, self._clock.now_ms())
+
+    def close(self) -> None:
+        """Begin no more requests; one that runs ends by its own time limit."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+        if self._loop is not None:
+            self._loop.close()
+
+    def _ask(self, symbol: str, interval: Interval, from_ms: int, to_ms: int) -> FetchedCandles:
+        if self._source is None:  # the libraries take seconds to import
+            self._loop = asyncio.new_event_loop()  # python-binance would make one and leave it open
+            asyncio.set_event_loop(self._loop)
+            self._source = _source_of(self._venue, self._settings, self._patience)
+        start, end = (datetime.fromtimestamp(ms / 1000, UTC) for ms in (from_ms, to_ms))
+        return self._source.fetch(symbol, interval, start, end)
+
+
+def _source_of(venue: str, settings: Settings, patience: RetryPolicy) -> CandleSource:
+    """Return the venue's source, without archives and without waiting for late reports."""
+    if venue == "binance":
+        from sources.binance import BinanceSource
+
+        return BinanceSource(settings.replay_url, patience, archive_pages=1_000_000_000)
+    if venue == "alpaca":
+        from sources.alpaca import AlpacaSource
+
+        return AlpacaSource(settings.alpaca, settings.replay_url, patience, settled_s=0.0)
+    from sources.ccxt_candles import CcxtSource
+
+    return CcxtSource(venue, settings.replay_url, patience)
+
+
+def _candles(instrument: str, found: FetchedCandles, received_ms: int) -> list[CandleClosed]:
+    columns = (found.opened_ms, found.open, found.high, found.low, found.close, found.volume)
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    return [CandleClosed(instrument, found.interval, *row, received_ms) for row in rows]
