@@ -10,12 +10,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mela.messages import CHUNK_RESULTS, PROGRESS, REJECTED, RESULTS, RUNS, SCENES
+from mela.trading_messages import TRADING
 
 Schema = Mapping[str, Any]
 # Whom a topic's messages outlive: its readers, its writers, or both. Mela alone reads mela.runs and
 # mela.chunk_results, and an older job never reads what a newer one wrote. Clients write scenes.
-BACKWARD = (SCENES, RUNS, RESULTS, CHUNK_RESULTS, PROGRESS, REJECTED)
-FORWARD = (RESULTS, PROGRESS, REJECTED)
+# Of trading Mela reads nothing back: whoever reads it may be older or newer.
+BACKWARD = (SCENES, RUNS, RESULTS, CHUNK_RESULTS, PROGRESS, REJECTED, *TRADING)
+FORWARD = (RESULTS, PROGRESS, REJECTED, *TRADING)
 _LEAST = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties")
 _MOST = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties")
 _SAME = ("pattern", "version", "format")

@@ -24,6 +24,7 @@ from mela.metrics import METRICS
 from mela.result_columns import ResultColumns
 from mela.run_terms import VARIABLE
 from mela.schemas import json_schema
+from mela.trading_messages import FILLS, ORDERS, POSITIONS, FillTold, OrderTold, PositionsTold
 from messaging.columns import to_arrow
 
 Schema = dict[str, Any]
@@ -43,6 +44,9 @@ def schemas() -> dict[str, Schema]:
         CHUNK_RESULTS: _columns(),
         PROGRESS: _bare(Progress.model_json_schema()),
         REJECTED: _bare(Rejection.model_json_schema()),
+        ORDERS: _bare(OrderTold.model_json_schema()),
+        FILLS: _bare(FillTold.model_json_schema()),
+        POSITIONS: _bare(PositionsTold.model_json_schema()),
     }
 
 

@@ -1,4 +1,4 @@
-"""The topics of the job path: their names, partitions and retention."""
+"""The topics of the job path and of trading: their names, partitions and retention."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from confluent_kafka.cimpl import NewTopic  # pyright: ignore[reportUnknownVaria
 from mela.errors import StackFailed
 from mela.messages import CHUNK_RESULTS, PROGRESS, REJECTED, RESULTS, RUNS, SCENES
 from mela.settings import KafkaSettings
+from mela.trading_messages import TRADING
 from messaging.connection import client
 
 MAX_BROKER_BYTES = 8 * 1024 * 1024  # a scene that is too large must still reach us to be refused
@@ -30,6 +31,7 @@ def topics(kafka: KafkaSettings) -> list[NewTopic]:
         CHUNK_RESULTS: (many, MAX_BROKER_BYTES),
         PROGRESS: (one, MAX_BROKER_BYTES),
         REJECTED: (one, MAX_BROKER_BYTES),  # the largest scene fits in base64
+        **dict.fromkeys(TRADING, (many, MAX_BROKER_BYTES)),  # a session stays in one partition
     }
     return [
         NewTopic(

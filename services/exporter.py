@@ -21,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from mela.errors import RejectionCode, SourceUnavailable
 from mela.messages import CHUNK_RESULTS, PROGRESS, REJECTED, RESULTS, RUNS, SCENES
 from mela.settings import Settings
+from mela.trading_messages import TRADING
 from messaging.offsets import EndOffsets
 from services.exported import EXPORTED, Exported
 from services.job_state import now, read_state
@@ -29,7 +30,7 @@ from warehouse.database import transaction
 from warehouse.scenes import counts, stages
 
 log = structlog.get_logger()
-TOPICS = (SCENES, RUNS, CHUNK_RESULTS, RESULTS, PROGRESS, REJECTED)
+TOPICS = (SCENES, RUNS, CHUNK_RESULTS, RESULTS, PROGRESS, REJECTED, *TRADING)
 SQL_S = 2.0  # a statement that takes longer is ended: whoever watches must not disturb
 FRESH_S = 5.0  # several that ask at the same time get one measurement
 NEWEST_SCENES = 1_000

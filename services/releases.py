@@ -39,6 +39,7 @@ from mela.result_columns import ResultRows
 from mela.run import Run
 from mela.scene import parse_scene
 from mela.settings import REPOSITORY
+from mela.trading_messages import FILLS, ORDERS, POSITIONS, FillTold, OrderTold, PositionsTold
 from messaging.columns import to_arrow
 from messaging.described import schemas
 
@@ -107,6 +108,32 @@ def samples() -> Iterator[Sample]:
         at=_AT,
     )
     yield _sample(REJECTED, "letter.json", letter.to_bytes())
+    yield from _of_trading()
+
+
+def _of_trading() -> Iterator[Sample]:
+    """Yield messages of a session: an order before and after its fill, the fill, the account."""
+    told = {"session_id": _ID, "instrument": "binance:BTCUSDT", "client_order_id": "0b6f-1-e-1"}
+    order = told | {
+        **{"broker_order_id": None, "leg": "enter", "side": "buy", "kind": "market", "seq": 3},
+        **{"units": None, "level": None, "reason": "entry", "state": "intended", "why": None},
+        **{"filled_units": 0.0, "average_price": None, "fees": 0.0, "decided_at": _AT},
+        **{"intended_at": _AT, "changed_at": None},
+    }
+    done = {"seq": 5, "units": 0.25, "state": "filled", "filled_units": 0.25, "changed_at": _AT}
+    done |= {"average_price": 40_000.5, "fees": 10.000125, "broker_order_id": "b-1", "why": "all"}
+    for name, document in (("intended", order), ("filled", order | done)):
+        body = OrderTold.model_validate(document).to_bytes()
+        yield _sample(ORDERS, f"{name}.json", body)
+    fill = {"seq": 4, "fill_id": "b-1/0.25", "side": "buy", "units": 0.25, "price": 40_000.5}
+    body = FillTold.model_validate(told | fill | {"fee": 10.000125, "at": _AT}).to_bytes()
+    yield _sample(FILLS, "whole.json", body)
+    held = {"instrument": "binance:BTCUSDT", "units": -0.25, "average_price": 40_000.5}
+    account = {"session_id": _ID, "seq": 6, "account": 0, "opened_at": _AT, "cash": 20_000.0}
+    account |= {"equity": 10_001.0, "positions": [held | {"price": 39_996.0, "value": -9_999.0}]}
+    yield _sample(POSITIONS, "short.json", PositionsTold.model_validate(account).to_bytes())
+    empty = account | {"equity": 20_000.0, "positions": []}
+    yield _sample(POSITIONS, "none.json", PositionsTold.model_validate(empty).to_bytes())
 
 
 def _sample(topic: str, name: str, content: bytes) -> Sample:

@@ -1,6 +1,6 @@
 """Whether the stack asks who its clients are, and who may do what in Kafka.
 
-A guarded Kafka speaks TLS only and knows six users, each with the rights of its role. It checks
+A guarded Kafka speaks TLS only and knows seven users, each with the rights of its role. It checks
 each request (StandardAuthorizer); what no rule allows is refused. Rules and passwords are written
 at every `up` over a listener of their own, which takes certificates of this stack only.
 """
@@ -27,6 +27,7 @@ from confluent_kafka.admin import (
 
 from mela.errors import StackFailed
 from mela.messages import CHUNK_RESULTS, PROGRESS, REJECTED, RESULTS, RUNS, SCENES
+from mela.trading_messages import TRADING
 from messaging.connection import JOB_GROUPS, READER_GROUPS
 from stack import certificates
 from stack.service import Site
@@ -35,6 +36,7 @@ SECURE = "MELA_STACK_SECURE"  # "true": clients sign in
 PUBLISHER, JOB, RUN = "mela-publisher", "mela-job", "mela-run"
 READER, ADMIN = "mela-reader", "mela-admin"
 API = "mela-api"
+LIVE = "mela-live"
 PASSWORDS = {
     PUBLISHER: "MELA_KAFKA__PASSWORD",
     READER: "MELA_KAFKA__READER_PASSWORD",
@@ -42,6 +44,7 @@ PASSWORDS = {
     RUN: "MELA_STACK_KAFKA_RUN_PASSWORD",
     ADMIN: "MELA_STACK_KAFKA_ADMIN_PASSWORD",
     API: "MELA_STACK_KAFKA_API_PASSWORD",
+    LIVE: "MELA_STACK_KAFKA_LIVE_PASSWORD",
 }
 MLFLOW_USER, MLFLOW_JOB, MLFLOW_ADMIN = "mela", "mela-job", "mela-admin"
 MLFLOW_PASSWORDS = {
@@ -69,11 +72,12 @@ TOPICS: Mapping[str, Mapping[str, tuple[AclOperation, ...]]] = {
     },
     API: {
         SCENES: _WRITE,
-        **dict.fromkeys((RESULTS, PROGRESS, REJECTED), _READ),
+        **dict.fromkeys((RESULTS, PROGRESS, REJECTED, *TRADING), _READ),
     },
+    LIVE: dict.fromkeys(TRADING, _WRITE),
     RUN: {CHUNK_RESULTS: _WRITE, RESULTS: _WRITE, REJECTED: _WRITE},
     READER: {
-        **dict.fromkeys((RESULTS, PROGRESS, REJECTED), _READ),
+        **dict.fromkeys((RESULTS, PROGRESS, REJECTED, *TRADING), _READ),
         **dict.fromkeys(
             (SCENES, RUNS, CHUNK_RESULTS), (AclOperation.DESCRIBE,)
         ),  # how long they are
@@ -127,6 +131,17 @@ def api_variables(site: Site) -> dict[str, str]:
         "MELA_KAFKA__PASSWORD": password,
         "MELA_KAFKA__READER": API,
         "MELA_KAFKA__READER_PASSWORD": password,
+    }
+
+
+def live_variables(site: Site) -> dict[str, str]:
+    """Return the variables by which the process that trades signs in to Kafka: it only writes."""
+    if not is_on(site):
+        return {}
+    return {
+        "MELA_KAFKA__PROTOCOL": "SASL_SSL",
+        "MELA_KAFKA__USER": LIVE,
+        "MELA_KAFKA__PASSWORD": site.kept[PASSWORDS[LIVE]],
     }
 
 

@@ -39,7 +39,12 @@ SHARED = {
         "tests/delivery/test_health.py",
         "tests/stack/test_loopback.py",
     ),
-    "streams": ("tests/hostile/", "tests/services/test_rejected.py", "tests/cli/test_rejected.py"),
+    "streams": (
+        "tests/hostile/",
+        "tests/services/test_rejected.py",
+        "tests/cli/test_rejected.py",
+        "tests/live/test_publisher.py",
+    ),
     "airflow": ("tests/dags/test_running.py",),
     "star": ("tests/dbt/",),
 }

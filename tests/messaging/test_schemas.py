@@ -27,6 +27,7 @@ from mela.messages import (
 from mela.result import Result
 from mela.scene import parse_scene
 from mela.settings import REPOSITORY
+from mela.trading_messages import FILLS, ORDERS, POSITIONS, FillTold, OrderTold, PositionsTold
 from messaging.columns import from_arrow
 from messaging.compatibility import FORWARD, faults
 from messaging.described import schemas
@@ -40,6 +41,9 @@ READERS: dict[str, Callable[[bytes], Any]] = {
     CHUNK_RESULTS: from_arrow,
     PROGRESS: Progress.model_validate_json,
     REJECTED: Rejection.model_validate_json,
+    ORDERS: OrderTold.of_bytes,
+    FILLS: FillTold.of_bytes,
+    POSITIONS: PositionsTold.of_bytes,
 }
 SAMPLES = sorted(FOLDER.glob("*/samples/*"))
 
@@ -122,6 +126,8 @@ BREAKS: list[tuple[str, Any]] = [
     ("it has the version 1, but 2", (CHUNK_RESULTS, "", {"version": "2"})),
     ("status may be succeeded", (CHUNK_RESULTS, "shared.$defs.Status", {"enum": ["failed"]})),
     ("topic may be missing", (REJECTED, "", {"required": ["original"]})),
+    ("fee may be missing", (FILLS, "", {"required": ["fill_id"]})),
+    ("side may be hold", (ORDERS, "properties.side", {"enum": ["hold"]})),
 ]
 HOLDS: list[Any] = [
     (SCENES, "properties", {"colour": TEXT}),

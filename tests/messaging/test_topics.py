@@ -6,10 +6,11 @@ from typing import Any
 
 from mela.messages import CHUNK_RESULTS, PROGRESS, REJECTED, RESULTS, RUNS, SCENES
 from mela.settings import KafkaSettings
+from mela.trading_messages import FILLS, ORDERS, POSITIONS
 from messaging.topics import topics
 
 
-def test_runs_and_results_alone_are_spread_over_partitions() -> None:
+def test_runs_results_and_sessions_alone_are_spread_over_partitions() -> None:
     found: list[Any] = topics(KafkaSettings(partitions=3))
 
     assert {one.topic: one.num_partitions for one in found} == {
@@ -19,6 +20,9 @@ def test_runs_and_results_alone_are_spread_over_partitions() -> None:
         CHUNK_RESULTS: 3,
         PROGRESS: 1,
         REJECTED: 1,
+        ORDERS: 3,
+        FILLS: 3,
+        POSITIONS: 3,
     }
 
 

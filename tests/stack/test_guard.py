@@ -24,6 +24,7 @@ from cli.stack import print_addresses
 from mela.errors import SourceUnavailable
 from mela.messages import CHUNK_RESULTS, PROGRESS, REJECTED, RESULTS, RUNS, SCENES
 from mela.settings import KafkaSettings, Settings
+from mela.trading_messages import TRADING
 from messaging import connection
 from messaging.consumer import check_broker, tail
 from messaging.publisher import Publisher
@@ -31,7 +32,7 @@ from stack import environment, guard, roles
 from tests.conftest import mela
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
-TOPICS = (SCENES, RUNS, CHUNK_RESULTS, RESULTS, PROGRESS, REJECTED)
+TOPICS = (SCENES, RUNS, CHUNK_RESULTS, RESULTS, PROGRESS, REJECTED, *TRADING)
 WAIT_S = 15.0
 MISSING = "mela.nobody"
 

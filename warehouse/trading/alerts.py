@@ -18,15 +18,16 @@ from sqlalchemy import Connection, text
 Level = Literal["info", "warning", "error", "critical"]
 LEVELS: tuple[Level, ...] = ("info", "warning", "error", "critical")
 LEASE_S = 120.0  # longer than every receiver may take for one alert
-_RANK = "array_position(ARRAY['info', 'warning', 'error', 'critical'], {})"
-_PUT = text(f"""
+_PUT = text("""
     INSERT INTO ops.alert_outbox AS o (key, level, title, body, session_id, user_id)
     VALUES (:key, :level, :title, :body, :session_id, :user_id)
     ON CONFLICT (key) WHERE state = 'waiting' DO UPDATE SET
         times = o.times + 1, last_at = clock_timestamp(), title = excluded.title,
         body = excluded.body,
-        level = CASE WHEN {_RANK.format("excluded.level")} > {_RANK.format("o.level")}
-                     THEN excluded.level ELSE o.level END
+        level = CASE
+            WHEN array_position(ARRAY['info', 'warning', 'error', 'critical'], excluded.level)
+               > array_position(ARRAY['info', 'warning', 'error', 'critical'], o.level)
+            THEN excluded.level ELSE o.level END
     RETURNING id
 """)
 _DROP = text("""
@@ -38,7 +39,7 @@ _GIVE_UP = text("""
     WHERE state IN ('waiting', 'sending') AND attempts > 0 AND last_at < :before
 """)
 # what the same matter said a moment ago waits, unless it has become worse since
-_TAKE = text(f"""
+_TAKE = text("""
     UPDATE ops.alert_outbox o SET state = 'sending', attempts = attempts + 1, due_at = :lease
     WHERE o.id = (
         SELECT w.id FROM ops.alert_outbox w
@@ -46,8 +47,9 @@ _TAKE = text(f"""
           AND NOT EXISTS (
               SELECT FROM ops.alert_outbox s
               WHERE s.key = w.key AND s.state = 'sent' AND s.sent_at > :told_since
-                AND {_RANK.format("s.level")} >= {_RANK.format("w.level")})
-        ORDER BY {_RANK.format("w.level")} DESC, w.id
+                AND array_position(ARRAY['info', 'warning', 'error', 'critical'], s.level)
+                 >= array_position(ARRAY['info', 'warning', 'error', 'critical'], w.level))
+        ORDER BY array_position(ARRAY['info', 'warning', 'error', 'critical'], w.level) DESC, w.id
         FOR UPDATE SKIP LOCKED LIMIT 1)
     RETURNING id, key, level, title, body, times, created_at, last_at, attempts, delivered
 """)
@@ -82,7 +84,7 @@ _PAUSE = text("""
         changed_at = excluded.changed_at
 """)
 _WELL = text("DELETE FROM ops.alert_receiver WHERE receiver = :receiver")
-_COUNTED = text("SELECT state, count(*) FROM ops.alert_outbox GROUP BY state")
+_COUNTED = text("SELECT state, count(*) AS times FROM ops.alert_outbox GROUP BY state")
 _SINCE = text("""
     SELECT level, sum(times) FROM ops.alert_outbox
     WHERE last_at >= :start AND last_at < :end AND key NOT LIKE 'digest:%' GROUP BY level
@@ -232,7 +234,7 @@ def is_well(connection: Connection, receiver: str) -> None:
 
 def counted(connection: Connection) -> dict[str, int]:
     """Return how many alerts there are by state."""
-    return {state: count for state, count in connection.execute(_COUNTED)}
+    return {row.state: row.times for row in connection.execute(_COUNTED)}
 
 
 def levels_between(connection: Connection, start: datetime, end: datetime) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Signs of life of the processes that trade, and which of them, or of their sessions, are silent."""
+"""Signs of life of the processes that trade, and which sessions are under way."""
 
 from __future__ import annotations
 

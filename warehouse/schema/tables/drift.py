@@ -27,8 +27,8 @@ class SessionDrift(Base):
         CheckConstraint("end_at > start_at", name="span"),
         {
             "schema": "ops",
-            "comment": "a comparison of a session, from its start until the end of a day (UTC), with "
-            "a backtest of the same candles. Grain: session_id, on_day, candles",
+            "comment": "a comparison of a session, from its start until the end of a day (UTC), "
+            "with a backtest of the same candles. Grain: session_id, on_day, candles",
         },
     )
 
