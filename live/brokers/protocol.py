@@ -12,7 +12,7 @@ Side = Literal["buy", "sell"]
 OrderKind = Literal["market", "limit"]
 Validity = Literal["day", "gtc", "ioc"]
 OrderState = Literal["accepted", "partly_filled", "filled", "cancelled", "rejected", "expired"]
-LinkKind = Literal["connected", "lost", "caught_up", "refused", "stopped"]
+LinkKind = Literal["connected", "lost", "mute", "caught_up", "refused", "stopped"]
 
 
 @dataclass(frozen=True, slots=True)

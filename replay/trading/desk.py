@@ -150,7 +150,7 @@ class Desk:
                 raise wrong(f'order is already in "{order.status}" state')
             account, now_ms = self.account(key), self.catalog.now_ms
             order.canceled_ms = now_ms
-            self._tell(account, [happened(order, "canceled", "canceled", now_ms)])
+            self._tell(account, [happened(account, order, "canceled", "canceled", now_ms)])
             late = Decimal(repr(order.behaviour.fill_after_cancel))
             listed = self.prices.listed(order.symbol)
             price = listed and self.prices.last(listed, now_ms)
@@ -206,7 +206,7 @@ class Desk:
         told = self._told.setdefault(account.key, Told())
         for happening in happenings:
             behaviour = happening.order.behaviour
-            update = update_json(happening, account.position(happening.order.symbol).qty)
+            update = update_json(happening)
             told.updates.extend([] if behaviour.untold else [update] * (1 + behaviour.doubled))
         while len(told.updates) > 10_000:
             told.updates.popleft()

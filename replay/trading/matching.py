@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
+from replay.trading.answers import order_json
 from replay.trading.prices import Listed, Prices
 from replay.trading.records import Account, Fill, Order, Position
 
@@ -14,11 +16,16 @@ _UNIT = Decimal("0.000000001")
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """Something that happened to an order, as the stream of trade updates tells it."""
+    """Something that happened to an order, as the stream of trade updates tells it.
+
+    told: the order as it was then, and held: the position
+    """
 
     event: str
     order: Order
     at_ms: int
+    told: dict[str, Any]
+    held: Decimal
     fill: Fill | None = None
 
 
@@ -30,28 +37,29 @@ def look(
     is_traded = not listed.is_stock or prices.now(listed, now_ms) is not None
     if order.status == "pending_new" and order.behaviour.reject:
         order.failed_ms = now_ms
-        return [happened(order, "rejected", "rejected", now_ms)]
+        return [happened(account, order, "rejected", "rejected", now_ms)]
     if order.status in ("pending_new", "accepted") and is_traded:
-        found.append(happened(order, "new", "new", now_ms))
+        found.append(happened(account, order, "new", "new", now_ms))
     elif order.status == "pending_new":
-        found.append(happened(order, "accepted", "accepted", now_ms))
+        found.append(happened(account, order, "accepted", "accepted", now_ms))
     if order.expires_ms is not None and now_ms >= order.expires_ms:
         found += _filled(account, order, listed, prices, order.expires_ms - 1)
         if order.is_open:
             order.expired_ms = order.expires_ms
-            found.append(happened(order, "expired", "expired", order.expires_ms))
+            found.append(happened(account, order, "expired", "expired", order.expires_ms))
         return found
     found += _filled(account, order, listed, prices, now_ms)
     if order.is_open and order.good_for in ("ioc", "fok") and is_traded:
         order.canceled_ms = now_ms
-        found.append(happened(order, "canceled", "canceled", now_ms))
+        found.append(happened(account, order, "canceled", "canceled", now_ms))
     return found
 
 
-def happened(order: Order, event: str, status: str, at_ms: int) -> Happening:
+def happened(account: Account, order: Order, event: str, status: str, at_ms: int) -> Happening:
     """Give an order a status, and return what is told of it."""
     order.status, order.updated_ms = status, at_ms
-    return Happening(event, order, at_ms)
+    held = account.position(order.symbol).qty
+    return Happening(event, order, at_ms, order_json(order), held)
 
 
 def execute(account: Account, order: Order, qty: Decimal, price: Decimal, at_ms: int) -> Happening:
@@ -74,7 +82,9 @@ def execute(account: Account, order: Order, qty: Decimal, price: Decimal, at_ms:
         order.status = "filled" if is_last else "partially_filled"
     if is_last:
         order.filled_ms = at_ms
-    return Happening("fill" if is_last else "partial_fill", order, at_ms, fill)
+    event = "fill" if is_last else "partial_fill"
+    held = account.position(order.symbol).qty
+    return Happening(event, order, at_ms, order_json(order), held, fill)
 
 
 def _filled(

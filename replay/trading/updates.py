@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any
 
 import orjson
 
 from replay.streams.channel import LONGEST_WAIT_S, Channel
 from replay.streams.tape import Candle
-from replay.trading.answers import instant, order_json, text
+from replay.trading.answers import instant, text
 from replay.trading.matching import Happening
 
 _STREAM = "trade_updates"
@@ -69,12 +68,12 @@ class UpdatesChannel(Channel):
         self.socket.send(orjson.dumps({"stream": stream, "data": data}))
 
 
-def update_json(happening: Happening, held: Decimal) -> dict[str, Any]:
-    """Return an update. held: the position after it."""
+def update_json(happening: Happening) -> dict[str, Any]:
+    """Return an update."""
     update: dict[str, Any] = {
         "event": happening.event,
         "timestamp": instant(happening.at_ms),
-        "order": order_json(happening.order),
+        "order": happening.told,
         "at": instant(happening.at_ms),
     }
     if happening.fill is not None:
@@ -82,6 +81,6 @@ def update_json(happening: Happening, held: Decimal) -> dict[str, Any]:
             "execution_id": happening.fill.id,
             "price": text(happening.fill.price),
             "qty": text(happening.fill.qty),
-            "position_qty": text(held),
+            "position_qty": text(happening.held),
         }
     return update

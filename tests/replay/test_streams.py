@@ -16,8 +16,8 @@ FROM_MS = 1_704_067_200_000
 MINUTE = 60_000
 
 
-def order(server, path: str, **document: Any) -> dict[str, Any]:
-    answer = requests.post(f"{server.url}/replay/{path}", json=document, timeout=10)
+def order(server, what: str, /, **document: Any) -> dict[str, Any]:
+    answer = requests.post(f"{server.url}/replay/{what}", json=document, timeout=10)
     assert answer.status_code == 200, answer.text
     return answer.json()
 
@@ -102,7 +102,7 @@ def test_alpaca_py_hears_each_minute_as_msgpack(playing) -> None:
     bars = asyncio.run(hear_bars(playing, 4, "BTC/USDT", "ETH/USDT"))
     assert {bar["S"] for bar in bars} == {"BTC/USDT", "ETH/USDT"}
     assert {bar["T"] for bar in bars} == {"b"}
-    first = [bar for bar in bars if bar["S"] == "BTC/USDT"][0]
+    first = next(bar for bar in bars if bar["S"] == "BTC/USDT")
     opened_ms = int(first["t"].to_unix() * 1000)
     assert opened_ms % MINUTE == 0
     rest = requests.get(

@@ -25,8 +25,8 @@ NAMES = {"binance": "binance:BTCUSDT", "alpaca": "alpaca:BTC/USDT"}
 QUICK = Patience(first_s=0.05, longest_s=0.5, open_s=5.0, grace_s=0.3, silence_s=2.0)
 
 
-def order(server, path: str, **document: Any) -> None:
-    answer = requests.post(f"{server.url}/replay/{path}", json=document, timeout=10)
+def order(server, what: str, /, **document: Any) -> None:
+    answer = requests.post(f"{server.url}/replay/{what}", json=document, timeout=10)
     assert answer.status_code == 200, answer.text
 
 
