@@ -271,10 +271,16 @@ def terms_of(run: Run, candles: Candles) -> Terms:
         multiple=float(multiple),
         max_exposure=float(sizing.max_exposure),
         at_signal=sizing.sized_at == "signal",
-        lot=float(candles.lot_units) if sizing.whole_units else 0.0,
+        lot=float(candles.lot_units) if _in_lots(run, candles) else 0.0,
         costs=cost_terms(costs),
         exits=exit_terms(run.exits),
     )
+
+
+def _in_lots(run: Run, candles: Candles) -> bool:
+    """Tell whether sizes are whole lots; a gate refuses what it knows no lot of."""
+    is_judged = run.risk is not None and run.risk.lot_and_tick and candles.lot is not None
+    return run.sizing.whole_units or is_judged
 
 
 def _sized(sizing: Sizing) -> tuple[int, float, float]:

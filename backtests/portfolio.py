@@ -120,37 +120,19 @@ def _run_one(
     buffers = replace(Buffers.of(len(laid.opened_ms)), trades=np.empty(laid.candles + 1, TRADES))
     traded_in = np.empty(len(buffers.trades), np.int64)
 
+    remarks: list[str] = []
+
     def by_its_weights(equity: Float) -> Walked:
         given = decided(laid, run, catalogue)
-        shares, signals = shares_of(laid, run, given, weights)
-        columns = Columns(
-            laid.has,
-            laid.fillable,
-            *laid.prices,
-            *laid.signals(signals),
-            *laid.inputs(signals),
-            shares,
-        )
-        lots = np.array([span.candles.lot_units for span in laid.spans])
-        walked = walk_portfolio(
-            columns,
-            laid.opened_ms,
-            basket.lasting_ms,
-            laid.due(run.portfolio.rebalance),  # type: ignore[union-attr]
-            *begin_portfolio(float(run.cash), lots),
-            portfolio_terms_of(run),
-            basket.ends,
-            buffers.period_equity,
-            buffers.drawdown,
-            equity,
-            buffers.trades,
-            traded_in,
-        )
+        walk = _walk_gated if run.is_gated else _walk
+        walked = walk(laid, run, given, basket, buffers, equity, traded_in, remarks)
         _, high, low, *_ = laid.prices
         measure_account_excursions(buffers.trades, walked.trades, traded_in, laid.has, high, low)
         return walked
 
-    outcome = outcome_of(basket, run, buffers, by_its_weights, catalogue, with_curve=with_curve)
+    outcome = outcome_of(
+        basket, run, buffers, by_its_weights, catalogue, with_curve=with_curve, remarks=remarks
+    )
     if outcome.curve is None:
         return outcome
     trades = tuple(
@@ -161,6 +143,58 @@ def _run_one(
         for trade, place in zip(outcome.curve.trades, traded_in.tolist(), strict=False)
     )
     return replace(outcome, curve=replace(outcome.curve, trades=trades))
+
+
+def _walk(
+    laid: AlignedCandles,
+    run: Run,
+    given: Sequence[Given | None],
+    basket: PreparedCandles,
+    buffers: Buffers,
+    equity: Float,
+    traded_in: np.ndarray,
+    _remarks: list[str],
+) -> Walked:
+    assert run.portfolio is not None  # noqa: S101
+    shares, signals = shares_of(laid, run, given, laid.weights(run.instruments, run.portfolio))
+    columns = Columns(
+        laid.has,
+        laid.fillable,
+        *laid.prices,
+        *laid.signals(signals),
+        *laid.inputs(signals),
+        shares,
+    )
+    lots = np.array([span.candles.lot_units for span in laid.spans])
+    return walk_portfolio(
+        columns,
+        laid.opened_ms,
+        basket.lasting_ms,
+        laid.due(run.portfolio.rebalance),
+        *begin_portfolio(float(run.cash), lots),
+        portfolio_terms_of(run),
+        basket.ends,
+        buffers.period_equity,
+        buffers.drawdown,
+        equity,
+        buffers.trades,
+        traded_in,
+    )
+
+
+def _walk_gated(
+    laid: AlignedCandles,
+    run: Run,
+    given: Sequence[Given | None],
+    basket: PreparedCandles,
+    buffers: Buffers,
+    equity: Float,
+    traded_in: np.ndarray,
+    remarks: list[str],
+) -> Walked:
+    from backtests.gated import walk_gated_account  # which imports this module
+
+    return walk_gated_account(laid, run, given, basket, buffers, equity, traded_in, remarks)
 
 
 def decided(
@@ -217,7 +251,7 @@ def portfolio_terms_of(run: Run) -> PortfolioTerms:
     return PortfolioTerms(
         longs=run.direction != "short",
         shorts=run.direction != "long",
-        whole_units=run.sizing.whole_units,
+        whole_units=run.sizing.whole_units or (run.risk is not None and run.risk.lot_and_tick),
         drift=float(rebalance.threshold) if isinstance(rebalance, OnDrift) else NEVER,
         costs=cost_terms(run.costs),
         exits=exit_terms(run.exits),

@@ -103,11 +103,16 @@ def _run_one(
     catalogue: Mapping[str, Strategy],
     alone: bool,
 ) -> Outcome:
+    remarks: list[str] = []
+
     def by_its_rules(equity: Float) -> Walked:
-        execute = walk if run.engine == "mela" else _walk_of_oracle()
         given = signals_of(span, run, catalogue, alone)
         signals = given.signals() if isinstance(given, Weights) else given
-        walked = execute(span, run, signals, buffers, equity)
+        if run.is_gated:
+            walked = _walk_gated(span, run, signals.signals(), buffers, equity, remarks)
+        else:
+            execute = walk if run.engine == "mela" else _walk_of_oracle()
+            walked = execute(span, run, signals, buffers, equity)
         if walked.trades:
             candles, rested = span.candles, not isinstance(run.entry, MarketEntry)
             measure_excursions(
@@ -122,7 +127,9 @@ def _run_one(
             )
         return walked
 
-    return outcome_of(span, run, buffers, by_its_rules, catalogue, with_curve=with_curve)
+    return outcome_of(
+        span, run, buffers, by_its_rules, catalogue, with_curve=with_curve, remarks=remarks
+    )
 
 
 def outcome_of(
@@ -133,10 +140,12 @@ def outcome_of(
     catalogue: Mapping[str, Strategy],
     *,
     with_curve: bool,
+    remarks: Sequence[str] = (),
 ) -> Outcome:
     """Return what a walk over a span finds; what it raises makes the run `failed`.
 
     walk: takes an array for the equity, of length 0 where nobody wants it; fills the buffers
+    remarks: further warnings, which the walk may have added to
     """
     if span.bars == 0:
         return _outcome(span, run, Status.NO_DATA)
@@ -159,8 +168,22 @@ def outcome_of(
         metrics=metrics,
         blocks=blocks,
         top_share=top_share,
+        remarks=remarks,
         curve=_curve(span, walked, buffers, equity) if with_curve else None,
     )
+
+
+def _walk_gated(
+    span: PreparedCandles,
+    run: Run,
+    signals: Signals,
+    buffers: Buffers,
+    equity: Float,
+    remarks: list[str],
+) -> Walked:
+    from backtests.gated import walk_gated  # it steps accounts of several instruments too
+
+    return walk_gated(span, run, signals, buffers, equity, remarks)
 
 
 def _walk_of_oracle() -> Callable[..., Walked]:
@@ -275,6 +298,7 @@ def _outcome(
     metrics: Metrics | None = None,
     blocks: BlockReturns | None = None,
     top_share: float = math.nan,
+    remarks: Sequence[str] = (),
     error: tuple[str, str] | None = None,
     error_at: ErrorPlace | None = None,
     curve: Curve | None = None,
@@ -291,7 +315,9 @@ def _outcome(
         depends_from_ms=span.depends_from_ms,
         warmup_missing=span.warmup_missing,
         periods_per_year=span.periods_per_year if span.bars else None,
-        warnings=span.warnings + caveats(metrics, span.bars, len(span.ends), span.years, top_share),
+        warnings=span.warnings
+        + caveats(metrics, span.bars, len(span.ends), span.years, top_share)
+        + tuple(remarks),
         blocks=blocks,
         curve=curve,
     )

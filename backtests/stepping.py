@@ -15,11 +15,13 @@ from backtests.candles.aligned import AlignedCandles
 from backtests.candles.prepared import PreparedCandles
 from backtests.execute import terms_of
 from backtests.portfolio import portfolio_terms_of, shares_of
-from backtests.signals import Float, Signals
+from backtests.signals import Bool, Float, Signals
 from backtests.sizing_inputs import sizing_measure
 from backtests.strategy import Given
 from execution.candle_step import Candle, Decision
 from execution.stepper import CandleStepper, PortfolioStepper, Step
+from mela.candles import Candles
+from mela.market_hours import phases, trades_in
 from mela.run import Run
 
 
@@ -28,6 +30,7 @@ class CandleSteps:
     """The candles and decisions of a run of one instrument, ready to be stepped.
 
     first: the first candle of the span; the one before it is the last of the warm-up
+    in_hours: (n,) bool, which candles can fill orders in the hours of the run; None for all
     """
 
     span: PreparedCandles
@@ -35,12 +38,14 @@ class CandleSteps:
     signals: Signals
     measure: Float
     volume: Float
+    in_hours: Bool | None = None
 
     @classmethod
     def of(cls, span: PreparedCandles, run: Run, signals: Signals) -> CandleSteps:
         """Return the steps of a run whose signals are known on all candles of its span."""
         measure = sizing_measure(run.sizing, span.candles)
-        return cls(span, run, signals, measure, span.candles.volume_units)
+        in_hours = fillable_in_hours(span.candles, run)
+        return cls(span, run, signals, measure, span.candles.volume_units, in_hours)
 
     @property
     def first(self) -> int:
@@ -51,12 +56,15 @@ class CandleSteps:
         """Return a stepper that has taken the last warm-up candle, if there is one."""
         candles = self.span.candles
         before = self.first - 1
-        stepper = CandleStepper(
-            terms_of(self.run, candles), float(self.run.cash), bar=max(before, 0)
-        )
+        stepper = self.plain_stepper()
         if before >= 0:
             stepper.warm(float(candles.close[before]), self.decision(before))
         return stepper
+
+    def plain_stepper(self) -> CandleStepper:
+        """Return a stepper that has not taken the last warm-up candle."""
+        bar = max(self.first - 1, 0)
+        return CandleStepper(terms_of(self.run, self.span.candles), float(self.run.cash), bar=bar)
 
     def candle(self, bar: int) -> Candle:
         """Return the candle of a bar."""
@@ -70,7 +78,8 @@ class CandleSteps:
             float(candles.low[bar]),
             float(candles.close[bar]),
             volume,
-            not self.span.idle or volume > 0.0,
+            (not self.span.idle or volume > 0.0)
+            and (self.in_hours is None or bool(self.in_hours[bar])),
         )
 
     def decision(self, bar: int) -> Decision:
@@ -103,6 +112,8 @@ class PortfolioSteps:
     """The candles and decisions of a run of several instruments, ready to be stepped.
 
     Column 0 stands before the first step, as in `AlignedCandles`.
+
+    in_hours: of each instrument which of its columns can fill orders; empty where all can
     """
 
     laid: AlignedCandles
@@ -112,6 +123,7 @@ class PortfolioSteps:
     inputs: tuple[Float, Float, Float]
     weights: Float
     due: np.ndarray
+    in_hours: tuple[Bool, ...] = ()
 
     @classmethod
     def of(
@@ -136,14 +148,27 @@ class PortfolioSteps:
             laid.inputs(signals),
             weights,
             laid.due(run.portfolio.rebalance),
+            _columns_in_hours(laid, run),
         )
 
     def stepper(self) -> PortfolioStepper:
         """Return a stepper that has taken the last warm-up candles."""
-        lots = [span.candles.lot_units for span in self.laid.spans]
-        stepper = PortfolioStepper(portfolio_terms_of(self.run), float(self.run.cash), lots)
+        stepper = self.plain_stepper()
         stepper.warm(self.candles(0), self.decisions(0), self.targets(0))
         return stepper
+
+    def plain_stepper(self) -> PortfolioStepper:
+        """Return a stepper that has not taken the last warm-up candles."""
+        lots = [span.candles.lot_units for span in self.laid.spans]
+        return PortfolioStepper(portfolio_terms_of(self.run), float(self.run.cash), lots)
+
+    def seen_ms(self) -> Float:
+        """Return when the last warm-up candle of each instrument ended; NaN for one without."""
+        seen = np.full(len(self.laid.spans), np.nan)
+        for place, span in enumerate(self.laid.spans):
+            if self.laid.has[place, 0]:
+                seen[place] = span.candles.opened_ms[span.candles.start_bar - 1] + self.lasting_ms
+        return seen
 
     def candles(self, now: int) -> list[Candle | None]:
         """Return the candle of each instrument in a column."""
@@ -151,6 +176,9 @@ class PortfolioSteps:
         ended_ms = opened_ms + self.lasting_ms
         columns = [column[:, now].tolist() for column in self.laid.prices]
         has, fillable = self.laid.has[:, now], self.laid.fillable[:, now].tolist()
+        if self.in_hours:
+            opened = [bool(each[now]) for each in self.in_hours]
+            fillable = [can and is_open for can, is_open in zip(fillable, opened, strict=True)]
         rows = zip(*columns, fillable, strict=True)
         return [
             Candle(opened_ms, ended_ms, *row) if there else None
@@ -191,6 +219,25 @@ class PortfolioSteps:
             yield step, traded
             if step.ruined:
                 return
+
+
+def fillable_in_hours(candles: Candles, run: Run) -> Bool | None:
+    """Tell which candles can fill orders in a run's hours, (n,) bool; None where all can.
+
+    Raises ValueError where nothing tells when the market is open.
+    """
+    if run.sessions is None:
+        return None
+    return trades_in(phases(candles.calendar, candles.interval, candles.opened_ms), run.sessions)
+
+
+def _columns_in_hours(laid: AlignedCandles, run: Run) -> tuple[Bool, ...]:
+    if run.sessions is None:
+        return ()
+    return tuple(
+        trades_in(phases(span.candles.calendar, run.interval, laid.opened_ms), run.sessions)
+        for span in laid.spans
+    )
 
 
 def _at(values: Float | None, bar: int, absent: float) -> float:

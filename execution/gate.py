@@ -40,7 +40,7 @@ class View(NamedTuple):
 
     Only what limits ask for is read; the rest may stay NaN.
 
-    at_ms: now; price_ms: when the candle of `price` ended, both UTC milliseconds
+    at_ms: now; price_ms: of when the price is, by which its age is known; UTC milliseconds
     price: the last close of the instrument, in its quote currency, as all money here is
     position: units of the instrument held, negative for a short one
     waiting: units that its own waiting orders would add, negative for those that sell

@@ -83,17 +83,20 @@ def gated_step(
 ) -> tuple[Step, list[Judged]]:
     """Take a candle and the decision on its close, whose entry the gate judges.
 
-    at_ms: when it is judged, NaN for the candle's end; power: equity × power is free for an entry
+    at_ms: when the candle came, NaN for its end. It says how old the data are; all else is
+        judged as at the candle's end, so that a session and a backtest agree
+    power: equity × power is free for an entry
     A refused entry is the decision without it. While the gate only reduces, no entry rests; while
     it is halted, no decision is taken.
     """
-    now = float(candle.ended_ms) if math.isnan(at_ms) else at_ms
+    now = float(candle.ended_ms)
+    late_ms = max(at_ms - now, 0.0) if not math.isnan(at_ms) else 0.0
     traded = stepper.trade(candle)
     gate.after(traded.equity, ((instrument, p) for p in traded.trades["profit"].tolist()), now)
     if traded.ruined:
         return traded, []
     judged, decided = _decide(
-        gate, stepper, instrument, candle, decision, look, now, traded.equity * power
+        gate, stepper, instrument, candle, decision, look, late_ms, traded.equity * power
     )
     return decided._replace(trades=traded.trades), judged
 
@@ -112,8 +115,8 @@ def gated_warm(
 
     Otherwise as `gated_step`.
     """
-    now, cash = float(candle.ended_ms), gate.state.equity
-    return _decide(gate, stepper, instrument, candle, decision, look, now, cash * power)[0]
+    cash = gate.state.equity
+    return _decide(gate, stepper, instrument, candle, decision, look, 0.0, cash * power)[0]
 
 
 def _decide(
@@ -123,9 +126,10 @@ def _decide(
     candle: Candle,
     decision: Decision,
     look: Look,
-    now: float,
+    late_ms: float,
     buying_power: float,
 ) -> tuple[list[Judged], Step]:
+    now = float(candle.ended_ms)
     if gate.state.mode is not Mode.ACTIVE:
         stepper.cancel_entry()
     if gate.state.mode is Mode.HALTED:
@@ -134,7 +138,7 @@ def _decide(
     judged: list[Judged] = []
     if asked is not None and asked.units > 0.0:
         ask = Ask(instrument, asked.side, asked.units, asked.level)
-        view = _view(gate.state, now, candle, asked, look(0), buying_power)
+        view = _view(gate.state, candle, asked, look(0), late_ms, buying_power)
         verdict = gate.review(view, ask)
         judged.append(Judged(now, ask, verdict))
         if verdict.allowed:
@@ -146,17 +150,17 @@ def _decide(
 
 def _view(
     state: GateState,
-    now: float,
     candle: Candle,
     asked: EntryAsked,
     market: Market,
+    late_ms: float,
     buying_power: float,
 ) -> View:
     """Return what is seen of an account that an entry finds flat: an exit comes before it."""
     return View(
         state=state,
-        at_ms=now,
-        price_ms=float(candle.ended_ms),
+        at_ms=float(candle.ended_ms),
+        price_ms=candle.ended_ms - late_ms,
         price=candle.close,
         position=0.0,
         gross=0.0,

@@ -249,6 +249,11 @@ class PortfolioStepper:
         return float(self._account["cash"][0])
 
     @property
+    def account(self) -> np.ndarray:
+        """Return a copy of the account, (1,) PORTFOLIO_ACCOUNT."""
+        return self._account.copy()
+
+    @property
     def positions(self) -> np.ndarray:
         """Return a copy of the positions, (k,) POSITION."""
         return self._positions.copy()

@@ -176,7 +176,7 @@ class AlignedCandles:
         """Return the steps at whose open all shares are to be restored: (n + 1,) bool."""
         due = np.zeros(len(self.opened_ms), np.bool_)
         if isinstance(rebalance, OnSchedule):
-            periods = _periods(self.opened_ms, rebalance.every)
+            periods = periods_of(self.opened_ms, rebalance.every)
             due[2:] = periods[2:] != periods[1:-1]
         return due
 
@@ -279,7 +279,8 @@ def _carried(values: Float, known: Bool) -> Float:
     return values[last]
 
 
-def _periods(opened_ms: Int, every: str) -> Int:
+def periods_of(opened_ms: Int, every: str) -> Int:
+    """Return the number of the day, week or month (`1d`, `1w`, `1mo`) of each opening time."""
     days = opened_ms // DAY_MS
     if every == "1d":
         return days

@@ -30,7 +30,7 @@ def coverage_warnings(
     present = candles.opened_ms[candles.start_bar :]
     width = WINDOW * (candles.interval.fixed_ms or 31 * DAY_MS)
 
-    on_grid = _grid_of(present, candles.interval)
+    on_grid = grid_of(present, candles.interval)
 
     def expected(from_ms: int, to_ms: int) -> Int:
         opens = expected_opens_ms(candles.calendar, candles.interval, from_ms, to_ms)
@@ -53,7 +53,7 @@ def coverage_warnings(
     return tuple(warning for warning, holds in conditions.items() if holds)
 
 
-def _grid_of(present: Int, interval: Interval) -> Callable[[Int], Int]:
+def grid_of(present: Int, interval: Interval) -> Callable[[Int], Int]:
     """Return what moves expected openings to the grid on which the candles stand.
 
     New York opens at half past nine, and some sources' hours open at nine: that is no gap.

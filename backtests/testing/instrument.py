@@ -14,6 +14,7 @@ from backtests.strategy import Strategy
 from mela.candles import Candles
 from mela.interval import DAY_MS, Interval
 from mela.result import Outcome
+from mela.risk_limits import RiskLimits, SessionHours
 from mela.run import (
     Costs,
     Direction,
@@ -69,6 +70,8 @@ def execute(
     stop: Sequence[float] | None = None,
     target: Sequence[float] | None = None,
     exit_price: Sequence[float] | None = None,
+    risk: Mapping[str, Any] | None = None,
+    sessions: SessionHours | None = None,
     **exits: Any,
 ) -> Outcome:
     """Execute signals on candles, with trades and equity: free of costs and all in unless told.
@@ -78,7 +81,7 @@ def execute(
     enter_short, exit_short: likewise; without them the long ones are mirrored
     warmup: how many of the first rows are warm-up
     strength, stop, target, exit_price: one value for each row, as `Signals` takes them
-    costs: those besides fee and slippage; sizing, entry: as in a scene
+    costs: those besides fee and slippage; sizing, entry, risk, sessions: as in a scene
     exits: stop_loss, take_profit, cooldown_bars, protect_from, …, as in a scene
 
     >>> outcome = execute([(100, 100, 100, 100), (110, 120, 110, 120)], enter=[0])
@@ -114,6 +117,8 @@ def execute(
         entry=entry or MarketEntry(),
         exits=Exits(**exits),
         direction=direction,
+        risk=None if risk is None else RiskLimits(**risk),
+        sessions=sessions,
     )
     strategy = Strategy("given", "Give the signals.", Part, "", given, lambda _params: warmup)
     return next(run_all(candles, [run], with_curve=True, catalogue={"given": strategy}))
