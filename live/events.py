@@ -417,7 +417,7 @@ def _names(kind: Any) -> tuple[str, ...]:
 @cache
 def _reader(kind: Any) -> Callable[[Any], Any]:
     """Return what makes a value of a type from JSON values."""
-    if is_dataclass(kind):
+    if isinstance(kind, type) and is_dataclass(kind):
         hints = get_type_hints(kind)
         readers = {name: _reader(hints[name]) for name in _names(kind)}
         return lambda value: kind(**{name: readers[name](one) for name, one in value.items()})

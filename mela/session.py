@@ -186,7 +186,7 @@ class Session(RunTerms, _Asked):
     def with_strategy(self, strategy: StrategyChoice) -> Session:
         """Return the session with the strategy that `champion_of` turned out to mean."""
         values = {name: getattr(self, name) for name in type(self).model_fields}
-        return Session(**{**values, "strategy": strategy, "champion_of": None})
+        return Session.model_validate({**values, "strategy": strategy, "champion_of": None})
 
     def scene(self, start: datetime, end: datetime) -> Scene:
         """Return the scene that asks the same of the candles of [start, end).

@@ -1,0 +1,68 @@
+"""Run all sessions of this stack: `python -m live`. One process does; a second one waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import structlog
+from sqlalchemy.exc import DBAPIError
+
+from backtests.strategies import refresh
+from live.broker_hub import BrokerHub
+from live.brokers import Broker, open_broker
+from live.clock import clock_of
+from live.feed_hub import FeedHub
+from live.process import Process
+from live.runner import Outside
+from mela.errors import MelaError
+from mela.settings import Settings
+
+LOG = structlog.get_logger(__name__)
+
+
+async def trade(settings: Settings) -> None:
+    """Run all sessions until told to stop."""
+    clock = clock_of(settings)
+
+    def opened(money: str) -> Broker:
+        return open_broker(settings, clock, money)
+
+    outside = Outside(
+        settings,
+        clock,
+        FeedHub(settings, clock),
+        BrokerHub(clock, opened),
+        refresh(settings.packages),
+    )
+    await Process(outside, opened).run()
+
+
+def plain_logs() -> None:
+    """Write a line an event, tracebacks without locals, which may be secrets."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.dev.ConsoleRenderer(
+                colors=False, exception_formatter=structlog.dev.plain_traceback
+            ),
+        ],
+        logger_factory=structlog.WriteLoggerFactory(),
+    )
+
+
+def main() -> int:
+    """Run until told to stop; return the exit status."""
+    plain_logs()
+    try:
+        asyncio.run(trade(Settings()))
+    except (MelaError, DBAPIError) as error:
+        LOG.error("ended", reason=str(error))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

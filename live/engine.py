@@ -1,0 +1,278 @@
+"""The engine of a session: events in, events out, and nothing else.
+
+`apply` has no clock and no randomness, and does no I/O: whoever reads the log again gets the same
+state, bit for bit. What it derives tells the process around it what to do.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, cast
+
+import numpy as np
+
+from backtests.strategies import CATALOGUE
+from backtests.strategy import Strategy
+from live.account import Mode
+from live.build import Account, accounts_of
+from live.control import Control
+from live.events import (
+    Adopted,
+    Alerted,
+    CandleAbsent,
+    CandleClosed,
+    Commanded,
+    Derived,
+    Filled,
+    HeadlineHeard,
+    Input,
+    LookedUp,
+    OrderAnswered,
+    Reconciled,
+    Recovered,
+    StateChanged,
+    Started,
+    Ticked,
+    Wanted,
+    plain,
+    read,
+)
+from live.invariants import faults_of
+from live.sequence import Key, is_sound, values_of
+from mela.interval import Interval
+from mela.session import Session
+
+STATE_VERSION = 1
+GRACE_MS = 5_000  # after a candle's close in which nobody asks where it is
+NO_GRACE = 2**62
+
+
+class Engine:
+    """The state of one session, from its log."""
+
+    def __init__(self, catalogue: Mapping[str, Strategy] = CATALOGUE) -> None:
+        self._catalogue = catalogue
+        self._accounts: list[Account] = []
+        self._started: Started | None = None
+        self._control = Control()
+        self._handlers: dict[type[Any], Callable[[Any], list[Derived]]] = {
+            Started: self._start,
+            CandleClosed: self._take_candle,
+            CandleAbsent: self._take_absence,
+            Ticked: self._tick,
+            Commanded: self._command,
+            HeadlineHeard: self._hear,
+        }
+
+    def apply(self, event: Input) -> list[Derived]:
+        """Take one input event, and return what follows from it, in order.
+
+        Raises ValueError where the first event is not Started, or a later one is.
+        """
+        if (self._started is None) != isinstance(event, Started):
+            raise ValueError(
+                f"a log begins with Started, and has it once, but found {type(event).__name__}: "
+                "read the log of one session, from its first event on"
+            )
+        handler = self._handlers.get(type(event))
+        return handler(event) if handler is not None else self._take_brokers_word(event)
+
+    @property
+    def session(self) -> Session:
+        """Return the session's document."""
+        return self._session
+
+    @property
+    def accounts(self) -> list[Account]:
+        """Return its accounts, one for each instrument or one for all."""
+        return self._accounts
+
+    def next_open_ms(self) -> dict[Key, int]:
+        """Return the opening of the next candle that each series waits for."""
+        found: dict[Key, int] = {}
+        for account in self._accounts:
+            for key, line in account.sequencer.lines.items():
+                found[key] = min(line.due_ms, found.get(key, line.due_ms))
+        return found
+
+    def _start(self, event: Started) -> list[Derived]:
+        accounts = accounts_of(event, catalogue=self._catalogue)
+        self._begin(event, accounts)
+        told: list[Derived] = [StateChanged("session", -1, "running", "started")]
+        for account in accounts:
+            told += account.book.begin()
+        return told
+
+    def _begin(self, event: Started, accounts: list[Account]) -> None:
+        self._started = replace(event, history=())
+        self._session = Session.model_validate(event.document)
+        self._accounts = accounts
+
+    def _take_candle(self, event: CandleClosed) -> list[Derived]:
+        key = event.instrument, event.interval
+        if not is_sound(event):
+            text = f"{key[0]} {key[1]}: a candle that cannot be: {values_of(event)}"
+            return [Alerted("error", f"candle:{key[0]}", text)]
+        told: list[Derived] = []
+        for number, account in enumerate(self._accounts):
+            line = account.sequencer.lines.get(key)
+            if line is None:
+                continue
+            taken = line.take(event)
+            if taken == "late":
+                told += self._late(account, key, event)
+            elif taken == "restated":
+                told.append(_restated(key, event, "before it was decided on"))
+            elif taken == "new":
+                told += self._advance(number, account, event.received_ms)
+        return told
+
+    def _late(self, account: Account, key: Key, event: CandleClosed) -> list[Derived]:
+        """Say what a candle that came after its step means: nothing where it was known."""
+        series = account.own.get(key) or account.read[key]
+        known = series.at(event.opened_ms)
+        if known is not None:
+            same = known == values_of(event)
+            return [] if same else [_restated(key, event, "after it was decided on")]
+        if self._started is None or event.opened_ms < self._started.first_open_ms:
+            return []
+        text = f"{key[0]} {key[1]}: the candle of {event.opened_ms} came after its step was taken"
+        return [Alerted("warning", f"late:{key[0]}", text)]
+
+    def _take_absence(self, event: CandleAbsent) -> list[Derived]:
+        told: list[Derived] = []
+        for number, account in enumerate(self._accounts):
+            lines = account.sequencer.lines
+            keys = [(name, event.interval) for name in event.instruments]
+            for key in keys:
+                if key in lines:
+                    lines[key].leave(event.opened_ms, event.at_ms)
+            if any(key in lines for key in keys):
+                told += self._advance(number, account, event.at_ms)
+        return told
+
+    def _advance(self, number: int, account: Account, at_ms: int) -> list[Derived]:
+        """Take every step that is ready; ask for what is missing behind a candle that came."""
+        told: list[Derived] = []
+        while (taken := account.sequencer.step()) is not None:
+            for key, candles in taken.read.items():
+                for candle in candles:
+                    account.read[key].append(candle)
+            for candle in taken.candles:
+                if candle is not None:
+                    account.own[candle.instrument, candle.interval].append(candle)
+            if self._control.has_stopped:
+                continue
+            mode = self._control.mode(account.run.instruments, taken.at_ms)
+            told += self._checked(number, account, account.book.step(taken, mode))
+        return told + self._wanted(account, at_ms, NO_GRACE)
+
+    def _checked(self, number: int, account: Account, told: list[Derived]) -> list[Derived]:
+        """Return what an account told, and what is wrong with it: then the session halts."""
+        told = [*told, *self._control.gate_told(number, account.book)]
+        faults = faults_of(account.book, told)
+        if faults:
+            run = account.run.instrument
+            text = f"the account of {run} does not add up: {'; '.join(faults)}"
+            told += [Alerted("critical", f"invariant:{number}", text)]
+            told += self._control.halt(self._books, text)
+        return told
+
+    @property
+    def _books(self) -> list[Any]:
+        return [account.book for account in self._accounts]
+
+    @staticmethod
+    def _wanted(account: Account, at_ms: int, grace_ms: int) -> list[Wanted]:
+        return account.sequencer.wanted(at_ms, grace_ms)
+
+    def _tick(self, event: Ticked) -> list[Derived]:
+        told: list[Derived] = []
+        for account in self._accounts:
+            told += self._wanted(account, event.at_ms, GRACE_MS)
+        return told
+
+    def _command(self, event: Commanded) -> list[Derived]:
+        return self._control.command(event, self._books)
+
+    def _hear(self, event: HeadlineHeard) -> list[Derived]:
+        return self._control.hear(event, self._session.news)
+
+    def _take_brokers_word(
+        self, event: OrderAnswered | LookedUp | Filled | Reconciled | Adopted | Recovered
+    ) -> list[Derived]:
+        raise NotImplementedError
+
+    def snapshot(self) -> bytes:
+        """Return the state as bytes, for `restore`. Raises ValueError before the session begins."""
+        if self._started is None:
+            raise ValueError("a session that has not begun has no state to keep")
+        document = {
+            "version": STATE_VERSION,
+            "started": plain(self._started),
+            "control": self._control.save(),
+            "accounts": [_saved(account) for account in self._accounts],
+        }
+        return json.dumps(document, separators=(",", ":")).encode()
+
+    @classmethod
+    def restore(cls, snapshot: bytes, catalogue: Mapping[str, Strategy] = CATALOGUE) -> Engine:
+        """Return the engine that a snapshot was taken of.
+
+        Raises ValueError for a snapshot of another release, whose log must be read from its start.
+        """
+        document = json.loads(snapshot)
+        if document["version"] != STATE_VERSION:
+            raise ValueError(
+                f"a snapshot of version {STATE_VERSION} can be restored, but this one is of "
+                f"{document['version']}: read the log from its start"
+            )
+        engine = cls(catalogue)
+        started = cast("Started", read(Started, document["started"]))
+        saved = document["accounts"]
+        kept = {str(number): _warm(one["series"]) for number, one in enumerate(saved)}
+        engine._begin(started, accounts_of(started, kept, catalogue))
+        engine._control.restore(document["control"])
+        for account, one in zip(engine._accounts, saved, strict=True):
+            _restore(account, one)
+        return engine
+
+    def digest(self) -> str:
+        """Return a hash of the whole state: equal for equal states."""
+        return hashlib.sha256(self.snapshot()).hexdigest()
+
+
+def _restated(key: Key, event: CandleClosed, when: str) -> Alerted:
+    text = f"{key[0]} {key[1]}: the candle of {event.opened_ms} was restated {when}"
+    return Alerted("info", f"restated:{key[0]}", text)
+
+
+def _series_of(account: Account) -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
+    for role, series in (("own", account.own), ("read", account.read)):
+        found += [(f"{role} {key[0]} {key[1]}", one) for key, one in series.items()]
+    return found
+
+
+def _saved(account: Account) -> dict[str, Any]:
+    return {
+        "series": {name: one.save() for name, one in _series_of(account)},
+        "lines": [line.save() for line in account.sequencer.lines.values()],
+        "book": account.book.save(),
+    }
+
+
+def _warm(series: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Return of each series the candles before the first step."""
+    return {name: saved["before"] for name, saved in series.items()}
+
+
+def _restore(account: Account, saved: Mapping[str, Any]) -> None:
+    for name, one in _series_of(account):
+        one.restore(saved["series"][name])
+    for line, one in zip(account.sequencer.lines.values(), saved["lines"], strict=True):
+        line.restore(one)
+    account.book.restore(saved["book"])

@@ -1,0 +1,148 @@
+"""One feed for each market, whichever sessions listen to it.
+
+A market allows few connections, so that all sessions of the process share one. When a session
+begins to listen to a further series, the feed is opened anew with all of them; what closes in
+between comes over REST, as after every connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+import structlog
+
+from live.clock import Clock
+from live.events import CandleClosed
+from live.feeds import Feed, FeedNotice, Listening, feed_of, open_feed
+from mela.settings import Settings
+
+LOG = structlog.get_logger(__name__)
+Heard = Callable[[CandleClosed | FeedNotice], None]
+AGAIN_S = 1.0
+Open = Callable[[str, list[Listening], Settings, Clock, Mapping[Listening, int]], Feed]
+
+
+@dataclass
+class _Market:
+    """A feed that is open. wanted: by whom each series is listened to."""
+
+    name: str
+    wanted: dict[Listening, set[Heard]] = field(default_factory=dict[Listening, set[Heard]])
+    next_ms: dict[Listening, int] = field(default_factory=dict[Listening, int])
+    feed: Feed | None = None
+    task: asyncio.Task[None] | None = None
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class FeedHub:
+    """The feeds of all markets that sessions listen to."""
+
+    def __init__(self, settings: Settings, clock: Clock, open_one: Open = open_feed) -> None:
+        """Make it; feeds are opened when somebody listens."""
+        self._settings, self._clock, self._open = settings, clock, open_one
+        self._markets: dict[str, _Market] = {}
+
+    async def listen(self, since_ms: Mapping[Listening, int], heard: Heard) -> None:
+        """Listen to some series, each from an opening on. Raises ValueError as `open_feed` does."""
+        for name, few in _by_market(since_ms).items():
+            market = self._markets.setdefault(name, _Market(name))
+            async with market.turn:
+                is_missed = False
+                for one in few:
+                    market.wanted.setdefault(one, set()).add(heard)
+                    known = market.next_ms.get(one)
+                    is_missed = is_missed or known is None or since_ms[one] < known
+                    market.next_ms[one] = min(known or since_ms[one], since_ms[one])
+                try:
+                    if is_missed or market.feed is None:
+                        await self._reopen(market)
+                except ValueError:
+                    self._drop(market, heard)
+                    raise
+
+    async def leave(self, heard: Heard) -> None:
+        """Listen no more."""
+        for market in self._markets.values():
+            async with market.turn:
+                if self._drop(market, heard):
+                    await self._reopen(market)
+
+    def feed(self, instrument: str) -> Feed:
+        """Return the open feed of an instrument's market."""
+        feed = self._markets[feed_of(instrument)].feed
+        if feed is None:
+            raise KeyError(f"nobody listens to the market of {instrument}")
+        return feed
+
+    async def stop(self) -> None:
+        """Close all feeds."""
+        for market in self._markets.values():
+            async with market.turn:
+                market.wanted.clear()
+                await self._close(market)
+
+    def _drop(self, market: _Market, heard: Heard) -> bool:
+        """Forget a listener; tell whether a series has nobody left."""
+        for listeners in market.wanted.values():
+            listeners.discard(heard)
+        gone = [one for one, listeners in market.wanted.items() if not listeners]
+        for one in gone:
+            del market.wanted[one]
+            market.next_ms.pop(one, None)
+        return bool(gone)
+
+    async def _reopen(self, market: _Market) -> None:
+        await self._close(market)
+        if market.wanted:
+            market.feed = self._make(market)
+            market.task = asyncio.create_task(self._pass_on(market))
+
+    def _make(self, market: _Market) -> Feed:
+        series = sorted(market.wanted, key=lambda one: (one.instrument, one.interval.value))
+        return self._open(market.name, series, self._settings, self._clock, dict(market.next_ms))
+
+    async def _close(self, market: _Market) -> None:
+        feed, task = market.feed, market.task
+        market.feed, market.task = None, None
+        if feed is not None:
+            await feed.stop()
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _pass_on(self, market: _Market) -> None:
+        """Pass on what a feed says; open it anew if it ends by itself."""
+        while True:
+            feed = market.feed
+            try:
+                if feed is not None:
+                    async for said in feed.candles():
+                        self._told(market, said)
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:
+                LOG.warning("feed_failed", feed=market.name, error=str(error), exc_info=error)
+            await asyncio.sleep(AGAIN_S)
+            market.feed = self._make(market)
+
+    def _told(self, market: _Market, said: CandleClosed | FeedNotice) -> None:
+        if isinstance(said, FeedNotice):
+            everybody = {heard for listeners in market.wanted.values() for heard in listeners}
+            for heard in everybody:
+                heard(said)
+            return
+        series = Listening(said.instrument, said.interval)
+        after = said.interval.end_ms(said.opened_ms)
+        if series in market.next_ms:
+            market.next_ms[series] = max(market.next_ms[series], after)
+        for heard in tuple(market.wanted.get(series, ())):
+            heard(said)
+
+
+def _by_market(series: Iterable[Listening]) -> dict[str, list[Listening]]:
+    found: dict[str, list[Listening]] = {}
+    for one in series:
+        found.setdefault(feed_of(one.instrument), []).append(one)
+    return found

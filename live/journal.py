@@ -1,0 +1,146 @@
+"""A session's log on disk: read at the start, added to while the session lives.
+
+What an engine decided is stored before anybody acts on it. All calls block; the runner makes them
+in threads of its own, one at a time for a session.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from live.events import Alerted
+from live.projections import RiskStates
+from mela.errors import NotFound
+from mela.settings import Settings
+from warehouse.database import transaction
+from warehouse.trading import alerts, commands, latches, log, sessions, snapshots
+from warehouse.trading.alerts import Alert
+from warehouse.trading.commands import StoredCommand
+from warehouse.trading.latches import Latch
+from warehouse.trading.log import Entry, Rows, StoredEvent
+from warehouse.trading.sessions import StoredSession
+
+_HEAD = struct.Struct(">I")
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A session as it is stored. state, risk: of the newest snapshot; events: those after it."""
+
+    session: StoredSession
+    state: bytes | None
+    risk: RiskStates
+    seq: int
+    events: list[StoredEvent]
+    is_latched: Latch | None
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """The logs of all sessions of a warehouse."""
+
+    settings: Settings
+
+    def load(self, session_id: UUID) -> Loaded:
+        """Return a session, its newest snapshot and what was logged since. Raises NotFound."""
+        with transaction(self.settings) as connection:
+            session = sessions.get(connection, session_id)
+            if session is None:
+                raise NotFound(f"there is no session {session_id}.")
+            kept = snapshots.newest(connection, session_id)
+            seq, state, risk = (0, None, {}) if kept is None else (kept[0], *_unframed(kept[1]))
+            events = list(log.read(connection, session_id, seq))
+            latched = latches.set_now(connection, session_id)
+        return Loaded(session, state, risk, seq, events, latched[0] if latched else None)
+
+    def append(
+        self,
+        session: StoredSession,
+        after: int,
+        entries: Sequence[Entry],
+        rows: Rows,
+        told: Sequence[Alerted],
+        *,
+        is_halted: bool,
+    ) -> None:
+        """Store events and what follows from them, in one transaction.
+
+        Raises KillSwitchSet where it was set and the events do not know of it, and what Postgres
+        raises: then nothing of them is stored.
+        """
+        with transaction(self.settings) as connection:
+            log.append(connection, session.session_id, after, entries, rows, is_halted=is_halted)
+            for one in told:
+                alert(connection, session, one)
+
+    def keep(self, session_id: UUID, seq: int, state: bytes, risk: RiskStates) -> None:
+        """Keep an engine's state after an event."""
+        with transaction(self.settings) as connection:
+            snapshots.save(connection, session_id, seq, _framed(state, risk))
+
+    def fail(self, session: StoredSession, why: str) -> None:
+        """End a session that cannot go on, and tell its owner."""
+        with transaction(self.settings) as connection:
+            if sessions.move(connection, session.session_id, "failed", why):
+                alert(connection, session, Alerted("critical", "failed", why))
+
+    def end(self, session_id: UUID, why: str) -> None:
+        """End a session that has not begun."""
+        with transaction(self.settings) as connection:
+            sessions.move(connection, session_id, "stopped", why)
+
+    def alert(self, session: StoredSession, told: Alerted) -> None:
+        """Tell the owner of a session something that is no event of its log."""
+        with transaction(self.settings) as connection:
+            alert(connection, session, told)
+
+    def under_way(self) -> list[StoredSession]:
+        """Return the sessions that have not ended."""
+        with transaction(self.settings) as connection:
+            return sessions.under_way(connection)
+
+    def waiting(self) -> list[StoredCommand]:
+        """Return the commands without an answer."""
+        with transaction(self.settings) as connection:
+            return commands.waiting(connection)
+
+    def answer(self, command_id: int, outcome: str, words: str) -> None:
+        """Answer a command."""
+        with transaction(self.settings) as connection:
+            commands.answer(connection, command_id, outcome, words)
+
+    def latches(self, session_id: UUID | None = None) -> list[Latch]:
+        """Return the kill switches that are set, for a session those that hold for it."""
+        with transaction(self.settings) as connection:
+            return latches.set_now(connection, session_id)
+
+    def report(self, latch_id: int, words: str) -> None:
+        """Store what was done when a kill switch was set."""
+        with transaction(self.settings) as connection:
+            latches.report(connection, latch_id, words)
+
+
+def alert(connection: Connection, session: StoredSession, told: Alerted) -> None:
+    """Tell a session's owner something, within a transaction."""
+    key = f"{session.session_id}:{told.key}"
+    one = Alert(told.level, key, session.name, told.text, session.session_id, session.user_id)
+    alerts.put(connection, one)
+
+
+def _framed(state: bytes, risk: RiskStates) -> bytes:
+    head = json.dumps({"risk": {str(n): list(one) for n, one in risk.items()}}).encode()
+    return _HEAD.pack(len(head)) + head + state
+
+
+def _unframed(kept: bytes) -> tuple[bytes, RiskStates]:
+    size = _HEAD.size
+    (length,) = _HEAD.unpack(kept[:size])
+    head = json.loads(kept[size : size + length])
+    risk: RiskStates = {int(n): (one[0], one[1]) for n, one in head["risk"].items()}
+    return kept[size + length :], risk

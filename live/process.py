@@ -1,0 +1,233 @@
+"""The process that trades: all sessions in one event loop, each for itself.
+
+It takes commands, obeys the kill switch, and runs each session that is under way. A session that
+fails is begun anew from its log, and no other one notices.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import cast
+from uuid import UUID
+
+import structlog
+from sqlalchemy.exc import DBAPIError
+
+from live import kill
+from live.brokers.protocol import Broker
+from live.events import CommandKind
+from live.runner import Outside, SessionBroken, SessionRunner, halts
+from mela.errors import MelaError, SceneInvalid, SourceRefused, SourceUnavailable, StrategyBroken
+from services.trading.process_state import BEAT_S, ProcessState, write_state
+from warehouse.scenes.listening import listening
+from warehouse.trading.commands import StoredCommand
+from warehouse.trading.latches import Latch
+from warehouse.trading.locks import Locks, locks
+from warehouse.trading.log import KillSwitchSet
+from warehouse.trading.sessions import ASKED, StoredSession
+
+LOG = structlog.get_logger(__name__)
+LOOK_S = 1.0
+AGAIN_S, LONGEST_S = 0.5, 60.0
+MOST_FAILURES = 5  # in a row, of a kind that waiting does not mend
+
+
+class Process:
+    """All sessions of a warehouse."""
+
+    def __init__(self, outside: Outside, open_broker: kill.Open) -> None:
+        """Make it; `run` begins. open_broker: a broker of its own for the kill switch."""
+        self._outside = outside
+        self._open_broker = open_broker
+        self._runners: dict[UUID, SessionRunner] = {}
+        self._tasks: dict[UUID, asyncio.Task[None]] = {}
+        self._obeyed: set[tuple[int, UUID]] = set()
+        self._asked = asyncio.Event()
+        self._stop = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+
+    @property
+    def runners(self) -> dict[UUID, SessionRunner]:
+        """Return the sessions that run now."""
+        return self._runners
+
+    def stop(self) -> None:
+        """End; sessions go on where they are at the next start."""
+        self._stop.set()
+        self._asked.set()
+
+    async def run(self) -> None:
+        """Run all sessions until `stop`. Raises DBAPIError where the locks were lost."""
+        for name in (signal.SIGTERM, signal.SIGINT):
+            with suppress(NotImplementedError, RuntimeError):  # not of the main thread: a test
+                self._loop.add_signal_handler(name, self.stop)
+        hearing = threading.Thread(target=self._hear, daemon=True)
+        hearing.start()
+        beating = asyncio.create_task(self._beat())
+        killing = threading.Thread(target=self._kill_beside, daemon=True)
+        killing.start()
+        try:
+            with locks(self._outside.settings) as held:
+                while not self._stop.is_set():
+                    await self._outside.blocking(held.check)
+                    await self._look(held)
+                    await self._wait()
+        finally:
+            beating.cancel()
+            for task in self._tasks.values():
+                task.cancel()
+            await asyncio.gather(beating, *self._tasks.values(), return_exceptions=True)
+            await self._outside.feeds.stop()
+            await self._outside.brokers.stop()
+
+    async def _wait(self) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._asked.wait(), LOOK_S)
+        self._asked.clear()
+
+    async def _look(self, held: Locks) -> None:
+        """Begin sessions that nobody runs, obey kill switches, take commands."""
+        journal, blocking = self._outside.journal, self._outside.blocking
+        for session in await blocking(journal.under_way):
+            known = self._tasks.get(session.session_id)
+            is_running = known is not None and not known.done()
+            if not is_running and await blocking(held.take, session.session_id):
+                task = asyncio.create_task(self._run_session(session))
+                self._tasks[session.session_id] = task
+                task.add_done_callback(lambda _: self._asked.set())
+        for latch in await blocking(journal.latches):
+            self._obey(latch)
+        for command in await blocking(journal.waiting):
+            if command.session_id in self._tasks or command.session_id in self._runners:
+                await self._take(command)
+        for session_id, task in list(self._tasks.items()):
+            if task.done():
+                del self._tasks[session_id]
+                await blocking(held.let, session_id)
+
+    def _obey(self, latch: Latch) -> None:
+        for session_id, runner in self._runners.items():
+            mark = (latch.latch_id, session_id)
+            is_meant = latch.session_id in (None, session_id)
+            if is_meant and mark not in self._obeyed and not runner.is_halted:
+                self._obeyed.add(mark)
+                # what a broker holds is flattened by who carries the switch out, and only there
+                flattens = latch.is_flattening and not kill.is_outside(runner.stored)
+                now = self._outside.clock.now_ms()
+                for event in halts(latch.by, latch.why, flattens, now):
+                    runner.put(event)
+
+    async def _take(self, command: StoredCommand) -> None:
+        """Take a command and answer it."""
+        blocking, journal = self._outside.blocking, self._outside.journal
+        runner = self._runners.get(command.session_id)
+        outcome, words = "done", f"the session took {command.kind}"
+        if runner is None or not runner.has_begun:
+            if command.kind != "stop":
+                return  # it is answered once the session has begun
+            await self._end_early(command.session_id)
+            words = "stopped before its first candle"
+        elif command.kind == "kill":
+            if not runner.is_halted:
+                return  # the latch comes first
+            words = "halted until somebody releases it"
+        else:
+            await runner.command(cast("CommandKind", command.kind), command.by, command.why or "")
+        await blocking(journal.answer, command.command_id, outcome, words)
+
+    async def _end_early(self, session_id: UUID) -> None:
+        task = self._tasks.get(session_id)
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        await self._outside.blocking(self._outside.journal.end, session_id, "stopped by its owner")
+
+    async def _run_session(self, session: StoredSession) -> None:
+        """Run a session until it has stopped; begin it anew where it fails."""
+        wait_s, failures, seq = AGAIN_S, 0, -1
+        while True:
+            runner = SessionRunner(session, self._outside)
+            self._runners[session.session_id] = runner
+            try:
+                await runner.run()
+            except asyncio.CancelledError:
+                raise
+            except KillSwitchSet:
+                continue  # begun anew, it obeys first
+            except (SessionBroken, SceneInvalid, SourceRefused, StrategyBroken) as error:
+                await self._fail(session, str(error))
+                return
+            except (DBAPIError, SourceUnavailable, OSError) as error:
+                LOG.warning("session_interrupted", session=session.name, error=str(error))
+            except Exception as error:  # noqa: BLE001 - one session's failure is not another's
+                failures = failures + 1 if runner.seq == seq else 1
+                seq = runner.seq
+                LOG.error("session_failed", session=session.name, error=str(error), exc_info=error)
+                if failures >= MOST_FAILURES:
+                    await self._fail(session, f"{type(error).__name__}: {error}")
+                    return
+            else:
+                return
+            finally:
+                self._runners.pop(session.session_id, None)
+            await asyncio.sleep(wait_s)
+            wait_s = min(2 * wait_s, LONGEST_S)
+
+    async def _fail(self, session: StoredSession, why: str) -> None:
+        LOG.error("session_ended", session=session.name, why=why)
+        await self._outside.blocking(self._outside.journal.fail, session, why)
+
+    async def _beat(self) -> None:
+        """Say every few seconds that the loop goes on."""
+        while True:
+            counted = self._outside.counted
+            counted.waiting = sum(runner.waiting for runner in self._runners.values())
+            state = ProcessState(
+                pid=os.getpid(), at=datetime.now(UTC), sessions=len(self._runners)
+            )
+            await self._outside.blocking(write_state, self._outside.settings.home, state)
+            await asyncio.sleep(BEAT_S)
+
+    def _hear(self) -> None:
+        """Wake the loop whenever somebody asks for something. In a thread of its own."""
+        while not self._stop.is_set():
+            try:
+                with listening(self._outside.settings, (ASKED,)) as listener:
+                    while not self._stop.is_set():
+                        if list(listener.wait(LOOK_S)):
+                            self._loop.call_soon_threadsafe(self._asked.set)
+            except (MelaError, DBAPIError, OSError, RuntimeError) as error:
+                LOG.info("not_heard", reason=str(error))
+                threading.Event().wait(LOOK_S)
+
+    def _kill_beside(self) -> None:
+        """Carry kill switches out that nobody carried out, beside a loop that may hang."""
+        journal = self._outside.journal
+        while not self._stop.is_set():
+            try:
+                for latch in journal.latches():
+                    sessions = [
+                        one
+                        for one in journal.under_way()
+                        if latch.session_id in (None, one.session_id)
+                    ]
+                    if latch.report is None:
+                        asyncio.run(
+                            kill.carry_out(
+                                self._outside.settings, latch, sessions, self._open_broker
+                            )
+                        )
+            except (MelaError, DBAPIError, OSError) as error:
+                LOG.warning("kill_switch_not_carried_out", reason=str(error))
+            self._stop_waited(LOOK_S)
+
+    @staticmethod
+    def _stop_waited(seconds: float) -> None:
+        threading.Event().wait(seconds)
+
+
