@@ -101,8 +101,16 @@ def replay(
         raise fail(f"--fault expects JSON with path and status: {error}.") from error
     err.print(f"serving {data or 'the packaged candles'}; stop with Ctrl-C")
     begins = None if play_from is None else instant(play_from, "--play-from")
-    options = {"any_age": any_age, "state": state, "play_from": begins, "speed": speed}
-    serve(port, data, host, faults=faults, **options)
+    serve(
+        port,
+        data,
+        host,
+        faults=faults,
+        any_age=any_age,
+        state=state,
+        play_from=begins,
+        speed=speed,
+    )
 
 
 @explains

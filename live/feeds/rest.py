@@ -79,4 +79,4 @@ def _source_of(venue: str, settings: Settings, patience: RetryPolicy) -> CandleS
 def _candles(instrument: str, found: FetchedCandles, received_ms: int) -> list[CandleClosed]:
     columns = (found.opened_ms, found.open, found.high, found.low, found.close, found.volume)
     rows = zip(*(column.tolist() for column in columns), strict=True)
-    return [CandleClosed(instrument, found.interval, *row, received_ms) for row in rows]
+    return [CandleClosed(instrument, found.interval, *row, received_ms=received_ms) for row in rows]

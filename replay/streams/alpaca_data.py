@@ -156,7 +156,8 @@ class AlpacaChannel(Channel):
         self._say([{"T": "error", "code": code, "msg": words}])
 
     def _say(self, value: list[dict[str, Any]]) -> None:
-        self.socket.send(msgpack.packb(value) if self.is_packed else orjson.dumps(value).decode())
+        packed = msgpack.Packer().pack(value) if self.is_packed else orjson.dumps(value).decode()
+        self.socket.send(packed)
 
 
 def _bar(word: str, symbol: str, candle: Candle, *, is_packed: bool) -> dict[str, Any]:

@@ -117,8 +117,17 @@ class Tape:
 
 
 def _candle(symbol: str, interval: Interval, chunk: _Chunk, row: int) -> Candle:
-    prices = chunk.values[row].tolist()
-    extras = (prices[5], prices[6], prices[7], prices[8])
+    opens, high, low, close, volume, *more = chunk.values[row].tolist()
+    quote_volume, trades, taker_base, taker_quote = more
     return Candle(
-        symbol, interval, int(chunk.opened_ms[row]), int(chunk.closed_ms[row]), *prices[:5], extras
+        symbol,
+        interval,
+        int(chunk.opened_ms[row]),
+        int(chunk.closed_ms[row]),
+        opens,
+        high,
+        low,
+        close,
+        volume,
+        (quote_volume, trades, taker_base, taker_quote),
     )

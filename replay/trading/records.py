@@ -133,12 +133,15 @@ def _order(document: dict[str, Any]) -> Order:
     values = dict(document)
     for name in ("qty", "notional", "limit", "stop", "filled", "paid", "estimate"):
         values[name] = None if values[name] is None else Decimal(values[name])
-    return Order(**values | {"behaviour": Behaviour(**values["behaviour"])})
+    values["behaviour"] = Behaviour(**values["behaviour"])
+    return Order(**values)
 
 
 def _fill(document: dict[str, Any]) -> Fill:
-    numbers = {name: Decimal(document[name]) for name in ("qty", "price", "cumulative", "left")}
-    return Fill(**document | numbers)
+    values = dict(document)
+    for name in ("qty", "price", "cumulative", "left"):
+        values[name] = Decimal(values[name])
+    return Fill(**values)
 
 
 def _plain(value: Any) -> Any:

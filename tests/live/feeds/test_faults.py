@@ -227,6 +227,28 @@ def test_a_corrected_minute_corrects_the_longer_candle_that_holds_it(replay, tmp
     assert len(got.opens) == len(set(got.opens)) + 1
 
 
+def test_minutes_of_a_stock_outside_its_session_are_no_candles(replay, tmp_path) -> None:
+    session = "2024-01-02T14:28:00+00:00"  # two minutes before New York opens
+    opened = pd.date_range(session, periods=200, freq="1min")
+    prices = dict.fromkeys(("open", "high", "low", "close", "volume"), 100.0)
+    about = {"source": "us-equity", "symbol": "AAPL", "interval": "1m", "open_time": opened}
+    pd.DataFrame({**about, **prices}).to_parquet(tmp_path / "minutes.parquet")
+    server = replay(tmp_path)
+    order(server, "play", **{"from": session, "speed": 300})
+    got = listen(server, "alpaca:AAPL", 5)
+    first_ms = 1_704_205_800_000  # 14:30
+    assert got.opens == list(range(first_ms, first_ms + 5 * MINUTE, MINUTE))
+
+
+def test_a_stocks_day_comes_once_its_session_is_over(playing) -> None:
+    order(playing, "play", **{"from": "2021-03-15T19:50:00+00:00", "speed": 600})
+    got = listen(playing, "alpaca:AAPL", 1, interval="1d")
+    [day] = got.candles
+    assert day.opened_ms == 1_615_766_400_000  # the date, at 00:00 UTC
+    assert day.received_ms >= 1_615_838_400_000  # 16:00 in New York
+    assert day.close == 123.99
+
+
 def test_an_exchange_of_ccxt_is_asked_when_its_candles_have_closed(playing) -> None:
     got = listen(playing, "bybit:BTC/USDT", 4)
     opens = got.opens
