@@ -13,6 +13,7 @@ from benchmarks import (
     cluster,
     engine,
     ingestion,
+    live,
     million,
     path,
     quality,
@@ -33,6 +34,7 @@ def _warehouse(console: Console) -> list[Row]:
 PARTS = {
     "cluster": cluster.measure,
     "engine": engine.measure,
+    "live": live.measure,
     "million": million.measure,
     "path": path.measure,
     "scaling": scaling.measure,
