@@ -35,6 +35,7 @@ SHARED = {
         "tests/web/test_recovery.py",
         "tests/web/test_run.py",
         "tests/web/test_stream.py",
+        "tests/web/test_trading.py",
         "tests/web/test_way.py",
         "tests/delivery/test_health.py",
         "tests/stack/test_loopback.py",

@@ -23,7 +23,7 @@ SESSION: dict[str, Any] = {
 }
 
 
-def traded(settings: Settings, session_id: UUID, candles: int = 4) -> None:
+def traded(settings: Settings, session_id: UUID, candles: int = 4, state: str = "running") -> None:
     """Let a session have traded some candles: an order, its fill, a refusal, a round trip."""
     at = BEGAN + candles * MINUTE
     bought = ("b-1", BTC, "buy", "enter", "market", "signal", None, 0.2, 0.2, 42_000.0, 8.4)
@@ -46,7 +46,7 @@ def traded(settings: Settings, session_id: UUID, candles: int = 4) -> None:
             (3, BTC, BEGAN, True, "passed", '{"equity": 10000.0}', 0.2, 0.2, 11.0),
             (4, BTC, BEGAN, False, "daily_loss", '{"loss": NaN, "limit": 0.05}', 0.2, 0.0, 12.0),
         ],
-        state=("running", None),
+        state=(state, None),
         risk_state=("reducing", "the daily loss is not known"),
     )
     entries = [Entry("Ticked", True, f'{{"at_ms": {n}}}') for n in range(candles)]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from typing import Any, Literal
+from uuid import UUID
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.api.trading import SESSION, traded
 from tests.web import judged
 from tests.web.asking import ask, finished, grid, publish
 from tests.web.conftest import NARROW, WIDE, Shot, Site
@@ -28,10 +30,13 @@ INSIDE = (
     "/strategies",
     "/strategies/sma_cross",
     "/schedules",
+    "/trading",
+    "/trading/new",
     "/account",
     "/admin",
     "/password",
 )
+SESSION_TABS = ("positions", "orders", "fills", "trades", "risk", "drift", "log", "session")
 TABS = ("runs", "map", "parallel", "curves", "report", "scene")
 WAITING = ".mantine-Skeleton-root, [aria-busy='true'][role='status']"
 EXPECTED = re.compile(r"401 \(Unauthorized\).*/api/v1/session$")  # nobody is signed in yet
@@ -55,7 +60,9 @@ def asked(site: Any, chrome: Any) -> dict[str, Any]:
         found = finished(context, scene_id, timeout_s=120)
         assert found["state"] == "finished"
         runs = ask(context, "GET", f"/scenes/{scene_id}/runs?limit=2")["items"]
-        return {"scene": scene_id, "runs": [run["run_key"] for run in runs]}
+        me = ask(context, "POST", "/trading/sessions", {"session": SESSION})["session_id"]
+        traded(site, UUID(me), candles=40, state="stopped")
+        return {"scene": scene_id, "runs": [run["run_key"] for run in runs], "session": me}
 
 
 def settled(page: Page, path: str) -> None:
@@ -96,6 +103,8 @@ def test_nothing_is_wrong_with_any_page(
         *INSIDE,
         *(f"{scene}?tab={tab}" for tab in TABS),
         f"/runs/{first}",
+        *(f"/trading/{asked['session']}?tab={tab}" for tab in SESSION_TABS),
+        f"/trading/new?run={first}",
         f"/compare?run={first}&run={second}",
         "/there/is/no/such/page",
     ]
