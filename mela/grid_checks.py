@@ -112,7 +112,7 @@ def check_across(scene: Scene, groups: Iterable[Sequence[Variant]]) -> None:
 def _check_gate(scene: Scene, values: Mapping[str, Sequence[Any]]) -> None:
     """Refuse limits and hours that the engine or the candles cannot keep."""
     for name in ("risk", "sessions"):
-        if getattr(scene, name) is not None and "backtrader" in values["engine"]:
+        if any(one is not None for one in values[name]) and "backtrader" in values["engine"]:
             raise SceneInvalid(
                 RejectionCode.INVALID_FIELD,
                 name,

@@ -56,7 +56,7 @@ _READ: dict[str, TypeAdapter[Part]] = {name: TypeAdapter(TERM_TYPES[name]) for n
 _FLAT: dict[str, type[Part]] = {"span": RunSpan, "account": part_of_terms("Account", ACCOUNT)}
 
 
-_NEVER_VARIED = frozenset(("risk", "sessions"))  # limits are no parameters to be tuned
+_NEVER_VARIED = frozenset(("risk",))  # limits are no parameters to be tuned
 
 _STRATEGY_PREFIX = "strategy.params."
 

@@ -22,23 +22,39 @@ SENTENCES: Mapping[str, str] = {
     "one_trade_profit": "one trade made more than half of all profits above 0",
     "large_fills": "a fill took more than 2.5 % of its candle's volume, so it would have moved "
     "the price",
+    "risk_refused": "limits of risk refused entries: {detail}",
+    "outside_sessions": "some candles lie outside the hours that the scene asks for, and filled no "
+    "order",
 }
 
 
 def sentence_of(code: str, strategy: str = "STRATEGY") -> str:
     """Return what a code means; the code itself where a later release gave it.
 
+    What stands behind a colon is a detail, and behind that, after `=`, how often it happened.
+
+    >>> sentence_of("risk_refused:max_daily_loss=3")
+    'limits of risk refused entries: max_daily_loss, 3 times'
     >>> sentence_of("sharpe_above_5", "sma_cross").partition("; ")[2]
     'look for a fault first, with `mela check sma_cross`'
     """
-    return SENTENCES.get(code, code).replace("{strategy}", strategy)
+    name, _, detail = code.partition(":")
+    limit, _, times = detail.partition("=")
+    said = limit if not times else f"{limit}, once" if times == "1" else f"{limit}, {times} times"
+    return SENTENCES.get(name, code).replace("{strategy}", strategy).replace("{detail}", said)
 
 
 def warnings_in(documents: Iterable[Mapping[str, Any]]) -> list[tuple[str, str, int]]:
-    """Return the warnings of results: code, sentence, and of how many; the most frequent first."""
+    """Return the warnings of results: code, sentence, and of how many; the most frequent first.
+
+    Of codes that differ in nothing but how often something happened in one result, the number is
+    left out.
+    """
     found: dict[str, list[str]] = {}
+    documents = list(documents)
     for document in documents:
-        for code in document["warnings"]:
+        for whole in document["warnings"]:
+            code = whole if len(documents) == 1 else whole.partition("=")[0]
             found.setdefault(code, []).append(str(document["strategy"]["name"]))
     warnings = [(code, sentence_of(code, names[0]), len(names)) for code, names in found.items()]
     return sorted(warnings, key=lambda one: (-one[2], one[0]))

@@ -27,7 +27,7 @@ MODULES = [
 ]
 
 
-@pytest.mark.parametrize(("name", "least"), [("execution", 120), ("metrics", 40)])
+@pytest.mark.parametrize(("name", "least"), [("execution", 120), ("metrics", 40), ("risk", 70)])
 def test_every_example_of_a_page_holds(name: str, least: int) -> None:
     page = ROOT / "docs" / f"{name}.md"
 

@@ -17,6 +17,7 @@ from mela.outcome import ErrorPlace, Provenance
 from mela.portfolio import OnDrift, Portfolio
 from mela.result import Outcome, Status, result_document
 from mela.result_columns import ResultColumns, ResultRows, columns_of
+from mela.risk_limits import RiskLimits
 from mela.run import LimitEntry, Run
 from mela.scene import parse_scene
 from tests.mela.catalogue import CATALOGUE, with_space
@@ -101,6 +102,8 @@ OTHER_RUNS: list[dict[str, Any]] = [
     {"end": NOW},
     {"entry": LimitEntry(offset=0.01)},
     {"portfolio": Portfolio(rebalance=OnDrift(threshold=0.1))},
+    {"risk": RiskLimits(max_daily_loss=0.05)},
+    {"sessions": "regular"},
     {"inputs": {"daily": Input(interval=Interval.D1)}},
 ]
 

@@ -36,5 +36,17 @@ def test_warnings_are_counted_and_the_most_frequent_is_first() -> None:
     assert [(code, runs) for code, _, runs in told] == [("gaps", 2), ("short_span", 1)]
 
 
+def test_what_limits_refused_is_counted_once_for_each_limit() -> None:
+    rows = [
+        {"warnings": [f"risk_refused:cooldown_s={times}"], "strategy": {"name": "x"}}
+        for times in (1, 7)
+    ]
+
+    assert warnings_in(rows) == [
+        ("risk_refused:cooldown_s", "limits of risk refused entries: cooldown_s", 2)
+    ]
+    assert warnings_in(rows[:1])[0][1] == "limits of risk refused entries: cooldown_s, once"
+
+
 def test_a_code_of_a_later_release_stands_for_itself() -> None:
     assert sentence_of("of_tomorrow") == "of_tomorrow"
