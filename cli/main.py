@@ -12,6 +12,7 @@ from cli import (
     check,
     compare,
     demo,
+    drift,
     headlines,
     imports,
     lineage,
@@ -67,7 +68,7 @@ def main(
 # The order of the groups in `mela --help` is the order in which they are first used.
 for module in (
     *(scenes, scene_list, trace, stored_runs, backtest),
-    *(stale, verify, prune, lineage, rejected, watch),
+    *(stale, verify, prune, lineage, rejected, watch, drift),
     *(candles, imports, quality, snapshot, headlines),
     *(strategies, new, check, ask, demo, stack, users, top, programs, mcp, compare),
 ):

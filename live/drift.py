@@ -41,7 +41,7 @@ from warehouse.trading.alerts import Alert
 from warehouse.trading.drift import Basis, State, StoredDrift, StoredLine
 
 MOST_LINES = 2_000  # stored of one comparison; the counts tell of all
-MOST_POINTS = 2_000  # of an account's curve
+MOST_POINTS = 20_000  # of an account's curve
 NEAR_CANDLES = 2  # within which an entry at another time is the same trade
 
 
@@ -61,8 +61,9 @@ def compare(
 ) -> list[StoredDrift]:
     """Compare a session, from its start until the end of a day, and store and tell the outcome.
 
-    day: None compares until now; catalogue: None for the strategies of this stack. Returns a comparison by the candles it decided on and one by those
-    of the warehouse; none while it has not seen a candle. Raises NotFound for an unknown session.
+    day: None compares until now; catalogue: None for the strategies of this stack
+    Returns a comparison by the candles that it decided on and one by those of the warehouse; none
+    while it has not seen a candle. Raises NotFound for an unknown session.
     """
     catalogue = catalogue or refresh(settings.packages)
     end = None if day is None else to_ms(datetime.combine(day, time(), UTC)) + DAY_MS

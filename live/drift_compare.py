@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Kind = Literal["missed", "extra", "price", "size", "fee", "timing", "equity"]
+KINDS: tuple[Kind, ...] = ("missed", "extra", "timing", "price", "size", "fee", "equity")
 UNKNOWN = "unknown"
 
 
@@ -101,7 +102,7 @@ def compare_trades(
     found = [_only("missed", one) for one in missed] + [_only("extra", one) for one in extra]
     unequal = [lines for pair in pairs if (lines := list(_unequal(*pair)))]
     found += [line for lines in unequal for line in lines]
-    found.sort(key=lambda one: (one.entry_ms, one.instrument, one.kind, one.what))
+    found.sort(key=lambda one: (one.entry_ms, one.instrument, KINDS.index(one.kind)))
     return Compared(tuple(found), len(missed), len(extra), len(unequal))
 
 

@@ -14,8 +14,10 @@ from mela.instants import to_ms
 from mela.settings import Settings
 from services.accounts import Caller
 from services.cursors import cursor_of, place_of
+from services.trading import drift as compared
 from services.trading import shown
 from services.trading.answers import (
+    DriftReport,
     EquityColumns,
     FillRow,
     LogRow,
@@ -152,6 +154,7 @@ def equity(
     with transaction(settings) as connection:
         one = shown.found(connection, caller, session_id)
         found = stored.equity(connection, session_id)
+        backtest = compared.read_backtest(connection, session_id)
     count = shown.accounts_of(one)
     now = dict.fromkeys(range(count), (one.cash, one.cash))
     summed: dict[int, tuple[float, float]] = {}
@@ -162,14 +165,23 @@ def equity(
             sum(each[1] for each in now.values()),
         )
     times = _thinned(sorted(summed), points)
+    beside = compared.summed(backtest, found, count, one.cash)
     return EquityColumns(
         t=tuple(times),
         equity=tuple(summed[t][0] for t in times),
         cash=tuple(summed[t][1] for t in times),
-        backtest=tuple(None for _ in times),
-        backtest_until=None,
-        why_no_backtest="no backtest of these candles was made yet: one is made each day.",
+        backtest=tuple(beside.get(t) for t in times),
+        backtest_until=backtest.until,
+        why_no_backtest=backtest.why,
     )
+
+
+def drift(settings: Settings, caller: Caller, session_id: UUID) -> DriftReport | None:
+    """Return the newest comparison of a session with the backtest of its candles. Raises NotFound.
+
+    None before the first comparison.
+    """
+    return compared.read_drift(settings, caller, session_id)
 
 
 def _thinned(times: Sequence[int], points: int) -> list[int]:

@@ -27,6 +27,7 @@ CONFS: dict[str, dict[str, Any]] = {
         "chunks": {**YEAR, "chunk_candles": 1_000, "force": True},
     },
     "check_quality": {"all": {}, "one": {"instruments": ["kraken:BTC/USD 1m"], **YEAR}},
+    "compare_sessions": {"yesterday": {}, "a day": {"day": "2024-01-01"}},
     "prune_results": {"all": {}, "a look": {"dry_run": True}},
     "snapshot_candles": {
         "all": {},
@@ -46,6 +47,7 @@ REFUSED: dict[str, dict[str, Any]] = {
         "tiny chunks": {**YEAR, "chunk_candles": 1},
         "a word for a switch": {**YEAR, "force": "yes"},
     },
+    "compare_sessions": {"no date": {"day": "yesterday"}},
     "snapshot_candles": {
         "a series for an instrument": {"instruments": ["yahoo:AAPL 1d"]},
         "no interval of ours": {"intervals": ["7h"]},

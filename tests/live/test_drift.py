@@ -14,11 +14,14 @@ import pytest
 from live.drift import compare, compare_day
 from live.engine import Engine
 from live.events import CandleAbsent, CandleClosed, Commanded, Event, StateChanged, Traded
+from mela.candles import Candles
 from mela.instants import from_ms
 from mela.settings import Settings
+from sources.instruments import describe
+from sources.protocol import FetchedCandles
 from tests.live.random_sessions import WITH_OWN, Drawn, drawn, messages, started
 from tests.live.stored import a_session, log
-from tests.warehouse.given import rows
+from tests.warehouse.given import load, rows
 from warehouse.trading.drift import StoredDrift
 
 pytestmark = pytest.mark.integration
@@ -166,3 +169,58 @@ def test_an_absent_candle_is_absent_for_both(warehouse: Settings) -> None:
     found = decided(warehouse, stored(warehouse, given, events))
     assert (found.missed, found.extra, found.differing, found.drift) == (0, 0, 0, 0.0)
     assert any(isinstance(one, StateChanged) for one in events)
+
+
+def test_candles_that_were_restated_since_are_named(warehouse: Settings) -> None:
+    """The warehouse's candles are compared too: what a vendor corrected later has its own name."""
+    given = busy()
+    key = "binance:BTCUSDT", given.session.interval
+    candles = given.series[key]
+    events = lived(given, messages(given))
+    session_id = stored(warehouse, given, events)
+    traded = [one for one in events if isinstance(one, Traded)][2]
+    changed = int(np.searchsorted(candles.opened_ms, traded.entry_ms))
+    opens = candles.open.copy()
+    opens[changed] = candles.low[changed]
+    assert opens[changed] < candles.open[changed]
+    load_candles(warehouse, replace(candles, open=opens))
+    of_decided, of_stored = compare(warehouse, session_id, None, WITH_OWN)
+    assert of_decided.drift == 0.0
+    assert of_stored.drift != 0.0
+    lines = rows(warehouse, LINES.replace("ORDER BY", "WHERE candles = 'stored' ORDER BY"))
+    first = lines[0]
+    assert (first.kind, first.what, first.cause) == ("price", "entry price", "restated_candle")
+    assert f"{from_ms(traded.entry_ms):%Y-%m-%dT%H}" in first.why
+    assert {line.cause for line in lines} == {"restated_candle"}
+
+
+def test_the_same_candles_in_the_warehouse_give_the_same_trades(warehouse: Settings) -> None:
+    given = busy()
+    session_id = stored(warehouse, given, lived(given, messages(given)))
+    load_candles(warehouse, given.series["binance:BTCUSDT", given.session.interval])
+    both = compare(warehouse, session_id, None, WITH_OWN)
+    assert [(one.candles, one.drift, one.state) for one in both] == [
+        ("decided", 0.0, "ok"),
+        ("stored", 0.0, "ok"),
+    ]
+
+
+def load_candles(settings: Settings, candles: Candles) -> None:
+    fetched = FetchedCandles(
+        instrument=replace(describe("binance:BTCUSDT"), origins={}),
+        interval=candles.interval,
+        opened_ms=candles.opened_ms,
+        closed_ms=candles.interval.ends_ms(candles.opened_ms),
+        open=candles.open,
+        high=candles.high,
+        low=candles.low,
+        close=candles.close,
+        volume=candles.volume,
+        session_on=None,
+        actions=(),
+        rejected=(),
+        request={},
+        origin="replay",
+        source="test",
+    )
+    load(settings, fetched, from_ms(int(candles.opened_ms[0])))

@@ -45,7 +45,7 @@ _VERDICTS = text("""
 """)
 # An account that has no candle at an instant is worth what it was worth before.
 _EQUITY = text("""
-    SELECT account, closed_at, equity, cash FROM ops.session_equity
+    SELECT account, opened_at, closed_at, equity, cash FROM ops.session_equity
     WHERE session_id = :session_id ORDER BY closed_at, account
 """)
 _NUMBERS = text("""
