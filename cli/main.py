@@ -31,6 +31,7 @@ from cli import (
     strategies,
     top,
     trace,
+    trade,
     users,
     verify,
     watch,
@@ -70,7 +71,7 @@ for module in (
     *(scenes, scene_list, trace, stored_runs, backtest),
     *(stale, verify, prune, lineage, rejected, watch, drift),
     *(candles, imports, quality, snapshot, headlines),
-    *(strategies, new, check, ask, demo, stack, users, top, programs, mcp, compare),
+    *(strategies, new, check, trade, ask, demo, stack, users, top, programs, mcp, compare),
 ):
     module.register(app)
 

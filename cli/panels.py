@@ -5,6 +5,7 @@ from __future__ import annotations
 SCENES = "Scenes"
 CANDLES = "Candles"
 STRATEGIES = "Strategies"
+TRADING = "Trading"
 WAREHOUSE = "Warehouse"
 TRADING = "Trading"
 STACK = "Stack"

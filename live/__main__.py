@@ -59,7 +59,7 @@ def main() -> int:
     try:
         asyncio.run(trade(Settings()))
     except (MelaError, DBAPIError) as error:
-        LOG.error("ended", reason=str(error))
+        LOG.exception("ended", reason=str(error))
         return 1
     return 0
 

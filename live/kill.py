@@ -136,7 +136,11 @@ async def _cancel(broker: Broker, order: BrokerOrder, done: Killed) -> None:
         done.cancelled.append(order.client_order_id)
     try:
         await broker.cancel(order.broker_order_id)
-    except (BrokerRefused, BrokerBusy, Unanswered) as error:  # the next look tells what became of it
+    except (
+        BrokerRefused,
+        BrokerBusy,
+        Unanswered,
+    ) as error:  # the next look tells what became of it
         LOG.info("cancel_not_taken", order=order.client_order_id, reason=str(error))
 
 
@@ -165,9 +169,7 @@ async def _flatten(
         await asyncio.sleep(LOOK_S)
 
 
-async def _close(
-    broker: Broker, number: str, instrument: str, units: float, done: Killed
-) -> None:
+async def _close(broker: Broker, number: str, instrument: str, units: float, done: Killed) -> None:
     request = OrderRequest(number, instrument, "sell" if units > 0 else "buy", abs(units))
     try:
         await broker.submit(request)

@@ -19,7 +19,6 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 
 from live import kill
-from live.brokers.protocol import Broker
 from live.events import CommandKind
 from live.runner import Outside, SessionBroken, SessionRunner, halts
 from mela.errors import MelaError, SceneInvalid, SourceRefused, SourceUnavailable, StrategyBroken
@@ -164,10 +163,10 @@ class Process:
                 return
             except (DBAPIError, SourceUnavailable, OSError) as error:
                 LOG.warning("session_interrupted", session=session.name, error=str(error))
-            except Exception as error:  # noqa: BLE001 - one session's failure is not another's
+            except Exception as error:
                 failures = failures + 1 if runner.seq == seq else 1
                 seq = runner.seq
-                LOG.error("session_failed", session=session.name, error=str(error), exc_info=error)
+                LOG.exception("session_failed", session=session.name, error=str(error), exc_info=error)
                 if failures >= MOST_FAILURES:
                     await self._fail(session, f"{type(error).__name__}: {error}")
                     return
@@ -187,9 +186,7 @@ class Process:
         while True:
             counted = self._outside.counted
             counted.waiting = sum(runner.waiting for runner in self._runners.values())
-            state = ProcessState(
-                pid=os.getpid(), at=datetime.now(UTC), sessions=len(self._runners)
-            )
+            state = ProcessState(pid=os.getpid(), at=datetime.now(UTC), sessions=len(self._runners))
             await self._outside.blocking(write_state, self._outside.settings.home, state)
             await asyncio.sleep(BEAT_S)
 
@@ -229,5 +226,3 @@ class Process:
     @staticmethod
     def _stop_waited(seconds: float) -> None:
         threading.Event().wait(seconds)
-
-

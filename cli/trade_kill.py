@@ -1,0 +1,122 @@
+"""`mela trade kill` and `release`: the kill switch, which needs nothing of the process that trades.
+
+It is set in the warehouse first, so that nobody gives an order any more who asks there. Then this
+command cancels and flattens at the broker itself, whether or not that process answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.console import err, explains, fail, out
+from cli.trade import Why, answered, caller_of, note
+from mela.settings import Settings
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+Every = Annotated[bool, typer.Option("--all", help="All sessions, also those to come.")]
+Flatten = Annotated[
+    bool, typer.Option("--flatten/--keep", help="Close what is held, or keep it (default).")
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask back.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command("kill")(kill)
+    app.command("release")(release)
+
+
+@explains
+def kill(
+    session: Annotated[str | None, typer.Argument(metavar="[SESSION]")] = None,
+    every: Every = False,
+    flatten: Flatten = False,
+    why: Why = None,
+    yes: Yes = False,
+) -> None:
+    """Cancel all orders of a session, see that they are cancelled, and let it order nothing more.
+
+    It works while the process that trades hangs, and holds until `mela trade release`.
+    Example: mela trade kill first --flatten
+    """
+    from services.trading import commands, sessions
+
+    settings = Settings()
+    caller = caller_of(settings)
+    session_id = _meant(settings, session, every)
+    if not yes and not typer.confirm(f"kill {session or 'all sessions'}?"):
+        raise fail("nothing was done")
+    if session_id is None:
+        commands.set_all(settings, caller, flatten=flatten, why=why)
+    else:
+        name = sessions.get_session(settings, caller, session_id).row.name
+        commands.kill(settings, caller, session_id, confirm=name, flatten=flatten, why=why)
+    note(settings, caller, "kill", session_id or "all", {"flatten": flatten, "why": why})
+    err.print("the kill switch is set: no order leaves any more", markup=False)
+    _carry_out(settings, session_id)
+
+
+@explains
+def release(
+    session: Annotated[str | None, typer.Argument(metavar="[SESSION]")] = None,
+    every: Every = False,
+    why: Why = None,
+) -> None:
+    """Let a session order again after the kill switch. After --all, release each session too."""
+    from services.trading import commands
+
+    settings = Settings()
+    caller = caller_of(settings)
+    session_id = _meant(settings, session, every)
+    note(settings, caller, "release", session_id or "all", {"why": why})
+    if session_id is None:
+        was_set = commands.release_all(settings, caller)
+        err.print(
+            "the kill switch of all sessions is released; each session stays halted until it is "
+            "released itself"
+            if was_set
+            else "it was not set",
+            markup=False,
+        )
+        return
+    asked = commands.ask(settings, caller, session_id, "release", why=why)
+    answered(settings, caller, session_id, asked)
+
+
+def _meant(settings: Settings, session: str | None, every: bool) -> UUID | None:
+    from services.trading import sessions
+
+    if (session is None) != every:
+        raise fail("name a session, or say --all", 2)
+    return None if session is None else sessions.meant(settings, caller_of(settings), session)
+
+
+def _carry_out(settings: Settings, session_id: UUID | None) -> None:
+    """Do at the broker what the switch asks for, and tell what was done."""
+    from live import kill as killing
+    from live.brokers import Broker, open_broker
+    from live.clock import clock_of
+    from live.journal import Journal
+
+    journal = Journal(settings)
+    clock = clock_of(settings)
+
+    def opened(money: str) -> Broker:
+        return open_broker(settings, clock, "live" if money == "live" else "paper")
+
+    for latch in journal.latches(session_id):
+        meant = [one for one in journal.under_way() if latch.session_id in (None, one.session_id)]
+        if session_id is not None:
+            meant = [one for one in meant if one.session_id == session_id]
+        done = asyncio.run(killing.carry_out(settings, latch, meant, opened))
+        if done is None:
+            err.print("the process that trades carries it out", markup=False)
+            continue
+        out.print(done.sentence(), markup=False)
+        if not done.is_done:
+            raise fail("not all is done: run the command again, and look at the broker's own page")

@@ -1,0 +1,40 @@
+"""live.process: sessions on a real Postgres, fed by a replay over real websockets."""
+
+import asyncio
+
+import pytest
+
+from mela.settings import Settings
+from services.trading import commands, rows, sessions
+from services.trading.callers import at_this_machine
+from tests.live.played import FROM, PAPER, on, order, running, start, until
+
+pytestmark = pytest.mark.integration
+
+
+def test_a_paper_session_trades_what_the_replay_plays(warehouse: Settings, replay) -> None:
+    server = replay()
+    order(server, "play", **{"from": FROM, "speed": 600})
+    settings = on(warehouse, server)
+    session_id = start(settings, PAPER)
+    ann = at_this_machine(settings, "ann")
+
+    async def trade() -> None:
+        async with running(settings):
+            seen = lambda: sessions.get_session(settings, ann, session_id).row  # noqa: E731
+            await until(lambda: seen().trades >= 2)
+            commands.ask(settings, ann, session_id, "stop")
+            await until(lambda: seen().state == "stopped")
+
+    asyncio.run(trade())
+
+    found = sessions.get_session(settings, ann, session_id)
+    assert found.row.state == "stopped"
+    assert found.commands[0].outcome == "done"
+    trades = rows.trades(settings, ann, session_id).items
+    assert len(trades) >= 2
+    log = rows.log(settings, ann, session_id, limit=1000).items
+    assert [one.seq for one in log] == list(range(len(log), 0, -1))
+    equity = rows.equity(settings, ann, session_id)
+    steps = {later - first for first, later in zip(equity.t, equity.t[1:], strict=False)}
+    assert steps == {60_000}
