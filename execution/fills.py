@@ -7,16 +7,19 @@ rules of `candle_step` never fill such an account.
 
 from __future__ import annotations
 
+import math
 from typing import Protocol
 
 import numpy as np
 
 from execution.account import Account, count_fill, record_type
-from execution.candle_step import Candle, charge_borrow, value_candle
+from execution.candle_step import Candle, Decision, charge_borrow, decide, value_candle
+from execution.costs import market_price, on_tick, worse_tick
 from execution.exits import AT_OPEN, HELD, protect, reached_level
-from execution.orders import resting_exit
+from execution.orders import resting_exit, resting_level
 from execution.risk import begin_day, order_market_exit
-from execution.terms import MARKET, NEARLY, Terms, kernel, rule
+from execution.sizing import entry_units, units_bought
+from execution.terms import LIMIT, MARKET, NEARLY, Terms, kernel, rule
 from execution.trades import SIGNAL, record_trade
 
 
@@ -208,3 +211,53 @@ def close_candle(
     if terms.entry_kind != MARKET and account.bar >= account.order_expires:
         account.order_side = 0.0
     return value_candle(account, candle, terms)
+
+
+@kernel
+def order_on_close(
+    state: np.ndarray,
+    terms_record: np.ndarray,
+    close: float,
+    enter: bool,
+    exit_: bool,
+    enter_short: bool,
+    exit_short: bool,
+    measure: float,
+    strength: float,
+    stop: float,
+    target: float,
+    exit_price: float,
+) -> None:
+    """Take the decision of a close into an account that a broker fills, as `decide` does."""
+    decision = Decision(
+        enter, exit_, enter_short, exit_short, measure, strength, stop, target, exit_price
+    )
+    decide(state[0], close, decision, terms_record[0])
+
+
+@kernel
+def entry_on_close(
+    state: np.ndarray, terms_record: np.ndarray, close: float, side: float
+) -> tuple[float, float]:
+    """Return the units of an entry that a flat account orders, and where it rests.
+
+    side: +1 or -1. The units are those that a fill at this close (a market order) or at its level
+    would have, and at most what the cash pays for; 0.0 where it must be rejected. The level is NaN
+    for a market order.
+    """
+    account, terms = state[0], terms_record[0]
+    level, reference = np.nan, close
+    if terms.entry_kind != MARKET:
+        level = reference = on_tick(resting_level(account.order_close, side, terms), terms.tick)
+    price = worse_tick(reference, terms.tick, side)
+    if terms.entry_kind != LIMIT:
+        price = market_price(reference, 0.0, 0.0, side, terms)
+    units = entry_units(
+        account.cash, price, account.order_close, account.order_measure, account.order_strength,
+        terms,
+    )  # fmt: skip
+    most = units_bought(account.cash * max(terms.max_exposure, 1.0), price, terms)
+    units = min(units, most)
+    if terms.lot > 0.0:
+        units = math.floor(units / terms.lot + NEARLY) * terms.lot
+    return (units if units > 0.0 else 0.0), level

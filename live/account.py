@@ -7,17 +7,22 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+import numpy as np
+
+from backtests.gated import market_at
 from execution.candle_step import Decision
 from execution.gate_state import GateState
-from execution.gated import Gate, Judged as Asked, Market
-from execution.room import recent_volatility, recent_volume
+from execution.gated import Gate, Market
+from execution.gated import Judged as Asked
 from execution.stepper import NO_DECISION
-from execution.terms import Float
 from live.decisions import Decider, Series
-from live.events import Alerted, Derived, Judged, OrderChanged, plain, read
+from live.events import Alerted, Derived, Judged, OrderChanged
 from live.orders import Leg, Order, OrderState, Side, answered, client_order_id, filled
+from live.plain import plain, read
 from live.sequence import Step
+from mela.calendars import ALWAYS
 from mela.curve import EXIT_REASONS
+from mela.market_hours import phases, trades_in
 from mela.run import Run
 
 Mode = Literal["active", "reducing", "halted", "leaving"]
@@ -29,25 +34,40 @@ class Trading:
     """One instrument of an account: what it is, its candles, and who decides.
 
     units: of what its price is of, that one contract stands for
+    calendar: of its market; lot, tick: None where nobody states one
     """
 
     instrument: str
     series: Series
     decider: Decider
     units: float
+    calendar: str
     lot: float | None
     tick: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an account stands in its session. number: which one it is; lasting_ms: of a candle."""
+    """Where an account stands in its session.
+
+    number: which one it is; lasting_ms: of a candle; start_ms: of the
+    first one that it trades.
+    """
 
     session_id: str
     number: int
     run: Run
     traded: tuple[Trading, ...]
     lasting_ms: int
+    start_ms: int
+
+    def is_in_hours(self, trading: Trading, opened_ms: int) -> bool:
+        """Tell whether a candle lies in the hours in which the run trades."""
+        hours, interval = self.run.sessions, self.run.interval
+        if hours is None or trading.calendar == ALWAYS or not interval.is_intraday:
+            return True
+        marked = phases(trading.calendar, interval, np.array([opened_ms], np.int64))
+        return bool(trades_in(marked, hours)[0])
 
 
 class Book(Protocol):
@@ -77,8 +97,12 @@ class Book(Protocol):
         """Take the decision on the last warm-up candle."""
         ...
 
-    def step(self, step: Step, mode: Mode) -> list[Derived]:
+    def step(self, taken: Step, mode: Mode) -> list[Derived]:
         """Take one step whose candles the series have already."""
+        ...
+
+    def command(self, mode: Mode, at_ms: int) -> list[Derived]:
+        """Obey a person between two candles."""
         ...
 
     def save(self) -> dict[str, Any]:
@@ -207,7 +231,7 @@ def asked(trading: Trading, ask: Callable[[], Decision], told: list[Derived]) ->
     """Return what a strategy decides; nothing, and an alert, where its author's code fails."""
     try:
         return ask()
-    except (Exception, SystemExit) as error:  # a strategy is anybody's code
+    except (Exception, SystemExit) as error:  # noqa: BLE001  a strategy is anybody's code
         text = (
             f"the strategy decides nothing on {trading.instrument}: {type(error).__name__}: {error}"
         )
@@ -255,21 +279,15 @@ def judged_of(asked: Iterable[Asked], candle_ms: int) -> list[Derived]:
     ]
 
 
-def looking(traded: tuple[Trading, ...], gate: Gate) -> Callable[[int], Market]:
-    """Return what shows the gate an instrument's market on the last close."""
+def looking(place: Place, gate: Gate, seen_ms: Callable[[int], float]) -> Callable[[int], Market]:
+    """Return what shows the gate an instrument's market on its last close.
+
+    seen_ms: of an instrument (its place in the account), when its last candle ended
+    """
 
     def look(at: int) -> Market:
-        one, limits = traded[at], gate.limits
-        volume, volatility = math.nan, math.nan
-        if limits.max_volume_share is not None:
-            recent: Float = one.series.column("volume", limits.volume_candles) * one.units
-            volume = recent_volume(recent, limits.volume_candles)
-        if limits.target_volatility is not None:
-            closes = one.series.column("close", limits.volatility_candles + 1)
-            volatility = recent_volatility(closes, limits.volatility_candles)
-        lot = math.nan if one.lot is None else one.lot * one.units
-        tick = math.nan if one.tick is None else one.tick
-        return Market(volume=volume, volatility=volatility, lot=lot, tick=tick)
+        candles = place.traded[at].series.candles(0)
+        return market_at(candles, place.run, gate.limits, len(candles) - 1, seen_ms(at))
 
     return look
 

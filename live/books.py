@@ -7,14 +7,14 @@ same candles, bit for bit. Orders and fills are told as a broker's would be.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import numpy as np
 
 from backtests.execute import terms_of
 from execution.candle_step import Candle, Decision
-from execution.gated import Gate, gated_step
+from execution.gated import Gate, gated_step, gated_warm
 from execution.stepper import CandleStepper, Step
 from execution.stepper import Order as Waiting
 from execution.terms import LIMIT, MARKET, MOST_CANDLES, Terms
@@ -35,21 +35,28 @@ from live.account import (
 from live.events import (
     CandleClosed,
     Derived,
-    FillBooked,
     Held,
     Intended,
-    OrderChanged,
     StateChanged,
     Traded,
     Valued,
 )
 from live.orders import Leg, OrderKind, OrderState
 from live.sequence import Step as Taken
+from live.telling import ENTRY_REASON, Teller
 from mela.candles import Candles
 from mela.run import LimitEntry, Run, StopEntry
 
+LEGS: tuple[Leg, ...] = ("exit", "enter")
 KINDS: dict[int, OrderKind] = {MARKET: "market", LIMIT: "limit"}
-ENTRY_REASON = "entry"
+
+
+class Opened(Protocol):
+    """When the candle, or the step, of each number opened."""
+
+    def __getitem__(self, number: int, /) -> int:
+        """Return the opening of one."""
+        ...
 
 
 def live_terms(run: Run, candles: Candles) -> Terms:
@@ -63,16 +70,18 @@ def live_terms(run: Run, candles: Candles) -> Terms:
     return terms
 
 
-def candle_of(candle: CandleClosed, trading: Trading, lasting_ms: int) -> Candle:
+def candle_of(candle: CandleClosed, trading: Trading, place: Place) -> Candle:
     """Return a candle as the rules read it; volumes count units.
 
-    A candle without volume fills nothing, in a series that has had volumes.
+    A candle without volume fills nothing, in a series that has had volumes, nor does one outside
+    the hours in which the run trades.
     """
     volume = candle.volume * trading.units if trading.units != 1.0 else candle.volume
     fillable = candle.volume > 0.0 or not trading.series.has_volume
+    fillable = fillable and place.is_in_hours(trading, candle.opened_ms)
     return Candle(
         candle.opened_ms,
-        candle.opened_ms + lasting_ms,
+        candle.opened_ms + place.lasting_ms,
         candle.open,
         candle.high,
         candle.low,
@@ -82,20 +91,26 @@ def candle_of(candle: CandleClosed, trading: Trading, lasting_ms: int) -> Candle
     )
 
 
-def traded_of(row: np.void, trading: Trading, opened: Sequence[int] | None = None) -> Traded:
+def traded_of(row: np.void, trading: Trading, opened: Opened | None = None) -> Traded:
     """Return a closed trade as an event; its size counts contracts.
 
     opened: when the steps that its bars count opened; None for those of its instrument
     """
     when = trading.series.opened_ms if opened is None else opened.__getitem__
     return Traded(
-        trading.instrument,
-        when(int(row["entry_bar"])),
-        when(int(row["exit_bar"])),
-        float(row["size"]) / trading.units,
-        *(float(row[name]) for name in ("entry_price", "exit_price", "fees", "profit")),
-        reason_of(int(row["reason"])),
-        *(float(row[name]) for name in ("slippage", "borrow", "mae", "mfe")),
+        instrument=trading.instrument,
+        entry_ms=when(int(row["entry_bar"])),
+        exit_ms=when(int(row["exit_bar"])),
+        size=float(row["size"]) / trading.units,
+        entry_price=float(row["entry_price"]),
+        exit_price=float(row["exit_price"]),
+        fees=float(row["fees"]),
+        profit=float(row["profit"]),
+        exit_reason=reason_of(int(row["reason"])),
+        slippage=float(row["slippage"]),
+        borrow=float(row["borrow"]),
+        mae=float(row["mae"]),
+        mfe=float(row["mfe"]),
     )
 
 
@@ -104,84 +119,6 @@ def tell_gate(gate: Gate | None, instruments: list[str], step: Step, candle: Can
     if gate is not None:
         profits: list[float] = step.trades["profit"].tolist()
         gate.after(step.equity, zip(instruments, profits, strict=True), float(candle.ended_ms))
-
-
-class Teller:
-    """Tells what a plain account did as orders and fills, for people and programs.
-
-    It counts what it tells: units and money of all fills must be those of the account.
-    """
-
-    def __init__(self, place: Place) -> None:
-        self._costs = place.run.costs
-        self.orders = Orders(place.session_id)
-        self.units = dict.fromkeys((one.instrument for one in place.traded), 0.0)
-        self.paid = 0.0
-
-    def fee(self, units: float, price: float) -> float:
-        """Return the fee of a fill, as `execution.costs` has it."""
-        return max(units * price * float(self._costs.fee), float(self._costs.minimum_fee))
-
-    def fill(
-        self,
-        trading: Trading,
-        leg: Leg,
-        side: float,
-        units: float,
-        price: float,
-        fee: float,
-        taken: Taken,
-        reason: str = ENTRY_REASON,
-    ) -> list[Derived]:
-        """Tell one fill, of the order that waits for it or of one that arose within the candle."""
-        told: list[Derived] = []
-        order = self.orders.waiting(trading.instrument, leg)
-        if order is None or (leg == "exit" and reason in PROTECTIVE):
-            kind = PROTECTIVE.get(reason, "market")
-            told += self.end(
-                trading, leg, taken.at_ms, OrderState.CANCELLED, f"{reason} came first"
-            )
-            order = self.orders.intend(
-                *(trading.instrument, leg, side, taken.opened_ms, taken.at_ms),
-                kind=kind, units=units / trading.units, reason=reason,
-            )  # fmt: skip
-            told.append(Intended(order, for_broker=False))
-        fill_id = f"{order.client_order_id}/{len(self.orders.fill_ids.get(order.client_order_id, ())) + 1}"
-        contracts = units / trading.units
-        moved = self.orders.fill(order, fill_id, contracts, price, fee, taken.at_ms)
-        told.append(
-            FillBooked(
-                order.client_order_id, fill_id, trading.instrument, order.side, contracts, price,
-                fee, taken.at_ms,
-            )
-        )  # fmt: skip
-        told.append(OrderChanged(moved))
-        self.units[trading.instrument] += side * units
-        self.paid += side * units * price + fee
-        return told
-
-    def end(
-        self, trading: Trading, leg: Leg, at_ms: int, state: OrderState, why: str
-    ) -> list[Derived]:
-        """Tell that an order no longer waits."""
-        order = self.orders.waiting(trading.instrument, leg)
-        return [] if order is None else self.orders.answer(order, state, at_ms, why)
-
-    def save(self) -> dict[str, Any]:
-        """Return the state as JSON values."""
-        return {"orders": self.orders.save(), "units": dict(self.units), "paid": self.paid}
-
-    def restore(self, saved: Mapping[str, Any]) -> None:
-        """Go on from a saved state."""
-        self.orders.restore(saved["orders"])
-        self.units, self.paid = dict(saved["units"]), saved["paid"]
-
-
-PROTECTIVE: dict[str, OrderKind] = {
-    "stop_loss": "stop",
-    "trailing_stop": "stop",
-    "take_profit": "limit",
-}
 
 
 class PlainBook:
@@ -193,9 +130,12 @@ class PlainBook:
         before = self._trading.series.candles(len(self._trading.series))
         bar = max(len(before) - 1, 0)
         self._stepper = CandleStepper(live_terms(place.run, before), float(place.run.cash), bar=bar)
-        risk = getattr(place.run, "risk", None)
+        risk, self._ended_ms = place.run.risk, 0.0
         self._gate = None if risk is None else Gate(risk, float(place.run.cash))
-        self._look = None if self._gate is None else looking(place.traded, self._gate)
+        self._look = (
+            None if self._gate is None else looking(place, self._gate, lambda _: self._ended_ms)
+        )
+        self._power = max(float(place.run.sizing.max_exposure), 1.0)
         self._teller = Teller(place)
         self.is_ruined = False
 
@@ -223,9 +163,24 @@ class PlainBook:
         """Take the decision on the last warm-up candle."""
         series = self._trading.series
         told: list[Derived] = []
-        if len(series):
-            self._stepper.warm(float(series.column("close", 1)[0]), self._decided(told))
-        return told
+        if not len(series):
+            return told
+        opened_ms, decision = series.opened_ms(len(series) - 1), self._decided(told)
+        values = series.at(opened_ms)
+        assert values is not None  # noqa: S101  it is the last one
+        key = self._trading.instrument, self._place.run.interval
+        open_, high, low, close, volume = values
+        last = CandleClosed(*key, opened_ms, open_, high, low, close, volume, opened_ms)
+        candle = candle_of(last, self._trading, self._place)
+        self._ended_ms = float(candle.ended_ms)
+        if self._gate is None or self._look is None:
+            self._stepper.warm(candle.close, decision)
+            return told
+        name = self._trading.instrument
+        judged = gated_warm(
+            self._gate, self._stepper, name, candle, decision, self._look, power=self._power
+        )
+        return [*told, *judged_of(judged, opened_ms)]
 
     def _decided(self, told: list[Derived]) -> Decision:
         return asked(self._trading, lambda: self._trading.decider.said().decision, told)
@@ -235,7 +190,8 @@ class PlainBook:
         (closed,) = taken.candles
         if closed is None or self.is_ruined:
             return []
-        candle = candle_of(closed, self._trading, self._place.lasting_ms)
+        candle = candle_of(closed, self._trading, self._place)
+        self._ended_ms = float(candle.ended_ms)
         told: list[Derived] = []
         decision = in_mode(self._decided(told), mode)
         if mode != "active":
@@ -248,7 +204,8 @@ class PlainBook:
             step, judged = gated_step(
                 *(self._gate, self._stepper, self._trading.instrument, candle, decision),
                 self._look,
-                at_ms=float(max(taken.at_ms, candle.ended_ms)),
+                at_ms=float(taken.at_ms),
+                power=self._power,
             )
             told += judged_of(judged, taken.opened_ms)
         after = self._stepper.state
@@ -292,7 +249,8 @@ class PlainBook:
     ) -> list[Derived]:
         """Tell which orders no longer wait, and which new ones do."""
         told: list[Derived] = []
-        for leg, is_entry in (("exit", False), ("enter", True)):
+        for leg in LEGS:
+            is_entry = leg == "enter"
             wanted = next((one for one in step.orders if (one.reason == 0) == is_entry), None)
             known = self.orders.waiting(self._trading.instrument, leg)
             if known is not None and wanted is not None and self._is_same(known, wanted):
@@ -331,6 +289,10 @@ class PlainBook:
         return Valued(
             self._place.number, taken.opened_ms, candle.ended_ms, step.equity, step.cash, held
         )
+
+    def command(self, mode: Mode, at_ms: int) -> list[Derived]:  # noqa: ARG002
+        """Obey a person between two candles: the next one does."""
+        return []
 
     def faults(self) -> list[str]:
         """Return what does not add up: the position, or the cash, against all fills."""

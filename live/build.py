@@ -14,9 +14,10 @@ from backtests.strategies import CATALOGUE
 from backtests.strategy import Strategy
 from live.account import Book, Place, Trading
 from live.books import PlainBook
+from live.broker_books import BrokerBook
 from live.decisions import Decider, Series, unpacked
 from live.events import Facts, History, Started
-from live.sequence import Key, Line, Sequencer, clock_of
+from live.sequence import FOREVER_MS, Key, Line, Sequencer, clock_of
 from live.shared_books import SharedBook
 from mela.candles import Candles
 from mela.grid import plan_runs
@@ -24,7 +25,7 @@ from mela.inference import infer
 from mela.instants import from_ms
 from mela.interval import Interval
 from mela.run import Run
-from mela.session import Session
+from mela.session import PaperBroker, Session
 
 AHEAD = timedelta(days=365 * 100)  # no session lasts longer
 COLUMNS = ("open", "high", "low", "close", "volume")
@@ -98,10 +99,15 @@ class _Before:
         opened, columns = self._columns(key, role)
         first = int(np.searchsorted(opened, self.started.first_open_ms))
         part = slice(0 if warmup is None else max(first - warmup, 0), first)
+        open_, high, low, close, volume = (column[part] for column in columns)
         return Candles(
             key[1],
             opened[part],
-            *(column[part] for column in columns),  # pyright: ignore[reportCallIssue]
+            open_,
+            high,
+            low,
+            close,
+            volume,
             calendar=fact.calendar,
             tick=fact.tick,
             lot=fact.lot,
@@ -135,12 +141,16 @@ def _account(
             own[name, run.interval],
             Decider(run, name, strategy, own[name, run.interval], read),
             before.facts[name].multiplier or 1.0,
+            before.facts[name].calendar,
             before.facts[name].lot,
             before.facts[name].tick,
         )
         for name in run.instruments
     )
-    place = Place(before.started.session_id, number, run, traded, lasting_ms(run.interval))
+    start_ms = before.started.first_open_ms
+    place = Place(
+        before.started.session_id, number, run, traded, lasting_ms(run.interval), start_ms
+    )
     sequencer = Sequencer(own_keys, read_keys, lines)
     return Account(run, own, read, sequencer, _book(place, session))
 
@@ -148,7 +158,9 @@ def _account(
 def _book(place: Place, session: Session) -> Book:
     if place.run.portfolio is not None:
         return SharedBook(place)
-    return PlainBook(place)
+    if session.fills_plainly:
+        return PlainBook(place)
+    return BrokerBook(place, session.broker if isinstance(session.broker, PaperBroker) else None)
 
 
 def _line(key: Key, before: _Before, series: Series | None) -> Line:
@@ -156,10 +168,14 @@ def _line(key: Key, before: _Before, series: Series | None) -> Line:
     fact, first = before.facts[key[0]], before.started.first_open_ms
     known = series.candles(0).opened_ms
     clock = clock_of(fact.calendar, key[1], known)
-    # of a longer interval, a candle that opened before the start may close after it
+    # of a longer interval, a candle that opened before the start may close after it; one that had
+    # closed by then and is not there is missing for good
     last = int(known[-1]) if len(known) else first - 1
     since = first - 1 if key[1] == _shortest(before) else min(last, first - 1)
-    return Line(key, clock, clock.next_after(since), since)
+    due = clock.next_after(since)
+    while due < FOREVER_MS and clock.closes_ms(due) <= first:
+        due = clock.next_after(due)
+    return Line(key, clock, due, since)
 
 
 def _shortest(before: _Before) -> Interval:

@@ -1,5 +1,4 @@
-"""What a session may do now: whether it runs, is paused or halted, leaves its positions, or waits
-for news to pass."""
+"""What a session may do now: run, only reduce, leave its positions, or nothing."""
 
 from __future__ import annotations
 
@@ -49,8 +48,7 @@ class Control:
             case "resume":
                 return self._become("running", why) if self.state == "paused" else []
             case "stop":
-                told = self._become("stopping", why) if self.state != "stopping" else []
-                return [*told, *self.settle(books)]
+                return self._become("stopping", why) if self.state != "stopping" else []
             case "halt":
                 return self.halt(books, why)
             case "release":
@@ -58,6 +56,15 @@ class Control:
             case "flatten":
                 self.is_leaving = any(book.is_holding for book in books)
                 return []
+
+    def end(self, why: str) -> list[Derived]:
+        """Stop the session at once, for a reason that a person must see to."""
+        return [] if self.has_stopped else self._become("stopped", why)
+
+    @property
+    def waits(self) -> bool:
+        """Tell whether something is to follow once accounts are flat, or orders are over."""
+        return self.is_leaving or self.state == "stopping"
 
     def halt(self, books: Iterable[Book], why: str) -> list[Derived]:
         """Stop every order, until a person releases it."""
@@ -74,9 +81,9 @@ class Control:
         books = list(books)
         if self.is_leaving and not any(book.is_holding for book in books):
             self.is_leaving = False
-        if self.state == "stopping" and not self.is_leaving:
-            if not any(book.is_waiting for book in books):
-                return self._become("stopped", "no order is open any more")
+        is_over = self.state == "stopping" and not self.is_leaving
+        if is_over and not any(book.is_waiting for book in books):
+            return self._become("stopped", "no order is open any more")
         return []
 
     def gate_told(self, number: int, book: Book) -> list[Derived]:

@@ -88,10 +88,15 @@ class Series:
             column.flags.writeable = False
             columns.append(column)
         like = self._like
+        open_, high, low, close, volume = columns
         return Candles(
             like.interval,
             opened,
-            *columns,
+            open_,
+            high,
+            low,
+            close,
+            volume,
             min(start_bar, count),
             like.calendar,
             like.tick,

@@ -12,11 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
-import numpy as np
-
 from backtests.strategies import CATALOGUE
 from backtests.strategy import Strategy
-from live.account import Mode
+from live.broker_books import BrokerBook
 from live.build import Account, accounts_of
 from live.control import Control
 from live.events import (
@@ -33,16 +31,14 @@ from live.events import (
     OrderAnswered,
     Reconciled,
     Recovered,
-    StateChanged,
     Started,
+    StateChanged,
     Ticked,
     Wanted,
-    plain,
-    read,
 )
 from live.invariants import faults_of
+from live.plain import plain, read
 from live.sequence import Key, is_sound, values_of
-from mela.interval import Interval
 from mela.session import Session
 
 STATE_VERSION = 1
@@ -65,6 +61,12 @@ class Engine:
             Ticked: self._tick,
             Commanded: self._command,
             HeadlineHeard: self._hear,
+            OrderAnswered: self._answer,
+            LookedUp: self._look_up,
+            Filled: self._fill,
+            Recovered: self._recover,
+            Adopted: self._adopt,
+            Reconciled: self._reconcile,
         }
 
     def apply(self, event: Input) -> list[Derived]:
@@ -77,8 +79,8 @@ class Engine:
                 f"a log begins with Started, and has it once, but found {type(event).__name__}: "
                 "read the log of one session, from its first event on"
             )
-        handler = self._handlers.get(type(event))
-        return handler(event) if handler is not None else self._take_brokers_word(event)
+        told = self._handlers[type(event)](event)
+        return [*told, *self._control.settle(self._books)] if self._control.waits else told
 
     @property
     def session(self) -> Session:
@@ -179,6 +181,7 @@ class Engine:
             text = f"the account of {run} does not add up: {'; '.join(faults)}"
             told += [Alerted("critical", f"invariant:{number}", text)]
             told += self._control.halt(self._books, text)
+            told += account.book.command("halted", 0)
         return told
 
     @property
@@ -196,15 +199,83 @@ class Engine:
         return told
 
     def _command(self, event: Commanded) -> list[Derived]:
-        return self._control.command(event, self._books)
+        told = self._control.command(event, self._books)
+        for number, account in enumerate(self._accounts):
+            mode = self._control.mode(account.run.instruments, event.at_ms)
+            told += self._checked(number, account, account.book.command(mode, event.at_ms))
+        return told
 
     def _hear(self, event: HeadlineHeard) -> list[Derived]:
         return self._control.hear(event, self._session.news)
 
-    def _take_brokers_word(
-        self, event: OrderAnswered | LookedUp | Filled | Reconciled | Adopted | Recovered
-    ) -> list[Derived]:
-        raise NotImplementedError
+    def _answer(self, event: OrderAnswered) -> list[Derived]:
+        number, at_ms = event.client_order_id, event.at_ms
+        words = event.state, at_ms, event.why, event.broker_order_id
+        return self._of_order(number, lambda book: book.answered(number, *words)) or []
+
+    def _look_up(self, event: LookedUp) -> list[Derived]:
+        number, at_ms = event.client_order_id, event.at_ms
+        if not event.is_found:
+            return self._of_order(number, lambda book: book.not_found(number, at_ms)) or []
+        words = event.state, at_ms, event.why, event.broker_order_id
+        return self._of_order(number, lambda book: book.answered(number, *words)) or []
+
+    def _fill(self, event: Filled) -> list[Derived]:
+        told = self._of_order(event.client_order_id, lambda book: book.filled(event))
+        if told is not None:
+            return told
+        text = (
+            f"{event.units:g} {event.instrument} were filled at {event.price:g} for the order "
+            f"{event.client_order_id or '(no id)'}, which this session never gave"
+        )
+        alert = Alerted("critical", f"unknown_fill:{event.instrument}", text)
+        return [alert, *self._halt(text, event.at_ms)]
+
+    def _of_order(
+        self,
+        number: str,
+        ask: Callable[[BrokerBook], list[Derived]],
+    ) -> list[Derived] | None:
+        """Ask the book that has an order; None where none has."""
+        for at, account in enumerate(self._accounts):
+            book = account.book
+            if isinstance(book, BrokerBook) and number in book.orders.known:
+                return self._checked(at, account, ask(book))
+        return None
+
+    def _recover(self, event: Recovered) -> list[Derived]:
+        told: list[Derived] = []
+        for account in self._accounts:
+            if isinstance(account.book, BrokerBook):
+                told += account.book.recovered(event.at_ms)
+        return told
+
+    def _adopt(self, event: Adopted) -> list[Derived]:
+        for number, account in enumerate(self._accounts):
+            book = account.book
+            if isinstance(book, BrokerBook) and event.instrument in account.run.instruments:
+                told = book.adopted(event.units, event.average_price, event.cash, event.at_ms)
+                text = f"{event.instrument}: what the broker has counts: {event.why}"
+                alert = Alerted("warning", f"adopted:{event.instrument}", text)
+                return self._checked(number, account, [alert, *told])
+        return []
+
+    def _reconcile(self, event: Reconciled) -> list[Derived]:
+        """Halt where the broker has what no rule explains; a session that starts so is over."""
+        wrong = [one for one in event.differences if one.rule == "stop"]
+        if not wrong:
+            return []
+        text = "; ".join(f"{one.kind} {one.instrument or one.name}: {one.why}" for one in wrong)
+        told: list[Derived] = [Alerted("critical", "reconciliation", text)]
+        if event.at_start:
+            return [*told, *self._control.end(f"it does not start: {text}")]
+        return [*told, *self._halt(text, event.at_ms)]
+
+    def _halt(self, why: str, at_ms: int) -> list[Derived]:
+        told = self._control.halt(self._books, why)
+        for account in self._accounts:
+            told += account.book.command("halted", at_ms)
+        return told
 
     def snapshot(self) -> bytes:
         """Return the state as bytes, for `restore`. Raises ValueError before the session begins."""

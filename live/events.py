@@ -8,14 +8,11 @@ Numbers are written so that they come back bit for bit, NaN and -0.0 too.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, fields, is_dataclass
-from enum import Enum
-from functools import cache
-from types import UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
 
 from live.orders import Order, OrderState, Side
+from live.plain import plain, read
 from mela.interval import Interval
 
 CommandKind = Literal["pause", "resume", "stop", "halt", "release", "flatten"]
@@ -365,7 +362,7 @@ def kind_of(event: Event) -> str:
 
 def encode(event: Event) -> str:
     """Return an event's fields as text, for `decode` with its kind."""
-    return json.dumps(_plain(event), separators=(",", ":"), ensure_ascii=False)
+    return json.dumps(plain(event), separators=(",", ":"), ensure_ascii=False)
 
 
 def decode(kind: str, text: str) -> Event:
@@ -379,57 +376,8 @@ def decode(kind: str, text: str) -> Event:
             "written by a later release; upgrade Mela"
         )
     try:
-        return _reader(KINDS[kind])(json.loads(text))
+        return read(KINDS[kind], json.loads(text))
     except (TypeError, KeyError, AttributeError) as error:
         raise ValueError(
             f"an event {kind} has other fields than this release reads: {error}"
         ) from error
-
-
-def plain(value: Any) -> Any:
-    """Return a dataclass, and all in it, as JSON values; NaN and infinity stay floats."""
-    return _plain(value)
-
-
-def read(kind: type[Any], value: Any) -> Any:
-    """Return a dataclass from what `plain` made of it."""
-    return _reader(kind)(value)
-
-
-def _plain(value: Any) -> Any:
-    kind = type(value)
-    if kind is float or kind is int or kind is str or kind is bool or value is None:
-        return value
-    if is_dataclass(kind):
-        return {name: _plain(getattr(value, name)) for name in _names(kind)}
-    if kind is tuple or kind is list:
-        return [_plain(one) for one in value]
-    if isinstance(value, Enum):
-        return value.value
-    return value
-
-
-@cache
-def _names(kind: Any) -> tuple[str, ...]:
-    return tuple(one.name for one in fields(kind))
-
-
-@cache
-def _reader(kind: Any) -> Callable[[Any], Any]:
-    """Return what makes a value of a type from JSON values."""
-    if isinstance(kind, type) and is_dataclass(kind):
-        hints = get_type_hints(kind)
-        readers = {name: _reader(hints[name]) for name in _names(kind)}
-        return lambda value: kind(**{name: readers[name](one) for name, one in value.items()})
-    origin = get_origin(kind)
-    if origin is tuple:
-        of = _reader(get_args(kind)[0])
-        return lambda value: tuple(map(of, value))
-    if origin in (Union, UnionType):
-        of = _reader(next(one for one in get_args(kind) if one is not type(None)))
-        return lambda value: None if value is None else of(value)
-    if isinstance(kind, type) and issubclass(kind, Enum):
-        return kind
-    if kind is float:
-        return float
-    return lambda value: value

@@ -15,7 +15,8 @@ from typing import Any, Literal
 import numpy as np
 
 from backtests.candles.coverage import grid_of
-from live.events import CandleClosed, Wanted, plain, read
+from live.events import CandleClosed, Wanted
+from live.plain import plain, read
 from mela.calendars import ALWAYS, NO_SESSION, closes_ms, expected_opens_ms
 from mela.interval import DAY_MS, Interval
 

@@ -11,7 +11,7 @@ import numpy as np
 from backtests.candles.aligned import periods_of
 from backtests.portfolio import portfolio_terms_of
 from execution.candle_step import Candle, Decision
-from execution.gated import Gate, gated_portfolio_step
+from execution.gated import Gate, gated_portfolio_step, gated_portfolio_warm
 from execution.stepper import NO_DECISION, PortfolioStepper, Step
 from live.account import (
     Mode,
@@ -27,11 +27,12 @@ from live.account import (
     looking,
     reason_of,
 )
-from live.books import Teller, candle_of, tell_gate, traded_of
+from live.books import LEGS, candle_of, tell_gate, traded_of
 from live.decisions import Said, measure_of
 from live.events import Derived, Held, Intended, StateChanged, Valued
-from live.orders import OrderState
+from live.orders import Leg, OrderState
 from live.sequence import Step as Taken
+from live.telling import Teller
 from mela.portfolio import FixedWeights, InverseVolatility, OnSchedule, Portfolio, StrategyWeights
 from mela.run import Run, VolatilitySizing
 
@@ -97,11 +98,14 @@ class SharedBook:
         lots = [(one.lot or 1.0) * one.units for one in self._traded]
         self._stepper = PortfolioStepper(portfolio_terms_of(run), float(run.cash), lots)
         self._weights = Weights(run, self._traded)
-        risk = getattr(run, "risk", None)
-        self._gate = None if risk is None else Gate(risk, float(run.cash))
-        self._look = None if self._gate is None else looking(self._traded, self._gate)
-        self._teller = Teller(place)
         self._seen_ms = np.full(len(self._traded), np.nan)
+        self._gate = None if run.risk is None else Gate(run.risk, float(run.cash))
+        self._look = (
+            None
+            if self._gate is None
+            else looking(place, self._gate, lambda at: float(self._seen_ms[at]))
+        )
+        self._teller = Teller(place)
         self._opened_ms: list[int] = []  # of the steps, the one before the first included
         self._last_ms = 0
         self._is_bounded = False
@@ -139,13 +143,20 @@ class SharedBook:
                 candles.append(None)
                 decisions.append(NO_DECISION)
                 continue
-            opened = series.opened_ms(len(series) - 1)
-            prices = [float(series.column(name, 1)[0]) for name in ("open", "high", "low", "close")]
-            candles.append(Candle(opened, opened + self._place.lasting_ms, *prices, 0.0, False))
-            self._seen_ms[at] = opened + self._place.lasting_ms
+            opened, close = series.opened_ms(len(series) - 1), float(series.column("close", 1)[0])
+            ended = opened + self._place.lasting_ms
+            candles.append(Candle(opened, ended, close, close, close, close, 0.0, False))
+            self._seen_ms[at] = ended
             decisions.append(self._decided(at, told))
-        self._stepper.warm(candles, decisions, self._weights.now())
-        return told
+        if self._gate is None or self._look is None:
+            self._stepper.warm(candles, decisions, self._weights.now())
+            return told
+        judged = gated_portfolio_warm(
+            *(self._gate, self._stepper, [one.instrument for one in self._traded], candles),
+            *(decisions, self._weights.now(), self._look, self._seen_ms),
+            float(self._place.start_ms),
+        )
+        return [*told, *judged_of(judged, self._place.start_ms)]
 
     def step(self, taken: Taken, mode: Mode) -> list[Derived]:
         """Take the candles of one step, which their series have already."""
@@ -154,7 +165,7 @@ class SharedBook:
         lasting = self._place.lasting_ms
         ended = taken.opened_ms + lasting
         candles = [
-            None if one is None else candle_of(one, trading, lasting)
+            None if one is None else candle_of(one, trading, self._place)
             for one, trading in zip(taken.candles, self._traded, strict=True)
         ]
         told: list[Derived] = []
@@ -251,8 +262,7 @@ class SharedBook:
         """Tell the fills that ended a position: what was added in this step, and its exit."""
         told: list[Derived] = []
         side, size = math.copysign(1.0, float(row["size"])), abs(float(row["size"]))
-        had = before is not None and float(before["units"]) != 0.0
-        bought, paid, sold, received, fees = _sums(before) if had else (0.0,) * 5
+        bought, paid, sold, received, fees = _sums(before)
         added, spent = size - bought, float(row["entry_price"]) * size - paid
         left = float(row["fees"]) - fees
         if added > 1e-9 * size:
@@ -273,9 +283,7 @@ class SharedBook:
         if units == 0.0:
             return []
         is_new = int(after["opened_step"]) == number
-        bought, paid, sold, received, fees = (
-            (0.0,) * 5 if is_new or before is None else _sums(before)
-        )
+        bought, paid, sold, received, fees = _sums(None if is_new else before)
         now = _sums(after)
         side = math.copysign(1.0, units)
         told: list[Derived] = []
@@ -297,11 +305,11 @@ class SharedBook:
             one = after[at]
             side, units, pending = int(one["side"]), float(one["units"]), bool(one["pending"])
             held = 0 if units == 0.0 else int(math.copysign(1, units))
-            wants = {
+            wants: dict[Leg, bool] = {
                 "exit": pending and held != 0 and side != held,
                 "enter": pending and side not in (0, held),
             }
-            for leg in ("exit", "enter"):
+            for leg in LEGS:
                 known = self.orders.waiting(trading.instrument, leg)
                 if wants[leg] and known is None:
                     order = self.orders.intend(
@@ -329,6 +337,10 @@ class SharedBook:
         ended = taken.opened_ms + self._place.lasting_ms
         number = self._place.number
         return Valued(number, taken.opened_ms, ended, step.equity, step.cash, tuple(held))
+
+    def command(self, mode: Mode, at_ms: int) -> list[Derived]:  # noqa: ARG002
+        """Obey a person between two candles: the next one does."""
+        return []
 
     def faults(self) -> list[str]:
         """Return what does not add up: positions, or the cash, against all fills."""
@@ -373,7 +385,10 @@ class SharedBook:
         self._is_bounded, self.is_ruined = saved["is_bounded"], saved["is_ruined"]
 
 
-def _sums(position: np.void) -> tuple[float, float, float, float, float]:
+def _sums(position: np.void | None) -> tuple[float, float, float, float, float]:
+    """Return what was bought, paid, sold, received and charged; nothing while nothing is held."""
+    if position is None or float(position["units"]) == 0.0:
+        return 0.0, 0.0, 0.0, 0.0, 0.0
     bought, paid, sold, received, fees = (
         float(position[name]) for name in ("bought", "paid", "sold", "received", "fees")
     )

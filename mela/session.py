@@ -14,16 +14,16 @@ from uuid import UUID
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from mela.errors import RejectionCode, SceneInvalid
+from mela.execution_terms import StopEntry
 from mela.fields import Part, Real, Whole, one_of
 from mela.inputs import SeriesChoice
 from mela.instrument import parse_name
 from mela.interval import Interval
-from mela.risk_limits import RiskLimits
+from mela.risk_limits import SessionHours
 from mela.run_terms import RunTerms
 from mela.scene import Scene, StrategyChoice, fault_sentence, field_path
 
 SESSION_SCHEMA_VERSION = 1
-Sessions = Literal["regular", "extended"]
 Money = Literal["paper", "live"]
 FeedKind = Literal["venue", "replay"]
 
@@ -139,10 +139,7 @@ class Session(RunTerms, _Asked):
     inputs: dict[str, SeriesChoice] = Field(
         default_factory=dict, description="as in a scene: other series for a strategy's inputs"
     )
-    risk: RiskLimits | None = Field(
-        default=None, description="what each entry must obey; null: nothing"
-    )
-    sessions: Sessions = Field(
+    sessions: SessionHours | None = Field(
         default="regular", description="the hours of the market in which orders may be given"
     )
     feed: Feed = Field(default=Feed(), description="where candles come from")
@@ -171,6 +168,11 @@ class Session(RunTerms, _Asked):
             raise ValueError(f"a session trades with engine mela, but found {self.engine}")
         if self.money == "live" and isinstance(self.broker, PaperBroker):
             raise ValueError("money: live needs a broker of kind alpaca, but this one is paper")
+        if isinstance(self.entry, StopEntry) and isinstance(self.broker, AlpacaBroker):
+            raise ValueError(  # noqa: TRY004  pydantic takes no other
+                "entry.kind stop is not offered with broker alpaca, which has no such order for "
+                "all that it trades; take market or limit"
+            )
         if self.mode == "together" and not self.fills_plainly:
             raise ValueError(
                 "an account of several instruments trades on paper with plain fills; take mode "

@@ -177,6 +177,14 @@ def asked(rng: np.random.Generator, together: bool) -> dict[str, Any]:
             "minimum_fee": some(0.0, 1.0),
         },
     }
+    if some(False, False, True):
+        document["risk"] = some(
+            {"max_order_notional": 400.0},
+            {"max_orders_per_minute": 1, "cooldown_s": 7_200.0},
+            {"max_drawdown": 0.05, "drawdown_pause_s": 36_000.0, "max_daily_loss": 0.03},
+            {"max_losses_in_a_row": 2, "losses_pause_s": 20_000.0, "max_volume_share": 0.01},
+            {"target_volatility": 0.01, "max_leverage": 0.8, "lot_and_tick": True},
+        )
     if together:
         weights = some(
             {"kind": "equal"}, {"kind": "inverse_volatility", "period": 5}, {"kind": "fixed"}

@@ -1,0 +1,407 @@
+"""A book whose fills are a broker's: Alpaca's, or those of our paper broker with hard fills.
+
+It has the account record of a backtest and decides on each close by the same rules: the size of an
+entry, what a stop or a target reached, the time stop, the lost day. What it decides leaves as an
+order on that close; what comes back are fills. So it acts one close later than a backtest where a
+backtest fills a stop within the candle, which the report on drift names.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from execution.candle_step import Candle
+from execution.gate import Ask, View
+from execution.gate_state import Mode as GateMode
+from execution.gated import Gate
+from live.account import Mode, Orders, Place, asked, gate_restored, gate_saved, in_mode, looking
+from live.books import KINDS, candle_of
+from live.broker_account import BrokerAccount
+from live.events import (
+    Alerted,
+    CancelIntended,
+    Derived,
+    FillBooked,
+    Filled,
+    Intended,
+    Judged,
+    LookupIntended,
+    OrderChanged,
+    StateChanged,
+    Valued,
+)
+from live.orders import UNANSWERED, Leg, Order, OrderKind, OrderState
+from live.papers import fill_on, is_rejected
+from live.sequence import Step as Taken
+from mela.session import PaperBroker
+
+SMALLEST = 1e-12  # of a position's units: less than this is nothing
+LEGS: tuple[Leg, ...] = ("exit", "enter")
+
+
+class BrokerBook:
+    """An account of one instrument that a broker fills.
+
+    paper: our own paper broker; None for one outside, to whom orders are sent
+    """
+
+    def __init__(self, place: Place, paper: PaperBroker | None) -> None:
+        (self._trading,) = place.traded
+        self._place, self._paper = place, paper
+        self.account = BrokerAccount(place)
+        risk = place.run.risk
+        self._gate = None if risk is None else Gate(risk, float(place.run.cash))
+        self._look = (
+            None
+            if self._gate is None
+            else looking(place, self._gate, lambda _: float(self.account.closed_ms))
+        )
+        self._orders = Orders(place.session_id)
+        self._hoped: dict[str, float] = {}  # the price that each order hoped for
+        self._cancelled: dict[str, int] = {}  # order → the candle on which its cancel was asked
+        self._candle_ms = 0  # the last one
+        self._entry_ms = 0  # the one whose entry is wanted
+        self._mode: Mode = "active"
+        self.is_ruined = False
+
+    @property
+    def orders(self) -> Orders:
+        """Return the orders of the account."""
+        return self._orders
+
+    @property
+    def gate(self) -> Gate | None:
+        """Return the gate of the account, None where it has no limits."""
+        return self._gate
+
+    @property
+    def is_holding(self) -> bool:
+        """Tell whether it has a position."""
+        return self.account.side != 0.0
+
+    @property
+    def is_waiting(self) -> bool:
+        """Tell whether a broker has open orders of it."""
+        return bool(self._orders.open)
+
+    def begin(self) -> list[Derived]:
+        """Take nothing: what was decided before the start is not sent to a broker."""
+        return []
+
+    def step(self, taken: Taken, mode: Mode) -> list[Derived]:
+        """Take one closed candle: what our paper broker fills on it, its value, what to do now."""
+        (closed,) = taken.candles
+        if closed is None or self.is_ruined:
+            return []
+        candle = candle_of(closed, self._trading, self._place)
+        self._mode = mode
+        told = self._paper_fills(candle)
+        equity = self.account.take_close(candle)
+        self._candle_ms = candle.opened_ms
+        if self._gate is not None:
+            self._gate.after(equity, (), float(candle.ended_ms))
+        if equity <= 0.0:
+            self.is_ruined = True
+            why = "the equity is gone: the account is ruined, and takes no further step"
+            told.append(StateChanged("session", self._place.number, "stopped", why))
+            return [*told, *self._cancel_open(taken.at_ms, "the account is ruined")]
+        said = asked(self._trading, lambda: self._trading.decider.said().decision, told)
+        if mode != "active" or not self._may_enter:
+            self.account.forget_entry()
+        if self.account.decide(in_mode(said, mode)):
+            self._entry_ms = self._candle_ms
+        if mode == "leaving":
+            self.account.leave()
+        told += self._sync(taken.at_ms)
+        cash = self.account.cash
+        number, held = self._place.number, self.account.held()
+        told.append(Valued(number, candle.opened_ms, candle.ended_ms, equity, cash, held))
+        self._forget(taken.at_ms)
+        return told
+
+    def command(self, mode: Mode, at_ms: int) -> list[Derived]:
+        """Obey at once: no entry rests while reducing, no order while halted; leaving, all goes."""
+        self._mode = mode
+        if mode == "active" or self.is_ruined:
+            return []
+        self.account.forget_entry()
+        if mode == "leaving":
+            self.account.leave()
+        return self._sync(at_ms)
+
+    def filled(self, event: Filled) -> list[Derived]:
+        """Take a fill, whichever state its order is in; the same one twice counts once."""
+        number = event.client_order_id
+        order = self._orders.known.get(number)
+        if order is None or self._orders.is_filled(number, event.fill_id):
+            return []
+        moved = self._orders.fill(
+            order, event.fill_id, event.units, event.price, event.fee, event.at_ms
+        )
+        told: list[Derived] = [
+            FillBooked(
+                number, event.fill_id, event.instrument, event.side, event.units, event.price,
+                event.fee, event.at_ms,
+            ),
+            OrderChanged(moved),
+        ]  # fmt: skip
+        if not order.is_open:
+            text = f"{number} was {order.state} when {event.units:g} of it filled"
+            told.append(Alerted("warning", f"late_fill:{order.instrument}", text))
+        trade = self.account.take_fill(event, self._hoped.get(number, event.price))
+        if trade is not None:
+            told.append(trade)
+            if self._gate is not None:
+                profit = [(trade.instrument, trade.profit)]
+                self._gate.after(self.account.equity, profit, float(event.at_ms))
+        if not moved.is_open:
+            self._ended(moved)
+        if not self.account.is_allowed:
+            self.account.leave()
+            text = f"a fill of {number} left {self.account.position:g} {event.instrument}"
+            alert = f"wrong_side:{event.instrument}"
+            told.append(Alerted("critical", alert, f"{text}, which is closed at once"))
+        return told + self._sync(event.at_ms)
+
+    def answered(
+        self, number: str, state: OrderState, at_ms: int, why: str, broker_number: str
+    ) -> list[Derived]:
+        """Take what a broker said of an order."""
+        order = self._orders.known.get(number)
+        if order is None:
+            return []
+        if state in (OrderState.FILLED, OrderState.PARTLY_FILLED):
+            state = OrderState.ACCEPTED  # its fills say how much, and when it is whole
+        told = self._orders.answer(order, state, at_ms, why, broker_number)
+        moved = self._orders.known[number]
+        if moved.state is order.state:
+            return told
+        if moved.state is OrderState.UNKNOWN:
+            return [*told, LookupIntended(number)]
+        if moved.state is OrderState.REJECTED:
+            text = f"{number} was rejected: {why or 'no reason was given'}"
+            told.append(Alerted("warning", f"rejected:{moved.instrument}", text))
+        if moved.is_open:
+            return told
+        self._ended(moved)
+        # what was rejected is not asked again before the next close
+        return told if moved.state is OrderState.REJECTED else told + self._sync(at_ms)
+
+    def not_found(self, number: str, at_ms: int) -> list[Derived]:
+        """Hear that the broker has never had an order: it is sent again while it is still meant."""
+        order = self._orders.known.get(number)
+        if order is None or order.state not in UNANSWERED:
+            return []
+        if order.candle_ms == self._candle_ms and self._is_wanted(order):
+            told = self._orders.answer(order, OrderState.SUBMITTED, at_ms, "sent again")
+            return [*told, Intended(self._orders.known[number], for_broker=True, is_again=True)]
+        told = self._orders.answer(order, OrderState.EXPIRED, at_ms, "it never reached the broker")
+        self._ended(self._orders.known[number])
+        return told + self._sync(at_ms)
+
+    def recovered(self, at_ms: int) -> list[Derived]:
+        """Take that the process began anew: what has no answer must be looked up."""
+        told: list[Derived] = []
+        for order in self._orders.open if self._paper is None else ():
+            if order.state in UNANSWERED:
+                told += self._orders.answer(order, OrderState.UNKNOWN, at_ms, "begun anew")
+                told.append(LookupIntended(order.client_order_id))
+        return told
+
+    def adopted(self, units: float, price: float, cash: float, at_ms: int) -> list[Derived]:
+        """Take what the broker has for what counts. units: contracts held now, signed."""
+        change = units - self.account.position
+        self.account.add_cash(cash)
+        if abs(change) <= SMALLEST * max(abs(units), 1.0):
+            return []
+        order = self._orders.intend(
+            *(self._trading.instrument, "enter" if units else "exit"),
+            *(math.copysign(1.0, change), self._candle_ms, at_ms),
+            units=abs(change),
+            reason="adopted",
+        )
+        number = order.client_order_id
+        fill = Filled(
+            number, f"{number}/adopted", order.instrument, order.side, abs(change), price, 0.0,
+            at_ms,
+        )  # fmt: skip
+        return [Intended(order, for_broker=False), *self.filled(fill)]
+
+    def faults(self) -> list[str]:
+        """Return what does not add up: position, cash and average price against all fills."""
+        return self.account.faults()
+
+    def save(self) -> dict[str, Any]:
+        """Return the state as JSON values."""
+        return {
+            "account": self.account.save(),
+            "orders": self._orders.save(),
+            "gate": gate_saved(self._gate),
+            "hoped": self._hoped,
+            "cancelled": self._cancelled,
+            "candles": [self._candle_ms, self._entry_ms],
+            "mode": self._mode,
+            "is_ruined": self.is_ruined,
+        }
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Go on from a saved state."""
+        self.account.restore(saved["account"])
+        self._orders.restore(saved["orders"])
+        gate_restored(self._gate, saved["gate"])
+        self._hoped, self._cancelled = dict(saved["hoped"]), dict(saved["cancelled"])
+        self._candle_ms, self._entry_ms = saved["candles"]
+        self._mode, self.is_ruined = saved["mode"], saved["is_ruined"]
+
+    @property
+    def _may_enter(self) -> bool:
+        return self._gate is None or self._gate.state.mode is GateMode.ACTIVE
+
+    def _waiting(self, leg: Leg) -> Order | None:
+        return self._orders.waiting(self._trading.instrument, leg)
+
+    def _sync(self, at_ms: int) -> list[Derived]:
+        """Ask for what the account wants and its broker lacks; cancel what it wants no more."""
+        if self._mode == "halted" or self.is_ruined:
+            return self._cancel_open(at_ms, str(self._mode))
+        account, told = self.account, list[Derived]()
+        entry = self._waiting("enter")
+        if entry is None and account.side != 0.0 and account.wanted == account.side:
+            account.forget_entry()  # of a position that is there
+        if entry is not None and (account.is_leaving or not self._is_wanted(entry)):
+            told += self._cancel(entry, at_ms, "no longer wanted")
+        waiting = self._waiting("exit")
+        if waiting is not None and account.side == 0.0:
+            told += self._cancel(waiting, at_ms, "nothing is held any more")
+        if account.is_leaving:
+            return told + self._leave(at_ms)
+        is_clear = account.side == 0.0 and all(self._waiting(leg) is None for leg in LEGS)
+        return told + self._enter(at_ms) if is_clear and account.wanted != 0.0 else told
+
+    def _leave(self, at_ms: int) -> list[Derived]:
+        told: list[Derived] = []
+        kind, units, level, reason = self.account.exit()
+        waiting = self._waiting("exit")
+        if waiting is not None and waiting.kind == "limit" and kind == "market":
+            told += self._cancel(waiting, at_ms, "its time is over: a market order follows")
+        if self._waiting("exit") is not None:
+            return told
+        return told + self._order("exit", -self.account.side, units, kind, level, reason, at_ms)
+
+    def _enter(self, at_ms: int) -> list[Derived]:
+        told: list[Derived] = []
+        side = self.account.wanted
+        units, level = self.account.entry()
+        if units > 0.0 and self._gate is not None and self._look is not None:
+            judged = self._judge(side, units, level, at_ms)
+            units = judged.granted_units if judged.is_allowed else 0.0
+            told.append(judged)
+        if not units > 0.0:
+            self.account.forget_entry(is_refused=not told)
+            return told
+        kind = KINDS.get(self.account.terms.entry_kind, "stop")
+        return told + self._order("enter", side, units, kind, level, "entry", at_ms)
+
+    def _judge(self, side: float, units: float, level: float, at_ms: int) -> Judged:
+        assert self._gate is not None and self._look is not None  # noqa: S101, PT018
+        ask = Ask(self._trading.instrument, side, units, level)
+        view = View(
+            state=self._gate.state,
+            at_ms=float(max(at_ms, self.account.closed_ms)),
+            price_ms=float(self.account.closed_ms),
+            price=self.account.close,
+            position=0.0,
+            gross=0.0,
+            net=0.0,
+            open_orders=float(len(self._orders.open)),
+            buying_power=self.account.cash * max(float(self._place.run.sizing.max_exposure), 1.0),
+            **self._look(0)._asdict(),
+        )
+        verdict = self._gate.review(view, ask)
+        return Judged(
+            *(ask.instrument, self._candle_ms, verdict.allowed, verdict.code, units),
+            *(verdict.units, dict(verdict.saw)),
+        )
+
+    def _order(
+        self,
+        leg: Leg,
+        side: float,
+        units: float,
+        kind: OrderKind,
+        level: float,
+        reason: str,
+        at_ms: int,
+    ) -> list[Derived]:
+        order = self._orders.intend(
+            *(self._trading.instrument, leg, side, self._candle_ms, at_ms),
+            kind=kind,
+            units=units / self._trading.units,
+            level=level,
+            reason=reason,
+        )
+        number = order.client_order_id
+        self._hoped[number] = self.account.close if math.isnan(level) else level
+        told: list[Derived] = [Intended(order, for_broker=self._paper is None)]
+        if self._paper is None:
+            return told
+        if is_rejected(self._paper, number):
+            why = "drawn by reject_chance"
+            return told + self.answered(number, OrderState.REJECTED, at_ms, why, "paper")
+        return told + self.answered(number, OrderState.ACCEPTED, at_ms, "", "paper")
+
+    def _cancel_open(self, at_ms: int, why: str) -> list[Derived]:
+        return [one for order in self._orders.open for one in self._cancel(order, at_ms, why)]
+
+    def _cancel(self, order: Order, at_ms: int, why: str) -> list[Derived]:
+        """Cancel an order: of a broker outside it is asked, once on each candle."""
+        number = order.client_order_id
+        if self._paper is None:
+            if self._cancelled.get(number) == self._candle_ms:
+                return []
+            self._cancelled[number] = self._candle_ms
+            return [CancelIntended(number, for_broker=True, why=why)]
+        told = self._orders.answer(order, OrderState.CANCELLED, at_ms, why)
+        self._ended(self._orders.known[number])
+        return told
+
+    def _ended(self, order: Order) -> None:
+        """Want no longer what an entry that ended was to bring."""
+        is_done = order.state is OrderState.FILLED or order.candle_ms == self._entry_ms
+        if order.leg == "enter" and is_done:
+            self.account.forget_entry()
+
+    def _is_wanted(self, order: Order) -> bool:
+        if order.leg == "exit":
+            return self.account.is_leaving
+        if order.kind != "market" and order.candle_ms != self._entry_ms:
+            return False  # a later close has ordered another level
+        return (1.0 if order.side == "buy" else -1.0) == self.account.wanted
+
+    def _paper_fills(self, candle: Candle) -> list[Derived]:
+        """Let our paper broker fill on a candle what was ordered before it."""
+        told: list[Derived] = []
+        for order in self._orders.open if self._paper is not None else ():
+            left, closed = order.left * self._trading.units, order.candle_ms
+            if self._paper is None or not self._orders.known[order.client_order_id].is_open:
+                continue  # a fill of another one has ended it
+            closed += self._place.lasting_ms
+            fill = fill_on(candle, order, left, closed, self._paper, self.account.terms)
+            if fill is not None:
+                number = order.client_order_id
+                count = len(self._orders.fill_ids.get(number, ()))
+                event = Filled(
+                    *(number, f"{number}/{count + 1}", order.instrument, order.side),
+                    *(fill.units / self._trading.units, fill.price, fill.fee, fill.at_ms),
+                )
+                told += self.filled(event)
+        return told
+
+    def _forget(self, at_ms: int) -> None:
+        self._orders.forget(at_ms)
+        known = self._orders.known
+        self._hoped = {one: price for one, price in self._hoped.items() if one in known}
+        still = {one: ms for one, ms in self._cancelled.items() if one in known}
+        self._cancelled = {one: ms for one, ms in still.items() if known[one].is_open}
