@@ -70,10 +70,11 @@ def started(document: dict[str, Any], walks: dict[str, dict[str, np.ndarray]]) -
 
 def closed(name: str, columns: dict[str, np.ndarray]) -> Iterator[CandleClosed]:
     """Yield the candles of a walk that follow the first WARM ones."""
-    rows = zip(*(columns[part][WARM:].tolist() for part in columns), strict=True)
-    for number, values in enumerate(rows, start=WARM):
+    for number in range(WARM, len(columns["close"])):
         opened_ms = BEGINS_MS + number * MINUTE_MS
-        yield CandleClosed(name, Interval.M1, opened_ms, *values, opened_ms + MINUTE_MS)
+        prices = {part: float(column[number]) for part, column in columns.items()}
+        closed_ms = opened_ms + MINUTE_MS
+        yield CandleClosed(name, Interval.M1, opened_ms, received_ms=closed_ms, **prices)
 
 
 def write_market(folder: Path, count: int, minutes: int) -> None:

@@ -35,6 +35,7 @@ from services.trading.callers import at_this_machine
 from warehouse.database import transaction
 
 INSTRUMENTS, SPEED = 50, 1_000
+SLOW = 30  # while the session begins, which takes some seconds of this machine
 LEAD_MINUTES = 240  # before the day, for the warm-up and until the session has begun
 DAY_MINUTES = DAY_MS // MINUTE_MS
 MOST_GROWTH, MOST_RESTART_S = 0.05, 5.0
@@ -67,6 +68,8 @@ def measure(settings: Settings) -> list[Row]:
             of = settings.model_copy(update={"replay_url": server.url})
             session_id = _begun(of, server.url)
             with live_process(of) as process:
+                _wait(lambda: _counted(of, session_id)["accounts"] == INSTRUMENTS, PATIENCE_S)
+                _play(server.url, {"speed": SPEED})
                 sizes = _watched(of, session_id, psutil.Process(process.pid))
                 day = _day(of, session_id, sizes)
                 held = _one(of, _HELD, session_id)
@@ -81,15 +84,18 @@ def measure(settings: Settings) -> list[Row]:
 
 
 def _begun(settings: Settings, url: str) -> UUID:
-    """Start the session while the market stands, and let the market run."""
+    """Ask for the session, and let the market run."""
     document = session_document(names(INSTRUMENTS), strategy={"name": "buy_and_hold"})
     document |= {"feed": {"kind": "replay"}, "exits": {"stop_loss": 0.02}}
     caller = at_this_machine(settings, "bench")
     session_id = sessions.start(settings, caller, document, confirm=None).session_id
     begins = datetime.fromtimestamp((BEGINS_MS + 120 * MINUTE_MS) / 1000, UTC)
-    asked = {"from": begins.isoformat(), "speed": SPEED}
-    requests.post(f"{url}/replay/play", json=asked, timeout=10).raise_for_status()
+    _play(url, {"from": begins.isoformat(), "speed": SLOW})
     return session_id
+
+
+def _play(url: str, asked: dict[str, Any]) -> None:
+    requests.post(f"{url}/replay/play", json=asked, timeout=10).raise_for_status()
 
 
 @contextmanager

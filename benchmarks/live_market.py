@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
@@ -83,7 +83,7 @@ def stored_session(settings: Settings, document: dict[str, Any], event: Started)
 @asynccontextmanager
 async def trading(
     settings: Settings, market: Market, reached: Callable[[str], None] = lambda _: None
-) -> AsyncIterator[Process]:
+) -> AsyncGenerator[Process]:
     """Run all stored sessions in this loop on the market, until the block ends."""
 
     def no_broker(money: str) -> Any:

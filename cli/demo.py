@@ -26,7 +26,7 @@ def demo(
         typer.Option("--exit", help="Stop everything at the end; exit 0 if every step succeeded."),
     ] = False,
 ) -> None:
-    """Run the whole pipeline: ingest candles, run a grid, answer it from store, reject bad input.
+    """Run the whole pipeline: ingest candles, run a grid, reject bad input, trade on paper.
 
     Leaves the stack running, so that you can look around. May be repeated.
     """

@@ -19,6 +19,7 @@ from rich.table import Table
 import stack
 from cli.airflow import Airflow
 from cli.console import err, out
+from cli.demo_trading import show_trading
 from cli.progress import show_progress
 from cli.scene_file import read_scene
 from cli.stack import print_addresses, say
@@ -68,6 +69,7 @@ def run_tour(settings: Settings, *, offline: bool, stop_at_end: bool) -> None:
         ("Publish a grid to Kafka and run it on Spark", _publish),
         ("Publish the same again", _publish_again),
         ("Publish what cannot be run", _publish_bad),
+        ("Trade on paper, candle by candle", _trade),
         ("Where to look", _show_places),
     ]
     try:
@@ -234,6 +236,10 @@ def _publish_bad(tour: Tour) -> None:
     with transaction(tour.settings) as connection:
         scene = scenes.get(connection, impossible_id)
     _hold(scene is not None and scene.status == "rejected", "the warehouse knows the refusal")
+
+
+def _trade(tour: Tour) -> None:
+    show_trading(tour.settings, _hold)
 
 
 def _show_places(tour: Tour) -> None:

@@ -34,6 +34,19 @@ def test_every_step_of_the_demo_held(platform: Settings) -> None:
     assert "every step held" in said
     for claim in ("none of them was stored before", "nothing was computed twice"):
         assert claim in said
+    for claim in ("the session traded by itself", "drift is zero"):
+        assert claim in said
+
+
+def test_the_demos_session_is_stored_and_ended(platform: Settings) -> None:
+    found = rows(
+        platform,
+        """SELECT s.state, s.money, count(t.*) > 0, bool_and(d.missed + d.extra + d.differing = 0)
+           FROM ops.session s JOIN ops.session_trade t USING (session_id)
+           JOIN ops.session_drift d USING (session_id)
+           WHERE s.name = 'demo on paper' AND d.candles = 'decided' GROUP BY 1, 2""",
+    )
+    assert found == [("stopped", "paper", True, True)]
 
 
 def test_airflow_loaded_four_series_from_the_replay(platform: Settings) -> None:
