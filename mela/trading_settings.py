@@ -33,3 +33,11 @@ class TradingSettings(BaseModel):
         description="seconds after which a kill switch that sessions have not obeyed is carried "
         "out beside them",
     )
+    news_feeds: tuple[str, ...] = Field(
+        default=(),
+        description="addresses of RSS or Atom feeds whose headlines sessions with a rule for news "
+        "hear of, a JSON list, besides Alpaca's",
+    )
+    news_s: float = Field(
+        default=60.0, ge=1, description="seconds between two looks at the news, while one is asked"
+    )

@@ -10,8 +10,6 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Any, Protocol
 
@@ -21,6 +19,7 @@ import requests
 
 from mela.alert_settings import Level
 from mela.settings import Settings
+from sources.retry import retry_after_s
 
 TIMEOUT_S = 10.0
 MOST_WAIT_S = 86_400.0  # what a receiver may ask for, at most
@@ -127,24 +126,10 @@ def _hash(url: str) -> str:
 def _refused(status: int, header: str | None, content: bytes) -> Answer:
     asked_s = None
     if status == TOO_MANY:
-        asked_s = _seconds(header)
+        asked_s = retry_after_s(header)
         if asked_s is None:
             asked_s = _seconds_in(content)
-    return Answer(f"HTTP {status}", asked_s)
-
-
-def _seconds(header: str | None) -> float | None:
-    """Return what a Retry-After header asks for: seconds, or an instant."""
-    if not header:
-        return None
-    try:
-        seconds = float(header)
-    except ValueError:
-        try:
-            seconds = (parsedate_to_datetime(header) - datetime.now(UTC)).total_seconds()
-        except (ValueError, TypeError):
-            return None
-    return _bounded(seconds)
+    return Answer(f"HTTP {status}", None if asked_s is None else _bounded(asked_s))
 
 
 def _seconds_in(content: bytes) -> float | None:
@@ -157,7 +142,7 @@ def _seconds_in(content: bytes) -> float | None:
         return None
     for part in (document, document.get("parameters")):
         if isinstance(part, dict) and isinstance(part.get("retry_after"), int | float):
-            return _bounded(float(part["retry_after"]))
+            return float(part["retry_after"])
     return None
 
 

@@ -114,12 +114,10 @@ def samples() -> Iterator[Sample]:
 def _of_trading() -> Iterator[Sample]:
     """Yield messages of a session: an order before and after its fill, the fill, the account."""
     told = {"session_id": _ID, "instrument": "binance:BTCUSDT", "client_order_id": "0b6f-1-e-1"}
-    order = told | {
-        **{"broker_order_id": None, "leg": "enter", "side": "buy", "kind": "market", "seq": 3},
-        **{"units": None, "level": None, "reason": "entry", "state": "intended", "why": None},
-        **{"filled_units": 0.0, "average_price": None, "fees": 0.0, "decided_at": _AT},
-        **{"intended_at": _AT, "changed_at": None},
-    }
+    order = told | {"leg": "enter", "side": "buy", "kind": "market", "reason": "entry", "seq": 3}
+    order |= {"units": None, "level": None, "average_price": None, "filled_units": 0.0}
+    order |= {"state": "intended", "why": None, "broker_order_id": None, "fees": 0.0}
+    order |= {"decided_at": _AT, "intended_at": _AT, "changed_at": None}
     done = {"seq": 5, "units": 0.25, "state": "filled", "filled_units": 0.25, "changed_at": _AT}
     done |= {"average_price": 40_000.5, "fees": 10.000125, "broker_order_id": "b-1", "why": "all"}
     for name, document in (("intended", order), ("filled", order | done)):

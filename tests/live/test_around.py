@@ -1,0 +1,143 @@
+"""What runs beside the sessions: it beats, delivers and tells, and outlives what fails."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+from pydantic import SecretStr
+
+from live import around
+from live.events import CandleClosed
+from mela.alert_settings import AlertSettings
+from mela.interval import Interval
+from mela.settings import Settings
+from services.digest import put_digest
+from services.heartbeat import tell_silence
+from services.outbox import utc_now
+from tests.live.stored import a_session, log
+from tests.live.test_news import Fixed
+from tests.live.test_publisher import EVENTS
+from tests.services.alert_servers import webhook
+from tests.warehouse.given import rows
+from warehouse.database import transaction
+from warehouse.trading import alerts, beats
+from warehouse.trading.alerts import Alert
+
+pytestmark = pytest.mark.integration
+
+
+@dataclass
+class Counts:
+    candles: int = 7
+    decisions: int = 5
+    decision_s: float = 0.25
+    waiting: int = 2
+
+
+@pytest.fixture
+def empty(warehouse: Settings) -> Settings:
+    with transaction(warehouse) as connection:
+        connection.exec_driver_sql("TRUNCATE ops.live_beat, ops.alert_outbox, ops.alert_receiver")
+    kafka = warehouse.kafka.model_copy(update={"brokers": "127.0.0.1:9"})
+    return warehouse.model_copy(update={"kafka": kafka})
+
+
+def test_it_beats_and_delivers_while_kafka_is_away(
+    empty: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("messaging.publisher.FLUSH_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(around, "DELIVER_S", 0.1)
+    log(empty, a_session(empty), EVENTS)
+    with transaction(empty) as connection:
+        alerts.put(connection, Alert("critical", "a", "title", "body"))
+
+    async def live(settings: Settings) -> None:
+        stop = asyncio.Event()
+        running = asyncio.create_task(
+            around.run(settings, Counts(), Fixed(), lambda *_: None, stop)
+        )
+        while not hook.heard:
+            await asyncio.sleep(0.05)
+        stop.set()
+        await running
+
+    with webhook() as hook:
+        told = AlertSettings(receivers=(SecretStr(hook.apprise),))
+        asyncio.run(asyncio.wait_for(live(empty.model_copy(update={"alerts": told})), 60))
+        assert [one["title"] for one in hook.heard] == ["title"]
+    [beat] = rows(empty, "SELECT candles, decisions, decision_s, waiting FROM ops.live_beat")
+    assert tuple(beat) == (7, 5, 0.25, 2)
+
+
+def age(settings: Settings, seconds: float) -> None:
+    with transaction(settings) as connection:
+        connection.exec_driver_sql(
+            f"UPDATE ops.session SET started_at = now() - interval '{seconds} s'"
+        )
+
+
+def beat(settings: Settings) -> None:
+    around.write_beat(settings, Counts(), utc_now())
+
+
+def test_a_process_that_is_silent_is_told_and_one_that_lives_is_not(empty: Settings) -> None:
+    assert tell_silence(empty) == [], "without sessions nothing is missed"
+    a_session(empty)
+    assert tell_silence(empty) == [], "it has only just begun"
+    age(empty, 3_000)
+    [alert] = tell_silence(empty)
+    assert (alert.level, alert.key) == ("critical", "live:process")
+    beat(empty)
+    assert [one.key for one in tell_silence(empty)] == []  # the hour's candle is not overdue
+    age(empty, 4_000 + 3_600)
+    [alert] = tell_silence(empty)
+    assert alert.key.startswith("silent:")
+    assert alert.session_id is not None
+
+
+def test_a_session_that_hears_candles_is_not_silent(empty: Settings) -> None:
+    session_id = a_session(empty)
+    age(empty, 20_000)
+    beat(empty)
+    assert tell_silence(empty)
+    log(empty, session_id, [CandleClosed("binance:BTCUSDT", Interval.H1, 0, *[1.0] * 5, 1)])
+    assert tell_silence(empty) == []
+
+
+def test_a_stock_session_is_not_silent_while_its_market_is_closed(empty: Settings) -> None:
+    document = {
+        "name": "stocks",
+        "instruments": ["alpaca:AAPL"],
+        "interval": "1m",
+        "strategy": {"name": "sma_cross"},
+    }
+    a_session(empty, document)
+    monday = utc_now().replace(hour=12, minute=0, second=0) + timedelta(days=7)
+    while monday.weekday() != 6:  # a Sunday
+        monday += timedelta(days=1)
+    with transaction(empty) as connection:
+        connection.exec_driver_sql(
+            f"UPDATE ops.session SET started_at = '{monday - timedelta(hours=10)}'"
+        )
+        beats.beat(
+            connection, "p", monday, started_at=monday, candles=0, decisions=0, decision_s=0.0,
+            waiting=0,
+        )  # fmt: skip
+    assert tell_silence(empty, lambda: monday) == []
+
+
+def test_a_digest_is_put_once_a_day_after_its_time(empty: Settings) -> None:
+    a_session(empty)
+    told = AlertSettings(digest="08:00", zone="Europe/Berlin")
+    settings = empty.model_copy(update={"alerts": told})
+    noon = utc_now().replace(hour=12)
+    assert not put_digest(settings, lambda: noon.replace(hour=5))
+    assert put_digest(settings, lambda: noon + timedelta(days=1))
+    assert not put_digest(settings, lambda: noon + timedelta(days=1, minutes=1))
+    assert put_digest(settings, lambda: noon + timedelta(days=2))
+    found = rows(empty, "SELECT body FROM ops.alert_outbox ORDER BY id")
+    assert "a session: running, no candle yet, 0 trades, profit +0.00" in found[0].body
+    assert not put_digest(empty, lambda: noon + timedelta(days=3)), "no time is set: none is told"
