@@ -97,7 +97,7 @@ async def trading(
         CATALOGUE,
         reached=reached,
     )
-    process = Process(outside, no_broker)
+    process = Process(outside, no_broker, None)
     task = asyncio.create_task(process.run())
     try:
         yield process
