@@ -9,12 +9,13 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 
 from backtests.strategies import refresh
+from live import around
 from live.broker_hub import BrokerHub
 from live.brokers import Broker, open_broker
 from live.clock import clock_of
 from live.feed_hub import FeedHub
+from live.outside import Outside
 from live.process import Process
-from live.runner import Outside
 from mela.errors import MelaError
 from mela.settings import Settings
 
@@ -35,7 +36,7 @@ async def trade(settings: Settings) -> None:
         BrokerHub(clock, opened),
         refresh(settings.packages),
     )
-    await Process(outside, opened).run()
+    await Process(outside, opened, around.run).run()
 
 
 def plain_logs() -> None:

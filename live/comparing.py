@@ -1,16 +1,26 @@
-"""Ours against the broker's: at the start, and every so often."""
+"""Ours against the broker's: at the start, and every so often.
+
+First what we may have missed becomes events: fills, and what became of orders that the broker no
+longer calls open. Then both sides are compared; the engine takes the rules from there.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import structlog
 
-from live.brokers.protocol import Broker
+from live.broker_hub import prefix_of
+from live.broker_requests import Requests, filled, patiently
+from live.brokers.protocol import Broker, BrokerFill, BrokerOrder
 from live.clock import Clock
 from live.engine import Engine
-from live.events import Input
+from live.events import Difference, Input, Reconciled
+from live.orders import UNANSWERED
+from live.reconcile import compare, theirs
+from mela.errors import MelaError
+from mela.instants import to_ms
 from mela.settings import Settings
 from warehouse.trading.sessions import StoredSession
 
@@ -19,11 +29,15 @@ OVERLAP_MS = 60_000  # fills are asked for from so much before the last look
 
 
 class Comparing:
-    """Compares one session with its broker's account."""
+    """Compares one session with its broker's account.
+
+    engine: the session as it is now; settled: returns once all that was asked is answered and taken
+    """
 
     def __init__(
         self,
         broker: Broker,
+        requests: Requests,
         clock: Clock,
         put: Callable[[Input], None],
         engine: Callable[[], Engine],
@@ -31,20 +45,52 @@ class Comparing:
         settings: Settings,
     ) -> None:
         """Make it."""
-        self._broker, self._clock, self._put = broker, clock, put
+        self._broker, self._requests, self._clock, self._put = broker, requests, clock, put
         self._engine, self._session = engine, session
         self._every_s = settings.trading.reconcile_s
-        self._since_ms = 0
+        self._prefix = prefix_of(session.session_id)
+        begun = session.started_at or session.created_at
+        self._since_ms = min(to_ms(begun), clock.now_ms()) - OVERLAP_MS
 
-    async def at_start(self) -> None:
-        """Take the fills that came meanwhile, and compare for the first time."""
-        await self._compare(at_start=True)
+    async def at_start(self, settled: Callable[[], Awaitable[None]]) -> list[Difference]:
+        """Compare for the first time; return the differences that end the session."""
+        return await self._compare(settled, at_start=True)
 
-    async def every_so_often(self) -> None:
+    async def every_so_often(self, settled: Callable[[], Awaitable[None]]) -> None:
         """Compare again and again; never returns."""
         while True:
             await asyncio.sleep(self._every_s)
-            await self._compare(at_start=False)
+            try:
+                await self._compare(settled, at_start=False)
+            except MelaError as error:  # it is compared again soon
+                LOG.warning("not_compared", session=self._session.name, reason=str(error))
 
-    async def _compare(self, *, at_start: bool) -> None:
-        raise NotImplementedError
+    async def _compare(
+        self, settled: Callable[[], Awaitable[None]], *, at_start: bool
+    ) -> list[Difference]:
+        now = self._clock.now_ms()
+        fills = await self._fills()
+        for fill in fills:
+            self._put(filled(fill))
+        orders = await self._orders()
+        there = {order.client_order_id for order in orders}
+        for account in self._engine().accounts:
+            for order in account.book.orders.open:
+                is_answered = order.state not in UNANSWERED
+                if is_answered and order.client_order_id not in there:
+                    self._requests.look_up(order)
+        await settled()
+        positions = await patiently(self._broker.positions)
+        money = await patiently(self._broker.account)
+        found = compare(self._engine().ours(), theirs(orders, positions, money, fills))
+        self._put(Reconciled(tuple(found), at_start, self._clock.now_ms()))
+        self._since_ms = now - OVERLAP_MS
+        return [one for one in found if one.rule == "stop"]
+
+    async def _fills(self) -> list[BrokerFill]:
+        found = await patiently(lambda: self._broker.fills(self._since_ms))
+        return [fill for fill in found if fill.client_order_id.startswith(self._prefix)]
+
+    async def _orders(self) -> list[BrokerOrder]:
+        found = await patiently(self._broker.open_orders)
+        return [order for order in found if order.client_order_id.startswith(self._prefix)]

@@ -10,6 +10,7 @@ import asyncio
 import os
 import signal
 import threading
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import cast
@@ -19,9 +20,13 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 
 from live import kill
-from live.events import CommandKind
-from live.runner import Outside, SessionBroken, SessionRunner, halts
+from live.clock import Clock
+from live.events import CommandKind, HeadlineHeard
+from live.folding import SessionBroken
+from live.outside import Counted, Outside
+from live.runner import SessionRunner, halts
 from mela.errors import MelaError, SceneInvalid, SourceRefused, SourceUnavailable, StrategyBroken
+from mela.settings import Settings
 from services.trading.process_state import BEAT_S, ProcessState, write_state
 from warehouse.scenes.listening import listening
 from warehouse.trading.commands import StoredCommand
@@ -31,6 +36,10 @@ from warehouse.trading.log import KillSwitchSet
 from warehouse.trading.sessions import ASKED, StoredSession
 
 LOG = structlog.get_logger(__name__)
+Beside = Callable[
+    [Settings, Counted, Clock, Callable[[UUID, HeadlineHeard], None], asyncio.Event],
+    Awaitable[None],
+]
 LOOK_S = 1.0
 AGAIN_S, LONGEST_S = 0.5, 60.0
 MOST_FAILURES = 5  # in a row, of a kind that waiting does not mend
@@ -39,10 +48,15 @@ MOST_FAILURES = 5  # in a row, of a kind that waiting does not mend
 class Process:
     """All sessions of a warehouse."""
 
-    def __init__(self, outside: Outside, open_broker: kill.Open) -> None:
-        """Make it; `run` begins. open_broker: a broker of its own for the kill switch."""
-        self._outside = outside
+    def __init__(self, outside: Outside, open_broker: kill.Open, beside: Beside | None) -> None:
+        """Make it; `run` begins.
+
+        open_broker: a broker of its own for the kill switch
+        beside: what else runs in this loop until an event is set, as `live.around.run`
+        """
+        self.outside = outside
         self._open_broker = open_broker
+        self._beside = beside
         self._runners: dict[UUID, SessionRunner] = {}
         self._tasks: dict[UUID, asyncio.Task[None]] = {}
         self._obeyed: set[tuple[int, UUID]] = set()
@@ -68,21 +82,22 @@ class Process:
         hearing = threading.Thread(target=self._hear, daemon=True)
         hearing.start()
         beating = asyncio.create_task(self._beat())
+        beside = asyncio.create_task(self._run_beside())
         killing = threading.Thread(target=self._kill_beside, daemon=True)
         killing.start()
         try:
-            with locks(self._outside.settings) as held:
+            with locks(self.outside.settings) as held:
                 while not self._stop.is_set():
-                    await self._outside.blocking(held.check)
+                    await self.outside.blocking(held.check)
                     await self._look(held)
                     await self._wait()
         finally:
             beating.cancel()
             for task in self._tasks.values():
                 task.cancel()
-            await asyncio.gather(beating, *self._tasks.values(), return_exceptions=True)
-            await self._outside.feeds.stop()
-            await self._outside.brokers.stop()
+            await asyncio.gather(beating, beside, *self._tasks.values(), return_exceptions=True)
+            await self.outside.feeds.stop()
+            await self.outside.brokers.stop()
 
     async def _wait(self) -> None:
         with suppress(TimeoutError):
@@ -91,7 +106,7 @@ class Process:
 
     async def _look(self, held: Locks) -> None:
         """Begin sessions that nobody runs, obey kill switches, take commands."""
-        journal, blocking = self._outside.journal, self._outside.blocking
+        journal, blocking = self.outside.journal, self.outside.blocking
         for session in await blocking(journal.under_way):
             known = self._tasks.get(session.session_id)
             is_running = known is not None and not known.done()
@@ -117,13 +132,13 @@ class Process:
                 self._obeyed.add(mark)
                 # what a broker holds is flattened by who carries the switch out, and only there
                 flattens = latch.is_flattening and not kill.is_outside(runner.stored)
-                now = self._outside.clock.now_ms()
+                now = self.outside.clock.now_ms()
                 for event in halts(latch.by, latch.why, flattens, now):
                     runner.put(event)
 
     async def _take(self, command: StoredCommand) -> None:
         """Take a command and answer it."""
-        blocking, journal = self._outside.blocking, self._outside.journal
+        blocking, journal = self.outside.blocking, self.outside.journal
         runner = self._runners.get(command.session_id)
         outcome, words = "done", f"the session took {command.kind}"
         if runner is None or not runner.has_begun:
@@ -144,13 +159,13 @@ class Process:
         if task is not None:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-        await self._outside.blocking(self._outside.journal.end, session_id, "stopped by its owner")
+        await self.outside.blocking(self.outside.journal.end, session_id, "stopped by its owner")
 
     async def _run_session(self, session: StoredSession) -> None:
         """Run a session until it has stopped; begin it anew where it fails."""
         wait_s, failures, seq = AGAIN_S, 0, -1
         while True:
-            runner = SessionRunner(session, self._outside)
+            runner = SessionRunner(session, self.outside)
             self._runners[session.session_id] = runner
             try:
                 await runner.run()
@@ -166,7 +181,7 @@ class Process:
             except Exception as error:
                 failures = failures + 1 if runner.seq == seq else 1
                 seq = runner.seq
-                LOG.exception("session_failed", session=session.name, error=str(error), exc_info=error)
+                LOG.exception("session_failed", session=session.name)
                 if failures >= MOST_FAILURES:
                     await self._fail(session, f"{type(error).__name__}: {error}")
                     return
@@ -179,22 +194,34 @@ class Process:
 
     async def _fail(self, session: StoredSession, why: str) -> None:
         LOG.error("session_ended", session=session.name, why=why)
-        await self._outside.blocking(self._outside.journal.fail, session, why)
+        await self.outside.blocking(self.outside.journal.fail, session, why)
+
+    async def _run_beside(self) -> None:
+        if self._beside is not None:
+            outside = self.outside
+            await self._beside(
+                outside.settings, outside.counted, outside.clock, self._hears, self._stop
+            )
+
+    def _hears(self, session_id: UUID, headline: HeadlineHeard) -> None:
+        runner = self._runners.get(session_id)
+        if runner is not None:
+            runner.hear(headline)
 
     async def _beat(self) -> None:
         """Say every few seconds that the loop goes on."""
         while True:
-            counted = self._outside.counted
+            counted = self.outside.counted
             counted.waiting = sum(runner.waiting for runner in self._runners.values())
             state = ProcessState(pid=os.getpid(), at=datetime.now(UTC), sessions=len(self._runners))
-            await self._outside.blocking(write_state, self._outside.settings.home, state)
+            await self.outside.blocking(write_state, self.outside.settings.home, state)
             await asyncio.sleep(BEAT_S)
 
     def _hear(self) -> None:
         """Wake the loop whenever somebody asks for something. In a thread of its own."""
         while not self._stop.is_set():
             try:
-                with listening(self._outside.settings, (ASKED,)) as listener:
+                with listening(self.outside.settings, (ASKED,)) as listener:
                     while not self._stop.is_set():
                         if list(listener.wait(LOOK_S)):
                             self._loop.call_soon_threadsafe(self._asked.set)
@@ -204,7 +231,7 @@ class Process:
 
     def _kill_beside(self) -> None:
         """Carry kill switches out that nobody carried out, beside a loop that may hang."""
-        journal = self._outside.journal
+        journal = self.outside.journal
         while not self._stop.is_set():
             try:
                 for latch in journal.latches():
@@ -216,7 +243,7 @@ class Process:
                     if latch.report is None:
                         asyncio.run(
                             kill.carry_out(
-                                self._outside.settings, latch, sessions, self._open_broker
+                                self.outside.settings, latch, sessions, self._open_broker
                             )
                         )
             except (MelaError, DBAPIError, OSError) as error:

@@ -41,9 +41,9 @@ def project(rows: Rows, seq: int, event: Derived, risk: RiskStates, took_us: flo
             _value(rows, event)
         case Judged():
             rows.verdicts.append(_verdict(event, seq, took_us))
-        case StateChanged(what="session"):
+        case StateChanged(what="session", account=-1):
             rows.state = (event.state, event.why or None)
-        case StateChanged():
+        case StateChanged(what="risk"):
             risk[event.account] = (event.state, event.why)
             state, why = worst(risk)
             rows.risk_state = (state, why or None)

@@ -9,19 +9,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from time import perf_counter
-from typing import Any, TypeVar, cast
+from typing import Any
 
 import structlog
 
-from backtests.strategy import Strategy
-from live.broker_hub import BrokerHub
-from live.broker_requests import Reached, Requests
+from live.broker_requests import Requests
 from live.brokers.protocol import BrokerFill, BrokerOrder, LinkNotice, Update
-from live.clock import Clock
 from live.comparing import Comparing
 from live.engine import Engine
 from live.events import (
@@ -40,70 +35,23 @@ from live.events import (
     Recovered,
     StateChanged,
     Wanted,
-    decode,
     encode,
     kind_of,
 )
-from live.feed_hub import FeedHub
 from live.feeds import FeedNotice, Listening
-from live.journal import Journal, Loaded
+from live.folding import SessionBroken, fold
+from live.journal import Loaded
 from live.orders import Order
+from live.outside import Outside
 from live.overdue import Overdue
 from live.projections import RiskStates, project
 from live.warming import warming
 from mela.session import Session
-from mela.settings import Settings
 from warehouse.trading.log import Entry, Rows
 from warehouse.trading.sessions import StoredSession
 
 LOG = structlog.get_logger(__name__)
 AT_ONCE = 64  # events in one transaction, at most
-T = TypeVar("T")
-
-
-class SessionBroken(Exception):
-    """Say that a session cannot go on: what its log says is not what its engine makes of it."""
-
-
-@dataclass
-class Counted:
-    """What the process counts of its sessions since it started; `decision_s` in seconds."""
-
-    candles: int = 0
-    decisions: int = 0
-    decision_s: float = 0.0
-    waiting: int = 0
-
-
-@dataclass
-class Outside:
-    """What all sessions of a process share.
-
-    threads: where the log is written; doubt_s: as of `Requests`
-    reached: is told each point that was passed, for tests that end the process there
-    """
-
-    settings: Settings
-    clock: Clock
-    feeds: FeedHub
-    brokers: BrokerHub
-    catalogue: Mapping[str, Strategy]
-    counted: Counted = field(default_factory=Counted)
-    doubt_s: float = 1.0
-    reached: Reached = lambda _: None
-    threads: ThreadPoolExecutor = field(
-        default_factory=lambda: ThreadPoolExecutor(8, thread_name_prefix="journal")
-    )
-
-    @property
-    def journal(self) -> Journal:
-        """Return the logs of all sessions."""
-        return Journal(self.settings)
-
-    async def blocking(self, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-        """Do something that blocks in a thread."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self.threads, lambda: work(*args, **kwargs))
 
 
 class SessionRunner:
@@ -126,8 +74,9 @@ class SessionRunner:
         self._overdue: Overdue | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._background: set[asyncio.Task[Any]] = set()
-        self._is_listening = False
+        self.is_listening = False
         self.is_idle = False
+        self.is_warming = False
 
     @property
     def is_halted(self) -> bool:
@@ -194,9 +143,10 @@ class SessionRunner:
         now = outside.clock.now_ms
         if loaded.state is None and not loaded.events:
             session = Session.model_validate_json(loaded.session.document)
-            event = await warming(
-                outside.settings, outside.clock, session, outside.catalogue
-            ).started(self.stored.session_id)
+            needs = warming(outside.settings, outside.clock, session, outside.catalogue)
+            self.is_warming = True
+            event = await needs.started(self.stored.session_id)
+            self.is_warming = False
             self._connect(session)
             await self._take([event])
         else:
@@ -208,42 +158,22 @@ class SessionRunner:
             await self._take(halts(latch.by, latch.why, latch.is_flattening, now()))
         if self._comparing is not None:
             await self._settle()
-            await self._comparing.at_start()
+            wrong = await self._comparing.at_start(self._settle)
             await self._drain()
+            if wrong:
+                raise SessionBroken(
+                    "ours and the broker's differ, so that the session does not go on: "
+                    + "; ".join(one.why for one in wrong)
+                )
         if not self.has_stopped:
             await self._listen()
 
     def _restore(self, loaded: Loaded) -> None:
-        """Fold the log: what the engine makes of it must be what it made of it before."""
-        engine, risk = Engine(self._outside.catalogue), dict(loaded.risk)
-        if loaded.state is not None:
-            engine = Engine.restore(loaded.state, self._outside.catalogue)
-        expected: deque[str] = deque()
-        rows = Rows()
-        for stored in loaded.events:
-            if not stored.is_input:
-                made = expected.popleft() if expected else "nothing"
-                if made != f"{stored.kind} {stored.document}":
-                    raise SessionBroken(
-                        f"event {stored.seq} of the log is {stored.kind} {stored.document}, but "
-                        f"the engine makes {made} of what came before it. A strategy or a release "
-                        "that decides otherwise cannot go on with this log: start another session."
-                    )
-                continue
-            if expected:
-                raise SessionBroken(
-                    f"the engine decides {expected[0]} before event {stored.seq} of the log, where "
-                    "it decided nothing"
-                )
-            for one in engine.apply(cast("Input", decode(stored.kind, stored.document))):
-                expected.append(f"{kind_of(one)} {encode(one)}")
-                project(rows, stored.seq, one, risk, 0.0)
-                self._follow(one)
-        self._engine, self._risk = engine, risk
-        self._seq = loaded.events[-1].seq if loaded.events else loaded.seq
-        self._kept_seq = loaded.seq
+        folded = fold(loaded, self._outside.catalogue)
+        self._engine, self._risk = folded.engine, folded.risk
+        self._seq, self._kept_seq = folded.seq, loaded.seq
         self._state = loaded.session.state
-        for account in engine.accounts:
+        for account in self._engine.accounts:
             for order in account.book.orders.open:
                 self._orders[order.client_order_id] = order
 
@@ -257,25 +187,31 @@ class SessionRunner:
             broker, outside.clock, self.put, self._is_latched, outside.doubt_s, outside.reached
         )
         self._comparing = Comparing(
-            broker, outside.clock, self.put, lambda: self._engine, self.stored, outside.settings
+            broker,
+            self._requests,
+            outside.clock,
+            self.put,
+            lambda: self._engine,
+            self.stored,
+            outside.settings,
         )
 
     async def _listen(self) -> None:
         due = self._engine.next_open_ms()
         since = {Listening(*key): opened for key, opened in due.items()}
         await self._outside.feeds.listen(since, self._heard)
-        self._is_listening = True
+        self.is_listening = True
         if self._overdue is not None:
             self._spawn(self._overdue.watch(lambda: self._engine.next_open_ms()), is_work=False)
         if self._comparing is not None:
-            self._spawn(self._comparing.every_so_often(), is_work=False)
+            self._spawn(self._comparing.every_so_often(self._settled), is_work=False)
 
     async def _leave(self) -> None:
         outside = self._outside
         for task in (*self._tasks, *self._background):
             task.cancel()
         await asyncio.gather(*self._tasks, *self._background, return_exceptions=True)
-        if self._is_listening:
+        if self.is_listening:
             await outside.feeds.leave(self._heard)
         if self._requests is not None:
             await self._requests.stop()
@@ -314,6 +250,11 @@ class SessionRunner:
         while self._requests.waiting or self._inbox:
             await self._drain()
             await asyncio.sleep(0.002)
+
+    async def _settled(self) -> None:
+        """Wait the same, beside the loop that takes what comes."""
+        while self._inbox or (self._requests is not None and self._requests.waiting):
+            await asyncio.sleep(0.01)
 
     async def _take(self, batch: Sequence[Input]) -> None:
         """Apply events, store what follows from them, and then act on it."""

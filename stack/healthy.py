@@ -16,6 +16,7 @@ from datetime import datetime
 
 TIMEOUT_S = 10.0
 STALE_S = 60.0  # a monitor that has not looked for this long does nothing
+HANGS_S = 20.0  # a process that trades whose loop has said nothing for this long hangs
 SILENT_S = 45.0  # a job that has not written its state for this long does nothing
 API_SERVER = "airflow-api-server"
 NOT_AGAIN = "its queries have not started again yet"
@@ -69,6 +70,17 @@ def monitor(pid: int, at: float, running_pid: int, now: float) -> str | None:
         return "it has not looked at the services yet"
     age_s = now - at
     return f"it last looked at the services {age_s:.0f} s ago" if age_s > STALE_S else None
+
+
+def live(pid: int, at: str, running_pid: int, now: float) -> str | None:
+    """Return what is missing of the process that trades, by its last sign of life.
+
+    at: an instant in ISO 8601; now: seconds since 1970
+    """
+    if pid != running_pid:
+        return "it has not begun yet"
+    age_s = now - datetime.fromisoformat(at).timestamp()
+    return f"its loop has said nothing for {age_s:.0f} s" if age_s > HANGS_S else None
 
 
 def silence(at: str, now: float) -> str | None:
@@ -140,6 +152,10 @@ def _missing(name: str, pid: int, environment: dict[str, str]) -> str | None:
             looked = json.load(file)
         missing = monitor(looked["pid"], looked["at"], pid, time.time())
         return missing if missing else _answers(environment["MELA_MONITOR__METRICS_URL"])
+    if name == "live":
+        with open(f"{home}/run/live.json", encoding="utf-8") as file:
+            alive = json.load(file)
+        return live(alive["pid"], alive["at"], pid, time.time())
     if name == "replay":
         where = ("127.0.0.1", int(environment["MELA_STACK_REPLAY_PORT"]))
         socket.create_connection(where, timeout=TIMEOUT_S).close()

@@ -12,6 +12,7 @@ from stack import (
     database,
     job,
     layout,
+    live,
     monitor,
     orchestration,
     replay,
@@ -36,6 +37,7 @@ def services(kept: Mapping[str, str] = _ONE) -> dict[str, Service]:
         *(cluster.services_here() if layout.is_cluster(kept) else ()),
         job.service(kept),
         api.service(),
+        live.service(),
         replay.service(),
         monitor.service(),
     )

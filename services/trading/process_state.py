@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 BEAT_S = 3.0
 
@@ -31,3 +31,11 @@ def write_state(home: Path, state: ProcessState) -> None:
     part = path.with_suffix(".part")
     part.write_text(state.model_dump_json(), encoding="utf-8")
     part.replace(path)
+
+
+def read_state(home: Path) -> ProcessState | None:
+    """Return the stored state; None where there is none, or none that can be read."""
+    try:
+        return ProcessState.model_validate_json(state_file(home).read_bytes())
+    except (FileNotFoundError, ValidationError):
+        return None

@@ -17,8 +17,8 @@ from live.clock import ReplayClock
 from live.feed_hub import FeedHub
 from live.feeds import open_feed
 from live.feeds.listener import Patience
+from live.outside import Outside
 from live.process import Process
-from live.runner import Outside
 from mela.settings import Settings
 from services.trading import sessions
 from services.trading.callers import at_this_machine
@@ -73,7 +73,7 @@ async def running(
         doubt_s=0.05,
         reached=reached,
     )
-    process = Process(outside, broker)
+    process = Process(outside, broker, None)
     task = asyncio.create_task(process.run())
     try:
         yield process
@@ -85,5 +85,5 @@ async def running(
 async def until(holds: Callable[[], bool], seconds: float = 20.0) -> None:
     """Wait until something holds."""
     async with asyncio.timeout(seconds):
-        while not holds():  # noqa: ASYNC110
+        while not holds():
             await asyncio.sleep(0.02)

@@ -212,6 +212,15 @@ STATEMENTS = {
     "change the audit log": "UPDATE app.audit_entry SET action = action WHERE false",
     "remove from the audit log": "DELETE FROM app.audit_entry WHERE false",
     "empty the audit log": "TRUNCATE app.audit_entry",
+    "add to a session's log": "INSERT INTO ops.session_event SELECT * FROM ops.session_event"
+    " LIMIT 0",
+    "change a session's log": "UPDATE ops.session_event SET kind = kind WHERE false",
+    "remove from a session's log": "DELETE FROM ops.session_event WHERE false",
+    "start sessions": "INSERT INTO ops.session SELECT * FROM ops.session LIMIT 0",
+    "move sessions on": "UPDATE ops.session SET state = state WHERE false",
+    "give sessions to others": "UPDATE ops.session SET user_id = user_id WHERE false",
+    "set the kill switch": "INSERT INTO ops.kill_latch SELECT * FROM ops.kill_latch LIMIT 0",
+    "release the kill switch": "UPDATE ops.kill_latch SET released_at = now() WHERE false",
     "make tables": "CREATE TABLE ops.mine (id int)",
     "add roles": "CREATE ROLE mine",
 }
@@ -221,7 +230,10 @@ MAY = {
     roles.JOB: READS | {"add results", "change scenes", "mark chunks", "read quotas"},
     roles.RUN: READS | {"mark chunks"},
     roles.READER: {"read results"},
-    roles.API: READS | {"read accounts", "change accounts", "read quotas", "add to the audit log"},
+    roles.API: READS
+    | {"read accounts", "change accounts", "read quotas", "add to the audit log"}
+    | {"start sessions", "set the kill switch", "release the kill switch"},
+    roles.LIVE: READS | {"add to a session's log", "move sessions on"},
 }
 
 

@@ -1,0 +1,124 @@
+"""The process that trades, in processes that are killed: `python -m tests.live.mortal`.
+
+Each line of standard input asks for one life, as JSON: at which point it ends by SIGKILL (0: at
+none) and up to which instant the market is played. The process is forked from one that has imported
+everything. It plays the market itself, a candle at a time, whenever nothing is left to do, so that
+a life that ends early and one that goes on see the same market. Each line of output tells how a
+life ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import traceback
+from typing import Any
+
+import requests
+
+from live.process import Process
+from mela.instants import from_ms
+from mela.settings import Settings
+from tests.live.played import running
+
+MINUTE = 60_000
+LOOK_S = 0.005
+LONGEST_S = 60.0
+
+
+def say(**words: Any) -> None:
+    sys.stdout.write(json.dumps(words) + "\n")
+    sys.stdout.flush()
+
+
+class Reaper:
+    """Ends this process at a point. Points: after each write, each request and each answer."""
+
+    def __init__(self, at: int) -> None:
+        self._at, self.passed = at, 0
+
+    def __call__(self, point: str) -> None:
+        self.passed += 1
+        if self.passed == self._at:
+            say(killed=point)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+async def live(settings: Settings, until_ms: int, many: int, at: int) -> int:
+    """Play the market up to an instant; return how many points were passed."""
+    reaper = Reaper(at)
+    async with running(settings, reaper) as process, asyncio.timeout(LONGEST_S):
+        begin_ms = process.outside.clock.now_ms() + MINUTE
+        while not (many == len(process.runners) and all_begun(process)):
+            if all(one.is_warming for one in process.runners.values()):
+                await play_until(process, settings, begin_ms)
+            await asyncio.sleep(LOOK_S)
+        while True:
+            await settled(process, many)
+            now = process.outside.clock.now_ms()
+            if now >= until_ms:
+                return reaper.passed
+            await play_until(process, settings, now + MINUTE)
+
+
+def all_begun(process: Process) -> bool:
+    return all(one.has_begun for one in process.runners.values())
+
+
+async def settled(process: Process, many: int) -> None:
+    """Wait until every session has taken all candles so far, and has no order on its way."""
+    while True:
+        now = process.outside.clock.now_ms()
+        runners = list(process.runners.values())
+        if len(runners) == many and all(is_settled(one, now) for one in runners):
+            return
+        await asyncio.sleep(LOOK_S)
+
+
+def is_settled(runner: Any, now: int) -> bool:
+    """Tell whether a session waits for the next candle and for nothing else."""
+    if not runner.is_listening or runner.waiting:
+        return False
+    if min(runner.engine.next_open_ms().values()) < now:
+        return False
+    return not any(account.book.orders.open for account in runner.engine.accounts)
+
+
+async def play_until(process: Process, settings: Settings, until_ms: int) -> None:
+    """Let the market go on to an instant, and stand still there."""
+    asked = {"speed": 1000, "until": from_ms(until_ms).isoformat()}
+    url = f"{settings.replay_url}/replay/play"
+    answer = await asyncio.to_thread(requests.post, url, json=asked, timeout=10)
+    answer.raise_for_status()
+    clock = process.outside.clock
+    while clock.now_ms() < until_ms:
+        await clock.refresh()
+        await asyncio.sleep(LOOK_S)
+
+
+def one_life(settings: Settings, until_ms: int, many: int, at: int) -> None:
+    """Live in a process of its own; never returns."""
+    try:
+        passed = asyncio.run(live(settings, until_ms, many, at))
+        say(passed=passed)
+    except BaseException:  # noqa: BLE001  whoever asked is told
+        say(broken=traceback.format_exc())
+    os._exit(0)
+
+
+def main() -> None:
+    say(ready=os.getpid())
+    for line in sys.stdin:
+        asked = json.loads(line)
+        settings = Settings.model_validate(asked["settings"])
+        child = os.fork()
+        if child == 0:
+            one_life(settings, asked["until_ms"], asked["many"], asked["at"])
+        os.waitpid(child, 0)
+
+
+if __name__ == "__main__":
+    main()
