@@ -160,13 +160,14 @@ def _sized(
             units *= target / moves
     if limits.lot_and_tick:
         lot, tick = view.lot, view.tick
-        if not _is_positive(lot):
+        lots = units / lot if _is_positive(lot) else math.inf
+        if not math.isfinite(lots):
             return "unknown_lot", {"lot": lot}
-        units = math.floor(units / lot + SLACK) * lot
+        units = math.floor(lots + SLACK) * lot
         if not math.isnan(ask.price):
-            if not _is_positive(tick):
+            steps = ask.price / tick if _is_positive(tick) else math.inf
+            if not math.isfinite(steps):
                 return "unknown_tick", {"tick": tick}
-            steps = ask.price / tick
             if abs(steps - round(steps)) > 1e-6:
                 return "lot_and_tick", {"price": ask.price, "tick": tick}
     if not units > 0.0:

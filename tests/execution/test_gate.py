@@ -222,6 +222,15 @@ EASY = View(
     GateState.begin(1_000.0), 60_000.0, 60_000.0, 100.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1_000.0, 9.0, 1.0,
     1_000.0, 0.01, 1.0, 0.5,
 )  # fmt: skip
+
+
+def test_a_lot_or_tick_too_small_to_count_in_is_not_known() -> None:
+    rules, tiny = RiskLimits(lot_and_tick=True), EASY._replace(lot=5e-324, tick=5e-324)
+
+    assert judge(rules, tiny, Ask(SOLE, 1.0, 5.0)).code == "unknown_lot"
+    assert judge(rules, tiny._replace(lot=1.0), Ask(SOLE, 1.0, 5.0, 99.0)).code == "unknown_tick"
+
+
 # limit, its value, what is seen, what makes it unknown, the code of that
 UNKNOWN = [
     ("max_position_notional", 1e9, {"position": NAN}, "unknown_position"),
