@@ -18,7 +18,6 @@ from live.clock import Clock
 from live.engine import Engine
 from live.events import Difference, Input, Reconciled
 from live.orders import UNANSWERED
-from live.reconcile import compare, theirs
 from mela.errors import MelaError
 from mela.instants import to_ms
 from mela.settings import Settings
@@ -68,6 +67,8 @@ class Comparing:
     async def _compare(
         self, settled: Callable[[], Awaitable[None]], *, at_start: bool
     ) -> list[Difference]:
+        from live.reconcile import compare, theirs
+
         now = self._clock.now_ms()
         fills = await self._fills()
         for fill in fills:

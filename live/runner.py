@@ -41,6 +41,7 @@ from live.events import (
 from live.feeds import FeedNotice, Listening
 from live.folding import SessionBroken, fold
 from live.journal import Loaded
+from live.kill import is_outside
 from live.orders import Order
 from live.outside import Outside
 from live.overdue import Overdue
@@ -155,7 +156,8 @@ class SessionRunner:
             await self._take([Recovered(now())])
         latch = loaded.is_latched
         if latch is not None and not self.is_halted:
-            await self._take(halts(latch.by, latch.why, latch.is_flattening, now()))
+            flattens = latch.is_flattening and not is_outside(self.stored)
+            await self._take(halts(latch.by, latch.why, flattens, now()))
         if self._comparing is not None:
             await self._settle()
             wrong = await self._comparing.at_start(self._settle)
