@@ -27,6 +27,7 @@ from mela.interval import DAY_MS, MINUTE_MS, Interval
 
 log = structlog.get_logger()
 _QUIET_MOST = 16  # a quiet series is asked for after at most so many of its candles
+_LOOK_S = 0.05  # how often it is looked at what is due, however many messages come
 _STRIKES = 3  # candles in a row that only REST had, while others came: the subscription is lost
 
 
@@ -114,6 +115,7 @@ class Listener:
         self._tasks: list[asyncio.Task[None]] = []
         self._stopped = False
         self._must_catch_up = False
+        self._look_at_s = 0.0
 
     async def candles(self) -> AsyncIterator[CandleClosed | FeedNotice]:
         """Yield closed candles and notices until `stop`."""
@@ -199,7 +201,7 @@ class Listener:
 
     async def _hear(self, link: _Link) -> None:
         try:
-            async with asyncio.timeout(self._wait_s()):
+            async with asyncio.timeout(_LOOK_S):
                 heard = await link.inbox.get()
         except TimeoutError:
             return
@@ -235,11 +237,15 @@ class Listener:
             if end_ms >= series.ledger.next_close_ms():
                 series.ask_at_ms = 0
                 series.quiet = -1  # now, without its grace
+                self._look_at_s = 0.0
             elif corrects and minute.opened_ms < series.ledger.wanted_ms:
                 begins_ms = minute.opened_ms - (listening.interval.fixed_ms or DAY_MS) + 1
                 series.recheck_ms = min(series.recheck_ms or begins_ms, begins_ms)
 
     async def _ask_what_is_due(self, link: _Link) -> None:
+        if monotonic() < self._look_at_s:
+            return
+        self._look_at_s = monotonic() + _LOOK_S
         now_ms = self._clock.now_ms()
         silent_s = monotonic() - link.heard_s
         limit_s = self._patience.silence_s
@@ -283,11 +289,6 @@ class Listener:
         if series.ledger.listening.interval.fixed_ms in (None, *(_DAYS)):
             grace_ms = max(grace_ms, MINUTE_MS)  # a day's last trades are reported late
         return max(series.ledger.next_close_ms() + grace_ms, series.ask_at_ms)
-
-    def _wait_s(self) -> float:
-        due_ms = min((self._due_ms(series) for series in self._series.values()), default=0.0)
-        wait_s = self._clock.real_s(due_ms - self._clock.now_ms())
-        return 0.5 if wait_s is None else min(max(wait_s, 0.01), 0.5)
 
     async def _catch_up_all(self, link: _Link) -> None:
         before = link.gave
@@ -357,7 +358,8 @@ async def _pump(link: _Link) -> None:
         while True:
             heard = await link.connection.hear()
             link.heard_s = monotonic()
-            link.inbox.put_nowait(heard)
+            if heard.candles:
+                link.inbox.put_nowait(heard)
     except (ConnectionLost, ConnectionRefused) as ended:
         link.ended = ended
         link.inbox.put_nowait(ended)
