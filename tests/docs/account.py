@@ -80,6 +80,11 @@ ELSEWHERE = (
         "it makes accounts and changes them, and each starts from none",
     ),
     Elsewhere(
+        r"mela (trade|drift)( .*)?",
+        ("tests/integration/test_live_page.py::test_a_session_does_what_the_page_says",),
+        "on a market that plays, in the order of docs/live.md",
+    ),
+    Elsewhere(
         r"mela mcp( .*)?",
         ("tests/integration/test_assistants.py::test_an_assistant_asks_follows_and_reads_a_scene",),
         "it talks with an assistant's program until that ends",

@@ -1,24 +1,22 @@
-"""A session is started, watched, paused and killed on its page, on candles that the replay plays."""
+"""A session is started, watched, paused and killed on its page, on candles that are played."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-import requests
 from playwright.sync_api import Page, expect
 
-from mela.instants import from_ms, instant_text
 from mela.settings import Settings
+from tests.integration.playing import playing
 from tests.web import judged
 from tests.web.conftest import NARROW, Shot, Site
 from tests.web.test_pages import WAITING
 
 pytestmark = pytest.mark.integration
-HOURS, SPEED = 8, 600
+HOURS = 12  # of the market: 72 s
 SESSION = re.compile(r"/trading/[0-9a-f-]{36}")
 YAML = """\
 name: {name}
@@ -31,21 +29,10 @@ broker: {{kind: paper}}
 
 
 @pytest.fixture
-def playing(site: Settings) -> Iterator[Settings]:
-    """The market of the platform runs: its last hours again, until where it stands."""
-    assert site.replay_url is not None
-    clock = f"{site.replay_url.rstrip('/')}/replay"
-    stands = from_ms(requests.get(f"{clock}/clock", timeout=10).json()["now_ms"])
-    asked = {
-        "from": instant_text(stands - timedelta(hours=HOURS)),
-        "until": instant_text(stands),
-        "speed": SPEED,
-    }
-    requests.post(f"{clock}/play", json=asked, timeout=10).raise_for_status()
-    yield site
-    back = {"from": instant_text(stands), "speed": 1.0, "until": instant_text(stands)}
-    requests.post(f"{clock}/play", json=back, timeout=10).raise_for_status()
-    requests.post(f"{clock}/pause", json={}, timeout=10).raise_for_status()
+def market(site: Settings) -> Iterator[None]:
+    """The market of the platform runs."""
+    with playing(site, HOURS):
+        yield
 
 
 def write(page: Page, text: str) -> None:
@@ -63,7 +50,9 @@ def nothing_is_wrong(page: Page) -> None:
 
 
 def test_a_session_is_started_watched_paused_and_killed(
-    pages: Site, playing: Settings, shot: Shot
+    pages: Site,
+    market: None,
+    shot: Shot,
 ) -> None:
     name = f"on paper {uuid4().hex[:6]}"
     page = pages.page("tom", "/trading")
