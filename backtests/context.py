@@ -121,23 +121,26 @@ def context_of(
     instrument: str,
     inputs: Mapping[str, Input],
     since_ms: int | None = None,
+    *,
+    may_be_empty: bool = False,
 ) -> StrategyContext:
     """Return what a strategy may see beside these candles.
 
     candles: the run's own, with the series of its inputs in `inputs`
     since_ms: the run's start, from which the warm-up of inputs is counted; None reads all there is
+    may_be_empty: whether candles of an input may still be to come, as in a session
     Raises CandlesMissing where no candle of an input was read.
     """
     found: dict[str, AlignedInput] = {}
     for name, one in inputs.items():
         key = one.instrument or instrument, one.interval or candles.interval
         series = candles.inputs.get(key)
-        if series is None or len(series) == 0:
+        if series is None or (len(series) == 0 and not may_be_empty):
             raise CandlesMissing(
                 f"the input {name} reads {key[1]} candles of {key[0]}, but none were found. Load "
                 f"them first: {load_command(*key)}"
             )
-        if since_ms is not None:
+        if since_ms is not None and len(series):
             series = series.span(since_ms, int(series.opened_ms[-1]) + 1, one.candles_needed)
         found[name] = align(candles, key[0], series)
     return StrategyContext(_instrument(instrument, candles), candles.interval, found)

@@ -280,14 +280,16 @@ def judged_of(asked: Iterable[Asked], candle_ms: int) -> list[Derived]:
 
 
 def looking(place: Place, gate: Gate, seen_ms: Callable[[int], float]) -> Callable[[int], Market]:
-    """Return what shows the gate an instrument's market on its last close.
+    """Return what shows the gate an instrument's market on the last close that was taken.
 
-    seen_ms: of an instrument (its place in the account), when its last candle ended
+    seen_ms: of an instrument (its place in the account), when that candle ended; the series may
+        have the next one already
     """
 
     def look(at: int) -> Market:
-        candles = place.traded[at].series.candles(0)
-        return market_at(candles, place.run, gate.limits, len(candles) - 1, seen_ms(at))
+        candles, ended_ms = place.traded[at].series.candles(0), seen_ms(at)
+        bar = int(np.searchsorted(candles.opened_ms, ended_ms - place.lasting_ms))
+        return market_at(candles, place.run, gate.limits, bar, ended_ms)
 
     return look
 

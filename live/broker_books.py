@@ -16,7 +16,17 @@ from execution.candle_step import Candle
 from execution.gate import Ask, View
 from execution.gate_state import Mode as GateMode
 from execution.gated import Gate
-from live.account import Mode, Orders, Place, asked, gate_restored, gate_saved, in_mode, looking
+from live.account import (
+    Mode,
+    Orders,
+    Place,
+    asked,
+    gate_restored,
+    gate_saved,
+    in_mode,
+    is_near,
+    looking,
+)
 from live.books import KINDS, candle_of
 from live.broker_account import BrokerAccount
 from live.events import (
@@ -37,7 +47,6 @@ from live.papers import fill_on, is_rejected
 from live.sequence import Step as Taken
 from mela.session import PaperBroker
 
-SMALLEST = 1e-12  # of a position's units: less than this is nothing
 LEGS: tuple[Leg, ...] = ("exit", "enter")
 
 
@@ -214,14 +223,13 @@ class BrokerBook:
         """Take what the broker has for what counts. units: contracts held now, signed."""
         change = units - self.account.position
         self.account.add_cash(cash)
-        if abs(change) <= SMALLEST * max(abs(units), 1.0):
+        if is_near(units, self.account.position):
             return []
         order = self._orders.intend(
             *(self._trading.instrument, "enter" if units else "exit"),
             *(math.copysign(1.0, change), self._candle_ms, at_ms),
-            units=abs(change),
-            reason="adopted",
-        )
+            units=abs(change), reason="adopted",
+        )  # fmt: skip
         number = order.client_order_id
         fill = Filled(
             number, f"{number}/adopted", order.instrument, order.side, abs(change), price, 0.0,
@@ -337,20 +345,17 @@ class BrokerBook:
     ) -> list[Derived]:
         order = self._orders.intend(
             *(self._trading.instrument, leg, side, self._candle_ms, at_ms),
-            kind=kind,
-            units=units / self._trading.units,
-            level=level,
-            reason=reason,
-        )
+            kind=kind, units=units / self._trading.units, level=level, reason=reason,
+        )  # fmt: skip
         number = order.client_order_id
         self._hoped[number] = self.account.close if math.isnan(level) else level
         told: list[Derived] = [Intended(order, for_broker=self._paper is None)]
         if self._paper is None:
             return told
-        if is_rejected(self._paper, number):
-            why = "drawn by reject_chance"
-            return told + self.answered(number, OrderState.REJECTED, at_ms, why, "paper")
-        return told + self.answered(number, OrderState.ACCEPTED, at_ms, "", "paper")
+        refused = is_rejected(self._paper, number)
+        state = OrderState.REJECTED if refused else OrderState.ACCEPTED
+        why = "drawn by reject_chance" if refused else ""
+        return told + self.answered(number, state, at_ms, why, "paper")
 
     def _cancel_open(self, at_ms: int, why: str) -> list[Derived]:
         return [one for order in self._orders.open for one in self._cancel(order, at_ms, why)]
@@ -401,7 +406,6 @@ class BrokerBook:
 
     def _forget(self, at_ms: int) -> None:
         self._orders.forget(at_ms)
-        known = self._orders.known
+        known, still = self._orders.known, {one.client_order_id for one in self._orders.open}
         self._hoped = {one: price for one, price in self._hoped.items() if one in known}
-        still = {one: ms for one, ms in self._cancelled.items() if one in known}
-        self._cancelled = {one: ms for one, ms in still.items() if known[one].is_open}
+        self._cancelled = {one: ms for one, ms in self._cancelled.items() if one in still}

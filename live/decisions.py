@@ -185,7 +185,7 @@ class Decider:
 
     def _context(self, candles: Candles) -> StrategyContext:
         since = self._start_ms if self._run.inputs else None
-        return context_of(candles, self._instrument, self._run.inputs, since)
+        return context_of(candles, self._instrument, self._run.inputs, since, may_be_empty=True)
 
     def _check_strength(self, decision: Decision) -> None:
         asks = decision.enter if self._run.direction == "long" else True

@@ -37,7 +37,9 @@ from live.events import (
     Wanted,
 )
 from live.invariants import faults_of
+from live.orders import Order
 from live.plain import plain, read
+from live.reconcile import Ours
 from live.sequence import Key, is_sound, values_of
 from mela.session import Session
 
@@ -99,6 +101,21 @@ class Engine:
             for key, line in account.sequencer.lines.items():
                 found[key] = min(line.due_ms, found.get(key, line.due_ms))
         return found
+
+    def ours(self) -> Ours:
+        """Return what the session has, to be compared with what its broker says."""
+        orders: dict[str, Order] = {}
+        fills: dict[str, frozenset[str]] = {}
+        positions: dict[str, float] = {}
+        cash = 0.0
+        for account in self._accounts:
+            book = account.book
+            orders |= book.orders.known
+            fills |= {number: frozenset(ids) for number, ids in book.orders.fill_ids.items()}
+            if isinstance(book, BrokerBook):
+                positions[account.run.instrument] = book.account.position
+                cash += book.account.cash
+        return Ours(self._session.instruments, orders, fills, positions, cash)
 
     def _start(self, event: Started) -> list[Derived]:
         accounts = accounts_of(event, catalogue=self._catalogue)
