@@ -28,7 +28,7 @@ STREAM = "wss://stream.data.alpaca.markets"
 CALENDAR = "XNYS"
 _NO_KEYS = "replay"  # sent to a replay if no keys are set, because it expects some
 _CLOSE_S = 2.0
-_SOCKET = {"ping_interval": 10, "ping_timeout": 20, "max_queue": 4096, "close_timeout": 1}
+_SOCKET = {"ping_interval": 10, "ping_timeout": 60, "max_queue": 4096, "close_timeout": 1}
 
 
 def is_coin(instrument: str) -> bool:

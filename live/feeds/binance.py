@@ -26,6 +26,7 @@ _MOST = 1024  # streams of one connection, as Binance allows
 _PAUSE_S = 0.25  # Binance takes five messages a second
 _QUEUE = 100_000  # python-binance ends a connection whose queue is full
 _CLOSE_S = 3.0
+_SOCKET = {"ping_interval": 20, "ping_timeout": 60, "max_queue": None}
 
 
 def listener(
@@ -68,6 +69,7 @@ class BinanceConnection:
         try:
             self._client = AsyncClient()
             manager = made(self._client, max_queue_size=_QUEUE)
+            manager.ws_kwargs = dict(_SOCKET)
             self._socket = manager.multiplex_socket(names[:_AT_ONCE])
             self._socket.MAX_RECONNECTS = 0  # the listener begins again, and asks what it missed
             self._socket.TIMEOUT = 0.25  # seconds in which it notices that it shall end

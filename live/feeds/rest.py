@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import cache
 
 from live.clock import Clock
 from live.events import CandleClosed
@@ -14,11 +16,12 @@ from mela.settings import Settings
 from sources.protocol import CandleSource, FetchedCandles
 from sources.retry import RetryPolicy
 
+_THREADS = 4
 PATIENCE = RetryPolicy(attempts=3, first_s=0.2, longest_s=5.0, total_s=20.0, timeout_s=10.0)
 
 
 class RestCandles:
-    """Ask one venue, one request at a time, in a thread of its own."""
+    """Ask one venue, a few requests at a time, each in a thread with a source of its own."""
 
     def __init__(
         self, venue: str, settings: Settings, clock: Clock, patience: RetryPolicy = PATIENCE
@@ -27,9 +30,10 @@ class RestCandles:
         self._settings = settings
         self._patience = patience
         self._clock = clock
-        self._source: CandleSource | None = None
-        self._thread = ThreadPoolExecutor(1, f"rest-{venue}")
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._own = threading.local()
+        threads = _THREADS if venue in ("binance", "alpaca") else 1  # ccxt loads all markets
+        self._threads = ThreadPoolExecutor(threads, f"rest-{venue}")
+        self._loops: list[asyncio.AbstractEventLoop] = []
 
     async def fetch(
         self, instrument: str, interval: Interval, from_ms: int, to_ms: int
@@ -43,22 +47,25 @@ class RestCandles:
         loop = asyncio.get_running_loop()
         symbol = parse_name(instrument)[1]
         ask = (self._ask, symbol, interval, from_ms, to_ms)
-        found = await loop.run_in_executor(self._thread, *ask)
+        found = await loop.run_in_executor(self._threads, *ask)
         return _candles(instrument, found, self._clock.now_ms())
 
     def close(self) -> None:
-        """Begin no more requests; one that runs ends by its own time limit."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
-        if self._loop is not None:
-            self._loop.close()
+        """Begin no more requests; those that run end by their own time limit."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        for loop in self._loops:
+            loop.close()
 
     def _ask(self, symbol: str, interval: Interval, from_ms: int, to_ms: int) -> FetchedCandles:
-        if self._source is None:  # the libraries take seconds to import
-            self._loop = asyncio.new_event_loop()  # python-binance would make one and leave it open
-            asyncio.set_event_loop(self._loop)
-            self._source = _source_of(self._venue, self._settings, self._patience)
+        source: CandleSource | None = getattr(self._own, "source", None)
+        if source is None:  # the libraries take seconds to import
+            loop = asyncio.new_event_loop()  # python-binance would make one and leave it open
+            asyncio.set_event_loop(loop)
+            self._loops.append(loop)
+            source = _source_of(self._venue, self._settings, self._patience)
+            self._own.source = source
         start, end = (datetime.fromtimestamp(ms / 1000, UTC) for ms in (from_ms, to_ms))
-        return self._source.fetch(symbol, interval, start, end)
+        return source.fetch(symbol, interval, start, end)
 
 
 def _source_of(venue: str, settings: Settings, patience: RetryPolicy) -> CandleSource:
@@ -66,7 +73,12 @@ def _source_of(venue: str, settings: Settings, patience: RetryPolicy) -> CandleS
     if venue == "binance":
         from sources.binance import BinanceSource
 
-        return BinanceSource(settings.replay_url, patience, archive_pages=1_000_000_000)
+        class LiveSource(BinanceSource):
+            """Ask what a symbol is once: a live feed fetches it again and again."""
+
+            _instrument = cache(BinanceSource._instrument)  # noqa: B019 - as long as its thread
+
+        return LiveSource(settings.replay_url, patience, archive_pages=1_000_000_000)
     if venue == "alpaca":
         from sources.alpaca import AlpacaSource
 
