@@ -71,6 +71,7 @@ class _Look:
     now_ms: int
     speed: float
     plays: int
+    until_ms: int | None
 
 
 class ReplayClock:
@@ -112,7 +113,8 @@ class ReplayClock:
 
     def _at(self, at_s: float) -> int:
         look = self._look
-        return look.now_ms + int((at_s - look.at_s) * 1000 * look.speed)
+        played = look.now_ms + int((at_s - look.at_s) * 1000 * look.speed)
+        return played if look.until_ms is None else min(played, max(look.until_ms, look.now_ms))
 
     def _ask(self) -> _Look:
         began_s = monotonic()
@@ -125,7 +127,8 @@ class ReplayClock:
                 f"the replay did not tell its clock at {self._url}: {error}."
             ) from error
         at_s = (began_s + monotonic()) / 2
-        return _Look(at_s, int(found["now_ms"]), float(found["speed"]), int(found["plays"]))
+        now_ms, speed, plays = int(found["now_ms"]), float(found["speed"]), int(found["plays"])
+        return _Look(at_s, now_ms, speed, plays, found["until_ms"])
 
 
 def clock_of(settings: Settings) -> Clock:

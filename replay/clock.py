@@ -45,7 +45,9 @@ class PlayClock:
     @property
     def speed(self) -> float:
         """Return how many seconds are played in one of this machine's; 0.0 if it stands still."""
-        return self._pace.speed
+        pace = self._pace
+        is_over = pace.until_ms is not None and self.now_ms() >= pace.until_ms
+        return 0.0 if is_over else pace.speed
 
     def play(self, from_ms: int | None, speed: float, until_ms: int | None = None) -> None:
         """Run from an instant on (None: from where it is), at 0.01 to 1000 times the real speed.
@@ -76,7 +78,13 @@ class PlayClock:
     def state(self) -> dict[str, Any]:
         """Return what `GET /replay/clock` tells."""
         now_ms, speed = self.now_ms(), self.speed
-        return {"now_ms": now_ms, "speed": speed, "playing": speed > 0.0, "plays": self.plays}
+        return {
+            "now_ms": now_ms,
+            "speed": speed,
+            "playing": speed > 0.0,
+            "plays": self.plays,
+            "until_ms": self._pace.until_ms,
+        }
 
     def _set(self, from_ms: int, speed: float, until_ms: int | None) -> None:
         with self._lock:
