@@ -7,17 +7,20 @@ longer calls open. Then both sides are compared; the engine takes the rules from
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 
 import structlog
 
-from live.broker_hub import prefix_of
+from live.account import is_near
+from live.broker_hub import is_of_kill, prefix_of
 from live.broker_requests import Requests, filled, patiently
-from live.brokers.protocol import Broker, BrokerFill, BrokerOrder
+from live.brokers.protocol import Broker, BrokerFill, BrokerOrder, BrokerPosition
 from live.clock import Clock
 from live.engine import Engine
-from live.events import Difference, Input, Reconciled
+from live.events import Adopted, Difference, Input, Reconciled
 from live.orders import UNANSWERED
+from live.reconcile import compare, theirs
 from mela.errors import MelaError
 from mela.instants import to_ms
 from mela.settings import Settings
@@ -30,7 +33,8 @@ OVERLAP_MS = 60_000  # fills are asked for from so much before the last look
 class Comparing:
     """Compares one session with its broker's account.
 
-    engine: the session as it is now; settled: returns once all that was asked is answered and taken
+    engine: the session as it is now; is_halted: whether the kill switch is set
+    settled: returns once all that was asked is answered and taken
     """
 
     def __init__(
@@ -40,12 +44,14 @@ class Comparing:
         clock: Clock,
         put: Callable[[Input], None],
         engine: Callable[[], Engine],
+        is_halted: Callable[[], bool],
         session: StoredSession,
         settings: Settings,
     ) -> None:
         """Make it."""
         self._broker, self._requests, self._clock, self._put = broker, requests, clock, put
-        self._engine, self._session = engine, session
+        self._engine, self._session, self._is_halted = engine, session, is_halted
+        self._soon = asyncio.Event()
         self._every_s = settings.trading.reconcile_s
         self._prefix = prefix_of(session.session_id)
         begun = session.started_at or session.created_at
@@ -58,19 +64,28 @@ class Comparing:
     async def every_so_often(self, settled: Callable[[], Awaitable[None]]) -> None:
         """Compare again and again; never returns."""
         while True:
-            await asyncio.sleep(self._every_s)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._soon.wait(), self._every_s)
+            self._soon.clear()
             try:
                 await self._compare(settled, at_start=False)
             except MelaError as error:  # it is compared again soon
                 LOG.warning("not_compared", session=self._session.name, reason=str(error))
 
+    def soon(self) -> None:
+        """Compare without waiting for the next time."""
+        self._soon.set()
+
+    async def now(self, settled: Callable[[], Awaitable[None]]) -> None:
+        """Compare now."""
+        await self._compare(settled, at_start=False)
+
     async def _compare(
         self, settled: Callable[[], Awaitable[None]], *, at_start: bool
     ) -> list[Difference]:
-        from live.reconcile import compare, theirs
-
         now = self._clock.now_ms()
-        fills = await self._fills()
+        all_fills = await self._fills()
+        fills = [fill for fill in all_fills if not is_of_kill(fill.client_order_id)]
         for fill in fills:
             self._put(filled(fill))
         orders = await self._orders()
@@ -82,11 +97,29 @@ class Comparing:
                     self._requests.look_up(order)
         await settled()
         positions = await patiently(self._broker.positions)
+        if self._is_halted():
+            self._adopt([fill for fill in all_fills if fill not in fills], positions)
+            await settled()
         money = await patiently(self._broker.account)
         found = compare(self._engine().ours(), theirs(orders, positions, money, fills))
         self._put(Reconciled(tuple(found), at_start, self._clock.now_ms()))
         self._since_ms = now - OVERLAP_MS
         return [one for one in found if one.rule == "stop"]
+
+    def _adopt(self, flattened: list[BrokerFill], positions: Sequence[BrokerPosition]) -> None:
+        """Take over what the kill switch closed beside the session."""
+        held = {one.instrument: one.units for one in positions}
+        for account in self._engine().accounts:
+            instrument = account.run.instrument
+            closing = [fill for fill in flattened if fill.instrument == instrument]
+            ours = account.book.account.position
+            units = held.get(instrument, 0.0)
+            if closing and not is_near(ours, units):
+                price = sum(one.units * one.price for one in closing) / sum(
+                    one.units for one in closing
+                )
+                why = "the kill switch closed it"
+                self._put(Adopted(instrument, units, price, 0.0, self._clock.now_ms(), why))
 
     async def _fills(self) -> list[BrokerFill]:
         found = await patiently(lambda: self._broker.fills(self._since_ms))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import signal
 import sys
@@ -18,6 +19,7 @@ import traceback
 from typing import Any
 
 import requests
+import structlog
 
 from live.process import Process
 from mela.instants import from_ms
@@ -53,7 +55,9 @@ async def live(settings: Settings, until_ms: int, many: int, at: int) -> int:
     async with running(settings, reaper) as process, asyncio.timeout(LONGEST_S):
         begin_ms = process.outside.clock.now_ms() + MINUTE
         while not (many == len(process.runners) and all_begun(process)):
-            if all(one.is_warming for one in process.runners.values()):
+            known = process.runners.values()
+            is_early = process.outside.clock.now_ms() < begin_ms
+            if is_early and len(known) == many and all(one.is_warming for one in known):
                 await play_until(process, settings, begin_ms)
             await asyncio.sleep(LOOK_S)
         while True:
@@ -84,19 +88,25 @@ def is_settled(runner: Any, now: int) -> bool:
         return False
     if min(runner.engine.next_open_ms().values()) < now:
         return False
+    if runner.stored.broker != "alpaca":
+        return True
     return not any(account.book.orders.open for account in runner.engine.accounts)
 
 
 async def play_until(process: Process, settings: Settings, until_ms: int) -> None:
     """Let the market go on to an instant, and stand still there."""
-    asked = {"speed": 1000, "until": from_ms(until_ms).isoformat()}
-    url = f"{settings.replay_url}/replay/play"
-    answer = await asyncio.to_thread(requests.post, url, json=asked, timeout=10)
-    answer.raise_for_status()
     clock = process.outside.clock
+    await ask(settings, "play", speed=1000, until=from_ms(until_ms).isoformat())
+    await clock.refresh()
     while clock.now_ms() < until_ms:
-        await clock.refresh()
         await asyncio.sleep(LOOK_S)
+        await clock.refresh()
+
+
+async def ask(settings: Settings, word: str, **document: Any) -> None:
+    url = f"{settings.replay_url}/replay/{word}"
+    answer = await asyncio.to_thread(requests.post, url, json=document, timeout=10)
+    answer.raise_for_status()
 
 
 def one_life(settings: Settings, until_ms: int, many: int, at: int) -> None:
@@ -110,6 +120,10 @@ def one_life(settings: Settings, until_ms: int, many: int, at: int) -> None:
 
 
 def main() -> None:
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+    )
     say(ready=os.getpid())
     for line in sys.stdin:
         asked = json.loads(line)
