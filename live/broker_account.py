@@ -18,12 +18,14 @@ from execution.fills import (
     order_on_close,
     take_fill,
 )
+from execution.gate import Ask, View
+from execution.gated import Gate, Market
 from execution.terms import Terms
 from execution.trades import SIGNAL, TRADES
 from live.account import Place, is_near, reason_of
 from live.books import live_terms, traded_of
 from live.decisions import Series
-from live.events import Filled, Held, Traded
+from live.events import Filled, Held, Judged, Traded
 from live.orders import OrderKind
 
 
@@ -32,6 +34,7 @@ class BrokerAccount:
 
     def __init__(self, place: Place) -> None:
         (self._trading,) = place.traded
+        self.instrument = self._trading.instrument
         before = self._trading.series.candles(len(self._trading.series))
         self.terms: Terms = live_terms(place.run, before)
         self._cash = float(place.run.cash)
@@ -186,6 +189,42 @@ class BrokerAccount:
         self._trip = np.frombuffer(bytes.fromhex(saved["trip"]), ROUND_TRIP).copy()
         self._units, self._paid, self._top, self._bottom = saved["sums"]
         self.close, self.closed_ms = saved["last"]
+
+
+def judge_entry(
+    gate: Gate,
+    account: BrokerAccount,
+    market: Market,
+    candle_ms: int,
+    at_ms: int,
+    side: float,
+    units: float,
+    level: float,
+    open_orders: int,
+    power: float,
+) -> Judged:
+    """Let a gate judge the entry of a flat account, and say what it saw.
+
+    at_ms: now, UTC milliseconds; power: cash × power is free for an entry
+    """
+    ask = Ask(account.instrument, side, units, level)
+    view = View(
+        state=gate.state,
+        at_ms=float(max(at_ms, account.closed_ms)),
+        price_ms=float(account.closed_ms),
+        price=account.close,
+        position=0.0,
+        gross=0.0,
+        net=0.0,
+        open_orders=float(open_orders),
+        buying_power=account.cash * power,
+        **market._asdict(),
+    )
+    verdict = gate.review(view, ask)
+    return Judged(
+        *(ask.instrument, candle_ms, verdict.allowed, verdict.code, units),
+        *(verdict.units, dict(verdict.saw)),
+    )
 
 
 class _Bars:

@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from execution.candle_step import Candle
-from execution.gate import Ask, View
 from execution.gate_state import Mode as GateMode
 from execution.gated import Gate
 from live.account import (
@@ -28,7 +27,7 @@ from live.account import (
     looking,
 )
 from live.books import KINDS, candle_of
-from live.broker_account import BrokerAccount
+from live.broker_account import BrokerAccount, judge_entry
 from live.events import (
     Alerted,
     CancelIntended,
@@ -36,7 +35,6 @@ from live.events import (
     FillBooked,
     Filled,
     Intended,
-    Judged,
     LookupIntended,
     OrderChanged,
     StateChanged,
@@ -303,7 +301,11 @@ class BrokerBook:
         side = self.account.wanted
         units, level = self.account.entry()
         if units > 0.0 and self._gate is not None and self._look is not None:
-            judged = self._judge(side, units, level, at_ms)
+            power = max(float(self._place.run.sizing.max_exposure), 1.0)
+            judged = judge_entry(
+                *(self._gate, self.account, self._look(0), self._candle_ms, at_ms),
+                *(side, units, level, len(self._orders.open), power),
+            )
             units = judged.granted_units if judged.is_allowed else 0.0
             told.append(judged)
         if not units > 0.0:
@@ -311,27 +313,6 @@ class BrokerBook:
             return told
         kind = KINDS.get(self.account.terms.entry_kind, "stop")
         return told + self._order("enter", side, units, kind, level, "entry", at_ms)
-
-    def _judge(self, side: float, units: float, level: float, at_ms: int) -> Judged:
-        assert self._gate is not None and self._look is not None  # noqa: S101, PT018
-        ask = Ask(self._trading.instrument, side, units, level)
-        view = View(
-            state=self._gate.state,
-            at_ms=float(max(at_ms, self.account.closed_ms)),
-            price_ms=float(self.account.closed_ms),
-            price=self.account.close,
-            position=0.0,
-            gross=0.0,
-            net=0.0,
-            open_orders=float(len(self._orders.open)),
-            buying_power=self.account.cash * max(float(self._place.run.sizing.max_exposure), 1.0),
-            **self._look(0)._asdict(),
-        )
-        verdict = self._gate.review(view, ask)
-        return Judged(
-            *(ask.instrument, self._candle_ms, verdict.allowed, verdict.code, units),
-            *(verdict.units, dict(verdict.saw)),
-        )
 
     def _order(
         self,
