@@ -84,6 +84,8 @@ class BrokerHub:
             account.numbers[update.broker_order_id] = update.client_order_id
         elif not update.client_order_id and whose:
             update = _named(update, whose)
+        if is_of_kill(whose):
+            return  # what became of it is adopted when both sides are compared
         told = account.told.get(whose[:DIGITS])
         if told is None:
             LOG.info("order_of_nobody_here", order=whose, broker_order=update.broker_order_id)
@@ -94,6 +96,11 @@ class BrokerHub:
 def prefix_of(session_id: UUID) -> str:
     """Return how the ids of a session's orders begin."""
     return session_id.hex[:DIGITS]
+
+
+def is_of_kill(client_order_id: str) -> bool:
+    """Tell whether an order is one by which the kill switch closed what a session held."""
+    return client_order_id[DIGITS : DIGITS + 5] == "-kill"
 
 
 def _named(fill: BrokerFill, client_order_id: str) -> BrokerFill:

@@ -18,6 +18,7 @@ Leg = Literal["enter", "exit"]
 OrderKind = Literal["market", "limit", "stop"]
 LONGEST_ID = 48
 NEARLY = 1e-9  # of an order's units: what is left below it is rounding
+SMALLEST = 1.001e-9  # units: brokers take nine decimals, and what was below is not ordered
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -124,7 +125,8 @@ def filled(order: Order, units: float, price: float, fee: float, at_ms: int) -> 
         fees=order.fees + fee,
         changed_ms=at_ms,
     )
-    is_whole = whole >= order.units * (1.0 - NEARLY) or math.isnan(order.units)
+    rounding = max(order.units * NEARLY, SMALLEST)
+    is_whole = whole >= order.units - rounding or math.isnan(order.units)
     return answered(order, OrderState.FILLED if is_whole else OrderState.PARTLY_FILLED, at_ms)
 
 

@@ -135,6 +135,10 @@ class Process:
                 now = self.outside.clock.now_ms()
                 for event in halts(latch.by, latch.why, flattens, now):
                     runner.put(event)
+            done = (-latch.latch_id, session_id)
+            if is_meant and latch.report is not None and done not in self._obeyed:
+                self._obeyed.add(done)
+                runner.compare_soon()
 
     async def _take(self, command: StoredCommand) -> None:
         """Take a command and answer it."""
@@ -151,6 +155,8 @@ class Process:
                 return  # the latch comes first
             words = "halted until somebody releases it"
         else:
+            if command.kind == "release":
+                await runner.compare()
             await runner.command(cast("CommandKind", command.kind), command.by, command.why or "")
         await blocking(journal.answer, command.command_id, outcome, words)
 

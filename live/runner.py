@@ -137,6 +137,16 @@ class SessionRunner:
         while self._inbox and not self.has_stopped:
             await asyncio.sleep(0.005)
 
+    async def compare(self) -> None:
+        """Compare ours with the broker's now, where there is one."""
+        if self._comparing is not None:
+            await self._comparing.now(self._settled)
+
+    def compare_soon(self) -> None:
+        """Compare ours with the broker's without waiting for the next time."""
+        if self._comparing is not None:
+            self._comparing.soon()
+
     async def _begin(self) -> None:
         outside = self._outside
         loaded = await outside.blocking(outside.journal.load, self.stored.session_id)
@@ -194,6 +204,7 @@ class SessionRunner:
             outside.clock,
             self.put,
             lambda: self._engine,
+            lambda: self.is_halted,
             self.stored,
             outside.settings,
         )
