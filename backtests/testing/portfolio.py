@@ -17,6 +17,7 @@ from backtests.testing.instrument import Row, candles_of
 from mela.candles import Candles
 from mela.portfolio import EqualWeights, OnSignals, Portfolio, Rebalance, Weights
 from mela.result import Outcome
+from mela.risk_limits import RiskLimits
 from mela.run import Costs, Direction, Exits, FractionSizing, Part, Run, from_ms
 
 Bars = Mapping[str, Sequence[int]]
@@ -41,6 +42,7 @@ def execute_together(
     strength: Values | None = None,
     stop: Values | None = None,
     target: Values | None = None,
+    risk: Mapping[str, Any] | None = None,
     **exits: Any,
 ) -> Outcome:
     """Execute signals on one account, with trades and equity: free of costs unless told.
@@ -95,6 +97,7 @@ def execute_together(
             rebalance=rebalance or OnSignals(),
             delisted=delisted,
         ),
+        risk=None if risk is None else RiskLimits(**risk),
     )
     strategy = Strategy("given", "Give the signals.", Part, "", signals, lambda _params: warmup)
     return next(run_together(ticked, [run], with_curve=True, catalogue={"given": strategy}))

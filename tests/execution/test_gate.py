@@ -23,6 +23,7 @@ SOLE = "a:X"
 RULES: dict[str, st.SearchStrategy] = {
     "max_order_units": st.floats(1.0, 30.0),
     "max_order_notional": st.floats(10.0, 3_000.0),
+    "min_order_notional": st.floats(10.0, 3_000.0),
     "price_collar": st.floats(0.01, 0.9),
     "lot_and_tick": st.just(True),
     "max_position_notional": st.floats(10.0, 3_000.0),
@@ -134,6 +135,7 @@ def forbidden(rules: RiskLimits, view: View, ask: Ask, units: float) -> set[str]
     keeps = {
         "max_order_units": lambda most: within(units, most),
         "max_order_notional": lambda most: within(worth, most),
+        "min_order_notional": lambda least: worth >= least * (1.0 - 1e-8),
         "price_collar": lambda most: within(abs(price / view.price - 1.0), most),
         "lot_and_tick": lambda _: (
             is_money(view.lot)
@@ -171,6 +173,18 @@ def forbidden(rules: RiskLimits, view: View, ask: Ask, units: float) -> set[str]
     }
     asked = {name: getattr(rules, name) for name in keeps}
     return {name for name, limit in asked.items() if limit and not keeps[name](limit)}
+
+
+@pytest.mark.parametrize("rule", RULES)
+@settings(law, max_examples=120)
+@given(data=st.data(), view=views(), ask=ASKS)
+def test_no_order_passes_that_one_limit_forbids(rule, data, view, ask) -> None:
+    rules = RiskLimits(**{rule: data.draw(RULES[rule])})
+
+    verdict = judge(rules, view, ask)
+
+    if verdict.code == "passed":
+        assert forbidden(rules, view, ask, verdict.units) == set()
 
 
 @law
@@ -215,7 +229,8 @@ def test_the_most_units_are_within_each_limit_of_size(rules, view, ask) -> None:
     assert most >= verdict.units * (1.0 - 1e-8)
     if math.isfinite(most):
         broken = forbidden(rules, view, ask, most)
-        assert broken <= {"lot_and_tick", "target_volatility"}  # they are kept by other means
+        # these are kept by other means
+        assert broken <= {"lot_and_tick", "target_volatility", "min_order_notional"}
 
 
 EASY = View(
