@@ -15,7 +15,7 @@ export function Age({ at, oldAfter = Number.POSITIVE_INFINITY }: Props) {
   const seconds = Math.max(0, (now - Date.parse(at)) / 1_000);
   const isOld = seconds > oldAfter;
   return (
-    <span className={isOld ? "mela-loss" : undefined} style={{ whiteSpace: "nowrap" }}>
+    <span className={isOld ? "mela-loss" : undefined}>
       {seconds < 1 ? "just now" : `${formatDuration(seconds)} ago`}
       {isOld && ", late"}
     </span>

@@ -29,10 +29,18 @@ const STATES = {
   active: { label: "active", tone: "good", Icon: CircleCheck },
   reducing: { label: "reducing only", tone: "warn", Icon: TriangleAlert },
   halted: { label: "halted", tone: "bad", Icon: OctagonX },
+  // of an order
+  intended: { label: "intended", tone: "quiet", Icon: Hourglass },
+  submitted: { label: "submitted", tone: "live", Icon: Hourglass },
+  accepted: { label: "accepted", tone: "live", Icon: Hourglass },
+  partly_filled: { label: "partly filled", tone: "live", Icon: CircleDashed },
+  filled: { label: "filled", tone: "good", Icon: CircleCheck },
+  expired: { label: "expired", tone: "quiet", Icon: Ban },
+  unknown: { label: "unknown", tone: "warn", Icon: TriangleAlert },
   warning: { label: "warning", tone: "warn", Icon: TriangleAlert },
 } as const;
 
-/** The state of a scene, a run, a trading session or a load: a shape, a word and a colour. */
+/** The state of a scene, a run, a trading session, an order or a load: a shape, a word and a colour. */
 export function StateBadge({ state }: { state: string }) {
   const known = STATES[state as keyof typeof STATES];
   const { label, tone, Icon } = known ?? {

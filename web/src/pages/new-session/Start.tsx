@@ -53,7 +53,7 @@ export function Start({ text, check }: { text: string; check: SessionChecked }) 
         leftSection={<Play size={15} aria-hidden />}
         disabled={!isReady}
         loading={start.isPending}
-        color={isMoney ? "orange.9" : undefined}
+        color={isMoney ? "red.9" : undefined}
         onClick={() => start.mutate()}
       >
         {isMoney ? "Start with money" : "Start on paper"}

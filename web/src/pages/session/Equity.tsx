@@ -61,7 +61,7 @@ export function Equity({ session }: { session: TradingSessionRow }) {
                 Where both lines are one, nothing drifts.
               </>
             ) : (
-              asSentence(
+              withoutMarks(
                 equity.why_no_backtest ??
                   "a backtest of the same candles is made each day; then its curve stands here, too.",
               )
@@ -71,4 +71,9 @@ export function Equity({ session }: { session: TradingSessionRow }) {
       )}
     </Panel>
   );
+}
+
+/** Write words of the API, which mark a command as Markdown does, without the marks. */
+function withoutMarks(words: string): string {
+  return asSentence(words.replaceAll("`", ""));
 }

@@ -110,7 +110,7 @@ function Controls({ session }: { session: TradingSessionRow }) {
       {isOpen && (
         <Button
           size="xs"
-          color="orange.9"
+          color="red.9"
           leftSection={<OctagonX size={15} aria-hidden />}
           onClick={killing.open}
         >

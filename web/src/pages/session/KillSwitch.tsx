@@ -76,7 +76,7 @@ function Form({ session, onClose }: Omit<Props, "isOpen">) {
           <Button variant="default" onClick={onClose}>
             Let it trade
           </Button>
-          <Button type="submit" color="orange.9" disabled={!isRight} loading={kill.isPending}>
+          <Button type="submit" color="red.9" disabled={!isRight} loading={kill.isPending}>
             Pull the kill switch
           </Button>
         </Group>

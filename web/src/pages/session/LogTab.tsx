@@ -27,7 +27,7 @@ const said = (row: LogRow) => JSON.stringify(row.document);
 
 const COLUMNS: Column<LogRow>[] = [
   { id: "seq", header: "No.", width: 70, align: "right", cell: (row) => row.seq.toLocaleString("en-US") },
-  { id: "at", header: "When (UTC)", width: 158, cell: (row) => <Instant at={row.at} /> },
+  { id: "at", header: "When (UTC)", width: 176, cell: (row) => <Instant at={row.at} /> },
   { id: "kind", header: "Event", width: 170, cell: (row) => row.kind.replaceAll("_", " ") },
   {
     id: "document",

@@ -44,7 +44,7 @@ export function OrdersTab({ sessionId }: { sessionId: string }) {
 const side = (row: OrderRow) => `${row.side === "buy" ? "▲" : "▼"} ${row.side}, ${row.leg}`;
 
 const COLUMNS: Column<OrderRow>[] = [
-  { id: "at", header: "Intended (UTC)", width: 158, cell: (row) => <Instant at={row.intended_at} /> },
+  { id: "at", header: "Intended (UTC)", width: 176, cell: (row) => <Instant at={row.intended_at} /> },
   { id: "instrument", header: "Instrument", width: 140, grow: true, cell: (row) => row.instrument },
   { id: "side", header: "Side", width: 110, cell: side },
   { id: "kind", header: "Kind", width: 80, cell: (row) => row.kind },

@@ -55,7 +55,7 @@ function Outcome({ row }: { row: VerdictRow }) {
 }
 
 const COLUMNS: Column<VerdictRow>[] = [
-  { id: "at", header: "When (UTC)", width: 158, cell: (row) => <Instant at={row.at} /> },
+  { id: "at", header: "When (UTC)", width: 176, cell: (row) => <Instant at={row.at} /> },
   { id: "instrument", header: "Instrument", width: 140, cell: (row) => row.instrument },
   { id: "outcome", header: "Verdict", width: 92, cell: (row) => <Outcome row={row} /> },
   {

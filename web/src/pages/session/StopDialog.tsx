@@ -28,7 +28,7 @@ export function StopDialog({ session, isOpen, isBusy, onClose, onStop }: Props) 
         <Button variant="default" onClick={onClose}>
           Let it trade
         </Button>
-        <Button color="orange.9" loading={isBusy} onClick={onStop}>
+        <Button color="red.9" loading={isBusy} onClick={onStop}>
           Stop the session
         </Button>
       </Group>

@@ -47,14 +47,16 @@ export function SessionLink({ row }: { row: TradingSessionRow }) {
   );
 }
 
+const FULL = { flexShrink: 0 }; // the word is not shortened where a name is long
+
 /** Paper or money, in words. */
 export function MoneyBadge({ money }: { money: TradingSessionRow["money"] }) {
   return money === "live" ? (
-    <Badge color="orange.9" variant="filled" size="sm" data-money="live">
+    <Badge color="red.9" variant="filled" size="sm" style={FULL} data-money="live">
       money
     </Badge>
   ) : (
-    <Badge color="gray" variant="outline" size="sm" c="var(--mela-muted)" data-money="paper">
+    <Badge color="gray" variant="outline" size="sm" c="var(--mela-muted)" style={FULL} data-money="paper">
       paper
     </Badge>
   );
@@ -105,13 +107,13 @@ export const COLUMNS: Column<TradingSessionRow>[] = [
   {
     id: "trades_what",
     header: "Trades",
-    width: 210,
+    width: 190,
     grow: true,
     cell: (row) => `${row.strategy} on ${shortInstruments(row.instruments)}, ${row.interval}`,
   },
-  { id: "broker", header: "Fills", width: 110, cell: (row) => row.broker },
-  { id: "equity", header: "Equity", width: 140, align: "right", cell: (row) => <Equity row={row} /> },
-  { id: "day", header: "Today (UTC)", width: 110, align: "right", cell: (row) => <DayProfit row={row} /> },
+  { id: "broker", header: "Fills", width: 90, cell: (row) => row.broker },
+  { id: "equity", header: "Equity", width: 132, align: "right", cell: (row) => <Equity row={row} /> },
+  { id: "day", header: "Today (UTC)", width: 104, align: "right", cell: (row) => <DayProfit row={row} /> },
   {
     id: "positions",
     header: "Positions",
@@ -126,6 +128,6 @@ export const COLUMNS: Column<TradingSessionRow>[] = [
     align: "right",
     cell: (row) => <Count row={row} of="trades" />,
   },
-  { id: "candle", header: "Last candle closed", width: 250, cell: (row) => <LastCandle row={row} /> },
-  { id: "owner", header: "Owner", width: 90, cell: (row) => row.owner ?? "–" },
+  { id: "candle", header: "Last candle closed", width: 236, cell: (row) => <LastCandle row={row} /> },
+  { id: "owner", header: "Owner", width: 64, cell: (row) => row.owner ?? "–" },
 ];
