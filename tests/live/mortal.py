@@ -10,6 +10,7 @@ life ended.
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 import logging
 import os
@@ -37,22 +38,27 @@ def say(**words: Any) -> None:
 
 
 class Reaper:
-    """Ends this process at a point. Points: after each write, each request and each answer."""
+    """Ends this process at a point. Points: after each write, each request and each answer.
 
-    def __init__(self, at: int) -> None:
-        self._at, self.passed = at, 0
+    at: the how manieth point of a kind, 0 for none; kind: "" for all of them
+    """
+
+    def __init__(self, at: int, kind: str) -> None:
+        self._at, self._kind, self.passed = at, kind, 0
+        self.now = lambda: 0
 
     def __call__(self, point: str) -> None:
-        self.passed += 1
-        if self.passed == self._at:
-            say(killed=point)
-            os.kill(os.getpid(), signal.SIGKILL)
+        if self._kind in ("", point):
+            self.passed += 1
+            if self.passed == self._at:
+                say(killed=point, now=self.now())
+                os.kill(os.getpid(), signal.SIGKILL)
 
 
-async def live(settings: Settings, until_ms: int, many: int, at: int) -> int:
-    """Play the market up to an instant; return how many points were passed."""
-    reaper = Reaper(at)
+async def live(settings: Settings, until_ms: int, many: int, reaper: Reaper) -> int:
+    """Play the market up to an instant; return where it is then."""
     async with running(settings, reaper) as process, asyncio.timeout(LONGEST_S):
+        reaper.now = process.outside.clock.now_ms
         begin_ms = process.outside.clock.now_ms() + MINUTE
         while not (many == len(process.runners) and all_begun(process)):
             known = process.runners.values()
@@ -64,7 +70,7 @@ async def live(settings: Settings, until_ms: int, many: int, at: int) -> int:
             await settled(process, many)
             now = process.outside.clock.now_ms()
             if now >= until_ms:
-                return reaper.passed
+                return now
             await play_until(process, settings, now + MINUTE)
 
 
@@ -109,17 +115,27 @@ async def ask(settings: Settings, word: str, **document: Any) -> None:
     answer.raise_for_status()
 
 
-def one_life(settings: Settings, until_ms: int, many: int, at: int) -> None:
+def one_life(settings: Settings, asked: dict[str, Any]) -> None:
     """Live in a process of its own; never returns."""
     try:
-        passed = asyncio.run(live(settings, until_ms, many, at))
-        say(passed=passed)
+        reaper = Reaper(asked["at"], asked["kind"])
+        now = asyncio.run(live(settings, asked["until_ms"], asked["many"], reaper))
+        say(passed=reaper.passed, now=now)
     except BaseException:  # noqa: BLE001  whoever asked is told
         say(broken=traceback.format_exc())
     os._exit(0)
 
 
+# what a process imports when it first needs it: the lives of a test would each do so
+LATER = (
+    *("live.feeds.binance", "live.feeds.alpaca", "live.brokers.alpaca"),
+    *("sources.binance", "sources.alpaca"),
+)
+
+
 def main() -> None:
+    for name in LATER:
+        importlib.import_module(name)
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
@@ -130,7 +146,7 @@ def main() -> None:
         settings = Settings.model_validate(asked["settings"])
         child = os.fork()
         if child == 0:
-            one_life(settings, asked["until_ms"], asked["many"], asked["at"])
+            one_life(settings, asked)
         os.waitpid(child, 0)
 
 
