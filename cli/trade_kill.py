@@ -7,6 +7,7 @@ command cancels and flattens at the broker itself, whether or not that process a
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,6 +19,9 @@ from mela.settings import Settings
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from live.journal import Journal
+
+OTHERS_S = 10.0
 Every = Annotated[bool, typer.Option("--all", help="All sessions, also those to come.")]
 Flatten = Annotated[
     bool, typer.Option("--flatten/--keep", help="Close what is held, or keep it (default).")
@@ -116,7 +120,23 @@ def _carry_out(settings: Settings, session_id: UUID | None) -> None:
         done = asyncio.run(killing.carry_out(settings, latch, meant, opened))
         if done is None:
             err.print("the process that trades carries it out", markup=False)
+            if _is_reported(journal, latch.latch_id):
+                continue
+            again = killing.carry_out(settings, latch, meant, opened, even_if_another=True)
+            done = asyncio.run(again)
+        if done is None:
             continue
         out.print(done.sentence(), markup=False)
         if not done.is_done:
             raise fail("not all is done: run the command again, and look at the broker's own page")
+
+
+def _is_reported(journal: Journal, latch_id: int) -> bool:
+    """Wait a while for another process to have carried a switch out; tell whether it has."""
+    until = time.monotonic() + OTHERS_S
+    while time.monotonic() < until:
+        known = [one for one in journal.latches() if one.latch_id == latch_id]
+        if not known or known[0].report is not None:
+            return True
+        time.sleep(0.2)
+    return False

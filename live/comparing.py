@@ -111,13 +111,10 @@ class Comparing:
         held = {one.instrument: one.units for one in positions}
         for account in self._engine().accounts:
             instrument = account.run.instrument
+            ours, units = account.book.account.position, held.get(instrument, 0.0)
             closing = [fill for fill in flattened if fill.instrument == instrument]
-            ours = account.book.account.position
-            units = held.get(instrument, 0.0)
             if closing and not is_near(ours, units):
-                price = sum(one.units * one.price for one in closing) / sum(
-                    one.units for one in closing
-                )
+                price = _price_of(closing, abs(ours - units))
                 why = "the kill switch closed it"
                 self._put(Adopted(instrument, units, price, 0.0, self._clock.now_ms(), why))
 
@@ -128,3 +125,12 @@ class Comparing:
     async def _orders(self) -> list[BrokerOrder]:
         found = await patiently(self._broker.open_orders)
         return [order for order in found if order.client_order_id.startswith(self._prefix)]
+
+
+def _price_of(fills: list[BrokerFill], units: float) -> float:
+    """Return the average price of the last fills that together are so many units."""
+    left, paid = units, 0.0
+    for fill in reversed(fills):
+        part = min(fill.units, left)
+        paid, left = paid + part * fill.price, left - part
+    return paid / (units - left)

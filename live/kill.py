@@ -78,13 +78,16 @@ async def carry_out(
     sessions: Sequence[StoredSession],
     open_broker: Open,
     patience_s: float = PATIENCE_S,
+    *,
+    even_if_another: bool = False,
 ) -> Killed | None:
     """Carry a kill switch out for some sessions, and store what was done.
 
+    even_if_another: whether to do so while another process is at it, which may hang
     Returns None where another process is at it.
     """
     with carrying_out(settings, latch.latch_id) as is_mine:
-        if not is_mine:
+        if not (is_mine or even_if_another):
             return None
         done = Killed()
         for money in sorted({one.money for one in sessions if is_outside(one)}):

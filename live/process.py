@@ -42,6 +42,7 @@ Beside = Callable[
 ]
 LOOK_S = 1.0
 AGAIN_S, LONGEST_S = 0.5, 60.0
+SWITCHED_S = 0.05
 MOST_FAILURES = 5  # in a row, of a kind that waiting does not mend
 
 
@@ -73,6 +74,10 @@ class Process:
         """End; sessions go on where they are at the next start."""
         self._stop.set()
         self._asked.set()
+
+    async def stopped(self) -> None:
+        """Return once it was told to end."""
+        await self._stop.wait()
 
     async def run(self) -> None:
         """Run all sessions until `stop`. Raises DBAPIError where the locks were lost."""
@@ -178,7 +183,8 @@ class Process:
             except asyncio.CancelledError:
                 raise
             except KillSwitchSet:
-                continue  # begun anew, it obeys first
+                await asyncio.sleep(SWITCHED_S)  # begun anew, it obeys first
+                continue
             except (SessionBroken, SceneInvalid, SourceRefused, StrategyBroken) as error:
                 await self._fail(session, str(error))
                 return

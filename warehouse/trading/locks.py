@@ -14,6 +14,7 @@ from warehouse.database import engine_for
 
 _TRY = text("SELECT pg_try_advisory_lock(:key)")
 _LET = text("SELECT pg_advisory_unlock(:key)")
+_TRY_KILL = text("SELECT pg_try_advisory_lock(:kill, CAST(:latch AS int))")
 _KILLS = 0x6B696C6C  # "kill": beside a latch's number
 
 
@@ -49,8 +50,10 @@ class Locks:
 def locks(settings: Settings) -> Generator[Locks]:
     """Yield the locks of this process; they end with this block, or with the process."""
     with engine_for(settings).connect() as connection:
-        yield Locks(connection.execution_options(isolation_level="AUTOCOMMIT"))
-        connection.invalidate()  # whoever got it next would hold our locks
+        try:
+            yield Locks(connection.execution_options(isolation_level="AUTOCOMMIT"))
+        finally:
+            connection.invalidate()  # whoever got it next would hold our locks
 
 
 @contextmanager
@@ -59,10 +62,10 @@ def carrying_out(settings: Settings, latch_id: int) -> Generator[bool]:
     values = {"kill": _KILLS, "latch": latch_id}
     with engine_for(settings).connect() as connection:
         mine = connection.execution_options(isolation_level="AUTOCOMMIT")
-        yield bool(
-            mine.scalar(text("SELECT pg_try_advisory_lock(:kill, CAST(:latch AS int))"), values)
-        )
-        connection.invalidate()
+        try:
+            yield bool(mine.scalar(_TRY_KILL, values))
+        finally:
+            connection.invalidate()
 
 
 def _key(session_id: UUID) -> int:

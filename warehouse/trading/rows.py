@@ -81,7 +81,7 @@ _NUMBERS = text("""
     WHERE s.session_id = :session_id
 """)
 
-Row = Mapping[str, Any]
+Row = Mapping[Any, Any]
 
 
 def positions(connection: Connection, session_id: UUID) -> Sequence[Row]:

@@ -1,0 +1,209 @@
+"""services.trading: who may start and change sessions, what is refused, and the kill switch."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+
+from mela.errors import Conflict, InputInvalid, NotAllowed, NotFound, SceneInvalid
+from mela.settings import Settings
+from services.accounts import Caller, Role, scopes_of
+from services.trading import commands, sessions
+from services.trading.callers import at_this_machine
+from tests.warehouse.given import a_document, a_run, a_scene, answer, load
+from warehouse.database import transaction
+from warehouse.results import finder
+from warehouse.trading import latches, locks, log
+from warehouse.trading.log import Entry, KillSwitchSet, Rows
+
+pytestmark = pytest.mark.integration
+PAPER: dict[str, Any] = {
+    "name": "first",
+    "instruments": ["binance:BTCUSDT"],
+    "interval": "1m",
+    "strategy": {"name": "sma_cross", "params": {"fast": 5, "slow": 20}},
+}
+MONEY = {**PAPER, "instruments": ["alpaca:BTC/USD"], "broker": {"kind": "alpaca"}, "money": "live"}
+
+
+def caller(settings: Settings, user: str, role: Role = Role.TRADER) -> Caller:
+    return replace(at_this_machine(settings, user), role=role, scopes=scopes_of(role))
+
+
+def started(settings: Settings, who: Caller, document: Any = PAPER, **more: Any) -> UUID:
+    return sessions.start(settings, who, document, confirm=None, **more).session_id
+
+
+def test_a_session_is_stored_as_its_owners_and_starts(warehouse: Settings) -> None:
+    ann = caller(warehouse, "ann")
+    row = sessions.start(warehouse, ann, PAPER, confirm=None)
+
+    assert (row.state, row.money, row.broker, row.is_mine) == ("starting", "paper", "paper", True)
+    assert sessions.list_sessions(warehouse, ann).items == (row,)
+    assert sessions.meant(warehouse, ann, "first") == row.session_id
+    assert sessions.meant(warehouse, ann, str(row.session_id)[:8]) == row.session_id
+    assert sessions.get_session(warehouse, ann, row.session_id).document["strategy"] == {
+        "name": "sma_cross",
+        "params": {"fast": 5, "slow": 20},
+    }
+
+
+def test_only_traders_start(warehouse: Settings) -> None:
+    with pytest.raises(NotAllowed, match="role trader"):
+        started(warehouse, caller(warehouse, "vic", Role.VIEWER))
+
+
+def test_others_see_a_session_and_may_not_change_it_but_admins_may(warehouse: Settings) -> None:
+    session_id = started(warehouse, caller(warehouse, "ann"))
+    bob = caller(warehouse, "bob")
+
+    assert not sessions.get_session(warehouse, bob, session_id).row.is_mine
+    with pytest.raises(NotAllowed, match="belongs to ann"):
+        commands.ask(warehouse, bob, session_id, "stop")
+    asked = commands.ask(warehouse, caller(warehouse, "root", Role.ADMIN), session_id, "stop")
+    assert (asked.kind, asked.by, asked.outcome) == ("stop", "root", None)
+
+
+def test_a_private_session_is_absent_for_others(warehouse: Settings) -> None:
+    session_id = started(warehouse, caller(warehouse, "ann"), is_private=True)
+    bob = caller(warehouse, "bob")
+
+    assert sessions.list_sessions(warehouse, bob).items == ()
+    for word in ("first", str(session_id)):
+        with pytest.raises(NotFound):
+            sessions.meant(warehouse, bob, word)
+    with pytest.raises(NotFound):
+        sessions.get_session(warehouse, bob, session_id)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"strategy": {"name": "sma_crss"}}, "strategy.name"),
+        ({"strategy": {"name": "sma_cross", "params": {"fast": 0}}}, "strategy.params.fast"),
+        ({"interval": "7m"}, "interval"),
+        ({"instruments": []}, "instruments"),
+        ({"colour": "red"}, "colour"),
+        ({"champion_of": "0192f0c1-2222-7333-8444-555555555555", "strategy": None}, "champion_of"),
+    ],
+)
+def test_a_wrong_document_is_refused_by_its_field(
+    warehouse: Settings, changes: dict[str, Any], field: str
+) -> None:
+    ann = caller(warehouse, "ann")
+    with pytest.raises(SceneInvalid) as refused:
+        started(warehouse, ann, {**PAPER, **changes})
+    assert refused.value.field == field
+    check = sessions.validate(warehouse, ann, {**PAPER, **changes})
+    assert [fault.field for fault in check.faults][:1] == [field]
+
+
+def test_the_champion_of_a_scene_is_traded(warehouse: Settings) -> None:
+    scene_id = a_scene(warehouse)
+    load(warehouse, answer([1.0]))
+    with transaction(warehouse) as connection:
+        assert finder.save(connection, [a_document(a_run(5), scene_id)]) == []
+    champion = a_run(5)
+    ann = caller(warehouse, "ann")
+
+    document = {**PAPER, "strategy": None, "champion_of": str(scene_id)}
+    session_id = started(warehouse, ann, document)
+
+    taken = sessions.get_session(warehouse, ann, session_id).document
+    assert taken["strategy"] == {"name": champion.strategy, "params": dict(champion.params)}
+    assert taken["champion_of"] is None
+
+
+def test_money_needs_settings_document_and_name(warehouse: Settings) -> None:
+    ann = caller(warehouse, "ann")
+    trading = warehouse.trading.model_copy(update={"allow_live": True})
+    allowed = warehouse.model_copy(update={"trading": trading})
+
+    with pytest.raises(NotAllowed, match="MELA_TRADING__ALLOW_LIVE"):
+        sessions.start(warehouse, ann, MONEY, confirm="first")
+    with pytest.raises(InputInvalid, match="typed again"):
+        sessions.start(allowed, ann, MONEY, confirm=None)
+    with pytest.raises(InputInvalid, match="typed again"):
+        sessions.start(allowed, ann, MONEY, confirm="First")
+    assert sessions.start(allowed, ann, PAPER, confirm=None).money == "paper"
+    assert sessions.start(allowed, ann, MONEY, confirm="first").money == "live"
+
+
+def test_two_sessions_do_not_share_a_position_at_a_broker(warehouse: Settings) -> None:
+    ann = caller(warehouse, "ann")
+    document = {**MONEY, "money": "paper"}
+    started(warehouse, ann, document)
+    with pytest.raises(Conflict, match="'first' trades one of these instruments"):
+        started(warehouse, ann, {**document, "name": "second"})
+    started(warehouse, ann, {**document, "name": "other", "instruments": ["alpaca:ETH/USD"]})
+
+
+def test_the_kill_switch_needs_the_name_holds_and_is_released_by_a_person(
+    warehouse: Settings,
+) -> None:
+    ann = caller(warehouse, "ann")
+    session_id = started(warehouse, ann)
+    with pytest.raises(InputInvalid, match="session's name"):
+        commands.kill(warehouse, ann, session_id, confirm="frst", flatten=False)
+    commands.kill(warehouse, ann, session_id, confirm="first", flatten=True)
+
+    entry = [Entry("Ticked", True, '{"at_ms":0}')]
+    with pytest.raises(KillSwitchSet), transaction(warehouse) as connection:
+        log.append(connection, session_id, 0, entry, Rows(), is_halted=False)
+    with transaction(warehouse) as connection:
+        assert log.last(connection, session_id) == 0
+        [latch] = latches.set_now(connection, session_id)
+        assert (latch.by, latch.is_flattening) == ("ann", True)
+        log.append(connection, session_id, 0, entry, Rows(), is_halted=True)
+    commands.ask(warehouse, ann, session_id, "release")
+    with transaction(warehouse) as connection:
+        assert latches.set_now(connection, session_id) == []
+        log.append(connection, session_id, 1, entry, Rows(), is_halted=False)
+
+
+def test_the_switch_of_all_sessions_is_for_admins_and_lets_none_start(warehouse: Settings) -> None:
+    ann, root = caller(warehouse, "ann"), caller(warehouse, "root", Role.ADMIN)
+    session_id = started(warehouse, ann)
+    with pytest.raises(NotAllowed, match="takes an admin"):
+        commands.set_all(warehouse, ann, flatten=False, why=None)
+    commands.set_all(warehouse, root, flatten=False, why="a fire")
+
+    with pytest.raises(Conflict, match="release --all"):
+        started(warehouse, ann, {**PAPER, "name": "second"})
+    with pytest.raises(Conflict, match="release --all"):
+        commands.ask(warehouse, ann, session_id, "release")
+    assert commands.release_all(warehouse, root)
+    assert not commands.release_all(warehouse, root)
+    assert started(warehouse, ann, {**PAPER, "name": "second"})
+
+
+def test_nobody_changes_a_log_and_a_number_is_given_once(warehouse: Settings) -> None:
+    session_id = started(warehouse, caller(warehouse, "ann"))
+    entry = [Entry("Ticked", True, '{"at_ms":0}')]
+    with transaction(warehouse) as connection:
+        log.append(connection, session_id, 0, entry, Rows(), is_halted=False)
+    for statement in (
+        "UPDATE ops.session_event SET kind = 'Started'",
+        "DELETE FROM ops.session_event",
+    ):
+        with pytest.raises(IntegrityError), transaction(warehouse) as connection:
+            connection.execute(text(statement))
+    with pytest.raises(IntegrityError), transaction(warehouse) as connection:
+        log.append(connection, session_id, 0, entry, Rows(), is_halted=False)
+
+
+def test_one_process_has_a_session_at_a_time(warehouse: Settings) -> None:
+    session_id = started(warehouse, caller(warehouse, "ann"))
+    with locks.locks(warehouse) as first, locks.locks(warehouse) as second:
+        assert first.take(session_id)
+        assert first.take(session_id)
+        assert not second.take(session_id)
+        first.let(session_id)
+        assert second.take(session_id)
+    with locks.locks(warehouse) as third:
+        assert third.take(session_id)  # the connection that had it has ended
