@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import getpass
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import typer
 
-from cli.console import err, explains, fail, out
+from cli import trade_kill, trade_screen
+from cli.console import err, explains, out
 from cli.panels import TRADING
 from cli.scene_file import read_document
+from cli.trade_asking import Why, answered, caller_of, note
 from mela.settings import Settings
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
-    from services.accounts import Caller
-    from services.trading.answers import CommandRow, SessionRow
+    from services.trading.answers import SessionRow
 
 trade = typer.Typer(help="Trade on paper, or live, candle by candle.", no_args_is_help=True)
 SessionFile = Annotated[
@@ -29,15 +26,11 @@ SessionFile = Annotated[
 SessionName = Annotated[
     str, typer.Argument(metavar="SESSION", help="its name, its id, or the id's first digits")
 ]
-Why = Annotated[str | None, typer.Option(help="Why, for the log.")]
 User = Annotated[str | None, typer.Option(help="Whose it is. Default: MELA_USER, else yours.")]
-ANSWER_S = 15.0
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file, and of those beside it."""
-    from cli import trade_kill, trade_screen
-
     trade_screen.register(trade)
     trade_kill.register(trade)
     app.add_typer(trade, name="trade", rich_help_panel=TRADING)
@@ -82,7 +75,6 @@ def list_all(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, a line each.")] = False,
 ) -> None:
     """List the newest sessions: state, equity, positions, trades."""
-    from cli.trade_screen import sessions_table
     from services.trading import sessions
 
     settings = Settings()
@@ -91,7 +83,7 @@ def list_all(
         for one in found:
             out.print(_json(one), markup=False, highlight=False, soft_wrap=True)
         return
-    out.print(sessions_table(found))
+    out.print(trade_screen.sessions_table(found))
     if not found:
         err.print("no session was started yet; `mela trade start docs/sessions/first.yaml` does")
 
@@ -103,7 +95,6 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
     """Show a session: how it is, what it holds, its orders and its newest trades."""
-    from cli.trade_screen import details
     from services.trading import sessions
 
     settings = Settings()
@@ -113,7 +104,7 @@ def show(
         found = sessions.get_session(settings, caller, session_id)
         out.print(_json(found), markup=False, highlight=False, soft_wrap=True)
         return
-    out.print(details(settings, caller, session_id))
+    out.print(trade_screen.details(settings, caller, session_id))
 
 
 @trade.command("pause")
@@ -153,49 +144,6 @@ def log(
     found = rows.log(settings, caller, session_id, kind=kind, limit=last).items
     for one in reversed(found):
         out.print(_json(one), markup=False, highlight=False, soft_wrap=True)
-
-
-def caller_of(settings: Settings, user: str | None = None) -> Caller:
-    """Return who asks."""
-    from services.trading.callers import at_this_machine
-
-    return at_this_machine(settings, user)
-
-
-def note(
-    settings: Settings, caller: Caller, action: str, subject: object, detail: dict[str, Any]
-) -> None:
-    """Write into the audit log who did it at this machine's command line."""
-    from services import audit
-
-    audit.note(
-        settings,
-        user=caller.user,
-        via="command",
-        action=action,
-        subject=str(subject),
-        detail={**detail, "login": getpass.getuser()},
-    )
-
-
-def answered(settings: Settings, caller: Caller, session_id: UUID, asked: CommandRow) -> None:
-    """Wait for the answer to a command, and print it."""
-    from services.trading import sessions
-
-    until = time.monotonic() + ANSWER_S
-    while time.monotonic() < until:
-        known = sessions.get_session(settings, caller, session_id).commands
-        for one in known:
-            if one.command_id == asked.command_id and one.answer is not None:
-                if one.outcome == "refused":
-                    raise fail(one.answer)
-                err.print(one.answer, markup=False)
-                return
-        time.sleep(0.1)
-    raise fail(
-        f"nothing answered within {ANSWER_S:.0f} s: the command waits until the process that "
-        "trades takes it. `mela status` tells whether it runs."
-    )
 
 
 def _ask(session: str, kind: str, why: str | None) -> None:

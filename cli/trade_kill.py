@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.console import err, explains, fail, out
-from cli.trade import Why, answered, caller_of, note
+from cli.trade_asking import Why, answered, caller_of, note
 from mela.settings import Settings
 
 if TYPE_CHECKING:

@@ -50,7 +50,7 @@ def top(
     """Watch all sessions: state, risk, equity, positions, orders. Ctrl-C ends it."""
     from rich.live import Live
 
-    from cli.trade import caller_of
+    from cli.trade_asking import caller_of
 
     settings = Settings()
     caller = caller_of(settings)
