@@ -331,11 +331,11 @@ def messages(given: Drawn) -> list[CandleClosed | CandleAbsent]:
                 (opened + step, CandleClosed(name, interval, opened, *values, opened + step))
             )
         first = given.first_open_ms - (given.first_open_ms % step if step > 1 else 0)
-        for opened in range(first, given.end_ms - step + 1, step):
-            if opened not in there and opened + step > given.first_open_ms:
-                found.append(
-                    (opened + step, CandleAbsent(interval, opened, (name,), opened + step))
-                )
+        found += [
+            (opened + step, CandleAbsent(interval, opened, (name,), opened + step))
+            for opened in range(first, given.end_ms - step + 1, step)
+            if opened not in there and opened + step > given.first_open_ms
+        ]
     return [message for _, message in sorted(found, key=lambda one: one[0])]
 
 
