@@ -76,7 +76,7 @@ def _source_of(venue: str, settings: Settings, patience: RetryPolicy) -> CandleS
         class LiveSource(BinanceSource):
             """Ask what a symbol is once: a live feed fetches it again and again."""
 
-            _instrument = cache(BinanceSource._instrument)  # noqa: B019 - as long as its thread
+            _instrument = cache(BinanceSource._instrument)
 
         return LiveSource(settings.replay_url, patience, archive_pages=1_000_000_000)
     if venue == "alpaca":

@@ -11,7 +11,7 @@ import structlog
 
 from mela.interval import Interval
 from replay.clock import PlayClock
-from replay.streams.disturbances import Disturbances
+from replay.streams.disturbances import Disturbance, Disturbances
 from replay.streams.socket import SocketGone, WebSocket
 from replay.streams.tape import Candle, Tape
 
@@ -125,8 +125,15 @@ class Channel(ABC):
         due.sort(key=lambda candle: candle.closed_ms)
         if self.is_mute:
             return
+        calm: list[Candle] = []  # what closes at one time is told at once, as the services do
         for candle in due:
-            self._disturbed(candle)
+            kinds = self._disturbances.of(self.stream, candle.symbol)
+            if kinds or self._held.swapped is not None:
+                self._tell_some(calm)
+                self._disturbed(candle, kinds)
+            else:
+                calm.append(candle)
+        self._tell_some(calm)
         self._correct(now_ms)
         self._release()
         self.tell_more()
@@ -135,8 +142,12 @@ class Channel(ABC):
         """Tell whether the clock only changed its speed; what a jump skipped is never told."""
         return 0 <= now_ms - place.at_ms <= (place.interval.fixed_ms or 0) * 2
 
-    def _disturbed(self, candle: Candle) -> None:
-        kinds = self._disturbances.of(self.stream, candle.symbol)
+    def _tell_some(self, candles: list[Candle]) -> None:
+        if candles:
+            self.tell(candles)
+            candles.clear()
+
+    def _disturbed(self, candle: Candle, kinds: dict[str, Disturbance]) -> None:
         if "gap" in kinds:
             return
         if late := kinds.get("late"):
