@@ -27,7 +27,7 @@ async def trade(settings: Settings) -> None:
     clock = clock_of(settings)
 
     def opened(money: str) -> Broker:
-        return open_broker(settings, clock, money)
+        return open_broker(settings, clock, "live" if money == "live" else "paper")
 
     outside = Outside(
         settings,

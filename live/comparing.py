@@ -13,6 +13,7 @@ from contextlib import suppress
 import structlog
 
 from live.account import is_near
+from live.broker_books import BrokerBook
 from live.broker_hub import is_of_kill, prefix_of
 from live.broker_requests import Requests, filled, patiently
 from live.brokers.protocol import Broker, BrokerFill, BrokerOrder, BrokerPosition
@@ -111,6 +112,8 @@ class Comparing:
         held = {one.instrument: one.units for one in positions}
         for account in self._engine().accounts:
             instrument = account.run.instrument
+            if not isinstance(account.book, BrokerBook):
+                continue
             ours, units = account.book.account.position, held.get(instrument, 0.0)
             closing = [fill for fill in flattened if fill.instrument == instrument]
             if closing and not is_near(ours, units):

@@ -16,7 +16,7 @@ from typing import Any
 import structlog
 
 from live.broker_requests import Requests
-from live.brokers.protocol import BrokerFill, BrokerOrder, LinkNotice, Update
+from live.brokers.protocol import BrokerFill, BrokerOrder, Update
 from live.comparing import Comparing
 from live.engine import Engine
 from live.events import (
@@ -352,7 +352,7 @@ class SessionRunner:
         if isinstance(update, BrokerOrder | BrokerFill):
             if self._requests is not None:
                 self._requests.told(update)
-        elif isinstance(update, LinkNotice) and update.is_alarm:
+        elif update.is_alarm:
             self._alarm(f"broker:{update.kind}", update.text)
 
     def _alarm(self, key: str, text: str) -> None:

@@ -138,9 +138,9 @@ def killed(
     """Live up to an instant through as many deaths as it takes; return how many, and where."""
     deaths, points, now = 0, set[str](), FROM_MS + MINUTE
     while now < until_ms:
-        kind = rng.choice(("", "", "submitted", "filled", "looked_up"))
+        kind = rng.choice(("", "", "", "submitted", "filled", "looked_up"))
         soon = min(now + 3 * MINUTE, until_ms)
-        told = mortal.live(settings, soon, at=1 if kind else rng.randint(1, 8), kind=kind)
+        told = mortal.live(settings, soon, at=1 if kind else rng.randint(1, 6), kind=kind)
         now = told["now"]
         if "killed" in told:
             deaths += 1
@@ -164,13 +164,15 @@ def check(warehouse: Settings, replay: Any, mortal: Mortal, candles: int, seed: 
     found = world(settings, second)
 
     assert found == expected
-    assert {one[-1] for one in found["orders"]} <= {"filled"}
+    # the last order of the account on paper may wait for a candle; at the broker none is left
+    assert {one[-1] for one in found["orders"]} <= {"filled", "intended"}
+    assert {one[-1] for one in found["theirs"]} == {"filled"}
     assert {"stored", "submitted", "filled"} <= points
     return deaths
 
 
 def test_kill_9_at_any_point_changes_nothing(warehouse: Settings, replay, mortal: Mortal) -> None:
-    assert check(warehouse, replay, mortal, candles=14, seed=1) >= 20
+    assert check(warehouse, replay, mortal, candles=12, seed=1) >= 6
 
 
 @pytest.mark.nightly
@@ -178,7 +180,7 @@ def test_kill_9_at_two_hundred_points_changes_nothing(
     warehouse: Settings, replay, mortal: Mortal
 ) -> None:
     deaths = 0
-    for seed in range(2, 10):
+    for seed in range(2, 20):
         deaths += check(warehouse, replay, mortal, candles=30, seed=seed)
         if deaths >= 200:
             break
