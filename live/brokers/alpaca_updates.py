@@ -26,7 +26,7 @@ from live.feeds.listener import Patience
 
 _OVERLAP_MS = 60_000  # what is asked for again: Alpaca's clock and the stream's order are its own
 _CLOSE_S = 2.0
-_SOCKET = {"ping_interval": 10, "ping_timeout": 20, "max_queue": 4096, "close_timeout": 1}
+_SOCKET = {"ping_interval": 10, "ping_timeout": 60, "max_queue": 4096, "close_timeout": 1}
 Missed = Callable[[int], Awaitable[Sequence[BrokerOrder | BrokerFill]]]
 log = structlog.get_logger()
 
