@@ -32,6 +32,12 @@ FACTS = {
     "fct_trade": "result_key, seq",
     "fct_equity": "result_key, date_key",
 }
+TRADING = {
+    "fct_order": "client_order_id",
+    "fct_fill": "fill_id",
+    "fct_session_day": "date_key",
+    "fct_drift": "date_key",
+}
 WRITTEN = "SELECT interval_key, opened_at, xmin::text FROM marts.{} ORDER BY 1, 2, instrument_key"
 Rows = list[dict[str, Any]]
 
@@ -163,7 +169,7 @@ def look(settings: Settings) -> Built:
             found = connection.exec_driver_sql(f"SELECT * FROM marts.{name} ORDER BY {order}")
             return [dict(row) for row in found.mappings()]
 
-    order = FACTS | {"dim_instrument": "instrument, valid_from"}
+    order = FACTS | TRADING | {"dim_instrument": "instrument, valid_from"}
     written = {
         name: {tuple(row) for row in rows(settings, WRITTEN.format(name))}
         for name in ("fct_candle", "fct_indicator")

@@ -84,6 +84,42 @@ _PEOPLE = """
             '{"instruments": 7, "start": "yesterday"}', 'mela.scenes', 0, 9)
 """
 
+SESSION = "00000000-0000-4000-8000-0000000000aa"
+_TRADING = f"""
+    INSERT INTO ops.session (session_id, name, user_id, document, instruments, interval, mode,
+        strategy, broker, feed, money, cash, state, started_at)
+    SELECT '{SESSION}', 'a session', id, '{{}}', '{{binance:ETHUSDT,nowhere:NEW}}', '1h', 'each',
+        'sma_cross', 'paper', 'binance', 'paper', 1000, 'running', '2024-03-01 10:00+00'
+    FROM ops.user WHERE name = 'ada';
+    INSERT INTO ops.session_order (session_id, client_order_id, instrument, side, leg, kind,
+        reason, units, filled_units, average_price, fees, candle_at, state, intended_at,
+        changed_at, seq)
+    VALUES ('{SESSION}', 'a', 'binance:ETHUSDT', 'buy', 'enter', 'market', 'entry', 2, 2, 10, 0.02,
+        '2024-03-01 22:00+00', 'filled', '2024-03-01 23:00+00', '2024-03-01 23:00+00', 3),
+      ('{SESSION}', 'b', 'nowhere:NEW', 'sell', 'enter', 'market', 'entry', NULL, 0, NULL, 0,
+        '2024-03-01 22:00+00', 'rejected', '2024-03-01 23:00+00', '2024-03-01 23:00+00', 5);
+    INSERT INTO ops.session_fill (session_id, fill_id, client_order_id, instrument, side, units,
+        price, fee, filled_at, seq)
+    VALUES ('{SESSION}', 'f', 'a', 'binance:ETHUSDT', 'buy', 2, 10, 0.02, '2024-03-01 23:00+00', 4);
+    INSERT INTO ops.session_equity (session_id, account, opened_at, closed_at, equity, cash)
+    VALUES ('{SESSION}', 0, '2024-03-01 22:00+00', '2024-03-01 23:00+00', 1000, 1000),
+      ('{SESSION}', 0, '2024-03-02 00:00+00', '2024-03-02 01:00+00', 1010, 980);
+    INSERT INTO ops.session_trade (session_id, seq, instrument, entry_at, exit_at, size,
+        entry_price, exit_price, fees, profit, exit_reason)
+    VALUES ('{SESSION}', 8, 'binance:ETHUSDT', '2024-03-01 23:00+00', '2024-03-02 00:00+00', 2, 10,
+        15, 0.05, 9.95, 'signal');
+    INSERT INTO ops.session_verdict (session_id, seq, instrument, candle_at, is_allowed, code, saw)
+    VALUES ('{SESSION}', 9, 'binance:ETHUSDT', '2024-03-02 00:00+00', false, 'max_open', '{{}}');
+    INSERT INTO ops.session_drift (session_id, on_day, candles, start_at, end_at, state, trades,
+        trades_backtest, missed, equity, equity_backtest, drift, bound, code_version)
+    VALUES ('{SESSION}', '2024-03-02', 'decided', '2024-03-01 10:00+00', '2024-03-02 01:00+00',
+        'ok', 1, 2, 1, 2010, 2010.5, -0.00025, 0.001, 'test');
+    INSERT INTO ops.session_drift_line (session_id, on_day, candles, line, kind, instrument,
+        entry_at, side, what, backtest, cause)
+    VALUES ('{SESSION}', '2024-03-02', 'decided', 1, 'missed', 'binance:ETHUSDT',
+        '2024-03-01 12:00+00', 1, 'profit', 0.5, 'risk')
+"""
+
 
 @dataclass
 class Story:
@@ -161,6 +197,7 @@ def first_loads(settings: Settings) -> Story:
     with transaction(settings) as connection:
         connection.exec_driver_sql(_CHECKS)
         connection.exec_driver_sql(_PEOPLE)
+        connection.exec_driver_sql(_TRADING)
     story = Story([], {}, {})
     run_scene(settings, story, user="ada")
     run_scene(settings, story, user=None)

@@ -313,3 +313,32 @@ def by_result(settings: Settings, name: str) -> dict[str, Rows]:
     for row in rows(settings, f"SELECT * FROM marts.{name} ORDER BY {FACTS[name]}"):
         found.setdefault(row.result_key, []).append(dict(row._mapping))
     return found
+
+
+@pytest.mark.integration
+def test_orders_fills_and_days_of_a_session_are_in_the_star(star: Star) -> None:
+    """An instrument whose candles were never loaded has its name, and no version."""
+    tables = star.first.tables
+    ether = {
+        one["instrument_key"] for one in tables["dim_instrument"] if one["instrument"] == ETHER
+    }
+    bought, refused = tables["fct_order"]
+    assert bought["instrument_key"] in ether
+    assert (bought["intended_date_key"], bought["intended_time_key"]) == (20240301, 2300)
+    assert (refused["instrument"], refused["instrument_key"]) == ("nowhere:NEW", None)
+    assert (refused["state"], refused["units"]) == ("rejected", None)
+    [fill] = tables["fct_fill"]
+    assert (fill["notional"], fill["client_order_id"]) == (20.0, "a")
+    days = [
+        (row["date_key"], row["opening_equity"], row["equity"], row["profit"], row["orders"])
+        for row in tables["fct_session_day"]
+    ]
+    assert days == [(20240301, 2000.0, 2000.0, 0.0, 2), (20240302, 2000.0, 2010.0, 10.0, 0)]
+    assert [row["refused"] for row in tables["fct_session_day"]] == [0, 1]
+
+
+@pytest.mark.integration
+def test_the_causes_of_drift_are_counted(star: Star) -> None:
+    [row] = star.first.tables["fct_drift"]
+    assert (row["missed"], row["risk_causes"], row["unknown_causes"]) == (1, 1, 0)
+    assert (row["drift"], row["state"]) == (-0.00025, "ok")

@@ -1,0 +1,21 @@
+select
+    session_drift.session_id,
+    session_drift.on_day,
+    session_drift.candles,
+    session_drift.start_at,
+    session_drift.end_at,
+    session_drift.state,
+    session_drift.why,
+    session_drift.trades,
+    session_drift.trades_backtest,
+    session_drift.missed,
+    session_drift.extra,
+    session_drift.differing,
+    session_drift.profit,
+    session_drift.profit_backtest,
+    session_drift.equity,
+    session_drift.equity_backtest,
+    session_drift.drift,
+    session_drift.bound,
+    session_drift.made_at
+from {{ source('ops', 'session_drift') }} as session_drift

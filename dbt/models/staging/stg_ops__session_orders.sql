@@ -1,0 +1,20 @@
+select
+    session_order.session_id,
+    session_order.client_order_id,
+    session_order.broker_order_id,
+    session_order.instrument,
+    session_order.side,
+    session_order.leg,
+    session_order.kind,
+    session_order.reason,
+    session_order.level,
+    session_order.units,
+    session_order.filled_units,
+    session_order.average_price,
+    session_order.fees,
+    session_order.candle_at,
+    session_order.state,
+    session_order.why,
+    session_order.intended_at,
+    session_order.changed_at
+from {{ source('ops', 'session_order') }} as session_order

@@ -1,0 +1,20 @@
+select
+    session.session_id,
+    session.user_id,
+    session.name as session_name,
+    session.is_private,
+    cardinality(session.instruments) as instruments,
+    session.interval,
+    session.mode,
+    session.strategy,
+    session.broker,
+    session.feed,
+    session.money,
+    session.cash,
+    case when session.mode = 'each' then cardinality(session.instruments) else 1 end as accounts,
+    session.state,
+    session.risk_state,
+    session.created_at,
+    session.started_at,
+    session.stopped_at
+from {{ source('ops', 'session') }} as session
