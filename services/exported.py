@@ -5,29 +5,10 @@ Names follow Prometheus' conventions: a prefix, the unit in full, `_total` for w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from services.exported_metric import Exported
+from services.exported_trading import TRADING
 
-
-@dataclass(frozen=True, slots=True)
-class Exported:
-    """A metric. `summary` has two samples, `…_sum` and `…_count`.
-
-    help: a phrase that names the unit
-    source: who must answer for it: services, kafka, checkpoints, job or warehouse
-    """
-
-    name: str
-    kind: Literal["gauge", "counter", "summary"]
-    help: str
-    source: str
-    labels: tuple[str, ...] = ()
-
-    @property
-    def samples(self) -> tuple[str, ...]:
-        """Return the names of the metric's samples, as queries use them."""
-        ends = {"gauge": ("",), "counter": ("_total",), "summary": ("_sum", "_count")}
-        return tuple(f"{self.name}{end}" for end in ends[self.kind])
+__all__ = ["EXPORTED", "Exported", "table"]
 
 
 EXPORTED: tuple[Exported, ...] = (
@@ -196,6 +177,7 @@ EXPORTED: tuple[Exported, ...] = (
         "Chunks of runs that a worker executes or died over, as a number.",
         "warehouse",
     ),
+    *TRADING,
 )
 
 

@@ -23,6 +23,7 @@ from mela.messages import CHUNK_RESULTS, PROGRESS, REJECTED, RESULTS, RUNS, SCEN
 from mela.settings import Settings
 from mela.trading_messages import TRADING
 from messaging.offsets import EndOffsets
+from services import exported_trading
 from services.exported import EXPORTED, Exported
 from services.job_state import now, read_state
 from services.positions import READS, committed
@@ -92,6 +93,7 @@ class Measured(Collector):
             "checkpoints": self._of_checkpoints,
             "job": self._of_job,
             "warehouse": self._of_warehouse,
+            "trading": self._of_trading,
         }
         for name, measure in sources.items():
             began = time.monotonic()
@@ -162,6 +164,9 @@ class Measured(Collector):
             "mela_oldest_scene_age_seconds": [((), found.oldest_s)],
             "mela_chunks_marked": [((), found.marked)],
         }
+
+    def _of_trading(self) -> Values:
+        return exported_trading.measure(self._settings, now(), limit_s=SQL_S)
 
 
 def serve(

@@ -69,20 +69,21 @@ def _silences(
         )
         for one in old
         if one.state in ("running", "paused")
-        and _is_overdue(one, now - patience, is_replayed=is_replayed)
+        and overdue_s(one, now, is_replayed=is_replayed) >= silence_s
     ]
 
 
-def _is_overdue(session: UnderWay, closed_by: datetime, *, is_replayed: bool) -> bool:
-    """Tell whether a candle that opened since the last one should have closed by then."""
-    interval, heard_at = Interval(session.interval), session.heard_at
-    if heard_at >= closed_by:
-        return False
-    if is_replayed:  # it has a date of its own, at which no calendar of today helps
-        return True
-    heard_ms, by_ms = to_ms(heard_at), to_ms(closed_by)
+def overdue_s(session: UnderWay, now: datetime, *, is_replayed: bool) -> float:
+    """Return for how long a candle that opened since the last one should have closed; 0 if none.
+
+    A replay has its own date, at which no calendar of today helps: there every interval counts.
+    """
+    interval, heard_ms, now_ms = Interval(session.interval), to_ms(session.heard_at), to_ms(now)
+    if is_replayed:
+        return max(now_ms - interval.end_ms(heard_ms), 0) / 1000
+    lags = [0.0]
     for calendar in {describe(name).calendar for name in session.instruments}:
-        opens = expected_opens_ms(calendar, interval, heard_ms, by_ms)
-        if len(opens) and interval.end_ms(int(opens[0])) <= by_ms:
-            return True
-    return False
+        opens = expected_opens_ms(calendar, interval, heard_ms, now_ms)
+        if len(opens):
+            lags.append((now_ms - interval.end_ms(int(opens[0]))) / 1000)
+    return max(lags)

@@ -16,11 +16,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
-from mela.errors import StackFailed
+from mela.errors import MelaError, StackFailed
 from mela.settings import Settings
 from services.alerts import post_alert
 from services.exporter import ServiceSample, serve
+from services.heartbeat import tell_silence
+from services.outbox import deliver_due
 from stack import environment, layout, registry, watchdog
 from stack.lock import locked
 from stack.monitor import NAME
@@ -29,6 +32,7 @@ from stack.supervision import Supervisor
 from stack.usage import Usage, Used
 
 LOOK_S = 10.0
+TELL_S = 15.0
 PROBE_S = 20.0  # a probe that takes longer has found nobody well
 _log = structlog.get_logger()
 
@@ -163,6 +167,31 @@ def _answer(probed: Future[str | None]) -> str | None:
         return f"its probe failed: {type(error).__name__}: {error}"
 
 
+class Teller:
+    """Tells of silence and delivers alerts while no process trades: it is not what it watches."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._is_away = False
+
+    def tell(self) -> None:
+        """Put what is silent into the outbox, and deliver what waits there."""
+        try:
+            tell_silence(self._settings)
+            deliver_due(self._settings)
+        except (MelaError, SQLAlchemyError, OSError) as error:
+            if not self._is_away:  # said once: the watchdog itself tells what is unhealthy
+                _log.warning("alerts_not_delivered", why=str(error).strip()[:300])
+            self._is_away = True
+        else:
+            self._is_away = False
+
+    def run(self, stop: threading.Event) -> None:
+        """Tell again and again until `stop`."""
+        while not stop.wait(TELL_S):
+            self.tell()
+
+
 def main(words: Collection[str]) -> None:
     """Watch until SIGTERM."""
     (listen,) = words
@@ -173,6 +202,8 @@ def main(words: Collection[str]) -> None:
     watch = Watchdog(settings)
     port = urlsplit(settings.monitor.metrics_url).port
     serve(settings, listen, port or 80, watch.samples)
+    teller = Teller(settings)
+    threading.Thread(target=teller.run, args=(stop,), daemon=True).start()
     _log.info("monitor_started", metrics=settings.monitor.metrics_url)
     wait_s = min(LOOK_S, settings.monitor.restart_after_s / 4)
     while not stop.is_set():

@@ -16,6 +16,7 @@ from tests.delivery.containers import environment_of, said
 
 FOLDER = REPOSITORY / "stack" / "monitoring"
 ALERTS = FOLDER / "alerts.yml"
+BOARDS = ("dashboard.json", "trading.json")
 KNOWN = {name for one in EXPORTED for name in one.samples}
 _NAME = re.compile(r"\b(mela_\w+)\b")
 _LABEL = re.compile(r"\{\{\s*\$?(?:labels\.)?(\w+)\s*\}\}")
@@ -27,7 +28,11 @@ def rules() -> list[dict[str, Any]]:
 
 
 def panels() -> list[dict[str, Any]]:
-    return json.loads((FOLDER / "dashboard.json").read_text(encoding="utf-8"))["panels"]
+    return [panel for board in BOARDS for panel in panels_of(board)]
+
+
+def panels_of(board: str) -> list[dict[str, Any]]:
+    return json.loads((FOLDER / board).read_text(encoding="utf-8"))["panels"]
 
 
 @pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule["alert"])
@@ -53,7 +58,7 @@ def test_a_panel_is_about_metrics_that_there_are(panel: dict[str, Any]) -> None:
         assert set(_LABEL.findall(target["legendFormat"])) <= of_metric
 
 
-def test_every_metric_is_on_the_dashboard() -> None:
+def test_every_metric_is_on_a_dashboard() -> None:
     shown = {
         name
         for panel in panels()
@@ -63,15 +68,16 @@ def test_every_metric_is_on_the_dashboard() -> None:
     assert {name for name in KNOWN if name not in shown} == set()
 
 
-def test_panels_do_not_lie_on_each_other() -> None:
+@pytest.mark.parametrize("board", BOARDS)
+def test_panels_do_not_lie_on_each_other(board: str) -> None:
     taken: set[tuple[int, int]] = set()
-    for panel in panels():
+    for panel in panels_of(board):
         at = panel["gridPos"]
         cells = {(at["x"] + x, at["y"] + y) for x in range(at["w"]) for y in range(at["h"])}
         assert not cells & taken, panel["title"]
         assert max(x for x, _ in cells) < 24
         taken |= cells
-    assert len({panel["id"] for panel in panels()}) == len(panels())
+    assert len({panel["id"] for panel in panels_of(board)}) == len(panels_of(board))
 
 
 def test_prometheus_itself_reads_the_rules(rules_go: Path | None) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import text
 
 from mela.settings import Settings
 from services.exported import EXPORTED, Exported, table
@@ -17,11 +18,13 @@ from services.exporter import Measured, ServiceSample, serve
 from services.job_state import JobState, QueryState, now, state_file, write_state
 from services.positions import READS, checkpoint
 from stack.ports import choose
+from tests.live.stored import a_session
 from tests.warehouse.given import a_document, a_run, a_scene, answer, load
 from warehouse.database import transaction
 from warehouse.results import finder as results
 from warehouse.scenes import records, stages
 from warehouse.scenes.stages import Stage
+from warehouse.trading import alerts, beats
 
 UNITS = {"seconds", "bytes"}
 SERVICES = [ServiceSample("mlflow", is_healthy=False, restarts=2, cpu_s=1.5, memory_bytes=2**20)]
@@ -136,3 +139,36 @@ def test_a_scrape_is_cheap_and_several_at_once_share_one(measured: Settings) -> 
     began = time.monotonic()
     assert collector.values() is values
     assert time.monotonic() - began < 0.05
+
+
+@pytest.mark.integration
+def test_trading_is_measured_from_what_is_stored(measured: Settings) -> None:
+    session_id = a_session(measured)
+    with transaction(measured) as connection:
+        connection.exec_driver_sql("TRUNCATE ops.live_beat, ops.alert_outbox, ops.alert_receiver")
+    values = Measured(measured).values()
+    assert ("running",) in dict(values["mela_trading_sessions"])
+    assert values["mela_trading_beat_age_seconds"] == [((), 86_400.0)]
+    with transaction(measured) as connection:
+        beats.beat(
+            connection, "p", now(), started_at=now(), candles=9, decisions=4, decision_s=0.5,
+            waiting=3,
+        )  # fmt: skip
+        alerts.put(connection, alerts.Alert("error", "a", "title", "body", session_id))
+        connection.execute(text("UPDATE ops.session SET started_at = now() - interval '3 hours'"))
+        connection.execute(
+            text(
+                "INSERT INTO ops.session_verdict (session_id, seq, instrument, candle_at,"
+                " is_allowed, code, saw) VALUES (:id, 1, 'x', now(), false, 'max_open', '{}'),"
+                " (:id, 2, 'x', now(), true, 'passed', '{}')"
+            ),
+            {"id": session_id},
+        )
+    values = Measured(measured).values()
+    assert values["mela_trading_beat_age_seconds"][0][1] < 60
+    assert values["mela_trading_decision_seconds"] == [((), (4, 0.5))]
+    assert values["mela_trading_refusals"] == [(("max_open",), 1)]
+    assert dict(values["mela_alerts"])[("waiting",)] == 1
+    [(interval, lag)] = values["mela_trading_candle_lag_seconds"]
+    assert interval == ("1h",)
+    assert 3_600 < lag < 2 * 3_600 + 60  # the candle that opened within the first hour

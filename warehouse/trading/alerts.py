@@ -17,6 +17,7 @@ from sqlalchemy import Connection, text
 
 Level = Literal["info", "warning", "error", "critical"]
 LEVELS: tuple[Level, ...] = ("info", "warning", "error", "critical")
+STATES = ("waiting", "sending", "sent", "dead", "dropped")
 LEASE_S = 120.0  # longer than every receiver may take for one alert
 _PUT = text("""
     INSERT INTO ops.alert_outbox AS o (key, level, title, body, session_id, user_id)
