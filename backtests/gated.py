@@ -33,7 +33,7 @@ from execution.room import recent_volatility, recent_volume
 from mela.candles import Candles
 from mela.market_hours import is_open
 from mela.risk_limits import RiskLimits
-from mela.run import Run
+from mela.run import Run, to_ms
 
 REFUSED = "risk_refused"
 OUTSIDE = "outside_sessions"
@@ -124,7 +124,7 @@ def walk_gated_account(
         bar = int(np.searchsorted(candles.opened_ms, ended_ms - steps.lasting_ms))
         return market_at(candles, run, limits, bar, ended_ms)
 
-    start_ms = float(laid.opened_ms[1])
+    start_ms = float(to_ms(run.start))
     first = steps.candles(0), steps.decisions(0), steps.targets(0)
     judged += gated_portfolio_warm(gate, stepper, names, *first, look, seen_ms, start_ms)
     curve, row = np.empty(len(laid.opened_ms) - 1), 0
