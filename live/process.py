@@ -25,7 +25,14 @@ from live.events import CommandKind, HeadlineHeard
 from live.folding import SessionBroken
 from live.outside import Counted, Outside
 from live.runner import SessionRunner, halts
-from mela.errors import MelaError, SceneInvalid, SourceRefused, SourceUnavailable, StrategyBroken
+from mela.errors import (
+    Conflict,
+    MelaError,
+    SceneInvalid,
+    SourceRefused,
+    SourceUnavailable,
+    StrategyBroken,
+)
 from mela.settings import Settings
 from services.trading.process_state import BEAT_S, ProcessState, write_state
 from warehouse.scenes.listening import listening
@@ -188,7 +195,7 @@ class Process:
             except (SessionBroken, SceneInvalid, SourceRefused, StrategyBroken) as error:
                 await self._fail(session, str(error))
                 return
-            except (DBAPIError, SourceUnavailable, OSError) as error:
+            except (DBAPIError, SourceUnavailable, Conflict, OSError) as error:
                 LOG.warning("session_interrupted", session=session.name, error=str(error))
             except Exception as error:
                 failures = failures + 1 if runner.seq == seq else 1

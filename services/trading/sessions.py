@@ -114,7 +114,7 @@ def champion(scene_id: UUID, settings: Settings) -> StrategyChoice:
             field,
             f"the scene {scene_id} has no run that succeeded yet, so nothing can be its champion.",
         )
-    return StrategyChoice(name=best["strategy"], params=best["params"])
+    return StrategyChoice(name=best["strategy"]["name"], params=best["params"])
 
 
 def validate(settings: Settings, caller: Caller, document: Any) -> SessionCheck:  # noqa: ARG001

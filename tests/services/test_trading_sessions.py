@@ -193,7 +193,7 @@ def test_nobody_changes_a_log_and_a_number_is_given_once(warehouse: Settings) ->
     ):
         with pytest.raises(IntegrityError), transaction(warehouse) as connection:
             connection.execute(text(statement))
-    with pytest.raises(IntegrityError), transaction(warehouse) as connection:
+    with pytest.raises(Conflict, match="has gone on"), transaction(warehouse) as connection:
         log.append(connection, session_id, 0, entry, Rows(), is_halted=False)
 
 

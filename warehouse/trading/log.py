@@ -12,8 +12,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import psycopg2
 from sqlalchemy import Connection, text
 
+from mela.errors import Conflict, SourceUnavailable
 from warehouse.trading.sessions import CHANGED
 
 READ_AT_ONCE = 2_000
@@ -133,7 +135,7 @@ def append(
     """Add events with the numbers that follow `after`, and what follows from them.
 
     is_halted: whether these events know of the kill switch; else it must not be set
-    Raises KillSwitchSet, and IntegrityError where another process wrote to this log.
+    Raises KillSwitchSet, Conflict where another process wrote to this log, SourceUnavailable.
     """
     me = str(session_id)
     with closing(_cursor(connection)) as cursor:
@@ -153,7 +155,12 @@ def append(
         told += _states(cursor, me, rows)
         told.append(cursor.mogrify("SELECT pg_notify(%s, %s)", (CHANGED, me)))
         told.append(cursor.mogrify(_LATCHED, (me,)))
-        cursor.execute(b";\n".join(told))
+        try:
+            cursor.execute(b";\n".join(told))
+        except psycopg2.IntegrityError as error:
+            raise Conflict(f"the log of session {session_id} has gone on: {error}") from error
+        except psycopg2.Error as error:
+            raise SourceUnavailable(f"the warehouse takes no events: {error}") from error
         if cursor.fetchone() is not None and not is_halted:
             raise KillSwitchSet(f"the kill switch of session {session_id} was set")
 
