@@ -53,7 +53,7 @@ class Trading:
     def end(self) -> None:
         self.wake()
         self._process.terminate()
-        self._process.wait(timeout=60)
+        self._process.communicate(timeout=60)
 
 
 @pytest.fixture
@@ -100,11 +100,9 @@ def test_the_kill_switch_clears_the_broker_while_the_process_hangs(trading) -> N
     session_id = start(settings, TRADES)
     held = lambda: rows.positions(settings, ann, session_id).items  # noqa: E731
     wait(lambda: held())
-    order(server, "trading", symbol="BTC/USDT", hold=True, times=100)
-    openly = lambda: rows.orders(settings, ann, session_id, only_open=True).items  # noqa: E731
-    wait(lambda: openly())
+    order(server, "trading", symbol="BTC/USDT", hold=True, times=1)
+    wait(lambda: asked(settings, lambda broker: broker.open_orders()))
     process.hang()
-    order(server, "calm")
 
     name = sessions.get_session(settings, ann, session_id).row.name
     commands.kill(settings, ann, session_id, confirm=name, flatten=True)
