@@ -15,7 +15,7 @@ _RELATION = re.compile(r"^ +(\w+) [|}][|o]--[|o][|{] (\w+)", re.MULTILINE)
 _ENTITY = re.compile(r"^ +(\w+) \{\n(.*?)^ +\}", re.MULTILINE | re.DOTALL)
 _COLOURS = (
     *("#b45309", "#1d4ed8", "#0f766e", "#6d28d9"),
-    *("#be123c", "#4d7c0f", "#0369a1", "#a21caf"),
+    *("#be123c", "#4d7c0f", "#0369a1", "#a21caf", "#475569"),
 )
 _WIDTH, _LEFT, _RIGHT = 960, 200, 560
 _LINE = 17

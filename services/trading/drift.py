@@ -58,8 +58,10 @@ def read_backtest(connection: Connection, session_id: UUID) -> Backtest:
     if found.curve is None:
         return Backtest({}, None, found.why)
     curves: dict[str, list[tuple[int, float]]] = json.loads(found.curve)
-    return Backtest({int(number): dict(map(tuple, one)) for number, one in curves.items()},
-                    found.end_at, None)  # fmt: skip
+    equity = {
+        int(number): {point[0]: point[1] for point in curve} for number, curve in curves.items()
+    }
+    return Backtest(equity, found.end_at, None)
 
 
 def summed(
