@@ -51,6 +51,7 @@ class Warming:
         """
         rests = self._rests()
         try:
+            await self.clock.refresh()  # a replay may have been set since anybody looked
             now = self.clock.now_ms()
             series = {key: await self._before(rests, key, now) for key in self.needed}
             openings = {key: self._openings(key, series[key]) for key in self.needed}
