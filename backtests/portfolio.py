@@ -11,20 +11,21 @@ import numpy as np
 from backtests.candles.aligned import AlignedCandles, align
 from backtests.candles.prepared import PreparedCache, PreparedCandles
 from backtests.execute import Buffers
+from backtests.gated import walk_gated_account
 from backtests.kernel.excursions import measure_account_excursions
 from backtests.kernel.ledger import Walked
 from backtests.kernel.portfolio import Columns, walk_portfolio
-from backtests.signals import Float, Signals, Weights
+from backtests.portfolio_terms import portfolio_terms_of, shares_of
+from backtests.signals import Float
 from backtests.simulate import error_message, outcome_of, run_all, signals_of
 from backtests.strategies import CATALOGUE
 from backtests.strategy import Given, Strategy
 from execution.account import begin_portfolio
-from execution.terms import NEVER, PortfolioTerms, cost_terms, exit_terms
 from execution.trades import TRADES
 from mela.candles import Candles
 from mela.errors import CandlesInvalid
 from mela.interval import DAY_MS, Interval
-from mela.portfolio import InverseVolatility, OnDrift, Portfolio, StrategyWeights
+from mela.portfolio import InverseVolatility, Portfolio, StrategyWeights
 from mela.result import Outcome, Status
 from mela.run import Run, from_ms
 
@@ -124,7 +125,7 @@ def _run_one(
 
     def by_its_weights(equity: Float) -> Walked:
         given = decided(laid, run, catalogue)
-        walk = _walk_gated if run.is_gated else _walk
+        walk = walk_gated_account if run.is_gated else _walk
         walked = walk(laid, run, given, basket, buffers, equity, traded_in, remarks)
         _, high, low, *_ = laid.prices
         measure_account_excursions(buffers.trades, walked.trades, traded_in, laid.has, high, low)
@@ -182,21 +183,6 @@ def _walk(
     )
 
 
-def _walk_gated(
-    laid: AlignedCandles,
-    run: Run,
-    given: Sequence[Given | None],
-    basket: PreparedCandles,
-    buffers: Buffers,
-    equity: Float,
-    traded_in: np.ndarray,
-    remarks: list[str],
-) -> Walked:
-    from backtests.gated import walk_gated_account  # which imports this module
-
-    return walk_gated_account(laid, run, given, basket, buffers, equity, traded_in, remarks)
-
-
 def decided(
     laid: AlignedCandles, run: Run, catalogue: Mapping[str, Strategy]
 ) -> list[Given | None]:
@@ -213,46 +199,3 @@ def decided(
         else None
         for name, span in zip(run.instruments, laid.spans, strict=True)
     ]
-
-
-def shares_of(
-    laid: AlignedCandles, run: Run, given: Sequence[Given | None], weights: Float
-) -> tuple[Float, list[Signals | None]]:
-    """Return the target weights of a run and its signals. Raises ValueError where they clash.
-
-    given: what the strategy decided on each instrument; None for one without candles
-    weights: those that the portfolio asks for; not read where it takes the strategy's
-    """
-    signals = [one and one.signals() for one in given]
-    if any(one is not None and one.exit_price is not None for one in signals):
-        raise ValueError(
-            f"{run.strategy} gives exit_price, but exits of a portfolio are market orders: leave "
-            "it out, or take mode each"
-        )
-    assert run.portfolio is not None  # noqa: S101
-    if not isinstance(run.portfolio.weights, StrategyWeights):
-        return weights, signals
-    wanted: list[Weights | None] = []
-    for one in given:
-        if one is not None and not isinstance(one, Weights):
-            raise ValueError(
-                f"portfolio.weights of kind strategy needs a strategy that returns Weights, but "
-                f"{run.strategy} returned {type(one).__name__}; take another kind of weights"
-            )
-        wanted.append(one)
-    flags = [one and one._replace(strength=None) for one in signals]
-    return laid.strategy_weights(wanted, run), flags
-
-
-def portfolio_terms_of(run: Run) -> PortfolioTerms:
-    """Return what a run asks of the account that its instruments share, as numbers."""
-    assert run.portfolio is not None  # noqa: S101
-    rebalance = run.portfolio.rebalance
-    return PortfolioTerms(
-        longs=run.direction != "short",
-        shorts=run.direction != "long",
-        whole_units=run.sizing.whole_units or (run.risk is not None and run.risk.lot_and_tick),
-        drift=float(rebalance.threshold) if isinstance(rebalance, OnDrift) else NEVER,
-        costs=cost_terms(run.costs),
-        exits=exit_terms(run.exits),
-    )

@@ -14,6 +14,7 @@ from backtests.candles.prepared import PreparedCache, PreparedCandles
 from backtests.context import context_of
 from backtests.error_places import place_of
 from backtests.execute import Buffers, room_for, walk
+from backtests.gated import walk_gated
 from backtests.given import taken
 from backtests.kernel.excursions import measure_excursions
 from backtests.kernel.ledger import Walked
@@ -109,7 +110,7 @@ def _run_one(
         given = signals_of(span, run, catalogue, alone)
         signals = given.signals() if isinstance(given, Weights) else given
         if run.is_gated:
-            walked = _walk_gated(span, run, signals.signals(), buffers, equity, remarks)
+            walked = walk_gated(span, run, signals.signals(), buffers, equity, remarks)
         else:
             execute = walk if run.engine == "mela" else _walk_of_oracle()
             walked = execute(span, run, signals, buffers, equity)
@@ -171,19 +172,6 @@ def outcome_of(
         remarks=remarks,
         curve=_curve(span, walked, buffers, equity) if with_curve else None,
     )
-
-
-def _walk_gated(
-    span: PreparedCandles,
-    run: Run,
-    signals: Signals,
-    buffers: Buffers,
-    equity: Float,
-    remarks: list[str],
-) -> Walked:
-    from backtests.gated import walk_gated  # it steps accounts of several instruments too
-
-    return walk_gated(span, run, signals, buffers, equity, remarks)
 
 
 def _walk_of_oracle() -> Callable[..., Walked]:

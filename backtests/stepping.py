@@ -14,7 +14,7 @@ import numpy as np
 from backtests.candles.aligned import AlignedCandles
 from backtests.candles.prepared import PreparedCandles
 from backtests.execute import terms_of
-from backtests.portfolio import portfolio_terms_of, shares_of
+from backtests.portfolio_terms import portfolio_terms_of, shares_of
 from backtests.signals import Bool, Float, Signals
 from backtests.sizing_inputs import sizing_measure
 from backtests.strategy import Given

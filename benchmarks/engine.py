@@ -23,7 +23,7 @@ import numpy as np
 from rich.console import Console
 
 from backtests.execute import terms_of
-from backtests.portfolio import portfolio_terms_of
+from backtests.portfolio_terms import portfolio_terms_of
 from backtests.simulate import warm
 from benchmarks import limit, stepping, verdict
 from benchmarks.against import (
