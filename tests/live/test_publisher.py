@@ -101,7 +101,7 @@ def test_a_log_is_told_once_and_in_order(settings: Settings, heard: Heard) -> No
 def test_what_was_not_noted_as_told_is_told_again(
     settings: Settings, heard: Heard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A process that dies after Kafka's confirmation says the same again, and leaves nothing out."""
+    """A process that dies after Kafka confirmed says the same again, and leaves nothing out."""
     session_id = a_session(settings)
     log(settings, session_id, EVENTS)
 
