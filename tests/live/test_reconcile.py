@@ -1,0 +1,59 @@
+"""Each difference between a session and its broker has a stated rule."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from live.brokers.protocol import BrokerAccount, BrokerFill, BrokerOrder, BrokerPosition
+from live.orders import Order, OrderState
+from live.reconcile import Ours, compare, theirs
+
+NAME = "alpaca:AAPL"
+MONEY = BrokerAccount("1", "USD", 1_000.0, 1_000.0, 1_000.0, True, False, True)
+ORDER = Order(
+    "a", NAME, "enter", "buy", "market", 4.0, math.nan, "entry", 0, 1, OrderState.ACCEPTED
+)
+OURS = Ours((NAME,), {}, {}, {NAME: 2.0}, 1_000.0)
+HELD = [BrokerPosition(NAME, 2.0, 100.0)]
+THEIRS = BrokerOrder("a", "b1", NAME, "buy", 4.0, "accepted", 0.0, None, 5, "new")
+FILL = BrokerFill("b1/4", "a", "b1", NAME, "buy", 4.0, 100.0, 0.0, 5)
+
+
+def found(ours: Ours, orders=(), held=HELD, money=MONEY, fills=()) -> list[tuple[str, str]]:
+    differences = compare(ours, theirs(orders, held, money, fills))
+    return [(one.kind, one.rule) for one in differences]
+
+
+def test_what_agrees_differs_in_nothing() -> None:
+    assert found(replace(OURS, orders={"a": ORDER}), [THEIRS]) == []
+
+
+def test_a_position_that_differs_stops_unless_an_order_of_it_is_open() -> None:
+    held = [BrokerPosition(NAME, 3.0, 100.0)]
+    assert found(OURS, held=held) == [("position", "stop")]
+    assert found(replace(OURS, orders={"a": ORDER}), [THEIRS], held) == [("position", "ignore")]
+
+
+def test_an_order_that_nobody_gave_stops_and_one_that_is_gone_is_looked_up() -> None:
+    assert found(OURS, [THEIRS]) == [("order", "stop")]
+    assert found(replace(OURS, orders={"a": ORDER})) == [("order", "ignore")]
+    ended = replace(ORDER, state=OrderState.CANCELLED)
+    assert found(replace(OURS, orders={"a": ended}), [THEIRS]) == [("order", "stop")]
+
+
+def test_a_fill_of_an_order_that_nobody_gave_stops() -> None:
+    assert found(OURS, fills=[FILL]) == [("fill", "stop")]
+    known = replace(OURS, orders={"a": replace(ORDER, state=OrderState.FILLED)})
+    assert found(known, fills=[FILL]) == [("fill", "ignore")]
+    assert found(replace(known, fill_ids={"a": frozenset({"b1/4"})}), fills=[FILL]) == []
+
+
+def test_less_cash_stops_but_for_fees_that_came_later() -> None:
+    assert found(OURS, money=replace(MONEY, cash=995.0)) == [("cash", "ignore")]
+    assert found(OURS, money=replace(MONEY, cash=900.0)) == [("cash", "stop")]
+    assert found(OURS, money=replace(MONEY, cash=9_000.0)) == []
+
+
+def test_a_blocked_account_stops() -> None:
+    assert found(OURS, money=replace(MONEY, is_blocked=True)) == [("account", "stop")]
