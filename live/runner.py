@@ -159,15 +159,16 @@ class SessionRunner:
             event = await needs.started(self.stored.session_id)
             self.is_warming = False
             self._connect(session)
-            await self._take([event])
+            begins: list[Input] = [event]
         else:
             self._restore(loaded)
             self._connect(self._engine.session)
-            await self._take([Recovered(now())])
+            begins = [Recovered(now())]
         latch = loaded.is_latched
         if latch is not None and not self.is_halted:
             flattens = latch.is_flattening and not is_outside(self.stored)
-            await self._take(halts(latch.by, latch.why, flattens, now()))
+            begins += halts(latch.by, latch.why, flattens, now())
+        await self._take(begins)
         if self._comparing is not None:
             await self._settle()
             wrong = await self._comparing.at_start(self._settle)
