@@ -154,19 +154,6 @@ def asked(rng: np.random.Generator, together: bool) -> dict[str, Any]:
     def some(*values: Any) -> Any:
         return values[int(rng.integers(len(values)))]
 
-    exits: dict[str, Any] = {
-        "stop_loss": some(None, 0.03),
-        "take_profit": some(None, 0.04),
-        "cooldown_bars": some(0, 2),
-        "protect_from": some("entry", "next"),
-        "trailing_stop": some(None, 0.05),
-        "trailing_start": some(0.0, 0.02),
-    }
-    if exits["trailing_stop"] is None:
-        exits["trailing_start"] = 0.0
-    if some(False, True):
-        exits["take_profit"] = None
-        exits["targets"] = [{"after": 0, "gain": 0.06}, {"after": 3, "gain": 0.01}]
     document: dict[str, Any] = {
         "cash": some(1_000.0, 10_000.0),
         "direction": some("long", "short", "both"),
@@ -176,28 +163,53 @@ def asked(rng: np.random.Generator, together: bool) -> dict[str, Any]:
             "borrow_rate": some(0.0, 0.2),
             "minimum_fee": some(0.0, 1.0),
         },
+        "exits": _exits(some),
     }
     if some(False, False, True):
-        document["risk"] = some(
-            {"max_order_notional": 400.0},
-            {"max_orders_per_minute": 1, "cooldown_s": 7_200.0},
-            {"max_drawdown": 0.05, "drawdown_pause_s": 36_000.0, "max_daily_loss": 0.03},
-            {"max_losses_in_a_row": 2, "losses_pause_s": 20_000.0, "max_volume_share": 0.01},
-            {"target_volatility": 0.01, "max_leverage": 0.8, "lot_and_tick": True},
-        )
-    if together:
-        weights = some(
-            {"kind": "equal"}, {"kind": "inverse_volatility", "period": 5}, {"kind": "fixed"}
-        )
-        rebalance = some(
-            {"kind": "signals"},
-            {"kind": "schedule", "every": "1d"},
-            {"kind": "drift", "threshold": 0.03},
-        )
-        portfolio = {"weights": weights, "rebalance": rebalance}
-        sizing = {"whole_units": some(False, True)}
-        return {**document, "exits": exits, "portfolio": portfolio, "sizing": sizing}
-    exits |= {
+        document["risk"] = some(*LIMITS)
+    return document | (_of_several(some) if together else _of_one(some, document))
+
+
+LIMITS: tuple[dict[str, Any], ...] = (
+    {"max_order_notional": 400.0},
+    {"max_orders_per_minute": 1, "cooldown_s": 7_200.0},
+    {"max_drawdown": 0.05, "drawdown_pause_s": 36_000.0, "max_daily_loss": 0.03},
+    {"max_losses_in_a_row": 2, "losses_pause_s": 20_000.0, "max_volume_share": 0.01},
+    {"target_volatility": 0.01, "max_leverage": 0.8, "lot_and_tick": True},
+)
+
+
+def _exits(some: Any) -> dict[str, Any]:
+    trailing = some(None, 0.05)
+    exits = {
+        "stop_loss": some(None, 0.03),
+        "take_profit": some(None, 0.04),
+        "cooldown_bars": some(0, 2),
+        "protect_from": some("entry", "next"),
+        "trailing_stop": trailing,
+        "trailing_start": some(0.0, 0.02) if trailing else 0.0,
+    }
+    if some(False, True):
+        exits["take_profit"] = None
+        exits["targets"] = [{"after": 0, "gain": 0.06}, {"after": 3, "gain": 0.01}]
+    return exits
+
+
+def _of_several(some: Any) -> dict[str, Any]:
+    weights = some(
+        {"kind": "equal"}, {"kind": "inverse_volatility", "period": 5}, {"kind": "fixed"}
+    )
+    rebalance = some(
+        {"kind": "signals"},
+        {"kind": "schedule", "every": "1d"},
+        {"kind": "drift", "threshold": 0.03},
+    )
+    portfolio = {"weights": weights, "rebalance": rebalance}
+    return {"portfolio": portfolio, "sizing": {"whole_units": some(False, True)}}
+
+
+def _of_one(some: Any, document: dict[str, Any]) -> dict[str, Any]:
+    exits = document["exits"] | {
         "time_stop_bars": some(None, 5),
         "daily_loss_limit": some(None, 0.05),
         "limit_offset": some(None, 0.01),
@@ -220,8 +232,8 @@ def asked(rng: np.random.Generator, together: bool) -> dict[str, Any]:
         {"kind": "limit", "offset": 0.01, "valid_bars": some(1, 3)},
         {"kind": "stop", "offset": 0.01, "valid_bars": some(1, 3)},
     )
-    document["costs"]["impact"] = some(0.0, 0.1)
-    return {**document, "exits": exits, "sizing": sizing, "entry": entry}
+    costs = document["costs"] | {"impact": some(0.0, 0.1)}
+    return {"exits": exits, "sizing": sizing, "entry": entry, "costs": costs}
 
 
 def drawn(rng: np.random.Generator, strategy: str | None = None, **more: Any) -> Drawn:
