@@ -23,12 +23,11 @@ from live.events import Adopted, Difference, Input, Reconciled
 from live.orders import UNANSWERED
 from live.reconcile import compare, theirs
 from mela.errors import MelaError
-from mela.instants import to_ms
 from mela.settings import Settings
 from warehouse.trading.sessions import StoredSession
 
 LOG = structlog.get_logger(__name__)
-OVERLAP_MS = 60_000  # fills are asked for from so much before the last look
+OVERLAP_S = 60.0  # fills are asked for from so much before the last look
 
 
 class Comparing:
@@ -55,8 +54,7 @@ class Comparing:
         self._soon = asyncio.Event()
         self._every_s = settings.trading.reconcile_s
         self._prefix = prefix_of(session.session_id)
-        begun = session.started_at or session.created_at
-        self._since_ms = min(to_ms(begun), clock.now_ms()) - OVERLAP_MS
+        self._since_ms: int | None = None
 
     async def at_start(self, settled: Callable[[], Awaitable[None]]) -> list[Difference]:
         """Compare for the first time; return the differences that end the session."""
@@ -104,7 +102,7 @@ class Comparing:
         money = await patiently(self._broker.account)
         found = compare(self._engine().ours(), theirs(orders, positions, money, fills))
         self._put(Reconciled(tuple(found), at_start, self._clock.now_ms()))
-        self._since_ms = now - OVERLAP_MS
+        self._since_ms = now
         return [one for one in found if one.rule == "stop"]
 
     def _adopt(self, flattened: list[BrokerFill], positions: Sequence[BrokerPosition]) -> None:
@@ -122,7 +120,12 @@ class Comparing:
                 self._put(Adopted(instrument, units, price, 0.0, self._clock.now_ms(), why))
 
     async def _fills(self) -> list[BrokerFill]:
-        found = await patiently(lambda: self._broker.fills(self._since_ms))
+        since_ms = self._since_ms
+        if since_ms is None:  # what came after the last candle that is in the log
+            due = self._engine().next_open_ms()
+            since_ms = min(2 * opened - key[1].end_ms(opened) for key, opened in due.items())
+        overlap_ms = max(1000 * OVERLAP_S, self._clock.span_ms(OVERLAP_S))
+        found = await patiently(lambda: self._broker.fills(round(since_ms - overlap_ms)))
         return [fill for fill in found if fill.client_order_id.startswith(self._prefix)]
 
     async def _orders(self) -> list[BrokerOrder]:
