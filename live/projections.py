@@ -37,6 +37,9 @@ def project(rows: Rows, seq: int, event: Derived, risk: RiskStates, took_us: flo
             rows.fills.append(_fill(event, seq))
         case Traded():
             rows.trades.append(_trade(event, seq))
+            # what is held anew on the same candle is told by the value that follows
+            at = from_ms(event.exit_ms)
+            rows.positions[event.instrument] = (event.instrument, 0.0, None, None, None, None, at)
         case Valued():
             _value(rows, event)
         case Judged():

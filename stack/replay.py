@@ -36,7 +36,12 @@ def _program(site: Site) -> Program:
     where = () if site.listen == LOOPBACK else ("--host", site.listen)
     return Program(
         command=(str(mela), "replay", "--port", site.kept[PORT], *where),
-        environment={**explicit_settings(site.settings), **marked(site)},
+        # `mela` may be another clone's where several share an environment
+        environment={
+            **explicit_settings(site.settings),
+            "PYTHONPATH": str(REPOSITORY),
+            **marked(site),
+        },
         directory=REPOSITORY,
     )
 

@@ -46,7 +46,7 @@ def write(page: Page, text: str) -> None:
 def nothing_is_wrong(page: Page) -> None:
     expect(page.locator(WAITING)).to_have_count(0)
     assert judged.violations(page) == []
-    assert judged.too_wide(page) == []
+    assert judged.too_wide(page) == 0
 
 
 def test_a_session_is_started_watched_paused_and_killed(
@@ -95,7 +95,6 @@ def test_a_session_is_started_watched_paused_and_killed(
     expect(pull).to_be_disabled()
     field.fill(name[:-1])
     expect(pull).to_be_disabled()
-    nothing_is_wrong(page)
     field.fill(name)
     page.keyboard.press("Enter")
     expect(page.locator('[data-risk-state="halted"]')).to_be_visible()
