@@ -38,7 +38,7 @@ class SessionRow:
     cash: what all its accounts began with
     day_profit: equity now, less that at 00:00 UTC
     last_candle_at: when the newest candle that it decided on closed
-    heard_at: when its process heard of that candle, by our clock, also where the market's is replayed
+    heard_at: when its process heard of that candle, by our clock, also of a market that is replayed
     beat_at: when its process was last alive
     version: only rises
     """
