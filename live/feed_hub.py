@@ -43,6 +43,7 @@ class FeedHub:
         """Make it; feeds are opened when somebody listens."""
         self._settings, self._clock, self._open = settings, clock, open_one
         self._markets: dict[str, _Market] = {}
+        self._closings: set[asyncio.Task[None]] = set()
 
     async def listen(self, since_ms: Mapping[Listening, int], heard: Heard) -> None:
         """Listen to some series, each from an opening on. Raises ValueError as `open_feed` does."""
@@ -82,6 +83,7 @@ class FeedHub:
             async with market.turn:
                 market.wanted.clear()
                 await self._close(market)
+        await asyncio.gather(*self._closings)
 
     def _drop(self, market: _Market, heard: Heard) -> bool:
         """Forget a listener; tell whether a series has nobody left."""
@@ -104,13 +106,13 @@ class FeedHub:
         return self._open(market.name, series, self._settings, self._clock, dict(market.next_ms))
 
     async def _close(self, market: _Market) -> None:
+        """Close a feed, to its end even where whoever asked is cancelled."""
         feed, task = market.feed, market.task
         market.feed, market.task = None, None
-        if feed is not None:
-            await feed.stop()
-        if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        closing = asyncio.create_task(_closed(feed, task))
+        self._closings.add(closing)
+        closing.add_done_callback(self._closings.discard)
+        await asyncio.shield(closing)
 
     async def _pass_on(self, market: _Market) -> None:
         """Pass on what a feed says; open it anew if it ends by itself."""
@@ -139,6 +141,14 @@ class FeedHub:
             market.next_ms[series] = max(market.next_ms[series], after)
         for heard in tuple(market.wanted.get(series, ())):
             heard(said)
+
+
+async def _closed(feed: Feed | None, task: asyncio.Task[None] | None) -> None:
+    if feed is not None:
+        await feed.stop()
+    if task is not None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 def _by_market(series: Iterable[Listening]) -> dict[str, list[Listening]]:
