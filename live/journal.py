@@ -17,10 +17,11 @@ from sqlalchemy import Connection
 from live.events import Alerted
 from live.projections import RiskStates
 from mela.errors import NotFound
+from mela.session import AlertRule
 from mela.settings import Settings
 from warehouse.database import transaction
 from warehouse.trading import alerts, commands, latches, log, sessions, snapshots
-from warehouse.trading.alerts import Alert
+from warehouse.trading.alerts import LEVELS, Alert
 from warehouse.trading.commands import StoredCommand
 from warehouse.trading.latches import Latch
 from warehouse.trading.log import Entry, Rows, StoredEvent
@@ -127,7 +128,10 @@ class Journal:
 
 
 def alert(connection: Connection, session: StoredSession, told: Alerted) -> None:
-    """Tell a session's owner something, within a transaction."""
+    """Tell a session's owner something, within a transaction, unless it asked for graver things."""
+    asked = json.loads(session.document).get("alerts") or {}
+    if LEVELS.index(told.level) < LEVELS.index(asked.get("level", AlertRule().level)):
+        return
     key = f"{session.session_id}:{told.key}"
     one = Alert(told.level, key, session.name, told.text, session.session_id, session.user_id)
     alerts.put(connection, one)

@@ -107,7 +107,10 @@ class AlertRule(Part):
         default="warning", description="the least that is told"
     )
     heartbeat_s: Real | None = Field(
-        default=None, gt=0, description="no candle for so many seconds is an alert; null: never"
+        default=None,
+        gt=0,
+        description="no candle for so many seconds after one was due is an alert; null: as the "
+        "stack says (MELA_ALERTS__SILENCE_S)",
     )
 
 

@@ -46,8 +46,10 @@ def _silences(
     *,
     is_replayed: bool,
 ) -> list[Alert]:
-    patience = timedelta(seconds=silence_s)
-    old = [one for one in sessions if now - one.started_at > patience]
+    def has_gone_on_for(one: UnderWay, seconds: float) -> bool:
+        return now - one.started_at > timedelta(seconds=seconds)
+
+    old = [one for one in sessions if has_gone_on_for(one, one.heartbeat_s or silence_s)]
     if not old:
         return []
     if beats.is_silent(beat_at, now, silence_s):
@@ -69,7 +71,7 @@ def _silences(
         )
         for one in old
         if one.state in ("running", "paused")
-        and overdue_s(one, now, is_replayed=is_replayed) >= silence_s
+        and overdue_s(one, now, is_replayed=is_replayed) >= (one.heartbeat_s or silence_s)
     ]
 
 

@@ -17,7 +17,7 @@ from mela.settings import Settings
 from services.digest import put_digest
 from services.heartbeat import tell_silence
 from services.outbox import utc_now
-from tests.live.stored import a_session, log
+from tests.live.stored import DOCUMENT, a_session, log
 from tests.live.test_news import Fixed
 from tests.live.test_publisher import EVENTS
 from tests.services.alert_servers import webhook
@@ -96,6 +96,25 @@ def test_a_process_that_is_silent_is_told_and_one_that_lives_is_not(empty: Setti
     [alert] = tell_silence(empty)
     assert alert.key.startswith("silent:")
     assert alert.session_id is not None
+
+
+def test_a_session_may_ask_to_be_told_of_shorter_and_of_longer_silences(empty: Settings) -> None:
+    names = {"impatient": 60, "as the stack says": None, "patient": 9_000}
+    for name, heartbeat_s in names.items():
+        asked = {"name": name, "interval": "1m", "alerts": {"heartbeat_s": heartbeat_s}}
+        a_session(empty, {**DOCUMENT, **asked})
+    beat(empty)
+
+    told = {}
+    for overdue_s in (90, 4_000, 10_000):
+        age(empty, 120 + overdue_s)  # the candle that was due first closed in the meantime
+        told[overdue_s] = {one.title.partition(":")[0] for one in tell_silence(empty)}
+
+    assert told == {
+        90: {"impatient"},
+        4_000: {"impatient", "as the stack says"},
+        10_000: set(names),
+    }
 
 
 def test_a_session_that_hears_candles_is_not_silent(empty: Settings) -> None:

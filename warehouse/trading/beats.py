@@ -22,6 +22,7 @@ _NEWEST_BEAT = text("SELECT max(beat_at) FROM ops.live_beat")
 _UNDER_WAY = text("""
     SELECT s.session_id, s.name, s.user_id, s.state, s.instruments, s.interval,
            s.started_at AS started_at,
+           CAST(s.document::jsonb #>> '{alerts,heartbeat_s}' AS float8) AS heartbeat_s,
            (SELECT e.at FROM ops.session_event e
             WHERE e.session_id = s.session_id AND e.kind = 'CandleClosed'
             ORDER BY e.seq DESC LIMIT 1) AS candle_at
@@ -33,7 +34,11 @@ _UNDER_WAY = text("""
 
 @dataclass(frozen=True, slots=True)
 class UnderWay:
-    """A session that has begun and not ended. candle_at: when its last candle was stored."""
+    """A session that has begun and not ended.
+
+    candle_at: when its last candle was stored
+    heartbeat_s: the silence that its document has told; None where it says nothing
+    """
 
     session_id: UUID
     name: str
@@ -43,6 +48,7 @@ class UnderWay:
     interval: str
     started_at: datetime
     candle_at: datetime | None
+    heartbeat_s: float | None = None
 
     @property
     def heard_at(self) -> datetime:
@@ -91,6 +97,7 @@ def under_way(connection: Connection) -> list[UnderWay]:
             row.interval,
             row.started_at,
             row.candle_at,
+            row.heartbeat_s,
         )
         for row in connection.execute(_UNDER_WAY)
     ]
