@@ -267,7 +267,7 @@ def _check_counts(limits: RiskLimits, view: View, _order: _Order) -> _Refusal:
     if most is not None:
         if not math.isfinite(view.at_ms):
             return "unknown_clock", {"at_ms": view.at_ms}
-        recent = sum(not ms <= view.at_ms - MINUTE_MS for ms in view.state.ordered_ms)
+        recent = len([ms for ms in view.state.ordered_ms if not ms <= view.at_ms - MINUTE_MS])
         if recent >= most:
             return "max_orders_per_minute", {"orders": float(recent), "limit": most}
     return None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Literal, TypeVar
@@ -252,7 +254,25 @@ def _client(replay_url: str | None, timeout_s: float) -> Client:
     client_class: type[Client] = Client
     if replay_url:  # base_endpoint and tld can only name other hosts of binance itself
         client_class = type("ReplayClient", (Client,), {"API_URL": f"{replay_url.rstrip('/')}/api"})
-    return client_class(ping=False, requests_params={"timeout": timeout_s})
+    with _loop_closed_again():
+        return client_class(ping=False, requests_params={"timeout": timeout_s})
+
+
+@contextmanager
+def _loop_closed_again() -> Generator[None]:
+    """Close the event loop that python-binance makes in a thread without one, and never uses."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+        try:
+            yield
+        finally:
+            asyncio.set_event_loop(None)
+            loop.close()
+    else:
+        yield
 
 
 def _translate_errors(call: Callable[[], T]) -> T:

@@ -33,7 +33,6 @@ class RestCandles:
         self._own = threading.local()
         threads = _THREADS if venue in ("binance", "alpaca") else 1  # ccxt loads all markets
         self._threads = ThreadPoolExecutor(threads, f"rest-{venue}")
-        self._loops: list[asyncio.AbstractEventLoop] = []
 
     async def fetch(
         self, instrument: str, interval: Interval, from_ms: int, to_ms: int
@@ -53,15 +52,10 @@ class RestCandles:
     def close(self) -> None:
         """Begin no more requests; those that run end by their own time limit."""
         self._threads.shutdown(wait=False, cancel_futures=True)
-        for loop in self._loops:
-            loop.close()
 
     def _ask(self, symbol: str, interval: Interval, from_ms: int, to_ms: int) -> FetchedCandles:
         source: CandleSource | None = getattr(self._own, "source", None)
         if source is None:  # the libraries take seconds to import
-            loop = asyncio.new_event_loop()  # python-binance would make one and leave it open
-            asyncio.set_event_loop(loop)
-            self._loops.append(loop)
             source = _source_of(self._venue, self._settings, self._patience)
             self._own.source = source
         start, end = (datetime.fromtimestamp(ms / 1000, UTC) for ms in (from_ms, to_ms))

@@ -9,11 +9,13 @@ from __future__ import annotations
 import multiprocessing
 import os
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +42,10 @@ class Lean:
 
 @contextmanager
 def lean() -> Iterator[Lean]:
+    with warnings.catch_warnings():
+        # what other tests killed may have been the helper that all processes share: begin another
+        warnings.simplefilter("ignore", UserWarning)
+        resource_tracker.ensure_running()
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as pool:
         yield Lean(pool)

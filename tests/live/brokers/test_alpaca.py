@@ -6,9 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import requests
 
-from live.brokers import open_broker
 from live.brokers.protocol import (
     BrokerBusy,
     BrokerFill,
@@ -16,23 +14,18 @@ from live.brokers.protocol import (
     BrokerRefused,
     IdUsed,
     LinkNotice,
-    OrderRequest,
     Unanswered,
 )
-from live.clock import ReplayClock
-from live.feeds.listener import Patience
-from mela.settings import Settings
-
-FROM = "2024-01-01T00:00:00+00:00"
-FROM_MS = 1_704_067_200_000
-COIN, STOCK = "alpaca:BTC/USDT", "alpaca:AAPL"
-QUICK = Patience(first_s=0.05, longest_s=0.3, open_s=5.0, grace_s=0.6)
-SESSION = "2021-03-15T14:00:00+00:00"  # half an hour into a Monday of New York
-
-
-def order(server, what: str, /, **document: Any) -> None:
-    answer = requests.post(f"{server.url}/replay/{what}", json=document, timeout=10)
-    assert answer.status_code == 200, answer.text
+from tests.live.brokers.asking import (
+    COIN,
+    FROM,
+    SESSION,
+    STOCK,
+    ask,
+    order,
+    run,
+    settled,
+)
 
 
 @pytest.fixture
@@ -40,33 +33,6 @@ def server(replay):
     made = replay()
     order(made, "play", **{"from": FROM, "speed": 60})
     return made
-
-
-def run(server, act: Callable[[Any], Any], **options: Any) -> Any:
-    """Run something with a broker and stop the broker."""
-
-    async def acted() -> Any:
-        settings = Settings(replay_url=server.url)
-        broker = open_broker(settings, ReplayClock(server.url), patience=QUICK, **options)
-        try:
-            async with asyncio.timeout(20):
-                return await act(broker)
-        finally:
-            await broker.stop()
-
-    return asyncio.run(acted())
-
-
-def ask(number: str = "a-1", side: str = "buy", units: float = 0.5, **more: Any) -> OrderRequest:
-    return OrderRequest(number, more.pop("instrument", COIN), side, units, **more)
-
-
-async def settled(broker, number: str, *states: str) -> BrokerOrder:
-    while True:
-        found = await broker.lookup(number)
-        if found is not None and found.state in states:
-            return found
-        await asyncio.sleep(0.02)
 
 
 def test_an_order_is_taken_filled_and_found_by_its_client_order_id(server) -> None:
@@ -413,12 +379,3 @@ def test_cancelling_all_leaves_no_open_order(server) -> None:
     before, after = run(server, act)
     assert [each.client_order_id for each in before] == ["a-1", "a-2", "a-3"]
     assert after == []
-
-
-def test_live_money_wants_live_keys_and_no_keys_are_an_error() -> None:
-    clock: Any = None
-    paper = Settings(alpaca={"key": "PK123", "secret": "s"})
-    with pytest.raises(ValueError, match="expected keys of a live account"):
-        open_broker(paper, clock, "live")
-    with pytest.raises(ValueError, match="MELA_ALPACA__KEY"):
-        open_broker(Settings(), clock)

@@ -44,7 +44,7 @@ FOREIGN = text("""
     WHERE c.contype = 'f' AND c.conrelid <> c.confrelid
 """)
 NUMBERED = text("""
-    SELECT table_schema || '.' || table_name FROM information_schema.columns
+    SELECT table_schema || '.' || table_name, column_name FROM information_schema.columns
     WHERE table_schema = 'ops' AND is_identity = 'YES'
 """)
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
@@ -142,11 +142,11 @@ def copied(old: Settings, lived: Lived) -> Tables:
             content.seek(0)
             target.cursor().copy_expert(f"COPY {name} ({columns}) FROM STDIN", content)
     with transaction(old) as connection:
-        for name in connection.scalars(NUMBERED).all():  # as the old code's own inserts left them
+        for name, column in connection.execute(NUMBERED).all():  # as the old code left them
             connection.execute(
                 text(
-                    f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), max(id)) FROM {name}"
-                    " HAVING count(*) > 0"
+                    f"SELECT setval(pg_get_serial_sequence('{name}', '{column}'), max({column}))"
+                    f" FROM {name} HAVING count(*) > 0"
                 )
             )
     return shared

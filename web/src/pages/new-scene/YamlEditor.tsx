@@ -49,7 +49,7 @@ export default function YamlEditor({ label, text, onText, marks = [] }: Props) {
           keymap.of([...defaultKeymap, ...historyKeymap]),
           EditorView.lineWrapping,
           EditorView.cspNonce.of(styleNonce()),
-          EditorView.contentAttributes.of({ "aria-label": label, spellcheck: "false" }),
+          EditorView.contentAttributes.of({ "aria-label": label, spellcheck: "false", tabindex: "0" }),
           access.of([EditorState.readOnly.of(isReadOnly), EditorView.editable.of(true)]),
           EditorView.updateListener.of((update) => {
             if (update.docChanged && !update.transactions.some((one) => one.isUserEvent("follow"))) {
