@@ -104,6 +104,7 @@ class Process:
                     await self._look(held)
                     await self._wait()
         finally:
+            self._stop.set()  # where the locks were lost, all that runs beside must end as well
             beating.cancel()
             for task in self._tasks.values():
                 task.cancel()

@@ -46,8 +46,8 @@ def ask(
         (home / "run").mkdir(parents=True)
         (home / "run" / "serving.json").write_text(json.dumps([name, pid]), encoding="utf-8")
         (home / "spark").symlink_to(platform.home / "spark")
-        looked = Path("run") / "watchdog.json"  # what the monitor writes of itself
-        (home / looked).symlink_to(platform.home / looked)
+        for name in ("watchdog.json", "live.json"):  # what two services write of themselves
+            (home / "run" / name).symlink_to(platform.home / "run" / name)
     given = {
         **environment.read(platform.home),
         "PATH": os.environ["PATH"],

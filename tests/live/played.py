@@ -53,7 +53,9 @@ def start(settings: Settings, document: dict[str, Any], user: str = "ann", **mor
 
 @asynccontextmanager
 async def running(
-    settings: Settings, reached: Callable[[str], None] = lambda _: None
+    settings: Settings,
+    reached: Callable[[str], None] = lambda _: None,
+    beside: Any = None,
 ) -> AsyncIterator[Process]:
     """Run all sessions in this loop until the block ends."""
     clock = ReplayClock(settings.replay_url or "")
@@ -73,7 +75,7 @@ async def running(
         doubt_s=0.05,
         reached=reached,
     )
-    process = Process(outside, broker, None)
+    process = Process(outside, broker, beside)
     task = asyncio.create_task(process.run())
     try:
         yield process

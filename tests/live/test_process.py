@@ -3,11 +3,14 @@
 import asyncio
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from mela.settings import Settings
 from services.trading import commands, rows, sessions
 from services.trading.callers import at_this_machine
 from tests.live.played import FROM, PAPER, on, order, running, start, until
+from warehouse.database import transaction
 
 pytestmark = pytest.mark.integration
 
@@ -38,3 +41,33 @@ def test_a_paper_session_trades_what_the_replay_plays(warehouse: Settings, repla
     equity = rows.equity(settings, ann, session_id)
     steps = {later - first for first, later in zip(equity.t, equity.t[1:], strict=False)}
     assert steps == {60_000}
+
+
+def test_it_ends_where_postgres_ends_its_connections_though_more_runs_beside(
+    warehouse: Settings, replay
+) -> None:
+    settings = on(warehouse, replay())
+
+    async def beside(*given: object) -> None:
+        stop = given[-1]
+        assert isinstance(stop, asyncio.Event)
+        await stop.wait()
+
+    def end_all() -> None:
+        with transaction(warehouse) as connection:
+            connection.execute(
+                text(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+            )
+
+    async def lose() -> None:
+        async with asyncio.timeout(30), running(settings, beside=beside) as process:
+            over = asyncio.create_task(process.stopped())
+            while not over.done():  # its connection may not be there at first
+                end_all()
+                await asyncio.wait([over], timeout=0.3)
+
+    with pytest.raises(DBAPIError):
+        asyncio.run(lose())
