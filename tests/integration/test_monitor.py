@@ -159,8 +159,9 @@ def test_every_metric_is_served_on_loopback_and_counts_what_happened(platform: S
     after = scraped(url)
 
     names = {name.partition("{")[0] for name in after}
-    estimated = {"mela_results"}  # Postgres knows nothing before its first ANALYZE
-    assert names | estimated == {name for one in EXPORTED for name in one.samples}
+    # Postgres estimates nothing before its first ANALYZE; no session runs, and no limit refused
+    absent = {"mela_results", "mela_trading_candle_lag_seconds", "mela_trading_refusals"}
+    assert names | absent == {name for one in EXPORTED for name in one.samples}
     assert all(after[f'mela_source_up{{"{name}"}}'] == 1 for name in ("kafka", "warehouse", "job"))
     for name in ('mela_scenes{"finished"}', 'mela_runs{"recorded"}'):
         assert after[name] == before[name] + 1
