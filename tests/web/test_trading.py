@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 from mela.settings import Settings
 from tests.integration.playing import playing
 from tests.web import judged
+from tests.web.asking import ask, finished, grid, publish
 from tests.web.conftest import NARROW, Shot, Site
 from tests.web.test_pages import WAITING
 
@@ -102,6 +103,7 @@ def test_a_session_is_started_watched_paused_and_killed(
     expect(tina.locator('[data-risk-state="halted"]')).to_be_visible()
     page.get_by_role("tab", name="Positions").click()
     expect(page.get_by_text("It holds nothing")).to_be_visible()
+    expect(page.get_by_role("dialog")).to_have_count(0)  # it fades
     nothing_is_wrong(page)
     shot(page, "trading-session-killed")
 
@@ -112,9 +114,11 @@ def test_a_session_is_started_watched_paused_and_killed(
 
 
 def test_a_run_is_traded_on_paper_from_its_page(pages: Site) -> None:
-    page = pages.page("tom", "/scenes")
-    page.locator("tr[data-row] a[data-row-link]").first.click()
-    page.locator('a[href^="/runs/"]').first.click()
+    owner = pages.context("tom")
+    scene_id = publish(owner, grid(5), name="traded on paper")
+    assert finished(owner, scene_id)["state"] == "finished"
+    key = ask(owner, "GET", f"/scenes/{scene_id}/runs")["items"][0]["run_key"]
+    page = pages.page("tom", f"/runs/{key}")
     page.get_by_role("link", name="Trade this on paper").click()
 
     expect(page.get_by_role("heading", name="Start a session")).to_be_visible()
