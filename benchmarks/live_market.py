@@ -10,6 +10,7 @@ from uuid import UUID
 
 from backtests.strategies import CATALOGUE
 from live.broker_hub import BrokerHub
+from live.engine import Engine
 from live.events import CandleClosed, Started, encode, kind_of
 from live.feed_hub import FeedHub
 from live.feeds import FeedNotice
@@ -76,6 +77,8 @@ def stored_session(settings: Settings, document: dict[str, Any], event: Started)
     session_id = sessions.start(settings, caller, document, confirm=None).session_id
     with transaction(settings) as connection:
         entries = [Entry(kind_of(event), True, encode(event))]
+        decided = Engine(CATALOGUE).apply(event)
+        entries += [Entry(kind_of(one), False, encode(one)) for one in decided]
         log.append(connection, session_id, 0, entries, Rows(), is_halted=False)
     return session_id
 
