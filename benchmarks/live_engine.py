@@ -14,7 +14,6 @@ from live.events import Intended
 
 REPEATS, CANDLES, SKIPPED = 5, 6_000, 200
 MOST_MS = 1.0
-HARD = {"kind": "paper", "fills": "hard", "spread": 0.0002, "volume_share": 0.5}
 LIMITS = {"max_position_share": 1.0, "max_daily_loss": 0.5, "max_orders_per_minute": 60}
 
 

@@ -17,7 +17,6 @@ from mela.interval import Interval
 
 CommandKind = Literal["pause", "resume", "stop", "halt", "release", "flatten"]
 Level = Literal["info", "warning", "error", "critical"]
-SessionState = Literal["running", "paused", "stopping", "stopped"]
 RiskState = Literal["active", "reducing", "halted"]
 
 

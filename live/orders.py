@@ -16,7 +16,6 @@ from typing import Literal
 Side = Literal["buy", "sell"]
 Leg = Literal["enter", "exit"]
 OrderKind = Literal["market", "limit", "stop"]
-LONGEST_ID = 48
 NEARLY = 1e-9  # of an order's units: what is left below it is rounding
 SMALLEST = 1.001e-9  # units: brokers take nine decimals, and what was below is not ordered
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"

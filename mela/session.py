@@ -23,7 +23,6 @@ from mela.risk_limits import SessionHours
 from mela.run_terms import RunTerms
 from mela.scene import Scene, StrategyChoice, fault_sentence, field_path
 
-SESSION_SCHEMA_VERSION = 1
 Money = Literal["paper", "live"]
 FeedKind = Literal["venue", "replay"]
 

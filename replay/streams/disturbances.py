@@ -8,7 +8,6 @@ from time import monotonic
 from typing import Literal, get_args
 
 Kind = Literal["cut", "mute", "late", "doubled", "out_of_order", "restated", "gap", "storm"]
-OF_CONNECTIONS = ("cut", "mute")
 
 
 @dataclass(frozen=True, slots=True)
