@@ -56,8 +56,9 @@ def test_a_session_does_what_the_page_says(
             elif word in states:
                 wait_for(lambda wanted=states[word]: row().state == wanted, 15, word)
             elif word == "kill":
+                # A session that is flat already says nothing of whether it was halted.
+                wait_for(lambda: row().risk_state == "halted", 15, "no new order is sent")
                 wait_for(lambda: row().positions == 0, 15, "all is flat")
-                assert row().risk_state == "halted"
             elif word == "release":
                 wait_for(lambda: row().risk_state == "active", 15, "it may trade again")
     assert row().state == "stopped"
