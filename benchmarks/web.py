@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import json
 import os
-import queue
 import statistics
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
+from playwright.sync_api import Browser
 from rich.console import Console
 
 import stack
-from benchmarks import web_asking, web_lighthouse, web_pages
+from benchmarks import web_asking, web_lighthouse, web_pages, web_watched
 from benchmarks.candles import minute_candles
 from benchmarks.loads import merged
 from benchmarks.rows import Row, row
 from benchmarks.web_asking import answer_of, client_of, finished, only_run, published, scene_of
 from mela.candles import Candles
-from mela.errors import MelaError
 from mela.instants import from_ms, instant_text
 from mela.interval import HOUR_MS, Interval
 from mela.settings import REPOSITORY, Settings
@@ -33,9 +29,12 @@ NAME = "binance:BTCUSDT"
 MINUTES, HOURS = 500_000, 8_760
 ACCOUNTS, USERS, THINK_S, WARM_S, SECONDS, SEED = 10, 200, 3.0, 10.0, 40.0, 7
 SMALL, GRIDS = 30, 6  # scenes of one run and of 480 that the users read, beside the large ones
-PATHS = ("/", "/scenes/new", "/data", "/strategies", "/schedules", "/account")
-REPEATS, LARGE_REPEATS, PAGES = 20, 3, 5
-PAUSE_S, GIVE_UP_S = 0.3, 60.0
+PATHS = (
+    *("/scenes", "/scenes/new", "/data", "/strategies", "/strategies/sma_cross", "/schedules"),
+    *("/trading", "/trading/new", "/account"),
+)
+REPEATS, WARM, LARGE_REPEATS, PAGES = 20, 3, 3, 5
+GIVE_UP_S = 60.0
 LARGE_SPACE = {
     "strategy.params.fast": {"from": 1, "to": 100, "step": 1},
     "strategy.params.slow": {"from": 101, "to": 1_100, "step": 1},
@@ -75,10 +74,14 @@ def _measure(settings: Settings, console: Console) -> list[Row]:
         runs = _published_runs(settings, asked, minutes)
         large = _published_large(settings, asked, hours)
         others = _published_others(settings, asked, hours)
+        with web_pages.opened() as browser:
+            shown = [
+                *_told(browser, url, names[0], others[-1], console),
+                *_scene_page(browser, url, names[0], others[0], large, console),
+                *_pages(browser, url, names[0], runs, asked, console),
+            ]
         return [
-            *_told(asked, hours, console),
-            *_scene_page(asked, large),
-            *_pages(url, names[0], runs, asked, console),
+            *shown,
             _reads(url, tokens, [*large, *others], asked, console),
             *_lighthouse(url, names[0], large[0], runs, console),
         ]
@@ -135,80 +138,70 @@ def users(
     return json.loads(done.stdout)
 
 
-def _told(asked: httpx.Client, hours: Candles, console: Console) -> list[Row]:
-    """Publish scenes of one run, and return when a stream told of them, and their result came."""
-    first: list[float] = []
-    shown: list[float] = []
-    with _stream(asked) as told:
-        for number in range(REPEATS + 3):
-            time.sleep(PAUSE_S)
-            began = time.perf_counter()
-            scene_id = published(asked, scene_of("1h", *_span(hours)))
-            heard_at = _heard(told, scene_id, lambda _: True)
-            _heard(told, scene_id, lambda event: event["recorded"] == event["runs"] > 0)
-            answer_of(asked.get(f"/scenes/{scene_id}"))
-            answer_of(asked.get(f"/runs/{only_run(asked, scene_id)}"))
-            if number >= 3:  # those before them only warm the job and the publisher
-                first.append(heard_at - began)
-                shown.append(time.perf_counter() - began)
-            _heard(told, scene_id, lambda event: event["state"] == "finished")
+def _told(browser: Browser, url: str, user: str, model: str, console: Console) -> list[Row]:
+    """Publish scenes of one run from the form, and return when their page told and showed them."""
+    told = web_watched.published_in_browser(browser, url, user, model, REPEATS, WARM)
     console.print(
-        f"  first event {statistics.median(first):.2f} s, result {statistics.median(shown):.2f} s"
+        f"  first event {statistics.median(told.first_event):.2f} s, "
+        f"result {statistics.median(told.result_shown):.2f} s"
     )
     return [
         row(
             "web.first_event",
-            first,
-            "s, POST /scenes → first event on an open stream",
+            told.first_event,
+            "s, click on Publish → first event in the browser",
             "lower",
             minimum=1.0,
         ),
         row(
             "web.result_shown",
-            shown,
-            "s, POST /scenes → told as recorded, scene and run read",
+            told.result_shown,
+            "s, click on Publish → the result on the scene's page",
             "lower",
             minimum=1.5,
         ),
     ]
 
 
-def _scene_page(asked: httpx.Client, large: list[str]) -> list[Row]:
-    """Read what the page of a scene of 100,000 runs reads, of scenes that nobody looked at."""
-    first: list[float] = []
-    again: list[float] = []
-    for scene_id in large:
-        began = time.perf_counter()
-        scene = answer_of(asked.get(f"/scenes/{scene_id}"))
-        query = {"sort": scene["rank_by"], "order": "best", "limit": 100}
-        rows = answer_of(asked.get(f"/scenes/{scene_id}/runs", params=query))
-        first.append(time.perf_counter() - began)
-        if rows["total"] != 100_000 or len(rows["items"]) != 100:
-            raise MelaError(f"expected 100 of 100,000 runs, but found {rows['total']}")
-        began = time.perf_counter()
-        answer_of(asked.get(f"/scenes/{scene_id}/runs", params={**query, "sort": "total_return"}))
-        again.append(time.perf_counter() - began)
+def _scene_page(
+    browser: Browser, url: str, user: str, warm: str, large: list[str], console: Console
+) -> list[Row]:
+    """Open the pages of scenes of 100,000 runs that nobody has looked at."""
+    first, again = web_watched.scene_pages(browser, url, user, warm, large)
+    console.print(
+        f"  100,000 runs: first rows {statistics.median(first):.2f} s, "
+        f"sorted {statistics.median(again):.2f} s"
+    )
     return [
         row(
             "web.scene_page_first_rows",
             first,
-            "s, 100,000 runs",
+            "s, page of 100,000 runs opened → first rows",
             "lower",
             minimum=0.5,
-            note="what the page asks before its first rows: the scene, then 100 runs; each scene "
-            "for the first time",
+            note="each scene for the first time, in a browser that has the scripts",
         ),
-        row("web.scene_page_sort", again, "s, 100,000 runs", "lower", minimum=1.0),
+        row(
+            "web.scene_page_sort",
+            again,
+            "s, click on another metric of 100,000 runs → rows",
+            "lower",
+            minimum=1.0,
+        ),
     ]
 
 
 def _pages(
-    url: str, user: str, runs: list[str], asked: httpx.Client, console: Console
+    browser: Browser,
+    url: str,
+    user: str,
+    runs: list[str],
+    asked: httpx.Client,
+    console: Console,
 ) -> list[Row]:
     trades = answer_of(asked.get(f"/runs/{runs[0]}"))["trades"]
-    with web_pages.opened() as browser:
-        script = web_pages.initial_javascript(browser, url)
-        drawn, frames = web_pages.run_pages(browser, url, user, runs[0], runs[1:])
+    script = web_pages.initial_javascript(browser, url)
+    drawn, frames = web_pages.run_pages(browser, url, user, runs[0], runs[1:])
     console.print(f"  run page drawn {statistics.median(drawn):.2f} s, {trades:,} trades")
     what = f"{MINUTES:,} candles, {trades:,} trades"
     return [
@@ -234,7 +227,7 @@ def _pages(
 
 def _lighthouse(url: str, user: str, scene: str, runs: list[str], console: Console) -> list[Row]:
     """Let Lighthouse judge every page that a trader sees."""
-    compared = f"/compare?runs={runs[0]},{runs[1]}"
+    compared = f"/compare?run={runs[0]}&run={runs[1]}"
     paths = [*PATHS, f"/scenes/{scene}", f"/runs/{runs[0]}", compared]
     found = web_lighthouse.scores(url, web_asking.cookie_of(url, user), paths)
     least = {category: min(pages.values()) for category, pages in found.items()}
@@ -277,50 +270,6 @@ def _published_others(settings: Settings, asked: httpx.Client, hours: Candles) -
     found += [published(asked, scene_of("1h", *_span(hours))) for _ in range(SMALL)]
     finished(settings, found)
     return found
-
-
-@contextmanager
-def _stream(asked: httpx.Client) -> Generator[queue.Queue[tuple[float, dict[str, Any]]]]:
-    """Yield what an open stream of all scenes tells: when, and the event."""
-    told: queue.Queue[tuple[float, dict[str, Any]]] = queue.Queue()
-    is_open, is_over = threading.Event(), threading.Event()
-
-    def listen() -> None:
-        with asked.stream("GET", "/events", params={"all": "true"}, timeout=None) as answer:
-            name = ""
-            for line in answer.iter_lines():
-                if is_over.is_set():
-                    return
-                word, _, rest = line.partition(": ")
-                if word == "event":
-                    name = rest
-                    if name == "opened":
-                        is_open.set()
-                elif word == "data" and name == "scene":
-                    told.put((time.perf_counter(), json.loads(rest)))
-
-    threading.Thread(target=listen, daemon=True).start()
-    if not is_open.wait(GIVE_UP_S):
-        raise MelaError("the stream of events did not open")
-    try:
-        yield told
-    finally:
-        is_over.set()
-
-
-def _heard(
-    told: queue.Queue[tuple[float, dict[str, Any]]],
-    scene_id: str,
-    is_wanted: Callable[[dict[str, Any]], bool],
-) -> float:
-    """Return when a stream told the event of a scene that is waited for."""
-    while True:
-        try:
-            at, event = told.get(timeout=GIVE_UP_S)
-        except queue.Empty:
-            raise MelaError(f"no event of scene {scene_id} came in {GIVE_UP_S:.0f} s") from None
-        if event["scene_id"] == scene_id and is_wanted(event):
-            return at
 
 
 def _p95(seconds: list[float]) -> float:

@@ -54,7 +54,7 @@ def opened() -> Generator[Browser]:
 
 def initial_javascript(browser: Browser, url: str) -> float:
     """Return the kB of JavaScript, as sent, that the first page loads in a new browser."""
-    page = _context_page(browser, url, None)
+    page = context_page(browser, url, None)
     page.goto("/", wait_until="networkidle")
     size = float(page.evaluate(_SCRIPTS)) / KILOBYTE
     page.context.close()
@@ -72,7 +72,7 @@ def run_pages(
     """
     drawn: list[float] = []
     frames: list[float] = []
-    page = _context_page(browser, url, user)
+    page = context_page(browser, url, user)
     _open(page, warm)
     for run_key in run_keys:
         drawn.append(_open(page, run_key))
@@ -81,7 +81,8 @@ def run_pages(
     return drawn, frames
 
 
-def _context_page(browser: Browser, url: str, user: str | None) -> Page:
+def context_page(browser: Browser, url: str, user: str | None) -> Page:
+    """Return a page of a browser's profile of its own, signed in as a user if one is named."""
     context = browser.new_context(base_url=url, viewport=WIDE)  # type: ignore[arg-type]
     context.set_default_timeout(PATIENCE_MS)
     if user is not None:
