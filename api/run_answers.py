@@ -23,6 +23,7 @@ from api.models.runs import (
     TradeMarks,
 )
 from api.models.scenes import Warned
+from mela.inference import common_quote
 from mela.instants import to_ms
 from services.run_analysis import Analysis
 from services.run_detail import RunFound, RunHead
@@ -54,6 +55,7 @@ def run_answer(found: RunFound) -> RunDetail:
         without_curve=found.without_curve,
         trades=found.trades,
         benchmark=found.benchmark,
+        quote=common_quote(document["instruments"]),
     )
 
 

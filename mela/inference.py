@@ -7,6 +7,7 @@ XXX and the market one that never closes.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from mela.calendars import ALWAYS, WEEKDAYS, has_sessions
@@ -105,6 +106,16 @@ def infer(name: str) -> Instrument:
     if venue == "alpaca":
         return _traded(venue, symbol, "equity", NEW_YORK, base=symbol)
     return _joined_pair(venue, symbol)
+
+
+def common_quote(names: Collection[str]) -> str:
+    """Return the currency that all instruments are quoted in; empty where there are several.
+
+    >>> common_quote(["binance:BTCUSDT", "binance:ETHUSDT"]), common_quote(["my:X"])
+    ('USDT', '')
+    """
+    quotes = {infer(name).quote for name in names}
+    return quotes.pop() if len(quotes) == 1 and UNKNOWN_CURRENCY not in quotes else ""
 
 
 def kind_of_calendar(calendar: str) -> Kind:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from mela.settings import Settings
@@ -33,10 +34,14 @@ class StaleOfCaller:
 
 @dataclass(frozen=True, slots=True)
 class StaleSceneRow:
-    """A scene that answers with stale results."""
+    """A scene that answers with stale results. strategies, instruments: of these results."""
 
     scene_id: UUID
     name: str | None
+    owner: str | None
+    received_at: datetime
+    strategies: tuple[str, ...]
+    instruments: tuple[str, ...]
     results: int
     can_rerun: bool
 
@@ -49,8 +54,8 @@ def stale_of(settings: Settings, caller: Caller) -> StaleOfCaller:
         heads = pages.heads(
             connection, caller.user_id, Filter(scene_ids=ids), most=max(1, len(ids))
         )
-    names = {one.scene_id: one.name for one in heads}
-    scenes = [one for one in found.scenes if one.scene_id in names]
+    known = {one.scene_id: one for one in heads}
+    scenes = [one for one in found.scenes if one.scene_id in known]
     held = {result.result_key for scene in scenes for result in scene.results}
     results = [one for one in found.results if one.result_key in held]
     return StaleOfCaller(
@@ -58,7 +63,14 @@ def stale_of(settings: Settings, caller: Caller) -> StaleOfCaller:
         tuple(results[:MOST]),
         tuple(
             StaleSceneRow(
-                one.scene_id, names[one.scene_id], len(one.results), can_rerun=one.can_rerun
+                one.scene_id,
+                known[one.scene_id].name,
+                known[one.scene_id].owner,
+                known[one.scene_id].received_at,
+                strategies=tuple(sorted({result.strategy for result in one.results})),
+                instruments=tuple(sorted({result.instrument for result in one.results})),
+                results=len(one.results),
+                can_rerun=one.can_rerun,
             )
             for one in scenes
         ),

@@ -155,6 +155,10 @@ class StaleSceneRow(Answer):
 
     scene_id: UUID
     name: str | None
+    owner: str | None
+    received_at: Instant
+    strategies: tuple[str, ...] = Field(description="of its stale results")
+    instruments: tuple[str, ...] = Field(description="of its stale results")
     results: int
     can_rerun: bool
 

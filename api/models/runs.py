@@ -125,6 +125,7 @@ class RunDetail(Answer):
     without_curve: str | None = Field(description="why there is none, and how one is made")
     trades: int | None
     benchmark: dict[str, int | float | None] = Field(description="metrics of buying and holding")
+    quote: str = Field(description="currency of cash, equity and profit; empty if it has several")
 
 
 class CandleColumns(Answer):

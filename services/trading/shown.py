@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
 from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import Connection
 
 from mela.errors import NotAllowed, NotFound
-from mela.inference import infer
-from mela.instrument import UNKNOWN_CURRENCY
+from mela.inference import common_quote
 from services.accounts import Caller, Role
 from services.trading.answers import RiskState, SessionRow, State
 from warehouse.trading import beats, rows, sessions
@@ -71,7 +69,7 @@ def row_of(connection: Connection, caller: Caller, one: StoredSession) -> Sessio
         why=one.why,
         risk_state=cast("RiskState", one.risk_state),
         risk_why=one.risk_why,
-        quote=quote_of(one.instruments),
+        quote=common_quote(one.instruments),
         cash=one.cash * accounts_of(one),
         equity=equity,
         day_profit=None if equity is None else equity - began,
@@ -85,12 +83,6 @@ def row_of(connection: Connection, caller: Caller, one: StoredSession) -> Sessio
         ended_at=one.stopped_at,
         version=(counted["seq"] or 0) + counted["commands"] + int(one.has_ended),
     )
-
-
-def quote_of(instruments: Collection[str]) -> str:
-    """Return the currency that all instruments are quoted in; empty where there are several."""
-    quotes = {infer(name).quote for name in instruments}
-    return quotes.pop() if len(quotes) == 1 and UNKNOWN_CURRENCY not in quotes else ""
 
 
 def number(value: Any) -> float | None:

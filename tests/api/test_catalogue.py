@@ -8,8 +8,9 @@ import pytest
 
 from backtests.strategies import CATALOGUE
 from mela.metrics import DEFINITIONS, METRICS
+from services import stale_pages
 from tests.api.lived_in import Team
-from tests.warehouse.lived import AAPL, ASKED, BTC, ETH
+from tests.warehouse.lived import AAPL, ASKED, BTC, ETH, restate
 
 pytestmark = pytest.mark.integration
 
@@ -113,13 +114,6 @@ def test_the_watch_list_is_replaced_as_a_whole_or_not_at_all(team: Team) -> None
     assert len(team.viewer.get("/watchlist").json()["defaults"]) == 4
 
 
-def test_nothing_is_stale_until_its_candles_change(team: Team) -> None:
-    found = team.trader.get("/stale").json()
-
-    assert found["total"] == len(found["results"])
-    assert {one["can_rerun"] for one in found["scenes"]} <= {True, False}
-
-
 def test_a_schedule_is_added_paused_and_removed_by_its_owner(team: Team) -> None:
     asked = {"name": "each day / btc", "scene": ASKED, "span": "90d"}
     path = "/schedules/each day / btc"
@@ -166,3 +160,32 @@ def test_a_backfill_says_so_where_airflow_is_away(team: Team) -> None:
     backwards = team.trader.post("/backfills", json=asked | {"end": "2022-01-01T00:00:00Z"})
     assert (backwards.status_code, backwards.json()["field"]) == (422, "end")
     assert team.viewer.post("/backfills", json=asked).status_code == 403
+
+
+def test_what_a_restated_candle_spoils_is_listed_for_those_who_may_see_its_scenes(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last test of this file: the candles of the team differ afterwards."""
+    monkeypatch.setattr(stale_pages, "_kept", {})
+    monkeypatch.setattr(stale_pages, "KEPT_S", 0.0)
+    assert team.trader.get("/stale").json() == {"total": 0, "results": [], "scenes": []}
+
+    restate(team.settings, close=18_000.0)
+
+    spoilt = [team.scene(name) for name in ("grid", "again", "portfolio")]
+    found = team.other.get("/stale").json()
+    assert found["total"] == len(found["results"]) > 6
+    assert {reason for one in found["results"] for reason in one["reasons"]} == {
+        "candles that it read have changed since"
+    }
+    scenes = {one["scene_id"]: one for one in found["scenes"]}
+    assert set(spoilt) <= scenes.keys()
+    grid = scenes[spoilt[0]]
+    assert (grid["strategies"], grid["instruments"]) == (["sma_cross"], [BTC])
+    assert (grid["owner"], grid["results"], grid["can_rerun"]) == ("trader", 6, True)
+
+    for scene_id in scenes:
+        changed = team.trader.patch(f"/scenes/{scene_id}", json={"is_private": True})
+        assert changed.status_code == 200, changed.text
+    assert team.other.get("/stale").json() == {"total": 0, "results": [], "scenes": []}
+    assert len(team.trader.get("/stale").json()["scenes"]) == len(scenes)

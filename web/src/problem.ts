@@ -62,3 +62,8 @@ export function asProblem(error: unknown): Problem {
   const detail = error instanceof Error ? error.message : String(error);
   return new Problem({ title: "Something went wrong on this page", status: -1, detail });
 }
+
+/** Say whether what was asked for is not there, or is hidden: both read the same. */
+export function isAbsent(error: unknown): boolean {
+  return asProblem(error).status === 404;
+}

@@ -7,6 +7,7 @@ import {
   Outlet,
   redirect,
 } from "@tanstack/react-router";
+import { getSceneOptions } from "./client/@tanstack/react-query.gen";
 import { NotFound, PageFailed } from "./components/PageFailed";
 import { PageLoading } from "./components/PageLoading";
 import { prefetchRun } from "./pages/run/screens";
@@ -132,6 +133,8 @@ const scene = createRoute({
     where: texts(raw, "where"),
     metrics: texts(raw, "metrics"),
   }),
+  loader: ({ context, params }) =>
+    void context.queryClient.prefetchQuery(getSceneOptions({ path: { scene_id: params.sceneId } })),
   component: lazyRouteComponent(() => import("./pages/scene/ScenePage")),
 });
 

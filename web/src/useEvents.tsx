@@ -26,22 +26,32 @@ const OF_SESSION = [
   "getSessionEquity",
 ] as const;
 
+/** What the page of a scene shows of it and of its runs. */
+const OF_SCENE = ["getScene", "getReport", "listRuns", "getHeatmap", "getCurves"] as const;
+
+/** Read anew what pages show of a scene. */
+export function rereadScene(queryClient: QueryClient, sceneId: string): Promise<void> {
+  return reread(queryClient, OF_SCENE, sceneId);
+}
+
+/** Answers of the generated client are kept under keys of the form [{ _id, path, query }]. */
+function reread(queryClient: QueryClient, ids: readonly string[], sceneId?: string): Promise<void> {
+  return queryClient.invalidateQueries({
+    predicate: ({ queryKey }) => {
+      const key = queryKey[0] as { _id?: string; path?: { scene_id?: string } } | undefined;
+      if (!key?._id || !ids.includes(key._id)) return false;
+      return sceneId === undefined || key.path === undefined || key.path.scene_id === sceneId;
+    },
+  });
+}
+
 /** Keep one stream of events for the pages inside, and read anew what an event says has changed. */
 export function EventsProvider({ children }: { children: ReactNode }) {
   const queryClient = useQueryClient();
   const [events] = useState(() => {
-    // Answers of the generated client are kept under keys of the form [{ _id, path, query }].
-    const reread = (ids: readonly string[], sceneId?: string) =>
-      queryClient.invalidateQueries({
-        predicate: ({ queryKey }) => {
-          const key = queryKey[0] as { _id?: string; path?: { scene_id?: string } } | undefined;
-          if (!key?._id || !ids.includes(key._id)) return false;
-          return sceneId === undefined || key.path === undefined || key.path.scene_id === sceneId;
-        },
-      });
-    const rereadLists = throttled(() => void reread(["listScenes"]), REREAD_MS);
-    const rereadSessions = throttled(() => void reread(["listTradingSessions"]), REREAD_MS);
-    const rereadSession = throttled(() => void reread(OF_SESSION), SESSION_MS);
+    const rereadLists = throttled(() => void reread(queryClient, ["listScenes"]), REREAD_MS);
+    const rereadSessions = throttled(() => void reread(queryClient, ["listTradingSessions"]), REREAD_MS);
+    const rereadSession = throttled(() => void reread(queryClient, OF_SESSION), SESSION_MS);
     return new Events({
       open: (address) => new EventSource(address, { withCredentials: true }),
       watch: (stream, body) => watchEvents({ path: { stream }, body }),
@@ -50,7 +60,7 @@ export function EventsProvider({ children }: { children: ReactNode }) {
         const isEnd = ENDED.has(event.state);
         if (known.listed === null || (isEnd && known.listed < event.version)) rereadLists();
         if (isEnd && known.opened !== null && known.opened < event.version) {
-          void reread(["getScene", "getReport", "listRuns", "getHeatmap", "getCurves"], event.scene_id);
+          void rereadScene(queryClient, event.scene_id);
         }
       },
       onSession: (event) => {
@@ -69,14 +79,7 @@ export function EventsProvider({ children }: { children: ReactNode }) {
         if (isOpened) rereadSession();
       },
       onReturn: () =>
-        void reread([
-          "getScene",
-          "listScenes",
-          "getReport",
-          "listRuns",
-          "listTradingSessions",
-          ...OF_SESSION,
-        ]),
+        void reread(queryClient, ["listScenes", ...OF_SCENE, "listTradingSessions", ...OF_SESSION]),
       onDoubt: () => void queryClient.invalidateQueries({ queryKey: sessionQuery.queryKey }),
     });
   });

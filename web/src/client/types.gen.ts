@@ -2282,6 +2282,12 @@ export type RunDetail = {
      */
     is_stale: boolean;
     lineage: RunLineage;
+    /**
+     * Quote
+     *
+     * currency of cash, equity and profit; empty if it has several
+     */
+    quote: string;
     result: RunAnswer;
     run: RunQuestion;
     /**
@@ -3755,9 +3761,23 @@ export type StaleSceneRow = {
      */
     can_rerun: boolean;
     /**
+     * Instruments
+     *
+     * of its stale results
+     */
+    instruments: Array<string>;
+    /**
      * Name
      */
     name: string | null;
+    /**
+     * Owner
+     */
+    owner: string | null;
+    /**
+     * Received At
+     */
+    received_at: string;
     /**
      * Results
      */
@@ -3766,6 +3786,12 @@ export type StaleSceneRow = {
      * Scene Id
      */
     scene_id: string;
+    /**
+     * Strategies
+     *
+     * of its stale results
+     */
+    strategies: Array<string>;
 };
 
 /**

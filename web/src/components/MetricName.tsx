@@ -2,9 +2,9 @@ import { Popover, Text, UnstyledButton } from "@mantine/core";
 import { metricLabel, useMetrics } from "./metrics";
 
 /** A metric's name; a click opens what it means. */
-export function MetricName({ name }: { name: string }) {
+export function MetricName({ name, short }: { name: string; short?: string }) {
   const metric = useMetrics().get(name);
-  if (!metric) return <span>{metricLabel(name)}</span>;
+  if (!metric) return <span>{short ?? metricLabel(name)}</span>;
   return (
     <Popover width={320} position="bottom-start" withArrow shadow="md" trapFocus returnFocus>
       <Popover.Target>
@@ -13,7 +13,7 @@ export function MetricName({ name }: { name: string }) {
           className="mela-defined"
           aria-label={`${metricLabel(name)}: what it means`}
         >
-          {metricLabel(name)}
+          {short ?? metricLabel(name)}
         </UnstyledButton>
       </Popover.Target>
       <Popover.Dropdown>

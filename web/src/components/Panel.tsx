@@ -1,4 +1,4 @@
-import { Group, Title } from "@mantine/core";
+import { Group, Text, Title } from "@mantine/core";
 import { type ReactNode, useId } from "react";
 
 interface Props {
@@ -26,5 +26,15 @@ export function Panel({ title, aside, children, className = "" }: Props) {
       )}
       {children}
     </section>
+  );
+}
+
+/** What the sums of money in a panel are counted in. */
+export function InMoney({ quote }: { quote: string }) {
+  if (!quote) return null;
+  return (
+    <Text size="sm" className="mela-muted">
+      Money in {quote}
+    </Text>
   );
 }

@@ -1,6 +1,8 @@
 import { Alert, Button, List, Text } from "@mantine/core";
+import { Link } from "@tanstack/react-router";
 import { TriangleAlert } from "lucide-react";
-import { asProblem } from "../problem";
+import { asProblem, isAbsent } from "../problem";
+import { asSentence } from "./format";
 
 /** Say what was refused or failed, with a way to try again where there is one. */
 export function ProblemView({ error, onRetry }: { error: unknown; onRetry?: () => void }) {
@@ -13,7 +15,11 @@ export function ProblemView({ error, onRetry }: { error: unknown; onRetry?: () =
       icon={<TriangleAlert size={18} aria-hidden />}
       title={problem.title}
     >
-      {problem.message !== problem.title && <Text size="sm">{problem.message}</Text>}
+      {problem.message !== problem.title && (
+        <Text size="sm" style={{ overflowWrap: "anywhere" }}>
+          {asSentence(problem.message)}
+        </Text>
+      )}
       {problem.faults.length > 0 && (
         <List size="sm" mt="xs">
           {problem.faults.map((fault) => (
@@ -24,7 +30,13 @@ export function ProblemView({ error, onRetry }: { error: unknown; onRetry?: () =
           ))}
         </List>
       )}
-      {onRetry && (
+      {onRetry && isAbsent(error) && (
+        <Text size="sm" mt="xs">
+          It may have been removed, or its owner keeps it private.{" "}
+          <Link to="/scenes">Show what there is</Link>
+        </Text>
+      )}
+      {onRetry && !isAbsent(error) && (
         <Button mt="sm" size="xs" variant="default" onClick={onRetry}>
           Try again
         </Button>

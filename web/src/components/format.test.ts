@@ -6,6 +6,8 @@ import {
   formatInstant,
   formatNumber,
   formatParam,
+  formatPrice,
+  formatUnits,
   paramName,
 } from "./format";
 
@@ -30,7 +32,21 @@ describe("formatNumber", () => {
   it("groups counts and money", () => {
     expect(formatNumber(20000, "count")).toBe("20,000");
     expect(formatNumber(1234.5, "money")).toBe("1,234.50");
+    expect(formatNumber(9_532.123, "quote currency")).toBe("9,532.12");
   });
+});
+
+it("writes units with all their digits", () => {
+  expect(formatUnits(0.000012345678)).toBe("0.000012345678");
+  expect(formatUnits(-1_234.5)).toBe("−1,234.5");
+  expect(formatUnits(0.234567890123, 6)).toBe("0.234568");
+  expect(formatUnits(null)).toBe("–");
+});
+
+it("writes prices with digits by their size", () => {
+  expect(formatPrice(42_123.456)).toBe("42,123.46");
+  expect(formatPrice(1.23456)).toBe("1.2346");
+  expect(formatPrice(0.00001234)).toBe("0.00001234");
 });
 
 it("writes a change with its sign", () => {

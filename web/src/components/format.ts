@@ -6,6 +6,7 @@ export type Unit =
   | "count"
   | "days"
   | "money"
+  | "quote currency"
   | "candles"
   | "seconds"
   | "number"
@@ -49,6 +50,7 @@ export function formatNumber(value: number | null | undefined, unit: Unit = "num
     case "candles":
       return grouped(value, Number.isInteger(value) ? 0 : 1);
     case "money":
+    case "quote currency": // what the catalogue of metrics calls money
       return grouped(value, 2);
     case "days":
       return `${grouped(value, Number.isInteger(value) ? 0 : 1)} d`;
@@ -63,6 +65,20 @@ export function formatNumber(value: number | null | undefined, unit: Unit = "num
 export function formatChange(value: number | null | undefined, unit: Unit = "number"): string {
   const text = formatNumber(value, unit);
   return value !== null && value !== undefined && value > 0 && text !== NOTHING ? `+${text}` : text;
+}
+
+/** Write what a number of units is, with as many digits as it has, twelve at most unless told. */
+export function formatUnits(units: number | null, digits = 12): string {
+  if (units === null) return NOTHING;
+  return units.toLocaleString("en-US", { maximumSignificantDigits: digits }).replace("-", "−");
+}
+
+/** Write a price with the digits that tell it from its neighbours. */
+export function formatPrice(price: number | null): string {
+  if (price === null) return NOTHING;
+  const size = Math.abs(price);
+  const digits = size >= 1_000 ? 2 : size >= 1 ? 4 : 8;
+  return price.toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: digits });
 }
 
 /** Write a length of time in seconds by its two largest units: `2 h 5 min`. */

@@ -10,13 +10,16 @@ import { Panel } from "../../components/Panel";
 import { ProblemView } from "../../components/ProblemView";
 import { Sideways } from "../../components/Sideways";
 import { StateBadge } from "../../components/StateBadge";
+import { isAbsent } from "../../problem";
 
 const EVERY_MS = 5_000;
 
 /** Whether the streaming job works, and how much waits for it. */
 export function HealthTab() {
   const { data, error, refetch } = useQuery({ ...getJobOptions(), refetchInterval: EVERY_MS });
-  if (error) return <ProblemView error={error} onRetry={() => void refetch()} />;
+  if (error && (!data || isAbsent(error))) {
+    return <ProblemView error={error} onRetry={() => void refetch()} />;
+  }
   if (!data) return <PageLoading />;
   return <Shown job={data} />;
 }

@@ -1,7 +1,7 @@
 import { Table, Text } from "@mantine/core";
 import { Link } from "@tanstack/react-router";
 import type { Comparison } from "../../client";
-import { formatNumber } from "../../components/format";
+import { formatPrice, formatUnits } from "../../components/format";
 import { Instant } from "../../components/Instant";
 import { Num } from "../../components/Num";
 import { Sideways } from "../../components/Sideways";
@@ -67,9 +67,9 @@ export function FirstTrade({ comparison }: { comparison: Comparison }) {
                         <Instant at={trade.exit_at} />
                       </Table.Td>
                       <Table.Td>{trade.reason.replaceAll("_", " ")}</Table.Td>
-                      <Table.Td className="mela-number">{formatNumber(trade.entry_price)}</Table.Td>
-                      <Table.Td className="mela-number">{formatNumber(trade.exit_price)}</Table.Td>
-                      <Table.Td className="mela-number">{formatNumber(Math.abs(trade.size))}</Table.Td>
+                      <Table.Td className="mela-number">{formatPrice(trade.entry_price)}</Table.Td>
+                      <Table.Td className="mela-number">{formatPrice(trade.exit_price)}</Table.Td>
+                      <Table.Td className="mela-number">{formatUnits(Math.abs(trade.size), 6)}</Table.Td>
                       <Table.Td className="mela-number">
                         <Num value={trade.pnl} unit="money" isChange />
                       </Table.Td>

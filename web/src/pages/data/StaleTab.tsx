@@ -10,6 +10,7 @@ import { PageLoading } from "../../components/PageLoading";
 import { Panel } from "../../components/Panel";
 import { ProblemView } from "../../components/ProblemView";
 import { may, useMe } from "../../session";
+import { sceneName, shortInstruments } from "../scenes/sceneColumns";
 
 /** Results that no longer hold because candles or code have changed. */
 export function StaleTab() {
@@ -26,7 +27,14 @@ export function StaleTab() {
   return (
     <Stack gap="md">
       {data.scenes.length > 0 && (
-        <Panel title="Scenes that answer with stale results">
+        <Panel
+          title="Scenes that answer with stale results"
+          aside={
+            <Text size="sm" className="mela-muted">
+              at most a minute old
+            </Text>
+          }
+        >
           <Scenes scenes={data.scenes} />
         </Panel>
       )}
@@ -83,8 +91,12 @@ function Scenes({ scenes }: { scenes: readonly StaleSceneRow[] }) {
             <Table.Tr key={scene.scene_id}>
               <Table.Td>
                 <Link to="/scenes/$sceneId" params={{ sceneId: scene.scene_id }} className="mela-quiet-link">
-                  {scene.name ?? scene.scene_id.slice(0, 8)}
+                  {sceneName(scene)}
                 </Link>
+                <Text size="xs" className="mela-muted">
+                  {scene.strategies.join(", ")} on {shortInstruments(scene.instruments)}
+                  {scene.owner && ` · ${scene.owner}`} · asked <Instant at={scene.received_at} as="ago" />
+                </Text>
               </Table.Td>
               <Table.Td className="mela-number">{scene.results.toLocaleString("en-US")}</Table.Td>
               <Table.Td>

@@ -6,7 +6,7 @@ import styles from "./Run.module.css";
 const COLUMNS = 3;
 
 /** Every metric of a run. */
-export function AllMetrics({ metrics }: { metrics: Record<string, number | null> }) {
+export function AllMetrics({ metrics, quote }: { metrics: Record<string, number | null>; quote: string }) {
   const names = Object.keys(metrics);
   const length = Math.ceil(names.length / COLUMNS);
   const parts = Array.from({ length: COLUMNS }, (_, place) =>
@@ -23,7 +23,7 @@ export function AllMetrics({ metrics }: { metrics: Record<string, number | null>
                   <MetricName name={name} />
                 </Table.Th>
                 <Table.Td className="mela-number">
-                  <MetricValue name={name} value={metrics[name]} />
+                  <MetricValue name={name} value={metrics[name]} quote={quote} />
                 </Table.Td>
               </Table.Tr>
             ))}

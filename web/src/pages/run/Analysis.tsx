@@ -8,7 +8,7 @@ import type { RunAnalysis } from "../../client";
 import { getAnalysisOptions } from "../../client/@tanstack/react-query.gen";
 import { asSentence } from "../../components/format";
 import { PageLoading } from "../../components/PageLoading";
-import { Panel } from "../../components/Panel";
+import { InMoney, Panel } from "../../components/Panel";
 import { ProblemView } from "../../components/ProblemView";
 import { Drawdowns } from "./Drawdowns";
 import { AllGroups } from "./Groups";
@@ -16,7 +16,7 @@ import { MonthTable } from "./MonthTable";
 import styles from "./Run.module.css";
 
 /** A run in parts: months, drawdowns, rolling Sharpe ratio, distribution, groups of trades. */
-export function Analysis({ runKey }: { runKey: string }) {
+export function Analysis({ runKey, quote }: { runKey: string; quote: string }) {
   const { data, error, refetch } = useQuery({
     ...getAnalysisOptions({ path: { run_key: runKey } }),
     staleTime: 300_000,
@@ -30,10 +30,10 @@ export function Analysis({ runKey }: { runKey: string }) {
       </Alert>
     );
   }
-  return <Parts analysis={data} />;
+  return <Parts analysis={data} quote={quote} />;
 }
 
-function Parts({ analysis }: { analysis: RunAnalysis }) {
+function Parts({ analysis, quote }: { analysis: RunAnalysis; quote: string }) {
   return (
     <>
       <Panel title="Returns by month">
@@ -50,7 +50,7 @@ function Parts({ analysis }: { analysis: RunAnalysis }) {
           <Distribution analysis={analysis} />
         </Panel>
       </div>
-      <Panel title="Trades by group">
+      <Panel title="Trades by group" aside={<InMoney quote={quote} />}>
         <AllGroups
           byReason={analysis.by_reason}
           bySide={analysis.by_side}

@@ -93,7 +93,7 @@ export function AllGroups({
 }: Record<"byReason" | "bySide" | "byMonth" | "byWeekday" | "byHour", readonly TradeGroup[]>) {
   if (byReason.length === 0) return <Text className="mela-muted">The run made no trades.</Text>;
   return (
-    <div className={styles.columns}>
+    <div className={styles.breakdown}>
       <Groups title="Exit reason" groups={byReason} />
       <Groups title="Side" groups={bySide} />
       <Groups
@@ -101,8 +101,8 @@ export function AllGroups({
         groups={byWeekday}
         name={(day) => WEEKDAYS[Number(day)] ?? words(day)}
       />
-      <Groups title="Hour of entry, UTC" groups={byHour} name={(hour) => `${hour.padStart(2, "0")}:00`} />
       <Groups title="Month of entry" groups={byMonth} name={words} />
+      <Groups title="Hour of entry, UTC" groups={byHour} name={(hour) => `${hour.padStart(2, "0")}:00`} />
     </div>
   );
 }

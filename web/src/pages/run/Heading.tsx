@@ -55,7 +55,7 @@ export function Heading({ detail, canAsk }: { detail: RunDetail; canAsk: boolean
             Start from its scene
           </Button>
         )}
-        {canAsk && (
+        {canAsk && result.failure === null && (
           <Button
             variant="default"
             size="xs"

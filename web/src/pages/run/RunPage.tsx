@@ -5,7 +5,7 @@ import { useCallback, useEffect, useMemo, useState } from "react";
 import type { RunDetail, TradeRow } from "../../client";
 import { getRunOptions, listTradesOptions } from "../../client/@tanstack/react-query.gen";
 import { PageLoading } from "../../components/PageLoading";
-import { Panel } from "../../components/Panel";
+import { InMoney, Panel } from "../../components/Panel";
 import { ProblemView } from "../../components/ProblemView";
 import { may, useMe } from "../../session";
 import { AllMetrics } from "./AllMetrics";
@@ -82,7 +82,9 @@ function Shown({ runKey, detail }: { runKey: string; detail: RunDetail }) {
       <title>{`${detail.run.strategy} on ${detail.run.instruments.join(", ")} · Mela`}</title>
       <Heading detail={detail} canAsk={may(me, "trader")} />
       <Warnings detail={detail} />
-      {hasMetrics(detail) && <Tiles metrics={detail.result.metrics} benchmark={detail.benchmark} />}
+      {hasMetrics(detail) && (
+        <Tiles metrics={detail.result.metrics} benchmark={detail.benchmark} quote={detail.quote} />
+      )}
       <div id="chart" style={{ scrollMarginTop: "var(--mela-header)" }}>
         <Panel title="Chart">
           <ChartSection
@@ -119,7 +121,7 @@ function Below({ runKey, detail, selected, onTrade }: BelowProps) {
     <>
       {hasMetrics(detail) && (
         <>
-          <Panel title="Trades">
+          <Panel title="Trades" aside={<InMoney quote={detail.quote} />}>
             <TradesTable
               runKey={runKey}
               isPortfolio={detail.run.instruments.length > 1}
@@ -127,9 +129,9 @@ function Below({ runKey, detail, selected, onTrade }: BelowProps) {
               onTrade={onTrade}
             />
           </Panel>
-          <Analysis runKey={runKey} />
+          <Analysis runKey={runKey} quote={detail.quote} />
           <Panel title="All metrics">
-            <AllMetrics metrics={detail.result.metrics} />
+            <AllMetrics metrics={detail.result.metrics} quote={detail.quote} />
           </Panel>
         </>
       )}

@@ -1,7 +1,7 @@
 import { ActionIcon, Group, Text } from "@mantine/core";
 import { ChevronLeft, ChevronRight, X } from "lucide-react";
 import type { TradeRow } from "../../client";
-import { formatNumber } from "../../components/format";
+import { formatNumber, formatPrice } from "../../components/format";
 import { Instant } from "../../components/Instant";
 import { Num } from "../../components/Num";
 import { words } from "./Groups";
@@ -38,11 +38,11 @@ export function SelectedTrade({ trade, total, onSeq }: Props) {
         <b>
           Trade {trade.seq + 1} of {total.toLocaleString("en-US")}
         </b>
-        : {trade.side} {trade.instrument}, <Instant at={trade.entry_at} /> at{" "}
-        {formatNumber(trade.entry_price)} to <Instant at={trade.exit_at} /> at{" "}
-        {formatNumber(trade.exit_price)} ({words(trade.reason)}, {trade.bars} candles):{" "}
-        <Num value={trade.pnl} unit="money" isChange />, <Num value={trade.return} unit="fraction" isChange />
-        ; MAE {formatNumber(trade.mae, "fraction")}, MFE {formatNumber(trade.mfe, "fraction")}.
+        : {trade.side} {trade.instrument}, <Instant at={trade.entry_at} /> at {formatPrice(trade.entry_price)}{" "}
+        to <Instant at={trade.exit_at} /> at {formatPrice(trade.exit_price)} ({words(trade.reason)},{" "}
+        {trade.bars} candles): <Num value={trade.pnl} unit="money" isChange />,{" "}
+        <Num value={trade.return} unit="fraction" isChange />; MAE {formatNumber(trade.mae, "fraction")}, MFE{" "}
+        {formatNumber(trade.mfe, "fraction")}.
       </Text>
       <ActionIcon
         variant="subtle"

@@ -22,10 +22,11 @@ const FIRST = [
 interface Props {
   metrics: Record<string, number | null>;
   benchmark: Record<string, number | null>;
+  quote: string;
 }
 
 /** The metrics that one looks at first, with what buying and holding came to. */
-export function Tiles({ metrics, benchmark }: Props) {
+export function Tiles({ metrics, benchmark, quote }: Props) {
   const units = useMetrics();
   return (
     <dl className={styles.tiles}>
@@ -35,7 +36,7 @@ export function Tiles({ metrics, benchmark }: Props) {
             <MetricName name={name} />
           </dt>
           <dd>
-            <MetricValue name={name} value={metrics[name]} />
+            <MetricValue name={name} value={metrics[name]} quote={quote} />
             {typeof benchmark[name] === "number" && (
               <small>
                 held: <Num value={benchmark[name]} unit={units.get(name)?.unit} isChange={isChange(name)} />

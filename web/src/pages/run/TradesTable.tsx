@@ -5,7 +5,7 @@ import type { TradeRow } from "../../client";
 import { listTrades } from "../../client";
 import { type Column, DataTable, type Sort } from "../../components/DataTable";
 import { EmptyState } from "../../components/EmptyState";
-import { asSentence, formatNumber } from "../../components/format";
+import { asSentence, formatDuration, formatNumber, formatPrice, formatUnits } from "../../components/format";
 import { Instant } from "../../components/Instant";
 import { Num } from "../../components/Num";
 import { PageLoading } from "../../components/PageLoading";
@@ -90,7 +90,7 @@ function columnsOf(
     {
       id: "seq",
       header: "Trade",
-      width: 74,
+      width: 58,
       cell: (row) => <TradeLink row={row} isSelected={row.seq === selected} onTrade={onTrade} />,
     },
     ...instrument,
@@ -104,16 +104,28 @@ function columnsOf(
     },
     { id: "exit", header: "Exit", width: 148, cell: (row) => <Instant at={row.exit_at} /> },
     { id: "reason", header: "Exit reason", width: 104, cell: (row) => words(row.reason) },
-    numbers("size", "Size", 78, (row) => formatNumber(Math.abs(row.size), "number")),
-    numbers("entry_price", "Entry price", 96, (row) => formatNumber(row.entry_price, "number")),
-    numbers("exit_price", "Exit price", 96, (row) => formatNumber(row.exit_price, "number")),
-    change("pnl", "Profit", 102, (row) => row.pnl, "money"),
+    numbers("size", "Size", 84, (row) => formatUnits(Math.abs(row.size), 6)),
+    numbers("entry_price", "Entry price", 96, (row) => formatPrice(row.entry_price)),
+    numbers("exit_price", "Exit price", 96, (row) => formatPrice(row.exit_price)),
+    change("pnl", "Profit", 98, (row) => row.pnl, "money"),
     change("return", "Return", 94, (row) => row.return, "fraction"),
     change("mae", "MAE", 92, (row) => row.mae, "fraction"),
     change("mfe", "MFE", 92, (row) => row.mfe, "fraction"),
-    { ...numbers("bars", "Candles", 92, (row) => formatNumber(row.bars, "count")), sortBy: "bars" },
+    {
+      id: "bars",
+      header: "Held",
+      width: 96,
+      align: "right",
+      sortBy: "bars",
+      cell: (row) => <span title={`${row.bars} candles`}>{formatDuration(held(row))}</span>,
+    },
     { ...numbers("fees", "Fees", 78, (row) => formatNumber(row.fees, "money")), sortBy: "fees" },
   ];
+}
+
+/** Return for how many seconds a trade held its position. */
+function held(row: TradeRow): number {
+  return (Date.parse(row.exit_at) - Date.parse(row.entry_at)) / 1_000;
 }
 
 function numbers(
@@ -177,10 +189,11 @@ function Card({ row, onTrade }: LinkProps) {
         <Num value={row.return} unit="fraction" isChange />
       </Group>
       <Text size="xs" className="mela-muted">
-        <Instant at={row.entry_at} /> to <Instant at={row.exit_at} />, {row.bars} candles
+        <Instant at={row.entry_at} /> to <Instant at={row.exit_at} />, {row.bars} candles,{" "}
+        {formatDuration(held(row))}
       </Text>
       <Text size="xs" className="mela-muted">
-        {formatNumber(row.entry_price)} to {formatNumber(row.exit_price)}, profit{" "}
+        {formatPrice(row.entry_price)} to {formatPrice(row.exit_price)}, profit{" "}
         <Num value={row.pnl} unit="money" isChange />, fees {formatNumber(row.fees, "money")}
       </Text>
       <Text size="xs" className="mela-muted">

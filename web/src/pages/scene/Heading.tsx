@@ -10,6 +10,7 @@ import { StateBadge } from "../../components/StateBadge";
 import { Tags } from "../../components/Tags";
 import { asProblem } from "../../problem";
 import { may, useMe } from "../../session";
+import { outcomeOf } from "../scenes/SceneProgress";
 import { sceneName } from "../scenes/sceneColumns";
 import { EditCard } from "./EditCard";
 import { hasEnded } from "./states";
@@ -56,7 +57,7 @@ export function Heading({ scene }: { scene: SceneDetail }) {
           )}
           <Title order={1}>{sceneName(scene)}</Title>
           <span data-scene-state={scene.state}>
-            <StateBadge state={scene.state} />
+            <StateBadge state={outcomeOf(scene)} />
           </span>
           <Tags tags={scene.tags} />
         </Group>

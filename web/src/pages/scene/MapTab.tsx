@@ -140,5 +140,5 @@ export function summary(map: Heatmap, unit: string): string {
   const { value, x, y } = best as { value: number; x: number; y: number };
   const at = [`${paramName(map.x)} ${formatParam(map.x_values[x])}`];
   if (map.y !== null) at.push(`${paramName(map.y)} ${formatParam(map.y_values[y])}`);
-  return `The highest ${map.metric.replaceAll("_", " ")} is ${formatNumber(value, unit)}, at ${at.join(" and ")}.`;
+  return `The highest value of ${metricLabel(map.metric)} is ${formatNumber(value, unit)}, at ${at.join(" and ")}.`;
 }

@@ -44,8 +44,13 @@ export function RunsTab({ scene }: { scene: SceneDetail }) {
     getNextPageParam: (page) => page.next_cursor ?? undefined,
     placeholderData: keepPreviousData,
     // Far down in a long list nothing moves under the reader's eyes.
-    refetchInterval: ({ state }) =>
-      hasEnded(scene.state) || (state.data?.pages.length ?? 0) > 2 ? false : RUNNING_MS,
+    // A list that was on its way when the scene ended lacks the last runs: it is read once more.
+    refetchInterval: ({ state }) => {
+      const first = state.data?.pages[0]?.items.length ?? PAGE;
+      const isAll = where.length > 0 || first >= Math.min(scene.recorded, PAGE);
+      const isStill = (hasEnded(scene.state) && isAll) || (state.data?.pages.length ?? 0) > 2;
+      return isStill ? false : RUNNING_MS;
+    },
   });
   const rows = useMemo(() => found.data?.pages.flatMap((page) => page.items) ?? [], [found.data]);
   const total = found.data?.pages[0]?.total;
@@ -158,7 +163,7 @@ export function RunsTab({ scene }: { scene: SceneDetail }) {
           onSelect={onSelect}
           maxHeight="calc(100dvh - 7rem)"
           card={(row) => <RunCard row={row} scene={scene} shown={shown} />}
-          cardHeight={108}
+          cardHeight={124}
         />
       )}
     </Stack>
@@ -240,11 +245,11 @@ function RunCard({ row, scene, shown }: { row: RunRow; scene: SceneDetail; shown
         <RunLink row={row} text={row.rank === null ? row.run_key.slice(0, 8) : `#${row.rank}`} />
         {row.status !== "succeeded" && <StateBadge state={row.status} />}
       </Group>
-      <Text size="xs" truncate>
+      <Text size="xs" lineClamp={2}>
         {runLabel(row, scene.varied)}
       </Text>
-      <Group gap="sm" wrap="nowrap">
-        {shown.slice(0, 3).map((name) => (
+      <Group gap="2px 12px">
+        {shown.slice(0, 4).map((name) => (
           <Text key={name} size="xs" component="span" style={{ whiteSpace: "nowrap" }}>
             <span className="mela-muted">{metricLabel(name)} </span>
             <MetricValue name={name} value={row.metrics[name]} />

@@ -2,7 +2,7 @@ import { Alert, List, Text } from "@mantine/core";
 import { Link } from "@tanstack/react-router";
 import { CircleX, Info, TriangleAlert } from "lucide-react";
 import type { SceneDetail } from "../../client";
-import { formatNumber } from "../../components/format";
+import { asSentence, formatNumber } from "../../components/format";
 
 /** What one has to know before one believes the numbers: on top, not hidden. */
 export function Said({ scene }: { scene: SceneDetail }) {
@@ -59,7 +59,7 @@ export function Said({ scene }: { scene: SceneDetail }) {
           <List size="sm">
             {scene.warnings.map((warning) => (
               <List.Item key={`${warning.code}${warning.run_key}`}>
-                {warning.message}
+                {asSentence(warning.message)}
                 {warning.runs !== null &&
                   warning.runs > 1 &&
                   ` (${formatNumber(warning.runs, "count")} runs)`}

@@ -1,13 +1,13 @@
 import { Stack, Tabs } from "@mantine/core";
-import { useQuery } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
-import { lazy, Suspense } from "react";
+import { lazy, Suspense, useEffect } from "react";
 import type { SceneDetail } from "../../client";
 import { getSceneOptions } from "../../client/@tanstack/react-query.gen";
 import { PageLoading } from "../../components/PageLoading";
 import { ProblemView } from "../../components/ProblemView";
 import { freshened } from "../../events";
-import { useLatest, useStreamState, useWatch } from "../../useEvents";
+import { rereadScene, useLatest, useStreamState, useWatch } from "../../useEvents";
 import { sceneName } from "../scenes/sceneColumns";
 import { Facts } from "./Facts";
 import { Heading } from "./Heading";
@@ -30,6 +30,9 @@ const route = getRouteApi("/inside/scenes/$sceneId");
 const RUNNING_MS = 3_000;
 const CUT_MS = 2_000;
 
+/** An answer that is older than what an event said of the end is asked again after this while. */
+const BEHIND_MS = 250;
+
 export default function ScenePage() {
   const { sceneId } = route.useParams();
   useWatch(sceneId);
@@ -43,6 +46,19 @@ export default function ScenePage() {
       return isLive ? RUNNING_MS : CUT_MS;
     },
   });
+  // An event can overtake the answer that was on its way: without this, the page would show an end
+  // without results, as nothing is asked any more of a scene that has ended.
+  const client = useQueryClient();
+  const isBehind =
+    latest !== undefined &&
+    hasEnded(latest.state) &&
+    (found.data?.version ?? latest.version) < latest.version;
+  const mustReread = isBehind && !found.isFetching;
+  useEffect(() => {
+    if (!mustReread) return;
+    const timer = setTimeout(() => void rereadScene(client, sceneId), BEHIND_MS);
+    return () => clearTimeout(timer);
+  }, [mustReread, client, sceneId]);
   if (found.isPending) return <PageLoading />;
   if (!found.data) return <ProblemView error={found.error} onRetry={() => void found.refetch()} />;
   const scene = freshened(found.data, latest);

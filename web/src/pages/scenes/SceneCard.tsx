@@ -1,6 +1,7 @@
 import { Group, Stack, Text } from "@mantine/core";
 import type { SceneRow } from "../../client";
-import { Instant } from "../../components/Instant";
+import { formatNumber } from "../../components/format";
+import { Instant, Span } from "../../components/Instant";
 import { MetricValue } from "../../components/MetricValue";
 import { SceneProgress } from "./SceneProgress";
 import { SceneLink, shortInstruments } from "./sceneColumns";
@@ -20,6 +21,10 @@ export function SceneCard({ row }: { row: SceneRow }) {
       </Group>
       <Text size="xs" className="mela-muted" truncate>
         {row.strategies.join(", ")} · {shortInstruments(row.instruments)} · {row.interval}
+      </Text>
+      <Text size="xs" className="mela-muted" truncate>
+        <Span start={row.start} end={row.end} /> · {formatNumber(row.runs, "count")}{" "}
+        {row.runs === 1 ? "run" : "runs"}
       </Text>
       {row.best_metrics && (
         <Group gap="sm" wrap="nowrap">

@@ -5,6 +5,12 @@ import { StateBadge } from "../../components/StateBadge";
 import { freshened } from "../../events";
 import { useLatest } from "../../useEvents";
 
+/** Return the state of a scene in a word: one whose every run failed has failed. */
+export function outcomeOf(row: Pick<SceneRow, "state" | "failed" | "recorded">): string {
+  const isAllFailed = row.state === "finished" && row.failed > 0 && row.failed === row.recorded;
+  return isAllFailed ? "failed" : row.state;
+}
+
 /** The state of a scene as it is now; while it runs, how much of it is answered. */
 export function SceneProgress({ row: read }: { row: SceneRow }) {
   const row = freshened(read, useLatest(read.scene_id));
@@ -19,8 +25,7 @@ export function SceneProgress({ row: read }: { row: SceneRow }) {
     );
   }
   if (row.state !== "planned" || row.runs === 0) {
-    const isAllFailed = row.state === "finished" && row.failed > 0 && row.failed === row.recorded;
-    return <StateBadge state={isAllFailed ? "failed" : row.state} />;
+    return <StateBadge state={outcomeOf(row)} />;
   }
   const done = row.recorded + row.cancelled;
   return (

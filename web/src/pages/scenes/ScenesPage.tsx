@@ -107,7 +107,7 @@ export default function ScenesPage() {
           rowHeight={40}
           maxHeight="calc(100dvh - 11.5rem)"
           card={(row) => <SceneCard row={row} />}
-          cardHeight={124}
+          cardHeight={136}
         />
       )}
     </Stack>

@@ -40,7 +40,7 @@ export function SceneLink({ row }: { row: SceneRow }) {
         className="mela-quiet-link"
         data-row-link
         title={sceneName(row)}
-        style={{ overflow: "hidden", textOverflow: "ellipsis" }}
+        style={{ overflow: "hidden", textOverflow: "ellipsis", whiteSpace: "nowrap" }}
       >
         {sceneName(row)}
       </Link>
@@ -49,46 +49,53 @@ export function SceneLink({ row }: { row: SceneRow }) {
   );
 }
 
+/** Names that leave room for all columns on a screen of 1,440 pixels; a click tells the whole one. */
+const SHORT: Readonly<Record<string, string>> = {
+  sharpe: "Sharpe",
+  total_return: "Return",
+  max_drawdown: "Drawdown",
+};
+
 const metric = (
   name: "sharpe" | "total_return" | "max_drawdown" | "trades",
   width: number,
 ): Column<SceneRow> => ({
   id: name,
-  header: <MetricName name={name} />,
+  header: <MetricName name={name} short={SHORT[name]} />,
   cell: (row) => row.best_metrics && <MetricValue name={name} value={row.best_metrics[name]} />,
   width,
   align: "right",
 });
 
 export const COLUMNS: readonly Column<SceneRow>[] = [
-  { id: "name", header: "Scene", cell: (row) => <SceneLink row={row} />, width: 250, grow: true },
-  { id: "state", header: "State", cell: (row) => <SceneProgress row={row} />, width: 140 },
-  { id: "strategy", header: "Strategy", cell: (row) => row.strategies.join(", "), width: 130 },
+  { id: "name", header: "Scene", cell: (row) => <SceneLink row={row} />, width: 188, grow: true },
+  { id: "state", header: "State", cell: (row) => <SceneProgress row={row} />, width: 116 },
+  { id: "strategy", header: "Strategy", cell: (row) => row.strategies.join(", "), width: 112 },
   {
     id: "instruments",
     header: "Instruments",
     cell: (row) => <span title={row.instruments.join(", ")}>{shortInstruments(row.instruments)}</span>,
-    width: 142,
+    width: 128,
   },
-  { id: "interval", header: "Interval", cell: (row) => row.interval, width: 72 },
-  { id: "span", header: "Span (UTC)", cell: (row) => <Span start={row.start} end={row.end} />, width: 206 },
+  { id: "interval", header: "Interval", cell: (row) => row.interval, width: 70 },
+  { id: "span", header: "Span (UTC)", cell: (row) => <Span start={row.start} end={row.end} />, width: 198 },
   {
     id: "runs",
     header: "Runs",
     cell: (row) => <Num value={row.runs} unit="count" />,
-    width: 76,
+    width: 68,
     align: "right",
   },
-  metric("sharpe", 112),
-  metric("total_return", 108),
-  metric("max_drawdown", 124),
-  metric("trades", 78),
-  { id: "owner", header: "Owner", cell: (row) => row.owner ?? "–", width: 86 },
+  metric("sharpe", 76),
+  metric("total_return", 88),
+  metric("max_drawdown", 104),
+  metric("trades", 68),
+  { id: "owner", header: "Owner", cell: (row) => row.owner ?? "–", width: 68 },
   {
     id: "received",
     header: "Asked",
     cell: (row) => <Instant at={row.received_at} as="ago" />,
-    width: 96,
+    width: 84,
     align: "right",
   },
 ];

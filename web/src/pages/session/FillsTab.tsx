@@ -1,10 +1,9 @@
 import { Text } from "@mantine/core";
 import { type FillRow, listFills } from "../../client";
 import type { Column } from "../../components/DataTable";
-import { formatNumber } from "../../components/format";
+import { formatNumber, formatPrice, formatUnits } from "../../components/format";
 import { Instant } from "../../components/Instant";
 import { Rows } from "./Rows";
-import { formatPrice, formatUnits } from "./states";
 
 /** The fills of a session. */
 export function FillsTab({ sessionId }: { sessionId: string }) {

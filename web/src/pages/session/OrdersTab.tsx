@@ -2,10 +2,10 @@ import { Stack, Switch, Text } from "@mantine/core";
 import { useState } from "react";
 import { listOrders, type OrderRow } from "../../client";
 import type { Column } from "../../components/DataTable";
+import { formatPrice, formatUnits } from "../../components/format";
 import { Instant } from "../../components/Instant";
 import { StateBadge } from "../../components/StateBadge";
 import { Rows } from "./Rows";
-import { formatPrice, formatUnits } from "./states";
 
 /** The orders of a session. */
 export function OrdersTab({ sessionId }: { sessionId: string }) {

@@ -2,10 +2,10 @@ import { Stack, Switch, Text } from "@mantine/core";
 import { useState } from "react";
 import { listVerdicts, type TradingSessionRow, type VerdictRow } from "../../client";
 import type { Column } from "../../components/DataTable";
-import { asSentence } from "../../components/format";
+import { asSentence, formatUnits } from "../../components/format";
 import { Instant } from "../../components/Instant";
 import { Rows } from "./Rows";
-import { formatUnits, sawWords } from "./states";
+import { sawWords } from "./states";
 
 const MEANS = {
   active: "Orders pass that keep every limit.",

@@ -7,6 +7,7 @@ import { PageLoading } from "../../components/PageLoading";
 import { Panel } from "../../components/Panel";
 import { ProblemView } from "../../components/ProblemView";
 import { freshened } from "../../events";
+import { isAbsent } from "../../problem";
 import { SESSION_TABS, type SessionTab } from "../../routes";
 import { useLatestSession, useWatch } from "../../useEvents";
 import { Asked } from "./Asked";
@@ -44,7 +45,10 @@ export default function SessionPage() {
     ...getTradingSessionOptions({ path: { session_id: sessionId } }),
     refetchInterval: 15_000,
   });
-  if (error) return <ProblemView error={error} onRetry={() => void refetch()} />;
+  // What was read stays while the API does not answer; a page of live trading must not vanish.
+  if (error && (!data || isAbsent(error))) {
+    return <ProblemView error={error} onRetry={() => void refetch()} />;
+  }
   if (!data) return <PageLoading />;
   return <Shown key={sessionId} detail={data} />;
 }

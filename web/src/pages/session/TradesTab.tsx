@@ -1,12 +1,11 @@
 import { Group, Text } from "@mantine/core";
 import { listSessionTrades, type SessionTrade } from "../../client";
 import type { Column } from "../../components/DataTable";
-import { formatNumber } from "../../components/format";
+import { formatNumber, formatPrice, formatUnits } from "../../components/format";
 import { Instant } from "../../components/Instant";
 import { Num } from "../../components/Num";
 import { words } from "../run/Groups";
 import { Rows } from "./Rows";
-import { formatPrice, formatUnits } from "./states";
 
 /** The round trips of a session. */
 export function TradesTab({ sessionId, quote }: { sessionId: string; quote: string }) {

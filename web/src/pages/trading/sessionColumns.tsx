@@ -5,12 +5,14 @@ import type { TradingSessionRow } from "../../client";
 import { Heard } from "../../components/Age";
 import type { Column } from "../../components/DataTable";
 import { formatNumber } from "../../components/format";
+import { Instant } from "../../components/Instant";
 import { Num } from "../../components/Num";
 import { StateBadge } from "../../components/StateBadge";
 import { freshened } from "../../events";
 import { useLatestSession } from "../../useEvents";
 import { secondsOf } from "../run/screens";
 import { shortInstruments } from "../scenes/sceneColumns";
+import { hasEnded } from "../session/states";
 
 /** Return a session of the list as the newest event says it is. */
 export function useFresh(row: TradingSessionRow): TradingSessionRow {
@@ -79,8 +81,10 @@ export function States({ row }: { row: TradingSessionRow }) {
   );
 }
 
+/** When the last candle closed; how long ago it came is said only while more are to come. */
 export function LastCandle({ row }: { row: TradingSessionRow }) {
   const now = useFresh(row);
+  if (hasEnded(now.state)) return <Instant at={now.last_candle_at} />;
   return <Heard at={now.last_candle_at} heardAt={now.heard_at} oldAfter={lateAfter(now)} />;
 }
 
@@ -103,15 +107,19 @@ function Count({ row, of }: { row: TradingSessionRow; of: "positions" | "trades"
 
 export const COLUMNS: Column<TradingSessionRow>[] = [
   { id: "name", header: "Session", width: 190, grow: true, cell: (row) => <SessionLink row={row} /> },
-  { id: "state", header: "State", width: 190, cell: (row) => <States row={row} /> },
+  { id: "state", header: "State", width: 178, cell: (row) => <States row={row} /> },
   {
     id: "trades_what",
-    header: "Trades",
+    header: "What it trades",
     width: 190,
     grow: true,
-    cell: (row) => `${row.strategy} on ${shortInstruments(row.instruments)}, ${row.interval}`,
+    cell: (row) => (
+      <span title={`${row.strategy} on ${row.instruments.join(", ")}, ${row.interval}`}>
+        {row.strategy} on {shortInstruments(row.instruments)}, {row.interval}
+      </span>
+    ),
   },
-  { id: "broker", header: "Fills", width: 90, cell: (row) => row.broker },
+  { id: "broker", header: "Fills", width: 72, cell: (row) => row.broker },
   { id: "equity", header: "Equity", width: 132, align: "right", cell: (row) => <Equity row={row} /> },
   { id: "day", header: "Today (UTC)", width: 104, align: "right", cell: (row) => <DayProfit row={row} /> },
   {
@@ -128,6 +136,6 @@ export const COLUMNS: Column<TradingSessionRow>[] = [
     align: "right",
     cell: (row) => <Count row={row} of="trades" />,
   },
-  { id: "candle", header: "Last candle closed", width: 236, cell: (row) => <LastCandle row={row} /> },
+  { id: "candle", header: "Last candle closed", width: 262, cell: (row) => <LastCandle row={row} /> },
   { id: "owner", header: "Owner", width: 64, cell: (row) => row.owner ?? "–" },
 ];
