@@ -32,7 +32,7 @@ new MutationObserver(() => {
 }).observe(document, {subtree: true, childList: true, attributes: true, characterData: true});
 """
 _CLICK = """(button) => { window.clicked_ = performance.now(); button.click(); }"""
-# Resolves when the page shows the result. The page's policy forbids `wait_for_function`, which evals.
+# Resolves when the page shows the result; `wait_for_function` evals, which the policy forbids.
 _TOOK = """() => new Promise((done) => {
   const look = () => {
     const scene = location.pathname.split("/")[2];
