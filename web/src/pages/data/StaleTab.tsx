@@ -54,6 +54,7 @@ export function StaleTab() {
           rows={data.results}
           keyOf={(row) => row.result_key}
           card={(row) => <Card row={row} />}
+          cardHeight={92}
         />
       </Panel>
     </Stack>
@@ -78,9 +79,6 @@ function Scenes({ scenes }: { scenes: readonly StaleSceneRow[] }) {
         <Table.Thead>
           <Table.Tr>
             <Table.Th scope="col">Scene</Table.Th>
-            <Table.Th scope="col" className="mela-number">
-              Stale results
-            </Table.Th>
             <Table.Th scope="col">
               <VisuallyHidden>Ask again</VisuallyHidden>
             </Table.Th>
@@ -94,11 +92,11 @@ function Scenes({ scenes }: { scenes: readonly StaleSceneRow[] }) {
                   {sceneName(scene)}
                 </Link>
                 <Text size="xs" className="mela-muted">
+                  {scene.results.toLocaleString("en-US")} {scene.results === 1 ? "result" : "results"} ·{" "}
                   {scene.strategies.join(", ")} on {shortInstruments(scene.instruments)}
                   {scene.owner && ` · ${scene.owner}`} · asked <Instant at={scene.received_at} as="ago" />
                 </Text>
               </Table.Td>
-              <Table.Td className="mela-number">{scene.results.toLocaleString("en-US")}</Table.Td>
               <Table.Td>
                 {may(me, "trader") && (
                   <Group justify="flex-end">

@@ -67,6 +67,7 @@ export function TradesTable({ runKey, isPortfolio, selected, onTrade }: Props) {
       isLoadingMore={query.isFetchingNextPage}
       maxHeight="420px"
       card={(row) => <Card row={row} onTrade={onTrade} />}
+      cardHeight={122}
     />
   );
 }
@@ -104,7 +105,7 @@ function columnsOf(
     },
     { id: "exit", header: "Exit", width: 148, cell: (row) => <Instant at={row.exit_at} /> },
     { id: "reason", header: "Exit reason", width: 104, cell: (row) => words(row.reason) },
-    numbers("size", "Size", 84, (row) => formatUnits(Math.abs(row.size), 6)),
+    numbers("size", "Size", 86, (row) => formatUnits(Math.abs(row.size), 5)),
     numbers("entry_price", "Entry price", 96, (row) => formatPrice(row.entry_price)),
     numbers("exit_price", "Exit price", 96, (row) => formatPrice(row.exit_price)),
     change("pnl", "Profit", 98, (row) => row.pnl, "money"),
@@ -189,8 +190,7 @@ function Card({ row, onTrade }: LinkProps) {
         <Num value={row.return} unit="fraction" isChange />
       </Group>
       <Text size="xs" className="mela-muted">
-        <Instant at={row.entry_at} /> to <Instant at={row.exit_at} />, {row.bars} candles,{" "}
-        {formatDuration(held(row))}
+        <Instant at={row.entry_at} /> to <Instant at={row.exit_at} />, {formatDuration(held(row))}
       </Text>
       <Text size="xs" className="mela-muted">
         {formatPrice(row.entry_price)} to {formatPrice(row.exit_price)}, profit{" "}

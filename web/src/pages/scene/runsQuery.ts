@@ -1,4 +1,5 @@
 import type { RunRow, SceneDetail } from "../../client";
+import { formatParam } from "../../components/format";
 import { metricLabel } from "../../components/metrics";
 
 /** A condition on the runs, as the API and the address write it: `trades:ge:30`. */
@@ -46,7 +47,7 @@ export function shownMetrics(asked: readonly string[] | undefined, rankBy: strin
 export function runLabel(row: Pick<RunRow, "params" | "instruments">, varied: SceneDetail["varied"]): string {
   const parts = varied
     .filter((one) => one.path !== "instrument" && row.params[one.path] !== undefined)
-    .map((one) => `${one.path.replace(/^strategy\.params\./, "")} ${row.params[one.path] ?? "none"}`);
+    .map((one) => `${one.path.replace(/^strategy\.params\./, "")} ${formatParam(row.params[one.path])}`);
   const instrument = row.instruments.join(" + ");
   return parts.length > 0 ? `${instrument}, ${parts.join(", ")}` : instrument;
 }

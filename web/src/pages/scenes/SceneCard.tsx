@@ -27,7 +27,7 @@ export function SceneCard({ row }: { row: SceneRow }) {
         {row.runs === 1 ? "run" : "runs"}
       </Text>
       {row.best_metrics && (
-        <Group gap="sm" wrap="nowrap">
+        <Group gap={7} wrap="nowrap">
           {(["sharpe", "total_return", "max_drawdown"] as const).map((name) => (
             <Text key={name} size="xs" component="span" style={{ whiteSpace: "nowrap" }}>
               <span className="mela-muted">{SHORT[name]} </span>

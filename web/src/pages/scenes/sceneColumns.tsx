@@ -9,6 +9,7 @@ import { MetricValue } from "../../components/MetricValue";
 import { Num } from "../../components/Num";
 import { Tags } from "../../components/Tags";
 import { SceneProgress } from "./SceneProgress";
+import styles from "./Scenes.module.css";
 
 /** Name a scene as lists do: by its name, else by what it asks. */
 export function sceneName(row: Pick<SceneRow, "name" | "strategies" | "instruments" | "scene_id">): string {
@@ -68,34 +69,41 @@ const metric = (
 });
 
 export const COLUMNS: readonly Column<SceneRow>[] = [
-  { id: "name", header: "Scene", cell: (row) => <SceneLink row={row} />, width: 188, grow: true },
-  { id: "state", header: "State", cell: (row) => <SceneProgress row={row} />, width: 116 },
-  { id: "strategy", header: "Strategy", cell: (row) => row.strategies.join(", "), width: 112 },
+  { id: "name", header: "Scene", cell: (row) => <SceneLink row={row} />, width: 240, grow: true },
+  { id: "state", header: "State", cell: (row) => <SceneProgress row={row} />, width: 140 },
+  { id: "strategy", header: "Strategy", cell: (row) => row.strategies.join(", "), width: 130 },
   {
-    id: "instruments",
-    header: "Instruments",
-    cell: (row) => <span title={row.instruments.join(", ")}>{shortInstruments(row.instruments)}</span>,
-    width: 128,
+    id: "candles",
+    header: "Candles, span (UTC)",
+    cell: (row) => (
+      <>
+        <div className={styles.cut} title={row.instruments.join(", ")}>
+          {shortInstruments(row.instruments)} · {row.interval}
+        </div>
+        <div className={styles.small}>
+          <Span start={row.start} end={row.end} />
+        </div>
+      </>
+    ),
+    width: 196,
   },
-  { id: "interval", header: "Interval", cell: (row) => row.interval, width: 70 },
-  { id: "span", header: "Span (UTC)", cell: (row) => <Span start={row.start} end={row.end} />, width: 198 },
   {
     id: "runs",
     header: "Runs",
     cell: (row) => <Num value={row.runs} unit="count" />,
-    width: 68,
+    width: 80,
     align: "right",
   },
-  metric("sharpe", 76),
-  metric("total_return", 88),
-  metric("max_drawdown", 104),
-  metric("trades", 68),
-  { id: "owner", header: "Owner", cell: (row) => row.owner ?? "–", width: 68 },
+  metric("sharpe", 84),
+  metric("total_return", 104),
+  metric("max_drawdown", 112),
+  metric("trades", 76),
+  { id: "owner", header: "Owner", cell: (row) => row.owner ?? "–", width: 86 },
   {
     id: "received",
     header: "Asked",
     cell: (row) => <Instant at={row.received_at} as="ago" />,
-    width: 84,
+    width: 104,
     align: "right",
   },
 ];

@@ -30,7 +30,7 @@ export function SessionCard({ row }: { row: TradingSessionRow }) {
         </Text>
       </Group>
       <Text size="xs" className="mela-muted" component="div">
-        <LastCandle row={row} />
+        last candle <LastCandle row={row} />
       </Text>
     </Stack>
   );

@@ -62,6 +62,8 @@ export default function TradingPage() {
         <Group gap="xs">
           <TextInput
             data-search
+            flex="1 1 200px"
+            maw={320}
             aria-label="Search in names and instruments"
             placeholder="Name or instrument"
             leftSection={<Search size={14} aria-hidden />}
@@ -69,6 +71,8 @@ export default function TradingPage() {
             onChange={(event) => onText(event.currentTarget.value)}
           />
           <Select
+            flex="1 1 130px"
+            maw={200}
             aria-label="State"
             placeholder="Any state"
             clearable

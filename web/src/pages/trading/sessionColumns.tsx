@@ -106,8 +106,8 @@ function Count({ row, of }: { row: TradingSessionRow; of: "positions" | "trades"
 }
 
 export const COLUMNS: Column<TradingSessionRow>[] = [
-  { id: "name", header: "Session", width: 190, grow: true, cell: (row) => <SessionLink row={row} /> },
-  { id: "state", header: "State", width: 178, cell: (row) => <States row={row} /> },
+  { id: "name", header: "Session", width: 170, grow: true, cell: (row) => <SessionLink row={row} /> },
+  { id: "state", header: "State", width: 206, cell: (row) => <States row={row} /> },
   {
     id: "trades_what",
     header: "What it trades",
@@ -119,7 +119,7 @@ export const COLUMNS: Column<TradingSessionRow>[] = [
       </span>
     ),
   },
-  { id: "broker", header: "Fills", width: 72, cell: (row) => row.broker },
+  { id: "broker", header: "Fills", width: 66, cell: (row) => row.broker },
   { id: "equity", header: "Equity", width: 132, align: "right", cell: (row) => <Equity row={row} /> },
   { id: "day", header: "Today (UTC)", width: 104, align: "right", cell: (row) => <DayProfit row={row} /> },
   {
@@ -136,6 +136,6 @@ export const COLUMNS: Column<TradingSessionRow>[] = [
     align: "right",
     cell: (row) => <Count row={row} of="trades" />,
   },
-  { id: "candle", header: "Last candle closed", width: 262, cell: (row) => <LastCandle row={row} /> },
+  { id: "candle", header: "Last candle closed", width: 250, cell: (row) => <LastCandle row={row} /> },
   { id: "owner", header: "Owner", width: 64, cell: (row) => row.owner ?? "–" },
 ];
