@@ -15,14 +15,18 @@ from matplotlib.ticker import FuncFormatter, PercentFormatter
 from mela.counts import counted
 from mela.result import Curve
 
+# Fractions of the picture. A layout that Matplotlib finds by itself makes it draw everything twice,
+# which each scene's end would wait for. The left side has room for 1,000,000,000.
+PLACES = {"left": 0.12, "right": 0.985, "top": 0.9, "bottom": 0.07, "hspace": 0.06}
+
 
 def equity_chart(curve: Curve, result: Mapping[str, Any], path: Path) -> None:
     """Draw equity and drawdown of a result to a PNG file."""
     at = curve.opened_ms.astype("datetime64[ms]")
     peak = np.maximum(np.maximum.accumulate(curve.equity), result["cash"])
-    figure = Figure(figsize=(10, 6), layout="constrained")
+    figure = Figure(figsize=(10, 6))
     FigureCanvasAgg(figure)
-    above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1], gridspec_kw=PLACES)
     above.plot(at, curve.equity, color="#1f5fa8", linewidth=1.2)
     above.axhline(result["cash"], color="#888888", linewidth=0.8, linestyle=":")
     above.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
