@@ -90,10 +90,10 @@ def test_only_fields_that_enter_the_run_key_may_vary(path: str) -> None:
     ],
 )
 def test_too_many_runs_are_refused_before_anything_is_expanded(axis: Any) -> None:
-    started_at = time.monotonic()
+    started_at = time.process_time()  # other work on the machine does not count
     refused = refusal(with_space(cash=axis), max_runs=100)
     assert refused.code is RejectionCode.TOO_MANY_RUNS
-    assert time.monotonic() - started_at < 1.0
+    assert time.process_time() - started_at < 1.0
 
 
 def test_as_many_runs_as_allowed_are_planned() -> None:

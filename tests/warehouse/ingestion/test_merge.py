@@ -230,11 +230,15 @@ def test_a_session_date_alone_is_a_change(warehouse: Settings) -> None:
 def test_many_restatements_of_a_fresh_series_do_not_compare_each_with_every(
     warehouse: Settings,
 ) -> None:
-    """Postgres knows nothing of a table just filled; it once took minutes for what takes one."""
+    """Postgres knows nothing of a table just filled; it once took minutes for what takes one.
+
+    A load's time is held against that of the first one: a busy machine needs longer for both.
+    """
     closes = np.arange(1.0, 60_001.0)
-    load(warehouse, answer(closes, interval=Interval.M1))
     began = perf_counter()
+    load(warehouse, answer(closes, interval=Interval.M1))
+    filled = perf_counter()
     assert load(warehouse, answer(closes + 1, interval=Interval.M1)).updated == len(closes)
-    assert perf_counter() - began < 30
+    assert perf_counter() - filled < 10 * (filled - began)
     kept = rows(warehouse, "SELECT count(*), sum(close) FROM raw.candle_version")
     assert kept == [(len(closes), closes.sum())]
