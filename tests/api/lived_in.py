@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from mela.settings import Settings
 from services import accounts, scene_facts
-from tests.api.conftest import CALLERS, EMPTY_APP, PASSWORD, Browser, browser
+from tests.api.conftest import CALLERS, EMPTY_APP, Browser, browser, hashed
 from tests.conftest import EMPTY
 from tests.warehouse.lived import Life, live
 from warehouse.database import transaction
@@ -54,9 +54,10 @@ def team(scratch: Settings) -> Iterator[Team]:
     with ExitStack() as stack:
         found: dict[str, Browser] = {}
         for name, role in CALLERS.items():
-            accounts.add(scratch, name, PASSWORD, role)
+            with transaction(scratch) as connection:
+                accounts.stored_new(connection, name, role, hashed())
             found[name] = stack.enter_context(browser(scratch))
-            found[name].sign_in(name)
+            found[name].enter(scratch, name)
         with transaction(scratch) as connection:
             connection.execute(_OWNED)
             private = UUID(str(life.scenes["stocks"].scene_id))

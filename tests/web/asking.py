@@ -8,6 +8,8 @@ from uuid import uuid4
 
 from playwright.sync_api import BrowserContext
 
+from services import sessions
+
 ENDED = {"finished", "cancelled", "rejected"}
 SCENE: dict[str, Any] = {
     "instruments": ["binance:BTCUSDT"],
@@ -30,13 +32,11 @@ def named(words: str) -> str:
 
 def ask(context: BrowserContext, method: str, path: str, body: Any = None) -> Any:
     """Ask the API as who is signed in; return what it answers."""
-    me = context.request.get("/api/v1/session").json()
-    answer = context.request.fetch(
-        f"/api/v1{path}",
-        method=method,
-        headers={"X-CSRF-Token": me["csrf_token"], "Content-Type": "application/json"},
-        data=body,
-    )
+    headers = {"Content-Type": "application/json"}
+    if method != "GET":
+        [token] = [one["value"] for one in context.cookies() if one["name"] == "mela_session"]
+        headers["X-CSRF-Token"] = sessions.csrf_token(token)
+    answer = context.request.fetch(f"/api/v1{path}", method=method, headers=headers, data=body)
     assert answer.ok, f"{answer.status} {answer.text()}"
     return answer.json() if answer.body() else None
 

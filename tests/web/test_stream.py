@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from mela.settings import Settings
 from tests.web.asking import SCENE, ask, finished, grid, named, publish
@@ -100,6 +101,30 @@ def test_a_finished_scene_never_runs_again_on_the_screen(pages: Site, line: Line
     states = seen(page)
     order = ["received", "planned", "finished"]
     assert states == sorted(set(states), key=order.index), states
+
+
+def test_an_end_that_overtakes_an_answer_is_shown_with_its_results(pages: Site) -> None:
+    context = pages.context("tom")
+    scene_id = publish(context, grid(3, 4), name="overtaken")
+    early = ask(context, "GET", f"/scenes/{scene_id}")
+    assert early["best_metrics"] is None
+    page = context.new_page()
+    answers: list[str] = []
+
+    def late(route: Route) -> None:
+        answers.append(route.request.url)
+        if len(answers) > 1:
+            return route.continue_()
+        finished(context, scene_id)
+        time.sleep(1)  # the stream tells of the end meanwhile
+        return route.fulfill(json=early)
+
+    page.route(f"**/api/v1/scenes/{scene_id}", late)
+    page.goto(f"/scenes/{scene_id}")
+    expect(page.locator('[data-scene-state="finished"]')).to_be_visible(timeout=60_000)
+    expect(page.locator('[data-metric="sharpe"]')).not_to_be_empty()
+    expect(page.locator("tr[data-row]").first).to_be_visible()
+    assert len(answers) > 1
 
 
 def test_a_session_that_ends_leads_to_the_sign_in_and_back(pages: Site) -> None:
