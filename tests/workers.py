@@ -63,6 +63,7 @@ LONG = (
 )
 WORKER = "PYTEST_XDIST_WORKER"
 PLATFORM: pytest.StashKey[ExitStack] = pytest.StashKey()  # what stops the platform that runs
+WARMING: pytest.StashKey[subprocess.Popen[bytes]] = pytest.StashKey()  # what compiles the engine
 WARM = (
     "from backtests.portfolio import warm_accounts; from backtests.simulate import warm;"
     " warm(); warm_accounts()"
@@ -76,7 +77,12 @@ def unit_of(nodeid: str) -> str:
 
 
 class Units(LoadScopeScheduling):
-    """Hands out units in the order in which they were collected."""
+    """Hands out units in the order in which they were collected, once the engine is compiled."""
+
+    def schedule(self) -> None:
+        if (warming := self.config.stash.get(WARMING, None)) and warming.wait():
+            raise subprocess.CalledProcessError(warming.returncode, warming.args)
+        super().schedule()
 
     def _split_scope(self, nodeid: str) -> str:
         return unit_of(nodeid)
@@ -103,9 +109,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Compile the engine once, before several workers would do it at the same time."""
+    """Compile the engine once, where several workers would do it at the same time.
+
+    They collect meanwhile, and are given no test before it is done: in a fresh clone it takes a
+    minute, in which the other processor would have nothing to do.
+    """
     if session.config.getoption("numprocesses", None):
-        subprocess.run([sys.executable, "-c", WARM], cwd=REPOSITORY, check=True)
+        command = [sys.executable, "-c", WARM]
+        session.config.stash[WARMING] = subprocess.Popen(command, cwd=REPOSITORY)
 
 
 def shared_folder(factory: pytest.TempPathFactory) -> Path:

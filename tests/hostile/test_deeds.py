@@ -211,7 +211,7 @@ def answered(what: str, settings: Settings) -> dict[tuple[str, int], dict[str, A
     """Have workers execute the batch until one comes through; return the first results."""
     messages = batch(what, settings)
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.hostile.worker"])
+    context.set_forkserver_preload(["tests.hostile.warmed"])
     heard = tail(settings, RESULTS)
     ended: list[int | None] = []
     while DONE not in ended:

@@ -1,18 +1,14 @@
-"""A worker of Spark's, as far as its runs are concerned: forked warm, it executes chunks."""
+"""A worker of Spark's, as far as its runs are concerned: it executes chunks."""
 
 from __future__ import annotations
 
 import sys
 
-from backtests.portfolio import warm_accounts
-from backtests.simulate import warm
 from mela.settings import Settings
 from streaming.logs import plain_logs
 from streaming.run import ChunkMessage, run_chunks
 
 DONE = 42  # the exit code of a worker whose batch came through: a strategy may exit with 0
-warm()  # once, before the first fork
-warm_accounts()
 
 
 def execute(messages: list[ChunkMessage], settings: Settings) -> None:
