@@ -76,19 +76,24 @@ def share_compiled(cache: Path) -> Path | None:
     returns: a file to lock while compiling, so that of two sides with the same engine only one
         compiles and the other loads; None if an earlier comparison has compiled it
     """
-    digest = hashlib.sha256()
-    digest.update(" ".join([platform.python_version(), *map(metadata.version, LIBRARIES)]).encode())
-    for file in sorted(one for room in ENGINE for one in (TREE / room).rglob("*.py")):
-        if file.parent.name != "strategies":  # they call nothing of each other, and Numba looks at
-            digest.update(file.relative_to(TREE).as_posix().encode())  # the source of each itself
-            digest.update(file.read_bytes())
     config: Any = numba.config
-    config.CACHE_DIR = str(cache / digest.hexdigest()[:16])
+    config.CACHE_DIR = str(cache / engine_digest(TREE))
     Path(config.CACHE_DIR).mkdir(parents=True, exist_ok=True)
     os.utime(config.CACHE_DIR)  # marks the folder as recently used
     config.CACHE_LOCATOR_CLASSES = f"{__name__}.{TreePathLocator.__name__},InTreeCacheLocator"
     is_new = next(Path(config.CACHE_DIR).rglob("*.nbi"), None) is None
     return Path(config.CACHE_DIR) / "lock" if is_new else None
+
+
+def engine_digest(tree: Path) -> str:
+    """Return what names the compiled code of a tree's engine: its sources and their compiler."""
+    digest = hashlib.sha256()
+    digest.update(" ".join([platform.python_version(), *map(metadata.version, LIBRARIES)]).encode())
+    for file in sorted(one for room in ENGINE for one in (tree / room).rglob("*.py")):
+        if file.parent.name != "strategies":  # they call nothing of each other, and Numba looks at
+            digest.update(file.relative_to(tree).as_posix().encode())  # the source of each itself
+            digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -146,17 +147,25 @@ def test_a_plan_of_more_loads_than_airflow_maps_becomes_fewer_tasks(airflow: Air
     assert len(batches_since(airflow, last)) == 8 > MOST_TASKS
 
 
-def test_a_backfill_of_a_month_changes_nothing_the_second_time(airflow: Airflow) -> None:
-    conf = ("--dag-run-conf", f'{{"instruments": ["{BTC}"]}}')
-    month = ("--from-date", "2023-02-01", "--to-date", "2023-02-28", *conf)
-    assert airflow.backfill("ingest_candles", *month) == ["success"] * 28
-    february = "opened_at BETWEEN '2023-02-01Z' AND '2023-02-28 23:00Z'"
-    assert airflow.rows(f"SELECT count(*) FROM raw.candle WHERE {february}") == [(28 * 24,)]
+@pytest.mark.parametrize(
+    ("first", "days"),
+    [("2023-02-22", 7), pytest.param("2023-01-22", 28, marks=pytest.mark.nightly, id="all of it")],
+)
+def test_a_backfill_of_days_changes_nothing_the_second_time(
+    airflow: Airflow, first: str, days: int
+) -> None:
+    """A week shows what a month does: each day is a run that knows of no other."""
+    last = (date.fromisoformat(first) + timedelta(days=days - 1)).isoformat()
+    third_last = (date.fromisoformat(last) - timedelta(days=2)).isoformat()
+    conf = ("--to-date", last, "--dag-run-conf", f'{{"instruments": ["{BTC}"]}}')
+    month = ("--from-date", first, *conf)
+    assert airflow.backfill("ingest_candles", *month) == ["success"] * days
+    loaded = f"opened_at BETWEEN '{first}Z' AND '{last} 23:00Z'"
+    assert airflow.rows(f"SELECT count(*) FROM raw.candle WHERE {loaded}") == [(days * 24,)]
     before = airflow.rows(STORED)
     assert airflow.backfill("ingest_candles", *month) == []  # each day has its run
-    days = ("--from-date", "2023-02-26", "--to-date", "2023-02-28", *conf)
-    again = ("--reprocess-behavior", "completed")
-    assert airflow.backfill("ingest_candles", *days, *again) == ["success"] * 3
+    again = ("--from-date", third_last, *conf, "--reprocess-behavior", "completed")
+    assert airflow.backfill("ingest_candles", *again) == ["success"] * 3
     assert airflow.rows(STORED) == before
 
 

@@ -230,8 +230,7 @@ ELSEWHERE = (
         (
             "tests/integration/test_demo.py"
             "::test_a_backfill_by_airflows_command_line_loads_its_day",
-            "tests/dags/test_running.py"
-            "::test_a_backfill_of_a_month_changes_nothing_the_second_time",
+            "tests/dags/test_running.py::test_a_backfill_of_days_changes_nothing_the_second_time",
         ),
         "a day through `mela airflow`, a month by itself: a month here would last for minutes",
     ),

@@ -7,12 +7,15 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numba
 import pytest
 from click.testing import Result
+from numba.core.caching import UserProvidedCacheLocator
 from typer.testing import CliRunner
 
 from cli.main import app
 from mela.settings import REPOSITORY
+from regression.worker import ENGINE, engine_digest
 
 KEPT = ("backtests", "execution", "mela", "requirements")  # what a side is run with
 RSI = "backtests/strategies/rsi_reversion.py"
@@ -102,7 +105,23 @@ def scratch(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Confi
     made = Scratch(folder, home)
     made.git("init", "--quiet", "--initial-branch=main")
     made.commit("As it was")
+    give_compiled(home / "compiled" / engine_digest(folder))
     return made
+
+
+def give_compiled(target: Path) -> None:
+    """Give comparisons what this repository has compiled of the same engine: a minute's work.
+
+    Both are named by the engine's sources, so that neither is of another one.
+    """
+    if target.exists():
+        return
+    folders = {file.parent for room in ENGINE for file in (REPOSITORY / room).rglob("*.py")}
+    for folder in folders:
+        name = UserProvidedCacheLocator.get_suitable_cache_subpath(str(folder / "any.py"))
+        place = Path(numba.config.CACHE_DIR) / name
+        if place.is_dir():
+            shutil.copytree(place, target / ".".join(folder.relative_to(REPOSITORY).parts))
 
 
 @pytest.fixture
