@@ -11,8 +11,9 @@ from playwright.sync_api import ConsoleMessage, Page
 from mela.settings import REPOSITORY
 
 AXE = REPOSITORY / "web" / "node_modules" / "axe-core" / "axe.min.js"
+COLOURS = '{type: "rule", values: ["color-contrast", "link-in-text-block"]}'
 RUN = """
-axe.run(document, {resultTypes: ["violations"]}).then((found) => JSON.stringify(
+axe.run(document, {resultTypes: ["violations"], %s}).then((found) => JSON.stringify(
   found.violations.map(({id, nodes}) => ({id, nodes: nodes.map((node) => [
     node.target.join(" "), node.failureSummary])}))))
 """
@@ -23,16 +24,22 @@ def _axe() -> str:
     return AXE.read_text(encoding="utf-8")
 
 
-def violations(page: Page) -> list[dict[str, Any]]:
-    """Return what axe finds. It runs in a world of its own, as the page's policy forbids eval."""
+def violations(page: Page, *, only_colours: bool = False) -> list[dict[str, Any]]:
+    """Return what axe finds. It runs in a world of its own, as the page's policy forbids eval.
+
+    only_colours: apply only the rules that depend on colours
+    """
     session = page.context.new_cdp_session(page)
     frame = session.send("Page.getFrameTree")["frameTree"]["frame"]["id"]
     world = session.send("Page.createIsolatedWorld", {"frameId": frame, "worldName": "axe"})
     place = {"contextId": world["executionContextId"]}
-    session.send("Runtime.evaluate", {"expression": _axe(), **place})
+    known = session.send("Runtime.evaluate", {"expression": "typeof axe", **place})
+    if known["result"]["value"] == "undefined":  # the world stays as long as the page
+        session.send("Runtime.evaluate", {"expression": _axe(), **place})
+    run = RUN % (f"runOnly: {COLOURS}" if only_colours else "")
     found = session.send(
         "Runtime.evaluate",
-        {"expression": RUN, "awaitPromise": True, "returnByValue": True, **place},
+        {"expression": run, "awaitPromise": True, "returnByValue": True, **place},
     )
     session.detach()
     assert "value" in found["result"], found

@@ -39,6 +39,16 @@ INSIDE = (
 SESSION_TABS = ("positions", "orders", "fills", "trades", "risk", "drift", "log", "session")
 TABS = ("runs", "map", "parallel", "curves", "report", "scene")
 WAITING = ".mantine-Skeleton-root, [aria-busy='true'][role='status']"
+# Resolves when what fades or moves has come to its end, and the end has been drawn.
+STILL = """async () => {
+  const frame = () => new Promise((next) => requestAnimationFrame(next));
+  await frame();
+  await frame();
+  const moving = document.getAnimations().filter((one) =>
+    one.effect?.getComputedTiming().iterations !== Infinity);
+  await Promise.allSettled(moving.map((one) => one.finished));
+  await frame();
+}"""
 EXPECTED = re.compile(r"401 \(Unauthorized\).*/api/v1/session$")  # nobody is signed in yet
 
 
@@ -68,18 +78,39 @@ def asked(site: Any, chrome: Any) -> dict[str, Any]:
 def settled(page: Page, path: str) -> None:
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     expect(page.locator(WAITING)).to_have_count(0)
-    page.wait_for_load_state("networkidle") if path in OUTSIDE else page.wait_for_timeout(300)
+    if path in OUTSIDE:
+        page.wait_for_load_state("networkidle")
+    page.evaluate(STILL)
 
 
-def judge(page: Page, complaints: judged.Complaints) -> dict[str, Any]:
-    """Return what is wrong with a page as it is now, by who says so."""
+def judge(page: Page, complaints: judged.Complaints, *, only_colours: bool) -> dict[str, Any]:
+    """Return what is wrong with a page as it is now, by who says so.
+
+    only_colours: it was judged in the other theme, from which it differs in colours alone
+    """
     wrong = {
-        "axe": judged.violations(page),
+        "axe": judged.violations(page, only_colours=only_colours),
         "pixels too wide": judged.too_wide(page),
         "console": [line for line in complaints if not EXPECTED.search(line)],
     }
     complaints.clear()
     return {name: found for name, found in wrong.items() if found}
+
+
+def shown(page: Page, path: str, before: str, scheme: Scheme) -> None:
+    """Open a page by its address; a part of a page that is open, by its tab."""
+    place, _, tab = path.partition("?tab=")
+    if tab and before.partition("?tab=")[0] == place:
+        turned(page, path, scheme)
+        names = SESSION_TABS if place.startswith("/trading/") else TABS
+        chosen = page.get_by_role("tab").nth(names.index(tab))
+        chosen.click()
+        expect(chosen).to_have_attribute("aria-selected", "true")
+        expect(page).to_have_url(re.compile(f"{re.escape(path)}$"))
+    else:
+        page.emulate_media(color_scheme=scheme)
+        page.goto(path)
+    settled(page, path)
 
 
 def turned(page: Page, path: str, scheme: Scheme) -> None:
@@ -113,15 +144,15 @@ def test_nothing_is_wrong_with_any_page(
         page = pages.context(user, size=SIZES[size]).new_page()
         complaints = judged.Complaints()
         complaints.listen(page)
+        before = ""
         for path in paths:
             for scheme in OPENED[size]:
                 if scheme == OPENED[size][0]:
-                    page.emulate_media(color_scheme=scheme)
-                    page.goto(path)
-                    settled(page, path)
+                    shown(page, path, before, scheme)
+                    before = path
                 else:
                     turned(page, path, scheme)
-                if found := judge(page, complaints):
+                if found := judge(page, complaints, only_colours=scheme == OPENED[size][1]):
                     wrong[f"{path} {scheme}"] = found
                 shot(page, f"page-{name_of(path)}-{scheme}-{size}")
 
