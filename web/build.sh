@@ -11,7 +11,7 @@ fail() {
 
 # What the built files follow from, by content: an edit and its undoing build nothing.
 sources() {
-    find . \( -name node_modules -o -name 'dist*' -o -name '*.test.ts' -o -name '*.test.tsx' \) -prune -o \
+    find . \( -path ./node_modules -o -path './dist*' -o -name '*.test.ts' -o -name '*.test.tsx' \) -prune -o \
         -type f ! -name README.md -print | LC_ALL=C sort | tr '\n' '\0' | xargs -0 sha256sum | sha256sum
 }
 

@@ -17,7 +17,8 @@ function packed(): Plugin {
     configResolved: (config) => {
       folder = join(config.root, config.build.outDir, "assets");
     },
-    closeBundle: () => {
+    // Not `closeBundle`, which a failed build calls too: its error would hide what has failed.
+    writeBundle: () => {
       for (const name of readdirSync(folder)) {
         const path = join(folder, name);
         if (!/\.(js|css|svg)$/.test(name) || statSync(path).size < 1_024) continue;

@@ -114,6 +114,11 @@ def test_nothing_is_asked_of_another_host_and_no_script_stands_in_the_page() -> 
     assert not re.search(r"<script(?![^>]*\bsrc=)", page)
 
 
+def made_here(folder: str, names: list[str]) -> list[str]:
+    """Return what of `web` is no source. A source may be called distribution.ts."""
+    return [name for name in names if Path(folder) == WEB and re.match("node_modules$|dist", name)]
+
+
 def test_a_build_that_is_there_is_not_built_again_and_an_edit_is(tmp_path: Path) -> None:
     before = (DIST / "index.html").stat().st_mtime_ns
     started = time.monotonic()
@@ -124,16 +129,23 @@ def test_a_build_that_is_there_is_not_built_again_and_an_edit_is(tmp_path: Path)
 
     # In a copy that borrows the packages, an edited source makes another build.
     copy = tmp_path / "web"
-    ignored = shutil.ignore_patterns("node_modules", "dist*")
-    shutil.copytree(WEB, copy, ignore=ignored)
+    shutil.copytree(WEB, copy, ignore=made_here)
     shutil.copytree(DIST, copy / "dist")
     (copy / "node_modules").symlink_to(WEB / "node_modules")
     (tmp_path / ".venv").symlink_to((REPOSITORY / ".venv").resolve())
     assert run(str(copy / "build.sh")).stdout == ""
-    source = copy / "src" / "theme.ts"
-    source.write_text(source.read_text(encoding="utf-8").replace('"md"', '"lg"') + "\n")
+    # It leaves little to build, as what is built is not the point here.
+    main = 'import "./charts/distribution";\ndocument.title = "edited";\n'
+    (copy / "src" / "main.tsx").write_text(main, encoding="utf-8")
     again = run(str(copy / "build.sh"))
     assert "building the web application" in again.stdout, again.stdout + again.stderr
+    scripts = (copy / "dist" / "assets").glob("*.js")
+    assert any("edited" in script.read_text(encoding="utf-8") for script in scripts)
+
+    # Its name begins as that of the folder of what is built.
+    with (copy / "src" / "charts" / "distribution.ts").open("a", encoding="utf-8") as chart:
+        chart.write("export const another = 1;\n")
+    assert "building the web application" in run(str(copy / "build.sh")).stdout
 
 
 def test_the_lock_names_no_registry() -> None:
