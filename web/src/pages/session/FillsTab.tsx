@@ -28,7 +28,7 @@ const side = (row: FillRow) => (row.side === "buy" ? "▲ buy" : "▼ sell");
 
 const COLUMNS: Column<FillRow>[] = [
   { id: "at", header: "Filled (UTC)", width: 176, cell: (row) => <Instant at={row.at} /> },
-  { id: "instrument", header: "Instrument", width: 140, grow: true, cell: (row) => row.instrument },
+  { id: "instrument", header: "Instrument", width: 156, grow: true, cell: (row) => row.instrument },
   { id: "side", header: "Side", width: 90, cell: side },
   { id: "units", header: "Units", width: 130, align: "right", cell: (row) => formatUnits(row.units) },
   { id: "price", header: "Price", width: 120, align: "right", cell: (row) => formatPrice(row.price) },

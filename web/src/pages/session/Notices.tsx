@@ -5,6 +5,9 @@ import { Age } from "../../components/Age";
 import { asSentence } from "../../components/format";
 import { hasEnded } from "./states";
 
+/** States that somebody wants a reason for; that a running session was started once explains nothing. */
+const EXPLAINED: ReadonlySet<string> = new Set(["paused", "stopping", "stopped"]);
+
 const DEAD_S = 30; // a process that has said nothing for so long does not trade
 
 /** What somebody must know before the numbers: why it does not trade, what it was told. */
@@ -28,7 +31,7 @@ export function Notices({
           {asSentence(session.why ?? "no reason was given.")}
         </Alert>
       )}
-      {session.state !== "failed" && session.why && <Text size="sm">{asSentence(session.why)}</Text>}
+      {EXPLAINED.has(session.state) && session.why && <Text size="sm">{asSentence(session.why)}</Text>}
       {session.risk_state !== "active" && (
         <Alert
           color="orange"

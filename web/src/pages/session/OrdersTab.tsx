@@ -45,7 +45,7 @@ const side = (row: OrderRow) => `${row.side === "buy" ? "▲" : "▼"} ${row.sid
 
 const COLUMNS: Column<OrderRow>[] = [
   { id: "at", header: "Intended (UTC)", width: 176, cell: (row) => <Instant at={row.intended_at} /> },
-  { id: "instrument", header: "Instrument", width: 140, grow: true, cell: (row) => row.instrument },
+  { id: "instrument", header: "Instrument", width: 156, grow: true, cell: (row) => row.instrument },
   { id: "side", header: "Side", width: 110, cell: side },
   { id: "kind", header: "Kind", width: 80, cell: (row) => row.kind },
   { id: "units", header: "Units", width: 120, align: "right", cell: (row) => formatUnits(row.units) },

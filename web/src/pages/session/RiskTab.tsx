@@ -56,7 +56,7 @@ function Outcome({ row }: { row: VerdictRow }) {
 
 const COLUMNS: Column<VerdictRow>[] = [
   { id: "at", header: "When (UTC)", width: 176, cell: (row) => <Instant at={row.at} /> },
-  { id: "instrument", header: "Instrument", width: 140, cell: (row) => row.instrument },
+  { id: "instrument", header: "Instrument", width: 156, cell: (row) => row.instrument },
   { id: "outcome", header: "Verdict", width: 92, cell: (row) => <Outcome row={row} /> },
   {
     id: "sentence",
@@ -66,13 +66,19 @@ const COLUMNS: Column<VerdictRow>[] = [
     cell: (row) => <span title={row.sentence}>{row.sentence}</span>,
   },
   { id: "code", header: "Code", width: 150, cell: (row) => <span className="mela-code">{row.code}</span> },
-  { id: "units", header: "Asked units", width: 110, align: "right", cell: (row) => formatUnits(row.units) },
+  {
+    id: "units",
+    header: "Asked units",
+    width: 110,
+    align: "right",
+    cell: (row) => formatUnits(row.units, 6),
+  },
   {
     id: "granted",
     header: "Let through",
     width: 110,
     align: "right",
-    cell: (row) => formatUnits(row.granted_units),
+    cell: (row) => formatUnits(row.granted_units, 6),
   },
   {
     id: "saw",

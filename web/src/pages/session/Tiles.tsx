@@ -24,7 +24,10 @@ export function Tiles({ session }: { session: TradingSessionRow }) {
       <Tile name="Today" note="since 00:00 UTC">
         <Num value={session.day_profit} unit="money" isChange />
       </Tile>
-      <Tile name="Positions" note={`${session.open_orders} open orders`}>
+      <Tile
+        name="Positions"
+        note={`${session.open_orders} open ${session.open_orders === 1 ? "order" : "orders"}`}
+      >
         {formatNumber(session.positions, "count")}
       </Tile>
       <Tile name="Round trips" note="closed trades">

@@ -32,7 +32,7 @@ const side = (row: SessionTrade) => (row.direction === "short" ? "▼ short" : "
 const COLUMNS: Column<SessionTrade>[] = [
   { id: "entry", header: "Entry (UTC)", width: 176, cell: (row) => <Instant at={row.entered_at} /> },
   { id: "exit", header: "Exit (UTC)", width: 176, cell: (row) => <Instant at={row.exited_at} /> },
-  { id: "instrument", header: "Instrument", width: 140, grow: true, cell: (row) => row.instrument },
+  { id: "instrument", header: "Instrument", width: 156, grow: true, cell: (row) => row.instrument },
   { id: "side", header: "Side", width: 80, cell: side },
   { id: "units", header: "Units", width: 120, align: "right", cell: (row) => formatUnits(row.units) },
   {
