@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import sys
+from typing import NoReturn
 
 import structlog
-from sqlalchemy.exc import DBAPIError
 
 from backtests.strategies import refresh
 from live import around
 from live.broker_hub import BrokerHub
 from live.brokers import Broker, open_broker
 from live.clock import clock_of
+from live.ending import end_now, end_on_signals
 from live.feed_hub import FeedHub
 from live.outside import Outside
 from live.process import Process
-from mela.errors import MelaError
 from mela.settings import Settings
 
 LOG = structlog.get_logger(__name__)
@@ -36,7 +35,9 @@ async def trade(settings: Settings) -> None:
         BrokerHub(clock, opened),
         refresh(settings.packages),
     )
-    await Process(outside, opened, around.run).run()
+    process = Process(outside, opened, around.run)
+    end_on_signals(process.stop)
+    await process.run()
 
 
 def plain_logs() -> None:
@@ -54,16 +55,17 @@ def plain_logs() -> None:
     )
 
 
-def main() -> int:
-    """Run until told to stop; return the exit status."""
+def main() -> NoReturn:
+    """Run until told to stop, and end without waiting for threads that somebody keeps waiting."""
     plain_logs()
+    status = 0
     try:
-        asyncio.run(trade(Settings()))
-    except (MelaError, DBAPIError) as error:
+        asyncio.Runner().run(trade(Settings()))  # not closed: that would join its threads
+    except Exception as error:
         LOG.exception("ended", reason=str(error))
-        return 1
-    return 0
+        status = 1
+    end_now(status)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from asyncio import create_task
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime
@@ -17,6 +18,7 @@ from uuid import UUID
 import structlog
 
 from live.clock import Clock
+from live.ending import LAST_S, within
 from live.events import HeadlineHeard
 from live.news import News
 from live.publisher import publish_new
@@ -49,7 +51,7 @@ class Counts(Protocol):
 async def run(
     settings: Settings, counts: Counts, clock: Clock, hear: Hear, stop: asyncio.Event
 ) -> None:
-    """Run until `stop`; then tell Kafka what is left, and beat once more.
+    """Run until `stop`; then tell Kafka what is left, and beat once more, if that takes no time.
 
     hear: is called in this loop for each headline that a session hears of
     """
@@ -63,18 +65,21 @@ async def run(
         for session_id, heard in await asyncio.to_thread(news.look):
             hear(session_id, heard)
 
-    async with asyncio.TaskGroup() as group:
-        for every_s, work in (
-            (BEAT_S, beat),
-            (DELIVER_S, lambda: deliver_due(settings)),
-            (PUBLISH_S, lambda: publish_new(settings)),
-            (SILENCE_S, lambda: tell_silence(settings)),
-            (DIGEST_S, lambda: put_digest(settings)),
-        ):
-            group.create_task(_again_and_again(_in_thread(work), every_s, stop))
-        group.create_task(_again_and_again(look, settings.trading.news_s, stop))
-    await _tried(_in_thread(lambda: publish_new(settings)))
-    await _tried(_in_thread(beat))
+    works: list[tuple[float, Work]] = [
+        (BEAT_S, _in_thread(beat)),
+        (DELIVER_S, _in_thread(lambda: deliver_due(settings))),
+        (PUBLISH_S, _in_thread(lambda: publish_new(settings))),
+        (SILENCE_S, _in_thread(lambda: tell_silence(settings))),
+        (DIGEST_S, _in_thread(lambda: put_digest(settings))),
+        (settings.trading.news_s, look),
+    ]
+    tasks = [create_task(_again_and_again(work, every_s, stop)) for every_s, work in works]
+    try:
+        await stop.wait()
+    finally:
+        await within(LAST_S, *tasks)
+    last = (_in_thread(lambda: publish_new(settings)), _in_thread(beat))
+    await within(LAST_S, *map(_tried, last))
 
 
 def write_beat(settings: Settings, counts: Counts, began: datetime) -> None:

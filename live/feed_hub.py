@@ -44,6 +44,7 @@ class FeedHub:
         self._settings, self._clock, self._open = settings, clock, open_one
         self._markets: dict[str, _Market] = {}
         self._closings: set[asyncio.Task[None]] = set()
+        self._is_over = False
 
     async def listen(self, since_ms: Mapping[Listening, int], heard: Heard) -> None:
         """Listen to some series, each from an opening on. Raises ValueError as `open_feed` does."""
@@ -65,7 +66,7 @@ class FeedHub:
 
     async def leave(self, heard: Heard) -> None:
         """Listen no more."""
-        for market in self._markets.values():
+        for market in self._markets.values() if not self._is_over else ():
             async with market.turn:
                 if self._drop(market, heard):
                     await self._reopen(market)
@@ -77,13 +78,20 @@ class FeedHub:
             raise KeyError(f"nobody listens to the market of {instrument}")
         return feed
 
+    def end(self) -> None:
+        """Open no feed any more: the process ends, and all who listen leave."""
+        self._is_over = True
+
     async def stop(self) -> None:
-        """Close all feeds."""
-        for market in self._markets.values():
-            async with market.turn:
-                market.wanted.clear()
-                await self._close(market)
+        """Close all feeds, side by side."""
+        self.end()
+        await asyncio.gather(*map(self._stop_one, self._markets.values()))
         await asyncio.gather(*self._closings)
+
+    async def _stop_one(self, market: _Market) -> None:
+        async with market.turn:
+            market.wanted.clear()
+            await self._close(market)
 
     def _drop(self, market: _Market, heard: Heard) -> bool:
         """Forget a listener; tell whether a series has nobody left."""
@@ -97,7 +105,7 @@ class FeedHub:
 
     async def _reopen(self, market: _Market) -> None:
         await self._close(market)
-        if market.wanted:
+        if market.wanted and not self._is_over:
             market.feed = self._make(market)
             market.task = asyncio.create_task(self._pass_on(market))
 

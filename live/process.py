@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import threading
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from typing import cast
 from uuid import UUID
@@ -21,6 +20,7 @@ from sqlalchemy.exc import DBAPIError
 
 from live import kill
 from live.clock import Clock
+from live.ending import LAST_S, SESSIONS_S, within
 from live.events import CommandKind, HeadlineHeard
 from live.folding import SessionBroken
 from live.outside import Counted, Outside
@@ -87,30 +87,49 @@ class Process:
         await self._stop.wait()
 
     async def run(self) -> None:
-        """Run all sessions until `stop`. Raises DBAPIError where the locks were lost."""
-        for name in (signal.SIGTERM, signal.SIGINT):
-            with suppress(NotImplementedError, RuntimeError):  # not of the main thread: a test
-                self._loop.add_signal_handler(name, self.stop)
+        """Run all sessions until `stop`, and end within seconds then, whatever does not answer.
+
+        Raises DBAPIError where the locks were lost.
+        """
         hearing = threading.Thread(target=self._hear, daemon=True)
         hearing.start()
         beating = asyncio.create_task(self._beat())
         beside = asyncio.create_task(self._run_beside())
         killing = threading.Thread(target=self._kill_beside, daemon=True)
         killing.start()
+        looking = asyncio.create_task(self._run_sessions())
+        over = asyncio.create_task(self._stop.wait())
         try:
-            with locks(self.outside.settings) as held:
-                while not self._stop.is_set():
-                    await self.outside.blocking(held.check)
-                    await self._look(held)
-                    await self._wait()
+            await asyncio.wait((looking, over), return_when=asyncio.FIRST_COMPLETED)
+            if looking.done():
+                looking.result()
         finally:
             self._stop.set()  # where the locks were lost, all that runs beside must end as well
             beating.cancel()
-            for task in self._tasks.values():
-                task.cancel()
-            await asyncio.gather(beating, beside, *self._tasks.values(), return_exceptions=True)
-            await self.outside.feeds.stop()
-            await self.outside.brokers.stop()
+            over.cancel()
+            await asyncio.gather(self._end(looking), within(3 * LAST_S, beating, beside, over))
+
+    async def _run_sessions(self) -> None:
+        """Run until cancelled; no other process has the sessions before they have left this one."""
+        with ExitStack() as kept:
+            blocking = self.outside.blocking
+            held = await blocking(lambda: kept.enter_context(locks(self.outside.settings)))
+            try:
+                while True:
+                    await blocking(held.check)
+                    await self._look(held)
+                    await self._wait()
+            finally:
+                for task in self._tasks.values():
+                    task.cancel()
+                await within(SESSIONS_S, *self._tasks.values())
+
+    async def _end(self, looking: asyncio.Task[None]) -> None:
+        """Leave all sessions, then their feeds and brokers, and give up what does not end."""
+        self.outside.feeds.end()  # what leaves now must not open them anew
+        looking.cancel()
+        await within(2 * SESSIONS_S, looking)
+        await within(LAST_S, self.outside.feeds.stop(), self.outside.brokers.stop())
 
     async def _wait(self) -> None:
         with suppress(TimeoutError):

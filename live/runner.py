@@ -64,6 +64,7 @@ class SessionRunner:
         self._outside = outside
         self._inbox: deque[Input] = deque()
         self._has_come = asyncio.Event()
+        self._came = self._taken = 0
         self._seq = 0
         self._kept_seq = 0
         self._engine = Engine(outside.catalogue)
@@ -113,6 +114,7 @@ class SessionRunner:
     def put(self, event: Input) -> None:
         """Take something that the world said; of this loop's thread only."""
         self._inbox.append(event)
+        self._came += 1
         self._has_come.set()
 
     def hear(self, event: HeadlineHeard) -> None:
@@ -134,7 +136,8 @@ class SessionRunner:
     async def command(self, kind: CommandKind, by: str, why: str) -> None:
         """Take a command; returns once it is stored."""
         self.put(Commanded(kind, by, self._outside.clock.now_ms(), why))
-        while self._inbox and not self.has_stopped:
+        number = self._came  # others come behind it all the time
+        while self._taken < number and not self.has_stopped:
             await asyncio.sleep(0.005)
 
     async def compare(self) -> None:
@@ -256,6 +259,7 @@ class SessionRunner:
         while self._inbox and not self.has_stopped:
             batch = [self._inbox.popleft() for _ in range(min(AT_ONCE, len(self._inbox)))]
             await self._take(batch)
+            self._taken += len(batch)
 
     async def _settle(self) -> None:
         """Wait until all requests that were made are answered, and the answers are stored."""
