@@ -40,8 +40,8 @@ docs: setup      ## build the site of the docs into build/site; a warning is an 
 bench: setup     ## measure the claims; ONLY=path for a part
 	@.venv/bin/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(ARGS)
 
-storm: setup     ## publish scenes for 20 minutes while processes are killed; SEED=7 repeats a storm
-	@.venv/bin/python -m tests.storm $(if $(SEED),--seed $(SEED)) $(ARGS)
+storm: setup     ## publish scenes for 20 minutes while processes are killed; SEED=7 repeats a storm; ONLY=live kills what trades
+	@.venv/bin/python -m $(if $(filter live,$(ONLY)),pytest -q -m nightly tests/live/test_restart.py,tests.storm $(if $(SEED),--seed $(SEED))) $(ARGS)
 
 fuzz: setup      ## look for input that a parser does not stand, a minute for each; ARGS=-max_total_time=600
 	@.venv/bin/python -m tests.fuzz all -max_total_time=60 $(ARGS)

@@ -140,7 +140,7 @@ ELSEWHERE = (
         "the same targets, for some seconds",
     ),
     Elsewhere(
-        r"make storm( SEED=\d+)?( ARGS=.*)?",
+        r"make storm( SEED=\d+| ONLY=live)?( ARGS=.*)?",
         ("tests/integration/test_kill.py::test_a_storm_loses_nothing_and_counts_nothing_twice",),
         "the same kills and checks, once each; it takes twenty minutes",
     ),
