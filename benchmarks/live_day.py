@@ -39,7 +39,7 @@ SLOW = 30  # while the session begins, which takes some seconds of this machine
 LEAD_MINUTES = 240  # before the day, for the warm-up and until the session has begun
 DAY_MINUTES = DAY_MS // MINUTE_MS
 MOST_GROWTH, MOST_RESTART_S = 0.05, 5.0
-PATIENCE_S = 240.0
+BEGIN_S, PATIENCE_S, AGAIN_S = 90.0, 200.0, 60.0  # at most, for the start, the day and a restart
 LOOK_S = 0.5
 _COUNTED = text("""
     SELECT count(*) AS candles, count(DISTINCT account) AS accounts, min(opened_at) AS first,
@@ -68,7 +68,7 @@ def measure(settings: Settings) -> list[Row]:
             of = settings.model_copy(update={"replay_url": server.url})
             session_id = _begun(of, server.url)
             with live_process(of) as process:
-                _wait(lambda: _counted(of, session_id)["accounts"] == INSTRUMENTS, PATIENCE_S)
+                _wait(lambda: _counted(of, session_id)["accounts"] == INSTRUMENTS, BEGIN_S)
                 _play(server.url, {"speed": SPEED})
                 sizes = _watched(of, session_id, psutil.Process(process.pid))
                 day = _day(of, session_id, sizes)
@@ -78,7 +78,7 @@ def measure(settings: Settings) -> list[Row]:
             begun = time.monotonic()
             seq = _one(of, _LAST, session_id)
             with live_process(of):
-                _wait(lambda: _one(of, _KINDS_SINCE, session_id, seq=seq) > 0, 60.0)
+                _wait(lambda: _one(of, _KINDS_SINCE, session_id, seq=seq) > 0, AGAIN_S)
                 took_s = time.monotonic() - begun
     return [*day, _restart(took_s, held)]
 
@@ -106,6 +106,7 @@ def live_process(settings: Settings) -> Generator[subprocess.Popen[bytes]]:
         **os.environ,
         "PYTHONPATH": str(REPOSITORY),
         "MELA_HOME": str(settings.home),
+        "MELA_KAFKA__BROKERS": "127.0.0.1:9",  # none: not that of a stack which may run here
         "MELA_REPLAY_URL": settings.replay_url or "",
         "MELA_POSTGRES__HOST": postgres.host,
         "MELA_POSTGRES__PORT": str(postgres.port),
@@ -127,25 +128,26 @@ def live_process(settings: Settings) -> Generator[subprocess.Popen[bytes]]:
 
 
 def _watched(settings: Settings, session_id: UUID, process: psutil.Process) -> np.ndarray:
-    """Return the megabytes of the process over the day, one value each half second."""
+    """Return the megabytes of the process, one value each half second, until the day is over.
+
+    A machine that is too slow for it does not wait for the whole day: what is left counts as missed.
+    """
     sizes: list[float] = []
     until = time.monotonic() + PATIENCE_S
     while time.monotonic() < until:
         sizes.append(process.memory_info().rss / 1e6)
         counted = _counted(settings, session_id)
         if counted["candles"] >= INSTRUMENTS * DAY_MINUTES:
-            return np.array(sizes)
+            break
         time.sleep(LOOK_S)
-    raise MelaError(
-        f"the day was not over after {PATIENCE_S:.0f} s: {_counted(settings, session_id)}"
-    )
+    return np.array(sizes)
 
 
 def _day(settings: Settings, session_id: UUID, sizes: np.ndarray) -> list[Row]:
     counted = _counted(settings, session_id)
     minutes = int((counted["last"] - counted["first"]).total_seconds()) // 60 + 1
     # accounts may stand a minute apart at the instant of the count: the last minute is not counted
-    expected = (minutes - 1) * counted["accounts"]
+    expected = max((minutes - 1) * counted["accounts"], INSTRUMENTS * DAY_MINUTES)
     missed = max(expected - counted["candles"], 0) + _one(settings, _ABSENT, session_id)
     quarter = len(sizes) // 4
     before, after = np.median(sizes[quarter : 2 * quarter]), np.median(sizes[-quarter:])
