@@ -57,20 +57,28 @@ def reached_level(
     age: candles since the entry's
     limit: where an exit signal's limit order rests, NaN for none; its reason is SIGNAL
     """
-    trail = on_tick(
-        trailing_level(
-            held.extreme, held.entry_price, side, exits.trailing_stop, exits.trailing_start
-        ),
-        tick,
-    )
     before = np.nan if came == HELD else entered
-    stop = tighter_stop(held.stop, on_tick(held.stop_level, tick), side, before)
+    stop, trail = stops_at(held, side, before, tick, exits)
     target = target_at(held, side, age, tick, exits)
     target = nearer_target(target, on_tick(held.target_level, tick), side, before)
     is_limit = side * limit <= side * target
     goal = limit if is_limit else target
     why, price, both = protective_exit(open_, high, low, close, side, stop, trail, goal, came)
     return SIGNAL if is_limit and why == TAKE_PROFIT else why, price, both
+
+
+@rule
+def stops_at(
+    held: Protected, side: float, entered: float, tick: float, exits: ExitTerms
+) -> tuple[float, float]:
+    """Return where the stop and the trailing stop of a position lie; entered: as `tighter_stop`."""
+    trail = on_tick(
+        trailing_level(
+            held.extreme, held.entry_price, side, exits.trailing_stop, exits.trailing_start
+        ),
+        tick,
+    )
+    return tighter_stop(held.stop, on_tick(held.stop_level, tick), side, entered), trail
 
 
 @rule

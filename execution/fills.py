@@ -14,13 +14,12 @@ import numpy as np
 
 from execution.account import Account, count_fill, record_type
 from execution.candle_step import Candle, Decision, charge_borrow, decide, value_candle
-from execution.costs import market_price, on_tick, worse_tick
-from execution.exits import AT_OPEN, HELD, protect, reached_level
-from execution.orders import resting_exit, resting_level
+from execution.exits import AT_OPEN, HELD, protect, reached_level, stops_at
+from execution.orders import entry_ordered, resting_exit
 from execution.risk import begin_day, order_market_exit
-from execution.sizing import entry_units, units_bought
-from execution.terms import LIMIT, MARKET, NEARLY, Terms, kernel, rule
-from execution.trades import SIGNAL, record_trade
+from execution.sizing import units_bought
+from execution.terms import MARKET, NEARLY, NEVER, Terms, kernel, rule
+from execution.trades import SIGNAL, STOP_LOSS, TRAILING_STOP, record_trade
 
 
 class RoundTrip(Protocol):
@@ -246,18 +245,28 @@ def entry_on_close(
     for a market order.
     """
     account, terms = state[0], terms_record[0]
-    level, reference = np.nan, close
-    if terms.entry_kind != MARKET:
-        level = reference = on_tick(resting_level(account.order_close, side, terms), terms.tick)
-    price = worse_tick(reference, terms.tick, side)
-    if terms.entry_kind != LIMIT:
-        price = market_price(reference, 0.0, 0.0, side, terms)
-    units = entry_units(
-        account.cash, price, account.order_close, account.order_measure, account.order_strength,
-        terms,
-    )  # fmt: skip
+    units, price, level = entry_ordered(account, account.cash, close, side, terms)
     most = units_bought(account.cash * max(terms.max_exposure, 1.0), price, terms)
     units = min(units, most)
     if terms.lot > 0.0:
         units = math.floor(units / terms.lot + NEARLY) * terms.lot
     return (units if units > 0.0 else 0.0), level
+
+
+@kernel
+def stop_on_close(state: np.ndarray, terms_record: np.ndarray) -> tuple[int, float]:
+    """Return why and where the stop of a position lies now, until the next close.
+
+    (0, NaN) while flat, without a stop, and while the exits are delayed.
+    """
+    account, terms = state[0], terms_record[0]
+    if account.side == 0.0 or account.bar < account.entry_bar + terms.exits.protect_delay:
+        return 0, np.nan
+    side = account.side
+    entered = account.entered if account.entry_bar == account.bar else np.nan
+    stop, trail = stops_at(account, side, entered, terms.tick, terms.exits)
+    is_trailing = side * trail > side * stop
+    level = trail if is_trailing else stop
+    if not 0.0 < level < NEVER:
+        return 0, np.nan
+    return TRAILING_STOP if is_trailing else STOP_LOSS, level

@@ -8,12 +8,11 @@ import numpy as np
 
 from execution.candle_step import Candle, Decision, decide, trade_candle, value_candle
 from execution.columns import Columns
-from execution.costs import market_price, on_tick, worse_tick
-from execution.orders import resting_exit, resting_level
+from execution.costs import on_tick
+from execution.orders import entry_ordered, resting_exit, resting_level
 from execution.portfolio_step import decide_step, trade_open, trade_within, value_step
 from execution.positions import NEGLIGIBLE, leave_ended
-from execution.sizing import entry_units
-from execution.terms import LIMIT, MARKET, Float, Int, kernel, rule
+from execution.terms import MARKET, Float, Int, kernel, rule
 from execution.trades import write_excursions
 
 
@@ -93,17 +92,10 @@ def entry_asked(
         enter, exit_, enter_short, exit_short, measure, strength, stop, target, exit_price
     )
     decide(account, close, decision, terms)
-    side, level = account.order_side, np.nan
+    side = account.order_side
     if side == 0.0:
         return 0.0, 0.0, np.nan, np.nan, 0
-    reference = close
-    if terms.entry_kind != MARKET:
-        level = reference = on_tick(resting_level(close, side, terms), terms.tick)
-    if terms.entry_kind == LIMIT:
-        price = worse_tick(reference, terms.tick, side)
-    else:
-        price = market_price(reference, 0.0, 0.0, side, terms)
-    units = entry_units(account.equity, price, close, measure, strength, terms)
+    units, price, level = entry_ordered(account, account.equity, close, side, terms)
     if units == 0.0 and terms.lot > 0.0:
         units = terms.lot  # a better price may buy one
     exits = int(account.side != 0.0 and account.exit_reason != 0)

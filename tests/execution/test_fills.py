@@ -6,9 +6,15 @@ import numpy as np
 import pytest
 
 from execution.account import begin_account, record_type
-from execution.fills import begin_round_trip, close_candle, entry_on_close, take_fill
+from execution.fills import (
+    begin_round_trip,
+    close_candle,
+    entry_on_close,
+    stop_on_close,
+    take_fill,
+)
 from execution.terms import CASH, CostTerms, ExitTerms, Terms
-from execution.trades import STOP_LOSS, TRADES
+from execution.trades import STOP_LOSS, TRADES, TRAILING_STOP
 
 DAY_MS = 86_400_000
 
@@ -78,3 +84,20 @@ def test_an_entry_is_at_most_what_the_cash_pays_for_with_its_fee() -> None:
 
     assert units == 8.0
     assert np.isnan(level)
+
+
+def test_the_stop_of_a_position_lies_where_the_next_candle_would_look_for_it() -> None:
+    account = Filled(Terms(exits=ExitTerms(stop_loss=0.1)))
+    assert stop_on_close(account.state, account.terms)[0] == 0
+    account.fill(1.0, 2.0, 100.0)
+    assert stop_on_close(account.state, account.terms) == (STOP_LOSS, 90.0)
+
+    short = Filled(Terms(exits=ExitTerms(stop_loss=0.25, trailing_stop=0.125)))
+    short.fill(-1.0, 2.0, 80.0)
+    assert stop_on_close(short.state, short.terms) == (TRAILING_STOP, 90.0)
+
+    delayed = Filled(Terms(exits=ExitTerms(stop_loss=0.1, protect_delay=1)))
+    delayed.fill(1.0, 2.0, 100.0)
+    assert stop_on_close(delayed.state, delayed.terms)[0] == 0
+    delayed.state["bar"] += 1
+    assert stop_on_close(delayed.state, delayed.terms) == (STOP_LOSS, 90.0)
