@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from threading import Barrier
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from mela.errors import Conflict, InputInvalid, NotAllowed, NotFound, SceneInvalid
 from mela.settings import Settings
+from services import accounts
 from services.accounts import Caller, Role, scopes_of
 from services.trading import commands, sessions
 from services.trading.callers import at_this_machine
@@ -19,6 +22,7 @@ from tests.warehouse.given import a_document, a_run, a_scene, answer, load
 from warehouse.database import transaction
 from warehouse.results import finder
 from warehouse.trading import latches, locks, log
+from warehouse.trading import sessions as stored
 from warehouse.trading.log import Entry, KillSwitchSet, Rows
 
 pytestmark = pytest.mark.integration
@@ -207,3 +211,50 @@ def test_one_process_has_a_session_at_a_time(warehouse: Settings) -> None:
         assert second.take(session_id)
     with locks.locks(warehouse) as third:
         assert third.take(session_id)  # the connection that had it has ended
+
+
+AT_ALPACA = {**PAPER, "instruments": ["alpaca:BTC/USD", "alpaca:ETH/USD"]}
+AT_ALPACA["broker"] = {"kind": "alpaca"}
+
+
+def test_two_sessions_do_not_share_an_instrument_of_one_account(warehouse: Settings) -> None:
+    ann, bob = caller(warehouse, "ann"), caller(warehouse, "bob")
+    session_id = started(warehouse, ann, AT_ALPACA)
+    shared = {**AT_ALPACA, "name": "second", "instruments": ["alpaca:ETH/USD", "alpaca:LTC/USD"]}
+
+    with pytest.raises(Conflict, match=r"'first' trades one of these instruments at alpaca"):
+        started(warehouse, bob, shared)
+    assert len(sessions.list_sessions(warehouse, ann).items) == 1
+
+    started(warehouse, bob, {**shared, "instruments": ["alpaca:LTC/USD"]})
+    started(warehouse, bob, {**shared, "broker": {"kind": "paper"}})
+    with transaction(warehouse) as connection:
+        assert stored.move(connection, session_id, "stopped", None)
+    started(warehouse, bob, {**shared, "instruments": ["alpaca:ETH/USD"]})
+
+
+def test_of_sessions_that_are_started_at_once_one_gets_the_instrument(warehouse: Settings) -> None:
+    who = caller(warehouse, "ann")
+    at_once, many = Barrier(8), 8
+
+    def one(number: int) -> str:
+        at_once.wait(20)
+        try:
+            started(warehouse, who, {**AT_ALPACA, "name": f"number {number}"})
+        except Conflict as refused:
+            return str(refused)
+        return "started"
+
+    with ThreadPoolExecutor(many) as threads:
+        found = list(threads.map(one, range(many)))
+    assert found.count("started") == 1
+    assert len([words for words in found if "trades one of these instruments" in words]) == many - 1
+
+
+def test_at_this_machine_who_has_no_account_is_its_administrator(warehouse: Settings) -> None:
+    assert at_this_machine(warehouse, "nobody").role is Role.ADMIN
+    accounts.add(warehouse, "tess", "a long password of hers", Role.TRADER)
+    assert at_this_machine(warehouse, "Tess").role is Role.TRADER
+    accounts.change(warehouse, "tess", is_disabled=True)
+    with pytest.raises(NotAllowed, match="the account tess is disabled"):
+        at_this_machine(warehouse, "tess")

@@ -59,6 +59,8 @@ _SHARING = text("""
       AND broker = :broker AND money = :money AND instruments && CAST(:instruments AS text[])
     LIMIT 1
 """)
+_SHARES = 0x73686172  # "shar": whoever looks who trades in an account before joining it
+_JOIN = text("SELECT pg_advisory_xact_lock(:shares, hashtext(:broker || ' ' || :money))")
 _NOTIFY = text("SELECT pg_notify(:channel, :words)")
 
 
@@ -173,7 +175,12 @@ def move(connection: Connection, session_id: UUID, state: str, why: str | None) 
 
 
 def sharing(connection: Connection, one: StoredSession | NewSession) -> str | None:
-    """Return a session under way that trades one of the same instruments in the same account."""
+    """Return a session under way that trades one of the same instruments in the same account.
+
+    Who joins the account at the same time waits until this transaction has ended, and sees it.
+    """
+    account = {"shares": _SHARES, "broker": one.broker, "money": one.money}
+    connection.execute(_JOIN, account)
     values = {
         "session_id": one.session_id,
         "broker": one.broker,
