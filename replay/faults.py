@@ -6,6 +6,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from time import sleep
 
 from replay.answer import Answer
 
@@ -19,12 +20,12 @@ class Fault:
     path: a prefix of the path, or a pattern with * for the whole path
     status: the HTTP status of the wrong answer, sent with `body`; None cuts the connection; 200
         sends the true answer, delayed, cut or corrupted as the fields below say
-    delay_s: how long the answer is delayed
+    delay_s: how long the request is held before it is carried out; with is_done, its answer
     cut_after: hang up after this many bytes of the body, although its full length was announced
     spoiled: change the first byte of the true body, so that its checksum fails
     method: the only HTTP method that it meets; * for all
-    is_done: carry out what was asked before the wrong answer is given, or none (status null): the
-        client cannot know that its order stands
+    is_done: carry out what was asked before the wrong answer is given, or none (status null), or
+        the true one after delay_s: the client cannot know that its order stands
     """
 
     path: str
@@ -53,6 +54,19 @@ class Faults:
         self._faults = list(faults)
         self._seen = [0] * len(self._faults)
         self._lock = threading.Lock()
+        self._held = 0
+
+    @property
+    def held(self) -> int:
+        """Return how many requests were held so far, whose clients wait or have gone."""
+        return self._held
+
+    def hold(self, fault: Fault) -> None:
+        """Hold a request, or its answer, for as long as a fault says."""
+        if fault.delay_s:
+            with self._lock:
+                self._held += 1
+            sleep(fault.delay_s)
 
     def next(self, path: str, method: str = "GET") -> Fault | None:
         """Return the first fault that applies to this request; None if there is none."""

@@ -10,7 +10,6 @@ from email.utils import format_datetime
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from time import sleep
 from typing import Any, Self, cast
 from urllib.parse import parse_qsl, urlsplit
 
@@ -148,18 +147,17 @@ class _Handler(BaseHTTPRequestHandler):
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
         headers = {name.lower(): value for name, value in self.headers.items()}
         request = Request(parts.path, query, headers, self.command, body)
-        fault = server.faults.next(parts.path, self.command)
+        fault, done = server.faults.next(parts.path, self.command), None
         if fault is not None:
-            if fault.is_done:
-                server.answer(request)
-            sleep(fault.delay_s)
+            done = server.answer(request) if fault.is_done else None
+            server.faults.hold(fault)
             if fault.status is None:
                 self.close_connection = True
                 return
         if fault is not None and fault.status != HTTPStatus.OK:
             answer = answer_of(fault)
         else:
-            answer = server.answer(request)
+            answer = server.answer(request) if done is None else done
         if fault is not None and fault.spoiled:
             answer = corrupt(answer)
         self._send(answer, fault.cut_after if fault else None)

@@ -13,7 +13,7 @@ class Behaviour:
     reject: they are taken and rejected afterwards, as an exchange does
     hold: they stay open and are not filled, until they are cancelled or the replay is calmed
     shares: they are filled in parts, as fractions of the order, one after each `gap_s` of replayed
-        time; what the fractions leave over stays open
+        time, and `pause_s` of this machine's; what the fractions leave over stays open
     fill_after_cancel: they stay open, and when they are cancelled a fill of this fraction that had
         been made before is told after the cancellation
     spread: half of it is paid on each fill, as a fraction of the price
@@ -27,6 +27,7 @@ class Behaviour:
     hold: bool = False
     shares: tuple[float, ...] = ()
     gap_s: float = 0.0
+    pause_s: float = 0.0
     fill_after_cancel: float = 0.0
     spread: float = 0.0
     doubled: bool = False

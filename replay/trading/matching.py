@@ -1,9 +1,10 @@
-"""What becomes of an open order as the price moves: pure, on one account."""
+"""What becomes of an open order as the price moves, on one account."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from time import monotonic
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
@@ -93,6 +94,8 @@ def _filled(
     behaviour = order.behaviour
     if behaviour.hold or behaviour.fill_after_cancel or now_ms < order.next_part_ms:
         return []
+    if behaviour.pause_s and order.parts and monotonic() < order.next_part_s:
+        return []
     price = _price(order, listed, prices, now_ms)
     if price is None:
         return []
@@ -110,6 +113,7 @@ def _filled(
         qty = order.left if is_rest else min((order.qty * share).quantize(step), order.left)
         order.parts += 1
         order.next_part_ms = now_ms + int(behaviour.gap_s * 1000)
+        order.next_part_s = monotonic() + behaviour.pause_s
         if qty <= 0:
             return []
     return [execute(account, order, qty, price, now_ms)]
@@ -126,15 +130,19 @@ def _price(order: Order, listed: Listed, prices: Prices, now_ms: int) -> Decimal
     looked_ms, order.looked_ms = order.looked_ms, now_ms
     if order.kind == "market":
         return price
+    if order.stop is not None and not order.is_triggered:
+        reached = price if is_first and price is not None else None
+        if reached is None or not _is_beyond(order, reached):
+            buys = order.side == "buy"
+            reached = prices.reached(listed, order.stop, looked_ms, now_ms, rising=buys)
+        order.is_triggered = reached is not None
+        is_taken = reached is None or order.limit is None or not _is_worse(order, reached)
+        return reached if is_taken else None
     between = prices.extremes(listed, looked_ms, now_ms)
     if between is None:
         return None
     low, high = between
     buys = order.side == "buy"
-    if order.stop is not None and not order.is_triggered:
-        order.is_triggered = high >= order.stop if buys else low <= order.stop
-        if not order.is_triggered:
-            return None
     if order.limit is None:
         return price
     if price is not None and (is_first or order.stop is not None):
@@ -143,6 +151,18 @@ def _price(order: Order, listed: Listed, prices: Prices, now_ms: int) -> Decimal
             return price
     is_touched = low <= order.limit if buys else high >= order.limit
     return order.limit if is_touched and order.stop is None else None
+
+
+def _is_beyond(order: Order, price: Decimal) -> bool:
+    """Tell whether a price has reached an order's stop."""
+    stop = order.stop or Decimal(0)
+    return price >= stop if order.side == "buy" else price <= stop
+
+
+def _is_worse(order: Order, price: Decimal) -> bool:
+    """Tell whether a price is worse than an order's limit."""
+    limit = order.limit or Decimal(0)
+    return price > limit if order.side == "buy" else price < limit
 
 
 def _moved(position: Position, signed: Decimal, price: Decimal) -> Position:

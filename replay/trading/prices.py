@@ -77,6 +77,28 @@ class Prices:
         found += [] if price is None else [price]
         return (min(found), max(found)) if found else None
 
+    def reached(
+        self, listed: Listed, level: Decimal, from_ms: int, now_ms: int, *, rising: bool
+    ) -> Decimal | None:
+        """Return the price at which a market order that waits for a level trades; None for none.
+
+        The price moves through the level, so that this is what it trades at; only where a candle
+        opens beyond it, its open is. rising: the level lies above the price
+        """
+        candles = self._tape.closing(listed.name, listed.interval, from_ms, now_ms)
+        last = self.now(listed, now_ms)
+        running = self._tape.running(listed.name, listed.interval, now_ms)
+        for candle in candles if running is None or last is None else [*candles, running]:
+            opened = _rounded(candle.open, listed)
+            if candle.opened_ms >= from_ms and (opened >= level if rising else opened <= level):
+                return opened
+            furthest = _rounded(candle.high if rising else candle.low, listed)
+            if candle is running and last is not None:
+                furthest = last  # the rest of it is still to come
+            if furthest >= level if rising else furthest <= level:
+                return level
+        return None
+
 
 def is_session(now_ms: int) -> bool:
     """Tell whether New York's regular session is open."""

@@ -45,6 +45,7 @@ class Order:
     behaviour: Behaviour = ORDINARY
     parts: int = 0  # shares of its behaviour that were filled
     next_part_ms: int = 0
+    next_part_s: float = 0.0  # by this machine's clock
 
     @property
     def is_open(self) -> bool:
@@ -134,6 +135,7 @@ def _order(document: dict[str, Any]) -> Order:
     for name in ("qty", "notional", "limit", "stop", "filled", "paid", "estimate"):
         values[name] = None if values[name] is None else Decimal(values[name])
     values["behaviour"] = Behaviour(**values["behaviour"])
+    values["next_part_s"] = 0.0  # of a clock that may have begun anew
     return Order(**values)
 
 
