@@ -25,7 +25,7 @@ from mela.curve import EXIT_REASONS
 from mela.market_hours import phases, trades_in
 from mela.run import Run
 
-Mode = Literal["active", "reducing", "halted", "leaving"]
+Mode = Literal["active", "reducing", "ending", "halted", "leaving"]
 ENDED_KEPT_MS = 2 * 86_400_000  # a broker tells nothing of an order for longer than this
 
 
@@ -247,12 +247,12 @@ def without_entry(decision: Decision) -> Decision:
 def in_mode(decision: Decision, mode: Mode) -> Decision:
     """Return what is left of a decision: no entry while reducing, nothing while halted.
 
-    leaving: whatever is held is closed
+    ending: as reducing, and no order is left; leaving: whatever is held is closed
     """
     if mode == "active":
         return decision
     decision = without_entry(decision)
-    if mode == "reducing":
+    if mode in ("reducing", "ending"):
         return decision
     leaves = mode == "leaving"
     return decision._replace(exit=leaves, exit_short=leaves)

@@ -16,6 +16,8 @@ with warnings.catch_warnings():  # alpaca-py 0.44.0 still uses the old half of w
         GetOrdersRequest,
         LimitOrderRequest,
         MarketOrderRequest,
+        StopLimitOrderRequest,
+        StopOrderRequest,
     )
     from alpaca.trading.stream import TradingStream
     from websockets.exceptions import WebSocketException
@@ -30,6 +32,8 @@ __all__ = [
     "OrderSide",
     "QueryOrderStatus",
     "StockDataStream",
+    "StopLimitOrderRequest",
+    "StopOrderRequest",
     "TimeInForce",
     "TradingClient",
     "TradingStream",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from execution.fills import (
     close_candle,
     entry_on_close,
     order_on_close,
+    stop_on_close,
     take_fill,
 )
 from execution.gate import Ask, View
@@ -25,8 +26,19 @@ from execution.trades import SIGNAL, TRADES
 from live.account import Place, is_near, reason_of
 from live.books import live_terms, traded_of
 from live.decisions import Series
-from live.events import Filled, Held, Judged, Traded
-from live.orders import OrderKind
+from live.events import FillBooked, Filled, Held, Judged, Traded
+from live.orders import SMALLEST, Order, OrderKind
+
+MOVED = 1e-4  # of the level: a stop that moved by less stays where it rests
+
+
+class Wish(NamedTuple):
+    """An order that an account wants. units: of what its price is of; level: NaN for none."""
+
+    kind: OrderKind
+    units: float
+    level: float
+    reason: str
 
 
 class BrokerAccount:
@@ -119,21 +131,43 @@ class BrokerAccount:
         units, level = entry_on_close(self._state, self._record, self.close, self.wanted)
         return float(units), float(level)
 
-    def exit(self) -> tuple[OrderKind, float, float, str]:
-        """Return the kind, the units, the level and the reason of the exit wanted."""
+    def exit(self) -> Wish:
+        """Return the exit wanted."""
         rests = self._get("bar") <= self._get("exit_expires")
         level = self._get("exit_level") if rests else math.nan
         reason = reason_of(int(self._get("exit_reason")))
-        return "limit" if rests else "market", self._get("units"), level, reason
+        return Wish("limit" if rests else "market", self._get("units"), level, reason)
 
-    def take_fill(self, event: Filled, hoped: float) -> Traded | None:
-        """Take a fill; return the trade that it ended. hoped: the price the order hoped for."""
+    def stop(self) -> Wish | None:
+        """Return the stop that protects the position; None without one, and while it leaves."""
+        why, level = stop_on_close(self._state, self._record)
+        units = self._get("units")
+        if self.is_leaving or why == 0 or units <= SMALLEST * self._trading.units:
+            return None
+        return Wish("stop", units, float(level), reason_of(int(why)))
+
+    def has_moved(self, order: Order, stop: Wish | None) -> bool:
+        """Tell whether a stop that rests is not the one that the position has now."""
+        if stop is None:
+            return True
+        is_whole = is_near(order.left * self._trading.units, stop.units, order.units)
+        return not is_whole or abs(order.level - stop.level) > MOVED * stop.level
+
+    def take_fill(self, event: Filled, hoped: float, why: int = 0) -> Traded | None:
+        """Take a fill; return the trade that it ended.
+
+        hoped: the price the order hoped for; why: the reason of a stop that rested
+        """
+        waits_for = int(self._get("exit_reason"))
+        self._state["exit_reason"] = why or waits_for
         side, units = (1.0 if event.side == "buy" else -1.0), event.units * self._trading.units
         was_flat, borrowed = self.side == 0.0, self._get("borrow")
         closed = take_fill(
             self._state, self._trip, self._record, self._rows, side, units, event.price, event.fee,
             hoped, event.at_ms,
         )  # fmt: skip
+        if not closed:
+            self._state["exit_reason"] = waits_for
         self._units += side * units
         self._paid += side * units * event.price + event.fee
         row = self._rows[0]
@@ -189,6 +223,14 @@ class BrokerAccount:
         self._trip = np.frombuffer(bytes.fromhex(saved["trip"]), ROUND_TRIP).copy()
         self._units, self._paid, self._top, self._bottom = saved["sums"]
         self.close, self.closed_ms = saved["last"]
+
+
+def booked(event: Filled) -> FillBooked:
+    """Return a fill as one that counts."""
+    return FillBooked(
+        *(event.client_order_id, event.fill_id, event.instrument, event.side),
+        *(event.units, event.price, event.fee, event.at_ms),
+    )
 
 
 def judge_entry(

@@ -2,8 +2,9 @@
 
 It has the account record of a backtest and decides on each close by the same rules: the size of an
 entry, what a stop or a target reached, the time stop, the lost day. What it decides leaves as an
-order on that close; what comes back are fills. So it acts one close later than a backtest where a
-backtest fills a stop within the candle, which the report on drift names.
+order on that close; what comes back are fills. The stop of a position may rest at the broker as an
+order; a target, and a stop that does not rest, act one close later than in a backtest, which fills
+them within the candle. The report on drift names that.
 """
 
 from __future__ import annotations
@@ -27,12 +28,11 @@ from live.account import (
     looking,
 )
 from live.books import KINDS, candle_of
-from live.broker_account import BrokerAccount, judge_entry
+from live.broker_account import BrokerAccount, Wish, booked, judge_entry
 from live.events import (
     Alerted,
     CancelIntended,
     Derived,
-    FillBooked,
     Filled,
     Intended,
     LookupIntended,
@@ -40,9 +40,10 @@ from live.events import (
     StateChanged,
     Valued,
 )
-from live.orders import UNANSWERED, Leg, Order, OrderKind, OrderState
-from live.papers import fill_on, is_rejected
+from live.orders import UNANSWERED, Leg, Order, OrderState
+from live.papers import filled_on, is_rejected
 from live.sequence import Step as Taken
+from mela.curve import EXIT_REASONS
 from mela.session import PaperBroker
 
 LEGS: tuple[Leg, ...] = ("exit", "enter")
@@ -52,11 +53,12 @@ class BrokerBook:
     """An account of one instrument that a broker fills.
 
     paper: our own paper broker; None for one outside, to whom orders are sent
+    has_stops: whether stops rest at the broker
     """
 
-    def __init__(self, place: Place, paper: PaperBroker | None) -> None:
+    def __init__(self, place: Place, paper: PaperBroker | None, *, has_stops: bool = False) -> None:
         (self._trading,) = place.traded
-        self._place, self._paper = place, paper
+        self._place, self._paper, self._has_stops = place, paper, has_stops
         self.account = BrokerAccount(place)
         risk = place.run.risk
         self._gate = None if risk is None else Gate(risk, float(place.run.cash))
@@ -129,7 +131,7 @@ class BrokerBook:
         return told
 
     def command(self, mode: Mode, at_ms: int) -> list[Derived]:
-        """Obey at once: no entry rests while reducing, no order while halted; leaving, all goes."""
+        """Obey at once: reducing, no entry rests, halted no order at all; leaving, all goes."""
         self._mode = mode
         if mode == "active" or self.is_ruined:
             return []
@@ -147,17 +149,12 @@ class BrokerBook:
         moved = self._orders.fill(
             order, event.fill_id, event.units, event.price, event.fee, event.at_ms
         )
-        told: list[Derived] = [
-            FillBooked(
-                number, event.fill_id, event.instrument, event.side, event.units, event.price,
-                event.fee, event.at_ms,
-            ),
-            OrderChanged(moved),
-        ]  # fmt: skip
+        told: list[Derived] = [booked(event), OrderChanged(moved)]
         if not order.is_open:
             text = f"{number} was {order.state} when {event.units:g} of it filled"
             told.append(Alerted("warning", f"late_fill:{order.instrument}", text))
-        trade = self.account.take_fill(event, self._hoped.get(number, event.price))
+        why = 1 + EXIT_REASONS.index(order.reason) if order.leg == "stop" else 0
+        trade = self.account.take_fill(event, self._hoped.get(number, event.price), why)
         if trade is not None:
             told.append(trade)
             if self._gate is not None:
@@ -209,12 +206,15 @@ class BrokerBook:
         return told + self._sync(at_ms)
 
     def recovered(self, at_ms: int) -> list[Derived]:
-        """Take that the process began anew: what has no answer must be looked up."""
+        """Take that the process began anew: look up what has no answer, ask each cancel again."""
         told: list[Derived] = []
         for order in self._orders.open if self._paper is None else ():
+            number = order.client_order_id
             if order.state in UNANSWERED:
                 told += self._orders.answer(order, OrderState.UNKNOWN, at_ms, "begun anew")
-                told.append(LookupIntended(order.client_order_id))
+                told.append(LookupIntended(number))
+            if self._cancelled.get(number) == self._candle_ms:
+                told.append(CancelIntended(number, for_broker=True, why="begun anew"))
         return told
 
     def adopted(self, units: float, price: float, cash: float, at_ms: int) -> list[Derived]:
@@ -229,10 +229,8 @@ class BrokerBook:
             units=abs(change), reason="adopted",
         )  # fmt: skip
         number = order.client_order_id
-        fill = Filled(
-            number, f"{number}/adopted", order.instrument, order.side, abs(change), price, 0.0,
-            at_ms,
-        )  # fmt: skip
+        what = order.instrument, order.side, abs(change)
+        fill = Filled(number, f"{number}/adopted", *what, price, 0.0, at_ms)
         return [Intended(order, for_broker=False), *self.filled(fill)]
 
     def faults(self) -> list[str]:
@@ -278,23 +276,46 @@ class BrokerBook:
             account.forget_entry()  # of a position that is there
         if entry is not None and (account.is_leaving or not self._is_wanted(entry)):
             told += self._cancel(entry, at_ms, "no longer wanted")
-        waiting = self._waiting("exit")
-        if waiting is not None and account.side == 0.0:
-            told += self._cancel(waiting, at_ms, "nothing is held any more")
+        for order in self._orders.open if account.side == 0.0 else ():
+            if order.leg != "enter":
+                told += self._cancel(order, at_ms, "nothing is held any more")
+        if account.side != 0.0:
+            told += self._protect(at_ms)
         if account.is_leaving:
             return told + self._leave(at_ms)
-        is_clear = account.side == 0.0 and all(self._waiting(leg) is None for leg in LEGS)
+        is_clear = account.side == 0.0 and not self._orders.open
         return told + self._enter(at_ms) if is_clear and account.wanted != 0.0 else told
 
+    def _protect(self, at_ms: int) -> list[Derived]:
+        """Let the stop of the position rest at the broker: the one that it has now, or none.
+
+        A broker keeps what an order may sell, so that no other one may: a stop is cancelled before
+        whatever takes its place leaves, and waits for an entry that is still filling.
+        """
+        stop = self.account.stop() if self._may_rest else None
+        resting = self._waiting("stop")
+        if resting is not None and self.account.has_moved(resting, stop):
+            return self._cancel(resting, at_ms, "it is not the stop of the position any more")
+        if resting is not None or stop is None:
+            return []
+        return self._order("stop", -self.account.side, stop, at_ms)
+
+    @property
+    def _may_rest(self) -> bool:
+        is_clear = all(self._waiting(leg) is None for leg in LEGS)
+        return self._has_stops and self._mode != "ending" and is_clear
+
     def _leave(self, at_ms: int) -> list[Derived]:
+        if self._waiting("stop") is not None:
+            return []  # its cancel is asked: what it does not sell is left for a market order
         told: list[Derived] = []
-        kind, units, level, reason = self.account.exit()
+        wish = self.account.exit()
         waiting = self._waiting("exit")
-        if waiting is not None and waiting.kind == "limit" and kind == "market":
+        if waiting is not None and waiting.kind == "limit" and wish.kind == "market":
             told += self._cancel(waiting, at_ms, "its time is over: a market order follows")
         if self._waiting("exit") is not None:
             return told
-        return told + self._order("exit", -self.account.side, units, kind, level, reason, at_ms)
+        return told + self._order("exit", -self.account.side, wish, at_ms)
 
     def _enter(self, at_ms: int) -> list[Derived]:
         told: list[Derived] = []
@@ -312,18 +333,10 @@ class BrokerBook:
             self.account.forget_entry(is_refused=not told)
             return told
         kind = KINDS.get(self.account.terms.entry_kind, "stop")
-        return told + self._order("enter", side, units, kind, level, "entry", at_ms)
+        return told + self._order("enter", side, Wish(kind, units, level, "entry"), at_ms)
 
-    def _order(
-        self,
-        leg: Leg,
-        side: float,
-        units: float,
-        kind: OrderKind,
-        level: float,
-        reason: str,
-        at_ms: int,
-    ) -> list[Derived]:
+    def _order(self, leg: Leg, side: float, wish: Wish, at_ms: int) -> list[Derived]:
+        kind, units, level, reason = wish
         order = self._orders.intend(
             *(self._trading.instrument, leg, side, self._candle_ms, at_ms),
             kind=kind, units=units / self._trading.units, level=level, reason=reason,
@@ -360,6 +373,8 @@ class BrokerBook:
             self.account.forget_entry()
 
     def _is_wanted(self, order: Order) -> bool:
+        if order.leg == "stop":
+            return self._may_rest and not self.account.has_moved(order, self.account.stop())
         if order.leg == "exit":
             return self.account.is_leaving
         if order.kind != "market" and order.candle_ms != self._entry_ms:
@@ -369,20 +384,13 @@ class BrokerBook:
     def _paper_fills(self, candle: Candle) -> list[Derived]:
         """Let our paper broker fill on a candle what was ordered before it."""
         told: list[Derived] = []
+        units, lasting_ms, terms = self._trading.units, self._place.lasting_ms, self.account.terms
         for order in self._orders.open if self._paper is not None else ():
-            left, closed = order.left * self._trading.units, order.candle_ms
             if self._paper is None or not self._orders.known[order.client_order_id].is_open:
                 continue  # a fill of another one has ended it
-            closed += self._place.lasting_ms
-            fill = fill_on(candle, order, left, closed, self._paper, self.account.terms)
-            if fill is not None:
-                number = order.client_order_id
-                count = len(self._orders.fill_ids.get(number, ()))
-                event = Filled(
-                    *(number, f"{number}/{count + 1}", order.instrument, order.side),
-                    *(fill.units / self._trading.units, fill.price, fill.fee, fill.at_ms),
-                )
-                told += self.filled(event)
+            count = len(self._orders.fill_ids.get(order.client_order_id, ()))
+            event = filled_on(candle, order, count, units, lasting_ms, self._paper, terms)
+            told += [] if event is None else self.filled(event)
         return told
 
     def _forget(self, at_ms: int) -> None:

@@ -157,6 +157,7 @@ class Requests:
         self.reached("cancelled")
         found = await self._asked(order)
         if found is not None:
+            await self._tell_fills(order, found)
             self.told(found)
 
     async def _look_up(self, order: Order) -> None:
@@ -165,11 +166,19 @@ class Requests:
             await asyncio.sleep(self.doubt_s)
             found = await self._asked(order)
         self.reached("looked_up")
+        await self._tell_fills(order, found)
         self._look(order, found)
-        if found is not None and found.filled_units > 0.0:
-            for fill in await self._fills(order.intended_ms):
-                if fill.client_order_id == order.client_order_id:
-                    self.put(filled(fill))
+
+    async def _tell_fills(self, order: Order, found: BrokerOrder | None) -> None:
+        """Put an order's fills before the word that it is over, from which the next order follows.
+
+        What was told already counts once.
+        """
+        if found is None or found.filled_units <= order.filled_units:
+            return
+        for fill in await self._fills(order.intended_ms):
+            if fill.client_order_id == order.client_order_id:
+                self.put(filled(fill))
 
     def _look(self, order: Order, found: BrokerOrder | None) -> None:
         now = self.clock.now_ms()
@@ -206,14 +215,14 @@ async def patiently(ask: Callable[[], Awaitable[T]]) -> T:
 
 def request_of(order: Order) -> OrderRequest:
     """Return an order as a broker is asked for it."""
-    is_limit = order.kind == "limit"
     return OrderRequest(
         order.client_order_id,
         order.instrument,
         order.side,
         order.units,
-        "limit" if is_limit else "market",
-        order.level if is_limit else None,
+        order.kind,
+        limit_price=order.level if order.kind == "limit" else None,
+        stop_price=order.level if order.kind == "stop" else None,
     )
 
 

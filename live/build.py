@@ -65,7 +65,7 @@ def accounts_of(
     kept: the candles of each account's series that were known at the start, from a snapshot; None
         takes those of the event
     """
-    session = Session.model_validate(started.document)
+    session = session_of(started)
     facts = {one.instrument: one for one in started.facts}
     history = {(one.instrument, one.interval): one for one in started.history}
     found: list[Account] = []
@@ -73,6 +73,15 @@ def accounts_of(
         before = _Before(started, facts, history, None if kept is None else kept[str(number)])
         found.append(_account(number, run, session, before, catalogue))
     return found
+
+
+def session_of(started: Started) -> Session:
+    """Return the session of a log. One that began before stops could rest has none that does."""
+    document = dict(started.document)
+    broker = document.get("broker") or {}
+    if broker.get("kind") == "alpaca":
+        document["broker"] = {"stops": "close", **broker}
+    return Session.model_validate(document)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +169,9 @@ def _book(place: Place, session: Session) -> Book:
         return SharedBook(place)
     if session.fills_plainly:
         return PlainBook(place)
-    return BrokerBook(place, session.broker if isinstance(session.broker, PaperBroker) else None)
+    if isinstance(session.broker, PaperBroker):
+        return BrokerBook(place, session.broker)
+    return BrokerBook(place, None, has_stops=session.broker.stops == "rest")
 
 
 def _line(key: Key, before: _Before, series: Series | None) -> Line:

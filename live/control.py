@@ -33,6 +33,8 @@ class Control:
             return "leaving"
         if self.is_halted:
             return "halted"
+        if self.state == "stopping":
+            return "ending"
         if self.state != "running" or self._has_news(instruments, at_ms):
             return "reducing"
         return "active"

@@ -149,7 +149,8 @@ class Causes:
         if isinstance(self.session.broker, PaperBroker):
             how = "hard fills: spread, latency, share of volume and rejections"
         else:
-            how = "the market's own prices, and exits on the close"
+            late = "exits" if self.session.broker.stops == "close" else "targets"
+            how = f"the market's own prices, and {late} on the close"
         if one.kind in ("price", "fee", "timing", "size", "equity"):
             return "broker", f"the broker fills with {how}"
         return None

@@ -15,7 +15,7 @@ from typing import Any, cast
 from backtests.strategies import CATALOGUE
 from backtests.strategy import Strategy
 from live.broker_books import BrokerBook
-from live.build import Account, accounts_of
+from live.build import Account, accounts_of, session_of
 from live.control import Control
 from live.events import (
     Adopted,
@@ -127,7 +127,7 @@ class Engine:
 
     def _begin(self, event: Started, accounts: list[Account]) -> None:
         self._started = replace(event, history=())
-        self._session = Session.model_validate(event.document)
+        self._session = session_of(event)
         self._accounts = accounts
 
     def _take_candle(self, event: CandleClosed) -> list[Derived]:

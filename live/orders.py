@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Literal
 
 Side = Literal["buy", "sell"]
-Leg = Literal["enter", "exit"]
+Leg = Literal["enter", "exit", "stop"]
 OrderKind = Literal["market", "limit", "stop"]
 NEARLY = 1e-9  # of an order's units: what is left below it is rounding
 SMALLEST = 1.001e-9  # units: brokers take nine decimals, and what was below is not ordered
@@ -59,7 +59,8 @@ _MOVES: dict[OrderState, frozenset[OrderState]] = {
 class Order:
     """An order and what became of it.
 
-    leg: whether it opens or closes a position; reason: `entry`, or why it closes one
+    leg: whether it opens a position, closes it, or rests to protect it
+    reason: `entry`, or why it closes a position
     units: > 0; NaN for an entry that is sized when it fills, as plain paper does
     level: of a limit or stop order, NaN for a market order
     candle_ms: the opening of the candle that decided; intended_ms, changed_ms: UTC milliseconds
@@ -141,7 +142,7 @@ def client_order_id(
     """
     symbol = re.sub("[^a-z0-9]", "", instrument.partition(":")[2].lower())[:12]
     digest = hashlib.sha256(instrument.encode()).hexdigest()[:6]
-    which = "e" if leg == "enter" else "x"
+    which = {"enter": "e", "exit": "x", "stop": "s"}[leg]
     begin = session_id.replace("-", "")[:12]
     return f"{begin}-{symbol}{digest}-{_base36(candle_ms)}-{which}-{attempt}"
 

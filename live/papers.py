@@ -18,6 +18,7 @@ from execution.candle_step import Candle
 from execution.costs import fee_of, market_price, worse_tick
 from execution.orders import resting_fill
 from execution.terms import LIMIT, STOP, Terms
+from live.events import Filled
 from live.orders import Order
 from mela.session import PaperBroker
 
@@ -65,6 +66,30 @@ def fill_on(
         return None
     fee = float(fee_of(units, price, terms.costs.fee, terms.costs.minimum_fee))
     return PaperFill(units, price, fee, at_ms)
+
+
+def filled_on(
+    candle: Candle,
+    order: Order,
+    count: int,
+    units: float,
+    lasting_ms: int,
+    broker: PaperBroker,
+    terms: Terms,
+) -> Filled | None:
+    """Return what a candle fills of an order, as a broker would tell it; None where nothing.
+
+    count: its fills so far; units: of one contract; lasting_ms: of a candle
+    """
+    closed_ms = order.candle_ms + lasting_ms
+    fill = fill_on(candle, order, order.left * units, closed_ms, broker, terms)
+    if fill is None:
+        return None
+    number = order.client_order_id
+    return Filled(
+        *(number, f"{number}/{count + 1}", order.instrument, order.side),
+        *(fill.units / units, fill.price, fill.fee, fill.at_ms),
+    )
 
 
 def _reference(

@@ -77,6 +77,11 @@ class AlpacaBroker(Part):
     """Alpaca, its paper endpoint unless the session's money is live."""
 
     kind: Literal["alpaca"] = Field(default="alpaca", description="orders go to Alpaca")
+    stops: Literal["rest", "close"] = Field(
+        default="rest",
+        description="rest: the stop of a position rests at Alpaca as an order; close: stops are "
+        "looked at when a candle has closed, as targets always are",
+    )
 
 
 if TYPE_CHECKING:

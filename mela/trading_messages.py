@@ -48,7 +48,7 @@ class OrderTold(_Told):
     client_order_id: str
     broker_order_id: str | None = Field(description="what the broker calls it, once it has it")
     instrument: str
-    leg: str = Field(description="enter or exit")
+    leg: str = Field(description="enter, exit, or stop, which rests to protect a position")
     side: Side
     kind: str = Field(description="market, limit or stop")
     units: float | None = Field(description="null: sized when it fills")

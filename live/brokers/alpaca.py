@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from live.alpaca_library import LimitOrderRequest, MarketOrderRequest, OrderSide, TimeInForce
 from live.brokers.alpaca_client import ANSWER_S, Client
+from live.brokers.alpaca_orders import request_of
 from live.brokers.alpaca_updates import Updates
 from live.brokers.alpaca_words import (
     fill_of_activity,
     order_of,
     position_of,
-    quantity,
     rfc3339,
-    symbol_of,
 )
 from live.brokers.protocol import (
     BrokerAccount,
@@ -59,22 +56,7 @@ class AlpacaBroker:
 
     async def submit(self, order: OrderRequest) -> BrokerOrder:
         """Send an order, once."""
-        symbol = symbol_of(order.instrument)
-        good_for = order.good_for or ("gtc" if "/" in symbol else "day")
-        fields: dict[str, Any] = {
-            "symbol": symbol,
-            "qty": quantity(order.units),
-            "side": OrderSide(order.side),
-            "time_in_force": TimeInForce(good_for),
-            "client_order_id": order.client_order_id,
-            "extended_hours": order.is_extended_hours or None,
-        }
-        if order.kind == "limit":
-            if order.limit_price is None or not math.isfinite(order.limit_price):
-                raise ValueError(f"a limit order needs a price, but found {order.limit_price}")
-            request: Any = LimitOrderRequest(**fields, limit_price=order.limit_price)
-        else:
-            request = MarketOrderRequest(**fields)
+        request = request_of(order)
         found = await self._client.asked(lambda client: client.submit_order(request))
         taken = self._kept(found)
         self._updates.expect(taken.broker_order_id)

@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 from mela.errors import MelaError
 
 Side = Literal["buy", "sell"]
-OrderKind = Literal["market", "limit"]
+OrderKind = Literal["market", "limit", "stop"]
 Validity = Literal["day", "gtc", "ioc"]
 OrderState = Literal["accepted", "partly_filled", "filled", "cancelled", "rejected", "expired"]
 LinkKind = Literal["connected", "lost", "mute", "caught_up", "refused", "stopped"]
@@ -19,7 +19,9 @@ LinkKind = Literal["connected", "lost", "mute", "caught_up", "refused", "stopped
 class OrderRequest:
     """An order as it is sent. client_order_id: at most 48 characters; units: > 0, in base units.
 
-    limit_price: for `limit` only; good_for None: the broker's own default for the instrument
+    limit_price: for `limit` only; stop_price: for `stop` only, where it becomes a market order, or
+        at a broker without such orders a limit order far beyond it
+    good_for None: the broker's own default for the instrument
     """
 
     client_order_id: str
@@ -28,6 +30,7 @@ class OrderRequest:
     units: float
     kind: OrderKind = "market"
     limit_price: float | None = None
+    stop_price: float | None = None
     good_for: Validity | None = None
     is_extended_hours: bool = False
 

@@ -31,15 +31,17 @@ MINUTE_MS = 60_000
 class Desk:
     """Steps a session on minutes, and keeps all that the engine told."""
 
-    def __init__(self, strategy: str = "buy_and_hold", **more) -> None:
+    def __init__(self, strategy: str = "buy_and_hold", params: dict | None = None, **more) -> None:
         document = {
             "name": "desk", "instruments": [NAME], "interval": "1m", "broker": {"kind": "alpaca"},
-            "strategy": {"name": strategy}, "cash": 1_000.0, "costs": {"fee": 0.0, "slippage": 0.0},
+            "strategy": {"name": strategy, "params": params or {}}, "cash": 1_000.0,
+            "costs": {"fee": 0.0, "slippage": 0.0},
             **more,
         }  # fmt: skip
         self.engine = Engine(WITH_OWN)
         self.told: list[Derived] = []
         self.log = []
+        self.events = []  # of both, in order
         self.at_ms = MONDAY_MS
         facts = Facts(NAME, "spot", "USD", "24/7")
         content = parse_session(document).content()
@@ -50,15 +52,18 @@ class Desk:
         self.log.append(event)
         told = self.engine.apply(event)
         self.told += told
+        self.events += [event, *told]
         return told
 
-    def candle(self, price: float = 100.0, low: float | None = None) -> list[Derived]:
-        """Close the next minute at a price."""
+    def candle(
+        self, price: float = 100.0, low: float | None = None, late_ms: int = 0
+    ) -> list[Derived]:
+        """Close the next minute at a price. late_ms: how long after its end it is heard of."""
         opened = self.at_ms
         self.at_ms += MINUTE_MS
         least = price if low is None else low
         values = (price, price, least, price, 10.0)
-        return self.say(CandleClosed(NAME, Interval.M1, opened, *values, self.at_ms))
+        return self.say(CandleClosed(NAME, Interval.M1, opened, *values, self.at_ms + late_ms))
 
     def answer(self, order: Order, state: str, why: str = "") -> list[Derived]:
         """Let the broker answer."""
@@ -67,12 +72,13 @@ class Desk:
 
     def fill(self, order: Order, units: float, price: float = 100.0, number: str = "1") -> list:
         """Let the broker fill an order."""
-        return self.say(
-            Filled(
-                order.client_order_id, f"b1/{number}", NAME, order.side, units, price, 0.0,
-                self.at_ms,
-            )
-        )  # fmt: skip
+        return self.say(self.filled_event(order, units, price, number))
+
+    def filled_event(self, order: Order, units: float, price: float, number: str) -> Filled:
+        """Return what the broker would say of a fill."""
+        return Filled(
+            order.client_order_id, f"b1/{number}", NAME, order.side, units, price, 0.0, self.at_ms
+        )
 
     def look_up(self, order: Order, state: str | None) -> list[Derived]:
         """Let the broker say what it knows of an order; None for nothing."""

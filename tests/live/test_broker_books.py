@@ -35,6 +35,9 @@ def entered(**more) -> tuple[Desk, object]:
     return desk, order
 
 
+AT_CLOSE = {"kind": "alpaca", "stops": "close"}
+
+
 def holding(**more) -> Desk:
     """Return a desk that holds four units at 100."""
     desk, order = entered(**more)
@@ -124,7 +127,7 @@ def test_a_rejected_entry_is_told_and_asked_again_with_another_id_at_the_next_cl
 
 
 def test_a_rejected_exit_is_asked_again_at_the_next_close_while_the_position_stays() -> None:
-    desk = holding(exits={"stop_loss": 0.05})
+    desk = holding(exits={"stop_loss": 0.05}, broker=AT_CLOSE)
     (exit_,) = sent(desk.candle(94.0))
     desk.answer(exit_, "rejected")
 
@@ -133,7 +136,7 @@ def test_a_rejected_exit_is_asked_again_at_the_next_close_while_the_position_sta
 
 
 def test_a_stop_that_a_candle_reached_leaves_as_a_market_order_on_its_close() -> None:
-    desk = holding(exits={"stop_loss": 0.05})
+    desk = holding(exits={"stop_loss": 0.05}, broker=AT_CLOSE)
 
     (exit_,) = sent(desk.candle(99.0, low=94.0))
     assert (exit_.side, exit_.units, exit_.kind, exit_.reason) == (
@@ -145,7 +148,7 @@ def test_a_stop_that_a_candle_reached_leaves_as_a_market_order_on_its_close() ->
 
 
 def test_an_exit_that_filled_in_part_goes_on_until_nothing_is_left() -> None:
-    desk = holding(exits={"stop_loss": 0.05})
+    desk = holding(exits={"stop_loss": 0.05}, broker=AT_CLOSE)
     (exit_,) = sent(desk.candle(94.0))
     desk.fill(exit_, 1.0, 94.0)
 
@@ -200,7 +203,7 @@ def test_a_process_that_begins_anew_looks_up_every_order_without_an_answer() -> 
 
 
 def test_a_fill_beyond_the_position_opens_the_other_side_which_is_closed_at_once() -> None:
-    desk = holding(exits={"stop_loss": 0.05})
+    desk = holding(exits={"stop_loss": 0.05}, broker=AT_CLOSE)
     (exit_,) = sent(desk.candle(94.0))
 
     told = desk.fill(exit_, 5.0, 94.0)
@@ -321,6 +324,7 @@ def test_whatever_a_broker_says_the_account_adds_up_and_the_log_gives_it_again(s
         direction=str(rng.choice(["long", "both"])),
         costs={"fee": 0.001, "slippage": 0.0, "borrow_rate": 0.1},
         entry={"kind": "limit", "offset": 0.01} if rng.random() < 0.3 else {"kind": "market"},
+        exits={"stop_loss": 0.02, "trailing_stop": 0.03} if rng.random() < 0.6 else {},
     )
     converse(desk, rng)
 
