@@ -1,10 +1,10 @@
 """The process that trades, in processes that are killed: `python -m tests.live.mortal`.
 
 Each line of standard input asks for one life, as JSON: at which point it ends by SIGKILL (0: at
-none) and up to which instant the market is played. The process is forked from one that has imported
-everything. It plays the market itself, a candle at a time, whenever nothing is left to do, so that
-a life that ends early and one that goes on see the same market. Each line of output tells how a
-life ended.
+none, unless somebody outside kills it) and up to which instant the market is played. The process is
+forked from one that has imported everything. It plays the market itself, a candle at a time,
+whenever nothing is left to do, so that a life that ends early and one that goes on see the same
+market. Lines of output tell which process lives, how its life ended, and that it is gone.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import Any
 import requests
 import structlog
 
+from live.orders import UNANSWERED
 from live.process import Process
 from mela.instants import from_ms
 from mela.settings import Settings
@@ -89,14 +90,15 @@ async def settled(process: Process, many: int) -> None:
 
 
 def is_settled(runner: Any, now: int) -> bool:
-    """Tell whether a session waits for the next candle and for nothing else."""
+    """Tell whether a session waits for the next candle, or a stop for its price; nothing else."""
     if not runner.is_listening or runner.waiting:
         return False
     if min(runner.engine.next_open_ms().values()) < now:
         return False
     if runner.stored.broker != "alpaca":
         return True
-    return not any(account.book.orders.open for account in runner.engine.accounts)
+    orders = [one for account in runner.engine.accounts for one in account.book.orders.open]
+    return not any(one.leg != "stop" or one.state in UNANSWERED for one in orders)
 
 
 async def play_until(process: Process, settings: Settings, until_ms: int) -> None:
@@ -147,7 +149,9 @@ def main() -> None:
         child = os.fork()
         if child == 0:
             one_life(settings, asked)
+        say(born=child)
         os.waitpid(child, 0)
+        say(gone=child)
 
 
 if __name__ == "__main__":

@@ -22,8 +22,9 @@ from live.journal import Journal
 from mela.settings import REPOSITORY, Settings
 from services.trading import commands, rows, sessions
 from services.trading.callers import at_this_machine
+from tests.live.lives import plain
 from tests.live.played import FROM, on, order, start
-from tests.live.test_restart import ALPACA, plain
+from tests.live.test_restart import ALPACA
 from warehouse.database import transaction
 
 pytestmark = pytest.mark.integration
@@ -131,3 +132,32 @@ def test_the_kill_switch_clears_the_broker_while_the_process_hangs(trading) -> N
     with transaction(settings) as connection:
         report = connection.scalar(text("SELECT report FROM ops.kill_latch"))
     assert json.loads(report)["left"] == []
+
+
+def test_the_kill_switch_cancels_the_stop_that_rests_before_it_flattens(trading) -> None:
+    settings, _, process = trading
+    ann = at_this_machine(settings, "ann")
+    session_id = start(settings, {**TRADES, "exits": {"stop_loss": 0.5}})
+    there = lambda: asked(settings, lambda broker: broker.open_orders())  # noqa: E731
+    wait(lambda: [one for one in there() if "-s-" in one.client_order_id])
+    process.hang()
+
+    name = sessions.get_session(settings, ann, session_id).row.name
+    commands.kill(settings, ann, session_id, confirm=name, flatten=True)
+    done = carried_out(settings)
+
+    assert done is not None
+    assert done.is_done
+    assert [one for one in done.cancelled if "-s-" in one]
+    assert asked(settings, lambda broker: broker.positions()) == []
+
+    process.wake()
+    row = lambda: sessions.get_session(settings, ann, session_id).row  # noqa: E731
+    wait(lambda: row().risk_state == "halted" and row().positions == row().open_orders == 0)
+    assert there() == []
+    stops = [
+        one
+        for one in rows.orders(settings, ann, session_id, limit=1000).items
+        if one.leg == "stop" and one.state not in ("cancelled", "filled")
+    ]
+    assert stops == []
