@@ -130,7 +130,7 @@ def live_process(settings: Settings) -> Generator[subprocess.Popen[bytes]]:
 def _watched(settings: Settings, session_id: UUID, process: psutil.Process) -> np.ndarray:
     """Return the megabytes of the process, one value each half second, until the day is over.
 
-    A machine that is too slow for it does not wait for the whole day: what is left counts as missed.
+    On a machine that is too slow it does not wait for all of it: what is left counts as missed.
     """
     sizes: list[float] = []
     until = time.monotonic() + PATIENCE_S
