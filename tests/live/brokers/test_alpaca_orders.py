@@ -12,7 +12,8 @@ from live.brokers.protocol import OrderRequest
 
 def fields(instrument: str, side: Any, units: float, **more: Any) -> dict[str, Any]:
     request = request_of(OrderRequest("id", instrument, side, units, **more))
-    return {name: str(value) for name, value in request.to_request_fields().items()}
+    given = request.to_request_fields().items()
+    return {name: str(getattr(value, "value", value)) for name, value in given}
 
 
 def test_a_stock_has_a_stop_at_the_next_cent_away_from_the_market() -> None:
