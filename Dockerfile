@@ -33,6 +33,7 @@ COPY sources sources
 COPY replay replay
 COPY execution execution
 COPY backtests backtests
+COPY forecasts forecasts
 RUN MELA_HOME=/opt/jars-home python -m stack.fetch
 
 # The web application, built by the Node that requirements/dev.txt pins; the image keeps its files alone.
@@ -66,6 +67,7 @@ COPY requirements requirements
 COPY mela mela
 COPY execution execution
 COPY backtests backtests
+COPY forecasts forecasts
 COPY sources sources
 COPY replay replay
 COPY warehouse warehouse
@@ -87,7 +89,7 @@ COPY --from=web /opt/mela/web/dist web/dist
 RUN --mount=type=bind,from=packages,source=/usr/local/bin/uv,target=/usr/local/bin/uv \
     uv pip install --no-cache --offline --python /opt/venv/bin/python --no-deps --no-build-isolation -e . \
     && chmod -R u=rwX,go=rX /opt/mela \
-    && python -m compileall -q mela execution backtests sources replay warehouse messaging services streaming live api stack client cli regression
+    && python -m compileall -q mela execution backtests forecasts sources replay warehouse messaging services streaming live api stack client cli regression
 USER 10001:10001
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["/opt/venv/bin/python", "-m", "stack.container"]

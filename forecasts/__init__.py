@@ -1,0 +1,1 @@
+"""Forecasts: features, labels, splits, models, their judgement, and their registry."""
