@@ -8,21 +8,26 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from backtests.context import candle_closes_ms
 from forecasts.features import FeatureSet
-from forecasts.labels import label
+from forecasts.labels import UNKNOWN, label
 from mela.candles import Candles
-from mela.instants import to_ms
+from mela.errors import CandlesMissing
+from mela.instants import instant_text, to_ms
+from mela.instrument import load_command
 from mela.training import Training
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
+_COLUMNS = ("x", "y", "returns", "closed_ms", "until_ms", "instrument", "bar")
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """m samples, one for each candle that has all features and a label, in the order of decision.
 
-    x: (m, k) float64, without NaN; names: of its k columns
+    names: of the k columns of x; instruments: those of the training, in its order
+    x: (m, k) float64, without NaN
     y: (m,) float64, the label: a number, or a class
     returns: (m,) float64, what a long position of the sample earned net of costs, whatever y is
     closed_ms: (m,) int64, rising: when the candle closed, and the decision fell
@@ -48,18 +53,62 @@ class Dataset:
 
     def take(self, rows: Int) -> Dataset:
         """Return some of the samples, in the order of `rows`."""
-        columns = ("x", "y", "returns", "closed_ms", "until_ms", "instrument", "bar")
-        return replace(self, **{name: getattr(self, name)[rows] for name in columns})
+        return replace(self, **{name: getattr(self, name)[rows] for name in _COLUMNS})
 
 
 def make_dataset(training: Training, candles: Mapping[str, Candles]) -> Dataset:
     """Return the samples of a training.
 
     candles: by instrument; each from `FeatureSet.window` candles before the start on, with the
-        series that its features read in `inputs`
-    Raises CandlesMissing where no sample is left, and says what was left out.
+        series that its features read in `inputs`. Candles from the end on are not looked at.
+    Raises CandlesMissing where an instrument has no candles, or no sample is left.
     """
-    raise NotImplementedError
+    features = FeatureSet(training.features)
+    parts = [
+        _samples(training, features, place, _given(training, candles, name))
+        for place, name in enumerate(training.instruments)
+    ]
+    joined = {name: np.concatenate([part[name] for part in parts]) for name in _COLUMNS}
+    left_out = {
+        name: int(part["left_out"][0])
+        for name, part in zip(training.instruments, parts, strict=True)
+    }
+    dataset = Dataset(features.names, training.instruments, **joined, left_out=left_out)
+    if not len(dataset):
+        raise CandlesMissing(
+            f"expected candles with all features and a label from {instant_text(training.start)} "
+            f"to {instant_text(training.end)}, but none of {sum(left_out.values())} has them. "
+            f"Features read {features.window} candles before one; take a longer span."
+        )
+    # stable, so that of one instant the instruments stay in their order
+    return dataset.take(np.argsort(dataset.closed_ms, kind="stable"))
 
 
-_ = FeatureSet, label, to_ms
+def _given(training: Training, candles: Mapping[str, Candles], name: str) -> Candles:
+    series = candles.get(name)
+    if series is None or not len(series):
+        raise CandlesMissing(
+            f"expected {training.interval} candles of {name}, but none were found. Load them "
+            f"first: {load_command(name, training.interval)}"
+        )
+    return series.span(0, to_ms(training.end), 0)
+
+
+def _samples(
+    training: Training, features: FeatureSet, place: int, candles: Candles
+) -> dict[str, NDArray[np.generic]]:
+    x = features.compute(candles, training.instruments[place])
+    labels = label(candles, training.label, training.costs)
+    within = candles.opened_ms >= to_ms(training.start)
+    usable = within & np.isfinite(x).all(axis=1) & (labels.until_ms < UNKNOWN)
+    bars = np.flatnonzero(usable)
+    return {
+        "x": x[bars],
+        "y": labels.y[bars],
+        "returns": labels.returns[bars],
+        "closed_ms": candle_closes_ms(candles)[bars],
+        "until_ms": labels.until_ms[bars],
+        "instrument": np.full(len(bars), place, np.int64),
+        "bar": bars.astype(np.int64),
+        "left_out": np.array([int(within.sum()) - len(bars)]),
+    }

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from forecasts.features import prices
+from forecasts.features import anchored, clock, joined, prices, volatility, volumes
 
-MODULES = (prices,)
+MODULES = (prices, volatility, volumes, clock, joined, anchored)
