@@ -12,6 +12,7 @@ from rich.console import Console
 from benchmarks import (
     cluster,
     engine,
+    forecasts,
     ingestion,
     live,
     million,
@@ -34,6 +35,7 @@ def _warehouse(console: Console) -> list[Row]:
 PARTS = {
     "cluster": cluster.measure,
     "engine": engine.measure,
+    "forecasts": forecasts.measure,
     "live": live.measure,
     "million": million.measure,
     "path": path.measure,
