@@ -49,6 +49,11 @@ ENV MELA_HOME=/var/lib/mela \
     MELA_JAVA=bundled \
     HOME=/var/lib/mela \
     GIT_PYTHON_REFRESH=quiet
+# LightGBM's wheel brings no OpenMP. The base image's digest decides which Debian this is of.
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends libgomp1 \
+    && rm -rf /var/lib/apt/lists/*
 # Every folder that docker-compose.yml keeps in a volume is made here, as a volume takes its owner.
 RUN groupadd --system --gid 10001 mela \
     && useradd --system --uid 10001 --gid mela --home-dir /var/lib/mela --shell /usr/sbin/nologin mela \

@@ -170,7 +170,7 @@ def test_all_that_it_holds_can_be_imported_from_its_own_packages_alone(
 ) -> None:
     """What only the tests' environment has would be missing in the image."""
     files = image.root / "mela"
-    rooms = ("mela", "backtests", "sources", "warehouse", "streaming", "stack", "cli")
+    rooms = ("mela", "backtests", "forecasts", "sources", "warehouse", "streaming", "stack", "cli")
     paths = [path.relative_to(files) for room in rooms for path in (files / room).rglob("*.py")]
     modules = [
         ".".join(path.with_suffix("").parts) for path in paths if "migrations" not in str(path)
