@@ -3,44 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from forecasts.dataset import Dataset, make_dataset
+from forecasts.dataset import Dataset
 from forecasts.leaks import Float, LeakReport, Recipe, check_leaks
-from forecasts.pipeline import fit, fit_whole
-from forecasts.splits import Split, make_splits
+from forecasts.pipeline import fit_whole
+from forecasts.recipe import TrainingRecipe
+from forecasts.splits import Split
 from mela.candles import Candles
 from mela.interval import Interval
-from mela.training import Preparation, Training
+from mela.training import Preparation
 from mela.verdict import Verdict
 from tests.forecasts.made import market
 from tests.forecasts.trainings import training
 
 
-@dataclass
-class Plain:
-    """The pipeline as it is."""
-
-    asked: Training
-
-    def dataset(self, candles: Mapping[str, Candles]) -> Dataset:
-        return make_dataset(self.asked, candles)
-
-    def splits(self, dataset: Dataset) -> Sequence[Split]:
-        return make_splits(dataset, self.asked.splits, self.asked.interval)
-
-    def prepare(self, dataset: Dataset, split: Split) -> tuple[Float, Float]:
-        prepared = fit(self.asked.preparation, dataset, split)
-        rows = (split.train, split.test)
-        train, test = (prepared.apply(dataset.x[one], dataset.instrument[one]) for one in rows)
-        return train, test
-
-
-class ScalesByEverything(Plain):
+class ScalesByEverything(TrainingRecipe):
     """Fits its scaler before it splits."""
 
     def prepare(self, dataset: Dataset, split: Split) -> tuple[Float, Float]:
@@ -50,14 +32,14 @@ class ScalesByEverything(Plain):
         return train, test
 
 
-class DoesNotPurge(Plain):
+class DoesNotPurge(TrainingRecipe):
     """Trains up to the test's first candle, whatever its labels span."""
 
     def splits(self, dataset: Dataset) -> Sequence[Split]:
         return [replace(split, train=np.arange(split.test[0])) for split in super().splits(dataset)]
 
 
-class PurgesOneSample(Plain):
+class PurgesOneSample(TrainingRecipe):
     """Purges one sample, where labels span four candles of two instruments."""
 
     def splits(self, dataset: Dataset) -> Sequence[Split]:
@@ -66,7 +48,7 @@ class PurgesOneSample(Plain):
         ]
 
 
-class StatesShorterSpans(Plain):
+class StatesShorterSpans(TrainingRecipe):
     """Says that labels are known a candle early, so that purging purges too little."""
 
     def dataset(self, candles: Mapping[str, Candles]) -> Dataset:
@@ -74,7 +56,7 @@ class StatesShorterSpans(Plain):
         return replace(found, until_ms=found.until_ms - 3_600_000)
 
 
-class Shuffles(Plain):
+class Shuffles(TrainingRecipe):
     """Draws its test samples over the whole time, as scikit-learn's split does."""
 
     def splits(self, dataset: Dataset) -> Sequence[Split]:
@@ -83,7 +65,7 @@ class Shuffles(Plain):
         return [Split(np.sort(drawn[third:]), np.sort(drawn[:third]), (0,), 0, 0)]
 
 
-class EncodesByAllLabels(Plain):
+class EncodesByAllLabels(TrainingRecipe):
     """Encodes an instrument by the mean label of all its samples, those of the test included."""
 
     def prepare(self, dataset: Dataset, split: Split) -> tuple[Float, Float]:
@@ -96,7 +78,7 @@ class EncodesByAllLabels(Plain):
         return first, second
 
 
-class KnowsTheDayEarly(Plain):
+class KnowsTheDayEarly(TrainingRecipe):
     """Joins days by their opening, so that each candle knows how its own day ends."""
 
     def dataset(self, candles: Mapping[str, Candles]) -> Dataset:
@@ -111,7 +93,7 @@ class KnowsTheDayEarly(Plain):
         return replace(found, x=x)
 
 
-class CentresItsMean(Plain):
+class CentresItsMean(TrainingRecipe):
     """Smooths a feature with the candles on both sides."""
 
     def dataset(self, candles: Mapping[str, Candles]) -> Dataset:
@@ -139,7 +121,7 @@ PLANTED = {
 }
 
 
-def check(recipe: type[Plain], seed: int = 1, **changes: Any) -> LeakReport:
+def check(recipe: type[TrainingRecipe], seed: int = 1, **changes: Any) -> LeakReport:
     candles = market(320, seed, gaps=seed % 2 == 1)
     asked: Recipe = recipe(training(**changes))
     return check_leaks(asked, candles, seed=seed)
@@ -147,7 +129,7 @@ def check(recipe: type[Plain], seed: int = 1, **changes: Any) -> LeakReport:
 
 @pytest.mark.parametrize("recipe", PLANTED, ids=lambda recipe: recipe.__name__)
 @pytest.mark.parametrize("seed", [1, 2])
-def test_a_planted_leak_is_found(recipe: type[Plain], seed: int) -> None:
+def test_a_planted_leak_is_found(recipe: type[TrainingRecipe], seed: int) -> None:
     report = check(recipe, seed)
     assert {leak.kind for leak in report.leaks} == PLANTED[recipe], report
     assert report.verdict is Verdict.FOUND
@@ -169,7 +151,7 @@ def test_the_pipeline_has_no_leak(
 ) -> None:
     preparation = {"instrument": encoding, "select": 4}
     for seed in (1, 2):
-        report = check(Plain, seed, splits=splits, label=label, preparation=preparation)
+        report = check(TrainingRecipe, seed, splits=splits, label=label, preparation=preparation)
         assert report.leaks == ()
         assert report.verdict is Verdict.CLEAN
         assert report.cuts == 8
