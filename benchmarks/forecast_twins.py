@@ -14,7 +14,8 @@ from mela.training import FeatureChoice
 
 OTHER = "bench:OTHER"
 Frame = pd.DataFrame
-Theirs = Callable[[Frame], pd.Series]
+Series = Any  # the stubs of pandas make an array of what numpy makes of a series
+Theirs = Callable[[Frame], Series]
 
 
 class Twin(NamedTuple):
@@ -36,11 +37,11 @@ def _twin(theirs: Theirs, name: str, **params: Any) -> Twin:
     return Twin(FeatureChoice(name=name, params=params), theirs)
 
 
-def _log(of: Frame, column: str = "close") -> pd.Series:
-    return np.log(of[column])  # type: ignore[return-value]
+def _log(of: Frame, column: str = "close") -> Series:
+    return np.log(of[column])
 
 
-def _moved(of: Frame, column: str = "close") -> pd.Series:
+def _moved(of: Frame, column: str = "close") -> Series:
     return _log(of, column).diff()
 
 
@@ -53,7 +54,7 @@ def _volatility(span: int) -> Twin:
 
 
 def _zscore(span: int) -> Twin:
-    def theirs(of: Frame) -> pd.Series:
+    def theirs(of: Frame) -> Series:
         window = _log(of).rolling(span)
         return (_log(of) - window.mean()) / window.std()
 
@@ -67,7 +68,7 @@ def _distance(span: int) -> Twin:
 
 
 def _place(span: int) -> Twin:
-    def theirs(of: Frame) -> pd.Series:
+    def theirs(of: Frame) -> Series:
         low, high = of["low"].rolling(span).min(), of["high"].rolling(span).max()
         return (of["close"] - low) / (high - low)
 
@@ -75,7 +76,7 @@ def _place(span: int) -> Twin:
 
 
 def _rsi(span: int) -> Twin:
-    def theirs(of: Frame) -> pd.Series:
+    def theirs(of: Frame) -> Series:
         up = _moved(of).clip(lower=0).rolling(span).sum()
         down = (-_moved(of)).clip(lower=0).rolling(span).sum()
         return up / (up + down)
@@ -83,92 +84,92 @@ def _rsi(span: int) -> Twin:
     return _twin(theirs, "rsi", span=span)
 
 
-def _efficiency(of: Frame) -> pd.Series:
+def _efficiency(of: Frame) -> Series:
     return _log(of).diff(24) / _moved(of).abs().rolling(24).sum()
 
 
-def _slope(of: Frame) -> pd.Series:
+def _slope(of: Frame) -> Series:
     place = pd.Series(np.arange(len(of), dtype=float))
     return _log(of).rolling(24).cov(place) / place.rolling(24).var()
 
 
-def _autocorrelation(of: Frame) -> pd.Series:
+def _autocorrelation(of: Frame) -> Series:
     moved = _moved(of)
     return (moved * moved.shift()).rolling(48).mean() / (moved * moved).rolling(48).mean()
 
 
 def _parkinson(span: int) -> Twin:
-    def theirs(of: Frame) -> pd.Series:
+    def theirs(of: Frame) -> Series:
         reach = np.log(of["high"] / of["low"])
         return np.sqrt((reach**2).rolling(span).mean() / (4 * np.log(2)))
 
     return _twin(theirs, "parkinson", span=span)
 
 
-def _garman_klass(of: Frame) -> pd.Series:
+def _garman_klass(of: Frame) -> Series:
     reach, moved = np.log(of["high"] / of["low"]), np.log(of["close"] / of["open"])
     each = 0.5 * reach**2 - (2 * np.log(2) - 1) * moved**2
     return np.sqrt(each.rolling(24).mean())
 
 
-def _rogers_satchell(of: Frame) -> pd.Series:
+def _rogers_satchell(of: Frame) -> Series:
     opened, closed = _log(of, "open"), _log(of)
     high, low = _log(of, "high"), _log(of, "low")
     each = (high - opened) * (high - closed) + (low - opened) * (low - closed)
     return np.sqrt(each.rolling(24).mean())
 
 
-def _true_range(of: Frame) -> pd.Series:
+def _true_range(of: Frame) -> Series:
     before = of["close"].shift()
     reach = np.log(of["high"].clip(lower=before) / of["low"].clip(upper=before))
     return reach.where(before.notna()).rolling(24).mean()
 
 
-def _downside(of: Frame) -> pd.Series:
+def _downside(of: Frame) -> Series:
     return np.sqrt((_moved(of).clip(upper=0) ** 2).rolling(48).mean())
 
 
-def _volatility_ratio(of: Frame) -> pd.Series:
+def _volatility_ratio(of: Frame) -> Series:
     return np.log(_moved(of).rolling(12).std() / _moved(of).rolling(96).std())
 
 
-def _volume(of: Frame) -> pd.Series:
+def _volume(of: Frame) -> Series:
     return np.log1p(of["volume"])
 
 
 def _volume_zscore(span: int) -> Twin:
-    def theirs(of: Frame) -> pd.Series:
+    def theirs(of: Frame) -> Series:
         window = _volume(of).rolling(span)
         return (_volume(of) - window.mean()) / window.std()
 
     return _twin(theirs, "volume_zscore", span=span)
 
 
-def _volume_trend(of: Frame) -> pd.Series:
+def _volume_trend(of: Frame) -> Series:
     return _volume(of).rolling(12).mean() - _volume(of).rolling(96).mean()
 
 
-def _beta(of: Frame) -> pd.Series:
+def _beta(of: Frame) -> Series:
     other = _moved(of, "other")
     return _moved(of).rolling(48).cov(other) / other.rolling(48).var()
 
 
-def _spread(of: Frame) -> pd.Series:
+def _spread(of: Frame) -> Series:
     ratio = _log(of) - _log(of, "other")
     return (ratio - ratio.rolling(48).mean()) / ratio.rolling(48).std()
 
 
-def _hour(of: Frame) -> pd.Series:
+def _hour(of: Frame) -> Series:
     closed: Any = of["closed"].dt
     return 2 * np.pi * (closed.hour * 60 + closed.minute) / 1440
 
 
-def _week(of: Frame) -> pd.Series:
+def _week(of: Frame) -> Series:
     closed: Any = of["closed"].dt
     return 2 * np.pi * ((closed.dayofweek * 24 + closed.hour) * 60 + closed.minute) / 10080
 
 
-def _range(of: Frame) -> pd.Series:
+def _range(of: Frame) -> Series:
     return of["high"] - of["low"]
 
 

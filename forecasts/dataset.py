@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,7 +69,9 @@ def make_dataset(training: Training, candles: Mapping[str, Candles]) -> Dataset:
         _samples(training, features, place, _given(training, candles, name))
         for place, name in enumerate(training.instruments)
     ]
-    joined = {name: np.concatenate([part[name] for part in parts]) for name in _COLUMNS}
+    joined: dict[str, Any] = {
+        name: np.concatenate([part[name] for part in parts]) for name in _COLUMNS
+    }
     left_out = {
         name: int(part["left_out"][0])
         for name, part in zip(training.instruments, parts, strict=True)
@@ -96,7 +99,7 @@ def _given(training: Training, candles: Mapping[str, Candles], name: str) -> Can
 
 def _samples(
     training: Training, features: FeatureSet, place: int, candles: Candles
-) -> dict[str, NDArray[np.generic]]:
+) -> dict[str, Any]:
     x = features.compute(candles, training.instruments[place])
     labels = label(candles, training.label, training.costs)
     within = candles.opened_ms >= to_ms(training.start)

@@ -30,7 +30,6 @@ NEEDED = {
     "higher_volatility": {"interval": "1d", "span": 5},
 }
 ALL = FeatureSet([FeatureChoice(name=name, params=NEEDED.get(name, {})) for name in FEATURES])
-SHORT = 40  # candles of the longest window but for indicators
 
 
 def small(name: str) -> FeatureChoice:
@@ -71,14 +70,14 @@ def test_there_are_at_least_25_features() -> None:
 def test_a_batch_and_the_last_window_give_the_same_bits(gaps: bool) -> None:
     candles = market(1_300, gaps=gaps)["test:A"]
     whole = ALL.compute(candles, "test:A")
-    for bar in range(len(candles) - 60, len(candles)):
+    for bar in range(len(candles) - 24, len(candles)):
         seen = cut(candles, int(candle_closes_ms(candles)[bar]))
         alone = ALL.compute(window_of(seen, ALL), "test:A")[-1]
         np.testing.assert_array_equal(alone, whole[bar], err_msg=f"bar {bar}")
-    assert not np.isnan(whole[-60:]).any(axis=0).all()
+    assert not np.isnan(whole[-24:]).any(axis=0).all()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), gaps=st.booleans(), data=st.data())
 def test_the_last_window_is_enough_wherever_a_series_begins(
     seed: int, gaps: bool, data: st.DataObject
@@ -93,7 +92,7 @@ def test_the_last_window_is_enough_wherever_a_series_begins(
     np.testing.assert_array_equal(FEW.latest(seen, "test:A"), whole[bar])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), bar=st.integers(1, 400))
 def test_no_feature_changes_when_later_candles_change(seed: int, bar: int) -> None:
     candles = market(420, 7)["test:A"]
@@ -128,7 +127,7 @@ def test_each_indicator_begins_anew_at_fixed_instants(name: str) -> None:
         )
     candles = market(features.window + 40, gaps=True, names=("a",))["test:A"]
     whole = features.compute(candles, "test:A")[:, 0]
-    for bar in range(len(candles) - 5, len(candles)):
+    for bar in range(len(candles) - 3, len(candles)):
         last = part(candles, max(0, bar - features.window), bar + 1)
         np.testing.assert_array_equal(features.compute(last, "test:A")[-1, 0], whole[bar])
 
