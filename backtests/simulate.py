@@ -31,7 +31,7 @@ from mela.candles import Candles
 from mela.interval import DAY_MS, Interval
 from mela.outcome import ErrorPlace
 from mela.result import Curve, Metrics, Outcome, Provenance, Status, Trades
-from mela.run import MarketEntry, Run, from_ms, instant_text
+from mela.run import MarketEntry, Run, from_ms, instant_text, to_ms
 
 SENTENCE_LENGTH = 1_000
 _NO_EQUITY = np.empty(0)
@@ -162,6 +162,8 @@ def outcome_of(
         strategy = catalogue.get(run.strategy)
         place = place_of(error, strategy and strategy.signals)
         return _outcome(span, run, status, error=error_message(error), error_at=place)
+    strategy = catalogue.get(run.strategy)
+    own = strategy.warns(to_ms(run.start)) if strategy and strategy.warns else ()
     return _outcome(
         span,
         run,
@@ -169,7 +171,7 @@ def outcome_of(
         metrics=metrics,
         blocks=blocks,
         top_share=top_share,
-        remarks=remarks,
+        remarks=(*remarks, *own),
         curve=_curve(span, walked, buffers, equity) if with_curve else None,
     )
 

@@ -57,6 +57,7 @@ class Strategy:
     combines: whether it gives other strategies' signals
     declares: validated params → the inputs that it reads, by name; None where it reads none
     takes_context: whether its function takes a context
+    warns: when a run starts, in UTC milliseconds → warnings that its result carries; None for none
     """
 
     name: str
@@ -69,6 +70,7 @@ class Strategy:
     combines: bool = False
     declares: Callable[[Any], Mapping[str, Input]] | None = None
     takes_context: bool = False
+    warns: Callable[[int], tuple[str, ...]] | None = None
 
     def decide(
         self,

@@ -53,6 +53,14 @@ def backtest(
             help="Strategies of your own that the scene may name, as `mela check FILE.py` reads.",
         ),
     ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|models:/NAME@ALIAS",
+            help="What the scene's strategy `forecast` asks: a file of `mela model train --out`, "
+            "or a registered version, as models:/first@champion or models:/first/2.",
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one array of results instead of a table.")
     ] = False,
@@ -138,6 +146,7 @@ def backtest(
         read_options(timezone, columns, facts),
         {name: value for name, value in terms.items() if value is not None},
         strategies,
+        model,
     )
 
 

@@ -67,6 +67,7 @@ def run_locally(
     options: FileOptions,
     terms: Mapping[str, Any] | None = None,
     strategies: Path | None = None,
+    model: str | None = None,
 ) -> None:
     """Run a scene of a file, and show what is wanted of it.
 
@@ -74,6 +75,7 @@ def run_locally(
     candles: files, as `--candles` names them; none for the warehouse's
     options: what the user says about the files
     strategies: a file or folder of strategies that no catalogue has
+    model: what the strategy `forecast` asks, a file or a registered version
 
     Raises MelaError for a scene or candles that do not do, typer.BadParameter for options that
     ask for what this scene has not.
@@ -86,7 +88,7 @@ def run_locally(
     if scene.mode == "together":
         _refuse_of_one(wanted)
     refresh(settings.packages)
-    with registered(_own(strategies)):
+    with registered({**_own(strategies), **_forecasting(model, settings)}):
         _run(scene, given_candles(scene, candles, options, settings), wanted, settings, kind)
 
 
@@ -97,6 +99,14 @@ def _own(place: Path | None) -> dict[str, Strategy]:
         return strategies_in(place)
     except InputInvalid as error:
         raise typer.BadParameter(str(error), param_hint="--strategies") from error
+
+
+def _forecasting(model: str | None, settings: Settings) -> Mapping[str, Strategy]:
+    if model is None:
+        return {}
+    from services.models import strategies_of  # loads the runtime of models
+
+    return strategies_of(model, settings)
 
 
 def _run(

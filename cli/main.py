@@ -17,6 +17,7 @@ from cli import (
     imports,
     lineage,
     mcp,
+    model,
     new,
     programs,
     prune,
@@ -71,7 +72,7 @@ for module in (
     *(scenes, scene_list, trace, stored_runs, backtest),
     *(stale, verify, prune, lineage, rejected, watch, drift),
     *(candles, imports, quality, snapshot, headlines),
-    *(strategies, new, check, trade, ask, demo, stack, users, top, programs, mcp, compare),
+    *(strategies, new, check, model, trade, ask, demo, stack, users, top, programs, mcp, compare),
 ):
     module.register(app)
 

@@ -23,6 +23,8 @@ SENTENCES: Mapping[str, str] = {
     "large_fills": "a fill took more than 2.5 % of its candle's volume, so it would have moved "
     "the price",
     "risk_refused": "limits of risk refused entries: {detail}",
+    "in_sample": "the run begins before the candles that its model had not seen, so that it is "
+    "judged on what it learned; begin it later, or train the model on less",
     "outside_sessions": "some candles lie outside the hours that the scene asks for, and filled no "
     "order",
 }

@@ -12,6 +12,7 @@ from warehouse.accounts.audit import Entry
 from warehouse.database import transaction
 
 Via = Literal["session", "token", "nobody", "command"]
+Outcome = Literal["done", "refused"]
 MOST = 200
 
 
@@ -29,7 +30,7 @@ def note(
     user: str | None,
     via: Via,
     action: str,
-    outcome: Literal["done", "refused"] = "done",
+    outcome: Outcome = "done",
     subject: str | None = None,
     address: str | None = None,
     detail: dict[str, Any] | None = None,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
 from mela.settings import Settings
+from services.mlflow_client import client_of
 from warehouse.database import transaction
 from warehouse.results import finder
 from warehouse.scenes.stored import ranking_of
@@ -38,7 +38,7 @@ def thin_mlflow(settings: Settings, *, dry_run: bool) -> tuple[int, str | None]:
         scenes = [tuple(row) for row in connection.execute(_SCENES, values)]
     if not scenes:
         return 0, None
-    client = _client(settings)
+    client = client_of(settings)
     for scene_id, parent, content in scenes:
         with transaction(settings) as connection:
             ranked = finder.ranked_keys(connection, scene_id, ranking_of(content))
@@ -69,19 +69,3 @@ def _children(client: MlflowClient, parent: str) -> Iterator[tuple[str, str | No
         token = page.token
         if not token:
             return
-
-
-def _client(settings: Settings) -> MlflowClient:
-    from mlflow.environment_variables import (
-        MLFLOW_HTTP_REQUEST_MAX_RETRIES,
-        MLFLOW_HTTP_REQUEST_TIMEOUT,
-    )
-    from mlflow.tracking import MlflowClient
-
-    MLFLOW_HTTP_REQUEST_TIMEOUT.set(30)
-    MLFLOW_HTTP_REQUEST_MAX_RETRIES.set(1)
-    account = settings.mlflow
-    if account.user:  # MLflow takes both from the environment only
-        os.environ["MLFLOW_TRACKING_USERNAME"] = account.user
-        os.environ["MLFLOW_TRACKING_PASSWORD"] = account.password.get_secret_value()
-    return MlflowClient(tracking_uri=account.url)

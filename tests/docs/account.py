@@ -85,6 +85,15 @@ ELSEWHERE = (
         "on a market that plays, in the order of docs/live.md",
     ),
     Elsewhere(
+        r"mela (model|backtest .* --model)( .*)?",
+        (
+            "tests/forecasts/test_registry.py",
+            "tests/forecasts/test_strategy.py::test_a_scene_asks_a_model_of_a_file",
+            "tests/services/test_models.py",
+        ),
+        "it trains on fewer candles, into stores of its own",
+    ),
+    Elsewhere(
         r"mela mcp( .*)?",
         ("tests/integration/test_assistants.py::test_an_assistant_asks_follows_and_reads_a_scene",),
         "it talks with an assistant's program until that ends",

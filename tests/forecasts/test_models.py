@@ -52,7 +52,8 @@ def test_a_planted_signal_is_found_and_a_shuffled_one_is_not(name: str, classes:
     assert abs(control.ic) < 0.02
     if classes:
         assert found.auc > 0.51
-        assert found.brier < 0.25
+        # a coin has 0.25 and the best forecast of so weak a signal 0.2496: it tells them not apart
+        assert 0.249 < found.brier < 0.251
 
 
 def facts_of(training: Training, trained: Trained) -> Facts:
