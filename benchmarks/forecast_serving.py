@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -95,7 +95,7 @@ def _grid(model: Model, candles: Candles) -> Row:
     ]
     means = [("sma_cross", {"fast": 5 + i, "slow": 120 + i}) for i in range(VARIANTS)]
 
-    def seconds(questions: list[tuple[str, dict[str, float]]]) -> float:
+    def seconds(questions: Sequence[tuple[str, Mapping[str, float]]]) -> float:
         begin, end = (from_ms(int(candles.opened_ms[bar])) for bar in (512, -1))
         runs = [
             Run("", NAME, candles.interval, begin, end, name, params, 256)
