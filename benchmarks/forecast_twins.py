@@ -41,6 +41,10 @@ def _log(of: Frame, column: str = "close") -> Series:
     return np.log(of[column])
 
 
+def _ratio(first: Series, second: Series) -> Series:
+    return np.log(first / second)
+
+
 def _moved(of: Frame, column: str = "close") -> Series:
     return _log(of, column).diff()
 
@@ -100,14 +104,14 @@ def _autocorrelation(of: Frame) -> Series:
 
 def _parkinson(span: int) -> Twin:
     def theirs(of: Frame) -> Series:
-        reach = np.log(of["high"] / of["low"])
+        reach = _ratio(of["high"], of["low"])
         return np.sqrt((reach**2).rolling(span).mean() / (4 * np.log(2)))
 
     return _twin(theirs, "parkinson", span=span)
 
 
 def _garman_klass(of: Frame) -> Series:
-    reach, moved = np.log(of["high"] / of["low"]), np.log(of["close"] / of["open"])
+    reach, moved = _ratio(of["high"], of["low"]), _ratio(of["close"], of["open"])
     each = 0.5 * reach**2 - (2 * np.log(2) - 1) * moved**2
     return np.sqrt(each.rolling(24).mean())
 
@@ -121,7 +125,7 @@ def _rogers_satchell(of: Frame) -> Series:
 
 def _true_range(of: Frame) -> Series:
     before = of["close"].shift()
-    reach = np.log(of["high"].clip(lower=before) / of["low"].clip(upper=before))
+    reach = _ratio(of["high"].clip(lower=before), of["low"].clip(upper=before))
     return reach.where(before.notna()).rolling(24).mean()
 
 

@@ -44,7 +44,7 @@ def test_each_feature_is_compared_or_reckoned_by_hand() -> None:
     assert set(FEATURES) - compared == PLAIN | {"higher_returns", "higher_volatility"}
 
 
-def computed(candles: Candles, name: str, **params) -> list[float]:
+def computed(candles: Candles, name: str, /, **params) -> list[float]:
     features = FeatureSet([FeatureChoice(name=name, params=params)])
     return features.compute(candles, "test:A")[:, 0].tolist()
 
