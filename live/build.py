@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
 
 import numpy as np
 
@@ -57,7 +56,7 @@ def runs_of(session: Session, first_open_ms: int, catalogue: Mapping[str, Strate
 
 def accounts_of(
     started: Started,
-    kept: Mapping[str, Mapping[str, Any]] | None = None,
+    kept: Sequence[Mapping[str, bytes]] | None = None,
     catalogue: Mapping[str, Strategy] = CATALOGUE,
 ) -> list[Account]:
     """Return the accounts of a session before its first candle.
@@ -70,7 +69,7 @@ def accounts_of(
     history = {(one.instrument, one.interval): one for one in started.history}
     found: list[Account] = []
     for number, run in enumerate(runs_of(session, started.first_open_ms, catalogue)):
-        before = _Before(started, facts, history, None if kept is None else kept[str(number)])
+        before = _Before(started, facts, history, None if kept is None else kept[number])
         found.append(_account(number, run, session, before, catalogue))
     return found
 
@@ -91,7 +90,7 @@ class _Before:
     started: Started
     facts: Mapping[str, Facts]
     history: Mapping[Key, History]
-    kept: Mapping[str, Any] | None
+    kept: Mapping[str, bytes] | None
 
     def candles(self, key: Key, role: str, warmup: int | None) -> Candles:
         """Return the candles of a series before the start; at most so many, None for all."""

@@ -6,7 +6,7 @@ decision of the last bar counts. Whatever does not look ahead decides the same a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -55,6 +55,8 @@ class Series:
         self._opened_ms = np.empty(count + ROOM, np.int64)
         self._values = np.empty((len(_COLUMNS), count + ROOM))
         self._count = self._before = count
+        # of the candles, what was kept already: those before the start, and parts of those since
+        self.is_kept, self.parts = False, 0
         self._opened_ms[:count] = like.opened_ms
         for row, name in enumerate(_COLUMNS):
             self._values[row, :count] = getattr(like, name)
@@ -68,14 +70,27 @@ class Series:
         self._add(candle.opened_ms, *values_of(candle))
 
     def _add(self, opened_ms: int, *values: float) -> None:
-        at = self._count
-        if at == len(self._opened_ms):
-            self._opened_ms = np.append(self._opened_ms, np.empty(at, np.int64))
-            self._values = np.append(self._values, np.empty((len(_COLUMNS), at)), axis=1)
+        at = self._room(1)
         self._opened_ms[at] = opened_ms
         self._values[:, at] = values
         self._count = at + 1
         self.has_volume = self.has_volume or values[-1] > 0.0
+
+    def _extend(self, opened_ms: np.ndarray, values: Float) -> None:
+        at = self._room(len(opened_ms))
+        self._count = at + len(opened_ms)
+        self._opened_ms[at : self._count] = opened_ms
+        self._values[:, at : self._count] = values
+        self.has_volume = self.has_volume or bool((values[-1] > 0.0).any())
+
+    def _room(self, count: int) -> int:
+        """Make room for more candles; return the bar of the first one."""
+        at, size = self._count, len(self._opened_ms)
+        if at + count > size:
+            more = max(count, size)
+            self._opened_ms = np.append(self._opened_ms, np.empty(more, np.int64))
+            self._values = np.append(self._values, np.empty((len(_COLUMNS), more)), axis=1)
+        return at
 
     def candles(self, start_bar: int, inputs: Mapping[Key, Candles] | None = None) -> Candles:
         """Return what is known now: read-only views, so that compiled code knows their type."""
@@ -121,28 +136,36 @@ class Series:
         """Return the last values of a column; fewer where fewer are known."""
         return self._values[_COLUMNS.index(name), max(self._count - last, 0) : self._count]
 
-    def save(self) -> dict[str, Any]:
-        """Return the candles as bytes in hexadecimal: those before the start, and those since."""
-        before, count = self._before, self._count
-        return {"before": self._part(0, before), "since": self._part(before, count)}
+    def before(self) -> bytes:
+        """Return the candles before the start as bytes, for `unpacked`."""
+        return self.packed(-self._before, self._before)
 
-    def restore(self, saved: Mapping[str, Any]) -> None:
-        """Go on from saved candles; those before the start are here already."""
-        opened, values = unpacked(saved["since"])
-        for at in range(len(opened)):
-            self._add(int(opened[at]), *values[:, at].tolist())
+    @property
+    def since(self) -> int:
+        """Return how many candles came since the start."""
+        return self._count - self._before
 
-    def _part(self, first: int, last: int) -> dict[str, str]:
-        values = np.ascontiguousarray(self._values[:, first:last])
-        opened = self._opened_ms[first:last]
-        return {"opened_ms": opened.tobytes().hex(), "values": values.tobytes().hex()}
+    def packed(self, first: int, count: int) -> bytes:
+        """Return candles as bytes, for `unpacked`. first: counted from the start, as 0."""
+        part = slice(self._before + first, self._before + first + count)
+        values = np.ascontiguousarray(self._values[:, part])
+        return self._opened_ms[part].tobytes() + values.tobytes()
+
+    def save(self, first: int) -> dict[str, Any]:
+        """Return the candles since the start, from the first one to be saved, as JSON values."""
+        return {"first": first, "candles": self.packed(first, self.since - first).hex()}
+
+    def restore(self, parts: Sequence[bytes], saved: Mapping[str, Any]) -> None:
+        """Go on from saved candles, those before them in parts; those before the start are here."""
+        for packed in (*parts, bytes.fromhex(saved["candles"])):
+            self._extend(*unpacked(packed))
 
 
-def unpacked(saved: Mapping[str, str]) -> tuple[np.ndarray, Float]:
-    """Return the openings and the five columns of saved candles."""
-    opened = np.frombuffer(bytes.fromhex(saved["opened_ms"]), np.int64)
-    values = np.frombuffer(bytes.fromhex(saved["values"]))
-    return opened, values.reshape(len(_COLUMNS), len(opened))
+def unpacked(packed: bytes) -> tuple[np.ndarray, Float]:
+    """Return the openings and the five columns of packed candles."""
+    count = len(packed) // (8 * (1 + len(_COLUMNS)))
+    values = np.frombuffer(packed, np.float64)[count:]
+    return np.frombuffer(packed, np.int64)[:count], values.reshape(len(_COLUMNS), count)
 
 
 class Decider:

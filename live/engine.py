@@ -37,13 +37,14 @@ from live.events import (
     Wanted,
 )
 from live.invariants import faults_of
+from live.keeping import Kept, before, new_parts, restore, saved
 from live.orders import Order
 from live.plain import plain, read
 from live.reconcile import Ours
 from live.sequence import Key, is_sound, values_of
 from mela.session import Session
 
-STATE_VERSION = 1
+STATE_VERSION = 2
 GRACE_MS = 5_000  # after a candle's close in which nobody asks where it is
 NO_GRACE = 2**62
 
@@ -295,37 +296,53 @@ class Engine:
         return told
 
     def snapshot(self) -> bytes:
-        """Return the state as bytes, for `restore`. Raises ValueError before the session begins."""
+        """Return the whole state as bytes, for `restore`. Raises ValueError before it begins."""
+        return _packed(self._state(in_parts=False))
+
+    def keep(self) -> Kept:
+        """Return the state, and the parts of it that were not returned before.
+
+        Raises ValueError before the session begins.
+        """
+        parts: dict[str, bytes] = {}
+        for number, account in enumerate(self._accounts):
+            parts |= new_parts(number, account)
+        return Kept(_packed(self._state(in_parts=True)), parts)
+
+    def _state(self, *, in_parts: bool) -> dict[str, Any]:
         if self._started is None:
             raise ValueError("a session that has not begun has no state to keep")
-        document = {
+        return {
             "version": STATE_VERSION,
             "started": plain(self._started),
             "control": self._control.save(),
-            "accounts": [_saved(account) for account in self._accounts],
+            "accounts": [saved(account, in_parts=in_parts) for account in self._accounts],
         }
-        return json.dumps(document, separators=(",", ":")).encode()
 
     @classmethod
-    def restore(cls, snapshot: bytes, catalogue: Mapping[str, Strategy] = CATALOGUE) -> Engine:
-        """Return the engine that a snapshot was taken of.
+    def restore(
+        cls,
+        state: bytes,
+        catalogue: Mapping[str, Strategy] = CATALOGUE,
+        parts: Mapping[str, bytes] | None = None,
+    ) -> Engine:
+        """Return the engine that a state was taken of; parts: those of `keep`, of all times.
 
-        Raises ValueError for a snapshot of another release, whose log must be read from its start.
+        Raises ValueError for a state of another release, whose log must be read from its start.
         """
-        document = json.loads(snapshot)
+        document, parts = json.loads(state), parts or {}
         if document["version"] != STATE_VERSION:
             raise ValueError(
-                f"a snapshot of version {STATE_VERSION} can be restored, but this one is of "
+                f"a state of version {STATE_VERSION} can be restored, but this one is of "
                 f"{document['version']}: read the log from its start"
             )
         engine = cls(catalogue)
         started = cast("Started", read(Started, document["started"]))
-        saved = document["accounts"]
-        kept = {str(number): _warm(one["series"]) for number, one in enumerate(saved)}
-        engine._begin(started, accounts_of(started, kept, catalogue))
+        known = [before(number, kept, parts) for number, kept in enumerate(document["accounts"])]
+        engine._begin(started, accounts_of(started, known, catalogue))
         engine._control.restore(document["control"])
-        for account, one in zip(engine._accounts, saved, strict=True):
-            _restore(account, one)
+        for number, kept in enumerate(document["accounts"]):
+            restore(number, engine._accounts[number], kept, parts)
         return engine
 
     def digest(self) -> str:
@@ -338,29 +355,5 @@ def _restated(key: Key, event: CandleClosed, when: str) -> Alerted:
     return Alerted("info", f"restated:{key[0]}", text)
 
 
-def _series_of(account: Account) -> list[tuple[str, Any]]:
-    found: list[tuple[str, Any]] = []
-    for role, series in (("own", account.own), ("read", account.read)):
-        found += [(f"{role} {key[0]} {key[1]}", one) for key, one in series.items()]
-    return found
-
-
-def _saved(account: Account) -> dict[str, Any]:
-    return {
-        "series": {name: one.save() for name, one in _series_of(account)},
-        "lines": [line.save() for line in account.sequencer.lines.values()],
-        "book": account.book.save(),
-    }
-
-
-def _warm(series: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
-    """Return of each series the candles before the first step."""
-    return {name: saved["before"] for name, saved in series.items()}
-
-
-def _restore(account: Account, saved: Mapping[str, Any]) -> None:
-    for name, one in _series_of(account):
-        one.restore(saved["series"][name])
-    for line, one in zip(account.sequencer.lines.values(), saved["lines"], strict=True):
-        line.restore(one)
-    account.book.restore(saved["book"])
+def _packed(document: dict[str, Any]) -> bytes:
+    return json.dumps(document, separators=(",", ":")).encode()

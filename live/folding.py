@@ -32,7 +32,7 @@ def fold(loaded: Loaded, catalogue: Mapping[str, Strategy]) -> Folded:
     """Return a session from its newest snapshot and the events after it. Raises SessionBroken."""
     engine, risk, rows = Engine(catalogue), dict(loaded.risk), Rows()
     if loaded.state is not None:
-        engine = Engine.restore(loaded.state, catalogue)
+        engine = Engine.restore(loaded.state, catalogue, loaded.parts)
     expected: deque[str] = deque()
     for stored in loaded.events:
         if not stored.is_input:

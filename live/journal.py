@@ -14,14 +14,16 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from live.engine import STATE_VERSION
 from live.events import Alerted
+from live.keeping import Kept
 from live.projections import RiskStates
 from mela.errors import NotFound
 from mela.session import AlertRule
 from mela.settings import Settings
 from warehouse.database import transaction
 from warehouse.trading import alerts, commands, latches, log, sessions, snapshots
-from warehouse.trading.alerts import LEVELS, Alert
+from warehouse.trading.alerts import LEVELS, Alert, Level
 from warehouse.trading.commands import StoredCommand
 from warehouse.trading.latches import Latch
 from warehouse.trading.log import Entry, Rows, StoredEvent
@@ -32,10 +34,15 @@ _HEAD = struct.Struct(">I")
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A session as it is stored. state, risk: of the newest snapshot; events: those after it."""
+    """A session as it is stored.
+
+    state, parts, risk: of the newest snapshot, None and none where there is none that this release
+        can read; events: those after it
+    """
 
     session: StoredSession
     state: bytes | None
+    parts: dict[str, bytes]
     risk: RiskStates
     seq: int
     events: list[StoredEvent]
@@ -56,9 +63,11 @@ class Journal:
                 raise NotFound(f"there is no session {session_id}.")
             kept = snapshots.newest(connection, session_id)
             seq, state, risk = (0, None, {}) if kept is None else (kept[0], *_unframed(kept[1]))
+            seq = seq if state is not None else 0
+            parts = {} if state is None else snapshots.parts(connection, session_id)
             events = list(log.read(connection, session_id, seq))
             latched = latches.set_now(connection, session_id)
-        return Loaded(session, state, risk, seq, events, latched[0] if latched else None)
+        return Loaded(session, state, parts, risk, seq, events, latched[0] if latched else None)
 
     def append(
         self,
@@ -80,10 +89,11 @@ class Journal:
             for one in told:
                 alert(connection, session, one)
 
-    def keep(self, session_id: UUID, seq: int, state: bytes, risk: RiskStates) -> None:
+    def keep(self, session_id: UUID, seq: int, kept: Kept, risk: RiskStates) -> None:
         """Keep an engine's state after an event."""
         with transaction(self.settings) as connection:
-            snapshots.save(connection, session_id, seq, _framed(state, risk))
+            framed = _framed(kept.state, risk)
+            snapshots.save(connection, session_id, seq, framed, kept.parts)
 
     def fail(self, session: StoredSession, why: str) -> None:
         """End a session that cannot go on, and tell its owner."""
@@ -100,6 +110,11 @@ class Journal:
         """Tell the owner of a session something that is no event of its log."""
         with transaction(self.settings) as connection:
             alert(connection, session, told)
+
+    def tell(self, level: Level, key: str, words: str) -> None:
+        """Tell whoever runs the stack something of the process itself."""
+        with transaction(self.settings) as connection:
+            alerts.put(connection, Alert(level, f"live:{key}", "The process that trades", words))
 
     def under_way(self) -> list[StoredSession]:
         """Return the sessions that have not ended."""
@@ -138,13 +153,17 @@ def alert(connection: Connection, session: StoredSession, told: Alerted) -> None
 
 
 def _framed(state: bytes, risk: RiskStates) -> bytes:
-    head = json.dumps({"risk": {str(n): list(one) for n, one in risk.items()}}).encode()
+    states = {str(n): list(one) for n, one in risk.items()}
+    head = json.dumps({"version": STATE_VERSION, "risk": states}).encode()
     return _HEAD.pack(len(head)) + head + state
 
 
-def _unframed(kept: bytes) -> tuple[bytes, RiskStates]:
+def _unframed(kept: bytes) -> tuple[bytes | None, RiskStates]:
+    """Return a state; None for one of another release, whose log is read from its start."""
     size = _HEAD.size
     (length,) = _HEAD.unpack(kept[:size])
     head = json.loads(kept[size : size + length])
+    if head.get("version") != STATE_VERSION:
+        return None, {}
     risk: RiskStates = {int(n): (one[0], one[1]) for n, one in head["risk"].items()}
     return kept[size + length :], risk

@@ -104,7 +104,9 @@ def _restored(
     """Return a session's engine as its log leaves it, and which candles it did without."""
     journal = Journal(settings)
     loaded = journal.load(session_id)
-    engine = Engine(catalogue) if loaded.state is None else Engine.restore(loaded.state, catalogue)
+    engine = Engine(catalogue)
+    if loaded.state is not None:
+        engine = Engine.restore(loaded.state, catalogue, loaded.parts)
     begun = loaded.state is not None
     for one in loaded.events:
         if one.is_input:

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
+from time import monotonic
 from typing import cast
 from uuid import UUID
 
@@ -24,6 +25,7 @@ from live.ending import LAST_S, SESSIONS_S, within
 from live.events import CommandKind, HeadlineHeard
 from live.folding import SessionBroken
 from live.outside import Counted, Outside
+from live.pace import Pace, busy_words
 from live.runner import SessionRunner, halts
 from mela.errors import (
     Conflict,
@@ -249,12 +251,25 @@ class Process:
 
     async def _beat(self) -> None:
         """Say every few seconds that the loop goes on."""
+        pace = Pace(monotonic())
         while True:
             counted = self.outside.counted
+            share = pace.share(counted.decision_s, monotonic())
+            if share is not None:
+                await self._tell_busy(share)
             counted.waiting = sum(runner.waiting for runner in self._runners.values())
             state = ProcessState(pid=os.getpid(), at=datetime.now(UTC), sessions=len(self._runners))
             await self.outside.blocking(write_state, self.outside.settings.home, state)
             await asyncio.sleep(BEAT_S)
+
+    async def _tell_busy(self, share: float) -> None:
+        sessions = [(one.stored.name, one.engine) for one in self._runners.values()]
+        words = busy_words(share, sessions)
+        LOG.warning("busy", why=words)
+        try:
+            await self.outside.blocking(self.outside.journal.tell, "warning", "busy", words)
+        except DBAPIError as error:
+            LOG.warning("not_told", reason=str(error))
 
     def _hear(self) -> None:
         """Wake the loop whenever somebody asks for something. In a thread of its own."""

@@ -313,9 +313,9 @@ class SessionRunner:
 
     async def _keep(self) -> None:
         self._kept_seq = self._seq
-        state, risk = self._engine.snapshot(), dict(self._risk)
+        kept, risk = self._engine.keep(), dict(self._risk)
         journal = self._outside.journal
-        await self._outside.blocking(journal.keep, self.stored.session_id, self._seq, state, risk)
+        await self._outside.blocking(journal.keep, self.stored.session_id, self._seq, kept, risk)
         self._outside.reached("kept")
 
     def _follow(self, one: Derived) -> None:

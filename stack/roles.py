@@ -98,6 +98,7 @@ _LIVE_WRITES = {
     "session": "UPDATE (state, why, risk_state, risk_why, started_at, stopped_at)",
     "session_event": "INSERT",
     "session_snapshot": "INSERT, DELETE",
+    "session_snapshot_part": "INSERT",
     "session_order": "INSERT, UPDATE",
     "session_fill": "INSERT",
     "session_position": "INSERT, UPDATE, DELETE",

@@ -79,7 +79,7 @@ def test_it_ends_within_seconds_while_candles_come_and_kafka_is_deaf(
     start(settings, MANY)
     order(server, "play", **{"from": FROM, "speed": 60})
     with deaf() as kafka, process(settings, kafka, tmp_path / "live.log") as live:
-        asyncio.run(until(lambda: valued(settings) >= 2, 60))
+        asyncio.run(until(lambda: valued(settings) >= 2, 120))
         order(server, "play", speed=1000)
         asyncio.run(until(lambda: valued(settings) >= 40, 60))
 

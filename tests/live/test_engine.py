@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from live import keeping
 from live.engine import Engine
 from live.events import (
     Alerted,
@@ -117,11 +118,20 @@ def test_the_log_gives_the_same_state_and_events_with_and_without_snapshots(
     rng = np.random.default_rng(seed)
     log = [started(given_), *disturbed(given_, rng)]
     first, second = Engine(WITH_OWN), Engine(WITH_OWN)
+    parts: dict[str, bytes] = {}
     for event in log:
         read = decode(kind_of(event), encode(event))
         told = [encode(one) for one in first.apply(event)]
         if rng.random() < 0.1 and event is not log[0]:
             second = Engine.restore(second.snapshot(), WITH_OWN)
+            parts.clear()
+        elif rng.random() < 0.1 and event is not log[0]:
+            with pytest.MonkeyPatch.context() as patched:
+                patched.setattr(keeping, "PART", 5)
+                kept = second.keep()
+                assert not parts.keys() & kept.parts.keys()
+                parts |= kept.parts
+                second = Engine.restore(kept.state, WITH_OWN, parts)
         assert [encode(one) for one in second.apply(read)] == told
 
     assert second.digest() == first.digest()
@@ -146,14 +156,14 @@ def test_accounts_with_hard_fills_add_up_after_each_event(seed: int) -> None:
                 assert one.units == pytest.approx(held[one.instrument], rel=1e-9)
 
 
-def one_session(**more) -> Drawn:
+def one_session(bars: int = 30, **more) -> Drawn:
     """Return a session of one instrument that is always in, on minutes without holes."""
     rng = np.random.default_rng(3)
     document = {
         "name": "held", "instruments": [NAMES[0]], "interval": "1m",
         "strategy": {"name": "buy_and_hold"}, **more,
     }  # fmt: skip
-    return with_candles(rng, parse_session(document), bars=30)
+    return with_candles(rng, parse_session(document), bars=bars)
 
 
 def commanded(given_: Drawn, at: dict[int, str]) -> list:
@@ -297,3 +307,17 @@ def test_a_strategy_that_fails_decides_nothing_and_is_told() -> None:
 def test_a_log_that_does_not_begin_with_the_start_is_refused() -> None:
     with pytest.raises(ValueError, match="begins with Started"):
         Engine().apply(Ticked(0))
+
+
+def test_what_keeping_a_state_costs_does_not_grow_with_its_candles() -> None:
+    given_ = one_session(3 * keeping.PART)
+    engine, sizes, many = Engine(WITH_OWN), list[int](), list[int]()
+    for number, event in enumerate([started(given_), *messages(given_)]):
+        engine.apply(event)
+        if number % keeping.PART == 0:
+            kept = engine.keep()
+            sizes.append(len(kept.state))
+            many.append(sum(not name.endswith(" before") for name in kept.parts))
+
+    assert many == [0, 1, 1, 1]
+    assert sizes[-1] < sizes[1] + 100

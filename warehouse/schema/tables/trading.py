@@ -120,6 +120,19 @@ class SessionSnapshot(Base):
     made_at: Mapped[Now]
 
 
+class SessionSnapshotPart(Base):
+    """What snapshots of a session share. Grain: session_id, name."""
+
+    __tablename__ = "session_snapshot_part"
+    __table_args__ = (
+        _ops("what snapshots of a session share: it never changes. Grain: session_id, name"),
+    )
+
+    session_id: Mapped[SessionKey]
+    name: Mapped[str] = mapped_column(primary_key=True)
+    state: Mapped[bytes]
+
+
 class SessionOrder(Base):
     """An order of a session. Grain: session_id, client_order_id."""
 
