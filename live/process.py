@@ -112,12 +112,12 @@ class Process:
             await asyncio.gather(self._end(looking), within(3 * LAST_S, beating, beside, over))
 
     async def _run_sessions(self) -> None:
-        """Run until cancelled; no other process has the sessions before they have left this one."""
+        """Run until `stop`; no other process has the sessions before they have left this one."""
         with ExitStack() as kept:
             blocking = self.outside.blocking
             held = await blocking(lambda: kept.enter_context(locks(self.outside.settings)))
             try:
-                while True:
+                while not self._stop.is_set():
                     await blocking(held.check)
                     await self._look(held)
                     await self._wait()
@@ -129,8 +129,8 @@ class Process:
     async def _end(self, looking: asyncio.Task[None]) -> None:
         """Leave all sessions, then their feeds and brokers, and give up what does not end."""
         self.outside.feeds.end()  # what leaves now must not open them anew
-        looking.cancel()
-        await within(2 * SESSIONS_S, looking)
+        self._asked.set()
+        await within(2 * SESSIONS_S, looking)  # a command that was taken is answered
         await within(LAST_S, self.outside.feeds.stop(), self.outside.brokers.stop())
 
     async def _wait(self) -> None:
