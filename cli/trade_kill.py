@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from live.journal import Journal
 
 OTHERS_S = 10.0
+HALT_S = 5.0
 Every = Annotated[bool, typer.Option("--all", help="All sessions, also those to come.")]
 Flatten = Annotated[
     bool, typer.Option("--flatten/--keep", help="Close what is held, or keep it (default).")
@@ -63,6 +64,7 @@ def kill(
     note(settings, caller, "kill", session_id or "all", {"flatten": flatten, "why": why})
     err.print("the kill switch is set: no order leaves any more", markup=False)
     _carry_out(settings, session_id)
+    await_halts(settings, session_id)
 
 
 @explains
@@ -129,6 +131,32 @@ def _carry_out(settings: Settings, session_id: UUID | None) -> None:
         out.print(done.sentence(), markup=False)
         if not done.is_done:
             raise fail("not all is done: run the command again, and look at the broker's own page")
+
+
+def await_halts(settings: Settings, session_id: UUID | None) -> None:
+    """Wait a few seconds until each session says that it is halted; tell which have not said it."""
+    from live.journal import Journal
+
+    told: set[UUID] = set()
+    journal, until = Journal(settings), time.monotonic() + HALT_S
+    while True:
+        meant = [one for one in journal.under_way() if session_id in (None, one.session_id)]
+        waiting = [one for one in meant if one.risk_state != "halted"]
+        for one in meant:
+            if one not in waiting and one.session_id not in told:
+                err.print(f"{one.name} is halted", markup=False)
+                told.add(one.session_id)
+        if not waiting or time.monotonic() >= until:
+            break
+        time.sleep(0.1)
+    for one in waiting:
+        when = "begins" if one.state == "starting" else "is reached"
+        err.print(
+            f"{one.name} has NOT SAID that it is halted. The switch holds all the same: nothing it "
+            f"decides is stored or sent, and it halts as soon as it {when}. `mela status` tells "
+            "whether the process that trades runs.",
+            markup=False,
+        )
 
 
 def _is_reported(journal: Journal, latch_id: int) -> bool:

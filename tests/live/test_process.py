@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from cli import trade_kill
 from mela.settings import Settings
 from services.trading import commands, rows, sessions
 from services.trading.callers import at_this_machine
@@ -41,6 +42,32 @@ def test_a_paper_session_trades_what_the_replay_plays(warehouse: Settings, repla
     equity = rows.equity(settings, ann, session_id)
     steps = {later - first for first, later in zip(equity.t, equity.t[1:], strict=False)}
     assert steps == {60_000}
+
+
+def test_a_kill_returns_once_the_session_is_halted_and_says_where_none_is(
+    warehouse: Settings, replay, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = replay()
+    order(server, "play", **{"from": FROM, "speed": 600})
+    settings = on(warehouse, server)
+    session_id = start(settings, PAPER)
+    ann = at_this_machine(settings, "ann")
+
+    async def killed() -> str:
+        async with running(settings) as process:
+            await until(lambda: any(one.has_begun for one in process.runners.values()))
+            commands.kill(settings, ann, session_id, confirm="first", flatten=False)
+            await asyncio.to_thread(trade_kill.await_halts, settings, session_id)
+            return sessions.get_session(settings, ann, session_id).row.risk_state
+
+    assert asyncio.run(killed()) == "halted"
+    assert "first is halted" in capsys.readouterr().err
+
+    monkeypatch.setattr(trade_kill, "HALT_S", 0.3)
+    second = start(settings, {**PAPER, "name": "second"})
+    commands.kill(settings, ann, second, confirm="second", flatten=False)
+    trade_kill.await_halts(settings, second)
+    assert "second has NOT SAID that it is halted" in capsys.readouterr().err
 
 
 def test_it_ends_where_postgres_ends_its_connections_though_more_runs_beside(
