@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 import pyarrow.parquet as pq
 import pytest
@@ -19,6 +20,9 @@ from mela.scene import parse_scene
 from mela.settings import Settings
 from stack import environment, roles
 from tests.dags.conftest import MOST_TASKS, Airflow, Alerts
+from tests.live.random_sessions import drawn
+from tests.live.random_sessions import messages as messages_of
+from tests.live.test_drift import lived, stored
 from warehouse.database import transaction
 from warehouse.scenes import schedules
 
@@ -243,6 +247,25 @@ def test_a_weekly_pass_thins_with_the_rights_of_a_task(airflow: Airflow) -> None
     assert run["state"] == "success"
     passes = "SELECT made_by, finished_at IS NOT NULL FROM ops.prune"
     assert airflow.rows(passes) == [(roles.TASKS, True)]
+
+
+def test_a_session_is_compared_with_its_backtest_once_a_day(airflow: Airflow) -> None:
+    given = drawn(np.random.default_rng(4), "sma_cross", broker={"kind": "paper"})
+    session_id = stored(airflow.settings, given, lived(given, messages_of(given)))
+    [[today]] = airflow.rows("SELECT (now() AT TIME ZONE 'UTC')::date::text")
+    compared = f"""
+        SELECT candles, state, drift, trades = trades_backtest, missed + extra + differing
+        FROM ops.session_drift WHERE session_id = '{session_id}' ORDER BY candles
+    """
+
+    first = airflow.run("compare_sessions", day=today)
+    after_first = airflow.rows(compared)
+    second = airflow.run("compare_sessions", day=today)
+
+    assert (first["state"], second["state"]) == ("success", "success")
+    assert after_first[0] == ("decided", "ok", 0.0, True, 0)
+    assert [row[0] for row in after_first] == ["decided", "stored"]
+    assert airflow.rows(compared) == after_first
 
 
 def test_tasks_may_do_no_more_than_they_need(airflow: Airflow) -> None:
