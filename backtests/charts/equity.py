@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import matplotlib.style
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
@@ -22,6 +23,11 @@ PLACES = {"left": 0.12, "right": 0.985, "top": 0.9, "bottom": 0.07, "hspace": 0.
 
 def equity_chart(curve: Curve, result: Mapping[str, Any], path: Path) -> None:
     """Draw equity and drawdown of a result to a PNG file."""
+    with matplotlib.style.context("default"):  # a library may have set fonts that need more room
+        _draw(curve, result, path)
+
+
+def _draw(curve: Curve, result: Mapping[str, Any], path: Path) -> None:
     at = curve.opened_ms.astype("datetime64[ms]")
     peak = np.maximum(np.maximum.accumulate(curve.equity), result["cash"])
     figure = Figure(figsize=(10, 6))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import matplotlib as mpl
 import matplotlib.image as mpimg
 import pytest
 
@@ -33,7 +34,8 @@ def test_nothing_is_cut_off_at_the_edges_however_large_the_amounts(
     assert curve is not None
     curve = replace(curve, equity=curve.equity * scale)
 
-    equity_chart(curve, RESULT | {"cash": 1_000.0 * scale}, tmp_path / "equity.png")
+    with mpl.rc_context({"font.size": 18}):  # as libraries set it that draw, too
+        equity_chart(curve, RESULT | {"cash": 1_000.0 * scale}, tmp_path / "equity.png")
 
     drawn = mpimg.imread(tmp_path / "equity.png")[..., :3]
     assert drawn.shape[:2] == (660, 1100)
