@@ -27,7 +27,6 @@ from mela.training import Training, parse_training
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 KEY = "mela"
-SHA_LENGTH = 64
 
 
 @dataclass(frozen=True)
