@@ -78,12 +78,16 @@ class Causes:
         self.halts += halted.values()
 
     def explained(self, differences: Sequence[Difference]) -> list[Difference]:
-        """Return differences with what is known of their causes, in the same order."""
-        found: list[Difference] = []
+        """Return differences with what is known of their causes, in the same order.
+
+        They are asked in the order of time: what begins later may follow from what began earlier.
+        """
+        found = list(differences)
         first: int | None = None
-        for one in differences:
+        for at in sorted(range(len(found)), key=lambda at: found[at].entry_ms):
+            one = found[at]
             cause, why = self._cause(one, first)
-            found.append(replace(one, cause=cause, why=one.why if why is None else why))
+            found[at] = replace(one, cause=cause, why=one.why if why is None else why)
             first = one.entry_ms if first is None else first
         return found
 

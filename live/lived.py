@@ -74,11 +74,13 @@ def read_lived(
     settings: Settings, session_id: UUID, catalogue: Catalogue, end_ms: int | None = None
 ) -> Lived | None:
     """Return what a session did; None while it has not seen a candle. Raises NotFound."""
-    engine, late = _restored(settings, session_id, catalogue)
+    # What it did is read before its candles: a session that goes on meanwhile then has candles that
+    # the end below leaves out, and not trades on candles that nobody gives the backtest.
     with transaction(settings) as connection:
         stored = store.events_of(connection, session_id, KINDS)
         events = [cast("Derived", decode(*one)) for one in stored]
         first = list(store.events_of(connection, session_id, ["Started"]))
+    engine, late = _restored(settings, session_id, catalogue)
     if not first or engine is None:
         return None
     started = cast("Started", decode(*first[0]))

@@ -27,6 +27,7 @@ from warehouse.database import transaction
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 ENDLESS_S = 4
+STARTS_S = 400  # for the whole stack, which some page has stopped
 # These start programs of their own; here, too, no market data come from the internet.
 APART = {"up": ["up", "--offline"]} | {name: [name] for name in FOREIGN}
 ANYTHING = {"airflow": "version", "mlflow": "--version", "psql": "--version", "dbt": "--version"}
@@ -80,7 +81,7 @@ class Reader:
             return self.watch(words, place)
         if words[0] in APART:
             words = [*APART[words[0]], *words[1:]]
-            done = mela(*words, home=self.settings.home)
+            done = mela(*words, home=self.settings.home, timeout_s=STARTS_S)
             code, said, output = done.returncode, done.stdout, done.stdout + done.stderr
         else:
             ended = self.checkout.type(words)

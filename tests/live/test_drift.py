@@ -11,9 +11,19 @@ from uuid import UUID
 import numpy as np
 import pytest
 
+import live.lived
 from live.drift import compare, compare_day
 from live.engine import Engine
-from live.events import CandleAbsent, CandleClosed, Commanded, Event, StateChanged, Traded
+from live.events import (
+    INPUTS,
+    CandleAbsent,
+    CandleClosed,
+    Commanded,
+    Event,
+    StateChanged,
+    Traded,
+    kind_of,
+)
 from mela.candles import Candles
 from mela.instants import from_ms
 from mela.settings import Settings
@@ -35,6 +45,10 @@ def lived(given: Drawn, inputs: Sequence[Any]) -> list[Event]:
     for event in (started(given), *inputs):
         found += [event, *engine.apply(event)]
     return found
+
+
+def is_input(event: Event) -> bool:
+    return kind_of(event) in INPUTS
 
 
 def stored(settings: Settings, given: Drawn, events: Sequence[Event]) -> UUID:
@@ -132,6 +146,30 @@ def test_a_day_ends_where_it_ends_and_a_second_comparison_replaces_the_first(
         warehouse, "SELECT on_day FROM ops.session_drift WHERE candles = 'decided' ORDER BY 1"
     )
     assert [row.on_day for row in days] == [day, whole.on_day]
+
+
+@pytest.mark.parametrize("goes_on", ["before its candles are read", "after"])
+def test_a_session_that_goes_on_while_it_is_compared_does_not_differ(
+    warehouse: Settings, monkeypatch: pytest.MonkeyPatch, goes_on: str
+) -> None:
+    given = busy()
+    events = lived(given, messages(given))
+    middle = next(at for at in range(len(events) // 2, len(events)) if is_input(events[at]))
+    session_id = stored(warehouse, given, events[:middle])
+    restored = live.lived._restored
+
+    def restored_late(*asked: Any) -> Any:
+        if goes_on == "after":
+            found = restored(*asked)
+        log(warehouse, session_id, events[middle:])
+        return found if goes_on == "after" else restored(*asked)
+
+    monkeypatch.setattr(live.lived, "_restored", restored_late)
+    found = decided(warehouse, session_id)
+    assert found.trades > 0
+    assert (found.state, found.missed, found.extra, found.drift) == ("ok", 0, 0, 0.0)
+    monkeypatch.undo()
+    assert decided(warehouse, session_id).trades > found.trades
 
 
 def test_a_session_without_candles_is_not_compared(warehouse: Settings) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from live.drift import compare
-from live.drift_causes import Causes
+from live.drift_causes import Causes, Halt
 from live.drift_compare import Difference
 from live.events import CandleAbsent, CandleClosed, Event, Judged, Traded
 from live.orders import Order
@@ -248,3 +248,18 @@ def test_what_nothing_explains_is_unknown_and_what_comes_after_follows() -> None
     )
     assert [one.cause for one in found] == ["unknown", "follows"]
     assert (found[0].why, found[1].why is None) == (None, False)
+
+
+def test_what_came_after_a_pause_follows_from_it_though_the_backtest_still_holds() -> None:
+    """The backtest entered in the pause and holds on: its equity alone tells of that entry."""
+    desk = Desk("buy_and_hold", broker={"kind": "paper"})
+    causes = Causes(desk.engine.session, {NAME: [MONDAY_MS]}, {})
+    paused, entered = MONDAY_MS + MINUTE_MS, MONDAY_MS + 9 * MINUTE_MS
+    causes.halts = [Halt(paused, paused + 5 * MINUTE_MS, "paused")]
+    found = causes.explained(
+        [
+            Difference("extra", NAME, entered, entered + MINUTE_MS, 1, "profit", 1.0, None),
+            Difference("equity", NAME, paused, paused, 1, "first difference", 1.0, 2.0),
+        ]
+    )
+    assert [one.cause for one in found] == ["follows", "halted"]
