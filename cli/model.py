@@ -31,6 +31,13 @@ TrainingFile = Annotated[
     Path,
     typer.Argument(exists=True, dir_okay=False, metavar="TRAINING.yaml", help="YAML or JSON."),
 ]
+CandleFiles = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="[NAME=]FILE",
+        help=f"{CANDLES_HELP} The warehouse's candles if left out.",
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -42,13 +49,7 @@ def register(app: typer.Typer) -> None:
 @explains
 def train(
     training_file: TrainingFile,
-    candles: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="[NAME=]FILE",
-            help=f"{CANDLES_HELP} The warehouse's candles if left out.",
-        ),
-    ] = None,
+    candles: CandleFiles = None,
     out_folder: Annotated[
         Path | None,
         typer.Option(
@@ -85,6 +86,31 @@ def train(
     if "champion" not in version.aliases:
         remark = f"`mela model promote {version.name} {version.version}` makes it the champion"
         err.print(remark, markup=False)
+
+
+@models.command("check")
+@explains
+def check(training_file: TrainingFile, candles: CandleFiles = None) -> None:
+    """Look for leaks in a training: change what it must not see, and compare. It trains nothing.
+
+    Later candles, and samples outside of each training part, are replaced; features, known labels
+    and what each training part learns must stay. Exit codes: 0 clean, 1 a leak was found or an
+    error, 2 nothing could be compared.
+
+    Example: mela model check docs/models/first.yaml
+    """
+    from cli.lookahead import CODES, COLOURS
+    from services import models as use
+
+    training = parse_training(read_document(training_file))
+    read = _read_files(candles, training.instruments) if candles else None
+    found = use.check(training, Settings(), read=read)
+    for leak in found.leaks:
+        out.print(f"{leak.kind}: {leak.sentence}", markup=False)
+    word = {0: "clean", 1: "leaks found"}.get(CODES[found.verdict], "not verified")
+    compared = f"{found.samples:,} samples, {found.splits} splits, {found.cuts} cuts of the candles"
+    out.print(f"[{COLOURS[found.verdict]}]{word}[/]: {compared}")
+    raise typer.Exit(CODES[found.verdict])
 
 
 @models.command("list")

@@ -21,6 +21,7 @@ from services.mlflow_client import answering
 if TYPE_CHECKING:  # they load the libraries that models are fitted with
     from backtests.strategy import Strategy
     from forecasts.artifact import Model
+    from forecasts.leaks import LeakReport
     from forecasts.registry import Version
     from forecasts.train import Finished
 
@@ -84,6 +85,18 @@ def train_to_folder(
     for name, content in zip(FILES, contents, strict=True):
         (folder / name).write_bytes(content)
     return finished
+
+
+def check(training: Training, settings: Settings, *, read: Read | None = None) -> LeakReport:
+    """Look for leaks in a training: change what it must not see, and compare. It fits no model.
+
+    read: as of `train`. Raises SceneInvalid and CandlesMissing.
+    """
+    from forecasts.leaks import check_leaks
+    from forecasts.recipe import TrainingRecipe
+
+    candles, _ = _candles(training, read or _stored(training, settings))
+    return check_leaks(TrainingRecipe(training), candles)
 
 
 def listed(settings: Settings) -> list[Version]:

@@ -25,6 +25,7 @@ from mela.settings import Settings
 from services import models
 from tests.conftest import typed
 from tests.forecasts.test_judge import momentum
+from tests.forecasts.test_leaks import ScalesByEverything
 from tests.forecasts.test_registry import OF_MLFLOW, PACKAGED, REPOSITORY, trained
 
 pytestmark = pytest.mark.filterwarnings(OF_MLFLOW)
@@ -184,3 +185,21 @@ def test_a_scene_asks_a_model_of_a_file(tmp_path: Path) -> None:
     without = typed("backtest", str(file), *files, home=tmp_path)
     assert without.returncode == 1
     assert "forecast" in without.stderr
+
+
+def test_the_command_finds_no_leak_in_the_first_training_and_one_that_is_planted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = yaml.safe_load((REPOSITORY / "docs" / "models" / "first.yaml").read_text())
+    training = tmp_path / "training.json"
+    training.write_text(json.dumps(document | {"start": "2022-02-01", "end": "2022-05-01"}))
+    words = ("model", "check", str(training), "--candles", str(PACKAGED))
+
+    clean = typed(*words, home=tmp_path)
+    assert clean.returncode == 0, clean.stderr
+    assert clean.stdout.startswith("clean: ")
+
+    monkeypatch.setattr("forecasts.recipe.TrainingRecipe", ScalesByEverything)
+    leaky = typed(*words, home=tmp_path)
+    assert leaky.returncode == 1
+    assert leaky.stdout.startswith("fitted_on_test: in split 0 training features change")
