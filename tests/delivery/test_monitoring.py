@@ -80,6 +80,7 @@ def test_panels_do_not_lie_on_each_other(board: str) -> None:
     assert len({panel["id"] for panel in panels_of(board)}) == len(panels_of(board))
 
 
+@pytest.mark.nightly
 def test_prometheus_itself_reads_the_rules(rules_go: Path | None) -> None:
     if rules_go is None:
         return  # the summary says so
@@ -87,6 +88,7 @@ def test_prometheus_itself_reads_the_rules(rules_go: Path | None) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.nightly
 def test_prometheus_itself_refuses_a_wrong_rule(rules_go: Path | None, tmp_path: Path) -> None:
     if rules_go is None:
         return

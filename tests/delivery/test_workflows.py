@@ -55,6 +55,7 @@ def test_what_github_and_compose_read_is_valid_by_its_schema(file: Path, name: s
     by_schema(name, file)
 
 
+@pytest.mark.nightly
 def test_actionlint_finds_nothing(actionlint: Path | None) -> None:
     if actionlint is None:
         return  # the summary says so; schemas, zizmor and the rules below look at the same files
@@ -122,7 +123,7 @@ def test_what_a_stranger_writes_is_never_part_of_a_command(file: Path) -> None:
         assert not re.search(r"\$\{\{\s*(github\.(event|head_ref)|inputs)", step.get("run", ""))
 
 
-@pytest.mark.parametrize("name", ["tests.yml", "audit.yml"])
+@pytest.mark.parametrize("name", ["tests.yml", "audit.yml", "nightly.yml"])
 def test_a_workflow_runs_what_anybody_can_run(name: str) -> None:
     commands = [step["run"] for step in steps(GITHUB / "workflows" / name) if "run" in step]
     matrix = parsed(GITHUB / "workflows" / name)["jobs"].get("check", {})
@@ -139,8 +140,10 @@ def test_a_workflow_runs_what_anybody_can_run(name: str) -> None:
 def test_all_tests_are_run_by_one_job_or_another() -> None:
     commands = (GITHUB / "workflows" / "tests.yml").read_text(encoding="utf-8")
 
-    assert """make test ARGS="-m ''not integration''""" in commands
-    assert """make test ARGS="-m integration""" in commands
+    assert """make test ARGS="-m ''not integration and not nightly''""" in commands
+    assert """make test ARGS="-m ''integration and not nightly''""" in commands
+    nightly = (GITHUB / "workflows" / "nightly.yml").read_text(encoding="utf-8")
+    assert """make test ARGS="-m nightly""" in nightly
 
 
 def test_all_tests_run_on_each_python_that_mela_runs_on() -> None:
