@@ -10,7 +10,7 @@ from uuid import UUID
 
 from mela.counts import counted
 from mela.errors import NotFound
-from mela.search_report import SearchReport, StatisticsReport
+from mela.search_report import SearchReport, StatisticsReport, WinnerReport
 from mela.settings import Settings
 from services import scene_pages
 from services.accounts import Caller
@@ -71,6 +71,8 @@ def words_of(report: SearchReport) -> Iterator[str]:
         yield _sentence(f"There is no verdict: {report.reason}")
     if report.statistics is not None:
         yield from _luck(report.statistics)
+    if report.walk_forward is not None and report.winner is not None:
+        yield _judged(report.winner)
     yield from _out_of_sample(report)
     yield from _robustness(report)
 
@@ -95,6 +97,15 @@ def _luck(luck: StatisticsReport) -> Iterator[str]:
         does = "beats" if luck.spa_p < 1 - CERTAIN else "does not convincingly beat"
         yield f"The best try {does} buying and holding (p = {luck.spa_p:.2g})."
     yield from map(_sentence, luck.notes)
+
+
+def _judged(winner: WinnerReport) -> str:
+    """Say which run the odds are about. The best run of all windows is seldom that of the last."""
+    choice = ", ".join(f"{name} {value}" for name, value in winner.choice.items())
+    return (
+        f"Judged is the run that the last window chose, {winner.start[:10]} to {winner.end[:10]}: "
+        f"{winner.strategy}{f' with {choice}' if choice else ''} on {winner.instrument}."
+    )
 
 
 def _out_of_sample(report: SearchReport) -> Iterator[str]:

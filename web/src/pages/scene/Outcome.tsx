@@ -11,12 +11,20 @@ import { hasEnded } from "./states";
 
 const SHOWN = ["sharpe", "total_return", "max_drawdown", "trades"] as const;
 
+/** Whether each window of a scene has a best run of its own: the report judges that of the last one. */
+export function hasWindows(scene: Pick<SceneDetail, "scene">): boolean {
+  const search = scene.scene.search as { validation?: { kind?: string } | null } | null | undefined;
+  return search?.validation?.kind === "walk_forward";
+}
+
 /** The best run, so far or at the end. */
 export function Outcome({ scene }: { scene: SceneDetail }) {
   const best = scene.best_metrics;
   if (!best || !scene.best_run_key) return null;
   const isOne = scene.runs === 1;
-  const title = isOne ? "The run" : hasEnded(scene.state) ? "The best run" : "The best run so far";
+  const inWindows = hasWindows(scene);
+  const whole = inWindows ? "The best run of any window" : "The best run";
+  const title = isOne ? "The run" : hasEnded(scene.state) ? whole : `${whole} so far`;
   const isOther = !(SHOWN as readonly string[]).includes(scene.rank_by);
   return (
     <Panel
@@ -54,7 +62,8 @@ export function Outcome({ scene }: { scene: SceneDetail }) {
       {!isOne && (
         <Group mt="xs" gap="xs">
           <Text size="sm" className="mela-muted">
-            Best of {formatNumber(scene.recorded, "count")} by {metricLabel(scene.rank_by)}.
+            Best of {formatNumber(scene.recorded, "count")} by {metricLabel(scene.rank_by)}
+            {inWindows && ", each on its own window. The report judges the run that the last window chose"}.
             {scene.cached > 0 && ` ${formatNumber(scene.cached, "count")} were answered from the store.`}
             {scene.skipped > 0 &&
               ` ${formatNumber(scene.skipped, "count")} combinations were left out, as the strategy does not accept them.`}
