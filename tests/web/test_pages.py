@@ -26,18 +26,24 @@ OUTSIDE = ("/sign-in", "/register")
 INSIDE = (
     "/scenes",
     "/scenes/new",
-    "/data",
     "/strategies",
     "/strategies/sma_cross",
     "/schedules",
     "/trading",
     "/trading/new",
     "/account",
-    "/admin",
     "/password",
 )
+DATA_TABS = ("coverage", "quality", "stale", "watch", "backfills")
+ADMIN_TABS = ("users", "invitations", "audit", "health")
 SESSION_TABS = ("positions", "orders", "fills", "trades", "risk", "drift", "log", "session")
 TABS = ("runs", "map", "parallel", "curves", "report", "scene")
+TABS_OF = {
+    "/trading/": SESSION_TABS,
+    "/scenes/": TABS,
+    "/data": DATA_TABS,
+    "/admin": ADMIN_TABS,
+}
 WAITING = ".mantine-Skeleton-root, [aria-busy='true'][role='status']"
 # Resolves when what fades or moves has come to its end, and the end has been drawn.
 STILL = """async () => {
@@ -102,7 +108,7 @@ def shown(page: Page, path: str, before: str, scheme: Scheme) -> None:
     place, _, tab = path.partition("?tab=")
     if tab and before.partition("?tab=")[0] == place:
         turned(page, path, scheme)
-        names = SESSION_TABS if place.startswith("/trading/") else TABS
+        names = next(names for start, names in TABS_OF.items() if place.startswith(start))
         chosen = page.get_by_role("tab").nth(names.index(tab))
         chosen.click()
         expect(chosen).to_have_attribute("aria-selected", "true")
@@ -132,6 +138,8 @@ def test_nothing_is_wrong_with_any_page(
     first, second = asked["runs"]
     inside = [
         *INSIDE,
+        *(f"/data?tab={tab}" for tab in DATA_TABS),
+        *(f"/admin?tab={tab}" for tab in ADMIN_TABS),
         *(f"{scene}?tab={tab}" for tab in TABS),
         f"/runs/{first}",
         *(f"/trading/{asked['session']}?tab={tab}" for tab in SESSION_TABS),

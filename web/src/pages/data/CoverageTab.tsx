@@ -15,6 +15,12 @@ import { SeriesCoverage } from "./SeriesCoverage";
 
 const route = getRouteApi("/inside/data");
 
+/** The series that is shown, and what shows another. */
+interface Choice {
+  chosen: string | undefined;
+  onChoose: (row: SeriesRow) => void;
+}
+
 /** The stored series, and the days of the one that is chosen. */
 export function CoverageTab() {
   const search = route.useSearch();
@@ -29,13 +35,15 @@ export function CoverageTab() {
     data?.items.find((row) => row.instrument === search.instrument && row.interval === search.interval) ??
     data?.items.find((row) => row.instrument === search.instrument) ??
     data?.items[0];
-  const columns = useMemo(
-    () =>
-      columnsOf(chosen && keyOf(chosen), ({ instrument, interval }) =>
+  const choice = useMemo<Choice>(
+    () => ({
+      chosen: chosen && keyOf(chosen),
+      onChoose: ({ instrument, interval }) =>
         navigate({ to: "/data", search: { tab: "coverage", instrument, interval }, resetScroll: false }),
-      ),
+    }),
     [chosen, navigate],
   );
+  const columns = useMemo(() => columnsOf(choice), [choice]);
 
   if (error) return <ProblemView error={error} onRetry={() => void refetch()} />;
   if (!data) return <PageLoading />;
@@ -64,6 +72,8 @@ export function CoverageTab() {
           rows={rows}
           keyOf={keyOf}
           maxHeight="60vh"
+          card={(row) => <SeriesCard row={row} choice={choice} />}
+          cardHeight={66}
         />
       </Stack>
       {chosen && <SeriesCoverage key={keyOf(chosen)} series={chosen} />}
@@ -75,30 +85,50 @@ function keyOf(row: SeriesRow): string {
   return `${row.instrument} ${row.interval}`;
 }
 
-function columnsOf(chosen: string | undefined, onChoose: (row: SeriesRow) => void): Column<SeriesRow>[] {
+function columnsOf(choice: Choice): Column<SeriesRow>[] {
   return [
     {
       id: "series",
       header: "Series",
       width: 210,
       grow: true,
-      cell: (row) => (
-        <UnstyledButton
-          className="mela-quiet-link"
-          fz="inherit"
-          fw={keyOf(row) === chosen ? 700 : 400}
-          aria-pressed={keyOf(row) === chosen}
-          data-row-link
-          onClick={() => onChoose(row)}
-        >
-          {keyOf(row)}
-        </UnstyledButton>
-      ),
+      cell: (row) => <SeriesButton row={row} choice={choice} />,
     },
     { id: "from", header: "First", width: 104, cell: (row) => <Instant at={row.first_opened_at} as="day" /> },
     { id: "to", header: "Last", width: 104, cell: (row) => <Instant at={row.last_opened_at} as="day" /> },
     { id: "state", header: "State", width: 110, cell: (row) => <State row={row} /> },
   ];
+}
+
+function SeriesButton({ row, choice }: { row: SeriesRow; choice: Choice }) {
+  const isChosen = keyOf(row) === choice.chosen;
+  return (
+    <UnstyledButton
+      className="mela-quiet-link"
+      fz="inherit"
+      fw={isChosen ? 700 : 400}
+      aria-pressed={isChosen}
+      data-row-link
+      onClick={() => choice.onChoose(row)}
+    >
+      {keyOf(row)}
+    </UnstyledButton>
+  );
+}
+
+/** A series on a phone. */
+function SeriesCard({ row, choice }: { row: SeriesRow; choice: Choice }) {
+  return (
+    <Stack gap={3}>
+      <SeriesButton row={row} choice={choice} />
+      <Group justify="space-between" gap="xs" wrap="nowrap">
+        <Text size="xs" className="mela-muted" component="div">
+          <Instant at={row.first_opened_at} as="day" /> – <Instant at={row.last_opened_at} as="day" />
+        </Text>
+        <State row={row} />
+      </Group>
+    </Stack>
+  );
 }
 
 function State({ row }: { row: SeriesRow }) {
