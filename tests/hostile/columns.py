@@ -43,11 +43,12 @@ def _message(valid: bytes, shared: bytes, document: dict[str, Any]) -> bytes:
         metadata[b"scene_id"] = scene_id.encode("utf-8", "replace")
     if "schema_version" in document:
         metadata[b"schema_version"] = str(document["schema_version"]).encode("utf-8", "replace")
-    for name, value in document.items():
-        if name in OWN:
-            place = table.schema.names.index(name)
-            table = table.set_column(place, name, _column(name, value, table.schema.types[place]))
-    table = table.replace_schema_metadata(metadata)
+    fields, columns = list(table.schema), table.columns
+    for place, field in enumerate(fields):
+        if field.name in OWN and field.name in document:
+            columns[place] = _column(field.name, document[field.name], field.type)
+            fields[place] = pa.field(field.name, columns[place].type)
+    table = pa.table(columns, schema=pa.schema(fields, metadata))
     stream = pa.BufferOutputStream()
     with pa.ipc.new_stream(stream, table.schema) as writer:
         writer.write_table(table)
