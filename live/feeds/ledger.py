@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import OrderedDict
 from dataclasses import replace
 from typing import Literal
@@ -13,6 +14,7 @@ from mela.interval import DAY_MS, Interval
 
 _REMEMBERED = 600  # candles whose values are compared with what comes again
 _LOOK_AHEAD_MS = 40 * DAY_MS
+_OPENS = 500  # candles whose times are worked out at once
 Verdict = Literal["next", "gap", "again", "restated", "old"]
 
 
@@ -28,6 +30,7 @@ class Ledger:
         self._calendar = calendar
         self._given: OrderedDict[int, tuple[float, ...]] = OrderedDict()
         self._next: tuple[int, int, int] | None = None  # of wanted_ms: its open and its close
+        self._opens: list[int] = []  # all that the calendar has from some earlier wanted_ms on
 
     def judge(self, candle: CandleClosed) -> Verdict:
         """Tell what a candle is to this series: the next one, one after a gap, or one again.
@@ -72,13 +75,25 @@ class Ledger:
 
     def _expected(self) -> tuple[int, int]:
         if self._next is None or self._next[0] != self.wanted_ms:
-            interval = self.listening.interval
-            opens = expected_opens_ms(
-                self._calendar, interval, self.wanted_ms, self.wanted_ms + _LOOK_AHEAD_MS
-            )
-            opened = int(opens[0]) if len(opens) else self.wanted_ms + _LOOK_AHEAD_MS
+            opened = self._first_open()
             self._next = (self.wanted_ms, opened, self.closes_ms(opened))
         return self._next[1], self._next[2]
+
+    def _first_open(self) -> int:
+        """Return the calendar's first open time from wanted_ms on, which only rises."""
+        place = bisect_left(self._opens, self.wanted_ms)
+        if place == len(self._opens):
+            place, interval = 0, self.listening.interval
+            some_ms = min(_OPENS * (interval.fixed_ms or DAY_MS), _LOOK_AHEAD_MS)
+            for span_ms in sorted({some_ms, _LOOK_AHEAD_MS}):  # markets are closed for days
+                end_ms = self.wanted_ms + span_ms
+                opens = expected_opens_ms(self._calendar, interval, self.wanted_ms, end_ms)
+                self._opens = opens.tolist()
+                if self._opens:
+                    break
+            else:
+                return self.wanted_ms + _LOOK_AHEAD_MS
+        return self._opens[place]
 
 
 def _close_ms(calendar: str, interval: Interval, opened_ms: int) -> int:

@@ -1,12 +1,14 @@
 """live.feeds.ledger: what a candle is to a series, whatever the order of messages."""
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis import given
 
 from live.events import CandleClosed
 from live.feeds.ledger import Ledger
 from live.feeds.protocol import Listening
-from mela.interval import Interval
+from mela.calendars import expected_opens_ms
+from mela.interval import DAY_MS, Interval
 
 MINUTE = 60_000
 FROM_MS = 1_704_067_200_000
@@ -69,3 +71,19 @@ def test_with_rest_for_the_gaps_any_order_gives_each_candle_once_and_in_order(me
         if ledger.judge(candle(number)) in ("next", "gap", "restated"):
             given_.append(ledger.take(candle(number), 0).opened_ms)
     assert given_ == [FROM_MS + number * MINUTE for number in range(12)]
+
+
+@pytest.mark.parametrize("interval", [Interval.M1, Interval.M15, Interval.H1, Interval.D1])
+@pytest.mark.parametrize("calendar", ["24/7", "XNYS", "24/5"])
+def test_what_is_worked_out_at_once_is_what_the_calendar_says_each_time(
+    calendar: str, interval: Interval
+) -> None:
+    """Thousands of candles on end, over weekends, holidays and the end of what is kept."""
+    ledger = Ledger(Listening(STOCK, interval), calendar, FROM_MS)
+    for number in range(1_200 if interval.is_intraday else 300):
+        opened_ms = ledger.next_open_ms()
+        if number % 97 == 0:
+            wanted_ms = ledger.wanted_ms
+            opens = expected_opens_ms(calendar, interval, wanted_ms, wanted_ms + 40 * DAY_MS)
+            assert opened_ms == opens[0]
+        ledger.skip_to(opened_ms + (1 if number % 50 else 3 * DAY_MS))
