@@ -109,12 +109,12 @@ class CandleStepper:
     @property
     def state(self) -> np.ndarray:
         """Return a copy of the account, (1,) ACCOUNT."""
-        return self._state.copy()
+        return _copied(self._state)
 
     def entry_asked(self, close: float, decision: Decision) -> EntryAsked | None:
         """Return the entry that a decision on this close would order; None where it orders none."""
         asked = EntryAsked(
-            *entry_asked(self._state.copy(), self._terms, close, *decision)  # a copy to try it on
+            *entry_asked(_copied(self._state), self._terms, close, *decision)  # a copy to try it on
         )
         return asked if asked.side else None
 
@@ -136,7 +136,7 @@ class CandleStepper:
             orders = (Order(-math.copysign(1.0, position), kind, limit, abs(position), reason),)
         if side:
             orders = (*orders, Order(side, self._kind, level, math.nan, 0))
-        return Step(equity, cash, position, self._trades[:closed].copy(), orders, ruined)
+        return Step(equity, cash, position, _copied(self._trades[:closed]), orders, ruined)
 
     def save(self) -> bytes:
         """Return the state as bytes, for `restore`."""
@@ -251,12 +251,12 @@ class PortfolioStepper:
     @property
     def account(self) -> np.ndarray:
         """Return a copy of the account, (1,) PORTFOLIO_ACCOUNT."""
-        return self._account.copy()
+        return _copied(self._account)
 
     @property
     def positions(self) -> np.ndarray:
         """Return a copy of the positions, (k,) POSITION."""
-        return self._positions.copy()
+        return _copied(self._positions)
 
     def _taken(
         self, opened_ms: int, ended_ms: int, due: bool, trading: bool, deciding: bool
@@ -265,7 +265,7 @@ class PortfolioStepper:
             *(self._account, self._positions, self._terms, self._rows, self._trades, self._traded),
             *(opened_ms, ended_ms, due, trading, trading, deciding),
         )
-        trades, traded = self._trades[:closed].copy(), self._traded[:closed].copy()
+        trades, traded = _copied(self._trades[:closed]), self._traded[:closed].copy()
         return Step(equity, cash, equity - cash, trades, (), ruined), traded
 
     @property
@@ -333,9 +333,14 @@ def _restored(saved: bytes, made_with: bytes, like: np.ndarray) -> np.ndarray:
             f"a saved state must have {len(made_with) + like.nbytes} bytes, but has {len(saved)}: "
             "save it again"
         )
-    return np.frombuffer(saved, like.dtype, offset=len(made_with)).copy()
+    return np.frombuffer(bytearray(memoryview(saved)[len(made_with) :]), like.dtype)
 
 
 def _refuse_ruined(state: np.ndarray) -> None:
     if state["ruined"][0]:
         raise ValueError("a ruined account takes no further step: begin another one")
+
+
+def _copied(records: np.ndarray) -> np.ndarray:
+    """Return a copy, made at once: numpy copies records field by field, in twenty times the time."""
+    return np.frombuffer(bytearray(records.tobytes()), records.dtype)
