@@ -58,6 +58,11 @@ def told(dag: Any) -> dict[str, Any]:
             param.schema for param in params if not {"title", "description_md"} <= {*param.schema}
         ],
         "endless": [task.task_id for task in at_work if not task.execution_timeout],
+        "defers": [
+            task.task_id
+            for task in dag.tasks
+            if getattr(task, "deferrable", False) or getattr(task, "start_from_trigger", False)
+        ],
         "unretried": [task.task_id for task in at_work if not task.retries],
         "pools": sorted({task.pool for task in dag.tasks}),
         "assets": sorted(asset.uri for asset in waits.objects) if waits else [],

@@ -121,6 +121,10 @@ def test_every_task_is_tried_again_and_ends(answers: dict[str, Any]) -> None:
         assert (dag["endless"], dag["unretried"]) == ([], []), name
 
 
+def test_no_task_defers_as_no_triggerer_runs(answers: dict[str, Any]) -> None:
+    assert [name for name, dag in answers["dags"].items() if dag["defers"]] == []
+
+
 def test_only_what_may_pass_is_tried_again(answers: dict[str, Any]) -> None:
     """A scene that no longer holds would keep the others of its hour waiting for eight minutes."""
     assert answers["again"] == ["OSError", "SourceUnavailable"]

@@ -32,9 +32,9 @@ def test_every_health_check_passes_on_its_running_service(
     # and none of ours passes for another process than the one that serves
     status, sentence = ask("spark", os.getpid(), platform, image, tmp_path)
     assert (status, sentence) == (1, "spark: its queries have not started again yet\n")
-    status, sentence = ask("airflow-triggerer", 2**22 + 1, platform, image, tmp_path)
+    status, sentence = ask("airflow-scheduler", 2**22 + 1, platform, image, tmp_path)
     assert status == 1
-    assert sentence.startswith("airflow-triggerer: ")
+    assert sentence.startswith("airflow-scheduler: ")
 
 
 def ask(
