@@ -354,6 +354,9 @@ DERIVED: dict[str, type[Any]] = {one.__name__: one for one in get_args(Derived)}
 KINDS = {**INPUTS, **DERIVED}
 
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)  # dumps makes one each time
+
+
 def kind_of(event: Event) -> str:
     """Return the name under which a log keeps an event."""
     return type(event).__name__
@@ -361,7 +364,7 @@ def kind_of(event: Event) -> str:
 
 def encode(event: Event) -> str:
     """Return an event's fields as text, for `decode` with its kind."""
-    return json.dumps(plain(event), separators=(",", ":"), ensure_ascii=False)
+    return _ENCODER.encode(plain(event))
 
 
 def decode(kind: str, text: str) -> Event:
