@@ -11,7 +11,7 @@ import numpy as np
 
 from backtests import ENGINE_VERSION, METRICS_VERSION
 from backtests.candles.prepared import PreparedCache, PreparedCandles
-from backtests.context import context_of
+from backtests.context import context_of, last_by
 from backtests.error_places import place_of
 from backtests.execute import Buffers, room_for, walk
 from backtests.gated import walk_gated
@@ -83,6 +83,7 @@ def warm(limited: Callable[[], AbstractContextManager[None]] = nullcontext) -> N
     one = np.ones(2)
     days = np.array([0, DAY_MS])
     candles = Candles(Interval.D1, days, one, one, one, one, one)
+    last_by(days, days)  # which joins further series
     span = from_ms(0), from_ms(2 * DAY_MS)
     runs = [
         Run("", "", Interval.D1, *span, name, {}, warmup=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
+from numba import njit
 
 from forecasts.features.definition import Float, Reading
 
@@ -42,3 +43,12 @@ def shifted(values: Float, count: int) -> Float:
     moved[:count] = np.nan
     moved[count:] = values[: max(len(values) - count, 0)]
     return moved
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def share(part: Float, whole: Float, otherwise: float) -> Float:
+    """Return part / whole, and `otherwise` where the whole is 0, (n,) float64."""
+    found = np.empty(len(part))
+    for bar in range(len(part)):
+        found[bar] = otherwise if whole[bar] == 0.0 else part[bar] / whole[bar]
+    return found

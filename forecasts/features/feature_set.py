@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +16,8 @@ from pydantic import BaseModel, ValidationError
 from backtests import ENGINE_VERSION
 from backtests.strategy import source_digest
 from forecasts.features import catalogue as _catalogue  # registers them
-from forecasts.features.definition import FEATURES, Feature, Float, Reading
+from forecasts.features.definition import FEATURES, Feature, Float
+from forecasts.features.parts import Parts
 from mela.candles import Candles
 from mela.canonical import canonical_json, digest
 from mela.errors import RejectionCode, SceneInvalid
@@ -88,10 +91,19 @@ class FeatureSet:
 
         candles: with the other series in `candles.inputs`. Raises CandlesMissing without one.
         """
-        reading = Reading(candles, instrument)
         matrix = np.empty((len(self.chosen), len(candles)))
-        for row, one in enumerate(self.chosen):
-            matrix[row] = one.feature.compute(reading, one.params)
+        parts = Parts(candles, instrument, self.window, self.inputs)
+
+        def fill(begin: int, end: int) -> None:
+            reading, lead = parts.reading(begin, end)
+            for row, one in enumerate(self.chosen):
+                matrix[row, begin:end] = one.feature.compute(reading, one.params)[lead:]
+
+        if len(parts.bounds) == 1:
+            fill(*parts.bounds[0])
+        else:
+            with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
+                list(threads.map(lambda bounds: fill(*bounds), parts.bounds))
         return matrix.T
 
     def latest(self, candles: Candles, instrument: str) -> Float:

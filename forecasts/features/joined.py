@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from typing import Annotated, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import AfterValidator, Field
 
 from backtests.context import AlignedInput, align
-from forecasts.features.columns import log_close, log_returns, shifted
+from forecasts.features.columns import log_close, log_returns, share, shifted
 from forecasts.features.definition import Float, Reading, feature
 from forecasts.features.sums import LOG_LEVEL, LOG_RETURN, window_comoments, window_moments
 from forecasts.features.volumes import correlation_of
@@ -134,8 +135,7 @@ def relative_returns(reading: Reading, params: Other) -> Float:
 def beta(reading: Reading, params: Other) -> Float:
     """Slope of our returns on those of another instrument; 0 where that one stands still."""
     _, variance, covariance = _paired(reading, params)
-    still = variance == 0
-    return np.where(still, 0.0, covariance / np.where(still, 1.0, variance))
+    return share(covariance, variance, 0.0)
 
 
 @feature(Other, window=lambda params: params.span, reads=_other)
@@ -150,9 +150,9 @@ def spread(reading: Reading, params: Other) -> Float:
     found = joined(reading, params.instrument, None)
     ratio = log_close(reading) - found.aligned.aligned(log_close(found.reading))
     mean, variance = window_moments(ratio, params.span, LOG_LEVEL)
-    still = variance == 0
-    score = np.where(still, 0.0, (ratio - mean) / np.sqrt(np.where(still, 1.0, variance)))
-    return _where_full(score, found, params.span)
+    score = share(ratio - mean, np.sqrt(variance), 0.0)
+    score[_is_gappy(found, params.span)] = np.nan
+    return score
 
 
 @feature(Among, window=lambda params: params.span, reads=_among)
@@ -185,13 +185,20 @@ def _paired(reading: Reading, params: Other) -> tuple[Float, Float, Float]:
         moments = window_comoments(
             log_returns(reading), theirs, params.span, LOG_RETURN, LOG_RETURN
         )
-        first, second, both = (_where_full(one, found, params.span) for one in moments)
-        return first, second, both
+        gappy = _is_gappy(found, params.span)
+        for one in moments:
+            one[gappy] = np.nan
+        return moments
 
     return reading.once(("paired", params), make)
 
 
-def _where_full(values: Float, found: Joined, span: int) -> Float:
-    """Return values, NaN where our window spans more of their candles than are stated as read."""
-    bars = found.aligned.bars.astype(np.float64)
-    return np.where(bars - shifted(bars, span) <= FULL * span, values, np.nan)
+def _is_gappy(found: Joined, span: int) -> NDArray[np.bool_]:
+    """Tell where our window spans more of their candles than are stated as read, (n,) bool.
+
+    So it is where it is not known, as on the first candles.
+    """
+    bars = found.aligned.bars
+    gappy = np.ones(len(bars), np.bool_)
+    gappy[span:] = bars[span:] - bars[: max(len(bars) - span, 0)] > FULL * span
+    return gappy

@@ -6,7 +6,7 @@ import numpy as np
 import talib
 from pydantic import Field
 
-from forecasts.features.columns import log_close, log_of, log_returns, shifted
+from forecasts.features.columns import log_close, log_of, log_returns, share, shifted
 from forecasts.features.definition import Float, Reading, feature
 from forecasts.features.sums import LOG_LEVEL, LOG_RETURN, window_mean, window_moments, window_slope
 from mela.fields import Part, Whole
@@ -45,7 +45,7 @@ def gap(reading: Reading, _params: Nothing) -> Float:
 def body(reading: Reading, _params: Nothing) -> Float:
     """Close less open as a share of the candle's range; 0 for a candle without range."""
     candles = reading.candles
-    return _share(candles.close - candles.open, candles.high - candles.low, 0.0)
+    return share(candles.close - candles.open, candles.high - candles.low, 0.0)
 
 
 @feature(Nothing, window=lambda _: 0)
@@ -53,7 +53,7 @@ def upper_shadow(reading: Reading, _params: Nothing) -> Float:
     """High above the body as a share of the candle's range; 0 for a candle without range."""
     candles = reading.candles
     top = np.maximum(candles.open, candles.close)
-    return _share(candles.high - top, candles.high - candles.low, 0.0)
+    return share(candles.high - top, candles.high - candles.low, 0.0)
 
 
 @feature(Nothing, window=lambda _: 0)
@@ -61,7 +61,7 @@ def lower_shadow(reading: Reading, _params: Nothing) -> Float:
     """Low under the body as a share of the candle's range; 0 for a candle without range."""
     candles = reading.candles
     bottom = np.minimum(candles.open, candles.close)
-    return _share(bottom - candles.low, candles.high - candles.low, 0.0)
+    return share(bottom - candles.low, candles.high - candles.low, 0.0)
 
 
 @feature(Window, window=lambda params: params.span - 1)
@@ -71,7 +71,7 @@ def place(reading: Reading, params: Window) -> Float:
     if len(candles) < params.span:
         return np.full(len(candles), np.nan)
     low = talib.MIN(candles.low, params.span)
-    return _share(candles.close - low, talib.MAX(candles.high, params.span) - low, 0.5)
+    return share(candles.close - low, talib.MAX(candles.high, params.span) - low, 0.5)
 
 
 @feature(Window, window=lambda params: params.span - 1)
@@ -104,7 +104,7 @@ def zscore(reading: Reading, params: Window) -> Float:
     """That distance in deviations (ddof 1) of the window; 0 where all its closes are equal."""
     close = log_close(reading)
     mean, variance = window_moments(close, params.span, LOG_LEVEL)
-    return _share(close - mean, np.sqrt(variance), 0.0)
+    return share(close - mean, np.sqrt(variance), 0.0)
 
 
 @feature(Window, window=lambda params: params.span - 1)
@@ -121,7 +121,7 @@ def efficiency(reading: Reading, params: Window) -> Float:
     """
     moved = log_returns(reading)
     way = window_mean(np.abs(moved), params.span, LOG_RETURN)
-    return _share(window_mean(moved, params.span, LOG_RETURN), way, 0.0)
+    return share(window_mean(moved, params.span, LOG_RETURN), way, 0.0)
 
 
 @feature(Window, window=lambda params: params.span)
@@ -132,7 +132,7 @@ def rsi(reading: Reading, params: Window) -> Float:
     """
     moved = log_returns(reading)
     way = window_mean(np.abs(moved), params.span, LOG_RETURN)
-    return 0.5 + 0.5 * _share(window_mean(moved, params.span, LOG_RETURN), way, 0.0)
+    return 0.5 + 0.5 * share(window_mean(moved, params.span, LOG_RETURN), way, 0.0)
 
 
 @feature(Window, window=lambda params: params.span)
@@ -148,12 +148,4 @@ def autocorrelation(reading: Reading, params: Window) -> Float:
     """Mean product of each return with the one before over the mean square, about -1 to 1."""
     moved = log_returns(reading)
     products = window_mean(moved * shifted(moved, 1), params.span, LOG_RETURN)
-    return _share(products, window_mean(moved * moved, params.span, LOG_RETURN), 0.0)
-
-
-def _share(part: Float, whole: Float, otherwise: float) -> Float:
-    """Return part / whole, and `otherwise` where the whole is 0."""
-    nothing = whole == 0
-    found = part / np.where(nothing, 1.0, whole)
-    found[nothing] = otherwise
-    return found
+    return share(products, window_mean(moved * moved, params.span, LOG_RETURN), 0.0)

@@ -26,31 +26,57 @@ def _scale(bound: float, period: int) -> float:
     return 2.0 ** (62 - math.ceil(math.log2(bound * period)))
 
 
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
-def _whole(value: float, bound: float, scale: float) -> int:
-    return int(np.rint(min(max(value, -bound), bound) * scale))
+@njit(cache=True, nogil=True, error_model="numpy")
+def _wholes(values: Float, bound: float, scale: float) -> NDArray[np.int64]:
+    """Return each value as a whole number of 1 / scale; 0 for a NaN, which `_unknown` tells of."""
+    found = np.empty(len(values), np.int64)
+    for bar in range(len(values)):
+        value = values[bar]
+        cut = min(max(value, -bound), bound) if value == value else 0.0
+        found[bar] = int(np.rint(cut * scale))
+    return found
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _sums(wholes: NDArray[np.int64], period: int, unit: float) -> Float:
+    """Return the sum of the last `period` whole numbers, or of as many as there are, in units."""
+    found, total = np.empty(len(wholes)), 0
+    first = min(period, len(wholes))
+    for bar in range(first):
+        total += wholes[bar]
+        found[bar] = total * unit
+    later, entering, leaving = found[first:], wholes[first:], wholes[: len(wholes) - first]
+    for place in range(len(later)):
+        total += entering[place] - leaving[place]
+        later[place] = total * unit
+    return found
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _hide(found: Float, values: Float, period: int) -> None:
+    """Put NaN where a window has too few values, or holds a NaN."""
+    count, lead = len(values), 0
+    while lead < count and values[lead] != values[lead]:
+        lead += 1
+    found[: min(count, lead + period - 1)] = np.nan
+    unknown = 0
+    for bar in range(lead, count):
+        unknown += values[bar] != values[bar]
+    if unknown:
+        last = lead - 1
+        for bar in range(lead, count):
+            if values[bar] != values[bar]:
+                last = bar
+            if bar - last < period:
+                found[bar] = np.nan
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def window_mean(values: Float, period: int, bound: float) -> Float:
     """Return the mean of the last `period` values, (n,) float64; bound: their greatest size."""
-    found = np.full(len(values), np.nan)
     scale = _scale(bound, period)
-    total, unknown = 0, 0
-    for bar in range(len(values)):
-        value = values[bar]
-        if np.isnan(value):
-            unknown += 1
-        else:
-            total += _whole(value, bound, scale)
-        if bar >= period:
-            value = values[bar - period]
-            if np.isnan(value):
-                unknown -= 1
-            else:
-                total -= _whole(value, bound, scale)
-        if bar >= period - 1 and unknown == 0:
-            found[bar] = total / scale / period
+    found = _sums(_wholes(values, bound, scale), period, 1.0 / (scale * period))
+    _hide(found, values, period)
     return found
 
 
@@ -60,31 +86,25 @@ def window_moments(values: Float, period: int, bound: float) -> tuple[Float, Flo
 
     period: at least 2
     """
-    means, variances = np.full(len(values), np.nan), np.full(len(values), np.nan)
     squared = bound * bound
     scale, scale_2 = _scale(bound, period), _scale(squared, period)
-    total, total_2, unknown = 0, 0, 0
-    for bar in range(len(values)):
-        value = values[bar]
-        if np.isnan(value):
-            unknown += 1
-        else:
-            total += _whole(value, bound, scale)
-            total_2 += _whole(value * value, squared, scale_2)
-        if bar >= period:
-            value = values[bar - period]
-            if np.isnan(value):
-                unknown -= 1
-            else:
-                total -= _whole(value, bound, scale)
-                total_2 -= _whole(value * value, squared, scale_2)
-        if bar >= period - 1 and unknown == 0:
-            mean = total / scale / period
-            square = total_2 / scale_2 / period
-            variance = square - mean * mean
-            means[bar] = mean
-            variances[bar] = 0.0 if variance <= FLAT * square else variance * period / (period - 1)
+    means = _sums(_wholes(values, bound, scale), period, 1.0 / (scale * period))
+    wholes_2 = _wholes(values * values, squared, scale_2)
+    variances = _variances(means, _sums(wholes_2, period, 1.0 / (scale_2 * period)), period)
+    _hide(means, values, period)
+    _hide(variances, values, period)
     return means, variances
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _variances(means: Float, squares: Float, period: int) -> Float:
+    """Put variances (ddof 1) in the place of the means of squares, and return them."""
+    more = period / (period - 1)
+    for bar in range(len(means)):
+        square = squares[bar]
+        variance = square - means[bar] * means[bar]
+        squares[bar] = 0.0 if variance <= FLAT * square else variance * more
+    return squares
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -92,59 +112,31 @@ def window_comoments(
     first: Float, second: Float, period: int, bound: float, bound_2: float
 ) -> tuple[Float, Float, Float]:
     """Return both variances and the covariance (ddof 1) of the last `period` pairs of values."""
-    count = len(first)
-    variances, variances_2 = np.full(count, np.nan), np.full(count, np.nan)
-    covariances = np.full(count, np.nan)
-    s1, s2 = _scale(bound, period), _scale(bound_2, period)
-    s11, s22 = _scale(bound * bound, period), _scale(bound_2 * bound_2, period)
-    s12 = _scale(bound * bound_2, period)
-    t1, t2, t11, t22, t12, unknown = 0, 0, 0, 0, 0, 0
-    for bar in range(count):
-        for leaves in range(2):
-            place = bar - period if leaves else bar
-            if place < 0:
-                continue
-            sign = -1 if leaves else 1
-            a, b = first[place], second[place]
-            if np.isnan(a) or np.isnan(b):
-                unknown += sign
-                continue
-            t1 += sign * _whole(a, bound, s1)
-            t2 += sign * _whole(b, bound_2, s2)
-            t11 += sign * _whole(a * a, bound * bound, s11)
-            t22 += sign * _whole(b * b, bound_2 * bound_2, s22)
-            t12 += sign * _whole(a * b, bound * bound_2, s12)
-        if bar >= period - 1 and unknown == 0:
-            mean, mean_2 = t1 / s1 / period, t2 / s2 / period
-            square, square_2 = t11 / s11 / period, t22 / s22 / period
-            v1, v2 = square - mean * mean, square_2 - mean_2 * mean_2
-            more = period / (period - 1)
-            variances[bar] = 0.0 if v1 <= FLAT * square else v1 * more
-            variances_2[bar] = 0.0 if v2 <= FLAT * square_2 else v2 * more
-            covariances[bar] = (t12 / s12 / period - mean * mean_2) * more
-    return variances, variances_2, covariances
+    both = first + second  # NaN where one of them is
+    first, second = np.where(both != both, np.nan, first), np.where(both != both, np.nan, second)
+    found, found_2 = window_moments(first, period, bound), window_moments(second, period, bound_2)
+    products = window_mean(first * second, period, bound * bound_2)
+    covariances = (products - found[0] * found_2[0]) * (period / (period - 1))
+    return found[1], found_2[1], covariances
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def window_slope(values: Float, period: int, bound: float) -> Float:
     """Return the slope, by least squares, of the straight line through the last `period` values."""
-    found = np.full(len(values), np.nan)
+    found = np.empty(len(values))
     scale = _scale(bound, period * period)
-    total, weighted, unknown = 0, 0, 0  # of the values; of the values times their place
-    spread = period * (period * period - 1.0) / 12.0
+    wholes = _wholes(values, bound, scale)
+    total, weighted = 0, 0  # of the values; of the values times their place
+    half, unit = (period - 1) / 2.0, 1.0 / (scale * (period * (period * period - 1.0) / 12.0))
     for bar in range(len(values)):
-        entering = 0 if np.isnan(values[bar]) else _whole(values[bar], bound, scale)
-        unknown += np.isnan(values[bar])
+        entering = wholes[bar]
         if bar >= period:
-            value = values[bar - period]
-            leaving = 0 if np.isnan(value) else _whole(value, bound, scale)
-            unknown -= np.isnan(value)
-            total -= leaving
+            total -= wholes[bar - period]
             weighted -= total  # those that stay move one place down
             weighted += (period - 1) * entering
         else:
             weighted += bar * entering
         total += entering
-        if bar >= period - 1 and unknown == 0:
-            found[bar] = (weighted - (period - 1) / 2.0 * total) / scale / spread
+        found[bar] = (weighted - half * total) * unit
+    _hide(found, values, period)
     return found

@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from forecasts.features.columns import log_close, log_of, log_returns, shifted
+from forecasts.features.columns import log_close, log_of, log_returns, share, shifted
 from forecasts.features.definition import Float, Reading, feature
 from forecasts.features.prices import Window
 from forecasts.features.sums import LOG_RETURN, window_mean, window_moments
@@ -88,6 +88,5 @@ def volatility_ratio(reading: Reading, params: ShortAndLong) -> Float:
     moved = log_returns(reading)
     short = window_moments(moved, params.short, LOG_RETURN)[1]
     long = window_moments(moved, params.long, LOG_RETURN)[1]
-    still = (short == 0) | (long == 0)
-    ratio = 0.5 * (np.log(np.where(still, 1.0, short)) - np.log(np.where(still, 1.0, long)))
-    return np.where(np.isnan(short), np.nan, ratio)
+    ratio = share(short, long, 1.0)
+    return 0.5 * np.log(np.where(ratio == 0, 1.0, ratio))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from forecasts.features.columns import log_returns, log_volume, shifted
+from forecasts.features.columns import log_returns, log_volume, share, shifted
 from forecasts.features.definition import Float, Reading, feature
 from forecasts.features.prices import Window
 from forecasts.features.sums import (
@@ -22,8 +22,7 @@ def volume_zscore(reading: Reading, params: Window) -> Float:
     """Distance of the volume's logarithm from its mean, in deviations; 0 where all are equal."""
     volume = log_volume(reading)
     mean, variance = window_moments(volume, params.span, LOG_LEVEL)
-    still = variance == 0
-    return np.where(still, 0.0, (volume - mean) / np.sqrt(np.where(still, 1.0, variance)))
+    return share(volume - mean, np.sqrt(variance), 0.0)
 
 
 @feature(ShortAndLong, window=lambda params: params.long - 1)
@@ -46,7 +45,5 @@ def volume_correlation(reading: Reading, params: Window) -> Float:
 
 def correlation_of(variance: Float, variance_2: Float, covariance: Float) -> Float:
     """Return the correlation, -1 to 1, 0 where a variance is 0."""
-    both = np.sqrt(variance * variance_2)
-    still = both == 0
-    found = np.where(still, 0.0, covariance / np.where(still, 1.0, both))
-    return np.clip(found, -1.0, 1.0)
+    found = share(covariance, np.sqrt(variance * variance_2), 0.0)
+    return np.clip(found, -1.0, 1.0, out=found)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backtests.context import align, context_of
+from backtests.context import align, context_of, last_by
 from backtests.indicators import Indicators
 from backtests.signals import Signals, crosses_above, crosses_below
 from backtests.simulate import run_all
@@ -233,3 +233,13 @@ def test_the_future_of_an_input_changes_no_number() -> None:
     assert outcomes[0].curve is not None
     assert outcomes[1].curve is not None
     assert np.array_equal(outcomes[0].curve.equity, outcomes[1].curve.equity)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    rising=st.lists(st.integers(0, 60), max_size=40).map(sorted),
+    asked=st.lists(st.integers(-2, 62), max_size=40),
+)
+def test_the_last_one_by_a_time_is_that_of_a_search(rising: list[int], asked: list[int]) -> None:
+    known, at = np.array(rising, np.int64), np.array(asked, np.int64)
+    np.testing.assert_array_equal(last_by(known, at), np.searchsorted(known, at, "right") - 1)

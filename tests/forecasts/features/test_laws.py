@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from backtests.context import candle_closes_ms
 from backtests.indicators import INDICATORS
-from forecasts.features import FEATURES, FeatureSet
+from forecasts.features import FEATURES, FeatureSet, parts
 from mela.candles import Candles
 from mela.interval import Interval
 from mela.training import FeatureChoice
@@ -75,6 +75,20 @@ def test_a_batch_and_the_last_window_give_the_same_bits(gaps: bool) -> None:
         alone = ALL.compute(window_of(seen, ALL), "test:A")[-1]
         np.testing.assert_array_equal(alone, whole[bar], err_msg=f"bar {bar}")
     assert not np.isnan(whole[-24:]).any(axis=0).all()
+
+
+@pytest.mark.parametrize("gaps", [False, True])
+def test_parts_of_a_long_series_give_the_bits_of_the_whole(
+    monkeypatch: pytest.MonkeyPatch, gaps: bool
+) -> None:
+    candles = market(3_000, 3, gaps=gaps)["test:A"]
+    for features in (FEW, ALL):
+        whole = features.compute(candles, "test:A")
+        monkeypatch.setattr(parts, "CANDLES", 450)
+        monkeypatch.setattr(parts, "WINDOWS", 0)
+        assert len(parts.Parts(candles, "test:A", features.window, {}).bounds) > 4
+        np.testing.assert_array_equal(features.compute(candles, "test:A"), whole)
+        monkeypatch.undo()
 
 
 @settings(max_examples=15, deadline=None)
