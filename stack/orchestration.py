@@ -24,8 +24,8 @@ FERNET_KEY = "MELA_STACK_AIRFLOW_FERNET_KEY"
 PUBLIC_URL = "MELA_STACK_AIRFLOW_PUBLIC_URL"  # the address for browsers, if it differs
 _migrating = threading.Lock()
 _API_SERVER = healthy.API_SERVER
-# Log servers would listen on all interfaces; on one machine, logs are read as files. No task of ours
-# defers itself, so that there is no triggerer (docs/decisions/0041-no-triggerer.md).
+# Log servers would listen on all interfaces; on one machine, logs are read as files. No task of
+# ours defers itself, so that there is no triggerer (docs/decisions/0041-no-triggerer.md).
 _COMPONENTS = {
     _API_SERVER: ("api-server",),
     "airflow-scheduler": ("scheduler", "--skip-serve-logs"),
