@@ -164,7 +164,7 @@ def outcome_of(
         place = place_of(error, strategy and strategy.signals)
         return _outcome(span, run, status, error=error_message(error), error_at=place)
     strategy = catalogue.get(run.strategy)
-    own = strategy.warns(to_ms(run.start)) if strategy and strategy.warns else ()
+    own = _own_warnings(strategy, run) if strategy else ()
     return _outcome(
         span,
         run,
@@ -175,6 +175,13 @@ def outcome_of(
         remarks=(*remarks, *own),
         curve=_curve(span, walked, buffers, equity) if with_curve else None,
     )
+
+
+def _own_warnings(strategy: Strategy, run: Run) -> tuple[str, ...]:
+    """Return what a strategy itself warns of, of a run that it has decided."""
+    if strategy.warns is None:
+        return ()
+    return strategy.warns(strategy.params.model_validate(run.params), to_ms(run.start))
 
 
 def _walk_of_oracle() -> Callable[..., Walked]:

@@ -20,7 +20,7 @@ from backtests.context import StrategyContext
 from backtests.indicators import Indicators
 from backtests.signals import Cross, MeanCross, Signals, Weights
 from mela.candles import Candles
-from mela.errors import StrategyBroken
+from mela.errors import SourceUnavailable, StrategyBroken
 from mela.inputs import Input
 from mela.run import NO_INPUTS
 
@@ -57,7 +57,9 @@ class Strategy:
     combines: whether it gives other strategies' signals
     declares: validated params → the inputs that it reads, by name; None where it reads none
     takes_context: whether its function takes a context
-    warns: when a run starts, in UTC milliseconds → warnings that its result carries; None for none
+    warns: (validated params, when a run starts in UTC milliseconds) → warnings that its result
+        carries; None for none
+    stands_alone: whether no composite may take it as a part, so that it is in no other's digest
     """
 
     name: str
@@ -70,7 +72,8 @@ class Strategy:
     combines: bool = False
     declares: Callable[[Any], Mapping[str, Input]] | None = None
     takes_context: bool = False
-    warns: Callable[[int], tuple[str, ...]] | None = None
+    warns: Callable[[Any, int], tuple[str, ...]] | None = None
+    stands_alone: bool = False
 
     def decide(
         self,
@@ -127,6 +130,8 @@ class Strategy:
     def _answer(self, what: str, ask: Callable[[Any], Answered], model: Any) -> Answered:
         try:
             return ask(model)
+        except SourceUnavailable:  # it is no fault of the strategy, and passes
+            raise
         except (Exception, SystemExit) as error:  # a strategy is anybody's code
             raise StrategyBroken(
                 f"strategy {self.name}: `{what}` raises {type(error).__name__}: {error}"
@@ -291,7 +296,11 @@ def _with_context(signals: SignalFunction) -> SignalFunction:
 
 def covering(registered: Mapping[str, Strategy]) -> dict[str, Strategy]:
     """Return the strategies that combine others, with all others in their digest."""
-    simple = [f"{name} {one.source}" for name, one in registered.items() if not one.combines]
+    simple = [
+        f"{name} {one.source}"
+        for name, one in registered.items()
+        if not one.combines and not one.stands_alone
+    ]
     return {
         name: replace(one, digest=source_digest("\n".join([one.source, *sorted(simple)])))
         for name, one in registered.items()

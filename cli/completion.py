@@ -23,9 +23,9 @@ def strategies(incomplete: str) -> list[Offered]:
     from cli.quick import check_only
 
     check_only()
-    from backtests.strategies import refresh  # loads the engine
+    from services.all_strategies import all_strategies  # loads the engine
 
-    catalogue = refresh(Settings().packages)
+    catalogue = all_strategies(Settings())
     return _beginning(((name, catalogue[name].doc) for name in sorted(catalogue)), incomplete)
 
 

@@ -18,7 +18,6 @@ from backtests.metrics.result_warnings import (
 )
 from backtests.printing import printing_to_stderr
 from backtests.simulate import run_all
-from backtests.strategies import refresh
 from backtests.strategy import Strategy
 from cli.console import err, fail, out
 from cli.given_candles import GivenCandles, given_candles
@@ -38,6 +37,7 @@ from mela.outcome import WITH_METRICS
 from mela.result import rank
 from mela.scene import Scene
 from mela.settings import Settings
+from services.all_strategies import all_strategies
 from services.checked import checked_scene, parsed_scene
 from services.own_verdicts import known_here
 from services.reasons import without_candles
@@ -84,11 +84,11 @@ def run_locally(
     kind = kind_of(wanted.plot) if wanted.plot else None
     document = with_terms(read_document(scene_file), terms)
     # before strategies of its own are known: what is wrong with the scene itself comes first
-    scene = parsed_scene(document, refresh(settings.packages), max_runs=settings.max_runs)
+    scene = parsed_scene(document, all_strategies(settings), max_runs=settings.max_runs)
     if scene.mode == "together":
         _refuse_of_one(wanted)
-    refresh(settings.packages)
-    with registered({**_own(strategies), **_forecasting(model, settings)}):
+    scene = _with_model(scene, model, settings)
+    with registered(_own(strategies)):
         _run(scene, given_candles(scene, candles, options, settings), wanted, settings, kind)
 
 
@@ -101,12 +101,20 @@ def _own(place: Path | None) -> dict[str, Strategy]:
         raise typer.BadParameter(str(error), param_hint="--strategies") from error
 
 
-def _forecasting(model: str | None, settings: Settings) -> Mapping[str, Strategy]:
-    if model is None:
-        return {}
-    from services.models import strategies_of  # loads the runtime of models
+def _with_model(scene: Scene, model: str | None, settings: Settings) -> Scene:
+    """Return a scene whose models are pinned. model: takes the place of the scene's own."""
+    from services import pinning
 
-    return strategies_of(model, settings)
+    if model is None:
+        return pinning.pinned_scene(scene, settings)
+    if not pinning.asks_forecasts(scene):
+        raise typer.BadParameter(
+            f"the scene asks no forecast: its strategy is {scene.strategy.name}",
+            param_hint="--model",
+        )
+    from services.models import reference_of  # loads the runtime of models
+
+    return pinning.scene_asking(scene, reference_of(model, settings))
 
 
 def _run(
@@ -116,7 +124,7 @@ def _run(
     settings: Settings,
     kind: Kind | None,
 ) -> None:
-    catalogue = refresh(settings.packages)
+    catalogue = all_strategies(settings)
     _, plan = checked_scene(scene, catalogue, max_runs=settings.max_runs)
     if scene.mode == "together" or plan.has_free_shorts:
         check_markets(scene, given.known(), has_free_shorts=plan.has_free_shorts)

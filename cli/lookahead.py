@@ -19,6 +19,7 @@ from mela.counts import counted
 from mela.interval import Interval
 from mela.repeated_keys import repeated_key
 from mela.run import from_ms
+from mela.scene import StrategyChoice
 from mela.settings import Settings
 from mela.verdict import Verdict
 from services.lookahead import (
@@ -29,6 +30,7 @@ from services.lookahead import (
     named_strategy,
     packaged_series,
 )
+from services.pinning import pinned_choice
 from sources.files.options import FileOptions
 
 SHOWN = 12  # digits of a digest
@@ -76,7 +78,7 @@ def judged(
     """
     settings = Settings()
     named = named_strategy(strategy_name, settings)
-    given = _params(words, named.strategy)
+    given = _params(words, named.strategy, settings)
     if file is None:
         series = packaged_series(interval)
     else:
@@ -140,7 +142,7 @@ def _covered(found: Checked) -> list[str]:
     ]
 
 
-def _params(words: list[str], strategy: Strategy) -> dict[str, Any]:
+def _params(words: list[str], strategy: Strategy, settings: Settings) -> dict[str, Any]:
     given: dict[str, Any] = {}
     for word in words:
         if word.lstrip().startswith("{"):
@@ -155,6 +157,7 @@ def _params(words: list[str], strategy: Strategy) -> dict[str, Any]:
         if again := sorted(given.keys() & read):
             raise typer.BadParameter(f"expected each parameter once, but found {again[0]} again")
         given |= read
+    given = pinned_choice(StrategyChoice(name=strategy.name, params=given), settings).params
     try:
         strategy.params.model_validate(given)
     except ValidationError as error:

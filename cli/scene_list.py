@@ -88,9 +88,9 @@ def _need_strategy(name: str, settings: Settings) -> None:
     from cli.quick import check_only
 
     check_only()
-    from backtests.strategies import refresh  # loads the engine
+    from services.all_strategies import all_strategies  # loads the engine
 
-    catalogue = refresh(settings.packages)
+    catalogue = all_strategies(settings)
     if name not in catalogue:
         raise typer.BadParameter(unknown_sentence(name, catalogue), param_hint="--strategy")
 

@@ -45,10 +45,10 @@ def strategies(
     Includes those of installed packages. A strategy that could not be loaded is listed with its
     error. Where a warehouse answers, each says what a lookahead check found.
     """
-    from backtests.strategies import refresh  # loads the engine
+    from services.all_strategies import all_strategies  # loads the engine
 
     settings = Settings()
-    catalogue = refresh(settings.packages)
+    catalogue = all_strategies(settings)
     if name is not None:
         _show_one(name, catalogue, settings, as_json=as_json)
         return

@@ -21,7 +21,6 @@ from backtests.catalogue.own_file import registered, strategies_in
 from backtests.charts.view import buy_and_hold, drawdowns
 from backtests.local import Bench
 from backtests.printing import printing_to_stderr
-from backtests.strategies import refresh
 from backtests.strategy import Catalogue, Strategy
 from client.local_compare import compared, run_to_compare
 from client.local_rows import (
@@ -51,8 +50,10 @@ from mela.scene import Scene, parse_scene, scene_faults
 from mela.scene_check import faults_of
 from mela.settings import Settings
 from mela.verdict import Verdict
-from services.checked import checked_scene
+from services.all_strategies import all_strategies
+from services.checked import checked_scene, parsed_scene
 from services.own_verdicts import known_here
+from services.pinning import pinned_scene
 from services.run_compare import FEWEST, MOST, RunToCompare
 from sources.files.given import Given, Read, instruments_of, reader_of
 from sources.files.market import inferred_words
@@ -89,13 +90,16 @@ class LocalPlatform:
         with self._catalogue() as catalogue:
             faults = faults_of(
                 document,
-                lambda scene: plan_runs(scene, catalogue, max_runs=self.settings.max_runs),
+                lambda scene: plan_runs(
+                    pinned_scene(scene, self.settings), catalogue, max_runs=self.settings.max_runs
+                ),
             )
             scene = None if scene_faults(document) else parse_scene(document)
             plan = None
             missing: list[MissingCandles] = []
             if scene is not None and not faults:
-                plan = plan_runs(scene, catalogue, max_runs=self.settings.max_runs)
+                pinned = pinned_scene(scene, self.settings)
+                plan = plan_runs(pinned, catalogue, max_runs=self.settings.max_runs)
                 unknown, missing = self._candles_of(scene, plan)
                 faults += unknown
         is_valid = not faults
@@ -115,8 +119,10 @@ class LocalPlatform:
 
     def publish(self, document: Mapping[str, Any], about: About) -> UUID:
         """Check a scene and keep it; following it runs it. Raises SceneInvalid."""
+        most = self.settings.max_runs
         with self._catalogue() as catalogue:
-            scene, plan = checked_scene(document, catalogue, max_runs=self.settings.max_runs)
+            scene = pinned_scene(parsed_scene(document, catalogue, max_runs=most), self.settings)
+            scene, plan = checked_scene(scene, catalogue, max_runs=most)
             read = self._reader(scene)
             if scene.mode == "together" or plan.has_free_shorts:
                 known = instruments_of(scene, read, self.options)
@@ -259,9 +265,9 @@ class LocalPlatform:
     @contextmanager
     def _catalogue(self) -> Generator[Catalogue]:
         own = strategies_in(self.strategies_at) if self.strategies_at else {}
-        refresh(self.settings.packages)
+        all_strategies(self.settings)
         with registered(own):
-            yield refresh(self.settings.packages)
+            yield all_strategies(self.settings)
 
     def _reader(self, scene: Scene) -> Read:
         return reader_of(

@@ -11,18 +11,19 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from forecasts.features import FeatureSet
-from forecasts.models.forms import Form
-from forecasts.onnx_graph import onnx_bytes
-from forecasts.pipeline import Prepared
 from mela.canonical import canonical_json
 from mela.errors import InputInvalid
 from mela.training import Training, parse_training
+
+if TYPE_CHECKING:  # whoever asks a model needs nothing of what makes one
+    from forecasts.models.forms import Form
+    from forecasts.pipeline import Prepared
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
@@ -64,6 +65,8 @@ class Facts:
 
 def artifact(prepared: Prepared, form: Form, facts: Facts) -> bytes:
     """Return the file's bytes, the same for the same model."""
+    from forecasts.onnx_graph import onnx_bytes
+
     told = canonical_json(facts.document()).decode()
     return onnx_bytes(prepared, form, len(facts.names), {KEY: told})
 

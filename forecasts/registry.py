@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from forecasts.artifact import Model
-from forecasts.train import Finished
 from mela.errors import InputInvalid, NotFound
 from mela.instants import from_ms, instant_text
 from mela.training import Training
@@ -27,6 +26,8 @@ from mela.training import Training
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
     from mlflow.tracking import MlflowClient
+
+    from forecasts.train import Finished
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 EXPERIMENT = "mela.models"

@@ -1,99 +1,166 @@
-"""The strategy `forecast`: a loaded model as a strategy, for scenes like any other.
+"""The strategy `forecast`: scenes ask models as they ask strategies, by a parameter.
 
-Its digest covers the model's SHA-256, so that a result's key names the very model that it asked.
-All runs of the same candles share one prediction, whatever their thresholds.
+The parameter names the model's file by its SHA-256, so that the key of a result names the very
+model that it asked. All runs of the same candles share one prediction, whatever their thresholds.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
+from pydantic_core import PydanticUndefined
 
 from backtests.context import StrategyContext
 from backtests.indicators import Indicators
 from backtests.signals import Signals
 from backtests.strategy import Strategy, source_digest
 from forecasts.artifact import Model
+from forecasts.features import FeatureSet
 from forecasts.labels import is_class
+from forecasts.reference import pinned_file
 from forecasts.signals import signals_of
 from mela.candles import Candles
+from mela.errors import InputInvalid, NotFound, SceneInvalid
 from mela.fields import Part, Real
+from mela.training import FeatureChoice
 
 Float = NDArray[np.float64]
+Load = Callable[[str], Model]  # of a pinned reference; raises InputInvalid or NotFound
 NAME = "forecast"
 IN_SAMPLE = "in_sample"
-LINES_KEPT = 8  # predictions, the latest asked
+LINES_KEPT = 16  # predictions, the latest asked: a grid may ask several models in turn
 SOURCES = ("strategy.py", "signals.py", "artifact.py")
+NEUTRAL = {False: 0.0, True: 0.5}  # by `is_class`: what is traded where a scene says nothing
+BOUNDS = {False: (-10.0, 10.0), True: (0.0, 1.0)}
+KINDS = {False: "returns", True: "the probability of a class"}
+Key = tuple[str, Candles, str, tuple[Candles, ...]]
 
 
-class ReturnThresholds(Part):
-    """Which forecasts are traded: returns, net of the costs of the training."""
+class Lines:
+    """The forecasts of models on candles, each computed once; the latest are kept."""
 
-    enter: Real = Field(default=0.0, ge=-10, le=10, description="enter above this forecast")
-    leave: Real = Field(default=0.0, ge=-10, le=10, description="leave below this forecast")
+    def __init__(self) -> None:
+        self._kept: OrderedDict[Key, Float] = OrderedDict()
 
-
-class ClassThresholds(Part):
-    """Which forecasts are traded: probabilities of the label's upper class."""
-
-    enter: Real = Field(default=0.5, ge=0, le=1, description="enter above this probability")
-    leave: Real = Field(default=0.5, ge=0, le=1, description="leave below this probability")
-
-
-def forecasting(model: Model) -> Strategy:
-    """Return a model as the strategy `forecast`.
-
-    Raises InputInvalid where its features are computed by other code by now.
-    """
-    features = model.features
-    lines: OrderedDict[tuple[Candles, str, tuple[Candles, ...]], Float] = OrderedDict()
-
-    def line_of(candles: Candles, context: StrategyContext) -> Float:
+    def of(self, model: Model, candles: Candles, context: StrategyContext) -> Float:
+        """Return a model's forecast on each candle, (n,) float64, NaN where it has none."""
         name = f"{context.instrument.venue}:{context.instrument.symbol}"
         series = {
             (one.instrument, one.candles.interval): one.candles for one in context.inputs.values()
         }
-        key = candles, name, tuple(series.values())
-        if key not in lines:
+        key = model.sha, candles, name, tuple(series.values())
+        line = self._kept.get(key)
+        if line is None:
             read = replace(candles, inputs=MappingProxyType(series)) if series else candles
-            line = model.predict(features.compute(read, name), name)
+            line = model.predict(model.features.compute(read, name), name)
             line.flags.writeable = False
-            lines[key] = line
-            while len(lines) > LINES_KEPT:
-                lines.popitem(last=False)
-        lines.move_to_end(key)
-        return lines[key]
+            self._kept[key] = line
+            while len(self._kept) > LINES_KEPT:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(key)
+        return line
+
+
+def forecasting(load: Load, only: Model | None = None) -> Strategy:
+    """Return the strategy `forecast`.
+
+    load: gives the model of a reference
+    only: a model that is asked where no parameter says which; the digest then covers it
+    """
+    lines = Lines()
 
     def forecast(
         candles: Candles,
-        params: ReturnThresholds | ClassThresholds,
+        params: Any,
         _indicators: Indicators,
-        context: StrategyContext,
+        context: StrategyContext | None = None,
     ) -> Signals:
         """Enter where a model's forecast is above a threshold, exit where it is below one."""
-        return signals_of(line_of(candles, context), params.enter, params.leave)
+        if context is None:
+            raise ValueError(
+                f"{NAME} reads a context, which a part of a composite does not get; run it alone"
+            )
+        model = load(params.model)
+        neutral = NEUTRAL[is_class(model.training.label)]
+        enter = neutral if params.enter is None else params.enter
+        leave = neutral if params.leave is None else params.leave
+        return signals_of(lines.of(model, candles, context), enter, leave)
 
-    thresholds = ClassThresholds if is_class(model.training.label) else ReturnThresholds
-    digest = source_digest(f"{_source()}\n{model.sha}")
+    digest = source_digest(f"{_source()}\n{only.sha if only else ''}")
     return Strategy(
         name=NAME,
         doc="Enter where a model's forecast is above a threshold, exit where it is below one.",
-        params=thresholds,
+        params=_params(load, only),
         digest=digest,
         signals=forecast,
-        candles_needed=lambda _: features.window,
+        candles_needed=lambda params: load(params.model).features.window,
         source=digest,
-        declares=(lambda _: features.inputs) if features.inputs else None,
+        declares=lambda params: load(params.model).features.inputs,
         takes_context=True,
-        warns=lambda start_ms: in_sample(model, start_ms),
+        warns=lambda params, start_ms: in_sample(load(params.model), start_ms),
+        stands_alone=True,
     )
+
+
+def _params(load: Load, only: Model | None) -> type[Part]:
+    default: Any = pinned_file("model.onnx", only.sha) if only else PydanticUndefined
+
+    def loaded(reference: str) -> Model:
+        try:
+            model = load(reference)
+            _ = model.features  # which are of this release's code, or the model is refused
+        except (InputInvalid, NotFound, SceneInvalid) as error:
+            raise ValueError(str(error)) from error
+        return model
+
+    class ForecastParams(Part):
+        """A model, and which of its forecasts are traded."""
+
+        model: str = Field(
+            default=default,
+            examples=["models:/first@champion"],
+            description="the model, as models:/first@champion or models:/first/3; what runs is "
+            "pinned to the file that this means when the scene is planned",
+        )
+        enter: Real | None = Field(
+            default=None,
+            description="enter above this forecast; none: 0 of a return, 0.5 of a class",
+        )
+        leave: Real | None = Field(
+            default=None,
+            description="leave below this forecast; none: 0 of a return, 0.5 of a class",
+        )
+
+        @field_validator("model")
+        @classmethod
+        def _can_be_asked(cls, value: str) -> str:
+            loaded(value)
+            return value
+
+        @field_validator("enter", "leave")
+        @classmethod
+        def _is_a_forecast(cls, value: float | None, info: ValidationInfo) -> float | None:
+            given = info.data.get("model")
+            if value is None or given is None:  # the model is wrong, and said to be
+                return value
+            of = is_class(loaded(given).training.label)
+            low, high = BOUNDS[of]
+            if not low <= value <= high:
+                raise ValueError(
+                    f"expected {low:g} to {high:g}, as the model forecasts {KINDS[of]}, but found "
+                    f"{value:g}"
+                )
+            return value
+
+    return ForecastParams
 
 
 def in_sample(model: Model, start_ms: int) -> tuple[str, ...]:
@@ -102,10 +169,16 @@ def in_sample(model: Model, start_ms: int) -> tuple[str, ...]:
 
 
 def strategies_of(model: Model) -> Mapping[str, Strategy]:
-    """Return what `backtests.catalogue.own_file.registered` takes."""
-    return {NAME: forecasting(model)}
+    """Return `forecast` on one model, by name, as `own_file.registered` takes it.
+
+    Raises InputInvalid where its features are computed by other code by now.
+    """
+    _ = model.features
+    return {NAME: forecasting(lambda _: model, model)}
 
 
 def _source() -> str:
+    """Return the source that decides, and the digest of the one that computes features."""
     here = Path(__file__).parent
-    return "".join((here / name).read_text(encoding="utf-8") for name in SOURCES)
+    own = "".join((here / name).read_text(encoding="utf-8") for name in SOURCES)
+    return f"{own}\n{FeatureSet([FeatureChoice(name='hour_sin')]).digest}"

@@ -7,7 +7,6 @@ from typing import NoReturn
 
 import structlog
 
-from backtests.strategies import refresh
 from live import around
 from live.broker_hub import BrokerHub
 from live.brokers import Broker, open_broker
@@ -17,6 +16,7 @@ from live.feed_hub import FeedHub
 from live.outside import Outside
 from live.process import Process
 from mela.settings import Settings
+from services.all_strategies import all_strategies
 
 LOG = structlog.get_logger(__name__)
 
@@ -33,7 +33,7 @@ async def trade(settings: Settings) -> None:
         clock,
         FeedHub(settings, clock),
         BrokerHub(clock, opened),
-        refresh(settings.packages),
+        all_strategies(settings, asks_mlflow=False),
     )
     process = Process(outside, opened, around.run)
     end_on_signals(process.stop)

@@ -14,7 +14,6 @@ from uuid import UUID
 
 import mela
 from backtests.portfolio import run_series
-from backtests.strategies import refresh
 from live.drift_causes import Causes, changed_candles
 from live.drift_compare import (
     UNKNOWN,
@@ -32,6 +31,7 @@ from mela.result import Curve
 from mela.run import Run
 from mela.session import Session
 from mela.settings import Settings
+from services.all_strategies import all_strategies
 from services.run_series import borrowed_reader
 from warehouse.candles.run_series import read_run
 from warehouse.database import transaction
@@ -65,7 +65,7 @@ def compare(
     Returns a comparison by the candles that it decided on and one by those of the warehouse; none
     while it has not seen a candle. Raises NotFound for an unknown session.
     """
-    catalogue = catalogue or refresh(settings.packages)
+    catalogue = catalogue or all_strategies(settings)
     end = None if day is None else to_ms(datetime.combine(day, time(), UTC)) + DAY_MS
     lived = read_lived(settings, session_id, catalogue, end)
     if lived is None:

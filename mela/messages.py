@@ -15,7 +15,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from mela.errors import MessageInvalid, Refused, RejectionCode, SceneInvalid
+from mela.errors import MessageInvalid, Refused, RejectionCode, SceneInvalid, SourceUnavailable
 from mela.fields import Instant, field_values, plain
 from mela.grid import RunMaker, make_run
 from mela.inputs import Input, SeriesChoice
@@ -256,7 +256,9 @@ def _read_runs(shape: _ChunkShape, catalogue: Catalogue, unfit: dict[str, str]) 
                 maker = RunMaker(fixed, fields["instrument"], *_account(fields))
             run = maker.run(*[_variant(group, fields, catalogue) for group in again])
             _check_key(run, fields, position)
-        except Exception as error:  # no service is asked here: it is of the message or a strategy
+        except SourceUnavailable:  # a model that a run names cannot be had now
+            raise
+        except Exception as error:  # it is of the message or a strategy
             refused = _as_refusal(error, position)
             is_edited = _is_edited(fields, shape.digests, catalogue)
             is_broken = (

@@ -14,7 +14,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError, model_validator
 
 from mela.canonical import canonical_object, canonical_scalar
 from mela.counts import counted
-from mela.errors import RejectionCode, SceneInvalid, StrategyBroken
+from mela.errors import RejectionCode, SceneInvalid, SourceUnavailable, StrategyBroken
 from mela.fields import field_values
 from mela.inputs import SeriesChoice, canonical_inputs, resolve
 from mela.interval import Interval
@@ -72,7 +72,7 @@ def strategy_variant(
         part = info.params.model_validate(params)
         changed, values = canonical_params(part), field_values(part)
         warmup, declared = info.warmup(part), info.inputs(part)
-    except (ValidationError, SceneInvalid):
+    except (ValidationError, SceneInvalid, SourceUnavailable):
         raise
     except (Exception, SystemExit) as error:  # a strategy is anybody's code
         raise _broken(info, error) from error

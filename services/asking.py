@@ -11,7 +11,6 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import Connection
 
-from backtests.strategies import refresh
 from mela.canonical import canonical_json
 from mela.errors import Conflict, NotAllowed
 from mela.grid import Plan
@@ -22,6 +21,7 @@ from messaging.consumer import check_broker
 from messaging.publisher import publisher_of
 from services import cancel, scene_pages
 from services.accounts import Caller, Role
+from services.all_strategies import all_strategies
 from services.publish import plan_scene
 from services.visibility import check_scene
 from warehouse.database import transaction
@@ -78,7 +78,7 @@ def publish(
 
 def warm(settings: Settings) -> None:
     """Do beforehand what the first scene of a process would wait for. Raises SourceUnavailable."""
-    refresh(settings.packages)
+    all_strategies(settings)
     publisher_of(settings, linger_ms=0, owner="api")
     check_broker(settings, SCENES)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from backtests.strategy import Catalogue
@@ -9,6 +10,13 @@ from mela.errors import SceneInvalid
 from mela.grid import Plan, plan_runs
 from mela.scene import Scene, parse_scene
 from mela.scene_check import with_others
+
+Pin = Callable[[Scene], Scene]
+
+
+def as_it_is(scene: Scene) -> Scene:
+    """Return a scene whose models are pinned already, or that has none."""
+    return scene
 
 
 def parsed_scene(document: Any, catalogue: Catalogue, *, max_runs: int) -> Scene:
@@ -19,23 +27,26 @@ def parsed_scene(document: Any, catalogue: Catalogue, *, max_runs: int) -> Scene
         raise _with_others(first, document, catalogue, max_runs) from first.__cause__
 
 
-def checked_scene(document: Any, catalogue: Catalogue, *, max_runs: int) -> tuple[Scene, Plan]:
+def checked_scene(
+    document: Any, catalogue: Catalogue, *, max_runs: int, pin: Pin = as_it_is
+) -> tuple[Scene, Plan]:
     """Return a scene and its plan.
 
-    document: the scene as JSON values, or a Scene. Raises SceneInvalid with the first fault
-    and, as its `others`, what else is wrong.
+    document: the scene as JSON values, or a Scene. pin: gives the scene that is planned, with the
+    files that its models are; what is returned is the scene as it was given
+    Raises SceneInvalid with the first fault and, as its `others`, what else is wrong.
     """
     try:
         scene = document if isinstance(document, Scene) else parse_scene(document)
-        return scene, plan_runs(scene, catalogue, max_runs=max_runs)
+        return scene, plan_runs(pin(scene), catalogue, max_runs=max_runs)
     except SceneInvalid as first:
         values = document.content() if isinstance(document, Scene) else document
-        raise _with_others(first, values, catalogue, max_runs) from first.__cause__
+        raise _with_others(first, values, catalogue, max_runs, pin) from first.__cause__
 
 
 def _with_others(
-    first: SceneInvalid, document: Any, catalogue: Catalogue, max_runs: int
+    first: SceneInvalid, document: Any, catalogue: Catalogue, max_runs: int, pin: Pin = as_it_is
 ) -> SceneInvalid:
     return with_others(
-        first, document, lambda scene: plan_runs(scene, catalogue, max_runs=max_runs)
+        first, document, lambda scene: plan_runs(pin(scene), catalogue, max_runs=max_runs)
     )

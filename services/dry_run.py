@@ -9,7 +9,6 @@ from typing import Any
 
 import yaml
 
-from backtests.strategies import refresh
 from mela.counts import counted
 from mela.errors import RejectionCode
 from mela.scene import Scene
@@ -18,6 +17,7 @@ from mela.verdict import Verdict
 from mela.yaml_text import read_yaml
 from services import quotas
 from services.accounts import Caller
+from services.all_strategies import all_strategies
 from services.scene_yaml import yaml_of
 from services.strategies import stored_checks
 from services.validate import Fault, MissingCandles, validate_scene
@@ -105,7 +105,7 @@ def _warnings(
             f"{counted(skipped, 'combination')} of {runs + skipped:,} break a rule of the strategy "
             "and are left out."
         )
-    catalogue = refresh(settings.packages)
+    catalogue = all_strategies(settings)
     name = scene.strategy.name
     if name in catalogue:
         check = stored_checks({name: catalogue[name]}, settings).get(name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,6 @@ from backtests.lookahead.check import CHECKED, LIMIT_S, check
 from backtests.lookahead.fewer import BUDGET
 from backtests.lookahead.report import Checked
 from backtests.lookahead.watching import Reach, Watch, own_places, watching
-from backtests.strategies import refresh
 from backtests.strategy import Strategy
 from mela.candles import Candles
 from mela.errors import InputInvalid
@@ -24,6 +23,7 @@ from mela.nearest import did_you_mean
 from mela.settings import Settings
 from mela.verdict import Verdict
 from replay.series import PACKAGED
+from services.all_strategies import all_strategies
 from services.own_verdicts import keep_here
 from sources.files.read import read_file
 from sources.longer import longer_candles
@@ -50,11 +50,12 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What was found of a strategy on each series."""
+    """What was found of a strategy on each series, with parameters that are not its defaults."""
 
     strategy: Strategy
     series: Mapping[str, Candles]
     found: Mapping[str, Checked]
+    params: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     @property
     def verdict(self) -> Verdict:
@@ -64,7 +65,12 @@ class Judgement:
     def documents(self) -> list[dict[str, Any]]:
         """Return what was found on each series as JSON values."""
         return [
-            {"candles_of": name, "verdict": each.verdict.value, **asdict(each)}
+            {
+                "candles_of": name,
+                "verdict": each.verdict.value,
+                **({"params": dict(self.params)} if self.params else {}),
+                **asdict(each),
+            }
             for name, each in self.found.items()
         ]
 
@@ -101,7 +107,7 @@ def judge(
     found = {
         name: replace(each, reaches=(*named.reaches, *each.reaches)) for name, each in found.items()
     }
-    return Judgement(strategy, series, found)
+    return Judgement(strategy, series, found, params)
 
 
 def keep(judgement: Judgement, settings: Settings) -> None:
@@ -177,7 +183,7 @@ def _found(strategy_name: str, settings: Settings) -> Strategy:
     path, _, name = strategy_name.partition(".py:")
     file = Path(f"{path}.py" if name else strategy_name)
     if file.suffix != ".py":
-        catalogue = refresh(settings.packages)
+        catalogue = all_strategies(settings)
         if strategy_name in catalogue:
             return catalogue[strategy_name]
         for broken in catalogue.broken:

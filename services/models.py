@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from forecasts.reference import SCHEME, pinned_file
 from mela.candles import Candles
 from mela.errors import CandlesMissing, InputInvalid, NotAllowed
 from mela.inputs import series_of
@@ -16,17 +17,16 @@ from mela.settings import Settings
 from mela.training import Training
 from services import audit
 from services.accounts import Caller, Role
+from services.all_strategies import models_of
 from services.mlflow_client import answering
+from services.pinning import pinned_reference
 
 if TYPE_CHECKING:  # they load the libraries that models are fitted with
-    from backtests.strategy import Strategy
-    from forecasts.artifact import Model
     from forecasts.leaks import LeakReport
     from forecasts.registry import Version
     from forecasts.train import Finished
 
 Read = Callable[[str, Interval, int], tuple[Candles, int | None]]
-SCHEME = "models:/"
 FILES = ("model.onnx", "report.md", "card.md")
 
 
@@ -117,16 +117,27 @@ def shown(settings: Settings, name: str, which: str = "champion") -> Shown:
         return Shown(version, registry.text_of(client, version, "card.md"))
 
 
-def strategies_of(reference: str, settings: Settings) -> Mapping[str, Strategy]:
-    """Return the strategy `forecast` on a model, by name.
+def reference_of(given: str, settings: Settings) -> str:
+    """Return the pinned reference of a model that this process can ask from now on.
 
-    reference: a file, or `models:/NAME@ALIAS` or `models:/NAME/VERSION`, which is resolved now: the
-        strategy's digest holds the SHA-256 of what was found
+    given: a file, or `models:/NAME@ALIAS` or `models:/NAME/VERSION`, which is resolved now
     Raises InputInvalid, NotFound, and SourceUnavailable where MLflow does not answer.
     """
-    from forecasts.strategy import strategies_of as of
+    if given.startswith(SCHEME):
+        return pinned_reference(given, settings)
+    from forecasts.artifact import Model, sha_of
 
-    return of(_loaded(reference, settings))
+    try:
+        content = Path(given).read_bytes()
+    except OSError as error:
+        raise InputInvalid(
+            None,
+            f"expected a file of `mela model train --out FOLDER` or a version as "
+            f"{SCHEME}first@champion, but {given} cannot be read: {error.strerror}",
+        ) from error
+    model = Model(content, sha_of(content))  # the hash names it; nobody stated another
+    models_of(settings).lend(model)
+    return pinned_file(Path(given).name, model.sha)
 
 
 def promote(
@@ -161,33 +172,6 @@ def promote(
         now, before = registry.promote(client, name, which)
     note("done", {"sha256": now.sha, "before": before.version if before else None})
     return now, before
-
-
-def _loaded(reference: str, settings: Settings) -> Model:
-    from forecasts import registry
-    from forecasts.artifact import Model, sha_of
-
-    if not reference.startswith(SCHEME):
-        try:
-            content = Path(reference).read_bytes()
-        except OSError as error:
-            raise InputInvalid(
-                None,
-                f"expected a file of `mela model train --out FOLDER` or a version as "
-                f"{SCHEME}first@champion, but {reference} cannot be read: {error.strerror}",
-            ) from error
-        return Model(content, sha_of(content))  # the hash names it; nobody stated another
-    name, mark, which = reference.removeprefix(SCHEME).partition("@")
-    if not mark:
-        name, mark, which = name.partition("/")
-    if not name or not which:
-        raise InputInvalid(
-            None,
-            f"expected {SCHEME}NAME@ALIAS or {SCHEME}NAME/VERSION, but found {reference}; "
-            "`mela model list` shows what there is",
-        )
-    with answering(settings) as client:
-        return registry.load(client, registry.version(client, name, which))
 
 
 def _candles(

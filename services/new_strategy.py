@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backtests.catalogue.files import GROUP, OURS
-from backtests.strategies import refresh
 from mela.errors import InputInvalid
 from mela.settings import Settings
+from services.all_strategies import all_strategies
 
 NAME = re.compile("[a-z][a-z0-9_]{1,60}")
 SOURCE = '''"""{name}: a strategy of mine."""
@@ -115,7 +115,7 @@ def _check_name(name: str, settings: Settings) -> None:
             "expected a name of small letters, digits and _, as my_idea, but found "
             f"{name!r}; it becomes a Python function",
         )
-    if name in refresh(settings.packages):
+    if name in all_strategies(settings):
         raise InputInvalid(
             "name", f"there is a strategy {name} already; `mela strategies {name}` shows it"
         )

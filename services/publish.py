@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
-from backtests.strategies import refresh
 from mela.errors import Conflict, InputInvalid
 from mela.grid import Plan
 from mela.market_checks import check_markets
@@ -16,7 +16,9 @@ from mela.scene import Scene
 from mela.settings import Settings
 from messaging.consumer import check_broker
 from messaging.publisher import Publisher
+from services.all_strategies import all_strategies
 from services.checked import checked_scene
+from services.pinning import pinned_scene
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -38,8 +40,9 @@ def plan_scene(document: Any, settings: Settings) -> tuple[Scene, Plan]:
     document: the scene as JSON values, or a Scene. Raises SceneInvalid with the first fault
     and, as its `others`, what else is wrong.
     """
-    catalogue = refresh(settings.packages)
-    scene, plan = checked_scene(document, catalogue, max_runs=settings.max_runs)
+    catalogue = all_strategies(settings)
+    pin = partial(pinned_scene, settings=settings)  # for the plan: the planner pins what it reads
+    scene, plan = checked_scene(document, catalogue, max_runs=settings.max_runs, pin=pin)
     if scene.mode == "together" or plan.has_free_shorts:
         from services.instruments import known_or_none  # loads SQLAlchemy
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from backtests.simulate import provenance
-from backtests.strategies import refresh
 from mela.settings import Settings
 from messaging.publisher import Publisher
+from services.all_strategies import all_strategies
 from services.publish import plan_scene
 from warehouse.database import transaction
 from warehouse.results.stale import StaleResult, StaleScene, stale_results, stale_scenes
@@ -39,7 +39,7 @@ class Rerun:
 
 def find_stale(settings: Settings, *, scene_id: UUID | None = None) -> Stale:
     """Return what no longer holds: of all stored results, or of one scene's."""
-    catalogue = refresh(settings.packages)
+    catalogue = all_strategies(settings)
     today = {name: provenance(name, None, catalogue) for name in catalogue}
     with transaction(settings) as connection:
         results = stale_results(connection, today, scene_id=scene_id)

@@ -13,7 +13,6 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from backtests.simulate import provenance
-from backtests.strategies import refresh
 from mela.errors import NotFound
 from mela.metrics import METRICS
 from mela.outcome import WITH_METRICS, Provenance
@@ -21,6 +20,7 @@ from mela.run_terms import VARIABLE
 from mela.settings import Settings
 from mela.warning_words import sentence_of
 from services.accounts import Caller
+from services.all_strategies import all_strategies
 from services.kept_answers import KeptAnswers
 from services.scene_pages import Warned
 from services.visibility import no_run
@@ -199,7 +199,7 @@ def provenances(settings: Settings) -> Mapping[str, Provenance]:
     """
     with _lock:
         if time.monotonic() >= _today["until"]:
-            catalogue = refresh(settings.packages)
+            catalogue = all_strategies(settings)
             _today["is"] = {name: provenance(name, None, catalogue) for name in catalogue}
             _today["until"] = time.monotonic() + _TODAY_S
         return _today["is"]

@@ -152,14 +152,14 @@ def _rank_of(run: str, scene_id: UUID, ranked: Sequence[str]) -> int:
 
 
 def _again(result: Mapping[str, Any], settings: Settings) -> Recomputed:
-    from backtests.strategies import refresh
+    from services.all_strategies import all_strategies
     from services.recompute import Changed, recompute  # loads the engine
 
     key = result["run_key"][:12]
     if result["status"] not in WITH_METRICS:
         why = result["error"]["sentence"].rstrip(".") if result["error"] else "it has no equity"
         raise InputInvalid("run", f"the run {key} ended as {result['status']}: {why}.")
-    found = recompute(result, settings, CandleReader(settings), refresh(settings.packages))
+    found = recompute(result, settings, CandleReader(settings), all_strategies(settings))
     if isinstance(found, Changed):
         raise Conflict(
             f"the run {key} would look otherwise today: {found.why}. `mela stale --scene "

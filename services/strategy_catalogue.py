@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from backtests.catalogue.loading import OWN
-from backtests.strategies import refresh
 from backtests.strategy import Broken, Strategy
 from mela.errors import NotFound
 from mela.nearest import did_you_mean, ended
@@ -20,6 +19,7 @@ from mela.settings import Settings
 from mela.verdict import Verdict
 from services import scene_pages
 from services.accounts import Caller
+from services.all_strategies import all_strategies
 from services.scene_pages import SceneOfList
 from services.states import SceneState
 from services.strategies import page_of, stored_checks
@@ -90,7 +90,7 @@ def every(
     settings: Settings, caller: Caller
 ) -> tuple[tuple[StrategyOfList, ...], tuple[BrokenFile, ...]]:
     """Return all strategies by name, and what could not be loaded."""
-    catalogue = refresh(settings.packages)
+    catalogue = all_strategies(settings)
     checks = stored_checks(catalogue, settings)
     with transaction(settings) as connection:
         scenes = strategy_record.scenes_of(connection, caller.user_id, catalogue)
@@ -102,7 +102,7 @@ def every(
 
 def in_full(settings: Settings, caller: Caller, name: str) -> StrategyInFull:
     """Return a strategy. Raises NotFound, and StrategyBroken for one that could not be loaded."""
-    catalogue = refresh(settings.packages)
+    catalogue = all_strategies(settings)
     try:
         strategy = catalogue[name]
     except KeyError as error:
@@ -138,7 +138,7 @@ def _row(strategy: Strategy, check: StoredCheck | None, scenes: int) -> Strategy
     return StrategyOfList(
         name=strategy.name,
         summary=strategy.doc,
-        origin="mela" if module.startswith(OWN) else module.partition(".")[0],
+        origin="mela" if module.startswith((OWN, "forecasts.")) else module.partition(".")[0],
         digest=strategy.digest,
         params=tuple(strategy.params.model_fields),
         lookahead=(check.verdict if check else Verdict.NOT_VERIFIED).value,

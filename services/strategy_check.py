@@ -7,9 +7,14 @@ from __future__ import annotations
 
 import signal
 import sys
+from typing import Any
 
+from forecasts.strategy import NAME as FORECAST
+from mela.errors import InputInvalid
 from mela.settings import Settings
 from services.lookahead import judge, keep, named_strategy, packaged_series
+from warehouse import model_files
+from warehouse.database import transaction
 
 LIMIT_S = 280  # after which the kernel ends this process, whoever started it
 ASK_S = 60.0  # what each question may take
@@ -17,15 +22,28 @@ BUDGET = 1_000_000  # candles read over all cuts: an eighth of what `mela check`
 
 
 def main(name: str, digest: str) -> int:
-    """Check a strategy with its defaults; do nothing where its source is another by now."""
+    """Check a strategy with its defaults; do nothing where its source is another by now.
+
+    `forecast` has no default: it is checked with the model that a scene named last, whose features
+    are the code that could look ahead. What is stored says which model that was.
+    """
     signal.alarm(LIMIT_S)
     settings = Settings()
     named = named_strategy(name, settings)
     if named.strategy.digest != digest:
         return 0
-    judgement = judge(named, {}, packaged_series(), budget=BUDGET, limit_s=ASK_S)
+    params = _of_newest_model(settings) if name == FORECAST else {}
+    judgement = judge(named, params, packaged_series(), budget=BUDGET, limit_s=ASK_S)
     keep(judgement, settings)
     return 0
+
+
+def _of_newest_model(settings: Settings) -> dict[str, Any]:
+    with transaction(settings) as connection:
+        reference = model_files.newest(connection)
+    if reference is None:
+        raise InputInvalid("model", "no scene has named a model yet, and forecast needs one")
+    return {"model": reference}
 
 
 if __name__ == "__main__":

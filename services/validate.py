@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 from backtests.simulate import provenance
-from backtests.strategies import refresh
 from backtests.strategy import Catalogue
 from mela.calendars import expected_opens_ms
 from mela.errors import RejectionCode, SceneInvalid
@@ -21,6 +20,8 @@ from mela.run import from_ms, instant_text, to_ms
 from mela.scene import Scene, parse_scene, scene_faults
 from mela.scene_check import faults_of
 from mela.settings import Settings
+from services.all_strategies import all_strategies
+from services.pinning import pinned_scene
 from warehouse.candles.coverage import Coverage, coverage
 from warehouse.database import transaction
 from warehouse.ingestion import instruments
@@ -82,15 +83,19 @@ def validate_scene(document: Any, settings: Settings, *, offline: bool = False) 
     document: JSON values
     offline: leave out what only the warehouse knows: instruments, stored results, candles
     """
-    catalogue = refresh(settings.packages)
+    catalogue = all_strategies(settings)
     refused = faults_of(
-        document, lambda scene: plan_runs(scene, catalogue, max_runs=settings.max_runs)
+        document,
+        lambda scene: plan_runs(
+            pinned_scene(scene, settings), catalogue, max_runs=settings.max_runs
+        ),
     )
     if refused:
         scene = None if scene_faults(document) else parse_scene(document)
         return Validation(tuple(map(_fault, refused)), scene)
     scene = parse_scene(document)
-    plan = plan_runs(scene, catalogue, max_runs=settings.max_runs)
+    pinned = pinned_scene(scene, settings)  # as it would be planned now
+    plan = plan_runs(pinned, catalogue, max_runs=settings.max_runs)
     if offline:
         return Validation((), scene, plan.runs, plan.skipped)
     unknown, missing = _candles(scene, plan, settings)

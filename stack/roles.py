@@ -74,6 +74,7 @@ _JOB_WRITES = {
     "holdout": "INSERT",
     "strategy_check": "INSERT, UPDATE",
     "chunk_mark": "INSERT, DELETE",
+    "model_file": "INSERT",  # of models that scenes name
 }
 # The web application reads all, and writes its own tables, of which it may only add to the audit
 # log. Of ops it writes what `mela publish`, `cancel`, `schedule` and `watch` write.
@@ -90,6 +91,7 @@ _API_WRITES = {
     "ops.scene_schedule": "INSERT, UPDATE, DELETE",
     "ops.scene_schedule_instrument": "INSERT, UPDATE, DELETE",
     "ops.session": "INSERT",
+    "ops.model_file": "INSERT",  # of models that sessions name
     "ops.session_command": "INSERT",
     "ops.kill_latch": "INSERT, UPDATE (released_at, released_by)",
 }

@@ -11,10 +11,10 @@ import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, NamedTuple
 from uuid import UUID
 
-import orjson
 import structlog
 
 from backtests.simulate import error_message
@@ -26,14 +26,16 @@ from mela.instrument import Instrument, load_command
 from mela.interval import Interval
 from mela.market_checks import check_markets
 from mela.messages import MessagePosition, Progress, State
-from mela.repeated_keys import repeated_key
 from mela.run import instant_text
 from mela.scene import Scene, parse_scene
 from mela.settings import Settings
 from messaging.publisher import Publisher
 from streaming import strategies
 from streaming.admission import Admission
+from streaming.pinning import Pin, as_it_is, pinned_for_good
+from streaming.poison import is_away
 from streaming.record import send_progress
+from streaming.scene_document import read_document, read_id, refuse_nul
 from streaming.slices import chunks_of, send_slice, slices
 from warehouse.database import transaction
 from warehouse.ingestion import instruments
@@ -45,8 +47,6 @@ from warehouse.scenes.stages import Stage
 log = structlog.get_logger()
 HandOver = Callable[["SceneMessage", "SceneRequest", Catalogue], bool]
 Asked = tuple["SceneMessage", "SceneRequest"]
-NUL = "\x00"
-MOST_LEVELS = 32  # of a scene: it needs seven
 
 
 class SceneMessage(NamedTuple):
@@ -63,12 +63,14 @@ class SceneRequest:
 
     scene_id: None where not even the id could be read
     document: None where it is not an object that the warehouse could keep
+    scene: as it is planned, its models pinned; content_hash: of what was published
     """
 
     scene_id: UUID | None
     document: Mapping[str, Any] | None = None
     scene: Scene | None = None
     plan: Plan | None = None
+    content_hash: str = ""
     refused: SceneInvalid | None = None
 
     @property
@@ -85,25 +87,35 @@ class SceneRequest:
 
 
 def read_scene(
-    message: SceneMessage, settings: Settings, catalogue: Catalogue = CATALOGUE
+    message: SceneMessage,
+    settings: Settings,
+    catalogue: Catalogue = CATALOGUE,
+    pin: Pin = as_it_is,
 ) -> SceneRequest:
-    """Return what a message asks for. Pure: only what needs no service is checked; never raises."""
+    """Return what a message asks for.
+
+    pin: gives the scene that is planned. Only that asks services, and a model that nobody has here
+    yet; raises where one of these is away, and nothing else
+    """
     scene_id, document = None, None
     try:
-        document = _read_document(message.value or b"", settings.kafka.max_message_bytes)
-        scene_id = _read_id(document, message.source)
-        _refuse_nul(document)
-        scene = parse_scene(document)
+        document = read_document(message.value or b"", settings.kafka.max_message_bytes)
+        scene_id = read_id(document, message.source)
+        refuse_nul(document)
+        published = parse_scene(document)
+        scene = pin(scene_id, published)
         plan = plan_runs(scene, catalogue, max_runs=settings.max_runs)
     except SceneInvalid as refused:
         return SceneRequest(scene_id, document, refused=refused)
     except Exception as error:  # one strange scene must not stop all others
+        if is_away(error):
+            raise
         log.exception("scene_not_understood", source=message.source.key)
         sentence = f"this scene could not be understood ({type(error).__name__})."
         return SceneRequest(
             scene_id, refused=SceneInvalid(RejectionCode.INVALID_FIELD, None, sentence)
         )
-    return SceneRequest(scene_id, document, scene, plan)
+    return SceneRequest(scene_id, document, scene, plan, published.content_hash())
 
 
 def plan_scenes(
@@ -119,7 +131,8 @@ def plan_scenes(
     """
     taken_at = datetime.now(UTC)
     catalogue = strategies.current(settings)
-    requests = [(one, read_scene(one, settings, catalogue)) for one in messages]
+    pin = partial(pinned_for_good, settings=settings)
+    requests = [(one, read_scene(one, settings, catalogue, pin)) for one in messages]
     requests = _refuse_what_instruments_forbid(requests, settings)
     accepted: dict[UUID, SceneRequest] = {}
     for message, request in requests:
@@ -170,7 +183,7 @@ def _received(
                 connection,
                 request.accepted_id,
                 scene.content(),
-                scene.content_hash(),
+                request.content_hash,
                 runs=plan.runs,
                 skipped=plan.skipped,
                 name=scene.name,
@@ -285,67 +298,6 @@ def _refuse(
         )
     publisher.flush()
     log.warning("scene_rejected", source=message.source.key, code=refused.code, field=refused.field)
-
-
-def _read_document(raw: bytes, limit: int) -> Mapping[str, Any]:
-    if len(raw) > limit:
-        sentence = f"a scene has at most {limit:,} bytes, but this one has {len(raw):,}."
-        raise SceneInvalid(RejectionCode.TOO_LARGE, None, sentence)
-    try:
-        document = orjson.loads(raw)
-    except orjson.JSONDecodeError as error:
-        raise SceneInvalid(RejectionCode.NOT_JSON, None, f"expected JSON, but {error}.") from error
-    if not isinstance(document, dict):
-        parse_scene(document)  # raises with the kind that it is
-    if _is_deeper(document, MOST_LEVELS):
-        sentence = f"expected at most {MOST_LEVELS} levels of lists and objects, but found more."
-        raise SceneInvalid(RejectionCode.INVALID_FIELD, None, sentence)
-    if again := repeated_key(raw):
-        sentence = "expected this key once in its object, but found it again. Leave one out."
-        raise SceneInvalid(RejectionCode.INVALID_FIELD, again, sentence)
-    return document
-
-
-def _is_deeper(document: Mapping[str, Any] | list[Any], most: int) -> bool:
-    """Tell whether a document has more levels, level by level: recursion would end with the stack.
-
-    >>> _is_deeper({"a": [1]}, 2), _is_deeper({"a": [[1]]}, 2)
-    (False, True)
-    """
-    level: list[Any] = [document]
-    for _ in range(most):
-        parts = (one.values() if isinstance(one, dict) else one for one in level)
-        level = [each for part in parts for each in part if isinstance(each, dict | list)]
-        if not level:
-            return False
-    return True
-
-
-def _read_id(document: Mapping[str, Any], source: MessagePosition) -> UUID:
-    stated = document.get("scene_id")
-    if stated is None:
-        return source.scene_id
-    try:
-        return UUID(stated)
-    except (ValueError, AttributeError, TypeError) as error:
-        sentence = f"expected a UUID, but found {stated!r:.100}."
-        raise SceneInvalid(RejectionCode.INVALID_FIELD, "scene_id", sentence) from error
-
-
-def _refuse_nul(document: Mapping[str, Any]) -> None:
-    for name, value in document.items():
-        if _has_nul(name) or _has_nul(value):
-            sentence = "expected text without the character U+0000, but found it."
-            field = name.replace(NUL, "\\u0000")
-            raise SceneInvalid(RejectionCode.INVALID_FIELD, field, sentence)
-
-
-def _has_nul(value: Any) -> bool:
-    if isinstance(value, str):
-        return NUL in value
-    if isinstance(value, Mapping):
-        return any(_has_nul(name) or _has_nul(part) for name, part in value.items())
-    return isinstance(value, list) and any(_has_nul(part) for part in value)
 
 
 def _refuse_what_instruments_forbid(requests: Sequence[Asked], settings: Settings) -> list[Asked]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import structlog
 
-from backtests.strategies import refresh
 from backtests.strategy import Catalogue
 from mela.settings import Settings
+from services.all_strategies import all_strategies
 
 log = structlog.get_logger()
 _last: Catalogue | None = None
@@ -15,7 +15,8 @@ _last: Catalogue | None = None
 def current(settings: Settings) -> Catalogue:
     """Return the strategies, edited and newly installed ones loaded; log what changed."""
     global _last
-    catalogue = refresh(settings.packages)
+    # files of models are where the planner kept them: it alone asks MLflow
+    catalogue = all_strategies(settings, asks_mlflow=False)
     if _last is not None and catalogue is not _last:
         digests = {name: one.digest for name, one in _last.items()}
         changed = [name for name, one in catalogue.items() if digests.get(name) != one.digest]

@@ -34,7 +34,7 @@ from warehouse.schema.migrate import upgrade
 SCRATCH = f"mela_warehouse_{os.getpid()}"
 EMPTY = text(
     "TRUNCATE ops.instrument, ops.user, ops.scene, raw.candle, raw.candle_version,"
-    " ops.strategy_check, ops.chunk_mark"
+    " ops.strategy_check, ops.chunk_mark, ops.model_file"
     " RESTART IDENTITY CASCADE"
 )
 MELA = Path(sys.executable).with_name("mela")
@@ -42,6 +42,14 @@ DEMO_S = 900
 # Not a thousand runs of each scene: MLflow's server needs 40 ms of processor time for each, which
 # the tests that come next would wait for.
 MIRRORED = 100
+
+
+@pytest.fixture(autouse=True)
+def _files_alone() -> Iterator[None]:
+    """Forget `forecast` after a test: `CATALOGUE` is what files register, in whatever order."""
+    yield
+    if loaded := sys.modules.get("backtests.strategy"):
+        loaded.REGISTERED.pop("forecast", None)
 
 
 @pytest.fixture(scope="session")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
 from pydantic import TypeAdapter
 
-from backtests.strategies import refresh
 from mela.errors import (
     Conflict,
     InputInvalid,
@@ -23,8 +23,10 @@ from mela.scene import StrategyChoice
 from mela.session import Session, parse_session
 from mela.settings import Settings
 from services.accounts import Caller, Role, Scope
+from services.all_strategies import all_strategies, models_of
 from services.checked import checked_scene
 from services.cursors import cursor_of, place_of
+from services.pinning import pinned_choice, pinned_scene, references_of
 from services.scene_yaml import yaml_of
 from services.scenes import accepted_scene
 from services.trading import shown
@@ -69,6 +71,7 @@ def start(
     if not caller.may(Scope.WRITE):
         raise NotAllowed(f"{caller.user} may not start sessions: that takes the role trader.")
     session = checked(document, settings)
+    session = _pinned(session, settings)
     _check_money(session, settings, confirm)
     new = _new(session, caller, is_private)
     with transaction(settings) as connection:
@@ -94,9 +97,25 @@ def checked(document: Any, settings: Settings) -> Session:
     session = document if isinstance(document, Session) else parse_session(document)
     if session.champion_of is not None:
         session = session.with_strategy(champion(session.champion_of, settings))
-    catalogue = refresh(settings.packages)
-    checked_scene(session.scene(*_SOME_DAYS), catalogue, max_runs=settings.max_runs)
+    catalogue = all_strategies(settings)
+    pin = partial(pinned_scene, settings=settings)
+    scene = session.scene(*_SOME_DAYS)
+    checked_scene(scene, catalogue, max_runs=settings.max_runs, pin=pin)
     return session
+
+
+def _pinned(session: Session, settings: Settings) -> Session:
+    """Return a session whose model is pinned, with the model's file in the warehouse.
+
+    So it has the same model after every restart, and the process that trades needs no MLflow.
+    """
+    if session.strategy is None:
+        return session
+    choice = pinned_choice(session.strategy, settings)
+    scene = session.with_strategy(choice).scene(*_SOME_DAYS)
+    for reference in references_of(scene):
+        models_of(settings).keep(reference)
+    return session if choice == session.strategy else session.with_strategy(choice)
 
 
 def champion(scene_id: UUID, settings: Settings) -> StrategyChoice:

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.integration
 def test_the_catalogue_lists_each_strategy_with_its_record(team: Team) -> None:
     found = {one["name"]: one for one in team.viewer.get("/strategies").json()["items"]}
 
-    assert found.keys() == set(CATALOGUE)
+    assert found.keys() == {*CATALOGUE, "forecast"}
     assert found["sma_cross"]["params"] == ["fast", "slow"]
     assert found["sma_cross"]["scenes"] == 3
     assert found["rsi_reversion"]["scenes"] == 0  # its only scene is another's private one

@@ -13,6 +13,8 @@ from typer.testing import CliRunner
 from backtests.indicators import INDICATORS
 from backtests.strategies import CATALOGUE, refresh
 from cli.main import app
+from mela.settings import Settings
+from services.all_strategies import all_strategies
 
 
 def mela(*words: str) -> Any:
@@ -37,7 +39,7 @@ def test_each_strategy_is_listed_with_its_parameters() -> None:
     done = mela("strategies")
 
     assert done.exit_code == 0
-    for name, info in CATALOGUE.items():
+    for name, info in all_strategies(Settings()).items():
         assert f"{name}  {info.doc}" in done.stdout
     assert "all | any | vote" in done.stdout
     assert "≥ 2, ≤ 100000" in done.stdout
@@ -46,9 +48,11 @@ def test_each_strategy_is_listed_with_its_parameters() -> None:
 def test_schemas_describe_the_parameters() -> None:
     schemas = json.loads(mela("strategies", "--json").stdout)
 
-    assert schemas.keys() == CATALOGUE.keys()
-    for schema in schemas.values():
-        jsonschema.validate({}, schema)
+    assert schemas.keys() == {*CATALOGUE, "forecast"}
+    for name, schema in schemas.items():
+        jsonschema.validate({"model": "models:/first/1"} if name == "forecast" else {}, schema)
+    with pytest.raises(jsonschema.ValidationError, match="'model' is a required property"):
+        jsonschema.validate({}, schemas["forecast"])
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({"period": 1}, schemas["adx_trend"])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from pydantic import ValidationError
 
 from backtests.lookahead.check import check
 from backtests.simulate import run_all
 from forecasts.artifact import Model
-from forecasts.strategy import IN_SAMPLE, forecasting, strategies_of
+from forecasts.strategy import IN_SAMPLE, NAME, strategies_of
 from forecasts.train import Finished
 from mela.errors import InputInvalid, NotFound
 from mela.fields import Part
@@ -87,7 +89,7 @@ def test_a_run_that_begins_in_what_the_model_learned_is_marked(model: Counted) -
 
 
 def test_it_does_not_look_ahead(model: Counted) -> None:
-    strategy = forecasting(model)
+    strategy = strategies_of(model)[NAME]
     few = LONG.span(int(LONG.opened_ms[0]), int(LONG.opened_ms[250]), 0)
 
     found = check(few, strategy, {"enter": 0.0005}, instrument="test:A", budget=20)
@@ -96,12 +98,13 @@ def test_it_does_not_look_ahead(model: Counted) -> None:
 
 
 def test_another_model_is_another_strategy_to_a_result(finished: Finished) -> None:
-    first = forecasting(Model(finished.content, finished.sha))
-    again = forecasting(Model(finished.content, finished.sha))
+    def digest_of(made: Finished) -> str:
+        return strategies_of(Model(made.content, made.sha))[NAME].digest
+
     other = trained(label={"kind": "forward_return", "horizon": 3}, end="2023-04-01")
 
-    assert first.digest == again.digest
-    assert forecasting(Model(other.content, other.sha)).digest != first.digest
+    assert digest_of(finished) == digest_of(finished)
+    assert digest_of(other) != digest_of(finished)
 
 
 def test_the_same_candle_is_forecast_the_same_in_any_span(model: Counted) -> None:
@@ -121,10 +124,19 @@ def test_a_class_is_traded_by_its_probability() -> None:
     made = trained(
         label={"kind": "forward_sign", "horizon": 1}, model={"name": "logistic"}, end="2023-04-01"
     )
-    strategy = forecasting(Model(made.content, made.sha))
+    model = Model(made.content, made.sha)
+    catalogue = strategies_of(model)
+    params: type[Part] = catalogue[NAME].params
 
-    params: type[Part] = strategy.params
-    assert params().model_dump() == {"enter": 0.5, "leave": 0.5}
+    def trades(**given: float) -> int:
+        run = replace(run_of(0.0, model.facts.unseen_from_ms), params=given)
+        found = next(run_all(LONG, [run], catalogue=catalogue)).metrics
+        assert found is not None
+        return found.trades
+
+    assert trades() == trades(enter=0.5, leave=0.5) > trades(enter=0.6, leave=0.5)
+    with pytest.raises(ValidationError, match="expected 0 to 1, as the model forecasts the prob"):
+        params(enter=1.5)
 
 
 @pytest.mark.parametrize(
@@ -143,7 +155,7 @@ def test_a_reference_to_nothing_is_explained(
     there = settings.mlflow.model_copy(update={"url": f"sqlite:///{tmp_path}/m.db", "user": ""})
 
     with pytest.raises((InputInvalid, NotFound), match=sentence):
-        models.strategies_of(reference, settings.model_copy(update={"mlflow": there}))
+        models.reference_of(reference, settings.model_copy(update={"mlflow": there}))
 
 
 def test_a_scene_asks_a_model_of_a_file(tmp_path: Path) -> None:
@@ -184,7 +196,7 @@ def test_a_scene_asks_a_model_of_a_file(tmp_path: Path) -> None:
     assert unseen["trades"] > 0
     without = typed("backtest", str(file), *files, home=tmp_path)
     assert without.returncode == 1
-    assert "forecast" in without.stderr
+    assert "strategy.params.model: this field is required" in without.stderr
 
 
 def test_the_command_finds_no_leak_in_the_first_training_and_one_that_is_planted(

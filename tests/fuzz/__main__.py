@@ -20,7 +20,7 @@ ROOMS = [
     "mela",
     "sources.files",
     "streaming.record",
-    "streaming.plan",
+    "streaming.scene_document",
     "messaging",
 ]
 
@@ -38,7 +38,7 @@ with atheris.instrument_imports(include=ROOMS):
     from messaging.codec import decode_progress, decode_rejected
     from messaging.columns import from_arrow
     from sources.files.read import read_file
-    from streaming import plan
+    from streaming import scene_document
 
 from pydantic import TypeAdapter, ValidationError  # noqa: E402
 
@@ -50,9 +50,9 @@ FILES = Path(tempfile.mkdtemp(prefix="mela-fuzz-"))
 def scene(raw: bytes) -> None:
     """Read a scene as the planner does, up to its runs."""
     with suppress(SceneInvalid):
-        document = plan._read_document(raw, 2**20)
-        plan._read_id(document, SOURCE)
-        plan._refuse_nul(document)
+        document = scene_document.read_document(raw, 2**20)
+        scene_document.read_id(document, SOURCE)
+        scene_document.refuse_nul(document)
         plan_runs(parse_scene(document), CATALOGUE, max_runs=100)
 
 

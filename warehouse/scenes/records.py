@@ -66,8 +66,14 @@ _REPLACE = text("""
         rejection_code = NULL, rejection_field = NULL, rejection_sentence = NULL
     WHERE scene_id = :scene_id
 """)
+_PLANNED_FROM = text("""
+    SELECT content FROM ops.scene
+    WHERE scene_id = :scene_id AND content_hash = :content_hash AND partition IS NOT NULL
+      AND status <> 'rejected'
+""")
 _RECOUNT = text("""
     UPDATE ops.scene SET runs = :runs, skipped = :skipped,
+        content = CASE WHEN partition IS NULL THEN :content ELSE content END,
         partition = coalesce(partition, :partition), "offset" = coalesce("offset", :offset)
     WHERE scene_id = :scene_id
 """)
@@ -123,6 +129,14 @@ _UNPLANNED = text(f"""
 _GET = text(f"SELECT {COLUMNS} FROM ops.scene WHERE scene_id = :scene_id")  # noqa: S608  our own columns
 
 
+def planned_content(
+    connection: Connection, scene_id: str | UUID, content_hash: str
+) -> dict[str, Any] | None:
+    """Return what a planner began to plan a scene from; None where none has taken it yet."""
+    values = {"scene_id": str(scene_id), "content_hash": content_hash}
+    return connection.scalar(_PLANNED_FROM, values)
+
+
 def announce(
     connection: Connection,
     scene: Scene,
@@ -163,9 +177,10 @@ def receive(
 ) -> Receipt:
     """Record a valid publication. If several arrive at once, only one finds the id free.
 
+    content: as it is planned, its models pinned; content_hash: of what was published
     NEW: the id was free, or belonged to a rejected scene. REPEATED: the same content; until the
-    scene is planned, its counts are updated. ID_CONFLICT: the id belongs to other content; nothing
-    changed.
+    scene is planned, its counts are updated, and what it was planned from first stays.
+    ID_CONFLICT: the id belongs to other content; nothing changed.
     """
     counts = {"runs": runs, "skipped": skipped}
     values = {"scene_id": str(scene_id), "name": _clean(name), "content": _json(content), **counts}
@@ -179,7 +194,7 @@ def receive(
     if found.content_hash != content_hash:
         return Receipt(PublicationStatus.ID_CONFLICT)
     if found.planned_at is None:
-        connection.execute(_RECOUNT, {"scene_id": str(scene_id), **counts, **origin._asdict()})
+        connection.execute(_RECOUNT, values)
     return Receipt(
         PublicationStatus.REPEATED, found.planned_at, found.finished_at, found.cancelled_at
     )

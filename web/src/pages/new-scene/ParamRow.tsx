@@ -96,6 +96,22 @@ function ParamValue({ label, field, variation, onVariation, fault }: ValueProps)
           />
         );
       }
+      if (field.kind === "text") {
+        return (
+          <TextInput
+            aria-label={label}
+            autoComplete="off"
+            spellCheck={false}
+            placeholder={String(field.default ?? field.example)}
+            value={typeof variation.value === "string" ? variation.value : ""}
+            error={fault}
+            onChange={(event) => {
+              const text = event.currentTarget.value;
+              onVariation({ kind: "fixed", value: text === "" ? undefined : text });
+            }}
+          />
+        );
+      }
       return (
         <NumberField
           aria-label={label}
@@ -112,6 +128,7 @@ function ParamValue({ label, field, variation, onVariation, fault }: ValueProps)
           label={`Values of ${label}`}
           values={variation.values}
           isWhole={isWhole}
+          example={field.kind === "text" ? field.example : null}
           options={field.kind === "choice" ? field.options : field.kind === "boolean" ? [true, false] : null}
           onValues={(values) => onVariation({ kind: "list", values })}
           fault={fault}
@@ -165,14 +182,17 @@ interface ListProps {
   label: string;
   values: Value[];
   isWhole: boolean;
+  /** Of values that are texts, one of them; null where they are none */
+  example: string | null;
   options: Value[] | null;
   onValues: (values: Value[]) => void;
   fault: string | null;
 }
 
 /** Values separated by commas; `none` stands for no value. */
-function ListField({ label, values, isWhole, options, onValues, fault }: ListProps) {
-  const asRead = (text: string) => (options ? readOptions(text, options) : readList(text, isWhole));
+function ListField({ label, values, isWhole, example: word, options, onValues, fault }: ListProps) {
+  const asRead = (text: string) =>
+    word !== null ? readWords(text) : options ? readOptions(text, options) : readList(text, isWhole);
   const [text, setText] = useState(writeList(values));
   const meant = asRead(text);
   const kept = JSON.stringify(values);
@@ -180,7 +200,7 @@ function ListField({ label, values, isWhole, options, onValues, fault }: ListPro
   useEffect(() => {
     setText((before) => (JSON.stringify(asRead(before)) === kept ? before : writeList(values)));
   }, [kept]);
-  const example = options ? options.join(", ") : isWhole ? "5, 10, 20" : "none, 0.02, 0.05";
+  const example = word || (options ? options.join(", ") : isWhole ? "5, 10, 20" : "none, 0.02, 0.05");
   return (
     <TextInput
       aria-label={label}
@@ -195,6 +215,11 @@ function ListField({ label, values, isWhole, options, onValues, fault }: ListPro
       }}
     />
   );
+}
+
+function readWords(text: string): Value[] | null {
+  const words = text.split(/[\s,;]+/).filter(Boolean);
+  return words.length > 0 ? words : null;
 }
 
 function readOptions(text: string, options: readonly Value[]): Value[] | null {

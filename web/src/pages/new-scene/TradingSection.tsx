@@ -24,6 +24,7 @@ const exit = (name: string, description: string): ParamField => ({
   options: [],
   canBeNull: true,
   default: null,
+  example: "",
   isRequired: false,
   description,
   bounds: "",

@@ -8,6 +8,7 @@ export interface Schema {
   description?: string;
   default?: unknown;
   enum?: Value[];
+  examples?: unknown[];
   const?: Value;
   anyOf?: Schema[];
   properties?: Record<string, Schema>;
@@ -21,10 +22,12 @@ export interface Schema {
 
 export interface ParamField {
   name: string;
-  kind: "integer" | "number" | "boolean" | "choice" | "other";
+  kind: "integer" | "number" | "boolean" | "choice" | "text" | "other";
   options: Value[];
   canBeNull: boolean;
   default: unknown;
+  /** A value as somebody may write it; empty where the strategy gives none */
+  example: string;
   isRequired: boolean;
   description: string;
   /** The bounds in words: `2 to 100`, `above 0` */
@@ -44,6 +47,7 @@ export function fieldsOf(schema: Schema): ParamField[] {
       options: one.enum ?? [],
       canBeNull: real.length < some.length,
       default: property.default,
+      example: String(property.examples?.[0] ?? ""),
       isRequired: schema.required?.includes(name) ?? false,
       description: property.description ?? one.description ?? "",
       bounds: boundsOf(one),
@@ -54,7 +58,7 @@ export function fieldsOf(schema: Schema): ParamField[] {
 function kindOf(schema: Schema): ParamField["kind"] {
   if (schema.enum) return "choice";
   if (schema.type === "integer" || schema.type === "number" || schema.type === "boolean") return schema.type;
-  return "other";
+  return schema.type === "string" ? "text" : "other";
 }
 
 /** Integers that JSON can carry exactly end here; such a bound says nothing to a person. */
