@@ -85,11 +85,13 @@ ELSEWHERE = (
         "on a market that plays, in the order of docs/live.md",
     ),
     Elsewhere(
-        r"mela (model|backtest .* --model)( .*)?",
+        r"mela (model|backtest .* --model|publish docs/models/scene\.yaml)( .*)?",
         (
             "tests/forecasts/test_registry.py",
             "tests/forecasts/test_strategy.py::test_a_scene_asks_a_model_of_a_file",
             "tests/services/test_models.py",
+            "tests/integration/test_forecasts.py"
+            "::test_a_scene_asks_the_champion_and_a_promotion_changes_no_result",
         ),
         "it trains on fewer candles, into stores of its own",
     ),

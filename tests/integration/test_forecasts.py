@@ -27,8 +27,8 @@ def trained(settings: Settings, folder: Path, end: str) -> dict[int, str]:
     """Train a linear model on packaged candles and register it; return SHA-256 by version."""
     document = yaml.safe_load((REPOSITORY / "docs" / "models" / "first.yaml").read_text())
     document |= {"name": MODEL, "seeds": [1], "model": {"name": "ridge"}, "end": end}
-    file = folder / "training.json"
-    file.write_text(json.dumps(document))
+    file = folder / "training.yaml"
+    file.write_text(yaml.safe_dump(document))
     words = ("model", "train", str(file), "--candles", str(BTC), "--follow")
     done = typed(*words, home=settings.home)
     assert done.returncode == 0, done.stderr
