@@ -32,7 +32,7 @@ def show(page: StrategyPage, table: Any) -> None:
     for line in covered(page.check):
         out.print(f"{'':<11}{line}", markup=False)
     out.print("\nA scene that names it:\n")
-    out.print(EXAMPLE.format(name=info.name, params=page.params), markup=False)
+    out.print(EXAMPLE.format(name=info.name, params=page.example), markup=False)
 
 
 def verdict_text(check: StoredCheck | None) -> str:
@@ -69,5 +69,5 @@ def document(page: StrategyPage) -> dict[str, Any]:
         "lookahead": page.check.verdict.value if page.check else "not_verified",
         "checked_at": page.check.checked_at.isoformat() if page.check else None,
         "coverage": list(page.check.coverage) if page.check else None,
-        "example": EXAMPLE.format(name=info.name, params=json.dumps(json.loads(page.params))),
+        "example": EXAMPLE.format(name=info.name, params=json.dumps(json.loads(page.example))),
     }

@@ -27,7 +27,7 @@ def all_strategies(settings: Settings, *, asks_mlflow: bool = True) -> Catalogue
 
     asks_mlflow: whether this process may fetch models that nobody has kept yet
     """
-    _register(settings, asks_mlflow)
+    register_forecast(settings, asks_mlflow=asks_mlflow)
     return refresh(settings.packages)
 
 
@@ -42,7 +42,8 @@ def models_of(settings: Settings, *, asks_mlflow: bool = True) -> ModelFiles:
         return _files[2]
 
 
-def _register(settings: Settings, asks_mlflow: bool) -> None:
+def register_forecast(settings: Settings, *, asks_mlflow: bool = True) -> None:
+    """Have `forecast` in the catalogue, with the models of these settings."""
     global _forecast
     known = _forecast
     if (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from mela.nearest import did_you_mean
 from mela.settings import Settings
 from mela.verdict import Verdict
 from replay.series import PACKAGED
-from services.all_strategies import all_strategies
+from services.all_strategies import all_strategies, register_forecast
 from services.own_verdicts import keep_here
 from sources.files.read import read_file
 from sources.longer import longer_candles
@@ -50,12 +50,11 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What was found of a strategy on each series, with parameters that are not its defaults."""
+    """What was found of a strategy on each series."""
 
     strategy: Strategy
     series: Mapping[str, Candles]
     found: Mapping[str, Checked]
-    params: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     @property
     def verdict(self) -> Verdict:
@@ -68,7 +67,6 @@ class Judgement:
             {
                 "candles_of": name,
                 "verdict": each.verdict.value,
-                **({"params": dict(self.params)} if self.params else {}),
                 **asdict(each),
             }
             for name, each in self.found.items()
@@ -80,6 +78,7 @@ def named_strategy(strategy_name: str, settings: Settings) -> Named:
 
     Names are those that `mela strategies` lists, installed packages included. Raises InputInvalid.
     """
+    register_forecast(settings)  # no file of a user's: what its making reads is no reach
     watch = Watch(at_load=True)
     with watching(watch):
         strategy = _found(strategy_name, settings)
@@ -107,7 +106,7 @@ def judge(
     found = {
         name: replace(each, reaches=(*named.reaches, *each.reaches)) for name, each in found.items()
     }
-    return Judgement(strategy, series, found, params)
+    return Judgement(strategy, series, found)
 
 
 def keep(judgement: Judgement, settings: Settings) -> None:

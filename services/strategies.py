@@ -6,6 +6,7 @@ import inspect
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import ValidationError
 from sqlalchemy.exc import OperationalError, ProgrammingError
@@ -32,7 +33,7 @@ class StrategyPage:
 
     warmup: candles at its defaults; None where a parameter has none
     inputs: the series that it declares at its defaults, in words
-    params: its defaults as JSON
+    params: its defaults as JSON; example: what a scene may give it, as JSON
     check: what is stored of its source; None without a warehouse, or without a check
     """
 
@@ -41,6 +42,7 @@ class StrategyPage:
     inputs: str
     source: str
     params: str
+    example: str
     check: StoredCheck | None
 
 
@@ -50,16 +52,23 @@ def page_of(strategy: Strategy, settings: Settings) -> StrategyPage:
         model = strategy.params()
     except ValidationError:  # a parameter without a default
         warmup, inputs, params = None, "", "{}"
+        example = json.dumps(_examples(strategy))
     else:
         warmup = strategy.warmup(model)
         inputs = ", ".join(
             f"{name} ({one.instrument or 'the run’s instrument'}, {one.interval or 'its interval'})"
             for name, one in strategy.inputs(model).items()
         )
-        params = json.dumps(model.model_dump(mode="json"))
+        params = example = json.dumps(model.model_dump(mode="json"))
     source = inspect.getsourcefile(inspect.unwrap(strategy.signals)) or ""
     check = stored_checks({strategy.name: strategy}, settings).get(strategy.name)
-    return StrategyPage(strategy, warmup, inputs, source, params, check)
+    return StrategyPage(strategy, warmup, inputs, source, params, example, check)
+
+
+def _examples(strategy: Strategy) -> dict[str, Any]:
+    """Return an example of each parameter that has no default, where the strategy gives one."""
+    fields = strategy.params.model_fields.items()
+    return {name: one.examples[0] for name, one in fields if one.is_required() and one.examples}
 
 
 def stored_checks(strategies: Mapping[str, Strategy], settings: Settings) -> dict[str, StoredCheck]:

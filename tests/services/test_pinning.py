@@ -100,6 +100,7 @@ def test_forecast_is_checked_for_lookahead_with_the_model_that_was_named_last(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What the stack starts in a process of its own."""
+    from services import all_strategies as module
     from services import strategy_check
 
     catalogue = all_strategies(settings)
@@ -110,6 +111,7 @@ def test_forecast_is_checked_for_lookahead_with_the_model_that_was_named_last(
         strategy_check.main(NAME, digest)
 
     sessions.start(settings, caller(settings, "ann"), SESSION, confirm=None)
+    monkeypatch.setattr(module, "_forecast", None)  # as in a process that has just begun
     assert strategy_check.main(NAME, digest) == 0
 
     check = kept({NAME: catalogue[NAME]}, settings)[NAME]
