@@ -89,6 +89,11 @@ def forecasting(load: Load, only: Model | None = None) -> Strategy:
                 f"{NAME} reads a context, which a part of a composite does not get; run it alone"
             )
         model = load(params.model)
+        if candles.interval != model.training.interval:
+            raise ValueError(
+                f"expected {model.training.interval} candles, which the model was trained on, but "
+                f"the run has {candles.interval}; change the interval, or train on it"
+            )
         neutral = NEUTRAL[is_class(model.training.label)]
         enter = neutral if params.enter is None else params.enter
         leave = neutral if params.leave is None else params.leave

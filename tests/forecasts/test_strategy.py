@@ -97,6 +97,17 @@ def test_it_does_not_look_ahead(model: Counted) -> None:
     assert not found.differences
 
 
+def test_a_model_is_not_asked_on_candles_of_another_interval(model: Counted) -> None:
+    other = replace(LONG, interval=Interval.M15)
+    run = replace(run_of(0.0, model.facts.unseen_from_ms), interval=Interval.M15)
+
+    found = next(run_all(other, [run], catalogue=strategies_of(model)))
+
+    assert found.status == "failed"
+    assert found.error
+    assert "expected 1h candles, which the model was trained on" in found.error[1]
+
+
 def test_another_model_is_another_strategy_to_a_result(finished: Finished) -> None:
     def digest_of(made: Finished) -> str:
         return strategies_of(Model(made.content, made.sha))[NAME].digest
