@@ -24,6 +24,7 @@ from backtests.signals import Signals
 from backtests.strategy import Strategy, source_digest
 from forecasts.artifact import Model
 from forecasts.features import FeatureSet
+from forecasts.features.parts import same_until
 from forecasts.labels import is_class
 from forecasts.reference import pinned_file
 from forecasts.signals import signals_of
@@ -45,10 +46,15 @@ Key = tuple[str, Candles, str, tuple[Candles, ...]]
 
 
 class Lines:
-    """The forecasts of models on candles, each computed once; the latest are kept."""
+    """The forecasts of models on candles, each computed once; the latest are kept.
+
+    A live session asks on all of its candles each time that one has come: then the new ones alone
+    are forecast, with the bits that all of them would give.
+    """
 
     def __init__(self) -> None:
         self._kept: OrderedDict[Key, Float] = OrderedDict()
+        self._grown: OrderedDict[tuple[str, str, int], tuple[Candles, Float]] = OrderedDict()
 
     def of(self, model: Model, candles: Candles, context: StrategyContext) -> Float:
         """Return a model's forecast on each candle, (n,) float64, NaN where it has none."""
@@ -60,12 +66,23 @@ class Lines:
         line = self._kept.get(key)
         if line is None:
             read = replace(candles, inputs=MappingProxyType(series)) if series else candles
-            line = model.predict(model.features.compute(read, name), name)
-            line.flags.writeable = False
-            self._kept[key] = line
+            line = self._kept[key] = self._line(model, read, name)
             while len(self._kept) > LINES_KEPT:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(key)
+        return line
+
+    def _line(self, model: Model, read: Candles, name: str) -> Float:
+        place = model.sha, name, int(read.opened_ms[0]) if len(read) else 0
+        before, known = self._grown.get(place, (None, np.empty(0)))
+        first = same_until(before, read) if before is not None else 0
+        came = model.predict(model.features.compute(read, name, first), name)
+        line = np.concatenate([known[:first], came])
+        line.flags.writeable = False
+        self._grown[place] = read, line
+        self._grown.move_to_end(place)
+        while len(self._grown) > LINES_KEPT:
+            self._grown.popitem(last=False)
         return line
 
 

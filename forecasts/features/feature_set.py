@@ -86,18 +86,21 @@ class FeatureSet:
                 found[name] = max(series, other, key=lambda each: each.warmup)
         return found
 
-    def compute(self, candles: Candles, instrument: str) -> Float:
+    def compute(self, candles: Candles, instrument: str, first: int = 0) -> Float:
         """Return the features on each candle, (n, k) float64, NaN where undefined.
 
         candles: with the other series in `candles.inputs`. Raises CandlesMissing without one.
+        first: the first bar that is asked for, of which the first row is
         """
-        matrix = np.empty((len(self.chosen), len(candles)))
-        parts = Parts(candles, instrument, self.window, self.inputs)
+        matrix = np.empty((len(self.chosen), len(candles) - first))
+        parts = Parts(candles, instrument, self.window, self.inputs, first)
 
         def fill(begin: int, end: int) -> None:
             reading, lead = parts.reading(begin, end)
             for row, one in enumerate(self.chosen):
-                matrix[row, begin:end] = one.feature.compute(reading, one.params)[lead:]
+                matrix[row, begin - first : end - first] = one.feature.compute(reading, one.params)[
+                    lead:
+                ]
 
         if len(parts.bounds) == 1:
             fill(*parts.bounds[0])
@@ -111,14 +114,7 @@ class FeatureSet:
 
         Reads the last `window + 1` candles alone, so that it costs the same however many there are.
         """
-        count = len(candles)
-        last = candles if count <= self.window + 1 else _last(candles, self.window + 1)
-        return self.compute(last, instrument)[-1]
-
-
-def _last(candles: Candles, count: int) -> Candles:
-    begin = int(candles.opened_ms[-count])
-    return candles.span(begin, int(candles.opened_ms[-1]) + 1, 0)
+        return self.compute(candles, instrument, len(candles) - 1)[-1]
 
 
 def _chosen(place: int, choice: FeatureChoice) -> Chosen:

@@ -22,21 +22,28 @@ from mela.interval import Interval
 # Of a part: a column of them, with what comes before, stays below the 128 kB from which on the
 # allocator asks the system.
 CANDLES = 12_288
+COLUMNS = ("opened_ms", "open", "high", "low", "close", "volume")
 WINDOWS = 4  # of candles before a part, it has at least as many itself
 
 
 class Parts:
     """A series in parts, for features that read a stated number of candles, and stated series.
 
+    begin: the first bar that is in a part
     bounds: the first bar of each part and the one after its last
     """
 
     def __init__(
-        self, candles: Candles, instrument: str, window: int, inputs: Mapping[str, Input]
+        self,
+        candles: Candles,
+        instrument: str,
+        window: int,
+        inputs: Mapping[str, Input],
+        begin: int = 0,
     ) -> None:
         self._candles, self._instrument, self._window = candles, instrument, window
         many = max(CANDLES, WINDOWS * self._window)
-        begins = list(range(0, max(len(candles) - many // 2, 1), many))
+        begins = list(range(begin, max(len(candles) - many // 2, begin + 1), many))
         self.bounds = tuple(zip(begins, [*begins[1:], len(candles)], strict=True))
         self._before: dict[tuple[str, Interval], int] = {}
         for one in inputs.values():
@@ -47,9 +54,9 @@ class Parts:
 
     def reading(self, begin: int, end: int) -> tuple[Reading, int]:
         """Return the candles of a part and those before it, and how many these are."""
-        if len(self.bounds) == 1:
-            return Reading(self._candles, self._instrument), 0
         first = max(0, begin - self._window)
+        if (first, end) == (0, len(self._candles)):
+            return Reading(self._candles, self._instrument), begin
         part = _cut(self._candles, first, end)
         inputs = {
             key: self._known(key, series, candle_closes_ms(_cut(part, 0, 1))[0], part)
@@ -68,6 +75,31 @@ class Parts:
         return _cut(series, max(0, begin), int(np.searchsorted(closes, last_ms, side="right")))
 
 
+def same_until(old: Candles, new: Candles) -> int:
+    """Return on how many candles of a series nothing has changed that features may read.
+
+    All of the old ones, where new ones came behind them and behind those of its further series;
+    else none.
+    """
+    if not _begins_with(new, old) or old.inputs.keys() != new.inputs.keys():
+        return 0
+    last_ms = int(candle_closes_ms(_cut(old, len(old) - 1, len(old)))[0]) if len(old) else 0
+    for key, before in old.inputs.items():
+        series = new.inputs[key]
+        if not _begins_with(series, before):
+            return 0
+        came = _cut(series, len(before), len(series))
+        if len(came) and int(candle_closes_ms(came)[0]) <= last_ms:
+            return 0
+    return len(old)
+
+
+def _begins_with(new: Candles, old: Candles) -> bool:
+    return len(old) <= len(new) and all(
+        np.array_equal(getattr(new, name)[: len(old)], getattr(old, name), equal_nan=True)
+        for name in COLUMNS
+    )
+
+
 def _cut(candles: Candles, begin: int, end: int) -> Candles:
-    names = ("opened_ms", "open", "high", "low", "close", "volume")
-    return replace(candles, **{name: getattr(candles, name)[begin:end] for name in names})
+    return replace(candles, **{name: getattr(candles, name)[begin:end] for name in COLUMNS})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -24,11 +26,21 @@ from tests.live.random_sessions import (
 )
 
 
+class Counted(Model):
+    """A model that counts the samples that it is asked about."""
+
+    samples = 0
+
+    def ask(self, x: Any, places: Any) -> Any:
+        type(self).samples += len(x)
+        return super().ask(x, places)
+
+
 @pytest.fixture
 def session(monkeypatch: pytest.MonkeyPatch) -> Drawn:
     """A session of hours, some of them missing, that a model of two returns trades."""
     made = trained(end="2023-04-01")
-    known = {**random_sessions.WITH_OWN, **strategies_of(Model(made.content, made.sha))}
+    known = {**random_sessions.WITH_OWN, **strategies_of(Counted(made.content, made.sha))}
     monkeypatch.setattr(random_sessions, "WITH_OWN", known)
     document = {
         "name": "a model",
@@ -41,9 +53,12 @@ def session(monkeypatch: pytest.MonkeyPatch) -> Drawn:
 
 def test_it_trades_as_in_a_backtest(session: Drawn) -> None:
     expected = list(backtested(session))
+    whole = Counted.samples
 
     assert found(session, played(session)[1]) == expected
     assert sum(len(trades) for trades, _ in expected) > 5
+    # each candle once, though a session asks on all of its candles when one has come
+    assert whole // 2 < Counted.samples - whole <= whole
 
 
 def test_it_goes_on_from_a_snapshot_with_the_same_decisions(session: Drawn) -> None:

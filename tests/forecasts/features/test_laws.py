@@ -93,6 +93,39 @@ def test_parts_of_a_long_series_give_the_bits_of_the_whole(
 
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), gaps=st.booleans(), data=st.data())
+def test_the_last_rows_alone_are_those_of_the_whole(
+    seed: int, gaps: bool, data: st.DataObject
+) -> None:
+    candles = market(420, seed, gaps=gaps)["test:A"]
+    whole = FEW.compute(candles, "test:A")
+    first = data.draw(st.integers(0, len(candles)))
+    np.testing.assert_array_equal(FEW.compute(candles, "test:A", first), whole[first:])
+
+
+def test_what_has_changed_is_seen_and_what_came_behind_is_no_change() -> None:
+    candles = market(300, 5)["test:A"]
+    before = cut(candles, int(candle_closes_ms(candles)[200]))
+    assert parts.same_until(before, candles) == len(before) == 201
+    assert parts.same_until(before, before) == 201
+    assert parts.same_until(candles, before) == 0
+
+    def changed(series: Candles, bar: int) -> Candles:
+        close = series.close.copy()
+        close[bar] *= 1.001
+        return replace(series, close=close)
+
+    assert parts.same_until(before, changed(candles, 200)) == 0
+    assert parts.same_until(before, changed(candles, 201)) == 201
+    key = next(key for key in candles.inputs if key[1] == Interval.D1)
+    other = {**candles.inputs, key: changed(candles.inputs[key], 0)}
+    assert parts.same_until(before, replace(candles, inputs=MappingProxyType(other))) == 0
+    # one that closed before the last of ours, and was not there then
+    late = {**before.inputs, key: part(before.inputs[key], 0, len(before.inputs[key]) - 1)}
+    assert parts.same_until(replace(before, inputs=MappingProxyType(late)), candles) == 0
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), gaps=st.booleans(), data=st.data())
 def test_the_last_window_is_enough_wherever_a_series_begins(
     seed: int, gaps: bool, data: st.DataObject
 ) -> None:
