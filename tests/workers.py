@@ -54,7 +54,6 @@ LONG = (
     "tests/regression/test_compare.py",
     "tests/delivery/test_dockerfile.py",
     "tests/stack/test_guard.py",
-    "tests/stack/test_cluster.py",
     "tests/backtests/lookahead/test_leaks.py",
     "tests/docs/test_commands.py",
     "tests/backtests/lookahead/test_check.py",

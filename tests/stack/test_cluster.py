@@ -68,6 +68,7 @@ def cluster(packaged: ReplayServer) -> Iterator[Settings]:
             assert not left
 
 
+@pytest.mark.nightly
 @pytest.mark.integration
 @pytest.mark.timeout(600)
 def test_a_cluster_loses_a_broker_and_a_worker_and_goes_on(cluster: Settings) -> None:
@@ -96,6 +97,7 @@ def test_a_cluster_loses_a_broker_and_a_worker_and_goes_on(cluster: Settings) ->
     assert restarted == {leader, layout.WORKERS[0]}  # nothing else has died of it
 
 
+@pytest.mark.nightly
 @pytest.mark.integration
 @pytest.mark.timeout(600)
 def test_a_message_counts_as_taken_when_two_of_three_brokers_have_it(cluster: Settings) -> None:
@@ -107,6 +109,7 @@ def test_a_message_counts_as_taken_when_two_of_three_brokers_have_it(cluster: Se
     assert found.result(10)["min.insync.replicas"].value == "2"
 
 
+@pytest.mark.nightly
 @pytest.mark.integration
 @pytest.mark.timeout(600)
 def test_a_cluster_listens_on_loopback_only_and_shows_no_secret(cluster: Settings) -> None:
@@ -127,6 +130,7 @@ def test_a_cluster_listens_on_loopback_only_and_shows_no_secret(cluster: Setting
     assert "chunk_executed" in said  # `mela logs` shows what Python did on a worker
 
 
+@pytest.mark.nightly
 @pytest.mark.integration
 @pytest.mark.timeout(600)
 def test_a_running_cluster_is_not_turned_into_one_of_each(cluster: Settings) -> None:
