@@ -352,8 +352,6 @@ Event = Input | Derived
 INPUTS: dict[str, type[Any]] = {one.__name__: one for one in get_args(Input)}
 DERIVED: dict[str, type[Any]] = {one.__name__: one for one in get_args(Derived)}
 KINDS = {**INPUTS, **DERIVED}
-
-
 _ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)  # dumps makes one each time
 
 

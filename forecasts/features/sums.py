@@ -28,7 +28,7 @@ def _scale(bound: float, period: int) -> float:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _wholes(values: Float, bound: float, scale: float) -> NDArray[np.int64]:
-    """Return each value as a whole number of 1 / scale; 0 for a NaN, which `_unknown` tells of."""
+    """Return each value as a whole number of 1 / scale; 0 for a NaN, which `_hide` puts back."""
     found = np.empty(len(values), np.int64)
     for bar in range(len(values)):
         value = values[bar]
