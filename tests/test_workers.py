@@ -16,6 +16,7 @@ from tests.workers import (
     SHARED,
     check_units,
     order_of,
+    pytest_collection_modifyitems,
     pytest_runtest_teardown,
     unit_of,
 )
@@ -41,6 +42,15 @@ def test_long_units_come_first() -> None:
     units = ["tests/mela/test_grid.py", "star", "tests/mela/test_scene.py", "platform"]
     ordered = ["platform", "star", "tests/mela/test_grid.py", "tests/mela/test_scene.py"]
     assert sorted(units, key=order_of) == ordered
+
+
+def test_one_process_too_runs_the_tests_of_a_unit_after_each_other() -> None:
+    ids = ["tests/dbt/test_star.py::a", "tests/mela/test_grid.py::b"]
+    ids += ["tests/stack/test_loopback.py::c", "tests/web/test_chromium.py::d"]
+    ids += ["tests/web/test_pages.py::e"]
+    items: list[Any] = [Collected(nodeid) for nodeid in ids]
+    pytest_collection_modifyitems(items)
+    assert [item.nodeid[-1] for item in items] == ["c", "e", "a", "b", "d"]
 
 
 def test_every_place_that_is_named_is_there() -> None:

@@ -132,11 +132,14 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put long units first, and refuse what would start an expensive fixture a second time."""
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put long units first, and refuse what would start an expensive fixture a second time.
+
+    One process needs that order as well: the tests of a unit stand beside each other in it, and
+    the platform is stopped after the last of them.
+    """
     check_units(items)
-    if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: order_of(unit_of(item.nodeid)))
+    items.sort(key=lambda item: order_of(unit_of(item.nodeid)))
 
 
 def pytest_collection_finish() -> None:

@@ -14,6 +14,7 @@ from mela.settings import REPOSITORY, Settings
 from services import accounts, passwords, sessions
 from services.accounts import Role
 from tests.web import chromium
+from tests.workers import PLATFORM
 from warehouse.accounts import accounts as stored
 from warehouse.database import transaction
 
@@ -24,19 +25,28 @@ WIDE, NARROW = (1440, 900), (390, 844)
 PATIENCE_MS = 20_000  # two cores, and everything of the stack on them
 
 
-@pytest.fixture(scope="session")
-def chrome() -> Iterator[Browser]:
-    """A browser for all tests."""
-    expect.set_options(timeout=PATIENCE_MS)
+def open_browser(running: ExitStack) -> Browser:
+    """Return a browser that closes with a stack, and with it Playwright.
+
+    Playwright keeps an event loop running in this thread: until it is stopped, no other test of
+    the process can run one.
+    """
     found = chromium.find()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=str(found.path),
-            args=["--no-sandbox"],  # the tests may run as root
-            env={**os.environ, **found.environment},
-        )
-        yield browser
-        browser.close()
+    playwright = running.enter_context(sync_playwright())
+    browser = playwright.chromium.launch(
+        executable_path=str(found.path),
+        args=["--no-sandbox"],  # the tests may run as root
+        env={**os.environ, **found.environment},
+    )
+    running.callback(browser.close)
+    return browser
+
+
+@pytest.fixture(scope="session")
+def chrome(pytestconfig: pytest.Config, platform: Settings) -> Browser:
+    """A browser for all tests of the platform; it closes before the platform does."""
+    expect.set_options(timeout=PATIENCE_MS)
+    return open_browser(pytestconfig.stash[PLATFORM])
 
 
 @pytest.fixture(scope="session")

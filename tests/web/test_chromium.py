@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import sync_playwright
 
 from tests.web import chromium
+from tests.web.conftest import open_browser
 
 
 def test_the_browser_of_the_machine_is_taken_first(tmp_path: Path) -> None:
@@ -17,6 +20,16 @@ def test_the_browser_of_the_machine_is_taken_first(tmp_path: Path) -> None:
     mine.chmod(0o755)
 
     assert chromium.find(str(tmp_path)) == chromium.Program(mine)
+
+
+def test_other_tests_can_run_an_event_loop_once_the_browser_is_closed() -> None:
+    with ExitStack() as running:
+        assert open_browser(running).is_connected()
+        waiting = asyncio.sleep(0, "never")
+        with pytest.raises(RuntimeError, match="running event loop"):
+            asyncio.run(waiting)
+        waiting.close()
+    assert asyncio.run(asyncio.sleep(0, "ran")) == "ran"
 
 
 @pytest.mark.nightly  # 75 MB are installed, 200 MB unpacked
