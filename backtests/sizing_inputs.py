@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import talib
 from numba import njit
 from numpy.typing import NDArray
 
+from backtests.indicators.talib_functions import talib
 from backtests.metrics import periods_per_year
 from mela.calendars import has_sessions, sessions, usual_lengths_ms
 from mela.candles import Candles

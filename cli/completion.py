@@ -20,9 +20,6 @@ T = TypeVar("T")
 
 def strategies(incomplete: str) -> list[Offered]:
     """Return the strategies whose names begin so."""
-    from cli.quick import check_only
-
-    check_only()
     from services.all_strategies import all_strategies  # loads the engine
 
     catalogue = all_strategies(Settings())

@@ -85,9 +85,6 @@ def scenes(
 
 def _need_strategy(name: str, settings: Settings) -> None:
     """Raise typer.BadParameter for a strategy that is not known, asking which was meant."""
-    from cli.quick import check_only
-
-    check_only()
     from services.all_strategies import all_strategies  # loads the engine
 
     catalogue = all_strategies(settings)

@@ -14,7 +14,6 @@ from rich.table import Table
 from cli.console import err, explains, fail, out
 from cli.panels import SCENES
 from cli.progress import show_progress
-from cli.quick import check_only
 from cli.remarks import MOST_REASONS, ranked_by, say_failures, say_warnings
 from cli.report import report_table
 from cli.scene_file import SceneFile, read_document, read_scene
@@ -59,7 +58,6 @@ def publish(
 
     Example: mela publish docs/scenes/first.yaml --follow
     """
-    check_only()
     from services.last_scene import note_published
     from services.publish import send_scene, with_id
 
@@ -90,7 +88,6 @@ def validate(
 
     Exit 1 if the scene would be rejected. Example: mela validate docs/scenes/first.yaml --offline
     """
-    check_only()
     from services.validate import validate_scene
 
     found = validate_scene(read_document(scene_file), Settings(), offline=offline)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import talib
 
 from backtests.indicators import windows
 from backtests.indicators.definition import Float
+from backtests.indicators.talib_functions import talib
 from mela.candles import Candles
 
 Lines = tuple[Float, ...]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-import talib
-
 from backtests.indicators import composed, swings
 from backtests.indicators.definition import (
     FAST_SLOW_SIGNAL,
@@ -17,6 +15,7 @@ from backtests.indicators.definition import (
     talib_of,
 )
 from backtests.indicators.memory import EMA, EMA_OF_EMA, WILDER
+from backtests.indicators.talib_functions import talib
 
 BOUNDED = Line("value", "0..100")
 BARS = ("high", "low", "close")

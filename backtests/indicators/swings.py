@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import talib
 from numba import njit
 
 from backtests.indicators.definition import Float
+from backtests.indicators.talib_functions import talib
 from mela.candles import Candles
 
 

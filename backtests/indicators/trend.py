@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import talib
 
 from backtests.indicators import composed, swings, windows
 from backtests.indicators.definition import (
@@ -20,6 +19,7 @@ from backtests.indicators.definition import (
     talib_of,
 )
 from backtests.indicators.memory import EMA, EMA_OF_EMA, WILDER, WILDER_OF_WILDER
+from backtests.indicators.talib_functions import talib
 from mela.candles import Candles
 
 PRICE = (Line("value", "price"),)

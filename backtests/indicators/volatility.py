@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import talib
-
 from backtests.indicators import composed, windows
 from backtests.indicators.definition import Indicator, Line, candles_in, factor, talib_of
 from backtests.indicators.memory import EMA, WILDER
+from backtests.indicators.talib_functions import talib
 
 BARS = ("high", "low", "close")
 BANDS = (Line("upper", "price"), Line("middle", "price"), Line("lower", "price"))

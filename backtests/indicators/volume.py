@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import talib
-
 from backtests.indicators import composed, windows
 from backtests.indicators.definition import (
     FAST_SLOW_SIGNAL,
@@ -15,6 +13,7 @@ from backtests.indicators.definition import (
     talib_of,
 )
 from backtests.indicators.memory import EMA
+from backtests.indicators.talib_functions import talib
 
 TRADED = ("high", "low", "close", "volume")
 PRICE = (Line("value", "price"),)

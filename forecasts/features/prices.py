@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import talib
 from pydantic import Field
 
+from backtests.indicators.talib_functions import talib
 from forecasts.features.columns import log_close, log_of, log_returns, share, shifted
 from forecasts.features.definition import Float, Reading, feature
 from forecasts.features.sums import LOG_LEVEL, LOG_RETURN, window_mean, window_moments, window_slope

@@ -49,17 +49,3 @@ def test_publish_loads_what_checks_a_scene_and_no_more(tmp_path: Path) -> None:
 
     assert "no Kafka answers at 127.0.0.1:1" in done.stdout  # so far it came
     assert done.stdout.splitlines()[-1] == "loaded:"
-
-
-def test_talib_takes_series_again_where_runs_are_executed() -> None:
-    """What is left out is left out of processes that check scenes, and of no other."""
-    ask = "import talib, pandas as pd; print(talib.SMA(pd.Series([1.0, 2.0, 3.0]), 2).iloc[-1])"
-    done = subprocess.run(
-        [sys.executable, "-c", f"import cli.main, backtests.strategies; {ask}"],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
-
-    assert done.stdout.split() == ["2.5"]
