@@ -50,6 +50,11 @@ def by_enter(scene: Scene, settings: Settings) -> list[dict[str, Any]]:
     return sorted(answers(scene.scene_id, settings), key=lambda one: one["params"]["enter"])
 
 
+def but_lookahead(result: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what the job's own check of the strategy finds meanwhile, for all its results."""
+    return result | {"lookahead": None}
+
+
 def test_a_scene_asks_the_champion_and_a_promotion_changes_no_result(
     platform: Settings, tmp_path: Path
 ) -> None:
@@ -87,7 +92,9 @@ def test_a_scene_asks_the_champion_and_a_promotion_changes_no_result(
     assert {one["params"]["model"] for one in new} == {f"models:/{MODEL}/2#{second}"}
     assert all(IN_SAMPLE in one["warnings"] for one in new)
     assert not {one["result_key"] for one in old} & {one["result_key"] for one in new}
-    assert by_enter(scene, platform) == old
+    assert [but_lookahead(one) for one in by_enter(scene, platform)] == [
+        but_lookahead(one) for one in old
+    ]
 
     promoted(platform, 1)
     assert publish(again(scene), platform).cached == 3
