@@ -13,6 +13,7 @@ from live.brokers import Broker, open_broker
 from live.clock import clock_of
 from live.ending import end_now, end_on_signals
 from live.feed_hub import FeedHub
+from live.heaps import share_heaps
 from live.outside import Outside
 from live.process import Process
 from mela.settings import Settings
@@ -57,6 +58,7 @@ def plain_logs() -> None:
 
 def main() -> NoReturn:
     """Run until told to stop, and end without waiting for threads that somebody keeps waiting."""
+    share_heaps()
     plain_logs()
     status = 0
     try:
