@@ -185,14 +185,7 @@ def candle_closes_ms(candles: Candles) -> Int:
 
 
 def _first(series: Candles, count: int) -> Candles:
-    if count == len(series):
-        return series
-    columns = ("opened_ms", "open", "high", "low", "close", "volume")
-    return replace(
-        series,
-        start_bar=min(series.start_bar, count),
-        **{name: getattr(series, name)[:count] for name in columns},
-    )
+    return series if count == len(series) else series.rows(0, count)
 
 
 def _instrument(name: str, candles: Candles) -> Instrument:

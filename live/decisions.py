@@ -7,7 +7,6 @@ decision of the last bar counts. Whatever does not look ahead decides the same a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -254,14 +253,9 @@ def measure_of(sizing: Sizing, candles: Candles) -> float:
     if isinstance(sizing, AtrSizing):
         return float(sizing_measure(sizing, candles)[-1])
     if isinstance(sizing, VolatilitySizing):
-        return float(sizing_measure(sizing, _last(candles, sizing.period + 1))[-1])
+        last = candles.rows(max(len(candles) - sizing.period - 1, 0), len(candles))
+        return float(sizing_measure(sizing, last)[-1])
     return 0.0
-
-
-def _last(candles: Candles, count: int) -> Candles:
-    part = slice(max(len(candles) - count, 0), None)
-    columns = {name: getattr(candles, name)[part] for name in ("opened_ms", *_COLUMNS)}
-    return replace(candles, start_bar=0, **columns)
 
 
 def _crossed(given: Cross) -> tuple[bool, bool]:

@@ -79,16 +79,21 @@ class Candles:
         """
         first, last = np.searchsorted(self.opened_ms, [start_ms, end_ms])
         begin = max(0, int(first) - warmup)
-        part = slice(begin, int(last))
+        return replace(self.rows(begin, int(last)), start_bar=int(first) - begin)
+
+    def rows(self, begin: int, end: int) -> Candles:
+        """Return the candles of rows [begin, end), views of this series' own; its inputs whole."""
+        part = slice(begin, end)
+        opened_ms = self.opened_ms[part]
         return replace(
             self,
-            opened_ms=self.opened_ms[part],
+            opened_ms=opened_ms,
             open=self.open[part],
             high=self.high[part],
             low=self.low[part],
             close=self.close[part],
             volume=self.volume[part],
-            start_bar=int(first) - begin,
+            start_bar=min(max(self.start_bar - begin, 0), len(opened_ms)),
         )
 
     def check(self) -> None:

@@ -114,7 +114,7 @@ def anchored(candles: Candles, found: Indicator, params: OfIndicator) -> tuple[F
         begin = starts[np.searchsorted(starts, first - warmup, side="right") - 1]
         if begin == 0 or first - begin < warmup:
             continue
-        computed: Any = found.compute(_part(candles, int(begin), int(end)), *values)
+        computed: Any = found.compute(candles.rows(int(begin), int(end)), *values)
         computed = computed if isinstance(computed, tuple) else (computed,)
         for line, part in zip(lines, computed, strict=True):
             line[first:end] = part[first - begin :]
@@ -134,13 +134,3 @@ def _numbers(candles: Candles) -> NDArray[np.int64]:
         return candles.opened_ms // fixed
     assert candles.interval is Interval.MO1  # noqa: S101
     return candles.opened_ms.astype("datetime64[ms]").astype("datetime64[M]").astype(np.int64)
-
-
-def _part(candles: Candles, begin: int, end: int) -> Candles:
-    return Candles(
-        candles.interval,
-        *(
-            getattr(candles, name)[begin:end]
-            for name in ("opened_ms", "open", "high", "low", "close", "volume")
-        ),
-    )

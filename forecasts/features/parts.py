@@ -57,9 +57,9 @@ class Parts:
         first = max(0, begin - self._window)
         if (first, end) == (0, len(self._candles)):
             return Reading(self._candles, self._instrument), begin
-        part = _cut(self._candles, first, end)
+        part = self._candles.rows(first, end)
         inputs = {
-            key: self._known(key, series, candle_closes_ms(_cut(part, 0, 1))[0], part)
+            key: self._known(key, series, candle_closes_ms(part.rows(0, 1))[0], part)
             for key, series in self._candles.inputs.items()
         }
         return Reading(replace(part, inputs=MappingProxyType(inputs)), self._instrument), (
@@ -72,7 +72,7 @@ class Parts:
         """Return what features read of another series, up to what has closed by a part's end."""
         closes, last_ms = self._closes[key], int(candle_closes_ms(part)[-1])
         begin = int(np.searchsorted(closes, first_ms, side="right")) - self._before.get(key, 0)
-        return _cut(series, max(0, begin), int(np.searchsorted(closes, last_ms, side="right")))
+        return series.rows(max(0, begin), int(np.searchsorted(closes, last_ms, side="right")))
 
 
 def same_until(old: Candles, new: Candles) -> int:
@@ -83,12 +83,12 @@ def same_until(old: Candles, new: Candles) -> int:
     """
     if not _begins_with(new, old) or old.inputs.keys() != new.inputs.keys():
         return 0
-    last_ms = int(candle_closes_ms(_cut(old, len(old) - 1, len(old)))[0]) if len(old) else 0
+    last_ms = int(candle_closes_ms(old.rows(len(old) - 1, len(old)))[0]) if len(old) else 0
     for key, before in old.inputs.items():
         series = new.inputs[key]
         if not _begins_with(series, before):
             return 0
-        came = _cut(series, len(before), len(series))
+        came = series.rows(len(before), len(series))
         if len(came) and int(candle_closes_ms(came)[0]) <= last_ms:
             return 0
     return len(old)
@@ -99,7 +99,3 @@ def _begins_with(new: Candles, old: Candles) -> bool:
         np.array_equal(getattr(new, name)[: len(old)], getattr(old, name), equal_nan=True)
         for name in COLUMNS
     )
-
-
-def _cut(candles: Candles, begin: int, end: int) -> Candles:
-    return replace(candles, **{name: getattr(candles, name)[begin:end] for name in COLUMNS})
