@@ -291,6 +291,7 @@ def test_kill_9_while_a_stop_rests_at_the_broker_loses_and_doubles_none(
 
 
 @pytest.mark.nightly
+@pytest.mark.timeout(3600)
 def test_kill_9_at_two_hundred_points_changes_nothing(
     warehouse: Settings, replay, mortal: Mortal
 ) -> None:
@@ -309,6 +310,7 @@ def test_kill_9_at_two_hundred_points_changes_nothing(
 
 
 @pytest.mark.nightly
+@pytest.mark.timeout(3600)
 def test_kill_9_at_two_hundred_points_with_stops_at_the_broker_loses_and_doubles_none(
     warehouse: Settings, replay, mortal: Mortal
 ) -> None:
