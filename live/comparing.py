@@ -7,7 +7,7 @@ longer calls open. Then both sides are compared; the engine takes the rules from
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 
 import structlog
@@ -21,13 +21,14 @@ from live.clock import Clock
 from live.engine import Engine
 from live.events import Adopted, Difference, Input, Reconciled
 from live.orders import UNANSWERED
-from live.reconcile import compare, theirs
+from live.reconcile import Theirs, compare, theirs
 from mela.errors import MelaError
 from mela.settings import Settings
 from warehouse.trading.sessions import StoredSession
 
 LOG = structlog.get_logger(__name__)
 OVERLAP_S = 60.0  # fills are asked for from so much before the last look
+STILL_S, MOST_LOOKS = 1.0, 4  # between two looks at positions that differ, and how many
 
 
 class Comparing:
@@ -55,6 +56,7 @@ class Comparing:
         self._every_s = settings.trading.reconcile_s
         self._prefix = prefix_of(session.session_id)
         self._since_ms: int | None = None
+        self._unsure: set[str] = set()
 
     async def at_start(self, settled: Callable[[], Awaitable[None]]) -> list[Difference]:
         """Compare for the first time; return the differences that end the session."""
@@ -82,7 +84,42 @@ class Comparing:
     async def _compare(
         self, settled: Callable[[], Awaitable[None]], *, at_start: bool
     ) -> list[Difference]:
-        now = self._clock.now_ms()
+        """Compare; positions that differ are looked at again before anything follows from it.
+
+        A broker's positions may lag behind its fills. What differs by the same a moment later does
+        not come from that, also where an order is open that could explain it.
+        """
+        unsure, self._unsure = self._unsure & self._unanswered(), self._unanswered()
+        now, before = self._clock.now_ms(), dict[str, tuple[float, float]]()
+        found: tuple[Difference, ...] = ()
+        for looks in range(1, MOST_LOOKS + 1):
+            broker = await self._look(settled, unsure)
+            ours = self._engine().ours()
+            found = compare(ours, broker)
+            differ = {one.instrument: (one.ours, one.theirs) for one in found if _is_position(one)}
+            still = {name for name, values in differ.items() if before.get(name) == values}
+            if not differ or still == differ.keys() or looks == MOST_LOOKS:
+                found = compare(ours, broker, still)
+                break
+            before = differ
+            await asyncio.sleep(STILL_S)
+        self._put(Reconciled(tuple(found), at_start, self._clock.now_ms()))
+        self._since_ms = now
+        return [one for one in found if one.rule == "stop"]
+
+    def _unanswered(self) -> set[str]:
+        books = [account.book for account in self._engine().accounts]
+        open_ = [order for book in books for order in book.orders.open]
+        return {one.client_order_id for one in open_ if one.state in UNANSWERED}
+
+    async def _look(
+        self, settled: Callable[[], Awaitable[None]], unsure: Collection[str]
+    ) -> Theirs:
+        """Return what the broker has, once what the session lacked of it is in its log.
+
+        unsure: orders that had no answer at the last comparison either. One that has none for a
+        moment may be about to leave: nobody asks for it yet
+        """
         all_fills = await self._fills()
         fills = [fill for fill in all_fills if not is_of_kill(fill.client_order_id)]
         for fill in fills:
@@ -91,8 +128,9 @@ class Comparing:
         there = {order.client_order_id for order in orders}
         for account in self._engine().accounts:
             for order in account.book.orders.open:
-                is_answered = order.state not in UNANSWERED
-                if is_answered and order.client_order_id not in there:
+                number = order.client_order_id
+                is_gone = order.state not in UNANSWERED and number not in there
+                if is_gone or (number in unsure and not self._requests.is_asking(number)):
                     self._requests.look_up(order)
         await settled()
         positions = await patiently(self._broker.positions)
@@ -100,10 +138,7 @@ class Comparing:
             self._adopt([fill for fill in all_fills if fill not in fills], positions)
             await settled()
         money = await patiently(self._broker.account)
-        found = compare(self._engine().ours(), theirs(orders, positions, money, fills))
-        self._put(Reconciled(tuple(found), at_start, self._clock.now_ms()))
-        self._since_ms = now
-        return [one for one in found if one.rule == "stop"]
+        return theirs(orders, positions, money, fills)
 
     def _adopt(self, flattened: list[BrokerFill], positions: Sequence[BrokerPosition]) -> None:
         """Take over what the kill switch closed beside the session."""
@@ -140,3 +175,7 @@ def _price_of(fills: list[BrokerFill], units: float) -> float:
         part = min(fill.units, left)
         paid, left = paid + part * fill.price, left - part
     return paid / (units - left)
+
+
+def _is_position(difference: Difference) -> bool:
+    return difference.kind == "position"

@@ -7,7 +7,8 @@ of an order) is put into the log before this comparison, so that it no longer di
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from live.brokers.protocol import BrokerAccount, BrokerFill, BrokerOrder, BrokerPosition
@@ -54,8 +55,10 @@ def theirs(
     )
 
 
-def compare(ours: Ours, theirs: Theirs) -> tuple[Difference, ...]:
+def compare(ours: Ours, theirs: Theirs, still: Collection[str] = ()) -> tuple[Difference, ...]:
     """Return all differences, each with its rule; none where both agree.
+
+    still: instruments whose positions differed by the same a moment ago: nothing is on its way
 
     >>> account = BrokerAccount("1", "USD", 900.0, 900.0, 900.0, True, False, True)
     >>> held = Ours(("alpaca:AAPL",), {}, {}, {"alpaca:AAPL": 2.0}, 900.0)
@@ -66,7 +69,7 @@ def compare(ours: Ours, theirs: Theirs) -> tuple[Difference, ...]:
         *_account(ours, theirs),
         *_orders(ours, theirs),
         *_fills(ours, theirs),
-        *_positions(ours, theirs),
+        *_positions(ours, theirs, still),
     )
 
 
@@ -133,13 +136,18 @@ def _fills(ours: Ours, theirs: Theirs) -> list[Difference]:
     return found
 
 
-def _positions(ours: Ours, theirs: Theirs) -> list[Difference]:
+def _positions(ours: Ours, theirs: Theirs, still: Collection[str]) -> list[Difference]:
+    """Compare positions. One that fills on their way explain is within what open orders may do."""
     found: list[Difference] = []
     for name in ours.instruments:
         mine, its = ours.positions.get(name, 0.0), theirs.positions.get(name, 0.0)
-        if abs(mine - its) <= NEAR * max(abs(mine), abs(its)):
+        near = NEAR * max(abs(mine), abs(its))
+        if abs(mine - its) <= near:
             continue
-        is_moving = any(one.is_open for one in ours.orders.values() if one.instrument == name)
+        waiting = [one for one in ours.orders.values() if one.is_open and one.instrument == name]
+        most = mine + math.fsum(one.left for one in waiting if one.side == "buy")
+        least = mine - math.fsum(one.left for one in waiting if one.side == "sell")
+        is_moving = name not in still and least - near <= its <= most + near and bool(waiting)
         rule = "ignore" if is_moving else "stop"
         why = (
             "an order of it is open, a fill of which may be on its way"

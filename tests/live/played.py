@@ -35,7 +35,7 @@ PAPER: dict[str, Any] = {
 }
 
 
-def order(server: Any, path: str, **document: Any) -> None:
+def order(server: Any, path: str, /, **document: Any) -> None:
     answer = requests.post(f"{server.url}/replay/{path}", json=document, timeout=10)
     assert answer.status_code == 200, answer.text
 

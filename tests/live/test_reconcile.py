@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import pytest
+
 from live.brokers.protocol import BrokerAccount, BrokerFill, BrokerOrder, BrokerPosition
 from live.orders import Order, OrderState
 from live.reconcile import Ours, compare, theirs
@@ -20,8 +22,10 @@ THEIRS = BrokerOrder("a", "b1", NAME, "buy", 4.0, "accepted", 0.0, None, 5, "new
 FILL = BrokerFill("b1/4", "a", "b1", NAME, "buy", 4.0, 100.0, 0.0, 5)
 
 
-def found(ours: Ours, orders=(), held=HELD, money=MONEY, fills=()) -> list[tuple[str, str]]:
-    differences = compare(ours, theirs(orders, held, money, fills))
+def found(
+    ours: Ours, orders=(), held=HELD, money=MONEY, fills=(), still=()
+) -> list[tuple[str, str]]:
+    differences = compare(ours, theirs(orders, held, money, fills), still)
     return [(one.kind, one.rule) for one in differences]
 
 
@@ -29,10 +33,22 @@ def test_what_agrees_differs_in_nothing() -> None:
     assert found(replace(OURS, orders={"a": ORDER}), [THEIRS]) == []
 
 
-def test_a_position_that_differs_stops_unless_an_order_of_it_is_open() -> None:
+def test_a_position_that_differs_stops_unless_an_open_order_may_explain_it() -> None:
     held = [BrokerPosition(NAME, 3.0, 100.0)]
     assert found(OURS, held=held) == [("position", "stop")]
-    assert found(replace(OURS, orders={"a": ORDER}), [THEIRS], held) == [("position", "ignore")]
+    buying = replace(OURS, orders={"a": ORDER})
+    assert found(buying, [THEIRS], held) == [("position", "ignore")]
+    assert found(buying, [THEIRS], held, still=[NAME]) == [("position", "stop")]
+    assert found(buying, [THEIRS], [BrokerPosition(NAME, 6.5, 100.0)]) == [("position", "stop")]
+    assert found(buying, [THEIRS], [BrokerPosition(NAME, 1.0, 100.0)]) == [("position", "stop")]
+
+
+@pytest.mark.parametrize(("units", "rule"), [(1.0, "ignore"), (-5.0, "stop"), (3.0, "stop")])
+def test_a_stop_that_rests_explains_no_more_than_it_would_sell(units: float, rule: str) -> None:
+    stop = replace(ORDER, leg="stop", side="sell", kind="stop", units=2.0, level=90.0)
+    there = replace(THEIRS, side="sell", units=2.0)
+    held = [BrokerPosition(NAME, units, 100.0)]
+    assert found(replace(OURS, orders={"a": stop}), [there], held) == [("position", rule)]
 
 
 def test_an_order_that_nobody_gave_stops_and_one_that_is_gone_is_looked_up() -> None:
