@@ -26,7 +26,7 @@ from execution.trades import SIGNAL, TRADES
 from live.account import Place, is_near, reason_of
 from live.books import live_terms, traded_of
 from live.decisions import Series
-from live.events import FillBooked, Filled, Held, Judged, Traded
+from live.events import Alerted, CandleClosed, FillBooked, Filled, Held, Judged, Traded
 from live.orders import SMALLEST, Order, OrderKind
 
 MOVED = 1e-4  # of the level: a stop that moved by less stays where it rests
@@ -267,6 +267,14 @@ def judge_entry(
         *(ask.instrument, candle_ms, verdict.allowed, verdict.code, units),
         *(verdict.units, dict(verdict.saw)),
     )
+
+
+def stale(closed: CandleClosed) -> Alerted:
+    """Say that a candle is too old to enter on."""
+    name = closed.instrument
+    late_s = (closed.received_ms - closed.interval.end_ms(closed.opened_ms)) / 1000
+    text = f"{name}: a candle came {late_s:,.0f} s after its close: no entry follows from it"
+    return Alerted("warning", f"stale:{name}", text)
 
 
 class _Bars:

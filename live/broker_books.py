@@ -28,7 +28,7 @@ from live.account import (
     looking,
 )
 from live.books import KINDS, candle_of
-from live.broker_account import BrokerAccount, Wish, booked, judge_entry
+from live.broker_account import BrokerAccount, Wish, booked, judge_entry, stale
 from live.events import (
     Alerted,
     CancelIntended,
@@ -116,6 +116,9 @@ class BrokerBook:
             why = "the equity is gone: the account is ruined, and takes no further step"
             told.append(StateChanged("session", self._place.number, "stopped", why))
             return [*told, *self._cancel_open(taken.at_ms, "the account is ruined")]
+        if closed.is_late:
+            mode = "reducing" if mode == "active" else mode
+            told.append(stale(closed))
         said = asked(self._trading, lambda: self._trading.decider.said().decision, told)
         if mode != "active" or not self._may_enter:
             self.account.forget_entry()
@@ -302,14 +305,12 @@ class BrokerBook:
 
     @property
     def _may_rest(self) -> bool:
-        is_clear = all(self._waiting(leg) is None for leg in LEGS)
-        return self._has_stops and self._mode != "ending" and is_clear
+        return self._has_stops and self._mode != "ending" and not any(map(self._waiting, LEGS))
 
     def _leave(self, at_ms: int) -> list[Derived]:
         if self._waiting("stop") is not None:
             return []  # its cancel is asked: what it does not sell is left for a market order
-        told: list[Derived] = []
-        wish = self.account.exit()
+        told, wish = list[Derived](), self.account.exit()
         waiting = self._waiting("exit")
         if waiting is not None and waiting.kind == "limit" and wish.kind == "market":
             told += self._cancel(waiting, at_ms, "its time is over: a market order follows")
@@ -318,8 +319,7 @@ class BrokerBook:
         return told + self._order("exit", -self.account.side, wish, at_ms)
 
     def _enter(self, at_ms: int) -> list[Derived]:
-        told: list[Derived] = []
-        side = self.account.wanted
+        told, side = list[Derived](), self.account.wanted
         units, level = self.account.entry()
         if units > 0.0 and self._gate is not None and self._look is not None:
             power = max(float(self._place.run.sizing.max_exposure), 1.0)

@@ -99,7 +99,10 @@ class Recovered:
 
 @dataclass(frozen=True, slots=True)
 class CandleClosed:
-    """A candle has closed. received_ms: when we heard of it."""
+    """A candle has closed.
+
+    received_ms: when we heard of it; is_late: so long after its close that its price is stale
+    """
 
     instrument: str
     interval: Interval
@@ -110,6 +113,7 @@ class CandleClosed:
     close: float
     volume: float
     received_ms: int
+    is_late: bool = False
 
 
 @dataclass(frozen=True, slots=True)

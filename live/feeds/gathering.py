@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import Protocol
 
@@ -24,6 +24,7 @@ from mela.interval import DAY_MS, HOUR_MS, MINUTE_MS, Interval
 
 LOOK_S = 0.05  # how often it is looked at what is due, however many messages come
 _QUIET_MOST = 16  # a quiet series is asked for after at most so many of its candles
+STALE_SHARE = 0.1  # of a candle's length
 _STRIKES = 3  # candles in a row that only REST had, while others came: the subscription is lost
 _REFUSED_MS = 10 * MINUTE_MS
 _DAYS = tuple(each.fixed_ms for each in Interval if (each.fixed_ms or 0) >= DAY_MS)
@@ -37,6 +38,7 @@ class Patience:
     first_s, longest_s: pauses between attempts to connect; they double, with jitter
     open_s: for a connection to stand; grace_s: for a candle after its close
     silence_s: for any message, of services that always talk; None for others
+    stale_s: after its close a candle is heard of too late to enter on it; of long candles, a tenth
     """
 
     first_s: float = 1.0
@@ -44,6 +46,7 @@ class Patience:
     open_s: float = 15.0
     grace_s: float = 10.0
     silence_s: float | None = None
+    stale_s: float = 60.0
 
 
 @dataclass(slots=True)
@@ -268,4 +271,11 @@ class Gathering:
 
     def _give(self, series: Series, candle: CandleClosed) -> None:
         self.gave += 1
-        self._out(series.ledger.take(candle, self._clock.now_ms()))
+        given = series.ledger.take(candle, self._clock.now_ms())
+        closed_ms = given.interval.end_ms(given.opened_ms)
+        most_ms = max(
+            self._clock.span_ms(self._patience.stale_s),
+            STALE_SHARE * (closed_ms - given.opened_ms),
+        )
+        is_late = given.received_ms - closed_ms > most_ms
+        self._out(replace(given, is_late=True) if is_late else given)

@@ -63,7 +63,9 @@ class Desk:
         self.at_ms += MINUTE_MS
         least = price if low is None else low
         values = (price, price, least, price, 10.0)
-        return self.say(CandleClosed(NAME, Interval.M1, opened, *values, self.at_ms + late_ms))
+        heard_ms = self.at_ms + late_ms
+        is_late = late_ms > 60_000
+        return self.say(CandleClosed(NAME, Interval.M1, opened, *values, heard_ms, is_late))
 
     def answer(self, order: Order, state: str, why: str = "") -> list[Derived]:
         """Let the broker answer."""

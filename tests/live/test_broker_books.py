@@ -337,3 +337,24 @@ def test_whatever_a_broker_says_the_account_adds_up_and_the_log_gives_it_again(s
     again = [one for event in desk.log for one in engine.apply(event)]
     assert list(map(encode, again)) == list(map(encode, desk.told))
     assert engine.digest() == desk.engine.digest()
+
+
+def test_on_a_stale_candle_nothing_is_entered_and_an_exit_leaves() -> None:
+    desk = Desk()
+    told = desk.candle(late_ms=61_000)
+    assert sent(told) == []
+    assert [one.key for one in told if isinstance(one, Alerted)] == [f"stale:{NAME}"]
+    [entry] = sent(desk.candle())  # the next one is heard of in time
+
+    desk.answer(entry, "accepted")
+    desk.fill(entry, entry.units)
+    desk.command("flatten")
+    desk.candle(late_ms=120_000)
+    assert [one.leg for one in desk.orders if one.is_open] == ["exit"]
+
+
+def test_an_entry_that_rests_is_cancelled_when_candles_come_late() -> None:
+    desk = Desk(strategy="buy_and_hold", entry={"kind": "limit", "offset": 0.01, "valid_bars": 50})
+    [entry] = sent(desk.candle())
+    desk.answer(entry, "accepted")
+    assert cancels(desk.candle(late_ms=90_000)) == [entry.client_order_id]

@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import time
 from collections.abc import Callable
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 from typing import Any
 
 import pandas as pd
@@ -157,6 +157,16 @@ def test_a_cut_connection_is_made_again_without_a_storm_and_misses_nothing(playi
     assert "lost" in got.kinds()
     connects = [path for path in playing.requests if "stream" in path and "/replay" not in path]
     assert 2 < len(connects) < 15  # a second of refusals, at pauses that double from 0.05 s
+
+
+@venues
+def test_candles_that_a_cut_held_up_are_marked_as_late(playing, venue) -> None:
+    cut = lambda: order(playing, "streams", kind="cut", stream=venue, seconds=1.0)  # noqa: E731
+    got = listen(playing, NAMES[venue], 20, after={3: cut}, patience=replace(QUICK, stale_s=0.4))
+    assert_whole(playing, got)
+    late = [one.received_ms - one.opened_ms - MINUTE > 0.4 * 600_000 for one in got.candles]
+    assert [one.is_late for one in got.candles] == late
+    assert 1 <= late.count(True) < len(late) - 10
 
 
 @venues
