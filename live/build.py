@@ -16,6 +16,7 @@ from live.books import PlainBook
 from live.broker_books import BrokerBook
 from live.decisions import Decider, Series, unpacked
 from live.events import Facts, History, Started
+from live.invariants import Audit
 from live.sequence import FOREVER_MS, Key, Line, Sequencer, clock_of
 from live.shared_books import SharedBook
 from mela.candles import Candles
@@ -42,6 +43,7 @@ class Account:
     read: dict[Key, Series]
     sequencer: Sequencer
     book: Book
+    audit: Audit
 
 
 def runs_of(session: Session, first_open_ms: int, catalogue: Mapping[str, Strategy]) -> list[Run]:
@@ -160,7 +162,8 @@ def _account(
         before.started.session_id, number, run, traded, lasting_ms(run.interval), start_ms
     )
     sequencer = Sequencer(own_keys, read_keys, lines)
-    return Account(run, own, read, sequencer, _book(place, session))
+    audit = Audit(run.instruments, is_new=before.kept is None)
+    return Account(run, own, read, sequencer, _book(place, session), audit)
 
 
 def _book(place: Place, session: Session) -> Book:

@@ -36,7 +36,6 @@ from live.events import (
     Ticked,
     Wanted,
 )
-from live.invariants import faults_of
 from live.keeping import Kept, before, new_parts, restore, saved
 from live.orders import Order
 from live.plain import plain, read
@@ -122,8 +121,8 @@ class Engine:
         accounts = accounts_of(event, catalogue=self._catalogue)
         self._begin(event, accounts)
         told: list[Derived] = [StateChanged("session", -1, "running", "started")]
-        for account in accounts:
-            told += account.book.begin()
+        for number, account in enumerate(accounts):
+            told += self._checked(number, account, account.book.begin())
         return told
 
     def _begin(self, event: Started, accounts: list[Account]) -> None:
@@ -193,7 +192,7 @@ class Engine:
     def _checked(self, number: int, account: Account, told: list[Derived]) -> list[Derived]:
         """Return what an account told, and what is wrong with it: then the session halts."""
         told = [*told, *self._control.gate_told(number, account.book)]
-        faults = faults_of(account.book, told)
+        faults = account.audit.faults(account.book, told)
         if faults:
             run = account.run.instrument
             text = f"the account of {run} does not add up: {'; '.join(faults)}"

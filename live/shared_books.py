@@ -311,19 +311,21 @@ class SharedBook:
             }
             for leg in LEGS:
                 known = self.orders.waiting(trading.instrument, leg)
-                if wants[leg] and known is None:
+                wanted = side if leg == "enter" else -held
+                is_other = known is not None and wanted != (1 if known.side == "buy" else -1)
+                if known is not None and (is_other or not wants[leg]):
+                    refused = leg == "enter" and not is_other
+                    state = OrderState.REJECTED if refused else OrderState.CANCELLED
+                    why = "the account could not pay for it" if refused else "no longer wanted"
+                    told += self._teller.end(trading, leg, taken.at_ms, state, why)
+                if wants[leg] and (known is None or is_other):
                     order = self.orders.intend(
-                        *(trading.instrument, leg, float(side if leg == "enter" else -held)),
+                        *(trading.instrument, leg, float(wanted)),
                         *(taken.opened_ms, taken.at_ms),
                         units=abs(units) / trading.units if leg == "exit" else math.nan,
                         reason="signal" if leg == "exit" else "entry",
                     )
                     told.append(Intended(order, for_broker=False))
-                elif known is not None and not wants[leg]:
-                    refused = leg == "enter" and side == (1 if known.side == "buy" else -1)
-                    state = OrderState.REJECTED if refused else OrderState.CANCELLED
-                    why = "the account could not pay for it" if refused else "no longer wanted"
-                    told += self._teller.end(trading, leg, taken.at_ms, state, why)
         return told
 
     def _valued(self, step: Step, after: np.ndarray, taken: Taken) -> Valued:
