@@ -57,8 +57,8 @@ class BrokerBook:
     """
 
     def __init__(self, place: Place, paper: PaperBroker | None, *, has_stops: bool = False) -> None:
-        (self._trading,) = place.traded
-        self._place, self._paper, self._has_stops = place, paper, has_stops
+        (self._trading,), self._place = place.traded, place
+        self._paper, self._has_stops = paper, has_stops
         self.account = BrokerAccount(place)
         risk = place.run.risk
         self._gate = None if risk is None else Gate(risk, float(place.run.cash))
@@ -127,9 +127,8 @@ class BrokerBook:
         if mode == "leaving":
             self.account.leave()
         told += self._sync(taken.at_ms)
-        cash = self.account.cash
-        number, held = self._place.number, self.account.held()
-        told.append(Valued(number, candle.opened_ms, candle.ended_ms, equity, cash, held))
+        what = equity, self.account.cash, self.account.held()
+        told.append(Valued(self._place.number, candle.opened_ms, candle.ended_ms, *what))
         self._forget(taken.at_ms)
         return told
 
@@ -201,7 +200,8 @@ class BrokerBook:
         order = self._orders.known.get(number)
         if order is None or order.state not in UNANSWERED:
             return []
-        if order.candle_ms == self._candle_ms and self._is_wanted(order):
+        # an exit keeps its id: were it on its way still, one under another id would sell twice
+        if (order.candle_ms == self._candle_ms or order.leg == "exit") and self._is_wanted(order):
             told = self._orders.answer(order, OrderState.SUBMITTED, at_ms, "sent again")
             return [*told, Intended(self._orders.known[number], for_broker=True, is_again=True)]
         told = self._orders.answer(order, OrderState.EXPIRED, at_ms, "it never reached the broker")

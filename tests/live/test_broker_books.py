@@ -191,6 +191,16 @@ def test_an_entry_of_an_older_candle_that_the_broker_never_had_expires() -> None
     assert order.client_order_id not in [one.client_order_id for one in sent(told)]
 
 
+def test_an_exit_of_an_older_candle_that_the_broker_never_had_keeps_its_id() -> None:
+    desk = holding()
+    (leaving,) = sent(desk.command("flatten"))
+    desk.answer(leaving, "unknown")
+    desk.candle()
+    (again,) = sent(desk.look_up(leaving, None))
+    assert again.client_order_id == leaving.client_order_id
+    assert again.units == leaving.units
+
+
 def test_a_process_that_begins_anew_looks_up_every_order_without_an_answer() -> None:
     desk, order = entered()
     desk.engine = Engine.restore(desk.engine.snapshot(), WITH_OWN)
