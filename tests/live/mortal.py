@@ -58,25 +58,45 @@ class Reaper:
 
 async def live(settings: Settings, until_ms: int, many: int, reaper: Reaper) -> int:
     """Play the market up to an instant; return where it is then."""
-    async with running(settings, reaper) as process, asyncio.timeout(LONGEST_S):
+    async with running(settings, reaper) as process:
         reaper.now = process.outside.clock.now_ms
-        begin_ms = process.outside.clock.now_ms() + MINUTE
-        while not (many == len(process.runners) and all_begun(process)):
-            known = process.runners.values()
-            is_early = process.outside.clock.now_ms() < begin_ms
-            if is_early and len(known) == many and all(one.is_warming for one in known):
-                await play_until(process, settings, begin_ms)
-            await asyncio.sleep(LOOK_S)
-        while True:
-            await settled(process, many)
-            now = process.outside.clock.now_ms()
-            if now >= until_ms:
-                return now
-            await play_until(process, settings, now + MINUTE)
+        try:
+            async with asyncio.timeout(LONGEST_S):
+                return await lived(process, settings, until_ms, many)
+        except TimeoutError as error:
+            raise TimeoutError(waits_for(process)) from error
+
+
+async def lived(process: Process, settings: Settings, until_ms: int, many: int) -> int:
+    """Play the market up to an instant, minute by minute; return where it is then."""
+    begin_ms = process.outside.clock.now_ms() + MINUTE
+    while not (many == len(process.runners) and all_begun(process)):
+        known = process.runners.values()
+        is_early = process.outside.clock.now_ms() < begin_ms
+        if is_early and len(known) == many and all(one.is_warming for one in known):
+            await play_until(process, settings, begin_ms)
+        await asyncio.sleep(LOOK_S)
+    while True:
+        await settled(process, many)
+        now = process.outside.clock.now_ms()
+        if now >= until_ms:
+            return now
+        await play_until(process, settings, now + MINUTE)
 
 
 def all_begun(process: Process) -> bool:
     return all(one.has_begun for one in process.runners.values())
+
+
+def waits_for(process: Process) -> str:
+    """Return what each session waits for, which a life that does not end leaves unsaid."""
+    found = [f"now {process.outside.clock.now_ms()}"]
+    for one in process.runners.values():
+        books = [account.book for account in one.engine.accounts]
+        orders = [order for book in books for order in book.orders.open]
+        due = one.engine.next_open_ms()
+        found.append(f"{one.stored.broker}: {one.is_listening=} {one.waiting=} {due=} {orders=}")
+    return "; ".join(found)
 
 
 async def settled(process: Process, many: int) -> None:
