@@ -68,6 +68,32 @@ def test_a_network_that_is_gone_counts_as_a_cut(pages: Site) -> None:
     live(page)
 
 
+def test_a_run_page_stays_while_the_api_is_away_and_is_read_anew_when_it_is_back(
+    pages: Site, line: Line
+) -> None:
+    context = pages.context("tom", url=line.url)
+    scene_id = publish(context, SCENE, name="read while away")
+    finished(context, scene_id)
+    run_key = ask(context, "GET", f"/scenes/{scene_id}/runs")["items"][0]["run_key"]
+    page = context.new_page()
+    page.goto(f"/runs/{run_key}")
+    heading = page.get_by_role("heading", name="Trades", exact=True)
+    expect(heading).to_be_visible()
+    line.cut()
+    page.wait_for_timeout(11_000)  # what was read counts as fresh for ten seconds
+    page.evaluate("window.dispatchEvent(new Event('visibilitychange'))")  # it is looked at again
+    expect(page.locator('[data-freshness="old"]')).to_be_visible()
+    expect(heading).to_be_visible()
+    expect(page.get_by_role("alert")).to_have_count(0)
+    # A page that was never loaded comes by itself, too, once it can.
+    page.get_by_role("link", name="Strategies").first.click()
+    line.mend()
+    expect(page.get_by_role("link", name="sma_cross", exact=True)).to_be_visible(timeout=40_000)
+    page.go_back()
+    expect(heading).to_be_visible()
+    expect(page.locator('[data-freshness="fresh"]')).to_be_attached()
+
+
 def test_what_happened_during_a_cut_is_shown_after_it(pages: Site, line: Line) -> None:
     page = pages.page("tom", "/scenes", url=line.url)
     live(page)

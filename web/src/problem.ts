@@ -67,3 +67,14 @@ export function asProblem(error: unknown): Problem {
 export function isAbsent(error: unknown): boolean {
   return asProblem(error).status === 404;
 }
+
+/** Say whether a read that failed may succeed later: no answer came, or the server is overloaded or ill. */
+export function mayPass(error: unknown): boolean {
+  const { status } = asProblem(error);
+  return status === 0 || status === 429 || status >= 500;
+}
+
+/** Say whether the API hides now what it may have shown before: what was read must not stay. */
+export function isWithdrawn(error: unknown): boolean {
+  return [403, 404, 410].includes(asProblem(error).status);
+}

@@ -1,5 +1,5 @@
 import { MutationCache, QueryCache, QueryClient } from "@tanstack/react-query";
-import { asProblem } from "./problem";
+import { asProblem, mayPass } from "./problem";
 
 /** Make the cache of answers; `onSignedOut` is called when the API no longer knows the session. */
 export function makeQueryClient(onSignedOut: () => void): QueryClient {
@@ -19,10 +19,7 @@ export function makeQueryClient(onSignedOut: () => void): QueryClient {
         staleTime: 10_000,
         refetchOnWindowFocus: true,
         // A refusal stays one; what may pass (no answer, an overloaded server) is asked again.
-        retry: (failures, error) => {
-          const { status } = asProblem(error);
-          return failures < 3 && (status === 0 || status === 429 || status >= 500);
-        },
+        retry: (failures, error) => failures < 3 && mayPass(error),
         retryDelay: (failures) => Math.min(500 * 2 ** failures, 8_000),
       },
     },

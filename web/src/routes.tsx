@@ -7,6 +7,8 @@ import {
   Outlet,
   redirect,
 } from "@tanstack/react-router";
+import type { ReactNode } from "react";
+import { patiently } from "./apiReturn";
 import { getSceneOptions } from "./client/@tanstack/react-query.gen";
 import { NotFound, PageFailed } from "./components/PageFailed";
 import { PageLoading } from "./components/PageLoading";
@@ -19,6 +21,11 @@ interface Context {
   queryClient: QueryClient;
 }
 
+/** A page that is loaded when it is opened. */
+function page<Page extends { default: () => ReactNode }>(load: () => Promise<Page>) {
+  return lazyRouteComponent(() => patiently(load));
+}
+
 const root = createRootRouteWithContext<Context>()({ component: Outlet });
 
 const signIn = createRoute({
@@ -29,13 +36,13 @@ const signIn = createRoute({
     const me = await context.queryClient.ensureQueryData(sessionQuery);
     if (me) throw redirect({ href: localAddress(search.next) });
   },
-  component: lazyRouteComponent(() => import("./pages/sign-in/SignInPage")),
+  component: page(() => import("./pages/sign-in/SignInPage")),
 });
 
 const register = createRoute({
   getParentRoute: () => root,
   path: "/register",
-  component: lazyRouteComponent(() => import("./pages/register/RegisterPage")),
+  component: page(() => import("./pages/register/RegisterPage")),
 });
 
 const password = createRoute({
@@ -46,7 +53,7 @@ const password = createRoute({
     const me = await context.queryClient.ensureQueryData(sessionQuery);
     if (!me) throw redirect({ to: "/sign-in", search: { next: location.href } });
   },
-  component: lazyRouteComponent(() => import("./pages/password/PasswordPage")),
+  component: page(() => import("./pages/password/PasswordPage")),
 });
 
 // Everything below needs somebody signed in.
@@ -98,7 +105,7 @@ const scenes = createRoute({
     text: text(raw, "text"),
     owner: text(raw, "owner"),
   }),
-  component: lazyRouteComponent(() => import("./pages/scenes/ScenesPage")),
+  component: page(() => import("./pages/scenes/ScenesPage")),
 });
 
 const newScene = createRoute({
@@ -109,7 +116,7 @@ const newScene = createRoute({
     strategy: text(raw, "strategy"),
     instrument: text(raw, "instrument"),
   }),
-  component: lazyRouteComponent(() => import("./pages/new-scene/NewScenePage")),
+  component: page(() => import("./pages/new-scene/NewScenePage")),
 });
 
 export const SCENE_TABS = ["runs", "map", "parallel", "curves", "report", "scene"] as const;
@@ -135,7 +142,7 @@ const scene = createRoute({
   }),
   loader: ({ context, params }) =>
     void context.queryClient.prefetchQuery(getSceneOptions({ path: { scene_id: params.sceneId } })),
-  component: lazyRouteComponent(() => import("./pages/scene/ScenePage")),
+  component: page(() => import("./pages/scene/ScenePage")),
 });
 
 const run = createRoute({
@@ -143,7 +150,7 @@ const run = createRoute({
   path: "/runs/$runKey",
   validateSearch: (raw: Raw): { trade?: number } => ({ trade: number(raw, "trade") }),
   loader: ({ context, params }) => prefetchRun(context.queryClient, params.runKey),
-  component: lazyRouteComponent(() => import("./pages/run/RunPage")),
+  component: page(() => import("./pages/run/RunPage")),
 });
 
 const compare = createRoute({
@@ -153,7 +160,7 @@ const compare = createRoute({
     run: texts(raw, "run"),
     scene: texts(raw, "scene"),
   }),
-  component: lazyRouteComponent(() => import("./pages/compare/ComparePage")),
+  component: page(() => import("./pages/compare/ComparePage")),
 });
 
 export const DATA_TABS = ["coverage", "quality", "stale", "watch", "backfills"] as const;
@@ -167,25 +174,25 @@ const data = createRoute({
     instrument: text(raw, "instrument"),
     interval: text(raw, "interval"),
   }),
-  component: lazyRouteComponent(() => import("./pages/data/DataPage")),
+  component: page(() => import("./pages/data/DataPage")),
 });
 
 const strategies = createRoute({
   getParentRoute: () => inside,
   path: "/strategies",
-  component: lazyRouteComponent(() => import("./pages/strategies/StrategiesPage")),
+  component: page(() => import("./pages/strategies/StrategiesPage")),
 });
 
 const strategy = createRoute({
   getParentRoute: () => inside,
   path: "/strategies/$name",
-  component: lazyRouteComponent(() => import("./pages/strategies/StrategyPage")),
+  component: page(() => import("./pages/strategies/StrategyPage")),
 });
 
 const schedules = createRoute({
   getParentRoute: () => inside,
   path: "/schedules",
-  component: lazyRouteComponent(() => import("./pages/schedules/SchedulesPage")),
+  component: page(() => import("./pages/schedules/SchedulesPage")),
 });
 
 const trading = createRoute({
@@ -195,7 +202,7 @@ const trading = createRoute({
     state: text(raw, "state"),
     text: text(raw, "text"),
   }),
-  component: lazyRouteComponent(() => import("./pages/trading/TradingPage")),
+  component: page(() => import("./pages/trading/TradingPage")),
 });
 
 const newSession = createRoute({
@@ -205,7 +212,7 @@ const newSession = createRoute({
     run: text(raw, "run"),
     like: text(raw, "like"),
   }),
-  component: lazyRouteComponent(() => import("./pages/new-session/NewSessionPage")),
+  component: page(() => import("./pages/new-session/NewSessionPage")),
 });
 
 export const SESSION_TABS = [
@@ -224,13 +231,13 @@ const tradingSession = createRoute({
   getParentRoute: () => inside,
   path: "/trading/$sessionId",
   validateSearch: (raw: Raw): { tab?: SessionTab } => ({ tab: oneOf(raw, "tab", SESSION_TABS) }),
-  component: lazyRouteComponent(() => import("./pages/session/SessionPage")),
+  component: page(() => import("./pages/session/SessionPage")),
 });
 
 const account = createRoute({
   getParentRoute: () => inside,
   path: "/account",
-  component: lazyRouteComponent(() => import("./pages/account/AccountPage")),
+  component: page(() => import("./pages/account/AccountPage")),
 });
 
 export const ADMIN_TABS = ["users", "invitations", "audit", "health"] as const;
@@ -244,7 +251,7 @@ const admin = createRoute({
     user: text(raw, "user"),
     action: text(raw, "action"),
   }),
-  component: lazyRouteComponent(() => import("./pages/admin/AdminPage")),
+  component: page(() => import("./pages/admin/AdminPage")),
 });
 
 const tree = root.addChildren([

@@ -1,5 +1,6 @@
 import { type InfiniteData, type QueryClient, type QueryKey, useQueryClient } from "@tanstack/react-query";
 import { createContext, type ReactNode, useContext, useEffect, useState, useSyncExternalStore } from "react";
+import { apiReturn } from "./apiReturn";
 import { type SceneDetail, type ScenePage, type TradingSessionList, watchEvents } from "./client";
 import { Events, type SceneEvent, type SessionEvent, type StreamState, type Watched } from "./events";
 import { sessionQuery } from "./session";
@@ -78,8 +79,10 @@ export function EventsProvider({ children }: { children: ReactNode }) {
         );
         if (isOpened) rereadSession();
       },
-      onReturn: () =>
-        void reread(queryClient, ["listScenes", ...OF_SCENE, "listTradingSessions", ...OF_SESSION]),
+      onReturn: () => {
+        apiReturn.now();
+        void reread(queryClient, ["listScenes", ...OF_SCENE, "listTradingSessions", ...OF_SESSION]);
+      },
       onDoubt: () => void queryClient.invalidateQueries({ queryKey: sessionQuery.queryKey }),
     });
   });

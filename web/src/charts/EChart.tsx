@@ -1,6 +1,7 @@
 import { Skeleton } from "@mantine/core";
 import type { ECElementEvent, EChartsOption, EChartsType } from "echarts";
 import { useEffect, useRef, useState } from "react";
+import { patiently } from "../apiReturn";
 import { ProblemView } from "../components/ProblemView";
 import type { Palette } from "./colours";
 import { usePalette } from "./usePalette";
@@ -32,7 +33,7 @@ export function EChart({ label, height, option, onClick }: Props) {
     let isGone = false;
     let made: EChartsType | null = null;
     let observer: ResizeObserver | null = null;
-    import("./echarts")
+    patiently(() => import("./echarts"))
       .then(({ init }) => {
         const element = box.current;
         if (isGone || !element) return;

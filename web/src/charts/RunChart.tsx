@@ -1,7 +1,9 @@
 import { ActionIcon, Loader, Text, Tooltip } from "@mantine/core";
 import { ChevronLeft, ChevronRight, Maximize2, ZoomIn, ZoomOut } from "lucide-react";
 import { type KeyboardEvent, memo, type ReactNode, type RefObject, useEffect, useRef, useState } from "react";
+import { apiReturn } from "../apiReturn";
 import { ProblemView } from "../components/ProblemView";
+import { mayPass } from "../problem";
 import { compact, percent, priceDigits } from "./axis";
 import { CandleChart as Chart, type Reading, type Screen } from "./candleChart";
 import { markOf, type Palette } from "./colours";
@@ -84,6 +86,17 @@ export default function RunChart(props: Props) {
       made.destroy();
     };
   }, [whole, candleSeconds, levels, load, tries]);
+
+  // Once Mela answers again, what could not be read is read: what is drawn stays until then.
+  const isDrawnOnce = screen !== null;
+  useEffect(() => {
+    if (failure === null || !mayPass(failure)) return;
+    return apiReturn.wait(() => {
+      setFailure(null);
+      if (isDrawnOnce) void chart.current?.move(0);
+      else setTries((before) => before + 1);
+    });
+  }, [failure, isDrawnOnce]);
 
   useEffect(() => chart.current?.colour(palette), [palette]);
 

@@ -1,7 +1,7 @@
 import { Alert, Button, List, Text } from "@mantine/core";
 import { Link } from "@tanstack/react-router";
 import { TriangleAlert } from "lucide-react";
-import { asProblem, isAbsent } from "../problem";
+import { asProblem, isAbsent, mayPass } from "../problem";
 import { asSentence } from "./format";
 
 /** Say what was refused or failed, with a way to try again where there is one. */
@@ -34,6 +34,11 @@ export function ProblemView({ error, onRetry }: { error: unknown; onRetry?: () =
         <Text size="sm" mt="xs">
           It may have been removed, or its owner keeps it private.{" "}
           <Link to="/scenes">Show what there is</Link>
+        </Text>
+      )}
+      {onRetry && mayPass(error) && (
+        <Text size="sm" mt="xs">
+          Mela is asked again by itself, until it answers.
         </Text>
       )}
       {onRetry && !isAbsent(error) && (

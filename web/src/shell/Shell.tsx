@@ -12,6 +12,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { Link, Outlet, useNavigate, useRouter } from "@tanstack/react-router";
 import { CircleHelp, Monitor, Moon, Plus, Sun, UserRound } from "lucide-react";
 import { remove } from "../api";
+import { Freshness } from "../components/Answer";
 import { LiveState } from "../components/LiveState";
 import { may, useMe } from "../session";
 import { EventsProvider } from "../useEvents";
@@ -101,6 +102,7 @@ export function Shell() {
       </Drawer>
       <Help isOpen={isHelpOpen} onClose={help.close} />
       <main id="main" className={styles.main}>
+        <Freshness />
         <Outlet />
       </main>
     </EventsProvider>

@@ -2,8 +2,8 @@ import { Badge, Button, Group, Table, Text, VisuallyHidden } from "@mantine/core
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useRouter } from "@tanstack/react-router";
 import { endSession, listSessions, signOutEverywhere } from "../../client";
+import { hasAnswer, Unanswered } from "../../components/Answer";
 import { Instant } from "../../components/Instant";
-import { PageLoading } from "../../components/PageLoading";
 import { Panel } from "../../components/Panel";
 import { ProblemView } from "../../components/ProblemView";
 import { Sideways } from "../../components/Sideways";
@@ -15,10 +15,11 @@ export function SessionsPanel() {
   const client = useQueryClient();
   const router = useRouter();
   const navigate = useNavigate();
-  const { data, error, refetch } = useQuery({
+  const found = useQuery({
     queryKey: KEY,
     queryFn: async ({ signal }) => (await listSessions({ signal })).data,
   });
+  const data = hasAnswer(found) ? found.data : undefined;
   const end = useMutation({
     mutationFn: (id: number) => endSession({ path: { session_id: id } }),
     onSettled: () => client.invalidateQueries({ queryKey: KEY }),
@@ -31,7 +32,7 @@ export function SessionsPanel() {
       await navigate({ to: "/sign-in" });
     },
   });
-  const failure = error ?? end.error ?? everywhere.error;
+  const failure = end.error ?? everywhere.error;
   return (
     <Panel
       title="Sessions"
@@ -46,8 +47,8 @@ export function SessionsPanel() {
         </Button>
       }
     >
-      {failure && <ProblemView error={failure} onRetry={() => void refetch()} />}
-      {!error && !data && <PageLoading />}
+      {failure && <ProblemView error={failure} />}
+      {!data && <Unanswered to={found} />}
       {data && (
         <Sideways label="Table: Sessions">
           <Table verticalSpacing={4} fz="sm">

@@ -17,9 +17,9 @@ import { useDisclosure } from "@mantine/hooks";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { endToken, listTokens, type Me, makeToken, type NewToken, type Scope } from "../../client";
+import { hasAnswer, Unanswered } from "../../components/Answer";
 import { EmptyState } from "../../components/EmptyState";
 import { Instant } from "../../components/Instant";
-import { PageLoading } from "../../components/PageLoading";
 import { Panel } from "../../components/Panel";
 import { ProblemView } from "../../components/ProblemView";
 import { RemoveButton } from "../../components/RemoveButton";
@@ -31,10 +31,11 @@ const KEY = ["tokens"];
 export function TokensPanel({ me }: { me: Me }) {
   const client = useQueryClient();
   const [isOpen, modal] = useDisclosure(false);
-  const { data, error, refetch } = useQuery({
+  const found = useQuery({
     queryKey: KEY,
     queryFn: async ({ signal }) => (await listTokens({ signal })).data,
   });
+  const data = hasAnswer(found) ? found.data : undefined;
   const end = useMutation({
     mutationFn: (id: number) => endToken({ path: { token_id: id } }),
     onSettled: () => client.invalidateQueries({ queryKey: KEY }),
@@ -52,8 +53,8 @@ export function TokensPanel({ me }: { me: Me }) {
         A script, a notebook or an assistant sends a token in place of a password. Whoever has it may do what
         its scopes allow, in your name.
       </Text>
-      {(error ?? end.error) && <ProblemView error={error ?? end.error} onRetry={() => void refetch()} />}
-      {!error && !data && <PageLoading />}
+      {end.error && <ProblemView error={end.error} />}
+      {!data && <Unanswered to={found} />}
       {data?.items.length === 0 && <EmptyState title="You have no tokens" />}
       {data && data.items.length > 0 && (
         <Sideways label="Table: Tokens">

@@ -3,11 +3,10 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { type FormEvent, useMemo, useState } from "react";
 import { type AuditRow, listAudit } from "../../client";
+import { hasAnswer, Unanswered } from "../../components/Answer";
 import { type Column, DataTable } from "../../components/DataTable";
 import { EmptyState } from "../../components/EmptyState";
 import { Instant } from "../../components/Instant";
-import { PageLoading } from "../../components/PageLoading";
-import { ProblemView } from "../../components/ProblemView";
 
 const route = getRouteApi("/inside/admin");
 
@@ -27,8 +26,7 @@ export function AuditTab() {
   return (
     <Stack gap="sm">
       <Filters key={`${user} ${action}`} user={user ?? ""} action={action ?? ""} />
-      {query.error && <ProblemView error={query.error} onRetry={() => void query.refetch()} />}
-      {query.isPending && <PageLoading />}
+      {!hasAnswer(query) && <Unanswered to={query} />}
       {query.data && rows.length === 0 && <EmptyState title="No entry fits" />}
       {rows.length > 0 && (
         <DataTable

@@ -3,24 +3,20 @@ import { useQuery } from "@tanstack/react-query";
 import { CircleCheck, TriangleAlert } from "lucide-react";
 import type { JobNow } from "../../client";
 import { getJobOptions } from "../../client/@tanstack/react-query.gen";
+import { hasAnswer, Unanswered } from "../../components/Answer";
 import { asSentence, formatNumber } from "../../components/format";
 import { Instant } from "../../components/Instant";
-import { PageLoading } from "../../components/PageLoading";
 import { Panel } from "../../components/Panel";
-import { ProblemView } from "../../components/ProblemView";
 import { Sideways } from "../../components/Sideways";
 import { StateBadge } from "../../components/StateBadge";
-import { isAbsent } from "../../problem";
 
 const EVERY_MS = 5_000;
 
 /** Whether the streaming job works, and how much waits for it. */
 export function HealthTab() {
-  const { data, error, refetch } = useQuery({ ...getJobOptions(), refetchInterval: EVERY_MS });
-  if (error && (!data || isAbsent(error))) {
-    return <ProblemView error={error} onRetry={() => void refetch()} />;
-  }
-  if (!data) return <PageLoading />;
+  const found = useQuery({ ...getJobOptions(), refetchInterval: EVERY_MS });
+  if (!hasAnswer(found)) return <Unanswered to={found} />;
+  const { data } = found;
   return <Shown job={data} />;
 }
 

@@ -16,9 +16,9 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { endInvitation, type InvitationRow, makeInvitation, type Role } from "../../client";
 import { listInvitationsOptions, listInvitationsQueryKey } from "../../client/@tanstack/react-query.gen";
+import { hasAnswer, Unanswered } from "../../components/Answer";
 import { EmptyState } from "../../components/EmptyState";
 import { Instant } from "../../components/Instant";
-import { PageLoading } from "../../components/PageLoading";
 import { ProblemView } from "../../components/ProblemView";
 import { RemoveButton } from "../../components/RemoveButton";
 import { Sideways } from "../../components/Sideways";
@@ -28,7 +28,8 @@ import { Once } from "../account/TokensPanel";
 export function InvitationsTab() {
   const client = useQueryClient();
   const [isOpen, modal] = useDisclosure(false);
-  const { data, error, refetch } = useQuery(listInvitationsOptions());
+  const found = useQuery(listInvitationsOptions());
+  const data = hasAnswer(found) ? found.data : undefined;
   const end = useMutation({
     mutationFn: (id: number) => endInvitation({ path: { invitation_id: id } }),
     onSettled: () => client.invalidateQueries({ queryKey: listInvitationsQueryKey() }),
@@ -38,8 +39,8 @@ export function InvitationsTab() {
       <Group>
         <Button onClick={modal.open}>Invite somebody</Button>
       </Group>
-      {(error ?? end.error) && <ProblemView error={error ?? end.error} onRetry={() => void refetch()} />}
-      {!error && !data && <PageLoading />}
+      {end.error && <ProblemView error={end.error} />}
+      {!data && <Unanswered to={found} />}
       {data?.items.length === 0 && (
         <EmptyState title="Nobody was invited yet">
           An invitation is a link with which one person makes one account.

@@ -15,8 +15,8 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { type AccountRow, changeUser, type Role } from "../../client";
 import { listUsersOptions, listUsersQueryKey } from "../../client/@tanstack/react-query.gen";
+import { hasAnswer, Unanswered } from "../../components/Answer";
 import { Instant } from "../../components/Instant";
-import { PageLoading } from "../../components/PageLoading";
 import { ProblemView } from "../../components/ProblemView";
 import { Sideways } from "../../components/Sideways";
 import { useMe } from "../../session";
@@ -25,9 +25,9 @@ import { useMe } from "../../session";
 export function UsersTab() {
   const me = useMe();
   const [chosen, setChosen] = useState<AccountRow | null>(null);
-  const { data, error, refetch } = useQuery(listUsersOptions());
-  if (error) return <ProblemView error={error} onRetry={() => void refetch()} />;
-  if (!data) return <PageLoading />;
+  const found = useQuery(listUsersOptions());
+  if (!hasAnswer(found)) return <Unanswered to={found} />;
+  const { data } = found;
   return (
     <>
       <div className="mela-panel">

@@ -8,10 +8,9 @@ import { EChart, type MakeOption } from "../../charts/EChart";
 import { usePalette } from "../../charts/usePalette";
 import type { Comparison } from "../../client";
 import { compareRunsOptions } from "../../client/@tanstack/react-query.gen";
+import { hasAnswer, Unanswered } from "../../components/Answer";
 import { EmptyState } from "../../components/EmptyState";
-import { PageLoading } from "../../components/PageLoading";
 import { Panel } from "../../components/Panel";
-import { ProblemView } from "../../components/ProblemView";
 import { StateBadge } from "../../components/StateBadge";
 import styles from "./Compare.module.css";
 import { Differences } from "./Differences";
@@ -24,7 +23,7 @@ const route = getRouteApi("/inside/compare");
 export default function ComparePage() {
   const { run = [], scene = [] } = route.useSearch();
   const count = run.length + scene.length;
-  const { data, error, refetch } = useQuery({
+  const found = useQuery({
     ...compareRunsOptions({ query: { run, scene, points: 800 } }),
     enabled: count > 0,
   });
@@ -35,8 +34,8 @@ export default function ComparePage() {
       </EmptyState>
     );
   }
-  if (error) return <ProblemView error={error} onRetry={() => void refetch()} />;
-  if (!data) return <PageLoading />;
+  if (!hasAnswer(found)) return <Unanswered to={found} what="Some of this" />;
+  const { data } = found;
   return <Shown comparison={data} />;
 }
 

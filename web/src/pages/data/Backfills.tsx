@@ -2,10 +2,9 @@ import { Group, Progress, Stack, Table, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import type { Backfill } from "../../client";
 import { listBackfillsOptions } from "../../client/@tanstack/react-query.gen";
+import { hasAnswer, Unanswered } from "../../components/Answer";
 import { EmptyState } from "../../components/EmptyState";
 import { Instant, Span } from "../../components/Instant";
-import { PageLoading } from "../../components/PageLoading";
-import { ProblemView } from "../../components/ProblemView";
 import { Sideways } from "../../components/Sideways";
 import { StateBadge } from "../../components/StateBadge";
 import { may, useMe } from "../../session";
@@ -18,10 +17,11 @@ const QUIET_MS = 30_000;
 /** The newest loads that somebody asked for, and how far they are. */
 export function Backfills() {
   const me = useMe();
-  const { data, error, refetch } = useQuery({
+  const found = useQuery({
     ...listBackfillsOptions({ query: { limit: 50 } }),
     refetchInterval: (query) => (query.state.data?.items.some(isRunning) ? LIVE_MS : QUIET_MS),
   });
+  const data = hasAnswer(found) ? found.data : undefined;
   return (
     <Stack gap="md">
       {may(me, "trader") && (
@@ -29,8 +29,7 @@ export function Backfills() {
           <AskBackfill label="Load candles…" />
         </Group>
       )}
-      {error && <ProblemView error={error} onRetry={() => void refetch()} />}
-      {!error && !data && <PageLoading />}
+      {!data && <Unanswered to={found} />}
       {data?.items.length === 0 && <EmptyState title="Nobody has asked for candles yet" />}
       {data && data.items.length > 0 && <List items={data.items} />}
     </Stack>

@@ -5,11 +5,10 @@ import { Eye, TriangleAlert } from "lucide-react";
 import { useMemo, useState } from "react";
 import type { SeriesRow } from "../../client";
 import { listSeriesOptions } from "../../client/@tanstack/react-query.gen";
+import { hasAnswer, Unanswered } from "../../components/Answer";
 import { type Column, DataTable } from "../../components/DataTable";
 import { EmptyState } from "../../components/EmptyState";
 import { Instant } from "../../components/Instant";
-import { PageLoading } from "../../components/PageLoading";
-import { ProblemView } from "../../components/ProblemView";
 import styles from "./Data.module.css";
 import { SeriesCoverage } from "./SeriesCoverage";
 
@@ -26,15 +25,17 @@ export function CoverageTab() {
   const search = route.useSearch();
   const navigate = useNavigate();
   const [text, setText] = useState("");
-  const { data, error, refetch } = useQuery(listSeriesOptions());
+  const found = useQuery(listSeriesOptions());
   const rows = useMemo(
-    () => (data?.items ?? []).filter((row) => keyOf(row).toLowerCase().includes(text.toLowerCase())),
-    [data, text],
+    () => (found.data?.items ?? []).filter((row) => keyOf(row).toLowerCase().includes(text.toLowerCase())),
+    [found.data, text],
   );
   const chosen =
-    data?.items.find((row) => row.instrument === search.instrument && row.interval === search.interval) ??
-    data?.items.find((row) => row.instrument === search.instrument) ??
-    data?.items[0];
+    found.data?.items.find(
+      (row) => row.instrument === search.instrument && row.interval === search.interval,
+    ) ??
+    found.data?.items.find((row) => row.instrument === search.instrument) ??
+    found.data?.items[0];
   const choice = useMemo<Choice>(
     () => ({
       chosen: chosen && keyOf(chosen),
@@ -45,8 +46,8 @@ export function CoverageTab() {
   );
   const columns = useMemo(() => columnsOf(choice), [choice]);
 
-  if (error) return <ProblemView error={error} onRetry={() => void refetch()} />;
-  if (!data) return <PageLoading />;
+  if (!hasAnswer(found)) return <Unanswered to={found} />;
+  const { data } = found;
   if (data.items.length === 0) {
     return (
       <EmptyState title="No candles are stored yet">

@@ -5,11 +5,10 @@ import { CircleAlert, Info, TriangleAlert } from "lucide-react";
 import { useState } from "react";
 import type { FindingRow, Interval } from "../../client";
 import { getQualityOptions, listSeriesOptions } from "../../client/@tanstack/react-query.gen";
+import { hasAnswer, Unanswered } from "../../components/Answer";
 import { type Column, DataTable } from "../../components/DataTable";
 import { EmptyState } from "../../components/EmptyState";
 import { Instant } from "../../components/Instant";
-import { PageLoading } from "../../components/PageLoading";
-import { ProblemView } from "../../components/ProblemView";
 
 const route = getRouteApi("/inside/data");
 const STATES = ["open", "confirmed", "repaired"] as const;
@@ -22,7 +21,8 @@ export function QualityTab() {
   const [state, setState] = useState<State>("open");
   const series = useQuery(listSeriesOptions());
   const query = { instrument, interval: interval as Interval | undefined, state: [state], limit: 500 };
-  const { data, error, refetch } = useQuery(getQualityOptions({ query }));
+  const found = useQuery(getQualityOptions({ query }));
+  const data = hasAnswer(found) ? found.data : undefined;
   const instruments = [...new Set(series.data?.items.map((row) => row.instrument) ?? [])];
   return (
     <Stack gap="sm">
@@ -48,8 +48,7 @@ export function QualityTab() {
         />
         {data && <LastCheck checks={data.checks} />}
       </Group>
-      {error && <ProblemView error={error} onRetry={() => void refetch()} />}
-      {!error && !data && <PageLoading />}
+      {!data && <Unanswered to={found} />}
       {data?.findings.length === 0 && (
         <EmptyState
           title={state === "open" ? "Nothing is wrong that a check has seen" : `Nothing is ${state}`}

@@ -16,11 +16,10 @@ import { EChart, type MakeOption } from "../../charts/EChart";
 import { usePalette } from "../../charts/usePalette";
 import type { CoverageOfSeries, Gap, Interval, SeriesRow } from "../../client";
 import { getCoverageOptions } from "../../client/@tanstack/react-query.gen";
+import { hasAnswer, Unanswered } from "../../components/Answer";
 import { formatNumber } from "../../components/format";
 import { Span } from "../../components/Instant";
-import { PageLoading } from "../../components/PageLoading";
 import { Panel } from "../../components/Panel";
-import { ProblemView } from "../../components/ProblemView";
 import { may, useMe } from "../../session";
 import { AskBackfill } from "./AskBackfill";
 import styles from "./Data.module.css";
@@ -31,11 +30,11 @@ const GAPS_SHOWN = 12;
 export function SeriesCoverage({ series }: { series: SeriesRow }) {
   const { instrument, interval } = series;
   const asked = { instrument, interval: interval as Interval };
-  const { data, error, refetch } = useQuery(getCoverageOptions({ query: asked }));
+  const found = useQuery(getCoverageOptions({ query: asked }));
+  const data = hasAnswer(found) ? found.data : undefined;
   return (
     <Panel title={`${instrument} ${interval}`} aside={<UseIt instrument={instrument} />}>
-      {error && <ProblemView error={error} onRetry={() => void refetch()} />}
-      {!error && !data && <PageLoading />}
+      {!data && <Unanswered to={found} />}
       {data && <Days coverage={data} />}
     </Panel>
   );

@@ -3,10 +3,10 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { rerunScene, type StaleRow, type StaleSceneRow } from "../../client";
 import { listStaleOptions, listStaleQueryKey } from "../../client/@tanstack/react-query.gen";
+import { hasAnswer, Unanswered } from "../../components/Answer";
 import { type Column, DataTable } from "../../components/DataTable";
 import { EmptyState } from "../../components/EmptyState";
 import { Instant, Span } from "../../components/Instant";
-import { PageLoading } from "../../components/PageLoading";
 import { Panel } from "../../components/Panel";
 import { ProblemView } from "../../components/ProblemView";
 import { may, useMe } from "../../session";
@@ -14,9 +14,9 @@ import { sceneName, shortInstruments } from "../scenes/sceneColumns";
 
 /** Results that no longer hold because candles or code have changed. */
 export function StaleTab() {
-  const { data, error, refetch } = useQuery(listStaleOptions());
-  if (error) return <ProblemView error={error} onRetry={() => void refetch()} />;
-  if (!data) return <PageLoading />;
+  const found = useQuery(listStaleOptions());
+  if (!hasAnswer(found)) return <Unanswered to={found} />;
+  const { data } = found;
   if (data.total === 0) {
     return (
       <EmptyState title="Every stored result still holds">

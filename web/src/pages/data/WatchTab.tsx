@@ -7,8 +7,8 @@ import {
   getWatchlistQueryKey,
   listSeriesQueryKey,
 } from "../../client/@tanstack/react-query.gen";
+import { hasAnswer, Unanswered } from "../../components/Answer";
 import { INTERVALS } from "../../components/intervals";
-import { PageLoading } from "../../components/PageLoading";
 import { Panel } from "../../components/Panel";
 import { ProblemView } from "../../components/ProblemView";
 import { RemoveButton } from "../../components/RemoveButton";
@@ -19,7 +19,7 @@ import { InstrumentField } from "./AskBackfill";
 export function WatchTab() {
   const me = useMe();
   const client = useQueryClient();
-  const { data, error, refetch } = useQuery(getWatchlistOptions());
+  const found = useQuery(getWatchlistOptions());
   const put = useMutation({
     mutationFn: (items: WatchedSeries[]) => putWatchlist({ body: { items } }),
     onSuccess: async ({ data: answer }) => {
@@ -27,8 +27,8 @@ export function WatchTab() {
       await client.invalidateQueries({ queryKey: listSeriesQueryKey() });
     },
   });
-  if (error) return <ProblemView error={error} onRetry={() => void refetch()} />;
-  if (!data) return <PageLoading />;
+  if (!hasAnswer(found)) return <Unanswered to={found} />;
+  const { data } = found;
   const canEdit = may(me, "trader");
   const without = (gone: WatchedSeries) => data.items.filter((one) => keyOf(one) !== keyOf(gone));
   return (

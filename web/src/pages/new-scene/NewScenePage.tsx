@@ -3,11 +3,12 @@ import { useDebouncedCallback } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { lazy, Suspense, useCallback, useMemo, useState } from "react";
+import { patiently } from "../../apiReturn";
 import { getSceneOptions, listSeriesOptions } from "../../client/@tanstack/react-query.gen";
+import { Unanswered } from "../../components/Answer";
 import { EmptyState } from "../../components/EmptyState";
 import { PageLoading } from "../../components/PageLoading";
 import { Panel } from "../../components/Panel";
-import { ProblemView } from "../../components/ProblemView";
 import { may, useMe } from "../../session";
 import { CandlesSection } from "./CandlesSection";
 import { type Draft, firstText, forgetDraft, keepDraft, keptDraft } from "./draft";
@@ -20,7 +21,7 @@ import { TradingSection } from "./TradingSection";
 import { useSceneText } from "./useSceneText";
 import { Verdict } from "./Verdict";
 
-const YamlEditor = lazy(() => import("./YamlEditor"));
+const YamlEditor = lazy(() => patiently(() => import("./YamlEditor")));
 const route = getRouteApi("/inside/scenes/new");
 const KEEPING_MS = 400;
 
@@ -50,7 +51,7 @@ export default function NewScenePage() {
       </>
     );
   }
-  if (from && model.isError) return <ProblemView error={model.error} onRetry={() => void model.refetch()} />;
+  if (from && model.isError && model.data === undefined) return <Unanswered to={model} what="This scene" />;
   if ((from && model.isPending) || (!from && (kept === null || attempt > 0) && series.isPending))
     return <PageLoading />;
 

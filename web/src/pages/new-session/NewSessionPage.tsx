@@ -2,22 +2,24 @@ import { Stack, Text, Title } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
 import { lazy, Suspense, useState } from "react";
+import { patiently } from "../../apiReturn";
 import {
   getRunOptions,
   getTradingSessionOptions,
   listSeriesOptions,
 } from "../../client/@tanstack/react-query.gen";
+
+import { Unanswered } from "../../components/Answer";
 import { EmptyState } from "../../components/EmptyState";
 import { PageLoading } from "../../components/PageLoading";
 import { Panel } from "../../components/Panel";
-import { ProblemView } from "../../components/ProblemView";
 import { may, useMe } from "../../session";
 import { firstSession, sessionOfRun } from "./firstSession";
 import styles from "./NewSession.module.css";
 import { Start } from "./Start";
 import { useSessionCheck } from "./useSessionCheck";
 
-const YamlEditor = lazy(() => import("../new-scene/YamlEditor"));
+const YamlEditor = lazy(() => patiently(() => import("../new-scene/YamlEditor")));
 const route = getRouteApi("/inside/trading/new");
 
 /** A new session: its YAML, what is wrong with it, and the button that starts it. */
@@ -45,9 +47,7 @@ export default function NewSessionPage() {
     );
   }
   const model = run !== undefined ? fromRun : like !== undefined ? fromLike : series;
-  if (!isAnew && model.isError) {
-    return <ProblemView error={model.error} onRetry={() => void model.refetch()} />;
-  }
+  if (!isAnew && model.isError && model.data === undefined) return <Unanswered to={model} />;
   if (model.isPending) return <PageLoading />;
   const text =
     fromRun.data !== undefined

@@ -6,10 +6,9 @@ import { distributionOption } from "../../charts/distribution";
 import { EChart, type MakeOption } from "../../charts/EChart";
 import type { RunAnalysis } from "../../client";
 import { getAnalysisOptions } from "../../client/@tanstack/react-query.gen";
+import { hasAnswer, Unanswered } from "../../components/Answer";
 import { asSentence } from "../../components/format";
-import { PageLoading } from "../../components/PageLoading";
 import { InMoney, Panel } from "../../components/Panel";
-import { ProblemView } from "../../components/ProblemView";
 import { Drawdowns } from "./Drawdowns";
 import { AllGroups } from "./Groups";
 import { MonthTable } from "./MonthTable";
@@ -17,12 +16,12 @@ import styles from "./Run.module.css";
 
 /** A run in parts: months, drawdowns, rolling Sharpe ratio, distribution, groups of trades. */
 export function Analysis({ runKey, quote }: { runKey: string; quote: string }) {
-  const { data, error, refetch } = useQuery({
+  const found = useQuery({
     ...getAnalysisOptions({ path: { run_key: runKey } }),
     staleTime: 300_000,
   });
-  if (error) return <ProblemView error={error} onRetry={() => void refetch()} />;
-  if (!data) return <PageLoading />;
+  if (!hasAnswer(found)) return <Unanswered to={found} what="This run" />;
+  const { data } = found;
   if (!data.has_curve) {
     return (
       <Alert variant="light" color="gray" title="Of this run only the metrics are stored">

@@ -2,9 +2,8 @@ import { Badge, Table, Text, Title } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import type { RunDetail, SeriesRead } from "../../client";
 import { getLineageOptions } from "../../client/@tanstack/react-query.gen";
+import { hasAnswer, Unanswered } from "../../components/Answer";
 import { Instant, Span } from "../../components/Instant";
-import { PageLoading } from "../../components/PageLoading";
-import { ProblemView } from "../../components/ProblemView";
 import { Sideways } from "../../components/Sideways";
 import styles from "./Run.module.css";
 
@@ -41,12 +40,12 @@ export function Lineage({ detail }: { detail: RunDetail }) {
 }
 
 function AllSeries({ runKey }: { runKey: string }) {
-  const { data, error, refetch } = useQuery({
+  const found = useQuery({
     ...getLineageOptions({ path: { run_key: runKey } }),
     staleTime: 300_000,
   });
-  if (error) return <ProblemView error={error} onRetry={() => void refetch()} />;
-  if (!data) return <PageLoading />;
+  if (!hasAnswer(found)) return <Unanswered to={found} what="This run" />;
+  const { data } = found;
   return data.series.map((series) => (
     <Series key={`${series.instrument} ${series.interval}`} series={series} />
   ));

@@ -4,9 +4,9 @@ import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { useCallback, useEffect, useMemo, useState } from "react";
 import type { RunDetail, TradeRow } from "../../client";
 import { getRunOptions, listTradesOptions } from "../../client/@tanstack/react-query.gen";
+import { hasAnswer, Unanswered } from "../../components/Answer";
 import { PageLoading } from "../../components/PageLoading";
 import { InMoney, Panel } from "../../components/Panel";
-import { ProblemView } from "../../components/ProblemView";
 import { may, useMe } from "../../session";
 import { AllMetrics } from "./AllMetrics";
 import { Analysis } from "./Analysis";
@@ -25,10 +25,10 @@ const route = getRouteApi("/inside/runs/$runKey");
 /** A run: its candles and trades, its numbers, where they come from, what is wrong with them. */
 export default function RunPage() {
   const { runKey } = route.useParams();
-  const { data, error, refetch } = useQuery(getRunOptions({ path: { run_key: runKey } }));
+  const found = useQuery(getRunOptions({ path: { run_key: runKey } }));
 
-  if (error) return <ProblemView error={error} onRetry={() => void refetch()} />;
-  if (!data) return <PageLoading />;
+  if (!hasAnswer(found)) return <Unanswered to={found} what="This run" />;
+  const { data } = found;
   return <Shown key={runKey} runKey={runKey} detail={data} />;
 }
 

@@ -3,13 +3,12 @@ import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
 import { useMemo, useState } from "react";
 import type { TradeRow } from "../../client";
 import { listTrades } from "../../client";
+import { hasAnswer, Unanswered } from "../../components/Answer";
 import { type Column, DataTable, type Sort } from "../../components/DataTable";
 import { EmptyState } from "../../components/EmptyState";
 import { asSentence, formatDuration, formatNumber, formatPrice, formatUnits } from "../../components/format";
 import { Instant } from "../../components/Instant";
 import { Num } from "../../components/Num";
-import { PageLoading } from "../../components/PageLoading";
-import { ProblemView } from "../../components/ProblemView";
 import { words } from "./Groups";
 
 const PAGE = 200;
@@ -42,8 +41,7 @@ export function TradesTable({ runKey, isPortfolio, selected, onTrade }: Props) {
   const columns = useMemo(() => columnsOf(isPortfolio, selected, onTrade), [isPortfolio, selected, onTrade]);
   const first = query.data?.pages[0];
 
-  if (query.error) return <ProblemView error={query.error} onRetry={() => void query.refetch()} />;
-  if (!first) return <PageLoading />;
+  if (!hasAnswer(query) || !first) return <Unanswered to={query} what="This run" />;
   if (!first.has_curve) {
     return (
       <EmptyState title="The trades of this run are not stored">

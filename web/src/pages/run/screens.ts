@@ -1,4 +1,5 @@
 import type { QueryClient } from "@tanstack/react-query";
+import { patiently } from "../../apiReturn";
 import type { Screen } from "../../charts/candleChart";
 import { POINTS, type Span } from "../../charts/spans";
 import type { Levels, TradeMark } from "../../charts/trades";
@@ -57,7 +58,7 @@ export function questionsOf(runKey: string, instrument: string | undefined, span
 }
 
 /** Load the code of the chart. */
-export const loadChart = () => import("../../charts/RunChart");
+export const loadChart = () => patiently(() => import("../../charts/RunChart"));
 
 /** Return the run whose page an address opens; null where it opens another page. */
 export function runOpened(pathname: string): string | null {

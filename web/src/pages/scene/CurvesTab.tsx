@@ -7,11 +7,10 @@ import { curvesOption } from "../../charts/curves";
 import { EChart } from "../../charts/EChart";
 import type { SceneDetail } from "../../client";
 import { getCurvesOptions } from "../../client/@tanstack/react-query.gen";
+import { hasAnswer, Unanswered } from "../../components/Answer";
 import { EmptyState } from "../../components/EmptyState";
 import { formatNumber } from "../../components/format";
-import { PageLoading } from "../../components/PageLoading";
 import { Panel } from "../../components/Panel";
-import { ProblemView } from "../../components/ProblemView";
 
 /** The equity of the best few runs over each other. */
 export default function CurvesTab({ scene }: { scene: SceneDetail }) {
@@ -39,8 +38,7 @@ export default function CurvesTab({ scene }: { scene: SceneDetail }) {
       ),
     [curves, cash],
   );
-  if (found.isPending) return <PageLoading />;
-  if (!curves) return <ProblemView error={found.error} onRetry={() => void found.refetch()} />;
+  if (!hasAnswer(found) || !curves) return <Unanswered to={found} what="This scene" />;
   if (curves.length === 0) {
     return (
       <EmptyState title="No curve is kept yet">

@@ -6,11 +6,10 @@ import type { Palette } from "../../charts/colours";
 import { EChart } from "../../charts/EChart";
 import type { Heatmap, SceneDetail } from "../../client";
 import { getHeatmapOptions } from "../../client/@tanstack/react-query.gen";
+import { hasAnswer, Unanswered } from "../../components/Answer";
 import { formatNumber, formatParam, paramName } from "../../components/format";
 import { metricLabel, useMetrics } from "../../components/metrics";
-import { PageLoading } from "../../components/PageLoading";
 import { Panel } from "../../components/Panel";
-import { ProblemView } from "../../components/ProblemView";
 import { lineOption, mapOption } from "./mapOption";
 import { hasEnded } from "./states";
 import { axesOf } from "./tabs";
@@ -101,10 +100,8 @@ export default function MapTab({ scene }: { scene: SceneDetail }) {
           w={220}
         />
       </Group>
-      {found.isPending ? (
-        <PageLoading />
-      ) : !map ? (
-        <ProblemView error={found.error} onRetry={() => void found.refetch()} />
+      {!hasAnswer(found) || !map ? (
+        <Unanswered to={found} what="This scene" />
       ) : (
         <Stack gap={4}>
           <EChart label={summary(map, unit)} height={480} option={option} onClick={onClick} />

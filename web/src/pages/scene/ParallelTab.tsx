@@ -6,11 +6,10 @@ import type { Palette } from "../../charts/colours";
 import { EChart } from "../../charts/EChart";
 import type { RunRow, SceneDetail } from "../../client";
 import { listRunsOptions } from "../../client/@tanstack/react-query.gen";
+import { hasAnswer, Unanswered } from "../../components/Answer";
 import { formatNumber, formatParam, paramName } from "../../components/format";
 import { metricLabel, useMetrics } from "../../components/metrics";
-import { PageLoading } from "../../components/PageLoading";
 import { Panel } from "../../components/Panel";
-import { ProblemView } from "../../components/ProblemView";
 import { Sideways } from "../../components/Sideways";
 import { extent, VIRIDIS } from "./scales";
 import { axesOf } from "./tabs";
@@ -59,10 +58,8 @@ export default function ParallelTab({ scene }: { scene: SceneDetail }) {
           miw={260}
         />
       </Group>
-      {found.isPending ? (
-        <PageLoading />
-      ) : !rows ? (
-        <ProblemView error={found.error} onRetry={() => void found.refetch()} />
+      {!hasAnswer(found) || !rows ? (
+        <Unanswered to={found} what="This scene" />
       ) : (
         <>
           <Sideways label="Parallel coordinates">

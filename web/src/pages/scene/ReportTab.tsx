@@ -3,10 +3,9 @@ import { useQuery } from "@tanstack/react-query";
 import { Info, Scale } from "lucide-react";
 import type { SceneDetail, SceneReport } from "../../client";
 import { getReportOptions } from "../../client/@tanstack/react-query.gen";
+import { hasAnswer, Unanswered } from "../../components/Answer";
 import { EmptyState } from "../../components/EmptyState";
-import { PageLoading } from "../../components/PageLoading";
 import { Panel } from "../../components/Panel";
-import { ProblemView } from "../../components/ProblemView";
 import { Evidence } from "./Evidence";
 import { Holdout } from "./Holdout";
 import { MonteCarlo } from "./MonteCarlo";
@@ -17,8 +16,7 @@ import { WalkForward } from "./WalkForward";
 /** What the best result is worth: luck, overfitting, other candles, other costs. */
 export default function ReportTab({ scene }: { scene: SceneDetail }) {
   const found = useQuery(getReportOptions({ path: { scene_id: scene.scene_id } }));
-  if (found.isPending) return <PageLoading />;
-  if (!found.data) return <ProblemView error={found.error} onRetry={() => void found.refetch()} />;
+  if (!hasAnswer(found)) return <Unanswered to={found} what="This scene" />;
   const { report, is_finished } = found.data;
   if (!report) {
     return (

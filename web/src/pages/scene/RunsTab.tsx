@@ -5,14 +5,13 @@ import { Download, GitCompareArrows } from "lucide-react";
 import { useCallback, useMemo, useState } from "react";
 import { address } from "../../api";
 import { listRuns, type RunRow, type SceneDetail } from "../../client";
+import { hasAnswer, Unanswered } from "../../components/Answer";
 import { type Column, DataTable } from "../../components/DataTable";
 import { EmptyState } from "../../components/EmptyState";
 import { formatNumber, formatParam, paramName } from "../../components/format";
 import { MetricName } from "../../components/MetricName";
 import { MetricValue } from "../../components/MetricValue";
 import { metricLabel, useMetrics } from "../../components/metrics";
-import { PageLoading } from "../../components/PageLoading";
-import { ProblemView } from "../../components/ProblemView";
 import { StateBadge } from "../../components/StateBadge";
 import { RunFilter } from "./RunFilter";
 import { readCondition, runLabel, said, shownMetrics, writeCondition } from "./runsQuery";
@@ -141,10 +140,8 @@ export function RunsTab({ scene }: { scene: SceneDetail }) {
           </Button>
         </Group>
       </div>
-      {found.isPending ? (
-        <PageLoading />
-      ) : found.isError && rows.length === 0 ? (
-        <ProblemView error={found.error} onRetry={() => void found.refetch()} />
+      {!hasAnswer(found) ? (
+        <Unanswered to={found} />
       ) : rows.length === 0 ? (
         <EmptyState title={where.length > 0 ? "No run fits these conditions" : "No run is answered yet"} />
       ) : (

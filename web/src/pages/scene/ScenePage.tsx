@@ -2,10 +2,11 @@ import { Stack, Tabs } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { lazy, Suspense, useEffect } from "react";
+import { patiently } from "../../apiReturn";
 import type { SceneDetail } from "../../client";
 import { getSceneOptions } from "../../client/@tanstack/react-query.gen";
+import { hasAnswer, Unanswered } from "../../components/Answer";
 import { PageLoading } from "../../components/PageLoading";
-import { ProblemView } from "../../components/ProblemView";
 import { freshened } from "../../events";
 import { rereadScene, useLatest, useStreamState, useWatch } from "../../useEvents";
 import { sceneName } from "../scenes/sceneColumns";
@@ -18,11 +19,11 @@ import { Said } from "./Said";
 import { hasEnded } from "./states";
 import { tabsOf } from "./tabs";
 
-const MapTab = lazy(() => import("./MapTab"));
-const ParallelTab = lazy(() => import("./ParallelTab"));
-const CurvesTab = lazy(() => import("./CurvesTab"));
-const ReportTab = lazy(() => import("./ReportTab"));
-const SceneTab = lazy(() => import("./SceneTab"));
+const MapTab = lazy(() => patiently(() => import("./MapTab")));
+const ParallelTab = lazy(() => patiently(() => import("./ParallelTab")));
+const CurvesTab = lazy(() => patiently(() => import("./CurvesTab")));
+const ReportTab = lazy(() => patiently(() => import("./ReportTab")));
+const SceneTab = lazy(() => patiently(() => import("./SceneTab")));
 
 const route = getRouteApi("/inside/scenes/$sceneId");
 
@@ -59,8 +60,7 @@ export default function ScenePage() {
     const timer = setTimeout(() => void rereadScene(client, sceneId), BEHIND_MS);
     return () => clearTimeout(timer);
   }, [mustReread, client, sceneId]);
-  if (found.isPending) return <PageLoading />;
-  if (!found.data) return <ProblemView error={found.error} onRetry={() => void found.refetch()} />;
+  if (!hasAnswer(found)) return <Unanswered to={found} what="This scene" />;
   const scene = freshened(found.data, latest);
   return (
     <Stack gap="sm">

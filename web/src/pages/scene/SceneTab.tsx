@@ -1,10 +1,11 @@
 import { Button, CopyButton, Group, Text } from "@mantine/core";
 import { lazy, Suspense } from "react";
+import { patiently } from "../../apiReturn";
 import type { SceneDetail } from "../../client";
 import { PageLoading } from "../../components/PageLoading";
 import { Panel } from "../../components/Panel";
 
-const YamlEditor = lazy(() => import("../new-scene/YamlEditor"));
+const YamlEditor = lazy(() => patiently(() => import("../new-scene/YamlEditor")));
 
 /** The question as it was asked. */
 export default function SceneTab({ scene }: { scene: SceneDetail }) {

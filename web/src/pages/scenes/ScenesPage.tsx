@@ -4,10 +4,9 @@ import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { GitCompareArrows, Plus } from "lucide-react";
 import { useCallback, useMemo, useState } from "react";
 import { listScenes, type SceneRow } from "../../client";
+import { hasAnswer, Unanswered } from "../../components/Answer";
 import { DataTable } from "../../components/DataTable";
 import { EmptyState } from "../../components/EmptyState";
-import { PageLoading } from "../../components/PageLoading";
-import { ProblemView } from "../../components/ProblemView";
 import type { ScenesSearch } from "../../routes";
 import { may, useMe } from "../../session";
 import { useStreamState, useWatch } from "../../useEvents";
@@ -86,10 +85,8 @@ export default function ScenesPage() {
         )}
       </Group>
       <Filters search={search} onSearch={onSearch} />
-      {found.isPending ? (
-        <PageLoading />
-      ) : found.isError && rows.length === 0 ? (
-        <ProblemView error={found.error} onRetry={() => void found.refetch()} />
+      {!hasAnswer(found) ? (
+        <Unanswered to={found} />
       ) : rows.length === 0 ? (
         <NoScenes isFiltered={isFiltered(search)} mayPublish={may(me, "trader")} />
       ) : (

@@ -16,9 +16,9 @@ import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { changeSchedule, removeSchedule, type ScheduleRow } from "../../client";
 import { listSchedulesOptions, listSchedulesQueryKey } from "../../client/@tanstack/react-query.gen";
+import { hasAnswer, Unanswered } from "../../components/Answer";
 import { EmptyState } from "../../components/EmptyState";
 import { Instant } from "../../components/Instant";
-import { PageLoading } from "../../components/PageLoading";
 import { ProblemView } from "../../components/ProblemView";
 import { RemoveButton } from "../../components/RemoveButton";
 import { Sideways } from "../../components/Sideways";
@@ -29,7 +29,8 @@ import { AddSchedule } from "./AddSchedule";
 export default function SchedulesPage() {
   const me = useMe();
   const [isOpen, modal] = useDisclosure(false);
-  const { data, error, refetch } = useQuery({ ...listSchedulesOptions(), refetchInterval: 30_000 });
+  const found = useQuery({ ...listSchedulesOptions(), refetchInterval: 30_000 });
+  const data = hasAnswer(found) ? found.data : undefined;
   const add = may(me, "trader") && <Button onClick={modal.open}>Add a schedule</Button>;
   return (
     <Stack gap="md">
@@ -43,8 +44,7 @@ export default function SchedulesPage() {
         </div>
         {data && data.items.length > 0 && add}
       </Group>
-      {error && <ProblemView error={error} onRetry={() => void refetch()} />}
-      {!error && !data && <PageLoading />}
+      {!data && <Unanswered to={found} />}
       {data?.items.length === 0 && (
         <EmptyState title="No scene comes again yet" action={add}>
           A schedule publishes a scene over, say, the newest 90 days, each time its candles are complete.

@@ -3,19 +3,18 @@ import { useQuery } from "@tanstack/react-query";
 import { CircleCheck, TriangleAlert } from "lucide-react";
 import type { DriftReport } from "../../client";
 import { getSessionDriftOptions } from "../../client/@tanstack/react-query.gen";
+import { hasAnswer, Unanswered } from "../../components/Answer";
 import { EmptyState } from "../../components/EmptyState";
 import { asSentence, formatNumber } from "../../components/format";
 import { Instant, Span } from "../../components/Instant";
 import { Num } from "../../components/Num";
-import { PageLoading } from "../../components/PageLoading";
-import { ProblemView } from "../../components/ProblemView";
 import { Sideways } from "../../components/Sideways";
 
 /** How far a session is from the backtest of the same candles, trade by trade. */
 export function DriftTab({ sessionId, quote }: { sessionId: string; quote: string }) {
-  const { data, error, refetch } = useQuery(getSessionDriftOptions({ path: { session_id: sessionId } }));
-  if (error) return <ProblemView error={error} onRetry={() => void refetch()} />;
-  if (!data) return <PageLoading />;
+  const found = useQuery(getSessionDriftOptions({ path: { session_id: sessionId } }));
+  if (!hasAnswer(found)) return <Unanswered to={found} what="This session" />;
+  const { data } = found;
   if (data.report === null) {
     return (
       <EmptyState title="Not compared yet">

@@ -6,11 +6,10 @@ import { curvesOption } from "../../charts/curves";
 import { EChart } from "../../charts/EChart";
 import type { TradingSessionRow } from "../../client";
 import { getSessionEquityOptions } from "../../client/@tanstack/react-query.gen";
+import { hasAnswer, Unanswered } from "../../components/Answer";
 import { asSentence, formatNumber } from "../../components/format";
 import { Instant } from "../../components/Instant";
-import { PageLoading } from "../../components/PageLoading";
 import { Panel } from "../../components/Panel";
-import { ProblemView } from "../../components/ProblemView";
 
 /** The equity of a session, and of the backtest of the same candles. */
 export function Equity({ session }: { session: TradingSessionRow }) {
@@ -39,10 +38,8 @@ export function Equity({ session }: { session: TradingSessionRow }) {
   const title = `Equity${session.quote ? `, in ${session.quote}` : ""}`;
   return (
     <Panel title={title}>
-      {found.error ? (
-        <ProblemView error={found.error} onRetry={() => void found.refetch()} />
-      ) : !equity ? (
-        <PageLoading />
+      {!hasAnswer(found) || !equity ? (
+        <Unanswered to={found} what="This session" />
       ) : equity.t.length < 2 ? (
         <Text size="sm" className="mela-muted">
           The curve begins with the second candle.

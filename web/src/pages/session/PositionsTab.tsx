@@ -2,24 +2,18 @@ import { Table } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import type { TradingSessionRow } from "../../client";
 import { listPositionsOptions } from "../../client/@tanstack/react-query.gen";
+import { hasAnswer, Unanswered } from "../../components/Answer";
 import { EmptyState } from "../../components/EmptyState";
 import { formatNumber, formatPrice, formatUnits } from "../../components/format";
 import { Instant } from "../../components/Instant";
 import { Num } from "../../components/Num";
-import { PageLoading } from "../../components/PageLoading";
-import { ProblemView } from "../../components/ProblemView";
 import { Sideways } from "../../components/Sideways";
-import { isAbsent } from "../../problem";
 
 /** What a session holds now. */
 export function PositionsTab({ session }: { session: TradingSessionRow }) {
-  const { data, error, refetch } = useQuery(
-    listPositionsOptions({ path: { session_id: session.session_id } }),
-  );
-  if (error && (!data || isAbsent(error))) {
-    return <ProblemView error={error} onRetry={() => void refetch()} />;
-  }
-  if (!data) return <PageLoading />;
+  const found = useQuery(listPositionsOptions({ path: { session_id: session.session_id } }));
+  if (!hasAnswer(found)) return <Unanswered to={found} what="This session" />;
+  const { data } = found;
   if (data.items.length === 0) {
     return <EmptyState title="It holds nothing">A position stands here from its first fill.</EmptyState>;
   }

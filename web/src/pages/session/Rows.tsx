@@ -1,9 +1,8 @@
 import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
 import { type ReactNode, useMemo } from "react";
+import { hasAnswer, Unanswered } from "../../components/Answer";
 import { type Column, DataTable } from "../../components/DataTable";
 import { EmptyState } from "../../components/EmptyState";
-import { PageLoading } from "../../components/PageLoading";
-import { ProblemView } from "../../components/ProblemView";
 
 interface Asked {
   cursor: string | null;
@@ -37,10 +36,7 @@ export function Rows<Row>(props: Props<Row>) {
     maxPages: 20,
   });
   const rows = useMemo(() => found.data?.pages.flatMap((page) => page.items) ?? [], [found.data]);
-  if (found.error && rows.length === 0) {
-    return <ProblemView error={found.error} onRetry={() => void found.refetch()} />;
-  }
-  if (!found.data) return <PageLoading />;
+  if (!hasAnswer(found)) return <Unanswered to={found} what="This session" />;
   if (rows.length === 0) return <EmptyState title={props.empty.title}>{props.empty.words}</EmptyState>;
   return (
     <DataTable

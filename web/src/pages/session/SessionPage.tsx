@@ -3,11 +3,9 @@ import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import type { TradingSessionDetail } from "../../client";
 import { getTradingSessionOptions } from "../../client/@tanstack/react-query.gen";
-import { PageLoading } from "../../components/PageLoading";
+import { hasAnswer, Unanswered } from "../../components/Answer";
 import { Panel } from "../../components/Panel";
-import { ProblemView } from "../../components/ProblemView";
 import { freshened } from "../../events";
-import { isAbsent } from "../../problem";
 import { SESSION_TABS, type SessionTab } from "../../routes";
 import { useLatestSession, useWatch } from "../../useEvents";
 import { Asked } from "./Asked";
@@ -41,15 +39,13 @@ const NAMES: Record<SessionTab, string> = {
 export default function SessionPage() {
   const { sessionId } = route.useParams();
   useWatch("trading");
-  const { data, error, refetch } = useQuery({
+  const found = useQuery({
     ...getTradingSessionOptions({ path: { session_id: sessionId } }),
     refetchInterval: 15_000,
   });
   // What was read stays while the API does not answer; a page of live trading must not vanish.
-  if (error && (!data || isAbsent(error))) {
-    return <ProblemView error={error} onRetry={() => void refetch()} />;
-  }
-  if (!data) return <PageLoading />;
+  if (!hasAnswer(found)) return <Unanswered to={found} what="This session" />;
+  const { data } = found;
   return <Shown key={sessionId} detail={data} />;
 }
 

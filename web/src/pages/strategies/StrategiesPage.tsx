@@ -5,17 +5,16 @@ import { TriangleAlert } from "lucide-react";
 import { useState } from "react";
 import type { BrokenStrategy, StrategyRow } from "../../client";
 import { listStrategiesOptions } from "../../client/@tanstack/react-query.gen";
+import { hasAnswer, Unanswered } from "../../components/Answer";
 import { EmptyState } from "../../components/EmptyState";
-import { PageLoading } from "../../components/PageLoading";
-import { ProblemView } from "../../components/ProblemView";
 import { VerdictBadge } from "./VerdictBadge";
 
 /** The catalogue of strategies. */
 export default function StrategiesPage() {
   const [text, setText] = useState("");
-  const { data, error, refetch } = useQuery(listStrategiesOptions());
-  if (error) return <ProblemView error={error} onRetry={() => void refetch()} />;
-  if (!data) return <PageLoading />;
+  const all = useQuery(listStrategiesOptions());
+  if (!hasAnswer(all)) return <Unanswered to={all} />;
+  const { data } = all;
   const found = data.items.filter((row) => fits(row, text));
   return (
     <Stack gap="md">

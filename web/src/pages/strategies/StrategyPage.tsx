@@ -3,30 +3,30 @@ import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { FlaskConical } from "lucide-react";
 import { lazy, Suspense } from "react";
+import { patiently } from "../../apiReturn";
 import type { StrategyDetail } from "../../client";
 import { getStrategyOptions } from "../../client/@tanstack/react-query.gen";
+import { hasAnswer, Unanswered } from "../../components/Answer";
 import { EmptyState } from "../../components/EmptyState";
 import { formatParam } from "../../components/format";
 import { Instant } from "../../components/Instant";
 import { MetricName } from "../../components/MetricName";
 import { MetricValue } from "../../components/MetricValue";
-import { PageLoading } from "../../components/PageLoading";
 import { Panel } from "../../components/Panel";
-import { ProblemView } from "../../components/ProblemView";
 import { Sideways } from "../../components/Sideways";
 import { may, useMe } from "../../session";
 import { type Parameter, parametersOf } from "./parameters";
 import { VerdictBadge } from "./VerdictBadge";
 
-const Source = lazy(() => import("./Source"));
+const Source = lazy(() => patiently(() => import("./Source")));
 const route = getRouteApi("/inside/strategies/$name");
 
 /** One strategy: what it does, its parameters, its source, its check, its record. */
 export default function StrategyPage() {
   const { name } = route.useParams();
-  const { data, error, refetch } = useQuery(getStrategyOptions({ path: { name } }));
-  if (error) return <ProblemView error={error} onRetry={() => void refetch()} />;
-  if (!data) return <PageLoading />;
+  const found = useQuery(getStrategyOptions({ path: { name } }));
+  if (!hasAnswer(found)) return <Unanswered to={found} />;
+  const { data } = found;
   return <Shown strategy={data} />;
 }
 

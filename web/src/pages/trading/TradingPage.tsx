@@ -5,10 +5,9 @@ import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { Plus, Search } from "lucide-react";
 import { useMemo } from "react";
 import { listTradingSessions, type TradingSessionRow } from "../../client";
+import { hasAnswer, Unanswered } from "../../components/Answer";
 import { DataTable } from "../../components/DataTable";
 import { EmptyState } from "../../components/EmptyState";
-import { PageLoading } from "../../components/PageLoading";
-import { ProblemView } from "../../components/ProblemView";
 import { may, useMe } from "../../session";
 import { useWatch } from "../../useEvents";
 import { SessionCard } from "./SessionCard";
@@ -82,10 +81,8 @@ export default function TradingPage() {
           />
         </Group>
       )}
-      {found.isPending ? (
-        <PageLoading />
-      ) : found.isError && rows.length === 0 ? (
-        <ProblemView error={found.error} onRetry={() => void found.refetch()} />
+      {!hasAnswer(found) ? (
+        <Unanswered to={found} />
       ) : rows.length === 0 ? (
         <NoSessions isFiltered={isFiltered} action={start} />
       ) : (
