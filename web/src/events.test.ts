@@ -49,6 +49,8 @@ function made() {
     watch: vi.fn(async () => undefined),
     onScene: vi.fn(),
     onSession: vi.fn(),
+    onCard: vi.fn(),
+    onGone: vi.fn(),
     onReturn: vi.fn(),
     onDoubt: vi.fn(),
   };
@@ -182,5 +184,46 @@ describe("the connection", () => {
     const before = Source.made.length;
     events.wake();
     expect(Source.made).toHaveLength(before + 1);
+  });
+});
+
+describe("what is not shared any more", () => {
+  it("is forgotten, and told; shared again it is news, though its version is the same", () => {
+    const { events, hooks } = made();
+    events.add("a");
+    newest().say("opened", { stream: "s1" });
+    newest().say("scene", event(5, { state: "finished" }));
+    newest().say("gone", { scene_id: "a" });
+    expect(hooks.onGone).toHaveBeenCalledExactlyOnceWith("a");
+    expect(events.latest("a")).toBeUndefined();
+    newest().say("scene", event(5, { state: "finished" }));
+    expect(hooks.onScene).toHaveBeenCalledTimes(2);
+    newest().say("gone", { session_id: "t" });
+    expect(hooks.onGone).toHaveBeenLastCalledWith("t");
+  });
+});
+
+describe("the same version, told twice", () => {
+  it("means that its name has changed, or who may see it", () => {
+    const { events, hooks } = made();
+    events.add("a");
+    newest().say("opened", { stream: "s1" });
+    newest().say("scene", event(5, { state: "finished", name: "before" }));
+    expect(hooks.onCard).not.toHaveBeenCalled();
+    newest().say("scene", event(5, { state: "finished", name: "after" }));
+    expect(hooks.onCard).toHaveBeenCalledTimes(1);
+    expect(hooks.onScene).toHaveBeenCalledTimes(1);
+    newest().say("scene", event(4, { name: "older" }));
+    expect(hooks.onCard).toHaveBeenCalledTimes(1);
+  });
+});
+
+describe("a sign-in that has ended", () => {
+  it("is doubted as soon as the API says so", () => {
+    const { events, hooks } = made();
+    events.add("a");
+    newest().say("opened", { stream: "s1" });
+    newest().say("signed_out", {});
+    expect(hooks.onDoubt).toHaveBeenCalledTimes(1);
   });
 });

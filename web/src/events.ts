@@ -1,97 +1,54 @@
-/** The stream of events: one connection for all that a tab watches. */
+/** What a tab watches, and the newest that it has heard of each scene and trading session. */
 
-export interface SceneEvent {
-  scene_id: string;
-  version: number;
-  state: "received" | "planned" | "finished" | "cancelled" | "rejected";
-  name: string | null;
-  runs: number;
-  skipped: number;
-  recorded: number;
-  cached: number;
-  failed: number;
-  cancelled: number;
-  best: number | null;
-  rate_per_s: number | null;
-  remaining_s: number | null;
-}
+import { SharedStream, type Tabs } from "./sharedStream";
+import {
+  type Heard,
+  type Line,
+  type Making,
+  type SceneEvent,
+  type SessionEvent,
+  Stream,
+  type StreamState,
+  type Watched,
+  type Watching,
+} from "./stream";
 
-/** How a trading session is. */
-export interface SessionEvent {
-  session_id: string;
-  version: number;
-  state: "starting" | "running" | "paused" | "stopping" | "stopped" | "failed";
-  why: string | null;
-  risk_state: "active" | "reducing" | "halted";
-  risk_why: string | null;
-  equity: number | null;
-  day_profit: number | null;
-  positions: number;
-  open_orders: number;
-  trades: number;
-  last_candle_at: string | null;
-  heard_at: string | null;
-  beat_at: string | null;
-}
+export type { SceneEvent, SessionEvent, StreamState, Watched, Watching } from "./stream";
 
-export type StreamState = "off" | "connecting" | "open" | "reconnecting";
-
-/** What one part of a page watches: every scene, or one, or the trading sessions. */
-export type Watched = "all" | "trading" | string;
-
-/** What a stream watches, as the API is told it. */
-export interface Watching {
-  all: boolean;
-  scenes: string[];
-  trading: boolean;
-}
-
-const FIRST_WAIT_MS = 500;
-const LONGEST_WAIT_MS = 15_000;
-
-/** The API says something every 15 s: a line on which nothing comes for this long is dead. */
-const SILENCE_MS = 40_000;
-
-/** Where the stream is cut this often in a row, somebody may have been signed out. */
-const CUTS_BEFORE_DOUBT = 2;
-
-export interface StreamHooks {
-  open: (address: string) => EventSource;
-  /** Tell the API what an open stream watches from now on. */
-  watch: (stream: string, watching: Watching) => Promise<unknown>;
+export interface StreamHooks extends Making {
+  /** The other tabs of this browser, with which the stream is shared; alone without them */
+  tabs?: Tabs;
   /** A scene has a newer version than was known. */
   onScene: (event: SceneEvent) => void;
   /** A trading session has a newer version than was known. */
   onSession: (event: SessionEvent) => void;
+  /** What people say of a scene has changed: its name, or whether it is shared. Its version has not. */
+  onCard: (event: SceneEvent) => void;
+  /** A scene or session may not be seen any more. */
+  onGone: (id: string) => void;
   /** The connection came back: what was missed must be read. */
   onReturn: () => void;
-  /** The connection was refused or cut several times. */
+  /** The connection was refused or cut several times, or the sign-in has ended. */
   onDoubt: () => void;
 }
 
-/**
- * Keep one EventSource for all that is watched, and the newest version of each scene.
- *
- * The browser's own reconnecting would ask for what was watched at the beginning, so the stream opens a
- * new connection itself: after 0.5 s, then twice as long each time, at most 15 s.
- */
+/** Counts what the parts of a page watch, and keeps the newest version of each scene and session. */
 export class Events {
-  private source: EventSource | null = null;
-  private stream: string | null = null;
-  private timer: ReturnType<typeof setTimeout> | null = null;
-  private silence: ReturnType<typeof setTimeout> | null = null;
-  private cuts = 0;
   private hasBeenOpen = false;
   private readonly watchers = new Map<Watched, number>();
   private readonly newest = new Map<string, SceneEvent>();
   private readonly newestSessions = new Map<string, SessionEvent>();
   private readonly listeners = new Set<() => void>();
+  private readonly line: Line;
   private now: StreamState = "off";
 
-  constructor(private readonly hooks: StreamHooks) {}
+  constructor(private readonly hooks: StreamHooks) {
+    const hear = (heard: Heard) => this.hear(heard);
+    this.line = hooks.tabs ? new SharedStream(hooks.tabs, hooks, hear) : new Stream(hooks, hear);
+  }
 
   get state(): StreamState {
-    return this.now;
+    return this.watchers.size === 0 ? "off" : this.now;
   }
 
   /** Return the newest event of a scene that this tab has seen. */
@@ -122,20 +79,25 @@ export class Events {
   }
 
   /** Connect now, where the stream waits to do so: the network or the tab has come back. */
-  wake = (): void => {
-    if (this.now === "reconnecting" && this.timer !== null) this.connect();
-  };
+  wake = (): void => this.line.wake();
 
-  /** The network is gone: a stream that says nothing any more would look as if it were live. */
-  interrupt = (): void => {
-    if (this.source !== null) this.cut();
-  };
+  /** The network is gone. */
+  interrupt = (): void => this.line.interrupt();
+
+  /** Leave the line while the page is kept aside, unseen: `settle` takes part again. */
+  pause = (): void => this.line.close();
 
   close(): void {
-    this.drop();
+    this.line.close();
     this.watchers.clear();
     this.tell("off");
   }
+
+  /** Let the line know what is watched. */
+  settle = (): void => {
+    this.line.watch(this.watching);
+    this.tell(this.now);
+  };
 
   /** Take in an event unless a newer version of its scene is known; versions only rise. */
   take(event: SceneEvent): boolean {
@@ -163,78 +125,28 @@ export class Events {
     return { all: this.watchers.has("all"), scenes, trading: this.watchers.has("trading") };
   }
 
-  /** Make the connection fit what is watched, once the page has settled. */
-  private settle(): void {
-    if (this.watchers.size === 0) {
-      this.drop();
-      this.tell("off");
-    } else if (this.source === null && this.timer === null) {
-      this.connect();
-    } else if (this.stream !== null) {
-      this.hooks.watch(this.stream, this.watching).catch(() => this.cut());
-    }
-  }
-
-  private connect(): void {
-    this.drop();
-    this.tell(this.hasBeenOpen || this.cuts > 0 ? "reconnecting" : "connecting");
-    const { all, scenes, trading } = this.watching;
-    const query = new URLSearchParams(all ? [["all", "true"]] : scenes.map((id) => ["scene", id]));
-    if (trading) query.append("trading", "true");
-    const source = this.hooks.open(`/api/v1/events?${query}`);
-    this.source = source;
-    const asked = JSON.stringify(this.watching);
-    source.addEventListener("opened", (message) => {
-      if (this.source !== source) return;
-      this.hear();
-      this.stream = (JSON.parse((message as MessageEvent<string>).data) as { stream: string }).stream;
-      if (JSON.stringify(this.watching) !== asked) this.settle();
+  private hear(heard: Heard): void {
+    if (heard.kind === "scene") {
+      const known = this.newest.get(heard.event.scene_id);
+      // The API tells the same version twice on a connection where something else has changed.
+      const isCard = known?.version === heard.event.version && !heard.isOld;
+      if (!this.take(heard.event) && isCard) this.hooks.onCard(heard.event);
+    } else if (heard.kind === "session") {
+      this.takeSession(heard.event);
+    } else if (heard.kind === "gone") {
+      this.newest.delete(heard.id);
+      this.newestSessions.delete(heard.id);
+      this.hooks.onGone(heard.id);
+      this.tell(this.now);
+    } else if (heard.kind === "opened") {
       if (this.hasBeenOpen) this.hooks.onReturn();
       this.hasBeenOpen = true;
-      this.cuts = 0;
-      this.tell("open");
-    });
-    source.addEventListener("scene", (message) => {
-      if (this.source !== source) return;
-      this.hear();
-      this.take(JSON.parse((message as MessageEvent<string>).data) as SceneEvent);
-    });
-    source.addEventListener("session", (message) => {
-      if (this.source !== source) return;
-      this.hear();
-      this.takeSession(JSON.parse((message as MessageEvent<string>).data) as SessionEvent);
-    });
-    source.addEventListener("beat", () => {
-      if (this.source === source) this.hear();
-    });
-    source.onerror = () => {
-      if (this.source === source) this.cut();
-    };
-  }
-
-  /** Something came: wait anew for the silence that means a dead line. */
-  private hear(): void {
-    if (this.silence !== null) clearTimeout(this.silence);
-    this.silence = setTimeout(() => this.cut(), SILENCE_MS);
-  }
-
-  private cut(): void {
-    this.drop();
-    this.cuts += 1;
-    this.tell("reconnecting");
-    if (this.cuts >= CUTS_BEFORE_DOUBT) this.hooks.onDoubt();
-    const wait = Math.min(FIRST_WAIT_MS * 2 ** (this.cuts - 1), LONGEST_WAIT_MS);
-    this.timer = setTimeout(() => this.connect(), wait);
-  }
-
-  private drop(): void {
-    if (this.timer !== null) clearTimeout(this.timer);
-    this.timer = null;
-    if (this.silence !== null) clearTimeout(this.silence);
-    this.silence = null;
-    this.source?.close();
-    this.source = null;
-    this.stream = null;
+    } else if (heard.kind === "state") {
+      if (heard.state === "open") this.hasBeenOpen = true;
+      this.tell(heard.state);
+    } else if (heard.kind === "doubt") {
+      this.hooks.onDoubt();
+    }
   }
 
   private tell(state: StreamState): void {

@@ -4,6 +4,7 @@ import { apiReturn } from "./apiReturn";
 import { type SceneDetail, type ScenePage, type TradingSessionList, watchEvents } from "./client";
 import { Events, type SceneEvent, type SessionEvent, type StreamState, type Watched } from "./events";
 import { sessionQuery } from "./session";
+import { tabsOf } from "./tabs";
 
 const Context = createContext<Events | null>(null);
 
@@ -46,23 +47,60 @@ function reread(queryClient: QueryClient, ids: readonly string[], sceneId?: stri
   });
 }
 
-/** Keep one stream of events for the pages inside, and read anew what an event says has changed. */
-export function EventsProvider({ children }: { children: ReactNode }) {
+/** Take out of the lists, and of what is kept unseen, a scene or session that may not be seen any more. */
+function forget(queryClient: QueryClient, id: string): void {
+  queryClient.removeQueries({
+    type: "inactive",
+    predicate: ({ queryKey }) => Object.values(pathOf(queryKey)).includes(id),
+  });
+  const isList = (name: string | undefined) => name === "listScenes" || name === "listTradingSessions";
+  queryClient.setQueriesData<InfiniteData<{ items: object[] }>>(
+    { predicate: ({ queryKey, state }) => isList(idOf(queryKey)) && hasPages(state.data) },
+    (list) =>
+      list && {
+        ...list,
+        pages: list.pages.map((page) => ({
+          ...page,
+          items: page.items.filter((row) => !Object.values(row).includes(id)),
+        })),
+      },
+  );
+}
+
+function hasPages(data: unknown): boolean {
+  return typeof data === "object" && data !== null && "pages" in data;
+}
+
+/**
+ * Let the pages inside hear of what they watch, and read anew what an event says has changed. The tabs of
+ * a user share one stream.
+ */
+export function EventsProvider({ user, children }: { user: string; children: ReactNode }) {
   const queryClient = useQueryClient();
   const [events] = useState(() => {
     const rereadLists = throttled(() => void reread(queryClient, ["listScenes"]), REREAD_MS);
     const rereadSessions = throttled(() => void reread(queryClient, ["listTradingSessions"]), REREAD_MS);
     const rereadSession = throttled(() => void reread(queryClient, OF_SESSION), SESSION_MS);
     return new Events({
+      tabs: tabsOf(`mela.events.${user}`),
       open: (address) => new EventSource(address, { withCredentials: true }),
       watch: (stream, body) => watchEvents({ path: { stream }, body }),
       onScene: (event) => {
         const known = versionsRead(queryClient, event.scene_id);
         const isEnd = ENDED.has(event.state);
         if (known.listed === null || (isEnd && known.listed < event.version)) rereadLists();
-        if (isEnd && known.opened !== null && known.opened < event.version) {
+        if (known.isRefused || (isEnd && known.opened !== null && known.opened < event.version)) {
           void rereadScene(queryClient, event.scene_id);
         }
+      },
+      onCard: (event) => {
+        rereadLists();
+        void reread(queryClient, ["getScene"], event.scene_id);
+      },
+      onGone: (id) => {
+        forget(queryClient, id);
+        // Its page, those of its runs, and comparisons with them say themselves that it is gone.
+        void queryClient.invalidateQueries();
       },
       onSession: (event) => {
         const of = (id: string) =>
@@ -92,7 +130,13 @@ export function EventsProvider({ children }: { children: ReactNode }) {
     window.addEventListener("online", events.wake);
     window.addEventListener("offline", events.interrupt);
     document.addEventListener("visibilitychange", onVisible);
+    // A page that is left may be kept aside by the browser, unseen: another tab must lead meanwhile.
+    const onShow = (event: PageTransitionEvent) => event.persisted && events.settle();
+    window.addEventListener("pagehide", events.pause);
+    window.addEventListener("pageshow", onShow);
     return () => {
+      window.removeEventListener("pagehide", events.pause);
+      window.removeEventListener("pageshow", onShow);
       window.removeEventListener("online", events.wake);
       window.removeEventListener("offline", events.interrupt);
       document.removeEventListener("visibilitychange", onVisible);
@@ -103,7 +147,7 @@ export function EventsProvider({ children }: { children: ReactNode }) {
   return <Context.Provider value={events}>{children}</Context.Provider>;
 }
 
-/** Return which versions of a scene the lists and its page have read; null where they have not. */
+/** Return which versions of a scene the lists and its page have read, null where they have not, and whether it was refused. */
 function versionsRead(queryClient: QueryClient, sceneId: string) {
   const of = (id: string) =>
     queryClient.getQueriesData({ predicate: ({ queryKey }) => idOf(queryKey) === id });
@@ -113,7 +157,20 @@ function versionsRead(queryClient: QueryClient, sceneId: string) {
   const row = lists.flatMap((page) => page.items).find((scene) => scene.scene_id === sceneId);
   const scenes = of("getScene").map(([, data]) => data as SceneDetail | undefined);
   const scene = scenes.find((one) => one?.scene_id === sceneId);
-  return { listed: row?.version ?? null, opened: scene?.version ?? null };
+  const isRefused = queryClient.getQueryCache().findAll({
+    type: "active",
+    predicate: ({ queryKey, state }) =>
+      idOf(queryKey) === "getScene" && pathOf(queryKey).scene_id === sceneId && state.status === "error",
+  });
+  return {
+    listed: row?.version ?? null,
+    opened: scene?.version ?? null,
+    isRefused: isRefused.length > 0,
+  };
+}
+
+function pathOf(queryKey: QueryKey): { scene_id?: string; session_id?: string } {
+  return (queryKey[0] as { path?: { scene_id?: string; session_id?: string } } | undefined)?.path ?? {};
 }
 
 function idOf(queryKey: QueryKey): string | undefined {

@@ -38,7 +38,7 @@ export function Shell() {
   });
 
   return (
-    <EventsProvider>
+    <EventsProvider key={me.user} user={me.user}>
       <a href="#main" className={styles.skip}>
         Skip to the page
       </a>

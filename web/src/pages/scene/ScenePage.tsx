@@ -31,6 +31,9 @@ const route = getRouteApi("/inside/scenes/$sceneId");
 const RUNNING_MS = 3_000;
 const CUT_MS = 2_000;
 
+/** After its end, its name, tags and owner's choice to share it may still change, should an event be missed. */
+const ENDED_MS = 60_000;
+
 /** An answer that is older than what an event said of the end is asked again after this while. */
 const BEHIND_MS = 250;
 
@@ -43,7 +46,7 @@ export default function ScenePage() {
     ...getSceneOptions({ path: { scene_id: sceneId } }),
     refetchInterval: ({ state }) => {
       const scene = state.data && freshened(state.data, latest);
-      if (!scene || hasEnded(scene.state)) return false;
+      if (!scene || hasEnded(scene.state)) return ENDED_MS;
       return isLive ? RUNNING_MS : CUT_MS;
     },
   });

@@ -18,8 +18,9 @@ import { COLUMNS, sceneName } from "./sceneColumns";
 const route = getRouteApi("/inside/scenes");
 const PAGE = 60;
 
-/** How often a list is read anew while the stream of events is cut. */
+/** How often a list is read anew: while the stream of events is cut, and beside it, should it miss something. */
 const WITHOUT_STREAM_MS = 5_000;
+const BESIDE_STREAM_MS = 60_000;
 
 /** Compare asks for this many scenes at most. */
 const MOST_COMPARED = 8;
@@ -40,7 +41,7 @@ export default function ScenesPage() {
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (page) => page.next_cursor ?? undefined,
     placeholderData: keepPreviousData,
-    refetchInterval: isLive ? false : WITHOUT_STREAM_MS,
+    refetchInterval: isLive ? BESIDE_STREAM_MS : WITHOUT_STREAM_MS,
   });
   const rows = useMemo(() => found.data?.pages.flatMap((page) => page.items) ?? [], [found.data]);
 
