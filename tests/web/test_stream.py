@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from mela.settings import Settings
 from tests.web.asking import SCENE, ask, finished, grid, named, publish
@@ -84,7 +84,7 @@ def test_a_run_page_stays_while_the_api_is_away_and_is_read_anew_when_it_is_back
     page.evaluate("window.dispatchEvent(new Event('visibilitychange'))")  # it is looked at again
     expect(page.locator('[data-freshness="old"]')).to_be_visible()
     expect(heading).to_be_visible()
-    expect(page.get_by_role("alert")).to_have_count(0)
+    expect(page.get_by_role("button", name="Try again")).to_have_count(0)
     # A page that was never loaded comes by itself, too, once it can.
     page.get_by_role("link", name="Strategies").first.click()
     line.mend()
@@ -106,6 +106,71 @@ def test_what_happened_during_a_cut_is_shown_after_it(pages: Site, line: Line) -
 
     row = page.locator("tr[data-row]", has_text=name)
     expect(row).to_contain_text("finished", timeout=30_000)
+
+
+def test_eight_tabs_share_one_stream_which_the_next_one_takes_over(pages: Site) -> None:
+    """A browser opens six connections to a host: with a stream in each, the seventh never loads."""
+    context = pages.context("tom")
+    streams: list[str] = []
+    context.on(
+        "request",
+        lambda request: streams.append(request.url) if "/api/v1/events?" in request.url else None,
+    )
+    tabs = [context.new_page() for _ in range(8)]
+    for tab in tabs:
+        tab.goto("/scenes")
+    for tab in tabs:
+        live(tab)
+        expect(tab.locator("tr[data-row]").first).to_be_visible()
+    assert len(streams) == 1, streams
+
+    tina = pages.context("tina")
+    heard_by_all(tabs, tina, named("heard by eight"))
+    first, *others = tabs
+    first.close()
+    for _ in range(100):
+        others[0].wait_for_timeout(100)
+        if len(streams) == 2:
+            break
+    assert len(streams) == 2, streams
+    heard_by_all(others, tina, named("heard by seven"))
+    assert len(streams) == 2, streams
+
+
+def heard_by_all(tabs: list[Page], asker: BrowserContext, name: str) -> None:
+    """Let a scene end, and see that in each tab."""
+    finished(asker, publish(asker, SCENE, name=name))
+    for tab in tabs:
+        live(tab)
+        expect(tab.locator("tr[data-row]", has_text=name)).to_contain_text("finished")
+
+
+def test_a_new_name_and_what_is_hidden_and_shared_again_are_seen_at_once(pages: Site) -> None:
+    tina, name = pages.context("tina"), named("before")
+    scene_id = publish(tina, SCENE, name=name)
+    finished(tina, scene_id)
+    tom = pages.context("tom")
+    scene, scenes = tom.new_page(), tom.new_page()
+    scene.goto(f"/scenes/{scene_id}")
+    scenes.goto("/scenes")
+    row = scenes.locator("tr[data-row]")
+    for page in (scene, scenes):
+        live(page)
+    expect(row.filter(has_text=name)).to_be_visible()
+    expect(scene.get_by_role("heading", name=name)).to_be_visible()
+
+    after = named("after")
+    ask(tina, "PATCH", f"/scenes/{scene_id}", {"name": after})
+    expect(scene.get_by_role("heading", name=after)).to_be_visible()
+    expect(row.filter(has_text=after)).to_be_visible()
+
+    ask(tina, "PATCH", f"/scenes/{scene_id}", {"is_private": True})
+    expect(scene.get_by_text("This scene is not shared any more")).to_be_visible()
+    expect(row.filter(has_text=after)).to_have_count(0)
+
+    ask(tina, "PATCH", f"/scenes/{scene_id}", {"is_private": False})
+    expect(scene.get_by_role("heading", name=after)).to_be_visible()
+    expect(row.filter(has_text=after)).to_be_visible()
 
 
 def test_a_finished_scene_never_runs_again_on_the_screen(pages: Site, line: Line) -> None:
