@@ -65,6 +65,10 @@ class Changes:
                     LOG.warning("not_heard", of=name, error=str(error).strip().split("\n")[0])
                 is_well = False
                 self._is_closed.wait(AGAIN_S)
+            except Exception:  # pages would stay as they are: nobody starts this thread again
+                LOG.exception("not_heard", of=name)
+                is_well = False
+                self._is_closed.wait(AGAIN_S)
             else:
                 is_well = True
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import psycopg2
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from mela.errors import SourceUnavailable
 from mela.settings import Settings
@@ -32,7 +33,10 @@ def tell(connection: Connection, channel: str, words: str) -> None:
 @contextmanager
 def listening(settings: Settings, channels: Sequence[str]) -> Generator[Listener]:
     """Yield a listener of channels, over a connection of its own. Raises SourceUnavailable."""
-    raw = engine_for(settings).raw_connection()
+    try:
+        raw = engine_for(settings).raw_connection()
+    except (psycopg2.Error, SQLAlchemyError) as error:  # the driver's own, where it is the pool's
+        raise SourceUnavailable(f"the warehouse does not answer: {error}") from error
     try:
         driver: Any = raw.driver_connection
         driver.autocommit = True
