@@ -119,8 +119,6 @@ def stop(settings: Settings, caller: Caller, scene_id: UUID) -> None:
     if head.user_id != caller.user_id and caller.role is not Role.ADMIN:
         raise NotAllowed(f"scene {scene_id} belongs to somebody else.", "not_yours")
     cancel.cancel_scene(scene_id, settings)
-    with transaction(settings) as connection:
-        cards.tell(connection, scene_id)
 
 
 def _record(

@@ -79,8 +79,8 @@ _JOB_WRITES = {
 # The web application reads all, and writes its own tables, of which it may only add to the audit
 # log. Of ops it writes what `mela publish`, `cancel`, `schedule` and `watch` write.
 _API_OWN = (
-    *("account", "session", "token", "invitation", "attempt", "oidc_attempt", "scene_card"),
-    *("idempotency", "quota"),
+    *("account", "session", "browser", "token", "invitation", "attempt", "oidc_attempt"),
+    *("scene_card", "idempotency", "quota"),
 )
 _API_WRITES = {
     "app.audit_entry": "INSERT",
@@ -187,6 +187,9 @@ def grant(site: Site) -> None:
         # the planner asks what a user may ask for
         "GRANT USAGE ON SCHEMA app TO {job}",
         "GRANT SELECT ON app.quota TO {job}",
+        # a schedule that is private publishes scenes that are
+        "GRANT USAGE ON SCHEMA app TO {tasks}",
+        "GRANT SELECT, INSERT ON app.scene_card TO {tasks}",
         *_readable("ops", "{owner}", "{reader}"),
         *_readable("marts", "{marts}", "{reader}"),
         "GRANT CONNECT, TEMPORARY ON DATABASE {database} TO {job}",

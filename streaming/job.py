@@ -22,6 +22,7 @@ from mela.settings import Settings
 from services.alerts import post_alert
 from services.job_state import BEAT_S, QueryState, state_file, write_state
 from streaming import checking, daemon, mirror
+from streaming.cancelled import CancelledScenes
 from streaming.confinement import confine
 from streaming.executors import Executors
 from streaming.large_scenes import LargeScenes
@@ -51,6 +52,7 @@ class Job:
         self._executors = Executors(self._spark, self.warm_up)
         self._large = LargeScenes(settings)
         self._learning = Learning(settings)
+        self._cancelled = CancelledScenes(settings)
         wanted = queries(settings, self._large, self._learning)
         self._queries = {query.name: query for query in wanted}
         self._running: dict[str, StreamingQuery] = {}
@@ -86,7 +88,11 @@ class Job:
         """Watch the queries; return when told to stop, or raise when Spark itself is gone."""
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, self._on_signal)
-        beside = {"large-scenes": self._large.run, "learning": self._learning.run}
+        beside = {
+            "large-scenes": self._large.run,
+            "learning": self._learning.run,
+            "cancelled-scenes": self._cancelled.run,
+        }
         for name, work in beside.items():
             threading.Thread(target=work, args=(self._stop,), name=name, daemon=True).start()
         self._measure.start()

@@ -45,6 +45,8 @@ SHARED = {
         "tests/services/test_rejected.py",
         "tests/cli/test_rejected.py",
         "tests/live/test_publisher.py",
+        "tests/services/test_sending.py",
+        "tests/streaming/test_cancelled.py",
     ),
     "airflow": ("tests/dags/test_running.py",),
     "star": ("tests/dbt/",),

@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import psutil
@@ -22,14 +22,17 @@ from pydantic import SecretStr
 import stack
 from cli.stack import print_addresses
 from mela.errors import SourceUnavailable
-from mela.messages import CHUNK_RESULTS, PROGRESS, REJECTED, RESULTS, RUNS, SCENES
+from mela.messages import CHUNK_RESULTS, PROGRESS, REJECTED, RESULTS, RUNS, SCENES, State
 from mela.settings import KafkaSettings, Settings
 from mela.trading_messages import TRADING
 from messaging import connection
-from messaging.consumer import check_broker, tail
+from messaging.codec import decode_progress
+from messaging.consumer import check_broker, poll, tail
 from messaging.publisher import Publisher
+from services.cancel import cancel_scene
 from stack import environment, guard, roles
 from tests.conftest import mela
+from tests.warehouse.given import a_scene
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 TOPICS = (SCENES, RUNS, CHUNK_RESULTS, RESULTS, PROGRESS, REJECTED, *TRADING)
@@ -369,3 +372,26 @@ def test_a_publisher_cannot_send_what_the_job_sends(settings: Settings) -> None:
     with pytest.raises(SourceUnavailable), Publisher(settings.kafka, linger_ms=0) as publisher:
         publisher.result(str(uuid4()), "0" * 64, b"{}")
     tail(settings, RESULTS, PROGRESS, REJECTED).close()  # while it may read
+
+
+def test_a_scene_is_cancelled_by_roles_that_may_not_write_progress_and_the_job_tells_it(
+    settings: Settings, kept: dict[str, str]
+) -> None:
+    """The web application's roles, and those of the command line: neither may write there."""
+    where = settings.postgres.model_copy(
+        update={"user": roles.API, "password": SecretStr(kept[roles.PASSWORDS[roles.API]])}
+    )
+    kafka = signed(settings, guard.API, kept[guard.PASSWORDS[guard.API]])
+    application = settings.model_copy(update={"postgres": where, "kafka": kafka})
+    for by in (application, settings):
+        scene_id = UUID(a_scene(settings))
+        heard = tail(settings, PROGRESS)
+        cancel_scene(scene_id, by)
+        deadline = time.monotonic() + WAIT_S
+        while True:
+            raw = poll(heard, 1.0)
+            if raw is not None and decode_progress(raw).scene_id == scene_id:
+                break
+            assert time.monotonic() < deadline, "the job did not tell that a scene was cancelled"
+        heard.close()
+        assert decode_progress(raw).state is State.CANCELLED

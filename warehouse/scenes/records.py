@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -110,6 +110,10 @@ _CANCEL = text("""
 _CANCELLED = text("""
     SELECT scene_id::text FROM ops.scene
     WHERE scene_id = ANY(CAST(:scene_ids AS uuid[])) AND cancelled_at IS NOT NULL
+""")
+_CANCELLED_WITHIN = text("""
+    SELECT scene_id::text, cancelled_at FROM ops.scene
+    WHERE cancelled_at > now() - CAST(:lately AS interval)
 """)
 _WITHOUT_MLFLOW = text("""
     SELECT scene_id::text FROM ops.scene
@@ -267,6 +271,12 @@ def cancel(connection: Connection, scene_id: str | UUID) -> bool:
 def cancelled(connection: Connection, scene_ids: Iterable[str | UUID]) -> set[str]:
     """Return the ids of those scenes that were cancelled."""
     return set(connection.scalars(_CANCELLED, {"scene_ids": [str(one) for one in scene_ids]}))
+
+
+def cancelled_within(connection: Connection, lately: timedelta) -> dict[str, datetime]:
+    """Return the scenes that were cancelled lately, each with when."""
+    rows = connection.execute(_CANCELLED_WITHIN, {"lately": lately})
+    return {row.scene_id: row.cancelled_at for row in rows}
 
 
 def get(connection: Connection, scene_id: str | UUID) -> StoredScene | None:

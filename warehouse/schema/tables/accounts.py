@@ -83,6 +83,22 @@ class Session(Base):
     agent: Mapped[str | None]
 
 
+class Browser(Base):
+    """A browser from which a user has signed in. Grain: account_id, token_hash."""
+
+    __tablename__ = "browser"
+    __table_args__ = (
+        UniqueConstraint("account_id", "token_hash"),
+        _is_digest("token_hash"),
+        _app("a browser from which a user has signed in. Grain: account_id, token_hash"),
+    )
+
+    id: Mapped[Big]
+    account_id: Mapped[AccountId]
+    token_hash: Mapped[Digest]
+    signed_in_at: Mapped[Now]
+
+
 class Token(Base):
     """A personal token for programs. Grain: id."""
 

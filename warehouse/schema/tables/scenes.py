@@ -71,6 +71,16 @@ class Scene(Base):
         ),
         Index("scene_received_at_idx", "received_at", "scene_id"),
         Index("scene_rerun_of_idx", "rerun_of", postgresql_where=sql("rerun_of IS NOT NULL")),
+        Index(
+            "scene_cancelled_at_idx",
+            "cancelled_at",
+            postgresql_where=sql("cancelled_at IS NOT NULL"),
+        ),
+        Index(
+            "scene_untaken_idx",
+            "received_at",
+            postgresql_where=sql("partition IS NULL AND status = 'received'"),
+        ),
         {"schema": "ops", "comment": "a publication. Grain: scene_id"},
     )
 
@@ -226,6 +236,7 @@ class SceneSchedule(Base):
         comment="the end of the scene published last"
     )
     created_at: Mapped[Now]
+    is_private: Mapped[bool] = mapped_column(server_default=sql("false"))
 
 
 class SceneScheduleInstrument(Base):
