@@ -1,4 +1,4 @@
-"""Who asks, and may they: every route takes `Reader`, `Trader` or `Admin`."""
+"""Who asks, and may they: routes take `Reader`, `Trader` or `Admin`, of one's account `InPerson`."""
 
 from __future__ import annotations
 
@@ -86,6 +86,24 @@ def allowed(scope: Scope) -> Callable[[Caller], Caller]:
     return check
 
 
+def in_person(caller: SignedIn) -> Caller:
+    """Return a caller who is signed in himself. Raises NotAllowed for a token, whatever its scopes.
+
+    What decides who gets into an account is no business of a program: a token that leaked could
+    lock its user out.
+    """
+    if caller.via != "session":
+        raise NotAllowed("sign in with your password for this: no token may do it.")
+    return caller
+
+
+def reader_in_person(caller: Annotated[Caller, Depends(allowed(Scope.READ))]) -> Caller:
+    """Do the same, and refuse who must change the password first."""
+    return in_person(caller)
+
+
+InPerson = Annotated[Caller, Depends(in_person)]  # a password to be changed included
+ReaderInPerson = Annotated[Caller, Depends(reader_in_person)]
 Reader = Annotated[Caller, Depends(allowed(Scope.READ))]
 Trader = Annotated[Caller, Depends(allowed(Scope.WRITE))]
 Admin = Annotated[Caller, Depends(allowed(Scope.ADMIN))]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from api.caller import SignedIn, address_of, cookie_name, session_token
+from api.caller import InPerson, SignedIn, address_of, cookie_name, session_token
 from api.context import AppSettings
 from api.models.accounts import Me, PasswordChange, QuotaState, SessionRow, Sessions, SignIn
 from mela.settings import Settings
@@ -36,34 +36,34 @@ def get_session(request: Request, caller: SignedIn, settings: AppSettings) -> Me
 
 
 @router.delete("/session", status_code=204)
-def sign_out(response: Response, caller: SignedIn, settings: AppSettings) -> None:
+def sign_out(response: Response, caller: InPerson, settings: AppSettings) -> None:
     """End this session."""
     sessions.sign_out(settings, caller)
     drop_cookie(response, settings)
 
 
 @router.get("/sessions")
-def list_sessions(caller: SignedIn, settings: AppSettings) -> Sessions:
+def list_sessions(caller: InPerson, settings: AppSettings) -> Sessions:
     """Return one's own sessions."""
     rows = sessions.every(settings, caller)
     return Sessions(items=[SessionRow.model_validate(row, from_attributes=True) for row in rows])
 
 
 @router.delete("/sessions", status_code=204)
-def sign_out_everywhere(response: Response, caller: SignedIn, settings: AppSettings) -> None:
+def sign_out_everywhere(response: Response, caller: InPerson, settings: AppSettings) -> None:
     """End all of one's own sessions, this one too."""
     sessions.sign_out_everywhere(settings, caller)
     drop_cookie(response, settings)
 
 
 @router.delete("/sessions/{session_id}", status_code=204)
-def end_session(session_id: int, caller: SignedIn, settings: AppSettings) -> None:
+def end_session(session_id: int, caller: InPerson, settings: AppSettings) -> None:
     """End one of one's own sessions."""
     sessions.end(settings, caller, session_id)
 
 
 @router.post("/password", status_code=204)
-def change_password(body: PasswordChange, caller: SignedIn, settings: AppSettings) -> None:
+def change_password(body: PasswordChange, caller: InPerson, settings: AppSettings) -> None:
     """Change one's own password. All other sessions end."""
     current, new = body.current.get_secret_value(), body.new.get_secret_value()
     accounts.change_password(settings, caller, current, new)

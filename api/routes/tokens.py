@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request
 
-from api.caller import Reader
+from api.caller import ReaderInPerson
 from api.context import AppSettings
 from api.models.accounts import NewToken, TokenRow, Tokens, TokenToMake
 from services import tokens
@@ -13,7 +13,7 @@ router = APIRouter(tags=["tokens"])
 
 
 @router.get("/tokens")
-def list_tokens(caller: Reader, settings: AppSettings) -> Tokens:
+def list_tokens(caller: ReaderInPerson, settings: AppSettings) -> Tokens:
     """Return one's own tokens, without their secrets."""
     rows = tokens.every(settings, caller)
     return Tokens(items=[TokenRow.model_validate(row, from_attributes=True) for row in rows])
@@ -21,7 +21,7 @@ def list_tokens(caller: Reader, settings: AppSettings) -> Tokens:
 
 @router.post("/tokens", status_code=201)
 def make_token(
-    asked: TokenToMake, request: Request, caller: Reader, settings: AppSettings
+    asked: TokenToMake, request: Request, caller: ReaderInPerson, settings: AppSettings
 ) -> NewToken:
     """Make a token. Its secret is shown now and never again."""
     made = tokens.make(settings, caller, asked.name, set(asked.scopes), asked.days)
@@ -31,6 +31,6 @@ def make_token(
 
 
 @router.delete("/tokens/{token_id}", status_code=204)
-def end_token(token_id: int, caller: Reader, settings: AppSettings) -> None:
+def end_token(token_id: int, caller: ReaderInPerson, settings: AppSettings) -> None:
     """Take one of one's own tokens back."""
     tokens.end(settings, caller, token_id)

@@ -57,11 +57,21 @@ ALLOWED = {
     ),
 }
 RIGHT = {name: right for right, names in ALLOWED.items() for name in names}
+# Who gets into an account is decided by a person who signed in, and by no token.
+IN_PERSON = frozenset(
+    {
+        *("sign_out", "list_sessions", "sign_out_everywhere", "end_session", "change_password"),
+        *("list_tokens", "make_token", "end_token"),
+    }
+)
 ORDER = (PUBLIC, ANYBODY, READER, TRADER, ADMIN)
 AS = {"nobody": PUBLIC, "viewer": READER, "trader": TRADER, "admin": ADMIN}
 BODIES: dict[str, Any] = {"change_scene": {"note": "mine"}, "rerun_scene": {}}
-QUERIES = {
-    "get_heatmap": {"x": "strategy.params.fast", "y": "strategy.params.slow", "metric": "sharpe"}
+SERIES = {"instrument": "binance:BTCUSDT", "interval": "1h"}
+QUERIES: dict[str, dict[str, Any]] = {
+    "get_heatmap": {"x": "strategy.params.fast", "y": "strategy.params.slow", "metric": "sharpe"},
+    "get_coverage": SERIES,
+    "read_candles": {**SERIES, "start": "2023-01-01T00:00:00Z", "end": "2023-01-02T00:00:00Z"},
 }
 NOWHERE = {"stream_events": {"scene": "no id"}}  # a stream that opens would not end
 
@@ -115,14 +125,57 @@ def test_a_route_lets_in_whom_the_table_names_and_nobody_else(
         by = leaver(team, who)
     answer = operation.ask(by)
 
-    if operation.name in RIGHT and ORDER.index(AS[who]) >= ORDER.index(RIGHT[operation.name]):
-        refused = {"not_signed_in", "not_allowed", "csrf", "must_change_password"}
-        if answer.headers["Content-Type"] == "application/problem+json":
-            assert answer.json()["code"] not in refused, answer.text
+    if ORDER.index(AS[who]) >= ORDER.index(RIGHT[operation.name]):
+        check_let_in(answer)
     else:
         assert answer.status_code == (401 if who == "nobody" else 403), answer.text
         code = answer.json()["code"]
         assert code == ("not_signed_in" if who == "nobody" else "not_allowed")
+
+
+def check_let_in(answer: httpx.Response) -> None:
+    """Check that nobody was refused; and that the route did its work, or said why not."""
+    assert answer.status_code != 500, answer.text
+    if answer.headers.get("Content-Type") == "application/problem+json":
+        refused = {"not_signed_in", "not_allowed", "csrf", "must_change_password"}
+        assert answer.json()["code"] not in refused, answer.text
+    else:
+        assert answer.status_code < 400, answer.text
+
+
+SCOPES = (("read",), ("read", "write"), ("read", "write", "admin"), ("read", "admin"))
+LETS_IN = {"read": {ANYBODY, READER}, "write": {TRADER}, "admin": {ADMIN}}
+
+
+@pytest.fixture(scope="module")
+def secrets(team: Team) -> dict[tuple[str, ...], str]:  # noqa: F811
+    """Return a token of the administrator for each set of scopes."""
+    found: dict[tuple[str, ...], str] = {}
+    for scopes in SCOPES:
+        asked = {"name": " ".join(scopes), "scopes": scopes, "days": 1}
+        found[scopes] = team.admin.post("/tokens", json=asked).json()["secret"]
+    return found
+
+
+@pytest.mark.parametrize("scopes", SCOPES, ids=" ".join)
+@pytest.mark.parametrize("operation", EVERY, ids=lambda one: one.name)
+def test_a_token_does_what_its_scopes_say_and_changes_nothing_of_its_account(
+    team: Team,  # noqa: F811
+    secrets: dict[tuple[str, ...], str],
+    operation: Operation,
+    scopes: tuple[str, ...],
+) -> None:
+    program = browser(team.settings)
+    program.headers["Authorization"] = f"Bearer {secrets[scopes]}"
+    answer = operation.ask(program)
+
+    right = RIGHT[operation.name]
+    allowed = {PUBLIC}.union(*(LETS_IN[scope] for scope in scopes))
+    if right in allowed and operation.name not in IN_PERSON:
+        check_let_in(answer)
+    else:
+        assert (answer.status_code, answer.json()["code"]) == (403, "not_allowed"), answer.text
+        assert team.admin.get("/session").status_code == 200
 
 
 def leaver(team: Team, who: str) -> Browser:  # noqa: F811
@@ -197,13 +250,28 @@ def test_another_users_scene_is_read_and_not_changed(team: Team, operation: Oper
     [one for one in EVERY if one.method == "GET" and "{" not in one.path],
     ids=lambda one: one.name,
 )
-def test_no_list_shows_what_is_private_of_another(team: Team, operation: Operation) -> None:  # noqa: F811
+def test_no_list_shows_what_is_private_of_another(
+    team: Team,  # noqa: F811
+    operation: Operation,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if operation.name == "stream_events":
+        return  # it does not end; tests/integration/test_api_events.py reads it
     if RIGHT[operation.name] == PUBLIC or operation.name == "list_audit":
         return  # the log says to administrators who did something to which scene, and no more
     hidden = {team.scene("stocks"), *(row["run_key"] for row in team.runs("stocks"))}
+    assert len(hidden) > 1
+    shown = [row["run_key"] for row in team.runs("grid")[:2]]
+    monkeypatch.setitem(QUERIES, "compare_runs", {"run": shown})
     for by in (team.other, team.admin):
-        text = operation.ask(by).text
-        assert not [one for one in hidden if one in text]
+        answer = operation.ask(by)
+        if operation.name == "list_backfills":  # Airflow, which knows no scene, is away here
+            assert answer.status_code == 503, answer.text
+        elif RIGHT[operation.name] == ADMIN and by is not team.admin:
+            assert answer.status_code == 403, answer.text
+        else:
+            assert answer.status_code == 200, answer.text
+        assert not [one for one in hidden if one in answer.text]
 
 
 @pytest.mark.parametrize("asked", [{"tag": "secret"}, {"owner": "trader"}, {"state": "finished"}])
