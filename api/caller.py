@@ -1,4 +1,4 @@
-"""Who asks, and may they: routes take `Reader`, `Trader` or `Admin`, of one's account `InPerson`."""
+"""Who asks, and may they: routes take `Reader`, `Trader`, `Admin`, and of an account `InPerson`."""
 
 from __future__ import annotations
 

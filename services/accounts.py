@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,10 +11,11 @@ from typing import Literal
 
 from sqlalchemy import Connection
 
-from mela.errors import Conflict, InputInvalid, NotAllowed, NotFound
+from mela.errors import Conflict, InputInvalid, NotAllowed, NotFound, TooManyAttempts
 from mela.settings import Settings
 from services import passwords
 from warehouse.accounts import accounts as stored
+from warehouse.accounts import attempts, browsers
 from warehouse.accounts import sessions as stored_sessions
 from warehouse.accounts import tokens as stored_tokens
 from warehouse.database import transaction
@@ -151,30 +153,52 @@ def one(settings: Settings, user: str) -> Account:
 
 
 def set_password(settings: Settings, user: str, password: str, *, must_change: bool) -> None:
-    """Give an account a password, as an administrator does. All its sessions end."""
+    """Give an account a password, as an administrator does. Its sessions and tokens end."""
     with transaction(settings) as connection:
         found = _found(stored.by_name(connection, user.strip().lower()), user)
         passwords.check(password, found.user)
         stored.set_password(
             connection, found.id, passwords.hashed(password), must_change=must_change
         )
-        stored_sessions.end_all(connection, found.id)
+        _let_nobody_stay(connection, found.id)
 
 
 def change_password(settings: Settings, caller: Caller, current: str, new: str) -> None:
-    """Change one's own password. Other sessions end. Raises NotAllowed for a wrong `current`."""
+    """Change one's own password. Other sessions and all tokens end.
+
+    Raises NotAllowed for a wrong `current`, and TooManyAttempts after many: a session that somebody
+    took over must not find the password out.
+    """
+    tries, place = _tries_of(caller), f"account {caller.account_id}"
     with transaction(settings) as connection:
-        found = stored.by_id(connection, caller.account_id)
-        known = found.password_hash
-    if known is None or not passwords.is_right(known, current):
+        known = stored.by_id(connection, caller.account_id).password_hash
+        wait_s = attempts.own_wait_s(connection, tries, place)
+        if wait_s > 0:
+            raise TooManyAttempts("too many tries; wait a little before the next one.", wait_s)
+        attempts.note(connection, tries, place)
+    if known is None or not passwords.is_right(known, current[: passwords.LONGEST + 1]):
         raise NotAllowed("the current password is not right.", "wrong_password")
+    with transaction(settings) as connection:
+        attempts.forget(connection, tries, place)
     if current == new:
         raise InputInvalid("new", "expected another password than the current one.")
     passwords.check(new, caller.user, field="new")
     hashed = passwords.hashed(new)
     with transaction(settings) as connection:
         stored.set_password(connection, caller.account_id, hashed, must_change=False)
-        stored_sessions.end_all(connection, caller.account_id, but=caller.session_id)
+        _let_nobody_stay(connection, caller.account_id, but=caller.session_id)
+
+
+def _tries_of(caller: Caller) -> bytes:
+    """Return under which hash tries to change a password are counted: no user's name has it."""
+    return hashlib.sha256(f"\x00 password of {caller.account_id}".encode()).digest()
+
+
+def _let_nobody_stay(connection: Connection, account_id: int, but: int | None = None) -> None:
+    """End an account's sessions, except one, and its tokens, and forget its browsers."""
+    stored_sessions.end_all(connection, account_id, but=but)
+    stored_tokens.end_all(connection, account_id)
+    browsers.forget(connection, account_id)
 
 
 def change(
@@ -196,10 +220,10 @@ def change(
         if loses and was_admin and stored.count_admins(connection) == 1:
             raise Conflict(f"{found.user} is the only administrator; make another one first.")
         stored.change(connection, found.id, role=role and role.value, is_disabled=is_disabled)
-        if is_disabled or (role is not None and role != found.role):
-            stored_sessions.end_all(connection, found.id)
         if is_disabled:
-            stored_tokens.end_all(connection, found.id)
+            _let_nobody_stay(connection, found.id)
+        elif role is not None and role != found.role:
+            stored_sessions.end_all(connection, found.id)
         return _account(stored.by_id(connection, found.id))
 
 

@@ -14,7 +14,7 @@ from mela.settings import Settings
 from services import passwords
 from services.accounts import Caller, Role, scopes_of
 from warehouse.accounts import accounts as stored_accounts
-from warehouse.accounts import attempts, tokens
+from warehouse.accounts import attempts, browsers, tokens
 from warehouse.accounts import sessions as stored
 from warehouse.database import transaction
 
@@ -55,32 +55,54 @@ def csrf_token(session_token: str) -> str:
 
 
 def sign_in(
-    settings: Settings, user: str, password: str, *, address: str, agent: str | None
+    settings: Settings,
+    user: str,
+    password: str,
+    *,
+    address: str,
+    agent: str | None,
+    browser: str | None = None,
 ) -> SignedIn:
     """Begin a session. Raises NotSignedIn, and TooManyAttempts where many failed before.
 
     An unknown user, a disabled one and a wrong password take the same time and the same words.
+    browser: what the browser keeps since an earlier sign-in. One that this user has signed in from
+    waits for its own failures alone, whatever others do at its address.
     """
     name = user.strip().lower()
     name_hash = digest(name)
     with transaction(settings) as connection:
-        wait_s = attempts.wait_s(connection, name_hash, address)
+        account = stored_accounts.by_name(connection, name)
+        known_as = browsers.known(connection, name, digest(browser or ""))
+        place = address if known_as is None else f"browser {known_as}"
+        left_s = attempts.wait_s if known_as is None else attempts.own_wait_s
+        wait_s = left_s(connection, name_hash, place)
         if wait_s > 0:
             raise TooManyAttempts(
                 "too many sign-ins failed; wait a little before the next one.", wait_s
             )
-        account = stored_accounts.by_name(connection, name)
+        attempts.note(connection, name_hash, place)  # first, so that tries at once count as well
     known = account.password_hash if account else None
     is_right = passwords.is_right(known or passwords.nobodys(), password[: passwords.LONGEST + 1])
     if account is None or known is None or not is_right or account.is_disabled:
-        with transaction(settings) as connection:
-            attempts.note(connection, name_hash, address)
         raise NotSignedIn(WRONG)
     with transaction(settings) as connection:
-        attempts.forget(connection, name_hash, address)
+        attempts.forget(connection, name_hash, place)
         if passwords.is_old(known):
             stored_accounts.rehash(connection, account.id, passwords.hashed(password))
     return begin(settings, account, address=address, agent=agent)
+
+
+def remember(settings: Settings, caller: Caller, browser: str | None) -> str:
+    """Remember from which browser somebody has signed in; return what it is to keep.
+
+    browser: what it keeps already. Only what came from here is used again.
+    """
+    with transaction(settings) as connection:
+        is_ours = browser is not None and browsers.is_ours(connection, digest(browser))
+        kept = browser if browser is not None and is_ours else secrets.token_urlsafe(BYTES)
+        browsers.seen(connection, caller.account_id, digest(kept))
+    return kept
 
 
 def begin(

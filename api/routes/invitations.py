@@ -17,7 +17,7 @@ from api.models.accounts import (
     NewInvitation,
     Registration,
 )
-from api.routes.session import me, set_cookie
+from api.routes.session import me, remember, set_cookie
 from services import invitations
 
 router = APIRouter(tags=["invitations"])
@@ -74,4 +74,5 @@ def register(
     )
     request.state.caller = found.caller
     set_cookie(response, found.token, settings)
+    remember(request, response, found.caller, settings)
     return me(found.caller, settings, found.token)

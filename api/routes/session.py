@@ -11,6 +11,8 @@ from mela.settings import Settings
 from services import accounts, quotas, sessions
 from services.accounts import Caller
 
+BROWSER = "mela_browser"  # the cookie of a browser that signed in before
+BROWSER_S = 400 * 86_400  # as long as browsers keep one
 router = APIRouter(tags=["session"])
 
 
@@ -23,9 +25,11 @@ def sign_in(body: SignIn, request: Request, response: Response, settings: AppSet
         body.password.get_secret_value(),
         address=address_of(request),
         agent=request.headers.get("User-Agent"),
+        browser=request.cookies.get(_browser_cookie(settings)),
     )
     request.state.caller = found.caller
     set_cookie(response, found.token, settings)
+    remember(request, response, found.caller, settings)
     return me(found.caller, settings, found.token)
 
 
@@ -64,7 +68,7 @@ def end_session(session_id: int, caller: InPerson, settings: AppSettings) -> Non
 
 @router.post("/password", status_code=204)
 def change_password(body: PasswordChange, caller: InPerson, settings: AppSettings) -> None:
-    """Change one's own password. All other sessions end."""
+    """Change one's own password. All other sessions and all tokens end."""
     current, new = body.current.get_secret_value(), body.new.get_secret_value()
     accounts.change_password(settings, caller, current, new)
 
@@ -96,6 +100,27 @@ def set_cookie(response: Response, token: str, settings: Settings) -> None:
         httponly=True,
         samesite="strict",
     )
+
+
+def remember(request: Request, response: Response, caller: Caller, settings: Settings) -> None:
+    """Let a browser keep by what its user is known at the next sign-in, when others guess there.
+
+    It opens nothing: without the password it is worth nothing.
+    """
+    name = _browser_cookie(settings)
+    response.set_cookie(
+        name,
+        sessions.remember(settings, caller, request.cookies.get(name)),
+        max_age=BROWSER_S,
+        path="/",
+        secure=settings.api.is_https,
+        httponly=True,
+        samesite="strict",
+    )
+
+
+def _browser_cookie(settings: Settings) -> str:
+    return f"__Host-{BROWSER}" if settings.api.is_https else BROWSER
 
 
 def drop_cookie(response: Response, settings: Settings) -> None:

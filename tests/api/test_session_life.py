@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from statistics import median
 
 import pytest
@@ -107,6 +108,33 @@ def test_a_new_password_ends_the_other_sessions(callers: Callers) -> None:
     second.sign_in("trader", new)
 
 
+def test_a_new_password_ends_all_tokens(callers: Callers) -> None:
+    asked = {"name": "x", "scopes": ["read"], "days": 1}
+    programs = [callers.browser() for _ in range(2)]
+    for program in programs:
+        secret = callers.trader.post("/tokens", json=asked).json()["secret"]
+        program.headers["Authorization"] = f"Bearer {secret}"
+    assert programs[0].get("/session").status_code == 200
+    body = {"current": PASSWORD, "new": "eight quiet herons"}
+    assert callers.trader.post("/password", json=body).status_code == 204
+    assert [one.get("/session").status_code for one in programs] == [401, 401]
+    assert callers.trader.get("/tokens").json() == {"items": []}
+
+
+def test_who_took_a_session_over_cannot_try_passwords_for_ever(callers: Callers) -> None:
+    body = {"current": "guess", "new": "eight quiet herons"}
+    for _ in range(attempts.FREE):
+        assert callers.trader.post("/password", json=body).status_code == 403
+    right = {**body, "current": PASSWORD}
+    answer = callers.trader.post("/password", json=right)
+    assert (answer.status_code, answer.json()["code"]) == (429, "too_many_attempts")
+    second = callers.browser()
+    second.sign_in("trader")  # which is counted by itself
+    assert second.post("/password", json=right).status_code == 429
+    execute(callers.settings, "UPDATE app.attempt SET at = at - interval '2 seconds'")
+    assert second.post("/password", json=right).status_code == 204
+
+
 @pytest.mark.parametrize(
     "new", ["short", "password123", "iloveyou", "trader2026", "Trader-1", "x" * 257, PASSWORD]
 )
@@ -191,11 +219,107 @@ def test_the_wait_doubles_and_ends(callers: Callers) -> None:
     assert not stored(callers.settings, "SELECT id FROM app.attempt")
 
 
-def test_one_address_that_tries_many_users_waits(callers: Callers) -> None:
-    for number in range(attempts.FREE_OF_ADDRESS):
-        fail(callers, f"user{number}", 1)
-    answer = callers.nobody.post("/session", json={"user": "trader", "password": PASSWORD})
+def guessed_at(callers: Callers, names: int, ago_s: int = 0, address: str = "testclient") -> None:
+    """Let somebody guess with made-up names, from the address that all tests have."""
+    execute(
+        callers.settings,
+        """INSERT INTO app.attempt (name_hash, address, at)
+           SELECT sha256(CAST(CAST(number AS text) AS bytea)), :address,
+                  now() - make_interval(secs => :ago_s)
+           FROM generate_series(1, :names) AS number""",
+        address=address,
+        names=names,
+        ago_s=ago_s,
+    )
+
+
+def test_who_guesses_at_a_shared_address_shuts_nobody_else_out(callers: Callers) -> None:
+    for number in range(attempts.FREE_OF_ADDRESS + 10):
+        body = {"user": f"made up {number}", "password": "guess"}
+        assert callers.nobody.post("/session", json=body).status_code == 401
+    callers.browser().sign_in("trader")
+
+
+def test_who_failed_at_such_an_address_waits_a_minute_at_most_whatever_others_do(
+    callers: Callers,
+) -> None:
+    guessed_at(callers, 500, ago_s=120)
+    wrong = {"user": "trader", "password": "a slip"}
+    body = {"user": "trader", "password": PASSWORD}
+    assert callers.nobody.post("/session", json=wrong).status_code == 401
+    answer = callers.nobody.post("/session", json=body)
     assert answer.status_code == 429
+    assert 1 <= int(answer.headers["Retry-After"]) <= attempts.LONGEST_OF_ADDRESS_S
+    execute(callers.settings, "UPDATE app.attempt SET at = at - interval '61 seconds'")
+    guessed_at(callers, 20)  # others go on
+    assert callers.nobody.post("/session", json=body).status_code == 200
+
+
+def test_more_tries_than_people_make_slow_an_address_by_seconds(callers: Callers) -> None:
+    guessed_at(callers, attempts.A_MINUTE)
+    body = {"user": "trader", "password": PASSWORD}
+    answer = callers.nobody.post("/session", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (429, "too_many_attempts")
+    assert int(answer.headers["Retry-After"]) <= attempts.FLOOD_S
+    unknown = callers.nobody.post("/session", json={**body, "user": "nobody1"})
+    assert unknown.json() == answer.json()
+    execute(callers.settings, "UPDATE app.attempt SET at = at - interval '1 minute'")
+    assert callers.nobody.post("/session", json=body).status_code == 200
+
+
+def test_a_browser_that_signed_in_before_waits_for_nobody_else(callers: Callers) -> None:
+    mine = callers.browser()
+    mine.sign_in("trader")
+    assert mine.delete("/session").status_code == 204
+    guessed_at(callers, 200)
+    fail(callers, "trader", 200)
+    fail(callers, "trader", 200, address="10.0.0.9")
+    body = {"user": "trader", "password": PASSWORD}
+    assert callers.browser().post("/session", json=body).status_code == 429
+    mine.sign_in("trader")
+
+    # of another user's it is a browser like any other
+    fail(callers, "other", attempts.FREE)
+    assert mine.post("/session", json={"user": "other", "password": PASSWORD}).status_code == 429
+
+
+def test_who_guesses_in_a_browser_that_is_known_waits_as_well(callers: Callers) -> None:
+    mine = callers.browser()
+    mine.sign_in("trader")
+    wrong = {"user": "trader", "password": "guess"}
+    for _ in range(attempts.FREE):
+        assert mine.post("/session", json=wrong).status_code == 401
+    assert mine.post("/session", json={**wrong, "password": PASSWORD}).status_code == 429
+    callers.browser().sign_in("trader")  # the user, in another browser at that address
+
+
+def test_a_browser_is_known_by_a_secret_of_ours_that_scripts_do_not_see(callers: Callers) -> None:
+    guest = callers.browser()
+    guest.cookies.set("mela_browser", "planted by somebody", domain="127.0.0.1", path="/")
+    body = {"user": "trader", "password": PASSWORD}
+    cookies = guest.post("/session", json=body).headers.get_list("Set-Cookie")
+    [cookie] = [one for one in cookies if one.startswith("mela_browser=")]
+    assert "planted" not in cookie
+    assert "HttpOnly" in cookie
+    assert "SameSite=strict" in cookie
+    secret = cookie.partition("=")[2].partition(";")[0]
+    assert len(secret) >= 43  # 256 bits
+    rows = stored(callers.settings, "SELECT b::text FROM app.browser b")
+    assert len(rows) == 1
+    assert secret not in str(rows)
+    again = guest.post("/session", json={**body, "user": "other"})
+    assert secret in str(again.headers.get_list("Set-Cookie"))  # a browser that two people use
+
+
+def test_tries_that_come_at_once_count_as_well(callers: Callers) -> None:
+    clients = [callers.browser() for _ in range(12)]
+    body = {"user": "trader", "password": "guess"}
+    with ThreadPoolExecutor(len(clients)) as pool:
+        answers = [
+            one.result().status_code
+            for one in [pool.submit(client.post, "/session", json=body) for client in clients]
+        ]
+    assert answers.count(429) >= 4, answers
 
 
 def test_many_addresses_that_try_one_user_hold_him_up_for_seconds_at_most(

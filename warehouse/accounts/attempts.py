@@ -1,8 +1,9 @@
 """Sign-ins that failed, by user and address, and how long the next one has to wait.
 
 Somebody who guesses a user's password from one address waits longer and longer there; the user
-himself, elsewhere, does not wait. Many addresses that guess at one user, and one address that
-guesses at many users, wait too, but only after more failures than honest people make.
+himself, elsewhere, does not wait. Where many guesses came from one address, those wait longer who
+guessed themselves, and nobody else: a whole office shares one. Many addresses that guess at one
+user hold up who comes from a browser that nobody knows, for seconds.
 """
 
 from __future__ import annotations
@@ -10,15 +11,17 @@ from __future__ import annotations
 from sqlalchemy import Connection, text
 
 FREE, FREE_OF_ADDRESS, FREE_OF_USER = 5, 30, 100  # failures in an hour before anybody waits
-LONGEST_S, LONGEST_OF_USER_S = 900.0, 5.0
+LONGEST_S, LONGEST_OF_ADDRESS_S, LONGEST_OF_USER_S = 900.0, 60.0, 5.0
+A_MINUTE, FLOOD_S = 60, 2.0  # tries of an address in a minute; each costs a processor's time
 _COUNTS = text("""
     SELECT
         count(*) FILTER (WHERE name_hash = :name_hash AND address = :address) AS of_both,
         count(*) FILTER (WHERE address = :address) AS of_address,
+        count(*) FILTER (WHERE address = :address
+                         AND at > now() - interval '1 minute') AS of_minute,
         count(*) FILTER (WHERE name_hash = :name_hash) AS of_user,
         extract(epoch FROM now() - max(at) FILTER
             (WHERE name_hash = :name_hash AND address = :address)) AS both_s,
-        extract(epoch FROM now() - max(at) FILTER (WHERE address = :address)) AS address_s,
         extract(epoch FROM now() - max(at) FILTER (WHERE name_hash = :name_hash)) AS user_s
     FROM app.attempt
     WHERE at > now() - interval '1 hour' AND (address = :address OR name_hash = :name_hash)
@@ -29,17 +32,28 @@ _FORGET = text("DELETE FROM app.attempt WHERE name_hash = :name_hash AND address
 
 
 def wait_s(connection: Connection, name_hash: bytes, address: str) -> float:
-    """Return for how many seconds nobody may try this user from this address; 0 for at once."""
+    """Return for how many seconds nobody may try this user from this address; 0 for at once.
+
+    Of an address with many failures, each user's wait begins with his own last one there, so that
+    nobody is shut out by what others do.
+    """
     row = connection.execute(_COUNTS, {"name_hash": name_hash, "address": address}).one()
     return max(
         _left_s(row.of_both, FREE, row.both_s, LONGEST_S),
-        _left_s(row.of_address, FREE_OF_ADDRESS, row.address_s, LONGEST_S),
+        _left_s(row.of_address, FREE_OF_ADDRESS, row.both_s, LONGEST_OF_ADDRESS_S),
         _left_s(row.of_user, FREE_OF_USER, row.user_s, LONGEST_OF_USER_S),
+        FLOOD_S if row.of_minute >= A_MINUTE else 0.0,
     )
 
 
+def own_wait_s(connection: Connection, name_hash: bytes, place: str) -> float:
+    """Return the same where only one's own failures count: a browser that is known, say."""
+    row = connection.execute(_COUNTS, {"name_hash": name_hash, "address": place}).one()
+    return _left_s(row.of_both, FREE, row.both_s, LONGEST_S)
+
+
 def note(connection: Connection, name_hash: bytes, address: str) -> None:
-    """Store that a sign-in failed, and forget those of yesterday."""
+    """Store that somebody tries, and forget who tried yesterday."""
     connection.execute(_CLEAN)
     connection.execute(_NOTE, {"name_hash": name_hash, "address": address})
 
