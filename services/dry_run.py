@@ -33,6 +33,8 @@ FEW = 10  # up to which it tells what every scene costs
 class DryRun:
     """The outcome of a dry run; the fields of `Validation`, and what a person asks besides.
 
+    stored: runs whose stored result the caller may see: whoever guesses must not learn what others
+        keep private
     expected_seconds: None where no scene finished lately; warnings: sentences
     """
 
@@ -56,7 +58,7 @@ class ParsedYaml:
 
 def dry_run(settings: Settings, caller: Caller, document: Any) -> DryRun:
     """Check a scene as the planner will. Nothing is published."""
-    found = validate_scene(document, settings)
+    found = validate_scene(document, settings, seen_by=caller.user_id)
     scene = found.scene
     runs = found.runs if found.ok else 0
     return DryRun(

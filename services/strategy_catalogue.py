@@ -113,7 +113,7 @@ def in_full(settings: Settings, caller: Caller, name: str) -> StrategyInFull:
     page = page_of(strategy, settings)
     with transaction(settings) as connection:
         scenes = strategy_record.scenes_of(connection, caller.user_id, [name])
-        runs = strategy_record.results_of(connection, name, strategy.digest)
+        runs = strategy_record.results_of(connection, caller.user_id, name, strategy.digest)
     record = scene_pages.list_page(
         settings, caller, states=[SceneState.FINISHED], strategy=name, limit=NEWEST
     )

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
-from uuid import uuid4
 
 from backtests.simulate import provenance
 from backtests.strategy import Catalogue
@@ -77,11 +76,14 @@ class Validation:
         return not self.faults
 
 
-def validate_scene(document: Any, settings: Settings, *, offline: bool = False) -> Validation:
+def validate_scene(
+    document: Any, settings: Settings, *, offline: bool = False, seen_by: int | None = None
+) -> Validation:
     """Check a scene as the planner will, without publishing it.
 
     document: JSON values
     offline: leave out what only the warehouse knows: instruments, stored results, candles
+    seen_by: a user; only stored results that this one may see are counted. None counts all
     """
     catalogue = all_strategies(settings)
     refused = faults_of(
@@ -101,7 +103,7 @@ def validate_scene(document: Any, settings: Settings, *, offline: bool = False) 
     unknown, missing = _candles(scene, plan, settings)
     if unknown:
         return Validation(tuple(unknown), scene, plan.runs, plan.skipped, missing=tuple(missing))
-    stored = _stored(plan, catalogue, settings)
+    stored = _stored(plan, catalogue, settings, seen_by)
     return Validation((), scene, plan.runs, plan.skipped, stored, tuple(missing))
 
 
@@ -150,15 +152,16 @@ def _load(scene: Scene, name: str, start: datetime, end: datetime) -> str:
     return load_command(name, scene.interval, instant_text(start), instant_text(end))
 
 
-def _stored(plan: Plan, catalogue: Catalogue, settings: Settings) -> int | None:
+def _stored(
+    plan: Plan, catalogue: Catalogue, settings: Settings, seen_by: int | None
+) -> int | None:
     if plan.runs > MOST_LOOKED_UP or plan.learns:
         return None
     today = {name: provenance(name, None, catalogue) for name in catalogue}
-    nobody = uuid4()  # stored answers are addressed to a scene, and these are only counted
     found = 0
     for runs in _batched(plan.expand(), LOOKED_UP_AT_ONCE):
         with transaction(settings) as connection:
-            found += len(finder.find(connection, runs, today, nobody))
+            found += finder.count(connection, runs, today, seen_by=seen_by)
     return found
 
 

@@ -19,6 +19,11 @@ RUN_IS_VISIBLE = f"""EXISTS (
     JOIN ops.scene s ON s.scene_id = asked.scene_id
     WHERE answer.run_key = {{run_key}} AND {SCENE_IS_VISIBLE}
 )"""
+# For queries that have a result's key as {result_key}.
+RESULT_IS_VISIBLE = f"""EXISTS (
+    SELECT FROM ops.scene_run asked JOIN ops.scene s ON s.scene_id = asked.scene_id
+    WHERE asked.result_key = {{result_key}} AND {SCENE_IS_VISIBLE}
+)"""
 _SCENE = text(f"""
     SELECT EXISTS (SELECT FROM ops.scene s WHERE s.scene_id = :scene_id AND {SCENE_IS_VISIBLE})
 """)  # noqa: S608  made of constants

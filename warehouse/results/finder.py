@@ -15,6 +15,7 @@ from mela.failures import Failure
 from mela.metrics import Ranking, ranking
 from mela.result import Provenance
 from mela.run import Run
+from warehouse.accounts.visible import RESULT_IS_VISIBLE
 from warehouse.results.answers import answer
 from warehouse.results.curves import curve, save_curve, without_curve
 from warehouse.results.documents import best_first, document_sql
@@ -29,6 +30,7 @@ __all__ = [
     "answer",
     "best_of",
     "best_value",
+    "count",
     "curve",
     "find",
     "of_scene",
@@ -42,6 +44,11 @@ __all__ = [
 ]
 
 _FIND = text(document_sql(VALID_RESULTS))
+_COUNT = text(f"SELECT count(*) FROM {VALID_RESULTS}")  # noqa: S608  made of constants
+_COUNT_SEEN = text(f"""
+    SELECT count(*) FROM {VALID_RESULTS}
+    WHERE {RESULT_IS_VISIBLE.format(result_key="r.result_key")}
+""")  # noqa: S608  made of constants
 _ANSWERS = """
     ops.scene_run answer
     JOIN ops.result r ON r.result_key = answer.result_key
@@ -115,6 +122,24 @@ def find(
     wanted = [(str(scene_id), run) for run in runs]
     rows = connection.execute(_FIND, question(wanted, provenances))
     return {run_key: document.encode() for _, run_key, document in rows}
+
+
+def count(
+    connection: Connection,
+    runs: Sequence[Run],
+    provenances: Mapping[str, Provenance],
+    *,
+    seen_by: int | None,
+) -> int:
+    """Count the runs that `find` finds.
+
+    seen_by: only those whose result a scene has that this user may see; None counts all
+    """
+    nobody = "00000000-0000-0000-0000-000000000000"  # an answer is addressed to a scene
+    values = question([(nobody, run) for run in runs], provenances)
+    if seen_by is None:
+        return int(connection.scalar(_COUNT, values) or 0)
+    return int(connection.scalar(_COUNT_SEEN, {**values, "caller_id": seen_by}) or 0)
 
 
 def progress(connection: Connection, scene_ids: Iterable[str | UUID]) -> list[SceneProgress]:
