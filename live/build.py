@@ -17,8 +17,9 @@ from live.broker_books import BrokerBook
 from live.decisions import Decider, Series, unpacked
 from live.events import Facts, History, Started
 from live.invariants import Audit
-from live.sequence import FOREVER_MS, Key, Line, Sequencer, clock_of
+from live.sequence import Key, Line, Sequencer, clock_of
 from live.shared_books import SharedBook
+from mela.candle_clock import FOREVER_MS
 from mela.candles import Candles
 from mela.grid import plan_runs
 from mela.inference import infer

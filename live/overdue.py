@@ -10,7 +10,8 @@ import structlog
 from live.clock import Clock
 from live.events import CandleAbsent, Input, Ticked, Wanted
 from live.feed_hub import FeedHub
-from live.sequence import FOREVER_MS, Key
+from live.sequence import Key
+from mela.candle_clock import FOREVER_MS
 from mela.errors import SourceRefused, SourceUnavailable
 from mela.settings import Settings
 

@@ -17,9 +17,10 @@ from live.clock import Clock
 from live.events import CandleClosed, Facts, History, Started
 from live.feeds import feed_of
 from live.feeds.rest import RestCandles
-from live.sequence import FOREVER_MS, Key, clock_of
-from live.sequence import Clock as Openings
+from live.sequence import Key, clock_of
 from mela.calendars import ALWAYS
+from mela.candle_clock import FOREVER_MS
+from mela.candle_clock import CandleClock as Openings
 from mela.inference import infer
 from mela.instrument import Instrument
 from mela.interval import DAY_MS, Interval

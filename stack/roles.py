@@ -99,6 +99,7 @@ _API_WRITES = {
 _LIVE_WRITES = {
     "session": "UPDATE (state, why, risk_state, risk_why, started_at, stopped_at)",
     "session_event": "INSERT",
+    "session_series": "INSERT, UPDATE",
     "session_snapshot": "INSERT, DELETE",
     "session_snapshot_part": "INSERT",
     "session_order": "INSERT, UPDATE",

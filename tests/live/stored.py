@@ -13,6 +13,8 @@ from live.events import INPUTS, Event, encode, kind_of
 from mela.session import Session, parse_session
 from mela.settings import Settings
 from warehouse.database import transaction
+from warehouse.trading import log as stored_log
+from warehouse.trading.log import Entry, Rows
 
 DOCUMENT: dict[str, Any] = {
     "name": "a session",
@@ -56,25 +58,11 @@ def a_session(settings: Settings, document: dict[str, Any] | None = None, **colu
 
 
 def log(settings: Settings, session_id: UUID, events: Sequence[Event]) -> None:
-    """Add events to a session's log."""
+    """Add events to a session's log, as the process does."""
+    entries = [
+        Entry(kind, kind in INPUTS, encode(event))
+        for event, kind in ((one, kind_of(one)) for one in events)
+    ]
     with transaction(settings) as connection:
-        after = connection.execute(
-            text("SELECT coalesce(max(seq), 0) FROM ops.session_event WHERE session_id = :id"),
-            {"id": session_id},
-        ).scalar_one()
-        connection.execute(
-            text(
-                "INSERT INTO ops.session_event (session_id, seq, kind, is_input, document)"
-                " VALUES (:session_id, :seq, :kind, :is_input, :document)"
-            ),
-            [
-                {
-                    "session_id": session_id,
-                    "seq": after + place,
-                    "kind": kind_of(event),
-                    "is_input": kind_of(event) in INPUTS,
-                    "document": encode(event),
-                }
-                for place, event in enumerate(events, 1)
-            ],
-        )
+        after = stored_log.last(connection, session_id)
+        stored_log.append(connection, session_id, after, entries, Rows(), is_halted=False)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from pydantic import SecretStr
 
 from live import around
-from live.events import CandleClosed
+from live.events import CandleAbsent, CandleClosed
 from mela.alert_settings import AlertSettings
-from mela.interval import Interval
+from mela.instants import from_ms, to_ms
+from mela.interval import DAY_MS, HOUR_MS, Interval
 from mela.settings import Settings
 from services.digest import put_digest
 from services.heartbeat import tell_silence
@@ -122,8 +123,83 @@ def test_a_session_that_hears_candles_is_not_silent(empty: Settings) -> None:
     age(empty, 20_000)
     beat(empty)
     assert tell_silence(empty)
-    log(empty, session_id, [CandleClosed("binance:BTCUSDT", Interval.H1, 0, *[1.0] * 5, 1)])
+    now_ms = to_ms(utc_now())
+    closed = candle("binance:BTCUSDT", Interval.H1, now_ms - now_ms % HOUR_MS - HOUR_MS)
+    log(empty, session_id, [closed])
     assert tell_silence(empty) == []
+
+
+def candle(instrument: str, interval: Interval, opened_ms: int) -> CandleClosed:
+    """Return a candle that came two seconds after its end."""
+    received_ms = interval.end_ms(opened_ms) + 2_000
+    return CandleClosed(instrument, interval, opened_ms, 1.0, 1.0, 1.0, 1.0, 1.0, received_ms)
+
+
+def silences(settings: Settings, at_ms: int) -> list[Alert]:
+    """Return what is told at an instant at which the process lives."""
+    at = from_ms(at_ms)
+    with transaction(settings) as connection:
+        connection.exec_driver_sql("UPDATE ops.session SET started_at = '2020-01-01'")
+        beats.beat(
+            connection, "p", at, started_at=at, candles=0, decisions=0, decision_s=0.0, waiting=0
+        )
+    return tell_silence(settings, lambda: at)
+
+
+@pytest.mark.parametrize("interval", [Interval.M1, Interval.H1, Interval.D1])
+def test_silence_counts_from_the_close_of_the_candle_after_the_last(
+    empty: Settings, interval: Interval
+) -> None:
+    session_id = a_session(empty, {**DOCUMENT, "interval": interval.value})
+    today_ms = to_ms(utc_now()) // DAY_MS * DAY_MS
+    log(empty, session_id, [candle("binance:BTCUSDT", interval, today_ms)])
+    due_ms = interval.end_ms(interval.end_ms(today_ms))  # when the next one has closed
+    assert silences(empty, due_ms + 299_000) == []
+    [alert] = silences(empty, due_ms + 301_000)
+    assert alert.session_id == session_id
+
+
+def test_one_dead_instrument_of_several_is_told_by_its_name(empty: Settings) -> None:
+    names = ["binance:BTCUSDT", "binance:ETHUSDT", "binance:SOLUSDT"]
+    session_id = a_session(empty, {**DOCUMENT, "instruments": names, "interval": "1m"})
+    today_ms = to_ms(utc_now()) // DAY_MS * DAY_MS
+    minutes = [today_ms + 60_000 * number for number in range(10)]
+    heard = [candle(name, Interval.M1, at) for at in minutes for name in names[:1]]
+    heard += [candle(names[1], Interval.M1, at) for at in minutes[:2]]
+    log(empty, session_id, heard)  # nothing ever came of the third
+    [alert] = silences(empty, minutes[-1] + 60_000)
+    assert names[0] not in alert.body
+    assert f"{names[1]} since that of {from_ms(minutes[1]):%Y-%m-%d %H:%M:%S}Z" in alert.body
+    assert f"{names[2]} since the session began" in alert.body
+
+
+def test_a_series_whose_candles_are_absent_again_and_again_is_told(empty: Settings) -> None:
+    names = ["binance:BTCUSDT", "binance:ETHUSDT"]
+    session_id = a_session(empty, {**DOCUMENT, "instruments": names, "interval": "1m"})
+    today_ms = to_ms(utc_now()) // DAY_MS * DAY_MS
+    minutes = [today_ms + 60_000 * number for number in range(10)]
+    log(empty, session_id, [candle(name, Interval.M1, minutes[0]) for name in names])
+    for at in minutes[1:]:
+        log(empty, session_id, [candle(names[0], Interval.M1, at)])
+        absent = CandleAbsent(Interval.M1, at, (names[1],), at + 90_000, "not at REST")
+        log(empty, session_id, [absent])
+    [alert] = silences(empty, minutes[-1] + 120_000)
+    assert f"{names[1]} since that of" in alert.body
+    assert f"its market has none up to {from_ms(minutes[-1]):%Y-%m-%d %H:%M:%S}Z" in alert.body
+    assert names[0] not in alert.body
+    log(empty, session_id, [candle(names[1], Interval.M1, minutes[-1] + 60_000)])
+    assert silences(empty, minutes[-1] + 120_000) == []
+
+
+def test_hours_of_a_stock_are_not_missed_overnight_and_are_in_the_morning(empty: Settings) -> None:
+    document = {**DOCUMENT, "instruments": ["alpaca:AAPL"], "interval": "1h"}
+    session_id = a_session(empty, document)
+    ends = to_ms(datetime(2026, 1, 6, 21, tzinfo=UTC))  # on a Tuesday, at 16:00 in New York
+    log(empty, session_id, [candle("alpaca:AAPL", Interval.H1, ends - HOUR_MS)])
+    begins = ends + 17 * HOUR_MS  # 9:00 in New York, the whole hour in which it opens
+    for at_ms in (ends + HOUR_MS, begins + HOUR_MS + 299_000):
+        assert silences(empty, at_ms) == []
+    assert len(silences(empty, begins + HOUR_MS + 301_000)) == 1
 
 
 def test_a_stock_session_is_not_silent_while_its_market_is_closed(empty: Settings) -> None:

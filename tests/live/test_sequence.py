@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from live.events import CandleClosed, Wanted
-from live.sequence import FOREVER_MS, Clock, Line, Sequencer, clock_of
+from live.sequence import Line, Sequencer, clock_of
+from mela.candle_clock import FOREVER_MS, CandleClock
 from mela.interval import DAY_MS, HOUR_MS, MINUTE_MS, Interval
 
 START = 19_723 * DAY_MS  # Monday, 2024-01-01
@@ -15,7 +16,7 @@ A, B, DAILY = ("a:X", Interval.H1), ("b:Y", Interval.H1), ("a:X", Interval.D1)
 def sequencer(traded, read=()) -> Sequencer:
     lines = {}
     for key in (*traded, *read):
-        clock = Clock("24/7", key[1], 0)
+        clock = CandleClock("24/7", key[1], 0)
         lines[key] = Line(key, clock, clock.next_after(START - 1), START - 1)
     return Sequencer(list(traded), list(read), lines)
 
@@ -102,4 +103,4 @@ def test_candles_are_expected_in_the_sessions_of_their_market_and_on_their_own_g
 
 
 def test_of_a_market_whose_hours_nobody_knows_nothing_is_expected() -> None:
-    assert Clock("nowhere", Interval.H1, None).next_after(START) == FOREVER_MS
+    assert CandleClock("nowhere", Interval.H1, None).next_after(START) == FOREVER_MS

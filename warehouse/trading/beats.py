@@ -18,25 +18,42 @@ _BEAT = text("""
         waiting = excluded.waiting
 """)
 _NEWEST_BEAT = text("SELECT max(beat_at) FROM ops.live_beat")
-# A candle is among the newest events of a session that trades: few rows are read.
 _UNDER_WAY = text("""
     SELECT s.session_id, s.name, s.user_id, s.state, s.instruments, s.interval,
            s.started_at AS started_at,
-           CAST(s.document::jsonb #>> '{alerts,heartbeat_s}' AS float8) AS heartbeat_s,
-           (SELECT e.at FROM ops.session_event e
-            WHERE e.session_id = s.session_id AND e.kind = 'CandleClosed'
-            ORDER BY e.seq DESC LIMIT 1) AS candle_at
+           CAST(s.document::jsonb #>> '{alerts,heartbeat_s}' AS float8) AS heartbeat_s
     FROM ops.session s
     WHERE s.state NOT IN ('stopped', 'failed') AND s.started_at IS NOT NULL
     ORDER BY s.started_at, s.session_id
 """)
+_SERIES = text("""
+    SELECT h.session_id, h.instrument, h.interval, h.opened_at, h.absent_at, h.heard_at
+    FROM ops.session_series h JOIN ops.session s USING (session_id)
+    WHERE s.state NOT IN ('stopped', 'failed') AND s.started_at IS NOT NULL
+    ORDER BY h.session_id, h.instrument, h.interval
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a session last heard of a series.
+
+    opened_at: of the newest candle that came, heard_at: when it was stored; both None for none
+    absent_at: the newest opening of which its market said that it has no candle; None for none
+    """
+
+    instrument: str
+    interval: str
+    opened_at: datetime | None = None
+    heard_at: datetime | None = None
+    absent_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class UnderWay:
     """A session that has begun and not ended.
 
-    candle_at: when its last candle was stored
+    series: those that it trades, heard of or not, and then others of which it has heard
     heartbeat_s: the silence that its document has told; None where it says nothing
     """
 
@@ -44,16 +61,10 @@ class UnderWay:
     name: str
     user_id: int
     state: str
-    instruments: tuple[str, ...]
     interval: str
     started_at: datetime
-    candle_at: datetime | None
+    series: tuple[Heard, ...]
     heartbeat_s: float | None = None
-
-    @property
-    def heard_at(self) -> datetime:
-        """Return when something was last heard of it: its last candle, else its start."""
-        return self.candle_at or self.started_at
 
 
 def beat(
@@ -87,20 +98,28 @@ def newest_beat(connection: Connection) -> datetime | None:
 
 def under_way(connection: Connection) -> list[UnderWay]:
     """Return the sessions that have begun and not ended, the oldest first."""
-    return [
-        UnderWay(
-            row.session_id,
-            row.name,
-            row.user_id,
-            row.state,
-            tuple(row.instruments),
-            row.interval,
-            row.started_at,
-            row.candle_at,
-            row.heartbeat_s,
+    heard: dict[UUID, dict[tuple[str, str], Heard]] = {}
+    for row in connection.execute(_SERIES):
+        heard_at = None if row.opened_at is None else row.heard_at
+        one = Heard(row.instrument, row.interval, row.opened_at, heard_at, row.absent_at)
+        heard.setdefault(row.session_id, {})[row.instrument, row.interval] = one
+    found: list[UnderWay] = []
+    for row in connection.execute(_UNDER_WAY):
+        traded = {(name, row.interval): Heard(name, row.interval) for name in row.instruments}
+        series = tuple((traded | heard.get(row.session_id, {})).values())
+        found.append(
+            UnderWay(
+                row.session_id,
+                row.name,
+                row.user_id,
+                row.state,
+                row.interval,
+                row.started_at,
+                series,
+                row.heartbeat_s,
+            )
         )
-        for row in connection.execute(_UNDER_WAY)
-    ]
+    return found
 
 
 def is_silent(beat_at: datetime | None, now: datetime, silence_s: float) -> bool:

@@ -5,6 +5,7 @@ All statements of a batch go in one message, because each message costs as much 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ import psycopg2
 from sqlalchemy import Connection, text
 
 from mela.errors import Conflict, SourceUnavailable
+from mela.instants import from_ms
 from warehouse.trading.sessions import CHANGED
 
 READ_AT_ONCE = 2_000
@@ -116,6 +118,16 @@ _POSITIONS = _Table(
     " WHEN old.units * excluded.units > 0 THEN old.entered_at ELSE excluded.entered_at END,"
     " changed_at = excluded.changed_at",
 )
+# A candle that comes late is not the newest; an absence is none once a later candle came.
+_SERIES = _Table(
+    "INSERT INTO ops.session_series AS old (session_id, instrument, interval, opened_at,"
+    " absent_at)",
+    "ON CONFLICT (session_id, instrument, interval) DO UPDATE SET"
+    " opened_at = greatest(old.opened_at, excluded.opened_at),"
+    " absent_at = greatest(old.absent_at, excluded.absent_at),"
+    " heard_at = CASE WHEN excluded.opened_at > coalesce(old.opened_at, '-infinity')"
+    " THEN excluded.heard_at ELSE old.heard_at END",
+)
 _VERDICTS = _Table(
     "INSERT INTO ops.session_verdict (session_id, seq, instrument, candle_at, is_allowed, code,"
     " saw, units, granted_units, took_us)",
@@ -149,6 +161,7 @@ def append(
             (_EQUITY, rows.equity),
             (_POSITIONS, rows.positions.values()),
             (_VERDICTS, rows.verdicts),
+            (_SERIES, _heard(entries)),
         ):
             if found:
                 told.append(_values(cursor, me, table, found))
@@ -187,6 +200,24 @@ def newest(
 def last(connection: Connection, session_id: UUID) -> int:
     """Return the number of the last event; 0 for an empty log."""
     return connection.execute(_LAST, {"session_id": session_id}).scalar_one()
+
+
+def _heard(entries: Sequence[Entry]) -> list[tuple[Any, ...]]:
+    """Return the newest opening of each series that came, and the newest that is absent."""
+    came, absent = dict[tuple[str, str], int](), dict[tuple[str, str], int]()
+    for entry in entries:
+        if entry.kind not in ("CandleClosed", "CandleAbsent"):
+            continue
+        said = json.loads(entry.document)
+        is_here = entry.kind == "CandleClosed"
+        found = came if is_here else absent
+        for name in (said["instrument"],) if is_here else said["instruments"]:
+            key = name, said["interval"]
+            found[key] = max(said["opened_ms"], found.get(key, said["opened_ms"]))
+    return [
+        (*key, *(from_ms(found[key]) if key in found else None for found in (came, absent)))
+        for key in dict.fromkeys((*came, *absent))
+    ]
 
 
 def _fields(entry: Entry) -> tuple[str, bool, str]:

@@ -103,6 +103,26 @@ class SessionEvent(Base):
     document: Mapped[str]
 
 
+class SessionSeries(Base):
+    """What a session last heard of a series. Grain: session_id, instrument, interval."""
+
+    __tablename__ = "session_series"
+    __table_args__ = (
+        _ops("what a session last heard of a series. Grain: session_id, instrument, interval"),
+    )
+
+    session_id: Mapped[SessionKey]
+    instrument: Mapped[str] = mapped_column(primary_key=True)
+    interval: Mapped[str] = mapped_column(primary_key=True)
+    opened_at: Mapped[datetime | None] = mapped_column(
+        comment="the opening of the newest candle that came; null for none"
+    )
+    absent_at: Mapped[datetime | None] = mapped_column(
+        comment="the newest opening of which its market has no candle; null for none"
+    )
+    heard_at: Mapped[Now] = mapped_column(comment="when the newest candle was stored")
+
+
 class SessionSnapshot(Base):
     """An engine's state after an event. Grain: session_id, seq."""
 
