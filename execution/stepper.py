@@ -243,6 +243,15 @@ class PortfolioStepper:
         """Bound what an instrument's next purchases add, from now on; infinity bounds nothing."""
         self._positions["most"][at] = units
 
+    def cancel_entry(self, at: int) -> bool:
+        """Cancel the entry of an instrument that waits; tell whether one did. An exit goes on."""
+        one = self._positions[at]
+        held = float(np.sign(one["units"]))
+        if not one["pending"] or float(one["side"]) in (0.0, held):
+            return False
+        one["side"], one["pending"] = 0, held != 0.0
+        return True
+
     @property
     def cash(self) -> float:
         """Return the cash of the account."""

@@ -43,9 +43,9 @@ from live.events import (
 )
 from live.orders import Leg, OrderKind, OrderState
 from live.sequence import Step as Taken
-from live.telling import ENTRY_REASON, Teller
+from live.telling import ENTRY_REASON, NEWS, Teller
 from mela.candles import Candles
-from mela.run import LimitEntry, Run, StopEntry
+from mela.run import LimitEntry, MarketEntry, Run, StopEntry
 
 LEGS: tuple[Leg, ...] = ("exit", "enter")
 KINDS: dict[int, OrderKind] = {MARKET: "market", LIMIT: "limit"}
@@ -293,6 +293,23 @@ class PlainBook:
     def command(self, mode: Mode, at_ms: int) -> list[Derived]:  # noqa: ARG002
         """Obey a person between two candles: the next one does."""
         return []
+
+    def cancel_entries(self, at_ms: int, opens_ms: Mapping[str, int]) -> list[Derived]:
+        """Cancel the entry that rests. One at market is filled once its candle has opened.
+
+        opens_ms: of each instrument, when its next candle opens
+        """
+        trading, series = self._trading, self._trading.series
+        if float(self._stepper.state["order_side"][0]) == 0.0:
+            return []
+        order = self.orders.waiting(trading.instrument, "enter")
+        last_ms = series.opened_ms(len(series) - 1) if len(series) else 0
+        is_of_last = order is None or order.candle_ms == last_ms
+        is_at_market = isinstance(self._place.run.entry, MarketEntry)
+        if is_at_market and is_of_last and at_ms >= opens_ms[trading.instrument]:
+            return []
+        self._stepper.cancel_entry()
+        return self._teller.end(trading, "enter", at_ms, OrderState.CANCELLED, NEWS)
 
     def faults(self) -> list[str]:
         """Return what does not add up: the position, or the cash, against all fills."""

@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from backtests.strategies import CATALOGUE
 from backtests.strategy import Strategy
+from live.account import Mode
 from live.broker_books import BrokerBook
 from live.build import Account, accounts_of, session_of
 from live.control import Control
@@ -41,7 +42,8 @@ from live.orders import Order
 from live.plain import plain, read
 from live.reconcile import Ours
 from live.sequence import Key, is_sound, values_of
-from mela.session import Session
+from live.withheld import last_close_ms, withhold_entries
+from mela.session import PaperBroker, Session
 
 STATE_VERSION = 2
 GRACE_MS = 5_000  # after a candle's close in which nobody asks where it is
@@ -223,7 +225,22 @@ class Engine:
         return told
 
     def _hear(self, event: HeadlineHeard) -> list[Derived]:
-        return self._control.hear(event, self._session.news)
+        """Take a headline: where it halts entries from now on, those that rest are cancelled."""
+        at_ms = [max(event.received_ms, last_close_ms(account)) for account in self._accounts]
+        before = self._modes(at_ms)
+        told = self._control.hear(event, self._session.news)
+        is_paper = isinstance(self._session.broker, PaperBroker)
+        for number, account in enumerate(self._accounts):
+            if (before[number], self._modes(at_ms)[number]) == ("active", "reducing"):
+                gone = withhold_entries(account, at_ms[number], is_paper=is_paper)
+                told += self._checked(number, account, gone)
+        return told
+
+    def _modes(self, at_ms: list[int]) -> list[Mode]:
+        return [
+            self._control.mode(account.run.instruments, at)
+            for account, at in zip(self._accounts, at_ms, strict=True)
+        ]
 
     def _answer(self, event: OrderAnswered) -> list[Derived]:
         number, at_ms = event.client_order_id, event.at_ms

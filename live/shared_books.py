@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -28,65 +28,12 @@ from live.account import (
     reason_of,
 )
 from live.books import LEGS, candle_of, tell_gate, traded_of
-from live.decisions import Said, measure_of
 from live.events import Derived, Held, Intended, StateChanged, Valued
 from live.orders import Leg, OrderState
 from live.sequence import Step as Taken
-from live.telling import Teller
-from mela.portfolio import FixedWeights, InverseVolatility, OnSchedule, Portfolio, StrategyWeights
-from mela.run import Run, VolatilitySizing
-
-
-class Weights:
-    """The target weight of each instrument, as known on the last closes."""
-
-    def __init__(self, run: Run, traded: Sequence[Trading]) -> None:
-        self._run, self._traded = run, traded
-        portfolio = run.portfolio or Portfolio()
-        self._asked = portfolio.weights
-        self.known = [0.0] * len(traded)
-
-    def see(self, at: int, said: Said) -> None:
-        """Take the close of one instrument."""
-        if isinstance(self._asked, InverseVolatility):
-            series = self._traded[at].series
-            sizing = VolatilitySizing(period=self._asked.period)
-            moves = measure_of(sizing, series.candles(0))
-            self.known[at] = 1.0 / moves if moves > 0.0 else 0.0
-        elif isinstance(self._asked, StrategyWeights):
-            if not said.is_weight:
-                raise ValueError(
-                    "portfolio.weights of kind strategy needs a strategy that returns Weights, but "
-                    f"{self._run.strategy} returned signals; take another kind of weights"
-                )
-            least = 0.0 if self._run.direction == "long" else -1.0
-            most = 0.0 if self._run.direction == "short" else 1.0
-            wanted = 0.0 if math.isnan(said.weight) else said.weight
-            self.known[at] = abs(min(max(wanted, least), most))
-
-    @property
-    def are_the_strategys(self) -> bool:
-        """Tell whether the strategy gives them, so that the strength of its signals is in them."""
-        return isinstance(self._asked, StrategyWeights)
-
-    def now(self) -> list[float]:
-        """Return the weights, added up in the order of the instruments as a backtest adds them."""
-        if isinstance(self._asked, FixedWeights):
-            return [float(self._asked.of[one.instrument]) for one in self._traded]
-        if isinstance(self._asked, InverseVolatility):
-            total = _sum(self.known)
-            return [one / total if total > 0.0 else 0.0 for one in self.known]
-        if isinstance(self._asked, StrategyWeights):
-            total = max(_sum(self.known), 1.0)
-            return [one / total for one in self.known]
-        return [1.0 / len(self._traded)] * len(self._traded)
-
-
-def _sum(values: Sequence[float]) -> float:
-    total = values[0]
-    for value in values[1:]:  # one after the other: `sum` of Python 3.12 rounds otherwise
-        total += value
-    return total
+from live.telling import NEWS, Teller
+from live.weights import Weights
+from mela.portfolio import OnSchedule, Portfolio
 
 
 class SharedBook:
@@ -343,6 +290,17 @@ class SharedBook:
     def command(self, mode: Mode, at_ms: int) -> list[Derived]:  # noqa: ARG002
         """Obey a person between two candles: the next one does."""
         return []
+
+    def cancel_entries(self, at_ms: int, opens_ms: Mapping[str, int]) -> list[Derived]:
+        """Cancel what is to be entered at an open that is still to come.
+
+        opens_ms: of each instrument, when its next candle opens
+        """
+        told: list[Derived] = []
+        for at, trading in enumerate(self._traded):
+            if at_ms < opens_ms[trading.instrument] and self._stepper.cancel_entry(at):
+                told += self._teller.end(trading, "enter", at_ms, OrderState.CANCELLED, NEWS)
+        return told
 
     def faults(self) -> list[str]:
         """Return what does not add up: positions, or the cash, against all fills."""

@@ -11,6 +11,7 @@ from live.orders import Leg, OrderKind, OrderState
 from live.sequence import Step as Taken
 
 ENTRY_REASON = "entry"
+NEWS = "a headline halts entries"
 PROTECTIVE: dict[str, OrderKind] = {
     "stop_loss": "stop",
     "trailing_stop": "stop",
