@@ -46,6 +46,22 @@ class Trading:
     tick: float | None
 
 
+@dataclass(slots=True)
+class Lends:
+    """What may be sold short, in units by instrument: whatever a broker said last.
+
+    is_stated: whether somebody says it at all. Without anybody there is enough, as in a backtest;
+    of what a broker has not said, nothing is known
+    """
+
+    is_stated: bool = False
+    units: dict[str, float] = field(default_factory=dict[str, float])
+
+    def of(self, instrument: str) -> float:
+        """Return the units of an instrument that can be borrowed; NaN where that is unknown."""
+        return self.units.get(instrument, math.nan) if self.is_stated else math.inf
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where an account stands in its session.
@@ -60,6 +76,7 @@ class Place:
     traded: tuple[Trading, ...]
     lasting_ms: int
     start_ms: int
+    lends: Lends = field(default_factory=Lends)
 
     def is_in_hours(self, trading: Trading, opened_ms: int) -> bool:
         """Tell whether a candle lies in the hours in which the run trades."""
@@ -289,7 +306,8 @@ def looking(place: Place, gate: Gate, seen_ms: Callable[[int], float]) -> Callab
     def look(at: int) -> Market:
         candles, ended_ms = place.traded[at].series.candles(0), seen_ms(at)
         bar = int(np.searchsorted(candles.opened_ms, ended_ms - place.lasting_ms))
-        return market_at(candles, place.run, gate.limits, bar, ended_ms)
+        market = market_at(candles, place.run, gate.limits, bar, ended_ms)
+        return market._replace(shortable=place.lends.of(place.traded[at].instrument))
 
     return look
 

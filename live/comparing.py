@@ -20,6 +20,7 @@ from live.brokers.protocol import Broker, BrokerFill, BrokerOrder, BrokerPositio
 from live.clock import Clock
 from live.engine import Engine
 from live.events import Adopted, Difference, Input, Reconciled
+from live.lending import tell_lent
 from live.orders import UNANSWERED
 from live.reconcile import Theirs, compare, theirs
 from mela.errors import MelaError
@@ -138,6 +139,7 @@ class Comparing:
             self._adopt([fill for fill in all_fills if fill not in fills], positions)
             await settled()
         money = await patiently(self._broker.account)
+        await tell_lent(self._broker, money, self._clock, self._engine(), self._put)
         return theirs(orders, positions, money, fills)
 
     def _adopt(self, flattened: list[BrokerFill], positions: Sequence[BrokerPosition]) -> None:

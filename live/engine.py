@@ -28,6 +28,7 @@ from live.events import (
     Filled,
     HeadlineHeard,
     Input,
+    Lent,
     LookedUp,
     OrderAnswered,
     Reconciled,
@@ -48,6 +49,7 @@ from mela.session import PaperBroker, Session
 STATE_VERSION = 2
 GRACE_MS = 5_000  # after a candle's close in which nobody asks where it is
 NO_GRACE = 2**62
+NAN = float("nan")
 
 
 class Engine:
@@ -71,6 +73,7 @@ class Engine:
             Recovered: self._recover,
             Adopted: self._adopt,
             Reconciled: self._reconcile,
+            Lent: self._lend,
         }
 
     def apply(self, event: Input) -> list[Derived]:
@@ -304,6 +307,13 @@ class Engine:
         if event.at_start:
             return [*told, *self._control.end(f"it does not start: {text}")]
         return [*told, *self._halt(text, event.at_ms)]
+
+    def _lend(self, event: Lent) -> list[Derived]:
+        """Know from now on what may be sold short."""
+        said = dict(zip(event.instruments, event.units, strict=True))
+        for account in self._accounts:
+            account.lends.units = {name: said.get(name, NAN) for name in account.run.instruments}
+        return []
 
     def _halt(self, why: str, at_ms: int) -> list[Derived]:
         told = self._control.halt(self._books, why)

@@ -186,6 +186,19 @@ class Adopted:
 
 
 @dataclass(frozen=True, slots=True)
+class Lent:
+    """A broker said what may be sold short. units: of each instrument, NaN where that is unknown.
+
+    why: what it said of those that may not, or why that is unknown
+    """
+
+    instruments: tuple[str, ...]
+    units: tuple[float, ...]
+    at_ms: int
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Commanded:
     """A person or a rule asked for something. by: who."""
 
@@ -215,7 +228,7 @@ class Ticked:
 
 Input = (
     Started | Recovered | CandleClosed | CandleAbsent | OrderAnswered | LookedUp | Filled
-    | Reconciled | Adopted | Commanded | HeadlineHeard | Ticked
+    | Reconciled | Adopted | Lent | Commanded | HeadlineHeard | Ticked
 )  # fmt: skip
 
 

@@ -44,6 +44,7 @@ def saved(account: Account, *, in_parts: bool) -> dict[str, Any]:
         "series": series,
         "lines": [line.save() for line in account.sequencer.lines.values()],
         "book": account.book.save(),
+        "lends": dict(account.lends.units),
     }
 
 
@@ -84,6 +85,7 @@ def restore(
     for line, each in zip(account.sequencer.lines.values(), kept["lines"], strict=True):
         line.restore(each)
     account.book.restore(kept["book"])
+    account.lends.units = dict(kept.get("lends", {}))  # an older state knows of none
 
 
 def _part(number: int, series: str, part: int | str) -> str:

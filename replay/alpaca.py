@@ -160,6 +160,7 @@ class AlpacaApi:
         known = self._catalog.any_of(symbol.replace("/", ""), _SOURCES)
         if known is None or known.calendar != (STOCKS if is_stock else ALWAYS):
             return as_json({"code": 40410000, "message": f"asset not found for {symbol}"}, 404)
+        shortable, easy = self._catalog.unlent.get(symbol, (is_stock, is_stock))
         about: dict[str, Any] = {
             "id": str(uuid5(NAMESPACE_URL, f"alpaca:{symbol}")),
             "class": "us_equity" if is_stock else "crypto",
@@ -169,8 +170,8 @@ class AlpacaApi:
             "status": "active",
             "tradable": True,
             "marginable": is_stock,
-            "shortable": is_stock,
-            "easy_to_borrow": is_stock,
+            "shortable": shortable,
+            "easy_to_borrow": easy,
             "fractionable": True,
         }
         if not is_stock:

@@ -6,7 +6,8 @@ removes all faults. `POST /replay/play` {"from", "speed", "until"} and `/replay/
 clock that `GET /replay/clock` tells, `POST /replay/jump` {"seconds"} sets it forward or back, and
 `/replay/streams` with the fields of Disturbance orders what goes wrong with a websocket.
 `/replay/trading` with the fields of Behaviour says what becomes of the next orders at Alpaca, and
-`/replay/account` {"key", "cash", …} gives an account what it has. Only requests from this machine
+`/replay/account` {"key", "cash", …} gives an account what it has, `/replay/asset` {"symbol",
+"shortable", "easy_to_borrow"} says whether a stock is lent. Only requests from this machine
 are accepted.
 """
 
@@ -75,6 +76,10 @@ class Control:
                 return {"added": document}
             case "account":
                 return self._desk.endow(**document)
+            case "asset":
+                lent = bool(document["shortable"]), bool(document["easy_to_borrow"])
+                self._catalog.unlent[str(document["symbol"])] = lent
+                return {"asset": document}
             case "calm":
                 self._faults.clear()
                 self._disturbances.calm()

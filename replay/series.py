@@ -67,6 +67,7 @@ class Catalog:
         self.folder = folder
         self.clock = PlayClock(now_ms or _latest_ms(self._series))
         self.changes: list[tuple[str, str, int]] = []
+        self.unlent: dict[str, tuple[bool, bool]] = {}  # stocks that are not lent to everybody
         self._restated: dict[tuple[str, str], dict[int, dict[str, float]]] = {}
 
     @property

@@ -13,6 +13,7 @@ from live.brokers.alpaca_words import (
     order_of,
     position_of,
     rfc3339,
+    symbol_of,
 )
 from live.brokers.protocol import (
     BrokerAccount,
@@ -113,6 +114,18 @@ class AlpacaBroker:
             is_paper=self._is_paper,
             why=", ".join(blocked),
         )
+
+    async def lends(self, instrument: str) -> bool:
+        """Tell whether Alpaca lends an instrument: it opens shorts only in what is easy to borrow.
+
+        It lends no coins. Raises BrokerRefused for an instrument that it does not know.
+        """
+        symbol = symbol_of(instrument)
+        found: Any = await self._client.asked(lambda client: client.get_asset(symbol))
+        if found.get("class") == "crypto":
+            return False
+        wanted = ("tradable", "shortable", "easy_to_borrow")
+        return all(found.get(name) is True for name in wanted)
 
     async def fills(self, since_ms: int) -> Sequence[BrokerFill]:
         """Return every execution since an instant, oldest first."""

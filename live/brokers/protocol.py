@@ -176,6 +176,10 @@ class Broker(Protocol):
         """Return cash, equity and buying power."""
         ...
 
+    async def lends(self, instrument: str) -> bool:
+        """Tell whether the broker lends an instrument now, so that it can be sold short."""
+        ...
+
     async def fills(self, since_ms: int) -> Sequence[BrokerFill]:
         """Return every execution since an instant (included), oldest first."""
         ...

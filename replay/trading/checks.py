@@ -80,7 +80,7 @@ def check_means(
             raise _too_many(order, qty, abs(held), reserved, others)
         return
     if order.side == "sell":
-        _check_short(account, order, qty)
+        _check_short(account, order, qty, prices)
     _check_money(account, order, prices, qty * price, now_ms)
 
 
@@ -129,7 +129,7 @@ def _has_half_cents(price: Decimal) -> bool:
     return price % step != 0
 
 
-def _check_short(account: Account, order: Order, qty: Decimal) -> None:
+def _check_short(account: Account, order: Order, qty: Decimal, prices: Prices) -> None:
     if not order.is_stock:
         coin = order.symbol.partition("/")[0]
         raise not_enough(
@@ -142,6 +142,8 @@ def _check_short(account: Account, order: Order, qty: Decimal) -> None:
         raise wrong("fractional orders cannot be sold short")
     if not account.may_short:
         raise not_enough("account is not allowed to short")
+    if not prices.is_lent(order.symbol):
+        raise wrong(f'asset "{order.symbol}" cannot be sold short')
 
 
 def _check_money(

@@ -47,6 +47,10 @@ class Prices:
         interval = known.interval if is_stock else Interval.M1
         return Listed(symbol, known.symbol, is_stock, interval)
 
+    def is_lent(self, symbol: str) -> bool:
+        """Tell whether a stock may be sold short now: it must be easy to borrow."""
+        return all(self._catalog.unlent.get(symbol, (True,)))
+
     def now(self, listed: Listed, now_ms: int) -> Decimal | None:
         """Return the price at an instant; None while the symbol is not traded."""
         if listed.is_stock and not is_session(now_ms):
