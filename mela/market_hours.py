@@ -77,6 +77,15 @@ def is_open(
     return float(session >= 0 and at_ms < last[session])
 
 
+def has_hours_around(calendar: str) -> bool:
+    """Tell whether hours before and after the sessions of a market are known.
+
+    >>> has_hours_around("XNYS"), has_hours_around("XLON"), has_hours_around("24/7")
+    (True, False, False)
+    """
+    return read_calendar(calendar) in _EXTENDED
+
+
 def phases(calendar: str, interval: Interval, opened_ms: Int) -> NDArray[np.int8]:
     """Return the Phase in which each candle opens, (n,) int8; of a day and longer all REGULAR.
 

@@ -19,6 +19,8 @@ from mela.errors import (
     RejectionCode,
     SceneInvalid,
 )
+from mela.inference import infer
+from mela.market_hours import has_hours_around
 from mela.scene import StrategyChoice
 from mela.session import Session, parse_session
 from mela.settings import Settings
@@ -101,7 +103,22 @@ def checked(document: Any, settings: Settings) -> Session:
     pin = partial(pinned_scene, settings=settings)
     scene = session.scene(*_SOME_DAYS)
     checked_scene(scene, catalogue, max_runs=settings.max_runs, pin=pin)
+    _check_hours(session)
     return session
+
+
+def _check_hours(session: Session) -> None:
+    """Refuse hours in which a session would hear nothing and send nothing. Raises SceneInvalid."""
+    around = [one for one in session.instruments if has_hours_around(infer(one).calendar)]
+    if session.sessions != "extended" or not around:
+        return
+    raise SceneInvalid(
+        RejectionCode.INVALID_FIELD,
+        "sessions",
+        f"a session trades {around[0]} in regular hours only, but found sessions: extended: no "
+        "feed gives candles from before and after the session, and no order is sent for them. "
+        "Take sessions: regular; `mela backtest` tests a scene in extended hours.",
+    )
 
 
 def _pinned(session: Session, settings: Settings) -> Session:

@@ -107,6 +107,25 @@ def test_a_wrong_document_is_refused_by_its_field(
     assert [fault.field for fault in check.faults][:1] == [field]
 
 
+STOCK = {**PAPER, "instruments": ["binance:BTCUSDT", "alpaca:AAPL"]}
+
+
+@pytest.mark.parametrize("broker", ["paper", "alpaca"])
+def test_hours_of_which_nothing_is_heard_are_refused(warehouse: Settings, broker: str) -> None:
+    ann = caller(warehouse, "ann")
+    asked = {**STOCK, "broker": {"kind": broker}}
+    with pytest.raises(
+        SceneInvalid, match=r"no feed gives candles .* Take sessions: regular"
+    ) as no:
+        started(warehouse, ann, {**asked, "sessions": "extended"})
+    assert (no.value.field, "alpaca:AAPL" in str(no.value)) == ("sessions", True)
+    check = sessions.validate(warehouse, ann, {**asked, "sessions": "extended"})
+    assert [fault.field for fault in check.faults] == ["sessions"]
+    for hours in ("regular", None):
+        assert sessions.validate(warehouse, ann, {**asked, "sessions": hours}).is_valid
+    started(warehouse, ann, {**PAPER, "sessions": "extended"})  # a market that is always open
+
+
 def test_the_champion_of_a_scene_is_traded(warehouse: Settings) -> None:
     scene_id = a_scene(warehouse)
     load(warehouse, answer([1.0]))
