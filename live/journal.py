@@ -69,6 +69,19 @@ class Journal:
             latched = latches.set_now(connection, session_id)
         return Loaded(session, state, parts, risk, seq, events, latched[0] if latched else None)
 
+    def session(self, session_id: UUID) -> StoredSession:
+        """Return a session as it is stored. Raises NotFound."""
+        with transaction(self.settings) as connection:
+            found = sessions.get(connection, session_id)
+        if found is None:
+            raise NotFound(f"there is no session {session_id}.")
+        return found
+
+    def has_log(self, session_id: UUID) -> bool:
+        """Tell whether a session has begun, at any time."""
+        with transaction(self.settings) as connection:
+            return log.last(connection, session_id) > 0
+
     def append(
         self,
         session: StoredSession,

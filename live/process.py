@@ -13,7 +13,6 @@ from collections.abc import Awaitable, Callable
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from time import monotonic
-from typing import cast
 from uuid import UUID
 
 import structlog
@@ -21,8 +20,9 @@ from sqlalchemy.exc import DBAPIError
 
 from live import kill
 from live.clock import Clock
+from live.commanding import Commanding
 from live.ending import LAST_S, SESSIONS_S, within
-from live.events import CommandKind, HeadlineHeard
+from live.events import HeadlineHeard
 from live.folding import SessionBroken
 from live.outside import Counted, Outside
 from live.pace import Pace, busy_words
@@ -38,7 +38,6 @@ from mela.errors import (
 from mela.settings import Settings
 from services.trading.process_state import BEAT_S, ProcessState, write_state
 from warehouse.scenes.listening import listening
-from warehouse.trading.commands import StoredCommand
 from warehouse.trading.latches import Latch
 from warehouse.trading.locks import Locks, locks
 from warehouse.trading.log import KillSwitchSet
@@ -69,6 +68,7 @@ class Process:
         self._beside = beside
         self._runners: dict[UUID, SessionRunner] = {}
         self._tasks: dict[UUID, asyncio.Task[None]] = {}
+        self._commanding = Commanding(outside, self._runners, self._tasks)
         self._obeyed: set[tuple[int, UUID]] = set()
         self._asked = asyncio.Event()
         self._stop = asyncio.Event()
@@ -125,6 +125,7 @@ class Process:
                 for task in self._tasks.values():
                     task.cancel()
                 await within(SESSIONS_S, *self._tasks.values())
+                await self._commanding.finish()
 
     async def _end(self, looking: asyncio.Task[None]) -> None:
         """Leave all sessions, then their feeds and brokers, and give up what does not end."""
@@ -139,7 +140,7 @@ class Process:
         self._asked.clear()
 
     async def _look(self, held: Locks) -> None:
-        """Begin sessions that nobody runs, obey kill switches, take commands."""
+        """Begin sessions that nobody runs, obey kill switches, take commands; it waits for none."""
         journal, blocking = self.outside.journal, self.outside.blocking
         for session in await blocking(journal.under_way):
             known = self._tasks.get(session.session_id)
@@ -150,9 +151,7 @@ class Process:
                 task.add_done_callback(lambda _: self._asked.set())
         for latch in await blocking(journal.latches):
             self._obey(latch)
-        for command in await blocking(journal.waiting):
-            if command.session_id in self._tasks or command.session_id in self._runners:
-                await self._take(command)
+        self._commanding.take(await blocking(journal.waiting))
         for session_id, task in list(self._tasks.items()):
             if task.done():
                 del self._tasks[session_id]
@@ -173,33 +172,6 @@ class Process:
             if is_meant and latch.report is not None and done not in self._obeyed:
                 self._obeyed.add(done)
                 runner.compare_soon()
-
-    async def _take(self, command: StoredCommand) -> None:
-        """Take a command and answer it."""
-        blocking, journal = self.outside.blocking, self.outside.journal
-        runner = self._runners.get(command.session_id)
-        outcome, words = "done", f"the session took {command.kind}"
-        if runner is None or not runner.has_begun:
-            if command.kind != "stop":
-                return  # it is answered once the session has begun
-            await self._end_early(command.session_id)
-            words = "stopped before its first candle"
-        elif command.kind == "kill":
-            if not runner.is_halted:
-                return  # the latch comes first
-            words = "halted until somebody releases it"
-        else:
-            if command.kind == "release":
-                await runner.compare()
-            await runner.command(cast("CommandKind", command.kind), command.by, command.why or "")
-        await blocking(journal.answer, command.command_id, outcome, words)
-
-    async def _end_early(self, session_id: UUID) -> None:
-        task = self._tasks.get(session_id)
-        if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-        await self.outside.blocking(self.outside.journal.end, session_id, "stopped by its owner")
 
     async def _run_session(self, session: StoredSession) -> None:
         """Run a session until it has stopped; begin it anew where it fails."""

@@ -26,6 +26,7 @@ from live.events import (
     Commanded,
     CommandKind,
     Derived,
+    Difference,
     FillBooked,
     HeadlineHeard,
     Input,
@@ -76,6 +77,7 @@ class SessionRunner:
         self._overdue: Overdue | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._background: set[asyncio.Task[Any]] = set()
+        self._is_over = False
         self.is_listening = False
         self.is_idle = False
         self.is_warming = False
@@ -128,17 +130,20 @@ class SessionRunner:
             await self._begin()
             while not self.has_stopped:
                 await self._step()
+            self._is_over = True
             if self._requests is not None:
                 await self._requests.finish()
         finally:
+            self._is_over = True
             await self._leave()
 
-    async def command(self, kind: CommandKind, by: str, why: str) -> None:
-        """Take a command; returns once it is stored."""
+    async def command(self, kind: CommandKind, by: str, why: str) -> bool:
+        """Take a command; returns once it is stored, or can no longer be, and tells which."""
         self.put(Commanded(kind, by, self._outside.clock.now_ms(), why))
         number = self._came  # others come behind it all the time
-        while self._taken < number and not self.has_stopped:
+        while self._taken < number and not self._is_over:
             await asyncio.sleep(0.005)
+        return self._taken >= number
 
     async def compare(self) -> None:
         """Compare ours with the broker's now, where there is one."""
@@ -173,16 +178,33 @@ class SessionRunner:
             begins += halts(latch.by, latch.why, flattens, now())
         await self._take(begins)
         if self._comparing is not None:
-            await self._settle()
-            wrong = await self._comparing.at_start(self._settle)
-            await self._drain()
-            if wrong:
-                raise SessionBroken(
-                    "ours and the broker's differ, so that the session does not go on: "
-                    + "; ".join(one.why for one in wrong)
-                )
+            await self._compare_first(self._comparing)
         if not self.has_stopped:
             await self._listen()
+
+    async def _compare_first(self, comparing: Comparing) -> None:
+        """Compare before the first candle; what comes meanwhile, as a command, is taken at once."""
+
+        async def compared() -> list[Difference]:
+            await self._settled()
+            return await comparing.at_start(self._settled)
+
+        asking = asyncio.create_task(compared())
+        try:
+            while not asking.done() and not self.has_stopped:
+                coming = asyncio.create_task(self._has_come.wait())
+                await asyncio.wait((asking, coming), return_when=asyncio.FIRST_COMPLETED)
+                coming.cancel()
+                await self._drain()
+            wrong = await asking if asking.done() else []
+        finally:
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+        if wrong:
+            raise SessionBroken(
+                "ours and the broker's differ, so that the session does not go on: "
+                + "; ".join(one.why for one in wrong)
+            )
 
     def _restore(self, loaded: Loaded) -> None:
         folded = fold(loaded, self._outside.catalogue)
@@ -261,18 +283,16 @@ class SessionRunner:
             await self._take(batch)
             self._taken += len(batch)
 
-    async def _settle(self) -> None:
-        """Wait until all requests that were made are answered, and the answers are stored."""
-        if self._requests is None:
-            return
-        while self._requests.waiting or self._inbox:
-            await self._drain()
-            await asyncio.sleep(0.002)
-
     async def _settled(self) -> None:
-        """Wait the same, beside the loop that takes what comes."""
-        while self._inbox or (self._requests is not None and self._requests.waiting):
-            await asyncio.sleep(0.01)
+        """Wait until all requests that were made are answered, and the answers are stored.
+
+        Beside the loop that takes what comes; it returns where that has ended, too.
+        """
+        requests = self._requests
+        while not self._is_over and not self.has_stopped:
+            if self._taken == self._came and not (requests is not None and requests.waiting):
+                return
+            await asyncio.sleep(0.002)
 
     async def _take(self, batch: Sequence[Input]) -> None:
         """Apply events, store what follows from them, and then act on it."""
