@@ -1,10 +1,15 @@
-import { Button, Group, Select, Stack, Text, TextInput } from "@mantine/core";
+import { Button, type ComboboxItem, Group, Select, Stack, Text, TextInput } from "@mantine/core";
+import { useDebouncedValue } from "@mantine/hooks";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
-import { addSchedule, getScene } from "../../client";
+import { addSchedule, getScene, type SceneRow } from "../../client";
 import { listScenesOptions, listSchedulesQueryKey } from "../../client/@tanstack/react-query.gen";
 import { ProblemView } from "../../components/ProblemView";
 import { asProblem } from "../../problem";
+
+const NEWEST = 100;
+const FOUND = 50;
+const TYPING_MS = 250;
 
 const RHYTHMS = [
   { value: "complete", label: "At each new candle" },
@@ -22,7 +27,22 @@ export function AddSchedule({ onDone }: { onDone: () => void }) {
   const [span, setSpan] = useState("90d");
   const [rhythm, setRhythm] = useState("complete");
   const [cron, setCron] = useState("");
-  const scenes = useQuery(listScenesOptions({ query: { limit: 100 } }));
+  const [text, setText] = useState("");
+  // A chosen scene stands in the field by its name: searching for that would leave out all others.
+  const [chosen, setChosen] = useState<ComboboxItem | null>(null);
+  const [asked] = useDebouncedValue(text === chosen?.label ? "" : text.trim(), TYPING_MS);
+  const newest = useQuery(listScenesOptions({ query: { limit: NEWEST } }));
+  const older = useQuery({
+    ...listScenesOptions({ query: { limit: FOUND, text: asked } }),
+    enabled: asked !== "",
+  });
+  const words = asked.toLowerCase();
+  const fitting = (newest.data?.items ?? []).map(optionOf).filter(({ label }) => fits(label, words));
+  const all = [...fitting, ...(asked ? (older.data?.items ?? []).map(optionOf) : [])];
+  if (chosen) all.push(chosen);
+  const data = [...new Map(all.map((option) => [option.value, option])).values()];
+  const isSearching = newest.isPending || older.isLoading;
+  const hasFailed = newest.isError || older.isError;
   const add = useMutation({
     mutationFn: async () => {
       const { data } = await getScene({ path: { scene_id: sceneId ?? "" } });
@@ -46,21 +66,22 @@ export function AddSchedule({ onDone }: { onDone: () => void }) {
         <Select
           label="Scene"
           description="Its instruments, strategy and terms; start and end come from the span below"
-          placeholder={scenes.isPending ? "Loading…" : "Choose one"}
+          placeholder={newest.isPending ? "Loading…" : "Type to search in all scenes"}
           required
           searchable
+          maxDropdownHeight={260}
           value={sceneId}
-          onChange={setSceneId}
-          data={(scenes.data?.items ?? []).map((scene) => ({
-            value: scene.scene_id,
-            label: [
-              scene.name ?? scene.scene_id.slice(0, 8),
-              scene.strategies.join(", "),
-              scene.instruments.join(", "),
-            ]
-              .filter(Boolean)
-              .join(" · "),
-          }))}
+          onChange={(value, option) => {
+            setSceneId(value);
+            setChosen(value === null ? null : option);
+          }}
+          onSearchChange={setText}
+          // The API has searched already, in notes and tags, too.
+          filter={({ options }) => options}
+          nothingFoundMessage={
+            isSearching ? "Searching…" : hasFailed ? "Mela does not answer" : "No scene fits"
+          }
+          data={data}
         />
         <Group grow align="flex-start">
           <TextInput
@@ -116,4 +137,19 @@ export function AddSchedule({ onDone }: { onDone: () => void }) {
       </Stack>
     </form>
   );
+}
+
+/** Return how a scene stands in the list: by its name, what it runs, and on what. */
+function optionOf(scene: SceneRow): ComboboxItem {
+  const parts = [
+    scene.name ?? scene.scene_id.slice(0, 8),
+    scene.strategies.join(", "),
+    scene.instruments.join(", "),
+  ];
+  return { value: scene.scene_id, label: parts.filter(Boolean).join(" · ") };
+}
+
+/** Say whether words stand in the name of an option, as they are written. */
+function fits(label: string, words: string): boolean {
+  return label.toLowerCase().includes(words);
 }
