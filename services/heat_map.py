@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -28,7 +28,11 @@ KEPT_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class HeatMap:
-    """A metric over two parameters. values: a row for each of y_values."""
+    """A metric over two parameters. values: a row for each of y_values.
+
+    x_values, y_values: the value of each column and row, or the least of its range
+    x_to, y_to: the greatest of each range; None for a single value
+    """
 
     x: str
     y: str | None
@@ -36,6 +40,8 @@ class HeatMap:
     reduce: Reduce
     x_values: tuple[Any, ...]
     y_values: tuple[Any, ...]
+    x_to: tuple[float | None, ...]
+    y_to: tuple[float | None, ...]
     values: tuple[tuple[float | None, ...], ...]
     runs: tuple[tuple[int, ...], ...]
 
@@ -94,16 +100,32 @@ def _laid_out(found: Sequence[Cell], x: str, y: str | None, metric: str, reduce:
     x_values, y_values = _in_order(one.x for one in found), _in_order(one.y for one in found)
     at = {(_hashable(one.x), _hashable(one.y)): one for one in found}
     cells = [[at.get((_hashable(a), _hashable(b))) for a in x_values] for b in y_values]
+    across = _ends((one.x, one.x_ends) for one in found)
+    along = _ends((one.y, one.y_ends) for one in found)
     return HeatMap(
         x=x,
         y=y,
         metric=metric,
         reduce=reduce,
-        x_values=tuple(x_values),
-        y_values=tuple(y_values) if y else (),
+        x_values=tuple(across.get(_hashable(one), (one, None))[0] for one in x_values),
+        y_values=tuple(along.get(_hashable(one), (one, None))[0] for one in y_values) if y else (),
+        x_to=tuple(across.get(_hashable(one), (one, None))[1] for one in x_values),
+        y_to=tuple(along.get(_hashable(one), (one, None))[1] for one in y_values) if y else (),
         values=tuple(tuple(_finite(one and one.value) for one in row) for row in cells),
         runs=tuple(tuple(one.runs if one else 0 for one in row) for row in cells),
     )
+
+
+def _ends(
+    places: Iterable[tuple[Any, tuple[float, float] | None]],
+) -> dict[Any, tuple[float, float]]:
+    """Return the least and the greatest number of each range, whatever cells it is in."""
+    found: dict[Any, tuple[float, float]] = {}
+    for value, ends in places:
+        if ends is not None:
+            least, most = found.get(_hashable(value), ends)
+            found[_hashable(value)] = (min(least, ends[0]), max(most, ends[1]))
+    return found
 
 
 def _finite(value: float | None) -> float | None:

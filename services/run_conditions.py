@@ -48,7 +48,9 @@ def _number(what: str, value: str) -> float:
     return number
 
 
-def _plain(value: str) -> float | str | bool:
+def _plain(value: str) -> float | str | bool | None:
+    if value == "null":
+        return None
     if value in ("true", "false"):
         return value == "true"
     try:

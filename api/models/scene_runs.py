@@ -48,6 +48,9 @@ class RunPage(Answer):
 class Heatmap(Answer):
     """A metric over two parameters of a scene, the others folded.
 
+    x_values, y_values: the value of each column and row; of an axis with too many numbers to show
+    one by one, the least that runs in its range have
+    x_to, y_to: the greatest that runs in its range have; null where it is no range
     values: a row for each of y_values, with a number for each of x_values; null: no run
     runs: how many runs lie in each cell
     """
@@ -58,6 +61,8 @@ class Heatmap(Answer):
     reduce: Reduce
     x_values: tuple[Scalar, ...]
     y_values: tuple[Scalar, ...]
+    x_to: tuple[float | None, ...]
+    y_to: tuple[float | None, ...]
     values: tuple[tuple[float | None, ...], ...]
     runs: tuple[tuple[int, ...], ...]
 

@@ -22,7 +22,7 @@ Where = Annotated[
     Query(
         max_length=20,
         description="`metric:op:value`, op one of gt, ge, lt, le, eq; or `status:eq:failed`, "
-        "`instrument:eq:binance:BTCUSDT`, `strategy.params.fast:ge:10`",
+        "`instrument:eq:binance:BTCUSDT`, `strategy.params.fast:ge:10`, `exits.stop_loss:eq:null`",
         examples=["trades:ge:30"],
     ),
 ]

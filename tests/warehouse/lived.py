@@ -76,13 +76,13 @@ def live(settings: Settings, *, whole: bool = True) -> Life:
     restate(settings)
     refused_and_killed(settings)
     life = Life()
-    _concluded(life, "grid", {**ASKED, "search": GRID}, settings)
-    _concluded(life, "stocks", STOCKS, settings)
-    _concluded(life, "again", {**ASKED, "search": GRID, "name": "the same again"}, settings)
+    concluded(life, "grid", {**ASKED, "search": GRID}, settings)
+    concluded(life, "stocks", STOCKS, settings)
+    concluded(life, "again", {**ASKED, "search": GRID, "name": "the same again"}, settings)
     _failed(life, settings)
     _rejected(settings)
     if whole:
-        _concluded(life, "portfolio", {**ASKED, **PORTFOLIO}, settings)
+        concluded(life, "portfolio", {**ASKED, **PORTFOLIO}, settings)
         _opened(life, settings)
     return life
 
@@ -116,7 +116,7 @@ def refused_and_killed(settings: Settings) -> None:
         )
 
 
-def _concluded(life: Life, called: str, content: dict[str, Any], settings: Settings) -> None:
+def concluded(life: Life, called: str, content: dict[str, Any], settings: Settings) -> None:
     """Do with a scene what the four queries do: plan, run, record, conclude."""
     number = len(life.scenes) + 1
     scene = parse_scene({"scene_id": f"00000000-0000-4000-8000-{number:012}", **content})

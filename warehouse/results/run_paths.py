@@ -22,11 +22,14 @@ PARAMS = "strategy.params."
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What a run must fulfil. what: a metric, `status`, `instrument`, or a path that varies."""
+    """What a run must fulfil. what: a metric, `status`, `instrument`, or a path that varies.
+
+    value: None is what a path has that leads to nothing, as a stop loss that is not asked for
+    """
 
     what: str
     operator: str
-    value: float | str | bool
+    value: float | str | bool | None
 
 
 def where_sql(conditions: Sequence[Condition], values: dict[str, Any]) -> list[str]:

@@ -76,12 +76,18 @@ class RunRead:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A place of a map: what lies there, folded."""
+    """A place of a map: what lies there, folded.
+
+    x_ends, y_ends: of numbers that were gathered into a range, the least and the greatest that
+    runs of the place have; None where they were not
+    """
 
     x: Any
     y: Any
     value: float | None
     runs: int
+    x_ends: tuple[float, float] | None
+    y_ends: tuple[float, float] | None
 
 
 def page(
@@ -218,8 +224,8 @@ def cells(
     _checked(metric)
     connection.execute(_ROOM)
     values: dict[str, Any] = {"scene_id": scene_id}
-    across = _axis(x, ranges.get(x), values, "x")
-    along = _axis(y, ranges.get(y), values, "y") if y else "NULL::jsonb"
+    across, x_ends = _axis(x, ranges.get(x), values, "x")
+    along, y_ends = _axis(y, ranges.get(y), values, "y") if y else ("NULL::jsonb", "NULL::float8[]")
     best = "min" if metric in LOWER_IS_BETTER else "max"
     fold = {
         "max": f"{best}(r.{metric})",
@@ -227,10 +233,14 @@ def cells(
         "median": f"percentile_cont(0.5) WITHIN GROUP (ORDER BY r.{metric})",
     }[reduce]
     statement = f"""
-        SELECT {across} AS x, {along} AS y, CAST({fold} AS float8) AS value, count(*) AS runs
+        SELECT {across} AS x, {along} AS y, CAST({fold} AS float8) AS value, count(*) AS runs,
+               {x_ends} AS x_ends, {y_ends} AS y_ends
         {_FROM} {_QUESTION} WHERE answer.scene_id = :scene_id GROUP BY 1, 2
     """
-    return [Cell(*row) for row in connection.execute(text(statement), values)]
+    return [
+        Cell(*row[:4], *(None if ends is None else tuple(ends) for ends in row[4:]))
+        for row in connection.execute(text(statement), values)
+    ]
 
 
 def path_value(path: str, run: RunRead) -> Any:
@@ -311,18 +321,26 @@ def _after(
     ]
 
 
-def _axis(path: str, ends: tuple[float, float] | None, values: dict[str, Any], name: str) -> str:
-    """Return what SQL groups by: the value at a path, or the range that a number is in."""
+def _axis(
+    path: str, ends: tuple[float, float] | None, values: dict[str, Any], name: str
+) -> tuple[str, str]:
+    """Return what SQL groups by, the value at a path or the range of a number, and its ends.
+
+    The ends are numbers that runs have, so that a condition of them finds just these runs.
+    """
     found = value_sql(path, values, name)
     if ends is None or ends[1] <= ends[0]:
-        return found
+        return found, "NULL::float8[]"
     low, high = ends
     values |= {f"{name}_low": low, f"{name}_step": (high - low) / RANGES}
     place = f"floor((({found})::float8 - :{name}_low) / :{name}_step)"
-    return (
-        f"CASE WHEN jsonb_typeof({found}) = 'number' THEN to_jsonb(CAST(:{name}_low"
+    is_number = f"jsonb_typeof({found}) = 'number'"
+    number = f"CASE WHEN {is_number} THEN ({found})::float8 END"
+    group = (
+        f"CASE WHEN {is_number} THEN to_jsonb(CAST(:{name}_low"
         f" + least({place}, {RANGES - 1}) * :{name}_step AS float8)) ELSE {found} END"
     )
+    return group, f"nullif(ARRAY[min({number}), max({number})], ARRAY[NULL, NULL]::float8[])"
 
 
 def _checked(metric: str) -> str:

@@ -969,6 +969,9 @@ export type Health = {
  *
  * A metric over two parameters of a scene, the others folded.
  *
+ * x_values, y_values: the value of each column and row; of an axis with too many numbers to show
+ * one by one, the least that runs in its range have
+ * x_to, y_to: the greatest that runs in its range have; null where it is no range
  * values: a row for each of y_values, with a number for each of x_values; null: no run
  * runs: how many runs lie in each cell
  */
@@ -994,6 +997,10 @@ export type Heatmap = {
      */
     x: string;
     /**
+     * X To
+     */
+    x_to: Array<number | null>;
+    /**
      * X Values
      */
     x_values: Array<number | number | string | boolean | null>;
@@ -1001,6 +1008,10 @@ export type Heatmap = {
      * Y
      */
     y: string | null;
+    /**
+     * Y To
+     */
+    y_to: Array<number | null>;
     /**
      * Y Values
      */
@@ -6502,7 +6513,7 @@ export type ListRunsData = {
         /**
          * Where
          *
-         * `metric:op:value`, op one of gt, ge, lt, le, eq; or `status:eq:failed`, `instrument:eq:binance:BTCUSDT`, `strategy.params.fast:ge:10`
+         * `metric:op:value`, op one of gt, ge, lt, le, eq; or `status:eq:failed`, `instrument:eq:binance:BTCUSDT`, `strategy.params.fast:ge:10`, `exits.stop_loss:eq:null`
          */
         where?: Array<string> | null;
         /**
@@ -6547,7 +6558,7 @@ export type DownloadRunsData = {
         /**
          * Where
          *
-         * `metric:op:value`, op one of gt, ge, lt, le, eq; or `status:eq:failed`, `instrument:eq:binance:BTCUSDT`, `strategy.params.fast:ge:10`
+         * `metric:op:value`, op one of gt, ge, lt, le, eq; or `status:eq:failed`, `instrument:eq:binance:BTCUSDT`, `strategy.params.fast:ge:10`, `exits.stop_loss:eq:null`
          */
         where?: Array<string> | null;
     };

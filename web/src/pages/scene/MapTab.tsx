@@ -4,12 +4,13 @@ import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { useCallback, useState } from "react";
 import type { Palette } from "../../charts/colours";
 import { EChart } from "../../charts/EChart";
-import type { Heatmap, SceneDetail } from "../../client";
+import type { SceneDetail } from "../../client";
 import { getHeatmapOptions } from "../../client/@tanstack/react-query.gen";
 import { hasAnswer, Unanswered } from "../../components/Answer";
-import { formatNumber, formatParam, paramName } from "../../components/format";
+import { paramName } from "../../components/format";
 import { metricLabel, useMetrics } from "../../components/metrics";
 import { Panel } from "../../components/Panel";
+import { conditionsOf, summary } from "./cells";
 import { lineOption, mapOption } from "./mapOption";
 import { hasEnded } from "./states";
 import { axesOf } from "./tabs";
@@ -49,16 +50,17 @@ export default function MapTab({ scene }: { scene: SceneDetail }) {
   );
   const names = axes.map((path) => ({ value: path, label: paramName(path) }));
   // A cell opens the runs that it stands for.
-  const onClick = (event: { value?: unknown }) => {
-    if (!map || !Array.isArray(event.value)) return;
-    const [column, row] = event.value as [number, number];
-    const where = [condition(map.x, map.x_values[column]), map.y && condition(map.y, map.y_values[row])];
+  const onClick = (event: { value?: unknown; dataIndex?: number }) => {
+    if (!map) return;
+    const [column, row] = Array.isArray(event.value) ? event.value : [event.dataIndex, 0];
+    if (typeof column !== "number" || typeof row !== "number") return;
     void navigate({
       to: "/scenes/$sceneId",
       params: { sceneId: scene.scene_id },
-      search: { ...search, tab: "runs", where: where.filter((one): one is string => Boolean(one)) },
+      search: { ...search, tab: "runs", where: conditionsOf(map, column, row) },
     });
   };
+  const words = map && summary(map, unit, metrics.get(map.metric)?.better ?? "higher");
 
   return (
     <Panel>
@@ -104,10 +106,10 @@ export default function MapTab({ scene }: { scene: SceneDetail }) {
         <Unanswered to={found} what="This scene" />
       ) : (
         <Stack gap={4}>
-          <EChart label={summary(map, unit)} height={480} option={option} onClick={onClick} />
+          <EChart label={words ?? ""} height={480} option={option} onClick={onClick} />
           <Text size="sm" className="mela-muted">
-            {summary(map, unit)} A broad plateau of good values is a better sign than one peak.
-            {map.y !== null && " Click a cell to see its runs."}
+            {words} A broad plateau of good values is a better sign than one peak.
+            {` Click a ${map.y === null ? "point" : "cell"} to see its runs.`}
           </Text>
         </Stack>
       )}
@@ -119,23 +121,4 @@ export default function MapTab({ scene }: { scene: SceneDetail }) {
 function others(axes: readonly string[], taken: string): string[] {
   const left = axes.filter((path) => path !== taken);
   return [...left.filter((path) => path !== "instrument"), ...left.filter((path) => path === "instrument")];
-}
-
-function condition(path: string, value: unknown): string | null {
-  return value === null || value === undefined ? null : `${path}:eq:${String(value)}`;
-}
-
-/** Say in words what the map shows. */
-export function summary(map: Heatmap, unit: string): string {
-  let best: { value: number; x: number; y: number } | null = null;
-  map.values.forEach((row, y) => {
-    row.forEach((value, x) => {
-      if (value !== null && (best === null || value > best.value)) best = { value, x, y };
-    });
-  });
-  if (best === null) return "No run is measured yet.";
-  const { value, x, y } = best as { value: number; x: number; y: number };
-  const at = [`${paramName(map.x)} ${formatParam(map.x_values[x])}`];
-  if (map.y !== null) at.push(`${paramName(map.y)} ${formatParam(map.y_values[y])}`);
-  return `The highest value of ${metricLabel(map.metric)} is ${formatNumber(value, unit)}, at ${at.join(" and ")}.`;
 }

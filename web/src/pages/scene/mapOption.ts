@@ -2,8 +2,9 @@ import type { EChartsOption } from "echarts";
 import { categoryAxis, valueAxis } from "../../charts/axes";
 import type { Palette } from "../../charts/colours";
 import type { Heatmap } from "../../client";
-import { formatNumber, formatParam, paramName } from "../../components/format";
+import { formatNumber, paramName } from "../../components/format";
 import { metricLabel } from "../../components/metrics";
+import { foldWords, placeNames, placeWords } from "./cells";
 import { extent, VIRIDIS } from "./scales";
 
 /** Numbers stand in the cells as long as they can be read. */
@@ -20,14 +21,14 @@ export function mapOption(map: Heatmap, unit: string, palette: Palette, isSmall:
   return {
     grid: { left: 8, right: 16, top: 12, bottom: 74, containLabel: true },
     xAxis: {
-      ...categoryAxis(palette, map.x_values.map(formatParam)),
+      ...categoryAxis(palette, placeNames(map, "x")),
       name: paramName(map.x),
       nameLocation: "middle",
       nameGap: 28,
       nameTextStyle: { color: palette.ink },
     },
     yAxis: {
-      ...(categoryAxis(palette, map.y_values.map(formatParam)) as object),
+      ...(categoryAxis(palette, placeNames(map, "y")) as object),
       name: map.y === null ? "" : paramName(map.y),
       nameTextStyle: { color: palette.ink },
     } as EChartsOption["yAxis"],
@@ -49,12 +50,10 @@ export function mapOption(map: Heatmap, unit: string, palette: Palette, isSmall:
     tooltip: {
       formatter: (point) => {
         const [x, y, value] = (point as unknown as { value: [number, number, number | null] }).value;
-        const runs = map.runs[y]?.[x] ?? 0;
         return [
-          `${paramName(map.x)} ${formatParam(map.x_values[x])}`,
-          ...(map.y === null ? [] : [`${paramName(map.y)} ${formatParam(map.y_values[y])}`]),
+          ...placeWords(map, x, y),
           `${metricLabel(map.metric)} ${write(value)}`,
-          `${map.reduce} of ${formatNumber(runs, "count")} ${runs === 1 ? "run" : "runs"}`,
+          foldWords(map, x, y),
         ].join("\n");
       },
     },
@@ -84,7 +83,7 @@ export function lineOption(map: Heatmap, unit: string, palette: Palette): EChart
   return {
     grid: { left: 8, right: 16, top: 16, bottom: 40, containLabel: true },
     xAxis: {
-      ...categoryAxis(palette, map.x_values.map(formatParam)),
+      ...categoryAxis(palette, placeNames(map, "x")),
       name: paramName(map.x),
       nameLocation: "middle",
       nameGap: 28,
@@ -95,10 +94,14 @@ export function lineOption(map: Heatmap, unit: string, palette: Palette): EChart
       trigger: "axis",
       formatter: (points) => {
         const place = (points as unknown as { dataIndex: number }[])[0]?.dataIndex ?? 0;
-        const runs = map.runs[0]?.[place] ?? 0;
-        return `${paramName(map.x)} ${formatParam(map.x_values[place])}\n${metricLabel(map.metric)} ${formatNumber(values[place], unit)}\n${map.reduce} of ${runs}`;
+        const value = formatNumber(values[place], unit);
+        return [
+          ...placeWords(map, place, 0),
+          `${metricLabel(map.metric)} ${value}`,
+          foldWords(map, place, 0),
+        ].join("\n");
       },
     },
-    series: [{ type: "line", data: values, symbolSize: 7, lineStyle: { width: 1.8 } }],
+    series: [{ type: "line", data: values, symbolSize: 7, showAllSymbol: true, lineStyle: { width: 1.8 } }],
   };
 }

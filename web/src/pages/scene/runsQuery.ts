@@ -32,7 +32,8 @@ export function writeCondition({ name, op, value }: Condition): string {
 /** Write a condition for people: `trades ≥ 30`. */
 export function said({ name, op, value }: Condition): string {
   const sign = OPS.find((one) => one.value === op)?.label ?? op;
-  return `${metricLabel(name.replace(/^strategy\.params\./, ""))} ${sign} ${value}`;
+  const shown = value === "null" ? "none" : value;
+  return `${metricLabel(name.replace(/^strategy\.params\./, ""))} ${sign} ${shown}`;
 }
 
 const FIRST = ["sharpe", "total_return", "max_drawdown", "profit_factor", "trades"];
