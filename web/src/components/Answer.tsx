@@ -1,7 +1,7 @@
 import { Text } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { useSyncExternalStore } from "react";
+import { useRef, useSyncExternalStore } from "react";
 import { isAbsent, isWithdrawn } from "../problem";
 import { isOld } from "../recovery";
 import { EmptyState } from "./EmptyState";
@@ -12,6 +12,7 @@ interface Asked {
   data: unknown;
   error: unknown;
   refetch: () => unknown;
+  errorUpdateCount: number;
 }
 
 /**
@@ -30,8 +31,12 @@ interface Props {
 
 /** What stands in the place of an answer that is not there: it is on its way, was refused or withdrawn. */
 export function Unanswered({ to, what = "This" }: Props) {
-  if (!to.error) return <PageLoading />;
-  if (to.data !== undefined && isAbsent(to.error)) {
+  // While it is asked again, what went wrong before stays, rather than to come and go with each try.
+  const last = useRef<unknown>(null);
+  if (to.error || to.errorUpdateCount === 0) last.current = to.error;
+  const error = to.error ?? last.current;
+  if (!error) return <PageLoading />;
+  if (to.data !== undefined && isAbsent(error)) {
     return (
       <EmptyState
         title={`${what} is not shared any more`}
@@ -41,7 +46,7 @@ export function Unanswered({ to, what = "This" }: Props) {
       </EmptyState>
     );
   }
-  return <ProblemView error={to.error} onRetry={() => void to.refetch()} />;
+  return <ProblemView error={error} onRetry={() => void to.refetch()} />;
 }
 
 /** Say that something on the page is older than it should be, as long as it is. */

@@ -1,7 +1,7 @@
 import { Group, Progress, Stack, Table, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import type { Backfill } from "../../client";
-import { listBackfillsOptions } from "../../client/@tanstack/react-query.gen";
+import { getBackfillOptions, listBackfillsOptions } from "../../client/@tanstack/react-query.gen";
 import { hasAnswer, Unanswered } from "../../components/Answer";
 import { EmptyState } from "../../components/EmptyState";
 import { Instant, Span } from "../../components/Instant";
@@ -86,16 +86,23 @@ function List({ items }: { items: readonly Backfill[] }) {
 }
 
 function Tasks({ backfill }: { backfill: Backfill }) {
-  const all = Object.values(backfill.tasks).reduce((sum, count) => sum + count, 0);
-  const done = backfill.tasks.success ?? 0;
+  // The list does not tell of tasks, which Airflow is asked for one backfill at a time.
+  const isOn = isRunning(backfill);
+  const found = useQuery({
+    ...getBackfillOptions({ path: { backfill_id: backfill.backfill_id } }),
+    // Once more after its end, whose tasks would stand as they were before.
+    enabled: ({ state }) => isOn || (state.data !== undefined && isRunning(state.data)),
+    refetchInterval: LIVE_MS,
+  });
+  const tasks = found.data?.tasks ?? backfill.tasks;
+  const all = Object.values(tasks).reduce((sum, count) => sum + count, 0);
+  const done = tasks.success ?? 0;
   if (all === 0) return <Text size="xs">–</Text>;
   return (
     <>
-      {isRunning(backfill) && (
-        <Progress value={(100 * done) / all} size="sm" aria-label={`${done} of ${all} tasks done`} />
-      )}
+      {isOn && <Progress value={(100 * done) / all} size="sm" aria-label={`${done} of ${all} tasks done`} />}
       <div className={styles.tasks}>
-        {Object.entries(backfill.tasks).map(([state, count]) => (
+        {Object.entries(tasks).map(([state, count]) => (
           <span key={state}>
             {count} {state.replaceAll("_", " ")}
           </span>
