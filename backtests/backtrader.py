@@ -59,7 +59,7 @@ def walk(
             f"engine backtrader counts no contracts, but one of {run.instrument} stands for "
             f"{span.candles.multiplier:g} units: leave engine out"
         )
-    if span.idle:
+    if span.quiet_from < len(span.candles):
         raise ValueError(
             "engine backtrader fills on candles without volume too, and this span has some: "
             "leave engine out, or take another span"

@@ -78,7 +78,7 @@ class CandleSteps:
             float(candles.low[bar]),
             float(candles.close[bar]),
             volume,
-            (not self.span.idle or volume > 0.0)
+            (bar < self.span.quiet_from or volume > 0.0)
             and (self.in_hours is None or bool(self.in_hours[bar])),
         )
 

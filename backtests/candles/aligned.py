@@ -255,7 +255,9 @@ def align(spans: Sequence[PreparedCandles], run: Run) -> AlignedCandles:
         candles = span.candles
         bars, columns = _places(span, opened_ms)
         has[row, columns] = True
-        fillable[row, columns] = candles.volume[bars] > 0.0 if span.idle else True
+        is_quiet = candles.volume == 0.0
+        is_quiet[: span.quiet_from] = False
+        fillable[row, columns] = ~is_quiet[bars]
         series = candles.open, candles.high, candles.low, candles.close, candles.volume_units
         for column, values in zip(columns_of, series, strict=True):
             column[row, columns] = values[bars]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from backtests.candles.coverage import coverage_warnings
 from backtests.candles.input_coverage import INPUTS_INCOMPLETE, inputs_depend_from_ms
-from backtests.candles.scan import rises, scan_candles
+from backtests.candles.scan import Surveyed, rises, scan_candles
 from backtests.context import StrategyContext, context_of
 from backtests.indicators import Indicators
 from backtests.kernel.excursions import window_extremes
@@ -41,7 +41,9 @@ class PreparedCandles:
 
     candles: columns contiguous, aligned, native and read-only: one type for the compiled kernels
     lasting_ms: how long a candle lasts
-    idle: whether some candles have no volume, in a series that has volumes: they fill nothing
+    quiet_from: the first bar that has a volume, behind which some candles have none: these fill
+        nothing. What comes before it fills, as nobody knows there that the series has volumes; n
+        where no candle fills nothing
     lowest, highest: (⌈n / 32⌉,) float64, the least and greatest close of each 32 bars
     tops, bottoms: (n,) float64, the greatest high and the least low of each bar and 7 behind it
     ends: (m,) int64, the last bar of each period of returns; empty where the span has no candle
@@ -55,7 +57,7 @@ class PreparedCandles:
     candles: Candles
     indicators: Indicators
     lasting_ms: int
-    idle: bool
+    quiet_from: int
     lowest: NDArray[np.float64]
     highest: NDArray[np.float64]
     tops: NDArray[np.float64]
@@ -189,7 +191,7 @@ def prepare_candles(candles: Candles, run: Run) -> PreparedCandles:
         candles=part,
         indicators=Indicators(part),
         lasting_ms=lasting,
-        idle=seen.volumes and seen.silent,
+        quiet_from=_quiet_from(part, seen),
         lowest=lowest,
         highest=highest,
         tops=tops,
@@ -207,6 +209,14 @@ def prepare_candles(candles: Candles, run: Run) -> PreparedCandles:
         first_open=math.nan if empty else float(part.open[part.start_bar]),
         last_close=math.nan if empty else float(part.close[-1]),
     )
+
+
+def _quiet_from(candles: Candles, seen: Surveyed) -> int:
+    if not (seen.volumes and seen.silent):
+        return len(candles)
+    loud = candles.volume > 0.0
+    first = int(loud.argmax())
+    return len(candles) if loud[first:].all() else first
 
 
 def lasting_ms(interval: Interval) -> int:

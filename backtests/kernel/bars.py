@@ -22,7 +22,7 @@ def walk_bars(
     volume: Float,
     opened_ms: NDArray[np.int64],
     lasting_ms: int,
-    idle: bool,
+    quiet_from: int,
     enter: Bool,
     exit_: Bool,
     enter_short: Bool,
@@ -44,7 +44,7 @@ def walk_bars(
     """Execute signals on candles by all rules; shapes as in `walk_events`, and.
 
     lasting_ms: how long a candle lasts; a borrowed position is charged to its end
-    idle: whether candles without volume fill nothing
+    quiet_from: the first bar from which candles without volume fill nothing
     measure: (n,) float64, what the sizing measures on each close; of length 0 where it does not
     strength: (n,) float64, scales the size of an entry decided on each close
     stop_level, target_level: (n,) float64, levels given on each close for the candle after it, NaN
@@ -68,7 +68,7 @@ def walk_bars(
                 low[bar],
                 close[bar],
                 volume[bar],
-                not idle or volume[bar] > 0.0,
+                bar < quiet_from or volume[bar] > 0.0,
             )
             row = trade_candle(account, candle, terms, trades, row)
             value = value_candle(account, candle, terms)

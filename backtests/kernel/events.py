@@ -36,7 +36,7 @@ def _next_reached(
     high: Float,
     low: Float,
     volume: Float,
-    idle: bool,
+    quiet_from: int,
     stop: float,
     target: float,
     first: int,
@@ -44,7 +44,7 @@ def _next_reached(
 ) -> int:
     """Return the first bar of [first, end) that reaches one of the levels, else `end`.
 
-    idle: whether bars without volume are passed over
+    quiet_from: the first bar from which those without volume are passed over
     """
     bar = first
     while bar < end:
@@ -54,7 +54,8 @@ def _next_reached(
             found |= (low[each] <= stop) | (high[each] >= target)
         if found:
             while bar < until:
-                if (low[bar] <= stop or high[bar] >= target) and not (idle and volume[bar] == 0.0):
+                reached = low[bar] <= stop or high[bar] >= target
+                if reached and (bar < quiet_from or volume[bar] > 0.0):
                     return bar
                 bar += 1
         bar = until
@@ -79,12 +80,11 @@ def leave_long(
 
 
 @kernel
-def _next_fillable(volume: Float, idle: bool, first: int) -> int:
+def _next_fillable(volume: Float, quiet_from: int, first: int) -> int:
     """Return the first bar from `first` on that fills orders, else how many bars there are."""
     bar = first
-    if idle:
-        while bar < len(volume) and volume[bar] == 0.0:
-            bar += 1
+    while quiet_from <= bar < len(volume) and volume[bar] == 0.0:
+        bar += 1
     return bar
 
 
@@ -98,7 +98,7 @@ def walk_events(
     close: Float,
     volume: Float,
     opened_ms: NDArray[np.int64],
-    idle: bool,
+    quiet_from: int,
     lowest: Float,
     highest: Float,
     signal_kind: int,
@@ -130,7 +130,7 @@ def walk_events(
     """Execute signals on candles: long, at the market, a fraction of the cash.
 
     open_ … volume: (n,) float64, checked; opened_ms: (n,) int64
-    idle: whether candles without volume fill nothing
+    quiet_from: the first bar from which candles without volume fill nothing
     lowest, highest: (⌈n / CLOSES_PER_BLOCK⌉,) float64, the least and greatest close of each block
     signal_kind: what gives the signals, the others are not looked at: MEANS of `fast` and `slow`
         closes, LINES `line` and `level`, (n,) float64, or FLAGS `enter` and `exit_`, (n,) bool
@@ -169,7 +169,7 @@ def walk_events(
         if next_entry == entries or above[next_entry] + 1 >= n:
             break
 
-        entry_bar = _next_fillable(volume, idle, int(above[next_entry]) + 1)
+        entry_bar = _next_fillable(volume, quiet_from, int(above[next_entry]) + 1)
         if entry_bar >= n:
             break
         while next_exit < exits and below[next_exit] <= above[next_entry]:
@@ -201,14 +201,13 @@ def walk_events(
             next_exit += 1
         last = n
         if next_exit < exits:
-            last = min(_next_fillable(volume, idle, int(below[next_exit]) + 1), n)
+            last = min(_next_fillable(volume, quiet_from, int(below[next_exit]) + 1), n)
         bar = last
         stop = entry_price * (1.0 - stop_loss)
         target = entry_price * (1.0 + take_profit)
         if protected:
-            bar = _next_reached(
-                high, low, volume, idle, stop, target, min(entry_bar + protect_delay, last), last
-            )
+            since = min(entry_bar + protect_delay, last)
+            bar = _next_reached(high, low, volume, quiet_from, stop, target, since, last)
 
         flat_from = bar
         low_close, high_close = closes_of(lowest, highest, entry_bar, bar)

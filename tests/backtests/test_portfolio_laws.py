@@ -111,8 +111,6 @@ def test_one_instrument_with_all_the_weight_is_a_run_of_its_own(drawn) -> None:
 @given(accounts(), st.floats(0.2, 0.9))
 def test_what_comes_later_changes_nothing_before(drawn, share: float) -> None:
     series, said, asked = drawn
-    # whether a series has volumes at all is known from the whole of it: here all candles have one
-    series = {name: replace(one, volume=np.ones(len(one))) for name, one in series.items()}
     steps = np.unique(np.concatenate([one.opened_ms for one in series.values()]))
     # that candles end is known by those that are missing: `hold` has no such rule
     asked = asked | {"delisted": "hold"}

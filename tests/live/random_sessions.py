@@ -143,7 +143,7 @@ def market(
     opened = first_ms + step * np.arange(count, dtype=np.int64)
     there = rng.random(count) >= holes
     there[0] = there[-1] = True
-    volume[0] = 5.0
+    volume[: int(rng.choice([0, 0, count // 2]))] = 0.0  # some series get their volumes late
     columns = [column[there] for column in (open_, high, low, close, volume)]
     return Candles(interval, opened[there], *columns)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -25,11 +26,13 @@ from live.events import (
     encode,
     kind_of,
 )
+from mela.candles import Candles
 from mela.session import parse_session
 from tests.live.random_sessions import (
     NAMES,
     WITH_OWN,
     Drawn,
+    Key,
     backtested,
     drawn,
     found,
@@ -85,6 +88,35 @@ def test_every_strategy_trades_as_in_a_backtest(strategy: str) -> None:
     given_ = drawn(np.random.default_rng(len(strategy)), strategy)
 
     assert found(given_, played(given_)[1]) == list(backtested(given_))
+
+
+@pytest.mark.parametrize("mode", ["each", "together"])
+def test_a_series_whose_volumes_begin_later_fills_as_in_a_backtest(mode: str) -> None:
+    """Before the first volume nobody knows that there will be any: candles fill all the same."""
+    portfolio = {} if mode == "together" else None
+    fields = {"mode": mode, "portfolio": portfolio, "sizing": {}, "exits": {}, "costs": {}}
+    market = {"kind": "market"} if mode == "each" else None
+    more = fields | {"entry": market, "direction": "long", "interval": "1h", "risk": None}
+    names = ["binance:BTCUSDT", "binance:ETHUSDT"]
+    document = {key: one for key, one in more.items() if one is not None}
+    session = parse_session(
+        {"name": "late", "instruments": names, "strategy": {"name": "sides"}, **document}
+    )
+    given_ = with_candles(np.random.default_rng(11), session, bars=120)
+    late: dict[Key, Candles] = {}
+    for key, candles in given_.series.items():
+        begins = int(np.searchsorted(candles.opened_ms, given_.first_open_ms)) + 60
+        volume = np.where(np.arange(len(candles)) < begins, 0.0, 10.0)
+        volume[begins + 5 :: 7] = 0.0
+        late[key] = replace(candles, volume=volume)
+    given_ = replace(given_, series=late)
+
+    _, told = played(given_)
+
+    ours = found(given_, told)
+    first = given_.first_open_ms + 30 * 3_600_000
+    assert any(trade[1] < first for trades, _ in ours for trade in trades), "early ones count"
+    assert ours == list(backtested(given_))
 
 
 def disturbed(given_: Drawn, rng: np.random.Generator) -> list:

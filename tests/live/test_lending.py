@@ -134,7 +134,9 @@ def test_what_alpaca_lends_is_said_when_it_changes(replay: Any) -> None:
 @pytest.mark.parametrize(
     "more", [{"direction": "long"}, {"risk": {"short_availability": False}}, {"risk": None}]
 )
-def test_who_sells_nothing_short_or_has_no_limit_asks_nobody(replay: Any, more: dict[str, Any]) -> None:
+def test_who_sells_nothing_short_or_has_no_limit_asks_nobody(
+    replay: Any, more: dict[str, Any]
+) -> None:
     assert asked(replay(), began(**more)) == []
 
 

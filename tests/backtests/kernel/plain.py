@@ -36,14 +36,14 @@ def walk_plainly(candles: Candles, decisions: Decisions, run: Run) -> Account:
     """Execute signals on candles, of which the first `start_bar` are warm-up."""
     account = Account(candles, decisions, run, run.cash)
     volumes = [float(volume) for volume in candles.volume]
-    has_volumes = any(volume > 0 for volume in volumes)
+    quiet_from = next((bar for bar, one in enumerate(volumes) if one > 0), len(volumes))
     worth_at_days_start = run.cash
     for bar in range(len(candles)):
         if bar >= candles.start_bar:
             if bar == candles.start_bar or day_of(candles, bar) != day_of(candles, bar - 1):
                 worth_at_days_start = account.equity[-1] if account.equity else run.cash
                 account.locked = False
-            if volumes[bar] > 0 or not has_volumes:
+            if volumes[bar] > 0 or bar < quiet_from:
                 trade(account, bar)
             if account.order and order_is_over(account, bar):
                 account.order = None

@@ -28,7 +28,7 @@ class Held:
 
     name: str
     candles: dict[int, tuple[float, ...]]
-    has_volumes: bool
+    quiet_from: int
     closes: list[float] = field(default_factory=list)
     state: str = "out"
     ordered: bool = False
@@ -57,9 +57,9 @@ class Held:
     def fills(self, now: int) -> bool:
         """Tell whether the candle of a time fills orders: one without volume does not.
 
-        Where no candle of a series has a volume, all of them fill.
+        Before the first volume of a series all of them fill.
         """
-        return self.candles[now][4] > 0 or not self.has_volumes
+        return self.candles[now][4] > 0 or now < self.quiet_from
 
 
 @dataclass
@@ -108,6 +108,12 @@ class Account:
         return self.cash + sum(one.units * one.price for one in self.held)
 
 
+def _quiet_from(candles: Candles) -> int:
+    """Return when the first candle with a volume opens."""
+    loud = candles.opened_ms[candles.volume > 0].tolist()
+    return loud[0] if loud else 2**62
+
+
 def walk_account(
     series: Mapping[str, Candles],
     start_ms: int,
@@ -126,10 +132,7 @@ def walk_account(
 
     inputs: by "strength", "stop" or "target", instrument and bar
     """
-    held = [
-        Held(name, _by_time(candles), bool(candles.volume.any()))
-        for name, candles in series.items()
-    ]
+    held = [Held(name, _by_time(candles), _quiet_from(candles)) for name, candles in series.items()]
     account = Account(cash, portfolio, costs, exits, whole, held, inputs=inputs or {})
     for one in held:  # the warm-up: closes are known, but only the last one's signal orders
         early = sorted(ms for ms in one.candles if ms < start_ms)
