@@ -297,7 +297,7 @@ export const beginOidc = <ThrowOnError extends boolean = true>(options?: Options
 /**
  * Change Password
  *
- * Change one's own password. All other sessions end.
+ * Change one's own password. All other sessions and all tokens end.
  */
 export const changePassword = <ThrowOnError extends boolean = true>(options: Options<ChangePasswordData, ThrowOnError>): RequestResult<ChangePasswordResponses, ChangePasswordErrors, ThrowOnError> => (options.client ?? client).post<ChangePasswordResponses, ChangePasswordErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }, {
