@@ -20,7 +20,7 @@ from fastapi import FastAPI
 from api.app import create_app
 from mela.errors import MelaError, SettingsInvalid
 from mela.settings import Settings
-from services import accounts, asking
+from services import accounts, asking, sending
 
 LOG = structlog.get_logger(__name__)
 LOOPBACK = "127.0.0.1"
@@ -33,6 +33,8 @@ def application() -> FastAPI:
     plain_logs()
     settings = Settings()
     threading.Thread(target=_warm, args=(settings,), daemon=True).start()
+    sweep, never = sending.Sweep(settings), threading.Event()
+    threading.Thread(target=sweep.run, args=(never,), name="mela-sweep", daemon=True).start()
     return create_app(settings)
 
 

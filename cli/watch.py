@@ -95,6 +95,9 @@ def schedule_add(
     user: Annotated[
         str | None, typer.Option(help="Whose scenes they are. MELA_USER if left out.")
     ] = None,
+    private: Annotated[
+        bool, typer.Option("--private", help="Only this user sees the schedule and its scenes.")
+    ] = False,
 ) -> None:
     """Publish a scene whenever its candles are complete, up to the newest of them.
 
@@ -104,7 +107,10 @@ def schedule_add(
     from services.schedules import add_schedule
 
     document, settings = read_document(scene_file), Settings()
-    add_schedule(name, document, span, settings, every=every, user=user or settings.user)
+    whose = user or settings.user
+    add_schedule(
+        name, document, span, settings, every=every, user=whose, is_private=private or None
+    )
     err.print(f"{name} is scheduled")
 
 

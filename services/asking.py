@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,19 +14,17 @@ from mela.canonical import canonical_json
 from mela.errors import Conflict, NotAllowed
 from mela.grid import Plan
 from mela.messages import SCENES
-from mela.scene import Scene, parse_scene
+from mela.scene import Scene
 from mela.settings import Settings
 from messaging.consumer import check_broker
 from messaging.publisher import publisher_of
-from services import cancel, scene_pages
+from services import cancel, scene_pages, sending
 from services.accounts import Caller, Role
 from services.all_strategies import all_strategies
 from services.publish import plan_scene
 from services.visibility import check_scene
 from warehouse.database import transaction
 from warehouse.scenes import cards, records
-
-_sending = threading.Lock()  # one flushes at a time, so that each sees its own errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +35,11 @@ class Card:
     note: str | None = None
     tags: Sequence[str] | None = None
     is_private: bool | None = None
+
+    @property
+    def said(self) -> list[Any]:
+        """Return it as JSON values."""
+        return [self.name, self.note, list(self.tags or ()), self.is_private]
 
 
 def publish(
@@ -57,23 +59,8 @@ def publish(
     """
     scene, plan = plan_scene(document, settings)
     scene = scene.model_copy(update={"scene_id": uuid4(), "name": card.name or scene.name})
-    asked = _hash(document, card)
-    check_broker(settings, SCENES)  # before anything is recorded
-    with transaction(settings) as connection:
-        if idempotency_key is not None:
-            known = cards.lock_key(connection, caller.account_id, idempotency_key)
-            if known is not None:
-                if known.request_hash != asked:
-                    raise Conflict("this Idempotency-Key belongs to another request.")
-                scene = _still_to_send(connection, known.scene_id)
-                if scene is None:
-                    return known.scene_id
-        scene_id = _id_of(scene)
-        _record(connection, caller, scene, plan, card)
-        if idempotency_key is not None:
-            cards.keep_key(connection, caller.account_id, idempotency_key, asked, scene_id)
-    _send(scene, settings)
-    return scene_id
+    asked = _Asked(scene, plan, card, _hash([document, card.said]))
+    return _publish_once(settings, caller, asked, idempotency_key)
 
 
 def warm(settings: Settings) -> None:
@@ -83,22 +70,22 @@ def warm(settings: Settings) -> None:
     check_broker(settings, SCENES)
 
 
-def ask_again(settings: Settings, caller: Caller, scene_id: UUID) -> UUID:
+def ask_again(
+    settings: Settings, caller: Caller, scene_id: UUID, *, idempotency_key: str | None = None
+) -> UUID:
     """Publish a scene again under a new id, which is returned.
 
-    What the caller may see he may ask again, as his own. Raises NotFound, and SceneInvalid where
-    it is no longer valid.
+    What the caller may see he may ask again, as his own.
+    idempotency_key: the same one within a day gives the same scene
+    Raises NotFound, SceneInvalid where it is no longer valid, and as `publish` does.
     """
     with transaction(settings) as connection:
         head, content = scene_pages.seen(connection, caller, scene_id)
     scene, plan = plan_scene({**content, "scene_id": None}, settings)
     scene = scene.model_copy(update={"scene_id": uuid4()})
-    check_broker(settings, SCENES)
     card = Card(head.name, tags=head.tags, is_private=head.is_private)
-    with transaction(settings) as connection:
-        _record(connection, caller, scene, plan, card, rerun_of=scene_id)
-    _send(scene, settings)
-    return _id_of(scene)
+    asked = _Asked(scene, plan, card, _hash(["rerun", str(scene_id)]), rerun_of=scene_id)
+    return _publish_once(settings, caller, asked, idempotency_key)
 
 
 def change(settings: Settings, caller: Caller, scene_id: UUID, card: Card) -> None:
@@ -121,24 +108,49 @@ def stop(settings: Settings, caller: Caller, scene_id: UUID) -> None:
     cancel.cancel_scene(scene_id, settings)
 
 
-def _record(
-    connection: Connection,
-    caller: Caller,
-    scene: Scene,
-    plan: Plan,
-    card: Card,
-    *,
-    rerun_of: UUID | None = None,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A scene to publish under its new id. digest: of the request, by which it is known again."""
+
+    scene: Scene
+    plan: Plan
+    card: Card
+    digest: bytes
+    rerun_of: UUID | None = None
+
+
+def _publish_once(
+    settings: Settings, caller: Caller, asked: _Asked, idempotency_key: str | None
+) -> UUID:
+    scene: Scene | None = asked.scene
+    check_broker(settings, SCENES)  # before anything is recorded
+    with transaction(settings) as connection:
+        if idempotency_key is not None:
+            known = cards.lock_key(connection, caller.account_id, idempotency_key)
+            if known is not None:
+                if known.request_hash != asked.digest:
+                    raise Conflict("this Idempotency-Key belongs to another request.")
+                scene = _still_to_send(connection, known.scene_id)
+                if scene is None:
+                    return known.scene_id
+        scene_id = _id_of(scene)
+        _record(connection, caller, scene, asked)
+        if idempotency_key is not None:
+            cards.keep_key(connection, caller.account_id, idempotency_key, asked.digest, scene_id)
+    sending.send(scene, settings)
+    return scene_id
+
+
+def _record(connection: Connection, caller: Caller, scene: Scene, asked: _Asked) -> None:
     records.announce(
         connection,
         scene,
-        runs=plan.runs,
-        skipped=plan.skipped,
+        runs=asked.plan.runs,
+        skipped=asked.plan.skipped,
         user_id=caller.user_id,
-        rerun_of=rerun_of,
+        rerun_of=asked.rerun_of,
     )
-    _save(connection, _id_of(scene), card)
+    _save(connection, _id_of(scene), asked.card)
     cards.tell(connection, _id_of(scene))
 
 
@@ -161,19 +173,11 @@ def _still_to_send(connection: Connection, scene_id: UUID) -> Scene | None:
     stored = records.get(connection, scene_id)
     if stored is None or stored.partition is not None:
         return None
-    return parse_scene({**stored.content, "scene_id": str(scene_id), "name": stored.name})
+    return sending.scene_again(stored)
 
 
-def _send(scene: Scene, settings: Settings) -> None:
-    with _sending:
-        publisher = publisher_of(settings, linger_ms=0, owner="api")
-        publisher.scene(scene)
-        publisher.flush()
-
-
-def _hash(document: Any, card: Card) -> bytes:
-    said = [card.name, card.note, list(card.tags or ()), card.is_private]
-    return hashlib.sha256(canonical_json([document, said])).digest()
+def _hash(said: Any) -> bytes:
+    return hashlib.sha256(canonical_json(said)).digest()
 
 
 def _id_of(scene: Scene) -> UUID:

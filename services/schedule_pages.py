@@ -8,17 +8,23 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import Row
+
 from mela.errors import NotAllowed, NotFound
 from mela.settings import Settings
 from services import schedules as use_cases
 from services.accounts import Caller, Role
+from warehouse.accounts import visible
 from warehouse.database import transaction
 from warehouse.scenes import schedules
 
 
 @dataclass(frozen=True, slots=True)
 class ScheduleOfList:
-    """A scene that comes again. waits_for: why it is not due; None if it is."""
+    """A scene that comes again. waits_for: why it is not due; None if it is.
+
+    last_scene_id: None where the caller may not see that scene
+    """
 
     name: str
     instruments: tuple[str, ...]
@@ -29,6 +35,7 @@ class ScheduleOfList:
     owner: str | None
     is_mine: bool
     is_active: bool
+    is_private: bool
     last_covered_until: datetime | None
     last_scene_id: UUID | None
     waits_for: str | None
@@ -36,10 +43,12 @@ class ScheduleOfList:
 
 
 def list_schedules(settings: Settings, caller: Caller) -> list[ScheduleOfList]:
-    """Return all schedules by name."""
+    """Return the schedules that a caller may see, by name. Admins see private ones of others."""
     with transaction(settings) as connection:
-        found = schedules.schedules(connection)
+        found = [one for one in schedules.schedules(connection) if _is_for(caller, one)]
         states = schedules.states(connection, datetime.now(UTC))
+        last = [one.last_scene_id for one in found if one.last_scene_id is not None]
+        seen = {one for one in last if visible.sees_scene(connection, caller.user_id, one)}
     return [
         ScheduleOfList(
             name=one.name,
@@ -51,8 +60,9 @@ def list_schedules(settings: Settings, caller: Caller) -> list[ScheduleOfList]:
             owner=one.user,
             is_mine=one.user_id == caller.user_id,
             is_active=one.active,
+            is_private=one.is_private,
             last_covered_until=one.last_covered_until,
-            last_scene_id=one.last_scene_id,
+            last_scene_id=one.last_scene_id if one.last_scene_id in seen else None,
             waits_for=state if isinstance(state := states.get(one.name), str) else None,
             scene=one.content,
         )
@@ -61,10 +71,22 @@ def list_schedules(settings: Settings, caller: Caller) -> list[ScheduleOfList]:
 
 
 def add(
-    settings: Settings, caller: Caller, *, name: str, scene: Any, span: str, every: str
+    settings: Settings,
+    caller: Caller,
+    *,
+    name: str,
+    scene: Any,
+    span: str,
+    every: str,
+    is_private: bool | None = None,
 ) -> ScheduleOfList:
-    """Let a scene come again, as the caller's. Raises SceneInvalid and InputInvalid."""
-    use_cases.add_schedule(name, scene, span, settings, every=every, user=caller.user)
+    """Let a scene come again, as the caller's. Raises SceneInvalid and InputInvalid.
+
+    is_private: None where it shall be as the caller keeps a scene that asks for the same
+    """
+    use_cases.add_schedule(
+        name, scene, span, settings, every=every, user=caller.user, is_private=is_private
+    )
     return _one(settings, caller, name)
 
 
@@ -80,6 +102,11 @@ def remove(settings: Settings, caller: Caller, name: str) -> None:
     """Remove a schedule. Raises NotFound, NotAllowed for another's."""
     _check(settings, caller, name)
     use_cases.remove_schedule(name, settings)
+
+
+def _is_for(caller: Caller, schedule: Row[Any]) -> bool:
+    is_own = schedule.user_id == caller.user_id
+    return is_own or not schedule.is_private or caller.role is Role.ADMIN
 
 
 def _check(settings: Settings, caller: Caller, name: str) -> None:

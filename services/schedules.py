@@ -51,16 +51,21 @@ def add_schedule(
     *,
     every: str = COMPLETE,
     user: str | None = None,
+    is_private: bool | None = None,
 ) -> None:
     """Let a scene come again over `span` before the end of its newest candles.
 
     document: the scene or its JSON values; its own id, start and end are not used
+    is_private: whether only the user and administrators see it, and only the user its scenes; None:
+        where the user keeps a scene private that asks for the same
     Raises SceneInvalid, and InputInvalid for a wrong span, rhythm, name, user or instrument.
     """
     scene: Scene = plan_scene(document, settings)[0]
     try:
         with transaction(settings) as connection:
-            schedules.add(connection, name, scene, span, every=every, user=user)
+            schedules.add(
+                connection, name, scene, span, every=every, user=user, is_private=is_private
+            )
     except ValueError as error:
         raise InputInvalid(None, f"{error}.") from error
 
@@ -102,9 +107,10 @@ def publish_due(settings: Settings, now: datetime) -> list[str]:
 
     Logs of every other schedule why it is not due.
 
-    Kafka comes first: if this process ends in between, the scene is due again under the same id,
-    which the planner knows. A scene that is no longer valid holds no other one back; its
-    SceneInvalid is raised at the end. Raises SourceUnavailable if Kafka does not answer.
+    Whose a scene is comes first, and is committed: the planner must find it there. Only when Kafka
+    has the scene is it no longer due. So a process that ends in between leaves it due under the
+    same id, and what is sent twice counts once. A scene that is no longer valid holds no other one
+    back; its SceneInvalid is raised at the end. Raises SourceUnavailable if Kafka does not answer.
     """
     with transaction(settings) as connection:
         states = schedules.states(connection, now)
@@ -123,9 +129,11 @@ def publish_due(settings: Settings, now: datetime) -> list[str]:
             LOG.warning("scene_not_published", schedule=one.name, error=str(error))
             refused.append(error)
             continue
+        scene_id = str(scene.scene_id)
+        with transaction(settings) as connection:
+            schedules.announce(connection, one.schedule_id, scene_id, one.covered_until)
         with Publisher(settings.kafka) as publisher:
             publisher.scene(scene)
-        scene_id = str(scene.scene_id)
         with transaction(settings) as connection:
             schedules.mark_published(connection, one.schedule_id, scene_id, one.covered_until)
         sent.append(scene_id)

@@ -190,7 +190,7 @@ def grant(site: Site) -> None:
         "GRANT SELECT ON app.quota TO {job}",
         # a schedule that is private publishes scenes that are
         "GRANT USAGE ON SCHEMA app TO {tasks}",
-        "GRANT SELECT, INSERT ON app.scene_card TO {tasks}",
+        "GRANT INSERT ON app.scene_card TO {tasks}",
         *_readable("ops", "{owner}", "{reader}"),
         *_readable("marts", "{marts}", "{reader}"),
         "GRANT CONNECT, TEMPORARY ON DATABASE {database} TO {job}",

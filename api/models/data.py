@@ -268,6 +268,11 @@ class ScheduleAsked(Asked):
     scene: JsonObject = Field(description="its own id, start and end are not used")
     span: str = Field(max_length=10, examples=["90d", "8w", "6mo", "2y"])
     every: str = Field(default="complete", max_length=100, description="`complete`, or cron in UTC")
+    is_private: bool | None = Field(
+        default=None,
+        description="whether only its owner and administrators see it, and only its owner its "
+        "scenes; left out: where its owner keeps a scene private that asks for the same",
+    )
 
 
 class ScheduleChange(Asked):
@@ -279,7 +284,10 @@ class ScheduleChange(Asked):
 
 
 class ScheduleRow(Answer):
-    """A schedule. waits_for: why it is not due; null: it is."""
+    """A schedule. waits_for: why it is not due; null: it is.
+
+    is_private: only its owner and administrators see it, and only its owner its scenes
+    """
 
     name: str
     instruments: tuple[str, ...]
@@ -290,6 +298,7 @@ class ScheduleRow(Answer):
     owner: str | None
     is_mine: bool
     is_active: bool
+    is_private: bool
     last_covered_until: Instant | None
     last_scene_id: UUID | None
     waits_for: str | None

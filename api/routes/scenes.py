@@ -38,6 +38,7 @@ from services.states import SceneState
 router = APIRouter(tags=["scenes"])
 
 Words = Annotated[str | None, Query(max_length=200)]
+OnceKey = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200)]
 At = Annotated[AskedInstant | None, Query(description="an instant with its zone")]
 
 
@@ -71,7 +72,7 @@ def publish_scene(
     request: Request,
     caller: Trader,
     settings: AppSettings,
-    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
+    idempotency_key: OnceKey = None,
 ) -> SceneRow:
     """Publish a scene. The same Idempotency-Key publishes it once."""
     card = Card(asked.name, asked.note, asked.tags, asked.is_private)
@@ -147,9 +148,15 @@ def cancel_scene(scene_id: UUID, caller: Trader, settings: AppSettings) -> Scene
 
 
 @router.post("/scenes/{scene_id}/rerun", status_code=202, response_model=Rerun)
-def rerun_scene(scene_id: UUID, caller: Trader, settings: AppSettings) -> Rerun:
-    """Publish a scene again under a new id. Answers that still hold come from the store."""
-    return Rerun(scene_id=asking.ask_again(settings, caller, scene_id), is_new=True)
+def rerun_scene(
+    scene_id: UUID, caller: Trader, settings: AppSettings, idempotency_key: OnceKey = None
+) -> Rerun:
+    """Publish a scene again under a new id. Answers that still hold come from the store.
+
+    The same Idempotency-Key publishes it once.
+    """
+    made = asking.ask_again(settings, caller, scene_id, idempotency_key=idempotency_key)
+    return Rerun(scene_id=made, is_new=True)
 
 
 def _in_full(settings: Settings, found: SceneInFull) -> SceneDetail:

@@ -18,7 +18,7 @@ Name = Annotated[str, Path(max_length=100)]
 
 @router.get("/schedules", response_model=ScheduleList)
 def list_schedules(caller: Reader, settings: AppSettings) -> ScheduleList:
-    """List all schedules by name."""
+    """List the schedules that the caller may see, by name."""
     found = schedule_pages.list_schedules(settings, caller)
     return ScheduleList(items=tuple(ScheduleRow.of(one) for one in found))
 
@@ -33,6 +33,7 @@ def add_schedule(asked: ScheduleAsked, caller: Trader, settings: AppSettings) ->
         scene=asked.scene,
         span=asked.span,
         every=asked.every,
+        is_private=asked.is_private,
     )
     return ScheduleRow.of(found)
 

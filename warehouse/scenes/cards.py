@@ -19,6 +19,15 @@ _SAVE = text("""
         is_private = coalesce(:is_private, card.is_private),
         changed_at = now()
 """)
+_HIDE = text("""
+    INSERT INTO app.scene_card (scene_id, is_private) VALUES (:scene_id, true)
+    ON CONFLICT DO NOTHING
+""")
+_IS_KEPT_PRIVATE = text("""
+    SELECT EXISTS (
+        SELECT FROM app.scene_card card JOIN ops.scene s ON s.scene_id = card.scene_id
+        WHERE card.is_private AND s.user_id = :user_id AND s.content_hash = :content_hash)
+""")
 # The lock lets a second request with the same key wait until the first one is done.
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:account_id || ':' || :key, 1))")
 _FIND = text("""
@@ -56,6 +65,17 @@ def save(
     """Keep what an owner says of a scene; what is None stays as it is."""
     values = {"scene_id": scene_id, "name": name, "note": note, "is_private": is_private}
     connection.execute(_SAVE, values | {"tags": None if tags is None else list(tags)})
+
+
+def keep_private(connection: Connection, scene_id: UUID) -> None:
+    """Hide a scene that nobody has said anything of yet. It takes no more than to add a card."""
+    connection.execute(_HIDE, {"scene_id": scene_id})
+
+
+def is_kept_private(connection: Connection, user_id: int, content_hash: str) -> bool:
+    """Tell whether a user has a scene of this content, and keeps it private."""
+    values = {"user_id": user_id, "content_hash": content_hash}
+    return bool(connection.scalar(_IS_KEPT_PRIVATE, values))
 
 
 def lock_key(connection: Connection, account_id: int, key: str) -> Requested | None:

@@ -130,6 +130,13 @@ _UNPLANNED = text(f"""
     WHERE status = 'received' AND planned_at IS NULL AND partition IS NOT NULL AND runs > :most
     ORDER BY received_at, scene_id
 """)  # noqa: S608  made of the names of columns
+_UNTAKEN = text(f"""
+    SELECT {COLUMNS} FROM ops.scene
+    WHERE status = 'received' AND partition IS NULL
+      AND received_at < now() - CAST(:older_than AS interval)
+      AND received_at > now() - interval '7 days'
+    ORDER BY received_at, scene_id LIMIT :most
+""")  # noqa: S608  made of the names of columns
 _GET = text(f"SELECT {COLUMNS} FROM ops.scene WHERE scene_id = :scene_id")  # noqa: S608  our own columns
 
 
@@ -260,6 +267,15 @@ def set_mlflow_run(connection: Connection, scene_id: str | UUID, run_id: str) ->
 def unplanned(connection: Connection, *, more_runs_than: int) -> list[StoredScene]:
     """Return larger scenes that the planner has received and not planned, the oldest first."""
     rows = connection.execute(_UNPLANNED, {"most": more_runs_than})
+    return [StoredScene(**row) for row in rows.mappings()]
+
+
+def untaken(connection: Connection, older_than: timedelta, most: int) -> list[StoredScene]:
+    """Return scenes that were announced a while ago and that no planner has read.
+
+    They may never have been sent. Kafka keeps none that is older than a week.
+    """
+    rows = connection.execute(_UNTAKEN, {"older_than": older_than, "most": most})
     return [StoredScene(**row) for row in rows.mappings()]
 
 

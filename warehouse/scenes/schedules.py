@@ -23,16 +23,16 @@ from mela.scene import Scene, parse_scene
 from warehouse.binary import decode
 from warehouse.database import copy_out
 from warehouse.ingestion import instruments
+from warehouse.scenes import cards, users
 from warehouse.scenes import records as scenes
-from warehouse.scenes import users
 
 COMPLETE = "complete"
 SPAN = re.compile(r"([1-9][0-9]{0,3})(d|w|mo|y)")
 AHEAD_MS = 40 * DAY_MS  # the next candle of any calendar opens within this time
 _REPLACED = ("scene_id", "instruments", "interval", "start", "end")
 _ADD = text("""
-    INSERT INTO ops.scene_schedule (name, content, interval, span, every, user_id)
-    VALUES (:name, :content, :interval, :span, :every, :user_id)
+    INSERT INTO ops.scene_schedule (name, content, interval, span, every, user_id, is_private)
+    VALUES (:name, :content, :interval, :span, :every, :user_id, :is_private)
     ON CONFLICT (name) DO NOTHING RETURNING id
 """)
 _ADD_INSTRUMENT = text("""
@@ -43,7 +43,7 @@ _REMOVE = text("DELETE FROM ops.scene_schedule WHERE name = :name RETURNING id")
 _PAUSE = text("UPDATE ops.scene_schedule SET active = :active WHERE name = :name RETURNING id")
 _LIST = """
     SELECT s.id, s.name, s.content, s.interval, s.span, s.every, s.active, s.created_at,
-           s.last_scene_id, s.last_covered_until, s.user_id, u.name AS user,
+           s.last_scene_id, s.last_covered_until, s.user_id, u.name AS user, s.is_private,
            array_agg(i.venue || ':' || i.symbol ORDER BY m.place) AS instruments
     FROM ops.scene_schedule s
     JOIN ops.scene_schedule_instrument m ON m.schedule_id = s.id
@@ -96,6 +96,7 @@ def add(
     *,
     every: str = COMPLETE,
     user: str | None = None,
+    is_private: bool | None = None,
 ) -> int:
     """Schedule a scene over `span` before the end of its newest candles; return the schedule's id.
 
@@ -103,6 +104,8 @@ def add(
     span: such as 90d, 8w, 6mo or 2y
     every: `complete` publishes at each new candle that all series have; a cron expression (UTC)
         publishes at its newest moment for which all candles exist
+    is_private: whether it and its scenes are its user's alone; None: where the user keeps a scene
+        private that asks for the same
     Raises ValueError for a wrong argument, a name in use, or an instrument never loaded.
     """
     if not SPAN.fullmatch(span):
@@ -119,7 +122,12 @@ def add(
     values = {"name": name, "interval": scene.interval.value, "span": span, "every": every}
     values["content"] = orjson.dumps(content).decode()
     user_id = users.ensure(connection, user) if user else None
-    number = connection.scalar(_ADD, values | {"user_id": user_id})
+    if is_private and user_id is None:
+        raise ValueError("expected a user: what belongs to nobody is not private")
+    if is_private is None and user_id is not None:
+        is_private = cards.is_kept_private(connection, user_id, scene.content_hash())
+    values |= {"user_id": user_id, "is_private": bool(is_private)}
+    number = connection.scalar(_ADD, values)
     if number is None:
         raise ValueError(f"expected a name that is free, but a schedule {name!r} is there already")
     rows = [
@@ -211,10 +219,10 @@ def _watch(name: str, interval: Interval) -> str:
     return f"`mela watch add {name} --interval {interval}`"
 
 
-def mark_published(
+def announce(
     connection: Connection, schedule_id: int, scene_id: str | UUID, covered_until: datetime
 ) -> None:
-    """Record that a due scene was published, and by whom. Idempotent.
+    """Record whose a due scene is, and who may see it, before the planner gets it. Idempotent.
 
     Raises ValueError for an unknown schedule, and for an id that does not belong to this span.
     """
@@ -222,12 +230,21 @@ def mark_published(
     if schedule is None:
         raise ValueError(f"expected a schedule, but none has the number {schedule_id}")
     scene = parse_scene(_document(schedule, covered_until))
-    if str(scene.scene_id) != str(scene_id):
+    if scene.scene_id is None or str(scene.scene_id) != str(scene_id):
         raise ValueError(
             f"expected {scene.scene_id}, the scene of {schedule.name} until "
             f"{instant_text(covered_until)}, but found {scene_id}"
         )
     scenes.announce(connection, scene, user_id=schedule.user_id)
+    if schedule.is_private:
+        cards.keep_private(connection, scene.scene_id)
+
+
+def mark_published(
+    connection: Connection, schedule_id: int, scene_id: str | UUID, covered_until: datetime
+) -> None:
+    """Record that a due scene was published, and by whom. Idempotent. Raises as `announce` does."""
+    announce(connection, schedule_id, scene_id, covered_until)
     values = {"id": schedule_id, "scene_id": str(scene_id), "until": covered_until}
     connection.execute(_PUBLISHED, values)
 
