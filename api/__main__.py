@@ -1,7 +1,8 @@
 """Serve the application: `python -m api [ADDRESS]`, loopback by default.
 
-It starts on another address only where `MELA_API__PUBLIC_URL` says how browsers reach it, so that
-nobody's password travels in the clear by oversight.
+It starts on another address only where `MELA_API__PUBLIC_URL` says by which https address browsers
+reach it, and `MELA_API__TRUSTED_PROXIES` through whom, so that nobody's password travels in the
+clear by oversight.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from mela.errors import MelaError, SettingsInvalid
+from mela.loopback import is_loopback
 from mela.settings import Settings
 from services import accounts, asking, sending
 
@@ -48,18 +50,45 @@ def _warm(settings: Settings) -> None:
 def check_address(settings: Settings, address: str) -> None:
     """Refuse to listen beyond this machine without an address by which browsers come safely.
 
-    Raises SettingsInvalid.
+    A proxy that is not named would make all who come through it one address, and believed by
+    mistake anybody could claim any. Raises SettingsInvalid.
     """
     try:
         is_local = ip_address(address).is_loopback
     except ValueError:
         is_local = address == "localhost"
-    if not is_local and settings.api.public_url is None:
+    if is_local:
+        return
+    api = settings.api
+    public = urlsplit(api.public_url or "")
+    if api.is_published_on_loopback and is_loopback(public):
+        return
+    missing: list[str] = []
+    if public.scheme != "https" or _is_this_machine(public.hostname or ""):
+        missing.append(
+            "MELA_API__PUBLIC_URL, the https:// address by which browsers reach a proxy in front "
+            f"of it (found {api.public_url or 'nothing'})"
+        )
+    proxies = [one.strip() for one in api.trusted_proxies.split(",") if one.strip()]
+    if not proxies or "*" in proxies:
+        missing.append(
+            "MELA_API__TRUSTED_PROXIES, the address or network of that proxy "
+            f"(found {api.trusted_proxies.strip() or 'nothing'})"
+        )
+    if missing:
         raise SettingsInvalid(
             f"the web application was told to listen on {address}, beyond this machine, and starts "
-            "there only behind TLS: set MELA_API__PUBLIC_URL to the https:// address of the proxy "
-            "in front of it, and MELA_API__TRUSTED_PROXIES to the proxy's address."
+            f"there only behind TLS: set {'; and '.join(missing)}. In a container whose port is "
+            "published on loopback alone, MELA_API__IS_PUBLISHED_ON_LOOPBACK=true says so, and "
+            "MELA_API__PUBLIC_URL is that port's http:// address."
         )
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback or ip_address(host).is_unspecified
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def plain_logs() -> None:

@@ -30,6 +30,11 @@ class ApiSettings(BaseModel):
         description="addresses or networks of proxies whose X-Forwarded-… headers are believed, "
         "with commas",
     )
+    is_published_on_loopback: bool = Field(
+        default=False,
+        description="true where it runs in a network of its own, as in a container, of which only "
+        "a loopback port of the machine leads to it: `public_url` may then be on loopback",
+    )
     workers: int = Field(default=2, ge=1, le=64, description="processes that answer requests")
     session_idle_hours: float = Field(
         default=12.0, gt=0, le=720, description="a session that is not used for so long ends"

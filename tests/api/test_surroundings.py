@@ -162,18 +162,37 @@ def test_on_loopback_it_starts_as_it_is(address: str) -> None:
     check_address(Settings(), address)
 
 
-@pytest.mark.parametrize(
-    "address",
-    [
-        "0.0.0.0",  # noqa: S104
-        "192.168.1.4",
-        "::",
-    ],
-)
-def test_beyond_loopback_it_starts_only_where_a_public_address_is_told(address: str) -> None:
-    with pytest.raises(SettingsInvalid, match="MELA_API__PUBLIC_URL"):
-        check_address(Settings(), address)
-    check_address(Settings(api=ApiSettings(public_url=OUTSIDE)), address)
+BEYOND = ["0.0.0.0", "192.168.1.4", "::", "api"]  # noqa: S104
+PROXY = "10.0.0.2"
+
+
+@pytest.mark.parametrize("address", BEYOND)
+def test_beyond_loopback_it_starts_only_behind_https_and_a_proxy_that_is_named(
+    address: str,
+) -> None:
+    check_address(Settings(api=ApiSettings(public_url=OUTSIDE, trusted_proxies=PROXY)), address)
+    url, proxies = "MELA_API__PUBLIC_URL", "MELA_API__TRUSTED_PROXIES"
+    for api, missing in (
+        (ApiSettings(), {url, proxies}),
+        (ApiSettings(public_url=OUTSIDE), {proxies}),
+        (ApiSettings(public_url=OUTSIDE, trusted_proxies=" , "), {proxies}),
+        (ApiSettings(public_url=OUTSIDE, trusted_proxies="*"), {proxies}),
+        (ApiSettings(trusted_proxies=PROXY), {url}),
+        (ApiSettings(public_url="http://127.0.0.1:9000", trusted_proxies=PROXY), {url}),
+        (ApiSettings(public_url="https://127.0.0.1:9000", trusted_proxies=PROXY), {url}),
+        (ApiSettings(public_url="https://localhost", trusted_proxies=PROXY), {url}),
+        (ApiSettings(public_url=OUTSIDE, is_published_on_loopback=True), {proxies}),
+        (ApiSettings(is_published_on_loopback=True), {url, proxies}),
+    ):
+        with pytest.raises(SettingsInvalid) as refused:
+            check_address(Settings(api=api), address)
+        said = str(refused.value).partition("In a container")[0]
+        assert {one for one in (url, proxies) if one in said} == missing
+
+
+def test_in_a_container_it_starts_where_only_a_loopback_port_leads_to_it() -> None:
+    inside = ApiSettings(public_url="http://127.0.0.1:9000", is_published_on_loopback=True)
+    check_address(Settings(api=inside), "0.0.0.0")  # noqa: S104
 
 
 def test_a_public_address_is_https_or_on_loopback() -> None:

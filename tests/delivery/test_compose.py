@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 
-from mela.errors import StackFailed
+from api.__main__ import check_address
+from mela.api_settings import ApiSettings
+from mela.errors import SettingsInvalid, StackFailed
+from mela.settings import Settings
 from stack import registry
 from stack.container import EVERYWHERE, SECRETS, services, site
 from stack.service import Program
@@ -291,3 +294,32 @@ def _runs() -> list[str]:
     from tests.delivery.containers import instructions
 
     return [rest for word, rest in instructions() if word == "RUN"]
+
+
+def test_the_web_application_believes_that_it_is_on_loopback_and_is(
+    project: dict[str, Any],
+) -> None:
+    service = project["services"]["api"]
+    given = environment_of(service)
+    published = [str(port).startswith("127.0.0.1:") for port in service["ports"]]
+    assert published == [True]
+    assert given["MELA_API__IS_PUBLISHED_ON_LOOPBACK"] == "true"
+
+    def starts(**changed: str) -> bool:
+        told = {**given, **changed}
+        api = {
+            key.removeprefix("MELA_API__").lower(): text
+            for key, text in told.items()
+            if key.startswith("MELA_API__") and text
+        }
+        try:
+            check_address(Settings(api=ApiSettings.model_validate(api)), EVERYWHERE)
+        except SettingsInvalid:
+            return False
+        return True
+
+    assert starts()
+    assert not starts(MELA_API__PUBLIC_URL="https://mela.example")
+    assert starts(
+        MELA_API__PUBLIC_URL="https://mela.example", MELA_API__TRUSTED_PROXIES="172.16.0.0/12"
+    )
