@@ -34,6 +34,7 @@ SHARED = {
         "tests/web/test_people.py",
         "tests/web/test_recovery.py",
         "tests/web/test_run.py",
+        "tests/web/test_search.py",
         "tests/web/test_stream.py",
         "tests/web/test_trading.py",
         "tests/web/test_way.py",

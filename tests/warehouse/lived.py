@@ -120,7 +120,7 @@ def concluded(life: Life, called: str, content: dict[str, Any], settings: Settin
     """Do with a scene what the four queries do: plan, run, record, conclude."""
     number = len(life.scenes) + 1
     scene = parse_scene({"scene_id": f"00000000-0000-4000-8000-{number:012}", **content})
-    plan = plan_runs(scene, CATALOGUE, max_runs=100)
+    plan = plan_runs(scene, CATALOGUE, max_runs=200)
     scene_id, runs = str(scene.scene_id), list(plan.expand())
     with transaction(settings) as connection:
         told = (connection, scene_id, scene.content(), scene.content_hash())

@@ -103,6 +103,30 @@ def test_the_watch_list_is_edited(pages: Site) -> None:
     assert {"instrument": "binance:BTCUSDT", "interval": "1d"} not in listed
 
 
+@pytest.mark.timeout(300)
+def test_a_backfill_is_asked_for_and_followed_to_its_end(pages: Site, shot: Shot) -> None:
+    """The real Airflow loads the candles, from the replay of the platform."""
+    page = pages.page("tom", "/data?tab=backfills")
+    page.get_by_role("button", name="Load candles…").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("combobox", name="Instrument").fill("binance:BTCUSDT")
+    page.keyboard.press("Escape")  # the list of instruments, not the dialog
+    dialog.get_by_label("From (UTC)").fill("2022-01-11")
+    dialog.get_by_label("To, not included").fill("2022-01-10")
+    expect(dialog.get_by_text("It must be after the first day")).to_be_visible()
+    dialog.get_by_label("To, not included").fill("2022-01-13")
+    dialog.get_by_role("button", name="Load", exact=True).click()
+
+    expect(dialog).to_have_count(0)
+    row = page.get_by_role("row").filter(has_text="2022-01-11").filter(has_text="2022-01-13")
+    expect(row).to_contain_text("binance:BTCUSDT 1h")
+    expect(row).to_contain_text(re.compile("queued|running|done"))
+    shot(page, "backfill-running")
+    expect(row).to_contain_text("done", timeout=240_000)
+    page.goto("/data?instrument=binance:BTCUSDT&interval=1h")
+    expect(page.get_by_role("heading", name="binance:BTCUSDT 1h")).to_be_visible()
+
+
 def test_coverage_shows_days_and_gaps_of_a_series(pages: Site, shot: Shot) -> None:
     page = pages.page("vera", "/data?instrument=binance:BTCUSDT&interval=1h")
     expect(page.get_by_role("heading", name="binance:BTCUSDT 1h")).to_be_visible()

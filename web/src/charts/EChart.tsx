@@ -17,14 +17,18 @@ interface Props {
   /** Keep the same function while the data are the same: useCallback */
   option: MakeOption;
   onClick?: (event: ECElementEvent) => void;
+  /** Called with the places of the lines that are left, as one selects on axes of parallel coordinates */
+  onSelected?: (places: readonly number[]) => void;
 }
 
 /** A chart by ECharts that follows the theme and its own width. */
-export function EChart({ label, height, option, onClick }: Props) {
+export function EChart({ label, height, option, onClick, onSelected }: Props) {
   const palette = usePalette();
   const box = useRef<HTMLDivElement>(null);
   const clicked = useRef(onClick);
   clicked.current = onClick;
+  const selected = useRef(onSelected);
+  selected.current = onSelected;
   const [chart, setChart] = useState<EChartsType | null>(null);
   const [isSmall, setSmall] = useState(false);
   const [failure, setFailure] = useState<unknown>(null);
@@ -39,6 +43,8 @@ export function EChart({ label, height, option, onClick }: Props) {
         if (isGone || !element) return;
         made = init(element, null, { renderer: "canvas" }) as unknown as EChartsType;
         made.on("click", (event) => clicked.current?.(event as ECElementEvent));
+        const lines = made;
+        made.on("axisareaselected", () => selected.current?.(activeOf(lines)));
         setSmall(element.clientWidth < SMALL);
         setChart(made);
         observer = new ResizeObserver(() => {
@@ -67,6 +73,16 @@ export function EChart({ label, height, option, onClick }: Props) {
       <div ref={box} role="img" aria-label={label} style={{ position: "absolute", inset: 0 }} />
     </div>
   );
+}
+
+interface Lines {
+  getSeriesByIndex: (place: number) => { getRawIndicesByActiveState: (state: string) => number[] };
+}
+
+/** Return which lines pass through what is selected on the axes, as the library's manual reads it. */
+function activeOf(chart: EChartsType): readonly number[] {
+  const { getModel } = chart as unknown as { getModel: () => Lines };
+  return getModel.call(chart).getSeriesByIndex(0).getRawIndicesByActiveState("active");
 }
 
 /** Return an option with what all charts share: no animation, tooltips without inline styles. */

@@ -1,7 +1,7 @@
 import { Group, MultiSelect, NumberInput, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import type { EChartsOption } from "echarts";
-import { useCallback, useState } from "react";
+import { useCallback, useEffect, useState } from "react";
 import type { Palette } from "../../charts/colours";
 import { EChart } from "../../charts/EChart";
 import type { RunRow, SceneDetail } from "../../client";
@@ -36,6 +36,10 @@ export default function ParallelTab({ scene }: { scene: SceneDetail }) {
     },
     [scene, rows, shown, metrics],
   );
+  const [left, setLeft] = useState<number | null>(null);
+  // Drawn anew, the chart has nothing selected.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the option is what it is drawn from
+  useEffect(() => setLeft(null), [option]);
   return (
     <Panel>
       <Group gap="xs" mb="sm" align="flex-end">
@@ -68,10 +72,14 @@ export default function ParallelTab({ scene }: { scene: SceneDetail }) {
                 label={`The best ${rows.length} runs as lines through their parameters and metrics; the table of runs has the same numbers.`}
                 height={460}
                 option={option}
+                onSelected={(places) => setLeft(places.length)}
               />
             </div>
           </Sideways>
           <Text size="sm" className="mela-muted">
+            <span role="status">
+              {left !== null && left < rows.length && `${left} of ${rows.length} lines are left. `}
+            </span>
             Drag along an axis to keep only the lines that pass there. Lighter lines have a higher{" "}
             {metricLabel(shown.at(-1) ?? scene.rank_by)}.
           </Text>
