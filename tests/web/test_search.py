@@ -92,7 +92,7 @@ def test_lines_are_left_that_pass_where_one_drags_along_an_axis(pages: Site, sho
     page.wait_for_timeout(500)
     box = canvas.bounding_box()
     assert box is not None
-    # The first axis, at the left of the chart, is the stop: its upper half is of the 70 runs with one.
+    # The first axis, at the left, is the stop: its upper half is of the 70 runs with one.
     left, top, bottom = box["x"] + 50, box["y"] + 44, box["y"] + box["height"] - 20
     page.mouse.move(left, top + 4)
     page.mouse.down()

@@ -233,3 +233,16 @@ def test_a_session_that_ends_leads_to_the_sign_in_and_back(pages: Site) -> None:
     expect(page).to_have_url(re.compile(r"/sign-in"))
     sign_in(page, "tina")
     expect(page).to_have_url(re.compile(r"/strategies"))
+
+
+def test_all_tabs_lead_to_the_sign_in_where_the_session_ends_though_nobody_clicks(
+    pages: Site,
+) -> None:
+    context = pages.context("tina")
+    tabs = [context.new_page(), context.new_page()]
+    for tab in tabs:
+        tab.goto("/scenes")
+        live(tab)
+    ask(pages.context("tina"), "DELETE", "/sessions")
+    for tab in tabs:
+        expect(tab).to_have_url(re.compile(r"/sign-in\?next="), timeout=40_000)

@@ -1,4 +1,5 @@
 import { type InfiniteData, type QueryClient, type QueryKey, useQueryClient } from "@tanstack/react-query";
+import { useRouter } from "@tanstack/react-router";
 import { createContext, type ReactNode, useContext, useEffect, useState, useSyncExternalStore } from "react";
 import { apiReturn } from "./apiReturn";
 import { type SceneDetail, type ScenePage, type TradingSessionList, watchEvents } from "./client";
@@ -77,6 +78,7 @@ function hasPages(data: unknown): boolean {
  */
 export function EventsProvider({ user, children }: { user: string; children: ReactNode }) {
   const queryClient = useQueryClient();
+  const router = useRouter();
   const [events] = useState(() => {
     const rereadLists = throttled(() => void reread(queryClient, ["listScenes"]), REREAD_MS);
     const rereadSessions = throttled(() => void reread(queryClient, ["listTradingSessions"]), REREAD_MS);
@@ -121,7 +123,10 @@ export function EventsProvider({ user, children }: { user: string; children: Rea
         apiReturn.now();
         void reread(queryClient, ["listScenes", ...OF_SCENE, "listTradingSessions", ...OF_SESSION]);
       },
-      onDoubt: () => void queryClient.invalidateQueries({ queryKey: sessionQuery.queryKey }),
+      onDoubt: async () => {
+        await queryClient.invalidateQueries({ queryKey: sessionQuery.queryKey });
+        if (queryClient.getQueryData(sessionQuery.queryKey) === null) await router.invalidate();
+      },
     });
   });
 

@@ -8,13 +8,15 @@ import {
   useMantineColorScheme,
 } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
-import { useQueryClient } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, Outlet, useNavigate, useRouter } from "@tanstack/react-router";
 import { CircleHelp, Monitor, Moon, Plus, Sun, UserRound } from "lucide-react";
 import { remove } from "../api";
+import type { Me } from "../client";
 import { Freshness } from "../components/Answer";
 import { LiveState } from "../components/LiveState";
-import { may, useMe } from "../session";
+import { PageLoading } from "../components/PageLoading";
+import { may, sessionQuery } from "../session";
 import { EventsProvider } from "../useEvents";
 import { Help } from "./Help";
 import { Mark } from "./Mark";
@@ -24,7 +26,12 @@ import { useKeys } from "./useKeys";
 
 /** The frame around every page behind the sign-in: where one is, where one can go, who one is. */
 export function Shell() {
-  const me = useMe();
+  const { data: me } = useQuery(sessionQuery);
+  // Signed out elsewhere: the router leads to the sign-in, and no page is left to need somebody.
+  return me ? <Frame me={me} /> : <PageLoading />;
+}
+
+function Frame({ me }: { me: Me }) {
   const navigate = useNavigate();
   const [isHelpOpen, help] = useDisclosure(false);
   const [isDrawerOpen, drawer] = useDisclosure(false);
