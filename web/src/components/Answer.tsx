@@ -61,7 +61,7 @@ export function Freshness() {
     <div role="status" data-freshness={isBehind ? "old" : "fresh"}>
       {isBehind && (
         <Text size="sm" mb="xs" c="var(--mela-warn)">
-          Mela does not answer: what is shown was read before, and is read anew once it does.
+          What is shown could not be read anew, and may be old. Mela is asked again by itself.
         </Text>
       )}
     </div>
