@@ -72,6 +72,7 @@ class Stream:
         self.told: dict[UUID, News] = {}
         self._loop = loop
         self._waiting: dict[UUID, News | Gone] = {}
+        self._taking = threading.Lock()  # of `_waiting`: the stream takes, the hub's threads put
         self._is_due = asyncio.Event()
 
     def wants(self, scene_id: UUID) -> bool:
@@ -96,7 +97,8 @@ class Stream:
         self._put(key, told)
 
     def _put(self, key: UUID, told: News | Gone) -> None:
-        self._waiting[key] = told
+        with self._taking:
+            self._waiting[key] = told
         self._loop.call_soon_threadsafe(self._is_due.set)
 
     async def wait(self, seconds: float) -> bool:
@@ -110,7 +112,8 @@ class Stream:
 
     def take(self) -> list[tuple[UUID, News | Gone]]:
         """Return the news, and forget it."""
-        waiting, self._waiting = self._waiting, {}
+        with self._taking:
+            waiting, self._waiting = self._waiting, {}
         return list(waiting.items())
 
 

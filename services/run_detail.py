@@ -122,8 +122,11 @@ class RunOpened:
     @property
     def depends_on(self) -> Sequence[object]:
         """Return what tells this page from an older one, for a client that has that already."""
-        names = [(str(one.scene_id), one.name) for one in self.holders]
-        return self.result_key, self.reasons, names, self.has_curve
+        scenes = [
+            (str(one.scene_id), one.name, one.owner, one.runs, one.finished_at)  # ends with a rank
+            for one in self.holders
+        ]
+        return self.result_key, self.reasons, scenes, self.has_curve
 
 
 def opened(settings: Settings, caller: Caller, run_key: str) -> RunOpened:

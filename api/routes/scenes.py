@@ -126,8 +126,10 @@ def get_scene(
     """Return a scene, with how far it is. Answers 304 to an If-None-Match that still holds."""
     found = scene_pages.in_full(settings, caller, scene_id)
     changed = found.changed_at.timestamp() if found.changed_at else 0
-    tag = etag_of(found.row.version, changed, found.row.is_mine)
-    return unchanged(request, tag) or with_etag(response, tag, _in_full(settings, found))
+    shown = _in_full(settings, found)
+    later = shown.mlflow_url, shown.pruned  # what comes to a scene that has ended
+    tag = etag_of(found.row.version, changed, found.row.is_mine, later)
+    return unchanged(request, tag) or with_etag(response, tag, shown)
 
 
 @router.patch("/scenes/{scene_id}", response_model=SceneDetail)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterable
 from dataclasses import replace
 from uuid import UUID, uuid4
@@ -68,6 +69,41 @@ def test_a_session_that_becomes_private_is_gone_for_others_and_stays_for_admins(
     assert asyncio.run(heard(caller(3), [hidden])) == []
     assert asyncio.run(heard(caller(1), [FIRST, hidden])) == [FIRST, hidden]
     assert asyncio.run(heard(caller(9, Role.ADMIN), [FIRST, hidden])) == [FIRST, hidden]
+
+
+class Interrupted(UUID):
+    """A key at whose hash another thread goes on for a while, as threads may at any call."""
+
+    turn, done = threading.Event(), threading.Event()
+
+    def __hash__(self) -> int:
+        self.done.clear()
+        self.turn.set()
+        self.done.wait(0.2)
+        return super().__hash__()
+
+
+def test_no_news_is_lost_while_a_stream_takes_what_there_is() -> None:
+    """The hub's threads tell while the stream's own loop takes."""
+    loop = asyncio.new_event_loop()
+    stream = Stream(caller(2), (), all_=False, trading=True, loop=loop)
+    taken: list[object] = []
+    is_over = threading.Event()
+
+    def take() -> None:
+        while not is_over.is_set():
+            if Interrupted.turn.wait(0.05):
+                Interrupted.turn.clear()
+                taken.extend(stream.take())
+                Interrupted.done.set()
+
+    taker = threading.Thread(target=take)
+    taker.start()
+    stream.offer(replace(FIRST, session_id=Interrupted(int=1)))
+    is_over.set()
+    taker.join()
+    loop.close()
+    assert len(taken) + len(stream.take()) == 1
 
 
 @pytest.mark.integration
