@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from live.journal import Journal
+    from live.kill import Killed
 
 OTHERS_S = 10.0
 HALT_S = 5.0
@@ -46,7 +47,8 @@ def kill(
 ) -> None:
     """Cancel all orders of a session, see that they are cancelled, and let it order nothing more.
 
-    It works while the process that trades hangs, and holds until `mela trade release`.
+    It works while the process that trades hangs, and holds until `mela trade release`. It also
+    clears a session that has failed or stopped and left something at its broker.
     Example: mela trade kill first --flatten
     """
     from services.trading import commands, sessions
@@ -63,8 +65,13 @@ def kill(
         commands.kill(settings, caller, session_id, confirm=name, flatten=flatten, why=why)
     note(settings, caller, "kill", session_id or "all", {"flatten": flatten, "why": why})
     err.print("the kill switch is set: no order leaves any more", markup=False)
-    _carry_out(settings, session_id)
+    is_done = carry_out(settings, session_id)
     await_halts(settings, session_id)
+    if not is_done:
+        raise fail(
+            "not all is done: the switch is set, and no order leaves; run the command again, and "
+            "look at the broker's own page"
+        )
 
 
 @explains
@@ -102,8 +109,8 @@ def _meant(settings: Settings, session: str | None, every: bool) -> UUID | None:
     return None if session is None else sessions.meant(settings, caller_of(settings), session)
 
 
-def _carry_out(settings: Settings, session_id: UUID | None) -> None:
-    """Do at the broker what the switch asks for, and tell what was done."""
+def carry_out(settings: Settings, session_id: UUID | None) -> bool:
+    """Do at the broker what the switch asks for, tell what was done, and whether it is all."""
     from live import kill as killing
     from live.brokers import Broker, open_broker
     from live.clock import clock_of
@@ -115,22 +122,22 @@ def _carry_out(settings: Settings, session_id: UUID | None) -> None:
     def opened(money: str) -> Broker:
         return open_broker(settings, clock, "live" if money == "live" else "paper")
 
+    is_done = True
     for latch in journal.latches(session_id):
-        meant = [one for one in journal.under_way() if latch.session_id in (None, one.session_id)]
+        meant = journal.meant(latch)
         if session_id is not None:
             meant = [one for one in meant if one.session_id == session_id]
         done = asyncio.run(killing.carry_out(settings, latch, meant, opened))
         if done is None:
             err.print("the process that trades carries it out", markup=False)
-            if _is_reported(journal, latch.latch_id):
-                continue
+            done = _reported(journal, latch.latch_id)
+        if done is None:
             again = killing.carry_out(settings, latch, meant, opened, even_if_another=True)
             done = asyncio.run(again)
-        if done is None:
-            continue
-        out.print(done.sentence(), markup=False)
-        if not done.is_done:
-            raise fail("not all is done: run the command again, and look at the broker's own page")
+        if done is not None:
+            out.print(done.sentence(), markup=False)
+            is_done = is_done and done.is_done
+    return is_done
 
 
 def await_halts(settings: Settings, session_id: UUID | None) -> None:
@@ -159,12 +166,16 @@ def await_halts(settings: Settings, session_id: UUID | None) -> None:
         )
 
 
-def _is_reported(journal: Journal, latch_id: int) -> bool:
-    """Wait a while for another process to have carried a switch out; tell whether it has."""
+def _reported(journal: Journal, latch_id: int) -> Killed | None:
+    """Wait a while for another process to have carried a switch out; return what it did."""
+    from live.kill import Killed
+
     until = time.monotonic() + OTHERS_S
     while time.monotonic() < until:
         known = [one for one in journal.latches() if one.latch_id == latch_id]
-        if not known or known[0].report is not None:
-            return True
+        if not known:
+            return Killed(faults=["the switch was released meanwhile"])
+        if known[0].report is not None:
+            return Killed.read(known[0].report)
         time.sleep(0.2)
-    return False
+    return None

@@ -10,6 +10,7 @@ import json
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -23,12 +24,15 @@ from mela.session import AlertRule
 from mela.settings import Settings
 from warehouse.database import transaction
 from warehouse.trading import alerts, commands, latches, log, sessions, snapshots
+from warehouse.trading import rows as holdings
 from warehouse.trading.alerts import LEVELS, Alert, Level
 from warehouse.trading.commands import StoredCommand
 from warehouse.trading.latches import Latch
 from warehouse.trading.log import Entry, Rows, StoredEvent
+from warehouse.trading.rows import Net
 from warehouse.trading.sessions import StoredSession
 
+OVERLAP = timedelta(minutes=10)  # fills may be told so much later
 _HEAD = struct.Struct(">I")
 
 
@@ -47,6 +51,15 @@ class Loaded:
     seq: int
     events: list[StoredEvent]
     is_latched: Latch | None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a session holds by its fills. known: the ids of those since an instant."""
+
+    net: list[Net]
+    since: datetime | None
+    known: set[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +132,12 @@ class Journal:
         with transaction(self.settings) as connection:
             sessions.move(connection, session_id, "stopped", why)
 
+    def leave(self, session: StoredSession, told: Alerted, words: str) -> None:
+        """Say of a session that ends what is left of it, to its owner and in its state."""
+        with transaction(self.settings) as connection:
+            sessions.add_why(connection, session.session_id, words)
+            alert(connection, session, told)
+
     def alert(self, session: StoredSession, told: Alerted) -> None:
         """Tell the owner of a session something that is no event of its log."""
         with transaction(self.settings) as connection:
@@ -144,10 +163,39 @@ class Journal:
         with transaction(self.settings) as connection:
             commands.answer(connection, command_id, outcome, words)
 
+    def answer_kills(self, session_ids: Sequence[UUID], words: str) -> None:
+        """Answer the kills of sessions that run no more: nobody else does."""
+        with transaction(self.settings) as connection:
+            for one in commands.waiting(connection):
+                if one.kind == "kill" and one.session_id in session_ids:
+                    commands.answer(connection, one.command_id, "done", words)
+
     def latches(self, session_id: UUID | None = None) -> list[Latch]:
         """Return the kill switches that are set, for a session those that hold for it."""
         with transaction(self.settings) as connection:
             return latches.set_now(connection, session_id)
+
+    def meant(self, latch: Latch) -> list[StoredSession]:
+        """Return the sessions that a kill switch is for, also those that have ended.
+
+        Of these, the ones that traded at a broker outside, where something of them may be left.
+        """
+        with transaction(self.settings) as connection:
+            if latch.session_id is None:
+                ended = sessions.ended_outside(connection)
+                return [*sessions.under_way(connection), *ended]
+            one = sessions.get(connection, latch.session_id)
+        return [] if one is None else [one]
+
+    def held(self, session_id: UUID) -> Held:
+        """Return what a session holds by its stored fills."""
+        with transaction(self.settings) as connection:
+            last = holdings.last_filled(connection, session_id)
+            since = None if last is None else last - OVERLAP
+            known = set[str]()
+            if since is not None:
+                known = holdings.filled_since(connection, session_id, since)
+            return Held(holdings.net(connection, session_id), since, known)
 
     def report(self, latch_id: int, words: str) -> None:
         """Store what was done when a kill switch was set."""

@@ -22,8 +22,9 @@ from live import kill
 from live.clock import Clock
 from live.commanding import Commanding
 from live.ending import LAST_S, SESSIONS_S, within
-from live.events import HeadlineHeard
+from live.events import Alerted, HeadlineHeard
 from live.folding import SessionBroken
+from live.killing import Killing, is_done
 from live.outside import Counted, Outside
 from live.pace import Pace, busy_words
 from live.runner import SessionRunner, halts
@@ -51,6 +52,7 @@ Beside = Callable[
 LOOK_S = 1.0
 AGAIN_S, LONGEST_S = 0.5, 60.0
 SWITCHED_S = 0.05
+END_PATIENCE_S = 15.0  # for the broker of a session that ends
 MOST_FAILURES = 5  # in a row, of a kind that waiting does not mend
 
 
@@ -97,8 +99,8 @@ class Process:
         hearing.start()
         beating = asyncio.create_task(self._beat())
         beside = asyncio.create_task(self._run_beside())
-        killing = threading.Thread(target=self._kill_beside, daemon=True)
-        killing.start()
+        killing = Killing(self.outside.settings, self._open_broker)
+        threading.Thread(target=killing.run, args=(self._stop.is_set,), daemon=True).start()
         looking = asyncio.create_task(self._run_sessions())
         over = asyncio.create_task(self._stop.wait())
         try:
@@ -161,15 +163,16 @@ class Process:
         for session_id, runner in self._runners.items():
             mark = (latch.latch_id, session_id)
             is_meant = latch.session_id in (None, session_id)
-            if is_meant and mark not in self._obeyed and not runner.is_halted:
+            # what a broker holds is flattened by who carries the switch out, and only there
+            flattens = latch.is_flattening and not kill.is_outside(runner.stored)
+            is_new = not runner.is_halted or (flattens and _is_holding(runner))
+            if is_meant and mark not in self._obeyed and is_new:
                 self._obeyed.add(mark)
-                # what a broker holds is flattened by who carries the switch out, and only there
-                flattens = latch.is_flattening and not kill.is_outside(runner.stored)
                 now = self.outside.clock.now_ms()
                 for event in halts(latch.by, latch.why, flattens, now):
                     runner.put(event)
             done = (-latch.latch_id, session_id)
-            if is_meant and latch.report is not None and done not in self._obeyed:
+            if is_meant and is_done(latch) and done not in self._obeyed:
                 self._obeyed.add(done)
                 runner.compare_soon()
 
@@ -199,6 +202,7 @@ class Process:
                     await self._fail(session, f"{type(error).__name__}: {error}")
                     return
             else:
+                await self._cancel_resting(session)
                 return
             finally:
                 self._runners.pop(session.session_id, None)
@@ -206,8 +210,29 @@ class Process:
             wait_s = min(2 * wait_s, LONGEST_S)
 
     async def _fail(self, session: StoredSession, why: str) -> None:
+        """End a session that cannot go on, once what it has open at its broker is cancelled.
+
+        In this order, so that a process that ends in between does so again.
+        """
         LOG.error("session_ended", session=session.name, why=why)
-        await self.outside.blocking(self.outside.journal.fail, session, why)
+        left = await self._cancel_resting(session)
+        await self.outside.blocking(self.outside.journal.fail, session, why + left)
+
+    async def _cancel_resting(self, session: StoredSession) -> str:
+        """Cancel what an ending session has open at its broker; return words on what is left."""
+        if not kill.is_outside(session):
+            return ""
+        done = await kill.cancel_resting(session, self._open_broker, END_PATIENCE_S)
+        if done.is_done:
+            LOG.info("orders_cancelled", session=session.name, orders=done.cancelled)
+            return ""
+        words = (
+            f"its orders at the broker may still work ({done.sentence()}): "
+            f"`mela trade kill {session.name}` cancels them"
+        )
+        told = Alerted("critical", "orders_left", f"the session has ended, and {words}")
+        await self.outside.blocking(self.outside.journal.leave, session, told, words)
+        return f"; {words}"
 
     async def _run_beside(self) -> None:
         if self._beside is not None:
@@ -255,27 +280,6 @@ class Process:
                 LOG.info("not_heard", reason=str(error))
                 threading.Event().wait(LOOK_S)
 
-    def _kill_beside(self) -> None:
-        """Carry kill switches out that nobody carried out, beside a loop that may hang."""
-        journal = self.outside.journal
-        while not self._stop.is_set():
-            try:
-                for latch in journal.latches():
-                    sessions = [
-                        one
-                        for one in journal.under_way()
-                        if latch.session_id in (None, one.session_id)
-                    ]
-                    if latch.report is None:
-                        asyncio.run(
-                            kill.carry_out(
-                                self.outside.settings, latch, sessions, self._open_broker
-                            )
-                        )
-            except (MelaError, DBAPIError, OSError) as error:
-                LOG.warning("kill_switch_not_carried_out", reason=str(error))
-            self._stop_waited(LOOK_S)
 
-    @staticmethod
-    def _stop_waited(seconds: float) -> None:
-        threading.Event().wait(seconds)
+def _is_holding(runner: SessionRunner) -> bool:
+    return any(account.book.is_holding for account in runner.engine.accounts)

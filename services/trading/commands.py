@@ -31,7 +31,8 @@ def ask(
     if kind not in KINDS:
         raise InputInvalid("kind", f"expected one of {', '.join(KINDS)}, but found {kind!r}.")
     with transaction(settings) as connection:
-        one = changeable(connection, caller, session_id)
+        one = changeable(connection, caller, session_id, also_ended=kind == "release")
+        _check_going(one, may_be_outside=kind == "release")
         if kind == "release":
             _release(connection, caller, one)
         elif kind == "resume" and one.state != "paused":
@@ -53,15 +54,17 @@ def kill(
     """Set the kill switch of a session. It holds at once, and until a person releases it.
 
     confirm: the session's name; flatten: whether what is held is sold, or bought back
-    Raises NotFound, NotAllowed, Conflict for one that has ended, and InputInvalid.
+    One that has ended may have orders and positions at a broker still; on paper it has none.
+    Raises NotFound, NotAllowed, Conflict for one that has ended on paper, and InputInvalid.
     """
     with transaction(settings) as connection:
-        one = changeable(connection, caller, session_id)
+        one = changeable(connection, caller, session_id, also_ended=True)
+        _check_going(one, may_be_outside=True)
         if confirm != one.name:
             raise InputInvalid(
                 "confirm", f"expected the session's name, {one.name!r}, but found {confirm!r}."
             )
-        if not latches.set_now(connection, session_id):
+        if not _is_set(connection, session_id, flatten=flatten):
             latches.set_latch(
                 connection, session_id, caller.user_id, is_flattening=flatten, why=why
             )
@@ -72,7 +75,7 @@ def set_all(settings: Settings, caller: Caller, *, flatten: bool, why: str | Non
     """Set the kill switch of all sessions, also of those to come. Raises NotAllowed."""
     _check_admin(caller)
     with transaction(settings) as connection:
-        if not any(one.session_id is None for one in latches.set_now(connection)):
+        if not _is_set(connection, None, flatten=flatten):
             latches.set_latch(connection, None, caller.user_id, is_flattening=flatten, why=why)
 
 
@@ -86,17 +89,36 @@ def release_all(settings: Settings, caller: Caller) -> bool:
         return latches.release(connection, None, caller.user_id)
 
 
-def changeable(connection: Connection, caller: Caller, session_id: UUID) -> StoredSession:
-    """Return a session that a caller may change and that goes on.
+def changeable(
+    connection: Connection, caller: Caller, session_id: UUID, *, also_ended: bool = False
+) -> StoredSession:
+    """Return a session that a caller may change and that goes on, unless it may have ended.
 
     Raises NotFound, NotAllowed and Conflict.
     """
     one = shown.found(connection, caller, session_id, to_change=True)
     if not caller.may(Scope.WRITE):
         raise NotAllowed(f"{caller.user} may not change sessions: that takes the role trader.")
-    if one.has_ended:
-        raise Conflict(f"the session {one.name!r} has ended: it {one.state}.")
+    if not also_ended:
+        _check_going(one)
     return one
+
+
+def _check_going(one: StoredSession, *, may_be_outside: bool = False) -> None:
+    """Raise Conflict for a session that has ended, unless a broker may have something of it."""
+    if one.has_ended and not (may_be_outside and not one.broker.startswith("paper")):
+        raise Conflict(f"the session {one.name!r} has ended: it {one.state}.")
+
+
+def _is_set(connection: Connection, session_id: UUID | None, *, flatten: bool) -> bool:
+    """Tell whether a switch of the same reach waits to be carried out, which does as much.
+
+    One that was carried out is set anew, so that it is carried out again.
+    """
+    return any(
+        one.report is None and one.session_id == session_id and (one.is_flattening or not flatten)
+        for one in latches.set_now(connection)
+    )
 
 
 def _release(connection: Connection, caller: Caller, one: StoredSession) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -22,6 +23,18 @@ _ORDERS = text("""
       AND (CAST(:before_at AS timestamptz) IS NULL
            OR (intended_at, client_order_id) < (:before_at, CAST(:before_id AS text)))
     ORDER BY intended_at DESC, client_order_id DESC LIMIT :most
+""")
+_NET = text("""
+    SELECT instrument, sum(CASE side WHEN 'buy' THEN units ELSE -units END) AS units,
+           max(filled_at) FILTER (WHERE fill_id LIKE '%/adopted') AS adopted_at
+    FROM ops.session_fill WHERE session_id = :session_id GROUP BY instrument
+""")
+_LAST_FILLED = text("""
+    SELECT coalesce((SELECT max(filled_at) FROM ops.session_fill WHERE session_id = :session_id),
+                    (SELECT min(intended_at) FROM ops.session_order WHERE session_id = :session_id))
+""")
+_FILLED_SINCE = text("""
+    SELECT fill_id FROM ops.session_fill WHERE session_id = :session_id AND filled_at >= :since
 """)
 _FILLS = text("""
     SELECT fill_id, client_order_id, instrument, side, units, price, fee, filled_at, seq
@@ -156,3 +169,33 @@ def _by_number(
 ) -> Sequence[Row]:
     values = {"session_id": session_id, "before": before, "most": most, **more}
     return connection.execute(statement, values).mappings().all()
+
+
+@dataclass(frozen=True, slots=True)
+class Net:
+    """What the fills of a session add up to, of an instrument. units: signed.
+
+    adopted_at: until when fills that were none of its own orders' are among them; None: there are
+        none
+    """
+
+    instrument: str
+    units: float
+    adopted_at: datetime | None
+
+
+def net(connection: Connection, session_id: UUID) -> list[Net]:
+    """Return what a session holds by its fills."""
+    found = connection.execute(_NET, {"session_id": session_id}).mappings()
+    return [Net(**row) for row in found]
+
+
+def last_filled(connection: Connection, session_id: UUID) -> datetime | None:
+    """Return when the last fill was, else the first order; None for a session without orders."""
+    return connection.scalar(_LAST_FILLED, {"session_id": session_id})
+
+
+def filled_since(connection: Connection, session_id: UUID, since: datetime) -> set[str]:
+    """Return the ids of the fills since an instant (included)."""
+    values = {"session_id": session_id, "since": since}
+    return set(connection.scalars(_FILLED_SINCE, values))

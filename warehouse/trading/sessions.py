@@ -28,6 +28,11 @@ _UNDER_WAY = text(f"""
     SELECT {_COLUMNS} {_FROM} WHERE s.state NOT IN ('stopped', 'failed')
     ORDER BY s.created_at, s.session_id
 """)
+_ENDED_OUTSIDE = text(f"""
+    SELECT {_COLUMNS} {_FROM}
+    WHERE s.state IN ('stopped', 'failed') AND s.broker NOT LIKE 'paper%'
+    ORDER BY s.created_at, s.session_id
+""")
 _BEGINNING = text(f"""
     SELECT {_COLUMNS} {_FROM}
     WHERE replace(s.session_id::text, '-', '') LIKE :beginning || '%'
@@ -52,6 +57,10 @@ _MOVE = text("""
                           ELSE started_at END,
         stopped_at = CASE WHEN :state IN ('stopped', 'failed') THEN coalesce(stopped_at, now()) END
     WHERE session_id = :session_id AND state NOT IN ('stopped', 'failed')
+""")
+_ADD_WHY = text("""
+    UPDATE ops.session SET why = concat_ws('; ', why, :why)
+    WHERE session_id = :session_id AND state IN ('stopped', 'failed')
 """)
 _SHARING = text("""
     SELECT name FROM ops.session
@@ -133,6 +142,11 @@ def under_way(connection: Connection) -> list[StoredSession]:
     return [StoredSession(**row) for row in connection.execute(_UNDER_WAY).mappings()]
 
 
+def ended_outside(connection: Connection) -> list[StoredSession]:
+    """Return the sessions that have ended and traded at a broker outside, the oldest first."""
+    return [StoredSession(**row) for row in connection.execute(_ENDED_OUTSIDE).mappings()]
+
+
 def meant(connection: Connection, words: str, most: int) -> list[StoredSession]:
     """Return the sessions of a name, or whose id begins so, the newest first."""
     named = connection.execute(_NAMED, {"name": words, "most": most}).mappings().all()
@@ -172,6 +186,12 @@ def move(connection: Connection, session_id: UUID, state: str, why: str | None) 
     if is_moved:
         tell(connection, CHANGED, str(session_id))
     return is_moved
+
+
+def add_why(connection: Connection, session_id: UUID, why: str) -> None:
+    """Add to the reason of a session that has ended."""
+    connection.execute(_ADD_WHY, {"session_id": session_id, "why": why})
+    tell(connection, CHANGED, str(session_id))
 
 
 def sharing(connection: Connection, one: StoredSession | NewSession) -> str | None:
