@@ -16,6 +16,7 @@ from mela.session import Session
 
 BEGINS_MS = 1_704_067_200_000  # 2024-01-01T00:00:00Z
 WARM = 200  # candles before the first one
+PARTS = ("open", "high", "low", "close", "volume")
 SLOW, FAST = 100, 20
 
 
@@ -72,9 +73,8 @@ def closed(name: str, columns: dict[str, np.ndarray]) -> Iterator[CandleClosed]:
     """Yield the candles of a walk that follow the first WARM ones."""
     for number in range(WARM, len(columns["close"])):
         opened_ms = BEGINS_MS + number * MINUTE_MS
-        prices = {part: float(column[number]) for part, column in columns.items()}
-        closed_ms = opened_ms + MINUTE_MS
-        yield CandleClosed(name, Interval.M1, opened_ms, received_ms=closed_ms, **prices)
+        prices = (float(columns[part][number]) for part in PARTS)
+        yield CandleClosed(name, Interval.M1, opened_ms, *prices, opened_ms + MINUTE_MS)
 
 
 def write_market(folder: Path, count: int, minutes: int) -> None:
