@@ -73,8 +73,12 @@ def closed(name: str, columns: dict[str, np.ndarray]) -> Iterator[CandleClosed]:
     """Yield the candles of a walk that follow the first WARM ones."""
     for number in range(WARM, len(columns["close"])):
         opened_ms = BEGINS_MS + number * MINUTE_MS
-        prices = (float(columns[part][number]) for part in PARTS)
-        yield CandleClosed(name, Interval.M1, opened_ms, *prices, opened_ms + MINUTE_MS)
+        open_, high, low, close, volume = (float(columns[part][number]) for part in PARTS)
+        yield CandleClosed(
+            *(name, Interval.M1, opened_ms),
+            *(open_, high, low, close, volume),
+            received_ms=opened_ms + MINUTE_MS,
+        )
 
 
 def write_market(folder: Path, count: int, minutes: int) -> None:
