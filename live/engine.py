@@ -191,19 +191,20 @@ class Engine:
             if self._control.has_stopped:
                 continue
             mode = self._control.mode(account.run.instruments, taken.at_ms)
-            told += self._checked(number, account, account.book.step(taken, mode))
+            told += self._checked(number, account, account.book.step(taken, mode), at_ms)
         return told + self._wanted(account, at_ms, NO_GRACE)
 
-    def _checked(self, number: int, account: Account, told: list[Derived]) -> list[Derived]:
-        """Return what an account told, and what is wrong with it: then the session halts."""
+    def _checked(
+        self, number: int, account: Account, told: list[Derived], at_ms: int
+    ) -> list[Derived]:
+        """Return what an account told, and what is wrong with it: then the whole session halts."""
         told = [*told, *self._control.gate_told(number, account.book)]
         faults = account.audit.faults(account.book, told)
         if faults:
             run = account.run.instrument
             text = f"the account of {run} does not add up: {'; '.join(faults)}"
             told += [Alerted("critical", f"invariant:{number}", text)]
-            told += self._control.halt(self._books, text)
-            told += account.book.command("halted", 0)
+            told += self._halt(text, at_ms)
         return told
 
     @property
@@ -224,7 +225,8 @@ class Engine:
         told = self._control.command(event, self._books)
         for number, account in enumerate(self._accounts):
             mode = self._control.mode(account.run.instruments, event.at_ms)
-            told += self._checked(number, account, account.book.command(mode, event.at_ms))
+            commanded = account.book.command(mode, event.at_ms)
+            told += self._checked(number, account, commanded, event.at_ms)
         return told
 
     def _hear(self, event: HeadlineHeard) -> list[Derived]:
@@ -248,17 +250,17 @@ class Engine:
     def _answer(self, event: OrderAnswered) -> list[Derived]:
         number, at_ms = event.client_order_id, event.at_ms
         words = event.state, at_ms, event.why, event.broker_order_id
-        return self._of_order(number, lambda book: book.answered(number, *words)) or []
+        return self._of_order(number, lambda book: book.answered(number, *words), at_ms) or []
 
     def _look_up(self, event: LookedUp) -> list[Derived]:
         number, at_ms = event.client_order_id, event.at_ms
         if not event.is_found:
-            return self._of_order(number, lambda book: book.not_found(number, at_ms)) or []
+            return self._of_order(number, lambda book: book.not_found(number, at_ms), at_ms) or []
         words = event.state, at_ms, event.why, event.broker_order_id
-        return self._of_order(number, lambda book: book.answered(number, *words)) or []
+        return self._of_order(number, lambda book: book.answered(number, *words), at_ms) or []
 
     def _fill(self, event: Filled) -> list[Derived]:
-        told = self._of_order(event.client_order_id, lambda book: book.filled(event))
+        told = self._of_order(event.client_order_id, lambda book: book.filled(event), event.at_ms)
         if told is not None:
             return told
         text = (
@@ -272,12 +274,13 @@ class Engine:
         self,
         number: str,
         ask: Callable[[BrokerBook], list[Derived]],
+        at_ms: int,
     ) -> list[Derived] | None:
         """Ask the book that has an order; None where none has."""
         for at, account in enumerate(self._accounts):
             book = account.book
             if isinstance(book, BrokerBook) and number in book.orders.known:
-                return self._checked(at, account, ask(book))
+                return self._checked(at, account, ask(book), at_ms)
         return None
 
     def _recover(self, event: Recovered) -> list[Derived]:
@@ -294,7 +297,7 @@ class Engine:
                 told = book.adopted(event.units, event.average_price, event.cash, event.at_ms)
                 text = f"{event.instrument}: what the broker has counts: {event.why}"
                 alert = Alerted("warning", f"adopted:{event.instrument}", text)
-                return self._checked(number, account, [alert, *told])
+                return self._checked(number, account, [alert, *told], event.at_ms)
         return []
 
     def _reconcile(self, event: Reconciled) -> list[Derived]:
