@@ -20,7 +20,7 @@ from mela.settings import Settings
 
 LOG = structlog.get_logger(__name__)
 Heard = Callable[[CandleClosed | FeedNotice], None]
-AGAIN_S = 1.0
+AGAIN_S, LONGEST_S = 1.0, 60.0
 Open = Callable[[str, list[Listening], Settings, Clock, Mapping[Listening, int]], Feed]
 
 
@@ -134,8 +134,21 @@ class FeedHub:
                 raise
             except Exception as error:
                 LOG.warning("feed_failed", feed=market.name, error=str(error), exc_info=error)
-            await asyncio.sleep(AGAIN_S)
-            market.feed = self._make(market)
+            market.feed = await self._made(market)
+
+    async def _made(self, market: _Market) -> Feed:
+        """Open a feed anew, as often as it takes; who listens is told where it cannot be."""
+        wait_s = AGAIN_S
+        while True:
+            await asyncio.sleep(wait_s)
+            try:
+                return self._make(market)
+            except Exception as error:
+                LOG.warning("feed_not_opened", feed=market.name, error=str(error), exc_info=error)
+                wait_s = min(2 * wait_s, LONGEST_S)
+                text = f"no candles come from {market.name}: {error}; tried again in {wait_s:g} s"
+                now = self._clock.now_ms()
+                self._told(market, FeedNotice("refused", now, text, is_alarm=True))
 
     def _told(self, market: _Market, said: CandleClosed | FeedNotice) -> None:
         if isinstance(said, FeedNotice):
