@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -13,10 +15,11 @@ from services.trading import shown
 from services.trading.answers import CommandRow
 from services.trading.command_rows import command_row
 from warehouse.database import transaction
+from warehouse.trading import beats, latches
 from warehouse.trading import commands as stored
-from warehouse.trading import latches
 from warehouse.trading.sessions import StoredSession
 
+SILENT_S = 30.0  # without a sign of life, as on the page of a session
 KINDS = ("pause", "resume", "stop", "release")
 
 
@@ -54,7 +57,8 @@ def kill(
     """Set the kill switch of a session. It holds at once, and until a person releases it.
 
     confirm: the session's name; flatten: whether what is held is sold, or bought back
-    One that has ended may have orders and positions at a broker still; on paper it has none.
+    The answer has words without an outcome where the process that trades is silent, which alone
+    has the broker's keys besides the command line. One that has ended may have orders and positions at a broker still; on paper it has none.
     Raises NotFound, NotAllowed, Conflict for one that has ended on paper, and InputInvalid.
     """
     with transaction(settings) as connection:
@@ -68,7 +72,8 @@ def kill(
             latches.set_latch(
                 connection, session_id, caller.user_id, is_flattening=flatten, why=why
             )
-        return command_row(stored.ask(connection, session_id, "kill", caller.user_id, why))
+        row = command_row(stored.ask(connection, session_id, "kill", caller.user_id, why))
+        return replace(row, answer=_silence(connection, one))
 
 
 def set_all(settings: Settings, caller: Caller, *, flatten: bool, why: str | None) -> None:
@@ -108,6 +113,21 @@ def _check_going(one: StoredSession, *, may_be_outside: bool = False) -> None:
     """Raise Conflict for a session that has ended, unless a broker may have something of it."""
     if one.has_ended and not (may_be_outside and not one.broker.startswith("paper")):
         raise Conflict(f"the session {one.name!r} has ended: it {one.state}.")
+
+
+def _silence(connection: Connection, one: StoredSession) -> str | None:
+    """Return what a person must do where the process that trades does not hear of a kill."""
+    beat_at = beats.newest_beat(connection)
+    if not beats.is_silent(beat_at, datetime.now(UTC), SILENT_S):
+        return None
+    since = "has never run" if beat_at is None else f"has been silent since {beat_at:%H:%M:%S} UTC"
+    if one.broker.startswith("paper"):
+        return f"the switch is set; the process that trades {since}, and obeys when it runs again"
+    return (
+        f"the switch is set, so that no order leaves, but NOTHING IS CANCELLED at the broker: the "
+        f"process that trades {since}. Run `mela trade kill {one.name}` where the stack runs, or "
+        "cancel on the broker's own page"
+    )
 
 
 def _is_set(connection: Connection, session_id: UUID | None, *, flatten: bool) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from threading import Barrier
 from typing import Any
 from uuid import UUID
@@ -21,7 +22,7 @@ from services.trading.callers import at_this_machine
 from tests.warehouse.given import a_document, a_run, a_scene, answer, load
 from warehouse.database import transaction
 from warehouse.results import finder
-from warehouse.trading import latches, locks, log
+from warehouse.trading import beats, latches, locks, log
 from warehouse.trading import sessions as stored
 from warehouse.trading.log import Entry, KillSwitchSet, Rows
 
@@ -187,6 +188,67 @@ def test_the_kill_switch_needs_the_name_holds_and_is_released_by_a_person(
     with transaction(warehouse) as connection:
         assert latches.set_now(connection, session_id) == []
         log.append(connection, session_id, 1, entry, Rows(), is_halted=False)
+
+
+def test_a_kill_says_where_the_process_that_trades_does_not_hear_of_it(
+    warehouse: Settings,
+) -> None:
+    ann = caller(warehouse, "ann")
+    document = {**MONEY, "money": "paper"}
+    session_id = started(warehouse, ann, document)
+
+    def killed() -> str | None:
+        row = commands.kill(warehouse, ann, session_id, confirm="first", flatten=False)
+        assert row.outcome is None
+        return row.answer
+
+    assert "NOTHING IS CANCELLED" in str(killed())
+    assert "mela trade kill first" in str(killed())
+    now = datetime.now(UTC)
+    counted = {"candles": 0, "decisions": 0, "decision_s": 0.0, "waiting": 0}
+    with transaction(warehouse) as connection:
+        beats.beat(connection, "live", now, started_at=now, **counted)
+    assert killed() is None
+    with transaction(warehouse) as connection:
+        beats.beat(connection, "live", now - timedelta(minutes=2), started_at=now, **counted)
+    assert "silent since" in str(killed())
+
+
+def test_one_that_ended_at_a_broker_is_killed_and_released_and_nothing_else(
+    warehouse: Settings,
+) -> None:
+    ann = caller(warehouse, "ann")
+    session_id = started(warehouse, ann, {**MONEY, "money": "paper"})
+    with transaction(warehouse) as connection:
+        stored.move(connection, session_id, "failed", "for the test")
+    commands.kill(warehouse, ann, session_id, confirm="first", flatten=True)
+    with transaction(warehouse) as connection:
+        assert [one.is_flattening for one in latches.set_now(connection, session_id)] == [True]
+    commands.ask(warehouse, ann, session_id, "release")
+    with transaction(warehouse) as connection:
+        assert latches.set_now(connection, session_id) == []
+    for kind in ("pause", "resume", "stop"):
+        with pytest.raises(Conflict, match="has ended"):
+            commands.ask(warehouse, ann, session_id, kind)
+
+
+def test_a_switch_is_set_anew_only_where_it_asks_for_more_or_was_carried_out(
+    warehouse: Settings,
+) -> None:
+    ann = caller(warehouse, "ann")
+    session_id = started(warehouse, ann)
+
+    def killed(*, flatten: bool) -> list[bool]:
+        commands.kill(warehouse, ann, session_id, confirm="first", flatten=flatten)
+        with transaction(warehouse) as connection:
+            return [one.is_flattening for one in latches.set_now(connection, session_id)]
+
+    assert killed(flatten=False) == killed(flatten=False) == [False]
+    assert killed(flatten=True) == killed(flatten=True) == killed(flatten=False) == [False, True]
+    with transaction(warehouse) as connection:
+        for one in latches.set_now(connection, session_id):
+            latches.report(connection, one.latch_id, "{}")
+    assert killed(flatten=False) == [False, True, False]
 
 
 def test_the_switch_of_all_sessions_is_for_admins_and_lets_none_start(warehouse: Settings) -> None:

@@ -80,6 +80,7 @@ function Controls({ session }: { session: TradingSessionRow }) {
   });
   if (!may(me, "trader") || !(session.is_mine || may(me, "admin"))) return null;
   const isOpen = !hasEnded(session.state);
+  const isOutside = !session.broker.startsWith("paper"); // where one that has ended may have left something
   const button = { size: "xs", variant: "default", disabled: ask.isPending } as const;
   return (
     <Group gap="xs" className="mela-no-print">
@@ -107,7 +108,7 @@ function Controls({ session }: { session: TradingSessionRow }) {
           Stop
         </Button>
       )}
-      {isOpen && (
+      {(isOpen || isOutside) && (
         <Button
           size="xs"
           color="red.9"

@@ -1,4 +1,5 @@
 import { Alert, Button, Group, Modal, Stack, Switch, Text, TextInput } from "@mantine/core";
+import { notifications } from "@mantine/notifications";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { killTradingSession, type TradingSessionRow } from "../../client";
@@ -33,7 +34,15 @@ function Form({ session, onClose }: Omit<Props, "isOpen">) {
   const path = { session_id: session.session_id };
   const kill = useMutation({
     mutationFn: () => killTradingSession({ path, body: { confirm: typed, flatten: isFlat } }),
-    onSuccess: async () => {
+    onSuccess: async ({ data }) => {
+      if (data.answer !== null) {
+        notifications.show({
+          color: "red",
+          title: "The process that trades does not answer",
+          message: data.answer,
+          autoClose: false,
+        });
+      }
       await client.invalidateQueries({ queryKey: getTradingSessionQueryKey({ path }) });
       onClose();
     },

@@ -53,8 +53,9 @@ export function Notices({
           title="The process that trades does not answer"
           icon={<TriangleAlert size={18} aria-hidden />}
         >
-          It was alive <Age at={session.beat_at} />. <code>mela status</code> says how it is; the kill switch
-          works all the same.
+          It was alive <Age at={session.beat_at} />; <code>mela status</code> says how it is. The kill switch
+          of this page keeps orders from leaving, but cancels nothing at a broker until that process runs:{" "}
+          <code>mela trade kill</code> does, where the stack runs.
         </Alert>
       )}
       {waiting.map((one) => (
