@@ -165,12 +165,15 @@ def caller_of_token(settings: Settings, token: str) -> Caller | None:
 
 
 def is_alive(settings: Settings, caller: Caller) -> bool:
-    """Tell whether the caller's session or token goes on, as one who listens for long must ask."""
+    """Tell whether the caller's session or token goes on, as one who listens for long must ask.
+
+    After a change of the role it does not: whoever listens has the rights of before.
+    """
     idle = timedelta(hours=settings.api.session_idle_hours)
     with transaction(settings) as connection:
         if caller.token_id is not None:
-            return tokens.is_live(connection, caller.token_id)
-        return stored.is_live(connection, caller.session_id or 0, idle)
+            return tokens.is_live(connection, caller.token_id, caller.role)
+        return stored.is_live(connection, caller.session_id or 0, idle, caller.role)
 
 
 def every(settings: Settings, caller: Caller) -> list[Session]:

@@ -9,8 +9,10 @@ from statistics import median
 import pytest
 from sqlalchemy import text
 
+from api.routes import events
 from mela.settings import Settings
 from services import accounts, passwords
+from services.accounts import Role
 from tests.api.conftest import PASSWORD, Callers, browser
 from warehouse.accounts import attempts
 from warehouse.database import transaction
@@ -181,6 +183,42 @@ def test_a_new_role_holds_at_once_and_the_last_administrator_stays(callers: Call
     answer = callers.admin.patch("/users/admin", json={"role": "viewer"})
     assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
     assert callers.admin.patch("/users/admin", json={"is_disabled": True}).status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("by", "changed"),
+    [
+        ("session", "role = 'viewer'"),
+        ("token", "role = 'viewer'"),
+        ("token", "must_change_password = true"),
+    ],
+)
+def test_a_stream_of_events_ends_when_its_users_rights_do(
+    callers: Callers, monkeypatch: pytest.MonkeyPatch, by: str, changed: str
+) -> None:
+    """It would go on telling an administrator of before what only administrators hear."""
+    monkeypatch.setattr(events, "BEAT_S", 0.2)
+    settings = callers.settings
+    accounts.add(settings, "chief", PASSWORD, Role.ADMIN)
+    chief = "WHERE user_id = (SELECT id FROM ops.user WHERE name = 'chief')"
+    listener = callers.browser()
+    listener.enter(settings, "chief")
+    if by == "token":
+        asked = {"name": "x", "scopes": ["read", "admin"], "days": 1}
+        secret = listener.post("/tokens", json=asked).json()["secret"]
+        listener = callers.browser()
+        listener.headers["Authorization"] = f"Bearer {secret}"
+    with ThreadPoolExecutor(1) as pool:
+        heard = pool.submit(listener.get, "/events", params={"trading": True})
+        try:
+            time.sleep(1.0)
+            assert not heard.done()
+            execute(settings, f"UPDATE app.account SET {changed} {chief}")
+            assert heard.result(timeout=10).text.endswith("event: signed_out\ndata: {}\n\n")
+            if by == "token" and "role" in changed:
+                assert listener.get("/session").json()["scopes"] == ["read"]
+        finally:
+            execute(settings, f"UPDATE app.account SET is_disabled = true {chief}")
 
 
 def fail(callers: Callers, user: str, times: int, address: str = "testclient") -> None:

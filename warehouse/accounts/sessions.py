@@ -25,7 +25,7 @@ _FIND = text(f"""
 _IS_LIVE = text(f"""
     SELECT EXISTS (
         SELECT FROM app.session s JOIN app.account a ON a.id = s.account_id
-        WHERE s.id = :id AND {_LIVE} AND NOT a.is_disabled)
+        WHERE s.id = :id AND {_LIVE} AND NOT a.is_disabled AND a.role = :role)
 """)  # noqa: S608  made of constants
 _SEEN = text("UPDATE app.session SET seen_at = now() WHERE id = :id")
 _EVERY = text(f"""
@@ -118,6 +118,7 @@ def end_all(connection: Connection, account_id: int, but: int | None = None) -> 
     return connection.execute(_END_ALL, {"account_id": account_id, "but": but}).rowcount
 
 
-def is_live(connection: Connection, session_id: int, idle: timedelta) -> bool:
-    """Tell whether a session goes on, without counting that as a use of it."""
-    return bool(connection.scalar(_IS_LIVE, {"id": session_id, "idle": idle}))
+def is_live(connection: Connection, session_id: int, idle: timedelta, role: str) -> bool:
+    """Tell whether a session goes on for a user of this role; that counts as no use of it."""
+    values = {"id": session_id, "idle": idle, "role": role}
+    return bool(connection.scalar(_IS_LIVE, values))

@@ -23,7 +23,8 @@ _FIND = text("""
 _IS_LIVE = text("""
     SELECT EXISTS (
         SELECT FROM app.token t JOIN app.account a ON a.id = t.account_id
-        WHERE t.id = :id AND t.ended_at IS NULL AND t.ends_at > now() AND NOT a.is_disabled)
+        WHERE t.id = :id AND t.ended_at IS NULL AND t.ends_at > now()
+          AND NOT a.is_disabled AND NOT a.must_change_password AND a.role = :role)
 """)
 _USED = text("UPDATE app.token SET used_at = now() WHERE id = :id")
 _EVERY = text("""
@@ -108,6 +109,6 @@ def end_all(connection: Connection, account_id: int) -> int:
     return connection.execute(_END_ALL, {"account_id": account_id}).rowcount
 
 
-def is_live(connection: Connection, token_id: int) -> bool:
-    """Tell whether a token goes on, without counting that as a use of it."""
-    return bool(connection.scalar(_IS_LIVE, {"id": token_id}))
+def is_live(connection: Connection, token_id: int, role: str) -> bool:
+    """Tell whether a token goes on for a user of this role; that counts as no use of it."""
+    return bool(connection.scalar(_IS_LIVE, {"id": token_id, "role": role}))
