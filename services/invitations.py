@@ -6,7 +6,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from mela.errors import InputInvalid, NotAllowed, NotFound, TooManyAttempts
+from mela.errors import Conflict, InputInvalid, NotAllowed, NotFound, TooManyAttempts
 from mela.settings import Settings
 from services import accounts, passwords
 from services.accounts import Caller, Role
@@ -88,22 +88,36 @@ def register(
     name = accounts.name_checked(user)
     passwords.check(password, name)
     hashed = passwords.hashed(password)
-    with transaction(settings) as connection:
-        taken = None if secret is None else stored.take(connection, digest(secret))
-        if secret is None or taken is not None:
-            role = Role.VIEWER if taken is None else Role(taken[1])
-            account_id = accounts.stored_new(connection, name, role, hashed)
-            if taken is not None:
-                stored.use(connection, taken[0], account_id)
-            account = stored_accounts.by_id(connection, account_id)
-        else:
-            account = None
+    try:
+        account = _made(settings, secret, name, hashed)
+    except Conflict:  # it tells a name: nobody shall ask for one after another
+        _note(settings, address)
+        raise
     if account is None:
         raise _unknown(settings, address)
     if secret is None:
-        with transaction(settings) as connection:  # so that one address makes few accounts an hour
-            attempts.note(connection, _REGISTRATION, address)
+        _note(settings, address)  # so that one address makes few accounts an hour
     return begin(settings, account, address=address, agent=agent)
+
+
+def _made(
+    settings: Settings, secret: str | None, name: str, hashed: str
+) -> stored_accounts.AccountRow | None:
+    """Make an account; return None for an invitation that has ended. Raises Conflict."""
+    with transaction(settings) as connection:
+        taken = None if secret is None else stored.take(connection, digest(secret))
+        if secret is not None and taken is None:
+            return None
+        role = Role.VIEWER if taken is None else Role(taken[1])
+        account_id = accounts.stored_new(connection, name, role, hashed)
+        if taken is not None:
+            stored.use(connection, taken[0], account_id)
+        return stored_accounts.by_id(connection, account_id)
+
+
+def _note(settings: Settings, address: str) -> None:
+    with transaction(settings) as connection:
+        attempts.note(connection, _REGISTRATION, address)
 
 
 def _check_attempts(settings: Settings, address: str) -> None:
@@ -114,6 +128,5 @@ def _check_attempts(settings: Settings, address: str) -> None:
 
 
 def _unknown(settings: Settings, address: str) -> NotFound:
-    with transaction(settings) as connection:
-        attempts.note(connection, _REGISTRATION, address)
+    _note(settings, address)
     return NotFound("this invitation was used, has ended, or never was; ask for a new one.")

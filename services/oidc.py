@@ -19,18 +19,29 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from mela.errors import Conflict, InputInvalid, NotAllowed, NotFound, NotSignedIn, SourceUnavailable
+from mela.errors import (
+    Conflict,
+    InputInvalid,
+    NotAllowed,
+    NotFound,
+    NotSignedIn,
+    SourceUnavailable,
+    TooManyAttempts,
+)
 from mela.settings import Settings
 from services import accounts
 from services.accounts import Role
 from services.sessions import SignedIn, begin, digest
 from warehouse.accounts import accounts as stored_accounts
+from warehouse.accounts import attempts
 from warehouse.accounts import oidc as stored
 from warehouse.database import transaction
 
 CALLBACK = "/api/v1/oidc/callback"
 LASTS = timedelta(minutes=10)  # how long a person may take at the provider
 WAIT_S = 10.0
+MOST_A_MINUTE, PAUSE_S = 30, 10.0  # sign-ins that begin, and refusals, of an address
+_BEGUN, _REFUSALS = digest("\x00 oidc begun"), digest("\x00 oidc refused")
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"]
 _LEEWAY_S = 60
 _REFUSED = "the provider's answer does not fit this sign-in; begin again."
@@ -65,11 +76,15 @@ class Begun:
     state: str
 
 
-def start(settings: Settings, return_to: str = "/") -> Begun:
-    """Begin a sign-in. Raises NotFound where no provider is set, and SourceUnavailable.
+def start(settings: Settings, return_to: str = "/", *, address: str) -> Begun:
+    """Begin a sign-in.
 
     return_to: a path of ours, where the browser goes at the end; another address becomes `/`
+    Raises NotFound where no provider is set, TooManyAttempts, and SourceUnavailable.
     """
+    if settings.api.oidc_issuer is not None:
+        _check_pace(settings, _BEGUN, address)
+        _note(settings, _BEGUN, address)  # each asks the provider, and stores a row
     provider = _provider(settings)
     attempt = stored.Attempt(
         nonce=secrets.token_urlsafe(32),
@@ -102,8 +117,9 @@ def finish(
 
     cookie_state: what the browser kept that began; issuer: the answer's own `iss`, where it has one
     Raises NotSignedIn where the answer does not fit, NotAllowed for a person without an account
-    where none is made, Conflict where no name is free, and SourceUnavailable.
+    where none is made, Conflict where no name is free, TooManyAttempts, and SourceUnavailable.
     """
+    _check_pace(settings, _REFUSALS, address)
     provider = _provider(settings)
     if cookie_state is None or not secrets.compare_digest(cookie_state, state):
         raise NotSignedIn(_REFUSED)
@@ -114,6 +130,23 @@ def finish(
     claims = _claims(settings, provider, code, attempt)
     account = _account(settings, provider.issuer, claims)
     return begin(settings, account, address=address, agent=agent), attempt.return_to
+
+
+def note_refusal(settings: Settings, address: str) -> None:
+    """Count a sign-in that was refused: an address has few of them a minute."""
+    _note(settings, _REFUSALS, address)
+
+
+def _check_pace(settings: Settings, what: bytes, address: str) -> None:
+    with transaction(settings) as connection:
+        number = attempts.lately(connection, what, f"oidc {address}")
+    if number >= MOST_A_MINUTE:
+        raise TooManyAttempts("too many sign-ins begin here; wait a little.", PAUSE_S)
+
+
+def _note(settings: Settings, what: bytes, address: str) -> None:
+    with transaction(settings) as connection:
+        attempts.note(connection, what, f"oidc {address}")
 
 
 def is_local(path: str) -> bool:

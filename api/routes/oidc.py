@@ -11,7 +11,14 @@ from fastapi.responses import RedirectResponse
 from api.caller import address_of
 from api.context import AppSettings
 from api.routes.session import set_cookie
-from mela.errors import Conflict, MelaError, NotAllowed, NotSignedIn, SourceUnavailable
+from mela.errors import (
+    Conflict,
+    MelaError,
+    NotAllowed,
+    NotSignedIn,
+    SourceUnavailable,
+    TooManyAttempts,
+)
 from services import audit, oidc
 
 LOG = structlog.get_logger(__name__)
@@ -28,10 +35,10 @@ _WHY: tuple[tuple[type[MelaError], str], ...] = (
 
 @router.get("/oidc/login", status_code=_FOUND, response_class=RedirectResponse)
 def begin_oidc(
-    settings: AppSettings, next: Annotated[str, Query(max_length=2_000)] = "/"
+    request: Request, settings: AppSettings, next: Annotated[str, Query(max_length=2_000)] = "/"
 ) -> RedirectResponse:
     """Send the browser to the identity provider. next: the path to come back to."""
-    begun = oidc.start(settings, next)
+    begun = oidc.start(settings, next, address=address_of(request))
     answer = RedirectResponse(begun.url, _FOUND)
     answer.set_cookie(
         _cookie(settings.api.is_https),
@@ -70,6 +77,17 @@ def end_oidc(
     except MelaError as error:
         LOG.warning("oidc_refused", why=str(error))
         why = next((word for kind, word in _WHY if isinstance(error, kind)), "refused")
+        if not isinstance(error, TooManyAttempts):  # anybody could fill the log
+            oidc.note_refusal(settings, address)
+            audit.note(
+                settings,
+                user=None,
+                via="nobody",
+                action="end_oidc",
+                outcome="refused",
+                address=address,
+                detail={"why": why},
+            )
         answer = RedirectResponse(f"/sign-in?oidc={why}", _FOUND)
     else:
         caller = found.caller

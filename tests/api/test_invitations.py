@@ -6,6 +6,7 @@ import pytest
 
 from mela.settings import Settings
 from tests.api.conftest import PASSWORD, Browser, Callers, browser
+from warehouse.accounts import attempts
 from warehouse.database import transaction
 from warehouse.scenes import users
 
@@ -47,6 +48,16 @@ def test_where_registration_is_open_who_comes_is_a_viewer(callers: Callers) -> N
     with browser(open_settings) as guest:
         answer = register(guest, None)
         assert (answer.status_code, answer.json()["role"]) == (201, "viewer")
+
+
+def test_nobody_asks_for_one_name_after_another_where_registration_is_open(
+    callers: Callers,
+) -> None:
+    """That a name is taken must be told; whoever wants to know of many waits."""
+    api = callers.settings.api.model_copy(update={"is_registration_open": True})
+    with browser(callers.settings.model_copy(update={"api": api})) as guest:
+        answers = [register(guest, None, "trader").status_code for _ in range(attempts.FREE + 1)]
+    assert answers == [409] * attempts.FREE + [429]
 
 
 def test_nobody_takes_over_the_name_of_who_published_before(callers: Callers) -> None:

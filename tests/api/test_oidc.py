@@ -163,3 +163,35 @@ def test_without_a_provider_there_is_no_such_sign_in(callers: Callers) -> None:
     query = {"state": "x", "code": "y"}
     answer = callers.nobody.get("/oidc/callback", params=query, follow_redirects=False)
     assert parse_qs(urlsplit(answer.headers["Location"]).query) == {"oidc": ["refused"]}
+
+
+def refusals(setting: Setting) -> list[dict[str, Any]]:
+    found = setting.callers.admin.get("/audit", params={"action": "end_oidc", "limit": 200}).json()
+    return [one for one in found["items"] if one["outcome"] == "refused"]
+
+
+def test_a_sign_in_that_is_refused_is_in_the_audit_log(with_provider: Setting) -> None:
+    attacker, victim = with_provider.browser(), with_provider.browser()
+    come_back(victim, to_provider(attacker))
+    [line] = refusals(with_provider)
+    assert {key: line[key] for key in ("user", "via", "address", "detail")} == {
+        "user": None,
+        "via": "nobody",
+        "address": "testclient",
+        "detail": {"why": "refused"},
+    }
+
+
+def test_an_address_fills_neither_the_log_nor_the_provider(with_provider: Setting) -> None:
+    guest = with_provider.browser()
+    for _ in range(oidc.MOST_A_MINUTE + 5):
+        answer = come_back(guest, "/oidc/callback?state=guessed&code=guessed")
+        assert answer.headers["Location"] == "/sign-in?oidc=refused"
+    assert len(refusals(with_provider)) == oidc.MOST_A_MINUTE
+
+    asked = [
+        guest.get("/oidc/login", follow_redirects=False) for _ in range(oidc.MOST_A_MINUTE + 1)
+    ]
+    assert [one.status_code for one in asked] == [303] * oidc.MOST_A_MINUTE + [429]
+    assert asked[-1].json()["code"] == "too_many_attempts"
+    with_provider.callers.browser().sign_in("trader")  # passwords are counted by themselves

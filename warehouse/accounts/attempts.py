@@ -26,6 +26,10 @@ _COUNTS = text("""
     FROM app.attempt
     WHERE at > now() - interval '1 hour' AND (address = :address OR name_hash = :name_hash)
 """)
+_LATELY = text("""
+    SELECT count(*) FROM app.attempt
+    WHERE name_hash = :name_hash AND address = :place AND at > now() - interval '1 minute'
+""")
 _NOTE = text("INSERT INTO app.attempt (name_hash, address) VALUES (:name_hash, :address)")
 _CLEAN = text("DELETE FROM app.attempt WHERE at < now() - interval '1 day'")
 _FORGET = text("DELETE FROM app.attempt WHERE name_hash = :name_hash AND address = :address")
@@ -50,6 +54,11 @@ def own_wait_s(connection: Connection, name_hash: bytes, place: str) -> float:
     """Return the same where only one's own failures count: a browser that is known, say."""
     row = connection.execute(_COUNTS, {"name_hash": name_hash, "address": place}).one()
     return _left_s(row.of_both, FREE, row.both_s, LONGEST_S)
+
+
+def lately(connection: Connection, name_hash: bytes, place: str) -> int:
+    """Count what was noted of one thing at one place in the last minute."""
+    return int(connection.scalar(_LATELY, {"name_hash": name_hash, "place": place}) or 0)
 
 
 def note(connection: Connection, name_hash: bytes, address: str) -> None:
