@@ -51,6 +51,15 @@ class ApiSettings(BaseModel):
     scenes_at_once: int = Field(
         default=0, ge=0, description="scenes of a user that may be under way; 0 for any number"
     )
+    kafka_runs_per_day: int | None = Field(
+        default=None,
+        ge=0,
+        description="the same of each of `kafka` and `mela-publisher`, to whom scenes belong that "
+        "came straight through Kafka; 0 for any number, None: as any user",
+    )
+    kafka_scenes_at_once: int | None = Field(
+        default=None, ge=0, description="the same of their scenes; None: as any user"
+    )
     oidc_issuer: str | None = Field(
         default=None, description="an OpenID provider at which users may sign in, as its issuer"
     )

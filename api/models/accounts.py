@@ -212,6 +212,31 @@ class AccountChange(Asked):
     quota: QuotaToSet | None = None
 
 
+class PublisherRow(Answer):
+    """A user who publishes and has no account. runs_per_day, scenes_at_once: null: the default."""
+
+    user: str
+    runs_per_day: int | None
+    scenes_at_once: int | None
+    quota: QuotaState
+
+
+class Publishers(Answer):
+    """Who publishes without an account; `kafka` and `mela-publisher` first."""
+
+    items: list[PublisherRow]
+
+
+class PublisherChange(Asked):
+    """The quota of a user who has no account."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"quota": {"runs_per_day": 10000, "scenes_at_once": 5}}]}
+    )
+
+    quota: QuotaToSet
+
+
 class AuditRow(Answer):
     """Something that was done, or refused. user: null where nobody was known."""
 

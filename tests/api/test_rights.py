@@ -53,7 +53,7 @@ ALLOWED = {
     ),
     ADMIN: (
         *("list_users", "change_user", "list_invitations", "make_invitation", "end_invitation"),
-        *("list_audit",),
+        *("list_publishers", "change_publisher", "list_audit"),
     ),
 }
 RIGHT = {name: right for right, names in ALLOWED.items() for name in names}

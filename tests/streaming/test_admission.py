@@ -156,6 +156,18 @@ def test_a_default_holds_for_who_has_no_quota_of_his_own(settings: Settings) -> 
     assert refused.code is RejectionCode.QUOTA_EXCEEDED
 
 
+def test_a_default_of_their_own_holds_for_scenes_that_came_straight_through_kafka(
+    settings: Settings,
+) -> None:
+    api = settings.api.model_copy(update={"kafka_runs_per_day": RUNS})
+    strict = settings.model_copy(update={"api": api})
+    assert not planned(strict, asked(1), *(announced(settings, "b", at) for at in (2, 3))).refused
+    [refused] = planned(strict, asked(4)).refused
+    assert refused.code is RejectionCode.QUOTA_EXCEEDED
+    limited(settings, "kafka", runs_per_day=0)
+    assert not planned(strict, asked(5)).refused
+
+
 def test_a_scene_that_comes_again_after_a_stop_is_not_counted_twice(settings: Settings) -> None:
     limited(settings, "ada", runs_per_day=RUNS)
     message = announced(settings, "ada", 1)

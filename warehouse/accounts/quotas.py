@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import Connection, text
 
 _LOCK = text("SELECT pg_advisory_xact_lock(1903128948, :user_id)")
-_LIMITS = text("SELECT runs_per_day, scenes_at_once FROM app.quota WHERE user_id = :user_id")
+_LIMITS = text("""
+    SELECT u.name AS user, q.runs_per_day, q.scenes_at_once
+    FROM ops.user u LEFT JOIN app.quota q ON q.user_id = u.id WHERE u.id = :user_id
+""")
+_WITHOUT_ACCOUNT = text("""
+    SELECT u.id, u.name FROM ops.user u
+    WHERE NOT EXISTS (SELECT FROM app.account a WHERE a.user_id = u.id)
+    ORDER BY u.name LIMIT :most
+""")
 # Of the scenes that the planner has taken: an announcement alone asks for nothing.
 _USED = text("""
     SELECT (SELECT runs_per_day FROM app.quota WHERE user_id = :user_id) AS runs_per_day,
@@ -29,6 +38,14 @@ _PUT = text("""
 """)
 
 
+class Limits(NamedTuple):
+    """What was set for a user: runs a day and scenes at once; None for the default."""
+
+    user: str
+    runs_per_day: int | None
+    scenes_at_once: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class Used:
     """What was set for a user, None for the default, and what is used."""
@@ -45,10 +62,15 @@ def used(connection: Connection, user_id: int) -> Used:
     return Used(row.runs_per_day, row.scenes_at_once, int(row.runs_today), row.scenes_now)
 
 
-def limits(connection: Connection, user_id: int) -> tuple[int | None, int | None]:
-    """Return a user's runs a day and scenes at once; None for the default."""
-    row = connection.execute(_LIMITS, {"user_id": user_id}).one_or_none()
-    return (None, None) if row is None else (row.runs_per_day, row.scenes_at_once)
+def limits(connection: Connection, user_id: int) -> Limits:
+    """Return what was set for a user who is there."""
+    return Limits(*connection.execute(_LIMITS, {"user_id": user_id}).one())
+
+
+def without_account(connection: Connection, most: int) -> dict[str, int]:
+    """Return the ids of users who publish and cannot sign in, by name."""
+    rows = connection.execute(_WITHOUT_ACCOUNT, {"most": most})
+    return {row.name: row.id for row in rows}
 
 
 def lock(connection: Connection, user_id: int) -> None:
