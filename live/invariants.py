@@ -56,8 +56,8 @@ class Audit:
         """Return the orders that were intended before these events."""
         known = book.orders.known
         if self._intended is None:
-            new = {one.order.client_order_id for one in told if isinstance(one, Intended)}
-            self._intended = set(known) - new
+            new = [one for one in told if isinstance(one, Intended) and not one.is_again]
+            self._intended = set(known) - {one.order.client_order_id for one in new}
         elif len(self._intended) > len(known) + ROOM:
             self._intended &= known.keys()
         return self._intended

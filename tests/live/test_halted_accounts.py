@@ -48,9 +48,7 @@ def test_all_accounts_are_halted_at_once_where_one_does_not_add_up() -> None:
     assert set(orders) == set(NAMES)
     for order in orders.values():
         at_ms = MONDAY_MS + 2 * MINUTE_MS
-        engine.apply(
-            OrderAnswered(order.client_order_id, OrderState("accepted"), "b1", at_ms, "")
-        )
+        engine.apply(OrderAnswered(order.client_order_id, OrderState("accepted"), "b1", at_ms, ""))
 
     engine.accounts[0].book.account._paid += 100.0  # pyright: ignore
     told = candle(engine, NAMES[0], 2)

@@ -66,3 +66,13 @@ def test_after_a_restart_a_position_is_audited_from_the_next_one_on() -> None:
     desk.fill(leaving, leaving.units, 102.0, "3")
     desk.candle(102.0)
     assert not [one for one in alerts(desk) if one.key.startswith("invariant")]
+
+
+def test_after_a_restart_an_order_that_is_sent_again_was_intended() -> None:
+    desk = Desk()
+    (entry,) = sent(desk.candle())
+    desk.answer(entry, "unknown")
+    desk.engine = type(desk.engine).restore(desk.engine.snapshot(), desk.engine._catalogue)
+    told = desk.look_up(entry, None)
+    assert [one.client_order_id for one in sent(told)] == [entry.client_order_id]
+    assert not [one for one in told if isinstance(one, Alerted)]
