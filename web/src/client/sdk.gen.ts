@@ -2,7 +2,7 @@
 
 import type { Client, ClientMeta, Options as Options2, RequestResult, ServerSentEventsResult, TDataShape } from './client';
 import { client } from './client.gen';
-import type { AddScheduleData, AddScheduleErrors, AddScheduleResponses, BeginOidcData, BeginOidcErrors, BeginOidcResponses, CancelSceneData, CancelSceneErrors, CancelSceneResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, ChangeSceneData, ChangeSceneErrors, ChangeSceneResponses, ChangeScheduleData, ChangeScheduleErrors, ChangeScheduleResponses, ChangeUserData, ChangeUserErrors, ChangeUserResponses, CheckInvitationData, CheckInvitationErrors, CheckInvitationResponses, CommandTradingSessionData, CommandTradingSessionErrors, CommandTradingSessionResponses, CompareRunsData, CompareRunsErrors, CompareRunsResponses, DownloadRunsData, DownloadRunsErrors, DownloadRunsResponses, DownloadTradesData, DownloadTradesErrors, DownloadTradesResponses, EndInvitationData, EndInvitationErrors, EndInvitationResponses, EndOidcData, EndOidcErrors, EndOidcResponses, EndSessionData, EndSessionErrors, EndSessionResponses, EndTokenData, EndTokenErrors, EndTokenResponses, ExportRunData, ExportRunErrors, ExportRunResponses, GetAboutData, GetAboutErrors, GetAboutResponses, GetAnalysisData, GetAnalysisErrors, GetAnalysisResponses, GetBackfillData, GetBackfillErrors, GetBackfillResponses, GetCandlesData, GetCandlesErrors, GetCandlesResponses, GetCoverageData, GetCoverageErrors, GetCoverageResponses, GetCurvesData, GetCurvesErrors, GetCurvesResponses, GetEquityData, GetEquityErrors, GetEquityResponses, GetHealthData, GetHealthErrors, GetHealthResponses, GetHeatmapData, GetHeatmapErrors, GetHeatmapResponses, GetJobData, GetJobErrors, GetJobResponses, GetLineageData, GetLineageErrors, GetLineageResponses, GetQualityData, GetQualityErrors, GetQualityResponses, GetReportData, GetReportErrors, GetReportResponses, GetRunData, GetRunErrors, GetRunResponses, GetSceneData, GetSceneErrors, GetSceneResponses, GetSceneSchemaData, GetSceneSchemaErrors, GetSceneSchemaResponses, GetSessionData, GetSessionDriftData, GetSessionDriftErrors, GetSessionDriftResponses, GetSessionEquityData, GetSessionEquityErrors, GetSessionEquityResponses, GetSessionErrors, GetSessionLogData, GetSessionLogErrors, GetSessionLogResponses, GetSessionResponses, GetStrategyData, GetStrategyErrors, GetStrategyResponses, GetTradeMarksData, GetTradeMarksErrors, GetTradeMarksResponses, GetTradingSessionData, GetTradingSessionErrors, GetTradingSessionResponses, GetWatchlistData, GetWatchlistErrors, GetWatchlistResponses, KillTradingSessionData, KillTradingSessionErrors, KillTradingSessionResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListBackfillsData, ListBackfillsErrors, ListBackfillsResponses, ListFillsData, ListFillsErrors, ListFillsResponses, ListInstrumentsData, ListInstrumentsErrors, ListInstrumentsResponses, ListInvitationsData, ListInvitationsErrors, ListInvitationsResponses, ListMetricsData, ListMetricsErrors, ListMetricsResponses, ListOrdersData, ListOrdersErrors, ListOrdersResponses, ListPositionsData, ListPositionsErrors, ListPositionsResponses, ListRunsData, ListRunsErrors, ListRunsResponses, ListScenesData, ListScenesErrors, ListScenesResponses, ListSchedulesData, ListSchedulesErrors, ListSchedulesResponses, ListSeriesData, ListSeriesErrors, ListSeriesResponses, ListSessionsData, ListSessionsErrors, ListSessionsResponses, ListSessionTradesData, ListSessionTradesErrors, ListSessionTradesResponses, ListStaleData, ListStaleErrors, ListStaleResponses, ListStrategiesData, ListStrategiesErrors, ListStrategiesResponses, ListTokensData, ListTokensErrors, ListTokensResponses, ListTradesData, ListTradesErrors, ListTradesResponses, ListTradingSessionsData, ListTradingSessionsErrors, ListTradingSessionsResponses, ListUsersData, ListUsersErrors, ListUsersResponses, ListVerdictsData, ListVerdictsErrors, ListVerdictsResponses, MakeInvitationData, MakeInvitationErrors, MakeInvitationResponses, MakeTokenData, MakeTokenErrors, MakeTokenResponses, ParseSceneData, ParseSceneErrors, ParseSceneResponses, PublishSceneData, PublishSceneErrors, PublishSceneResponses, PutWatchlistData, PutWatchlistErrors, PutWatchlistResponses, ReadCandlesData, ReadCandlesErrors, ReadCandlesResponses, RegisterData, RegisterErrors, RegisterResponses, RemoveScheduleData, RemoveScheduleErrors, RemoveScheduleResponses, RerunSceneData, RerunSceneErrors, RerunSceneResponses, SignInData, SignInErrors, SignInResponses, SignOutData, SignOutErrors, SignOutEverywhereData, SignOutEverywhereErrors, SignOutEverywhereResponses, SignOutResponses, StartBackfillData, StartBackfillErrors, StartBackfillResponses, StartTradingSessionData, StartTradingSessionErrors, StartTradingSessionResponses, StreamEventsData, StreamEventsErrors, StreamEventsResponse, StreamEventsResponses, ValidateSceneData, ValidateSceneErrors, ValidateSceneResponses, ValidateTradingSessionData, ValidateTradingSessionErrors, ValidateTradingSessionResponses, WatchEventsData, WatchEventsErrors, WatchEventsResponses } from './types.gen';
+import type { AddScheduleData, AddScheduleErrors, AddScheduleResponses, BeginOidcData, BeginOidcErrors, BeginOidcResponses, CancelSceneData, CancelSceneErrors, CancelSceneResponses, ChangePasswordData, ChangePasswordErrors, ChangePasswordResponses, ChangePublisherData, ChangePublisherErrors, ChangePublisherResponses, ChangeSceneData, ChangeSceneErrors, ChangeSceneResponses, ChangeScheduleData, ChangeScheduleErrors, ChangeScheduleResponses, ChangeUserData, ChangeUserErrors, ChangeUserResponses, CheckInvitationData, CheckInvitationErrors, CheckInvitationResponses, CommandTradingSessionData, CommandTradingSessionErrors, CommandTradingSessionResponses, CompareRunsData, CompareRunsErrors, CompareRunsResponses, DownloadRunsData, DownloadRunsErrors, DownloadRunsResponses, DownloadTradesData, DownloadTradesErrors, DownloadTradesResponses, EndInvitationData, EndInvitationErrors, EndInvitationResponses, EndOidcData, EndOidcErrors, EndOidcResponses, EndSessionData, EndSessionErrors, EndSessionResponses, EndTokenData, EndTokenErrors, EndTokenResponses, ExportRunData, ExportRunErrors, ExportRunResponses, GetAboutData, GetAboutErrors, GetAboutResponses, GetAnalysisData, GetAnalysisErrors, GetAnalysisResponses, GetBackfillData, GetBackfillErrors, GetBackfillResponses, GetCandlesData, GetCandlesErrors, GetCandlesResponses, GetCoverageData, GetCoverageErrors, GetCoverageResponses, GetCurvesData, GetCurvesErrors, GetCurvesResponses, GetEquityData, GetEquityErrors, GetEquityResponses, GetHealthData, GetHealthErrors, GetHealthResponses, GetHeatmapData, GetHeatmapErrors, GetHeatmapResponses, GetJobData, GetJobErrors, GetJobResponses, GetLineageData, GetLineageErrors, GetLineageResponses, GetQualityData, GetQualityErrors, GetQualityResponses, GetReportData, GetReportErrors, GetReportResponses, GetRunData, GetRunErrors, GetRunResponses, GetSceneData, GetSceneErrors, GetSceneResponses, GetSceneSchemaData, GetSceneSchemaErrors, GetSceneSchemaResponses, GetSessionData, GetSessionDriftData, GetSessionDriftErrors, GetSessionDriftResponses, GetSessionEquityData, GetSessionEquityErrors, GetSessionEquityResponses, GetSessionErrors, GetSessionLogData, GetSessionLogErrors, GetSessionLogResponses, GetSessionResponses, GetStrategyData, GetStrategyErrors, GetStrategyResponses, GetTradeMarksData, GetTradeMarksErrors, GetTradeMarksResponses, GetTradingSessionData, GetTradingSessionErrors, GetTradingSessionResponses, GetWatchlistData, GetWatchlistErrors, GetWatchlistResponses, KillTradingSessionData, KillTradingSessionErrors, KillTradingSessionResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListBackfillsData, ListBackfillsErrors, ListBackfillsResponses, ListFillsData, ListFillsErrors, ListFillsResponses, ListInstrumentsData, ListInstrumentsErrors, ListInstrumentsResponses, ListInvitationsData, ListInvitationsErrors, ListInvitationsResponses, ListMetricsData, ListMetricsErrors, ListMetricsResponses, ListOrdersData, ListOrdersErrors, ListOrdersResponses, ListPositionsData, ListPositionsErrors, ListPositionsResponses, ListPublishersData, ListPublishersErrors, ListPublishersResponses, ListRunsData, ListRunsErrors, ListRunsResponses, ListScenesData, ListScenesErrors, ListScenesResponses, ListSchedulesData, ListSchedulesErrors, ListSchedulesResponses, ListSeriesData, ListSeriesErrors, ListSeriesResponses, ListSessionsData, ListSessionsErrors, ListSessionsResponses, ListSessionTradesData, ListSessionTradesErrors, ListSessionTradesResponses, ListStaleData, ListStaleErrors, ListStaleResponses, ListStrategiesData, ListStrategiesErrors, ListStrategiesResponses, ListTokensData, ListTokensErrors, ListTokensResponses, ListTradesData, ListTradesErrors, ListTradesResponses, ListTradingSessionsData, ListTradingSessionsErrors, ListTradingSessionsResponses, ListUsersData, ListUsersErrors, ListUsersResponses, ListVerdictsData, ListVerdictsErrors, ListVerdictsResponses, MakeInvitationData, MakeInvitationErrors, MakeInvitationResponses, MakeTokenData, MakeTokenErrors, MakeTokenResponses, ParseSceneData, ParseSceneErrors, ParseSceneResponses, PublishSceneData, PublishSceneErrors, PublishSceneResponses, PutWatchlistData, PutWatchlistErrors, PutWatchlistResponses, ReadCandlesData, ReadCandlesErrors, ReadCandlesResponses, RegisterData, RegisterErrors, RegisterResponses, RemoveScheduleData, RemoveScheduleErrors, RemoveScheduleResponses, RerunSceneData, RerunSceneErrors, RerunSceneResponses, SignInData, SignInErrors, SignInResponses, SignOutData, SignOutErrors, SignOutEverywhereData, SignOutEverywhereErrors, SignOutEverywhereResponses, SignOutResponses, StartBackfillData, StartBackfillErrors, StartBackfillResponses, StartTradingSessionData, StartTradingSessionErrors, StartTradingSessionResponses, StreamEventsData, StreamEventsErrors, StreamEventsResponse, StreamEventsResponses, ValidateSceneData, ValidateSceneErrors, ValidateSceneResponses, ValidateTradingSessionData, ValidateTradingSessionErrors, ValidateTradingSessionResponses, WatchEventsData, WatchEventsErrors, WatchEventsResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -306,6 +306,40 @@ export const changePassword = <ThrowOnError extends boolean = true>(options: Opt
             type: 'apiKey'
         }],
     url: '/api/v1/password',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * List Publishers
+ *
+ * Return who publishes without an account: straight to Kafka, or at the command line.
+ */
+export const listPublishers = <ThrowOnError extends boolean = true>(options?: Options<ListPublishersData, ThrowOnError>): RequestResult<ListPublishersResponses, ListPublishersErrors, ThrowOnError> => (options?.client ?? client).get<ListPublishersResponses, ListPublishersErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/publishers',
+    ...options
+});
+
+/**
+ * Change Publisher
+ *
+ * Set the quota of one who publishes without an account; `kafka`, say.
+ */
+export const changePublisher = <ThrowOnError extends boolean = true>(options: Options<ChangePublisherData, ThrowOnError>): RequestResult<ChangePublisherResponses, ChangePublisherErrors, ThrowOnError> => (options.client ?? client).patch<ChangePublisherResponses, ChangePublisherErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'mela_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/publishers/{user}',
     ...options,
     headers: {
         'Content-Type': 'application/json',
@@ -653,6 +687,8 @@ export const getReport = <ThrowOnError extends boolean = true>(options: Options<
  * Rerun Scene
  *
  * Publish a scene again under a new id. Answers that still hold come from the store.
+ *
+ * The same Idempotency-Key publishes it once.
  */
 export const rerunScene = <ThrowOnError extends boolean = true>(options: Options<RerunSceneData, ThrowOnError>): RequestResult<RerunSceneResponses, RerunSceneErrors, ThrowOnError> => (options.client ?? client).post<RerunSceneResponses, RerunSceneErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }, {
@@ -699,7 +735,7 @@ export const downloadRuns = <ThrowOnError extends boolean = true>(options: Optio
 /**
  * List Schedules
  *
- * List all schedules by name.
+ * List the schedules that the caller may see, by name.
  */
 export const listSchedules = <ThrowOnError extends boolean = true>(options?: Options<ListSchedulesData, ThrowOnError>): RequestResult<ListSchedulesResponses, ListSchedulesErrors, ThrowOnError> => (options?.client ?? client).get<ListSchedulesResponses, ListSchedulesErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }, {

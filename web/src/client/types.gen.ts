@@ -1896,6 +1896,48 @@ export type Problem = {
 };
 
 /**
+ * PublisherChange
+ *
+ * The quota of a user who has no account.
+ */
+export type PublisherChange = {
+    quota: QuotaToSet;
+};
+
+/**
+ * PublisherRow
+ *
+ * A user who publishes and has no account. runs_per_day, scenes_at_once: null: the default.
+ */
+export type PublisherRow = {
+    quota: QuotaState;
+    /**
+     * Runs Per Day
+     */
+    runs_per_day: number | null;
+    /**
+     * Scenes At Once
+     */
+    scenes_at_once: number | null;
+    /**
+     * User
+     */
+    user: string;
+};
+
+/**
+ * Publishers
+ *
+ * Who publishes without an account; `kafka` and `mela-publisher` first.
+ */
+export type Publishers = {
+    /**
+     * Items
+     */
+    items: Array<PublisherRow>;
+};
+
+/**
  * QualityAnswer
  *
  * The state of the stored candles. is_cut: more findings than were asked for.
@@ -3120,6 +3162,12 @@ export type ScheduleAsked = {
      */
     every?: string;
     /**
+     * Is Private
+     *
+     * whether only its owner and administrators see it, and only its owner its scenes; left out: where its owner keeps a scene private that asks for the same
+     */
+    is_private?: boolean | null;
+    /**
      * Name
      */
     name: string;
@@ -3165,6 +3213,8 @@ export type ScheduleList = {
  * ScheduleRow
  *
  * A schedule. waits_for: why it is not due; null: it is.
+ *
+ * is_private: only its owner and administrators see it, and only its owner its scenes
  */
 export type ScheduleRow = {
     /**
@@ -3187,6 +3237,10 @@ export type ScheduleRow = {
      * Is Mine
      */
     is_mine: boolean;
+    /**
+     * Is Private
+     */
+    is_private: boolean;
     /**
      * Last Covered Until
      */
@@ -5667,6 +5721,61 @@ export type ChangePasswordResponses = {
 
 export type ChangePasswordResponse = ChangePasswordResponses[keyof ChangePasswordResponses];
 
+export type ListPublishersData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/publishers';
+};
+
+export type ListPublishersErrors = {
+    /**
+     * What went wrong
+     */
+    default: Problem;
+};
+
+export type ListPublishersError = ListPublishersErrors[keyof ListPublishersErrors];
+
+export type ListPublishersResponses = {
+    /**
+     * Successful Response
+     */
+    200: Publishers;
+};
+
+export type ListPublishersResponse = ListPublishersResponses[keyof ListPublishersResponses];
+
+export type ChangePublisherData = {
+    body: PublisherChange;
+    path: {
+        /**
+         * User
+         */
+        user: string;
+    };
+    query?: never;
+    url: '/api/v1/publishers/{user}';
+};
+
+export type ChangePublisherErrors = {
+    /**
+     * What went wrong
+     */
+    default: Problem;
+};
+
+export type ChangePublisherError = ChangePublisherErrors[keyof ChangePublisherErrors];
+
+export type ChangePublisherResponses = {
+    /**
+     * Successful Response
+     */
+    200: PublisherRow;
+};
+
+export type ChangePublisherResponse = ChangePublisherResponses[keyof ChangePublisherResponses];
+
 export type GetQualityData = {
     body?: never;
     path?: never;
@@ -6178,7 +6287,7 @@ export type PublishSceneData = {
         /**
          * Idempotency-Key
          */
-        'idempotency-key'?: string | null;
+        'Idempotency-Key'?: string | null;
     };
     path?: never;
     query?: never;
@@ -6463,6 +6572,12 @@ export type GetReportResponse = GetReportResponses[keyof GetReportResponses];
 
 export type RerunSceneData = {
     body?: never;
+    headers?: {
+        /**
+         * Idempotency-Key
+         */
+        'Idempotency-Key'?: string | null;
+    };
     path: {
         /**
          * Scene Id
