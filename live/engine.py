@@ -127,7 +127,7 @@ class Engine:
         self._begin(event, accounts)
         told: list[Derived] = [StateChanged("session", -1, "running", "started")]
         for number, account in enumerate(accounts):
-            told += self._checked(number, account, account.book.begin())
+            told += self._checked(number, account, account.book.begin(), event.at_ms)
         return told
 
     def _begin(self, event: Started, accounts: list[Account]) -> None:
@@ -238,7 +238,7 @@ class Engine:
         for number, account in enumerate(self._accounts):
             if (before[number], self._modes(at_ms)[number]) == ("active", "reducing"):
                 gone = withhold_entries(account, at_ms[number], is_paper=is_paper)
-                told += self._checked(number, account, gone)
+                told += self._checked(number, account, gone, event.at_ms)
         return told
 
     def _modes(self, at_ms: list[int]) -> list[Mode]:

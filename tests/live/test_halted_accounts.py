@@ -50,7 +50,7 @@ def test_all_accounts_are_halted_at_once_where_one_does_not_add_up() -> None:
         at_ms = MONDAY_MS + 2 * MINUTE_MS
         engine.apply(OrderAnswered(order.client_order_id, OrderState("accepted"), "b1", at_ms, ""))
 
-    engine.accounts[0].book.account._paid += 100.0  # pyright: ignore
+    engine.accounts[0].book.account._paid += 100.0
     told = candle(engine, NAMES[0], 2)
 
     assert [one.key for one in told if isinstance(one, Alerted)] == ["invariant:0"]
