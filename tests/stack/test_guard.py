@@ -211,6 +211,9 @@ STATEMENTS = {
     "read accounts": "SELECT count(*) FROM app.account",
     "change accounts": "UPDATE app.account SET role = role WHERE false",
     "read quotas": "SELECT count(*) FROM app.quota",
+    "hide a scene": "INSERT INTO app.scene_card (scene_id, is_private)"
+    " SELECT scene_id, true FROM ops.scene LIMIT 0 ON CONFLICT DO NOTHING",
+    "read what owners say": "SELECT count(*) FROM app.scene_card",
     "add to the audit log": "INSERT INTO app.audit_entry SELECT * FROM app.audit_entry LIMIT 0",
     "change the audit log": "UPDATE app.audit_entry SET action = action WHERE false",
     "remove from the audit log": "DELETE FROM app.audit_entry WHERE false",
@@ -229,12 +232,14 @@ STATEMENTS = {
 }
 READS = {"read candles", "read results"}
 MAY = {
-    roles.TASKS: READS | {"write candles", "begin a pass of pruning", "end a pass of pruning"},
+    roles.TASKS: READS
+    | {"write candles", "begin a pass of pruning", "end a pass of pruning", "hide a scene"},
     roles.JOB: READS | {"add results", "change scenes", "mark chunks", "read quotas"},
     roles.RUN: READS | {"mark chunks"},
     roles.READER: {"read results"},
     roles.API: READS
     | {"read accounts", "change accounts", "read quotas", "add to the audit log"}
+    | {"hide a scene", "read what owners say"}
     | {"start sessions", "set the kill switch", "release the kill switch"},
     roles.LIVE: READS | {"add to a session's log", "move sessions on"},
 }
