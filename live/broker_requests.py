@@ -72,6 +72,7 @@ class Requests:
     _numbers: dict[str, str] = field(default_factory=dict[str, str])
     _withdrawn: set[str] = field(default_factory=set[str])
     _asking: Counter[str] = field(default_factory=Counter[str])
+    _since_s: dict[str, float] = field(default_factory=dict[str, float])  # asked to leave
     _tasks: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
     _room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SIDE_BY_SIDE))
 
@@ -86,6 +87,7 @@ class Requests:
 
     def submit(self, order: Order) -> None:
         """Send an order whose intention is stored."""
+        self._since_s[order.client_order_id] = monotonic()
         self._begin(order, self._submit)
 
     def cancel(self, order: Order) -> None:
@@ -131,6 +133,8 @@ class Requests:
     def _ended(self, number: str, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         self._asking[number] -= 1
+        if not self.is_asking(number):
+            self._since_s.pop(number, None)
         self._asking += Counter[str]()  # drops what is no longer asked
         if not task.cancelled() and task.exception() is not None:
             LOG.error("request_failed", error=str(task.exception()), exc_info=task.exception())
@@ -191,10 +195,10 @@ class Requests:
 
     def _outdated(self, order: Order) -> str:
         """Return why an order is not meant any more, nothing where it is."""
-        waited_ms = self.clock.now_ms() - order.intended_ms
+        waited_s = monotonic() - self._since_s[order.client_order_id]
         if order.client_order_id in self._withdrawn:
             return "it was withdrawn before it left"
-        if order.leg == "enter" and waited_ms > self.clock.span_ms(ENTRY_S):
+        if order.leg == "enter" and waited_s > ENTRY_S:
             return f"it could not leave for more than {ENTRY_S:.0f} s: it is too late to enter"
         return ""
 

@@ -238,7 +238,7 @@ class Engine:
         for number, account in enumerate(self._accounts):
             if (before[number], self._modes(at_ms)[number]) == ("active", "reducing"):
                 gone = withhold_entries(account, at_ms[number], is_paper=is_paper)
-                told += self._checked(number, account, gone, event.at_ms)
+                told += self._checked(number, account, gone, at_ms[number])
         return told
 
     def _modes(self, at_ms: list[int]) -> list[Mode]:

@@ -273,9 +273,8 @@ class Gathering:
         self.gave += 1
         given = series.ledger.take(candle, self._clock.now_ms())
         closed_ms = given.interval.end_ms(given.opened_ms)
-        most_ms = max(
-            self._clock.span_ms(self._patience.stale_s),
-            STALE_SHARE * (closed_ms - given.opened_ms),
-        )
-        is_late = given.received_ms - closed_ms > most_ms
+        age_ms = given.received_ms - closed_ms
+        age_s = self._clock.real_s(age_ms) or 0.0  # while time stands still nothing grows old
+        is_long = age_ms > STALE_SHARE * (closed_ms - given.opened_ms)
+        is_late = is_long and age_s > self._patience.stale_s
         self._out(replace(given, is_late=True) if is_late else given)

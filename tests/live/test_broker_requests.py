@@ -56,11 +56,11 @@ class Told:
         return math.fsum(fills.values())
 
 
-def wish(leg: str = "enter", number: str = "a-1", age_ms: int = 0, **more: Any) -> Order:
+def wish(leg: str = "enter", number: str = "a-1", **more: Any) -> Order:
     side = more.pop("side", "buy")
     kind = more.pop("kind", "market")
     level = more.pop("level", math.nan)
-    return Order(number, COIN, leg, side, kind, 0.5, level, leg, 0, FROM_MS - age_ms)
+    return Order(number, COIN, leg, side, kind, 0.5, level, leg, 0, FROM_MS)
 
 
 def with_requests(server, told: Told, act: Callable[[Requests, Any], Any], **more: Any) -> Any:
@@ -111,12 +111,14 @@ def test_what_is_cancelled_while_it_waits_for_a_busy_broker_never_leaves(server)
     assert told.states() == ["cancelled"]
 
 
-def test_an_entry_that_waited_for_its_turn_too_long_does_not_leave(server) -> None:
+def test_an_entry_that_waited_for_its_turn_too_long_does_not_leave(server, monkeypatch) -> None:
+    monkeypatch.setattr("live.broker_requests.ENTRY_S", 0.5)
     told = Told()
+    order(server, "faults", path=ORDERS, method="POST", headers={"Retry-After": "1"}, **BUSY)
 
     async def act(requests: Requests, broker) -> None:
-        requests.submit(wish(age_ms=61_000))
-        requests.submit(wish("exit", "a-2", age_ms=61_000, side="buy"))
+        requests.submit(wish())
+        requests.submit(wish("exit", "a-2"))
         await requests.finish()
         assert await broker.lookup("a-1") is None
 
