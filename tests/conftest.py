@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import subprocess
@@ -148,8 +149,11 @@ def typed(
     """Run the command line as `mela` does, in this process: another needs a second to start.
 
     Not for commands that hand over to another program, as `mela psql`: what that one writes is
-    not captured.
+    not captured. Where a browser of the tests runs a loop in this thread, in which a command could
+    not run its own, it is a process after all.
     """
+    if asyncio._get_running_loop() is not None:  # without an error where there is none
+        return mela(*words, home=home, settings=settings)
     from typer.testing import CliRunner
 
     from cli import console

@@ -58,7 +58,8 @@ def kill(
 
     confirm: the session's name; flatten: whether what is held is sold, or bought back
     The answer has words without an outcome where the process that trades is silent, which alone
-    has the broker's keys besides the command line. One that has ended may have orders and positions at a broker still; on paper it has none.
+    has the broker's keys besides the command line. One that has ended may have orders and positions
+    at a broker still; on paper it has none.
     Raises NotFound, NotAllowed, Conflict for one that has ended on paper, and InputInvalid.
     """
     with transaction(settings) as connection:
