@@ -176,9 +176,15 @@ def validate(settings: Settings, caller: Caller, document: Any) -> SessionCheck:
 
 def read_yaml(text: str) -> Any:
     """Return the document that YAML means. Raises SceneInvalid."""
+    import yaml
+
     from mela.yaml_text import read_yaml as read
 
-    return read(text)
+    try:
+        return read(text)
+    except yaml.YAMLError as error:
+        sentence = f"expected a session as YAML, but {str(error).replace(chr(10), ' ')}"
+        raise SceneInvalid(RejectionCode.NOT_JSON, "yaml", sentence) from error
 
 
 def list_sessions(

@@ -136,6 +136,12 @@ def test_the_kill_switch_wants_the_name_typed(callers: Callers) -> None:
     assert right.status_code == 202
 
 
+@pytest.mark.parametrize("text", ["\x14A", "a: [1", "a: 1\na: 2", "- - ? : {"])
+def test_a_session_that_is_not_yaml_is_refused(callers: Callers, text: str) -> None:
+    answer = callers.trader.post("/trading/sessions", json={"yaml": text})
+    assert problem(answer) == (422, "not_json", "yaml")
+
+
 def test_a_command_that_does_not_fit_its_state_is_a_conflict(callers: Callers) -> None:
     me = started(callers.trader)["session_id"]
     answer = callers.trader.post(f"/trading/sessions/{me}/commands", json={"kind": "resume"})

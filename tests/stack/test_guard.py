@@ -231,16 +231,15 @@ STATEMENTS = {
     "add roles": "CREATE ROLE mine",
 }
 READS = {"read candles", "read results"}
+PRUNES = {"begin a pass of pruning", "end a pass of pruning"}
 MAY = {
-    roles.TASKS: READS
-    | {"write candles", "begin a pass of pruning", "end a pass of pruning", "hide a scene"},
+    roles.TASKS: READS | {"write candles", "hide a scene"} | PRUNES,
     roles.JOB: READS | {"add results", "change scenes", "mark chunks", "read quotas"},
     roles.RUN: READS | {"mark chunks"},
     roles.READER: {"read results"},
     roles.API: READS
-    | {"read accounts", "change accounts", "read quotas", "add to the audit log"}
-    | {"hide a scene", "read what owners say"}
-    | {"start sessions", "set the kill switch", "release the kill switch"},
+    | {"read accounts", "change accounts", "read quotas", "add to the audit log", "hide a scene"}
+    | {"start sessions", "set the kill switch", "release the kill switch", "read what owners say"},
     roles.LIVE: READS | {"add to a session's log", "move sessions on"},
 }
 
@@ -393,10 +392,7 @@ def test_a_scene_is_cancelled_by_roles_that_may_not_write_progress_and_the_job_t
         heard = tail(settings, PROGRESS)
         cancel_scene(scene_id, by)
         deadline = time.monotonic() + WAIT_S
-        while True:
-            raw = poll(heard, 1.0)
-            if raw is not None and decode_progress(raw).scene_id == scene_id:
-                break
+        while (raw := poll(heard, 1.0)) is None or decode_progress(raw).scene_id != scene_id:
             assert time.monotonic() < deadline, "the job did not tell that a scene was cancelled"
         heard.close()
         assert decode_progress(raw).state is State.CANCELLED
