@@ -51,7 +51,7 @@ def ask(settings: Settings, session_id: UUID, kind: str) -> None:
 
 
 def test_a_session_whose_broker_is_away_takes_commands_and_holds_up_no_other(
-    warehouse: Settings, replay
+    warehouse: Settings, replay: Any
 ) -> None:
     server, settings = played(warehouse, replay)
     away(server)
@@ -78,7 +78,7 @@ def test_a_session_whose_broker_is_away_takes_commands_and_holds_up_no_other(
 
 
 def test_a_release_that_the_broker_does_not_answer_is_refused_and_holds_up_no_other(
-    warehouse: Settings, replay, monkeypatch: pytest.MonkeyPatch
+    warehouse: Settings, replay: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(commanding, "COMPARE_S", 1.0)
     server, settings = played(warehouse, replay)
@@ -113,7 +113,7 @@ def _all(settings: Settings, session_id: UUID) -> list[Any]:
 
 
 def test_a_command_returns_where_its_session_is_interrupted_and_the_next_life_takes_it(
-    warehouse: Settings, replay
+    warehouse: Settings, replay: Any
 ) -> None:
     _, settings = played(warehouse, replay)
     session_id = start(settings, PAPER)
@@ -124,7 +124,7 @@ def test_a_command_returns_where_its_session_is_interrupted_and_the_next_life_ta
             runner = process.runners[session_id]
             waiting = asyncio.create_task(runner.command("pause", "ann", ""))
             await asyncio.sleep(0)
-            process._tasks[session_id].cancel()
+            process._tasks[session_id].cancel()  # pyright: ignore[reportPrivateUsage]
             assert await asyncio.wait_for(waiting, 5) is False
 
             await until(lambda: process.runners.get(session_id) not in (None, runner))
@@ -135,7 +135,7 @@ def test_a_command_returns_where_its_session_is_interrupted_and_the_next_life_ta
 
 
 def test_a_stop_of_a_session_that_is_read_from_its_log_does_not_forget_the_log(
-    warehouse: Settings, replay
+    warehouse: Settings, replay: Any
 ) -> None:
     """A session that has traded is not `stopped before its first candle` while it is loaded."""
     _, settings = played(warehouse, replay)
@@ -161,7 +161,7 @@ def test_a_stop_of_a_session_that_is_read_from_its_log_does_not_forget_the_log(
 
 
 def test_a_command_to_a_session_that_ended_meanwhile_is_answered(
-    warehouse: Settings, replay
+    warehouse: Settings, replay: Any
 ) -> None:
     _, settings = played(warehouse, replay)
     session_id = start(settings, PAPER)

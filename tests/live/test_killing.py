@@ -59,7 +59,7 @@ def test_a_position_that_is_told_late_is_sold_once(market: tuple[Any, Settings])
     server, settings = market
     session_id = start(settings, HOLDS)
     buy(settings, session_id, 3.0)
-    lagging(server, 10)
+    lagging(server, 8)
     pull(settings, session_id)
 
     done = carried_out(settings)
@@ -105,7 +105,7 @@ def test_an_order_that_is_not_answered_is_looked_up_before_another_leaves(
     server, settings = market
     session_id = start(settings, HOLDS)
     buy(settings, session_id, 3.0)
-    lagging(server, 15)
+    lagging(server, 8)
     server.faults.add(fault)
     pull(settings, session_id)
 
@@ -120,7 +120,7 @@ def test_two_that_carry_a_switch_out_sell_once(market: tuple[Any, Settings]) -> 
     server, settings = market
     session_id = start(settings, HOLDS)
     buy(settings, session_id, 3.0)
-    lagging(server, 30)
+    lagging(server, 20)
     pull(settings, session_id)
     journal = Journal(settings)
     [latch] = journal.latches()
@@ -152,7 +152,7 @@ def test_a_rest_of_what_was_filled_in_part_is_sold_and_no_more(
     server, settings = market
     session_id = start(settings, HOLDS)
     buy(settings, session_id, 10.0)
-    lagging(server, 12)
+    lagging(server, 8)
     order(server, "trading", symbol="AAPL", shares=[0.4])
     pull(settings, session_id)
 

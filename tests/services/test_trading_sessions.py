@@ -205,7 +205,7 @@ def test_a_kill_says_where_the_process_that_trades_does_not_hear_of_it(
     assert "NOTHING IS CANCELLED" in str(killed())
     assert "mela trade kill first" in str(killed())
     now = datetime.now(UTC)
-    counted = {"candles": 0, "decisions": 0, "decision_s": 0.0, "waiting": 0}
+    counted: dict[str, Any] = {"candles": 0, "decisions": 0, "decision_s": 0.0, "waiting": 0}
     with transaction(warehouse) as connection:
         beats.beat(connection, "live", now, started_at=now, **counted)
     assert killed() is None
