@@ -155,6 +155,19 @@ def test_an_administrator_sets_a_quota_and_finds_it_in_the_audit_log(pages: Site
     expect(page.get_by_role("row", name="tina")).not_to_contain_text("54,321")
 
 
+def test_an_administrator_limits_who_publishes_through_kafka(pages: Site) -> None:
+    page = pages.page("ada", "/admin")
+    row = page.get_by_role("row").filter(has_text="kafka")
+    expect(row).to_contain_text("default")
+    for runs, shown in (("900000", "900,000"), ("", "default")):
+        page.get_by_role("button", name="Change the quota of kafka").click()
+        form = page.get_by_role("dialog")
+        form.get_by_label("Runs a day").fill(runs)
+        form.get_by_role("button", name="Change", exact=True).click()
+        expect(form).to_have_count(0)
+        expect(row.get_by_role("cell").first).to_have_text(shown)
+
+
 def test_an_invitation_is_a_link_that_is_shown_once(pages: Site) -> None:
     page = pages.page("ada", "/admin?tab=invitations")
     note = named("for grace")

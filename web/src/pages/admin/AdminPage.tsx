@@ -6,6 +6,7 @@ import { may, useMe } from "../../session";
 import { AuditTab } from "./AuditTab";
 import { HealthTab } from "./HealthTab";
 import { InvitationsTab } from "./InvitationsTab";
+import { PublishersPanel } from "./PublishersPanel";
 import { UsersTab } from "./UsersTab";
 
 const route = getRouteApi("/inside/admin");
@@ -44,7 +45,10 @@ export default function AdminPage() {
           ))}
         </Tabs.List>
         <Tabs.Panel value="users">
-          <UsersTab />
+          <Stack gap="xl">
+            <UsersTab />
+            <PublishersPanel />
+          </Stack>
         </Tabs.Panel>
         <Tabs.Panel value="invitations">
           <InvitationsTab />

@@ -3,7 +3,6 @@ import {
   Button,
   Group,
   Modal,
-  NumberInput,
   Select,
   Stack,
   Switch,
@@ -20,6 +19,7 @@ import { Instant } from "../../components/Instant";
 import { ProblemView } from "../../components/ProblemView";
 import { Sideways } from "../../components/Sideways";
 import { useMe } from "../../session";
+import { Limit, limitText } from "./Limit";
 
 /** All accounts: their roles, quotas, and whether they may sign in. */
 export function UsersTab() {
@@ -115,12 +115,6 @@ function State({ row }: { row: AccountRow }) {
   );
 }
 
-/** Write a limit: null is the default of the settings, 0 none. */
-export function limitText(limit: number | null): string {
-  if (limit === null) return "default";
-  return limit === 0 ? "any" : limit.toLocaleString("en-US");
-}
-
 const ROLES: readonly Role[] = ["viewer", "trader", "admin"];
 
 function Form({ row, isMe, onDone }: { row: AccountRow; isMe: boolean; onDone: () => void }) {
@@ -183,27 +177,5 @@ function Form({ row, isMe, onDone }: { row: AccountRow; isMe: boolean; onDone: (
         </Group>
       </Stack>
     </form>
-  );
-}
-
-interface LimitProps {
-  label: string;
-  value: number | null;
-  onChange: (value: number | null) => void;
-}
-
-function Limit({ label, value, onChange }: LimitProps) {
-  return (
-    <NumberInput
-      label={label}
-      description="Empty: the default of the settings. 0: any number."
-      placeholder="default"
-      min={0}
-      max={2_147_483_647}
-      allowDecimal={false}
-      thousandSeparator=","
-      value={value ?? ""}
-      onChange={(next) => onChange(next === "" ? null : Number(next))}
-    />
   );
 }

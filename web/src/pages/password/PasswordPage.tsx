@@ -41,7 +41,7 @@ export default function PasswordPage() {
       hint={
         me.must_change_password
           ? `The password of ${me.user} was made for the first sign-in only.`
-          : `For ${me.user}. Your other sessions will end.`
+          : `For ${me.user}. Your other sessions and all tokens will end.`
       }
     >
       <title>New password · Mela</title>
