@@ -350,7 +350,7 @@ def test_a_browser_is_known_by_a_secret_of_ours_that_scripts_do_not_see(callers:
 
 
 def test_tries_that_come_at_once_count_as_well(callers: Callers) -> None:
-    clients = [callers.browser() for _ in range(12)]
+    clients = [callers.browser() for _ in range(20)]
     body = {"user": "trader", "password": "guess"}
     with ThreadPoolExecutor(len(clients)) as pool:
         answers = [

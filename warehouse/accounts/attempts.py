@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, text
 
-FREE, FREE_OF_ADDRESS, FREE_OF_USER = 5, 30, 100  # failures in an hour before anybody waits
+# Failures in an hour before anybody waits. Tries under way count: a script signs in several times.
+FREE, FREE_OF_ADDRESS, FREE_OF_USER = 10, 30, 100
 LONGEST_S, LONGEST_OF_ADDRESS_S, LONGEST_OF_USER_S = 900.0, 60.0, 5.0
 A_MINUTE, FLOOD_S = 60, 2.0  # tries of an address in a minute; each costs a processor's time
 _COUNTS = text("""
