@@ -202,6 +202,8 @@ def test_a_kill_says_where_the_process_that_trades_does_not_hear_of_it(
         assert row.outcome is None
         return row.answer
 
+    with transaction(warehouse) as connection:
+        connection.execute(text("DELETE FROM ops.live_beat"))  # of processes that others ran
     assert "NOTHING IS CANCELLED" in str(killed())
     assert "mela trade kill first" in str(killed())
     now = datetime.now(UTC)
