@@ -296,7 +296,7 @@ def test_kill_9_at_two_hundred_points_changes_nothing(
     warehouse: Settings, replay, mortal: Mortal
 ) -> None:
     deaths = Deaths()
-    for seed in range(2, 30):
+    for seed in range(2, 60):
         behaviour = IN_PARTS if seed % 2 else None
         some = check(warehouse, replay, mortal, 30, seed, drawn(seed), behaviour)
         deaths.points += some.points
@@ -315,7 +315,7 @@ def test_kill_9_at_two_hundred_points_with_stops_at_the_broker_loses_and_doubles
     warehouse: Settings, replay, mortal: Mortal
 ) -> None:
     points, stopped = list[str](), 0
-    for seed in range(2, 40):
+    for seed in range(2, 60):
         rng = random.Random(seed)  # noqa: S311
         kinds = ("", "", "submitted", "filled", "looked_up", "cancelled", *WIRE)
         drawn = (rng.choice(kinds) for _ in iter(int, 1))
