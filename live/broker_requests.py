@@ -152,16 +152,15 @@ class Requests:
                     return
                 await self._pause(number, busy.retry_after_s or wait_s)
                 wait_s = min(2 * wait_s, LONGEST_BUSY_S)
+            except (Unanswered, IdUsed) as error:
+                self._doubted(number, error)
+                return
             except (BrokerRefused, ValueError) as error:  # nothing left, or it was not taken
-                if isinstance(error, IdUsed):
-                    self._doubted(number, error)
-                    return
                 self.reached("refused")
                 self._answer(number, OrderState.REJECTED, str(error))
                 return
             except Exception as error:  # whatever it is, the order may have left
-                if not isinstance(error, Unanswered):
-                    LOG.exception("order_in_doubt", order=number)
+                LOG.exception("order_in_doubt", order=number)
                 self._doubted(number, error)
                 return
             else:

@@ -6,7 +6,7 @@ import { listPublishersOptions, listPublishersQueryKey } from "../../client/@tan
 import { hasAnswer, Unanswered } from "../../components/Answer";
 import { ProblemView } from "../../components/ProblemView";
 import { Sideways } from "../../components/Sideways";
-import { Limit, limitText } from "./Limit";
+import { type Limits, QuotaCells, QuotaFields, QuotaHeads } from "./Quota";
 
 /** Who publishes straight through Kafka, without an account: their quotas. */
 export function PublishersPanel() {
@@ -26,12 +26,7 @@ export function PublishersPanel() {
             <Table.Thead>
               <Table.Tr>
                 <Table.Th scope="col">Publisher</Table.Th>
-                <Table.Th scope="col" className="mela-number">
-                  Runs a day
-                </Table.Th>
-                <Table.Th scope="col" className="mela-number">
-                  Scenes at once
-                </Table.Th>
+                <QuotaHeads />
                 <Table.Th scope="col">
                   <VisuallyHidden>Change</VisuallyHidden>
                 </Table.Th>
@@ -41,8 +36,7 @@ export function PublishersPanel() {
               {found.data.items.map((row) => (
                 <Table.Tr key={row.user}>
                   <Table.Th scope="row">{row.user}</Table.Th>
-                  <Table.Td className="mela-number">{limitText(row.runs_per_day)}</Table.Td>
-                  <Table.Td className="mela-number">{limitText(row.scenes_at_once)}</Table.Td>
+                  <QuotaCells limits={row} />
                   <Table.Td ta="right">
                     <Button
                       size="compact-xs"
@@ -73,13 +67,13 @@ export function PublishersPanel() {
 
 function Form({ row, onDone }: { row: PublisherRow; onDone: () => void }) {
   const client = useQueryClient();
-  const [runs, setRuns] = useState<number | null>(row.runs_per_day);
-  const [scenes, setScenes] = useState<number | null>(row.scenes_at_once);
+  const { runs_per_day, scenes_at_once } = row;
+  const [limits, setLimits] = useState<Limits>({ runs_per_day, scenes_at_once });
   const change = useMutation({
     mutationFn: () =>
       changePublisher({
         path: { user: row.user },
-        body: { quota: { runs_per_day: runs, scenes_at_once: scenes } },
+        body: { quota: limits },
       }),
     onSuccess: async () => {
       await client.invalidateQueries({ queryKey: listPublishersQueryKey() });
@@ -93,8 +87,7 @@ function Form({ row, onDone }: { row: PublisherRow; onDone: () => void }) {
   return (
     <form onSubmit={submit}>
       <Stack gap="sm">
-        <Limit label="Runs a day" value={runs} onChange={setRuns} />
-        <Limit label="Scenes at once" value={scenes} onChange={setScenes} />
+        <QuotaFields limits={limits} onChange={setLimits} />
         {change.error && <ProblemView error={change.error} />}
         <Group justify="flex-end">
           <Button variant="default" onClick={onDone}>

@@ -19,7 +19,7 @@ import { Instant } from "../../components/Instant";
 import { ProblemView } from "../../components/ProblemView";
 import { Sideways } from "../../components/Sideways";
 import { useMe } from "../../session";
-import { Limit, limitText } from "./Limit";
+import { type Limits, QuotaCells, QuotaFields, QuotaHeads } from "./Quota";
 
 /** All accounts: their roles, quotas, and whether they may sign in. */
 export function UsersTab() {
@@ -38,12 +38,7 @@ export function UsersTab() {
                 <Table.Th scope="col">User</Table.Th>
                 <Table.Th scope="col">Role</Table.Th>
                 <Table.Th scope="col">State</Table.Th>
-                <Table.Th scope="col" className="mela-number">
-                  Runs a day
-                </Table.Th>
-                <Table.Th scope="col" className="mela-number">
-                  Scenes at once
-                </Table.Th>
+                <QuotaHeads />
                 <Table.Th scope="col">Signed in</Table.Th>
                 <Table.Th scope="col">Since</Table.Th>
                 <Table.Th scope="col">
@@ -61,8 +56,7 @@ export function UsersTab() {
                   <Table.Td>
                     <State row={row} />
                   </Table.Td>
-                  <Table.Td className="mela-number">{limitText(row.runs_per_day)}</Table.Td>
-                  <Table.Td className="mela-number">{limitText(row.scenes_at_once)}</Table.Td>
+                  <QuotaCells limits={row} />
                   <Table.Td>
                     {row.signed_in_at ? <Instant at={row.signed_in_at} as="ago" /> : "never"}
                   </Table.Td>
@@ -121,8 +115,8 @@ function Form({ row, isMe, onDone }: { row: AccountRow; isMe: boolean; onDone: (
   const client = useQueryClient();
   const [role, setRole] = useState<Role>(row.role);
   const [isDisabled, setDisabled] = useState(row.is_disabled);
-  const [runs, setRuns] = useState<number | null>(row.runs_per_day);
-  const [scenes, setScenes] = useState<number | null>(row.scenes_at_once);
+  const { runs_per_day, scenes_at_once } = row;
+  const [limits, setLimits] = useState<Limits>({ runs_per_day, scenes_at_once });
   const change = useMutation({
     mutationFn: () =>
       changeUser({
@@ -131,9 +125,9 @@ function Form({ row, isMe, onDone }: { row: AccountRow; isMe: boolean; onDone: (
           role: role === row.role ? undefined : role,
           is_disabled: isDisabled === row.is_disabled ? undefined : isDisabled,
           quota:
-            runs === row.runs_per_day && scenes === row.scenes_at_once
+            limits.runs_per_day === runs_per_day && limits.scenes_at_once === scenes_at_once
               ? undefined
-              : { runs_per_day: runs, scenes_at_once: scenes },
+              : limits,
         },
       }),
     onSuccess: async () => {
@@ -160,8 +154,7 @@ function Form({ row, isMe, onDone }: { row: AccountRow; isMe: boolean; onDone: (
           checked={!isDisabled}
           onChange={(event) => setDisabled(!event.currentTarget.checked)}
         />
-        <Limit label="Runs a day" value={runs} onChange={setRuns} />
-        <Limit label="Scenes at once" value={scenes} onChange={setScenes} />
+        <QuotaFields limits={limits} onChange={setLimits} />
         <Text size="xs" className="mela-muted">
           A change of role or sign-in ends the sessions of {isMe ? "yours" : row.user}. Quotas hold where
           scenes are planned, for scenes from Kafka, too.

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { detailText } from "./AuditTab";
 import { stateOf } from "./InvitationsTab";
-import { limitText } from "./Limit";
+import { limitText } from "./Quota";
 
 it("tells a default limit from none", () => {
   expect([null, 0, 5_000].map(limitText)).toEqual(["default", "any", "5,000"]);
