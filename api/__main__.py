@@ -22,7 +22,8 @@ from api.app import create_app
 from mela.errors import MelaError, SettingsInvalid
 from mela.loopback import is_loopback
 from mela.settings import Settings
-from services import accounts, asking, sending
+from services.accounts import accounts
+from services.scenes import scene_requests, sender
 
 LOG = structlog.get_logger(__name__)
 LOOPBACK = "127.0.0.1"
@@ -35,14 +36,14 @@ def application() -> FastAPI:
     plain_logs()
     settings = Settings()
     threading.Thread(target=_warm, args=(settings,), daemon=True).start()
-    sweep, never = sending.Sweep(settings), threading.Event()
+    sweep, never = sender.Sweep(settings), threading.Event()
     threading.Thread(target=sweep.run, args=(never,), name="mela-sweep", daemon=True).start()
     return create_app(settings)
 
 
 def _warm(settings: Settings) -> None:
     try:
-        asking.warm(settings)
+        scene_requests.warm(settings)
     except MelaError as error:  # the first scene then says so to whoever asks for it
         LOG.warning("not_warmed", error=str(error))
 

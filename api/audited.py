@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mela.settings import Settings
-from services import audit
+from services.accounts import audit
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _REFUSED = (401, 403)

@@ -12,8 +12,8 @@ from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBea
 from api.context import AppSettings, settings_of
 from mela.errors import NotAllowed, NotSignedIn
 from mela.settings import Settings
-from services import sessions
-from services.accounts import NEEDED, Caller, Scope
+from services.accounts import sessions
+from services.accounts.accounts import NEEDED, Caller, Scope
 
 COOKIE = "mela_session"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})

@@ -22,10 +22,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from api.trading_events import TradingChanges
 from mela.errors import MelaError, TooManyAttempts
 from mela.settings import Settings
-from services import scene_events
-from services.accounts import Caller, Role
-from services.changes import Changes
-from services.scene_events import Told, Watch
+from services.accounts.accounts import Caller, Role
+from services.change_stream import Changes
+from services.scenes import scene_events
+from services.scenes.scene_events import Told, Watch
 from services.trading.answers import SessionTold
 
 LOG = structlog.get_logger(__name__)

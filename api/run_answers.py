@@ -25,9 +25,9 @@ from api.models.runs import (
 from api.models.scenes import Warned
 from mela.inference import common_quote
 from mela.instants import to_ms
-from services.run_analysis import Analysis
-from services.run_detail import RunFound, RunHead
-from services.run_trades import TradeMarks as Marks
+from services.runs.run_analysis import Analysis
+from services.runs.run_detail import RunFound, RunHead
+from services.runs.run_trades import TradeMarks as Marks
 from warehouse.results.lineage import SeriesLineage
 
 

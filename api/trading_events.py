@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 from uuid import UUID
 
 from mela.settings import Settings
-from services.accounts import Caller
-from services.trading import told as use_case
+from services.accounts.accounts import Caller
+from services.trading import session_events as use_case
 from services.trading.answers import SessionTold
 
 READ_S = 0.3  # between two reads: a session at 600 times its speed changes ten times a second

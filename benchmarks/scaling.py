@@ -24,7 +24,7 @@ from mela.settings import Settings
 from messaging.columns import from_arrow
 from messaging.consumer import tail
 from messaging.publisher import Publisher
-from services.follow import Follower
+from services.scenes.follow import Follower
 from warehouse.database import engine_for, transaction
 from warehouse.ingestion import instruments
 from warehouse.ingestion.ingest import ingest

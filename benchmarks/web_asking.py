@@ -11,8 +11,8 @@ import httpx
 
 from mela.errors import MelaError
 from mela.settings import Settings
-from services import accounts, passwords
-from services.accounts import Role
+from services.accounts import accounts, passwords
+from services.accounts.accounts import Role
 from warehouse.accounts import accounts as stored
 from warehouse.database import transaction
 from warehouse.scenes import records

@@ -43,7 +43,7 @@ def ingest(
     alpaca, and any exchange by the id that ccxt gives it. Example:
     mela ingest binance:BTCUSDT --interval 1h --from 2022-01-01 --to 2024-01-01
     """
-    from services.data import load_candles
+    from services.candles.storage import load_candles
 
     report = load_candles(instrument, interval, *span(start, end), Settings())
     out.print(

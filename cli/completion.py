@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 def strategies(incomplete: str) -> list[Offered]:
     """Return the strategies whose names begin so."""
-    from services.all_strategies import all_strategies  # loads the engine
+    from services.strategies.all_strategies import all_strategies  # loads the engine
 
     catalogue = all_strategies(Settings())
     return _beginning(((name, catalogue[name].doc) for name in sorted(catalogue)), incomplete)
@@ -44,7 +44,7 @@ def scene_files(incomplete: str) -> list[str]:
 
 def scene_ids(incomplete: str) -> list[Offered]:
     """Return `last` and the newest scenes whose ids begin so."""
-    from services.scenes import list_scenes
+    from services.scenes.stored_scenes import list_scenes
 
     found = _answers(lambda: list_scenes(Settings(), most=MOST_SCENES))
     choices = (
@@ -56,7 +56,7 @@ def scene_ids(incomplete: str) -> list[Offered]:
 
 def instruments(incomplete: str) -> list[Offered]:
     """Return the stored instruments whose names begin so."""
-    from services.data import stored_candles
+    from services.candles.storage import stored_candles
 
     found = _answers(lambda: stored_candles(Settings()))
     intervals: dict[str, list[str]] = {}

@@ -30,9 +30,9 @@ from mela.messages import SCENES, Progress, State
 from mela.scene import Scene
 from mela.settings import Settings
 from messaging.publisher import Publisher
-from services.compared import compared
-from services.follow import Follower
-from services.rejected import Letters
+from services.scenes.follow import Follower
+from services.scenes.rejected import Letters
+from services.tracking.mlflow_pages import compared
 from warehouse import dbt_project, reports
 from warehouse.database import transaction
 from warehouse.results import finder as results

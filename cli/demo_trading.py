@@ -16,7 +16,7 @@ from cli.console import err, out
 from mela.errors import MelaError
 from mela.instants import from_ms, instant_text
 from mela.settings import Settings
-from services.accounts import Caller
+from services.accounts.accounts import Caller
 from services.trading import commands, drift, rows, sessions
 from services.trading.answers import SessionRow, TradeRow
 from services.trading.callers import at_this_machine

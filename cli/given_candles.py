@@ -44,8 +44,8 @@ def given_candles(
     if options != NO_OPTIONS:
         why = "they speak of the files of --candles, and none was given"
         raise typer.BadParameter(why, param_hint="--timezone, --columns, --calendar and others")
-    from services.instruments import known_instruments  # loads SQLAlchemy
-    from services.stored_series import stored_series
+    from services.candles.instruments import known_instruments  # loads SQLAlchemy
+    from services.runs.stored_series import stored_series
 
     try:
         series = stored_series(settings)

@@ -37,7 +37,7 @@ def headlines(
     Needs MELA_ALPACA__KEY and MELA_ALPACA__SECRET, or a `mela replay`. Example:
     mela headlines AAPL BTC/USD --from 2022-01-01 --to 2022-02-01
     """
-    from services.headlines import find_headlines
+    from services.candles.headlines import find_headlines
 
     found = find_headlines(symbols, *span(start, end), Settings())
     if as_json:

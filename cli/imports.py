@@ -59,7 +59,7 @@ def import_candles(
     Example: mela import days.csv --instrument my:ACME --interval 1d --calendar XNYS --quote USD
     """
     options = read_options(timezone, columns, facts)
-    from services.imports import import_file
+    from services.candles.imports import import_file
 
     try:
         done = import_file(file, instrument, interval, Settings(), options)
@@ -90,7 +90,7 @@ def instrument(
     mela instrument my:ACME --calendar XLON --quote GBp
     """
     stated = read_options(None, None, facts).facts.get("", {})
-    from services.instruments import known_instrument, tell_instrument
+    from services.candles.instruments import known_instrument, tell_instrument
 
     settings = Settings()
     known = tell_instrument(name, stated, settings) if stated else known_instrument(name, settings)

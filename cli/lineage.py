@@ -32,7 +32,7 @@ def lineage(
 
     For each load it prints the source, the request, and the version of the code that ran it.
     """
-    from services.lineage import trace_result
+    from services.runs.lineage import trace_result
 
     found = trace_result(key, Settings())
     if as_json:

@@ -37,10 +37,10 @@ from mela.outcome import WITH_METRICS
 from mela.result import rank
 from mela.scene import Scene
 from mela.settings import Settings
-from services.all_strategies import all_strategies
-from services.checked import checked_scene, parsed_scene
-from services.own_verdicts import known_here
-from services.reasons import without_candles
+from services.runs.missing_candles import without_candles
+from services.scenes.local_check import checked_scene, parsed_scene
+from services.strategies.all_strategies import all_strategies
+from services.strategies.local_verdicts import known_here
 from sources.files.options import FileOptions
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _own(place: Path | None) -> dict[str, Strategy]:
 
 def _with_model(scene: Scene, model: str | None, settings: Settings) -> Scene:
     """Return a scene whose models are pinned. model: takes the place of the scene's own."""
-    from services import pinning
+    from services.models import pinning
 
     if model is None:
         return pinning.pinned_scene(scene, settings)
@@ -112,7 +112,7 @@ def _with_model(scene: Scene, model: str | None, settings: Settings) -> Scene:
             f"the scene asks no forecast: its strategy is {scene.strategy.name}",
             param_hint="--model",
         )
-    from services.models import reference_of  # loads the runtime of models
+    from services.models.models import reference_of  # loads the runtime of models
 
     return pinning.scene_asking(scene, reference_of(model, settings))
 
@@ -130,7 +130,7 @@ def _run(
         check_markets(scene, given.known(), has_free_shorts=plan.has_free_shorts)
     verdicts = known_here({one.digest for one in catalogue.values()}, settings)
     if given.are_stored:
-        from services.strategies import with_stored  # loads SQLAlchemy
+        from services.strategies.strategy_page import with_stored  # loads SQLAlchemy
 
         verdicts = with_stored(verdicts, catalogue, settings)
     bench = local.Bench(given.series, catalogue, verdicts)

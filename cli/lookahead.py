@@ -22,7 +22,8 @@ from mela.run import from_ms
 from mela.scene import StrategyChoice
 from mela.settings import Settings
 from mela.verdict import Verdict
-from services.lookahead import (
+from services.models.pinning import pinned_choice
+from services.strategies.lookahead import (
     Judgement,
     judge,
     keep_if_there,
@@ -30,7 +31,6 @@ from services.lookahead import (
     named_strategy,
     packaged_series,
 )
-from services.pinning import pinned_choice
 from sources.files.options import FileOptions
 
 SHOWN = 12  # digits of a digest

@@ -21,7 +21,7 @@ from mela.settings import Settings
 from mela.training import parse_training
 
 if TYPE_CHECKING:
-    from services.models import Read
+    from services.models.models import Read
 
 models = typer.Typer(
     help="Train models that forecast, and say which one is champion.", no_args_is_help=True
@@ -68,7 +68,7 @@ def train(
     It runs in this process, and ends when the model is registered. The report is printed.
     Example: mela model train docs/models/first.yaml --follow
     """
-    from services import models as use
+    from services.models import models as use
 
     settings = Settings()
     training = parse_training(read_document(training_file))
@@ -100,7 +100,7 @@ def check(training_file: TrainingFile, candles: CandleFiles = None) -> None:
     Example: mela model check docs/models/first.yaml
     """
     from cli.lookahead import CODES, COLOURS
-    from services import models as use
+    from services.models import models as use
 
     training = parse_training(read_document(training_file))
     read = _read_files(candles, training.instruments) if candles else None
@@ -119,7 +119,7 @@ def listed(
     as_json: Annotated[bool, typer.Option("--json", help="Print one array.")] = False,
 ) -> None:
     """List the versions of all models, the newest of each first."""
-    from services import models as use
+    from services.models import models as use
 
     found = use.listed(Settings())
     if as_json:
@@ -147,7 +147,7 @@ def show(
     ] = "champion",
 ) -> None:
     """Print a version's model card; its file is verified by its SHA-256."""
-    from services import models as use
+    from services.models import models as use
 
     found = use.shown(Settings(), name, version)
     out.print(found.card, markup=False)
@@ -164,7 +164,7 @@ def promote(
 
     Example: mela model promote first 2
     """
-    from services import models as use
+    from services.models import models as use
     from services.trading.callers import at_this_machine
 
     settings = Settings()

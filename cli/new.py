@@ -30,7 +30,7 @@ def strategy(
 
     Example: mela new strategy my_idea
     """
-    from services.new_strategy import write_strategy  # loads the engine
+    from services.strategies.new_strategy import write_strategy  # loads the engine
 
     try:
         written = write_strategy(name, Settings())

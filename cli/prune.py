@@ -48,13 +48,13 @@ def prune(
     """
     settings = Settings()
     if scene_id is not None:
-        from services.restored import restore
+        from services.retention.restore import restore
 
         new_id = restore(scene_id_of(scene_id, settings), settings)
         out.print(str(new_id), markup=False)
         err.print(f"`mela follow {new_id}` shows how far it is.", markup=False)
         return
-    from services.prune import prune as thin
+    from services.retention.prune import prune as thin
 
     found = thin(tracking_users.as_admin(settings), dry_run=dry_run)
     if as_json:
@@ -90,21 +90,21 @@ def pin(
     remove: Annotated[bool, typer.Option("--remove", help="Let the rules hold again.")] = False,
 ) -> None:
     """Keep a scene from `mela prune`, or list the scenes that are kept."""
-    from services import restored
+    from services.retention import restore
 
     settings = Settings()
     if scene_id is None:
         if remove or reason:
             raise fail("say which scene: `mela pin SCENE_ID`.")
-        for one in restored.pins(settings):
+        for one in restore.pins(settings):
             words = [str(one.scene_id), instant_text(one.pinned_at)[:10], one.name, one.reason]
             out.print("  ".join(filter(None, words)), markup=False)
         return
     found = scene_id_of(scene_id, settings)
     if not remove:
-        restored.pin(found, settings, reason=reason)
+        restore.pin(found, settings, reason=reason)
         err.print(f"pinned {found}: nothing of it is pruned", markup=False)
-    elif restored.unpin(found, settings):
+    elif restore.unpin(found, settings):
         err.print(f"{found} is pinned no more", markup=False)
     else:
         raise fail(f"the scene {found} is not pinned; `mela pin` lists those that are.")

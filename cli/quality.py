@@ -22,7 +22,7 @@ from mela.run import instant_text
 from mela.settings import Settings
 
 if TYPE_CHECKING:
-    from services.quality import Quality
+    from services.candles.quality import Quality
     from warehouse.quality import Check, Finding, RepairReport
 
 SHOWN = 40
@@ -64,7 +64,7 @@ def quality(
     asks for gaps again and confirms those that no source can fill; no candle is invented.
     Example: mela quality binance:BTCUSDT --interval 1h --repair
     """
-    from services.quality import check_candles
+    from services.candles.quality import check_candles
 
     found = check_candles(
         Settings(),

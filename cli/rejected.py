@@ -58,7 +58,7 @@ def rejected(
     ] = False,
 ) -> None:
     """List the newest rejected messages with the reason; show one, or publish one again."""
-    from services.rejected import Wanted, latest_rejections, rejection_of
+    from services.scenes.rejected import Wanted, latest_rejections, rejection_of
 
     settings = Settings()
     if replay is not None:
@@ -147,7 +147,7 @@ def _printable(text: str) -> str:
 
 
 def _replay(name: str, settings: Settings) -> None:
-    from services.replayed import replay
+    from services.scenes.republish import replay
 
     done = replay(name, settings)
     verb = "published again as" if done.is_new else "was published again before, as"

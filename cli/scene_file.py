@@ -32,7 +32,7 @@ SceneFile = Annotated[
 
 def read_scene(path: Path, settings: Settings) -> tuple[Scene, Plan]:
     """Return the scene of a file and its plan. Raises SceneInvalid."""
-    from services.publish import plan_scene  # loads the engine
+    from services.scenes.publish import plan_scene  # loads the engine
 
     return plan_scene(read_document(path), settings)
 

@@ -21,9 +21,9 @@ SceneId = Annotated[
 
 def scene_id_of(text: str, settings: Settings) -> UUID:
     """Return the id that somebody means. Raises NotFound, typer.Exit where it is no id."""
-    from services import scenes
+    from services.scenes import stored_scenes
 
     try:
-        return scenes.scene_id_of(text, settings)
+        return stored_scenes.scene_id_of(text, settings)
     except InputInvalid as error:
         raise fail(str(error), WRONG_QUESTION) from error

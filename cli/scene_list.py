@@ -16,10 +16,10 @@ from cli.strategies import unknown_sentence
 from cli.tables import metric_text
 from mela.run import instant_text
 from mela.settings import Settings
-from services.states import SceneState
+from services.scenes.scene_states import SceneState
 
 if TYPE_CHECKING:
-    from services.scenes import ListedScene
+    from services.scenes.stored_scenes import ListedScene
 
 SHOWN = 20
 SHORT = 8  # digits of an id, as any command takes them
@@ -60,7 +60,7 @@ def scenes(
 
     Example: mela scenes --state running
     """
-    from services.scenes import list_scenes
+    from services.scenes.stored_scenes import list_scenes
 
     settings = Settings()
     if mine and settings.user is None:
@@ -85,7 +85,7 @@ def scenes(
 
 def _need_strategy(name: str, settings: Settings) -> None:
     """Raise typer.BadParameter for a strategy that is not known, asking which was meant."""
-    from services.all_strategies import all_strategies  # loads the engine
+    from services.strategies.all_strategies import all_strategies  # loads the engine
 
     catalogue = all_strategies(settings)
     if name not in catalogue:

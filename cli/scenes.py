@@ -26,9 +26,9 @@ from mela.settings import Settings
 
 if TYPE_CHECKING:
     from mela.messages import Progress
-    from services.follow import Follower
-    from services.results import SceneResults
-    from services.validate import Validation
+    from services.runs.results import SceneResults
+    from services.scenes.follow import Follower
+    from services.scenes.validate import Validation
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
@@ -58,8 +58,8 @@ def publish(
 
     Example: mela publish docs/scenes/first.yaml --follow
     """
-    from services.last_scene import note_published
-    from services.publish import send_scene, with_id
+    from services.scenes.last_scene import note_published
+    from services.scenes.publish import send_scene, with_id
 
     settings = Settings()
     scene, plan = read_scene(scene_file, settings)
@@ -88,7 +88,7 @@ def validate(
 
     Exit 1 if the scene would be rejected. Example: mela validate docs/scenes/first.yaml --offline
     """
-    from services.validate import validate_scene
+    from services.scenes.validate import validate_scene
 
     found = validate_scene(read_document(scene_file), Settings(), offline=offline)
     if as_json:
@@ -120,7 +120,7 @@ def follow(scene_id: SceneId) -> None:
     Attaches to a scene at any time, also again. Exit 1 if the scene is rejected or no run
     gave any numbers.
     """
-    from services.follow import follow_scene
+    from services.scenes.follow import follow_scene
 
     settings = Settings()
     scene_uuid = scene_id_of(scene_id, settings)
@@ -138,7 +138,7 @@ def results(
     ] = False,
 ) -> None:
     """Print a scene's results from the warehouse, best first, and the report on its search."""
-    from services.results import pruned_of, report_of, result_rows
+    from services.runs.results import pruned_of, report_of, result_rows
 
     settings = Settings()
     scene_uuid = scene_id_of(scene_id, settings)
@@ -156,7 +156,7 @@ def results(
 @explains
 def cancel(scene_id: SceneId) -> None:
     """Stop a scene: runs that have not been executed are recorded as cancelled."""
-    from services.cancel import cancel_scene
+    from services.scenes.cancel import cancel_scene
 
     settings = Settings()
     scene_uuid = scene_id_of(scene_id, settings)
@@ -165,7 +165,7 @@ def cancel(scene_id: SceneId) -> None:
 
 
 def _follower(scene_id: UUID | None, settings: Settings) -> Follower:
-    from services.follow import Follower  # loads SQLAlchemy
+    from services.scenes.follow import Follower  # loads SQLAlchemy
 
     return Follower(settings, [scene_id])
 
@@ -176,8 +176,8 @@ def show(scene_id: UUID, settings: Settings, top: int = SHOWN) -> None:
     A scene that ended without any numbers says so first, with the reasons, and exits with 1.
     """
     from mela.errors import SceneInvalid
-    from services.compared import compared
-    from services.results import results_of
+    from services.runs.results import results_of
+    from services.tracking.mlflow_pages import compared
 
     try:
         found = results_of(scene_id, settings, top=top)

@@ -36,7 +36,7 @@ def snapshot(
     `MELA_CANDLES=DIR` makes the streaming job read them. Example:
     mela snapshot --instrument binance:BTCUSDT --interval 1h --to s3://candles/today
     """
-    from services.data import snapshot_candles
+    from services.candles.storage import snapshot_candles
 
     report = snapshot_candles(
         to,

@@ -13,7 +13,7 @@ import stack
 from cli.console import err, explains, out
 from cli.panels import STACK
 from mela.settings import Settings
-from services.compared import front_page, sign_in
+from services.tracking.mlflow_pages import front_page, sign_in
 from stack.api import sign_in as sign_in_to_api
 
 

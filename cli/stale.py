@@ -18,7 +18,7 @@ from mela.run import instant_text
 from mela.settings import Settings
 
 if TYPE_CHECKING:
-    from services.rerun import Stale
+    from services.scenes.rerun import Stale
 
 SHOWN = 40
 REASONS = {
@@ -56,7 +56,7 @@ def stale(
     `--publish` publishes their scenes again under new ids, marked as re-runs. Results that still
     hold are answered from store, and the old results stay beside the new ones.
     """
-    from services.rerun import find_stale, rerun_scene
+    from services.scenes.rerun import find_stale, rerun_scene
 
     settings = Settings()
     found = find_stale(settings, scene_id=scene_id_of(scene_id, settings) if scene_id else None)

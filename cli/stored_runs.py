@@ -49,7 +49,7 @@ def plot(
     Example: mela plot last --run 2 --to second.png
     """
     kind = kind_of(to, "--to") if to else "html"
-    from services.stored_runs import draw_run
+    from services.runs.stored_runs import draw_run
 
     settings = Settings()
     scene_uuid = scene_id_of(scene_id, settings)
@@ -80,7 +80,7 @@ def trades(
     Example: mela trades last --csv trades.csv
     """
     from mela.curve import trade_documents  # loads NumPy
-    from services.stored_runs import trades_of
+    from services.runs.stored_runs import trades_of
 
     settings = Settings()
     scene_uuid = scene_id_of(scene_id, settings)

@@ -45,7 +45,7 @@ def strategies(
     Includes those of installed packages. A strategy that could not be loaded is listed with its
     error. Where a warehouse answers, each says what a lookahead check found.
     """
-    from services.all_strategies import all_strategies  # loads the engine
+    from services.strategies.all_strategies import all_strategies  # loads the engine
 
     settings = Settings()
     catalogue = all_strategies(settings)
@@ -57,7 +57,7 @@ def strategies(
         out.print(json.dumps(schemas, indent=2), markup=False)
     else:
         from cli.strategy_page import verdict_text
-        from services.strategies import stored_checks
+        from services.strategies.strategy_page import stored_checks
 
         checks = stored_checks(catalogue, settings)
         for each in sorted(catalogue):
@@ -72,7 +72,7 @@ def strategies(
 
 def _show_one(name: str, catalogue: Catalogue, settings: Settings, *, as_json: bool) -> None:
     from cli.strategy_page import document, show
-    from services.strategies import page_of
+    from services.strategies.strategy_page import page_of
 
     try:
         info = catalogue[name]

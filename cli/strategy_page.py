@@ -8,8 +8,8 @@ from typing import Any
 
 from backtests.strategy import Strategy
 from cli.console import out
-from services.lookahead import StoredCheck
-from services.strategies import EXAMPLE, StrategyPage
+from services.strategies.lookahead import StoredCheck
+from services.strategies.strategy_page import EXAMPLE, StrategyPage
 
 
 def show(page: StrategyPage, table: Any) -> None:

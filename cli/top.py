@@ -17,8 +17,8 @@ from cli.panels import STACK
 from mela.settings import Settings
 
 if TYPE_CHECKING:
-    from services.overview import Overview, Watcher
-    from services.scenes import ListedScene
+    from services.monitoring.overview import Overview, Watcher
+    from services.scenes.stored_scenes import ListedScene
     from stack.report import ServiceStatus
     from stack.usage import Usage, Used
 
@@ -158,7 +158,7 @@ def top(
     """
     from rich.live import Live
 
-    from services.overview import Watcher
+    from services.monitoring.overview import Watcher
     from stack.usage import Usage
 
     settings = Settings()

@@ -15,7 +15,7 @@ from cli.scene_ids import SceneId, scene_id_of
 from mela.settings import Settings
 
 if TYPE_CHECKING:
-    from services.trace import Step, Trace
+    from services.monitoring.trace import Step, Trace
 
 
 def register(app: typer.Typer) -> None:
@@ -32,7 +32,7 @@ def trace(
 
     Example: mela trace last
     """
-    from services.trace import trace_scene
+    from services.monitoring.trace import trace_scene
 
     settings = Settings()
     found = trace_scene(scene_id_of(scene_id, settings), settings)

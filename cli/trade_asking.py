@@ -14,7 +14,7 @@ from mela.settings import Settings
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from services.accounts import Caller
+    from services.accounts.accounts import Caller
     from services.trading.answers import CommandRow
 
 Why = Annotated[str | None, typer.Option(help="Why, for the log.")]
@@ -32,7 +32,7 @@ def note(
     settings: Settings, caller: Caller, action: str, subject: object, detail: dict[str, Any]
 ) -> None:
     """Write into the audit log who did it at this machine's command line."""
-    from services import audit
+    from services.accounts import audit
 
     audit.note(
         settings,

@@ -18,7 +18,7 @@ from mela.settings import Settings
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from services.accounts import Caller
+    from services.accounts.accounts import Caller
     from services.trading.answers import SessionRow
 
 COLOURS = {

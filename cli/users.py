@@ -40,7 +40,7 @@ def add(user: User, role: Role = "trader", ask: Ask = False) -> None:
     Without --ask it prints a random password, which must be changed at the first sign-in.
     Example: mela user add ada --role trader
     """
-    from services import accounts
+    from services.accounts import accounts
 
     password, is_random = _password(ask)
     made = accounts.add(
@@ -63,7 +63,7 @@ def passwd(user: User, ask: Ask = False) -> None:
 
     Without --ask it prints a random one, which must be changed at the next sign-in.
     """
-    from services import accounts
+    from services.accounts import accounts
 
     password, is_random = _password(ask)
     accounts.set_password(Settings(), user, password, must_change=is_random)
@@ -89,7 +89,7 @@ def enable(user: User) -> None:
 @explains
 def role(user: User, role: Annotated[str, typer.Argument(help="viewer, trader or admin")]) -> None:
     """Give an account another role; its sessions end."""
-    from services import accounts
+    from services.accounts import accounts
 
     _change(user, role=accounts.role_named(role))
 
@@ -106,7 +106,7 @@ def quota(
     ] = None,
 ) -> None:
     """Limit what a user may ask for. What is absent falls back to the default of the settings."""
-    from services import quotas
+    from services.accounts import quotas
 
     settings = Settings()
     quotas.set_quota(settings, user, runs_per_day=runs_per_day, scenes_at_once=scenes_at_once)
@@ -118,7 +118,7 @@ def quota(
 @explains
 def list_all() -> None:
     """Show all accounts."""
-    from services import accounts
+    from services.accounts import accounts
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in ("user", "role", "may sign in", "last sign-in", "runs a day", "scenes at once"):
@@ -152,7 +152,7 @@ def _show(password: str, is_random: bool) -> None:
 
 
 def _change(user: str, **changes: Any) -> None:
-    from services import accounts
+    from services.accounts import accounts
 
     changed = accounts.change(Settings(), user, **changes)
     _note("change_user", changed.user, {key: str(value) for key, value in changes.items()})
@@ -160,7 +160,7 @@ def _change(user: str, **changes: Any) -> None:
 
 def _note(action: str, user: str, detail: dict[str, Any] | None = None) -> None:
     """Write into the audit log who did it at this machine's command line."""
-    from services import audit
+    from services.accounts import audit
 
     audit.note(
         Settings(),

@@ -43,7 +43,7 @@ def verify(
     Each result is sealed when it is stored; a number that somebody changed in the warehouse no
     longer fits the seal. `mela stale` lists results that are as stored and no longer hold.
     """
-    from services.seals import verify_results
+    from services.runs.seals import verify_results
 
     settings = Settings()
     wanted = scene_id_of(scene_id, settings) if scene_id else None

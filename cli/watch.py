@@ -42,7 +42,7 @@ def watch_add(name: Name, interval: Length) -> None:
 
     Example: mela watch add yahoo:AAPL --interval 1d
     """
-    from services.watchlist import watch_series
+    from services.candles.watchlist import watch_series
 
     dropped = watch_series(name, interval, Settings())
     err.print(f"{name} {interval} is watched")
@@ -59,7 +59,7 @@ def watch_add(name: Name, interval: Length) -> None:
 @explains
 def watch_remove(name: Name, interval: Length) -> None:
     """Stop loading a series every day; its candles stay."""
-    from services.watchlist import list_watched, unwatch_series
+    from services.candles.watchlist import list_watched, unwatch_series
 
     unwatch_series(name, interval, Settings())
     err.print(f"{name} {interval} is watched no longer")
@@ -71,7 +71,7 @@ def watch_remove(name: Name, interval: Length) -> None:
 @explains
 def watch_list() -> None:
     """Print the watched series, one a line."""
-    from services.watchlist import defaults, list_watched
+    from services.candles.watchlist import defaults, list_watched
 
     watched = list_watched(Settings())
     for one in watched:
@@ -104,7 +104,7 @@ def schedule_add(
     The span replaces the scene's start and end. Airflow's publish_scenes publishes it.
     Example: mela schedule add majors docs/scenes/first.yaml --span 1y --every "0 6 * * 1"
     """
-    from services.schedules import add_schedule
+    from services.scenes.schedules import add_schedule
 
     document, settings = read_document(scene_file), Settings()
     whose = user or settings.user
@@ -118,7 +118,7 @@ def schedule_add(
 @explains
 def schedule_remove(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
     """Stop publishing a scene; scenes that were published stay."""
-    from services.schedules import remove_schedule
+    from services.scenes.schedules import remove_schedule
 
     remove_schedule(name, Settings())
     err.print(f"{name} is scheduled no longer")
@@ -128,7 +128,7 @@ def schedule_remove(name: Annotated[str, typer.Argument(metavar="NAME")]) -> Non
 @explains
 def schedule_list() -> None:
     """Print the schedules, each with the scene that it published last and what it waits for."""
-    from services.schedules import list_schedules
+    from services.scenes.schedules import list_schedules
 
     found = list_schedules(Settings())
     if not found:

@@ -50,11 +50,11 @@ from mela.scene import Scene, parse_scene, scene_faults
 from mela.scene_check import faults_of
 from mela.settings import Settings
 from mela.verdict import Verdict
-from services.all_strategies import all_strategies
-from services.checked import checked_scene, parsed_scene
-from services.own_verdicts import known_here
-from services.pinning import pinned_scene
-from services.run_compare import FEWEST, MOST, RunToCompare
+from services.models.pinning import pinned_scene
+from services.runs.run_compare import FEWEST, MOST, RunToCompare
+from services.scenes.local_check import checked_scene, parsed_scene
+from services.strategies.all_strategies import all_strategies
+from services.strategies.local_verdicts import known_here
 from sources.files.given import Given, Read, instruments_of, reader_of
 from sources.files.market import inferred_words
 from sources.files.options import NO_OPTIONS, FileOptions

@@ -11,8 +11,8 @@ import numpy as np
 from api.models.runs import Comparison
 from mela.candles import Candles
 from mela.curve import Curve, Trade
-from services.run_compare import RunToCompare, side_by_side
-from services.run_series import WholeEquity
+from services.runs.run_compare import RunToCompare, side_by_side
+from services.runs.run_series import WholeEquity
 from warehouse.results.one_run import TradeRead
 
 POINTS = 800  # of each curve

@@ -27,8 +27,8 @@ from mela.run import Run, to_ms
 from mela.scene import Scene
 from mela.search_report import SearchReport
 from mela.verdict import Verdict
-from services.run_series import merged
-from services.scene_report import in_words
+from services.runs.run_series import merged
+from services.scenes.scene_report import in_words
 
 Document = Mapping[str, Any]
 MOST_VALUES = 200

@@ -26,7 +26,7 @@ class Alert(BaseNotifier):
     def notify(self, context: Any) -> None:
         """Log the failure and post it. Airflow calls this once the run has ended."""
         from mela.settings import Settings
-        from services.alerts import post_alert
+        from services.alerts.webhook import post_alert
 
         settings = Settings()
         alert = describe(context, settings.airflow.url)

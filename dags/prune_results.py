@@ -41,7 +41,7 @@ def prune_results() -> None:
         from dataclasses import asdict
 
         from mela.settings import Settings
-        from services.prune import prune as thin
+        from services.retention.prune import prune as thin
 
         return [asdict(one) for one in thin(Settings(), dry_run=params["dry_run"])]
 

@@ -27,7 +27,7 @@ def publish_scenes() -> None:
         from datetime import UTC, datetime
 
         from mela.settings import Settings
-        from services.schedules import publish_due as publish
+        from services.scenes.schedules import publish_due as publish
 
         return publish(Settings(), datetime.now(UTC))
 

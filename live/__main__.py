@@ -17,7 +17,7 @@ from live.heaps import share_heaps
 from live.outside import Outside
 from live.process import Process
 from mela.settings import Settings
-from services.all_strategies import all_strategies
+from services.strategies.all_strategies import all_strategies
 
 LOG = structlog.get_logger(__name__)
 

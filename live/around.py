@@ -23,9 +23,9 @@ from live.events import HeadlineHeard
 from live.news import News
 from live.publisher import publish_new
 from mela.settings import Settings
-from services.digest import put_digest
-from services.heartbeat import tell_silence
-from services.outbox import deliver_due, utc_now
+from services.alerts.digest import put_digest
+from services.alerts.heartbeat import tell_silence
+from services.alerts.outbox import deliver_due, utc_now
 from warehouse.database import transaction
 from warehouse.trading import beats
 

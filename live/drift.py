@@ -31,8 +31,8 @@ from mela.result import Curve
 from mela.run import Run
 from mela.session import Session
 from mela.settings import Settings
-from services.all_strategies import all_strategies
-from services.run_series import borrowed_reader
+from services.runs.run_series import borrowed_reader
+from services.strategies.all_strategies import all_strategies
 from warehouse.candles.run_series import read_run
 from warehouse.database import transaction
 from warehouse.trading import alerts

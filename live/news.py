@@ -24,7 +24,7 @@ from mela.inference import infer
 from mela.instants import from_ms, to_ms
 from mela.session import NewsRule
 from mela.settings import Settings
-from services.headlines import find_headlines
+from services.candles.headlines import find_headlines
 from sources.headlines import Headline
 from sources.rss import fetch_feed
 from warehouse.database import transaction

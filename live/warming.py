@@ -26,7 +26,7 @@ from mela.instrument import Instrument
 from mela.interval import DAY_MS, Interval
 from mela.session import Session
 from mela.settings import Settings
-from services.instruments import known_or_none
+from services.candles.instruments import known_or_none
 
 AGAIN_S, STANDING_S = 0.2, 0.5
 LONGEST_NAP_S = 5.0

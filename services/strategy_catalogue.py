@@ -17,12 +17,12 @@ from mela.nearest import did_you_mean, ended
 from mela.schemas import params_schema
 from mela.settings import Settings
 from mela.verdict import Verdict
-from services import scene_pages
-from services.accounts import Caller
-from services.all_strategies import all_strategies
-from services.scene_pages import SceneOfList
-from services.states import SceneState
-from services.strategies import page_of, stored_checks
+from services.accounts.accounts import Caller
+from services.scenes import scene_pages
+from services.scenes.scene_pages import SceneOfList
+from services.scenes.scene_states import SceneState
+from services.strategies.all_strategies import all_strategies
+from services.strategies.strategy_page import page_of, stored_checks
 from warehouse.database import transaction
 from warehouse.results import strategy_record
 from warehouse.results.verdicts import StoredCheck

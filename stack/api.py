@@ -20,7 +20,7 @@ FIRST = "admin"  # the user of the first account
 
 def sign_in(settings: Settings) -> str:
     """Return how one signs in: the first account and, until it is changed, its password."""
-    from services import accounts  # loads SQLAlchemy, which most commands do without
+    from services.accounts import accounts  # loads SQLAlchemy, which most commands do without
 
     password = environment.read(settings.home).get(PASSWORD, "")
     if password and accounts.has_password(settings, FIRST, password):

@@ -30,7 +30,7 @@ from cryptography.fernet import Fernet
 
 from mela.errors import MelaError, StackFailed
 from mela.settings import Settings
-from services.job_state import state_file
+from services.monitoring.job_state import state_file
 from stack import addresses, cluster, guard, health, laid, orchestration, registry, watchdog
 from stack.service import Program, Service, Site
 

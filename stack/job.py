@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 
 from mela.settings import REPOSITORY
-from services.job_state import read_state
+from services.monitoring.job_state import read_state
 from stack import fetch, guard, healthy, layout, roles
 from stack.environment import explicit_settings
 from stack.java import java_home

@@ -20,10 +20,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from mela.errors import MelaError, StackFailed
 from mela.settings import Settings
-from services.alerts import post_alert
-from services.exporter import ServiceSample, serve
-from services.heartbeat import tell_silence
-from services.outbox import deliver_due
+from services.alerts.heartbeat import tell_silence
+from services.alerts.outbox import deliver_due
+from services.alerts.webhook import post_alert
+from services.monitoring.exporter import ServiceSample, serve
 from stack import environment, layout, registry, watchdog
 from stack.lock import locked
 from stack.monitor import NAME

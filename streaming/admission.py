@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from mela.errors import SceneInvalid
 from mela.settings import Settings
-from services import quotas
+from services.accounts import quotas
 from warehouse.scenes import owners, users
 
 NOBODY = "kafka"  # owns what came straight through a broker that asks nobody who he is

@@ -77,7 +77,16 @@ def check_wanted(settings: Settings) -> None:
 
 def _checked(name: str, digest: str) -> str | None:
     """Check a strategy in a process of its own, which stores its verdict; return what failed."""
-    words = ["nice", "-n", NICE, sys.executable, "-m", "services.strategy_check", name, digest]
+    words = [
+        "nice",
+        "-n",
+        NICE,
+        sys.executable,
+        "-m",
+        "services.strategies.strategy_check",
+        name,
+        digest,
+    ]
     process = subprocess.Popen(
         words,
         cwd=REPOSITORY,

@@ -28,7 +28,7 @@ from mela.search_report import EndWarning, SceneEnding
 from mela.settings import Settings
 from messaging.codec import decode_progress
 from messaging.publisher import Publisher
-from services.recompute import Changed, recompute
+from services.runs.recompute import Changed, recompute
 from streaming import mirror, searches, strategies
 from streaming.clients import reader_of
 from streaming.poison import is_away

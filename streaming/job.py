@@ -19,8 +19,8 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from backtests.simulate import warm
 from mela.settings import Settings
-from services.alerts import post_alert
-from services.job_state import BEAT_S, QueryState, state_file, write_state
+from services.alerts.webhook import post_alert
+from services.monitoring.job_state import BEAT_S, QueryState, state_file, write_state
 from streaming import checking, daemon, mirror
 from streaming.cancelled import CancelledScenes
 from streaming.confinement import confine

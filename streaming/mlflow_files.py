@@ -12,7 +12,7 @@ import structlog
 
 from backtests.charts.equity import equity_chart
 from mela.settings import Settings
-from services.recompute import Changed, recompute
+from services.runs.recompute import Changed, recompute
 from streaming import mlflow_words as words
 from streaming import strategies
 from streaming.clients import reader_of

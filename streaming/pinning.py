@@ -12,8 +12,8 @@ from uuid import UUID
 from mela.errors import InputInvalid, NotFound, RejectionCode, SceneInvalid
 from mela.scene import Scene, parse_scene
 from mela.settings import Settings
-from services.model_files import ModelFiles
-from services.pinning import is_unpinned, pinned_scene, references_of
+from services.models.model_files import ModelFiles
+from services.models.pinning import is_unpinned, pinned_scene, references_of
 from warehouse.database import transaction
 from warehouse.scenes import records as scenes
 

@@ -17,7 +17,7 @@ from mela.messages import CHUNK_RESULTS, PROGRESS, RUNS, SCENES, MessagePosition
 from mela.settings import Settings
 from messaging.connection import spark_options
 from messaging.publisher import publisher_of
-from services.positions import checkpoint
+from services.monitoring.query_progress import checkpoint
 from streaming import conclude, daemon, plan, tasks
 from streaming.conclude import ProgressMessage
 from streaming.large_scenes import LargeScenes

@@ -10,7 +10,7 @@ import structlog
 from mela.errors import SourceUnavailable
 from mela.settings import Settings
 from messaging.offsets import EndOffsets
-from services.positions import READS, SENDS, committed
+from services.monitoring.query_progress import READS, SENDS, committed
 from streaming.watch import Reach
 
 log = structlog.get_logger()

@@ -6,7 +6,7 @@ import structlog
 
 from backtests.strategy import Catalogue
 from mela.settings import Settings
-from services.all_strategies import all_strategies
+from services.strategies.all_strategies import all_strategies
 
 log = structlog.get_logger()
 _last: Catalogue | None = None

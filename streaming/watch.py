@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from services.job_state import JobState, QueryState, now, shortened
+from services.monitoring.job_state import JobState, QueryState, now, shortened
 
 BACKOFF_S = (1.0, 2.0, 5.0, 10.0, 30.0)
 ALERT_AFTER_S = 120.0  # a service that restarts is back by then

@@ -43,10 +43,10 @@ SHARED = {
     ),
     "streams": (
         "tests/hostile/",
-        "tests/services/test_rejected.py",
+        "tests/services/scenes/test_rejected.py",
         "tests/cli/test_rejected.py",
         "tests/live/test_publisher.py",
-        "tests/services/test_sending.py",
+        "tests/services/scenes/test_sender.py",
         "tests/streaming/test_cancelled.py",
     ),
     "airflow": ("tests/dags/test_running.py",),

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import ConfigDict, Field, SecretStr
 
 from api.models.answers import Answer, Asked, Instant, JsonObject
-from services.accounts import Role, Scope
+from services.accounts.accounts import Role, Scope
 
 
 class SignIn(Asked):

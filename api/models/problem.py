@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from api.models.answers import Answer
 
 if TYPE_CHECKING:  # it loads the engine, which clients that read these models do without
-    from services.validate import Fault as Found
+    from services.scenes.validate import Fault as Found
 
 
 class Fault(Answer):

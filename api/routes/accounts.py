@@ -14,7 +14,7 @@ from api.models.accounts import (
     PublisherRow,
     Publishers,
 )
-from services import accounts, quotas
+from services.accounts import accounts, quotas
 
 router = APIRouter(tags=["accounts"])
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from api.caller import Admin
 from api.context import AppSettings
 from api.models.accounts import AuditPage, AuditRow
-from services import audit
+from services.accounts import audit
 
 router = APIRouter(tags=["audit"])
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query
 from api.caller import Reader, Trader
 from api.context import AppSettings
 from api.models.data import Backfill, BackfillAsked, BackfillList
-from services import backfills
+from services.candles import backfills
 
 router = APIRouter(tags=["data"])
 

@@ -13,7 +13,7 @@ from api.models.data import StoredCandles
 from api.models.runs import CandleColumns
 from mela.execution_terms import Prices
 from mela.interval import Interval
-from services import stored_candles
+from services.runs import stored_candles
 
 router = APIRouter(tags=["data"])
 

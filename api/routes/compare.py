@@ -11,7 +11,7 @@ from pydantic import StringConstraints
 from api.caller import Reader
 from api.context import AppSettings
 from api.models.runs import Comparison
-from services import run_compare
+from services.runs import run_compare
 
 router = APIRouter(tags=["compare"])
 

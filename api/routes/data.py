@@ -28,8 +28,10 @@ from api.models.data import (
     WatchListAnswer,
 )
 from mela.interval import Interval
-from services import candle_overview, stale_pages, watchlist
-from services.watchlist import Watched
+from services.candles import overview as candle_overview
+from services.candles import watchlist
+from services.candles.watchlist import Watched
+from services.runs import stale_pages
 
 router = APIRouter(tags=["data"])
 

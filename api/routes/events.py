@@ -22,8 +22,9 @@ from api.models.trading import SessionEvent
 from mela.errors import InputInvalid
 from mela.instants import from_ms
 from mela.settings import Settings
-from services import scene_events, sessions
-from services.scene_events import MOST_WATCHED
+from services.accounts import sessions
+from services.scenes import scene_events
+from services.scenes.scene_events import MOST_WATCHED
 from services.trading.answers import SessionTold
 
 router = APIRouter(tags=["events"])

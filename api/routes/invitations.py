@@ -18,7 +18,7 @@ from api.models.accounts import (
     Registration,
 )
 from api.routes.session import me, remember, set_cookie
-from services import invitations
+from services.accounts import invitations
 
 router = APIRouter(tags=["invitations"])
 

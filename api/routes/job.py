@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from api.caller import Reader
 from api.context import AppSettings
 from api.models.data import JobNow, QueryNow
-from services import job_now
+from services.monitoring import job_now
 
 router = APIRouter(tags=["job"])
 

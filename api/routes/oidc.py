@@ -19,7 +19,7 @@ from mela.errors import (
     SourceUnavailable,
     TooManyAttempts,
 )
-from services import audit, oidc
+from services.accounts import audit, oidc
 
 LOG = structlog.get_logger(__name__)
 COOKIE = "mela_oidc"

@@ -25,7 +25,7 @@ from api.models.runs import (
 )
 from api.run_answers import analysis_answer, marks_answer, run_answer, series_answer
 from mela.instants import instant_text
-from services import run_analysis, run_detail, run_series, run_trades
+from services.runs import run_analysis, run_detail, run_series, run_trades
 
 router = APIRouter(tags=["runs"])
 

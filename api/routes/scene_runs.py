@@ -12,7 +12,8 @@ from api.caller import Reader
 from api.context import AppSettings
 from api.files import csv_file
 from api.models.scene_runs import Heatmap, Order, Reduce, RunPage, SceneCurves, SceneReport
-from services import heat_map, run_pages, scene_report
+from services.runs import heat_map, run_pages
+from services.scenes import scene_report
 
 router = APIRouter(tags=["scenes"])
 

@@ -30,10 +30,10 @@ from api.models.scenes import (
     YamlToParse,
 )
 from mela.settings import Settings
-from services import asking, dry_run, scene_pages
-from services.asking import Card
-from services.scene_pages import SceneInFull
-from services.states import SceneState
+from services.scenes import dry_run, scene_pages, scene_requests
+from services.scenes.scene_pages import SceneInFull
+from services.scenes.scene_requests import Card
+from services.scenes.scene_states import SceneState
 
 router = APIRouter(tags=["scenes"])
 
@@ -76,7 +76,9 @@ def publish_scene(
 ) -> SceneRow:
     """Publish a scene. The same Idempotency-Key publishes it once."""
     card = Card(asked.name, asked.note, asked.tags, asked.is_private)
-    scene_id = asking.publish(settings, caller, asked.scene, card, idempotency_key=idempotency_key)
+    scene_id = scene_requests.publish(
+        settings, caller, asked.scene, card, idempotency_key=idempotency_key
+    )
     request.state.audit_subject = str(scene_id)
     return SceneRow.of(scene_pages.row(settings, caller, scene_id))
 
@@ -138,14 +140,14 @@ def change_scene(
 ) -> SceneDetail:
     """Change the name, the note, the tags of a scene, and who sees it. Only its owner may."""
     card = Card(asked.name, asked.note, asked.tags, asked.is_private)
-    asking.change(settings, caller, scene_id, card)
+    scene_requests.change(settings, caller, scene_id, card)
     return _in_full(settings, scene_pages.in_full(settings, caller, scene_id))
 
 
 @router.post("/scenes/{scene_id}/cancel", response_model=SceneDetail)
 def cancel_scene(scene_id: UUID, caller: Trader, settings: AppSettings) -> SceneDetail:
     """Cancel a scene: runs that are not executed yet will not be. Its owner and admins may."""
-    asking.stop(settings, caller, scene_id)
+    scene_requests.stop(settings, caller, scene_id)
     return _in_full(settings, scene_pages.in_full(settings, caller, scene_id))
 
 
@@ -157,7 +159,7 @@ def rerun_scene(
 
     The same Idempotency-Key publishes it once.
     """
-    made = asking.ask_again(settings, caller, scene_id, idempotency_key=idempotency_key)
+    made = scene_requests.ask_again(settings, caller, scene_id, idempotency_key=idempotency_key)
     return Rerun(scene_id=made, is_new=True)
 
 

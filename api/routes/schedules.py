@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path
 from api.caller import Reader, Trader
 from api.context import AppSettings
 from api.models.data import ScheduleAsked, ScheduleChange, ScheduleList, ScheduleRow
-from services import schedule_pages
+from services.scenes import schedule_pages
 
 router = APIRouter(tags=["schedules"])
 

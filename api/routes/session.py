@@ -8,8 +8,8 @@ from api.caller import InPerson, SignedIn, address_of, cookie_name, session_toke
 from api.context import AppSettings
 from api.models.accounts import Me, PasswordChange, QuotaState, SessionRow, Sessions, SignIn
 from mela.settings import Settings
-from services import accounts, quotas, sessions
-from services.accounts import Caller
+from services.accounts import accounts, quotas, sessions
+from services.accounts.accounts import Caller
 
 BROWSER = "mela_browser"  # the cookie of a browser that signed in before
 BROWSER_S = 400 * 86_400  # as long as browsers keep one

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from api.caller import ReaderInPerson
 from api.context import AppSettings
 from api.models.accounts import NewToken, TokenRow, Tokens, TokenToMake
-from services import tokens
+from services.accounts import tokens
 
 router = APIRouter(tags=["tokens"])
 

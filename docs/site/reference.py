@@ -20,7 +20,7 @@ import star
 from mela.result import METRICS
 from mela.schemas import DOCUMENTS, Document, json_schema
 from mela.settings import Settings
-from services.exported import table
+from services.monitoring.all_metrics import table
 
 DOCS = Path(__file__).resolve().parents[1]
 Schema = Mapping[str, Any]

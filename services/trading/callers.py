@@ -6,7 +6,7 @@ import getpass
 
 from mela.errors import NotAllowed
 from mela.settings import Settings
-from services.accounts import Caller, Role, scopes_of
+from services.accounts.accounts import Caller, Role, scopes_of
 from warehouse.accounts import accounts as stored
 from warehouse.database import transaction
 from warehouse.scenes import users

@@ -10,8 +10,8 @@ from sqlalchemy import Connection
 
 from mela.errors import Conflict, InputInvalid, NotAllowed
 from mela.settings import Settings
-from services.accounts import Caller, Role, Scope
-from services.trading import shown
+from services.accounts.accounts import Caller, Role, Scope
+from services.trading import session_view
 from services.trading.answers import CommandRow
 from services.trading.command_rows import command_row
 from warehouse.database import transaction
@@ -102,7 +102,7 @@ def changeable(
 
     Raises NotFound, NotAllowed and Conflict.
     """
-    one = shown.found(connection, caller, session_id, to_change=True)
+    one = session_view.found(connection, caller, session_id, to_change=True)
     if not caller.may(Scope.WRITE):
         raise NotAllowed(f"{caller.user} may not change sessions: that takes the role trader.")
     if not also_ended:

@@ -13,8 +13,8 @@ from sqlalchemy import Connection
 
 from mela.instants import from_ms, instant_text, to_ms
 from mela.settings import Settings
-from services.accounts import Caller
-from services.trading import shown
+from services.accounts.accounts import Caller
+from services.trading import session_view
 from services.trading.answers import DriftLine, DriftReport
 from warehouse.database import transaction
 from warehouse.trading import drift as stored
@@ -42,7 +42,7 @@ def read_drift(settings: Settings, caller: Caller, session_id: UUID) -> DriftRep
     It is the one on the candles that the session decided on.
     """
     with transaction(settings) as connection:
-        shown.found(connection, caller, session_id)
+        session_view.found(connection, caller, session_id)
         found = stored.newest(connection, session_id, "decided")
         if found is None:
             return None

@@ -12,10 +12,10 @@ from pydantic import TypeAdapter
 
 from mela.instants import to_ms
 from mela.settings import Settings
-from services.accounts import Caller
+from services.accounts.accounts import Caller
 from services.cursors import cursor_of, place_of
-from services.trading import drift as compared
-from services.trading import shown
+from services.trading import drift as session_drift
+from services.trading import session_view
 from services.trading.answers import (
     DriftReport,
     EquityColumns,
@@ -27,7 +27,7 @@ from services.trading.answers import (
     TradeRow,
     VerdictRow,
 )
-from services.trading.shown import number
+from services.trading.session_view import number
 from warehouse.database import transaction
 from warehouse.trading import log as stored_log
 from warehouse.trading import rows as stored
@@ -40,7 +40,7 @@ _ORDER = TypeAdapter(tuple[datetime, str])
 def positions(settings: Settings, caller: Caller, session_id: UUID) -> Page[PositionRow]:
     """Return what a session holds now. Raises NotFound."""
     with transaction(settings) as connection:
-        shown.found(connection, caller, session_id)
+        session_view.found(connection, caller, session_id)
         found = stored.positions(connection, session_id)
     return Page(tuple(map(_position, found)))
 
@@ -56,7 +56,7 @@ def orders(
 ) -> Page[OrderRow]:
     """Return orders, the newest first. Raises NotFound, and InputInvalid for a cursor."""
     with transaction(settings) as connection:
-        shown.found(connection, caller, session_id)
+        session_view.found(connection, caller, session_id)
         found = stored.orders(
             connection,
             session_id,
@@ -80,7 +80,7 @@ def fills(
 ) -> Page[FillRow]:
     """Return fills, the newest first. Raises NotFound, and InputInvalid for a cursor."""
     with transaction(settings) as connection:
-        shown.found(connection, caller, session_id)
+        session_view.found(connection, caller, session_id)
         before = place_of(cursor, _NUMBER)
         found = stored.fills(connection, session_id, before=before, most=limit + 1)
     return _page(found, limit, _fill)
@@ -96,7 +96,7 @@ def trades(
 ) -> Page[TradeRow]:
     """Return round trips, the newest first. Raises NotFound, and InputInvalid for a cursor."""
     with transaction(settings) as connection:
-        shown.found(connection, caller, session_id)
+        session_view.found(connection, caller, session_id)
         before = place_of(cursor, _NUMBER)
         found = stored.trades(connection, session_id, before=before, most=limit + 1)
     return _page(found, limit, _trade)
@@ -113,7 +113,7 @@ def verdicts(
 ) -> Page[VerdictRow]:
     """Return what the risk engine said, the newest first. Raises NotFound and InputInvalid."""
     with transaction(settings) as connection:
-        shown.found(connection, caller, session_id)
+        session_view.found(connection, caller, session_id)
         found = stored.verdicts(
             connection,
             session_id,
@@ -135,7 +135,7 @@ def log(
 ) -> Page[LogRow]:
     """Return events of the log, the newest first. Raises NotFound and InputInvalid."""
     with transaction(settings) as connection:
-        shown.found(connection, caller, session_id)
+        session_view.found(connection, caller, session_id)
         before = place_of(cursor, _NUMBER)
         found = stored_log.newest(connection, session_id, before=before, kind=kind, most=limit + 1)
     items = tuple(LogRow(one.seq, one.at, one.kind, _json(one.document)) for one in found[:limit])
@@ -152,10 +152,10 @@ def equity(
     An account without a candle at an instant is worth what it was worth before. Raises NotFound.
     """
     with transaction(settings) as connection:
-        one = shown.found(connection, caller, session_id)
+        one = session_view.found(connection, caller, session_id)
         found = stored.equity(connection, session_id)
-        backtest = compared.read_backtest(connection, session_id)
-    count = shown.accounts_of(one)
+        backtest = session_drift.read_backtest(connection, session_id)
+    count = session_view.accounts_of(one)
     now = dict.fromkeys(range(count), (one.cash, one.cash))
     summed: dict[int, tuple[float, float]] = {}
     for row in found:
@@ -165,7 +165,7 @@ def equity(
             sum(each[1] for each in now.values()),
         )
     times = _thinned(sorted(summed), points)
-    beside = compared.summed(backtest, found, count, one.cash)
+    beside = session_drift.summed(backtest, found, count, one.cash)
     return EquityColumns(
         t=tuple(times),
         equity=tuple(summed[t][0] for t in times),
@@ -181,7 +181,7 @@ def drift(settings: Settings, caller: Caller, session_id: UUID) -> DriftReport |
 
     None before the first comparison.
     """
-    return compared.read_drift(settings, caller, session_id)
+    return session_drift.read_drift(settings, caller, session_id)
 
 
 def _thinned(times: Sequence[int], points: int) -> list[int]:

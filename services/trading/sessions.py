@@ -24,14 +24,15 @@ from mela.market_hours import has_hours_around
 from mela.scene import StrategyChoice
 from mela.session import Session, parse_session
 from mela.settings import Settings
-from services.accounts import Caller, Role, Scope
-from services.all_strategies import all_strategies, models_of
-from services.checked import checked_scene
+from services.accounts.accounts import Caller, Role, Scope
 from services.cursors import cursor_of, place_of
-from services.pinning import pinned_choice, pinned_scene, references_of
-from services.scene_yaml import yaml_of
-from services.scenes import accepted_scene
-from services.trading import shown
+from services.models.pinning import pinned_choice, pinned_scene, references_of
+from services.models.process_models import models_of
+from services.scenes.local_check import checked_scene
+from services.scenes.scene_yaml import yaml_of
+from services.scenes.stored_scenes import accepted_scene
+from services.strategies.all_strategies import all_strategies
+from services.trading import session_view
 from services.trading.answers import (
     CommandRow,
     Fault,
@@ -91,7 +92,9 @@ def start(
                     "take other instruments."
                 )
         stored.add(connection, new)
-        return shown.row_of(connection, caller, shown.found(connection, caller, new.session_id))
+        return session_view.row_of(
+            connection, caller, session_view.found(connection, caller, new.session_id)
+        )
 
 
 def checked(document: Any, settings: Settings) -> Session:
@@ -207,7 +210,7 @@ def list_sessions(
             before=place_of(cursor, _PLACE),
             most=limit + 1,
         )
-        items = tuple(shown.row_of(connection, caller, one) for one in known[:limit])
+        items = tuple(session_view.row_of(connection, caller, one) for one in known[:limit])
     is_over = len(known) <= limit
     last = known[limit - 1] if not is_over else None
     return SessionPage(items, last and cursor_of((last.created_at, last.session_id), _PLACE))
@@ -216,9 +219,9 @@ def list_sessions(
 def get_session(settings: Settings, caller: Caller, session_id: UUID) -> SessionDetail:
     """Return a session, its document and what was asked of it last. Raises NotFound."""
     with transaction(settings) as connection:
-        one = shown.found(connection, caller, session_id)
+        one = session_view.found(connection, caller, session_id)
         asked = stored_commands.newest(connection, session_id, MOST_COMMANDS)
-        row = shown.row_of(connection, caller, one)
+        row = session_view.row_of(connection, caller, one)
     document: dict[str, Any] = json.loads(one.document)
     told: tuple[CommandRow, ...] = tuple(map(command_row, asked))
     return SessionDetail(row, document, yaml_of(document), told)
@@ -231,7 +234,9 @@ def meant(settings: Settings, caller: Caller, words: str) -> UUID:
     several fit.
     """
     with transaction(settings) as connection:
-        known = [one for one in stored.meant(connection, words, 50) if shown.may_see(caller, one)]
+        known = [
+            one for one in stored.meant(connection, words, 50) if session_view.may_see(caller, one)
+        ]
     going = [one for one in known if not one.has_ended]
     if len(going) == 1 or (not going and len({one.name for one in known}) == 1):
         return (going or known)[0].session_id

@@ -14,8 +14,8 @@ from sqlalchemy import text
 
 from api.app import PREFIX, create_app
 from mela.settings import Settings
-from services import accounts, passwords, sessions
-from services.accounts import Role
+from services.accounts import accounts, passwords, sessions
+from services.accounts.accounts import Role
 from warehouse.accounts import accounts as stored
 from warehouse.database import transaction
 

@@ -12,7 +12,8 @@ import pytest
 from sqlalchemy import text
 
 from mela.settings import Settings
-from services import accounts, scene_facts
+from services.accounts import accounts
+from services.scenes import scene_facts
 from tests.api.conftest import CALLERS, EMPTY_APP, Browser, browser, hashed
 from tests.conftest import EMPTY
 from tests.warehouse.lived import Life, live

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from services import accounts
-from services.results import result_rows
+from services.accounts import accounts
+from services.runs.results import result_rows
 from tests.api.lived_in import Team
 from warehouse.accounts import accounts as stored
 from warehouse.database import transaction

@@ -8,7 +8,7 @@ import pytest
 
 from backtests.strategies import CATALOGUE
 from mela.metrics import DEFINITIONS, METRICS
-from services import stale_pages
+from services.runs import stale_pages
 from tests.api.lived_in import Team
 from tests.warehouse.lived import AAPL, ASKED, BTC, ETH, restate
 
@@ -137,7 +137,7 @@ def test_a_schedule_with_a_wrong_span_is_refused(team: Team) -> None:
 
 
 def test_quality_lists_what_checks_have_found(team: Team) -> None:
-    from services.quality import check_candles
+    from services.candles.quality import check_candles
 
     check_candles(team.settings, instruments=[AAPL])
 

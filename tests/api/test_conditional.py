@@ -9,7 +9,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from services import scene_facts, scene_pages
+from services.scenes import scene_facts, scene_pages
 from tests.api.lived_in import Team, team  # noqa: F401  a fixture
 from warehouse.database import transaction
 

@@ -1,4 +1,4 @@
-"""api/routes/oidc.py and services/oidc.py: sign in at a provider that runs beside the test."""
+"""How people sign in at a provider (`services.accounts.oidc`), which runs beside the test."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from mela.settings import Settings
-from services import accounts, oidc
+from services.accounts import accounts, oidc
 from tests.api.conftest import BASE, Browser, Callers
 from tests.api.provider import CLIENT, SECRET, Person, Provider, provider
 from warehouse.database import transaction

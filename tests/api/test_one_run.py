@@ -15,9 +15,9 @@ import pytest
 from mela.candles import Candles
 from mela.interval import Interval
 from mela.metrics import METRICS
-from services import run_trades
-from services.run_detail import run_head
-from services.run_series import candles_of, merged, whole_equity
+from services.runs import run_trades
+from services.runs.run_detail import run_head
+from services.runs.run_series import candles_of, merged, whole_equity
 from tests.api.lived_in import Team
 from tests.api.runs import caller, documents, with_curve
 from tests.warehouse.lived import BTC, ETH

@@ -13,8 +13,8 @@ import pytest
 
 from api.app import PREFIX, create_app
 from mela.settings import Settings
-from services import accounts
-from services.accounts import Role
+from services.accounts import accounts
+from services.accounts.accounts import Role
 from tests.api.conftest import Browser, browser
 from tests.api.lived_in import Team, team  # noqa: F401  a fixture
 from warehouse.database import transaction

@@ -1,4 +1,4 @@
-"""services/sessions.py and the limits on attempts: how sessions begin, last and end."""
+"""services/accounts/sessions.py and the limits on attempts: how sessions begin, last and end."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from sqlalchemy import text
 
 from api.routes import events
 from mela.settings import Settings
-from services import accounts, passwords
-from services.accounts import Role
+from services.accounts import accounts, passwords
+from services.accounts.accounts import Role
 from tests.api.conftest import PASSWORD, Callers, browser
 from warehouse.accounts import attempts
 from warehouse.database import transaction

@@ -13,9 +13,9 @@ from api import static
 from api.__main__ import check_address
 from api.app import create_app
 from api.surroundings import LARGEST_BODY
-from mela.api_settings import ApiSettings
 from mela.errors import SettingsInvalid
 from mela.settings import Settings
+from mela.settings.api import ApiSettings
 
 HERE = "http://127.0.0.1:8000"
 OUTSIDE = "https://mela.example"

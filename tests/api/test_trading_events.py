@@ -13,7 +13,7 @@ import pytest
 from api import trading_events
 from api.events import Gone, Stream
 from api.trading_events import TradingChanges
-from services.accounts import Caller, Role, scopes_of
+from services.accounts.accounts import Caller, Role, scopes_of
 from services.trading.answers import SessionTold
 from tests.api.conftest import Callers
 from tests.api.test_trading import started

@@ -27,7 +27,7 @@ from mela.run import Part, Run, from_ms, instant_text
 from mela.scene import parse_scene
 from mela.settings import REPOSITORY
 from mela.verdict import Verdict
-from services.lookahead import random_walk
+from services.strategies.lookahead import random_walk
 from sources.longer import longer_candles
 from tests.backtests.lookahead.offenders import planted
 

@@ -19,7 +19,7 @@ from backtests.strategy import REGISTERED
 from cli.main import app
 from mela.interval import Interval
 from mela.settings import REPOSITORY
-from services.lookahead import random_walk
+from services.strategies.lookahead import random_walk
 
 CHEAT = '''
 """A cheat."""

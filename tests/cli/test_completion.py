@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from mela.settings import REPOSITORY, Settings
-from services.publish import announce, plan_scene
+from services.scenes.publish import announce, plan_scene
 from tests.conftest import MELA
 from tests.warehouse.given import NAME, answer, load
 

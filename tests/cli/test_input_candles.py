@@ -11,7 +11,7 @@ from cli.candle_file import reader_of_files
 from mela.errors import CandlesMissing
 from mela.instants import from_ms
 from mela.interval import DAY_MS, Interval
-from services.lookahead import random_walk
+from services.strategies.lookahead import random_walk
 from sources.longer import longer_candles
 
 BTC, ETH = "binance:BTCUSDT", "binance:ETHUSDT"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mela.settings import Settings
-from services.schedules import add_schedule
+from services.scenes.schedules import add_schedule
 from tests.cli.backtested import SCENE, mela, write
 from tests.warehouse.given import NAME, answer, load
 

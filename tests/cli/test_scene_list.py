@@ -13,7 +13,7 @@ from typer.testing import Result as Ended
 from cli.main import app
 from cli.scene_list import age_text
 from mela.settings import Settings
-from services.publish import announce, plan_scene
+from services.scenes.publish import announce, plan_scene
 from tests.warehouse.given import NAME
 from warehouse.database import transaction
 from warehouse.scenes import records

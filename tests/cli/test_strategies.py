@@ -14,7 +14,7 @@ from backtests.indicators import INDICATORS
 from backtests.strategies import CATALOGUE, refresh
 from cli.main import app
 from mela.settings import Settings
-from services.all_strategies import all_strategies
+from services.strategies.all_strategies import all_strategies
 
 
 def mela(*words: str) -> Any:

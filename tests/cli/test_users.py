@@ -9,7 +9,7 @@ from typer.testing import Result as Ended
 
 from cli.main import app
 from mela.settings import Settings
-from services import accounts
+from services.accounts import accounts
 from stack.api import sign_in
 from tests.warehouse.given import rows
 from warehouse.database import transaction

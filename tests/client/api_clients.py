@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 from client import Client
 from mela.settings import Settings
-from services import accounts, sessions, tokens
-from services.accounts import Role, Scope
+from services.accounts import accounts, sessions, tokens
+from services.accounts.accounts import Role, Scope
 
 PASSWORD = "seven quiet herons"
 

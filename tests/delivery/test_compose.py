@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from api.__main__ import check_address
-from mela.api_settings import ApiSettings
 from mela.errors import SettingsInvalid, StackFailed
 from mela.settings import Settings
+from mela.settings.api import ApiSettings
 from stack import registry
 from stack.container import EVERYWHERE, SECRETS, services, site
 from stack.service import Program

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from mela.settings import REPOSITORY
-from services.exported import EXPORTED
+from services.monitoring.all_metrics import EXPORTED
 from tests.delivery.containers import environment_of, said
 
 FOLDER = REPOSITORY / "stack" / "monitoring"

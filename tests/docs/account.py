@@ -89,7 +89,7 @@ ELSEWHERE = (
         (
             "tests/forecasts/test_registry.py",
             "tests/forecasts/test_strategy.py::test_a_scene_asks_a_model_of_a_file",
-            "tests/services/test_models.py",
+            "tests/services/models/test_models.py",
             "tests/integration/test_forecasts.py"
             "::test_a_scene_asks_the_champion_and_a_promotion_changes_no_result",
         ),

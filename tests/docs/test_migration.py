@@ -17,7 +17,7 @@ from mela.outcome import Outcome
 from mela.run import Exits, Run, from_ms
 from mela.settings import REPOSITORY
 from mela.verdict import Verdict
-from services.lookahead import random_walk
+from services.strategies.lookahead import random_walk
 from tests.backtests.test_inputs_page import registered
 
 PAGE = (REPOSITORY / "docs" / "migration.md").read_text(encoding="utf-8")

@@ -24,7 +24,7 @@ from mela.instants import from_ms
 from mela.interval import Interval
 from mela.run import Run
 from mela.settings import Settings
-from services import models
+from services.models import models
 from tests.conftest import typed
 from tests.forecasts.test_judge import momentum
 from tests.forecasts.test_leaks import ScalesByEverything

@@ -16,7 +16,7 @@ from mela.scene import Scene, parse_scene
 from mela.settings import Settings
 from messaging.consumer import tail
 from messaging.publisher import Publisher
-from services.follow import Follower
+from services.scenes.follow import Follower
 from warehouse.database import transaction
 from warehouse.results import finder as results
 from warehouse.scenes import records as scenes

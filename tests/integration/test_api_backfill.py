@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from mela.settings import Settings
-from services import accounts
-from services.accounts import Role
+from services.accounts import accounts
+from services.accounts.accounts import Role
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 PASSWORD = "seven quiet herons"

@@ -17,8 +17,8 @@ import httpx
 import pytest
 
 from mela.settings import Settings
-from services import accounts
-from services.accounts import Role
+from services.accounts import accounts
+from services.accounts.accounts import Role
 from tests.integration.serving import served
 
 pytestmark = pytest.mark.integration

@@ -17,8 +17,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from api.schema import PLACE
 from mela.settings import Settings
-from services import accounts, sessions, tokens
-from services.accounts import Role, Scope
+from services.accounts import accounts, sessions, tokens
+from services.accounts.accounts import Role, Scope
 from tests.integration.serving import served
 
 pytestmark = pytest.mark.integration

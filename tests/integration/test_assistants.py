@@ -17,7 +17,7 @@ from mcp import ClientSession, StdioServerParameters, stdio_client
 from mcp.shared.exceptions import MCPError
 
 from mela.settings import REPOSITORY, Settings
-from services.accounts import Role, Scope
+from services.accounts.accounts import Role, Scope
 from tests.client.api_clients import token_of
 from tests.integration.asking import CASH, ONE, grid
 

@@ -23,7 +23,7 @@ from mela.errors import (
     SourceUnavailable,
 )
 from mela.settings import REPOSITORY, Settings
-from services.accounts import Role, Scope
+from services.accounts.accounts import Role, Scope
 from tests.client.api_clients import client_of, token_of, wire
 from tests.client.page import run_block
 from tests.integration.asking import CASH, ONE, grid

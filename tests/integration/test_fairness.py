@@ -15,7 +15,7 @@ import pytest
 from mela.messages import State
 from mela.scene import Scene
 from mela.settings import Settings
-from services.follow import Follower
+from services.scenes.follow import Follower
 from tests.conftest import typed
 from tests.integration.asking import (
     grid,

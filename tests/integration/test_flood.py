@@ -33,7 +33,7 @@ from messaging.codec import decode_rejected, original_of
 from messaging.columns import from_arrow, to_arrow
 from messaging.consumer import poll, tail
 from messaging.topics import MAX_BROKER_BYTES
-from services.follow import Follower
+from services.scenes.follow import Follower
 from tests.hostile.columns import in_columns
 from tests.hostile.generator import NAMES, Hostile, hostile
 from tests.integration.asking import ONE, answers, grid, publish, scene_of

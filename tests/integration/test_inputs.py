@@ -16,7 +16,7 @@ from mela.metrics import METRICS
 from mela.settings import REPOSITORY, Settings
 from messaging.codec import decode_progress
 from messaging.consumer import backwards
-from services.follow import follow_scene
+from services.scenes.follow import follow_scene
 from tests.conftest import typed
 from tests.integration.asking import answers, publish, scene_of
 from tests.warehouse.given import rows

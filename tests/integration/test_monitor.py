@@ -21,7 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 import stack
 from mela.messages import State
 from mela.settings import REPOSITORY, MonitorSettings, Settings
-from services.exported import EXPORTED
+from services.monitoring.all_metrics import EXPORTED
 from stack import environment, watchdog
 from stack.supervision import Supervisor
 from stack.watching import Watchdog

@@ -8,7 +8,7 @@ import nbformat
 import pytest
 
 from mela.settings import Settings
-from services.accounts import Role, Scope
+from services.accounts.accounts import Role, Scope
 from tests.client.api_clients import token_of
 from tests.client.notebooks import LOCAL, SEARCH, execute, outputs
 

@@ -19,7 +19,7 @@ from mela.messages import SCENES, MessagePosition, RunChunk, State
 from mela.scene import Scene
 from mela.settings import Settings
 from messaging.publisher import Publisher
-from services.follow import Follower
+from services.scenes.follow import Follower
 from tests.integration.asking import answers, publish, scene_of
 from warehouse.database import transaction
 from warehouse.scenes import records as scenes

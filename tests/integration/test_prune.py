@@ -12,9 +12,9 @@ from sqlalchemy import text
 
 from mela.messages import State
 from mela.settings import Settings
-from services.follow import follow_scene
-from services.results import results_of
-from services.scenes import scene_id_of
+from services.runs.results import results_of
+from services.scenes.follow import follow_scene
+from services.scenes.stored_scenes import scene_id_of
 from tests.conftest import mela, typed
 from tests.integration.asking import answers, grid, publish, scene_of, stored_scene, wait_for
 from warehouse.database import transaction

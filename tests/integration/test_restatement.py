@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from mela.messages import State
 from mela.settings import Settings
-from services.follow import Follower
+from services.scenes.follow import Follower
 from tests.conftest import typed
 from tests.integration.asking import answers, publish, scene_of
 from warehouse.database import transaction

@@ -19,7 +19,7 @@ from mela.result_columns import columns_of
 from mela.settings import Settings
 from messaging.columns import to_arrow
 from messaging.publisher import Publisher
-from services.rejected import Letters
+from services.scenes.rejected import Letters
 from tests.conftest import typed
 from tests.integration.asking import (
     ONE,

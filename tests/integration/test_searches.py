@@ -17,8 +17,8 @@ from mela.grid import plan_runs
 from mela.messages import State
 from mela.result import rank
 from mela.settings import Settings
-from services.follow import Follower
-from services.stored_series import stored_series
+from services.runs.stored_series import stored_series
+from services.scenes.follow import Follower
 from tests.conftest import typed
 from tests.integration.asking import answers, publish, scene_of, send, stored_scene
 from tests.storm.faults import kill

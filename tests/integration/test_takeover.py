@@ -31,7 +31,7 @@ from mela.scene import Scene
 from mela.settings import Settings
 from messaging.columns import to_arrow
 from messaging.publisher import Publisher
-from services.follow import Follower, progress_of
+from services.scenes.follow import Follower, progress_of
 from stack.supervision import Supervisor
 from tests.integration.asking import answers, publish, scene_of, send
 from tests.warehouse.given import rows

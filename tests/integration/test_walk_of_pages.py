@@ -16,7 +16,7 @@ import yaml
 from sqlalchemy import text
 
 from mela.settings import Settings
-from services.rejected import latest_rejections
+from services.scenes.rejected import latest_rejections
 from tests.conftest import mela
 from tests.docs.account import FOREIGN, way_of
 from tests.docs.checkout import CANDLES, Checkout, make_checkout

@@ -17,7 +17,7 @@ from live.clock import ReplayClock
 from live.journal import Journal
 from mela.settings import Settings
 from replay.faults import Fault
-from services.accounts import Role
+from services.accounts.accounts import Role
 from services.trading import commands
 from services.trading.callers import at_this_machine
 from tests.live.test_restart import ALPACA

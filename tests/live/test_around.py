@@ -8,20 +8,20 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from pydantic import SecretStr
+from tests.services.alert_servers import webhook
 
 from live import around
 from live.events import CandleAbsent, CandleClosed
-from mela.alert_settings import AlertSettings
 from mela.instants import from_ms, to_ms
 from mela.interval import DAY_MS, HOUR_MS, Interval
 from mela.settings import Settings
-from services.digest import put_digest
-from services.heartbeat import tell_silence
-from services.outbox import utc_now
+from mela.settings.alerts import AlertSettings
+from services.alerts.digest import put_digest
+from services.alerts.heartbeat import tell_silence
+from services.alerts.outbox import utc_now
 from tests.live.stored import DOCUMENT, a_session, log
 from tests.live.test_news import Fixed
 from tests.live.test_publisher import EVENTS
-from tests.services.alert_servers import webhook
 from tests.warehouse.given import rows
 from warehouse.database import transaction
 from warehouse.trading import alerts, beats

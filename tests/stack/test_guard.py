@@ -29,7 +29,7 @@ from messaging import connection
 from messaging.codec import decode_progress
 from messaging.consumer import check_broker, poll, tail
 from messaging.publisher import Publisher
-from services.cancel import cancel_scene
+from services.scenes.cancel import cancel_scene
 from stack import environment, guard, roles
 from tests.conftest import mela
 from tests.warehouse.given import a_scene

@@ -14,7 +14,7 @@ from mela.messages import MessagePosition, RunChunk
 from mela.result_columns import ResultColumns
 from mela.scene import parse_scene
 from mela.settings import Settings
-from services.publish import announce
+from services.scenes.publish import announce
 from streaming import strategies
 from streaming.run import Desk
 from warehouse.database import transaction

@@ -12,8 +12,8 @@ from sqlalchemy import text
 from mela.errors import RejectionCode, SceneInvalid
 from mela.messages import SCENES, MessagePosition, Progress
 from mela.settings import Settings
-from services import quotas
-from services.publish import announce, plan_scene
+from services.accounts import quotas
+from services.scenes.publish import announce, plan_scene
 from sources.instruments import describe
 from streaming.plan import SceneMessage, plan_scenes
 from tests.warehouse.given import NAME, rows

@@ -13,7 +13,7 @@ from mela.messages import PROGRESS, Progress, State
 from mela.settings import Settings
 from messaging.codec import decode_progress
 from messaging.consumer import poll, tail
-from services.cancel import cancel_scene
+from services.scenes.cancel import cancel_scene
 from streaming.cancelled import CancelledScenes
 from tests.warehouse.given import a_scene
 from warehouse.database import transaction

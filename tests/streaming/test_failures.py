@@ -16,7 +16,7 @@ from mela.messages import read_stored_run
 from mela.result import result_document
 from mela.settings import Settings
 from replay import ReplayServer
-from services.results import result_rows, results_of
+from services.runs.results import result_rows, results_of
 from streaming import strategies
 from streaming.clients import reader_of
 from tests.streaming.answered import answered

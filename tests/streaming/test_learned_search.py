@@ -17,7 +17,7 @@ from mela.run import Run
 from mela.scene import Scene, parse_scene
 from mela.settings import Settings
 from replay import ReplayServer
-from services.stored_series import stored_series
+from services.runs.stored_series import stored_series
 from streaming import strategies
 from streaming.learned_search import LearnedSearch, SearchChanged
 from streaming.run import Desk

@@ -18,7 +18,7 @@ from forecasts.strategy import IN_SAMPLE
 from mela.errors import RejectionCode, SourceUnavailable
 from mela.messages import SCENES, MessagePosition, RunChunk, read_chunk
 from mela.settings import REPOSITORY, Settings
-from services.mlflow_client import client_of
+from services.tracking.mlflow_client import client_of
 from streaming import strategies
 from streaming.plan import SceneMessage, plan_scenes
 from streaming.run import Desk

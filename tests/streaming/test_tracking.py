@@ -19,8 +19,8 @@ import stack
 from mela.interval import Interval
 from mela.settings import MlflowSettings, Settings
 from replay import ReplayServer
-from services.compared import compared
-from services.results import results_of
+from services.runs.results import results_of
+from services.tracking.mlflow_pages import compared
 from streaming import conclude, mirror, mlflow_files, tracking
 from streaming import mlflow_view as views
 from streaming.tracking import Concluded

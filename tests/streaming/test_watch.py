@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from services.job_state import LONGEST_REASON
+from services.monitoring.job_state import LONGEST_REASON
 from streaming.watch import ALERT_AFTER_S, BACKOFF_S, JobWatch, QueryWatch, Reach
 
 

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from playwright.sync_api import BrowserContext
 
-from services import sessions
+from services.accounts import sessions
 
 ENDED = {"finished", "cancelled", "rejected"}
 SCENE: dict[str, Any] = {

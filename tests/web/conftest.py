@@ -11,8 +11,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from mela.settings import REPOSITORY, Settings
-from services import accounts, passwords, sessions
-from services.accounts import Role
+from services.accounts import accounts, passwords, sessions
+from services.accounts.accounts import Role
 from tests.web import chromium
 from tests.workers import PLATFORM
 from warehouse.accounts import accounts as stored

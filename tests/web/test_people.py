@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import expect
 
-from services import accounts, passwords
+from services.accounts import accounts, passwords
 from tests.web.asking import SCENE, ask, finished, grid, named, publish
 from tests.web.conftest import Site
 from tests.web.test_way import sign_in

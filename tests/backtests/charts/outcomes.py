@@ -8,7 +8,7 @@ from backtests.testing.instrument import execute
 from mela.candles import Candles
 from mela.interval import Interval
 from mela.result import Outcome
-from services.lookahead import random_walk
+from services.strategies.lookahead import random_walk
 
 REASONS = ("signal", "stop_loss", "take_profit", "trailing_stop", "time_stop", "daily_loss")
 

@@ -20,7 +20,7 @@ from mela.interval import Interval
 from mela.settings import REPOSITORY
 from mela.verdict import Verdict
 from replay.series import PACKAGED
-from services.lookahead import PACKAGED_CANDLES, random_walk
+from services.strategies.lookahead import PACKAGED_CANDLES, random_walk
 from sources.longer import longer_candles
 from tests.backtests.lookahead import offenders
 from tests.backtests.lookahead.lean import Lean, registered

@@ -16,7 +16,7 @@ import pytest
 from backtests.lookahead.report import Checked
 from mela.interval import Interval
 from mela.verdict import Verdict
-from services.lookahead import random_walk
+from services.strategies.lookahead import random_walk
 from tests.backtests.lookahead import honest, leaks, memories
 from tests.backtests.lookahead.lean import Lean, leaking
 

@@ -12,9 +12,9 @@ from sqlalchemy import text
 from mela.errors import NotFound
 from mela.messages import MessagePosition
 from mela.settings import PruneSettings, Settings
-from services.lineage import trace_result
-from services.results import results_of
-from services.stored_runs import trades_of
+from services.runs.lineage import trace_result
+from services.runs.results import results_of
+from services.runs.stored_runs import trades_of
 from tests.warehouse.given import NAME, TODAY, a_run, a_scene, rows
 from tests.warehouse.results.test_trials import known, tried
 from warehouse.database import transaction

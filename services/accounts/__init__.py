@@ -1,0 +1,1 @@
+"""Accounts of the web application: who signs in, what they may do, and what they did."""

@@ -1,0 +1,1 @@
+"""Alerts: who receives them, and their delivery."""

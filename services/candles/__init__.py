@@ -1,0 +1,1 @@
+"""Candles: load, import, check and describe them, and the instruments that they belong to."""

@@ -1,0 +1,1 @@
+"""Models of forecasts: train and choose them, and keep their files."""

@@ -1,0 +1,1 @@
+"""What the platform does now: metrics, the state of the job, and where time went."""

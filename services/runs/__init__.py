@@ -1,0 +1,1 @@
+"""Runs and their results: read, draw, compare and recompute them."""

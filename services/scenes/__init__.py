@@ -1,0 +1,1 @@
+"""Scenes: publish, check, follow, cancel, schedule and show them."""

@@ -1,0 +1,1 @@
+"""Strategies: find, describe and check them for lookahead, and begin a new one."""

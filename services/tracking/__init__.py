@@ -1,0 +1,1 @@
+"""MLflow: a client, the addresses of its pages, and the removal of old runs."""
