@@ -70,7 +70,7 @@ class View(NamedTuple):
     tick: float = NAN
 
 
-class Verdict(NamedTuple):
+class Ruling(NamedTuple):
     """Whether an order may leave, and why.
 
     code: `passed`, `reduces`, `flattens`, or what refused it, as docs/risk.md lists them
@@ -99,7 +99,7 @@ class _Order(NamedTuple):
 _Refusal = tuple[str, dict[str, float]] | None
 
 
-def judge(limits: RiskLimits, view: View, ask: Ask) -> Verdict:
+def judge(limits: RiskLimits, view: View, ask: Ask) -> Ruling:
     """Judge one order. Never raises for values, however odd: what is not a number refuses."""
     state, held, units = view.state, view.position, ask.units
     if abs(ask.side) != 1.0 or not 0.0 < units < math.inf:
@@ -110,7 +110,7 @@ def judge(limits: RiskLimits, view: View, ask: Ask) -> Verdict:
         return _refused("halted", {"position": held})
     if reduces:
         code = FLATTENS if ask.flattens else REDUCES
-        return Verdict(True, code, {"position": held, "units": units}, units)
+        return Ruling(True, code, {"position": held, "units": units}, units)
     if ask.flattens:
         return _refused("unknown_position" if math.isnan(held) else "adds", {"position": held})
     if mode is Mode.REDUCING:
@@ -131,11 +131,11 @@ def judge(limits: RiskLimits, view: View, ask: Ask) -> Verdict:
         if refusal is not None:
             return _refused(*refusal)
     seen = {"price": view.price, "position": view.position, "equity": state.equity}
-    return Verdict(True, PASSED, {**seen, "asked": units}, sized)
+    return Ruling(True, PASSED, {**seen, "asked": units}, sized)
 
 
-def _refused(code: str, saw: dict[str, float]) -> Verdict:
-    return Verdict(False, code, saw, 0.0)
+def _refused(code: str, saw: dict[str, float]) -> Ruling:
+    return Ruling(False, code, saw, 0.0)
 
 
 def _is_positive(value: float) -> bool:

@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 
 from execution.candle_step import Candle, Decision
-from execution.gate import Ask, Verdict, View, judge
+from execution.gate import Ask, Ruling, View, judge
 from execution.gate_state import GateState, Mode
 from execution.room import most_units
-from execution.stepper import CandleStepper, EntryAsked, PortfolioStepper, Step
+from execution.stepper import CandleStepper, PortfolioStepper, RequestedEntry, Step
 from execution.terms import Int
 from mela.risk_limits import RiskLimits
 
@@ -36,7 +36,7 @@ class Judged(NamedTuple):
 
     at_ms: float
     ask: Ask
-    verdict: Verdict
+    verdict: Ruling
 
 
 # of an instrument (its place in the account); asked only where an entry is ordered
@@ -53,7 +53,7 @@ class Gate:
         self.limits = limits
         self.state = GateState.begin(cash)
 
-    def review(self, view: View, ask: Ask) -> Verdict:
+    def review(self, view: View, ask: Ask) -> Ruling:
         """Judge an order, and remember it where it passed."""
         verdict = judge(self.limits, view, ask)
         if verdict.allowed:
@@ -134,11 +134,11 @@ def _decide(
         stepper.cancel_entry()
     if gate.state.mode is Mode.HALTED:
         decision = _quiet(decision)
-    asked = stepper.entry_asked(candle.close, decision)
+    entry = stepper.requested_entry(candle.close, decision)
     judged: list[Judged] = []
-    if asked is not None and asked.units > 0.0:
-        ask = Ask(instrument, asked.side, asked.units, asked.level)
-        view = _view(gate.state, candle, asked, look(0), late_ms, buying_power)
+    if entry is not None and entry.units > 0.0:
+        ask = Ask(instrument, entry.side, entry.units, entry.level)
+        view = _view(gate.state, candle, entry, look(0), late_ms, buying_power)
         verdict = gate.review(view, ask)
         judged.append(Judged(now, ask, verdict))
         if verdict.allowed:
@@ -151,7 +151,7 @@ def _decide(
 def _view(
     state: GateState,
     candle: Candle,
-    asked: EntryAsked,
+    entry: RequestedEntry,
     market: Market,
     late_ms: float,
     buying_power: float,
@@ -165,13 +165,13 @@ def _view(
         position=0.0,
         gross=0.0,
         net=0.0,
-        open_orders=float(asked.exits),
+        open_orders=float(entry.exits),
         buying_power=buying_power,
         **market._asdict(),
     )
 
 
-def _bound(limits: RiskLimits, view: View, ask: Ask, verdict: Verdict) -> float:
+def _bound(limits: RiskLimits, view: View, ask: Ask, verdict: Ruling) -> float:
     """Return the most units with which an entry that passed may fill."""
     most = most_units(limits, view, ask)
     return min(most, verdict.units) if verdict.units < ask.units else most
@@ -298,15 +298,15 @@ def _judge_purchases(
     waited: (k,) bool, whose shares waited before and have passed once: they are told only where
         they are refused now
     """
-    positions, asked = stepper.positions, stepper.purchases_asked(due=due)
+    positions, purchases = stepper.positions, stepper.pending_purchases(due=due)
     held = np.where(_is_left(positions), 0.0, positions["units"])  # that is sold before
     worth = held * positions["price"]
     gross, net = float(np.abs(worth).sum()), float(worth.sum())
     power = stepper.cash + float((positions["units"] * positions["price"] - worth).sum())
     power += 2.0 * float(np.minimum(worth, 0.0).sum())  # what shorts brought in stays bound
     waiting, judged = 0, list[Judged]()
-    for at in np.flatnonzero(asked[:, 0]).tolist():
-        side, units, price = asked[at].tolist()
+    for at in np.flatnonzero(purchases[:, 0]).tolist():
+        side, units, price = purchases[at].tolist()
         ask = Ask(instruments[at], side, units)
         view = View(
             state=gate.state,

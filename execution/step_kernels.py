@@ -71,7 +71,7 @@ def step_candle(
 
 
 @kernel
-def entry_asked(
+def requested_entry(
     state: np.ndarray,
     terms_record: np.ndarray,
     close: float,
@@ -85,7 +85,7 @@ def entry_asked(
     target: float,
     exit_price: float,
 ) -> tuple[float, float, float, float, int]:
-    """Return what `stepper.EntryAsked` says of a decision; the state is not to be used again."""
+    """Return the fields of `stepper.RequestedEntry`; the state is not to be used again."""
     account, terms = state[0], terms_record[0]
     account.order_side = 0.0  # what rests from before is judged already
     decision = Decision(
@@ -182,8 +182,8 @@ def step_portfolio(
 
 
 @kernel
-def purchases_asked(
-    state: np.ndarray, positions: np.ndarray, terms_record: np.ndarray, due: bool, asked: Float
+def pending_purchases(
+    state: np.ndarray, positions: np.ndarray, terms_record: np.ndarray, due: bool, purchases: Float
 ) -> None:
     """Write what each instrument's pending share would buy if nothing moved: (k, 3) float64.
 
@@ -193,7 +193,7 @@ def purchases_asked(
     worth = account.equity
     for at in range(len(positions)):
         one = positions[at]
-        asked[at, :] = 0.0
+        purchases[at, :] = 0.0
         if one.side == 0 or not (one.pending or due) or one.price <= 0.0:
             continue
         side = float(one.side)
@@ -202,4 +202,4 @@ def purchases_asked(
         lacking = one.weight * one.scale * worth - held * one.price
         if lacking > NEGLIGIBLE * abs(worth):
             units = lacking / (price * (1.0 + terms.costs.fee))
-            asked[at, 0], asked[at, 1], asked[at, 2] = side, units, price
+            purchases[at, 0], purchases[at, 1], purchases[at, 2] = side, units, price

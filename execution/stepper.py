@@ -15,7 +15,7 @@ import numpy as np
 
 from execution.account import begin_account, begin_portfolio, record_type
 from execution.candle_step import Candle, Decision
-from execution.step_kernels import entry_asked, purchases_asked, step_candle, step_portfolio
+from execution.step_kernels import pending_purchases, requested_entry, step_candle, step_portfolio
 from execution.terms import LIMIT, MARKET, Float, Int, PortfolioTerms, Terms
 from execution.trades import TRADES
 
@@ -56,7 +56,7 @@ class Step(NamedTuple):
     ruined: bool
 
 
-class EntryAsked(NamedTuple):
+class RequestedEntry(NamedTuple):
     """An entry that a decision would order.
 
     units: sized at `price`, what it would fill at if nothing moved; 0.0 where it will be rejected
@@ -111,12 +111,11 @@ class CandleStepper:
         """Return a copy of the account, (1,) ACCOUNT."""
         return _copied(self._state)
 
-    def entry_asked(self, close: float, decision: Decision) -> EntryAsked | None:
+    def requested_entry(self, close: float, decision: Decision) -> RequestedEntry | None:
         """Return the entry that a decision on this close would order; None where it orders none."""
-        asked = EntryAsked(
-            *entry_asked(_copied(self._state), self._terms, close, *decision)  # a copy to try it on
-        )
-        return asked if asked.side else None
+        trial = _copied(self._state)
+        entry = RequestedEntry(*requested_entry(trial, self._terms, close, *decision))
+        return entry if entry.side else None
 
     def order_at_most(self, units: float) -> None:
         """Bound the units with which ordered entries fill, from now on; infinity bounds nothing."""
@@ -230,14 +229,14 @@ class PortfolioStepper:
         self._fill(candles, decisions, weights)
         self._taken(0, 0, False, False, True)
 
-    def purchases_asked(self, *, due: bool = False) -> Float:
+    def pending_purchases(self, *, due: bool = False) -> Float:
         """Return what the pending shares would buy if nothing moved: (k, 3) float64.
 
         due: count all shares as pending; columns: side, 0.0 for none; units; price
         """
-        asked = np.empty((len(self._positions), 3))
-        purchases_asked(self._account, self._positions, self._terms, due, asked)
-        return asked
+        purchases = np.empty((len(self._positions), 3))
+        pending_purchases(self._account, self._positions, self._terms, due, purchases)
+        return purchases
 
     def buy_at_most(self, at: int, units: float) -> None:
         """Bound what an instrument's next purchases add, from now on; infinity bounds nothing."""

@@ -15,7 +15,7 @@ from mela.interval import DAY_MS, Interval
 _REMEMBERED = 600  # candles whose values are compared with what comes again
 _LOOK_AHEAD_MS = 40 * DAY_MS
 _OPENS = 500  # candles whose times are worked out at once
-Verdict = Literal["next", "gap", "again", "restated", "old"]
+Succession = Literal["next", "gap", "again", "restated", "old"]
 
 
 class Ledger:
@@ -32,7 +32,7 @@ class Ledger:
         self._next: tuple[int, int, int] | None = None  # of wanted_ms: its open and its close
         self._opens: list[int] = []  # all that the calendar has from some earlier wanted_ms on
 
-    def judge(self, candle: CandleClosed) -> Verdict:
+    def judge(self, candle: CandleClosed) -> Succession:
         """Tell what a candle is to this series: the next one, one after a gap, or one again.
 
         gap: the calendar has candles between the last one given and this one

@@ -12,7 +12,7 @@ from warehouse.accounts.audit import Entry
 from warehouse.database import transaction
 
 Via = Literal["session", "token", "nobody", "command"]
-Outcome = Literal["done", "refused"]
+AuditOutcome = Literal["done", "refused"]
 MOST = 200
 
 
@@ -30,7 +30,7 @@ def note(
     user: str | None,
     via: Via,
     action: str,
-    outcome: Outcome = "done",
+    outcome: AuditOutcome = "done",
     subject: str | None = None,
     address: str | None = None,
     detail: dict[str, Any] | None = None,
