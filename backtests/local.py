@@ -19,6 +19,7 @@ from mela.interval import Interval
 from mela.result import Curve, result_document
 from mela.run import Run, by_candles
 from mela.scene import Scene
+from mela.search_report import SearchReport
 from mela.verdict import Verdict
 
 Document = dict[str, Any]
@@ -164,7 +165,7 @@ def execute(scene: Scene, plan: Plan, bench: Bench) -> Done:
 
 def conclude(
     scene: Scene, documents: Sequence[Mapping[str, Any]], bench: Bench
-) -> dict[str, Any] | None:
+) -> SearchReport | None:
     """Return the report on a scene's search, or None if it neither searched nor validated.
 
     Only the scene's own runs are known here, and openings of a holdout are not remembered: the

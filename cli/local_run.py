@@ -36,6 +36,7 @@ from mela.messages import read_stored_run
 from mela.outcome import WITH_METRICS
 from mela.result import rank
 from mela.scene import Scene
+from mela.search_report import SearchReport
 from mela.settings import Settings
 from services.runs.missing_candles import without_candles
 from services.scenes.local_check import checked_scene, parsed_scene
@@ -143,7 +144,7 @@ def _run(
             )
         report = None if wanted.as_json else local.conclude(scene, best, bench)
     if wanted.as_report:
-        out.print(json.dumps(report, indent=2), markup=False)
+        out.print(json.dumps(report and report.document(), indent=2), markup=False)
     elif wanted.as_json:
         out.print(json.dumps(documents, indent=2), markup=False)
     else:
@@ -185,7 +186,7 @@ def _show(
     best: Sequence[Mapping[str, Any]],
     scene: Scene,
     skipped: int,
-    report: Mapping[str, Any] | None,
+    report: SearchReport | None,
 ) -> None:
     say_failures(failures_in(best), len(best))
     title = f"{counted(len(best), 'run')}, {skipped} skipped, best by {ranked_by(scene.ranking)}"

@@ -54,7 +54,7 @@ class LocalScene:
         self.rows: Sequence[Document] = ()
         self.best: Document | None = None
         self.failed = 0
-        self.report: dict[str, Any] | None = None
+        self.report: SearchReport | None = None
         self.received_at = datetime.now(UTC)
         self.ended_at: datetime | None = None
 
@@ -178,8 +178,7 @@ def run_row(document: Document, rank: int, scene: LocalScene) -> RunRow:
 
 def scene_report(scene: LocalScene) -> SceneReport:
     """Return what a scene's search has proved, as far as its own runs tell."""
-    report = SearchReport.model_validate(scene.report) if scene.report else None
-    found = in_words(report, is_finished=scene.state == "finished")
+    found = in_words(scene.report, is_finished=scene.state == "finished")
     return SceneReport(**{name: getattr(found, name) for name in SceneReport.model_fields})
 
 

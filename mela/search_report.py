@@ -16,6 +16,10 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow")
 
+    def document(self) -> dict[str, Any]:
+        """Return JSON values of just the fields that were given."""
+        return self.model_dump(mode="json", exclude_unset=True)
+
 
 class OutOfSample(_Part):
     """The performance on candles that the choice did not see; null where undefined."""
@@ -241,6 +245,4 @@ class SceneEnding(_Part):
 
     def report_document(self) -> dict[str, Any] | None:
         """Return the report as JSON values, with just the fields that it was stored with."""
-        if self.report is None:
-            return None
-        return self.report.model_dump(mode="json", exclude_unset=True)
+        return None if self.report is None else self.report.document()

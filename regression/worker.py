@@ -178,7 +178,8 @@ class Runner:
         bench = self._bench()
         done = self.code["execute"](scene, plan, bench)
         best = self.code["rank"](done.documents, scene.rank_by)
-        report = self.code["conclude"](scene, best, bench)
+        found = self.code["conclude"](scene, best, bench)
+        report = found.document() if hasattr(found, "document") else found  # older commits: a dict
         winner_key = ((report or {}).get("winner") or {}).get("run_key")
         shown = [one for one in done.documents if one["run_key"] == winner_key]
         if not shown:

@@ -37,7 +37,8 @@ def report_on(
 
         store = WarehouseStore(stored.scene_id, scene, best, settings)
         report = evaluate_search(scene, store, catalogue)
-        return orjson.loads(orjson.dumps(report, default=float))
+        document = None if report is None else report.document()
+        return orjson.loads(orjson.dumps(document, default=float))
     except (SQLAlchemyError, SourceUnavailable):
         raise
     except Exception as error:

@@ -16,6 +16,7 @@ from backtests.strategy import Strategy
 from mela.candles import Candles
 from mela.run import Run
 from mela.scene import Scene
+from mela.search_report import HoldoutReport, SearchReport
 
 
 class SearchStore(Protocol):
@@ -49,7 +50,7 @@ class SearchStore(Protocol):
 
 def evaluate_search(
     scene: Scene, store: SearchStore, catalogue: Mapping[str, Strategy]
-) -> dict[str, Any] | None:
+) -> SearchReport | None:
     """Return the report on a scene's search, or None if it neither searched nor validated."""
     if not (scene.search or scene.validation or scene.holdout):
         return None
@@ -57,24 +58,30 @@ def evaluate_search(
     def candles_of(run: Run) -> Candles:
         return store.series_of(run)[run.instrument]
 
-    report: dict[str, Any] = {"recorded": store.is_recorded}
+    report = SearchReport(recorded=store.is_recorded)
     best = store.best()
     if best is not None and _was_edited(best, catalogue):
-        return {**report, "reason": f"{search_report.CHANGED}. Publish it again under a new id."}
+        reason = f"{search_report.CHANGED}. Publish it again under a new id."
+        return report.model_copy(update={"reason": reason})
     chosen: Mapping[str, Sequence[Document | None]] = {}
     if scene.validation is not None:
         chosen = choice.chosen_by_window(scene, store.best_by_window())
-        report["walk_forward"] = search_report.walk_forward(scene, chosen, candles_of, catalogue)
+        walked = search_report.walk_forward(scene, chosen, candles_of, catalogue)
+        report = report.model_copy(update={"walk_forward": walked})
     winner = choice.winner_of(scene, best, chosen)
     if winner is None:
-        return {**report, "reason": "no run of the scene has any metrics"}
+        return report.model_copy(update={"reason": "no run of the scene has any metrics"})
     trials = store.trials(winner)
-    report |= search_report.judged(scene, winner, trials, store.series_of, catalogue)
+    report = search_report.judged(report, scene, winner, trials, store.series_of, catalogue)
     if scene.holdout is not None:
         opening = store.open_holdout(winner)  # recorded before the winner sees the candles
         unseen = search_report.holdout(scene, winner, candles_of, catalogue)
-        report["holdout"] = {**unseen, **opening}
+        report = report.model_copy(update={"holdout": _with_opening(unseen, opening)})
     return report
+
+
+def _with_opening(unseen: HoldoutReport, opening: Mapping[str, Any]) -> HoldoutReport:
+    return HoldoutReport.model_validate({**unseen.document(), **opening})
 
 
 def _was_edited(result: Document, catalogue: Mapping[str, Strategy]) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,16 @@ Int = NDArray[np.int64]
 Catalogue = Mapping[str, Strategy]
 
 
+class Performance(TypedDict):
+    """The numbers of `mela.search_report.OutOfSample`; an undefined one is None."""
+
+    total_return: float | None
+    sharpe: float | None
+    max_drawdown: float | None
+    trades: int
+    buy_hold_return: float | None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Stretch:
     """What a run did on a window, or several runs on windows that follow each other.
@@ -66,8 +76,8 @@ class Stretch:
     calendar: str = ALWAYS
     risk_free: float = 0.0
 
-    def numbers(self) -> dict[str, Any]:
-        """Return what it came to, as JSON values; an undefined number is None."""
+    def numbers(self) -> Performance:
+        """Return what it came to; an undefined number is None."""
         final = float(self.equity[-1]) / self.cash - 1.0 if len(self.equity) else math.nan
         drawdown = max_drawdown(self.equity, self.cash) if len(self.equity) else math.nan
         return {

@@ -1,7 +1,7 @@
 """What a search has found, judged: its walk-forward, its holdout, how much of its winner is luck.
 
-Pure: candles and documents of results come in, JSON values go out. The platform gives the runs that
-it has recorded, `mela backtest` those that it made itself.
+Pure: candles and documents of results come in, parts of a `SearchReport` go out. The platform gives
+the runs that it has recorded, `mela backtest` those that it made itself.
 """
 
 from __future__ import annotations
@@ -35,6 +35,19 @@ from mela.result import LOWER_IS_BETTER, Outcome
 from mela.run import Run, from_ms, instant_text
 from mela.scene import Scene
 from mela.search import Steps
+from mela.search_report import (
+    EquityPoints,
+    FoldReport,
+    HoldoutReport,
+    InstrumentWalk,
+    MonteCarloReport,
+    PathsReport,
+    RobustnessReport,
+    SearchReport,
+    StatisticsReport,
+    WalkForwardReport,
+    WinnerReport,
+)
 from mela.windows import Fold
 
 Float = NDArray[np.float64]
@@ -64,94 +77,100 @@ def walk_forward(
     chosen: Mapping[str, Sequence[Document | None]],
     candles_of: CandlesOf,
     catalogue: Catalogue = CATALOGUE,
-) -> dict[str, Any]:
+) -> WalkForwardReport:
     """Run the best of each training window on its test window; return what that came to.
 
     chosen: instrument → the best result of each fold, None where none has any metrics
     """
-    by_instrument: dict[str, Any] = {}
+    by_instrument: dict[str, InstrumentWalk] = {}
     wholes: list[Stretch] = []
     for instrument, best in chosen.items():
-        folds: list[dict[str, Any]] = []
+        folds: list[FoldReport] = []
         stretches: list[Stretch] = []
         for fold, document in zip(scene.folds, best, strict=True):
             stretch = None if document is None else _tested(fold, document, candles_of, catalogue)
-            folds.append(_fold_document(scene, fold, document, stretch))
+            folds.append(_fold_report(scene, fold, document, stretch))
             stretches += [] if stretch is None else [stretch]
         whole = chained(stretches, scene.cash)
         wholes.append(whole)
         tested = sum(len(stretch.equity) > 0 for stretch in stretches)
-        by_instrument[instrument] = {**whole.numbers(), "tested": tested, "folds": folds}
+        by_instrument[instrument] = InstrumentWalk(
+            **whole.numbers(), tested=tested, folds=tuple(folds)
+        )
     together = in_equal_shares(wholes, is_intraday=scene.interval.is_intraday)
-    return {
+    return WalkForwardReport(
         **together.numbers(),
-        "folds": len(scene.folds),
-        "untested": sum(len(scene.folds) - one["tested"] for one in by_instrument.values()),
-        "equity": _thinned(together, scene),
-        "instruments": by_instrument,
-    }
+        folds=len(scene.folds),
+        untested=sum(len(scene.folds) - one.tested for one in by_instrument.values()),
+        equity=_thinned(together, scene),
+        instruments=by_instrument,
+    )
 
 
 def holdout(
     scene: Scene, winner: Document, candles_of: CandlesOf, catalogue: Catalogue = CATALOGUE
-) -> dict[str, Any]:
+) -> HoldoutReport:
     """Run the winner on the candles that the search did not see; return what that came to."""
     assert scene.holdout is not None  # noqa: S101  the caller asks only then
     run = replace(read_stored_run(winner, catalogue), start=scene.holdout.start, end=scene.end)
     stretch = closed_out(candles_of(run), run, catalogue)
-    return {
-        "start": instant_text(scene.holdout.start),
-        "end": instant_text(scene.end),
-        "instrument": run.instrument,
-        "run_key": winner["run_key"],
-        "status": stretch.status.value,
-        "error": stretch.error,
+    return HoldoutReport(
+        start=instant_text(scene.holdout.start),
+        end=instant_text(scene.end),
+        instrument=run.instrument,
+        run_key=winner["run_key"],
+        status=stretch.status.value,
+        error=stretch.error,
         **stretch.numbers(),
-    }
+    )
 
 
 def judged(
+    report: SearchReport,
     scene: Scene,
     winner: Document,
     trials: Trials,
     series_of: SeriesOf,
     catalogue: Catalogue = CATALOGUE,
-) -> dict[str, Any]:
-    """Return the statistics of a search: `statistics`, `robustness`, `monte_carlo`, `winner`."""
+) -> SearchReport:
+    """Return a report with what is known of its winner, or with the reason why nothing is."""
     run = read_stored_run(winner, catalogue)
     series = series_of(run)
     outcome = next(iter(run_series(series, [run], with_curve=True, catalogue=catalogue)))
+    report = report.model_copy(update={"winner": _winner(scene, winner)})
     if outcome.curve is None or outcome.metrics is None:
         reason = ": ".join(outcome.error) if outcome.error else outcome.status.value
-        return {"winner": _winner(scene, winner), "reason": f"run again, the winner gave {reason}"}
+        return report.model_copy(update={"reason": f"run again, the winner gave {reason}"})
     if outcome.metrics.final_equity != winner["final_equity"]:
-        return {"winner": _winner(scene, winner), "reason": CHANGED}
+        return report.model_copy(update={"reason": CHANGED})
     candles = series[run.instrument]
     span = prepare_candles(candles, run) if run.portfolio is None else account_span(series, run)
-    return {
-        "winner": _winner(scene, winner),
-        "statistics": _statistics(run, outcome, span, trials, candles, catalogue),
-        "monte_carlo": _monte_carlo(run, outcome, span),
-        "robustness": _robustness(scene, run, candles, span, catalogue),
-    }
+    return report.model_copy(
+        update={
+            "statistics": _statistics(run, outcome, span, trials, candles, catalogue),
+            "monte_carlo": _monte_carlo(run, outcome, span),
+            "robustness": _robustness(scene, run, candles, span, catalogue),
+        }
+    )
 
 
 def _robustness(
     scene: Scene, run: Run, candles: Candles, span: PreparedCandles, catalogue: Catalogue
-) -> dict[str, Any]:
+) -> RobustnessReport:
     if run.portfolio is not None:
-        return {"reason": OF_SEVERAL}
+        return RobustnessReport(reason=OF_SEVERAL)
     if scene.rank_by in LOWER_IS_BETTER:
         reason = f"it compares numbers of which more is better, and {scene.rank_by} is not"
-        return {"reason": reason}
-    return robustness(
+        return RobustnessReport(reason=reason)
+    found = robustness(
         candles,
         run,
         metric=scene.rank_by,
         catalogue=catalogue,
         steps=_steps(scene),
         permutations=permutations_for(span.bars),
-    ).document()
+    )
+    return RobustnessReport.model_validate(found.document())
 
 
 def _tested(fold: Fold, document: Document, candles_of: CandlesOf, catalogue: Catalogue) -> Stretch:
@@ -163,26 +182,30 @@ def _tested(fold: Fold, document: Document, candles_of: CandlesOf, catalogue: Ca
     return closed_out(candles_of(run), run, catalogue)
 
 
-def _fold_document(
+def _fold_report(
     scene: Scene, fold: Fold, document: Document | None, stretch: Stretch | None
-) -> dict[str, Any]:
-    windows = {
-        **dict(zip(("train_start", "train_end"), training_window(fold), strict=True)),
-        "test_start": instant_text(from_ms(fold.test_start_ms)),
-        "test_end": instant_text(from_ms(fold.test_end_ms)),
-    }
+) -> FoldReport:
+    train_start, train_end = training_window(fold)
+    report = FoldReport(
+        train_start=train_start,
+        train_end=train_end,
+        test_start=instant_text(from_ms(fold.test_start_ms)),
+        test_end=instant_text(from_ms(fold.test_end_ms)),
+        status="no_choice",
+    )
     if document is None or stretch is None:
-        return {**windows, "status": "no_choice"}
-    return {
-        **windows,
-        "run_key": document["run_key"],
-        "choice": choice_of(scene, document),
-        "trained": document[scene.rank_by],
-        "purged": document["open_trades"],
-        "status": stretch.status.value,
-        "error": stretch.error,
-        **stretch.numbers(),
-    }
+        return report
+    return report.model_copy(
+        update={
+            "run_key": document["run_key"],
+            "choice": choice_of(scene, document),
+            "trained": document[scene.rank_by],
+            "purged": document["open_trades"],
+            "status": stretch.status.value,
+            "error": stretch.error,
+            **stretch.numbers(),
+        }
+    )
 
 
 def _statistics(
@@ -192,13 +215,13 @@ def _statistics(
     trials: Trials,
     candles: Candles,
     catalogue: Catalogue,
-) -> dict[str, Any]:
+) -> StatisticsReport:
     assert outcome.curve is not None  # noqa: S101  the caller has seen to it
     assert outcome.blocks is not None  # noqa: S101
     counts = np.array(outcome.blocks.counts, dtype=np.float64)
     if np.any(counts < 1):
         reason = "the winner has not one return in each of 16 blocks: its span is too short"
-        return {"n_trials": trials.n_trials, "reason": reason}
+        return StatisticsReport(n_trials=trials.n_trials, reason=reason)
     same = np.all(trials.counts == counts, axis=1)
     blocks = Blocks(trials.sums[same], trials.squares[same], counts.astype(np.int64))
     found = returns_of(outcome.curve, span, run.cash)
@@ -213,22 +236,20 @@ def _statistics(
         returns=models if len(models) else None,
         benchmark=span.benchmark if len(models) else None,
     )
-    document = verdict.document()
+    notes = list(verdict.notes)
     if not is_single:
-        document["notes"].append(
-            f"The test against buying and holding (SPA) was not made: {OF_SEVERAL}."
-        )
+        notes.append(f"The test against buying and holding (SPA) was not made: {OF_SEVERAL}.")
     if own.sum() < trials.own[same].sum():
-        document["notes"].append(
+        notes.append(
             f"The probability of overfitting (PBO) is taken from a seeded sample of {COMPARED:,} "
             "of the trials."
         )
     if verdict.superior is not None and len(models) < int(same.sum()):
-        document["notes"].append(
+        notes.append(
             f"The test against buying and holding (SPA) covers the {len(models)} best runs of "
             f"{run.instrument} alone, so that its p is smaller than it should be."
         )
-    return document
+    return StatisticsReport.model_validate({**verdict.document(), "notes": notes})
 
 
 def _sampled(own: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -258,10 +279,10 @@ def _models(
     return np.array([row for row in rows if len(row) == periods])
 
 
-def _monte_carlo(run: Run, outcome: Outcome, span: PreparedCandles) -> dict[str, Any]:
+def _monte_carlo(run: Run, outcome: Outcome, span: PreparedCandles) -> MonteCarloReport:
     assert outcome.curve is not None  # noqa: S101
     found = returns_of(outcome.curve, span, run.cash)
-    drawn: dict[str, Any] = {}
+    report = MonteCarloReport()
     if len(found) >= 2:
         paths = resample(
             found,
@@ -269,27 +290,27 @@ def _monte_carlo(run: Run, outcome: Outcome, span: PreparedCandles) -> dict[str,
             years=span.years,
             risk_free=risk_free_of(run, span.periods_per_year),
         )
-        drawn["returns"] = {
+        drawn = {
             name: value for name, value in paths.document().items() if not name.startswith("fan")
         }
+        report = report.model_copy(update={"returns": PathsReport.model_validate(drawn)})
     if run.portfolio is not None:
-        drawn["trades"] = {"reason": "trades that are open at the same time cannot be shuffled"}
-        return drawn
+        reason = "trades that are open at the same time cannot be shuffled"
+        return report.model_copy(update={"trades": {"reason": reason}})
     if trades := shuffled(run, outcome.curve):
-        drawn["trades"] = trades.document()
-    return drawn
+        return report.model_copy(update={"trades": trades.document()})
+    return report
 
 
-def _winner(scene: Scene, document: Document) -> dict[str, Any]:
+def _winner(scene: Scene, document: Document) -> WinnerReport:
     names = ("run_key", "interval", "start", "end", "sharpe", "total_return", "max_drawdown")
-    return {
-        "instrument": " + ".join(document["instruments"]),
-        "strategy": document["strategy"]["name"],
-        "choice": choice_of(scene, document),
-        **{name: document[name] for name in (*names, "trades")},
-        "rank_by": scene.rank_by,
-        scene.rank_by: document[scene.rank_by],
-    }
+    return WinnerReport(
+        instrument=" + ".join(document["instruments"]),
+        strategy=document["strategy"]["name"],
+        choice=choice_of(scene, document),
+        rank_by=scene.rank_by,
+        **{name: document[name] for name in dict.fromkeys((*names, "trades", scene.rank_by))},
+    )
 
 
 def _steps(scene: Scene) -> dict[str, float]:
@@ -309,16 +330,16 @@ def _steps(scene: Scene) -> dict[str, float]:
     return found
 
 
-def _thinned(whole: Stretch, scene: Scene) -> dict[str, Any]:
+def _thinned(whole: Stretch, scene: Scene) -> EquityPoints:
     """Return the equity at the ends of some periods, at most a thousand."""
     if not len(whole.equity):
-        return {"at": [], "equity": []}
+        return EquityPoints(at=(), equity=())
     is_intraday = scene.interval.is_intraday
     ends = ends_of_periods(whole.opened_ms, whole.calendar, is_intraday=is_intraday)
     kept = ends[
         np.unique(np.linspace(0, len(ends) - 1, min(POINTS, len(ends))).round().astype(int))
     ]
-    return {
-        "at": [instant_text(from_ms(int(ms))) for ms in whole.opened_ms[kept]],
-        "equity": [defined(value) for value in whole.equity[kept]],
-    }
+    return EquityPoints(
+        at=tuple(instant_text(from_ms(int(ms))) for ms in whole.opened_ms[kept]),
+        equity=tuple(defined(value) for value in whole.equity[kept]),
+    )

@@ -150,7 +150,7 @@ def promote(
     """
     from forecasts import registry
 
-    def note(outcome: audit.Outcome, detail: dict[str, object]) -> None:
+    def note(outcome: audit.AuditOutcome, detail: dict[str, object]) -> None:
         audit.note(
             settings,
             user=caller.user,

@@ -53,7 +53,8 @@ def test_an_opening_is_recorded_before_the_winner_sees_its_holdout() -> None:
 
     assert store.events == ["opened", "seen"]
     assert report is not None
-    assert report["holdout"]["reopened"] == 0
+    assert report.holdout is not None
+    assert report.holdout.reopened == 0
 
 
 def test_a_best_run_of_an_edited_strategy_is_not_evaluated() -> None:
@@ -63,8 +64,8 @@ def test_a_best_run_of_an_edited_strategy_is_not_evaluated() -> None:
     report = evaluate_search(scene, MemoryStore(scene, edited, bench.series_of), CATALOGUE)
 
     assert report is not None
-    assert "Publish it again under a new id" in report["reason"]
-    assert "winner" not in report
+    assert report.document().keys() == {"recorded", "reason"}
+    assert "Publish it again under a new id" in str(report.reason)
 
 
 def test_the_best_of_no_results_is_nobody() -> None:
@@ -72,4 +73,6 @@ def test_the_best_of_no_results_is_nobody() -> None:
 
     report = evaluate_search(scene, MemoryStore(scene, [], bench.series_of), CATALOGUE)
 
-    assert report == {"recorded": False, "reason": "no run of the scene has any metrics"}
+    reason = "no run of the scene has any metrics"
+    assert report is not None
+    assert report.document() == {"recorded": False, "reason": reason}

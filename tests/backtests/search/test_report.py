@@ -44,7 +44,7 @@ def judged(
     done = execute(scene, plan_runs(scene, CATALOGUE, max_runs=1_000), bench)
     report = conclude(scene, done.documents, bench)
     assert report is not None
-    return scene, done.documents, report
+    return scene, done.documents, report.document()
 
 
 def test_a_scene_that_searches_nothing_has_no_report() -> None:
@@ -198,8 +198,8 @@ def test_a_winner_that_answers_otherwise_by_now_is_not_judged() -> None:
     reread = Bench(whole_series(lambda _, interval: read("a:other", interval)))
     report = conclude(scene, documents, reread)
     assert report is not None
-    assert report["reason"] == report_module.CHANGED
-    assert "statistics" not in report
+    assert report.reason == report_module.CHANGED
+    assert report.statistics is None
 
 
 def test_a_report_is_json_and_has_a_headline() -> None:

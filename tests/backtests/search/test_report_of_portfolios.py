@@ -42,7 +42,7 @@ def searched(
     done = execute(scene, plan_runs(scene, CATALOGUE, max_runs=100), bench)
     report = conclude(scene, done.documents, bench)
     assert report is not None
-    return scene, done.documents, report
+    return scene, done.documents, report.document()
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +113,7 @@ def test_an_account_that_answers_otherwise_by_now_is_not_judged(found: Any) -> N
 
     report = conclude(scene, documents, Bench(whole_series(other_second)))
     assert report is not None
-    assert report["reason"] == report_module.CHANGED
+    assert report.reason == report_module.CHANGED
 
 
 def test_without_candles_there_is_no_winner() -> None:
