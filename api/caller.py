@@ -1,4 +1,4 @@
-"""Who asks, and may they: routes take `Reader`, `Trader`, `Admin`, and of an account `InPerson`."""
+"""Find the caller and check the rights: routes take `Reader`, `Trader`, `Admin` or `InPerson`."""
 
 from __future__ import annotations
 
@@ -89,8 +89,7 @@ def allowed(scope: Scope) -> Callable[[Caller], Caller]:
 def in_person(caller: SignedIn) -> Caller:
     """Return a caller who is signed in himself. Raises NotAllowed for a token, whatever its scopes.
 
-    What decides who gets into an account is no business of a program: a token that leaked could
-    lock its user out.
+    A program may not change who gets into an account: a leaked token could lock its user out.
     """
     if caller.via != "session":
         raise NotAllowed("sign in with your password for this: no token may do it.")

@@ -1,4 +1,4 @@
-"""What routes ask the application for."""
+"""The dependencies of routes on the application."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The hub of a process: it hears what has changed, reads it once, and tells its streams.
 
-What is told comes from the store, never from a message, so that all processes tell the same. A
+Events come from the store, never from a message, so that all processes tell the same. A
 scene is read again a little after each change, because a message may overtake the transaction that
 it speaks of, and all that is under way is read every few seconds, so that nothing stays untold.
 """
@@ -42,7 +42,7 @@ News = Told | SessionTold
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """What a stream is told of a scene or session that its caller may see no longer."""
+    """The event for a scene or session that the caller may no longer see."""
 
     is_session: bool
 
@@ -82,7 +82,7 @@ class Stream:
     def offer(self, told: News) -> None:
         """Let it hear of a scene or session, if that is news and it may; the newest word counts.
 
-        What it may hear of no longer is told as gone.
+        Subjects that it may no longer hear of are told as gone.
         """
         key = _key(told)
         before = self.told.get(key)

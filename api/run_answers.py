@@ -1,4 +1,4 @@
-"""What use cases found of a run, as the API says it."""
+"""Answers about a run, from the use cases' types to the API's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What surrounds every request: who may be asked for, how much may be sent, what is answered with.
+"""The surroundings of each request: allowed hosts, its largest size, the headers of answers.
 
 As ASGI, not as functions of a request: a stream of events passes through unbuffered.
 """

@@ -1,4 +1,4 @@
-"""What the hub tells of trading sessions, which it reads a moment after they changed."""
+"""The hub's events of trading sessions, which it reads a moment after they changed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SWEEP_S = 3.0
 
 
 class TradingChanges:
-    """Which sessions are to be read, and when. Every method is for any thread."""
+    """The sessions that are to be read, and when. Every method is for any thread."""
 
     def __init__(self, settings: Settings, tell: Callable[[Iterable[SessionTold]], None]) -> None:
         """Make it; it reads when it is asked to, and tells what it has read."""

@@ -1,8 +1,8 @@
 """Backtrader executes a run: the engine that scenes may ask for to check ours.
 
 Nothing here decides what an order becomes: orders are Backtrader's, and its broker fills them on
-cash of its own. Where it has a switch it is set to Mela's rule (docs/execution.md, Backtrader).
-Imported only where a run asks for it.
+cash of its own. If Backtrader has a switch for a rule, it is set to Mela's (docs/execution.md,
+Backtrader). Imported only where a run asks for it.
 """
 
 from __future__ import annotations

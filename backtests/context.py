@@ -1,4 +1,4 @@
-"""What a strategy may see beside its candles: its instrument, its interval, and further series.
+"""The context of a strategy: its instrument, its interval, and further series.
 
 An input gives candles of a higher interval or of another instrument. They are joined by the time
 at which they close: on each candle a strategy sees the last candle of an input that had closed when
@@ -96,7 +96,7 @@ class AlignedInput:
 
 @dataclass(frozen=True, eq=False)
 class StrategyContext:
-    """What a strategy may see beside its candles.
+    """The context that a strategy may read beside its candles.
 
     instrument: what it trades: name, kind, quote, calendar, tick, lot and multiplier where known
     interval: of the candles that it decides on

@@ -1,4 +1,4 @@
-"""Where in a strategy's code an error arose: the file and the line that its author looks for."""
+"""Find the place of an error in a strategy's code: the file and the line for its author."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ _BEYOND = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Buffers:
-    """What a walk writes, allocated once and reused by run after run."""
+    """The arrays that a walk fills, allocated once and reused by each run."""
 
     period_equity: Float
     space: Float
@@ -103,7 +103,7 @@ _kept = threading.local()
 def room_for(candles: int) -> Buffers:
     """Return this thread's buffers, larger ones where they are too small for so many candles.
 
-    What a walk writes is read before the next one: fresh memory would cost more than the walk.
+    Read the arrays before the next walk reuses them: fresh memory would cost more than the walk.
     """
     kept: Buffers | None = getattr(_kept, "buffers", None)
     if kept is None or len(kept.period_equity) < candles:

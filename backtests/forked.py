@@ -1,7 +1,7 @@
 """Work in a forked process of its own, with bounds of time and memory: its answer, or how it ended.
 
 For strategies, which are anybody's code: one that kills its process, does not end or eats memory
-costs its fork and nothing else. What it leaves in memory is gone with the fork.
+costs its fork and nothing else. Whatever a strategy leaves in memory disappears with the fork.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PIECE = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a run ended that gave no answer: its status, and an error as class and sentence."""
+    """The end of a run that gave no answer: its status, and an error as class and sentence."""
 
     status: Status
     error: tuple[str, str]

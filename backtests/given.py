@@ -1,4 +1,4 @@
-"""What the engine takes of what a strategy gives, and the sentence for everything else.
+"""The forms of signals that the engine accepts, and the sentence for every other form.
 
 Arrays are taken as they are. A pandas Series is taken by position where its index is the plain one
 (0, 1, 2, …), which is what pandas makes of an array; any other index may stand in another order

@@ -188,8 +188,8 @@ def decided(
 ) -> list[Given | None]:
     """Return what a run's strategy decides on each instrument; None for one that it isn't asked of.
 
-    One without candles in the span trades nothing. Where the strategy gives the weights, the one of
-    its last warm-up candle counts all the same: that share stays cash.
+    One without candles in the span trades nothing. If the strategy gives the weights, that of its
+    last warm-up candle still counts: the share stays cash.
     """
     assert run.portfolio is not None  # noqa: S101
     gives_weights = isinstance(run.portfolio.weights, StrategyWeights)

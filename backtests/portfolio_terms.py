@@ -1,4 +1,4 @@
-"""What a run of several instruments asks of its account, and the weights that it aims at."""
+"""The terms of an account of several instruments, and its target weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What metrics need to know of a run's terms and of its candles."""
+"""The facts about a run's terms and candles that metrics need."""
 
 from __future__ import annotations
 

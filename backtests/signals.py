@@ -1,4 +1,4 @@
-"""What a strategy says on each close, and the crossings that most of them look for."""
+"""The signals of a strategy on each close, and the crossings that most of them look for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a sizing measures on each close: how far prices move."""
+"""The inputs of position sizing on each close: how far prices move."""
 
 from __future__ import annotations
 

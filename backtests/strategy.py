@@ -159,7 +159,7 @@ class Broken:
 
 
 class Catalogue(Mapping[str, Strategy]):
-    """Strategies by name. Of a name that could not be loaded it raises StrategyBroken."""
+    """Strategies by name. It raises StrategyBroken for a name that could not be loaded."""
 
     def __init__(self, strategies: Mapping[str, Strategy], broken: Mapping[str, Broken]) -> None:
         self._strategies = strategies

@@ -1,6 +1,6 @@
-"""What the shell offers for an argument when somebody presses Tab: `mela --install-completion`.
+"""Complete arguments when somebody presses Tab: `mela --install-completion`.
 
-Where the warehouse does not answer, nothing is offered: a Tab prints no error.
+If the warehouse does not answer, nothing is offered: a Tab prints no error.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from sources.files.options import EVERY, NO_OPTIONS, FileOptions
 
 
 class GivenCandles(NamedTuple):
-    """What runs read, and what is known of the scene's instruments.
+    """The candles that runs read, and the facts of the scene's instruments.
 
     are_stored: whether they are the warehouse's
     """

@@ -86,7 +86,7 @@ def instrument(
 ) -> None:
     """Print what is known of an instrument and who said so; with options, tell it.
 
-    What you tell goes before what services say and what was inferred. Example:
+    Facts that you tell win over those of services and over inferred ones. Example:
     mela instrument my:ACME --calendar XLON --quote GBp
     """
     stated = read_options(None, None, facts).facts.get("", {})

@@ -30,7 +30,7 @@ def with_curves(
 ) -> list[dict[str, Any]]:
     """Return result documents with `curve`: the trades and the equity that are asked for.
 
-    Of a scene with more than 20 runs only the best of each instrument has one, as on the platform;
+    In a scene with more than 20 runs only the best of each instrument has one, as on the platform;
     it is null for the others, and for a run that gave none.
     best: the same documents, the best first
     """

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 
 class Wanted(NamedTuple):
-    """What is to be printed and drawn, as the options of `mela backtest` say it."""
+    """The output options of `mela backtest`."""
 
     as_json: bool
     as_report: bool

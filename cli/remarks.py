@@ -1,4 +1,4 @@
-"""What is said of results besides their numbers: why runs failed, what to doubt."""
+"""Remarks on results: why runs failed, and which numbers to doubt."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def strategies(
     """List the strategies that a scene can name, with parameters, defaults and bounds.
 
     Includes those of installed packages. A strategy that could not be loaded is listed with its
-    error. Where a warehouse answers, each says what a lookahead check found.
+    error. If a warehouse answers, each line says what a lookahead check found.
     """
     from services.strategies.all_strategies import all_strategies  # loads the engine
 

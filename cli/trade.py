@@ -124,7 +124,10 @@ def resume(session: SessionName, why: Why = None) -> None:
 @trade.command("stop")
 @explains
 def stop(session: SessionName, why: Why = None) -> None:
-    """End a session for good. What it holds stays held: flatten it first, if it should not."""
+    """End a session for good.
+
+    The session keeps its positions. `mela trade kill SESSION --flatten` closes them instead.
+    """
     _ask(session, "stop", why)
 
 

@@ -1,4 +1,4 @@
-"""Who asks at `mela trade`, what is noted of it, and how an answer is waited for."""
+"""The caller of `mela trade`, the audit of his commands, and waiting for their answers."""
 
 from __future__ import annotations
 

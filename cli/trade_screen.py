@@ -1,4 +1,4 @@
-"""How `mela trade` shows sessions: as tables, and as a screen that renews itself."""
+"""Show sessions for `mela trade`: as tables, and as a screen that renews itself."""
 
 from __future__ import annotations
 

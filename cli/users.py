@@ -105,7 +105,7 @@ def quota(
         int | None, typer.Option(min=0, help="Scenes under way at once; 0 for any number.")
     ] = None,
 ) -> None:
-    """Limit what a user may ask for. What is absent falls back to the default of the settings."""
+    """Limit what a user may ask for. An absent option falls back to the default of the settings."""
     from services.accounts import quotas
 
     settings = Settings()

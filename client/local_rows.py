@@ -1,4 +1,4 @@
-"""What the engine found in this process, in the API's words."""
+"""Results of the engine in this process, in the API's words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which candles were given to a client that works in this process, and which a scene lacks."""
+"""The candles of a client that works in this process, and those that a scene lacks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sources.files.read import read_file, read_table
 
 
 def series_rows(given: Given, options: FileOptions) -> Iterator[SeriesRow]:
-    """Yield what was given by name. Of a file without one nobody can tell whose it is.
+    """Yield what was given by name. Without it nobody could tell whose candles a file holds.
 
     Raises CandlesInvalid for a file that cannot be read.
     """

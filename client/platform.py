@@ -1,4 +1,4 @@
-"""What a client asks: a platform over HTTP, or the engine in this process."""
+"""The protocol of a client's backend: a platform over HTTP, or the engine in this process."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MOST_POINTS = 10_000  # of a run's candles in one answer
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a publisher keeps of a scene besides the scene itself."""
+    """The tags, note and star that a publisher keeps with a scene."""
 
     name: str | None = None
     note: str = ""
@@ -45,7 +45,7 @@ class RunCurve:
 
 @dataclass(frozen=True, slots=True)
 class SceneFilter:
-    """Which scenes are listed; what is left out does not matter.
+    """A filter of listed scenes; an absent field does not filter.
 
     state: received, planned, finished, cancelled, rejected; text: in name, note and tags
     """

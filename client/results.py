@@ -1,4 +1,4 @@
-"""What a scene found, as frames and pictures."""
+"""The results of a scene, as frames and pictures."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Build the star schema: one dbt for all models, each with its own tests.
 
-It runs when ingestion or backfill changed candles, and once a day for runs and results. Where many
-runs are asked for while one builds, as after a backfill day by day, the last of them builds for
+It runs when ingestion or backfill changed candles, and once a day for runs and results. If many
+runs are requested while one builds, as after a backfill day by day, the last of them builds for
 all. `build_marts_by_model` does the same with a task for each model.
 """
 

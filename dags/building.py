@@ -1,4 +1,4 @@
-"""What the two DAGs that build the star share: dbt's project, profile and arguments.
+"""Shared by the two DAGs that build the star: dbt's project, profile and arguments.
 
 This module is no DAG: see .airflowignore.
 """

@@ -1,8 +1,8 @@
 """Thin the results, curves and MLflow runs of old scenes, but the best of each.
 
 It runs once a week. The settings MELA_PRUNE__… are the rules, and `mela prune --dry-run` says what
-would go now. Trials are counted as before. Where MLflow asks who its clients are, tasks may only
-read there: `mela prune` on the machine of the stack thins MLflow then.
+would go now. Trials are counted as before. If MLflow requires a sign-in, tasks may only read there,
+and `mela prune` on the machine of the stack thins MLflow.
 """
 
 from __future__ import annotations

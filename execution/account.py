@@ -17,7 +17,7 @@ _KINDS: dict[Any, Any] = {float: np.float64, int: np.int64, bool: np.int64}
 
 
 class Counts(Protocol):
-    """What has been counted of an account's fills and candles so far.
+    """Counters of an account's fills and candles so far.
 
     exposed: candles whose close found a position; ambiguous: exits whose candle reached both levels
     rejected: entries that the account could not bear; large: fills above LARGE_FILL of the volume
@@ -107,7 +107,7 @@ class PortfolioAccount(Counts, Protocol):
 
 
 class Position(Protocol):
-    """What an account knows of one of its instruments: its orders and its position.
+    """The orders and the position of one instrument of an account.
 
     A position lasts from the fill that opens it to the fill that closes it; what is bought and sold
     in between belongs to it.

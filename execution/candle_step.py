@@ -31,7 +31,7 @@ class Candle(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """What a strategy says on a close.
+    """The decision of a strategy on a close.
 
     measure: what the sizing measures there; strength: 1.0 for a whole entry
     stop, target: levels for the next candle, NaN for none

@@ -14,7 +14,7 @@ HELD, AT_OPEN, BY_LIMIT, BY_STOP = 0, 1, 2, 3  # how a position came to a candle
 
 
 class Protected(Protocol):
-    """What the exits read of a position, of an account of its own as of one that it shares.
+    """The fields of a position that exits read, in an account of its own or a shared one.
 
     stop, target: its levels; extreme: the best price since the entry
     stop_level, target_level: what the strategy gave on the last close; NaN for none

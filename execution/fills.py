@@ -23,7 +23,7 @@ from execution.trades import SIGNAL, STOP_LOSS, TRAILING_STOP, record_trade
 
 
 class RoundTrip(Protocol):
-    """What has been filled since the position was opened: units and money, without fees."""
+    """The fills since the position was opened: units and money, without fees."""
 
     bought: float
     paid: float

@@ -1,7 +1,8 @@
 """The gate between a decision and its order: what limits forbid does not pass (docs/risk.md).
 
 Pure: the verdict on an order depends on the limits, on what is seen, and on what is asked, and on
-nothing else. Backtests, paper and live sessions ask the same function. What is not known refuses.
+nothing else. Backtests, paper and live sessions ask the same function. An unknown value refuses the
+order.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class Ask(NamedTuple):
 
 
 class View(NamedTuple):
-    """What is seen of the account and the market when an order is judged; NaN where unknown.
+    """The state of account and market in which an order is judged; NaN if unknown.
 
     Only what limits ask for is read; the rest may stay NaN.
 
@@ -71,7 +72,7 @@ class View(NamedTuple):
 
 
 class Ruling(NamedTuple):
-    """Whether an order may leave, and why.
+    """The ruling on an order: whether it may leave, and why.
 
     code: `passed`, `reduces`, `flattens`, or what refused it, as docs/risk.md lists them
     saw: the values that decided, by name

@@ -1,4 +1,4 @@
-"""What the gate remembers from one order to the next, and how its mode changes."""
+"""The state of the gate between orders, and how its mode changes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ENDED_BY_RELEASE = ("halted", "max_drawdown", "max_losses_in_a_row")
 
 
 class Mode(StrEnum):
-    """What may pass: all that limits allow; only what reduces; only what the kill switch asks."""
+    """The orders that may pass: all within limits, only reducing ones, or the kill switch's."""
 
     ACTIVE = "active"
     REDUCING = "reducing"

@@ -18,7 +18,7 @@ from mela.risk_limits import RiskLimits
 
 
 class Market(NamedTuple):
-    """What is seen of an instrument on a close, besides its price; NaN where unknown.
+    """The market data of an instrument on a close, besides its price; NaN if unknown.
 
     As in `View`; is_open: whether the market trades at this close
     """

@@ -14,8 +14,9 @@ def can_afford(
 ) -> bool:
     """Tell whether the account can bear an entry and its fee.
 
-    At most max_exposure times the equity, but never less than all of it, can be put to work. Where
-    the signal's close sizes, Backtrader asks at that price as well, when the order is submitted.
+    At most max_exposure times the equity, but never less than all of it, can be put to work. If the
+    signal's close sizes the order, Backtrader also checks at that price when the order is
+    submitted.
     """
     if not units > 0.0 or not fill_price > 0.0:
         return False

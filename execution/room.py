@@ -1,4 +1,4 @@
-"""How many units the limits of size leave an order, and what recent candles say of a market."""
+"""Bound an order by the limits of size, and measure a market by its recent candles."""
 
 from __future__ import annotations
 

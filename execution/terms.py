@@ -49,7 +49,7 @@ def kernel_of_numbers(function: Compiled) -> Compiled:
 
 
 class CostTerms(NamedTuple):
-    """What fills and borrowed units cost; the defaults cost nothing."""
+    """The costs of fills and borrowed units; the defaults cost nothing."""
 
     fee: float = 0.0
     slippage: float = 0.0
@@ -59,7 +59,7 @@ class CostTerms(NamedTuple):
 
 
 class ExitTerms(NamedTuple):
-    """What ends a position besides its strategy; NEVER or 0 where a run does not ask.
+    """The exits besides the strategy's own; NEVER or 0 if a run does not ask for one.
 
     targets: how many steps a target has that changes with time; 0 where it does not. From
         target_ages[i] candles after the entry's on it lies target_gains[i] from the entry
@@ -109,7 +109,7 @@ class Terms(NamedTuple):
 
 
 class PortfolioTerms(NamedTuple):
-    """What a run asks of an account of several instruments; the defaults ask nothing.
+    """The terms of an account of several instruments; the defaults ask nothing.
 
     drift: how far a weight may move from its target before all are restored
     """

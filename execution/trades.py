@@ -1,4 +1,4 @@
-"""What is recorded of a closed trade."""
+"""The record of a closed trade."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a training sees what it must not: changes that, and looks for what moves.
+"""Test a training for leaks: change what it must not see, and look for what moves.
 
 Nothing is read of how a recipe works. Candles that come later are replaced, samples outside of a
 training part are replaced, and what the recipe makes of the rest must stay the same to the bit.
@@ -29,7 +29,7 @@ CUTS = 8
 
 
 class Recipe(Protocol):
-    """What a training does, in three steps."""
+    """The three steps of a training."""
 
     def dataset(self, candles: Mapping[str, Candles]) -> Dataset:
         """Return the samples of these candles."""
@@ -54,7 +54,7 @@ class Leak:
 
 @dataclass(frozen=True, slots=True)
 class LeakReport:
-    """What a check found and how much it covered: one leak of each kind at most."""
+    """The findings of a check and its coverage: one leak of each kind at most."""
 
     leaks: tuple[Leak, ...]
     samples: int

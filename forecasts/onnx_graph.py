@@ -2,8 +2,8 @@
 
 Inputs: `x` (m, k) double, the features in the order of the training; `instrument` (m,) int64, the
 place of each sample's instrument in the training's, -1 for one that it did not have. Output:
-`forecast` (m,) double. Any number of samples at once. What prepares the features is done in double
-by the same operations in the same order as `Prepared.apply`.
+`forecast` (m,) double. Any number of samples at once. The steps before the model compute in double,
+with the operations and the order of `Prepared.apply`.
 """
 
 from __future__ import annotations

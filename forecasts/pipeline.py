@@ -1,4 +1,4 @@
-"""What is fitted on a training part before the model: scalers, selectors, encoders.
+"""Steps that are fitted on a training part before the model: scalers, selectors, encoders.
 
 `fit` takes a dataset and a split, and hands only the rows of `split.train` on. There is no other
 way to a `Prepared`, and a `Prepared` is never fitted again: no caller can scale by what it tests.
@@ -24,7 +24,7 @@ PRIOR = 100.0  # samples of the mean of all that a target encoding begins with
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """What was learned of a training part. Made by `fit`, or read from a document.
+    """The fitted steps of a training part. Made by `fit`, or read from a document.
 
     names: of the p columns that `apply` returns
     instruments: those of the dataset, whose places `apply` takes

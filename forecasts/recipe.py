@@ -1,4 +1,4 @@
-"""What a training file asks for, as the steps that a check of leaks repeats."""
+"""The request of a training file, as the steps that a check of leaks repeats."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""How a model is named: asked for by alias or version, and pinned to the very file by its SHA-256.
+"""The names of a model: asked for by alias or version, and pinned to the file by its SHA-256.
 
 Asked for: `models:/first@champion`, `models:/first/3`. Pinned: `models:/first/3#` and 64 digits.
-What runs is always pinned; the digits alone say which file is meant, the name is for readers.
+A run always has a pinned model; the digits alone decide which file it is, the name is for readers.
 
 >>> parse_asked("models:/first@champion")
 Asked(name='first', which='champion')

@@ -1,7 +1,7 @@
 """Registered models in MLflow: a version for each training, with aliases champion and challenger.
 
 A version holds the ONNX file with signature and example of its input, the report and the card; its
-tags hold what a reader asks first. What is loaded is verified by its SHA-256, and no pickle is
+tags hold what a reader asks first. A loaded file is verified by its SHA-256, and no pickle is
 written or read.
 """
 

@@ -1,4 +1,4 @@
-"""What every book of a session shares: its instruments, its gate, its orders, what it may do."""
+"""Shared by the books of a session: its instruments, gate, orders, and permissions."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Trading:
 
 @dataclass(slots=True)
 class Lends:
-    """What may be sold short, in units by instrument: whatever a broker said last.
+    """The units that may be sold short by instrument, as the broker said last.
 
     is_stated: whether somebody says it at all. Without anybody there is enough, as in a backtest;
     of what a broker has not said, nothing is known
@@ -64,7 +64,7 @@ class Lends:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an account stands in its session.
+    """The place of an account in its session.
 
     number: which one it is; lasting_ms: of a candle; start_ms: of the
     first one that it trades.

@@ -1,4 +1,4 @@
-"""What runs beside the sessions in their process: alerts, the beat, Kafka, and the news.
+"""The threads beside the sessions in their process: alerts, the beat, Kafka, and the news.
 
 None of it decides anything, and none of it may end a session: what fails is logged and comes again.
 """
@@ -40,7 +40,7 @@ Hear = Callable[[UUID, HeadlineHeard], None]
 
 
 class Counts(Protocol):
-    """What a process has counted since it began. waiting: events that were not applied yet."""
+    """The counters of a process since it began. waiting: events that were not applied yet."""
 
     candles: int
     decisions: int

@@ -1,10 +1,10 @@
 """A book whose fills are a broker's: Alpaca's, or those of our paper broker with hard fills.
 
 It has the account record of a backtest and decides on each close by the same rules: the size of an
-entry, what a stop or a target reached, the time stop, the lost day. What it decides leaves as an
-order on that close; what comes back are fills. The stop of a position may rest at the broker as an
-order; a target, and a stop that does not rest, act one close later than in a backtest, which fills
-them within the candle. The report on drift names that.
+entry, what a stop or a target reached, the time stop, the lost day. A decision leaves as an order
+on that close; fills come back. The stop of a position may rest at the broker as an order; a target,
+and a stop that does not rest, act one close later than in a backtest, which fills them within the
+candle. The report on drift names that.
 """
 
 from __future__ import annotations

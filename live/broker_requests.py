@@ -1,8 +1,8 @@
-"""What a session asks its broker: each request once, and each answer back as an event.
+"""A session's requests to its broker: each is sent once, and each answer becomes an event.
 
 Requests of one instrument go one after the other, those of several side by side. A request whose
-answer did not come is never sent again: the order is looked up by its id. What the session wants no
-more by the time its turn comes does not leave.
+answer did not come is never sent again: the order is looked up by its id. A request that the
+session no longer wants when its turn comes is not sent.
 """
 
 from __future__ import annotations

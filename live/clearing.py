@@ -1,4 +1,4 @@
-"""What sessions have at one account of a broker, cleared: orders cancelled, positions closed.
+"""Clear the sessions of one account of a broker: cancel orders, close positions.
 
 It looks until nothing is left, twice, with a moment in between: an order that was on its way shows
 then. All of it has one limit of time, however the broker behaves; what is left then is said.
@@ -30,7 +30,7 @@ STOP_S = 5.0
 
 @dataclass
 class Killed:
-    """What was done at the broker.
+    """The actions at the broker.
 
     cancelled: orders that were open; left: those that still are; flattened: what was held, signed
     held: what still is, where it was to be flattened; faults: what the broker said against it

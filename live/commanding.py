@@ -1,7 +1,7 @@
-"""What people ask of sessions: taken beside the loop that looks, each session's in their order.
+"""Carry out commands to sessions beside the main loop, each session's in their order.
 
-What one session waits for, a broker that is away for instance, holds up no other session, and not
-the loop. A command that cannot be carried out yet stays unanswered, and is tried again soon.
+A session that waits, for a broker that is away for instance, holds up no other session, and not the
+loop. A command that cannot be carried out yet stays unanswered, and is tried again soon.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a session may do now: run, only reduce, leave its positions, or nothing."""
+"""The mode of a session: run, only reduce, leave its positions, or nothing."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What a strategy decides on a close, asked on the candles known now.
+"""Ask a strategy for its decision on a close, on the candles known now.
 
 It is the same function as in a backtest, on the warm-up and all candles since the start, and the
-decision of the last bar counts. Whatever does not look ahead decides the same as a backtest does.
+decision of the last bar counts. A strategy that does not look ahead decides as in a backtest.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _COLUMNS = ("open", "high", "low", "close", "volume")
 
 
 class Said(NamedTuple):
-    """What a strategy says on a close.
+    """The decision of a strategy on a close.
 
     weight: what it wants its instrument to have, where it gives weights; NaN where it does not know
     has_exit_price: whether it gives limits for exits at all

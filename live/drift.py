@@ -1,4 +1,4 @@
-"""How a session differs from the backtest of its candles: measured, stored, and told.
+"""Measure, store and report how a session differs from the backtest of its candles.
 
 The session's document says which scene asks the same (`Session.scene`). It is run twice in this
 process: on the candles that the session decided on, where a session with plain fills equals it bit

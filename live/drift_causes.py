@@ -38,7 +38,7 @@ class Changed:
 
 @dataclass
 class Causes:
-    """What a log knows that may explain a difference.
+    """Facts of a log that may explain a difference.
 
     decided: of each instrument, the openings on whose close the session decided, rising
     candles: of each instrument, the candles that differ, rising

@@ -61,7 +61,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What differs, the earliest first. differing: trades on both sides that are not equal."""
+    """The differences, the earliest first. differing: trades on both sides that are not equal."""
 
     differences: tuple[Difference, ...]
     missed: int

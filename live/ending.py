@@ -1,4 +1,4 @@
-"""How the process that trades ends: within seconds of being told to, whatever hangs.
+"""End the trading process within seconds of the request, whatever hangs.
 
 All that counts is in the log by then, as this process may be killed at any point. So nothing is
 worth a long wait: a feed that does not close, a thread that waits for Kafka and a market that does
@@ -29,8 +29,8 @@ _ASKED = (signal.SIGTERM, signal.SIGINT)
 def end_on_signals(stop: Callable[[], None]) -> None:
     """On TERM or INT call `stop` in the running loop, and end END_S later at the latest.
 
-    Of the main thread. A thread of its own hears the signal, even while the loop hangs; the end is
-    the interpreter's, which says where each thread was and asks none of them.
+    Call it from the main thread. A thread of its own hears the signal, even while the loop hangs;
+    the end is the interpreter's, which says where each thread was and asks none of them.
     """
     loop = asyncio.get_running_loop()
     heard, told = os.pipe()
@@ -51,7 +51,7 @@ def end_on_signals(stop: Callable[[], None]) -> None:
 async def within(seconds: float, *work: Awaitable[Any]) -> None:
     """Wait for work to end, at most so long; cancel what has not, without waiting for that.
 
-    What it raises is its own affair: an end does not mend it.
+    Its exceptions are its own affair: an end does not mend them.
     """
     tasks = [asyncio.ensure_future(one) for one in work]
     late = set(tasks)

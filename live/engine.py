@@ -1,7 +1,7 @@
 """The engine of a session: events in, events out, and nothing else.
 
 `apply` has no clock and no randomness, and does no I/O: whoever reads the log again gets the same
-state, bit for bit. What it derives tells the process around it what to do.
+state, bit for bit. Its derived events tell the surrounding process what to do.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ RiskState = Literal["active", "reducing", "halted"]
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What was known of an instrument at the start. None: not known."""
+    """The facts of an instrument at the start. None: not known."""
 
     instrument: str
     kind: str
@@ -49,7 +49,7 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What a broker has other than we have, and what the rule for it says.
+    """A difference between the broker's state and ours, and the rule for it.
 
     kind: position | cash | order | fill; ours, theirs: units, money, or how many
     rule: adopt | stop | ignore
@@ -175,7 +175,7 @@ class Reconciled:
 
 @dataclass(frozen=True, slots=True)
 class Adopted:
-    """What the broker has counts. units: signed, held now; cash: added to ours."""
+    """The broker's state counts. units: signed, held now; cash: added to ours."""
 
     instrument: str
     units: float
@@ -343,7 +343,7 @@ class Valued:
 
 @dataclass(frozen=True, slots=True)
 class StateChanged:
-    """What may be done has changed. account: its number, -1 for the whole session."""
+    """The mode of the session has changed. account: its number, -1 for the whole session."""
 
     what: Literal["session", "risk"]
     account: int

@@ -1,4 +1,4 @@
-"""What must hold after each event; what does not is a fault of ours, and halts the session."""
+"""Invariants that hold after each event; a violation is our fault, and halts the session."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROOM = 64  # orders that are remembered beyond those that the account remembers
 
 
 class Audit:
-    """What the events of an account say, beside what its record says; each checks the other.
+    """The sums of an account's events beside its record; each checks the other.
 
     instruments: those that it trades
     is_new: whether the account begins now. One that goes on from a kept state is audited, for each

@@ -1,6 +1,6 @@
 """A session's log on disk: read at the start, added to while the session lives.
 
-What an engine decided is stored before anybody acts on it. All calls block; the runner makes them
+A decision is stored before anybody acts on it. All calls block; the runner makes them
 in threads of its own, one at a time for a session.
 """
 
@@ -55,7 +55,7 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What a session holds by its fills. known: the ids of those since an instant."""
+    """The positions of a session by its fills. known: the ids of those since an instant."""
 
     net: list[Net]
     since: datetime | None
@@ -178,7 +178,7 @@ class Journal:
     def meant(self, latch: Latch) -> list[StoredSession]:
         """Return the sessions that a kill switch is for, also those that have ended.
 
-        Of these, the ones that traded at a broker outside, where something of them may be left.
+        Return those that traded at an outside broker, where something of them may be left.
         """
         with transaction(self.settings) as connection:
             if latch.session_id is None:

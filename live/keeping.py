@@ -1,4 +1,4 @@
-"""What is kept of an engine, so that a restart need not read the whole log again.
+"""Snapshots of an engine, so that a restart need not read the whole log again.
 
 Candles that were taken never change. They are kept once, in parts, and a state has only those since
 the last full part: what it costs to keep one does not grow with the session.

@@ -1,7 +1,7 @@
 """The kill switch, carried out at the broker: cancel all, see that all is cancelled, flatten.
 
-It needs nothing of the process that trades, which may hang. Who sets the switch stores that first,
-so that whoever wakes up later gives no order. An account whose broker is away holds up no other.
+It needs nothing of the process that trades, which may hang. The switch is stored first, so that a
+process that wakes up later gives no order. An account whose broker is away holds up no other.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class _Account:
     async def clear(self, open_broker: Open, patience_s: float) -> Killed:
         """Clear it; sessions that have ended apart, so that none of them holds up those that go on.
 
-        Whatever goes wrong is in the report.
+        The report names each failure.
         """
         done = Killed()
         try:

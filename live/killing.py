@@ -1,7 +1,7 @@
 """Kill switches that nobody carried out, carried out beside a loop that may hang.
 
-Each in a thread of its own, so that one whose broker is away holds up no other. What could not be
-done is an alert, and is tried again until it is done or the switch is released.
+Each in a thread of its own, so that one whose broker is away holds up no other. A failed step
+raises an alert, and is tried again until it is done or the switch is released.
 """
 
 from __future__ import annotations

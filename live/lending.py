@@ -1,4 +1,4 @@
-"""What a broker lends: asked where a session may sell short and has a limit that looks at it."""
+"""Ask a broker what it lends, if a session may sell short and has a limit on it."""
 
 from __future__ import annotations
 

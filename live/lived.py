@@ -1,4 +1,4 @@
-"""What a session did until an instant, and on which candles: read from its log."""
+"""Read from its log what a session did until an instant, and on which candles."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Series = Mapping[str, Candles]
 
 @dataclass(frozen=True, slots=True)
 class Lived:
-    """What a session did until an instant, from its log.
+    """The activity of a session until an instant, from its log.
 
     runs: the backtest of each of its accounts; series: the candles on which each decided
     late: of each instrument, the openings that came after their step was taken

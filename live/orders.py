@@ -22,7 +22,7 @@ _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 class OrderState(StrEnum):
-    """Where an order is. `unknown`: a request left and no answer came; it must be looked up."""
+    """The state of an order. `unknown`: a request left and no answer came; it must be looked up."""
 
     INTENDED = "intended"
     SUBMITTED = "submitted"
@@ -113,7 +113,7 @@ def answered(
 def filled(order: Order, units: float, price: float, fee: float, at_ms: int) -> Order:
     """Return an order after a fill, whichever state the fill finds it in.
 
-    units, price: > 0. What is filled beyond its units counts too. A fill ends an order once nothing
+    units, price: > 0. Units filled beyond the order count too. A fill ends an order once nothing
     is left of it; until then a cancelled one stays cancelled.
     """
     whole = order.filled_units + units

@@ -1,4 +1,4 @@
-"""What all sessions of a process share."""
+"""The objects that all sessions of a process share."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 @dataclass
 class Counted:
-    """What the process counts of its sessions since it started; `decision_s` in seconds."""
+    """The counters of the process's sessions since it started; `decision_s` in seconds."""
 
     candles: int = 0
     decisions: int = 0
@@ -31,7 +31,7 @@ class Counted:
 
 @dataclass
 class Outside:
-    """What all sessions of a process share.
+    """The objects that all sessions of a process share.
 
     threads: where the log is written; doubt_s: as of `Requests`
     reached: is told each point that was passed, for tests that end the process there

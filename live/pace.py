@@ -11,7 +11,7 @@ BUSY = 0.5  # of the time; the rest is what storing and hearing take, and room
 
 
 class Pace:
-    """How busy the loop of all sessions is."""
+    """The load of the loop of all sessions."""
 
     def __init__(self, now_s: float) -> None:
         """Begin at an instant of a monotonic clock."""

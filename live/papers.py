@@ -3,9 +3,9 @@
 An order reaches the market `latency_s` after the close that decided it. Half of the spread is
 against it. A market order fills at the open of the first candle after that; within the candle in
 which it arrives, at the worse of the open and of the straight line from open to close. A limit or
-stop order counts from the first candle that opens once it is there. Of a candle's volume at most
-`volume_share` fills, the rest goes on with the next one. Rejections are drawn from the seed and the
-order's id. All of it follows from the log.
+stop order counts from the first candle that opens once it is there. At most `volume_share` of a
+candle's volume fills; the rest goes on with the next one. Rejections are drawn from the seed and
+the order's id. All of it follows from the log.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _WHOLE = 2**64
 
 
 class PaperFill(NamedTuple):
-    """What fills of an order on a candle. units: in units of what the price is of."""
+    """The part of an order that fills on a candle. units: in units of what the price is of."""
 
     units: float
     price: float

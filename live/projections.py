@@ -1,4 +1,4 @@
-"""What follows from derived events, as rows of the tables beside the log."""
+"""Rows of the tables beside the log that follow from derived events."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Tell Kafka what is in the logs of sessions: orders, fills and accounts, at least once.
 
 The log is read by its numbers from where the cursor in Postgres stands, and the cursor is set after
-Kafka has confirmed. Who dies in between says the same again.
+Kafka has confirmed. A process that dies in between sends the same again.
 """
 
 from __future__ import annotations

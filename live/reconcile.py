@@ -1,8 +1,8 @@
 """Compare what a session has with what its broker says, and name the rule for each difference.
 
 `ignore`: it is explained, and goes by itself. `stop`: nobody can say which of both is right, and a
-person must; the session halts, or does not start. What a broker knows and we lack (a fill, the end
-of an order) is put into the log before this comparison, so that it no longer differs here.
+person must; the session halts, or does not start. Facts that the broker knows and we lack (a fill,
+the end of an order) enter the log before this comparison, so that they no longer differ here.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SHORT_OF_CASH = 0.01  # of a session's cash: fees that a broker takes later
 
 @dataclass(frozen=True, slots=True)
 class Ours:
-    """What a session has. positions: contracts by instrument; fill_ids: by order."""
+    """The state of a session. positions: contracts by instrument; fill_ids: by order."""
 
     instruments: tuple[str, ...]
     orders: Mapping[str, Order]
@@ -32,7 +32,7 @@ class Ours:
 
 @dataclass(frozen=True, slots=True)
 class Theirs:
-    """What a broker has of a session: its open orders and fills, all positions, the account."""
+    """The broker's state of a session: open orders, fills, all positions, the account."""
 
     orders: Mapping[str, BrokerOrder]
     positions: Mapping[str, float]

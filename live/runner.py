@@ -1,8 +1,8 @@
 """One session in its process: events in order, stored before anybody acts on them.
 
-What the world says is put into an inbox. The engine takes it from there, event by event; what it
+Messages from outside go into an inbox. The engine takes it from there, event by event; what it
 decided is stored with it in one transaction, and only then are requests made. An answer is an event
-again. Whatever ends this in between, the log tells how far it came.
+again. If it is interrupted, the log tells how far it came.
 """
 
 from __future__ import annotations

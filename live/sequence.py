@@ -62,7 +62,7 @@ class Line:
             self.asked_ms = 0
 
     def take(self, candle: CandleClosed) -> Taken:
-        """Keep a candle; say whether it is new. What was taken already is `late`."""
+        """Keep a candle; say whether it is new. An event that was already taken is `late`."""
         at = candle.opened_ms
         if at <= self.taken_ms:
             return "late"
@@ -117,7 +117,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one step takes.
+    """The input of one step.
 
     candles: of each traded instrument, in order; None for one without
     read: candles of further series that have closed by then, oldest first, by series

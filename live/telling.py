@@ -1,4 +1,4 @@
-"""What an account with a backtest's fills did, told as orders and fills for people and programs."""
+"""Tell the activity of an account with a backtest's fills as orders and fills."""
 
 from __future__ import annotations
 

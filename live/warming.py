@@ -1,4 +1,4 @@
-"""How a session begins: what is known of its instruments, and the candles before its first one.
+"""Begin a session: load the facts of its instruments, and the candles before its first one.
 
 It trades the first candle that opens after it was asked for. So that its strategy knows all that a
 backtest knows there, it waits until the candle before has closed and has come.
@@ -34,7 +34,7 @@ LONGEST_NAP_S = 5.0
 
 @dataclass
 class Warming:
-    """What a session needs before its first candle.
+    """The history that a session needs before its first candle.
 
     needed: of each series, how many candles before it
     """

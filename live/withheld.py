@@ -1,4 +1,4 @@
-"""What a headline does to entries that rest already: they go, and what leaves a position stays."""
+"""The effect of a headline on resting orders: entries are cancelled, exits stay."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run may ask of Backtrader, where it is the engine (docs/execution.md says why)."""
+"""The terms that Backtrader supports if it is the engine (docs/execution.md says why)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which market's calendar candles follow, told by their times alone."""
+"""Infer from the times of candles which market's calendar they follow."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ def infer_calendar(opened_ms: Int, interval: Interval) -> str:
 def opens_on_saturdays(opened_ms: Int) -> bool:
     """Tell whether candles open on Saturdays as a rule, (n,) int64, UTC milliseconds.
 
-    Over weeks, a market that does so opens on all other days too. Where one of them is missing, it
-    is a Sunday's session that began on Saturday in UTC.
+    Over weeks, a market that does so opens on all other days too. If one of them is missing, it is
+    a Sunday's session that began on Saturday in UTC.
     """
     days = np.unique(opened_ms // DAY_MS)
     counts = np.bincount((days + 3) % 7, minlength=7)

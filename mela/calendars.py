@@ -1,7 +1,7 @@
 """When markets trade: the opening times that a calendar has, and the true closes of its sessions.
 
 A calendar is `24/7`, `24/5` (Monday to Friday, UTC; currencies) or a name that exchange_calendars
-knows (`XNYS`). That package takes two seconds to import, so it is loaded on first use. Candles are
+knows (`XNYS`). The package takes two seconds to import, so it is loaded on first use. Candles are
 expected over lunch breaks too.
 """
 
@@ -95,9 +95,9 @@ def sessions(calendar: str) -> Sessions:
 def usual_lengths_ms(calendar: str) -> Int:
     """Return how long each session of an exchange is used to trade: (n,) int64, as `sessions`.
 
-    That is the median of it and the 20 before it, lunch breaks left out, so that a half day changes
-    nothing and other hours count once they are the rule. Later sessions are not looked at.
-    Raises as `sessions` does.
+    The usual length is the median of it and the 20 before it, lunch breaks left out, so that a half
+    day changes nothing and other hours count once they are the rule. Later sessions are not looked
+    at. Raises as `sessions` does.
     """
     known = sessions(calendar)
     lengths = known.close_ms - known.open_ms - known.pause_ms

@@ -1,4 +1,4 @@
-"""What is kept of a run besides its metrics: its trades, and its equity at each candle."""
+"""The curve of a run: its trades, and its equity at each candle."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def _plain(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Curve:
-    """What is stored of winners besides metrics: trades, and equity at each candle of the span."""
+    """The curve that is stored for winners: trades, and equity at each candle of the span."""
 
     trades: Sequence[Trade]
     opened_ms: NDArray[np.int64]

@@ -185,7 +185,7 @@ def plan_runs(scene: Scene, catalogue: Catalogue, *, max_runs: int) -> Plan:
 def check_space(scene: Scene, catalogue: Catalogue, *, max_runs: int) -> None:
     """Refuse too many runs, paths that mean nothing, values that cannot be drawn.
 
-    Of a portfolio also the trials that only single instruments have.
+    A portfolio also refuses trials that only single instruments have.
 
     Raises SceneInvalid.
     """

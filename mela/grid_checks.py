@@ -1,4 +1,4 @@
-"""What a space and its runs must keep that no single field can tell."""
+"""Rules for a space and its runs that no single field can check."""
 
 from __future__ import annotations
 
@@ -71,8 +71,8 @@ def may_short_free(groups: Iterable[Sequence[Variant]]) -> bool:
 def check_across(scene: Scene, groups: Iterable[Sequence[Variant]]) -> None:
     """Refuse what no single field can tell.
 
-    A size without its stop, what the engine asked for cannot do. What the instruments do not allow
-    is the matter of `mela.market_checks`.
+    A size without its stop, what the engine asked for cannot do. `mela.market_checks` refuses what
+    the instruments do not allow.
     """
     values: dict[str, list[Any]] = {}
     for group in groups:

@@ -1,7 +1,7 @@
-"""What the name of an instrument alone lets one infer, by how its venue writes symbols.
+"""Infer facts from an instrument's name alone, by how its venue writes symbols.
 
-Nothing here is known: each fact says that it is inferred. Where a name tells nothing, the quote is
-XXX and the market one that never closes.
+Nothing here is known: each fact says that it is inferred. If a name tells nothing, the quote is XXX
+and the market never closes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What can be traded: `venue:symbol`, the venue being whose candles they are.
+"""An instrument: `venue:symbol`, where the venue names the source of the candles.
 
 The first colon ends the venue. Three venues have adapters of their own and write symbols as their
 services do: `binance:BTCUSDT`, `yahoo:AAPL`, `alpaca:AAPL` and `alpaca:BTC/USD`. Every other venue
@@ -7,8 +7,8 @@ Binance), its symbols as ccxt writes them: `kraken:BTC/USD`, and with the coin t
 `bybit:BTC/USDT:USDT` for a perpetual contract. A venue may also be a user's own word, for candles
 of files.
 
-What is known of an instrument are facts, and each says how it is known: `asked` of the source,
-`told` by a user, `packaged` with Mela, or `inferred` from the name or the candles.
+An instrument has facts, and each says how it is known: `asked` of the source, `told` by a user,
+`packaged` with Mela, or `inferred` from the name or the candles.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _LONGEST_STEM = 120  # file names end at 255 bytes, and more is put behind
 
 @dataclass(frozen=True, slots=True)
 class FactOrigin:
-    """Where a fact comes from.
+    """The origin of a fact.
 
     source: who said so (`binance`, `yahoo`, a file's name); at: when, None where nobody wrote it
     """
@@ -135,7 +135,9 @@ class Instrument:
 
 
 def changed_facts(before: Instrument, after: Instrument) -> tuple[str, ...]:
-    """Return the facts that were known before and are others now. What was unknown is only learnt.
+    """Return the facts that were known before and are others now.
+
+    A fact that was unknown before does not count as changed.
 
     >>> btc = Instrument("binance", "BTCUSDT", "spot", "USDT", "24/7", tick=0.01)
     >>> changed_facts(btc, replace(btc, tick=0.1, lot=0.001))
@@ -200,8 +202,8 @@ def file_stem(name: str) -> str:
     """Return a name for files and folders that no two instruments share, safe on any system.
 
     The venue, an underscore, the symbol; each byte of it (UTF-8) that is no ASCII letter or digit,
-    dot or hyphen becomes `_` and its code in hexadecimal. Of a long one the beginning is kept, and
-    a digest. Raises ValueError for a malformed name.
+    dot or hyphen becomes `_` and its code in hexadecimal. A long text keeps its beginning and a
+    digest. Raises ValueError for a malformed name.
 
     >>> file_stem("kraken:BTC/USD"), file_stem("binance:BTCUSDT"), file_stem("bybit:A_B/USDT:USDT")
     ('kraken_BTC_2FUSD', 'binance_BTCUSDT', 'bybit_A_5FB_2FUSDT_3AUSDT')

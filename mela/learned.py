@@ -1,4 +1,4 @@
-"""What is known of the runs of a search before it has learned which to ask for."""
+"""The runs of a learning search that are known before it has learned anything."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether an address is on this machine, where plain HTTP is safe."""
+"""Tell whether an address is on this machine, where plain HTTP is safe."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Whether a market is open: its regular sessions, and the hours before and after them.
+"""Market hours: the regular sessions, and the hours before and after them.
 
 Regular sessions are those of the market's calendar (`mela.calendars`), half days included; a lunch
 break counts as open. Hours before and after are known of the exchanges of the United States alone:
-from 04:00 to 20:00 in New York, to 17:00 on half days. Of other exchanges the extended hours are
-the regular ones; `24/7` and `24/5` know no difference.
+from 04:00 to 20:00 in New York, to 17:00 on half days. On other exchanges extended hours equal
+regular ones; `24/7` and `24/5` know no difference.
 """
 
 from __future__ import annotations

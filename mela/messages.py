@@ -112,7 +112,7 @@ class Progress(_Message):
 class Rejection(_Message):
     """A refused message, kept whole, so that nothing that was sent is lost.
 
-    Of a message above KEPT_BYTES, whose letter no broker would take, the first bytes are kept.
+    A message above KEPT_BYTES, whose letter no broker would take, keeps its first bytes only.
     """
 
     schema_version: Literal[1] = 1

@@ -19,7 +19,7 @@ Unit = Literal["fraction", "ratio", "count", "quote currency", "days", "per year
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """What a metric means. A metric without a sensible better end still ranks: higher first.
+    """The definition of a metric. A metric without a sensible better end still ranks: higher first.
 
     undefined: when the metric is NaN in the engine and null in documents; empty for never
     since: the first metrics_version that has it; results of older versions lack the field
@@ -336,7 +336,7 @@ def finite_or_none(metrics: Metrics) -> dict[str, float | int | None]:
 
 
 class Ranking(NamedTuple):
-    """What decides the best run: a metric, and how many trades a run needs to compete."""
+    """The ranking of runs: a metric, and how many trades a run needs to compete."""
 
     metric: str
     min_trades: int = 0

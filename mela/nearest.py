@@ -1,4 +1,4 @@
-"""What somebody meant who wrote a name that is not known."""
+"""Suggest known names for an unknown one."""
 
 from __future__ import annotations
 

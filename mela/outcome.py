@@ -18,7 +18,7 @@ from mela.verdict import Verdict
 
 
 class Status(StrEnum):
-    """How a run ended."""
+    """The status with which a run ended."""
 
     SUCCEEDED = "succeeded"
     FAILED = "failed"
@@ -34,7 +34,7 @@ NEVER_REUSED = frozenset({Status.FAILED, Status.TIMED_OUT, Status.OUT_OF_MEMORY,
 
 
 class ErrorPlace(NamedTuple):
-    """Where in an author's code an error arose."""
+    """The place of an error in an author's code."""
 
     file: str
     line: int

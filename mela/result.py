@@ -57,7 +57,7 @@ OWN = frozenset(("run_key", "result_key", "params", "blocks", *METRICS))
 
 
 class StrategyNamed(BaseModel):
-    """Which strategy, and which source of it."""
+    """A strategy, and the digest of its source."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

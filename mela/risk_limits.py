@@ -17,7 +17,7 @@ SessionHours = Literal["regular", "extended"]
 
 
 class RiskLimits(Part):
-    """What an order must keep. Every limit is optional; null does not limit.
+    """The limits that an order must keep. Every limit is optional; null does not limit.
 
     An order that only reduces a position passes them all. A limit whose value is not known (NaN,
     infinite, missing, too old) refuses the order.

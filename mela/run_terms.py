@@ -31,7 +31,7 @@ from mela.risk_limits import RiskLimits, SessionHours
 
 
 class RunTerms(Part):
-    """How a run trades: cash, costs, sizing, orders, exits, prices, engine."""
+    """The trading terms of a run: cash, costs, sizing, orders, exits, prices, engine."""
 
     cash: Real = Field(default=10_000.0, gt=0, description="opening cash, in the quote currency")
     costs: Costs = Field(default=Costs(), description="what fills and short positions cost")

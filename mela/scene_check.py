@@ -24,7 +24,7 @@ _OF_THE_SPAN = ("start", "end", "holdout", "validation")
 def faults_of(document: Any, check: Check) -> list[SceneInvalid]:
     """Return the faults of a document, each field's once; none for a scene that can be run.
 
-    Where a field is wrong, rules that join it with others are not judged; its strategy, its
+    If a field is wrong, rules that join it with others are not checked; its strategy, its
     parameters and the paths of its space are.
     check: plans the scene, or what stands for that
     """

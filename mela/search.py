@@ -1,4 +1,4 @@
-"""What a scene varies, and how its values are chosen."""
+"""The search of a scene: the parameters that vary, and how their values are chosen."""
 
 from __future__ import annotations
 

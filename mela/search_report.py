@@ -112,7 +112,10 @@ class WinnerReport(_Part):
 
 
 class StatisticsReport(_Part):
-    """How much of the winner is luck (docs/search.md). reason: why nothing could be computed."""
+    """The statistics that tell how much of the winner is luck (docs/search.md).
+
+    reason: why nothing could be computed.
+    """
 
     n_trials: int
     reason: str | None = None
@@ -146,7 +149,7 @@ class PermutedReport(_Part):
 
 
 class RobustnessReport(_Part):
-    """How the winner stands changes. reason: why nothing could be computed."""
+    """The robustness of the winner. reason: why nothing could be computed."""
 
     reason: str | None = None
     metric: str | None = None
@@ -172,7 +175,7 @@ class PathsReport(_Part):
 
 
 class MonteCarloReport(_Part):
-    """What other orders of the winner's returns and trades would have given."""
+    """Results of other orders of the winner's returns and trades."""
 
     returns: PathsReport | None = None
     trades: Mapping[str, Any] | None = None
@@ -225,7 +228,7 @@ class EndWarning(_Part):
 
 
 class SceneEnding(_Part):
-    """What a finished scene keeps besides its results: the column `best` of ops.scene.
+    """The ending of a finished scene: the column `best` of ops.scene.
 
     best: result documents, the best overall first, then the best of each instrument
     first: the run_keys of the best runs in their order, of scenes with many runs: pages show them

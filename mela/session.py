@@ -28,7 +28,7 @@ FeedKind = Literal["venue", "replay"]
 
 
 class Feed(Part):
-    """Where candles come from."""
+    """The source of a session's candles."""
 
     kind: FeedKind = Field(
         default="venue",
@@ -105,7 +105,7 @@ class NewsRule(Part):
 
 
 class AlertRule(Part):
-    """What a session's owner is told."""
+    """The notices that a session's owner receives."""
 
     level: Literal["info", "warning", "error", "critical"] = Field(
         default="warning", description="the least that is told"

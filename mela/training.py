@@ -49,7 +49,7 @@ class ForwardSign(Part):
 
 
 class VolatilityScaled(Part):
-    """That return in units of the volatility that was known when it was decided."""
+    """The same return in units of the volatility that was known at the decision."""
 
     kind: Literal["volatility_scaled"] = "volatility_scaled"
     horizon: Whole = Field(default=24, ge=1, le=100_000, description="candles held")
@@ -110,7 +110,7 @@ class ModelChoice(Part):
 
 
 class Preparation(Part):
-    """What is fitted on the training part of each split before the model, in this order."""
+    """The steps that are fitted on each split's training part before the model, in this order."""
 
     clip: Real | None = Field(
         default=5.0, gt=0, description="deviations at which a standardised feature is cut off"

@@ -111,7 +111,7 @@ class VariantList:
 def kinds(group: Sequence[Variant]) -> Sequence[Variant]:
     """Return variants of a group that differ in more than parameters, or all of them.
 
-    What no single field can tell is asked of these: it does not depend on parameters.
+    Rules across fields are checked on these, because they do not depend on parameters.
     """
     known = group.kinds if isinstance(group, ManyVariants) else None
     return group if known is None else known

@@ -1,4 +1,4 @@
-"""Whether a strategy looks ahead: the verdict of a check, as it is stored and published."""
+"""The verdict of a lookahead check, as it is stored and published."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """What a lookahead check found; the worst comes first.
+    """The verdict of a lookahead check; the worst comes first.
 
     found: what it decides on a candle depends on later ones, or on what it was asked before
     not_verified: it was not put to the test

@@ -1,4 +1,4 @@
-"""What the warnings of results mean: each code with its sentence, and what to do about it."""
+"""The warnings of results: each code with its sentence, and what to do about it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SENTENCES: Mapping[str, str] = {
 def sentence_of(code: str, strategy: str = "STRATEGY") -> str:
     """Return what a code means; the code itself where a later release gave it.
 
-    What stands behind a colon is a detail, and behind that, after `=`, how often it happened.
+    A detail follows a colon, and after it `=` with how often it happened.
 
     >>> sentence_of("risk_refused:max_daily_loss=3")
     'limits of risk refused entries: max_daily_loss, 3 times'
@@ -49,8 +49,7 @@ def sentence_of(code: str, strategy: str = "STRATEGY") -> str:
 def warnings_in(documents: Iterable[Mapping[str, Any]]) -> list[tuple[str, str, int]]:
     """Return the warnings of results: code, sentence, and of how many; the most frequent first.
 
-    Of codes that differ in nothing but how often something happened in one result, the number is
-    left out.
+    The number is left out of codes that differ only in how often something happened.
     """
     found: dict[str, list[str]] = {}
     documents = list(documents)

@@ -1,4 +1,4 @@
-"""Which candles choose and which of them test: walk-forward and holdout, and their arithmetic."""
+"""Training and test windows: walk-forward, holdout, and their arithmetic."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How every client connects to Kafka: one place for address, encryption, user and password."""
+"""Connect to Kafka: one place for address, encryption, user and password."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What messages look like, a schema for each topic: made from the code that reads and writes them.
+"""The schema of each topic's messages, made from the code that reads and writes them.
 
 Texts, which change no message, are left out, so that a schema changes only with the messages.
 """

@@ -1,4 +1,4 @@
-"""How far the topics reach: the offset behind the newest message of each partition."""
+"""Read the end of topics: the offset behind the newest message of each partition."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ SLOWEST, FASTEST = 0.01, 1000.0
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Where the clock was at an instant of this machine, and how fast it runs since then."""
+    """The pace of the clock: its time at an instant of this machine, and its speed since then."""
 
     from_ms: int
     began_s: float

@@ -1,6 +1,6 @@
 """Answers about scenes that have ended, kept for a while: many look at the same ones.
 
-Whoever asks must have been allowed to see the scene before; what is kept is the same for all.
+The caller must check first that the scene may be seen, because answers are kept for all.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class KeptAnswers(Generic[T]):
         self._computing: dict[Hashable, threading.Lock] = {}
 
     def of(self, key: Hashable | None, compute: Callable[[], T]) -> T:
-        """Return a kept answer, or compute it. Of several who ask at once, one computes.
+        """Return a kept answer, or compute it. If several ask at once, one computes.
 
         key: None for what may change and is not kept
         """

@@ -1,4 +1,4 @@
-"""Which scenes and sessions have changed: heard from Kafka and Postgres, in every process alike."""
+"""Hear from Kafka and Postgres which scenes and sessions changed, in every process alike."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ class ServiceBusy(SourceUnavailable):
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How often and for how long one request is repeated before giving up.
+    """The attempts and the total time of one request before giving up.
 
     timeout_s: the timeout of a single answer
     """

@@ -82,7 +82,7 @@ def dividend_as_paid(
 
 
 class RoundingTolerance(NamedTuple):
-    """How far two answers for one candle may differ by rounding alone: (n,) float64 each."""
+    """Return how far two answers for one candle may differ by rounding: (n,) float64 each."""
 
     price: Float
     volume: Float

@@ -1,7 +1,7 @@
 """The certificates of a guarded Kafka: an authority of this stack alone, and what it signs.
 
 The authority's key is never written: it signs two certificates and is gone, so nobody can make a
-third. Where they are about to expire, or the broker's names change, all are made anew.
+third. If they are about to expire, or the broker's names change, all are made anew.
 """
 
 from __future__ import annotations

@@ -130,8 +130,8 @@ def _service(name: str) -> Service:
 def again(step: Callable[[], None]) -> None:
     """Take a step; try again where it failed: on a busy machine a service may need minutes.
 
-    Compose starts what is done once a single time. What is wrong for good fails each time, and the
-    last failure is raised.
+    Compose starts what is done once a single time. A permanent fault fails each time, and the last
+    failure is raised.
     """
     for wait_s in WAITS_S:
         try:

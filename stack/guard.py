@@ -1,4 +1,4 @@
-"""Whether the stack asks who its clients are, and who may do what in Kafka.
+"""Kafka's access rights, and whether the stack authenticates its clients.
 
 A guarded Kafka speaks TLS only and knows seven users, each with the rights of its role. It checks
 each request (StandardAuthorizer); what no rule allows is refused. Rules and passwords are written

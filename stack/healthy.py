@@ -1,4 +1,4 @@
-"""Whether the service of this container is well: `python -I -S stack/healthy.py`, in milliseconds.
+"""Probe the service of this container in milliseconds: `python -I -S stack/healthy.py`.
 
 A container asks every few seconds, so this file imports what Python itself is made of and nothing
 else. `mela status` judges by the same functions. It exits with 0, or with 1 and what is missing.

@@ -1,4 +1,4 @@
-"""What other images read in containers: Postgres' and Kafka's settings, and Kafka's certificates.
+"""Files for other images in containers: settings of Postgres and Kafka, Kafka's certificates.
 
 Files of the clone cannot be mounted: after a clone with a strict umask only its owner could read
 them. A container of our image lays them into volumes instead, readable by whom they concern.

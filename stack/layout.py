@@ -1,4 +1,4 @@
-"""How many of each this machine's stack has: one broker and one Spark, or a small cluster.
+"""The layout of this machine's stack: one broker and one Spark, or a small cluster.
 
 A cluster is three brokers, of which one may die, and Spark's master with two workers, of which one
 may die. The choice is made before Kafka first stores anything, and kept.
@@ -80,7 +80,7 @@ def _other_kind(home: Path, data: Path, *, wanted: bool) -> str:
 def standing(missing: Mapping[str, str | None]) -> dict[str, str | None]:
     """Return what services lack, but call those well that the rest of their group stands in for.
 
-    What depends on a broker or a worker goes on while one of them is away.
+    The rest of the stack goes on while one broker or worker is away.
 
     >>> standing({"kafka": None, "kafka-2": "it does not run", "kafka-3": None})["kafka-2"]
     >>> standing({"kafka": "it does not run"})["kafka"]

@@ -1,4 +1,4 @@
-"""Who signs in to MLflow where clients must: its configuration, its users, what they may do.
+"""Sign-in at MLflow, if it is required: its configuration, its users, their rights.
 
 `mela` reads everything, the streaming job writes what it logs, `mela-admin` may do everything.
 """

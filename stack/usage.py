@@ -1,4 +1,4 @@
-"""What the processes of each service use of the machine."""
+"""Measure the memory and processor time of each service's processes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ WORKERS = "spark's workers"
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """What the processes of one service use now. cpu_s: of those that live, since they started."""
+    """Memory and processor time of one service's processes now.
+
+    cpu_s: of those that live, since they started.
+    """
 
     processes: int
     cpu_s: float

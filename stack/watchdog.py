@@ -20,7 +20,7 @@ _STARTING = ("starting up", "recovery state", "recovery mode")
 
 
 class Memory(BaseModel):
-    """What the watchdog remembers of one service.
+    """The watchdog's memory of one service.
 
     healthy_pid: the process that was healthy last
     in_a_row: restarts since the service was last healthy for `CALM_S`
@@ -54,7 +54,7 @@ class State(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What was seen of one service.
+    """One observation of a service.
 
     pid: 0 if it does not run, which is the supervisor's matter
     missing: what its probe misses; None if it is healthy
@@ -69,7 +69,7 @@ class Sight:
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a service may be unhealthy, and how long it may take to start, in seconds."""
+    """The seconds that a service may be unhealthy, and may take to start."""
 
     restart_after_s: float
     start_s: float

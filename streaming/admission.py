@@ -1,4 +1,4 @@
-"""Whether a scene is let in: whose it is, and whether its owner may ask for that much today.
+"""Admit a scene: find its owner, and check his quota of today.
 
 It is asked where scenes are planned, so that publishing straight to Kafka is no way around.
 """

@@ -1,8 +1,8 @@
 """Scenes that were cancelled, told on `mela.progress`.
 
-Whoever cancels a scene writes that to the warehouse, and nowhere else: to write to `mela.progress`
-takes the rights of the job, and a cancelled scene must not depend on a broker that answers. A
-thread of the job finds such scenes there and tells them, also those of a time when it was away.
+`mela cancel` writes to the warehouse and nowhere else: writing to `mela.progress` needs the rights
+of the job, and a cancellation must not depend on a broker that answers. A thread of the job finds
+such scenes there and tells them, also those of a time when it was away.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is known of strategies' lookahead, and finding out what is not, beside everything else.
+"""Verdicts on lookahead for strategies, and a thread that obtains the missing ones.
 
 No result waits: it says what is known when it is computed. A strategy that a scene names and nobody
 has checked yet is checked in a process of its own, one at a time, at the lowest priority.

@@ -1,4 +1,4 @@
-"""What a process keeps from batch to batch: its candle reader, and what it derived from candles."""
+"""The state that a process keeps between batches: its candle reader, and prepared candles."""
 
 from __future__ import annotations
 

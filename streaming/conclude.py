@@ -1,7 +1,7 @@
 """Query 4: a scene whose runs are all recorded gets its winners' curves, MLflow, and its end.
 
 Order of writes: curves → the holdout's opening → MLflow (found again by its tags) → set finished_at
-→ send `finished` → checkpoint. Where finished_at is set, only `finished` is sent again.
+→ send `finished` → checkpoint. If finished_at is set, only `finished` is sent again.
 """
 
 from __future__ import annotations

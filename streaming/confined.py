@@ -1,7 +1,7 @@
 """Confine this process like the streaming job, and become another program: Spark's worker.
 
-`python -m streaming.confined COMMAND…`. What a program may not open, its executors and their Python
-processes may not open either.
+`python -m streaming.confined COMMAND…`. Executors and their Python processes may not open what
+their program may not open.
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@ There is one for each kind of work, named by the variable MELA_WORKER. The one o
 workers execute strategies, gives up the secrets of its environment and the files of the stack
 (`streaming.confinement`), so that a strategy has the rights of `Settings.for_strategies` only.
 
-Spark reads a port from this process's standard output. Whatever strategies print while they are
-loaded goes to standard error instead, so that it cannot be taken for the port.
+Spark reads a port from this process's standard output. Prints of strategies while they are loaded
+go to standard error, so that they cannot be taken for the port.
 """
 
 from __future__ import annotations

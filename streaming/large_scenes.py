@@ -6,8 +6,8 @@ records such a scene and hands it over. A thread of the job sends slices of all 
 turn, and goes on when chunks that it sent before were executed. So a small scene waits for a few
 chunks at most, large scenes share the machine, and a cancelled one stops at once.
 
-What the thread has to do is in the warehouse (`ops.scene`: received, not planned), so that a job
-that is killed takes it up again. A slice that is sent twice counts once.
+The warehouse has the thread's work (`ops.scene`: received, not planned), so that a job that is
+killed takes it up again. A slice that is sent twice counts once.
 """
 
 from __future__ import annotations

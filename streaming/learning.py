@@ -1,10 +1,10 @@
 """Searches that learn, beside the queries: ask for a batch, and for the next when it is recorded.
 
-The way of a batch is that of all runs: chunks on `mela.runs`, results, rows. What is said on
-`mela.progress` wakes the search: `planned` for its first batch, `recorded` for the next ones. What
-is to be done is in the warehouse (`ops.scene`: planned, not ended; `ops.scene_run`: what is told),
-so that a job that is killed takes it up again. Scenes have turns, a fraction of a second each, and
-few chunks on their way, so that none waits long for another.
+The way of a batch is that of all runs: chunks on `mela.runs`, results, rows. Messages on
+`mela.progress` wake the search: `planned` for its first batch, `recorded` for the next ones. The
+warehouse has the work (`ops.scene`: planned, not ended; `ops.scene_run`: known results), so that a
+job that is killed takes it up again. Scenes have turns, a fraction of a second each, and few chunks
+on their way, so that none waits long for another.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How the job and its workers write their logs: a line an event, tracebacks as Python writes them.
+"""Configure the logs of the job and its workers: a line an event, tracebacks as Python's.
 
 The default of structlog prints the locals of every frame. A document of a thousand levels takes
 minutes that way, so that one message would hold all others up; and locals may be secrets.

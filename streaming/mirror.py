@@ -1,7 +1,7 @@
 """MLflow as a mirror: a scene ends whatever MLflow does, and what it missed is made up for later.
 
-A scene waits for MLflow for a bounded time, and only for its best runs. Where MLflow refuses, fails
-or is slow, the scene ends without a run id, MLflow is left alone for a while, and `catch_up` writes
+A scene waits for MLflow for a bounded time, and only for its best runs. If MLflow refuses, fails or
+is slow, the scene ends without a run id, MLflow is left alone for a while, and `catch_up` writes
 the scene once it answers. `catch_up` also writes what no scene's end waits for: the other runs and
 the picture, in slices between which the scenes that end have their turn.
 """
@@ -80,8 +80,8 @@ def is_behind() -> bool:
 def catch_up(settings: Settings) -> int:
     """Write finished scenes that MLflow lacks, then what it lacks of others; return how many.
 
-    Stops at the first scene that MLflow does not take. That one comes up rarer and rarer, so that a
-    scene which MLflow refuses for its own sake does not stand before the others.
+    Stops at the first scene that MLflow does not take. Such a scene is tried less and less often,
+    so that a scene which MLflow always refuses does not hold up the others.
     """
     global _has_missed
     number, _has_missed = next(_passes), False

@@ -1,4 +1,4 @@
-"""Where MLflow shows a scene's runs side by side: the columns, the charts, the addresses. Pure.
+"""MLflow's page that compares a scene's runs: its columns, charts and address. Pure.
 
 MLflow's page reads a view from a tag of the experiment (`mlflow.sharedViewState.KEY`), by the key
 in its address. Its fields are those of `mlflow` 3.17, whose version is pinned.

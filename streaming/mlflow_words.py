@@ -1,4 +1,4 @@
-"""What MLflow's pages show of a scene, as words: names, parameters, descriptions. Pure."""
+"""The words of a scene on MLflow's pages: names, parameters, descriptions. Pure."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def labels(paths: Sequence[str]) -> dict[str, str]:
 def axes(rows: Sequence[Document], words: Mapping[str, str]) -> dict[str, str]:
     """Return the parameter that charts draw each varied one by; itself, but where it may be null.
 
-    Of numbers and texts MLflow's charts leave out whichever are fewer. So what is a number in one
+    MLflow's charts leave out numbers or texts, whichever are fewer. So what is a number in one
     run and null in another gets a second parameter, which is text in both: `stop 0.05`, `stop none`
     """
     found: dict[str, str] = {}

@@ -1,7 +1,7 @@
 """Standard output and error, put back where a strategy closed or replaced them.
 
-Whatever the process opens next would get their numbers: a log line would go into a connection to
-Kafka, or fail.
+The next opened file would get their numbers: a log line would go into a connection to Kafka, or
+fail.
 """
 
 from __future__ import annotations

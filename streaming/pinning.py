@@ -1,7 +1,7 @@
 """The models of a scene, pinned when the planner takes it first, and kept for who executes it.
 
-What a scene is planned from is stored with it. A planner that takes it again, after a crash or on a
-second message, reads that: whoever became champion in between changes no run of it.
+The pinned references are stored with the scene. A planner that takes it again, after a crash or on
+a second message, reads that: whoever became champion in between changes no run of it.
 """
 
 from __future__ import annotations

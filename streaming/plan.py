@@ -59,7 +59,7 @@ class SceneMessage(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SceneRequest:
-    """What could be read of a message: a scene that holds, or why it was refused.
+    """The reading of a message: a valid scene, or why it was refused.
 
     scene_id: None where not even the id could be read
     document: None where it is not an object that the warehouse could keep

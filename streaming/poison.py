@@ -1,6 +1,6 @@
 """One law for all four queries: whatever a unit of work holds, it cannot stop the others for good.
 
-A unit is a scene, a chunk or a result. Where a service is away, the error goes up: Spark repeats
+A unit is a scene, a chunk or a result. If a service is away, the error propagates: Spark repeats
 the batch until the service is back, and `mela status` shows that the query does not run. Any other
 error belongs to the unit. It is tried a few times, and then the unit ends with the reason.
 """

@@ -1,4 +1,4 @@
-"""What Spark's Python workers do with the messages of a batch, for the queries `run` and `record`.
+"""The work of Spark's Python workers on a batch, for the queries `run` and `record`.
 
 Workers import this module, and with it what they need alone: each module that one imports after
 its fork is collected as garbage after each of its tasks, which once cost more than the tasks.

@@ -1,4 +1,4 @@
-"""What an older release left to do: results that it sent as documents and had not recorded.
+"""Finish the work of an older release: results that it sent as documents and did not record.
 
 Until results travelled as columns, the query `record` read `mela.results`. A job of this release
 that finds that query's checkpoint first records what the query had not read yet.

@@ -1,4 +1,4 @@
-"""Which queries run, which are repeated, since when, and when somebody must be told.
+"""Watch the queries: which run, which are repeated since when, and when to warn.
 
 Spark does not come in here: the job says what it sees, and asks what follows.
 """
@@ -19,7 +19,7 @@ ALERT_AFTER_S = 120.0  # a service that restarts is back by then
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """How far a query has come, as it was measured.
+    """The measured progress of a query.
 
     waiting: messages that it has not finished
     mark: changes whenever it gets anywhere: its last batch, and the ends of the topics that it

@@ -1,4 +1,4 @@
-"""Which Python processes of Spark do what: those that execute strategies do nothing else."""
+"""Assign Spark's Python processes: those that execute strategies do nothing else."""
 
 from __future__ import annotations
 

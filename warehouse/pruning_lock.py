@@ -1,4 +1,4 @@
-"""What keeps a pass of `mela prune` and those who store answers out of each other's way.
+"""The lock between a pass of `mela prune` and the writers of answers.
 
 A pass removes results that a new scene might be given at that very moment. Savers therefore hold a
 lock together, and the pass holds it alone, for the milliseconds of one of its transactions
@@ -14,5 +14,8 @@ _SHARED = text("SELECT pg_advisory_xact_lock_shared(:lock)")
 
 
 def keep_pruning_out(connection: Connection) -> None:
-    """Let nothing be pruned until this transaction ends. What the next statement finds, stays."""
+    """Let nothing be pruned until this transaction ends.
+
+    Rows that the next statement finds are not pruned until the transaction ends.
+    """
     connection.execute(_SHARED, {"lock": LOCK})

@@ -47,7 +47,7 @@ class Question:
 
 
 class Freshness(NamedTuple):
-    """How far the star follows the results.
+    """The age of the star against the results.
 
     as_of: when the newest result in the star was computed; None if there is none
     lacking: how many answers of scenes came after the star's last build, and are not in it

@@ -24,7 +24,7 @@ _LOADED = text("""
 
 
 class Load(NamedTuple):
-    """What the loads of a series did over a span, from the first start to the last end."""
+    """The loads of a series over a span, from the first start to the last end."""
 
     instrument: str
     interval: str

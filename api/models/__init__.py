@@ -1,1 +1,1 @@
-"""What the API takes and answers, in its own words: one file for each group of routes."""
+"""The requests and answers of the API, one file for each group of routes."""

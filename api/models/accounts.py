@@ -1,4 +1,4 @@
-"""Who is signed in, accounts, sessions."""
+"""Accounts, sessions, and the caller who is signed in."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class SignIn(Asked):
 
 
 class QuotaState(Answer):
-    """What a user may ask for, and how much of it is used. 0: any number."""
+    """The quotas of a user, and how much of them is used. 0: any number."""
 
     runs_per_day: int
     runs_today: int
@@ -31,7 +31,10 @@ class QuotaState(Answer):
 
 
 class Me(Answer):
-    """Who asks. csrf_token: goes into the header X-CSRF-Token of each change; null for tokens."""
+    """The caller of a use case.
+
+    csrf_token: goes into the header X-CSRF-Token of each change; null for tokens.
+    """
 
     user: str
     role: Role
@@ -152,7 +155,7 @@ class Invitations(Answer):
 
 
 class InvitationCheck(Answer):
-    """What an invitation is worth."""
+    """The rights that an invitation gives."""
 
     role: Role
 
@@ -192,14 +195,14 @@ class Accounts(Answer):
 
 
 class QuotaToSet(Asked):
-    """What a user may ask for; null for the default, 0 for any number."""
+    """The quotas of a user; null for the default, 0 for any number."""
 
     runs_per_day: int | None = Field(default=None, ge=0, le=2**31 - 1)
     scenes_at_once: int | None = Field(default=None, ge=0, le=2**31 - 1)
 
 
 class AccountChange(Asked):
-    """What is to be changed of an account; what is absent stays."""
+    """Changes of an account; absent fields stay."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -222,7 +225,7 @@ class PublisherRow(Answer):
 
 
 class Publishers(Answer):
-    """Who publishes without an account; `kafka` and `mela-publisher` first."""
+    """A publisher without an account; `kafka` and `mela-publisher` come first."""
 
     items: list[PublisherRow]
 

@@ -1,4 +1,4 @@
-"""What the API's answers share: the base model, and the spelling of instants."""
+"""Shared by the API's answers: the base model, and the spelling of instants."""
 
 from __future__ import annotations
 

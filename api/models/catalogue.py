@@ -77,7 +77,7 @@ class Strategies(Answer):
 
 
 class MetricDefinition(Answer):
-    """What a metric means. undefined: when it is null; empty for never."""
+    """The definition of a metric. undefined: when it is null; empty for never."""
 
     name: str
     title: str

@@ -164,7 +164,7 @@ class StaleSceneRow(Answer):
 
 
 class StaleAnswer(Answer):
-    """What no longer holds. results: up to 1,000 of total."""
+    """Stored results that no longer hold. results: up to 1,000 of total."""
 
     total: int
     results: tuple[StaleRow, ...]

@@ -38,7 +38,7 @@ class StreamOpened(Answer):
 
 
 class Watching(Asked):
-    """What a stream watches from now on: all, or some scenes; and whether trading sessions."""
+    """The subjects that a stream watches from now on: all or some scenes, and trading sessions."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"scenes": ["3f0c0d6e-58a5-4c1e-8d3e-0c1f4d3d7b1a"]}]}

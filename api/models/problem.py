@@ -20,7 +20,7 @@ class Fault(Answer):
 
 
 class Problem(Answer):
-    """What went wrong. code: for programs; faults: of a scene, all that are known."""
+    """A fault of a request. code: for programs; faults: of a scene, all that are known."""
 
     type: str
     title: str

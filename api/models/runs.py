@@ -14,7 +14,10 @@ Side = Literal["long", "short"]
 
 
 class RunQuestion(Answer):
-    """What was asked. terms: cash, costs, sizing, entry, exits, direction, prices and the rest."""
+    """The question of a run.
+
+    terms: cash, costs, sizing, entry, exits, direction, prices and the rest.
+    """
 
     instruments: tuple[str, ...]
     interval: str
@@ -36,7 +39,7 @@ class RunFailure(Answer):
 
 
 class RunAnswer(Answer):
-    """What was found. metrics: all by name, null where undefined."""
+    """The result of a run. metrics: all by name, null where undefined."""
 
     status: str
     metrics: dict[str, int | float | None]
@@ -93,7 +96,7 @@ class SeriesOfRun(Answer):
 
 
 class RunLineage(Answer):
-    """Where a result comes from; its candles: `/runs/{run_key}/lineage`."""
+    """The origin of a result; `/runs/{run_key}/lineage` has that of its candles."""
 
     result_key: str
     strategy_digest: str
@@ -208,7 +211,7 @@ class TradePage(Answer):
 class TradeMarks(Answer):
     """Trades for a chart, as columns, thinned to what it can show. side: 1 long, -1 short.
 
-    Of too many, those with the largest profit or loss stay.
+    If there are too many, those with the largest profit or loss stay.
     """
 
     has_curve: bool

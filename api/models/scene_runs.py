@@ -87,7 +87,7 @@ class SceneCurves(Answer):
 
 
 class SceneReport(Answer):
-    """What a search has proved.
+    """The evidence of a search.
 
     words: sentences for a trader, the most important first
     luck_chance: probability that the best of as many tries looks this good by luck; null: unknown

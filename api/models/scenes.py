@@ -74,7 +74,7 @@ class SceneToPublish(Asked):
 
 
 class SceneChange(Asked):
-    """What the owner of a scene changes. What is left out stays as it is."""
+    """Changes that the owner of a scene makes. Absent fields stay as they are."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"note": "too good to be true", "tags": ["btc", "check"]}]}
@@ -116,7 +116,7 @@ class Validation(Answer):
 
 
 class Parsed(Answer):
-    """What a text in YAML says."""
+    """The content of a text in YAML."""
 
     scene: JsonObject | None = Field(description="JSON values; null where it is no mapping")
     faults: tuple[Fault, ...]
@@ -188,7 +188,7 @@ class Varied(Answer):
 
 
 class StatusCount(Answer):
-    """How many runs ended with a status."""
+    """The number of runs that ended with a status."""
 
     status: str
     runs: int

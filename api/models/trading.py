@@ -77,7 +77,7 @@ class TradingSessionList(Answer):
 
 
 class SessionCommand(Answer):
-    """What somebody asked a session to do. outcome: null until its process has answered."""
+    """A command that somebody gave to a session. outcome: null until its process has answered."""
 
     command_id: int
     kind: str
@@ -121,7 +121,7 @@ class SessionToCheck(Asked):
 
 
 class SessionValidation(Answer):
-    """What is wrong with a session; nothing is started."""
+    """The faults of a session; nothing is started."""
 
     is_valid: bool
     faults: tuple[Fault, ...]
@@ -131,7 +131,7 @@ class SessionValidation(Answer):
 
 
 class SessionAsked(Asked):
-    """What a session shall do. release: trade again after a halt or the kill switch."""
+    """A command for a session. release: trade again after a halt or the kill switch."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"kind": "pause"}]})
 
@@ -151,7 +151,10 @@ class SessionKill(Asked):
 
 
 class PositionRow(Answer):
-    """What a session holds of an instrument. units: negative if short; price: the last close."""
+    """The position of a session in an instrument.
+
+    units: negative if short; price: the last close.
+    """
 
     instrument: str
     units: float
@@ -236,7 +239,7 @@ class SessionTradeList(Answer):
 
 
 class VerdictRow(Answer):
-    """What the risk engine said of an order, and the values that it looked at.
+    """The risk engine's ruling on an order, and the values that decided.
 
     granted_units: what it let through; 0 if refused
     """
@@ -301,7 +304,7 @@ class DriftLine(Answer):
 
 
 class DriftReport(Answer):
-    """How a session differs from the backtest of its candles in [start, end)."""
+    """The differences between a session and the backtest of its candles in [start, end)."""
 
     made_at: Instant
     start: Instant
@@ -325,7 +328,7 @@ class SessionDrift(Answer):
 
 
 class SessionEvent(Answer):
-    """How a trading session is: the data of the event `session`. version: it only rises."""
+    """The state of a trading session: the data of the event `session`. version: it only rises."""
 
     session_id: UUID
     version: int

@@ -1,4 +1,4 @@
-"""Whether the application lives, and what it is. Both are public."""
+"""Routes that say whether the application is alive, and describe it. Both are public."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ router = APIRouter(tags=["about"])
 
 
 class Health(Answer):
-    """That the application answers. It asks no other service."""
+    """A sign that the application answers. It asks no other service."""
 
     status: str
 
 
 class About(Answer):
-    """What a sign-in page has to know."""
+    """The facts that a sign-in page needs."""
 
     version: str
     has_oidc: bool

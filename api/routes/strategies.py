@@ -1,4 +1,4 @@
-"""What can be asked: strategies, metrics, the schema of a scene."""
+"""Routes of the catalogue: strategies, metrics, the schema of a scene."""
 
 from __future__ import annotations
 

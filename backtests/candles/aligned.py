@@ -70,8 +70,8 @@ class AlignedCandles:
     def inputs(self, given: Sequence[Signals | None]) -> tuple[Float, Float, Float]:
         """Return strength, stop and target of all instruments, (k, n + 1) each.
 
-        An instrument that gives none has strength 1 and NaN levels. Where no instrument gives one
-        the array is (k, 0).
+        An instrument that gives none has strength 1 and NaN levels. If no instrument gives one, the
+        array is (k, 0).
         """
         made: list[Float] = []
         for name, absent in (("strength", 1.0), ("stop", np.nan), ("target", np.nan)):
@@ -140,7 +140,7 @@ class AlignedCandles:
         given: of each instrument, None for one without candles
         run: a side that its direction leaves out has no share
         returns: (k, n + 1) float64, at least 0; a short position has the share that it wants to be
-            short. Where shares sum to more than 1 all are scaled, so that they sum to 1.
+            short. If shares sum to more than 1, all are scaled so that they sum to 1.
         """
         least = 0.0 if run.direction == "long" else -1.0
         most = 0.0 if run.direction == "short" else 1.0

@@ -1,4 +1,4 @@
-"""How much of a span its candles cover, against the market's calendar."""
+"""Measure how much of a span its candles cover, against the market's calendar."""
 
 from __future__ import annotations
 

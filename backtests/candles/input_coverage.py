@@ -1,4 +1,4 @@
-"""Which input candles a run rests on, and whether some of them were missing."""
+"""Find the input candles that a run rests on, and whether some of them were missing."""
 
 from __future__ import annotations
 

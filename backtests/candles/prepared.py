@@ -1,4 +1,4 @@
-"""What all runs over the same candles share: computed once, read by each."""
+"""The values that all runs over the same candles share: computed once, read by each."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ CANDLES_PER_CHECK = 256
 
 
 class Surveyed(NamedTuple):
-    """What was seen.
+    """The findings of one scan.
 
     holds: whether no candle breaks a law of `Candles.check`
     uneven: steps between the span's candles that are not one interval long

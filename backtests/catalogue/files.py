@@ -1,4 +1,4 @@
-"""Where strategies come from: the files of our own folder, and packages that name an entry point.
+"""Find strategies: the files of our own folder, and packages that name an entry point.
 
 Nothing is executed here. Source is read once, and what was read is what is compiled and what its
 digest is of, however often the file is edited meanwhile.

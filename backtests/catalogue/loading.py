@@ -1,8 +1,8 @@
 """Strategies from source to catalogue, again whenever a file or an installed package changed.
 
 Everything is loaded anew on a change, in one order, so that a process that saw many edits and one
-that has just begun hold the same. What fails is left out and remembered with its error; the others
-stay. Readers of the catalogue never see it half-way.
+that has just begun hold the same. A file that fails is left out and remembered with its error; the
+others stay. Readers of the catalogue never see it half-way.
 """
 
 from __future__ import annotations

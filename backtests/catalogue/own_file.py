@@ -24,7 +24,7 @@ SHOWN = 12  # digits of a digest in a module's name
 def strategies_in(place: Path) -> dict[str, Strategy]:
     """Return the strategies of a file, or of all files of a folder, by name.
 
-    Of a folder, files that begin with `_` or `test_` are left out. Raises InputInvalid.
+    In a folder, files that begin with `_` or `test_` are skipped. Raises InputInvalid.
     """
     if place.is_file():
         return _of_file(place)

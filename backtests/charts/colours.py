@@ -46,7 +46,7 @@ def shade(value: float, largest: float) -> str:
 
 
 class Shape(NamedTuple):
-    """How fills of a kind are marked, in the words of matplotlib and of Plotly.
+    """The markers of one kind of fills, in the words of matplotlib and of Plotly.
 
     area: in square points, so that shapes look equally large; those of exits are smaller
     """

@@ -38,7 +38,7 @@ class Panel:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DrawnIndicators:
-    """What is drawn over the candles, what below them, and what was left out, in sentences."""
+    """The lines drawn over the candles and below them, and sentences that name the omitted ones."""
 
     over: tuple[DrawnLine, ...] = ()
     panels: tuple[Panel, ...] = ()

@@ -1,4 +1,4 @@
-"""How a run did in each month, and its Sharpe ratio of the last periods, along the way."""
+"""A run's return in each month, and its Sharpe ratio of the last periods, along the way."""
 
 from __future__ import annotations
 

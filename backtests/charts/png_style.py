@@ -1,4 +1,4 @@
-"""How the parts of a PNG look alike: axes, legends, notes, numbers."""
+"""The style that all parts of a PNG share: axes, legends, notes, numbers."""
 
 from __future__ import annotations
 

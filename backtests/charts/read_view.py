@@ -1,4 +1,4 @@
-"""What a picture shows of a run whose candles and curve were read, not executed."""
+"""The picture of a run whose candles and curve were read, not executed."""
 
 from __future__ import annotations
 

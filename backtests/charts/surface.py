@@ -1,4 +1,4 @@
-"""What a picture of a search shows: the ranking metric over one or two of what was varied."""
+"""The picture of a search: the ranking metric over one or two varied parameters."""
 
 from __future__ import annotations
 

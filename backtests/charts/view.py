@@ -1,4 +1,4 @@
-"""What a picture of one run shows: candles merged, curves thinned, trades marked, all said."""
+"""The picture of one run: merged candles, thinned curves, marked trades, and notes on all of it."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ class Indicators:
     def macd(self, fast: int = 12, slow: int = 26, signal: int = 9) -> Oscillator:
         """Return the difference of two exponential averages, its own average, and their distance.
 
-        Where `fast` is above `slow` the two change places, as TA-Lib has it.
+        If `fast` is above `slow`, the two change places, as in TA-Lib.
         """
         return self._of("macd", fast, slow, signal)
 

@@ -1,4 +1,4 @@
-"""What an indicator is: its lines, their units, its parameters, and the history it needs."""
+"""The definition of an indicator: its lines, their units, its parameters, and its history."""
 
 from __future__ import annotations
 

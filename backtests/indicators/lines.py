@@ -1,4 +1,4 @@
-"""What an indicator of several lines returns: one field for each line, (n,) float64."""
+"""The return types of indicators with several lines: one field for each line, (n,) float64."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Supertrend(NamedTuple):
 
 
 class Aroon(NamedTuple):
-    """How lately the lowest low and the highest high were: 100 is now."""
+    """The recency of the lowest low and the highest high: 100 is now."""
 
     down: Float
     up: Float

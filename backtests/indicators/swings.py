@@ -81,7 +81,7 @@ def _smoothed_place(values: Float, period: int, smoothing: float) -> Float:
 def smoothed_place(values: Float, lowest: Float, highest: Float, smoothing: float) -> Float:
     """Return where values lie from lowest to highest, 0 to 100, smoothed.
 
-    Where these are one, the place stays; NaN until they were apart.
+    If these are equal, the place stays; NaN until they were apart.
     """
     found = np.full(len(values), np.nan)
     place = smoothed = np.nan

@@ -1,4 +1,4 @@
-"""What TA-Lib lacks: sums, means, the z-score and R² of a window, and the mean of a day.
+"""Functions that TA-Lib lacks: sum, mean, z-score and R² of a window, and the mean of a day.
 
 A window's sums are put together from the end of one block of `period` candles and the beginning of
 the next. Nothing is ever subtracted again, so that no rounding is carried along: a large value that

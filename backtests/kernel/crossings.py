@@ -1,4 +1,4 @@
-"""Where signals stand: their bars as lists, found in one pass that the processor can take in bulk.
+"""List the bars of signals, in one pass that the processor can take in bulk.
 
 A block of candles is compared at once into bytes, sixty-four bytes become the bits of one word, and
 the set bits of a word are written eight at a time without asking how many there are: where signals

@@ -1,8 +1,9 @@
-"""How far prices went against each trade and for it, while it was held.
+"""Measure how far prices went against each trade and for it, while it was held.
 
 A candle counts with its whole range if the position was open through all of it: the candle of an
-entry at the open, and each one between entry and exit. Of a candle that a resting order entered
-the close alone is certain, of the candle of the exit the price of the exit.
+entry at the open, and each one between entry and exit. On a candle that a resting order entered,
+only the close certainly came later; on the candle of the exit, only the price of the exit is
+certain.
 
 Source: Sweeney, "Maximum Adverse Excursion" (1996).
 """

@@ -1,4 +1,4 @@
-"""What a walk writes down: the account at each period's end, and how deep it fell."""
+"""The ledger of a walk: the account at each period's end, and its drawdown."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DRAWDOWN_SIZE = 7
 
 
 class Walked(NamedTuple):
-    """What a walk counted.
+    """The counters of a walk.
 
     bars: candles of the span that were walked, fewer than it has where the run was ruined
     periods: period ends written; the last one of a ruined run is its last candle
@@ -144,8 +144,8 @@ def hold(
 def write_rest(equity: Float, first: int, end: int, cash: float) -> None:
     """Write the equity of [first, end), counted from the span's start, without a position.
 
-    Whole strides are written as long as there is room: what lies behind is written after. How long
-    a rest or a hold lasts cannot be foretold, and one stride is enough for most.
+    Whole strides are written as long as there is room: what lies behind is written after. The
+    length of a rest or a hold cannot be foretold, and one stride is enough for most.
     """
     bar = first
     while bar < end and bar + STRIDE <= len(equity):

@@ -1,4 +1,4 @@
-"""What a walk writes down of an account that was stepped: its period ends and its drawdown."""
+"""The ledger of a stepped account: its period ends and its drawdown."""
 
 from __future__ import annotations
 

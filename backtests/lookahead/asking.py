@@ -33,7 +33,7 @@ CLOSE = 1e-9  # relative: how far levels may differ on the same candles
 
 
 class Answer(NamedTuple):
-    """What a strategy said about candles.
+    """The answer of a strategy about some candles.
 
     flags: (4, n) bool, the four signals in the order of Signals
     levels: (4, n) float64, strength where an entry stands, stop, target and exit price; NaN where
@@ -116,8 +116,8 @@ def in_fresh_process(work: Callable[[], A], limit_s: float) -> A:
     """Return what work gives in a fork of this process; what it leaves in memory is gone.
 
     As this process never asked the strategy, whatever it keeps between calls is empty there. Chance
-    is seeded anew. What it prints, thousands of times, goes nowhere. Raises StrategyFailed where
-    the strategy did, or where the process gave no answer.
+    is seeded anew. Its prints are discarded, because they would come thousands of times. Raises
+    StrategyFailed where the strategy did, or where the process gave no answer.
     """
 
     def there() -> bytes:

@@ -1,8 +1,8 @@
-"""Whether a strategy knows more than its candles: cut them short, begin earlier, run again.
+"""Test whether a strategy knows more than its candles: cut them, begin earlier, run again.
 
 A strategy that sees only closed candles says the same about a candle whatever comes after it, and
-the same, beyond its warm-up, whatever came long before. Where that was not put to the test, the
-answer is "not verified", never "clean".
+the same, beyond its warm-up, whatever came long before. If a way was not tested, the answer is "not
+verified", never "clean".
 
 Each question goes to a fork of a process that never asked the strategy, so that nothing it keeps
 between calls can hide what it knows: the answer on all candles comes from one fork, the answers on

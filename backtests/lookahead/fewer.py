@@ -45,8 +45,8 @@ def choose_cuts(count: int, onsets: Int, random: np.random.Generator, budget: in
 def in_asking_order(cuts: Int, random: np.random.Generator) -> Int:
     """Return cuts as they are asked: the shortest first, then the others at random.
 
-    What a strategy keeps of its first call is then of few candles, and what it keeps of the longest
-    call so far meets shorter ones afterwards.
+    State that a strategy keeps from its first call then covers few candles, and state from the
+    longest call so far meets shorter calls afterwards.
     """
     return np.concatenate([cuts[:SHORTEST], random.permutation(cuts[SHORTEST:])])
 

@@ -16,7 +16,7 @@ from mela.candles import Candles
 
 
 class Reached(NamedTuple):
-    """What a strategy answered, and what it reached for meanwhile."""
+    """The answer of a strategy, and the resources that it used meanwhile."""
 
     answer: Answer
     reaches: tuple[Reach, ...]

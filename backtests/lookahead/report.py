@@ -1,4 +1,4 @@
-"""What a lookahead check says: its verdict, what it covered, and the first candle that differs."""
+"""The report of a lookahead check: verdict, coverage, and the first candle that differs."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What a check found and how much it covered.
+    """The findings of a check, and how much it covered.
 
     signals: how many stand on the candles, over all four arrays
     cuts, cuts_possible: prefixes compared, and how many there are

@@ -1,9 +1,9 @@
-"""What a strategy reaches for while it decides: files, network, processes, clock, chance.
+"""Record which resources a strategy uses: files, network, processes, clock, chance.
 
 Cutting candles cannot see a file of future returns, and a clock says something else tomorrow. Each
 such reach is noted with the line of the strategy's own code that led to it. Python tells of files
-and connections by audit events; of clocks and chance by the calls of its profiler. What a library
-does for itself (imports, compiled code, time zones) is no reach of the strategy's.
+and connections by audit events; of clocks and chance by the calls of its profiler. A library's own
+uses (imports, compiled code, time zones) do not count as the strategy's.
 """
 
 from __future__ import annotations

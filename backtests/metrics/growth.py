@@ -1,4 +1,4 @@
-"""What is told by the ends of a run: growth by the year, and what was traded for it."""
+"""Metrics of a run's first and last equity: yearly growth, and turnover."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ Int = NDArray[np.int64]
 
 
 class Facts(NamedTuple):
-    """What metrics need to know of a run's terms and of its span. Rates are per period."""
+    """The facts about a run's terms and span that metrics need. Rates are per period."""
 
     cash: float
     fee: float

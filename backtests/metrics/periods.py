@@ -43,8 +43,8 @@ def period_returns(account: Float, cash: float, returns: Float) -> None:
 def period_ends(candles: Candles) -> Int:
     """Return the last bar of each period, counted from the span's first: (m,) int64, rising.
 
-    A period is a candle from a day on. Of shorter candles it is a session where the market has
-    sessions, trades before the open and after the close included, and else a UTC day of opened_at.
+    A period is a candle from a day on. For shorter candles it is a session, trades before the open
+    and after the close included; in a market without sessions it is a UTC day of opened_at.
     """
     opened_ms = candles.opened_ms[candles.start_bar :]
     calendar = candles.calendar
@@ -98,8 +98,8 @@ def benchmark_returns(candles: Candles, ends: Int) -> Float:
 def periods_per_year(candles: Candles) -> float:
     """Return how many periods a year has: 12 and 52 for months and weeks, else 365 or 252 days.
 
-    365 where the market never closes and 252 where it does; a third of that for 3d. What single
-    candles show is not looked at: a session on a Saturday makes no market that never closes.
+    365 where the market never closes and 252 where it does; a third of that for 3d. Single candles
+    do not decide: a session on a Saturday does not make a market that never closes.
     """
     if candles.interval is Interval.MO1:
         return 12.0

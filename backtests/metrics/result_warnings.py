@@ -1,6 +1,6 @@
-"""What a reader of a result should know before believing it: warnings, as codes.
+"""Warnings that a reader of a result should see before believing it, as codes.
 
-Of the candles' cover `backtests.candles.coverage` speaks (`starts_late`, `ends_early`, `gaps`).
+`backtests.candles.coverage` gives those about coverage (`starts_late`, `ends_early`, `gaps`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the returns of periods tell alone, and against buy and hold."""
+"""Metrics of periodic returns, alone and against buy and hold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the trades of a run tell."""
+"""Metrics of the trades of a run."""
 
 from __future__ import annotations
 

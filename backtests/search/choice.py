@@ -1,4 +1,4 @@
-"""Which runs a search hands on: the best of each training window, and its winner."""
+"""Choose the runs that a search hands on: the best of each training window, and its winner."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Walk-forward in numbers: how folds become one. Which candles they are, `mela.windows` says."""
+"""Walk-forward in numbers: how folds become one.
+
+`mela.windows` defines the candles of each fold.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +50,7 @@ def within(entry_ms: Int, exit_ms: Int, start_ms: int, end_ms: int) -> Bool:
 
     entry_ms, exit_ms: (n,) int64, the openings of the candles of both fills; a trade that is still
         open has no exit, and is not among them
-    returns: (n,) bool. What a purged trade earned is known only beyond the border, or was decided
+    returns: (n,) bool. The profit of a purged trade is known only beyond the border, or was decided
         before it, so it must not count for choosing.
 
     >>> within(np.array([1, 5]), np.array([4, 12]), 0, 10).tolist()

@@ -1,6 +1,6 @@
 """A run on candles that it was not chosen on: it starts flat, and is sold at the end.
 
-What a window earns must be in the account when it ends, or the next one could not begin flat. So
+A window's profit must be in the account when it ends, or the next one could not begin flat. So
 a position that is still open is left at the last close, at the costs of any fill: the candles get
 one more, which opens and stays there, and the strategy is made to leave on the last real close.
 """
@@ -54,7 +54,7 @@ class Performance(TypedDict):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stretch:
-    """What a run did on a window, or several runs on windows that follow each other.
+    """The course of a run on a window, or of several runs on consecutive windows.
 
     status: `succeeded`, or what it was instead; error: why it failed
     opened_ms, equity: (n,) of each candle, the last one after all was sold

@@ -1,4 +1,4 @@
-"""What a search has found, judged: its walk-forward, its holdout, how much of its winner is luck.
+"""Judge a search: its walk-forward, its holdout, and how much of its winner is luck.
 
 Pure: candles and documents of results come in, parts of a `SearchReport` go out. The platform gives
 the runs that it has recorded, `mela backtest` those that it made itself.

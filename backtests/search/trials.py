@@ -1,4 +1,4 @@
-"""What was tried for the question that a winner answers, and how much of it is read again."""
+"""The trials behind a winner, and how many of them are read again."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MODEL_CANDLES = 50_000_000  # candles that those may take together
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trials:
-    """What is known of all that was tried for the question that the winner answers.
+    """All known trials of the question that the winner answers.
 
     n_trials: runs recorded for the same instruments, overlapping dates and the same strategies: a
         lower bound on what was tried

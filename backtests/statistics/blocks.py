@@ -19,7 +19,7 @@ ROUNDING = 1e-12  # of the squares: a spread below this share of them is roundin
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Blocks:
-    """What is known of the trials of one search, their returns being of the same periods.
+    """The trials of one search whose returns cover the same periods.
 
     sums, squares: (trials, blocks) float64, of the period returns and of their squares, finite
     counts: (blocks,) int64, how many periods each block has, at least 1

@@ -1,4 +1,4 @@
-"""How else it could have come: returns resampled in blocks, and trades in another order."""
+"""Monte Carlo: returns resampled in blocks, and trades in another order."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FEWEST_FOR_BLOCKS = 30  # returns below this number tell nothing of their depend
 
 @dataclass(frozen=True, slots=True)
 class Quantiles:
-    """Where a number lies in the resamples; None where it is undefined in all of them.
+    """The quantiles of a number in the resamples; None if it is undefined in all of them.
 
     levels: of `values`, rising; 0.05 and 0.95 bound the middle nine tenths
     """
@@ -73,7 +73,7 @@ class MonteCarlo:
 
 @dataclass(frozen=True, slots=True)
 class TradeShuffle:
-    """What the order of trades, and which of them came, decide.
+    """The effect of the order of trades, and of which trades came.
 
     max_drawdown: of the same trades in another order, after each trade, ≤ 0
     drawn_max_drawdown, drawn_final_equity: of as many trades drawn with replacement; the order

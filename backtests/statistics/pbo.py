@@ -20,7 +20,7 @@ CHUNK = 1_024  # trials whose sums stay in the processor's cache
 
 @dataclass(frozen=True, slots=True)
 class Overfitting:
-    """What choosing the best in one half of the blocks is worth in the other.
+    """The out-of-sample rank, in one half of the blocks, of the best run in the other.
 
     pbo: share of the choices that rank in the lower half outside, the median counted with it
     median_logit: of the relative ranks outside; below 0 where most choices disappoint

@@ -1,4 +1,4 @@
-"""What a winner survives: dear fills, delay, other parameters, each year, shuffled candles.
+"""Robustness of a winner: dear fills, delay, other parameters, each year, shuffled candles.
 
 Each part reruns the engine; a run's own key is left as it is, for none of these is stored.
 """
@@ -40,7 +40,7 @@ PERMUTATIONS = 200
 
 @dataclass(frozen=True, slots=True)
 class BreakEven:
-    """How dear fills may become before nothing is gained.
+    """The break-even cost of a fill.
 
     per_fill: fee and slippage together, as a fraction of a fill's notional, at which total_return
         reaches 0; 0.0 where it never gains, None where it still gains at the highest one tried
@@ -53,7 +53,7 @@ class BreakEven:
 
 @dataclass(frozen=True, slots=True)
 class Plateau:
-    """How neighbours in the parameter space did, one parameter a step up or down each.
+    """The results of neighbours in the parameter space, each one step away in one parameter.
 
     neighbours: parameter → value → metric, None where undefined or the run failed
     tried: neighbours within the bounds of the strategy
@@ -85,7 +85,7 @@ class Year:
 
 @dataclass(frozen=True, slots=True)
 class Permuted:
-    """How the winner does where the order of candles means nothing.
+    """The winner's results on shuffled candles, whose order means nothing.
 
     p_value: (1 + better) / (1 + permutations); better: permutations with at least its metric
     """
@@ -285,9 +285,9 @@ def permuted(
 def permute(candles: Candles, rng: np.random.Generator) -> Candles:
     """Return candles whose moves come in another order: nothing can be learned from their order.
 
-    The warm-up and the first candle of the span stay. Of the others the gaps from close to open
-    are shuffled, and apart from them the moves within a candle, its volume with them; so the last
-    close stays too. Times stay as they are.
+    The warm-up and the first candle of the span stay. The gaps from close to open of the others are
+    shuffled, and separately the moves within a candle together with its volume; so the last close
+    stays too. Times stay as they are.
 
     Source: Masters, "Permutation and Randomization Tests for Trading System Development" (2020),
     on permuting bars.

@@ -31,7 +31,7 @@ NORMAL_ENOUGH = 30.0  # a kurtosis above this leaves moments that one return dec
 
 @dataclass(frozen=True, slots=True)
 class SearchStatistics:
-    """What a search's winner proves. Sharpe ratios per period; None where undefined.
+    """The evidence for a search's winner. Sharpe ratios per period; None where undefined.
 
     n_trials: a lower bound on what was tried; n_effective: as in `Effective`
     sharpe_variance: of the Sharpe ratios found; None for fewer than two

@@ -1,4 +1,4 @@
-"""How much a Sharpe ratio proves: its moments, and what is left of it after many trials.
+"""Judge a Sharpe ratio: its moments, and what is left of it after many trials.
 
 Sharpe ratios here are per period, never annualised: divide an annual one by √periods_per_year.
 Kurtosis is the fourth standardised moment itself, 3 for normal returns, never the excess.
@@ -20,7 +20,7 @@ Float = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """What the formulas need of a series of returns; all NaN but `n` where it never moves.
+    """The moments of a series of returns; all NaN but `n` if it never moves.
 
     n: how many returns
     sharpe: per period, mean / sample deviation (ddof 1)

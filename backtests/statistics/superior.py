@@ -1,4 +1,4 @@
-"""Whether any trial of a search beats its benchmark, with all of them taken into account."""
+"""Test whether any trial of a search beats its benchmark, taking all of them into account."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RESAMPLES = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Superior:
-    """What is left of the trials' lead over the benchmark.
+    """The test of the trials' lead over the benchmark.
 
     p_value: Hansen's consistent one: how likely luck alone gives the best trial such a lead; a
         share of the resamples, so that 0.0 says below 1 / resamples
@@ -65,8 +65,9 @@ def superior(
 
     Each lead is divided by its long-run deviation before it is compared with others. `arch` gives
     the resamples; its own SPA names itself studentized but compares leads undivided (release
-    8.0.0), and holds every model three times: so the sums are made here. Of more than 5,000 trials
-    the best and a seeded sample of the others are tested, which makes p smaller than it should be.
+    8.0.0), and holds every model three times: so the sums are made here. With more than 5,000
+    trials, the best and a seeded sample of the others are tested, which makes p smaller than it
+    should be.
 
     Source: Hansen, "A Test for Superior Predictive Ability", Journal of Business & Economic
     Statistics 23 (2005); Romano & Wolf, "Stepwise Multiple Testing as Formalized Data Snooping",

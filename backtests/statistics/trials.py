@@ -1,4 +1,4 @@
-"""How many different things a search tried: trials that rise and fall together count as one."""
+"""Count the different trials of a search: trials that rise and fall together count as one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DRAWS = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Effective:
-    """How many trials a search is worth, and how far their Sharpe ratios lie apart.
+    """The effective number of a search's trials, and the variance of their Sharpe ratios.
 
     n_trials: all of them; moving: those with a Sharpe ratio; distinct: those left when equal
         ones are counted once
@@ -71,10 +71,10 @@ def effective_of(returns: Float, sharpes: Float, periods: int, *, seed: int = 0)
     sharpes: (trials,) float64, per period; NaN where a trial never moves, which leaves it out
     periods: how many the Sharpe ratios are of, at least 2
 
-    The number of clusters is where the mean silhouette is best. Of more than 400 distinct trials a
-    seeded sample is clustered; those that lie farther from every centre than any of the sample
-    from its own are sampled again, up to 6 times; what is left then counts at the rate of the
-    last sample.
+    The number of clusters is where the mean silhouette is best. With more than 400 distinct trials,
+    a seeded sample is clustered; trials that lie farther from every centre than any of the sample
+    from its own are sampled again, up to 6 times; the rest then counts at the rate of the last
+    sample.
 
     Clusters alone certify too much, for the winner is the best trial of its cluster, not the
     cluster's mean. So the best of normal numbers that correlate as the trials do is drawn too, and

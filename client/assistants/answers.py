@@ -1,4 +1,4 @@
-"""What tools answer: as little as an assistant needs, and where the rest is."""
+"""The answers of tools: as little as an assistant needs, and where the rest is."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class PublishedScene(Answer):
 
 
 class Followed(SceneEvent):
-    """How far a scene is. has_ended: false where the time was over first."""
+    """The progress of a scene. has_ended: false where the time was over first."""
 
     has_ended: bool
     rejected_because: str | None

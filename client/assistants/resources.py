@@ -1,4 +1,4 @@
-"""What is too large for a tool's answer: tables of runs, trades and equity, schemas, sources."""
+"""Resources that are too large for a tool's answer: runs, trades, equity, schemas, sources."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def add_resources(server: MCPServer[Any], client: Client) -> None:
     )
     @readable
     def scene_report(scene_id: str) -> str:
-        """What a scene's search proves: trials, deflated Sharpe, overfitting, folds, robustness."""
+        """The evidence of a search: trials, deflated Sharpe, overfitting, folds, robustness."""
         return client.result(scene_id).report.model_dump_json(indent=1)
 
     @server.resource("mela://scenes/{scene_id}/scene.json", mime_type=JSON, title="A scene")

@@ -1,6 +1,6 @@
 """The server of `mela mcp`: its tools, each a call of the client, and its resources.
 
-What a tool may do is what the API lets the client's token do.
+A tool may do what the API lets the client's token do.
 """
 
 from __future__ import annotations
@@ -179,7 +179,7 @@ def _add_progress(server: MCPServer[Any], client: Client) -> None:
     ) -> Followed:
         """Wait until a scene has ended, or until the time is over, and say how far it is.
 
-        Where has_ended is false, call it again.
+        If has_ended is false, call it again.
         """
         return await _followed(client, scene_id, context, wait_s)
 

@@ -20,8 +20,8 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 def translated(markdown: str) -> str:
     r"""Return Markdown as Python-Markdown takes it.
 
-    What stands in an item of a list is indented by four instead of two; a list begins after an
-    empty line; a cell's code has its bar bare; a fold's content is Markdown.
+    The content of a list item is indented by four instead of two; a list begins after an empty
+    line; a cell's code has its bar bare; a fold's content is Markdown.
 
     >>> print(translated("Some:\n- one\n\n  two"))
     Some:

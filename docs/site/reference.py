@@ -1,8 +1,7 @@
 """Write docs/reference/: scene and result, their JSON Schemas, the settings, the metrics.
 
-It also writes what dbt lists of the metrics. Run by `make docs`. What it writes is committed, so
-that the fields can be read without the site;
-tests/delivery/test_site.py holds it against the models.
+It also writes what dbt lists of the metrics. Run by `make docs`. Its files are committed, so that
+the fields can be read without the site; tests/delivery/test_site.py compares them with the models.
 """
 
 from __future__ import annotations

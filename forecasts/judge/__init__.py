@@ -1,1 +1,1 @@
-"""How good a forecast is: as a forecast, and as money, beside baselines."""
+"""Judge a forecast: as a forecast, and as money, beside baselines."""

@@ -21,7 +21,7 @@ Float = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class FoldScore:
-    """How good the forecasts of one fold are; auc and brier NaN where the label is a number.
+    """The scores of one fold's forecasts; auc and brier are NaN if the label is a number.
 
     ic, rank_ic: against the label, of a class against the return that it stands for
     """

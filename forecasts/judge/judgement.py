@@ -60,7 +60,7 @@ class Judged:
 
 @dataclass(frozen=True, eq=False)
 class Judgement:
-    """What a training's model is worth.
+    """Judge the model of a training.
 
     model, linear, lightgbm, control: rows; hold: buy and hold, None for combinatorial splits
     trials, deflated: how many trainings were tried on such data, and the probability that the

@@ -38,7 +38,7 @@ TRADED = "forecast"
 
 @dataclass(frozen=True, eq=False)
 class Money:
-    """What accounts of equal size, one for each instrument, earned together.
+    """The joint result of accounts of equal size, one for each instrument.
 
     returns: (days,) float64, one for each day; the mean of the instruments'
     sharpe: of a year; NaN where nothing moved

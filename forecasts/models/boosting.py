@@ -1,4 +1,4 @@
-"""What all boosted trees are asked with."""
+"""The options that all boosted trees share."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from mela.fields import Part, Real, Whole
 
 
 class Boosting(Part):
-    """How many trees, how large each may grow, and how much each may say."""
+    """The number of trees, their size, and the learning rate."""
 
     trees: Whole = Field(default=100, ge=1, le=10_000, description="trees, one after the other")
     depth: Whole = Field(default=3, ge=1, le=16, description="comparisons from root to leaf")

@@ -1,4 +1,4 @@
-"""What a kind of model is, and the decorator that registers one."""
+"""The definition of a kind of model, and the decorator that registers one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ THREADS = 1  # cores are shared; more is asked for by whoever has them
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """What a model is fitted on: the training part, as `Prepared.apply` gives it.
+    """The data that a model is fitted on: the training part, as `Prepared.apply` gives it.
 
     x: (m, p) float64; y: (m,) float64; for a class 1.0 for the upper one and 0.0 for the others
     """

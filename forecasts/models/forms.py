@@ -1,4 +1,4 @@
-"""What a fitted model is made of, whatever library fitted it: weights, or trees.
+"""The parts of a fitted model, whichever library fitted it: weights, or trees.
 
 A form is what the ONNX graph is built from, so that no converter of a library stands between what
 was judged and what is served. Trees read float32, as all three libraries of trees compare by then:

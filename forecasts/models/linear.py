@@ -13,7 +13,7 @@ from mela.fields import Part, Real
 
 
 class Penalty(Part):
-    """How much the weights are shrunk."""
+    """The shrinkage of the weights."""
 
     penalty: Real = Field(
         default=0.01, gt=0, le=1e6, description="of a sample: the squared weights times this"

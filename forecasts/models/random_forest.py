@@ -13,7 +13,7 @@ from mela.fields import Part, Real, Whole
 
 
 class Forest(Part):
-    """How many trees, and how large each may grow."""
+    """The number of trees, and their size."""
 
     trees: Whole = Field(default=100, ge=1, le=10_000, description="trees that are averaged")
     depth: Whole = Field(default=6, ge=1, le=32, description="comparisons from root to leaf")

@@ -23,7 +23,7 @@ def open_broker(
     answer_s: float = 10.0,
     patience: Patience | None = None,
 ) -> Broker:
-    """Return Alpaca, not yet listening. Where a replay is set, it is asked, whatever the money.
+    """Return Alpaca, not yet listening. If a replay is set, it is asked, whatever the money.
 
     answer_s: the time limit of each request
     Raises ValueError where no keys are set, and for live money with the keys of a paper account, or

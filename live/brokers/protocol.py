@@ -1,4 +1,4 @@
-"""What a broker outside this process is: requests, what they answer, and how they fail."""
+"""The protocol of a broker outside this process: requests, answers, and failures."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class BrokerFill:
 
 @dataclass(frozen=True, slots=True)
 class BrokerPosition:
-    """What is held of an instrument. units: signed, in base units."""
+    """A position in an instrument. units: signed, in base units."""
 
     instrument: str
     units: float

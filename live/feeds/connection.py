@@ -45,7 +45,7 @@ class Connection(Protocol):
 
 
 class NoConnection:
-    """What a feed has that only polls: nothing is ever heard."""
+    """The listener of a feed that only polls: it never hears anything."""
 
     async def open(self) -> None:
         """Do nothing."""

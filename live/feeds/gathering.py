@@ -1,4 +1,4 @@
-"""What a feed makes of messages and of REST: each series in order, none waiting for another.
+"""Gather a feed's candles from messages and REST: each series in order, none waiting for another.
 
 A series that misses something asks REST, and what its stream brings meanwhile waits behind the
 answer. The others go on. Time in which this process was too busy to listen counts for nobody.
@@ -33,7 +33,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a feed waits, in seconds of this machine.
+    """The waits of a feed, in seconds of this machine.
 
     first_s, longest_s: pauses between attempts to connect; they double, with jitter
     open_s: for a connection to stand; grace_s: for a candle after its close
@@ -71,7 +71,7 @@ class Series:
 
 
 class Noting(Protocol):
-    """How something is told that is no candle."""
+    """The callback for events that are no candles."""
 
     def __call__(
         self, kind: NoticeKind, text: str, *, is_alarm: bool = False, candles: int = 0

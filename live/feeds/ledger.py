@@ -1,4 +1,4 @@
-"""What a feed has given of one series: pure, so that no order of messages confuses it."""
+"""The candles that a feed has given of one series. It is pure: no order of messages confuses it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a feed of closed candles is, whichever market it listens to."""
+"""The protocol of a feed of closed candles, whichever market it listens to."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NoticeKind = Literal["connected", "lost", "mute", "caught_up", "refused", "clock
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """What a feed listens to. instrument: as `alpaca:AAPL`."""
+    """The subject that a feed listens to. instrument: as `alpaca:AAPL`."""
 
     instrument: str
     interval: Interval
@@ -59,8 +59,8 @@ class Feed(Protocol):
     ) -> list[CandleClosed]:
         """Return the closed candles with from_ms ≤ opened_ms < to_ms, oldest first, over REST.
 
-        What is not in the answer and would have closed by now does not exist at the service.
-        Raises SourceUnavailable or SourceRefused, as a CandleSource does.
+        A candle that should have closed by now and is not in the answer does not exist at the
+        service. Raises SourceUnavailable or SourceRefused, as a CandleSource does.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""Where everything is and how much of it to use: one Settings, made at the edges, passed down.
+"""Addresses, secrets and limits: one Settings, made at the edges and passed down.
 
 Order of precedence: arguments, environment (`MELA_…`, nested with `__`, as `MELA_KAFKA__BROKERS`),
 `$MELA_HOME/stack.env` (addresses and secrets of the stack that runs on this machine, written by
@@ -186,7 +186,7 @@ class AirflowSettings(_Service):
 
 
 class MonitorSettings(_Service):
-    """What watches over the services: the watchdog, and the metrics that Prometheus reads."""
+    """The monitor of the services: the watchdog, and the metrics that Prometheus reads."""
 
     restart_after_s: float = Field(
         default=120.0,
@@ -210,7 +210,7 @@ class MonitorSettings(_Service):
 
 
 class PruneSettings(_Service):
-    """What `mela prune` keeps. Trials are counted whatever goes."""
+    """The rules by which `mela prune` keeps results. Trials are counted whatever goes."""
 
     scene_days: int = Field(
         default=365,

@@ -22,7 +22,7 @@ log = structlog.get_logger()
 
 @dataclass(slots=True)
 class Place:
-    """Where a subscription is on the tape: candles that closed up to here were told."""
+    """The place of a subscription on the tape: candles that closed up to here were sent."""
 
     symbol: str
     interval: Interval

@@ -1,4 +1,4 @@
-"""What can go wrong with a stream, to order: `POST /replay/streams`."""
+"""Disturb a stream on request: `POST /replay/streams`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which stream a path is, and the connections that are open."""
+"""The streams by path, and their open connections."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of orders, to order: `POST /replay/trading`."""
+"""Set how orders are answered: `POST /replay/trading`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """How the next `times` orders of a symbol are treated, else than filled whole at once.
+    """The treatment of a symbol's next `times` orders, instead of a whole fill at once.
 
     symbol: as in the order; * for all
     reject: they are taken and rejected afterwards, as an exchange does

@@ -1,4 +1,4 @@
-"""What Alpaca refuses before it takes an order."""
+"""The checks that Alpaca makes before it accepts an order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of an open order as the price moves, on one account."""
+"""Match the open orders of one account as the price moves."""
 
 from __future__ import annotations
 

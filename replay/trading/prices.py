@@ -29,7 +29,7 @@ class Prices:
     """Prices at an instant: on a straight way through the candle that is open then.
 
     Coins move through minutes, made up where the files have hours. Stocks move through their
-    shortest stored candles, within the session only. Whoever wants a real path plays real minutes.
+    shortest stored candles, within the session only. For a real path, play real minutes.
     """
 
     def __init__(self, catalog: Catalog) -> None:

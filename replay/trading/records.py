@@ -60,7 +60,7 @@ class Order:
 
 @dataclass(slots=True)
 class Position:
-    """What is held of a symbol: signed units, and their average price."""
+    """A position in a symbol: signed units, and their average price."""
 
     qty: Decimal = NOTHING
     average: Decimal = NOTHING

@@ -54,7 +54,10 @@ class UpdatesChannel(Channel):
         """Tell no candles."""
 
     def tell_more(self) -> None:
-        """Tell what happened since the last time. What happens while nobody listens is not told."""
+        """Tell what happened since the last time.
+
+        Updates that happen while nobody listens are lost.
+        """
         if self._key is None or not self._listens:
             return
         updates, self._next = self.told_since(self._key, self._next)

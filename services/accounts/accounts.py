@@ -27,7 +27,7 @@ RESERVED = frozenset({KAFKA, "unknown", "nobody", "mela", "system"})
 
 
 class Role(StrEnum):
-    """What an account is for. Each may do all that those before it may."""
+    """The kinds of accounts. Each may do all that those before it may."""
 
     VIEWER = "viewer"
     TRADER = "trader"
@@ -40,7 +40,7 @@ class Role(StrEnum):
 
 
 class Scope(StrEnum):
-    """What a token may be used for; a session has all that its role allows."""
+    """The uses of a token; a session has all that its role allows."""
 
     READ = "read"
     WRITE = "write"
@@ -61,7 +61,7 @@ def scopes_of(role: Role) -> frozenset[Scope]:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks. user: the name in `ops.user`, to whom scenes belong.
+    """The caller of a use case. user: the name in `ops.user`, to whom scenes belong.
 
     scopes: what he may do: what the role allows and, of a token, no more than it was made for
     session_id, token_id: by which of them; one is None

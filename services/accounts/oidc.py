@@ -48,7 +48,7 @@ _REFUSED = "the provider's answer does not fit this sign-in; begin again."
 
 
 class Provider(BaseModel):
-    """What a provider says of itself (OpenID Connect Discovery)."""
+    """The description that a provider gives of itself (OpenID Connect Discovery)."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -59,7 +59,7 @@ class Provider(BaseModel):
 
 
 class Claims(BaseModel):
-    """What a provider says of a person."""
+    """The claims of a provider about a person."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 

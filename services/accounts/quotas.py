@@ -1,4 +1,4 @@
-"""How much a user may ask for: runs in a day, scenes at once."""
+"""The quotas of users: runs in a day, scenes at once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOST = 500  # publishers without an account that are listed
 
 @dataclass(frozen=True, slots=True)
 class QuotaState:
-    """What a user may ask for, and how much of it is used. 0: any number. A day is one of UTC."""
+    """The quotas of a user, and how much of them is used. 0: any number. A day is one of UTC."""
 
     runs_per_day: int
     runs_today: int
@@ -97,7 +97,7 @@ def check(
 ) -> None:
     """Let a user ask for a scene's runs, or refuse it. Raises SceneInvalid: quota_exceeded.
 
-    What the user has used stays as it is until the transaction ends: it must store the scene.
+    The count is locked until the transaction ends, which must therefore store the scene.
     """
     per_day, at_once = _limits(settings, stored.limits(connection, user_id))
     if not per_day and not at_once:

@@ -1,4 +1,4 @@
-"""What a caller may see and change: one place decides it, and what is hidden answers as absent."""
+"""Decide what a caller may see and change; hidden objects answer like absent ones."""
 
 from __future__ import annotations
 

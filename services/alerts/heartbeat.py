@@ -1,6 +1,6 @@
 """Say that nothing is heard: of the processes that trade, or of a series while its market trades.
 
-Whoever watches must not be what is watched: the monitor asks too, and the process that trades.
+A watcher must not watch itself, so both the monitor and the trading process ask.
 """
 
 from __future__ import annotations

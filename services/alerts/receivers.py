@@ -1,4 +1,4 @@
-"""Who alerts are delivered to: apprise's services, and the webhook of the settings.
+"""The receivers of alerts: apprise's services, and the webhook of the settings.
 
 Addresses carry tokens, so they are never logged or stored: a receiver is known by a hash.
 """
@@ -34,7 +34,7 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What a receiver is told."""
+    """The message that a receiver gets."""
 
     level: Level
     key: str
@@ -44,7 +44,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of a message. error: None if it was taken; retry_after_s: what it asked for."""
+    """The delivery of a message. error: None if it was taken; retry_after_s: what it asked for."""
 
     error: str | None = None
     retry_after_s: float | None = None

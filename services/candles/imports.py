@@ -18,7 +18,7 @@ from warehouse.quality import Check, Finding, check_quality
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What became of a file: its load, what is known of the instrument, and what checks found.
+    """The import of a file: its load, the facts of the instrument, and the findings of checks.
 
     notes: what was done and inferred to read the file
     unfinished: candles at its end that had not closed yet

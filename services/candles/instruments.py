@@ -1,4 +1,4 @@
-"""What is known of an instrument, and how a user tells it."""
+"""The facts of an instrument, and how a user states them."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ def known_or_none(names: Iterable[str], settings: Settings) -> Mapping[str, Inst
 def tell_instrument(name: str, facts: Mapping[str, Any], settings: Settings) -> Instrument:
     """Store facts that a user tells, and return what is known then. They go before all others.
 
-    Where a fact changes that runs rest on, all series of the instrument get a revision, so that
-    stored results are computed again. Raises as `known_instrument` does.
+    If a fact changes that runs rest on, all series of the instrument get a revision, so that stored
+    results are computed again. Raises as `known_instrument` does.
     """
     known = known_instrument(name, settings)
     tell_facts(known.with_facts(facts, FactOrigin("told", STATED_BY)), settings)

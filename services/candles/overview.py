@@ -1,4 +1,4 @@
-"""What is stored of candles, day by day, and what is wrong with them."""
+"""Stored candles day by day, and the findings about them."""
 
 from __future__ import annotations
 
@@ -141,8 +141,8 @@ def series_covered(
 ) -> SeriesCovered:
     """Return for each day how many candles are stored and how many are expected.
 
-    start, end: None for the ends of what is stored. Of more than 600,000 candles the newest are
-    looked at. Raises NotFound for an instrument never loaded, InputInvalid for an empty span.
+    start, end: None for the ends of what is stored. With more than 600,000 candles only the newest
+    are read. Raises NotFound for an instrument never loaded, InputInvalid for an empty span.
     """
     with transaction(settings) as connection:
         known = instruments.known(connection, [instrument]).get(instrument)

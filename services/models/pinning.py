@@ -1,7 +1,7 @@
 """Models that scenes and sessions ask for by alias or version: which file is meant is said once.
 
-What runs, results and their keys hold is the pinned reference: name, version and SHA-256. Whoever
-is champion later changes no stored result.
+Runs, results and their keys hold the pinned reference: name, version and SHA-256. A later champion
+changes no stored result.
 """
 
 from __future__ import annotations

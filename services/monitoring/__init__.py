@@ -1,1 +1,1 @@
-"""What the platform does now: metrics, the state of the job, and where time went."""
+"""The state of the platform: metrics, the streaming job, and where time went."""

@@ -44,7 +44,7 @@ Values = dict[str, list[tuple[tuple[str, ...], Any]]]
 
 @dataclass(frozen=True, slots=True)
 class ServiceSample:
-    """What is known of one service of the stack."""
+    """The state of one service of the stack."""
 
     name: str
     is_healthy: bool

@@ -1,4 +1,4 @@
-"""How the streaming job is, for the application: its queries, what waits, scenes by state."""
+"""The streaming job for the application: its queries, their backlog, scenes by state."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class JobNow:
 
 
 def job_now(settings: Settings) -> JobNow:
-    """Return how the streaming job is. What does not answer is left out."""
+    """Return how the streaming job is. A service that does not answer is left out."""
     with _lock:
         watcher = _watchers.setdefault(settings.kafka.brokers, Watcher(settings))
         queries = watcher.queries()

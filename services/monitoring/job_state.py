@@ -1,4 +1,4 @@
-"""What the streaming job says of its queries, in a file that `mela status` reads."""
+"""The state of the streaming job's queries, in a file that `mela status` reads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is going on now: the queries, the scenes at work, the newest rejections."""
+"""An overview of now: the queries, the running scenes, the newest rejections."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class QueryNow:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """What is going on at an instant; warehouse: what is wrong with it, if it is."""
+    """The overview at an instant; warehouse: why it cannot be read, if it cannot."""
 
     at: datetime
     queries: tuple[QueryNow, ...]
@@ -49,7 +49,10 @@ class Watcher:
         self._ends = EndOffsets(settings)
 
     def look(self) -> Overview:
-        """Return what is going on. What does not answer is left out, and never raises."""
+        """Return what is going on.
+
+        A service that does not answer is left out; the function never raises.
+        """
         scenes: Sequence[ListedScene] = ()
         rejected: Sequence[ListedScene] = ()
         wrong: str | None = None

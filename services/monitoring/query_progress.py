@@ -1,4 +1,4 @@
-"""How far the streaming queries have come, as their checkpoints say, and what still waits."""
+"""Read from checkpoints how far the streaming queries have come, and their backlog."""
 
 from __future__ import annotations
 

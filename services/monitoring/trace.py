@@ -1,4 +1,4 @@
-"""Where a scene's time went, from its publication to its end."""
+"""Split a scene's time into stages, from its publication to its end."""
 
 from __future__ import annotations
 

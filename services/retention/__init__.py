@@ -1,1 +1,1 @@
-"""What is kept: thin old results, restore them, and pin scenes."""
+"""Retention: thin old results, restore them, and pin scenes."""

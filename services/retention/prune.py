@@ -22,8 +22,8 @@ class Removal:
 def prune(settings: Settings, *, dry_run: bool = False) -> list[Removal]:
     """Remove what the rules of `settings.prune` no longer keep, or only say what would go.
 
-    May run beside the job, and again after it was killed. What MLflow refuses is a note, not an
-    error, because the warehouse is the truth. Raises StackFailed.
+    May run beside the job, and again after it was killed. A refusal by MLflow becomes a note, not
+    an error, because the warehouse is the truth. Raises StackFailed.
     """
     from services.tracking.mlflow_thinning import thin_mlflow
 

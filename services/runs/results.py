@@ -31,7 +31,7 @@ class SceneWarning:
 
 @dataclass(frozen=True, slots=True)
 class SceneResults:
-    """How far a scene is, and its results.
+    """The progress of a scene, and its results.
 
     recorded, cached: how many of its runs are answered, and how many of those from the store
     cancelled: how many are stored as not executed, as the scene was cancelled

@@ -25,7 +25,7 @@ _lock = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class StaleOfCaller:
-    """What no longer holds. results: up to 1,000 of total."""
+    """Stored results that no longer hold. results: up to 1,000 of total."""
 
     total: int
     results: tuple[StaleResult, ...]

@@ -50,7 +50,7 @@ class DryRun:
 
 @dataclass(frozen=True, slots=True)
 class ParsedYaml:
-    """What a text says. scene: None where it is no mapping."""
+    """The content of a text. scene: None where it is no mapping."""
 
     scene: dict[str, Any] | None
     faults: tuple[Fault, ...]

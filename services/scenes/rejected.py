@@ -22,7 +22,7 @@ SHOWN = 100
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which letters are meant; None: all of them. topic: with or without `mela.` in front."""
+    """A filter of dead letters; None matches all. topic: with or without `mela.` in front."""
 
     code: RejectionCode | None = None
     topic: str | None = None

@@ -1,4 +1,4 @@
-"""What the content of a stored scene says; a rejected one may hold anything, or nothing."""
+"""Read the content of a stored scene; a rejected one may hold anything, or nothing."""
 
 from __future__ import annotations
 

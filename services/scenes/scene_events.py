@@ -1,4 +1,4 @@
-"""What is told of scenes while they go on, whoever listens."""
+"""The events of running scenes, for whoever listens."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """What a stream watches from now on: all, or some scenes; and whether trading sessions."""
+    """The subjects that a stream watches from now on: all or some scenes, and trading sessions."""
 
     stream: str
     account_id: int
@@ -107,7 +107,7 @@ def tell_watch(
 ) -> Watch:
     """Tell the process that has a stream what it watches from now on.
 
-    What the caller may not see is left out. Raises InputInvalid for too many.
+    Events that the caller may not see are left out. Raises InputInvalid for too many.
     """
     if len(scenes) > MOST_WATCHED:
         raise InputInvalid("scenes", f"expected at most {MOST_WATCHED}, found {len(scenes)}.")

@@ -1,7 +1,7 @@
-"""What is shown of scenes, whoever asks: computed once for all who look at them.
+"""Facts of scenes that are shown to everybody, computed once for all readers.
 
-A scene that has ended changes no more, so that what was counted of it is kept. What is counted of
-a scene under way is kept for a moment: many may look at it at once.
+A scene that has ended changes no more, so that what was counted of it is kept. The counts of a
+running scene are kept for a moment, because many may look at it at once.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _MOST_ANSWERS = 2**24 - 1
 
 @dataclass(frozen=True, slots=True)
 class SceneFacts:
-    """What a scene asks for and how far it is.
+    """The request of a scene and its progress.
 
     start, end: as the scene says it; None where a rejected one says nothing
     """

@@ -1,4 +1,4 @@
-"""What a scene's search has proved, in numbers and in the words of a trader."""
+"""The evidence of a scene's search, in numbers and in the words of a trader."""
 
 from __future__ import annotations
 

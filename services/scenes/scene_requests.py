@@ -29,7 +29,7 @@ from warehouse.scenes import cards, records
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What an owner says of a scene. None: it stays as it is, or as the scene has it."""
+    """The labels that an owner gives a scene. None: it stays as it is, or as the scene has it."""
 
     name: str | None = None
     note: str | None = None
@@ -75,7 +75,7 @@ def ask_again(
 ) -> UUID:
     """Publish a scene again under a new id, which is returned.
 
-    What the caller may see he may ask again, as his own.
+    A caller may repeat each scene that he may see, as his own.
     idempotency_key: the same one within a day gives the same scene
     Raises NotFound, SceneInvalid where it is no longer valid, and as `publish` does.
     """

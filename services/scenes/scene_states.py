@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class SceneState(StrEnum):
-    """How ops.scene has it; `running` stands for received and planned."""
+    """Return the states as ops.scene stores them; `running` stands for received and planned."""
 
     RUNNING = "running"
     RECEIVED = "received"

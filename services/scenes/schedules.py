@@ -107,7 +107,7 @@ def publish_due(settings: Settings, now: datetime) -> list[str]:
 
     Logs of every other schedule why it is not due.
 
-    Whose a scene is comes first, and is committed: the planner must find it there. Only when Kafka
+    The owner is committed first, because the planner must find it. Only when Kafka
     has the scene is it no longer due. So a process that ends in between leaves it due under the
     same id, and what is sent twice counts once. A scene that is no longer valid holds no other one
     back; its SceneInvalid is raised at the end. Raises SourceUnavailable if Kafka does not answer.

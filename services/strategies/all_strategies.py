@@ -1,7 +1,7 @@
 """All strategies that scenes and sessions may name: those of files, and `forecast`.
 
-What a model's name means differs from one stack to another, so that `forecast` is registered here,
-with the settings, and not where strategies are files. Every process of the platform asks here.
+A model's name means different files on different stacks, so `forecast` is registered here, with the
+settings, and not where strategies are files. Every process of the platform asks here.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What was found of a strategy on each series."""
+    """The findings about a strategy on each series."""
 
     strategy: Strategy
     series: Mapping[str, Candles]

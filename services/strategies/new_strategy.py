@@ -74,7 +74,7 @@ def indicators_of(candles):
 
 @dataclass(frozen=True, slots=True)
 class NewStrategy:
-    """What was written: the strategy, its test, and what lists it to Mela."""
+    """The written files: the strategy, its test, and the entry point that lists it to Mela."""
 
     source: Path
     test: Path

@@ -25,7 +25,7 @@ def main(name: str, digest: str) -> int:
     """Check a strategy with its defaults; do nothing where its source is another by now.
 
     `forecast` has no default: it is checked with the model that a scene named last, whose features
-    are the code that could look ahead. What is stored says which model that was.
+    are the code that could look ahead. The stored verdict names that model.
     """
     signal.alarm(LIMIT_S)
     settings = Settings()

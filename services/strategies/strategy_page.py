@@ -1,4 +1,4 @@
-"""What is known of a strategy: its parameters, its source, and whether it looks ahead."""
+"""The page of a strategy: its parameters, its source, and whether it looks ahead."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where MLflow shows a scene's runs side by side."""
+"""Find MLflow's pages that compare a scene's runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the use cases of trading answer: sessions, what they hold, ordered and were refused.
+"""The answers of the trading use cases: sessions, positions, orders and refusals.
 
 Instants are in UTC. Amounts of money are in the quote currency, units in the base currency. A value
 that is not known, or not a number, is None.
@@ -76,7 +76,10 @@ class SessionRow:
 
 @dataclass(frozen=True, slots=True)
 class SessionTold:
-    """What changes of a session, for the stream of events. The last three say who may hear it."""
+    """The changing fields of a session, for the stream of events.
+
+    The last three say who may hear it.
+    """
 
     session_id: UUID
     version: int
@@ -103,7 +106,10 @@ class SessionTold:
 
 @dataclass(frozen=True, slots=True)
 class CommandRow:
-    """What somebody asked a session to do. answered_at: None until its process has answered."""
+    """A command that somebody gave to a session.
+
+    answered_at: None until its process has answered.
+    """
 
     command_id: int
     kind: str
@@ -126,7 +132,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class SessionCheck:
-    """What is wrong with a document. name, money, yaml: None where it does not say."""
+    """A fault of a document. name, money, yaml: None where it does not say."""
 
     is_valid: bool
     faults: tuple[Fault, ...]
@@ -147,7 +153,10 @@ class SessionDetail:
 
 @dataclass(frozen=True, slots=True)
 class PositionRow:
-    """What a session holds of an instrument. units: negative if short; price: the last close."""
+    """The position of a session in an instrument.
+
+    units: negative if short; price: the last close.
+    """
 
     instrument: str
     units: float
@@ -209,7 +218,7 @@ class TradeRow:
 
 @dataclass(frozen=True, slots=True)
 class VerdictRow:
-    """What the risk engine said of an order. saw: the values that it looked at.
+    """The risk engine's ruling on an order. saw: the values that it looked at.
 
     units: asked for; granted_units: what it let through, 0 if refused
     """
@@ -265,7 +274,7 @@ class DriftLine:
 
 @dataclass(frozen=True, slots=True)
 class DriftReport:
-    """How a session differs from the backtest of its candles in [start, end).
+    """The differences between a session and the backtest of its candles in [start, end).
 
     profit_difference: ours less the backtest's; bound: the alert comes beyond it
     """

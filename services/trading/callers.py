@@ -1,4 +1,4 @@
-"""Who asks at this machine's command line."""
+"""The caller at this machine's command line."""
 
 from __future__ import annotations
 

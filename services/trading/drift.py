@@ -1,4 +1,4 @@
-"""How a session differs from the backtest of its candles, as it was compared last."""
+"""Read the latest comparison of a session with the backtest of its candles."""
 
 from __future__ import annotations
 

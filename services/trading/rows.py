@@ -1,4 +1,4 @@
-"""What a session holds, ordered, traded and was refused; its log and its equity."""
+"""A session's positions, orders, trades and refusals; its log and its equity."""
 
 from __future__ import annotations
 

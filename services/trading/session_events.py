@@ -1,4 +1,4 @@
-"""What the stream of events tells of sessions. It is read from the store, never from a message."""
+"""The events of sessions for the stream. It is read from the store, never from a message."""
 
 from __future__ import annotations
 

@@ -230,7 +230,7 @@ def get_session(settings: Settings, caller: Caller, session_id: UUID) -> Session
 def meant(settings: Settings, caller: Caller, words: str) -> UUID:
     """Return the session that somebody means: by its id, its first digits, or its name.
 
-    Of several of one name, the one that has not ended. Raises NotFound, and InputInvalid where
+    If several have this name, the one that has not ended. Raises NotFound, and InputInvalid where
     several fit.
     """
     with transaction(settings) as connection:

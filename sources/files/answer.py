@@ -23,7 +23,7 @@ _BLOCK = 2**20
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FileAnswer:
-    """What a file gives: candles as a source's answer, and what was done and inferred to read them.
+    """The answer of a file: its candles, and what was done and inferred to read them.
 
     unfinished: candles at the end that had not closed yet, and are left out
     """

@@ -1,4 +1,4 @@
-"""Which column of a file holds which field of a candle."""
+"""Find the column of a file for each field of a candle."""
 
 from __future__ import annotations
 

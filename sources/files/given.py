@@ -26,7 +26,7 @@ UNNAMED = ""
 
 
 class Given(Protocol):
-    """Where candles are. The names of places are for sentences."""
+    """The place of candles: files or the warehouse. The names of places are for sentences."""
 
     @property
     def names(self) -> Sequence[str]:

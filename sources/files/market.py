@@ -1,4 +1,4 @@
-"""What is known of the instrument whose candles a file holds."""
+"""Infer facts of the instrument whose candles a file holds."""
 
 from __future__ import annotations
 

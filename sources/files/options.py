@@ -1,4 +1,4 @@
-"""What a user says about a file that the file itself does not say."""
+"""Options by which a user states what a file does not say."""
 
 from __future__ import annotations
 

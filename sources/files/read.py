@@ -1,7 +1,7 @@
 """Read a user's candle file as candles, and check it against the request.
 
 A file is not believed. Its spacing must be the interval's, its symbol the instrument's, and its
-times must have a time zone. What rounding did to high and low is corrected, and a note says so.
+times must have a time zone. A high or low that rounding moved is corrected, and a note says so.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ _IN_UTC = re.compile(r"(gmt|utc)(?!\s*[+-]?\s*\d)")  # `Gmt time`, but not `Time
 
 
 class TimeKind(StrEnum):
-    """What a column of times says about its zone."""
+    """The time zone that a column of times states."""
 
     INSTANTS = "instants"  # with a zone, or counted from 1970 in UTC
     TIMES = "times without a zone"

@@ -1,4 +1,4 @@
-"""What Mela knows of instruments without asking anybody: packaged facts, and else the name."""
+"""Facts of instruments that need no service: packaged ones, else those of the name."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def describe(name: str) -> Instrument:
 
 @lru_cache(maxsize=1)
 def packaged() -> Mapping[str, Instrument]:
-    """Return the packaged instruments by name. Where their facts are from stands in NOTICE.md."""
+    """Return the packaged instruments by name. NOTICE.md names the origin of their facts."""
     with PACKAGED.open(encoding="utf-8", newline="") as lines:
         return MappingProxyType({one.name: one for one in _instruments(csv.DictReader(lines))})
 

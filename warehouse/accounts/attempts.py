@@ -1,9 +1,9 @@
 """Sign-ins that failed, by user and address, and how long the next one has to wait.
 
 Somebody who guesses a user's password from one address waits longer and longer there; the user
-himself, elsewhere, does not wait. Where many guesses came from one address, those wait longer who
-guessed themselves, and nobody else: a whole office shares one. Many addresses that guess at one
-user hold up who comes from a browser that nobody knows, for seconds.
+himself, elsewhere, does not wait. If many guesses came from one address, only the users who guessed
+wait longer, because a whole office may share the address. Many addresses that guess at one user
+hold up who comes from a browser that nobody knows, for seconds.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ _FORGET = text("DELETE FROM app.attempt WHERE name_hash = :name_hash AND address
 def wait_s(connection: Connection, name_hash: bytes, address: str) -> float:
     """Return for how many seconds nobody may try this user from this address; 0 for at once.
 
-    Of an address with many failures, each user's wait begins with his own last one there, so that
-    nobody is shut out by what others do.
+    At an address with many failures, each user's wait begins with his own last one there, so that
+    others cannot shut him out.
     """
     row = connection.execute(_COUNTS, {"name_hash": name_hash, "address": address}).one()
     return max(

@@ -20,7 +20,10 @@ _CLEAN = text("DELETE FROM app.oidc_attempt WHERE ends_at < now()")
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What was sent along with a sign-in. return_to: a path of ours, where the browser was."""
+    """The values that were sent along with a sign-in.
+
+    return_to: a path of ours, where the browser was.
+    """
 
     nonce: str = field(repr=False)
     code_verifier: str = field(repr=False)

@@ -39,7 +39,7 @@ _PUT = text("""
 
 
 class Limits(NamedTuple):
-    """What was set for a user: runs a day and scenes at once; None for the default."""
+    """The quotas set for a user: runs a day and scenes at once; None for the default."""
 
     user: str
     runs_per_day: int | None
@@ -48,7 +48,7 @@ class Limits(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """What was set for a user, None for the default, and what is used."""
+    """The quotas set for a user, None for the default, and how much is used."""
 
     runs_per_day: int | None
     scenes_at_once: int | None

@@ -1,4 +1,4 @@
-"""Which scenes and runs a user may see: one condition, which every query of the application has."""
+"""The condition by which every query of the application finds visible scenes and runs."""
 
 from __future__ import annotations
 

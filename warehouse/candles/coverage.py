@@ -1,4 +1,4 @@
-"""Which candles are stored: the first and the last of each series."""
+"""Read which candles are stored: the first and the last of each series."""
 
 from __future__ import annotations
 

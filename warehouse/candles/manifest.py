@@ -43,7 +43,7 @@ class Action(_Part):
 
 
 class Facts(_Part):
-    """What was known of the instrument when its candles were written, beside its trading rules.
+    """The facts of the instrument when its candles were written, beside its trading rules.
 
     inferred: the facts that nobody told
     """

@@ -1,4 +1,4 @@
-"""Which series are stored, for those who look: instruments, spans, the days of one, findings."""
+"""Read an overview of stored series: instruments, spans, the days of one, findings."""
 
 from __future__ import annotations
 

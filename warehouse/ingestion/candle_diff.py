@@ -30,7 +30,7 @@ _STORED = """
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CandleDiff:
-    """Which candles of an answer are new, and which differ from the stored ones: (n,) masks."""
+    """Masks (n,) of an answer's candles: the new ones, and those that differ from stored ones."""
 
     new: Mask
     changed: Mask

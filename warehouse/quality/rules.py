@@ -156,7 +156,7 @@ def stale(
 def spacing(series: StoredCandles, on_grid: Mask) -> list[Defect]:
     """Return the candles that open when the calendar has no candle.
 
-    That is an error in a market that never closes, where the grid is arithmetic. Elsewhere it is a
+    A market that never closes has an arithmetic grid, so it is an error there. Elsewhere it is a
     warning, because exchanges move sessions and vendors differ in their hours.
     """
     severity: Severity = "error" if series.calendar == "24/7" else "warning"

@@ -102,7 +102,7 @@ def answer(
 ) -> list[ResultColumns]:
     """Find as `finder.find` does, and record what is found as the scenes' answers.
 
-    Where a scene has an answer to a run already, that one stays.
+    If a scene already has an answer to a run, that one stays.
     wanted: ids of stored scenes, each with a run of it
     returns: for each scene the results that were found, if there are any
     """

@@ -114,8 +114,8 @@ def find(
     """Return the valid stored result of each run that has one, by run_key.
 
     A result is valid if its status may be reused, its strategy, engine and metrics are today's,
-    and no later revision touches the candles that it rests on. Only this function decides it. Of
-    several valid results the newest counts.
+    and no later revision touches the candles that it rests on. Only this function decides it. If
+    several results are valid, the newest counts.
     provenances: strategy name → what would be used today; the revision in it is ignored
     returns: complete result documents in JSON, with `cached` and the asking scene's id
     """

@@ -97,7 +97,7 @@ class SeriesLineage:
 
 @dataclass(frozen=True, slots=True)
 class Lineage:
-    """Where a result comes from. result: its row and its run's; scenes: those that it answers."""
+    """The origin of a result. result: its row and its run's; scenes: those that it answers."""
 
     result: Mapping[str, Any]
     scenes: Sequence[Mapping[str, Any]]

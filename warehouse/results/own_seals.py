@@ -1,7 +1,7 @@
 """The part of a result's seal that is its own: a SHA-256 of its keys, metrics and blocks.
 
-Migration 0023 says what a whole seal is, and compares it. What several results share is spelled by
-Postgres alone, as it spells it again when seals are compared.
+Migration 0023 says what a whole seal is, and compares it. Postgres alone spells the parts that
+several results share, as it does again when seals are compared.
 """
 
 from __future__ import annotations

@@ -22,7 +22,9 @@ PARAMS = "strategy.params."
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What a run must fulfil. what: a metric, `status`, `instrument`, or a path that varies.
+    """A condition that a run must fulfil.
+
+    what: a metric, `status`, `instrument`, or a path that varies.
 
     value: None is what a path has that leads to nothing, as a stop loss that is not asked for
     """

@@ -1,4 +1,4 @@
-"""What strategies have to show: the scenes that ask for them and the results of their source."""
+"""The record of strategies: the scenes that ask for them and the results of their source."""
 
 from __future__ import annotations
 

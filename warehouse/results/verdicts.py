@@ -1,4 +1,4 @@
-"""What lookahead checks found, for each digest of a strategy's source."""
+"""The verdicts of lookahead checks, one for each digest of a strategy's source."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What is removed from old scenes, what stays of it, and how readers are told."""
+"""Retention: what is removed from old scenes, what stays, and how readers see it."""

@@ -55,7 +55,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class PrunedScene:
-    """How many of a scene's results were pruned, and by which rule the last of them."""
+    """The number of a scene's pruned results, and the rule that pruned the last of them."""
 
     scene_id: str
     results: int

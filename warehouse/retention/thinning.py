@@ -73,7 +73,7 @@ _PRUNE_CURVES = text("SELECT * FROM ops.prune_curves(:id, CAST(:keys AS text[]))
 
 @dataclass(frozen=True, slots=True)
 class Thinned:
-    """What went, or would go. Bytes are those of rows, without indexes.
+    """The rows that were removed, or would be. Bytes are those of rows, without indexes.
 
     runs: what nobody has an answer for any more; curves: results that lost trades and equity
     """

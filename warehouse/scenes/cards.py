@@ -1,4 +1,4 @@
-"""What the application keeps of scenes: what owners say of them, and which request made them."""
+"""Cards of scenes: the labels of their owners, and the request that made them."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ _ESTIMATED = text("""
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What the warehouse counts.
+    """Counts of the warehouse.
 
     scenes, rejected: by state, by code
     runs: recorded, pending, dropped, unplanned

@@ -41,7 +41,7 @@ _STRANGERS = text("""
 
 
 class Worth(NamedTuple):
-    """What a recorded run was worth: the metric that ranks its scene, and its round trips."""
+    """The value of a recorded run: the metric that ranks its scene, and its round trips."""
 
     value: float | None
     trades: int | None

@@ -1,4 +1,4 @@
-"""Whose scenes are: what was said before they reached the planner, and what nobody said."""
+"""The owners of scenes, as stated before the scenes reached the planner, or unknown."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _OWN = text("""
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is stored of a scene before it is planned.
+    """A scene as it is stored before it is planned.
 
     is_rerun: it was published again by Mela itself, for nobody
     is_admitted: the planner took it before, and was stopped

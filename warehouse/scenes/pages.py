@@ -107,7 +107,7 @@ class SceneHead:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a scene asks for. best: the document of its best result, once it has ended."""
+    """The request of a scene. best: the document of its best result, once it has ended."""
 
     content: Any
     best: Mapping[str, Any] | None
@@ -115,7 +115,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How far a scene is. recorded: answered runs, of which `cached` came from the store."""
+    """The progress of a scene. recorded: answered runs, of which `cached` came from the store."""
 
     recorded: int = 0
     cached: int = 0
@@ -137,7 +137,7 @@ class BestRun:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which scenes are wanted; None or empty for all. words: somewhere in name, note or tags.
+    """A filter of scenes; None or empty matches all. words: somewhere in name, note or tags.
 
     start, end: scenes whose span meets [start, end)
     since: scenes that are under way, or that changed since

@@ -21,7 +21,7 @@ MAX_DEPTH = 100
 
 
 class PublicationStatus(StrEnum):
-    """How a publication relates to the stored scenes."""
+    """The relation of a publication to the stored scenes."""
 
     NEW = "new"
     REPEATED = "repeated"

@@ -21,10 +21,10 @@ _ENSURE = text("SELECT raw.ensure_candle_years(:interval, :years)")
 def ensure_years(settings: Settings, interval: Interval, opened_ms: NDArray[np.int64]) -> int:
     """Make the partitions that candles need, and return how many were missing.
 
-    opened_ms: (n,) UTC milliseconds
-    To be called before the load's transaction: making one locks the interval's default partition,
-    and nobody shall wait for that as long as a load takes. Where a long query holds that lock, the
-    candles go to the default partition, and move when a later load finds the lock free.
+    opened_ms: (n,) UTC milliseconds To be called before the load's transaction: making one locks
+    the interval's default partition, and nobody shall wait for that as long as a load takes. If a
+    long query holds that lock, the candles go to the default partition, and move when a later load
+    finds the lock free.
     """
     if not len(opened_ms) or not interval.is_intraday:
         return 0

@@ -1,8 +1,8 @@
 """The outbox of alerts: put in with what they are about, taken out by who delivers them.
 
-Delivery is at least once. Who takes an alert has it for a while (`LEASE_S`); when that process
-dies, somebody else takes it again. Under one key at most one alert waits: what is put meanwhile
-becomes the same message.
+Delivery is at least once. A process that takes an alert holds it for a while (`LEASE_S`); if it
+dies, another takes it again. Under one key at most one alert waits: what is put meanwhile becomes
+the same message.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ _SERIES = text("""
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What a session last heard of a series.
+    """The last message that a session heard about a series.
 
     opened_at: of the newest candle that came, heard_at: when it was stored; both None for none
     absent_at: the newest opening of which its market said that it has no candle; None for none

@@ -1,4 +1,4 @@
-"""What people ask of sessions; the process that trades answers in the row."""
+"""Commands to sessions; the trading process answers in the row."""
 
 from __future__ import annotations
 

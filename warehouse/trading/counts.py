@@ -50,7 +50,7 @@ _FAILING = text("SELECT count(*) FROM ops.alert_receiver WHERE paused_until > no
 
 @dataclass(frozen=True, slots=True)
 class TradingCounts:
-    """What the warehouse counts of trading.
+    """Counts of trading in the warehouse.
 
     sessions, orders, alerts: by state; refused: entries by the code of their verdict; drift:
     sessions under way by the state of their newest comparison

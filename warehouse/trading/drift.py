@@ -1,4 +1,4 @@
-"""How sessions differ from backtests: what is read for it, what is stored of it."""
+"""Read and store the comparison of sessions with backtests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who runs a session: one process at a time, by locks that end with its connection."""
+"""Let one process at a time run a session, by locks that end with its connection."""
 
 from __future__ import annotations
 

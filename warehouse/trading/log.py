@@ -64,10 +64,10 @@ class StoredEvent:
 
 @dataclass(slots=True)
 class Rows:
-    """What follows from some events, as rows of the tables beside the log.
+    """Rows of the tables beside the log that follow from some events.
 
     Each row is a tuple in the order of the columns of its statement below, without the session.
-    Of orders and positions only the last row of a key is kept.
+    For orders and positions only the last row of a key is kept.
     """
 
     orders: dict[str, tuple[Any, ...]] = field(default_factory=dict[str, tuple[Any, ...]])

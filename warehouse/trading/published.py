@@ -1,4 +1,4 @@
-"""How far the logs of sessions have been told on Kafka, and what comes next."""
+"""The position up to which logs of sessions were sent to Kafka, and the next events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a session holds, ordered and was refused, and how its equity went, for those who ask."""
+"""Read a session's positions, orders and refusals, and its equity."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ def _by_number(
 
 @dataclass(frozen=True, slots=True)
 class Net:
-    """What the fills of a session add up to, of an instrument. units: signed.
+    """The sums of a session's fills in an instrument. units: signed.
 
     adopted_at: until when fills that were none of its own orders' are among them; None: there are
         none

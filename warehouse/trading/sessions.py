@@ -107,7 +107,7 @@ class StoredSession:
 
 @dataclass(frozen=True, slots=True)
 class NewSession:
-    """What is stored of a session at its beginning."""
+    """A session as it is stored at its beginning."""
 
     session_id: UUID
     name: str
@@ -197,7 +197,8 @@ def add_why(connection: Connection, session_id: UUID, why: str) -> None:
 def sharing(connection: Connection, one: StoredSession | NewSession) -> str | None:
     """Return a session under way that trades one of the same instruments in the same account.
 
-    Who joins the account at the same time waits until this transaction has ended, and sees it.
+    A session that joins the account at the same time waits until this transaction has ended, and
+    sees it.
     """
     account = {"shares": _SHARES, "broker": one.broker, "money": one.money}
     connection.execute(_JOIN, account)

@@ -1,4 +1,4 @@
-"""What sessions did in a span of time, in one row each: for the daily digest."""
+"""The activity of sessions in a span of time, one row each, for the daily digest."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _SUMMARY = text("""
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a session did. equity: NULL in Postgres, None here, before its first candle."""
+    """The activity of a session. equity: NULL in Postgres, None here, before its first candle."""
 
     session_id: UUID
     name: str

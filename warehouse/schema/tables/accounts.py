@@ -183,7 +183,7 @@ class OidcAttempt(Base):
 
 
 class SceneCard(Base):
-    """What an owner says of a scene. Grain: scene_id."""
+    """The labels that an owner gives a scene. Grain: scene_id."""
 
     __tablename__ = "scene_card"
     __table_args__ = (
@@ -223,7 +223,7 @@ class Idempotency(Base):
 
 
 class Quota(Base):
-    """What an administrator set for a user. Grain: user_id."""
+    """The quotas that an administrator set for a user. Grain: user_id."""
 
     __tablename__ = "quota"
     __table_args__ = (
@@ -241,7 +241,7 @@ class Quota(Base):
 
 
 class AuditEntry(Base):
-    """Who did what, when and from where. Grain: id."""
+    """An entry of the audit log: who did what, when and from where. Grain: id."""
 
     __tablename__ = "audit_entry"
     __table_args__ = (

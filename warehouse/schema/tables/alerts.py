@@ -122,7 +122,7 @@ class LiveBeat(Base):
 
 
 class SessionPublished(Base):
-    """How far a session's log has been told on Kafka. Grain: session_id."""
+    """The position up to which a session's log was sent to Kafka. Grain: session_id."""
 
     __tablename__ = "session_published"
     __table_args__ = (

@@ -1,4 +1,4 @@
-"""What all tables share: the base class, types of columns, checks."""
+"""Shared by all tables: the base class, types of columns, checks."""
 
 from __future__ import annotations
 

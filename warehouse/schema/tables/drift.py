@@ -1,4 +1,4 @@
-"""How sessions differ from the backtests of their candles."""
+"""Tables of drift: differences between sessions and the backtests of their candles."""
 
 from __future__ import annotations
 

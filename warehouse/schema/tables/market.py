@@ -93,7 +93,7 @@ class Instrument(FactColumns, Base):
 
 
 class InstrumentVersion(FactColumns, Base):
-    """What was known of an instrument before a fact changed. Grain: instrument, known_from."""
+    """The facts of an instrument before one of them changed. Grain: instrument, known_from."""
 
     __tablename__ = "instrument_version"
     __table_args__ = (
@@ -247,7 +247,7 @@ class Candle(CandleColumns, Base):
 
 
 class CandleVersion(CandleColumns, Base):
-    """What a vendor said of a candle before. Grain: instrument, interval, opened_at, known_until.
+    """An earlier version of a candle. Grain: instrument, interval, opened_at, known_until.
 
     A trigger writes it when a candle changes; the version of today stays in raw.candle alone.
     """

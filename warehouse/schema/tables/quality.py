@@ -58,7 +58,7 @@ class QualityCheck(Base):
 
 
 class QualityFinding(Base):
-    """What is wrong with candles in a row. Grain: series, kind, first_opened_at; one unresolved."""
+    """A finding about consecutive candles. Grain: series, kind, first_opened_at; one unresolved."""
 
     __tablename__ = "quality_finding"
     __table_args__ = (

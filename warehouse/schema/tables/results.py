@@ -18,7 +18,7 @@ from warehouse.schema.tables.base import Base, Hash, InstrumentId, Key, known_in
 
 
 class Run(Base):
-    """What was asked. Grain: run_key. `settings`: cash, costs, sizing and the rest."""
+    """The question of a run. Grain: run_key. `settings`: cash, costs, sizing and the rest."""
 
     __tablename__ = "run"
     __table_args__ = (
@@ -76,7 +76,7 @@ class RunInput(Base):
 
 
 class Result(Base):
-    """What answered: a run's status, its circumstances and its metrics. Grain: result_key."""
+    """The answer to a run: its status, its circumstances and its metrics. Grain: result_key."""
 
     __tablename__ = "result"
     __table_args__ = (
@@ -158,7 +158,7 @@ class ResultSeal(Base):
 
 
 class StrategyCheck(Base):
-    """Whether a strategy looks ahead, as a check found. Grain: strategy_digest.
+    """The verdict of a lookahead check on a strategy. Grain: strategy_digest.
 
     coverage: of each series that was checked, as `mela check --json` prints it
     """

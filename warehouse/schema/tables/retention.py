@@ -1,4 +1,4 @@
-"""What `mela prune` removed, by which rules, and what stays of it."""
+"""The record of `mela prune`: what it removed, by which rules, and what stays."""
 
 from __future__ import annotations
 
@@ -63,7 +63,10 @@ class Prune(Base):
 
 
 class PrunedFamily(Base):
-    """What pruned results have in common. Grain: instrument, strategy, span, interval, digest."""
+    """The fields that pruned results have in common.
+
+    Grain: instrument, strategy, span, interval, digest.
+    """
 
     __tablename__ = "pruned_family"
     __table_args__ = (
@@ -121,7 +124,7 @@ class PrunedResult(Base):
 
 
 class PrunedAnswer(Base):
-    """That a scene had a result that was pruned. Grain: scene_id, result_key."""
+    """A pruned result of a scene. Grain: scene_id, result_key."""
 
     __tablename__ = "pruned_answer"
     __table_args__ = (

@@ -104,7 +104,10 @@ class SessionEvent(Base):
 
 
 class SessionSeries(Base):
-    """What a session last heard of a series. Grain: session_id, instrument, interval."""
+    """The last message that a session heard about a series.
+
+    Grain: session_id, instrument, interval.
+    """
 
     __tablename__ = "session_series"
     __table_args__ = (
@@ -141,7 +144,7 @@ class SessionSnapshot(Base):
 
 
 class SessionSnapshotPart(Base):
-    """What snapshots of a session share. Grain: session_id, name."""
+    """A part that snapshots of a session share. Grain: session_id, name."""
 
     __tablename__ = "session_snapshot_part"
     __table_args__ = (
@@ -215,7 +218,7 @@ class SessionFill(Base):
 
 
 class SessionPosition(Base):
-    """What a session holds now. Grain: session_id, instrument."""
+    """A position that a session holds now. Grain: session_id, instrument."""
 
     __tablename__ = "session_position"
     __table_args__ = (
@@ -284,7 +287,7 @@ class SessionEquity(Base):
 
 
 class SessionVerdict(Base):
-    """What the gate of risk said of an order. Grain: session_id, seq."""
+    """The risk gate's ruling on an order. Grain: session_id, seq."""
 
     __tablename__ = "session_verdict"
     __table_args__ = (
@@ -313,7 +316,7 @@ class SessionVerdict(Base):
 
 
 class SessionCommand(Base):
-    """What somebody asked of a session, and what became of it. Grain: command_id."""
+    """A command to a session, and its outcome. Grain: command_id."""
 
     __tablename__ = "session_command"
     __table_args__ = (

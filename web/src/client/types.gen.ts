@@ -7,7 +7,7 @@ export type ClientOptions = {
 /**
  * About
  *
- * What a sign-in page has to know.
+ * The facts that a sign-in page needs.
  */
 export type About = {
     /**
@@ -27,7 +27,7 @@ export type About = {
 /**
  * AccountChange
  *
- * What is to be changed of an account; what is absent stays.
+ * Changes of an account; absent fields stay.
  */
 export type AccountChange = {
     /**
@@ -615,7 +615,7 @@ export type DriftLine = {
 /**
  * DriftReport
  *
- * How a session differs from the backtest of its candles in [start, end).
+ * The differences between a session and the backtest of its candles in [start, end).
  */
 export type DriftReport = {
     /**
@@ -955,7 +955,7 @@ export type Gap = {
 /**
  * Health
  *
- * That the application answers. It asks no other service.
+ * A sign that the application answers. It asks no other service.
  */
 export type Health = {
     /**
@@ -1242,7 +1242,7 @@ export type Interval = '1m' | '3m' | '5m' | '15m' | '30m' | '1h' | '2h' | '4h' |
 /**
  * InvitationCheck
  *
- * What an invitation is worth.
+ * The rights that an invitation gives.
  */
 export type InvitationCheck = {
     role: Role;
@@ -1441,7 +1441,9 @@ export type LookaheadCheck = {
 /**
  * Me
  *
- * Who asks. csrf_token: goes into the header X-CSRF-Token of each change; null for tokens.
+ * The caller of a use case.
+ *
+ * csrf_token: goes into the header X-CSRF-Token of each change; null for tokens.
  */
 export type Me = {
     /**
@@ -1491,7 +1493,7 @@ export type MetricCompared = {
 /**
  * MetricDefinition
  *
- * What a metric means. undefined: when it is null; empty for never.
+ * The definition of a metric. undefined: when it is null; empty for never.
  */
 export type MetricDefinition = {
     /**
@@ -1559,7 +1561,7 @@ export type MissingCandles = {
 /**
  * MonteCarloReport
  *
- * What other orders of the winner's returns and trades would have given.
+ * Results of other orders of the winner's returns and trades.
  */
 export type MonteCarloReport = {
     returns?: PathsReport | null;
@@ -1729,7 +1731,7 @@ export type ParamCompared = {
 /**
  * Parsed
  *
- * What a text in YAML says.
+ * The content of a text in YAML.
  */
 export type Parsed = {
     /**
@@ -1822,7 +1824,9 @@ export type PositionList = {
 /**
  * PositionRow
  *
- * What a session holds of an instrument. units: negative if short; price: the last close.
+ * The position of a session in an instrument.
+ *
+ * units: negative if short; price: the last close.
  */
 export type PositionRow = {
     /**
@@ -1858,7 +1862,7 @@ export type PositionRow = {
 /**
  * Problem
  *
- * What went wrong. code: for programs; faults: of a scene, all that are known.
+ * A fault of a request. code: for programs; faults: of a scene, all that are known.
  */
 export type Problem = {
     /**
@@ -1928,7 +1932,7 @@ export type PublisherRow = {
 /**
  * Publishers
  *
- * Who publishes without an account; `kafka` and `mela-publisher` first.
+ * A publisher without an account; `kafka` and `mela-publisher` come first.
  */
 export type Publishers = {
     /**
@@ -2009,7 +2013,7 @@ export type QueryNow = {
 /**
  * QuotaState
  *
- * What a user may ask for, and how much of it is used. 0: any number.
+ * The quotas of a user, and how much of them is used. 0: any number.
  */
 export type QuotaState = {
     /**
@@ -2033,7 +2037,7 @@ export type QuotaState = {
 /**
  * QuotaToSet
  *
- * What a user may ask for; null for the default, 0 for any number.
+ * The quotas of a user; null for the default, 0 for any number.
  */
 export type QuotaToSet = {
     /**
@@ -2135,7 +2139,7 @@ export type RevisionSeen = {
 /**
  * RobustnessReport
  *
- * How the winner stands changes. reason: why nothing could be computed.
+ * The robustness of the winner. reason: why nothing could be computed.
  */
 export type RobustnessReport = {
     break_even?: BreakEvenReport;
@@ -2165,7 +2169,7 @@ export type RobustnessReport = {
 /**
  * Role
  *
- * What an account is for. Each may do all that those before it may.
+ * The kinds of accounts. Each may do all that those before it may.
  */
 export type Role = 'viewer' | 'trader' | 'admin';
 
@@ -2227,7 +2231,7 @@ export type RunAnalysis = {
 /**
  * RunAnswer
  *
- * What was found. metrics: all by name, null where undefined.
+ * The result of a run. metrics: all by name, null where undefined.
  */
 export type RunAnswer = {
     /**
@@ -2439,7 +2443,7 @@ export type RunFailure = {
 /**
  * RunLineage
  *
- * Where a result comes from; its candles: `/runs/{run_key}/lineage`.
+ * The origin of a result; `/runs/{run_key}/lineage` has that of its candles.
  */
 export type RunLineage = {
     /**
@@ -2489,7 +2493,9 @@ export type RunPage = {
 /**
  * RunQuestion
  *
- * What was asked. terms: cash, costs, sizing, entry, exits, direction, prices and the rest.
+ * The question of a run.
+ *
+ * terms: cash, costs, sizing, entry, exits, direction, prices and the rest.
  */
 export type RunQuestion = {
     /**
@@ -2623,7 +2629,7 @@ export type RunRow = {
 /**
  * SceneChange
  *
- * What the owner of a scene changes. What is left out stays as it is.
+ * Changes that the owner of a scene makes. Absent fields stay as they are.
  */
 export type SceneChange = {
     /**
@@ -2909,7 +2915,7 @@ export type ScenePage = {
 /**
  * SceneReport
  *
- * What a search has proved.
+ * The evidence of a search.
  *
  * words: sentences for a trader, the most important first
  * luck_chance: probability that the best of as many tries looks this good by luck; null: unknown
@@ -3093,7 +3099,7 @@ export type SceneSchema = {
 /**
  * SceneState
  *
- * How ops.scene has it; `running` stands for received and planned.
+ * Return the states as ops.scene stores them; `running` stands for received and planned.
  */
 export type SceneState = 'running' | 'received' | 'planned' | 'finished' | 'cancelled' | 'rejected';
 
@@ -3280,7 +3286,7 @@ export type ScheduleRow = {
 /**
  * Scope
  *
- * What a token may be used for; a session has all that its role allows.
+ * The uses of a token; a session has all that its role allows.
  */
 export type Scope = 'read' | 'write' | 'admin';
 
@@ -3413,7 +3419,7 @@ export type SeriesRow = {
 /**
  * SessionAsked
  *
- * What a session shall do. release: trade again after a halt or the kill switch.
+ * A command for a session. release: trade again after a halt or the kill switch.
  */
 export type SessionAsked = {
     /**
@@ -3431,7 +3437,7 @@ export type SessionAsked = {
 /**
  * SessionCommand
  *
- * What somebody asked a session to do. outcome: null until its process has answered.
+ * A command that somebody gave to a session. outcome: null until its process has answered.
  */
 export type SessionCommand = {
     /**
@@ -3700,7 +3706,7 @@ export type SessionTradeList = {
 /**
  * SessionValidation
  *
- * What is wrong with a session; nothing is started.
+ * The faults of a session; nothing is started.
  */
 export type SessionValidation = {
     /**
@@ -3754,7 +3760,7 @@ export type SignIn = {
 /**
  * StaleAnswer
  *
- * What no longer holds. results: up to 1,000 of total.
+ * Stored results that no longer hold. results: up to 1,000 of total.
  */
 export type StaleAnswer = {
     /**
@@ -3862,7 +3868,9 @@ export type StaleSceneRow = {
 /**
  * StatisticsReport
  *
- * How much of the winner is luck (docs/search.md). reason: why nothing could be computed.
+ * The statistics that tell how much of the winner is luck (docs/search.md).
+ *
+ * reason: why nothing could be computed.
  */
 export type StatisticsReport = {
     /**
@@ -3911,7 +3919,7 @@ export type StatisticsReport = {
 /**
  * StatusCount
  *
- * How many runs ended with a status.
+ * The number of runs that ended with a status.
  */
 export type StatusCount = {
     /**
@@ -4277,7 +4285,7 @@ export type TradeGroup = {
  *
  * Trades for a chart, as columns, thinned to what it can show. side: 1 long, -1 short.
  *
- * Of too many, those with the largest profit or loss stay.
+ * If there are too many, those with the largest profit or loss stay.
  */
 export type TradeMarks = {
     /**
@@ -4716,7 +4724,7 @@ export type VerdictList = {
 /**
  * VerdictRow
  *
- * What the risk engine said of an order, and the values that it looked at.
+ * The risk engine's ruling on an order, and the values that decided.
  *
  * granted_units: what it let through; 0 if refused
  */
@@ -4871,7 +4879,7 @@ export type WatchedSeries = {
 /**
  * Watching
  *
- * What a stream watches from now on: all, or some scenes; and whether trading sessions.
+ * The subjects that a stream watches from now on: all or some scenes, and trading sessions.
  */
 export type Watching = {
     /**
