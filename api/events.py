@@ -166,12 +166,15 @@ class Hub:
     def show(self, stream: Stream, since: datetime) -> None:
         """Let a stream hear how all that it watches is now.
 
-        since: of a stream of all, only what is under way or has changed since
+        since: of a stream of all, only what is under way or has changed since; and each scene that
+            it watches by itself, however old: what was never shown is never told as gone
         """
-        found = scene_events.snapshot(
-            self._settings, stream.caller, None if stream.all else set(stream.scenes), since
-        )
-        self._tell(found, only=stream)
+        if stream.all:
+            found = scene_events.snapshot(self._settings, stream.caller, None, since)
+            self._tell(found, only=stream)
+        if stream.scenes or not stream.all:
+            found = scene_events.snapshot(self._settings, stream.caller, set(stream.scenes), since)
+            self._tell(found, only=stream)
         if stream.trading:
             self._tell_sessions(self._trading.show(stream.caller), only=stream)
 

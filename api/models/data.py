@@ -276,11 +276,15 @@ class ScheduleAsked(Asked):
 
 
 class ScheduleChange(Asked):
-    """Pause a schedule, or let it go on."""
+    """Pause a schedule or let it go on, hide or share it; what is null stays as it is.
+
+    is_private: of the schedule and of the scenes that it publishes from now on
+    """
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"is_active": False}]})
 
-    is_active: bool
+    is_active: bool | None = None
+    is_private: bool | None = None
 
 
 class ScheduleRow(Answer):

@@ -42,8 +42,10 @@ def add_schedule(asked: ScheduleAsked, caller: Trader, settings: AppSettings) ->
 def change_schedule(
     name: Name, asked: ScheduleChange, caller: Trader, settings: AppSettings
 ) -> ScheduleRow:
-    """Pause a schedule, or let it go on. Its owner and admins may."""
-    found = schedule_pages.set_active(settings, caller, name, is_active=asked.is_active)
+    """Pause a schedule or let it go on, hide or share it. Its owner may; admins may pause it."""
+    found = schedule_pages.change(
+        settings, caller, name, is_active=asked.is_active, is_private=asked.is_private
+    )
     return ScheduleRow.of(found)
 
 

@@ -33,6 +33,7 @@ class Told:
     """The progress of a scene. The fields behind `remaining_s` say who may hear it, and when.
 
     version: only rises
+    card_changed_at: when its owner last said something of it, so that tags and notes are news too
     """
 
     scene_id: UUID
@@ -51,6 +52,7 @@ class Told:
     user_id: int | None
     is_private: bool
     has_ended: bool
+    card_changed_at: datetime | None
 
     def is_for(self, user_id: int) -> bool:
         """Tell whether a user may hear it."""
@@ -145,4 +147,5 @@ def _told(head: SceneHead, facts: SceneFacts) -> Told:
         user_id=head.user_id,
         is_private=head.is_private,
         has_ended=has_ended(head),
+        card_changed_at=head.changed_at,
     )

@@ -90,11 +90,25 @@ def add(
     return _one(settings, caller, name)
 
 
-def set_active(settings: Settings, caller: Caller, name: str, *, is_active: bool) -> ScheduleOfList:
-    """Pause a schedule, or let it go on. Raises NotFound, NotAllowed for another's."""
-    _check(settings, caller, name)
+def change(
+    settings: Settings,
+    caller: Caller,
+    name: str,
+    *,
+    is_active: bool | None,
+    is_private: bool | None,
+) -> ScheduleOfList:
+    """Pause a schedule or let it go on, hide or share it; what is None stays as it is.
+
+    is_private: of the schedule and of the scenes that it publishes from now on; only its owner may
+    Raises NotFound, and NotAllowed for another's.
+    """
+    found = _check(settings, caller, name)
+    if is_private is not None and not found.is_mine:
+        sentence = f"the schedule {name} belongs to {found.owner or 'nobody'}"
+        raise NotAllowed(f"{sentence}; only its owner hides or shares it.", "not_yours")
     with transaction(settings) as connection:
-        schedules.set_active(connection, name, active=is_active)
+        schedules.change(connection, name, active=is_active, is_private=is_private)
     return _one(settings, caller, name)
 
 
@@ -109,10 +123,11 @@ def _is_for(caller: Caller, schedule: Row[Any]) -> bool:
     return is_own or not schedule.is_private or caller.role is Role.ADMIN
 
 
-def _check(settings: Settings, caller: Caller, name: str) -> None:
+def _check(settings: Settings, caller: Caller, name: str) -> ScheduleOfList:
     found = _one(settings, caller, name)
     if not found.is_mine and caller.role is not Role.ADMIN:
         raise NotAllowed(f"the schedule {name} belongs to {found.owner or 'nobody'}.", "not_yours")
+    return found
 
 
 def _one(settings: Settings, caller: Caller, name: str) -> ScheduleOfList:

@@ -75,6 +75,14 @@ def test_a_private_schedule_is_seen_by_its_owner_and_administrators(team: Team) 
     texts = [one.text.replace("marked", "?").replace("nowhere", "?") for one in answers]
     assert texts[:2] == texts[2:]
     assert team.admin.patch("/schedules/marked", json={"is_active": False}).status_code == 200
+    shared = {"is_private": False}
+    refused = team.admin.patch("/schedules/marked", json=shared)
+    assert (refused.status_code, refused.json()["code"]) == (403, "not_yours")
+    changed = team.trader.patch("/schedules/marked", json=shared).json()
+    assert (changed["is_private"], changed["is_active"]) == (False, False)
+    assert names(team.other) == seen | {"marked"}
+    assert team.trader.patch("/schedules/of the team", json={"is_private": True}).is_success
+    assert names(team.viewer) == seen - {"of the team"} | {"marked"}
     for name in seen | hidden:
         assert team.admin.delete(f"/schedules/{name}").status_code == 204
 

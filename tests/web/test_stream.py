@@ -167,6 +167,11 @@ def test_a_new_name_and_what_is_hidden_and_shared_again_are_seen_at_once(pages: 
     expect(scene.get_by_role("heading", name=after)).to_be_visible()
     expect(row.filter(has_text=after)).to_be_visible()
 
+    ask(tina, "PATCH", f"/scenes/{scene_id}", {"tags": ["calm"], "note": "Only in calm years."})
+    expect(scene.get_by_text("calm", exact=True)).to_be_visible()
+    expect(scene.get_by_text("Only in calm years.")).to_be_visible()
+    expect(row.filter(has_text=after)).to_contain_text("calm")
+
     ask(tina, "PATCH", f"/scenes/{scene_id}", {"is_private": True})
     expect(scene.get_by_text("This scene is not shared any more")).to_be_visible()
     expect(row.filter(has_text=after)).to_have_count(0)

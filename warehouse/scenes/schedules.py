@@ -40,7 +40,11 @@ _ADD_INSTRUMENT = text("""
     VALUES (:id, :place, :instrument_id)
 """)
 _REMOVE = text("DELETE FROM ops.scene_schedule WHERE name = :name RETURNING id")
-_PAUSE = text("UPDATE ops.scene_schedule SET active = :active WHERE name = :name RETURNING id")
+_CHANGE = text("""
+    UPDATE ops.scene_schedule SET active = coalesce(:active, active),
+        is_private = coalesce(:is_private, is_private)
+    WHERE name = :name RETURNING id
+""")
 _LIST = """
     SELECT s.id, s.name, s.content, s.interval, s.span, s.every, s.active, s.created_at,
            s.last_scene_id, s.last_covered_until, s.user_id, u.name AS user, s.is_private,
@@ -143,9 +147,20 @@ def remove(connection: Connection, name: str) -> bool:
     return connection.scalar(_REMOVE, {"name": name}) is not None
 
 
-def set_active(connection: Connection, name: str, *, active: bool) -> bool:
-    """Pause a schedule, or let it go on. Returns False for an unknown name."""
-    return connection.scalar(_PAUSE, {"name": name, "active": active}) is not None
+def change(
+    connection: Connection,
+    name: str,
+    *,
+    active: bool | None = None,
+    is_private: bool | None = None,
+) -> bool:
+    """Pause a schedule or let it go on, hide or share it. Returns False for an unknown name.
+
+    is_private: of the schedule and the scenes that it publishes from now on
+    What is None stays as it is.
+    """
+    values = {"name": name, "active": active, "is_private": is_private}
+    return connection.scalar(_CHANGE, values) is not None
 
 
 def schedules(connection: Connection) -> Sequence[Row[Any]]:

@@ -784,7 +784,7 @@ export const removeSchedule = <ThrowOnError extends boolean = true>(options: Opt
 /**
  * Change Schedule
  *
- * Pause a schedule, or let it go on. Its owner and admins may.
+ * Pause a schedule or let it go on, hide or share it. Its owner may; admins may pause it.
  */
 export const changeSchedule = <ThrowOnError extends boolean = true>(options: Options<ChangeScheduleData, ThrowOnError>): RequestResult<ChangeScheduleResponses, ChangeScheduleErrors, ThrowOnError> => (options.client ?? client).patch<ChangeScheduleResponses, ChangeScheduleErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }, {

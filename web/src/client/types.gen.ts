@@ -3194,13 +3194,19 @@ export type ScheduleAsked = {
 /**
  * ScheduleChange
  *
- * Pause a schedule, or let it go on.
+ * Pause a schedule or let it go on, hide or share it; what is null stays as it is.
+ *
+ * is_private: of the schedule and of the scenes that it publishes from now on
  */
 export type ScheduleChange = {
     /**
      * Is Active
      */
-    is_active: boolean;
+    is_active?: boolean | null;
+    /**
+     * Is Private
+     */
+    is_private?: boolean | null;
 };
 
 /**

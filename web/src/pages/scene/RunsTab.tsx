@@ -4,7 +4,7 @@ import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { Download, GitCompareArrows } from "lucide-react";
 import { useCallback, useMemo, useState } from "react";
 import { address } from "../../api";
-import { listRuns, type RunRow, type SceneDetail } from "../../client";
+import type { RunRow, SceneDetail } from "../../client";
 import { hasAnswer, Unanswered } from "../../components/Answer";
 import { type Column, DataTable } from "../../components/DataTable";
 import { EmptyState } from "../../components/EmptyState";
@@ -16,11 +16,11 @@ import { StateBadge } from "../../components/StateBadge";
 import { RunFilter } from "./RunFilter";
 import { readCondition, runLabel, said, shownMetrics, writeCondition } from "./runsQuery";
 import styles from "./Scene.module.css";
+import { conditionsOf, PAGE, runsQuestion } from "./screens";
 import { hasEnded } from "./states";
 import { axesOf } from "./tabs";
 
 const route = getRouteApi("/inside/scenes/$sceneId");
-const PAGE = 100;
 const MOST_COMPARED = 8;
 const RUNNING_MS = 4_000;
 
@@ -30,17 +30,11 @@ export function RunsTab({ scene }: { scene: SceneDetail }) {
   const navigate = useNavigate();
   const metrics = useMetrics();
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
-  const where = (search.where ?? []).filter((text) => readCondition(text) !== null);
+  const where = conditionsOf(search);
   const sort = search.sort ?? scene.rank_by;
   const order: "asc" | "desc" | "best" = search.order ?? "best";
-  const query = { sort, order, where: where.length > 0 ? where : undefined };
-  const path = { scene_id: scene.scene_id };
   const found = useInfiniteQuery({
-    queryKey: [{ _id: "listRuns", path, query }],
-    queryFn: async ({ pageParam, signal }) =>
-      (await listRuns({ path, query: { ...query, limit: PAGE, cursor: pageParam }, signal })).data,
-    initialPageParam: undefined as string | undefined,
-    getNextPageParam: (page) => page.next_cursor ?? undefined,
+    ...runsQuestion(scene.scene_id, search),
     placeholderData: keepPreviousData,
     // Far down in a long list nothing moves under the reader's eyes.
     // A list that was on its way when the scene ended lacks the last runs: it is read once more.

@@ -14,7 +14,7 @@ import { useDisclosure } from "@mantine/hooks";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
-import { changeSchedule, removeSchedule, type ScheduleRow } from "../../client";
+import { changeSchedule, removeSchedule, type ScheduleChange, type ScheduleRow } from "../../client";
 import { listSchedulesOptions, listSchedulesQueryKey } from "../../client/@tanstack/react-query.gen";
 import { hasAnswer, Unanswered } from "../../components/Answer";
 import { EmptyState } from "../../components/EmptyState";
@@ -70,8 +70,8 @@ function Rows({ items }: { items: readonly ScheduleRow[] }) {
   const [leaving, setLeaving] = useState<ScheduleRow | null>(null);
   const refresh = () => client.invalidateQueries({ queryKey: listSchedulesQueryKey() });
   const change = useMutation({
-    mutationFn: (row: ScheduleRow) =>
-      changeSchedule({ path: { name: row.name }, body: { is_active: !row.is_active } }),
+    mutationFn: ({ row, body }: { row: ScheduleRow; body: ScheduleChange }) =>
+      changeSchedule({ path: { name: row.name }, body }),
     onSettled: refresh,
   });
   const mayChange = (row: ScheduleRow) => may(me, "trader") && (row.is_mine || may(me, "admin"));
@@ -84,6 +84,7 @@ function Rows({ items }: { items: readonly ScheduleRow[] }) {
             <Table.Thead>
               <Table.Tr>
                 <Table.Th scope="col">Active</Table.Th>
+                <Table.Th scope="col">Private</Table.Th>
                 <Table.Th scope="col">Name</Table.Th>
                 <Table.Th scope="col">Asks for</Table.Th>
                 <Table.Th scope="col">Span</Table.Th>
@@ -105,7 +106,16 @@ function Rows({ items }: { items: readonly ScheduleRow[] }) {
                       aria-label={`${row.name} is active`}
                       checked={row.is_active}
                       disabled={!mayChange(row) || change.isPending}
-                      onChange={() => change.mutate(row)}
+                      onChange={() => change.mutate({ row, body: { is_active: !row.is_active } })}
+                    />
+                  </Table.Td>
+                  <Table.Td>
+                    <Switch
+                      size="xs"
+                      aria-label={`${row.name} is private`}
+                      checked={row.is_private}
+                      disabled={!may(me, "trader") || !row.is_mine || change.isPending}
+                      onChange={() => change.mutate({ row, body: { is_private: !row.is_private } })}
                     />
                   </Table.Td>
                   <Table.Th scope="row">{row.name}</Table.Th>

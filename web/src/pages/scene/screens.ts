@@ -1,0 +1,51 @@
+import { infiniteQueryOptions, type QueryClient } from "@tanstack/react-query";
+import { type ListRunsData, listRuns } from "../../client";
+import { getSceneOptions } from "../../client/@tanstack/react-query.gen";
+import { readCondition } from "./runsQuery";
+
+/** Rows of a page of runs. */
+export const PAGE = 100;
+
+/** What the address of a scene says of the order and the conditions of its runs. */
+interface Asked {
+  sort?: string;
+  order?: "asc" | "desc";
+  where?: string[];
+}
+
+/** Return the conditions of an address that can be read. */
+export function conditionsOf(asked: Asked): string[] {
+  return (asked.where ?? []).filter((text) => readCondition(text) !== null);
+}
+
+/**
+ * Return the question for the runs of a scene, page by page. Without a metric in the address the API sorts
+ * by the scene's own, so that the question can be asked before the scene is known.
+ */
+export function runsQuestion(sceneId: string, asked: Asked) {
+  const where = conditionsOf(asked);
+  const path = { scene_id: sceneId };
+  const query: NonNullable<ListRunsData["query"]> = {
+    sort: asked.sort,
+    order: asked.order ?? "best",
+    where: where.length > 0 ? where : undefined,
+  };
+  return infiniteQueryOptions({
+    queryKey: [{ _id: "listRuns", path, query }],
+    queryFn: async ({ pageParam, signal }) =>
+      (await listRuns({ path, query: { ...query, limit: PAGE, cursor: pageParam }, signal })).data,
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page) => page.next_cursor ?? undefined,
+  });
+}
+
+/** Return the scene whose page an address opens; null where it opens another page. */
+export function sceneOpened(pathname: string): string | null {
+  return /^\/scenes\/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/.exec(pathname)?.[1] ?? null;
+}
+
+/** Ask for what the page of a scene shows first: the runs do not wait for the scene. */
+export function prefetchScene(client: QueryClient, sceneId: string, asked: Asked & { tab?: string }): void {
+  void client.prefetchQuery(getSceneOptions({ path: { scene_id: sceneId } }));
+  if ((asked.tab ?? "runs") === "runs") void client.prefetchInfiniteQuery(runsQuestion(sceneId, asked));
+}
