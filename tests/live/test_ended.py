@@ -44,13 +44,6 @@ from warehouse.trading import commands as stored_commands
 pytestmark = pytest.mark.integration
 
 
-@pytest.fixture
-def market(warehouse: Settings, replay: Any) -> tuple[Any, Settings]:
-    server = replay()
-    order(server, "play", **{"from": OPEN_MARKET, "speed": 1})
-    return server, on(warehouse, server)
-
-
 @pytest.mark.parametrize("state", ["failed", "stopped"])
 def test_a_session_that_has_ended_is_killed_as_others_are(
     market: tuple[Any, Settings], state: str

@@ -27,7 +27,6 @@ from replay.faults import Fault
 from services.trading import commands
 from tests.live.at_broker import (
     HOLDS,
-    OPEN_MARKET,
     ORDERS,
     OTHER,
     STOCK,
@@ -42,17 +41,10 @@ from tests.live.at_broker import (
     rest,
     sold,
 )
-from tests.live.played import on, order, start
+from tests.live.played import order, start
 from warehouse.database import transaction
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def market(warehouse: Settings, replay: Any) -> tuple[Any, Settings]:
-    server = replay()
-    order(server, "play", **{"from": OPEN_MARKET, "speed": 1})
-    return server, on(warehouse, server)
 
 
 def test_a_position_that_is_told_late_is_sold_once(market: tuple[Any, Settings]) -> None:
