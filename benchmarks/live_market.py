@@ -17,6 +17,7 @@ from live.feeds import FeedNotice
 from live.process import Process
 from live.runner import Outside
 from mela.interval import Interval
+from mela.risk_limits import SessionHours
 from mela.settings import Settings
 from services.trading import sessions
 from services.trading.callers import at_this_machine
@@ -62,10 +63,17 @@ class Market:
             yield await self._said.get()
 
     async def fetch(
-        self, instrument: str, interval: Interval, from_ms: int, to_ms: int
+        self,
+        instrument: str,
+        interval: Interval,
+        from_ms: int,
+        to_ms: int,
+        hours: SessionHours = "regular",
     ) -> list[CandleClosed]:
         """Refuse to say what was not said: no candle of a benchmark may be missed."""
-        raise LookupError(f"{instrument} {interval} is wanted from {from_ms} to {to_ms}")
+        raise LookupError(
+            f"{instrument} {interval} in {hours} hours is wanted from {from_ms} to {to_ms}"
+        )
 
     async def stop(self) -> None:
         """Do nothing: candles that were said stay said."""

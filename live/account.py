@@ -158,6 +158,7 @@ class Orders:
         units: float = math.nan,
         level: float = math.nan,
         reason: str = "entry",
+        outside: float | None = None,
     ) -> Order:
         """Make an order and keep it; its id is the same for the same decision."""
         if candle_ms != self._candle_ms:
@@ -168,7 +169,7 @@ class Orders:
         word: Side = "buy" if side > 0.0 else "sell"
         order = Order(
             number, instrument, leg, word, kind, units, level, reason, candle_ms, at_ms,
-            changed_ms=at_ms,
+            changed_ms=at_ms, outside=outside,
         )  # fmt: skip
         self._keep(order)
         return order

@@ -14,21 +14,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from execution.candle_step import Candle
-from execution.gate_state import Mode as GateMode
 from execution.gated import Gate
 from live.account import (
     Mode,
     Orders,
-    Place,
     asked,
     gate_restored,
     gate_saved,
     in_mode,
     is_near,
-    looking,
 )
-from live.books import KINDS, candle_of
-from live.broker_account import BrokerAccount, Wish, booked, judge_entry, stale
+from live.books import candle_of
+from live.broker_account import booked, stale
+from live.broker_wants import BrokerWants
 from live.events import (
     Alerted,
     CancelIntended,
@@ -40,40 +38,14 @@ from live.events import (
     StateChanged,
     Valued,
 )
-from live.orders import UNANSWERED, Leg, Order, OrderState
-from live.papers import filled_on, is_rejected
+from live.orders import UNANSWERED, OrderState
+from live.papers import filled_on
 from live.sequence import Step as Taken
 from mela.curve import EXIT_REASONS
-from mela.session import PaperBroker
-
-LEGS: tuple[Leg, ...] = ("exit", "enter")
 
 
-class BrokerBook:
-    """An account of one instrument that a broker fills.
-
-    paper: our own paper broker; None for one outside, to whom orders are sent
-    has_stops: whether stops rest at the broker
-    """
-
-    def __init__(self, place: Place, paper: PaperBroker | None, *, has_stops: bool = False) -> None:
-        (self._trading,), self._place = place.traded, place
-        self._paper, self._has_stops = paper, has_stops
-        self.account = BrokerAccount(place)
-        risk = place.run.risk
-        self._gate = None if risk is None else Gate(risk, float(place.run.cash))
-        self._look = (
-            None
-            if self._gate is None
-            else looking(place, self._gate, lambda _: float(self.account.closed_ms))
-        )
-        self._orders = Orders(place.session_id)
-        self._hoped: dict[str, float] = {}  # the price that each order hoped for
-        self._cancelled: dict[str, int] = {}  # order → the candle on which its cancel was asked
-        self._candle_ms = 0  # the last one
-        self._entry_ms = 0  # the one whose entry is wanted
-        self._mode: Mode = "active"
-        self.is_ruined = False
+class BrokerBook(BrokerWants):
+    """An account of one instrument that a broker fills."""
 
     @property
     def orders(self) -> Orders:
@@ -171,30 +143,6 @@ class BrokerBook:
             told.append(Alerted("critical", alert, f"{text}, which is closed at once"))
         return told + self._sync(event.at_ms)
 
-    def answered(
-        self, number: str, state: OrderState, at_ms: int, why: str, broker_number: str
-    ) -> list[Derived]:
-        """Take what a broker said of an order."""
-        order = self._orders.known.get(number)
-        if order is None:
-            return []
-        if state in (OrderState.FILLED, OrderState.PARTLY_FILLED):
-            state = OrderState.ACCEPTED  # its fills say how much, and when it is whole
-        told = self._orders.answer(order, state, at_ms, why, broker_number)
-        moved = self._orders.known[number]
-        if moved.state is order.state:
-            return told
-        if moved.state is OrderState.UNKNOWN:
-            return [*told, LookupIntended(number)]
-        if moved.state is OrderState.REJECTED:
-            text = f"{number} was rejected: {why or 'no reason was given'}"
-            told.append(Alerted("warning", f"rejected:{moved.instrument}", text))
-        if moved.is_open:
-            return told
-        self._ended(moved)
-        # what was rejected is not asked again before the next close
-        return told if moved.state is OrderState.REJECTED else told + self._sync(at_ms)
-
     def not_found(self, number: str, at_ms: int) -> list[Derived]:
         """Hear that the broker has never had an order: it is sent again while it is still meant."""
         order = self._orders.known.get(number)
@@ -237,7 +185,7 @@ class BrokerBook:
         return [Intended(order, for_broker=False), *self.filled(fill)]
 
     def faults(self) -> list[str]:
-        """Return what does not add up: position, cash and average price against all fills."""
+        """Return what does not add up: position and cash against all fills."""
         return self.account.faults()
 
     def save(self) -> dict[str, Any]:
@@ -261,125 +209,6 @@ class BrokerBook:
         self._hoped, self._cancelled = dict(saved["hoped"]), dict(saved["cancelled"])
         self._candle_ms, self._entry_ms = saved["candles"]
         self._mode, self.is_ruined = saved["mode"], saved["is_ruined"]
-
-    @property
-    def _may_enter(self) -> bool:
-        return self._gate is None or self._gate.state.mode is GateMode.ACTIVE
-
-    def _waiting(self, leg: Leg) -> Order | None:
-        return self._orders.waiting(self._trading.instrument, leg)
-
-    def _sync(self, at_ms: int) -> list[Derived]:
-        """Ask for what the account wants and its broker lacks; cancel what it wants no more."""
-        if self._mode == "halted" or self.is_ruined:
-            return self._cancel_open(at_ms, str(self._mode))
-        account, told = self.account, list[Derived]()
-        entry = self._waiting("enter")
-        if entry is None and account.side != 0.0 and account.wanted == account.side:
-            account.forget_entry()  # of a position that is there
-        if entry is not None and (account.is_leaving or not self._is_wanted(entry)):
-            told += self._cancel(entry, at_ms, "no longer wanted")
-        for order in self._orders.open if account.side == 0.0 else ():
-            if order.leg != "enter":
-                told += self._cancel(order, at_ms, "nothing is held any more")
-        if account.side != 0.0:
-            told += self._protect(at_ms)
-        if account.is_leaving:
-            return told + self._leave(at_ms)
-        is_clear = account.side == 0.0 and not self._orders.open
-        return told + self._enter(at_ms) if is_clear and account.wanted != 0.0 else told
-
-    def _protect(self, at_ms: int) -> list[Derived]:
-        """Let the stop of the position rest at the broker: the one that it has now, or none.
-
-        A broker keeps what an order may sell, so that no other one may: a stop is cancelled before
-        whatever takes its place leaves, and waits for an entry that is still filling.
-        """
-        stop = self.account.stop() if self._may_rest else None
-        resting = self._waiting("stop")
-        if resting is not None and self.account.has_moved(resting, stop):
-            return self._cancel(resting, at_ms, "it is not the stop of the position any more")
-        if resting is not None or stop is None:
-            return []
-        return self._order("stop", -self.account.side, stop, at_ms)
-
-    @property
-    def _may_rest(self) -> bool:
-        return self._has_stops and self._mode != "ending" and not any(map(self._waiting, LEGS))
-
-    def _leave(self, at_ms: int) -> list[Derived]:
-        if self._waiting("stop") is not None:
-            return []  # its cancel is asked: what it does not sell is left for a market order
-        told, wish = list[Derived](), self.account.exit()
-        waiting = self._waiting("exit")
-        if waiting is not None and waiting.kind == "limit" and wish.kind == "market":
-            told += self._cancel(waiting, at_ms, "its time is over: a market order follows")
-        if self._waiting("exit") is not None:
-            return told
-        return told + self._order("exit", -self.account.side, wish, at_ms)
-
-    def _enter(self, at_ms: int) -> list[Derived]:
-        told, side = list[Derived](), self.account.wanted
-        units, level = self.account.entry()
-        if units > 0.0 and self._gate is not None and self._look is not None:
-            power = max(float(self._place.run.sizing.max_exposure), 1.0)
-            judged = judge_entry(
-                *(self._gate, self.account, self._look(0), self._candle_ms, at_ms),
-                *(side, units, level, len(self._orders.open), power),
-            )
-            units = judged.granted_units if judged.is_allowed else 0.0
-            told.append(judged)
-        if not units > 0.0:
-            self.account.forget_entry(is_refused=not told)
-            return told
-        kind = KINDS.get(self.account.terms.entry_kind, "stop")
-        return told + self._order("enter", side, Wish(kind, units, level, "entry"), at_ms)
-
-    def _order(self, leg: Leg, side: float, wish: Wish, at_ms: int) -> list[Derived]:
-        kind, units, level, reason = wish
-        order = self._orders.intend(
-            *(self._trading.instrument, leg, side, self._candle_ms, at_ms),
-            kind=kind, units=units / self._trading.units, level=level, reason=reason,
-        )  # fmt: skip
-        number = order.client_order_id
-        self._hoped[number] = self.account.close if math.isnan(level) else level
-        told: list[Derived] = [Intended(order, for_broker=self._paper is None)]
-        if self._paper is None:
-            return told
-        refused = is_rejected(self._paper, number)
-        state = OrderState.REJECTED if refused else OrderState.ACCEPTED
-        why = "drawn by reject_chance" if refused else ""
-        return told + self.answered(number, state, at_ms, why, "paper")
-
-    def _cancel_open(self, at_ms: int, why: str) -> list[Derived]:
-        return [one for order in self._orders.open for one in self._cancel(order, at_ms, why)]
-
-    def _cancel(self, order: Order, at_ms: int, why: str) -> list[Derived]:
-        """Cancel an order: of a broker outside it is asked, once on each candle."""
-        number = order.client_order_id
-        if self._paper is None:
-            if self._cancelled.get(number) == self._candle_ms:
-                return []
-            self._cancelled[number] = self._candle_ms
-            return [CancelIntended(number, for_broker=True, why=why)]
-        told = self._orders.answer(order, OrderState.CANCELLED, at_ms, why)
-        self._ended(self._orders.known[number])
-        return told
-
-    def _ended(self, order: Order) -> None:
-        """Want no longer what an entry that ended was to bring."""
-        is_done = order.state is OrderState.FILLED or order.candle_ms == self._entry_ms
-        if order.leg == "enter" and is_done:
-            self.account.forget_entry()
-
-    def _is_wanted(self, order: Order) -> bool:
-        if order.leg == "stop":
-            return self._may_rest and not self.account.has_moved(order, self.account.stop())
-        if order.leg == "exit":
-            return self.account.is_leaving
-        if order.kind != "market" and order.candle_ms != self._entry_ms:
-            return False  # a later close has ordered another level
-        return (1.0 if order.side == "buy" else -1.0) == self.account.wanted
 
     def _paper_fills(self, candle: Candle) -> list[Derived]:
         """Let our paper broker fill on a candle what was ordered before it."""

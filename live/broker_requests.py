@@ -301,7 +301,18 @@ async def patiently(ask: Callable[[], Awaitable[T]]) -> T:
 
 
 def request_of(order: Order) -> OrderRequest:
-    """Return an order as a broker is asked for it."""
+    """Return an order as a broker is asked for it: outside the session as a limit of the day."""
+    if order.outside is not None:
+        return OrderRequest(
+            order.client_order_id,
+            order.instrument,
+            order.side,
+            order.units,
+            "limit",
+            limit_price=order.outside,
+            good_for="day",
+            is_extended_hours=True,
+        )
     return OrderRequest(
         order.client_order_id,
         order.instrument,

@@ -25,6 +25,7 @@ from mela.grid import plan_runs
 from mela.inference import infer
 from mela.instants import from_ms
 from mela.interval import Interval
+from mela.risk_limits import SessionHours
 from mela.run import Run
 from mela.session import PaperBroker, Session
 
@@ -74,7 +75,8 @@ def accounts_of(
     history = {(one.instrument, one.interval): one for one in started.history}
     found: list[Account] = []
     for number, run in enumerate(runs_of(session, started.first_open_ms, catalogue)):
-        before = _Before(started, facts, history, None if kept is None else kept[number])
+        known = None if kept is None else kept[number]
+        before = _Before(started, facts, history, known, session.hours)
         found.append(_account(number, run, session, before, catalogue))
     return found
 
@@ -96,6 +98,7 @@ class _Before:
     facts: Mapping[str, Facts]
     history: Mapping[Key, History]
     kept: Mapping[str, bytes] | None
+    hours: SessionHours
 
     def candles(self, key: Key, role: str, warmup: int | None) -> Candles:
         """Return the candles of a series before the start; at most so many, None for all."""
@@ -177,14 +180,14 @@ def _book(place: Place, session: Session) -> Book:
         return PlainBook(place)
     if isinstance(session.broker, PaperBroker):
         return BrokerBook(place, session.broker)
-    return BrokerBook(place, None, has_stops=session.broker.stops == "rest")
+    return BrokerBook(place, None, session.broker)
 
 
 def _line(key: Key, before: _Before, series: Series | None) -> Line:
     assert series is not None  # noqa: S101  each line is of one of them
     fact, first = before.facts[key[0]], before.started.first_open_ms
     known = series.candles(0).opened_ms
-    clock = clock_of(fact.calendar, key[1], known)
+    clock = clock_of(fact.calendar, key[1], known, before.hours)
     # of a longer interval, a candle that opened before the start may close after it; one that had
     # closed by then and is not there is missing for good
     last = int(known[-1]) if len(known) else first - 1

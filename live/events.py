@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+from live.event_parts import Difference, Facts, Held, History
 from live.orders import Order, OrderState, Side
 from live.plain import plain, read
 from mela.interval import Interval
@@ -18,61 +19,6 @@ from mela.interval import Interval
 CommandKind = Literal["pause", "resume", "stop", "halt", "release", "flatten"]
 Level = Literal["info", "warning", "error", "critical"]
 RiskState = Literal["active", "reducing", "halted"]
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """The facts of an instrument at the start. None: not known."""
-
-    instrument: str
-    kind: str
-    quote: str
-    calendar: str
-    tick: float | None = None
-    lot: float | None = None
-    multiplier: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """The candles of a series that had closed before the start, oldest first, one number each."""
-
-    instrument: str
-    interval: Interval
-    opened_ms: tuple[int, ...]
-    open: tuple[float, ...]
-    high: tuple[float, ...]
-    low: tuple[float, ...]
-    close: tuple[float, ...]
-    volume: tuple[float, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """A difference between the broker's state and ours, and the rule for it.
-
-    kind: position | cash | order | fill; ours, theirs: units, money, or how many
-    rule: adopt | stop | ignore
-    """
-
-    kind: str
-    instrument: str
-    name: str
-    ours: float
-    theirs: float
-    rule: str
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """A position on a close. units: signed; average_price: NaN while nothing is held."""
-
-    instrument: str
-    units: float
-    average_price: float
-    price: float
-    value: float
 
 
 # Input events: what the world said

@@ -2,7 +2,8 @@
 
 A market allows few connections, so that all sessions of the process share one. When a session
 begins to listen to a further series, the feed is opened anew with all of them; what closes in
-between comes over REST, as after every connection.
+between comes over REST, as after every connection. Of a stock the feed has the hours before and
+after the session where anybody wants them, and passes them on to those alone.
 """
 
 from __future__ import annotations
@@ -10,12 +11,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
+from typing import get_args
 
+import numpy as np
 import structlog
 
 from live.clock import Clock
 from live.events import CandleClosed
 from live.feeds import Feed, FeedNotice, Listening, feed_of, open_feed
+from mela.calendars import ALWAYS
+from mela.inference import infer
+from mela.interval import Interval
+from mela.market_hours import Phase, phases
+from mela.risk_limits import SessionHours
 from mela.settings import Settings
 
 LOG = structlog.get_logger(__name__)
@@ -110,8 +119,20 @@ class FeedHub:
             market.task = asyncio.create_task(self._pass_on(market))
 
     def _make(self, market: _Market) -> Feed:
-        series = sorted(market.wanted, key=lambda one: (one.instrument, one.interval.value))
-        return self._open(market.name, series, self._settings, self._clock, dict(market.next_ms))
+        widest: dict[tuple[str, Interval], SessionHours] = {}
+        for one in sorted(market.wanted, key=lambda each: each.hours, reverse=True):
+            key = one.instrument, one.interval  # "extended" comes last, and wins
+            widest[key] = "extended" if one.hours == "extended" else widest.get(key, one.hours)
+        series = [Listening(*key, hours) for key, hours in sorted(widest.items())]
+        since = {
+            one: min(
+                at
+                for each, at in market.next_ms.items()
+                if (each.instrument, each.interval) == (one.instrument, one.interval)
+            )
+            for one in series
+        }
+        return self._open(market.name, series, self._settings, self._clock, since)
 
     async def _close(self, market: _Market) -> None:
         """Close a feed, to its end even where whoever asked is cancelled."""
@@ -156,12 +177,15 @@ class FeedHub:
             for heard in everybody:
                 heard(said)
             return
-        series = Listening(said.instrument, said.interval)
         after = said.interval.end_ms(said.opened_ms)
-        if series in market.next_ms:
+        for hours in get_args(SessionHours):
+            series = Listening(said.instrument, said.interval, hours)
+            if series not in market.next_ms:
+                continue
             market.next_ms[series] = max(market.next_ms[series], after)
-        for heard in tuple(market.wanted.get(series, ())):
-            heard(said)
+            if hours == "extended" or not _is_around(said):
+                for heard in tuple(market.wanted.get(series, ())):
+                    heard(said)
 
 
 async def _closed(feed: Feed | None, task: asyncio.Task[None] | None) -> None:
@@ -170,6 +194,21 @@ async def _closed(feed: Feed | None, task: asyncio.Task[None] | None) -> None:
     if task is not None:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+def _is_around(candle: CandleClosed) -> bool:
+    """Tell whether a candle lies before or after the session of its market."""
+    calendar = calendar_of(candle.instrument)
+    if calendar == ALWAYS or not candle.interval.is_intraday:
+        return False
+    marked = phases(calendar, candle.interval, np.array([candle.opened_ms], np.int64))
+    return int(marked[0]) in (Phase.BEFORE, Phase.AFTER)
+
+
+@cache
+def calendar_of(instrument: str) -> str:
+    """Return the calendar of an instrument's market, as far as its name tells."""
+    return infer(instrument).calendar
 
 
 def _by_market(series: Iterable[Listening]) -> dict[str, list[Listening]]:

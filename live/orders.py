@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Literal
 
+from live.plain import left_out
+
 Side = Literal["buy", "sell"]
 Leg = Literal["enter", "exit", "stop"]
 OrderKind = Literal["market", "limit", "stop"]
@@ -65,6 +67,8 @@ class Order:
     level: of a limit or stop order, NaN for a market order
     candle_ms: the opening of the candle that decided; intended_ms, changed_ms: UTC milliseconds
     filled_units, average_price, fees: of its fills so far; 0.0, NaN and 0.0 without any
+    outside: the limit at which it is sent for the hours before and after the session; None for an
+        order of the session
     """
 
     client_order_id: str
@@ -84,6 +88,7 @@ class Order:
     fees: float = 0.0
     changed_ms: int = 0
     why: str = ""
+    outside: float | None = left_out()
 
     @property
     def is_open(self) -> bool:

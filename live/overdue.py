@@ -13,6 +13,7 @@ from live.feed_hub import FeedHub
 from live.sequence import Key
 from mela.candle_clock import FOREVER_MS
 from mela.errors import SourceRefused, SourceUnavailable
+from mela.risk_limits import SessionHours
 from mela.settings import Settings
 
 LOG = structlog.get_logger(__name__)
@@ -25,9 +26,15 @@ class Overdue:
     """Watches the clock for one session."""
 
     def __init__(
-        self, settings: Settings, clock: Clock, feeds: FeedHub, put: Callable[[Input], None]
+        self,
+        settings: Settings,
+        clock: Clock,
+        feeds: FeedHub,
+        put: Callable[[Input], None],
+        hours: SessionHours = "regular",
     ) -> None:
-        """Make it; `watch` begins."""
+        """Make it; `watch` begins. hours: in which the session trades."""
+        self._hours: SessionHours = hours
         self._patience_s = settings.trading.patience_s
         self._clock, self._feeds, self._put = clock, feeds, put
 
@@ -54,7 +61,7 @@ class Overdue:
             try:
                 feed = self._feeds.feed(wanted.instrument)
                 found = await feed.fetch(
-                    wanted.instrument, wanted.interval, wanted.from_ms, wanted.to_ms
+                    wanted.instrument, wanted.interval, wanted.from_ms, wanted.to_ms, self._hours
                 )
                 break
             except SourceRefused as error:

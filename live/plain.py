@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass
+from dataclasses import field, fields, is_dataclass
 from enum import Enum
 from functools import cache
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
+
+_RARE = "left out where it is None"
 
 
 def read(kind: type[Any], value: Any) -> Any:
@@ -21,12 +23,29 @@ def plain(value: Any) -> Any:
     if kind is float or kind is int or kind is str or kind is bool or value is None:
         return value
     if is_dataclass(kind):
-        return {name: plain(getattr(value, name)) for name in _names(kind)}
+        found = {name: plain(getattr(value, name)) for name in _names(kind)}
+        for name in _rare(kind):
+            if found[name] is None:
+                del found[name]
+        return found
     if kind is tuple or kind is list:
         return [plain(one) for one in value]
     if isinstance(value, Enum):
         return value.value
     return value
+
+
+def left_out() -> Any:
+    """Return a field of a dataclass that is None and not written, unless it has a value.
+
+    So a log that was written before there was such a field reads as it did.
+    """
+    return field(default=None, metadata={_RARE: True})
+
+
+@cache
+def _rare(kind: Any) -> tuple[str, ...]:
+    return tuple(one.name for one in fields(kind) if one.metadata.get(_RARE))
 
 
 @cache

@@ -217,7 +217,8 @@ class SessionRunner:
 
     def _connect(self, session: Session) -> None:
         outside = self._outside
-        self._overdue = Overdue(outside.settings, outside.clock, outside.feeds, self.put)
+        around = outside.settings, outside.clock, outside.feeds
+        self._overdue = Overdue(*around, self.put, session.hours)
         if session.broker.kind == "paper":
             return
         broker = outside.brokers.join(session.money, self.stored.session_id, self._updated)
@@ -237,7 +238,8 @@ class SessionRunner:
 
     async def _listen(self) -> None:
         due = self._engine.next_open_ms()
-        since = {Listening(*key): opened for key, opened in due.items()}
+        hours = self._engine.session.hours
+        since = {Listening(*key, hours): opened for key, opened in due.items()}
         await self._outside.feeds.listen(since, self._heard)
         self.is_listening = True
         if self._overdue is not None:

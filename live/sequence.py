@@ -18,13 +18,16 @@ from live.events import CandleClosed, Wanted
 from live.plain import plain, read
 from mela.candle_clock import FOREVER_MS, CandleClock
 from mela.interval import Interval
+from mela.risk_limits import SessionHours
 
 Key = tuple[str, Interval]
 Taken = Literal["new", "again", "restated", "late"]
 ASKED_AGAIN_MS = 30_000
 
 
-def clock_of(calendar: str, interval: Interval, opened_ms: np.ndarray) -> CandleClock:
+def clock_of(
+    calendar: str, interval: Interval, opened_ms: np.ndarray, hours: SessionHours = "regular"
+) -> CandleClock:
     """Return the clock of a series by its calendar and by the grid on which its candles stand."""
     offset = None
     step = interval.fixed_ms
@@ -33,7 +36,7 @@ def clock_of(calendar: str, interval: Interval, opened_ms: np.ndarray) -> Candle
         probe = np.array([first + step // 2], np.int64)
         if int(grid_of(opened_ms, interval)(probe)[0]) == first:
             offset = first % step
-    return CandleClock(calendar, interval, offset)
+    return CandleClock(calendar, interval, offset, hours)
 
 
 @dataclass(slots=True)

@@ -88,14 +88,15 @@ class Warming:
         step = interval.fixed_ms or 31 * DAY_MS
         share = 1 if self.about[instrument].calendar == ALWAYS else 6 if step < DAY_MS else 2
         since = now_ms - (self.needed[key] * share + 2) * step
-        found = await rests[feed_of(instrument)].fetch(instrument, interval, since, now_ms)
+        rest = rests[feed_of(instrument)]
+        found = await rest.fetch(instrument, interval, since, now_ms, self.session.hours)
         return {one.opened_ms: one for one in found}
 
     def _openings(self, key: Key, known: Mapping[int, CandleClosed]) -> Openings:
         import numpy as np
 
         opened = np.array(sorted(known), np.int64)
-        return clock_of(self.about[key[0]].calendar, key[1], opened)
+        return clock_of(self.about[key[0]].calendar, key[1], opened, self.session.hours)
 
     async def _until(self, ms: int) -> None:
         while (left := ms - self.clock.now_ms()) > 0:
@@ -118,7 +119,8 @@ class Warming:
         until = first_ms + max(patience_ms, 1000 * self.settings.trading.patience_s)
         while True:
             rest = rests[feed_of(instrument)]
-            for one in await rest.fetch(instrument, interval, last + 1, first_ms):
+            hours = self.session.hours
+            for one in await rest.fetch(instrument, interval, last + 1, first_ms, hours):
                 known[one.opened_ms] = one
             due = openings.next_after(max(known, default=last))
             if openings.closes_ms(due) > first_ms or self.clock.now_ms() >= until:

@@ -246,7 +246,10 @@ def expected_opens_ms(calendar: str, interval: Interval, start_ms: int, end_ms: 
         keep = calendar == ALWAYS or (interval.fixed_ms or 7 * DAY_MS) > DAY_MS
         return opens if keep else opens[(opens - _MONDAY_MS) // DAY_MS % 7 < 5]
     around = sessions(calendar).between(start_ms - 31 * DAY_MS, end_ms + 31 * DAY_MS)
-    opens = _steps(around, interval) if interval.is_intraday else floor_ms(interval, around.date_ms)
+    if interval.is_intraday:
+        opens = steps_ms(around.open_ms, around.close_ms, interval)
+    else:
+        opens = floor_ms(interval, around.date_ms)
     return np.unique(opens[(opens >= start_ms) & (opens < end_ms)])
 
 
@@ -292,8 +295,12 @@ def _arithmetic(interval: Interval, start_ms: int, end_ms: int) -> Int:
     return opens[opens >= start_ms]
 
 
-def _steps(known: Sessions, interval: Interval) -> Int:
+def steps_ms(begin_ms: Int, end_ms: Int, interval: Interval) -> Int:
+    """Return the openings of candles that step through spans: from each begin, before its end.
+
+    begin_ms, end_ms: (n,) int64 of UTC milliseconds; the last candle of a span may be shorter
+    """
     step = interval.fixed_ms or DAY_MS
-    counts = -((known.open_ms - known.close_ms) // step)  # rounded up: the last one may be shorter
+    counts = -((begin_ms - end_ms) // step)  # rounded up
     offsets = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    return np.repeat(known.open_ms, counts) + offsets * step
+    return np.repeat(begin_ms, counts) + offsets * step

@@ -6,8 +6,10 @@ from bisect import bisect_right
 
 import numpy as np
 
-from mela.calendars import ALWAYS, NO_SESSION, closes_ms, expected_opens_ms
+from mela.calendars import ALWAYS, NO_SESSION
 from mela.interval import DAY_MS, Interval
+from mela.market_hours import closes_in, opens_in
+from mela.risk_limits import SessionHours
 
 CHUNK = 512  # expected openings that are looked up together
 FARTHEST_MS = 40 * DAY_MS  # no market is closed for longer
@@ -18,11 +20,18 @@ class CandleClock:
     """When the candles of one series are expected to open, and when they close.
 
     calendar: of the instrument; offset_ms: of the grid on which intraday candles stand, None where
-    they stand on the calendar's own
+    they stand on the calendar's own; hours: those in which candles are expected
     """
 
-    def __init__(self, calendar: str, interval: Interval, offset_ms: int | None) -> None:
+    def __init__(
+        self,
+        calendar: str,
+        interval: Interval,
+        offset_ms: int | None,
+        hours: SessionHours = "regular",
+    ) -> None:
         self._calendar, self._interval, self._offset_ms = calendar, interval, offset_ms
+        self._hours: SessionHours = hours
         step = interval.fixed_ms
         self._step = step if calendar == ALWAYS and interval.is_intraday else None
         self._span = CHUNK * (step or 31 * DAY_MS)
@@ -46,7 +55,8 @@ class CandleClock:
         if self._calendar == ALWAYS:
             return end
         try:
-            found = closes_ms(self._calendar, self._interval, np.array([opened_ms], np.int64))
+            opened = np.array([opened_ms], np.int64)
+            found = closes_in(self._calendar, self._interval, opened, self._hours)
         except ValueError:  # a market whose hours nobody knows
             return end
         return end if found[0] == NO_SESSION else int(found[0])
@@ -57,7 +67,7 @@ class CandleClock:
         while not self._known and span <= max(FARTHEST_MS, self._span):
             self._until_ms = ms + span
             try:
-                opens = expected_opens_ms(self._calendar, self._interval, since, self._until_ms)
+                opens = opens_in(self._calendar, self._interval, since, self._until_ms, self._hours)
             except ValueError:  # nothing can be said to be missing
                 return
             if self._offset_ms is not None and self._interval.is_intraday:

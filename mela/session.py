@@ -16,9 +16,11 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from mela.errors import RejectionCode, SceneInvalid
 from mela.execution_terms import StopEntry
 from mela.fields import Part, Real, Whole, one_of
+from mela.inference import infer
 from mela.inputs import SeriesChoice
 from mela.instrument import parse_name
 from mela.interval import Interval
+from mela.market_hours import LONGEST_EXTENDED_MS, has_hours_around
 from mela.risk_limits import SessionHours
 from mela.run_terms import RunTerms
 from mela.scene import Scene, StrategyChoice, fault_sentence, field_path
@@ -81,6 +83,13 @@ class AlpacaBroker(Part):
         default="rest",
         description="rest: the stop of a position rests at Alpaca as an order; close: stops are "
         "looked at when a candle has closed, as targets always are",
+    )
+    beyond: Real = Field(
+        default=0.01,
+        gt=0,
+        lt=1,
+        description="before and after the session of a stock, how far beyond the last close a "
+        "market order may fill: it leaves as a limit there",
     )
 
 
@@ -180,12 +189,29 @@ class Session(RunTerms, _Asked):
                 "entry.kind stop is not offered with broker alpaca, which has no such order for "
                 "all that it trades; take market or limit"
             )
+        step = self.interval.fixed_ms
+        is_long = self.interval.is_intraday and (step or 0) > LONGEST_EXTENDED_MS
+        if self.hours == "extended" and is_long and self._has_hours_around:
+            raise ValueError(
+                f"sessions: extended needs candles of at most 30m, but found {self.interval}: a "
+                "longer one lies in two parts of the day; take a shorter interval, or sessions: "
+                "regular"
+            )
         if self.mode == "together" and not self.fills_plainly:
             raise ValueError(
                 "an account of several instruments trades on paper with plain fills; take mode "
                 "each, or a broker of kind paper with fills: plain"
             )
         return self
+
+    @property
+    def hours(self) -> SessionHours:
+        """Return the hours of the market whose candles it hears of, where it has sessions."""
+        return "regular" if self.sessions is None else self.sessions
+
+    @property
+    def _has_hours_around(self) -> bool:
+        return any(has_hours_around(infer(name).calendar) for name in self.instruments)
 
     @property
     def fills_plainly(self) -> bool:

@@ -1,10 +1,10 @@
 """Alpaca's crypto and stock candles through alpaca-py, with prices as they were traded.
 
 Alpaca's daily crypto candles begin at an hour of American time, so longer crypto candles are made
-from hours. Its stock candles cover the whole clock, before and after the session too. Minute
-candles are therefore kept only inside the session, and longer intraday candles are made from them,
-starting at the session's true open. Weeks and months are made from days, because Alpaca's own mix
-prices from before and after a split.
+from hours. Its stock candles cover the whole clock, before and after the session too. Those of at
+most half an hour are kept inside the hours that are asked for. Longer intraday candles are made
+from those of the session, starting at its true open. Weeks and months are made from days, because
+Alpaca's own mix prices from before and after a split.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import structlog
 
-from mela.calendars import ALWAYS, closes_ms, date_ms, sessions
+from mela.calendars import ALWAYS, NO_SESSION, closes_ms, date_ms, sessions
 from mela.errors import SourceRefused, SourceUnavailable
 from mela.instrument import FactOrigin, Instrument
 from mela.interval import Interval
+from mela.market_hours import closes_in
+from mela.risk_limits import SessionHours
 from mela.settings import AlpacaSettings
 from sources.alpaca_client import (
     actions_client,
@@ -68,6 +70,7 @@ log = structlog.get_logger()
 class AlpacaSource:
     """Ask Alpaca, or the replay at `replay_url`. Coins need no keys; stocks do.
 
+    hours: of stocks, which intraday candles there are; None for those of the settings
     settled_s: how long after its close a candle is given; None waits for late trade reports, as
         what is stored should. A live feed waits for nothing, and hears of corrections later
     """
@@ -79,8 +82,10 @@ class AlpacaSource:
         patience: RetryPolicy | None = None,
         *,
         settled_s: float | None = None,
+        hours: SessionHours | None = None,
     ) -> None:
         self._settled_s = settled_s
+        self._hours: SessionHours = hours or settings.hours
         self._settings = settings
         self._replay_url = replay_url
         self._origin: Origin = "replay" if replay_url else "internet"
@@ -93,10 +98,18 @@ class AlpacaSource:
 
         symbol: a coin and its quote, such as BTC/USD, or a stock, such as AAPL
         """
-        own, offered = (self._coin, _OF_COINS) if "/" in symbol else (self._stock, _OF_STOCKS)
-        if interval in offered:
-            return own(symbol, interval, start, end)
-        return fetch_resampled(own, offered, symbol, interval, start, end)
+        is_coin = "/" in symbol
+        if interval not in (_OF_COINS if is_coin else _OF_STOCKS):
+            own, offered = (self._coin, _OF_COINS) if is_coin else (self._session, _OF_STOCKS)
+            return fetch_resampled(own, offered, symbol, interval, start, end)
+        if is_coin:
+            return self._coin(symbol, interval, start, end)
+        return self._stock(symbol, interval, start, end, self._hours)
+
+    def _session(
+        self, symbol: str, interval: Interval, start: datetime, end: datetime
+    ) -> FetchedCandles:
+        return self._stock(symbol, interval, start, end, "regular")
 
     def _coin(
         self, symbol: str, interval: Interval, start: datetime, end: datetime
@@ -114,7 +127,12 @@ class AlpacaSource:
         return self._fetched(symbol, interval, rows, span, now_s(client), request)
 
     def _stock(
-        self, symbol: str, interval: Interval, start: datetime, end: datetime
+        self,
+        symbol: str,
+        interval: Interval,
+        start: datetime,
+        end: datetime,
+        hours: SessionHours,
     ) -> FetchedCandles:
         span = span_ms(start, end)
         client = stock_client(self._settings, self._replay_url, self._patience)
@@ -127,7 +145,7 @@ class AlpacaSource:
         bars_by_symbol = client.get_stock_bars(bars)
         latest = StockLatestBarRequest(symbol_or_symbols=symbol, feed=feed)
         _check_known(symbol, bars_by_symbol, lambda: client.get_stock_latest_bar(latest))
-        rows = _session_rows(bars_by_symbol.get(symbol, []), interval, "XNYS")
+        rows = _session_rows(bars_by_symbol.get(symbol, []), interval, "XNYS", hours)
         now = now_s(client)
         events = actions_client(self._settings, self._replay_url, self._patience)
         first = start.astimezone(UTC).date()
@@ -137,6 +155,7 @@ class AlpacaSource:
             "endpoint": f"{address(self._replay_url)}/v2/stocks/bars",
             "feed": feed.value,
             "adjustment": Adjustment.RAW.value,
+            "hours": hours,
         }
         return self._fetched(symbol, interval, rows, span, now, request, actions)
 
@@ -212,10 +231,15 @@ def _check_known(symbol: str, bars_by_symbol: Any, latest: Any) -> None:
         )
 
 
-def _session_rows(bars: list[dict[str, Any]], interval: Interval, calendar: str) -> Rows:
+def _session_rows(
+    bars: list[dict[str, Any]], interval: Interval, calendar: str, hours: SessionHours
+) -> Rows:
     stamps = _stamps_ms(bars)
     if interval.is_intraday:
-        rows = _rows(bars, stamps, closes_ms(calendar, interval, stamps))
+        closed = closes_in(calendar, interval, stamps, hours)
+        rows = _rows(bars, stamps, closed)
+        if hours == "extended":
+            return rows.where(closed != NO_SESSION)
         return rows.where(_in_session(calendar, stamps))
     local = [datetime.fromtimestamp(ms / 1000, _NEW_YORK).date() for ms in stamps.tolist()]
     opened = np.array([date_ms(day) for day in local], dtype=np.int64)

@@ -26,7 +26,7 @@ def request_of(order: OrderRequest) -> Any:
 
     Alpaca has stop orders for stocks. For coins it has stop_limit alone: its limit lies BEYOND the
     stop, so that it fills as a market order would unless the market leaps. Parts of a share are
-    taken for a day.
+    taken for a day. Before and after the session of a stock it takes limits of the day alone.
     """
     symbol = symbol_of(order.instrument)
     is_coin, buys = "/" in symbol, order.side == "buy"
@@ -43,7 +43,10 @@ def request_of(order: OrderRequest) -> Any:
     if order.kind == "market":
         return MarketOrderRequest(**fields)
     if order.kind == "limit":
-        return LimitOrderRequest(**fields, limit_price=_given(order.limit_price, "limit"))
+        limit = _given(order.limit_price, "limit")
+        if not is_coin:  # at a whole cent, and never worse than what was asked
+            limit = _price(limit, is_coin=False, up=not buys)
+        return LimitOrderRequest(**fields, limit_price=limit)
     level = _given(order.stop_price, "stop")
     stop = _price(level, is_coin=is_coin, up=buys)
     if not is_coin:
@@ -59,7 +62,7 @@ def _given(price: float | None, kind: str) -> float:
 
 
 def _price(price: float, *, is_coin: bool, up: bool) -> float:
-    """Return the next price that Alpaca takes, away from the market.
+    """Return the next price that Alpaca takes, above or below.
 
     >>> _price(99.994, is_coin=False, up=False), _price(99.994, is_coin=False, up=True)
     (99.99, 100.0)

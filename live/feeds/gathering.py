@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from time import monotonic
-from typing import Protocol
+from typing import Protocol, get_args
 
 import structlog
 
@@ -21,6 +21,7 @@ from live.feeds.protocol import Listening, NoticeKind
 from live.feeds.rest import RestCandles
 from mela.errors import SourceRefused, SourceUnavailable
 from mela.interval import DAY_MS, HOUR_MS, MINUTE_MS, Interval
+from mela.risk_limits import SessionHours
 
 LOOK_S = 0.05  # how often it is looked at what is due, however many messages come
 _QUIET_MOST = 16  # a quiet series is asked for after at most so many of its candles
@@ -151,10 +152,11 @@ class Gathering:
         """Take a candle of the stream."""
         if self._minutes and candle.interval is Interval.M1:
             self._minute_passed(candle, corrects=corrects)
-        series = self._series.get(Listening(candle.instrument, candle.interval))
-        if series is not None and not series.by_rest:
-            series.heard_s, series.strikes = self._alive_s, 0
-            self._take(series, candle)
+        for hours in get_args(SessionHours):
+            series = self._series.get(Listening(candle.instrument, candle.interval, hours))
+            if series is not None and not series.by_rest:
+                series.heard_s, series.strikes = self._alive_s, 0
+                self._take(series, candle)
 
     def look(self) -> None:
         """Ask for what is due. Raises Mute if the connection is."""
@@ -235,7 +237,7 @@ class Gathering:
         while True:
             try:
                 found = await self._rest.fetch(
-                    listening.instrument, listening.interval, from_ms, to_ms
+                    listening.instrument, listening.interval, from_ms, to_ms, listening.hours
                 )
             except SourceRefused as refused:
                 self._note("refused", str(refused), is_alarm=True)

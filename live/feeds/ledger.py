@@ -9,8 +9,9 @@ from typing import Literal
 
 from live.events import CandleClosed
 from live.feeds.protocol import Listening
-from mela.calendars import closes_ms, expected_opens_ms, has_sessions
-from mela.interval import DAY_MS, Interval
+from mela.calendars import has_sessions
+from mela.interval import DAY_MS
+from mela.market_hours import closes_in, opens_in
 
 _REMEMBERED = 600  # candles whose values are compared with what comes again
 _LOOK_AHEAD_MS = 40 * DAY_MS
@@ -37,11 +38,11 @@ class Ledger:
 
         gap: the calendar has candles between the last one given and this one
         again: given with the same values; restated: given with others
-        old: from before all that is remembered, or outside the market's session
+        old: from before all that is remembered, or outside the hours that are listened to
         """
         if candle.opened_ms >= self.wanted_ms:
             if self.next_open_ms() > candle.opened_ms:
-                return "old"  # none that the calendar has: outside the session
+                return "old"  # none that the calendar has in these hours
             return "gap" if self.next_open_ms() < candle.opened_ms else "next"
         given = self._given.get(candle.opened_ms)
         if given is None:
@@ -71,7 +72,7 @@ class Ledger:
 
     def closes_ms(self, opened_ms: int) -> int:
         """Return when the candle that opened at an instant closes."""
-        return _close_ms(self._calendar, self.listening.interval, opened_ms)
+        return _close_ms(self._calendar, self.listening, opened_ms)
 
     def _expected(self) -> tuple[int, int]:
         if self._next is None or self._next[0] != self.wanted_ms:
@@ -87,7 +88,8 @@ class Ledger:
             some_ms = min(_OPENS * (interval.fixed_ms or DAY_MS), _LOOK_AHEAD_MS)
             for span_ms in sorted({some_ms, _LOOK_AHEAD_MS}):  # markets are closed for days
                 end_ms = self.wanted_ms + span_ms
-                opens = expected_opens_ms(self._calendar, interval, self.wanted_ms, end_ms)
+                hours = self.listening.hours
+                opens = opens_in(self._calendar, interval, self.wanted_ms, end_ms, hours)
                 self._opens = opens.tolist()
                 if self._opens:
                     break
@@ -96,12 +98,14 @@ class Ledger:
         return self._opens[place]
 
 
-def _close_ms(calendar: str, interval: Interval, opened_ms: int) -> int:
+def _close_ms(calendar: str, listening: Listening, opened_ms: int) -> int:
+    interval = listening.interval
     if not has_sessions(calendar):
         return interval.end_ms(opened_ms)
     import numpy as np
 
-    closed = int(closes_ms(calendar, interval, np.array([opened_ms], dtype=np.int64))[0])
+    opened = np.array([opened_ms], dtype=np.int64)
+    closed = int(closes_in(calendar, interval, opened, listening.hours)[0])
     return closed if closed > opened_ms else interval.end_ms(opened_ms)
 
 

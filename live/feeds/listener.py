@@ -17,6 +17,7 @@ from live.feeds.ledger import Ledger
 from live.feeds.protocol import FeedNotice, Listening, NoticeKind
 from live.feeds.rest import RestCandles
 from mela.interval import DAY_MS, Interval
+from mela.risk_limits import SessionHours
 
 __all__ = ["Listener", "Patience"]
 _AT_ONCE = 256  # messages read before it is looked at what is due
@@ -85,10 +86,15 @@ class Listener:
             await self.stop()
 
     async def fetch(
-        self, instrument: str, interval: Interval, from_ms: int, to_ms: int
+        self,
+        instrument: str,
+        interval: Interval,
+        from_ms: int,
+        to_ms: int,
+        hours: SessionHours = "regular",
     ) -> list[CandleClosed]:
         """Return closed candles over REST; see Feed."""
-        return await self._rest.fetch(instrument, interval, from_ms, to_ms)
+        return await self._rest.fetch(instrument, interval, from_ms, to_ms, hours)
 
     async def stop(self) -> None:
         """Close the connection and end `candles`."""

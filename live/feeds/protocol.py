@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from mela.interval import Interval
+from mela.risk_limits import SessionHours
 
 if TYPE_CHECKING:
     from live.events import CandleClosed
@@ -16,10 +17,11 @@ NoticeKind = Literal["connected", "lost", "mute", "caught_up", "refused", "clock
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """The subject that a feed listens to. instrument: as `alpaca:AAPL`."""
+    """The subject that a feed listens to. instrument: as `alpaca:AAPL`; hours: of its market."""
 
     instrument: str
     interval: Interval
+    hours: SessionHours = "regular"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,12 @@ class Feed(Protocol):
         ...
 
     async def fetch(
-        self, instrument: str, interval: Interval, from_ms: int, to_ms: int
+        self,
+        instrument: str,
+        interval: Interval,
+        from_ms: int,
+        to_ms: int,
+        hours: SessionHours = "regular",
     ) -> list[CandleClosed]:
         """Return the closed candles with from_ms ≤ opened_ms < to_ms, oldest first, over REST.
 

@@ -12,6 +12,7 @@ from live.clock import Clock
 from live.events import CandleClosed
 from mela.instrument import parse_name
 from mela.interval import Interval
+from mela.risk_limits import SessionHours
 from mela.settings import Settings
 from sources.protocol import CandleSource, FetchedCandles
 from sources.retry import RetryPolicy
@@ -35,7 +36,12 @@ class RestCandles:
         self._threads = ThreadPoolExecutor(threads, f"rest-{venue}")
 
     async def fetch(
-        self, instrument: str, interval: Interval, from_ms: int, to_ms: int
+        self,
+        instrument: str,
+        interval: Interval,
+        from_ms: int,
+        to_ms: int,
+        hours: SessionHours = "regular",
     ) -> list[CandleClosed]:
         """Return the closed candles with from_ms ≤ opened_ms < to_ms, oldest first.
 
@@ -45,7 +51,7 @@ class RestCandles:
             return []
         loop = asyncio.get_running_loop()
         symbol = parse_name(instrument)[1]
-        ask = (self._ask, symbol, interval, from_ms, to_ms)
+        ask = (self._ask, symbol, interval, from_ms, to_ms, hours)
         found = await loop.run_in_executor(self._threads, *ask)
         return _candles(instrument, found, self._clock.now_ms())
 
@@ -53,16 +59,20 @@ class RestCandles:
         """Begin no more requests; those that run end by their own time limit."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _ask(self, symbol: str, interval: Interval, from_ms: int, to_ms: int) -> FetchedCandles:
-        source: CandleSource | None = getattr(self._own, "source", None)
+    def _ask(
+        self, symbol: str, interval: Interval, from_ms: int, to_ms: int, hours: SessionHours
+    ) -> FetchedCandles:
+        source: CandleSource | None = getattr(self._own, hours, None)
         if source is None:  # the libraries take seconds to import
-            source = _source_of(self._venue, self._settings, self._patience)
-            self._own.source = source
+            source = _source_of(self._venue, self._settings, self._patience, hours)
+            setattr(self._own, hours, source)
         start, end = (datetime.fromtimestamp(ms / 1000, UTC) for ms in (from_ms, to_ms))
         return source.fetch(symbol, interval, start, end)
 
 
-def _source_of(venue: str, settings: Settings, patience: RetryPolicy) -> CandleSource:
+def _source_of(
+    venue: str, settings: Settings, patience: RetryPolicy, hours: SessionHours
+) -> CandleSource:
     """Return the venue's source, without archives and without waiting for late reports."""
     if venue == "binance":
         from sources.binance import BinanceSource
@@ -76,7 +86,8 @@ def _source_of(venue: str, settings: Settings, patience: RetryPolicy) -> CandleS
     if venue == "alpaca":
         from sources.alpaca import AlpacaSource
 
-        return AlpacaSource(settings.alpaca, settings.replay_url, patience, settled_s=0.0)
+        of = settings.alpaca, settings.replay_url, patience
+        return AlpacaSource(*of, settled_s=0.0, hours=hours)
     from sources.ccxt_candles import CcxtSource
 
     return CcxtSource(venue, settings.replay_url, patience)

@@ -249,6 +249,9 @@ class AlpacaSettings(_Service):
     feed: Literal["iex", "sip", "delayed_sip", "otc"] = Field(
         default="iex", description="whose trades its stock candles are made of; sip is paid for"
     )
+    hours: Literal["regular", "extended"] = Field(
+        default="regular", description="extended loads stocks before and after the session too"
+    )
 
 
 class Settings(BaseSettings):

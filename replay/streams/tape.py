@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mela.calendars import closes_ms
 from mela.interval import Interval
+from mela.market_hours import closes_in
 from replay.series import EXTRAS, PRICES, Catalog, Float, Int
 from replay.synthetic import Window, stored_or_synthetic
 
@@ -106,7 +106,7 @@ class Tape:
         series = found[0].where(np.isfinite(found[0].columns["close"]))
         first = int(np.searchsorted(series.opened_ms, after_ms - 2 * step))
         series = series.where(slice(first, first + rows))
-        closed = closes_ms(series.calendar, interval, series.opened_ms)
+        closed = closes_in(series.calendar, interval, series.opened_ms, "extended")
         missing = np.zeros(len(series))
         columns = [series.columns.get(name, missing) for name in (*PRICES, *EXTRAS)]
         # a chunk that is not full holds all that there will be

@@ -9,6 +9,7 @@ from uuid import NAMESPACE_URL, uuid5
 from zoneinfo import ZoneInfo
 
 from mela.calendars import sessions
+from mela.market_hours import next_end_ms
 from replay.series import STOCKS
 from replay.trading.records import NOTHING, Account, Fill, Order
 
@@ -200,15 +201,12 @@ def calendar_json(since: date, until: date) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     rows = zip(known.open_ms.tolist(), known.close_ms.tolist(), strict=True)
     for opens, closes in rows:
-        first, last = (datetime.fromtimestamp(ms / 1000, _NEW_YORK) for ms in (opens, closes))
+        ends = next_end_ms(STOCKS, opens, "extended")
+        first, last, end = (
+            datetime.fromtimestamp(ms / 1000, _NEW_YORK) for ms in (opens, closes, ends)
+        )
         if since <= first.date() <= until:
             times = {"open": f"{first:%H:%M}", "close": f"{last:%H:%M}"}
-            found.append(
-                {
-                    "date": str(first.date()),
-                    **times,
-                    "session_open": "0400",
-                    "session_close": "2000",
-                }
-            )
+            around = {"session_open": "0400", "session_close": f"{end:%H%M}"}
+            found.append({"date": str(first.date()), **times, **around})
     return found

@@ -115,8 +115,11 @@ def _check_shape(order: Order) -> None:
     is_fraction = order.notional is not None or (order.qty or NOTHING) % 1 != 0
     if order.is_stock and is_fraction and order.good_for != "day":
         raise wrong("fractional orders must be DAY orders")
-    if order.is_extended and (order.kind != "limit" or order.good_for not in ("day", "gtc")):
-        raise wrong("extended hours order must be DAY or GTC limit orders")
+    if order.is_extended and order.is_stock:
+        if "stop" in order.kind:
+            raise wrong("stop orders are not eligible for extended hours trading")
+        if order.kind != "limit" or order.good_for not in ("day", "gtc"):
+            raise wrong("extended hours order must be DAY or GTC limit orders")
     if order.is_stock and order.limit is not None and _has_half_cents(order.limit):
         raise wrong(
             f"invalid limit_price {text(order.limit)}. sub-penny increment does not fulfill "

@@ -15,7 +15,7 @@ from uuid import NAMESPACE_URL, uuid5
 import orjson
 import structlog
 
-from mela.calendars import sessions
+from mela.market_hours import next_end_ms
 from replay.series import STOCKS, Catalog
 from replay.streams.channel import Channel
 from replay.streams.disturbances import Disturbances
@@ -133,9 +133,7 @@ class Desk:
             checks.check_means(account, order, listed, self.prices, now_ms)
             order.behaviour = self._next_behaviour(order.symbol)
             if listed.is_stock and order.good_for == "day":
-                known = sessions(STOCKS)
-                row = int(known.close_ms.searchsorted(now_ms, side="right"))
-                order.expires_ms = int(known.close_ms[row])
+                order.expires_ms = next_end_ms(STOCKS, now_ms, order.hours)
             account.orders[order.id] = order
             account.by_client[order.client_order_id] = order.id
             self._keep()

@@ -35,7 +35,7 @@ def look(
 ) -> list[Happening]:
     """Move an order on to an instant: taken, rejected, filled in part or whole, expired."""
     found: list[Happening] = []
-    is_traded = not listed.is_stock or prices.now(listed, now_ms) is not None
+    is_traded = not listed.is_stock or prices.now(listed, now_ms, order.hours) is not None
     if order.status == "pending_new" and order.behaviour.reject:
         order.failed_ms = now_ms
         return [happened(account, order, "rejected", "rejected", now_ms)]
@@ -125,7 +125,7 @@ def _adds_up(shares: tuple[float, ...]) -> bool:
 
 def _price(order: Order, listed: Listed, prices: Prices, now_ms: int) -> Decimal | None:
     """Return the price at which an order trades now; None if it does not."""
-    price = prices.now(listed, now_ms)
+    price = prices.now(listed, now_ms, order.hours)
     is_first = order.looked_ms == order.created_ms
     looked_ms, order.looked_ms = order.looked_ms, now_ms
     if order.kind == "market":
@@ -138,7 +138,7 @@ def _price(order: Order, listed: Listed, prices: Prices, now_ms: int) -> Decimal
         order.is_triggered = reached is not None
         is_taken = reached is None or order.limit is None or not _is_worse(order, reached)
         return reached if is_taken else None
-    between = prices.extremes(listed, looked_ms, now_ms)
+    between = prices.extremes(listed, looked_ms, now_ms, order.hours)
     if between is None:
         return None
     low, high = between

@@ -7,6 +7,8 @@ from decimal import Decimal
 
 from mela.calendars import ALWAYS, sessions
 from mela.interval import MINUTE_MS, Interval
+from mela.market_hours import is_open
+from mela.risk_limits import SessionHours
 from replay.series import STOCKS, Catalog
 from replay.streams.alpaca_data import SOURCES
 from replay.streams.tape import Candle, Tape
@@ -29,7 +31,8 @@ class Prices:
     """Prices at an instant: on a straight way through the candle that is open then.
 
     Coins move through minutes, made up where the files have hours. Stocks move through their
-    shortest stored candles, within the session only. For a real path, play real minutes.
+    shortest stored candles: within the session, and for orders of extended hours around it too.
+    Whoever wants a real path plays real minutes.
     """
 
     def __init__(self, catalog: Catalog) -> None:
@@ -51,9 +54,12 @@ class Prices:
         """Tell whether a stock may be sold short now: it must be easy to borrow."""
         return all(self._catalog.unlent.get(symbol, (True,)))
 
-    def now(self, listed: Listed, now_ms: int) -> Decimal | None:
-        """Return the price at an instant; None while the symbol is not traded."""
-        if listed.is_stock and not is_session(now_ms):
+    def now(self, listed: Listed, now_ms: int, hours: SessionHours = "regular") -> Decimal | None:
+        """Return the price at an instant; None while the symbol is not traded.
+
+        hours: of a stock, those that count
+        """
+        if listed.is_stock and is_open(STOCKS, now_ms, hours) != 1.0:
             return None
         candle = self._tape.running(listed.name, listed.interval, now_ms)
         if candle is None:
@@ -65,19 +71,21 @@ class Prices:
 
     def last(self, listed: Listed, now_ms: int) -> Decimal | None:
         """Return the price now, or the last close before; None if nothing was traded yet."""
-        price = self.now(listed, now_ms)
+        price = self.now(listed, now_ms, "extended")
         if price is not None:
             return price
         step = (listed.interval.fixed_ms or MINUTE_MS) * 10
         past = self._tape.closing(listed.name, listed.interval, now_ms - step, now_ms)
         return _rounded(past[-1].close, listed) if past else None
 
-    def extremes(self, listed: Listed, from_ms: int, now_ms: int) -> tuple[Decimal, Decimal] | None:
+    def extremes(
+        self, listed: Listed, from_ms: int, now_ms: int, hours: SessionHours = "regular"
+    ) -> tuple[Decimal, Decimal] | None:
         """Return the lowest and the highest price of a span that was traded; None if none was."""
-        whole = self._tape.closing(listed.name, listed.interval, from_ms, now_ms)
+        whole = self._closing(listed, from_ms, now_ms, hours)
         values = [value for candle in whole for value in (candle.low, candle.high)]
         found = [_rounded(value, listed) for value in values]
-        price = self.now(listed, now_ms)
+        price = self.now(listed, now_ms, hours)
         found += [] if price is None else [price]
         return (min(found), max(found)) if found else None
 
@@ -89,7 +97,7 @@ class Prices:
         The price moves through the level, so that this is what it trades at; only where a candle
         opens beyond it, its open is. rising: the level lies above the price
         """
-        candles = self._tape.closing(listed.name, listed.interval, from_ms, now_ms)
+        candles = self._closing(listed, from_ms, now_ms, "regular")
         last = self.now(listed, now_ms)
         running = self._tape.running(listed.name, listed.interval, now_ms)
         for candle in candles if running is None or last is None else [*candles, running]:
@@ -103,12 +111,14 @@ class Prices:
                 return level
         return None
 
-
-def is_session(now_ms: int) -> bool:
-    """Tell whether New York's regular session is open."""
-    known = sessions(STOCKS)
-    index = int(known.open_ms.searchsorted(now_ms, side="right")) - 1
-    return index >= 0 and now_ms < int(known.close_ms[index])
+    def _closing(
+        self, listed: Listed, from_ms: int, now_ms: int, hours: SessionHours
+    ) -> list[Candle]:
+        """Return the candles that closed in a span, as far as they count in some hours."""
+        found = self._tape.closing(listed.name, listed.interval, from_ms, now_ms)
+        if not listed.is_stock or not listed.interval.is_intraday:
+            return found
+        return [one for one in found if is_open(STOCKS, one.opened_ms, hours) == 1.0]
 
 
 def _share_of_session(candle: Candle, now_ms: int) -> float:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
+from mela.risk_limits import SessionHours
 from replay.trading.behaviours import ORDINARY, Behaviour
 
 OPEN = frozenset({"new", "accepted", "pending_new", "partially_filled", "held", "pending_cancel"})
@@ -46,6 +47,11 @@ class Order:
     parts: int = 0  # shares of its behaviour that were filled
     next_part_ms: int = 0
     next_part_s: float = 0.0  # by this machine's clock
+
+    @property
+    def hours(self) -> SessionHours:
+        """Return the hours of the market in which it may be filled."""
+        return "extended" if self.is_extended else "regular"
 
     @property
     def is_open(self) -> bool:

@@ -20,18 +20,19 @@ from mela.errors import (
     SceneInvalid,
 )
 from mela.inference import infer
+from mela.instrument import parse_name
 from mela.market_hours import has_hours_around
 from mela.scene import StrategyChoice
 from mela.session import Session, parse_session
 from mela.settings import Settings
-from services.accounts.accounts import Caller, Role, Scope
+from services.accounts.accounts.accounts import Caller, Role, Scope
 from services.cursors import cursor_of, place_of
-from services.models.pinning import pinned_choice, pinned_scene, references_of
-from services.models.process_models import models_of
-from services.scenes.local_check import checked_scene
-from services.scenes.scene_yaml import yaml_of
-from services.scenes.stored_scenes import accepted_scene
-from services.strategies.all_strategies import all_strategies
+from services.models.models.pinning import pinned_choice, pinned_scene, references_of
+from services.models.models.process_models import models_of
+from services.scenes.stored_scenes.local_check import checked_scene
+from services.scenes.stored_scenes.scene_yaml import yaml_of
+from services.scenes.stored_scenes.stored_scenes import accepted_scene
+from services.strategies.strategy_page.all_strategies import all_strategies
 from services.trading import session_view
 from services.trading.answers import (
     CommandRow,
@@ -51,6 +52,7 @@ from warehouse.trading.sessions import NewSession
 
 MOST_COMMANDS = 20
 MOST_NAMED = 5
+VENUE_AROUND = "alpaca"  # whose feed has the hours before and after the session
 _PLACE = TypeAdapter(tuple[datetime, UUID])
 # A session is checked as the scene that asks the same of some days; which days changes nothing.
 _SOME_DAYS = (datetime(2024, 1, 1, tzinfo=UTC), datetime(2025, 1, 1, tzinfo=UTC))
@@ -112,16 +114,17 @@ def checked(document: Any, settings: Settings) -> Session:
 
 def _check_hours(session: Session) -> None:
     """Refuse hours in which a session would hear nothing and send nothing. Raises SceneInvalid."""
-    around = [one for one in session.instruments if has_hours_around(infer(one).calendar)]
-    if session.sessions != "extended" or not around:
+    if session.sessions != "extended":
         return
-    raise SceneInvalid(
-        RejectionCode.INVALID_FIELD,
-        "sessions",
-        f"a session trades {around[0]} in regular hours only, but found sessions: extended: no "
-        "feed gives candles from before and after the session, and no order is sent for them. "
-        "Take sessions: regular; `mela backtest` tests a scene in extended hours.",
-    )
+    for name in session.instruments:
+        if parse_name(name)[0] != VENUE_AROUND and has_hours_around(infer(name).calendar):
+            raise SceneInvalid(
+                RejectionCode.INVALID_FIELD,
+                "sessions",
+                f"sessions: extended needs instruments of {VENUE_AROUND}, whose feed alone has "
+                f"candles from before and after the session, but found {name}. Take {VENUE_AROUND}:"
+                f"{parse_name(name)[1]}, or sessions: regular.",
+            )
 
 
 def _pinned(session: Session, settings: Settings) -> Session:

@@ -31,9 +31,18 @@ MINUTE_MS = 60_000
 class Desk:
     """Steps a session on minutes, and keeps all that the engine told."""
 
-    def __init__(self, strategy: str = "buy_and_hold", params: dict | None = None, **more) -> None:
+    def __init__(
+        self,
+        strategy: str = "buy_and_hold",
+        params: dict | None = None,
+        *,
+        of: str = NAME,
+        since_ms: int = MONDAY_MS,
+        **more,
+    ) -> None:
+        self.name = of
         document = {
-            "name": "desk", "instruments": [NAME], "interval": "1m", "broker": {"kind": "alpaca"},
+            "name": "desk", "instruments": [of], "interval": "1m", "broker": {"kind": "alpaca"},
             "strategy": {"name": strategy, "params": params or {}}, "cash": 1_000.0,
             "costs": {"fee": 0.0, "slippage": 0.0},
             **more,
@@ -42,10 +51,10 @@ class Desk:
         self.told: list[Derived] = []
         self.log = []
         self.events = []  # of both, in order
-        self.at_ms = MONDAY_MS
-        facts = Facts(NAME, "spot", "USD", "24/7")
+        self.at_ms = since_ms
+        facts = Facts(of, "spot", "USD", "24/7" if "/" in of else "XNYS")
         content = parse_session(document).content()
-        self.say(Started(SESSION_ID, content, MONDAY_MS, (facts,), (), MONDAY_MS))
+        self.say(Started(SESSION_ID, content, since_ms, (facts,), (), since_ms))
 
     def say(self, event) -> list[Derived]:
         """Let the engine take an event; return what it derived."""
@@ -65,7 +74,7 @@ class Desk:
         values = (price, price, least, price, 10.0)
         heard_ms = self.at_ms + late_ms
         is_late = late_ms > 60_000
-        return self.say(CandleClosed(NAME, Interval.M1, opened, *values, heard_ms, is_late))
+        return self.say(CandleClosed(self.name, Interval.M1, opened, *values, heard_ms, is_late))
 
     def answer(self, order: Order, state: str, why: str = "") -> list[Derived]:
         """Let the broker answer."""
@@ -79,8 +88,9 @@ class Desk:
     def filled_event(self, order: Order, units: float, price: float, number: str) -> Filled:
         """Return what the broker would say of a fill."""
         return Filled(
-            order.client_order_id, f"b1/{number}", NAME, order.side, units, price, 0.0, self.at_ms
-        )
+            order.client_order_id, f"b1/{number}", self.name, order.side, units, price, 0.0,
+            self.at_ms,
+        )  # fmt: skip
 
     def look_up(self, order: Order, state: str | None) -> list[Derived]:
         """Let the broker say what it knows of an order; None for nothing."""

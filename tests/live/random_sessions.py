@@ -315,8 +315,9 @@ def started(given: Drawn) -> Started:
         known = facts.get(name)
         if known is None or known.tick is None:
             facts[name] = Facts(
-                name, "spot", "USDT", "24/7", candles.tick, candles.lot, candles.multiplier
-            )
+                name, "spot", "USDT", candles.calendar, candles.tick, candles.lot,
+                candles.multiplier,
+            )  # fmt: skip
         closed = interval.ends_ms(candles.opened_ms) <= given.first_open_ms
         columns = [getattr(candles, one)[closed].tolist() for one in ("opened_ms", *PRICES)]
         history.append(History(name, interval, *map(tuple, columns)))

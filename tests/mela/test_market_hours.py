@@ -8,9 +8,17 @@ from datetime import datetime
 import numpy as np
 import pytest
 
-from mela.calendars import sessions
+from mela.calendars import NO_SESSION, sessions
 from mela.interval import Interval
-from mela.market_hours import Phase, is_open, phases, trades_in
+from mela.market_hours import (
+    Phase,
+    closes_in,
+    is_open,
+    next_end_ms,
+    opens_in,
+    phases,
+    trades_in,
+)
 
 
 def ms(text: str) -> int:
@@ -85,3 +93,58 @@ def test_days_and_markets_without_sessions_are_marked_regular() -> None:
     assert phases("XNYS", Interval.D1, midnight).tolist() == [Phase.REGULAR]
     assert phases("24/7", Interval.M1, midnight).tolist() == [Phase.REGULAR]
     assert phases("24/5", Interval.M1, midnight - 60_000).tolist() == [Phase.CLOSED]
+
+
+def clock(opened_ms: np.ndarray) -> list[str]:
+    return [str(np.datetime64(int(one), "ms"))[5:16] for one in opened_ms]
+
+
+def test_candles_of_extended_hours_stand_in_each_part_of_the_day() -> None:
+    """A half day: it ends at 18:00 UTC, and the hours after it at 22:00."""
+    span = ms("2024-11-29T00:00+00:00"), ms("2024-11-30T00:00+00:00")
+    opened = opens_in("XNYS", Interval.M30, *span, "extended")
+
+    assert clock(opened)[:1] == ["11-29T09:00"]
+    assert clock(opened)[-1:] == ["11-29T21:30"]
+    assert len(opened) == 26  # eleven before the session, seven in it, eight after it
+    assert (closes_in("XNYS", Interval.M30, opened, "extended") == opened + 1_800_000).all()
+    inside = opened[phases("XNYS", Interval.M30, opened) == Phase.REGULAR]
+    assert inside.tolist() == opens_in("XNYS", Interval.M30, *span).tolist()
+
+
+@pytest.mark.parametrize("interval", ["1m", "3m", "5m", "15m", "30m"])
+def test_what_opens_in_extended_hours_is_what_is_open_then(interval: str) -> None:
+    """Two years, with their half days, holidays and changes of the clock."""
+    of = Interval(interval)
+    span = ms("2023-01-01T00:00+00:00"), ms("2025-01-01T00:00+00:00")
+    opened = opens_in("XNYS", of, *span, "extended")
+    step = of.fixed_ms or 0
+    every = np.arange(*span, step, dtype=np.int64)
+
+    open_then = every[trades_in(phases("XNYS", of, every), "extended")]
+
+    assert opened.tolist() == open_then.tolist()
+    closed = np.setdiff1d(every, opened)
+    assert (closes_in("XNYS", of, closed, "extended") == NO_SESSION).all()
+
+
+def test_a_candle_that_would_lie_in_two_parts_of_a_day_has_regular_hours_alone() -> None:
+    span = ms("2024-03-11T00:00-04:00"), ms("2024-03-12T00:00-04:00")
+    for interval in (Interval.H1, Interval.D1):
+        found = opens_in("XNYS", interval, *span, "extended")
+        assert found.tolist() == opens_in("XNYS", interval, *span).tolist()
+    assert len(opens_in("XLON", Interval.M30, *span, "extended")) == 17
+    assert len(opens_in("24/7", Interval.M30, *span, "extended")) == 48
+
+
+@pytest.mark.parametrize(
+    ("at", "regular", "extended"),
+    [
+        ("2024-07-03T12:00-04:00", "07-03T17:00", "07-03T21:00"),  # a half day
+        ("2024-07-03T16:59-04:00", "07-05T20:00", "07-03T21:00"),
+        ("2024-07-03T17:00-04:00", "07-05T20:00", "07-06T00:00"),
+    ],
+)
+def test_a_trading_day_ends_with_its_hours(at: str, regular: str, extended: str) -> None:
+    ends = next_end_ms("XNYS", ms(at)), next_end_ms("XNYS", ms(at), "extended")
+    assert clock(np.array(ends)) == [regular, extended]

@@ -292,3 +292,27 @@ def test_the_paid_feed_refuses_the_last_minutes_and_says_what_would_help(replay)
 
 def test_the_venue_has_its_source(packaged) -> None:
     assert isinstance(source_for("alpaca", Settings(replay_url=packaged.url)), AlpacaSource)
+
+
+def test_minutes_before_and_after_the_session_are_there_where_they_are_asked_for(
+    replay, tmp_path: Path
+) -> None:
+    """A half day in New York: 08:00 to 21:00 UTC are its extended hours, 13:30 to 17:00 its own."""
+    rows = minutes("2024-07-03", "07:00", "22:00")
+    write_candles(tmp_path, "lean-equity", "XYZ", "1m", rows)
+    url = replay(tmp_path, now=at("2024-07-05")).url
+    keys = KEYS.model_copy(update={"hours": "extended"})
+    span = at("2024-07-03"), at("2024-07-04")
+    for source in (a_source(url, keys), AlpacaSource(KEYS, url, QUICK, hours="extended")):
+        found = source.fetch("XYZ", Interval.M1, *span)
+        assert (clock(found)[0], clock(found)[-1], len(found)) == (
+            *("2024-07-03T08:00", "2024-07-03T20:59"),
+            13 * 60,
+        )
+        assert (found.closed_ms == found.opened_ms + 60_000).all()
+        assert {str(day) for day in found.session_on or ()} == {"2024-07-03"}
+        assert len(source.fetch("XYZ", Interval.M30, *span)) == 26
+        # a longer candle would lie in two parts of the day
+        assert clock(source.fetch("XYZ", H1, *span)) == [
+            f"2024-07-03T{hour}:30" for hour in (13, 14, 15, 16)
+        ]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mela.calendars import WEEKDAYS, closes_ms, expected_opens_ms, floor_ms, has_sessions
 from mela.interval import DAY_MS, Interval
+from mela.market_hours import opens_in
 from mela.run import from_ms, instant_text
 from warehouse.candles.adjust import Event, factors
 
@@ -86,7 +87,7 @@ def check(
     on_grid = _is_in(series.opened_ms, expected)
     return [
         *missing(series, expected),
-        *spacing(series, on_grid),
+        *spacing(series, on_grid | _is_around(series)),
         *odd_candles(series, on_grid, now_ms),
         *outliers(series, splits),
         *zero_volume(series),
@@ -161,6 +162,14 @@ def spacing(series: StoredCandles, on_grid: Mask) -> list[Defect]:
     """
     severity: Severity = "error" if series.calendar == "24/7" else "warning"
     return [_rows("spacing", series, *ends, severity) for ends in _runs_of_true(~on_grid)]
+
+
+def _is_around(series: StoredCandles) -> Mask:
+    """Tell which candles are of the hours before and after a session, where these are known."""
+    if not len(series) or not has_sessions(series.calendar):
+        return np.zeros(len(series), np.bool_)
+    ends = int(series.opened_ms[0]), int(series.opened_ms[-1]) + 1
+    return _is_in(series.opened_ms, opens_in(series.calendar, series.interval, *ends, "extended"))
 
 
 def odd_candles(series: StoredCandles, on_grid: Mask, now_ms: int) -> list[Defect]:

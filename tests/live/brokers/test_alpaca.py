@@ -117,7 +117,6 @@ def test_alpacas_refusals_come_with_their_codes(server, asked, code, status, wor
         ({"units": 5_000.0}, 40310000, "insufficient buying power"),
         ({"side": "sell", "units": 1.5}, 42210000, "fractional orders cannot be sold short"),
         ({"units": 1.5, "good_for": "gtc"}, 42210000, "fractional orders must be DAY orders"),
-        ({"kind": "limit", "limit_price": 120.001}, 42210000, "sub-penny"),
     ],
 )
 def test_stocks_have_refusals_of_their_own(server, asked, code, words) -> None:

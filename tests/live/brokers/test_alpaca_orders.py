@@ -23,6 +23,15 @@ def test_a_stock_has_a_stop_at_the_next_cent_away_from_the_market() -> None:
     assert found["stop_price"] == "100.0"
 
 
+def test_a_limit_of_a_stock_is_at_a_whole_cent_and_never_worse_than_asked() -> None:
+    found = fields("alpaca:AAPL", "buy", 3.0, kind="limit", limit_price=99.999)
+    assert (found["type"], found["limit_price"]) == ("limit", "99.99")
+    found = fields("alpaca:AAPL", "sell", 3.0, kind="limit", limit_price=99.991)
+    assert found["limit_price"] == "100.0"
+    found = fields("alpaca:BTC/USD", "buy", 3.0, kind="limit", limit_price=99.9991)
+    assert found["limit_price"] == "99.9991"
+
+
 def test_parts_of_a_share_have_a_stop_for_a_day() -> None:
     found = fields("alpaca:AAPL", "sell", 2.5, kind="stop", stop_price=99.0)
     assert (found["qty"], found["time_in_force"]) == ("2.5", "day")

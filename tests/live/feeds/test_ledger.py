@@ -55,6 +55,17 @@ def test_a_stock_expects_nothing_while_its_market_is_closed() -> None:
     assert ledger.judge(candle(early + 30, instrument=STOCK)) == "next"
 
 
+def test_a_stock_is_expected_in_the_hours_that_are_listened_to() -> None:
+    ledger = Ledger(Listening(STOCK, Interval.M1, "extended"), "XNYS", FROM_MS)
+    early_ms = 1_704_186_000_000  # 04:00 in New York on the second of January
+    assert (ledger.next_open_ms(), ledger.next_close_ms()) == (early_ms, early_ms + MINUTE)
+    first = (early_ms - FROM_MS) // MINUTE
+    assert ledger.judge(candle(first - 1, instrument=STOCK)) == "old"
+    assert ledger.judge(candle(first, instrument=STOCK)) == "next"
+    ledger.take(candle(first + 16 * 60 - 1, instrument=STOCK), 0)  # the last one of the evening
+    assert ledger.next_open_ms() == early_ms + DAY_MS
+
+
 @given(
     st.permutations(range(12)).flatmap(
         lambda order: st.tuples(st.just(order), st.lists(st.sampled_from(order), max_size=20))

@@ -10,13 +10,13 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from services.accounts.accounts.accounts import Caller, Role, scopes_of
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from mela.errors import Conflict, InputInvalid, NotAllowed, NotFound, SceneInvalid
 from mela.settings import Settings
-from services.accounts import accounts
-from services.accounts.accounts import Caller, Role, scopes_of
+from services.accounts.accounts import accounts
 from services.trading import commands, sessions
 from services.trading.callers import at_this_machine
 from tests.warehouse.given import a_document, a_run, a_scene, answer, load
@@ -111,20 +111,25 @@ def test_a_wrong_document_is_refused_by_its_field(
 STOCK = {**PAPER, "instruments": ["binance:BTCUSDT", "alpaca:AAPL"]}
 
 
-@pytest.mark.parametrize("broker", ["paper", "alpaca"])
-def test_hours_of_which_nothing_is_heard_are_refused(warehouse: Settings, broker: str) -> None:
+def test_hours_of_which_nothing_is_heard_are_refused(warehouse: Settings) -> None:
     ann = caller(warehouse, "ann")
-    asked = {**STOCK, "broker": {"kind": broker}}
-    with pytest.raises(
-        SceneInvalid, match=r"no feed gives candles .* Take sessions: regular"
-    ) as no:
-        started(warehouse, ann, {**asked, "sessions": "extended"})
-    assert (no.value.field, "alpaca:AAPL" in str(no.value)) == ("sessions", True)
-    check = sessions.validate(warehouse, ann, {**asked, "sessions": "extended"})
-    assert [fault.field for fault in check.faults] == ["sessions"]
-    for hours in ("regular", None):
+    asked = {**STOCK, "sessions": "extended"}
+    with pytest.raises(SceneInvalid, match=r"Take alpaca:AAPL, or sessions: regular") as no:
+        started(warehouse, ann, {**asked, "instruments": ["alpaca:AAPL", "yahoo:AAPL"]})
+    assert (no.value.field, "found yahoo:AAPL" in str(no.value)) == ("sessions", True)
+    for hours in ("regular", "extended", None):
         assert sessions.validate(warehouse, ann, {**asked, "sessions": hours}).is_valid
     started(warehouse, ann, {**PAPER, "sessions": "extended"})  # a market that is always open
+
+
+def test_extended_hours_need_candles_of_one_part_of_a_day(warehouse: Settings) -> None:
+    asked = {**STOCK, "sessions": "extended"}
+    for interval in ("1m", "30m", "1d"):
+        assert sessions.validate(
+            warehouse, caller(warehouse, "ann"), {**asked, "interval": interval}
+        ).is_valid
+    found = sessions.validate(warehouse, caller(warehouse, "ann"), {**asked, "interval": "1h"})
+    assert "needs candles of at most 30m, but found 1h" in str(found.faults[0])
 
 
 def test_the_champion_of_a_scene_is_traded(warehouse: Settings) -> None:
