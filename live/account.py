@@ -16,7 +16,7 @@ from execution.gated import Gate, Market
 from execution.gated import Judged as Asked
 from execution.stepper import NO_DECISION
 from live.decisions import Decider, Series
-from live.events import Alerted, Derived, Judged, OrderChanged
+from live.events import Alerted, Derived, Judged, MarketStatus, OrderChanged
 from live.orders import Leg, Order, OrderState, Side, answered, client_order_id, filled
 from live.plain import plain, read
 from live.sequence import Step
@@ -62,6 +62,49 @@ class Lends:
         return self.units.get(instrument, math.nan) if self.is_stated else math.inf
 
 
+@dataclass(slots=True)
+class Halts:
+    """Instruments that do not trade now: instrument → who says so → since when, and why."""
+
+    known: dict[str, dict[str, tuple[int, str]]] = field(
+        default_factory=dict[str, dict[str, tuple[int, str]]]
+    )
+
+    def of(self, instrument: str) -> tuple[int, str] | None:
+        """Return since when an instrument is halted, and why; None where it trades."""
+        return min(self.known.get(instrument, {}).values(), default=None)
+
+    def take(self, event: MarketStatus) -> None:
+        """Take what was said; a halt that is told twice began with the first word."""
+        sources = self.known.setdefault(event.instrument, {})
+        if event.is_halted:
+            sources.setdefault(event.source, (event.at_ms, event.why))
+        else:
+            sources.pop(event.source, None)
+        if not sources:
+            del self.known[event.instrument]
+
+    def end_by_candle(self, instrument: str, opened_ms: int) -> bool:
+        """End a halt of the stream that began before a candle opened; tell whether it trades."""
+        since = self.known.get(instrument, {}).get("stream")
+        if since is None or opened_ms < since[0]:
+            return False
+        self.take(MarketStatus(instrument, False, opened_ms))
+        return instrument not in self.known
+
+    def save(self) -> dict[str, Any]:
+        """Return all halts as JSON values."""
+        return {
+            name: {who: list(one) for who, one in by.items()} for name, by in self.known.items()
+        }
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Go on from saved halts."""
+        self.known = {
+            name: {who: (one[0], one[1]) for who, one in by.items()} for name, by in saved.items()
+        }
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """The place of an account in its session.
@@ -77,6 +120,7 @@ class Place:
     lasting_ms: int
     start_ms: int
     lends: Lends = field(default_factory=Lends)
+    halts: Halts = field(default_factory=Halts)
 
     def is_in_hours(self, trading: Trading, opened_ms: int) -> bool:
         """Tell whether a candle lies in the hours in which the run trades."""

@@ -19,6 +19,7 @@ from live.events import (
     CancelIntended,
     Derived,
     Intended,
+    Judged,
     LookupIntended,
 )
 from live.orders import Leg, Order, OrderKind, OrderState
@@ -26,6 +27,7 @@ from live.papers import is_rejected
 from mela.session import AlpacaBroker, PaperBroker
 
 LEGS: tuple[Leg, ...] = ("exit", "enter")
+HALTED = "instrument_halted"  # the code of an entry that is refused while its market is halted
 
 
 class BrokerWants:
@@ -82,6 +84,14 @@ class BrokerWants:
         # what was rejected is not asked again before the next close
         return told if moved.state is OrderState.REJECTED else told + self._sync(at_ms)
 
+    def look_again(self, at_ms: int) -> list[Derived]:
+        """Ask for what waited while the market was halted."""
+        return [] if self.is_ruined else self._sync(at_ms)
+
+    @property
+    def _halt(self) -> tuple[int, str] | None:
+        return self._place.halts.of(self._trading.instrument)
+
     @property
     def _may_enter(self) -> bool:
         return self._gate is None or self._gate.state.mode is GateMode.ACTIVE
@@ -114,9 +124,11 @@ class BrokerWants:
 
         A broker keeps what an order may sell, so that no other one may: a stop is cancelled before
         whatever takes its place leaves, and waits for an entry that is still filling. Outside the
-        session no stop works: one that rests stays for the next one, and no other is given.
+        session no stop works: one that rests stays for the next one, and no other is given; the
+        same holds while the market is halted.
         """
-        if self._hours.are_on(at_ms) and not self.account.is_leaving:
+        is_outside = self._hours.are_on(at_ms) and not self.account.is_leaving
+        if is_outside or self._halt is not None:
             return []
         stop = self.account.stop() if self._may_rest else None
         resting = self._waiting("stop")
@@ -140,12 +152,18 @@ class BrokerWants:
         elif waiting is not None and waiting.candle_ms != self._candle_ms:
             why = self._hours.are_over_for(waiting, self.account.close, at_ms)
             told += self._cancel(waiting, at_ms, why) if why else []
-        if self._waiting("exit") is not None:
+        if self._waiting("exit") is not None or self._halt is not None:
             return told
         return told + self._order("exit", -self.account.side, wish, at_ms)
 
     def _enter(self, at_ms: int) -> list[Derived]:
         told, side = list[Derived](), self.account.wanted
+        halt = self._halt
+        if halt is not None:
+            units, since = self.account.entry()[0], {"since_ms": float(halt[0])}
+            self.account.forget_entry()
+            name = self._trading.instrument
+            return [Judged(name, self._candle_ms, False, HALTED, units, 0.0, since)]
         kind = KINDS.get(self.account.terms.entry_kind, "stop")
         units, level = self.account.entry()
         limit = self._limit(kind, side, level, at_ms)

@@ -11,7 +11,7 @@ import numpy as np
 from backtests.candles.prepared import lasting_ms
 from backtests.strategies import CATALOGUE
 from backtests.strategy import Strategy
-from live.account import Book, Lends, Place, Trading
+from live.account import Book, Halts, Lends, Place, Trading
 from live.books import PlainBook
 from live.broker_books import BrokerBook
 from live.decisions import Decider, Series, unpacked
@@ -38,7 +38,7 @@ class Account:
     """One account of a session: its candles, in order, and the book that takes them.
 
     own: of each instrument that it trades; read: of the inputs of its strategy
-    lends: what its broker lends
+    lends: what its broker lends; halts: which of its instruments do not trade
     """
 
     run: Run
@@ -48,6 +48,7 @@ class Account:
     book: Book
     audit: Audit
     lends: Lends
+    halts: Halts
 
 
 def runs_of(session: Session, first_open_ms: int, catalogue: Mapping[str, Strategy]) -> list[Run]:
@@ -165,12 +166,11 @@ def _account(
     )
     start_ms = before.started.first_open_ms
     lends = Lends(is_stated=not isinstance(session.broker, PaperBroker))
-    place = Place(
-        before.started.session_id, number, run, traded, lasting_ms(run.interval), start_ms, lends
-    )
+    of, lasting, halts = before.started.session_id, lasting_ms(run.interval), Halts()
+    place = Place(of, number, run, traded, lasting, start_ms, lends, halts)
     sequencer = Sequencer(own_keys, read_keys, lines)
     audit = Audit(run.instruments, is_new=before.kept is None)
-    return Account(run, own, read, sequencer, _book(place, session), audit, lends)
+    return Account(run, own, read, sequencer, _book(place, session), audit, lends, halts)
 
 
 def _book(place: Place, session: Session) -> Book:

@@ -20,7 +20,7 @@ from live.brokers.protocol import Broker, BrokerFill, BrokerOrder, BrokerPositio
 from live.clock import Clock
 from live.engine import Engine
 from live.events import Adopted, Difference, Input, Reconciled
-from live.lending import tell_lent
+from live.lending import tell_lent, tell_traded
 from live.orders import UNANSWERED
 from live.reconcile import Theirs, compare, theirs
 from mela.errors import MelaError
@@ -29,6 +29,7 @@ from warehouse.trading.sessions import StoredSession
 
 LOG = structlog.get_logger(__name__)
 OVERLAP_S = 60.0  # fills are asked for from so much before the last look
+ASSETS_EVERY = 15  # looks: what an asset is changes seldom, and each is a request
 STILL_S, MOST_LOOKS = 1.0, 4  # between two looks at positions that differ, and how many
 
 
@@ -58,6 +59,7 @@ class Comparing:
         self._prefix = prefix_of(session.session_id)
         self._since_ms: int | None = None
         self._unsure: set[str] = set()
+        self._looks = 0
 
     async def at_start(self, settled: Callable[[], Awaitable[None]]) -> list[Difference]:
         """Compare for the first time; return the differences that end the session."""
@@ -140,6 +142,9 @@ class Comparing:
             await settled()
         money = await patiently(self._broker.account)
         await tell_lent(self._broker, money, self._clock, self._engine(), self._put)
+        if self._looks % ASSETS_EVERY == 0:
+            await tell_traded(self._broker, self._clock, self._engine(), self._put)
+        self._looks += 1
         return theirs(orders, positions, money, fills)
 
     def _adopt(self, flattened: list[BrokerFill], positions: Sequence[BrokerPosition]) -> None:

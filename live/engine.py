@@ -30,6 +30,7 @@ from live.events import (
     Input,
     Lent,
     LookedUp,
+    MarketStatus,
     OrderAnswered,
     Reconciled,
     Recovered,
@@ -38,6 +39,7 @@ from live.events import (
     Ticked,
     Wanted,
 )
+from live.halting import take_status, trades_again
 from live.keeping import Kept, before, new_parts, restore, saved
 from live.orders import Order
 from live.plain import plain, read
@@ -74,6 +76,7 @@ class Engine:
             Adopted: self._adopt,
             Reconciled: self._reconcile,
             Lent: self._lend,
+            MarketStatus: self._take_status,
         }
 
     def apply(self, event: Input) -> list[Derived]:
@@ -156,7 +159,7 @@ class Engine:
 
     def _late(self, account: Account, key: Key, event: CandleClosed) -> list[Derived]:
         """Say what a candle that came after its step means: nothing where it was known."""
-        series = account.own.get(key) or account.read[key]
+        series = account.own[key] if key in account.own else account.read[key]
         known = series.at(event.opened_ms)
         if known is not None:
             same = known == values_of(event)
@@ -191,6 +194,7 @@ class Engine:
             if self._control.has_stopped:
                 continue
             mode = self._control.mode(account.run.instruments, taken.at_ms)
+            told += trades_again(account, taken, account.run.interval)
             told += self._checked(number, account, account.book.step(taken, mode), at_ms)
         return told + self._wanted(account, at_ms, NO_GRACE)
 
@@ -310,6 +314,14 @@ class Engine:
         if event.at_start:
             return [*told, *self._control.end(f"it does not start: {text}")]
         return [*told, *self._halt(text, event.at_ms)]
+
+    def _take_status(self, event: MarketStatus) -> list[Derived]:
+        told: list[Derived] = []
+        is_paper = isinstance(self._session.broker, PaperBroker)
+        for number, account in enumerate(self._accounts):
+            said = take_status(account, event, is_paper=is_paper)
+            told += self._checked(number, account, said, event.at_ms)
+        return told
 
     def _lend(self, event: Lent) -> list[Derived]:
         """Know from now on what may be sold short."""

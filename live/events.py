@@ -145,6 +145,20 @@ class Lent:
 
 
 @dataclass(frozen=True, slots=True)
+class MarketStatus:
+    """An instrument is halted, or trades again. at_ms: from when on.
+
+    source: the stream of its market, or the asset as the broker has it; each ends its own halts
+    """
+
+    instrument: str
+    is_halted: bool
+    at_ms: int
+    why: str = ""
+    source: Literal["stream", "asset"] = "stream"
+
+
+@dataclass(frozen=True, slots=True)
 class Commanded:
     """A person or a rule asked for something. by: who."""
 
@@ -174,7 +188,7 @@ class Ticked:
 
 Input = (
     Started | Recovered | CandleClosed | CandleAbsent | OrderAnswered | LookedUp | Filled
-    | Reconciled | Adopted | Lent | Commanded | HeadlineHeard | Ticked
+    | Reconciled | Adopted | Lent | MarketStatus | Commanded | HeadlineHeard | Ticked
 )  # fmt: skip
 
 

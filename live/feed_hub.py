@@ -19,7 +19,7 @@ import structlog
 
 from live.clock import Clock
 from live.events import CandleClosed
-from live.feeds import Feed, FeedNotice, Listening, feed_of, open_feed
+from live.feeds import Feed, FeedNotice, Listening, Said, feed_of, open_feed
 from mela.calendars import ALWAYS
 from mela.inference import infer
 from mela.interval import Interval
@@ -28,7 +28,7 @@ from mela.risk_limits import SessionHours
 from mela.settings import Settings
 
 LOG = structlog.get_logger(__name__)
-Heard = Callable[[CandleClosed | FeedNotice], None]
+Heard = Callable[[Said], None]
 AGAIN_S, LONGEST_S = 1.0, 60.0
 Open = Callable[[str, list[Listening], Settings, Clock, Mapping[Listening, int]], Feed]
 
@@ -171,10 +171,12 @@ class FeedHub:
                 now = self._clock.now_ms()
                 self._told(market, FeedNotice("refused", now, text, is_alarm=True))
 
-    def _told(self, market: _Market, said: CandleClosed | FeedNotice) -> None:
-        if isinstance(said, FeedNotice):
-            everybody = {heard for listeners in market.wanted.values() for heard in listeners}
-            for heard in everybody:
+    def _told(self, market: _Market, said: Said) -> None:
+        if not isinstance(said, CandleClosed):
+            name = None if isinstance(said, FeedNotice) else said.instrument
+            wanted = market.wanted.items()
+            of = [who for series, who in wanted if name is None or series.instrument == name]
+            for heard in {heard for listeners in of for heard in listeners}:
                 heard(said)
             return
         after = said.interval.end_ms(said.opened_ms)

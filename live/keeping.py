@@ -45,6 +45,7 @@ def saved(account: Account, *, in_parts: bool) -> dict[str, Any]:
         "lines": [line.save() for line in account.sequencer.lines.values()],
         "book": account.book.save(),
         "lends": dict(account.lends.units),
+        "halts": account.halts.save(),
     }
 
 
@@ -86,6 +87,7 @@ def restore(
         line.restore(each)
     account.book.restore(kept["book"])
     account.lends.units = dict(kept.get("lends", {}))  # an older state knows of none
+    account.halts.restore(kept.get("halts", {}))
 
 
 def _part(number: int, series: str, part: int | str) -> str:

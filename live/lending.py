@@ -1,15 +1,22 @@
-"""Ask a broker what it lends, if a session may sell short and has a limit on it."""
+"""What a broker trades, and what it lends.
+
+The latter is asked where a session may sell short and has a limit that looks at it.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 
+import structlog
+
 from live.brokers.protocol import Broker, BrokerAccount
 from live.clock import Clock
 from live.engine import Engine
-from live.events import Input, Lent
+from live.events import Input, Lent, MarketStatus
 from mela.errors import MelaError
+
+LOG = structlog.get_logger(__name__)
 
 
 async def tell_lent(
@@ -40,6 +47,26 @@ async def tell_lent(
         known |= one.lends.units
     if [repr(known.get(name)) for name in session.instruments] != list(map(repr, units)):
         put(Lent(session.instruments, tuple(units), clock.now_ms(), "; ".join(words)))
+
+
+async def tell_traded(
+    broker: Broker, clock: Clock, engine: Engine, put: Callable[[Input], None]
+) -> None:
+    """Say which instruments the broker does not trade, where that is other than before.
+
+    One of which it does not answer stays as it was.
+    """
+    for account in engine.accounts:
+        for name in account.run.instruments:
+            try:
+                why = await broker.trades(name)
+            except MelaError as error:
+                LOG.info("asset_not_known", instrument=name, reason=str(error))
+                continue
+            was_halted = "asset" in account.halts.known.get(name, {})
+            if bool(why) != was_halted:
+                said = why or "the broker trades it again"
+                put(MarketStatus(name, bool(why), clock.now_ms(), said, "asset"))
 
 
 async def _lent(broker: Broker, instrument: str) -> tuple[float, str]:

@@ -39,7 +39,7 @@ from live.events import (
     encode,
     kind_of,
 )
-from live.feeds import FeedNotice, Listening
+from live.feeds import FeedNotice, Listening, Said
 from live.folding import SessionBroken, fold
 from live.journal import Loaded
 from live.kill import is_outside
@@ -369,8 +369,8 @@ class SessionRunner:
             case _:
                 pass
 
-    def _heard(self, said: CandleClosed | FeedNotice) -> None:
-        if isinstance(said, CandleClosed):
+    def _heard(self, said: Said) -> None:
+        if not isinstance(said, FeedNotice):
             self.put(said)
         elif said.is_alarm:
             self._alarm(f"feed:{said.kind}", said.text)

@@ -168,7 +168,7 @@ class AlpacaApi:
             "symbol": symbol,
             "name": symbol,
             "status": "active",
-            "tradable": True,
+            "tradable": symbol not in self._catalog.untraded,
             "marginable": is_stock,
             "shortable": shortable,
             "easy_to_borrow": easy,

@@ -7,8 +7,10 @@ clock that `GET /replay/clock` tells, `POST /replay/jump` {"seconds"} sets it fo
 `/replay/streams` with the fields of Disturbance orders what goes wrong with a websocket.
 `/replay/trading` with the fields of Behaviour says what becomes of the next orders at Alpaca, and
 `/replay/account` {"key", "cash", …} gives an account what it has, `/replay/asset` {"symbol",
-"shortable", "easy_to_borrow"} says whether a stock is lent. Only requests from this machine
-are accepted.
+"shortable", "easy_to_borrow", "tradable"} says whether a stock is lent, and whether an asset is
+traded at all. `/replay/halt` {"symbol", "is_halted"} halts a market, or lets it trade again:
+nothing fills meanwhile, no candle opens, and Alpaca's stream of statuses tells it. Only requests
+from this machine are accepted.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import orjson
 
 from replay.answer import Answer, Request, as_json
 from replay.faults import Fault, Faults
+from replay.halts import Status
 from replay.series import Catalog
 from replay.streams.disturbances import Disturbance, Disturbances
 from replay.trading.behaviours import Behaviour
@@ -77,9 +80,10 @@ class Control:
             case "account":
                 return self._desk.endow(**document)
             case "asset":
-                lent = bool(document["shortable"]), bool(document["easy_to_borrow"])
-                self._catalog.unlent[str(document["symbol"])] = lent
-                return {"asset": document}
+                return self._know_asset(document)
+            case "halt":
+                said = self._catalog.halts.say(Status(self._catalog.now_ms, **document))
+                return {"said": said.word}
             case "calm":
                 self._faults.clear()
                 self._disturbances.calm()
@@ -100,6 +104,17 @@ class Control:
             ends = [_instant_ms(document[name]) if name in document else None for name in _SPAN]
             clock.play(ends[0], float(document.get("speed", 1.0)), ends[1])
         return clock.state()
+
+    def _know_asset(self, document: dict[str, Any]) -> dict[str, Any]:
+        symbol = str(document["symbol"])
+        if "shortable" in document:
+            lent = bool(document["shortable"]), bool(document["easy_to_borrow"])
+            self._catalog.unlent[symbol] = lent
+        if document.get("tradable", True):
+            self._catalog.untraded.discard(symbol)
+        else:
+            self._catalog.untraded.add(symbol)
+        return {"asset": document}
 
     def _restate(self, document: dict[str, Any]) -> dict[str, Any]:
         values = dict(document)

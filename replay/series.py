@@ -18,6 +18,7 @@ from mela.calendar_inference import infer_calendar
 from mela.calendars import ALWAYS, WEEKDAYS, closes_ms, has_sessions
 from mela.interval import Interval
 from replay.clock import PlayClock
+from replay.halts import Halts
 from sources.instruments import describe
 
 PACKAGED = Path(__file__).parent / "data"
@@ -68,6 +69,8 @@ class Catalog:
         self.clock = PlayClock(now_ms or _latest_ms(self._series))
         self.changes: list[tuple[str, str, int]] = []
         self.unlent: dict[str, tuple[bool, bool]] = {}  # stocks that are not lent to everybody
+        self.untraded: set[str] = set()  # assets that the broker does not trade
+        self.halts = Halts()
         self._restated: dict[tuple[str, str], dict[int, dict[str, float]]] = {}
 
     @property
@@ -83,8 +86,8 @@ class Catalog:
 
     @property
     def restatements(self) -> int:
-        """Return how often candles were restated."""
-        return len(self.changes)
+        """Return how often candles were restated, or taken away by a halt."""
+        return len(self.changes) + len(self.halts.said)
 
     def find(self, symbol: str, interval: str, sources: Sequence[str]) -> RecordedSeries | None:
         """Return a series as known now, including the candle that is still open."""
@@ -135,7 +138,8 @@ class Catalog:
         self.changes.append((symbol, key[1], opened_ms))
 
     def restated(self, series: RecordedSeries) -> RecordedSeries:
-        """Return a series with all restatements applied."""
+        """Return a series with all restatements applied, without what opened in a halt."""
+        series = self._traded(series)
         candles = self._restated.get((series.symbol, series.interval.value))
         if not candles:
             return series
@@ -146,6 +150,11 @@ class Catalog:
                 columns[name] = columns[name].copy()
                 columns[name][row] = value
         return replace(series, columns=columns)
+
+    def _traded(self, series: RecordedSeries) -> RecordedSeries:
+        if series.symbol not in self.halts.symbols or not series.interval.is_intraday:
+            return series
+        return series.where(~self.halts.holding(series.symbol, series.opened_ms))
 
     def _of(self, symbol: str) -> list[RecordedSeries]:
         return [series for series in self._series.values() if series.symbol == symbol]

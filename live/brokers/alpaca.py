@@ -127,6 +127,19 @@ class AlpacaBroker:
         wanted = ("tradable", "shortable", "easy_to_borrow")
         return all(found.get(name) is True for name in wanted)
 
+    async def trades(self, instrument: str) -> str:
+        """Return why Alpaca does not trade an asset now; nothing where it does.
+
+        Raises BrokerRefused for an instrument that it does not know.
+        """
+        symbol = symbol_of(instrument)
+        found: Any = await self._client.asked(lambda client: client.get_asset(symbol))
+        if found.get("tradable") is True and found.get("status", "active") == "active":
+            return ""
+        return (
+            f"Alpaca does not trade it now: {found.get('status')}, tradable {found.get('tradable')}"
+        )
+
     async def fills(self, since_ms: int) -> Sequence[BrokerFill]:
         """Return every execution since an instant, oldest first."""
         query: dict[str, Any] = {

@@ -180,6 +180,10 @@ class Broker(Protocol):
         """Tell whether the broker lends an instrument now, so that it can be sold short."""
         ...
 
+    async def trades(self, instrument: str) -> str:
+        """Return why the broker does not trade an instrument now; nothing where it does."""
+        ...
+
     async def fills(self, since_ms: int) -> Sequence[BrokerFill]:
         """Return every execution since an instant (included), oldest first."""
         ...

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from live.clock import Clock
 from live.feeds.listener import Patience
-from live.feeds.protocol import Feed, FeedNotice, Listening
+from live.feeds.protocol import Feed, FeedNotice, Listening, Said
 from mela.instrument import parse_name
 from mela.settings import Settings
 
-__all__ = ["Feed", "FeedNotice", "Listening", "feed_of", "open_feed"]
+__all__ = ["Feed", "FeedNotice", "Listening", "Said", "feed_of", "open_feed"]
 
 
 def feed_of(instrument: str) -> str:

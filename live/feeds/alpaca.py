@@ -14,7 +14,7 @@ from typing import Any
 
 from live.alpaca_library import CryptoDataStream, DataFeed, StockDataStream, WebSocketException
 from live.clock import Clock
-from live.events import CandleClosed
+from live.events import CandleClosed, MarketStatus
 from live.feeds.connection import ConnectionLost, ConnectionRefused, Heard
 from live.feeds.listener import Listener, Patience
 from live.feeds.protocol import Listening
@@ -26,6 +26,8 @@ from mela.settings import Settings
 
 STREAM = "wss://stream.data.alpaca.markets"
 CALENDAR = "XNYS"
+# codes of trading statuses, of tapes A and B and then of tape C
+HALTS, RESUMES = frozenset({"2", "H", "P"}), frozenset({"3", "T"})
 _NO_KEYS = "replay"  # sent to a replay if no keys are set, because it expects some
 _CLOSE_S = 2.0
 _SOCKET = {"ping_interval": 10, "ping_timeout": 60, "max_queue": 4096, "close_timeout": 1}
@@ -93,7 +95,7 @@ class AlpacaConnection:
     def __init__(
         self, instruments: Mapping[str, str], url: str, key: str, secret: str, *, coins: bool
     ) -> None:
-        self._instruments = dict(instruments)
+        self._instruments, self._coins = dict(instruments), coins
         offered: Any = CryptoDataStream if coins else StockDataStream
         made: type[Any] = type(offered.__name__, (_Telling, offered), {})
         self._stream = made(
@@ -108,6 +110,8 @@ class AlpacaConnection:
         symbols = sorted(self._instruments)
         self._stream.subscribe_bars(self._bar, *symbols)
         self._stream.subscribe_updated_bars(self._corrected, *symbols)
+        if not self._coins:
+            self._stream.subscribe_trading_statuses(self._status, *symbols)
         try:
             await self._stream._start_ws()
             await self._stream._send_subscribe_msg()
@@ -146,6 +150,16 @@ class AlpacaConnection:
 
     async def _corrected(self, bar: dict[str, Any]) -> None:
         self._inbox.put_nowait(Heard((self._candle(bar),), corrects=True))
+
+    async def _status(self, said: dict[str, Any]) -> None:
+        """Take the status of a stock: a halt, the end of one, or something that is neither."""
+        code = str(said.get("sc"))
+        if code not in HALTS and code not in RESUMES:
+            return
+        words = ", ".join(str(said[name]) for name in ("sm", "rc", "rm") if said.get(name))
+        at_ms = said["t"].to_unix_nano() // 1_000_000
+        status = MarketStatus(self._instruments[said["S"]], code in HALTS, at_ms, words)
+        self._inbox.put_nowait(Heard(statuses=(status,)))
 
     def _candle(self, bar: dict[str, Any]) -> CandleClosed:
         opened_ms = bar["t"].to_unix_nano() // 1_000_000

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Protocol
 
-from live.events import CandleClosed
+from live.events import CandleClosed, MarketStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,10 +14,12 @@ class Heard:
     """A message: the candles in it that have closed, which may be none.
 
     corrects: instruments whose earlier minutes were corrected, for those who make longer candles
+    statuses: what the market said of halts
     """
 
     candles: tuple[CandleClosed, ...] = ()
     corrects: bool = False
+    statuses: tuple[MarketStatus, ...] = ()
 
 
 class ConnectionLost(Exception):

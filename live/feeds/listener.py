@@ -14,7 +14,7 @@ from live.events import CandleClosed
 from live.feeds.connection import Connection, ConnectionLost, ConnectionRefused, Heard
 from live.feeds.gathering import LOOK_S, Gathering, Mute, Patience, Series
 from live.feeds.ledger import Ledger
-from live.feeds.protocol import FeedNotice, Listening, NoticeKind
+from live.feeds.protocol import FeedNotice, Listening, NoticeKind, Said
 from live.feeds.rest import RestCandles
 from mela.interval import DAY_MS, Interval
 from mela.risk_limits import SessionHours
@@ -51,7 +51,7 @@ class Listener:
         self._connect = connect
         self._patience = patience or Patience()
         self._random = Random(seed)  # noqa: S311 - for pauses
-        self._out: asyncio.Queue[CandleClosed | FeedNotice | None] = asyncio.Queue()
+        self._out: asyncio.Queue[Said | None] = asyncio.Queue()
         now_ms = clock.now_ms()
         series = {
             listening: Series(
@@ -74,8 +74,8 @@ class Listener:
         self._stopped = False
         self._must_catch_up = False
 
-    async def candles(self) -> AsyncIterator[CandleClosed | FeedNotice]:
-        """Yield closed candles and notices until `stop`."""
+    async def candles(self) -> AsyncIterator[Said]:
+        """Yield closed candles, notices and halts until `stop`."""
         self._tasks = [
             asyncio.create_task(self._guarded(part)) for part in (self._listen, self._watch_clock)
         ]
@@ -178,6 +178,8 @@ class Listener:
                 raise each
             for candle in each.candles:
                 self._gathering.offer(candle, corrects=each.corrects)
+            for status in each.statuses:
+                self._out.put_nowait(status)
 
     async def _watch_clock(self) -> None:
         while True:
@@ -204,7 +206,7 @@ async def _pump(
         while True:
             message = await connection.hear()
             heard()
-            if message.candles:
+            if message.candles or message.statuses:
                 inbox.put_nowait(message)
     except (ConnectionLost, ConnectionRefused) as ended:
         inbox.put_nowait(ended)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, Union
 
 from mela.interval import Interval
 from mela.risk_limits import SessionHours
 
 if TYPE_CHECKING:
-    from live.events import CandleClosed
+    from live.events import CandleClosed, MarketStatus
 
 NoticeKind = Literal["connected", "lost", "mute", "caught_up", "refused", "clock_jumped", "stopped"]
 
@@ -43,6 +43,9 @@ class FeedNotice:
     candles: int = 0
 
 
+Said = Union["CandleClosed", "MarketStatus", FeedNotice]
+
+
 class Feed(Protocol):
     """A stream of closed candles of some instruments.
 
@@ -52,8 +55,8 @@ class Feed(Protocol):
     for the reader to say. A candle that had not closed is never given.
     """
 
-    def candles(self) -> AsyncIterator[CandleClosed | FeedNotice]:
-        """Yield closed candles and notices until `stop`; to be called once."""
+    def candles(self) -> AsyncIterator[Said]:
+        """Yield closed candles, notices and halts until `stop`; to be called once."""
         ...
 
     async def fetch(

@@ -59,11 +59,13 @@ class AlpacaChannel(Channel):
     is_packed = True
     is_stock = True
     _key: tuple[str, str] | None = None
+    _halts = 0  # how many words on halts were told, or said before anybody asked
     _asked: dict[str, list[str]]
 
     def greet(self) -> None:
         """Say that the connection stands."""
         self._asked = {}
+        self._halts = len(self.catalog.halts.said)
         self._say([{"T": "success", "msg": "connected"}])
 
     def leave(self) -> None:
@@ -97,6 +99,18 @@ class AlpacaChannel(Channel):
             for candle in candles
             for symbol in [self._written(candle.symbol)]
             if self._wants(names[words[candle.interval]], symbol)
+        ]
+        if told:
+            self._say(told)
+
+    def tell_more(self) -> None:
+        """Tell what was said of halts since the last time; what nobody listened to is not told."""
+        said, self._halts = self.catalog.halts.said[self._halts :], len(self.catalog.halts.said)
+        told = [
+            {**one.word, "S": symbol, "t": _stamp(one.at_ms, is_packed=self.is_packed)}
+            for one in said
+            for symbol in [self._written(one.symbol)]
+            if self._wants("statuses", symbol)
         ]
         if told:
             self._say(told)
@@ -160,10 +174,13 @@ class AlpacaChannel(Channel):
         self.socket.send(packed)
 
 
+def _stamp(at_ms: int, *, is_packed: bool) -> Any:
+    at: Any = msgpack.Timestamp.from_unix_nano(at_ms * 1_000_000)
+    return at if is_packed else at.to_datetime().isoformat().replace("+00:00", "Z")
+
+
 def _bar(word: str, symbol: str, candle: Candle, *, is_packed: bool) -> dict[str, Any]:
-    opened: Any = msgpack.Timestamp.from_unix_nano(candle.opened_ms * 1_000_000)
-    if not is_packed:
-        opened = opened.to_datetime().isoformat().replace("+00:00", "Z")
+    opened = _stamp(candle.opened_ms, is_packed=is_packed)
     return {
         "T": word,
         "S": symbol,

@@ -27,6 +27,8 @@ def order_of(
         raise wrong(f'asset "{symbol}" not found')
     kind, side = str(asked.get("type") or ""), str(asked.get("side") or "")
     good_for = str(asked.get("time_in_force") or "")
+    if not prices.is_tradable(symbol):
+        raise wrong(f"asset {symbol} is not tradable")
     client_id = str(asked.get("client_order_id") or number)
     if len(client_id) > _LONGEST_ID:
         raise wrong(f"client_order_id must be no more than {_LONGEST_ID} characters")

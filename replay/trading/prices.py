@@ -54,12 +54,18 @@ class Prices:
         """Tell whether a stock may be sold short now: it must be easy to borrow."""
         return all(self._catalog.unlent.get(symbol, (True,)))
 
+    def is_tradable(self, symbol: str) -> bool:
+        """Tell whether Alpaca trades an asset at all."""
+        return symbol not in self._catalog.untraded
+
     def now(self, listed: Listed, now_ms: int, hours: SessionHours = "regular") -> Decimal | None:
         """Return the price at an instant; None while the symbol is not traded.
 
         hours: of a stock, those that count
         """
         if listed.is_stock and is_open(STOCKS, now_ms, hours) != 1.0:
+            return None
+        if self._catalog.halts.is_halted(listed.name, now_ms):
             return None
         candle = self._tape.running(listed.name, listed.interval, now_ms)
         if candle is None:
