@@ -25,14 +25,14 @@ from mela.market_hours import has_hours_around
 from mela.scene import StrategyChoice
 from mela.session import Session, parse_session
 from mela.settings import Settings
-from services.accounts.accounts.accounts import Caller, Role, Scope
+from services.accounts.accounts import Caller, Role, Scope
 from services.cursors import cursor_of, place_of
-from services.models.models.pinning import pinned_choice, pinned_scene, references_of
-from services.models.models.process_models import models_of
-from services.scenes.stored_scenes.local_check import checked_scene
-from services.scenes.stored_scenes.scene_yaml import yaml_of
-from services.scenes.stored_scenes.stored_scenes import accepted_scene
-from services.strategies.strategy_page.all_strategies import all_strategies
+from services.models.pinning import pinned_choice, pinned_scene, references_of
+from services.models.process_models import models_of
+from services.scenes.local_check import checked_scene
+from services.scenes.scene_yaml import yaml_of
+from services.scenes.stored_scenes import accepted_scene
+from services.strategies.all_strategies import all_strategies
 from services.trading import session_view
 from services.trading.answers import (
     CommandRow,

@@ -10,13 +10,13 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from services.accounts.accounts.accounts import Caller, Role, scopes_of
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from mela.errors import Conflict, InputInvalid, NotAllowed, NotFound, SceneInvalid
 from mela.settings import Settings
-from services.accounts.accounts import accounts
+from services.accounts import accounts
+from services.accounts.accounts import Caller, Role, scopes_of
 from services.trading import commands, sessions
 from services.trading.callers import at_this_machine
 from tests.warehouse.given import a_document, a_run, a_scene, answer, load
