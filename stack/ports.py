@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import psutil
 
@@ -14,6 +14,23 @@ from stack.sweep import is_ours
 LOOPBACK = "127.0.0.1"
 # Below the kernel's ephemeral range, so that no outgoing connection sits on a port that we keep.
 _CHOICE = range(15_000, 32_000)
+
+
+def behind_key(service: str) -> str:
+    """Return the key of stack.env for the port where a service listens behind a proxy of yours.
+
+    >>> behind_key("postgres")
+    'MELA_STACK_POSTGRES_BEHIND_PORT'
+    """
+    return f"MELA_STACK_{service.upper().replace('-', '_')}_BEHIND_PORT"
+
+
+def listened_on(kept: Mapping[str, str], service: str, known: int | str | None) -> str:
+    """Return the port that a service listens on: `known` to its clients, or the one behind it.
+
+    kept: stack.env
+    """
+    return kept.get(behind_key(service)) or str(known)
 
 
 def is_free(port: int) -> bool:

@@ -12,7 +12,7 @@ from dotenv import dotenv_values
 from mela.errors import StackFailed
 from mela.settings import REPOSITORY, Settings
 from stack import environment, guard, healthy, http, roles, schemas, tracking_users
-from stack.ports import LOOPBACK
+from stack.ports import LOOPBACK, listened_on
 from stack.service import Program, Service, Site
 
 _SERVER_ENV = REPOSITORY / "mlflow" / "server.env"
@@ -92,14 +92,14 @@ def _mlflow() -> str:
 
 
 def _program(site: Site) -> Program:
-    port = urlsplit(site.settings.mlflow.url).port
+    port = listened_on(site.kept, "mlflow", urlsplit(site.settings.mlflow.url).port)
     store = roles.url(site, _ROLE, site.kept[roles.MLFLOW_PASSWORD])
     static = dotenv_values(_SERVER_ENV, interpolate=False)
     return Program(
         command=(
             _mlflow(),
             "server",
-            *("--host", site.listen, "--port", str(port), "--workers", "1"),
+            *("--host", site.listen, "--port", port, "--workers", "1"),
             *("--serve-artifacts", "--artifacts-destination", _artifacts(site).as_uri()),
             *(("--app-name", "basic-auth") if guard.is_on(site) else ()),
         ),

@@ -10,23 +10,39 @@ import argparse
 import sys
 import time
 from collections import Counter
-from pathlib import Path
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from random import Random, SystemRandom
 
 from confluent_kafka import Producer
 
 import stack
-from mela.messages import SCENES, State
+from mela.messages import SCENES
 from mela.scene import Scene
 from mela.settings import Settings
+from stack import environment
 from tests.conftest import DEMO_S, mela, stack_settings, temporary_home
 from tests.integration.asking import grid, scene_of
+from tests.storm.disk import Disk, small_disk
 from tests.storm.faults import faults
-from tests.storm.history import Heard, account_for
+from tests.storm.history import (
+    Heard,
+    account_for,
+    letters_name_only,
+    refused_whole,
+    sent_whole,
+)
+from tests.storm.lines import lines
+from tests.storm.proxy import Proxy
 
 MOST_OPEN = 6  # scenes under way at once
 CALM_S = 900.0  # how long the last scenes may take once nothing is done any more
+NOBODY_HAS = "binance:NOSUCHCOIN"
+# Kills weigh more than the other faults, but for the supervisor's, after which all starts anew.
 WEIGHTS = {"kill supervisor": 0.25, "kill worker": 2.0, "kill spark": 1.5}
+OTHERS = 0.35
+# The whole picture of 1,000 runs in MLflow would take longer than the storm.
+FEW = {"MELA_MLFLOW_TOP": "50"}
 
 
 def main() -> None:
@@ -35,93 +51,141 @@ def main() -> None:
     words.add_argument("--minutes", type=float, default=20.0)
     words.add_argument("--seed", type=int, default=None, help="of an earlier storm, to repeat it")
     words.add_argument("--kills", type=int, default=50, help="fail if there were fewer")
-    words.add_argument("--home", type=Path, default=None, help="a running stack, instead of one")
     given = words.parse_args()
     seed = given.seed if given.seed is not None else SystemRandom().randrange(10**6)
     print(f"seed {seed}: repeat this storm with SEED={seed}", flush=True)
-    if given.home is not None:
-        sys.exit(run(stack_settings(given.home), seed, given.minutes, given.kills))
-    with temporary_home() as home:
-        done = mela("demo", "--offline", home=home, timeout_s=DEMO_S)
-        if done.returncode:
-            sys.exit(f"the stack did not start:\n{done.stdout}\n{done.stderr}")
-        sys.exit(run(stack_settings(home), seed, given.minutes, given.kills))
+    with temporary_home() as folder, small_disk(folder / "home") as disk:
+        home = folder / "home"
+        environment.update(home, FEW)
+        with lines(home) as proxies:
+            done = mela("demo", "--offline", home=home, timeout_s=DEMO_S)
+            if done.returncode:
+                sys.exit(f"the stack did not start:\n{done.stdout}\n{done.stderr}")
+            storm = Storm(stack_settings(home), seed, proxies, disk)
+            storm.rage(given.minutes)
+            sys.exit(storm.account(given.kills))
 
 
-def run(settings: Settings, seed: int, minutes: float, least_kills: int) -> int:
-    """Storm for some minutes, wait until it is calm, and print the account."""
-    rng = Random(seed)  # noqa: S311  the same each time
-    heard, published = Heard(settings), list[Scene]()
-    deeds = faults(settings, rng)
-    done: Counter[str] = Counter()
-    until = time.monotonic() + minutes * 60
-    while time.monotonic() < until:
-        _publish(published, heard, rng, settings)
-        _wait(heard, rng.uniform(2, 14))
-        name = rng.choices(list(deeds), [WEIGHTS.get(one, 1.0) for one in deeds])[0]
-        if deeds[name]():
-            done[name] += 1
-        print(f"{int(until - time.monotonic()):>6} s left  {name}", flush=True)
-    return _account(published, heard, done, settings, seed, least_kills)
+class Storm:
+    """A history of scenes and faults on a running stack."""
 
+    def __init__(
+        self, settings: Settings, seed: int, proxies: Mapping[str, Proxy], disk: Disk | None
+    ) -> None:
+        self._settings, self._seed, self._proxies = settings, seed, proxies
+        # What one draws must not change what another one is given.
+        self._faults, self._scenes, inner = (
+            Random(f"{seed} {what}")  # noqa: S311  the same each time
+            for what in ("faults", "scenes", "details")
+        )
+        self._heard = Heard(settings)
+        self._since = datetime.now(UTC)
+        self._published: list[Scene] = []
+        self._unsure: list[Scene] = []  # Kafka did not say in time that it had them
+        self._done: Counter[str] = Counter()
+        self._deeds = faults(settings, inner, self._in_the_middle, proxies, disk)
 
-def _publish(published: list[Scene], heard: Heard, rng: Random, settings: Settings) -> None:
-    """Publish a scene unless enough are under way; it counts once Kafka has acknowledged it."""
-    if sum(not heard.has_ended(one.scene_id) for one in published) >= MOST_OPEN:
-        return
-    wrong = {"instruments": ["binance:NOSUCHCOIN"]} if rng.random() < 0.1 else {}
-    fast, slow = rng.choice(((1, 1), (3, 7), (20, 40), (40, 60)))
-    scene = scene_of(search=grid(fast, slow), **wrong)
-    acknowledged: list[object] = []
-    producer = Producer({"bootstrap.servers": settings.kafka.brokers, "log_level": 0})
-    body = scene.model_dump_json(by_alias=True, exclude_none=True)
-    producer.produce(
-        SCENES, body, str(scene.scene_id), on_delivery=lambda why, _: acknowledged.append(why)
-    )
-    producer.flush(20)
-    if acknowledged == [None]:
-        published.append(scene)
+    def rage(self, minutes: float) -> None:
+        """Publish scenes and do what the seed says, for some minutes."""
+        weights = [
+            WEIGHTS.get(one, 1.0 if one.startswith("kill") else OTHERS) for one in self._deeds
+        ]
+        until = time.monotonic() + minutes * 60
+        while time.monotonic() < until:
+            self._publish()
+            self._wait(self._faults.uniform(1, 8))
+            name = self._faults.choices(list(self._deeds), weights)[0]
+            was_done = self._deeds[name]()
+            self._done[name] += was_done
+            left, open_now = int(until - time.monotonic()), len(self._open())
+            print(f"{left:>6} s left  {open_now} open  {name}{'' if was_done else ': not there'}")
+            sys.stdout.flush()
 
+    def _open(self) -> list[Scene]:
+        return [one for one in self._published if not self._heard.has_ended(one.scene_id)]
 
-def _wait(heard: Heard, seconds: float) -> None:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        heard.listen()
+    def _in_the_middle(self, seconds: float) -> None:
+        """Let a fault last for so long, and publish while it does."""
+        until = time.monotonic() + seconds
+        self._publish(wait_s=seconds / 2)
+        self._wait(max(0.0, until - time.monotonic()))
 
+    def _publish(self, wait_s: float = 20.0) -> None:
+        """Publish a scene unless enough are under way; it counts once Kafka acknowledged it."""
+        if len(self._open()) >= MOST_OPEN:
+            return
+        wrong = {"instruments": [NOBODY_HAS]} if self._scenes.random() < 0.1 else {}
+        fast, slow = self._scenes.choice(((1, 1), (3, 7), (20, 40), (40, 60)))
+        scene = scene_of(search=grid(fast, slow), **wrong)
+        acknowledged: list[object] = []
+        brokers = self._settings.kafka.brokers
+        producer = Producer({"bootstrap.servers": brokers, "log_level": 0})
+        body = scene.model_dump_json(by_alias=True, exclude_none=True)
+        producer.produce(
+            SCENES, body, str(scene.scene_id), on_delivery=lambda why, _: acknowledged.append(why)
+        )
+        producer.flush(wait_s)
+        (self._published if acknowledged == [None] else self._unsure).append(scene)
 
-def _account(
-    published: list[Scene],
-    heard: Heard,
-    done: Counter[str],
-    settings: Settings,
-    seed: int,
-    least_kills: int,
-) -> int:
-    stack.up(settings)
-    until = time.monotonic() + CALM_S
-    while time.monotonic() < until and not all(heard.has_ended(one.scene_id) for one in published):
-        heard.listen()
-    wrong: list[str] = []
-    ended: Counter[str] = Counter()
-    for scene in published:
-        said = heard.of(scene.scene_id)
-        if any(one.state is State.REJECTED for one in said) and "NOSUCH" in scene.instruments[0]:
-            ended["rejected"] += 1
-            continue
-        try:
-            account_for(scene, heard, settings)
-            ended["finished"] += 1
-        except (AssertionError, ValueError) as error:
-            wrong.append(f"{scene.scene_id}: {str(error)[:300]}")
-    kills = sum(count for name, count in done.items() if name.startswith("kill"))
-    print(f"\nstorm of seed {seed}: {kills} kills, {sum(done.values())} faults")
-    for name, count in sorted({**done, **ended, "scenes published": len(published)}.items()):
-        print(f"  {name:<18}{count:>6}")
-    for line in wrong:
-        print(f"  WRONG {line}")
-    if kills < least_kills:
-        print(f"  expected at least {least_kills} kills, but there were {kills}")
-    return int(bool(wrong) or kills < least_kills)
+    def _wait(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            self._heard.listen()
+
+    def account(self, least_kills: int) -> int:
+        """Wait until all is calm, hold every scene to account, and print the table."""
+        stack.up(self._settings)
+        began = time.monotonic()
+        while time.monotonic() < began + CALM_S and self._open():
+            self._heard.listen()
+        print(f"all ended {time.monotonic() - began:.0f} s after the storm", flush=True)
+        # one that Kafka may have: if anything was said of it, all of it must hold
+        surprises = [one for one in self._unsure if self._heard.of(one.scene_id)]
+        ended, wrong = self._held([*self._published, *surprises])
+        kills = sum(count for name, count in self._done.items() if name.startswith("kill"))
+        print(f"\nstorm of seed {self._seed}: {kills} kills, {sum(self._done.values())} faults")
+        forwarded = {f"connections of {name}": one.counts for name, one in self._proxies.items()}
+        table = {
+            **self._done,
+            **ended,
+            "scenes acknowledged": len(self._published),
+            "scenes not acknowledged": len(self._unsure),
+            **{name: counts["connections"] for name, counts in forwarded.items()},
+        }
+        for name, count in sorted(table.items()):
+            print(f"  {name:<30}{count:>6}")
+        for line in wrong:
+            print(f"  WRONG {line}")
+        if kills < least_kills:
+            print(f"  expected at least {least_kills} kills, but there were {kills}")
+        return int(bool(wrong) or kills < least_kills)
+
+    def _held(self, scenes: list[Scene]) -> tuple[Counter[str], list[str]]:
+        """Return how scenes ended, and what does not hold."""
+        ended, wrong = Counter[str](), list[str]()
+        stored: dict[str, list[dict[str, object]]] = {}
+        refused = [one for one in scenes if NOBODY_HAS in one.instruments]
+        for scene in scenes:
+            try:
+                if scene in refused:
+                    refused_whole(scene, self._heard, self._settings)
+                    ended["rejected"] += 1
+                else:
+                    rows = account_for(scene, self._heard, self._settings)
+                    stored[str(scene.scene_id)] = rows
+                    ended["finished"] += 1
+                    ended["runs"] += len(rows)
+            except (AssertionError, ValueError) as error:
+                wrong.append(f"{scene.scene_id}: {str(error)[:300]}")
+        for held in (
+            lambda: letters_name_only(refused, self._since, self._settings),
+            lambda: sent_whole(stored, self._since, self._settings),
+        ):
+            try:
+                held()
+            except AssertionError as error:
+                wrong.append(str(error)[:300])
+        return ended, wrong
 
 
 if __name__ == "__main__":

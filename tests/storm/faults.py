@@ -1,11 +1,11 @@
-"""What a storm does to a running stack: kills, cuts, stalls, a disk that takes nothing."""
+"""What a storm does to a running stack: kills, cuts, mute and slow lines, stalls, a full disk."""
 
 from __future__ import annotations
 
 import resource
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
 from random import Random
 
@@ -17,7 +17,10 @@ import stack
 from mela.settings import Settings
 from stack.supervision import Supervisor, socket_path
 from tests.integration.asking import wait_for
+from tests.storm.disk import Disk
+from tests.storm.proxy import Proxy
 
+Wait = Callable[[float], None]  # lets so many seconds pass
 SERVICES = ("spark", "postgres", "kafka", "mlflow")
 CONNECTED = text(
     "SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND usename LIKE 'mela%'"
@@ -67,7 +70,7 @@ def _is_worker(process: psutil.Process) -> bool:
 
 def kill_supervisor(settings: Settings) -> bool:
     """SIGKILL supervisord alone, as the kernel might; `mela up` takes over what it leaves."""
-    pid = Supervisor(settings.home)._ask("getPID")
+    pid = int((settings.home / "run" / "supervisord.pid").read_text(encoding="ascii"))
     psutil.Process(pid).kill()
     wait_for(lambda: not Supervisor(settings.home).is_alive(), 20, "supervisord died")
     assert socket_path(settings.home)
@@ -90,28 +93,51 @@ def cut(settings: Settings) -> bool:
         engine.dispose()
 
 
-def stall(service: str, settings: Settings, seconds: float) -> bool:
+def stall(service: str, settings: Settings, seconds: float, wait: Wait = time.sleep) -> bool:
     """Stop a service for a while: its connections stay, and nothing answers."""
     stopped = [one for one in family(service, settings) if _signal(one, signal.SIGSTOP)]
-    time.sleep(seconds)
+    wait(seconds)
     for one in stopped:
         _signal(one, signal.SIGCONT)
     return bool(stopped)
 
 
-def fill_disk(settings: Settings, seconds: float) -> bool:
+def mute(line: Proxy, seconds: float, wait: Wait) -> bool:
+    """Let nothing through to a service or back for a while, though its clients stay connected."""
+    line.mute()
+    wait(seconds)
+    line.calm()
+    return True
+
+
+def slow(line: Proxy, delay_s: float, bytes_per_s: float, seconds: float, wait: Wait) -> bool:
+    """Let everything through, late and at a trickle."""
+    line.slow(delay_s, bytes_per_s)
+    wait(seconds)
+    line.calm()
+    return True
+
+
+def fill_disk(disk: Disk, seconds: float, wait: Wait) -> bool:
+    """Take all room of the disk that every service of the stack writes to, for a while."""
+    taken = disk.fill()
+    wait(seconds)
+    disk.empty()
+    return taken > 0
+
+
+def close_files(settings: Settings, seconds: float, wait: Wait) -> bool:
     """Let no process of the streaming job write a file for a while, as if its disk were full.
 
-    A limit on the size of files does it for one service, without root; a full tmpfs would do it to
-    all of them at once.
+    A limit on the size of files does it for one service, without root.
     """
     with _limited(family("spark", settings)) as limited:
-        time.sleep(seconds)
+        wait(seconds)
     return limited > 0
 
 
 @contextmanager
-def _limited(processes: list[psutil.Process]) -> Iterator[int]:
+def _limited(processes: list[psutil.Process]) -> Generator[int]:
     before: list[tuple[psutil.Process, tuple[int, int]]] = []
     for one in processes:
         with suppress(psutil.Error):
@@ -131,15 +157,34 @@ def _signal(process: psutil.Process, number: signal.Signals) -> bool:
     return False
 
 
-def faults(settings: Settings, rng: Random) -> dict[str, Callable[[], bool]]:
-    """Return everything that can be done to a stack, by name."""
-    return {
+def faults(
+    settings: Settings,
+    rng: Random,
+    wait: Wait,
+    lines: Mapping[str, Proxy],
+    disk: Disk | None,
+) -> dict[str, Callable[[], bool]]:
+    """Return everything that can be done to a stack, by name.
+
+    wait: what goes on while something is stalled, mute, slow or full
+    lines: the proxies between services and all of their clients
+    disk: the stack's own; None where this user may mount none, so that none is filled
+    """
+    deeds: dict[str, Callable[[], bool]] = {
         **{f"kill {name}": lambda name=name: kill(name, settings) for name in SERVICES},
         "kill worker": lambda: kill_worker(settings, rng),
         "kill supervisor": lambda: kill_supervisor(settings),
-        "cut postgres": lambda: cut(settings),
-        "stall postgres": lambda: stall("postgres", settings, rng.uniform(1, 5)),
-        "stall kafka": lambda: stall("kafka", settings, rng.uniform(1, 5)),
-        "stall mlflow": lambda: stall("mlflow", settings, rng.uniform(1, 8)),
-        "fill disk": lambda: fill_disk(settings, rng.uniform(1, 4)),
+        "end connections of postgres": lambda: cut(settings),
+        "close files of spark": lambda: close_files(settings, rng.uniform(1, 4), wait),
     }
+    for name in ("postgres", "kafka", "mlflow"):
+        deeds[f"stall {name}"] = lambda name=name: stall(name, settings, rng.uniform(1, 8), wait)
+    for name, line in lines.items():
+        deeds[f"cut {name}"] = lambda line=line: line.cut() > 0
+        deeds[f"mute {name}"] = lambda line=line: mute(line, rng.uniform(1, 15), wait)
+        deeds[f"slow {name}"] = lambda line=line: slow(
+            line, rng.uniform(0.01, 0.3), rng.uniform(2e4, 2e6), rng.uniform(2, 15), wait
+        )
+    if disk is not None:
+        deeds["fill disk"] = lambda: fill_disk(disk, rng.uniform(1, 8), wait)
+    return deeds

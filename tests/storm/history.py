@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
 from confluent_kafka import Consumer
 from mlflow.tracking import MlflowClient
 from sqlalchemy import text
 
+from mela.errors import RejectionCode
 from mela.grid import plan_runs
-from mela.messages import PROGRESS, Progress, RunChunk, State
+from mela.messages import PROGRESS, REJECTED, RESULTS, Progress, Rejection, RunChunk, State
 from mela.scene import Scene
 from mela.settings import Settings
-from messaging.codec import decode_progress
-from messaging.consumer import tail
+from messaging.codec import decode_progress, original_of
+from messaging.consumer import backwards, tail
 from streaming import strategies
 from streaming.run import Desk
 from streaming.tracking import AT_ONCE
-from tests.integration.asking import answers, wait_for
+from tests.integration.asking import answers, stored_scene, wait_for
 from tests.streaming.answered import documents_of
 from warehouse.database import transaction
 from warehouse.results import finder as results
@@ -54,20 +58,34 @@ class Heard:
         return any(one.state in (State.FINISHED, State.REJECTED) for one in self.of(scene_id))
 
 
+def ended_whole(said: Sequence[Progress]) -> None:
+    """Hold that a scene was called finished with all its runs, and never rejected."""
+    states = {one.state for one in said}
+    assert State.FINISHED in states, f"it never ended: {sorted(states)} were said"
+    assert State.REJECTED not in states, "it was called rejected, too"
+    last = max(said, key=lambda one: one.place)
+    assert (last.state, last.recorded) == (State.FINISHED, last.runs)
+
+
 def progress_goes_forward(said: Sequence[Progress]) -> None:
     """Hold that a scene's counts never fall, and that none is short of its runs after its end."""
     counts = [one.recorded or 0 for one in said if one.state is State.RECORDED]
     assert counts == sorted(counts), f"recorded went backwards: {counts}"
+    runs = {one.runs for one in said if one.runs is not None}
+    assert len(runs) <= 1, f"it was said to have {sorted(runs)} runs"
     ended = False
     for one in said:
+        assert (one.recorded or 0) <= (one.runs or 0), "more are recorded than it has"
         ended = ended or one.state is State.FINISHED
         if ended and one.state is State.RECORDED:
-            assert one.recorded == one.runs
+            assert one.recorded == one.runs, "less was recorded after its end"
 
 
 def stored_whole_and_once(scene: Scene, settings: Settings) -> list[dict[str, Any]]:
     """Hold the tables against the scene: each run answered once; return the answers."""
     rows = answers(scene.scene_id, settings)
+    catalogue = strategies.current(settings)
+    plan = plan_runs(scene, catalogue, max_runs=settings.max_runs)
     with transaction(settings) as connection:
         [counted] = results.progress(connection, [str(scene.scene_id)])
         doubled = connection.execute(
@@ -84,10 +102,13 @@ def stored_whole_and_once(scene: Scene, settings: Settings) -> list[dict[str, An
             ),
             {"id": str(scene.scene_id)},
         )
-    assert len({row["run_key"] for row in rows}) == len(rows) == counted.runs
+    keys = [row["run_key"] for row in rows]
+    assert len(set(keys)) == len(keys), "a run has two answers"
+    assert set(keys) == {run.run_key for run in plan.expand()}, "its answers are not of its runs"
+    assert (counted.recorded, counted.runs) == (plan.runs, plan.runs)
     assert {row["status"] for row in rows} == {"succeeded"}
-    assert not doubled
-    assert planned
+    assert not doubled, f"stored twice: {doubled}"
+    assert planned, "the warehouse does not call it planned and finished"
     return rows
 
 
@@ -132,11 +153,62 @@ def mirrored_once(scene: Scene, runs: int, settings: Settings) -> None:
     assert len(keys) == len(set(keys)) >= wanted  # the others are still being written
 
 
-def account_for(scene: Scene, heard: Heard, settings: Settings) -> None:
-    """Hold everything that is promised of a scene that was acknowledged and is well."""
-    last = max(heard.of(scene.scene_id), key=lambda one: one.place)
-    assert (last.state, last.recorded) == (State.FINISHED, last.runs)
+def refused_whole(scene: Scene, heard: Heard, settings: Settings) -> None:
+    """Hold that a scene of an instrument that nobody has was rejected, and nothing else."""
+    said = heard.of(scene.scene_id)
+    assert said
+    assert {(one.state, one.code) for one in said} == {
+        (State.REJECTED, RejectionCode.UNKNOWN_INSTRUMENT)
+    }
+    stored = stored_scene(scene.scene_id, settings)
+    assert stored is not None
+    assert stored.status == "rejected"
+    assert not answers(scene.scene_id, settings)
+
+
+def letters_name_only(refused: Collection[Scene], since: datetime, settings: Settings) -> None:
+    """Hold that just the scenes that had to be refused lie in mela.rejected, each of them."""
+    wanted = {str(one.scene_id) for one in refused}
+    found: set[str] = set()
+    for message in backwards(settings, REJECTED, since):
+        letter = Rejection.model_validate_json(message.value() or b"")
+        original = original_of(letter)
+        named = [name for name in wanted if name.encode() in original]
+        assert named, f"{letter.topic} was refused: {letter.code}, {letter.sentence}"
+        found.update(named)
+    assert found == wanted, f"no letter of {wanted - found}"
+
+
+def sent_whole(
+    stored: dict[str, list[dict[str, Any]]], since: datetime, settings: Settings
+) -> None:
+    """Hold mela.results against the tables: each answer was sent, and always the same.
+
+    stored: the answers of scenes by their ids
+    """
+    sent: defaultdict[tuple[str, str], set[bytes]] = defaultdict(set)
+    for message in backwards(settings, RESULTS, since):
+        document = orjson.loads(message.value() or b"")
+        if document["scene_id"] in stored:
+            sent[document["scene_id"], document["run_key"]].add(_spelled(document))
+    for scene_id, rows in stored.items():
+        for row in rows:
+            answers_sent = sent[scene_id, row["run_key"]]
+            assert answers_sent == {_spelled(row)}, f"{scene_id}: {len(answers_sent)} answers sent"
+
+
+def _spelled(document: dict[str, Any]) -> bytes:
+    return orjson.dumps(found(document), option=orjson.OPT_SORT_KEYS)
+
+
+def account_for(scene: Scene, heard: Heard, settings: Settings) -> list[dict[str, Any]]:
+    """Hold everything that is promised of a scene that was acknowledged and is well.
+
+    Returns its stored answers.
+    """
+    ended_whole(heard.of(scene.scene_id))
     progress_goes_forward(heard.of(scene.scene_id))
     rows = stored_whole_and_once(scene, settings)
     equal_without_faults(scene, rows, settings)
     mirrored_once(scene, len(rows), settings)
+    return rows
