@@ -96,7 +96,7 @@ def _work_and_leave(work: Callable[[], bytes], sending: int, memory_bytes: int) 
     os.setsid()  # a group of its own, which ends as a whole
     gc.freeze()  # else the collector visits, and so copies, what the parent holds
     try:
-        mapped = _mapped_bytes()
+        mapped = mapped_bytes()
         resource.setrlimit(resource.RLIMIT_AS, (mapped + memory_bytes, mapped + memory_bytes))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         answer = DONE + work()
@@ -123,6 +123,7 @@ def _answer_or_end(answer: bytes, status: int, memory_bytes: int) -> bytes | End
     )
 
 
-def _mapped_bytes() -> int:
+def mapped_bytes() -> int:
+    """Return how many bytes of addresses this process has."""
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
     return pages * resource.getpagesize()

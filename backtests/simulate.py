@@ -322,7 +322,14 @@ def _outcome(
 
 
 def error_message(error: BaseException) -> tuple[str, str]:
-    """Return an error's class and sentence, as a result tells them."""
-    # What no text column takes is replaced: NUL characters and halves of surrogate pairs.
-    text = str(error).replace("\0", "\ufffd").encode("utf-8", "replace").decode()
-    return type(error).__name__, text.strip()[:SENTENCE_LENGTH] or "it gave no message"
+    """Return an error's class and sentence, as a result tells them, whatever its author made it."""
+    try:
+        sentence = _storable(str(error)).strip()
+    except Exception:  # noqa: BLE001 - an error that cannot say what it is
+        sentence = "its message could not be read"
+    return _storable(type(error).__name__), sentence or "it gave no message"
+
+
+def _storable(text: str) -> str:
+    """Return text without what no text column takes: NUL characters and halves of surrogates."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()[:SENTENCE_LENGTH]

@@ -11,6 +11,7 @@ kernel's timer kills. Such a chunk is executed run by run, each in a forked proc
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import time
 from collections.abc import Collection, Generator, Iterator
@@ -18,6 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self, TypeVar
 
+from backtests.forked import mapped_bytes
 from mela.settings import Settings
 from streaming.killing_timer import KillingTimer
 from warehouse.database import transaction
@@ -68,19 +70,24 @@ class Marks:
                 chunk_marks.move(connection, chunks, ())
 
 
-def alarmed(items: Iterator[A], limit_s: float) -> Iterator[A]:
+def alarmed(items: Iterator[A], limit_s: float, memory_bytes: int | None = None) -> Generator[A]:
     """Yield items; where one takes longer than the limit the kernel kills this process.
 
+    memory_bytes: what all items may allocate beyond what this process has mapped; MemoryError is
+        raised in them where they need more. None: no bound
     The timer needs no cooperation: neither a loop in Python nor one in C can swallow it, and no
     handler of signals that a strategy leaves behind. It is set for all items that begin within
     TOGETHER_S, which cost less than setting it, so that an item may take that much longer. It
-    rests while the caller works on what was yielded.
+    rests while the caller works on what was yielded, and so does the bound of memory: the client of
+    Kafka ends a process that gives it none.
     """
     timer, is_whole = KillingTimer.of_process(), False
+    most = None if memory_bytes is None else mapped_bytes() + memory_bytes
     while not is_whole:
         ready: list[A] = []
         ends_at = time.monotonic() + TOGETHER_S
         timer.start(limit_s + TOGETHER_S)
+        _bound_memory(most)
         try:
             for item in items:
                 ready.append(item)
@@ -89,12 +96,24 @@ def alarmed(items: Iterator[A], limit_s: float) -> Iterator[A]:
             else:
                 is_whole = True
         except Exception:
-            timer.stop()
+            _rest(timer)
             yield from ready  # what came before the error holds
             raise
         finally:
-            timer.stop()
+            _rest(timer)
         yield from ready
+
+
+def _rest(timer: KillingTimer) -> None:
+    timer.stop()
+    _bound_memory(None)
+
+
+def _bound_memory(most: int | None) -> None:
+    """Let this process map so many bytes at most; None: as many as it ever may."""
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    soft = hard if most is None or 0 <= hard < most else most
+    resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
 def end_children() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, NamedTuple
@@ -88,10 +89,18 @@ def _execute(desk: Desk, chunk: RunChunk, publisher: Publisher, *, apart: bool) 
     """Execute a chunk and send its results."""
     clear_contextvars()  # every event of a chunk names its scene
     bind_contextvars(scene_id=chunk.scene_id, chunk=chunk.chunk)
-    began = time.monotonic()
+    began, sent = time.monotonic(), list[ResultColumns]()
     with outputs.kept():
-        for results in desk.answers(chunk, apart=apart):
-            send_results(publisher, results, chunk)
+        try:
+            for results in desk.answers(chunk, apart=apart):
+                send_results(publisher, results, chunk)
+                sent.append(results)
+        except Exception as error:  # of our own code: no strategy's comes so far
+            if is_away(error):
+                raise
+            log.exception("chunk_not_executed")
+            for results in desk.failed(chunk, sent, error):
+                send_results(publisher, results, chunk)
     log.info("chunk_executed", runs=len(chunk.runs), seconds=round(time.monotonic() - began, 3))
 
 
@@ -162,6 +171,19 @@ class Desk:
         if len(rows):
             yield rows.taken()
 
+    def failed(
+        self, chunk: RunChunk, sent: Iterable[ResultColumns], error: Exception
+    ) -> Iterator[ResultColumns]:
+        """Yield results of the runs that were not answered, with the reason: a scene must end."""
+        answered = {key.tobytes().hex() for results in sent for key in results.run_keys}
+        left = [run for run in chunk.runs if run.run_key not in answered]
+        failed = partial(Outcome, status=Status.FAILED, error=error_message(error))
+        rows = ResultRows(chunk.scene_id)
+        for answer in self._unasked(chunk, left, failed):
+            rows.add(*answer)
+        if len(rows):
+            yield rows.taken()
+
     def _answers(self, chunk: RunChunk, *, apart: bool) -> Iterator[Answer | ResultColumns]:
         if self._is_cancelled(chunk.scene_id):
             yield from self._unasked(chunk, chunk.runs, lambda run: Outcome(run, Status.CANCELLED))
@@ -206,8 +228,16 @@ class Desk:
 
         if apart:
             yield from self._one_by_one(chunk, runs, answers)
-        else:
-            yield from alarmed(answers(runs), self._settings.spark.run_limit_s)
+            return
+        spark, answered = self._settings.spark, 0
+        with suppress(MemoryError):
+            for answer in alarmed(answers(runs), spark.run_limit_s, spark.run_memory_mb * 2**20):
+                if answer.outcome.status is Status.OUT_OF_MEMORY:
+                    break
+                yield answer
+                answered += 1
+        # The memory was short for all of them together: who took it shows where each has its own.
+        yield from self._one_by_one(chunk, runs[answered:], answers)
 
     def _one_by_one(
         self,

@@ -48,6 +48,27 @@ def test_an_error_is_said_in_characters_that_every_table_takes() -> None:
     assert len(outcome.error[1]) == 1_000
 
 
+class Mute(Exception):
+    def __str__(self) -> str:
+        raise self
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (type("A" * 9_999, (Exception,), {})("c"), ("A" * 1_000, "c")),
+        (Mute("nothing"), ("Mute", "its message could not be read")),
+    ],
+)
+def test_an_error_that_is_odd_itself_fails_its_run(error: Exception, said: tuple[str, str]) -> None:
+    runs = [asked(), asked("made"), asked()]
+
+    outcomes = list(run_all(market(100), runs, catalogue=failing(error)))
+
+    assert [o.status for o in outcomes] == [Status.SUCCEEDED, Status.FAILED, Status.SUCCEEDED]
+    assert outcomes[1].error == said
+
+
 def test_signals_of_another_form_fail_their_run_with_the_way_out() -> None:
     catalogue = giving([False] * 10, np.zeros(10, bool))
 

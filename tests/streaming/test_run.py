@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 from collections.abc import Mapping
 from dataclasses import replace
@@ -127,3 +128,41 @@ def test_a_chunk_of_nothing_but_endless_runs_is_left_after_a_few(settings: Setti
 
     assert sorted(one["status"] for one in found) == ["failed"] * 3 + ["timed_out"] * 3
     assert {one["error"]["class"] for one in found if one["status"] == "failed"} == {"NotTried"}
+
+
+KEPT: list[Any] = []
+
+
+def test_a_run_that_eats_memory_is_found_where_it_would_have_had_it(settings: Settings) -> None:
+    """512 MB are there, but a run may have 256: what it says must not depend on its neighbours."""
+    found = documents(patient(settings), doing(lambda: np.ones(2**26)), chunk_of(), apart=False)
+
+    assert (found[2]["status"], found[2]["error"]["class"]) == ("out_of_memory", "MemoryError")
+    assert {found[fast]["status"] for fast in (1, 3)} == {"succeeded"}
+
+
+def test_a_run_is_not_blamed_for_the_memory_that_another_one_keeps(settings: Settings) -> None:
+    honest = CATALOGUE["sma_cross"]
+
+    def signals(candles: Any, params: Any, indicators: Any) -> Any:
+        if params.fast == 1:
+            KEPT.append(np.ones(180 * 2**17))  # 180 MB
+        if params.fast == 2:
+            np.ones(180 * 2**17)
+        return honest.signals(candles, params, indicators)
+
+    try:
+        greedy = {"sma_cross": replace(honest, signals=signals)}
+        found = documents(patient(settings), greedy, chunk_of(), apart=False)
+    finally:
+        KEPT.clear()
+
+    assert {one["status"] for one in found.values()} == {"succeeded"}
+
+
+def test_the_memory_of_a_worker_is_bounded_only_while_it_executes(settings: Settings) -> None:
+    before = resource.getrlimit(resource.RLIMIT_AS)
+
+    list(Desk(patient(settings), doing(lambda: np.ones(2**26))).answers(chunk_of()))
+
+    assert resource.getrlimit(resource.RLIMIT_AS) == before
