@@ -47,6 +47,7 @@ SHARED = {
         "tests/cli/test_rejected.py",
         "tests/live/test_publisher.py",
         "tests/services/scenes/test_sender.py",
+        "tests/storm/test_history.py",
         "tests/streaming/test_cancelled.py",
     ),
     "airflow": ("tests/dags/test_running.py",),

@@ -171,7 +171,8 @@ class Storm:
         for scene in scenes:
             try:
                 if scene in refused:
-                    refused_whole(scene, self._heard, self._settings)
+                    said = self._heard.of(scene.scene_id)
+                    refused_whole(scene, said, self._settings)
                     ended["rejected"] += 1
                 else:
                     rows = account_for(scene, self._heard, self._settings)

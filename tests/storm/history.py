@@ -64,7 +64,8 @@ def ended_whole(said: Sequence[Progress]) -> None:
     assert State.FINISHED in states, f"it never ended: {sorted(states)} were said"
     assert State.REJECTED not in states, "it was called rejected, too"
     last = max(said, key=lambda one: one.place)
-    assert (last.state, last.recorded) == (State.FINISHED, last.runs)
+    whole = (last.state, last.recorded) == (State.FINISHED, last.runs)
+    assert whole, f"it ended {last.state} with {last.recorded} of {last.runs} runs"
 
 
 def progress_goes_forward(said: Sequence[Progress]) -> None:
@@ -77,7 +78,7 @@ def progress_goes_forward(said: Sequence[Progress]) -> None:
     for one in said:
         assert (one.recorded or 0) <= (one.runs or 0), "more are recorded than it has"
         ended = ended or one.state is State.FINISHED
-        if ended and one.state is State.RECORDED:
+        if ended and one.state is State.RECORDED:  # said again
             assert one.recorded == one.runs, "less was recorded after its end"
 
 
@@ -105,8 +106,10 @@ def stored_whole_and_once(scene: Scene, settings: Settings) -> list[dict[str, An
     keys = [row["run_key"] for row in rows]
     assert len(set(keys)) == len(keys), "a run has two answers"
     assert set(keys) == {run.run_key for run in plan.expand()}, "its answers are not of its runs"
-    assert (counted.recorded, counted.runs) == (plan.runs, plan.runs)
-    assert {row["status"] for row in rows} == {"succeeded"}
+    held = (counted.recorded, counted.runs)
+    assert held == (plan.runs, plan.runs), f"{held} recorded and asked, of {plan.runs}"
+    failed = {f"{row['status']}: {row['error']}" for row in rows if row["status"] != "succeeded"}
+    assert not failed, f"not all succeeded: {failed}"
     assert not doubled, f"stored twice: {doubled}"
     assert planned, "the warehouse does not call it planned and finished"
     return rows
@@ -121,9 +124,9 @@ def equal_without_faults(scene: Scene, rows: list[dict[str, Any]], settings: Set
         document["run_key"]: document
         for document in documents_of(desk.answers(RunChunk(str(scene.scene_id), 0, runs)))
     }
-    assert len(here) == len(rows)
+    assert len(here) == len(rows), f"{len(rows)} answers, {len(here)} here"
     for row in rows:
-        assert found(here[row["run_key"]]) == found(row)
+        assert found(here[row["run_key"]]) == found(row), f"{row['run_key']} has other numbers"
 
 
 def found(document: dict[str, Any]) -> dict[str, Any]:
@@ -131,39 +134,39 @@ def found(document: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in document.items() if name not in CIRCUMSTANCES}
 
 
-def mirrored_once(scene: Scene, runs: int, settings: Settings) -> None:
+def mirrored_once(scene: Scene, runs: int, settings: Settings, patience_s: float = 240.0) -> None:
     """Hold MLflow against a scene of so many runs: it is there once, and so are its best runs."""
     client = MlflowClient(tracking_uri=settings.mlflow.url)
     experiment = wait_for(
-        lambda: client.get_experiment_by_name(scene.strategy.name), 120, "MLflow answers"
+        lambda: client.get_experiment_by_name(scene.strategy.name), patience_s, "MLflow answers"
     )
     ids = [experiment.experiment_id]
     where = f"tags.`mela.scene_id` = '{scene.scene_id}'"
     # MLflow keeps its runs in the Postgres that was killed: what it missed is made up for later
-    parents = wait_for(lambda: list(client.search_runs(ids, where)), 240, "MLflow has the scene")
-    assert len(parents) == 1
+    parents = wait_for(
+        lambda: list(client.search_runs(ids, where)), patience_s, "MLflow has the scene"
+    )
+    assert len(parents) == 1, f"MLflow has the scene {len(parents)} times"
     below = f"tags.`mlflow.parentRunId` = '{parents[0].info.run_id}'"
     wanted = min(AT_ONCE, runs)
     nested = wait_for(
         lambda: len(some := list(client.search_runs(ids, below))) >= wanted and some,
-        120,
+        patience_s,
         "MLflow has the best runs",
     )
     keys = [run.data.tags["mela.run_key"] for run in nested]
-    assert len(keys) == len(set(keys)) >= wanted  # the others are still being written
+    assert len(keys) == len(set(keys)), "MLflow has a run twice"
 
 
-def refused_whole(scene: Scene, heard: Heard, settings: Settings) -> None:
+def refused_whole(scene: Scene, said: Sequence[Progress], settings: Settings) -> None:
     """Hold that a scene of an instrument that nobody has was rejected, and nothing else."""
-    said = heard.of(scene.scene_id)
-    assert said
-    assert {(one.state, one.code) for one in said} == {
-        (State.REJECTED, RejectionCode.UNKNOWN_INSTRUMENT)
-    }
+    assert said, "nothing was said of it"
+    ends = {(one.state, one.code) for one in said}
+    assert ends == {(State.REJECTED, RejectionCode.UNKNOWN_INSTRUMENT)}, f"it ended {ends}"
     stored = stored_scene(scene.scene_id, settings)
-    assert stored is not None
-    assert stored.status == "rejected"
-    assert not answers(scene.scene_id, settings)
+    status = stored and stored.status
+    assert status == "rejected", f"the warehouse calls it {status}"
+    assert not answers(scene.scene_id, settings), "it was refused, and has answers"
 
 
 def letters_name_only(refused: Collection[Scene], since: datetime, settings: Settings) -> None:
