@@ -256,7 +256,10 @@ class Process:
                 await self._tell_busy(share)
             counted.waiting = sum(runner.waiting for runner in self._runners.values())
             state = ProcessState(pid=os.getpid(), at=datetime.now(UTC), sessions=len(self._runners))
-            await self.outside.blocking(write_state, self.outside.settings.home, state)
+            try:
+                await self.outside.blocking(write_state, self.outside.settings.home, state)
+            except OSError as error:  # a full disk must not end the beats for good
+                LOG.warning("not_said", reason=str(error))
             await asyncio.sleep(BEAT_S)
 
     async def _tell_busy(self, share: float) -> None:

@@ -185,8 +185,13 @@ class Job:
     def _say_state(self) -> None:
         """Write how the queries do, for `mela status` and the health probe, and that we live."""
         state, at = self._watch.state(), time.monotonic()
-        if (state.ready, state.queries) != self._written_state or at >= self._beat_at:
+        if (state.ready, state.queries) == self._written_state and at < self._beat_at:
+            return
+        try:
             write_state(self._settings.home, state)
+        except OSError as error:  # a full disk, which must not end the job: it is tried again
+            log.warning("state_not_written", why=str(error))
+        else:
             self._written_state, self._beat_at = (state.ready, state.queries), at + BEAT_S
 
     def _on_signal(self, signum: int, _frame: FrameType | None) -> None:

@@ -4,7 +4,8 @@ A scene of a hundred thousand runs must not keep others waiting: neither those b
 `mela.scenes`, nor those whose chunks would lie behind all of its chunks on `mela.runs`. The query
 records such a scene and hands it over. A thread of the job sends slices of all large scenes in
 turn, and goes on when chunks that it sent before were executed. So a small scene waits for a few
-chunks at most, large scenes share the machine, and a cancelled one stops at once.
+chunks at most, large scenes share the machine, and a cancelled one stops at once. Users have turns,
+and so have the scenes of each: who publishes many gets no more than who publishes one.
 
 The warehouse has the thread's work (`ops.scene`: received, not planned), so that a job that is
 killed takes it up again. A slice that is sent twice counts once.
@@ -33,10 +34,13 @@ from streaming.plan import SceneMessage, SceneRequest, give_up, read_scene, send
 from streaming.poison import contained
 from streaming.slices import Answers, Slice, chunks_of, recorded_answers, send_rest, slices
 from warehouse.database import transaction
+from warehouse.scenes import owners
 from warehouse.scenes import records as scenes
 
 log = structlog.get_logger()
-MOST_RUNS = 500_000  # of the scenes that are planned at the same time, unless one alone has more
+# Of the scenes that are planned at the same time, unless each is the only one of its user: a plan
+# takes memory for each of its variants, and none for what a grid makes of them.
+MOST_VARIANTS = 500_000
 LOOKED_UP = 2  # slices of a scene whose stored answers are looked up before they are sent
 STALE_S = 60.0  # after which chunks that nobody answered are no longer waited for
 
@@ -84,6 +88,7 @@ class ChunksAhead:
 class _Work:
     """A large scene that is being planned.
 
+    owner: the user whose scene it is; None where nobody is known
     next: slices whose stored answers are being looked up, in the order in which they are sent
     is_spelled: whether its last slice was taken; error: why its runs could not be spelled out
     """
@@ -92,6 +97,7 @@ class _Work:
     request: SceneRequest
     catalogue: Catalogue
     slices: Iterator[Slice]
+    owner: int | None
     next: deque[tuple[Slice, Future[Answers]]] = field(default_factory=deque)
     is_spelled: bool = False
     error: Exception | None = None
@@ -99,6 +105,11 @@ class _Work:
     @property
     def scene_id(self) -> str:
         return str(self.request.scene_id)
+
+    @property
+    def variants(self) -> int:
+        """Return how many variants its plan holds: those of each dimension, not their products."""
+        return sum(len(group) for group in self.request.accepted_plan.groups)
 
 
 class LargeScenes:
@@ -112,7 +123,7 @@ class LargeScenes:
         self._lock = threading.Lock()
         self._work: dict[str, _Work] = {}
         self._must_take_up = True  # at first, and when there is room for scenes that were left
-        self._are_left = False
+        self._left = set[int | None]()  # users of whom a scene waits in the warehouse
 
     def hand_over(self, message: SceneMessage, request: SceneRequest, catalogue: Catalogue) -> bool:
         """Take a scene that is recorded as received, if it is large; tell whether it is.
@@ -124,12 +135,17 @@ class LargeScenes:
         scene_id = str(request.scene_id)
         chunks = chunks_of(request.plan, scene_id, self._settings)
         parts = slices(chunks, self._settings)
+        with transaction(self._settings) as connection:
+            found = owners.known(connection, [request.accepted_id])
+        owner = found[request.accepted_id].user_id if found else None
+        work = _Work(message, request, catalogue, parts, owner)
         with self._lock:
-            held = sum(one.request.accepted_plan.runs for one in self._work.values())
-            if held and held + request.plan.runs > MOST_RUNS:
-                self._are_left = True  # a plan takes memory: the warehouse keeps the scene
+            held = sum(one.variants for one in self._work.values())
+            has_one = any(one.owner == owner for one in self._work.values())
+            if has_one and held + work.variants > MOST_VARIANTS:
+                self._left.add(owner)  # the warehouse keeps the scene
             else:
-                self._work.setdefault(scene_id, _Work(message, request, catalogue, parts))
+                self._work.setdefault(scene_id, work)
         self.ahead.changed.set()
         return True
 
@@ -138,7 +154,7 @@ class LargeScenes:
         keep_on(self.step, stop, self.ahead.changed, "large_scenes")
 
     def step(self) -> bool:
-        """Send a slice of each large scene, as far as there is room; tell whether any was sent.
+        """Send a slice of a large scene of each user, as far as there is room; tell if any was.
 
         Raises where a service is away.
         """
@@ -151,12 +167,11 @@ class LargeScenes:
                 raise
         has_sent = False
         publisher = publisher_of(self._settings, owner="large scenes")
-        with self._lock:
-            waiting = list(self._work.values())
-        for work in waiting:
+        for work in self._next_of_each():
             if self.ahead.room() <= 0:
                 break
             has_sent = True
+            self._goes_last(work)
             contained(
                 "scene",
                 partial(self._send, work, publisher),
@@ -165,13 +180,25 @@ class LargeScenes:
             )
         return has_sent
 
+    def _next_of_each(self) -> list[_Work]:
+        """Return of each user the scene whose turn it is, first those that waited longest."""
+        with self._lock:
+            found: dict[int | None, _Work] = {}
+            for work in self._work.values():
+                found.setdefault(work.owner, work)
+            return list(found.values())
+
+    def _goes_last(self, work: _Work) -> None:
+        with self._lock:
+            self._work[work.scene_id] = self._work.pop(work.scene_id)
+
     def _take_up(self) -> None:
         """Hand over what was received and not planned to the end, by a job before this one too."""
         catalogue = strategies.current(self._settings)
         with transaction(self._settings) as connection:
             found = scenes.unplanned(connection, more_runs_than=self._most)
         for scene in found:
-            if scene.scene_id in self._work or self._are_left:
+            if scene.scene_id in self._work or scene.user_id in self._left:
                 continue
             source = MessagePosition(scene.topic, scene.partition or 0, scene.offset or 0)
             body = orjson.dumps({**scene.content, "scene_id": scene.scene_id})
@@ -232,6 +259,6 @@ class LargeScenes:
     def _drop(self, work: _Work) -> None:
         with self._lock:
             self._work.pop(work.scene_id, None)
-            self._must_take_up |= self._are_left
-            self._are_left = False
+            self._must_take_up |= bool(self._left)
+            self._left.clear()
         self.ahead.forget(work.scene_id)

@@ -17,14 +17,15 @@ from random import Random, SystemRandom
 from confluent_kafka import Producer
 
 import stack
+from mela.interval import Interval
 from mela.messages import SCENES
 from mela.scene import Scene
 from mela.settings import Settings
 from stack import environment
-from tests.conftest import DEMO_S, mela, stack_settings, temporary_home
+from tests.conftest import temporary_home
 from tests.integration.asking import grid, scene_of
 from tests.storm.disk import Disk, small_disk
-from tests.storm.faults import faults
+from tests.storm.faults import PART, faults
 from tests.storm.history import (
     Heard,
     account_for,
@@ -34,7 +35,10 @@ from tests.storm.history import (
 )
 from tests.storm.lines import lines
 from tests.storm.proxy import Proxy
+from warehouse.ingestion.ingest import ingest
 
+INSTRUMENT = "binance:BTCUSDT"
+SPAN = datetime(2022, 12, 1, tzinfo=UTC), datetime(2023, 3, 1, tzinfo=UTC)
 MOST_OPEN = 6  # scenes under way at once
 CALM_S = 900.0  # how long the last scenes may take once nothing is done any more
 NOBODY_HAS = "binance:NOSUCHCOIN"
@@ -57,13 +61,12 @@ def main() -> None:
         home = folder / "home"
         environment.update(home, FEW)
         with lines(home) as proxies:
-            done = mela("demo", "--offline", home=home, timeout_s=DEMO_S)
-            if done.returncode:
-                sys.exit(f"the stack did not start:\n{done.stdout}\n{done.stderr}")
+            settings = stack.up(Settings(home=home), only=PART, offline=True)
+            ingest(INSTRUMENT, Interval.H1, SPAN[0], SPAN[1], settings)
             wrong = 0
             for seed in seeds:
                 print(f"seed {seed}: repeat this storm with SEED={seed}", flush=True)
-                storm = Storm(stack_settings(home), seed, proxies, disk)
+                storm = Storm(settings, seed, proxies, disk)
                 storm.rage(given.minutes)
                 wrong += storm.account(given.kills)
             sys.exit(bool(wrong))
@@ -137,7 +140,7 @@ class Storm:
 
     def account(self, least_kills: int) -> int:
         """Wait until all is calm, hold every scene to account, and print the table."""
-        stack.up(self._settings)
+        stack.up(self._settings, only=PART)
         began = time.monotonic()
         while time.monotonic() < began + CALM_S and self._open():
             self._heard.listen()
