@@ -20,7 +20,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 from backtests.simulate import warm
 from mela.settings import Settings
 from services.alerts.webhook import post_alert
-from services.monitoring.job_state import BEAT_S, QueryState, state_file, write_state
+from services.monitoring.job_state import Saying, state_file
 from streaming import checking, daemon, mirror
 from streaming.cancelled import CancelledScenes
 from streaming.confinement import confine
@@ -59,8 +59,7 @@ class Job:
         self._watch = JobWatch.of(self._queries)
         self._not_before: dict[str, float] = dict.fromkeys(self._queries, 0.0)
         self._logged: dict[str, int] = {}
-        self._written_state: tuple[bool, tuple[QueryState, ...]] | None = None
-        self._beat_at = 0.0
+        self._saying = Saying(settings.home)
         self._measure = Measure(settings)
         self._catching_up = threading.Thread()
         self._catch_up_at = time.monotonic() + CATCH_UP_S
@@ -184,15 +183,7 @@ class Job:
 
     def _say_state(self) -> None:
         """Write how the queries do, for `mela status` and the health probe, and that we live."""
-        state, at = self._watch.state(), time.monotonic()
-        if (state.ready, state.queries) == self._written_state and at < self._beat_at:
-            return
-        try:
-            write_state(self._settings.home, state)
-        except OSError as error:  # a full disk, which must not end the job: it is tried again
-            log.warning("state_not_written", why=str(error))
-        else:
-            self._written_state, self._beat_at = (state.ready, state.queries), at + BEAT_S
+        self._saying.say(self._watch.state())
 
     def _on_signal(self, signum: int, _frame: FrameType | None) -> None:
         log.info("job_stopping", signal=signal.Signals(signum).name)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+import structlog
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from mela.counts import counted
 
+log = structlog.get_logger()
 LONGEST_REASON = 300
 BEAT_S = 5.0  # how often the job writes its state at least
 SILENT_S = 45.0  # a job that has not written for this long does nothing; `stack.healthy` too
@@ -93,6 +96,27 @@ def write_state(home: Path, state: JobState) -> None:
     part = path.with_suffix(".part")
     part.write_text(state.model_dump_json(), encoding="utf-8")
     part.replace(path)
+
+
+class Saying:
+    """Writes a job's state where it has changed, and now and then that the job lives."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._written: tuple[bool, tuple[QueryState, ...]] | None = None
+        self._beat_at = 0.0
+
+    def say(self, state: JobState) -> None:
+        """Write the state if it is due. A full disk ends no job: the next look tries again."""
+        found, at = (state.ready, state.queries), time.monotonic()
+        if found == self._written and at < self._beat_at:
+            return
+        try:
+            write_state(self._home, state)
+        except OSError as error:
+            log.warning("state_not_written", why=str(error))
+        else:
+            self._written, self._beat_at = found, at + BEAT_S
 
 
 def read_state(home: Path) -> JobState | None:

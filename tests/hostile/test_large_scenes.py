@@ -15,14 +15,16 @@ import structlog
 
 from backtests.strategies import CATALOGUE
 from mela.errors import RejectionCode
-from mela.grid import Plan
+from mela.grid import Plan, plan_runs
 from mela.messages import REJECTED, RUNS, SCENES, MessagePosition, RunChunk, read_chunk
 from mela.run import Run
+from mela.scene import parse_scene
 from mela.settings import Settings
 from messaging.codec import decode_rejected
 from messaging.consumer import tail
 from messaging.publisher import publisher_of
-from streaming import plan
+from services.scenes.publish import announce
+from streaming import large_scenes, plan
 from streaming.large_scenes import LargeScenes
 from streaming.plan import SceneMessage, SceneRequest, read_scene
 from tests.warehouse.given import at
@@ -144,6 +146,70 @@ def test_the_thread_goes_on_after_an_error(
 
     assert not thread.is_alive()
     assert stop.is_set()
+
+
+def taken(large: LargeScenes, settings: Settings, user: str | None, runs: int = 5_000) -> str:
+    """Have a large scene of a user received and handed over; return its id."""
+    scene_id = str(uuid4())
+    space = {
+        "strategy.params.fast": {"from": 1, "to": 50, "step": 1},
+        "cash": {"from": 1_000, "to": 999 + runs // 50, "step": 1},
+    }
+    document = {**SCENE, "scene_id": scene_id, "search": {"kind": "grid", "space": space}}
+    message = SceneMessage(json.dumps(document).encode(), MessagePosition(SCENES, 0, 7))
+    if user is not None:
+        scene = parse_scene(document)
+        announce(scene, plan_runs(scene, CATALOGUE, max_runs=runs), user, settings)
+    plan.plan_scenes([message], settings, publisher_of(settings), large.hand_over)
+    return scene_id
+
+
+def turns(large: LargeScenes, count: int = 1_000_000) -> list[str]:
+    """Return which scene's slice was sent in each of some turns, or of all."""
+    sent: list[str] = []
+    with pytest.MonkeyPatch.context() as scope:
+        step = large.ahead.sent
+        scope.setattr(
+            large.ahead, "sent", lambda name, chunks: (sent.append(name), step(name, chunks))
+        )
+        while len(sent) < count and large.step():
+            large.ahead.executed(dict.fromkeys(sent, 1_000))
+    return sent[:count]
+
+
+def test_a_user_of_one_large_scene_gets_as_much_as_one_of_many(settings: Settings) -> None:
+    large = LargeScenes(settings)
+    hers = [taken(large, settings, "ada", 20_000) for _ in range(4)]
+    his = taken(large, settings, "bob", 20_000)
+
+    sent = turns(large, 12)
+
+    assert sent.count(his) == 6
+    assert {sent.count(one) for one in hers} <= {1, 2}
+
+
+def test_a_giant_keeps_no_other_large_scene_waiting(settings: Settings) -> None:
+    """A million runs are 20,050 variants: what a plan takes is not what it makes."""
+    large = LargeScenes(settings)
+    giant = taken(large, settings, None, 1_000_000)
+    small = taken(large, settings, None, 5_000)
+
+    assert set(turns(large, 4)) == {giant, small}
+
+
+def test_who_has_a_scene_under_way_waits_for_room_and_others_do_not(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(large_scenes, "MOST_VARIANTS", 200)  # a scene here has 150
+    large = LargeScenes(settings)
+    first, second = taken(large, settings, "ada"), taken(large, settings, "ada")
+    his = taken(large, settings, "bob")
+
+    sent = turns(large)
+
+    assert set(sent) == {first, second, his}
+    assert sent.index(second) > max(at for at, one in enumerate(sent) if one == first)
+    assert sent.index(his) < sent.index(second)
 
 
 def test_a_scene_of_few_runs_is_not_taken(settings: Settings) -> None:

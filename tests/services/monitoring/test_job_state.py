@@ -11,6 +11,7 @@ from services.monitoring.job_state import (
     SILENT_S,
     JobState,
     QueryState,
+    Saying,
     now,
     read_state,
     state_file,
@@ -55,3 +56,22 @@ def test_a_job_that_says_nothing_is_not_taken_for_a_healthy_one() -> None:
     old = JobState(pid=7, at=now() - timedelta(seconds=SILENT_S + 5), ready=True, queries=())
     assert str(old.silence()).startswith("it runs, but has said nothing of its queries for 5")
     assert old.model_copy(update={"at": now()}).silence() is None
+
+
+def test_a_full_disk_ends_no_job_and_the_state_is_written_once_there_is_room(
+    tmp_path: Path,
+) -> None:
+    in_the_way = state_file(tmp_path).with_suffix(".part")
+    in_the_way.mkdir(parents=True)  # nothing can be written there: an OSError, as of a full disk
+    state, saying = JobState(pid=7, at=SINCE, ready=True, queries=()), Saying(tmp_path)
+
+    saying.say(state)
+    assert read_state(tmp_path) is None
+    in_the_way.rmdir()
+    saying.say(state)
+    assert read_state(tmp_path) == state
+
+    saying.say(state.model_copy(update={"pid": 8}))  # the same, and not due yet
+    assert read_state(tmp_path) == state
+    saying.say(state.model_copy(update={"ready": False}))
+    assert read_state(tmp_path) == state.model_copy(update={"ready": False})
