@@ -104,6 +104,13 @@ class ResultColumns:
             yield RenderedResult(run_key, heads[group] + orjson.dumps(own)[1:])
 
 
+def question_of(run: Run) -> tuple[Any, ...]:
+    """Return what a run shares with others of its scene: all but its own key and parameters."""
+    portfolio = None if run.portfolio is None else run.portfolio.canonical()
+    inputs = frozenset(run.inputs.items()) if run.inputs else None
+    return (*_of_run(run), portfolio, inputs)
+
+
 class ResultRows:
     """Collects the outcomes of runs of one scene until they are taken as columns."""
 
@@ -125,9 +132,7 @@ class ResultRows:
     def add(self, outcome: Outcome, made_with: Provenance, computed_at: datetime) -> None:
         """Add the outcome of one run."""
         run = outcome.run
-        portfolio = None if run.portfolio is None else run.portfolio.canonical()
-        inputs = frozenset(run.inputs.items()) if run.inputs else None
-        key = (*_of_run(run), portfolio, inputs, *_of_outcome(outcome), made_with, computed_at)
+        key = (*question_of(run), *_of_outcome(outcome), made_with, computed_at)
         # mostly the last one's, and comparing the same objects is quicker than hashing them
         place = self._last[1] if key == self._last[0] else self._places.get(key)
         if place is None:

@@ -64,7 +64,6 @@ _FIELDS = {
 # The fields that the runs of a grid share come first.
 _ORDER = sorted(_FIELDS, key=lambda name: name in OWN)
 _COLUMNS = ", ".join(f'{_FIELDS[name]} AS "{name}"' for name in _ORDER)
-_SHARED = ", ".join(f'{_FIELDS[name]} AS "{name}"' for name in _ORDER if name not in OWN)
 
 
 def document_sql(source: str) -> str:
@@ -75,18 +74,6 @@ def document_sql(source: str) -> str:
     return f"""
         SELECT document.scene_id, document.run_key, row_to_json(document)::text
         FROM (SELECT {_COLUMNS} FROM {source}) AS document
-    """  # noqa: S608  made of the constants above, never of a value
-
-
-def shared_sql(first: str, source: str) -> str:
-    """Return a SELECT of an expression and a document without the fields of `mela.result.OWN`.
-
-    source: as for `document_sql`; may provide what the expression needs
-    """
-    return f"""
-        SELECT shared.first, row_to_json(shared.document)::text
-        FROM (SELECT {first} AS first, document FROM {source}
-              CROSS JOIN LATERAL (SELECT {_SHARED}) AS document) AS shared
     """  # noqa: S608  made of the constants above, never of a value
 
 

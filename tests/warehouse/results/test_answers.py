@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import orjson
 import pytest
+from sqlalchemy import text
 
 from mela.portfolio import OnDrift, Portfolio
 from mela.result import Result, Status
@@ -18,6 +19,8 @@ from warehouse.database import transaction
 from warehouse.results import finder as results
 from warehouse.results.answers import answer
 from warehouse.results.seals import broken_seals
+from warehouse.results.valid_results import VALID_RESULTS, array
+from warehouse.results.validity import made_with_today
 
 pytestmark = pytest.mark.integration
 ETHER = "binance:ETHUSDT"
@@ -84,6 +87,18 @@ def test_what_runs_share_is_spelled_once_for_all_of_them(warehouse: Settings) ->
         assert results.save_columns(connection, [columns]) == []
         assert broken_seals(connection) == ([], 3)
     assert rows(warehouse, "SELECT count(*) FROM ops.scene_run") == [(6,)]
+
+
+def test_each_run_is_looked_up_by_its_key_however_many_are_stored(warehouse: Settings) -> None:
+    keys = [a_run(fast=fast).run_key for fast in range(2_000)]
+    asked = {"scene_ids": array([str(uuid4())] * 2_000), "keys": array(keys)}
+    values = {**asked, **made_with_today(TODAY)}
+    with transaction(warehouse) as connection:
+        explained = text(f"EXPLAIN SELECT count(*) FROM {VALID_RESULTS}")
+        plan = "\n".join(connection.scalars(explained, values))
+    assert "Index Scan using run_pkey on run" in plan, plan
+    assert "Index Scan using run_family_idx" not in plan, plan
+    assert "Seq Scan on run " not in plan, plan
 
 
 def test_no_stored_result_is_no_answer(warehouse: Settings) -> None:
