@@ -28,7 +28,7 @@ BROKERS, REPLICATION = 3, 3
 RUNS_OF_A_GRID = 1_000_000
 
 # The simulated law: a machine of MACHINE_CORES, with `run` as it is.
-TAKEN, AHEAD = 64, 32
+TAKEN, AHEAD = 256, 32
 RATES = (0.5, 2.0, 8.0, 32.0)
 GIANTS = (0, 1, 4)
 RARE = 0.25  # as `benchmarks.scaling` asks

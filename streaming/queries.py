@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from streaming.learning import Learning
 from streaming.plan import SceneMessage
 from streaming.poison import contained, is_away
 from streaming.record import send_progress
+from streaming.turns import Turns
 from streaming.workers import in_workers
 
 log = structlog.get_logger()
@@ -79,9 +81,11 @@ def queries(settings: Settings, large: LargeScenes, learning: Learning) -> list[
     large: plans what `plan` hands over; learning: asks for the runs of searches that learn
     """
     chunks = settings.spark.max_chunks_per_trigger
-    planned = partial(_plan, settings, large)
-    run, record = partial(_run, settings, large, learning), partial(_record, settings, learning)
-    ended = partial(_conclude, settings, learning)
+    turns = Turns()
+    planned = partial(_plan, settings, large, turns)
+    run = partial(_run, settings, large, learning, turns)
+    record = partial(_record, settings, learning)
+    ended = partial(_conclude, settings, learning, turns)
     return [
         Query("plan", SCENES, SCENES_AT_ONCE, "0 seconds", planned, TIMED),
         Query("run", RUNS, chunks, "0 seconds", run),
@@ -90,9 +94,10 @@ def queries(settings: Settings, large: LargeScenes, learning: Learning) -> list[
     ]
 
 
-def _plan(settings: Settings, large: LargeScenes, batch: DataFrame, _: int) -> None:
+def _plan(settings: Settings, large: LargeScenes, turns: Turns, batch: DataFrame, _: int) -> None:
     publisher = publisher_of(settings, linger_ms=PLAN_LINGER_MS, owner="plan")
     rows = sorted(batch.collect(), key=_source)
+    turns.took("plan", len(rows), SCENES_AT_ONCE)
     messages = [
         SceneMessage(_bytes(row.value), _source(row), _instant(row.timestamp)) for row in rows
     ]
@@ -114,12 +119,18 @@ def _plan(settings: Settings, large: LargeScenes, batch: DataFrame, _: int) -> N
 
 
 def _run(
-    settings: Settings, large: LargeScenes, learning: Learning, batch: DataFrame, _: int
+    settings: Settings,
+    large: LargeScenes,
+    learning: Learning,
+    turns: Turns,
+    batch: DataFrame,
+    _: int,
 ) -> None:
     work = partial(tasks.execute, settings=settings.for_strategies())
     executed: Counter[str] = Counter()
     for row in in_workers(daemon.RUN, _packed(batch), work, tasks.EXECUTED).collect():
         executed[row.scene_id] += row.chunks
+    turns.took("run", executed.total(), settings.spark.max_chunks_per_trigger)
     large.ahead.executed(executed)
     learning.executed(executed)
 
@@ -133,7 +144,9 @@ def _record(settings: Settings, learning: Learning, batch: DataFrame, _: int) ->
     learning.recorded(recorded)
 
 
-def _conclude(settings: Settings, learning: Learning, batch: DataFrame, _: int) -> None:
+def _conclude(
+    settings: Settings, learning: Learning, turns: Turns, batch: DataFrame, _: int
+) -> None:
     publisher = publisher_of(settings, owner="conclude")
     messages = [ProgressMessage(_bytes(row.value), _source(row)) for row in batch.collect()]
     found = conclude.recorded_scenes(messages)
@@ -142,12 +155,14 @@ def _conclude(settings: Settings, learning: Learning, batch: DataFrame, _: int) 
     publisher.flush()
     learning.wake(found.under_way)
     for scene_id, message in found.scenes.items():
+        began = time.monotonic()
         contained(
             "scene",
             partial(conclude.conclude_recorded, scene_id, message, settings, publisher),
             partial(conclude.give_up, scene_id, settings, publisher),
             scene_id=scene_id,
         )
+        turns.give_way(time.monotonic() - began)
 
 
 def _packed(batch: DataFrame) -> DataFrame:

@@ -6,7 +6,7 @@ Order of writes: insert where absent → commit → for every scene in the batch
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -27,6 +27,7 @@ from warehouse.scenes import stages
 from warehouse.scenes.stages import Stage
 
 log = structlog.get_logger()
+ROWS_AT_ONCE = 8_000  # in a transaction: a worker has all of them in memory several times
 
 
 class ResultMessage(NamedTuple):
@@ -57,7 +58,11 @@ def record_results(messages: Sequence[ResultMessage], settings: Settings) -> set
             _refuse(message, odd, publisher)
         else:
             sources.append(message)
-    faults = _saved(parts, settings)
+    faults = [
+        fault
+        for first, last in together([len(part) for part in parts])
+        for fault in _saved(parts[first:last], settings, first)
+    ]
     refused_rows: dict[int, list[int]] = {}
     for fault in faults:
         rows = refused_rows.setdefault(fault.part, [])
@@ -78,6 +83,18 @@ def record_results(messages: Sequence[ResultMessage], settings: Settings) -> set
 def _refuse(message: ResultMessage, refused: MessageInvalid, publisher: Publisher) -> None:
     publisher.rejected(message.value, message.source, refused)
     log.warning("results_rejected", source=message.source.key, why=refused.sentence)
+
+
+def together(sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yield places of parts that are stored together: (the first, the one behind the last)."""
+    first, rows = 0, 0
+    for place, size in enumerate(sizes):
+        if rows and rows + size > ROWS_AT_ONCE:
+            yield first, place
+            first, rows = place, 0
+        rows += size
+    if rows:
+        yield first, len(sizes)
 
 
 def _saved(

@@ -9,10 +9,11 @@ from functools import lru_cache
 from io import BytesIO
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy import Connection, Engine, create_engine, text
 
 from mela.settings import Settings
 
+_BY_KEY, _AS_PLANNED = text("SET LOCAL enable_seqscan = off"), text("SET LOCAL enable_seqscan = on")
 CONNECT = {"connect_timeout": 10, "application_name": "mela", "options": "-c timezone=UTC"}
 
 
@@ -26,6 +27,18 @@ def transaction(settings: Settings) -> Generator[Connection]:
     """Yield a connection; commit its work at the end, or roll it back if the block raises."""
     with engine_for(settings).begin() as connection:
         yield connection
+
+
+@contextmanager
+def by_key(connection: Connection) -> Generator[None]:
+    """Have each row looked up by its key, however many rows Postgres takes a question to mean.
+
+    It knows of scenes how many rows they have on average. A scene of one run beside some grids was
+    planned as a scan of all answers, for each such scene.
+    """
+    connection.execute(_BY_KEY)
+    yield
+    connection.execute(_AS_PLANNED)  # after an error the transaction ends, and this with it
 
 
 def copy_in(connection: Connection, statement: str, content: bytes) -> None:

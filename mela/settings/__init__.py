@@ -152,7 +152,7 @@ class SparkSettings(_Service):
         default=250, ge=1, description="runs in one message of mela.runs, at most"
     )
     max_chunks_per_trigger: int = Field(
-        default=64, ge=1, description="chunks that one batch of `run` takes, at most"
+        default=256, ge=1, description="chunks that one batch of `run` or `record` takes, at most"
     )
     chunks_ahead: int = Field(
         default=32,

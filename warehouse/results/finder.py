@@ -16,6 +16,7 @@ from mela.metrics import Ranking, ranking
 from mela.result import Provenance
 from mela.run import Run
 from warehouse.accounts.visible import RESULT_IS_VISIBLE
+from warehouse.database import by_key
 from warehouse.results.answers import answer
 from warehouse.results.curves import curve, save_curve, without_curve
 from warehouse.results.documents import best_first, document_sql
@@ -144,8 +145,9 @@ def count(
 
 def progress(connection: Connection, scene_ids: Iterable[str | UUID]) -> list[SceneProgress]:
     """Return the progress of some scenes, counted in the tables. Unknown ids are left out."""
-    rows = connection.execute(_PROGRESS, {"scene_ids": [str(one) for one in scene_ids]})
-    return [SceneProgress(**row) for row in rows.mappings()]
+    with by_key(connection):
+        rows = connection.execute(_PROGRESS, {"scene_ids": [str(one) for one in scene_ids]})
+        return [SceneProgress(**row) for row in rows.mappings()]
 
 
 # Nearly all succeed: the others have an index, which spares a look at every result of the scene.
