@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from pydantic import SecretStr
-from tests.services.alert_servers import webhook
 
 from live import around
 from live.events import CandleAbsent, CandleClosed
@@ -22,6 +21,7 @@ from services.alerts.outbox import utc_now
 from tests.live.stored import DOCUMENT, a_session, log
 from tests.live.test_news import Fixed
 from tests.live.test_publisher import EVENTS
+from tests.services.alerts.alert_servers import webhook
 from tests.warehouse.given import rows
 from warehouse.database import transaction
 from warehouse.trading import alerts, beats

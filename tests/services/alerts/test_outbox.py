@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
-from tests.services.alert_servers import Webhook, smtp, webhook
 
 from mela.errors import SettingsInvalid
 from mela.settings import REPOSITORY, Settings
 from mela.settings.alerts import AlertSettings
 from services.alerts.outbox import deliver_due
+from tests.services.alerts.alert_servers import Webhook, smtp, webhook
 from tests.warehouse.given import rows
 from warehouse.database import transaction
 from warehouse.trading import alerts

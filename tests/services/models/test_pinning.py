@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.services.test_trading_sessions import caller
 
 from forecasts import registry
 from forecasts.reference import parse_asked, parse_pinned, pinned_file
@@ -20,6 +19,7 @@ from services.strategies.lookahead import kept
 from services.tracking.mlflow_client import client_of
 from services.trading import sessions
 from tests.forecasts.test_registry import OF_MLFLOW, trained
+from tests.services.trading.test_sessions import caller
 from warehouse import model_files
 from warehouse.database import transaction
 
