@@ -40,7 +40,7 @@ def compare(
         str, typer.Option(metavar="PATTERN", help="Only golden scenes of these names, as 'sma_*'.")
     ] = "*",
     repeats: Annotated[
-        int, typer.Option(min=1, max=100, help="How often both are timed, in turns.")
+        int, typer.Option(min=1, max=100, help="Number of timings of each, in turns.")
     ] = REPEATS,
 ) -> None:
     """Run the golden scenes on two commits; report what moved, and whether anything says why.

@@ -5,39 +5,24 @@ from __future__ import annotations
 import typer
 
 import mela
-from cli import (
-    ask,
+from cli import ask, compare, mcp
+from cli.candles import headlines, imports, load, quality, snapshot, watch
+from cli.console import out, quiet_logs
+from cli.scenes import (
     backtest,
-    candles,
-    check,
-    compare,
-    demo,
-    drift,
-    headlines,
-    imports,
     lineage,
-    mcp,
-    model,
-    new,
-    programs,
     prune,
-    quality,
+    publish,
     rejected,
     scene_list,
-    scenes,
-    snapshot,
-    stack,
     stale,
     stored_runs,
-    strategies,
-    top,
     trace,
-    trade,
-    users,
     verify,
-    watch,
 )
-from cli.console import out, quiet_logs
+from cli.stack import demo, programs, services, top, users
+from cli.strategies import catalogue, check, model, new
+from cli.trading import drift, trade
 
 app = typer.Typer(
     name="mela",
@@ -69,10 +54,10 @@ def main(
 
 # The order of the groups in `mela --help` is the order in which they are first used.
 for module in (
-    *(scenes, scene_list, trace, stored_runs, backtest),
+    *(publish, scene_list, trace, stored_runs, backtest),
     *(stale, verify, prune, lineage, rejected, watch, drift),
-    *(candles, imports, quality, snapshot, headlines),
-    *(strategies, new, check, model, trade, ask, demo, stack, users, top, programs, mcp, compare),
+    *(load, imports, quality, snapshot, headlines),
+    *(catalogue, new, check, model, trade, ask, demo, services, users, top, programs, mcp, compare),
 ):
     module.register(app)
 

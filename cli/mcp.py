@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
 @explains
 def mcp(
     url: Annotated[
-        str | None, typer.Option(help="Where the API answers. MELA_API__URL if left out.")
+        str | None, typer.Option(help="Address of the API. MELA_API__URL if left out.")
     ] = None,
     token_file: Annotated[
         Path | None,

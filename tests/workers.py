@@ -44,7 +44,7 @@ SHARED = {
     "streams": (
         "tests/hostile/",
         "tests/services/scenes/test_rejected.py",
-        "tests/cli/test_rejected.py",
+        "tests/cli/scenes/test_rejected.py",
         "tests/live/test_publisher.py",
         "tests/services/scenes/test_sender.py",
         "tests/storm/test_history.py",

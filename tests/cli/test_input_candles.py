@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cli.candle_file import reader_of_files
+from cli.candles.candle_file import reader_of_files
 from mela.errors import CandlesMissing
 from mela.instants import from_ms
 from mela.interval import DAY_MS, Interval

@@ -76,7 +76,7 @@ ELSEWHERE = (
     ),
     Elsewhere(
         r"mela user.*",
-        ("tests/cli/test_users.py",),
+        ("tests/cli/stack/test_users.py",),
         "it makes accounts and changes them, and each starts from none",
     ),
     Elsewhere(
@@ -208,12 +208,12 @@ ELSEWHERE = (
     ),
     Elsewhere(
         r"mela replay( .*)?",
-        ("tests/cli/test_replay.py::test_trouble_is_ordered_on_the_command_line",),
+        ("tests/cli/candles/test_load.py::test_trouble_is_ordered_on_the_command_line",),
         "it serves until it is stopped",
     ),
     Elsewhere(
         r"mela restate( .*)?",
-        ("tests/cli/test_replay.py::test_a_candle_is_restated_and_asked_for_again",),
+        ("tests/cli/candles/test_load.py::test_a_candle_is_restated_and_asked_for_again",),
         "it changes what a replay tells all others",
     ),
     Elsewhere(
@@ -223,17 +223,19 @@ ELSEWHERE = (
     ),
     Elsewhere(
         r"mela watch (add\|)?(remove|list)(\|list)?",
-        ("tests/cli/test_quality.py::test_the_watch_list",),
+        ("tests/cli/candles/test_quality.py::test_the_watch_list",),
         "its parts, in their order",
     ),
     Elsewhere(
         r"mela new strategy .*",
-        ("tests/cli/test_new.py::test_a_new_strategy_is_clean_runs_and_passes_its_own_test",),
+        (
+            "tests/cli/strategies/test_new.py::test_a_new_strategy_is_clean_runs_and_passes_its_own_test",
+        ),
         "it writes into a home of the test's own, and what it writes is executed there",
     ),
     Elsewhere(
         r"mela schedule (remove|list)",
-        ("tests/cli/test_quality.py::test_schedules",),
+        ("tests/cli/candles/test_quality.py::test_schedules",),
         "its parts, in their order",
     ),
     Elsewhere(

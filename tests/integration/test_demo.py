@@ -12,7 +12,7 @@ from mlflow.tracking import MlflowClient
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from cli.airflow import Airflow
+from cli.stack.airflow import Airflow
 from mela.settings import REPOSITORY, Settings
 from stack import environment, roles
 from tests.conftest import MIRRORED, mela

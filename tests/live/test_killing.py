@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from cli import trade_kill
+from cli.trading import trade_kill
 from live import kill
 from live.broker_hub import prefix_of
 from live.brokers import Broker, open_broker

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from cli import trade_kill
+from cli.trading import trade_kill
 from mela.settings import Settings
 from services.trading import commands, rows, sessions
 from services.trading.callers import at_this_machine

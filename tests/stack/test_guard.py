@@ -20,7 +20,7 @@ from confluent_kafka.admin import AclOperation, AdminClient, NewTopic
 from pydantic import SecretStr
 
 import stack
-from cli.stack import print_addresses
+from cli.stack.services import print_addresses
 from mela.errors import SourceUnavailable
 from mela.messages import CHUNK_RESULTS, PROGRESS, REJECTED, RESULTS, RUNS, SCENES, State
 from mela.settings import KafkaSettings, Settings

@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from backtests.simulate import provenance, run_all
-from cli.scenes import show
+from cli.scenes.publish import show
 from mela.interval import Interval
 from mela.messages import read_stored_run
 from mela.result import result_document

@@ -14,7 +14,7 @@ from backtests.lookahead.fewer import ALL_CUTS, LEAST_CUTS, choose_cuts
 from backtests.signals import Signals, crosses_above, crosses_below
 from backtests.strategies import CATALOGUE
 from backtests.testing.instrument import candles_of
-from cli.candle_file import read_candles
+from cli.candles.candle_file import read_candles
 from mela.candles import Candles
 from mela.interval import Interval
 from mela.settings import REPOSITORY

@@ -154,7 +154,7 @@ def test_a_files_series_cannot_be_watched(warehouse: Settings, file: Path) -> No
 def test_the_command_prints_what_became_of_the_file(
     warehouse: Settings, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cli import imports
+    from cli.candles import imports
 
     monkeypatch.setattr(imports, "Settings", lambda: warehouse)
     words = ["import", str(file), "--instrument", NAME, "--calendar", "XNYS", "--quote", "USD"]

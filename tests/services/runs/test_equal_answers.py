@@ -11,7 +11,7 @@ import pytest
 
 from backtests.simulate import run_all
 from backtests.strategies import CATALOGUE
-from cli.candle_file import reader_of_files
+from cli.candles.candle_file import reader_of_files
 from mela.calendars import NO_SESSION, closes_ms, expected_opens_ms, session_dates
 from mela.grid import plan_runs
 from mela.inference import infer

@@ -15,7 +15,7 @@ from mela.verdict import Verdict
 from services.strategies.local_verdicts import keep_here, known_here
 from services.strategies.strategy_page import with_stored
 from tests.cli.backtested import SCENE, mela, write
-from tests.cli.test_check import CHEAT
+from tests.cli.strategies.test_check import CHEAT
 from warehouse.database import transaction
 from warehouse.results import verdicts
 

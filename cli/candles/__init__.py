@@ -1,0 +1,1 @@
+"""Commands that load, import, check and describe candles."""

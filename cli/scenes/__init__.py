@@ -1,0 +1,1 @@
+"""Commands of scenes, their runs and results."""

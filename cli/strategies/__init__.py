@@ -1,0 +1,1 @@
+"""Commands of strategies, indicators and models."""

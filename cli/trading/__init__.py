@@ -1,0 +1,1 @@
+"""Commands of paper and live trading."""
