@@ -11,7 +11,7 @@ import numpy as np
 from backtests.candles.aligned import AlignedCandles, align
 from backtests.candles.prepared import PreparedCache, PreparedCandles
 from backtests.execute import Buffers
-from backtests.gated import walk_gated_account
+from backtests.gated_runs import walk_gated_account
 from backtests.kernel.excursions import measure_account_excursions
 from backtests.kernel.ledger import Walked
 from backtests.kernel.portfolio import Columns, walk_portfolio

@@ -14,14 +14,14 @@ from backtests.candles.prepared import PreparedCache, PreparedCandles
 from backtests.context import context_of, last_by
 from backtests.error_places import place_of
 from backtests.execute import Buffers, room_for, walk
-from backtests.gated import walk_gated
-from backtests.given import taken
+from backtests.gated_runs import walk_gated
 from backtests.kernel.excursions import measure_excursions
 from backtests.kernel.ledger import Walked
 from backtests.metrics import metrics_of
 from backtests.metrics.measure import measure
 from backtests.metrics.result_warnings import caveats
 from backtests.run_facts import facts_of
+from backtests.signal_forms import taken
 from backtests.signals import Bool, Float, MeanCross, Signals, Weights
 from backtests.strategies import CATALOGUE
 from backtests.strategy import Given, Strategy

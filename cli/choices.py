@@ -7,7 +7,7 @@ from typing import Any
 import typer
 
 from mela.interval import Interval
-from mela.nearest import interval_meant, suggestion_of
+from mela.name_suggestions import interval_meant, suggestion_of
 
 NAMES = [one.value for one in Interval]
 

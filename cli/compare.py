@@ -50,7 +50,7 @@ def compare(
 
     Example: mela compare main . --out comparison
     """
-    from regression.whole import report_on  # loads numpy and pandas
+    from regression.comparison import report_on  # loads numpy and pandas
 
     try:
         text, has_passed = report_on(

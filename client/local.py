@@ -43,7 +43,7 @@ from mela.interval import Interval
 from mela.market_checks import check_markets
 from mela.messages import read_stored_run
 from mela.metrics import rank
-from mela.nearest import did_you_mean, ended
+from mela.name_suggestions import did_you_mean, ended
 from mela.outcome import WITH_METRICS, Outcome
 from mela.run import Run, by_candles, to_ms
 from mela.scene import Scene, parse_scene, scene_faults

@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from backtests.gated import market_at
+from backtests.gated_runs import market_at
 from execution.candle_step import Decision
 from execution.gate_state import GateState
 from execution.gated import Gate, Market

@@ -13,8 +13,8 @@ import numpy as np
 from pydantic import BaseModel
 
 from backtests.context import StrategyContext, context_of
-from backtests.given import taken
 from backtests.indicators import Indicators
+from backtests.signal_forms import taken
 from backtests.signals import Cross, Float, MeanCross, Signals, Weights
 from backtests.sizing_inputs import sizing_measure
 from backtests.strategy import Given, Strategy

@@ -25,7 +25,14 @@ from mela.instants import instant_text, to_ms
 from mela.instrument import parse_name
 from mela.interval import Interval
 from mela.metrics import Ranking
-from mela.nearest import did_you_mean, ended, field_meant, interval_meant, options_in, suggestion_of
+from mela.name_suggestions import (
+    did_you_mean,
+    ended,
+    field_meant,
+    interval_meant,
+    options_in,
+    suggestion_of,
+)
 from mela.params import Json
 from mela.portfolio import Portfolio
 from mela.result import METRICS

@@ -18,7 +18,7 @@ from mela.errors import RejectionCode, SceneInvalid, SourceUnavailable, Strategy
 from mela.fields import field_values
 from mela.inputs import SeriesChoice, canonical_inputs, resolve
 from mela.interval import Interval
-from mela.nearest import did_you_mean, ended
+from mela.name_suggestions import did_you_mean, ended
 from mela.params import at_path, breaks_a_rule_of_the_whole, canonical_params
 from mela.run import (
     MAX_WARMUP,

@@ -13,7 +13,7 @@ from typing import Any
 from backtests.catalogue.loading import OWN
 from backtests.strategy import Broken, Strategy
 from mela.errors import NotFound
-from mela.nearest import did_you_mean, ended
+from mela.name_suggestions import did_you_mean, ended
 from mela.schemas import params_schema
 from mela.settings import Settings
 from mela.verdict import Verdict

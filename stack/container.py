@@ -31,7 +31,16 @@ from cryptography.fernet import Fernet
 from mela.errors import MelaError, StackFailed
 from mela.settings import Settings
 from services.monitoring.job_state import state_file
-from stack import addresses, cluster, guard, health, laid, orchestration, registry, watchdog
+from stack import (
+    addresses,
+    cluster,
+    container_files,
+    guard,
+    health,
+    orchestration,
+    registry,
+    watchdog,
+)
 from stack.service import Program, Service, Site
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - in a network of its own; what is published says compose
@@ -67,7 +76,7 @@ def main(words: list[str]) -> int:
             case ["unwell", name, pid, *missing] if len(missing) <= 1:
                 _end_if_it_hangs(site(), _service(name), int(pid), missing[0] if missing else None)
             case ["lay"]:
-                laid.lay(site())
+                container_files.lay(site())
             case ["run", name, *command] if command:
                 _become(site(), _service(name).program(site()), tuple(command))
             case ["secrets"]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mela.errors import StackFailed
-from mela.nearest import did_you_mean
+from mela.name_suggestions import did_you_mean
 from mela.settings import Settings
 from stack import environment, health, registry, watchdog
 from stack.service import Service, Site

@@ -38,7 +38,7 @@ from warehouse.results import finder as results
 from warehouse.scenes import records as scenes
 from warehouse.scenes import stages
 from warehouse.scenes.stages import Stage
-from warehouse.scenes.stored import StoredScene
+from warehouse.scenes.stored_scene import StoredScene
 
 log = structlog.get_logger()
 MANY_RUNS, FIRST_RUNS = 10_000, 200  # from so many runs on, the best ones are noted in order

@@ -5,7 +5,7 @@ the warehouse, and takes it away when the chunk is done or an error went up. A m
 there when the chunk comes again says that a process died over it: lack of memory, a crash in
 compiled code, a strategy that ended its interpreter, or one that ran beyond its time, which the
 kernel's timer kills. Such a chunk is executed run by run, each in a forked process
-(`backtests.forked`), so that exactly the run that kills ends with the reason.
+(`backtests.forked_process`), so that exactly the run that kills ends with the reason.
 """
 
 from __future__ import annotations

@@ -24,8 +24,8 @@ from mela.settings import Settings
 from messaging.publisher import Publisher
 from streaming.slices import chunk_runs, send_slice, slices
 from warehouse.database import transaction
-from warehouse.scenes import learned
-from warehouse.scenes.stored import StoredScene
+from warehouse.scenes import learning_scenes
+from warehouse.scenes.stored_scene import StoredScene
 
 MOST_HELD = 20_000  # trials of the studies of one scene that are open at the same time
 
@@ -117,7 +117,7 @@ class LearnedSearch:
         spark = self._settings.spark
         part = self._unsent[: max(1, room * spark.chunk_runs // self._batch)]
         with transaction(self._settings) as connection:  # first: whoever concludes reads it
-            learned.count(connection, self.scene_id, skipped=self.refused)
+            learning_scenes.count(connection, self.scene_id, skipped=self.refused)
         sent = sum(
             send_slice(some, self._settings, publisher, catalogue)
             for some in slices(self._chunks(part), self._settings)
@@ -130,7 +130,7 @@ class LearnedSearch:
     def end(self) -> None:
         """Store how many runs the search has asked for, once it `has_ended`."""
         with transaction(self._settings) as connection:
-            learned.count(connection, self.scene_id, skipped=self.refused, runs=self.asked)
+            learning_scenes.count(connection, self.scene_id, skipped=self.refused, runs=self.asked)
         self.must_say |= self.asked < self._planned  # `record` counts up to what was planned
 
     def _ask(self, catalogue: Catalogue, until: float) -> tuple[bool, int]:
@@ -167,7 +167,7 @@ class LearnedSearch:
         if not keys:
             return False
         with transaction(self._settings) as connection:
-            found = learned.worths(connection, self.scene_id, keys, self._scene.rank_by)
+            found = learning_scenes.worths(connection, self.scene_id, keys, self._scene.rank_by)
         worth = {key: worth_of(self._scene, *one) for key, one in found.items()}
         told = [one for one in self._open if one.waiting and one.waiting.keys() <= worth.keys()]
         for study in told:
@@ -182,7 +182,7 @@ class LearnedSearch:
             return
         keys = [*self._keys, *chain.from_iterable(one.keys for one in self._open)]
         with transaction(self._settings) as connection:
-            found = learned.strangers(connection, self.scene_id, keys)
+            found = learning_scenes.strangers(connection, self.scene_id, keys)
         if found:
             raise SearchChanged(
                 f"expected to ask again for the runs that are recorded, but {found} of them are "

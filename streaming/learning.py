@@ -30,7 +30,7 @@ from streaming.poison import contained, is_away
 from streaming.record import send_progress
 from warehouse.database import transaction
 from warehouse.results import finder as results
-from warehouse.scenes import learned
+from warehouse.scenes import learning_scenes
 from warehouse.scenes import records as scenes
 
 if TYPE_CHECKING:
@@ -101,10 +101,10 @@ class Learning:
         try:
             with transaction(self._settings) as connection:
                 if self._must_take_up:
-                    self._waiting |= dict.fromkeys(learned.under_way(connection))
+                    self._waiting |= dict.fromkeys(learning_scenes.under_way(connection))
                     self._must_take_up = False
                 asked = heard - self._searches.keys() - self._ended.keys()
-                new = learned.among(connection, asked) if asked else {}
+                new = learning_scenes.among(connection, asked) if asked else {}
         except Exception:
             with self._lock:  # looked at again in a moment; waking itself, the thread would spin
                 self._heard |= heard
@@ -131,7 +131,7 @@ class Learning:
     def _turn(self, scene_id: str, publisher: Publisher, moved: list[bool]) -> None:
         """Bring one search further, as far as is known now. May be repeated."""
         with transaction(self._settings) as connection:
-            is_wanted = learned.among(connection, [scene_id])
+            is_wanted = learning_scenes.among(connection, [scene_id])
         if not is_wanted:
             self._drop(scene_id)
             return
@@ -193,7 +193,7 @@ class Learning:
     def _give_up(self, scene_id: str, publisher: Publisher, error: Exception) -> None:
         """End a scene whose search cannot go on, with what it has."""
         with transaction(self._settings) as connection:
-            learned.close(connection, scene_id)
+            learning_scenes.close(connection, scene_id)
         conclude.give_up(scene_id, self._settings, publisher, error)
         self._drop(scene_id)
 

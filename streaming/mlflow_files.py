@@ -19,7 +19,7 @@ from streaming.clients import reader_of
 from streaming.poison import is_away
 from warehouse.database import transaction
 from warehouse.results import finder as results
-from warehouse.scenes.stored import StoredScene
+from warehouse.scenes.stored_scene import StoredScene
 
 log = structlog.get_logger()
 Document = Mapping[str, Any]

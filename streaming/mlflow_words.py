@@ -13,7 +13,7 @@ from mela.scene import parse_scene
 from mela.scene_words import day_or_instant, flat, scene_in_words, spelled
 from mela.search_report import EndWarning
 from mela.warning_words import warnings_in
-from warehouse.scenes.stored import StoredScene
+from warehouse.scenes.stored_scene import StoredScene
 
 Document = Mapping[str, Any]
 MOST_OF_NAME = 250  # characters that MLflow keeps of a run's name

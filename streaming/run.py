@@ -19,8 +19,8 @@ import structlog
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from backtests import ENGINE_VERSION, METRICS_VERSION
-from backtests.forked import Ended
-from backtests.forked import apart as in_child
+from backtests.forked_process import Ended
+from backtests.forked_process import apart as in_child
 from backtests.portfolio import run_series
 from backtests.simulate import error_message, provenance
 from backtests.strategy import Strategy

@@ -13,7 +13,7 @@ from mela.errors import SourceUnavailable
 from mela.scene import parse_scene
 from mela.settings import Settings
 from streaming import strategies
-from warehouse.scenes.stored import StoredScene
+from warehouse.scenes.stored_scene import StoredScene
 
 log = structlog.get_logger()
 

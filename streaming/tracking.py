@@ -46,7 +46,7 @@ from streaming import mlflow_words as words
 from warehouse.database import transaction
 from warehouse.results import finder as results
 from warehouse.scenes import users
-from warehouse.scenes.stored import StoredScene
+from warehouse.scenes.stored_scene import StoredScene
 
 SCENE_TAG = "mela.scene_id"
 RUN_TAG = "mela.run_key"

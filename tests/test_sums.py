@@ -14,7 +14,7 @@ ROOMS = ("mela", "execution", "backtests")
 WHOLE = {
     "sum(_count(found) for found in self._kept.values())",
     "sum(span.bars for span in self.spans)",
-    'sum(len(scene.folds) - one["tested"] for one in by_instrument.values())',
+    "sum(len(scene.folds) - one.tested for one in by_instrument.values())",
     "sum(heights)",  # of a picture's rows
     "sum(len(marks.prices) for marks in self.entries)",
     "sum(metrics)",  # only asked whether it is finite

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import ProgrammingError
 
 from mela.errors import MelaError
-from mela.nearest import did_you_mean
+from mela.name_suggestions import did_you_mean
 
 _PARAMETER = re.compile(r"^(?P<name>[a-z_]+) = (?P<default>\S+): (?P<says>.+)$")
 _UNDEFINED_TABLE = "42P01"

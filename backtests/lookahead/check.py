@@ -19,10 +19,8 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel
 
-from backtests.lookahead import reaching
-from backtests.lookahead.asking import Answer, Asker, in_fresh_process
-from backtests.lookahead.differences import first_difference, first_written
-from backtests.lookahead.fewer import (
+from backtests.lookahead import watched_call
+from backtests.lookahead.cut_candles import (
     BUDGET,
     COLUMNS,
     choose_cuts,
@@ -31,10 +29,12 @@ from backtests.lookahead.fewer import (
     part_of,
     with_another_future,
 )
+from backtests.lookahead.differences import first_difference, first_written
 from backtests.lookahead.fills import execute, warm_engine
 from backtests.lookahead.history import begin_later
 from backtests.lookahead.report import Checked, Difference, Earliest, StrategyFailed, by_way
-from backtests.lookahead.watching import Reach
+from backtests.lookahead.resource_watch import Reach
+from backtests.lookahead.strategy_call import Answer, Asker, in_fresh_process
 from backtests.strategy import Strategy
 from mela.candles import Candles
 from mela.counts import counted, first_of
@@ -111,7 +111,9 @@ class _Desk:
             return found.doubting(f"it gave no signal on {counted(len(self.candles), 'candle')}")
         found, alone, later = self._one_by_one(found, whole)
         found, named = self._in_a_row(found, whole)
-        opened = reaching.opens_below_python(self.asker, self.candles, whole, first, self.limit_s)
+        opened = watched_call.opens_below_python(
+            self.asker, self.candles, whole, first, self.limit_s
+        )
         reaches = tuple(dict.fromkeys((*reaches, *later, *opened)))
         return replace(found, differences=by_way((again, *alone, *named)), reaches=reaches)
 
@@ -120,13 +122,13 @@ class _Desk:
         given = replace(
             self.candles, **{name: getattr(self.candles, name).copy() for name in COLUMNS}
         )
-        answer, reaches = reaching.watched(self.asker, given)
+        answer, reaches = watched_call.watched(self.asker, given)
         return answer, first_written(self.candles, given, COLUMNS), reaches
 
     def _twice(self) -> tuple[Answer, Answer, tuple[Reach, ...]]:
         """Ask on all candles and again: chance tells the first apart, memory the second."""
-        one, reaches = reaching.watched(self.asker, self.candles, calls=False)
-        other, more = reaching.watched(self.asker, self.candles)
+        one, reaches = watched_call.watched(self.asker, self.candles, calls=False)
+        other, more = watched_call.watched(self.asker, self.candles)
         return one, other, (*reaches, *more)
 
     def _undecided(
@@ -154,7 +156,7 @@ class _Desk:
         questions += [(int(bar) + 1, int(self.random.integers(2**31))) for bar in bars]
         for cut, seed in questions:
             part = self._part(cut, seed)
-            work = partial(reaching.watched, self.asker, part, calls=False)
+            work = partial(watched_call.watched, self.asker, part, calls=False)
             try:
                 answer, reached = in_fresh_process(work, self.limit_s)
             except StrategyFailed:  # told by whoever asks about all cuts

@@ -6,8 +6,8 @@ from datetime import datetime
 
 import numpy as np
 
-from backtests.lookahead.asking import Answer
 from backtests.lookahead.report import Difference, How, StrategyFailed
+from backtests.lookahead.strategy_call import Answer
 from backtests.signals import Signals
 from mela.candles import Candles
 from mela.outcome import Outcome

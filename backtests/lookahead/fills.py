@@ -8,10 +8,10 @@ from functools import cache
 import numpy as np
 
 from backtests.indicators import Indicators
-from backtests.lookahead.asking import Asker
+from backtests.lookahead.cut_candles import part_of
 from backtests.lookahead.differences import other_fills
-from backtests.lookahead.fewer import part_of
 from backtests.lookahead.report import Checked, Difference, Earliest, StrategyFailed
+from backtests.lookahead.strategy_call import Asker
 from backtests.signals import Cross, crosses_above, crosses_below
 from backtests.simulate import run_all
 from backtests.strategy import Strategy

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from backtests.lookahead.asking import Answer, Asker
+from backtests.lookahead.cut_candles import COLUMNS, choose_starts, frozen, part_of
 from backtests.lookahead.differences import first_difference
-from backtests.lookahead.fewer import COLUMNS, choose_starts, frozen, part_of
 from backtests.lookahead.report import Checked, Difference, Earliest, StrategyFailed
+from backtests.lookahead.strategy_call import Answer, Asker
 from mela.candles import Candles
 from mela.counts import counted
 

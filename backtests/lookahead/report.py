@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from backtests.lookahead.watching import Reach
+from backtests.lookahead.resource_watch import Reach
 from mela.run import from_ms, instant_text
 from mela.verdict import Verdict
 

@@ -12,7 +12,7 @@ from cli.candles.candle_file import reader_of_files
 from cli.console import WRONG_QUESTION, fail
 from mela.errors import MelaError
 from mela.instrument import Instrument
-from mela.nearest import did_you_mean
+from mela.name_suggestions import did_you_mean
 from mela.scene import Scene
 from mela.settings import Settings
 from sources.files.options import EVERY, NO_OPTIONS, FileOptions

@@ -11,7 +11,7 @@ from rich.table import Table
 from cli.console import WRONG_QUESTION, err, explains, fail, out
 from cli.panels import STRATEGIES
 from mela.errors import StrategyBroken
-from mela.nearest import did_you_mean, ended
+from mela.name_suggestions import did_you_mean, ended
 from mela.settings import Settings
 
 if TYPE_CHECKING:

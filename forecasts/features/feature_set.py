@@ -22,7 +22,7 @@ from mela.candles import Candles
 from mela.canonical import canonical_json, digest
 from mela.errors import RejectionCode, SceneInvalid
 from mela.inputs import Input
-from mela.nearest import did_you_mean
+from mela.name_suggestions import did_you_mean
 from mela.scene import fault_sentence, field_path
 from mela.training import FeatureChoice
 

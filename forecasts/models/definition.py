@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from forecasts.models.forms import Form
 from mela.errors import RejectionCode, SceneInvalid
-from mela.nearest import did_you_mean
+from mela.name_suggestions import did_you_mean
 from mela.scene import fault_sentence, field_path
 from mela.training import ModelChoice
 

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from mela.errors import CandlesMissing, InputInvalid
 from mela.instrument import FactOrigin, Instrument, parse_name
-from mela.nearest import did_you_mean, ended
+from mela.name_suggestions import did_you_mean, ended
 from mela.settings import Settings
 from warehouse.database import transaction
 from warehouse.ingestion import instruments

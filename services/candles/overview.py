@@ -14,7 +14,7 @@ from mela.calendars import expected_opens_ms
 from mela.errors import InputInvalid, NotFound
 from mela.instants import from_ms, to_ms
 from mela.interval import DAY_MS, Interval
-from mela.nearest import did_you_mean, ended
+from mela.name_suggestions import did_you_mean, ended
 from mela.settings import Settings
 from warehouse.candles import overview
 from warehouse.candles.coverage import coverage

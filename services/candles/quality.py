@@ -8,7 +8,7 @@ from datetime import datetime
 
 from mela.errors import CandlesMissing, InputInvalid
 from mela.interval import Interval
-from mela.nearest import did_you_mean, ended
+from mela.name_suggestions import did_you_mean, ended
 from mela.settings import Settings
 from warehouse.database import transaction
 from warehouse.quality import Check, Finding, RepairReport, check_quality, repair_gaps

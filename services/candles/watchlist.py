@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from mela.errors import InputInvalid, NotFound
 from mela.interval import Interval
-from mela.nearest import did_you_mean, ended
+from mela.name_suggestions import did_you_mean, ended
 from mela.settings import Settings
 from warehouse.database import transaction
 from warehouse.ingestion import instruments

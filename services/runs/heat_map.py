@@ -20,7 +20,7 @@ from services.scenes.scene_facts import has_ended
 from warehouse.database import transaction
 from warehouse.results import scene_runs
 from warehouse.results.scene_runs import Cell, Reduce
-from warehouse.scenes.stored import ranking_of
+from warehouse.scenes.stored_scene import ranking_of
 
 FEW_VALUES = 60  # of an axis; more numbers are gathered into ranges
 KEPT_S = 60.0

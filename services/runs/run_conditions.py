@@ -6,7 +6,7 @@ import math
 
 from mela.errors import InputInvalid
 from mela.metrics import METRICS
-from mela.nearest import did_you_mean
+from mela.name_suggestions import did_you_mean
 from warehouse.results.run_paths import OPERATORS, Condition
 
 

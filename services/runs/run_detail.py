@@ -28,7 +28,7 @@ from warehouse.database import transaction
 from warehouse.results import one_run, scene_runs
 from warehouse.results.lineage import Lineage, SeriesLineage, lineage_of
 from warehouse.results.stale import Reason, reasons_of
-from warehouse.scenes.stored import ranking_of
+from warehouse.scenes.stored_scene import ranking_of
 
 Document = Mapping[str, Any]
 MOST_SCENES = 20

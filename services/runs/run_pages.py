@@ -29,7 +29,7 @@ from warehouse.results.scene_runs import Order, RunRead, path_value
 from warehouse.rows_as_csv import rows_as_csv
 from warehouse.scenes import pages
 from warehouse.scenes.pages import SceneHead
-from warehouse.scenes.stored import ranking_of
+from warehouse.scenes.stored_scene import ranking_of
 
 KEPT_S = 60.0
 FIXED = ("instrument", "start", "end", "interval", "strategy.name")  # columns of every file

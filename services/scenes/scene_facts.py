@@ -22,7 +22,7 @@ from mela.metrics import METRICS, Ranking
 from services.scenes.scene_content import object_of, strategies_of, text_of, texts_of
 from warehouse.scenes import pages
 from warehouse.scenes.pages import BestRun, Counts, SceneHead
-from warehouse.scenes.stored import ranking_of
+from warehouse.scenes.stored_scene import ranking_of
 
 MOST_KEPT = 5_000
 FRESH_S = 0.5

@@ -10,7 +10,7 @@ from uuid import UUID
 import structlog
 
 from mela.errors import InputInvalid, NotFound, SceneInvalid
-from mela.nearest import did_you_mean, ended
+from mela.name_suggestions import did_you_mean, ended
 from mela.scene import Scene, parse_scene
 from mela.settings import Settings
 from messaging.publisher import Publisher

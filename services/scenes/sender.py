@@ -21,7 +21,7 @@ from mela.settings import Settings
 from messaging.publisher import publisher_of
 from warehouse.database import transaction
 from warehouse.scenes import records
-from warehouse.scenes.stored import StoredScene
+from warehouse.scenes.stored_scene import StoredScene
 
 LOG = structlog.get_logger(__name__)
 LOST = timedelta(seconds=60)  # after which a scene that no planner has read may be lost

@@ -18,7 +18,7 @@ from warehouse.database import transaction
 from warehouse.results import finder
 from warehouse.scenes import listing, records
 from warehouse.scenes.listing import SceneRow
-from warehouse.scenes.stored import DEFAULT_RANK_BY, StoredScene, ranking_of
+from warehouse.scenes.stored_scene import DEFAULT_RANK_BY, StoredScene, ranking_of
 
 LAST = "last"
 MOST_NAMED = 5  # of the scenes that an ambiguous id may mean

@@ -12,21 +12,21 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from backtests.catalogue.own_file import strategies_in
 from backtests.lookahead.check import CHECKED, LIMIT_S, check
-from backtests.lookahead.fewer import BUDGET
+from backtests.lookahead.cut_candles import BUDGET
 from backtests.lookahead.report import Checked
-from backtests.lookahead.watching import Reach, Watch, own_places, watching
+from backtests.lookahead.resource_watch import Reach, Watch, own_places, watching
 from backtests.strategy import Strategy
 from mela.candles import Candles
 from mela.errors import InputInvalid
 from mela.interval import Interval
-from mela.nearest import did_you_mean
+from mela.name_suggestions import did_you_mean
 from mela.settings import Settings
 from mela.verdict import Verdict
 from replay.series import PACKAGED
 from services.strategies.all_strategies import all_strategies, register_forecast
 from services.strategies.local_verdicts import keep_here
 from sources.files.read import read_file
-from sources.longer import longer_candles
+from sources.longer_intervals import longer_candles
 from warehouse.database import transaction
 from warehouse.results import verdicts
 from warehouse.results.verdicts import StoredCheck

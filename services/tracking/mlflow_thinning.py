@@ -11,7 +11,7 @@ from mela.settings import Settings
 from services.tracking.mlflow_client import client_of
 from warehouse.database import transaction
 from warehouse.results import finder
-from warehouse.scenes.stored import ranking_of
+from warehouse.scenes.stored_scene import ranking_of
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient

@@ -12,7 +12,7 @@ from mela.errors import CandlesInvalid, CandlesMissing
 from mela.inference import NOTHING
 from mela.instrument import Instrument, parse_name
 from mela.interval import Interval
-from mela.nearest import did_you_mean, ended
+from mela.name_suggestions import did_you_mean, ended
 from mela.scene import Scene
 from sources.files.options import NO_OPTIONS, FileOptions
 from sources.files.read import FileCandles, read_file, read_table
@@ -126,7 +126,7 @@ def reader_of(
     def read(instrument: str, interval: Interval) -> Candles:
         place = given.of(instrument, interval)
         if place is None and instrument in shorter:
-            from sources.longer import longer_candles  # loads exchange_calendars
+            from sources.longer_intervals import longer_candles  # loads exchange_calendars
 
             return longer_candles(shorter[instrument], interval)
         place = place or given.of(instrument, None)

@@ -28,7 +28,7 @@ from mela.scene import parse_scene
 from mela.settings import REPOSITORY
 from mela.verdict import Verdict
 from services.strategies.lookahead import random_walk
-from sources.longer import longer_candles
+from sources.longer_intervals import longer_candles
 from tests.backtests.lookahead.offenders import planted
 
 PAGE = (REPOSITORY / "docs" / "strategies.md").read_text(encoding="utf-8")

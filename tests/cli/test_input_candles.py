@@ -12,7 +12,7 @@ from mela.errors import CandlesMissing
 from mela.instants import from_ms
 from mela.interval import DAY_MS, Interval
 from services.strategies.lookahead import random_walk
-from sources.longer import longer_candles
+from sources.longer_intervals import longer_candles
 
 BTC, ETH = "binance:BTCUSDT", "binance:ETHUSDT"
 HOURS = random_walk(Interval.H1, 24 * 5 + 7)

@@ -17,7 +17,7 @@ from mela.messages import PROGRESS, SCENES
 from mela.settings import REPOSITORY, Settings, default_home
 from messaging.consumer import check_broker, tail
 from messaging.topics import MAX_BROKER_BYTES
-from stack import account, broker, database, fetch, guard, laid
+from stack import account, broker, container_files, database, fetch, guard
 from stack.container import main, site
 from stack.java import java_home
 from stack.ports import choose
@@ -41,18 +41,18 @@ def laid_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """What the container `files` lays, under the strictest umask, in a home of its own."""
     monkeypatch.setenv("MELA_HOME", str(tmp_path))
     monkeypatch.setenv(guard.SECURE, "true")
-    for name in (laid.SETTINGS, laid.AUTHORITY):
+    for name in (container_files.SETTINGS, container_files.AUTHORITY):
         (tmp_path / name).mkdir()
     before = os.umask(0o077)
     try:
-        laid.lay(site())
+        container_files.lay(site())
     finally:
         os.umask(before)
     return tmp_path
 
 
 def test_both_ways_read_the_same_files(laid_out: Path) -> None:
-    settings = laid_out / laid.SETTINGS
+    settings = laid_out / container_files.SETTINGS
     written = properties((settings / "server.properties").read_text(encoding="utf-8"))
 
     assert (settings / "postgresql.conf").read_bytes() == database.CONFIG.read_bytes()
@@ -75,7 +75,7 @@ def test_other_images_may_read_what_is_for_them_and_no_key_more(laid_out: Path) 
         "kafka/tls/admin.pem": 0o600,
     }
     made = (laid_out / "kafka/tls/broker.pem").read_bytes()
-    laid.lay(site())
+    container_files.lay(site())
     assert (laid_out / "kafka/tls/broker.pem").read_bytes() == made
 
 
@@ -150,7 +150,7 @@ def test_kafka_s_own_setup_accepts_what_the_container_is_told(
 ) -> None:
     """The program that the image runs first, on the file that is mounted and its environment."""
     assert "settings:/mnt/shared/config:ro" in project["services"]["kafka"]["volumes"]
-    target = laid_out / laid.SETTINGS / "server.properties"  # where the image looks
+    target = laid_out / container_files.SETTINGS / "server.properties"  # where the image looks
     given = environment_of(project["services"]["kafka"])
     found = set_up(laid_out, tmp_path, given)
 
@@ -173,8 +173,8 @@ def set_up(laid_out: Path, folder: Path, given: dict[str, str]) -> dict[str, str
     done = said(
         *(str(java_home(settings) / "bin" / "java"), "-XX:TieredStopAtLevel=1"),
         *("-cp", fetch.broker_classpath(settings), "kafka.docker.KafkaDockerWrapper", "setup"),
-        *("--default-configs-dir", str(laid_out / laid.SETTINGS)),
-        *("--mounted-configs-dir", str(laid_out / laid.SETTINGS)),
+        *("--default-configs-dir", str(laid_out / container_files.SETTINGS)),
+        *("--mounted-configs-dir", str(laid_out / container_files.SETTINGS)),
         *("--final-configs-dir", str(final)),
         env=given,
     )
@@ -216,7 +216,9 @@ def test_the_container_s_kafka_is_guarded_and_answers_its_health_check(
                 time.sleep(0.3)
             for key, value in environment_of(project["services"]["topics"]).items():
                 monkeypatch.setenv(key, here(value).replace("kafka:", "localhost:"))
-            monkeypatch.setenv("MELA_KAFKA__CA", str(laid_out / laid.AUTHORITY / "ca.pem"))
+            monkeypatch.setenv(
+                "MELA_KAFKA__CA", str(laid_out / container_files.AUTHORITY / "ca.pem")
+            )
             assert main(["finish", "kafka"]) == 0
             asked = Settings()
             check_broker(asked, SCENES)

@@ -20,7 +20,7 @@ from services.scenes.follow import Follower
 from warehouse.database import transaction
 from warehouse.results import finder as results
 from warehouse.scenes import records as scenes
-from warehouse.scenes.stored import StoredScene
+from warehouse.scenes.stored_scene import StoredScene
 
 ONE: dict[str, Any] = {
     "instruments": ["binance:BTCUSDT"],

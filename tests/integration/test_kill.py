@@ -20,7 +20,7 @@ from stack.supervision import Supervisor
 from tests.integration.asking import grid, publish, scene_of, send, stored_scene, wait_for
 from tests.storm.faults import cut, kill, kill_worker
 from tests.storm.history import Heard, account_for
-from warehouse.scenes.stored import StoredScene
+from warehouse.scenes.stored_scene import StoredScene
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
 ATTEMPTS = 4

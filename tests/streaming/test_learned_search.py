@@ -25,7 +25,7 @@ from tests.warehouse.given import at
 from warehouse.database import transaction
 from warehouse.ingestion.ingest import ingest
 from warehouse.results import finder as results
-from warehouse.scenes import learned
+from warehouse.scenes import learning_scenes
 from warehouse.scenes import records as scenes
 
 pytestmark = pytest.mark.integration
@@ -155,7 +155,7 @@ def test_a_search_whose_sampler_asks_something_else_now_is_refused(settings: Set
     with pytest.raises(SearchChanged, match="1 of them are others"):
         wanted(search_of(scene_id, settings), settings)
     with transaction(settings) as connection:
-        learned.close(connection, scene_id)
+        learning_scenes.close(connection, scene_id)
         [counted] = results.progress(connection, [scene_id])
     assert (counted.runs, counted.recorded) == (2, 2)
 
@@ -166,5 +166,5 @@ def test_only_searches_that_learn_and_go_on_are_taken_up(settings: Settings) -> 
     other = received(parse_scene({**SCENE, "search": grid}), settings)
     with transaction(settings) as connection:
         scenes.cancel(connection, cancelled)
-        assert learned.under_way(connection) == [planned]
-        assert learned.among(connection, [planned, cancelled, other]) == {planned: True}
+        assert learning_scenes.under_way(connection) == [planned]
+        assert learning_scenes.among(connection, [planned, cancelled, other]) == {planned: True}

@@ -13,7 +13,7 @@ from mela.run import Run
 from mela.search_report import EndWarning
 from streaming import mlflow_words as words
 from tests.warehouse.given import a_document, a_run, at
-from warehouse.scenes.stored import StoredScene
+from warehouse.scenes.stored_scene import StoredScene
 
 SCENE = "0" * 8
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT")

@@ -11,7 +11,7 @@ import orjson
 from mela.messages import Progress, State
 from mela.settings import Settings
 from streaming.searches import report_on, short
-from warehouse.scenes.stored import StoredScene
+from warehouse.scenes.stored_scene import StoredScene
 
 REPORT: dict[str, Any] = {
     "statistics": {"dsr": 0.5},

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, RowMapping, text
 
 from mela.instrument import FACTS, FactOrigin, Instrument, changed_facts, parse_name
 from mela.interval import Interval
-from mela.nearest import did_you_mean, ended
+from mela.name_suggestions import did_you_mean, ended
 
 COLUMNS = ", ".join(FACTS)  # the names of facts are those of their columns
 _KNOWN = text(f"""

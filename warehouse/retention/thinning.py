@@ -23,7 +23,7 @@ from mela.errors import StackFailed
 from mela.settings import PruneSettings, Settings
 from warehouse.database import transaction
 from warehouse.results.documents import best_first
-from warehouse.scenes.stored import ranking_of
+from warehouse.scenes.stored_scene import ranking_of
 
 CURVES_AT_ONCE = 20  # a curve may have a value for each minute of a year
 TRIES = 6  # of a batch, while savers hold the lock for 5 s each time

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, text
 
 from mela.messages import SCENES, MessagePosition
 from mela.scene import Scene
-from warehouse.scenes.stored import COLUMNS, StoredScene
+from warehouse.scenes.stored_scene import COLUMNS, StoredScene
 
 UNREADABLE = "\ufffd"  # replaces what jsonb cannot hold; mela.rejected keeps the bytes
 MAX_DEPTH = 100

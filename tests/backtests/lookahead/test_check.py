@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from backtests.lookahead.check import CHECKED, check
-from backtests.lookahead.fewer import ALL_CUTS, LEAST_CUTS, choose_cuts
+from backtests.lookahead.cut_candles import ALL_CUTS, LEAST_CUTS, choose_cuts
 from backtests.signals import Signals, crosses_above, crosses_below
 from backtests.strategies import CATALOGUE
 from backtests.testing.instrument import candles_of
@@ -21,7 +21,7 @@ from mela.settings import REPOSITORY
 from mela.verdict import Verdict
 from replay.series import PACKAGED
 from services.strategies.lookahead import PACKAGED_CANDLES, random_walk
-from sources.longer import longer_candles
+from sources.longer_intervals import longer_candles
 from tests.backtests.lookahead import offenders
 from tests.backtests.lookahead.lean import Lean, registered
 from tests.backtests.lookahead.offenders import crosses, planted

@@ -9,7 +9,7 @@ from mela.settings import Settings
 from tests.warehouse.given import METRICS, a_document, a_run, a_scene
 from warehouse.database import transaction
 from warehouse.results import finder
-from warehouse.scenes.stored import ranking_of
+from warehouse.scenes.stored_scene import ranking_of
 
 pytestmark = pytest.mark.integration
 FOUND = ((9.0, 2), (3.0, 40), (1.0, 30), (None, 50), (5.0, 29), (None, 0))  # sharpe, trades

@@ -13,7 +13,7 @@ from mela.settings import Settings
 from warehouse.database import transaction
 from warehouse.scenes import records as scenes
 from warehouse.scenes.records import PublicationStatus, Receipt
-from warehouse.scenes.stored import StoredScene
+from warehouse.scenes.stored_scene import StoredScene
 
 pytestmark = pytest.mark.integration
 ORIGIN = MessagePosition("mela.scenes", 1, 2)

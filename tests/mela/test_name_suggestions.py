@@ -6,7 +6,7 @@ import pytest
 
 from mela.interval import Interval
 from mela.metrics import METRICS
-from mela.nearest import did_you_mean, field_meant, interval_meant, near
+from mela.name_suggestions import did_you_mean, field_meant, interval_meant, near
 from mela.scene import Scene
 
 INTERVALS = [one.value for one in Interval]

@@ -13,7 +13,7 @@ import numpy as np
 import psutil
 import pytest
 
-from backtests.forked import Ended, apart
+from backtests.forked_process import Ended, apart
 from mela.outcome import Status
 
 MEGABYTE = 2**20

@@ -13,7 +13,7 @@ from backtests import execute as executing
 from backtests import portfolio
 from backtests.candles.prepared import prepare_candles
 from backtests.execute import Buffers
-from backtests.gated import walk_gated
+from backtests.gated_runs import walk_gated
 from backtests.signals import Signals
 from backtests.testing.instrument import candles_of, execute
 from backtests.testing.portfolio import execute_together

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.given import taken
+from backtests.signal_forms import taken
 from backtests.signals import (
     Cross,
     Signals,

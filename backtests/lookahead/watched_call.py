@@ -8,10 +8,10 @@ import sys
 from contextlib import suppress
 from typing import NamedTuple
 
-from backtests.lookahead.asking import Answer, Asker, in_fresh_process
 from backtests.lookahead.report import StrategyFailed
-from backtests.lookahead.spelled import spelled
-from backtests.lookahead.watching import Reach, Watch, own_places, watching
+from backtests.lookahead.resource_watch import Reach, Watch, own_places, watching
+from backtests.lookahead.source_scan import spelled
+from backtests.lookahead.strategy_call import Answer, Asker, in_fresh_process
 from mela.candles import Candles
 
 

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from backtests.context import context_of
-from backtests.forked import Ended, apart
-from backtests.given import taken
+from backtests.forked_process import Ended, apart
 from backtests.indicators import Indicators
 from backtests.lookahead.report import StrategyFailed
-from backtests.lookahead.watching import Watch, own_places
+from backtests.lookahead.resource_watch import Watch, own_places
+from backtests.signal_forms import taken
 from backtests.signals import MeanCross
 from backtests.strategy import Strategy
 from mela.candles import Candles

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from backtests.lookahead.watching import Reach, Watch
+from backtests.lookahead.resource_watch import Reach, Watch
 
 NOW = frozenset({"now", "utcnow", "today"})
 TIMES = frozenset({"datetime64", "Timestamp", "to_datetime", "Period"})
