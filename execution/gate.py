@@ -51,6 +51,7 @@ class View(NamedTuple):
     is_open: whether the market trades: 1.0, 0.0, NaN where unknown
     volume: mean volume of recent candles in units; volatility: see `recent_volatility`
     lot, tick: of the instrument
+    whole: equity of all accounts that gross is of; None where that is the state's own
     """
 
     state: GateState
@@ -69,6 +70,7 @@ class View(NamedTuple):
     volatility: float = NAN
     lot: float = NAN
     tick: float = NAN
+    whole: float | None = None
 
 
 class Ruling(NamedTuple):
@@ -231,7 +233,7 @@ def _check_exposure(limits: RiskLimits, view: View, order: _Order) -> _Refusal:
         if _exceeds(abs(net), most_net):
             return "max_net", {"net": net, "limit": most_net}
     if leverage is not None:
-        equity = view.state.equity
+        equity = view.state.equity if view.whole is None else view.whole
         if not _is_positive(equity):
             return "unknown_equity", {"equity": equity}
         if _exceeds(gross, leverage * equity):

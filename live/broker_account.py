@@ -28,6 +28,7 @@ from live.books import live_terms, traded_of
 from live.decisions import Series
 from live.events import Alerted, CandleClosed, FillBooked, Filled, Held, Judged, Traded
 from live.orders import SMALLEST, Order, OrderKind
+from live.peers import Exposure, free
 
 MOVED = 1e-4  # of the level: a stop that moved by less stays where it rests
 
@@ -243,22 +244,26 @@ def judge_entry(
     level: float,
     open_orders: int,
     power: float,
+    over: Exposure | None = None,
 ) -> Judged:
     """Let a gate judge the entry of a flat account, and say what it saw.
 
     at_ms: now, UTC milliseconds; power: cash × power is free for an entry
+    over: what all accounts of the session have, over which exposure, leverage, the money that is
+        free and the orders that wait are judged; None for this one alone
     """
-    ask = Ask(account.instrument, side, units, level)
+    ask, own = Ask(account.instrument, side, units, level), account.cash * power
     view = View(
         state=gate.state,
         at_ms=float(max(at_ms, account.closed_ms)),
         price_ms=float(account.closed_ms),
         price=account.close,
         position=0.0,
-        gross=0.0,
-        net=0.0,
-        open_orders=float(open_orders),
-        buying_power=account.cash * power,
+        gross=0.0 if over is None else over.gross,
+        net=0.0 if over is None else over.net,
+        open_orders=float(open_orders) if over is None else over.open_orders,
+        buying_power=own if over is None else free(over, power, own),
+        whole=None if over is None else over.equity,
         **market._asdict(),
     )
     verdict = gate.review(view, ask)

@@ -25,6 +25,9 @@ class _Account:
         default_factory=dict[str, Callable[[Update], None]]
     )
     numbers: dict[str, str] = field(default_factory=dict[str, str])
+    counts: dict[str, Callable[[], float | None]] = field(
+        default_factory=dict[str, Callable[[], float | None]]
+    )
     task: asyncio.Task[None] | None = None
     since_ms: int = 0
 
@@ -37,21 +40,38 @@ class BrokerHub:
         self._clock, self._open = clock, open_one
         self._accounts: dict[str, _Account] = {}
 
-    def join(self, money: str, session_id: UUID, told: Callable[[Update], None]) -> Broker:
-        """Return the broker of an account; from now on a session is told of its own orders."""
+    def join(
+        self,
+        money: str,
+        session_id: UUID,
+        told: Callable[[Update], None],
+        counts: Callable[[], float | None],
+    ) -> Broker:
+        """Return the broker of an account; from now on a session is told of its own orders.
+
+        counts: returns the cash that the session has in the account, by its log
+        """
         account = self._accounts.get(money)
         if account is None:
             account = _Account(self._open(money), since_ms=self._clock.now_ms())
             self._accounts[money] = account
             account.task = asyncio.create_task(self._pass_on(account))
         account.told[prefix_of(session_id)] = told
+        account.counts[prefix_of(session_id)] = counts
         return account.broker
+
+    def counted(self, money: str, session_id: UUID) -> float | None:
+        """Return the cash that a session has in an account; None of one that has not begun."""
+        account = self._accounts.get(money)
+        counts = None if account is None else account.counts.get(prefix_of(session_id))
+        return None if counts is None else counts()
 
     def leave(self, money: str, session_id: UUID) -> None:
         """Tell a session nothing more."""
         account = self._accounts.get(money)
         if account is not None:
             account.told.pop(prefix_of(session_id), None)
+            account.counts.pop(prefix_of(session_id), None)
 
     async def stop(self) -> None:
         """Close all connections."""

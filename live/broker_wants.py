@@ -24,6 +24,7 @@ from live.events import (
 )
 from live.orders import Leg, Order, OrderKind, OrderState
 from live.papers import is_rejected
+from live.peers import Exposure, Peers
 from mela.session import AlpacaBroker, PaperBroker
 
 LEGS: tuple[Leg, ...] = ("exit", "enter")
@@ -35,12 +36,20 @@ class BrokerWants:
 
     paper: our own paper broker; None for one outside, to whom orders are sent
     outside: what the session says of a broker outside, None with our own
+    peers: all accounts of the session, where limits are judged over all; None for each by itself
     """
 
     def __init__(
-        self, place: Place, paper: PaperBroker | None, outside: AlpacaBroker | None = None
+        self,
+        place: Place,
+        paper: PaperBroker | None,
+        outside: AlpacaBroker | None = None,
+        peers: Peers | None = None,
     ) -> None:
         (self._trading,), self._place = place.traded, place
+        self._peers = peers
+        if peers is not None:
+            peers.books.append(self)
         self._paper, self._has_stops = paper, outside is not None and outside.stops == "rest"
         beyond = None if outside is None else float(outside.beyond)
         self._hours = AfterHours(place, self._trading, beyond)
@@ -83,6 +92,19 @@ class BrokerWants:
         self._ended(moved)
         # what was rejected is not asked again before the next close
         return told if moved.state is OrderState.REJECTED else told + self._sync(at_ms)
+
+    def exposure(self) -> Exposure:
+        """Return what the account has at its broker: its position, and the entries that wait."""
+        account, contract = self.account, self._trading.units
+        worth = account.position * contract * account.close if account.side != 0.0 else 0.0
+        waiting = 0.0
+        for order in self._orders.open:
+            if order.leg == "enter":
+                price = order.outside or (account.close if math.isnan(order.level) else order.level)
+                side = 1.0 if order.side == "buy" else -1.0
+                waiting += side * order.left * contract * price
+        gross, orders = abs(worth) + abs(waiting), float(len(self._orders.open))
+        return Exposure(gross, worth + waiting, orders, account.equity)
 
     def look_again(self, at_ms: int) -> list[Derived]:
         """Ask for what waited while the market was halted."""
@@ -174,6 +196,7 @@ class BrokerWants:
             judged = judge_entry(
                 *(self._gate, self.account, self._look(0), self._candle_ms, at_ms),
                 *(side, units, level if limit is None else limit, len(self._orders.open), power),
+                None if self._peers is None else self._peers.exposure(),
             )
             units = judged.granted_units if judged.is_allowed else 0.0
             told.append(judged)

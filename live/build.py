@@ -17,6 +17,7 @@ from live.broker_books import BrokerBook
 from live.decisions import Decider, Series, unpacked
 from live.events import Facts, History, Started
 from live.invariants import Audit
+from live.peers import Peers
 from live.sequence import Key, Line, Sequencer, clock_of
 from live.shared_books import SharedBook
 from mela.candle_clock import FOREVER_MS
@@ -74,20 +75,24 @@ def accounts_of(
     session = session_of(started)
     facts = {one.instrument: one for one in started.facts}
     history = {(one.instrument, one.interval): one for one in started.history}
-    found: list[Account] = []
+    found, peers = list[Account](), Peers()
     for number, run in enumerate(runs_of(session, started.first_open_ms, catalogue)):
         known = None if kept is None else kept[number]
         before = _Before(started, facts, history, known, session.hours)
-        found.append(_account(number, run, session, before, catalogue))
+        found.append(_account(number, run, session, before, catalogue, peers))
     return found
 
 
 def session_of(started: Started) -> Session:
-    """Return the session of a log. One that began before stops could rest has none that does."""
+    """Return the session of a log, with what an earlier release did where it says nothing.
+
+    One that began before stops could rest has none that does, and one that began before limits
+    were judged over all its instruments has each judged by itself.
+    """
     document = dict(started.document)
     broker = document.get("broker") or {}
     if broker.get("kind") == "alpaca":
-        document["broker"] = {"stops": "close", **broker}
+        document["broker"] = {"stops": "close", "limits": "each", **broker}
     return Session.model_validate(document)
 
 
@@ -144,7 +149,12 @@ class _Before:
 
 
 def _account(
-    number: int, run: Run, session: Session, before: _Before, catalogue: Mapping[str, Strategy]
+    number: int,
+    run: Run,
+    session: Session,
+    before: _Before,
+    catalogue: Mapping[str, Strategy],
+    peers: Peers,
 ) -> Account:
     strategy = catalogue[run.strategy]
     own_keys: list[Key] = [(name, run.interval) for name in run.instruments]
@@ -170,17 +180,18 @@ def _account(
     place = Place(of, number, run, traded, lasting, start_ms, lends, halts)
     sequencer = Sequencer(own_keys, read_keys, lines)
     audit = Audit(run.instruments, is_new=before.kept is None)
-    return Account(run, own, read, sequencer, _book(place, session), audit, lends, halts)
+    return Account(run, own, read, sequencer, _book(place, session, peers), audit, lends, halts)
 
 
-def _book(place: Place, session: Session) -> Book:
+def _book(place: Place, session: Session, peers: Peers) -> Book:
     if place.run.portfolio is not None:
         return SharedBook(place)
     if session.fills_plainly:
         return PlainBook(place)
     if isinstance(session.broker, PaperBroker):
         return BrokerBook(place, session.broker)
-    return BrokerBook(place, None, session.broker)
+    together = session.broker.limits == "together"
+    return BrokerBook(place, None, session.broker, peers if together else None)
 
 
 def _line(key: Key, before: _Before, series: Series | None) -> Line:

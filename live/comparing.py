@@ -38,6 +38,7 @@ class Comparing:
 
     engine: the session as it is now; is_halted: whether the kill switch is set
     settled: returns once all that was asked is answered and taken
+    others: returns the cash that sessions started earlier count on in the account
     """
 
     def __init__(
@@ -50,8 +51,10 @@ class Comparing:
         is_halted: Callable[[], bool],
         session: StoredSession,
         settings: Settings,
+        others: Callable[[], Awaitable[float]],
     ) -> None:
         """Make it."""
+        self._others = others
         self._broker, self._requests, self._clock, self._put = broker, requests, clock, put
         self._engine, self._session, self._is_halted = engine, session, is_halted
         self._soon = asyncio.Event()
@@ -98,11 +101,12 @@ class Comparing:
         for looks in range(1, MOST_LOOKS + 1):
             broker = await self._look(settled, unsure)
             ours = self._engine().ours()
-            found = compare(ours, broker)
+            others = await self._others()
+            found = compare(ours, broker, (), others)
             differ = {one.instrument: (one.ours, one.theirs) for one in found if _is_position(one)}
             still = {name for name, values in differ.items() if before.get(name) == values}
             if not differ or still == differ.keys() or looks == MOST_LOOKS:
-                found = compare(ours, broker, still)
+                found = compare(ours, broker, still, others)
                 break
             before = differ
             await asyncio.sleep(STILL_S)

@@ -16,6 +16,7 @@ from live.broker_requests import patiently
 from live.brokers.protocol import Broker, BrokerFill
 from live.clearing import Clearing, Killed, stopped
 from live.closing import NEAR, Closing
+from live.events import Commanded, Input
 from live.journal import Held, Journal
 from mela.errors import MelaError
 from mela.instants import from_ms, to_ms
@@ -24,7 +25,7 @@ from warehouse.trading.latches import Latch
 from warehouse.trading.locks import carrying_out
 from warehouse.trading.sessions import StoredSession
 
-__all__ = ["Killed", "Open", "cancel_resting", "carry_out", "is_outside"]
+__all__ = ["Killed", "Open", "cancel_resting", "carry_out", "halts", "is_outside"]
 
 LOG = structlog.get_logger(__name__)
 PATIENCE_S = 30.0  # for all that is asked of one account
@@ -86,6 +87,14 @@ async def cancel_resting(
 def is_outside(session: StoredSession) -> bool:
     """Tell whether a session's orders are at a broker outside."""
     return not session.broker.startswith("paper")
+
+
+def halts(by: str, why: str | None, is_flattening: bool, at_ms: int) -> list[Input]:
+    """Return the events by which a session obeys the kill switch."""
+    found: list[Input] = [Commanded("halt", by, at_ms, why or "the kill switch")]
+    if is_flattening:
+        found.append(Commanded("flatten", by, at_ms, why or "the kill switch"))
+    return found
 
 
 class _Account:

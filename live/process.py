@@ -27,7 +27,7 @@ from live.folding import SessionBroken
 from live.killing import Killing, is_done
 from live.outside import Counted, Outside
 from live.pace import Pace, busy_words
-from live.runner import SessionRunner, halts
+from live.runner import SessionRunner
 from mela.errors import (
     Conflict,
     MelaError,
@@ -169,7 +169,7 @@ class Process:
             if is_meant and mark not in self._obeyed and is_new:
                 self._obeyed.add(mark)
                 now = self.outside.clock.now_ms()
-                for event in halts(latch.by, latch.why, flattens, now):
+                for event in kill.halts(latch.by, latch.why, flattens, now):
                     runner.put(event)
             done = (-latch.latch_id, session_id)
             if is_meant and is_done(latch) and done not in self._obeyed:

@@ -55,10 +55,13 @@ def theirs(
     )
 
 
-def compare(ours: Ours, theirs: Theirs, still: Collection[str] = ()) -> tuple[Difference, ...]:
+def compare(
+    ours: Ours, theirs: Theirs, still: Collection[str] = (), others: float = 0.0
+) -> tuple[Difference, ...]:
     """Return all differences, each with its rule; none where both agree.
 
     still: instruments whose positions differed by the same a moment ago: nothing is on its way
+    others: cash that sessions started earlier count on in the same account
 
     >>> account = BrokerAccount("1", "USD", 900.0, 900.0, 900.0, True, False, True)
     >>> held = Ours(("alpaca:AAPL",), {}, {}, {"alpaca:AAPL": 2.0}, 900.0)
@@ -66,29 +69,31 @@ def compare(ours: Ours, theirs: Theirs, still: Collection[str] = ()) -> tuple[Di
     ['the position is another one at the broker: somebody else trades there, or a fill is lost']
     """
     return (
-        *_account(ours, theirs),
+        *_account(ours, theirs, others),
         *_orders(ours, theirs),
         *_fills(ours, theirs),
         *_positions(ours, theirs, still),
     )
 
 
-def _account(ours: Ours, theirs: Theirs) -> list[Difference]:
+def _account(ours: Ours, theirs: Theirs, others: float) -> list[Difference]:
     account, found = theirs.account, list[Difference]()
     if account.is_blocked:
         why = f"the broker has blocked the account: {account.why or 'it gives no reason'}"
         found.append(Difference("account", "", account.account_id, 0.0, 1.0, "stop", why))
-    if account.cash < ours.cash - 1e-9 * abs(ours.cash):
-        lacks = ours.cash - account.cash
-        is_small = lacks <= SHORT_OF_CASH * abs(ours.cash)
+    counted = ours.cash + others
+    if account.cash < counted - 1e-9 * (abs(ours.cash) + abs(others)):
+        lacks = counted - account.cash
+        is_small = lacks <= SHORT_OF_CASH * (abs(ours.cash) + abs(others))
+        beside = f", beside {others:,.2f} that sessions started earlier count on" if others else ""
         why = (
             "the broker has a little less cash: fees that it took later"
             if is_small
-            else "the broker has less cash than the session counts on: fund the account, or start "
-            "with less cash"
+            else f"the broker has less cash than the session counts on{beside}: fund the account, "
+            "or start with less cash"
         )
         rule = "ignore" if is_small else "stop"
-        found.append(Difference("cash", "", "", ours.cash, account.cash, rule, why))
+        found.append(Difference("cash", "", "", counted, account.cash, rule, why))
     return found
 
 

@@ -42,11 +42,12 @@ from live.events import (
 from live.feeds import FeedNotice, Listening, Said
 from live.folding import SessionBroken, fold
 from live.journal import Loaded
-from live.kill import is_outside
+from live.kill import halts, is_outside
 from live.orders import Order
 from live.outside import Outside
 from live.overdue import Overdue
 from live.projections import RiskStates, project
+from live.sharing import cash_before
 from live.warming import warming
 from mela.session import Session
 from warehouse.trading.log import Entry, Rows
@@ -221,7 +222,9 @@ class SessionRunner:
         self._overdue = Overdue(*around, self.put, session.hours)
         if session.broker.kind == "paper":
             return
-        broker = outside.brokers.join(session.money, self.stored.session_id, self._updated)
+        broker = outside.brokers.join(
+            session.money, self.stored.session_id, self._updated, self._counted_cash
+        )
         self._requests = Requests(
             broker, outside.clock, self.put, self._is_latched, outside.doubt_s, outside.reached
         )
@@ -234,6 +237,7 @@ class SessionRunner:
             lambda: self.is_halted,
             self.stored,
             outside.settings,
+            lambda: cash_before(outside, self.stored),
         )
 
     async def _listen(self) -> None:
@@ -387,14 +391,10 @@ class SessionRunner:
         told = Alerted("warning", key, text)
         self._spawn(self._outside.blocking(journal.alert, self.stored, told), is_work=False)
 
+    def _counted_cash(self) -> float | None:
+        """Return the cash that the session has by its log; None before it has begun."""
+        return self._engine.ours().cash if self.has_begun else None
+
     async def _is_latched(self) -> bool:
         latches = self._outside.journal.latches
         return bool(await self._outside.blocking(latches, self.stored.session_id))
-
-
-def halts(by: str, why: str | None, is_flattening: bool, at_ms: int) -> list[Input]:
-    """Return the events by which a session obeys the kill switch."""
-    found: list[Input] = [Commanded("halt", by, at_ms, why or "the kill switch")]
-    if is_flattening:
-        found.append(Commanded("flatten", by, at_ms, why or "the kill switch"))
-    return found

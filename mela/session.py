@@ -84,6 +84,11 @@ class AlpacaBroker(Part):
         description="rest: the stop of a position rests at Alpaca as an order; close: stops are "
         "looked at when a candle has closed, as targets always are",
     )
+    limits: Literal["together", "each"] = Field(
+        default="together",
+        description="together: exposure, leverage, free money and open orders of `risk` count over "
+        "all instruments of the session; each: each instrument by itself, as in a backtest",
+    )
     beyond: Real = Field(
         default=0.01,
         gt=0,

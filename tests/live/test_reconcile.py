@@ -33,6 +33,17 @@ def test_what_agrees_differs_in_nothing() -> None:
     assert found(replace(OURS, orders={"a": ORDER}), [THEIRS]) == []
 
 
+@pytest.mark.parametrize(
+    ("others", "rule"), [(0.0, None), (500.0, None), (509.0, "ignore"), (530.0, "stop")]
+)
+def test_what_earlier_sessions_count_on_is_not_there_twice(others: float, rule: str | None) -> None:
+    money = replace(MONEY, cash=1_500.0)
+    found = compare(OURS, theirs([], HELD, money, []), (), others)
+    assert [(one.kind, one.rule) for one in found] == ([("cash", rule)] if rule else [])
+    assert not found or (found[0].ours, found[0].theirs) == (1_000.0 + others, 1_500.0)
+    assert rule != "stop" or "beside 530.00 that sessions started earlier count on" in found[0].why
+
+
 def test_a_position_that_differs_stops_unless_an_open_order_may_explain_it() -> None:
     held = [BrokerPosition(NAME, 3.0, 100.0)]
     assert found(OURS, held=held) == [("position", "stop")]
