@@ -103,8 +103,9 @@ class BrokerWants:
                 price = order.outside or (account.close if math.isnan(order.level) else order.level)
                 side = 1.0 if order.side == "buy" else -1.0
                 waiting += side * order.left * contract * price
-        gross, orders = abs(worth) + abs(waiting), float(len(self._orders.open))
-        return Exposure(gross, worth + waiting, orders, account.equity)
+        orders = [one for one in self._orders.open if one.leg != "stop"]
+        gross = abs(worth) + abs(waiting)
+        return Exposure(gross, worth + waiting, float(len(orders)), account.equity)
 
     def look_again(self, at_ms: int) -> list[Derived]:
         """Ask for what waited while the market was halted."""
@@ -149,7 +150,7 @@ class BrokerWants:
         session no stop works: one that rests stays for the next one, and no other is given; the
         same holds while the market is halted.
         """
-        is_outside = self._hours.are_on(at_ms) and not self.account.is_leaving
+        is_outside = self._hours.are_on(self._now(at_ms)) and not self.account.is_leaving
         if is_outside or self._halt is not None:
             return []
         stop = self.account.stop() if self._may_rest else None
@@ -172,7 +173,7 @@ class BrokerWants:
         if waiting is not None and waiting.kind == "limit" and wish.kind == "market":
             told += self._cancel(waiting, at_ms, "its time is over: a market order follows")
         elif waiting is not None and waiting.candle_ms != self._candle_ms:
-            why = self._hours.are_over_for(waiting, self.account.close, at_ms)
+            why = self._hours.are_over_for(waiting, self.account.close, self._now(at_ms))
             told += self._cancel(waiting, at_ms, why) if why else []
         if self._waiting("exit") is not None or self._halt is not None:
             return told
@@ -222,9 +223,13 @@ class BrokerWants:
         why = "drawn by reject_chance" if refused else ""
         return told + self.answered(number, state, at_ms, why, "paper")
 
+    def _now(self, at_ms: int) -> int:
+        """Return the instant of an event, of which a broker may tell late: the last close or it."""
+        return max(at_ms, self.account.closed_ms)
+
     def _limit(self, kind: OrderKind, side: float, level: float, at_ms: int) -> float | None:
         """Return the limit at which an order leaves outside the session; None within it."""
-        if not self._hours.are_on(at_ms):
+        if not self._hours.are_on(self._now(at_ms)):
             return None
         return self._hours.limit(kind, side, level, self.account.close)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -17,7 +18,14 @@ import structlog
 
 from live.broker_hub import DIGITS, is_of_kill, prefix_of
 from live.broker_requests import patiently
-from live.brokers.protocol import Broker, BrokerBusy, BrokerOrder, BrokerRefused, Unanswered
+from live.brokers.protocol import (
+    Broker,
+    BrokerBusy,
+    BrokerOrder,
+    BrokerPosition,
+    BrokerRefused,
+    Unanswered,
+)
 from live.closing import Closing, closing_prefix
 from mela.errors import MelaError
 from warehouse.trading.sessions import StoredSession
@@ -145,11 +153,9 @@ class Clearing:
             await asyncio.gather(*(self._cancel(order) for order in ours))
         if not self._closings:
             return not ours
-        positions = {one.instrument: one.units for one in await patiently(self._broker.positions)}
+        positions = {one.instrument: one for one in await patiently(self._broker.positions)}
         begun = {order.client_order_id[:DIGITS] for order in ours}
-        steps = [
-            self._step(one, positions.get(one.instrument, 0.0), begun) for one in self._closings
-        ]
+        steps = [self._step(one, positions.get(one.instrument), begun) for one in self._closings]
         await asyncio.gather(*steps)
         self.done.held = {one.instrument: one.held for one in self._closings if one.held}
         return not ours and not self.done.held
@@ -171,7 +177,9 @@ class Clearing:
         except (BrokerRefused, BrokerBusy, Unanswered) as error:  # the next look tells
             LOG.info("cancel_not_taken", order=number, reason=str(error))
 
-    async def _step(self, one: Closing, told: float, begun: set[str]) -> None:
+    async def _step(self, one: Closing, there: BrokerPosition | None, begun: set[str]) -> None:
+        told = 0.0 if there is None else there.units
+        one.price = math.nan if there is None else there.price
         may_send = prefix_of(one.session.session_id) not in begun
         held = await one.step(self._broker, told, may_send=may_send)
         if held:

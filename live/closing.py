@@ -8,6 +8,8 @@ is told late by brokers, so what these orders have filled counts against what wa
 from __future__ import annotations
 
 import hashlib
+import json
+import math
 import time
 from dataclasses import dataclass, field
 
@@ -20,6 +22,7 @@ from live.brokers.protocol import (
     BrokerRefused,
     IdUsed,
     OrderRequest,
+    Side,
     Unanswered,
 )
 from warehouse.trading.sessions import StoredSession
@@ -28,6 +31,7 @@ CALM_S = 1.0  # a position is believed that has not changed for so long
 SETTLED_S = 5.0  # the same where somebody else closed, or an earlier try, whose fills may be untold
 DOUBT_S = 1.0  # an order that nobody answered may be on its way for so long
 WAIT_S, LONGEST_S = 0.5, 5.0  # after a refusal
+BEYOND = 0.01  # of the price, where a session does not say how far its limits lie beyond it
 NEAR = 1e-9  # units; brokers round to so much
 OPEN = ("accepted", "partly_filled")
 
@@ -45,6 +49,7 @@ class Closing:
     instrument: str
     most: float | None = None
     held: float = 0.0
+    price: float = math.nan  # the last one, as the broker told it
     faults: list[str] = field(default_factory=list[str])
     _attempt: int = 0
     _filled: float = 0.0  # by orders of the sequence that are over
@@ -157,7 +162,7 @@ class Closing:
     async def _send(self, broker: Broker, side: str, units: float) -> None:
         which = "sell" if side == "sell" else "buy"
         try:
-            await broker.submit(OrderRequest(self.number, self.instrument, which, units))
+            await broker.submit(self._request(which, units))
         except IdUsed:
             pass  # somebody else sent it: the next look tells what became of it
         except Unanswered as error:  # looked up before it is sent again, under the same id
@@ -168,6 +173,22 @@ class Closing:
             asked = error.retry_after_s if isinstance(error, BrokerBusy) else None
             self._not_before = time.monotonic() + (asked or self._wait_s)
             self._wait_s = min(2 * self._wait_s, LONGEST_S)
+
+    def _request(self, side: Side, units: float) -> OrderRequest:
+        """Return a market order; outside the session a limit, where its hours are traded too."""
+        told = json.loads(self.session.document)
+        if told.get("sessions") != "extended":
+            return OrderRequest(self.number, self.instrument, side, units)
+        beyond = float(told.get("broker", {}).get("beyond", BEYOND))
+        limit = self.price * (1.0 + beyond if side == "buy" else 1.0 - beyond)
+        return OrderRequest(
+            self.number,
+            self.instrument,
+            side,
+            units,
+            limit_price=limit,
+            is_extended_hours=True,
+        )
 
     def _say(self, why: str) -> None:
         words = f"{self.instrument}: {why}"

@@ -14,7 +14,7 @@ class Exposure(NamedTuple):
     """What one account, or all of them, have at the broker, in the quote currency.
 
     gross, net: worth of positions and of the entries that wait; shorts counted up, and down
-    open_orders: orders that wait; equity: on the last closes
+    open_orders: orders that wait, stops that rest left out; equity: on the last closes
     """
 
     gross: float

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from live.brokers.alpaca_client import ANSWER_S, Client
-from live.brokers.alpaca_orders import request_of
+from live.brokers.alpaca_orders import in_hours, request_of
 from live.brokers.alpaca_updates import Updates
 from live.brokers.alpaca_words import (
     fill_of_activity,
@@ -51,13 +51,13 @@ class AlpacaBroker:
         patience: Patience | None = None,
     ) -> None:
         self._client = Client(key, secret, url, answer_s)
-        self._is_paper = is_paper
+        self._is_paper, self._clock = is_paper, clock
         self._ids: dict[str, str] = {}  # client order ids by the broker's
         self._updates = Updates(key, secret, stream_url, self._missed, clock, patience)
 
     async def submit(self, order: OrderRequest) -> BrokerOrder:
         """Send an order, once."""
-        request = request_of(order)
+        request = request_of(in_hours(order, self._clock.now_ms()))
         found = await self._client.asked(lambda client: client.submit_order(request))
         taken = self._kept(found)
         self._updates.expect(taken.broker_order_id)

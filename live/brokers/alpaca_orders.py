@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -16,7 +17,9 @@ from live.alpaca_library import (
 )
 from live.brokers.alpaca_words import quantity, symbol_of
 from live.brokers.protocol import OrderRequest
+from mela.market_hours import is_open
 
+CALENDAR = "XNYS"  # of Alpaca's stocks
 BEYOND = 0.05  # of the price: how far a coin's stop, once reached, follows the market
 _CENT, _PART_OF_A_CENT, _DUST = Decimal("0.01"), Decimal("0.0001"), Decimal("0.000000001")
 
@@ -53,6 +56,25 @@ def request_of(order: OrderRequest) -> Any:
         return StopOrderRequest(**fields, stop_price=stop)
     limit = _price(level * (1.0 + BEYOND if buys else 1.0 - BEYOND), is_coin=True, up=buys)
     return StopLimitOrderRequest(**fields, stop_price=stop, limit_price=limit)
+
+
+def in_hours(order: OrderRequest, now_ms: float) -> OrderRequest:
+    """Return a market order that may leave outside the session as it leaves now; others as is.
+
+    Between the end of all hours and the next morning it stays a market order, for the session.
+    """
+    if order.kind != "market" or not order.is_extended_hours:
+        return order
+    is_outside = (
+        "/" not in symbol_of(order.instrument)
+        and is_open(CALENDAR, now_ms) == 0.0
+        and is_open(CALENDAR, now_ms, "extended") == 1.0
+        and order.limit_price is not None
+        and math.isfinite(order.limit_price)
+    )
+    if is_outside:
+        return replace(order, kind="limit", good_for="day")
+    return replace(order, limit_price=None, is_extended_hours=False)
 
 
 def _given(price: float | None, kind: str) -> float:

@@ -136,4 +136,5 @@ def position_of(found: dict[str, Any]) -> BrokerPosition:
         instrument=instrument_of(str(found["symbol"]), str(found.get("asset_class") or "")),
         units=-units if found.get("side") == "short" else units,
         average_price=float(found["avg_entry_price"]),
+        price=float(found.get("current_price") or "nan"),
     )

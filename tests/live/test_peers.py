@@ -200,3 +200,11 @@ def test_no_entry_of_any_instrument_passes_what_the_session_may_hold(seed: int) 
         if number % 7 == 0:
             again = Engine.restore(again.snapshot(), WITH_OWN)
     assert again.digest() == desks.engine.digest()
+
+
+def test_a_stop_that_rests_is_no_order_that_waits() -> None:
+    desks = Desks(risk={"max_open_orders": 1}, exits={"stop_loss": 0.05}, broker={"kind": "alpaca"})
+    [order] = entered(desks.candle(NAMES[0]))
+    told = desks.fill(order)
+    assert [one.order.leg for one in told if isinstance(one, Intended)] == ["stop"]
+    assert len(entered(desks.candle(NAMES[1]))) == 1
