@@ -35,6 +35,7 @@ _COLUMNS: dict[str, pa.DataType] = {
     "blocks": BLOCKS,
     **{name: pa.int32() if name in WHOLE else pa.float64() for name in METRICS},
 }
+_SCHEMA = pa.schema(list(_COLUMNS.items()))
 # Messages of an older release, still in Kafka when a newer one starts, lack its new metrics.
 _LATER = frozenset(name for name in METRICS if DEFINITIONS[name].since > 1)
 _COMPLETE = ("group", "run_key", "result_key", "params")
@@ -48,14 +49,14 @@ def to_arrow(results: ResultColumns) -> bytes:
         _keys(results.result_keys),
         pa.array(results.params, pa.binary()).cast(pa.string()),
         pa.array(results.blocks, BLOCKS),
-        *(_metric(name, results.metrics[:, place]) for place, name in enumerate(METRICS)),
+        *map(_metric, METRICS, np.ascontiguousarray(results.metrics.T), _defined(results.metrics)),
     ]
     metadata = {
         "schema_version": SCHEMA_VERSION,
         "scene_id": results.scene_id,
         "shared": orjson.dumps(results.shared),
     }
-    schema = pa.schema(list(_COLUMNS.items()), metadata)
+    schema = _SCHEMA.with_metadata(metadata)
     stream = pa.BufferOutputStream()
     with pa.ipc.new_stream(stream, schema) as writer:
         writer.write_batch(pa.record_batch(arrays, schema=schema))
@@ -181,7 +182,17 @@ def _bytes_of(column: pa.ChunkedArray) -> NDArray[np.uint8]:
     return np.frombuffer(raw, dtype=np.uint8).reshape(len(column), 32)
 
 
-def _metric(name: str, values: NDArray[np.float64]) -> pa.Array:
+def _defined(metrics: NDArray[np.float64]) -> list[bool]:
+    """Tell of each metric whether all results have it."""
+    return (~np.isnan(metrics).any(axis=0)).tolist()
+
+
+def _metric(name: str, values: NDArray[np.float64], is_defined: bool) -> pa.Array:
+    """Return the column of a metric. values: (n,) float64, contiguous; NaN becomes null."""
+    if is_defined:
+        kind = _COLUMNS[name]
+        numbers = values.astype(np.int32) if name in WHOLE else values
+        return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(numbers)])
     missing = np.isnan(values)
     if name in WHOLE:
         return pa.array(np.where(missing, 0.0, values).astype(np.int32), mask=missing)
@@ -190,9 +201,10 @@ def _metric(name: str, values: NDArray[np.float64]) -> pa.Array:
 
 def _metrics(table: pa.Table) -> NDArray[np.float64]:
     metrics = np.full((table.num_rows, len(METRICS)), np.nan)
-    for place, name in enumerate(METRICS):
-        if name in table.schema.names:
-            metrics[:, place] = table[name].to_numpy()
+    given = set(table.schema.names)
+    places = [place for place, name in enumerate(METRICS) if name in given]
+    [batch] = table.select([METRICS[place] for place in places]).combine_chunks().to_batches()
+    metrics[:, places] = batch.to_tensor(null_to_nan=True).to_numpy()  # all of them at once
     wrong = np.isinf(metrics).any(axis=0)
     if wrong.any():
         name = METRICS[int(np.flatnonzero(wrong)[0])]

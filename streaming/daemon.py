@@ -58,7 +58,7 @@ def main() -> None:
     from streaming.logs import plain_logs
 
     plain_logs(sys.stderr)  # what Spark reads from standard output is a port
-    _ = tasks  # what the workers will need
+    tasks.preload()  # what the workers will need
     if runs:
         from backtests.portfolio import warm_accounts
         from backtests.simulate import warm

@@ -6,6 +6,7 @@ its fork is collected as garbage after each of its tasks, which once cost more t
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 
 import pyarrow as pa
@@ -20,8 +21,28 @@ EXECUTED = "scene_id string, chunks bigint"
 RECORDED = "scene_id string"
 
 
+_tasks = 0  # of this process
+
+
+def preload() -> None:
+    """Import before the fork what pyarrow imports when it makes its first array: all of pandas."""
+    pa.array([""])
+
+
+def begin() -> None:
+    """Count a task. What the first one left is kept out of all later collections of garbage.
+
+    Its modules, connections and caches live as long as this process.
+    """
+    global _tasks
+    _tasks += 1
+    if _tasks == 2:
+        gc.freeze()
+
+
 def execute(parts: Batches, settings: Settings) -> Batches:
     """Execute chunks; yield how many there were of each scene, as EXECUTED."""
+    begin()
     done = run_chunks((ChunkMessage(*message) for message in _messages(parts)), settings)
     yield pa.RecordBatch.from_pydict(
         {
@@ -33,6 +54,7 @@ def execute(parts: Batches, settings: Settings) -> Batches:
 
 def store(parts: Batches, settings: Settings) -> Batches:
     """Store results; yield the scenes they belong to, as RECORDED."""
+    begin()
     found = record_results([ResultMessage(*message) for message in _messages(parts)], settings)
     yield pa.RecordBatch.from_pydict({"scene_id": pa.array(sorted(found), pa.string())})
 

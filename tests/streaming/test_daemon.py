@@ -60,3 +60,36 @@ def test_what_workers_are_given_imports_nothing_after_their_fork() -> None:
     )
 
     assert found.stdout.split() == [b"False"]
+
+
+def test_workers_import_nothing_to_read_and_send_results() -> None:
+    """As pandas is imported by pyarrow for the first array that a process makes."""
+    read = (
+        "import sys, numpy as np, pyarrow as pa; from streaming import tasks; tasks.preload();"
+        "known = set(sys.modules); pa.array(['a'], pa.string()); pa.array([None, b'a']);"
+        "pa.array(np.array([1.0]), mask=np.array([True]));"
+        "table = pa.table({'a': [1]}); table['a'].to_numpy(); table['a'].to_pylist();"
+        "print(*set(sys.modules) - known, 'pandas' in known)"
+    )
+
+    found = subprocess.run(
+        [sys.executable, "-c", read], capture_output=True, check=True, cwd=REPOSITORY
+    )
+
+    assert found.stdout.split() == [b"True"]
+
+
+def test_what_the_first_task_leaves_is_looked_through_by_no_later_collection() -> None:
+    begun = (
+        "import gc; from streaming import tasks; kept = [[] for _ in range(1_000)];"
+        "tasks.begin(); first = gc.get_freeze_count();"
+        "tasks.begin(); second = gc.get_freeze_count();"
+        "kept += [[] for _ in range(1_000)];"
+        "tasks.begin(); print(first, second > 1_000, gc.get_freeze_count() == second)"
+    )
+
+    found = subprocess.run(
+        [sys.executable, "-c", begun], capture_output=True, check=True, cwd=REPOSITORY
+    )
+
+    assert found.stdout.split() == [b"0", b"True", b"True"]
