@@ -165,7 +165,8 @@ class SparkSettings(_Service):
     run_memory_mb: int = Field(
         default=2048,
         ge=64,
-        description="what a run that killed its process may allocate when it is tried again",
+        description="what the runs of a chunk may allocate together; where they need more, each is "
+        "tried in a process of its own, which may allocate that much",
     )
 
 
