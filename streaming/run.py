@@ -186,7 +186,7 @@ class Desk:
 
     def _answers(self, chunk: RunChunk, *, apart: bool) -> Iterator[Answer | ResultColumns]:
         if self._is_cancelled(chunk.scene_id):
-            yield from self._unasked(chunk, chunk.runs, lambda run: Outcome(run, Status.CANCELLED))
+            yield from self._unasked(chunk, chunk.runs, cancelled)
             return
         unfit = [run for run in chunk.runs if run.run_key in chunk.unfit]
         yield from self._unasked(
@@ -229,13 +229,19 @@ class Desk:
         if apart:
             yield from self._one_by_one(chunk, runs, answers)
             return
-        spark, answered = self._settings.spark, 0
+        spark, answered, ask_at = self._settings.spark, 0, time.monotonic() + ASK_AGAIN_S
         with suppress(MemoryError):
             for answer in alarmed(answers(runs), spark.run_limit_s, spark.run_memory_mb * 2**20):
                 if answer.outcome.status is Status.OUT_OF_MEMORY:
                     break
                 yield answer
                 answered += 1
+                if time.monotonic() > ask_at:  # a chunk of slow runs takes minutes
+                    ask_at = time.monotonic() + ASK_AGAIN_S
+                    if self._is_cancelled(chunk.scene_id):
+                        left = runs[answered:]
+                        yield from self._unasked(chunk, left, cancelled)
+                        return
         # The memory was short for all of them together: who took it shows where each has its own.
         yield from self._one_by_one(chunk, runs[answered:], answers)
 
@@ -321,6 +327,11 @@ class Desk:
     def _is_cancelled(self, scene_id: str) -> bool:
         self.ask_for([scene_id])
         return self._cancelled[scene_id][0]
+
+
+def cancelled(run: Run) -> Outcome:
+    """Return the outcome of a run that nobody wants any more."""
+    return Outcome(run, Status.CANCELLED)
 
 
 def _answer_of(raw: bytes, chunk: RunChunk, run: Run) -> ResultColumns | Ended:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -17,12 +18,14 @@ import pytest
 from backtests.strategies import CATALOGUE
 from backtests.strategy import Strategy
 from mela.grid import plan_runs
-from mela.messages import RunChunk, read_chunk
+from mela.messages import SCENES, MessagePosition, RunChunk, read_chunk
 from mela.scene import parse_scene
 from mela.settings import Settings
 from streaming.run import Desk
 from tests.streaming.answered import documents_of
 from tests.warehouse.given import NAME, START, action, answer, load
+from warehouse.database import transaction
+from warehouse.scenes import records as scenes
 
 pytestmark = pytest.mark.integration
 SCENE = {
@@ -158,6 +161,31 @@ def test_a_run_is_not_blamed_for_the_memory_that_another_one_keeps(settings: Set
         KEPT.clear()
 
     assert {one["status"] for one in found.values()} == {"succeeded"}
+
+
+def test_a_scene_that_is_cancelled_stops_in_the_middle_of_a_chunk(settings: Settings) -> None:
+    """A chunk of slow runs takes minutes; nobody asks before each of them, but every second."""
+    chunk = chunk_of()
+    with transaction(settings) as connection:
+        scenes.receive(
+            connection,
+            chunk.scene_id,
+            SCENE,
+            "a hash",
+            runs=3,
+            skipped=0,
+            name=None,
+            origin=MessagePosition(SCENES, 0, 0),
+        )
+
+    def cancel() -> None:
+        with transaction(settings) as connection:
+            assert scenes.cancel(connection, chunk.scene_id)
+        time.sleep(1.2)
+
+    found = documents(patient(settings), doing(cancel), chunk, apart=False)
+
+    assert (found[1]["status"], found[3]["status"]) == ("succeeded", "cancelled")
 
 
 def test_the_memory_of_a_worker_is_bounded_only_while_it_executes(settings: Settings) -> None:
