@@ -37,6 +37,7 @@ from stack import (
     container_files,
     guard,
     health,
+    job,
     orchestration,
     registry,
     watchdog,
@@ -180,12 +181,20 @@ def _serve(name: str) -> None:
     here, service = site(), _service(name)
     os.umask(0o077)
     again(lambda: service.prepare(here))
-    # A process before this one may have had the same number, and said that it was well.
-    state_file(here.home).unlink(missing_ok=True)
+    forget(name, here.home)
     program = service.program(here)
     _serving_file().parent.mkdir(parents=True, exist_ok=True)
     _serving_file().write_text(json.dumps([name, os.getpid()]), encoding="utf-8")
     _become(here, program, program.command)
+
+
+def forget(name: str, home: Path) -> None:
+    """Remove what the streaming job said before: process ids repeat in containers.
+
+    Others only read it, and may not remove it.
+    """
+    if name == job.NAME:
+        state_file(home).unlink(missing_ok=True)
 
 
 def _become(here: Site, program: Program, command: tuple[str, ...]) -> None:

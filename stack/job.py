@@ -13,6 +13,7 @@ from stack.java import java_home
 from stack.ports import LOOPBACK
 from stack.service import Program, Service, Site, marked
 
+NAME = "spark"
 # Secrets that other programs need, and the streaming job does not.
 _NOT_ITS_OWN = (
     *("MELA_AIRFLOW__PASSWORD", "MELA_ALPACA__KEY", "MELA_ALPACA__SECRET"),
@@ -30,7 +31,7 @@ def service(kept: Mapping[str, str]) -> Service:
     if layout.is_cluster(kept):
         needs = ("postgres", *layout.BROKERS, "spark-master", *layout.WORKERS)
     return Service(
-        name="spark",
+        name=NAME,
         address=lambda settings: settings.spark.master,
         program=_program,
         needs=needs,
