@@ -141,7 +141,8 @@ class _Handler(BaseHTTPRequestHandler):
         server = cast(ReplayServer, self.server)
         server.requests.append(self.path)
         parts = urlsplit(self.path)
-        if parts.path.startswith(PREFIX) and self.client_address[0] != LOOPBACK:
+        is_change = parts.path.startswith(PREFIX) and self.command != "GET"
+        if is_change and self.client_address[0] != LOOPBACK:
             self._send(as_json({"error": "only this machine may change a replay"}, 403))
             return
         query = dict(parse_qsl(parts.query, keep_blank_values=True))

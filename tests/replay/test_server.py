@@ -2,13 +2,15 @@
 
 import hashlib
 import re
+from contextlib import closing
+from http.client import HTTPConnection
 from typing import Any
 
 import numpy as np
 import pytest
 import requests
 
-from replay import ReplayServer
+from replay import ReplayServer, create_server
 from replay.series import PACKAGED
 
 
@@ -269,3 +271,26 @@ def test_made_up_minutes_are_candles(packaged) -> None:
     assert (made["volume"] >= 0).all()
     assert np.array_equal(np.round(made["close"], 2), made["close"])
     assert len(np.unique(made["close"])) > 100_000  # and no straight lines
+
+
+def test_others_may_read_the_clock_and_only_this_machine_sets_it() -> None:
+    """In containers the process that trades lives by the clock of the replay beside it."""
+    with (
+        create_server(host="0.0.0.0") as server,  # noqa: S104 - asked through loopback alone
+        closing(
+            HTTPConnection("127.0.0.1", server.server_port, source_address=("127.0.0.2", 0))
+        ) as other,
+    ):
+        other.request("GET", "/replay/clock")
+        answer = other.getresponse()
+        assert answer.status == 200
+        assert "now_ms" in answer.read().decode()
+        sent = {"Content-Type": "application/json"}
+        other.request("POST", "/replay/jump", b'{"seconds": 60}', sent)
+        refused = other.getresponse()
+        assert refused.status == 403
+        assert "only this machine may change a replay" in refused.read().decode()
+        here = requests.post(
+            f"http://127.0.0.1:{server.server_port}/replay/jump", json={"seconds": 60}, timeout=10
+        )
+        assert here.status_code == 200
