@@ -3,9 +3,9 @@
 # and Spark's workers must have the very Python and engine that the driver has. Which of them a
 # container is, its first words say: `serve mlflow`. What that means stands in stack/, for `mela up`
 # and for containers alike.
-ARG PYTHON=python:3.11.16-slim-bookworm@sha256:528257d48c1da0dcecc2e725d1ae34498d60c965f1241e39cd6a85a8859bdf84
+ARG MELA_IMAGE_PYTHON=python:3.11.16-slim-bookworm@sha256:528257d48c1da0dcecc2e725d1ae34498d60c965f1241e39cd6a85a8859bdf84
 
-FROM ${PYTHON} AS base
+FROM ${MELA_IMAGE_PYTHON} AS base
 ENV LANG=C.UTF-8 \
     TZ=UTC \
     PATH=/opt/venv/bin:$PATH \
@@ -61,7 +61,7 @@ RUN groupadd --system --gid 10001 mela \
         /var/lib/mela /var/lib/mela/airflow /var/lib/mela/dbt /var/lib/mela/logs \
         /var/lib/mela/mlflow-artifacts /var/lib/mela/packages /var/lib/mela/snapshots /var/lib/mela/spark \
     && install --directory --owner=mela --group=mela --mode=0755 \
-        /var/lib/mela/settings /var/lib/mela/authority /var/lib/mela/kafka \
+        /var/lib/mela/settings /var/lib/mela/monitoring /var/lib/mela/authority /var/lib/mela/kafka \
     && install --directory --owner=mela --group=mela --mode=0750 /var/lib/mela/kafka/tls
 COPY --from=packages /opt/venv /opt/venv
 COPY --from=jars /opt/jars-home/jars /opt/jars

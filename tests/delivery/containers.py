@@ -23,6 +23,7 @@ DOCKERFILE = REPOSITORY / "Dockerfile"
 IMAGE_PYTHON = "/opt/venv/bin/python"
 _INSTALL_S = 600
 _VARIABLE = re.compile(r"\$\{(\w+)(?::([-?])([^}]*))?\}")
+_PASSED_ON = ("environment", "args")  # where a key without a value takes it from the environment
 
 
 def loaded(environment: Mapping[str, str]) -> dict[str, Any]:
@@ -41,7 +42,15 @@ def loaded(environment: Mapping[str, str]) -> dict[str, Any]:
 
     def filled(node: Any) -> Any:
         if isinstance(node, dict):
-            return {key: filled(part) for key, part in node.items()}
+            found = {key: filled(part) for key, part in node.items()}
+            for kind in _PASSED_ON:
+                if isinstance(found.get(kind), dict):
+                    found[kind] |= {
+                        key: environment.get(key)
+                        for key, text in found[kind].items()
+                        if text is None
+                    }
+            return found
         if isinstance(node, list):
             return [filled(part) for part in node]
         return _VARIABLE.sub(value, node) if isinstance(node, str) else node
@@ -57,7 +66,12 @@ def environment_of(service: Mapping[str, Any]) -> dict[str, str]:
 
 def ours(project: Mapping[str, Any]) -> dict[str, Any]:
     """Return the services that run our image."""
-    return {name: one for name, one in project["services"].items() if "build" in one}
+    return {name: one for name, one in project["services"].items() if is_ours(one)}
+
+
+def is_ours(service: Mapping[str, Any]) -> bool:
+    """Tell whether a service runs our image."""
+    return service["image"].startswith("mela:")
 
 
 def serving(project: Mapping[str, Any]) -> dict[str, Any]:

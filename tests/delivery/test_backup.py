@@ -129,5 +129,5 @@ def test_the_page_keeps_every_volume_that_databases_do_not(tmp_path: Path) -> No
 
     assert len(kept) == 2
     assert kept[0] == kept[1]
-    made = {"airflow", "dbt", "logs", "settings", "tls", "authority", "prometheus"}
+    made = {"airflow", "dbt", "logs", "settings", "tls", "authority", "prometheus", "monitoring"}
     assert volumes - set(kept[0].split()) == {"postgres", *made}  # dumped, or made anew

@@ -19,6 +19,7 @@ from stack.service import Program
 from tests.delivery.containers import (
     COMPOSE,
     environment_of,
+    is_ours,
     last,
     loaded,
     ours,
@@ -248,19 +249,25 @@ def test_no_container_is_root_and_every_image_is_known_to_the_byte(
     project: dict[str, Any],
 ) -> None:
     for name, one in project["services"].items():
-        if "build" in one:
-            assert one["image"].startswith("mela:")
+        if is_ours(one):
             assert "user" not in one  # the Dockerfile's, which its own test looks at
         else:
             assert re.fullmatch(r"[\w/.-]+:v?[\d.]+@sha256:[0-9a-f]{64}", one["image"]), name
             assert one["user"] not in ("root", "0"), name
 
 
+def test_the_image_is_built_once(project: dict[str, Any]) -> None:
+    """Compose builds for each service that asks, and leaves all but the last without a name."""
+    builds = [name for name, one in project["services"].items() if "build" in one]
+    assert builds == ["secrets"]  # which comes before all others
+    assert len({one["image"] for one in ours(project).values()}) == 1
+
+
 def test_every_container_that_goes_on_says_whether_it_is_well(project: dict[str, Any]) -> None:
     for name, one in project["services"].items():
         if one["restart"] == "no":
             assert one["healthcheck"] == {"disable": True}, name
-        elif "build" in one:
+        elif is_ours(one):
             assert set(one["healthcheck"]) == {"start_period"}, name  # the image's own command
         else:
             assert one["healthcheck"]["test"][0] == "CMD", name
@@ -283,11 +290,28 @@ def test_what_must_survive_is_in_a_named_volume_that_its_user_may_write(
     assert ["postgres", "/var/lib/postgresql"] in used["postgres"]
     assert ["kafka", "/var/lib/kafka/data"] in used["kafka"]
     # what Kafka and Postgres read of ours they may not write
-    assert ["settings", "/mnt/shared/config", "ro"] in used["kafka"]
-    assert ["settings", "/etc/mela", "ro"] in used["postgres"]
+    assert ["settings", "/mnt/shared/config", "ro,nocopy"] in used["kafka"]
+    assert ["settings", "/etc/mela", "ro,nocopy"] in used["postgres"]
     # the broker's key is where the broker is, and where its administrator asks
     tls = {name: place[-1] for name, places in used.items() for place in places if "tls" in place}
-    assert tls == {"files": "/var/lib/mela/kafka/tls", "kafka": "ro", "topics": "ro"}
+    assert tls == {"files": "/var/lib/mela/kafka/tls", "kafka": "ro,nocopy", "topics": "ro"}
+
+
+def test_no_other_image_decides_who_owns_what_files_writes(project: dict[str, Any]) -> None:
+    """An engine gives an empty volume the owner that the first container has for its place.
+
+    Compose makes containers in any order: Kafka's own image owns the place of its configuration.
+    """
+    written = {volume.split(":")[0] for volume in project["services"]["files"]["volumes"]}
+    others = set(project["services"]) - set(ours(project))
+    mounted = [
+        volume.split(":")
+        for name in others
+        for volume in project["services"][name]["volumes"]
+        if volume.split(":")[0] in written
+    ]
+    assert len(mounted) == 5
+    assert all("nocopy" in words[2].split(",") for words in mounted)
 
 
 def _runs() -> list[str]:

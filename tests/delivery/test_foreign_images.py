@@ -41,7 +41,7 @@ def laid_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """What the container `files` lays, under the strictest umask, in a home of its own."""
     monkeypatch.setenv("MELA_HOME", str(tmp_path))
     monkeypatch.setenv(guard.SECURE, "true")
-    for name in (container_files.SETTINGS, container_files.AUTHORITY):
+    for name in (container_files.SETTINGS, container_files.AUTHORITY, container_files.MONITORING):
         (tmp_path / name).mkdir()
     before = os.umask(0o077)
     try:
@@ -70,10 +70,18 @@ def test_other_images_may_read_what_is_for_them_and_no_key_more(laid_out: Path) 
         "settings/postgresql.conf": 0o644,
         "settings/server.properties": 0o644,
         "authority/ca.pem": 0o644,
+        "monitoring/prometheus.yml": 0o644,
+        "monitoring/alerts.yml": 0o644,
+        "monitoring/grafana/datasources/mela.yml": 0o644,
+        "monitoring/grafana/dashboards/mela.yml": 0o644,
+        "monitoring/boards/dashboard.json": 0o644,
+        "monitoring/boards/trading.json": 0o644,
         "kafka/tls/ca.pem": 0o644,
         "kafka/tls/broker.pem": 0o640,  # by its group, which Kafka's container is given
         "kafka/tls/admin.pem": 0o600,
     }
+    folders = [path for path in (laid_out / container_files.MONITORING).rglob("*") if path.is_dir()]
+    assert {path.stat().st_mode & 0o777 for path in folders} == {0o755}
     made = (laid_out / "kafka/tls/broker.pem").read_bytes()
     container_files.lay(site())
     assert (laid_out / "kafka/tls/broker.pem").read_bytes() == made
@@ -85,7 +93,7 @@ def test_postgres_reads_the_container_s_command_as_it_is_meant(
 ) -> None:
     """Asked of the real server, which prints a setting as it would take it."""
     mounted = "/etc/mela/postgresql.conf"
-    assert "settings:/etc/mela:ro" in project["services"]["postgres"]["volumes"]
+    assert "settings:/etc/mela:ro,nocopy" in project["services"]["postgres"]["volumes"]
     command = project["services"]["postgres"]["command"]
     assert command[0] == "postgres"
     public = postgres.home / "postgres" / "mounted.conf"
@@ -149,7 +157,7 @@ def test_kafka_s_own_setup_accepts_what_the_container_is_told(
     project: dict[str, Any], laid_out: Path, tmp_path: Path
 ) -> None:
     """The program that the image runs first, on the file that is mounted and its environment."""
-    assert "settings:/mnt/shared/config:ro" in project["services"]["kafka"]["volumes"]
+    assert "settings:/mnt/shared/config:ro,nocopy" in project["services"]["kafka"]["volumes"]
     target = laid_out / container_files.SETTINGS / "server.properties"  # where the image looks
     given = environment_of(project["services"]["kafka"])
     found = set_up(laid_out, tmp_path, given)

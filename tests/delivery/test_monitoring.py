@@ -12,6 +12,8 @@ import yaml
 
 from mela.settings import REPOSITORY
 from services.monitoring.all_metrics import EXPORTED
+from stack import container_files, guard
+from stack.container import site
 from tests.delivery.containers import environment_of, said
 
 FOLDER = REPOSITORY / "stack" / "monitoring"
@@ -100,19 +102,48 @@ def test_prometheus_itself_refuses_a_wrong_rule(rules_go: Path | None, tmp_path:
     assert "MelaQueryStuck" in done.stderr
 
 
-def test_the_profile_gives_each_program_its_files(project: dict[str, Any]) -> None:
+READ = Path("/etc/mela")  # where the containers find what `files` laid
+
+
+@pytest.fixture
+def laid_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What the container `files` lays for Prometheus and Grafana."""
+    monkeypatch.setenv("MELA_HOME", str(tmp_path))
+    monkeypatch.setenv(guard.SECURE, "true")
+    for name in (container_files.SETTINGS, container_files.AUTHORITY, container_files.MONITORING):
+        (tmp_path / name).mkdir()
+    container_files.lay(site())
+    return tmp_path / container_files.MONITORING
+
+
+def test_the_profile_gives_each_program_its_files(project: dict[str, Any], laid_out: Path) -> None:
     for name in ("prometheus", "grafana"):
         one = project["services"][name]
         assert one["profiles"] == ["monitoring"]
-        for config in one["configs"]:
-            assert (REPOSITORY / project["configs"][config["source"]]["file"]).is_file()
-    targets = {
-        config["source"]: config["target"] for config in project["services"]["grafana"]["configs"]
-    }
-    provider = yaml.safe_load((FOLDER / "dashboards.yml").read_text())["providers"][0]
-    home = environment_of(project["services"]["grafana"])
-    assert Path(targets["grafana-dashboard"]).parent == Path(provider["options"]["path"])
-    assert home["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"] == targets["grafana-dashboard"]
+        assert f"monitoring:{READ}:ro,nocopy" in one["volumes"]
+        assert "configs" not in one  # a clone under a strict umask would be mounted unreadable
+    given = environment_of(project["services"]["grafana"])
+    provided = here(given["GF_PATHS_PROVISIONING"], laid_out)
+    [source] = (provided / "datasources").iterdir()
+    assert yaml.safe_load(source.read_text(encoding="utf-8"))["datasources"]
+    [file] = (provided / "dashboards").iterdir()
+    [provider] = yaml.safe_load(file.read_text(encoding="utf-8"))["providers"]
+    boards = here(provider["options"]["path"], laid_out)
+    assert {board.name for board in boards.iterdir()} == set(BOARDS)
+    assert here(given["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"], laid_out).is_file()
+    [option] = [
+        word
+        for word in project["services"]["prometheus"]["command"]
+        if word.startswith("--config.file=")
+    ]
+    config = here(option.partition("=")[2], laid_out)
+    rules = yaml.safe_load(config.read_text(encoding="utf-8"))["rule_files"]
+    assert rules
+    assert all((config.parent / rule).is_file() for rule in rules)
+
+
+def here(inside: str, laid_out: Path) -> Path:
+    return laid_out / Path(inside).relative_to(READ)
 
 
 def test_prometheus_reads_where_the_monitor_serves(project: dict[str, Any]) -> None:
@@ -121,8 +152,6 @@ def test_prometheus_reads_where_the_monitor_serves(project: dict[str, Any]) -> N
     [target] = job["static_configs"][0]["targets"]
     given = environment_of(project["services"]["monitor"])
     assert given["MELA_MONITOR__METRICS_URL"] == f"http://{target}/metrics"
-    mounted = {one["target"] for one in project["services"]["prometheus"]["configs"]}
-    assert set(read["rule_files"]) <= mounted
     assert _datasource()["url"] == "http://prometheus:9090"
 
 
