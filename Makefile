@@ -49,8 +49,8 @@ fuzz: setup      ## look for input that a parser does not stand, a minute for ea
 audit: setup     ## ask which of the pinned packages are known to be vulnerable
 	@found=0; for pins in requirements/dev.txt requirements/audit.txt benchmarks/peers/*.txt; do echo "$$pins"; $(UV) tool run --quiet --constraints requirements/audit.txt pip-audit --strict --no-deps --disable-pip --progress-spinner off --requirement $$pins $(ARGS) || found=1; done; exit $$found
 
-containers:      ## build the image, start everything in containers, run a scene, remove all of it; needs Docker
-	@sh tests/delivery/smoke.sh
+containers:      ## execute docs/containers.md on a container engine: build, up, scenes, kills, backup, upgrade, down
+	@python3 -m tests.delivery.engine $(ARGS)
 
 lock: setup      ## compile requirements/*.in into the pinned *.txt
 	@$(COMPILE) requirements/runtime.in --output-file requirements/runtime.txt

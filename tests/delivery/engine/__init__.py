@@ -1,0 +1,1 @@
+"""docs/containers.md, executed on a container engine. `make containers` runs it."""
