@@ -48,6 +48,7 @@ FROM base AS runtime
 ENV MELA_HOME=/var/lib/mela \
     MELA_JAVA=bundled \
     HOME=/var/lib/mela \
+    XDG_CACHE_HOME=/var/lib/mela/cache \
     GIT_PYTHON_REFRESH=quiet
 # LightGBM's wheel brings no OpenMP. The base image's digest decides which Debian this is of.
 # hadolint ignore=DL3008

@@ -32,5 +32,11 @@ def keep_apart() -> None:
         digest.update(file.relative_to(ROOM.parent).as_posix().encode())
         digest.update(file.read_bytes())
     is_ours = os.access(ROOM, os.W_OK)
-    place = ROOM / "__pycache__" if is_ours else Path.home() / ".cache" / "mela"
+    place = ROOM / "__pycache__" if is_ours else _cache_of_user() / "mela"
     config.CACHE_DIR = str(place / f"numba-{digest.hexdigest()[:16]}")
+
+
+def _cache_of_user() -> Path:
+    """Return where the user's caches are; a container names a folder that strategies may use."""
+    named = os.environ.get("XDG_CACHE_HOME")
+    return Path(named) if named else Path.home() / ".cache"

@@ -12,7 +12,7 @@ import pytest
 from api.__main__ import check_address
 from mela.errors import SettingsInvalid, StackFailed
 from mela.settings import Settings
-from mela.settings.api import ApiSettings
+from messaging.connection import client
 from stack import registry
 from stack.container import EVERYWHERE, SECRETS, services, site
 from stack.service import Program
@@ -176,6 +176,22 @@ def test_a_container_is_given_what_its_program_needs_and_no_secret_more(
                 assert program_of(name, less, monkeypatch) != whole, (name, secret)
             except StackFailed as error:
                 assert secret in str(error)  # noqa: PT017 - either is a use of it
+
+
+def test_who_asks_kafka_signs_in(project: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("spark", "api", "live", "monitor", "airflow-scheduler"):
+        given = environment_of(project["services"][name])
+        program = program_of(name, given, monkeypatch)
+        with monkeypatch.context() as scope:
+            scope.setenv("MELA_HOME", "/nonexistent")
+            for key, value in {**given, **program.environment}.items():
+                scope.setenv(key, value)
+            told = client(Settings().kafka, reads=True)
+        assert told["security.protocol"] == "SASL_SSL", name
+        assert told["sasl.username"], name
+        assert told["sasl.password"], name
+        mounted = {volume.split(":")[1] for volume in project["services"][name]["volumes"]}
+        assert str(Path(told["ssl.ca.location"]).parent) in mounted, name
 
 
 def test_services_listen_where_the_others_find_them(

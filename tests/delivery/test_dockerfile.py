@@ -14,6 +14,7 @@ import pytest
 from packaging.specifiers import SpecifierSet
 
 from mela.settings import REPOSITORY
+from streaming.confinement import OF_A_WORKER, OF_THE_JOB
 from tests.delivery.containers import (
     DOCKERFILE,
     IMAGE_PYTHON,
@@ -98,6 +99,15 @@ def test_it_does_not_run_as_root_and_holds_no_secret() -> None:
         assert word != "ADD", rest
         if word in ("ENV", "ARG"):
             assert not re.search(r"PASSWORD|SECRET|TOKEN|_KEY", rest), rest
+
+
+def test_strategies_may_keep_compiled_code_where_it_says_that_caches_are() -> None:
+    """They are confined to some folders of the home, and compile what they use."""
+    said = dict(re.findall(r"(\w+)=(\S+)", last("ENV")))
+    cache = Path(said["XDG_CACHE_HOME"]).relative_to(said["MELA_HOME"])
+
+    assert str(cache) in OF_THE_JOB
+    assert str(cache) in OF_A_WORKER
 
 
 def test_what_it_says_of_its_health_is_a_command_of_its_own() -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
+from pathlib import Path
 
 import grimp
+import numba
+import pytest
 
-from execution.compiled import APART
+from execution.compiled import APART, keep_apart
 from mela.settings import REPOSITORY
 
 COMPILES = re.compile(r"^@(njit|kernel|rule)\b|= (njit|kernel|rule)\(", re.MULTILINE)
@@ -26,3 +30,16 @@ def test_nothing_compiled_rests_on_a_folder_that_its_digest_leaves_out() -> None
         upstream for name in compiling for upstream in (graph.find_upstream_modules(name))
     } | {name for name in compiling if files[name].parent.name != "strategies"}
     assert not {name for name in rests_on if files[name].parent.name in APART}
+
+
+def test_who_may_not_write_beside_the_engine_keeps_compiled_code_among_their_caches(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As in a container, whose strategies may not touch the home but for some folders of it."""
+    monkeypatch.setattr(numba.config, "CACHE_DIR", "")
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    keep_apart()
+    chosen = Path(numba.config.CACHE_DIR)  # pyright: ignore[reportAttributeAccessIssue]
+    assert chosen.parent == tmp_path / "mela"
+    assert re.fullmatch(r"numba-[0-9a-f]{16}", chosen.name)
