@@ -81,6 +81,7 @@ COPY messaging messaging
 COPY services services
 COPY streaming streaming
 COPY live live
+COPY trainer trainer
 COPY api api
 COPY dags dags
 COPY dbt dbt
@@ -95,7 +96,7 @@ COPY --from=web /opt/mela/web/dist web/dist
 RUN --mount=type=bind,from=packages,source=/usr/local/bin/uv,target=/usr/local/bin/uv \
     uv pip install --no-cache --offline --python /opt/venv/bin/python --no-deps --no-build-isolation -e . \
     && chmod -R u=rwX,go=rX /opt/mela \
-    && python -m compileall -q mela execution backtests forecasts sources replay warehouse messaging services streaming live api stack client cli regression
+    && python -m compileall -q mela execution backtests forecasts sources replay warehouse messaging services streaming live trainer api stack client cli regression
 USER 10001:10001
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["/opt/venv/bin/python", "-m", "stack.container"]

@@ -35,6 +35,7 @@ SHA_TAG, DATA_TAG = "mela.sha256", "mela.trial_group"
 FOLDER, FILE = "model", "model.onnx"
 NEEDED = ("onnxruntime",)  # what a reader has to install; to infer it takes MLflow 7 s
 EXAMPLES = 2
+CURVE = "equity."  # how the names of curves begin
 MOST = 1_000
 
 
@@ -43,7 +44,7 @@ class Version:
     """One version of a registered model.
 
     aliases: what it is called beside its number; scores: undefined ones are left out
-    verdict: the first sentence of its report
+    verdict: the first sentence of its report; run_id: MLflow's, where it is known
     """
 
     name: str
@@ -55,6 +56,7 @@ class Version:
     created_ms: int
     verdict: str
     scores: Mapping[str, float]
+    run_id: str | None = None
 
     @property
     def uri(self) -> str:
@@ -79,6 +81,7 @@ def register(client: MlflowClient, finished: Finished) -> Version:
     for key, value in finished.scores.items():
         if math.isfinite(value):
             client.log_metric(run_id, key, value)
+    _log_curves(client, run_id, finished)
     with tempfile.TemporaryDirectory() as folder:
         _write(finished, Path(folder) / FOLDER)
         client.log_artifacts(run_id, str(Path(folder) / FOLDER), FOLDER)
@@ -135,6 +138,14 @@ def promote(client: MlflowClient, name: str, which: int) -> tuple[Version, Versi
     return version(client, name, which), before
 
 
+def set_aliases(client: MlflowClient, name: str, aliases: Mapping[str, int]) -> None:
+    """Have a model's aliases as they are given; what differs is changed."""
+    there = client.get_registered_model(name).aliases
+    for alias, number in aliases.items():
+        if str(there.get(alias)) != str(number):
+            client.set_registered_model_alias(name, alias, str(number))
+
+
 def load(client: MlflowClient, one: Version) -> Model:
     """Return a version's model, verified by its SHA-256. Raises InputInvalid."""
     return Model(content_of(client, one), one.sha)
@@ -146,23 +157,23 @@ def content_of(client: MlflowClient, one: Version) -> bytes:
 
 
 def text_of(client: MlflowClient, one: Version, file: str) -> str:
-    """Return `card.md` or `report.md` of a version."""
+    """Return `card.md`, `report.md` or `training.json` of a version."""
     return _artifact(client, one, file).decode()
 
 
-def earlier_ratios(client: MlflowClient, group: str) -> list[float]:
-    """Return the Sharpe ratio per day of each training on the same instruments and interval.
+def earlier_ratios(client: MlflowClient, group: str) -> dict[str, float]:
+    """Return the Sharpe ratio per day of each model on the same instruments and interval.
 
-    They are the trials that a deflated Sharpe ratio counts.
+    By its SHA-256. They are the trials that a deflated Sharpe ratio counts.
     """
     experiment = client.get_experiment_by_name(EXPERIMENT)
     if experiment is None:
-        return []
+        return {}
     runs = client.search_runs(
         [experiment.experiment_id], f"tags.`{DATA_TAG}` = '{group}'", max_results=MOST
     )
-    ratios = [run.data.metrics.get("sharpe_per_day") for run in runs]
-    return [ratio for ratio in ratios if ratio is not None]
+    found = {run.data.tags[SHA_TAG]: run.data.metrics.get("sharpe_per_day") for run in runs}
+    return {sha: ratio for sha, ratio in found.items() if ratio is not None}
 
 
 def group_of(training: Training) -> str:
@@ -177,6 +188,20 @@ def _experiment(client: MlflowClient) -> str:
 
 def _exists(client: MlflowClient, name: str) -> bool:
     return bool(client.search_registered_models(f"name='{name}'"))
+
+
+def _log_curves(client: MlflowClient, run_id: str, finished: Finished) -> None:
+    """Log equity by day as metrics with steps, which MLflow draws."""
+    from mlflow.entities import Metric
+
+    points = [
+        Metric(f"{CURVE}{name}", float(value), 0, step)
+        for name, curve in finished.curves.items()
+        for step, value in enumerate(curve.tolist(), start=1)
+        if math.isfinite(value)
+    ]
+    for first in range(0, len(points), MOST):
+        client.log_batch(run_id, metrics=points[first : first + MOST])
 
 
 def _tags(finished: Finished) -> dict[str, str]:
@@ -218,8 +243,8 @@ def _write(finished: Finished, folder: Path) -> None:
     (folder / FILE).write_bytes(finished.content)  # as MLflow writes it, it has another hash
     (folder / "report.md").write_text(finished.report, encoding="utf-8")
     (folder / "card.md").write_text(finished.card, encoding="utf-8")
-    training = finished.training.model_dump(mode="json")
-    (folder / "training.json").write_text(json.dumps(training, indent=2), encoding="utf-8")
+    training = json.dumps(finished.training.facts, indent=2)
+    (folder / "training.json").write_text(training, encoding="utf-8")
 
 
 def _artifact(client: MlflowClient, one: Version, file: str) -> bytes:
@@ -231,7 +256,8 @@ def _artifact(client: MlflowClient, one: Version, file: str) -> bytes:
 
 
 def _version(client: MlflowClient, one: ModelVersion, aliases: Mapping[str, str]) -> Version:
-    scores = client.get_run(one.run_id).data.metrics if one.run_id else {}
+    metrics = client.get_run(one.run_id).data.metrics if one.run_id else {}
+    scores = {name: value for name, value in metrics.items() if not name.startswith(CURVE)}
     return Version(
         name=one.name,
         version=int(one.version),
@@ -242,4 +268,5 @@ def _version(client: MlflowClient, one: ModelVersion, aliases: Mapping[str, str]
         created_ms=int(one.creation_timestamp or 0),
         verdict=one.tags["mela.verdict"],
         scores=scores,
+        run_id=one.run_id,
     )

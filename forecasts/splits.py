@@ -12,6 +12,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import comb
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +52,17 @@ def make_splits(dataset: Dataset, splits: Splits, interval: Interval) -> list[Sp
     if isinstance(splits, PurgedWalkForward):
         return _walk_forward(dataset, splits, embargo, interval)
     return _combinatorial(dataset, splits, embargo)
+
+
+def split_count(splits: Splits) -> int:
+    """Return how many splits there will be, whatever the samples are.
+
+    >>> split_count(CombinatorialPurged(groups=6, test_groups=2))
+    15
+    """
+    if isinstance(splits, PurgedWalkForward):
+        return splits.folds
+    return comb(splits.groups, splits.test_groups)
 
 
 def paths_of(splits: Sequence[Split]) -> list[list[tuple[int, int]]]:

@@ -5,17 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from backtests.statistics.sharpe import moments
 from forecasts.artifact import Facts, artifact, sha_of
 from forecasts.dataset import Dataset, make_dataset
 from forecasts.features import FeatureSet
 from forecasts.fitting import check_model, fit_whole
+from forecasts.judge.checkpoint import Store
 from forecasts.judge.judgement import Judgement, judge
 from forecasts.judge.report import card, report
 from forecasts.splits import make_splits
 from mela.candles import Candles
 from mela.training import Training
 from mela.windows import in_candles
+
+Float = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +63,17 @@ class Finished:
             found |= {"sharpe_per_day": moments(model.money[0].returns).sharpe}
         return found
 
+    @property
+    def curves(self) -> dict[str, Float]:
+        """Return equity by day, from 1 on, of the first seeds and of holding; none untraded."""
+        found = {"model": self.judgement.model, "linear": self.judgement.linear}
+        earned = {name: row.money[0].returns for name, row in found.items() if row.money}
+        if self.judgement.hold is not None:
+            earned["hold"] = self.judgement.hold.returns
+        return {
+            name: np.cumprod(1.0 + returns, dtype=np.float64) for name, returns in earned.items()
+        }
+
 
 def train(
     training: Training,
@@ -64,6 +81,7 @@ def train(
     *,
     revisions: Mapping[str, int | None],
     earlier: Sequence[float] = (),
+    store: Store | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Finished:
     """Judge a training's model out of fold, then fit it on all samples.
@@ -71,6 +89,7 @@ def train(
     candles: by instrument, from `FeatureSet.window` candles before the start on, with the series
         that features read; revisions: of these candles
     earlier: Sharpe ratios per day of trainings that were tried before; say: is told what is done
+    store: has the parts of this training that were done before, and keeps those that are done now
     Raises SceneInvalid and CandlesMissing.
     """
     check_model(training)
@@ -78,13 +97,13 @@ def train(
     say("features and labels")
     dataset = make_dataset(training, candles)
     splits = make_splits(dataset, training.splits, training.interval)
-    judgement = judge(training, candles, dataset, splits, earlier=earlier, say=say)
+    judgement = judge(training, candles, dataset, splits, earlier=earlier, store=store, say=say)
     say("the model that is kept")
     seed = training.seeds[0]
     kept = fit_whole(training, dataset, training.model, seed)
     fixed = training.interval.fixed_ms or 0
     facts = Facts(
-        training=training.model_dump(mode="json"),
+        training=training.facts,
         names=features.names,
         features_digest=features.digest,
         instruments=kept.prepared.instruments,

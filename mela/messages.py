@@ -86,14 +86,13 @@ class Progress(_Message):
         default=None, description="of a search that learns: the batch of trials that was sent now"
     )
     batches: int | None = Field(default=None, description="how many batches it has, at most")
-    best: tuple[dict[str, Any], ...] = Field(
-        default=(), description="results: best overall, then per instrument"
-    )
+    best: tuple[dict[str, Any], ...] = Field(default=(), description="overall, by instrument")
     mlflow_run_id: str | None = None
     warnings: tuple[dict[str, str], ...] = ()
     report: dict[str, Any] | None = Field(
         default=None, description="what a search has proved, docs/search.md; long lists left out"
     )
+    training: dict[str, Any] | None = Field(default=None, description="of a training that ended")
     code: RejectionCode | None = None
     field: str | None = None
     sentence: str | None = None

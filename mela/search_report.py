@@ -233,12 +233,14 @@ class SceneEnding(_Part):
     best: result documents, the best overall first, then the best of each instrument
     first: the run_keys of the best runs in their order, of scenes with many runs: pages show them
         without sorting all
+    training: of a scene that trains: the model that came of it, or why none did
     """
 
     best: tuple[dict[str, Any], ...] = ()
     first: tuple[str, ...] = ()
     warnings: tuple[EndWarning, ...] = ()
     report: SearchReport | None = None
+    training: dict[str, Any] | None = None
 
     @field_validator("best", mode="before")
     @classmethod

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
+from uuid import UUID
 
 from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator
 
@@ -16,9 +17,10 @@ from mela.instants import instant_text
 from mela.instrument import parse_name
 from mela.interval import Interval
 from mela.params import Json
-from mela.scene import fault_sentence, field_path
+from mela.scene import SCHEMA_VERSION, fault_sentence, field_path
 from mela.windows import Length
 
+KIND = "train"  # of a document that asks for a training, where other scenes have no kind
 NAME = r"^[a-z][a-z0-9_]{0,63}$"
 Name = Annotated[str, Field(pattern=NAME)]
 
@@ -142,6 +144,9 @@ class Training(Part):
 
     schema_version: Literal[1] = Field(default=1, description="of this schema")
     kind: Literal["train"] = Field(default="train", description="what is asked for")
+    scene_id: UUID | None = Field(
+        default=None, description="one publication; minted where it is missing"
+    )
     name: Name = Field(examples=["first"], description="of the registered model")
     instruments: Annotated[tuple[str, ...], AfterValidator(_are_names)] = Field(
         min_length=1, max_length=1_000, description="each as venue:symbol; all in one model"
@@ -178,10 +183,42 @@ class Training(Part):
             raise ValueError("expected each seed once, but found one again; leave it out")
         return seeds
 
-    def content_hash(self) -> str:
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Return the training as JSON values, whichever publication asked for it."""
+        return self.model_dump(mode="json", exclude={"scene_id"})
+
+    def training_hash(self) -> str:
         """Return what tells two trainings apart, whatever they are called."""
-        content = self.model_dump(mode="json", exclude={"name", "schema_version"})
+        content = self.model_dump(mode="json", exclude={"name", "schema_version", "scene_id"})
         return digest(canonical_json(content))
+
+    def content(self) -> dict[str, Any]:
+        """Return what a publication asks for: JSON values without its id, defaults left out."""
+        content = self.model_dump(mode="json", exclude={"scene_id"}, exclude_defaults=True)
+        for name in ("label", "splits"):  # what has alternatives says which it is
+            if name in content:
+                content[name] = {"kind": getattr(self, name).kind, **content[name]}
+        return {"kind": KIND, **content}
+
+    def content_hash(self) -> str:
+        """Return the hash that tells whether two publications of one id are the same."""
+        return digest(canonical_json(self.content()))
+
+
+def is_training(document: Any) -> bool:
+    """Tell whether a document asks for a training, right or wrong."""
+    return isinstance(document, Mapping) and document.get("kind") == KIND
+
+
+def check_kind(document: Any) -> None:
+    """Raise SceneInvalid for a kind that is neither a training's nor left out, as in a scene."""
+    if isinstance(document, Mapping) and "kind" in document and not is_training(document):
+        raise SceneInvalid(
+            RejectionCode.INVALID_FIELD,
+            "kind",
+            f"expected {KIND!r}, or no kind for a backtest, but found {document['kind']!r:.100}.",
+        )
 
 
 def parse_training(document: Any) -> Training:
@@ -191,6 +228,14 @@ def parse_training(document: Any) -> Training:
             RejectionCode.INVALID_FIELD,
             None,
             f"expected an object with a training's fields, but found {type(document).__name__}",
+        )
+    version = document.get("schema_version", SCHEMA_VERSION)
+    if isinstance(version, bool) or version != SCHEMA_VERSION:
+        raise SceneInvalid(
+            RejectionCode.UNSUPPORTED_VERSION,
+            "schema_version",
+            f"this release reads schema_version {SCHEMA_VERSION}, but found {version!r}. "
+            "Write the training in that version, or upgrade Mela.",
         )
     try:
         return Training.model_validate(document)

@@ -27,6 +27,7 @@ from mela.messages import (
     rejection,
 )
 from mela.scene import Scene, fault_sentence, field_path
+from mela.training import Training
 
 
 class Encoded(NamedTuple):
@@ -38,11 +39,14 @@ class Encoded(NamedTuple):
     partition: int | None = None
 
 
-def encode_scene(scene: Scene) -> Encoded:
+def encode_scene(scene: Scene | Training) -> Encoded:
     """Encode a scene for `mela.scenes`. Raises ValueError if the scene has no id."""
     if scene.scene_id is None:
         raise ValueError("expected a scene with a scene_id, but scene_id is None; give it one")
-    body = scene.model_dump_json(by_alias=True, exclude_none=True)
+    if isinstance(scene, Training):  # null is a value of its own there, and no default
+        body = scene.model_dump_json()
+    else:
+        body = scene.model_dump_json(by_alias=True, exclude_none=True)
     return Encoded(SCENES, str(scene.scene_id), body.encode())
 
 

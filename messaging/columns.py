@@ -184,7 +184,8 @@ def _bytes_of(column: pa.ChunkedArray) -> NDArray[np.uint8]:
 
 def _defined(metrics: NDArray[np.float64]) -> list[bool]:
     """Tell of each metric whether all results have it."""
-    return (~np.isnan(metrics).any(axis=0)).tolist()
+    are_missing: NDArray[np.bool_] = np.any(np.isnan(metrics), axis=0)
+    return (~are_missing).tolist()
 
 
 def _metric(name: str, values: NDArray[np.float64], is_defined: bool) -> pa.Array:

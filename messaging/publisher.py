@@ -13,6 +13,7 @@ from mela.errors import Refused, SourceUnavailable
 from mela.messages import MessagePosition, Progress, RunChunk
 from mela.scene import Scene
 from mela.settings import KafkaSettings, Settings
+from mela.training import Training
 from messaging.codec import (
     Encoded,
     encode_chunk,
@@ -56,8 +57,8 @@ class Publisher(AbstractContextManager["Publisher"]):
         if kind is None:
             self.flush()
 
-    def scene(self, scene: Scene) -> None:
-        """Send a scene, which must have its id, to `mela.scenes`."""
+    def scene(self, scene: Scene | Training) -> None:
+        """Send a scene, or one of kind train, which must have its id, to `mela.scenes`."""
         self._send(encode_scene(scene))
 
     def chunk(self, chunk: RunChunk) -> None:

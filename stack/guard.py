@@ -1,6 +1,6 @@
 """Kafka's access rights, and whether the stack authenticates its clients.
 
-A guarded Kafka speaks TLS only and knows seven users, each with the rights of its role. It checks
+A guarded Kafka speaks TLS only and knows eight users, each with the rights of its role. It checks
 each request (StandardAuthorizer); what no rule allows is refused. Rules and passwords are written
 at every `up` over a listener of their own, which takes certificates of this stack only.
 """
@@ -37,6 +37,7 @@ PUBLISHER, JOB, RUN = "mela-publisher", "mela-job", "mela-run"
 READER, ADMIN = "mela-reader", "mela-admin"
 API = "mela-api"
 LIVE = "mela-live"
+TRAINER = "mela-trainer"
 PASSWORDS = {
     PUBLISHER: "MELA_KAFKA__PASSWORD",
     READER: "MELA_KAFKA__READER_PASSWORD",
@@ -45,6 +46,7 @@ PASSWORDS = {
     ADMIN: "MELA_STACK_KAFKA_ADMIN_PASSWORD",
     API: "MELA_STACK_KAFKA_API_PASSWORD",
     LIVE: "MELA_STACK_KAFKA_LIVE_PASSWORD",
+    TRAINER: "MELA_STACK_KAFKA_TRAINER_PASSWORD",
 }
 MLFLOW_USER, MLFLOW_JOB, MLFLOW_ADMIN = "mela", "mela-job", "mela-admin"
 MLFLOW_PASSWORDS = {
@@ -75,6 +77,7 @@ TOPICS: Mapping[str, Mapping[str, tuple[AclOperation, ...]]] = {
         **dict.fromkeys((RESULTS, PROGRESS, REJECTED, *TRADING), _READ),
     },
     LIVE: dict.fromkeys(TRADING, _WRITE),
+    TRAINER: {PROGRESS: _WRITE},
     RUN: {CHUNK_RESULTS: _WRITE, RESULTS: _WRITE, REJECTED: _WRITE},
     READER: {
         **dict.fromkeys((RESULTS, PROGRESS, REJECTED, *TRADING), _READ),
@@ -142,6 +145,22 @@ def live_variables(site: Site) -> dict[str, str]:
         "MELA_KAFKA__PROTOCOL": "SASL_SSL",
         "MELA_KAFKA__USER": LIVE,
         "MELA_KAFKA__PASSWORD": site.kept[PASSWORDS[LIVE]],
+    }
+
+
+def trainer_variables(site: Site) -> dict[str, str]:
+    """Return the variables by which the process that trains signs in to Kafka and MLflow.
+
+    In MLflow it is who the command line is: a model belongs to whoever registers its first version.
+    """
+    if not is_on(site):
+        return {}
+    return {
+        "MELA_KAFKA__PROTOCOL": "SASL_SSL",
+        "MELA_KAFKA__USER": TRAINER,
+        "MELA_KAFKA__PASSWORD": site.kept[PASSWORDS[TRAINER]],
+        "MELA_MLFLOW__USER": MLFLOW_USER,
+        "MELA_MLFLOW__PASSWORD": site.kept[MLFLOW_PASSWORDS[MLFLOW_USER]],
     }
 
 

@@ -83,6 +83,17 @@ def live(pid: int, at: str, running_pid: int, now: float) -> str | None:
     return f"its loop has said nothing for {age_s:.0f} s" if age_s > HANGS_S else None
 
 
+def trainer(pid: int, at: str, running_pid: int, now: float) -> str | None:
+    """Return what is missing of the process that trains, by its last sign of life.
+
+    at: an instant in ISO 8601; now: seconds since 1970
+    """
+    if pid != running_pid:
+        return "it has not begun yet"
+    age_s = now - datetime.fromisoformat(at).timestamp()
+    return f"it has said nothing for {age_s:.0f} s" if age_s > STALE_S else None
+
+
 def silence(at: str, now: float) -> str | None:
     """Return what is wrong with a job that wrote its state too long ago; None if it did not.
 
@@ -156,6 +167,10 @@ def _missing(name: str, pid: int, environment: dict[str, str]) -> str | None:
         with open(f"{home}/run/live.json", encoding="utf-8") as file:
             alive = json.load(file)
         return live(alive["pid"], alive["at"], pid, time.time())
+    if name == "trainer":
+        with open(f"{home}/run/trainer.json", encoding="utf-8") as file:
+            alive = json.load(file)
+        return trainer(alive["pid"], alive["at"], pid, time.time())
     if name == "replay":
         where = ("127.0.0.1", int(environment["MELA_STACK_REPLAY_PORT"]))
         socket.create_connection(where, timeout=TIMEOUT_S).close()

@@ -17,6 +17,7 @@ from stack import (
     orchestration,
     replay,
     tracking,
+    trainer,
 )
 from stack.service import Service
 
@@ -38,6 +39,7 @@ def services(kept: Mapping[str, str] = _ONE) -> dict[str, Service]:
         job.service(kept),
         api.service(),
         live.service(),
+        trainer.service(),
         replay.service(),
         monitor.service(),
     )

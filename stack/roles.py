@@ -25,6 +25,8 @@ API = "mela_api"
 API_PASSWORD = "MELA_STACK_API_DATABASE_PASSWORD"  # noqa: S105
 LIVE = "mela_live"
 LIVE_PASSWORD = "MELA_STACK_LIVE_DATABASE_PASSWORD"  # noqa: S105
+TRAINER = "mela_trainer"
+TRAINER_PASSWORD = "MELA_STACK_TRAINER_DATABASE_PASSWORD"  # noqa: S105
 READER = "mela_reader"
 READER_PASSWORD = "MELA_STACK_READER_DATABASE_PASSWORD"  # noqa: S105
 PASSWORDS = {
@@ -34,6 +36,7 @@ PASSWORDS = {
     READER: READER_PASSWORD,
     API: API_PASSWORD,
     LIVE: LIVE_PASSWORD,
+    TRAINER: TRAINER_PASSWORD,
 }
 MLFLOW_SIGN_IN = "mlflow_auth"  # the database of MLflow's users, which the role mlflow owns
 MARTS = "mela_marts"
@@ -74,7 +77,8 @@ _JOB_WRITES = {
     "holdout": "INSERT",
     "strategy_check": "INSERT, UPDATE",
     "chunk_mark": "INSERT, DELETE",
-    "model_file": "INSERT",  # of models that scenes name
+    "model_file": "INSERT, UPDATE (kept_at)",  # of models that scenes name
+    "training": "INSERT",
 }
 # The web application reads all, and writes its own tables, of which it may only add to the audit
 # log. Of ops it writes what `mela publish`, `cancel`, `schedule` and `watch` write.
@@ -91,7 +95,7 @@ _API_WRITES = {
     "ops.scene_schedule": "INSERT, UPDATE, DELETE",
     "ops.scene_schedule_instrument": "INSERT, UPDATE, DELETE",
     "ops.session": "INSERT",
-    "ops.model_file": "INSERT",  # of models that sessions name
+    "ops.model_file": "INSERT, UPDATE (kept_at)",  # of models that sessions name
     "ops.session_command": "INSERT",
     "ops.kill_latch": "INSERT, UPDATE (released_at, released_by)",
 }
@@ -116,13 +120,23 @@ _LIVE_WRITES = {
     "live_beat": "INSERT, UPDATE",
     "session_published": "INSERT, UPDATE",
 }
+# What the process may write that trains: how its scenes end, and the record of models.
+_TRAINER_WRITES = {
+    "scene": "UPDATE (status, finished_at, best, mlflow_run_id)",
+    "training": "UPDATE",
+    "training_part": "INSERT, DELETE",
+    "model_version": "INSERT",
+    "model_alias": "INSERT, UPDATE",
+    "model_file": "INSERT, UPDATE (kept_at)",
+}
 # And what the processes may write that execute strategies: that a chunk is being executed.
 _RUN_WRITES = {"chunk_mark": "INSERT, DELETE"}
 # Loads create their partitions through one function, which has the owner's rights.
 _PARTITIONS = "raw.ensure_candle_years(text, integer[])"
 _PRUNES = (
     "ops.begin_prune(integer, integer, integer), ops.end_prune(bigint),"
-    " ops.prune_results(bigint, text[]), ops.prune_curves(bigint, text[])"
+    " ops.prune_results(bigint, text[]), ops.prune_curves(bigint, text[]),"
+    " ops.prune_model_files(integer)"
 )
 
 
@@ -163,7 +177,7 @@ def grant(site: Site) -> None:
     the marts. The streaming job reads the same and stores what it computes. The processes that
     execute strategies only read. The reader reads ops and the marts. The web application reads all
     and writes what its users may. The process that trades reads raw and ops, and adds to the logs
-    of its sessions.
+    of its sessions. The process that trains reads the same, and adds to the record of models.
     """
     settings = site.settings.postgres
     names = {
@@ -175,11 +189,12 @@ def grant(site: Site) -> None:
         "reader": sql.Identifier(READER),
         "api": sql.Identifier(API),
         "live": sql.Identifier(LIVE),
+        "trainer": sql.Identifier(TRAINER),
         "prune": sql.Identifier(PRUNE),
         "database": sql.Identifier(settings.database),
     }
     statements = [
-        *_readable("raw, ops", "{owner}", "{job}, {run}, {live}"),
+        *_readable("raw, ops", "{owner}", "{job}, {run}, {live}, {trainer}"),
         *_readable("raw, ops, app", "{owner}", "{api}"),
         *_readable("marts", "{marts}", "{api}"),
         "ALTER ROLE {api} SET statement_timeout = '15s'",
@@ -194,11 +209,15 @@ def grant(site: Site) -> None:
         *_readable("ops", "{owner}", "{reader}"),
         *_readable("marts", "{marts}", "{reader}"),
         "GRANT CONNECT, TEMPORARY ON DATABASE {database} TO {job}",
-        "GRANT CONNECT ON DATABASE {database} TO {run}, {reader}, {api}, {live}",
+        "GRANT CONNECT ON DATABASE {database} TO {run}, {reader}, {api}, {live}, {trainer}",
         "ALTER ROLE {reader} SET default_transaction_read_only = on",
         *(f"GRANT {rights} ON ops.{table} TO {{job}}" for table, rights in _JOB_WRITES.items()),
         *(f"GRANT {rights} ON ops.{table} TO {{run}}" for table, rights in _RUN_WRITES.items()),
         *(f"GRANT {rights} ON ops.{table} TO {{live}}" for table, rights in _LIVE_WRITES.items()),
+        *(
+            f"GRANT {rights} ON ops.{table} TO {{trainer}}"
+            for table, rights in _TRAINER_WRITES.items()
+        ),
         "GRANT USAGE ON SCHEMA raw, ops TO {marts}",
         "GRANT SELECT ON ALL TABLES IN SCHEMA raw, ops TO {marts}",
         "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA raw, ops GRANT SELECT ON TABLES "

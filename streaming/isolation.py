@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self, TypeVar
 
-from backtests.forked import mapped_bytes
+from backtests.forked_process import mapped_bytes
 from mela.settings import Settings
 from streaming.killing_timer import KillingTimer
 from warehouse.database import transaction

@@ -28,8 +28,8 @@ def as_it_is(_: UUID, scene: Scene) -> Scene:
 def pinned_for_good(scene_id: UUID, scene: Scene, settings: Settings) -> Scene:
     """Return the scene that is planned, and keep the files of its models in the warehouse.
 
-    Raises SceneInvalid for a model that cannot be asked, and what `is_away` knows where MLflow or
-    the warehouse does not answer.
+    Raises SceneInvalid for a model that cannot be asked, also where MLflow alone knows it and does
+    not answer, and what `is_away` knows where the warehouse does not.
     """
     if not references_of(scene):
         return scene

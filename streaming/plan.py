@@ -29,6 +29,7 @@ from mela.messages import MessagePosition, Progress, State
 from mela.run import instant_text
 from mela.scene import Scene, parse_scene
 from mela.settings import Settings
+from mela.training import check_kind
 from messaging.publisher import Publisher
 from streaming import strategies
 from streaming.admission import Admission
@@ -37,6 +38,7 @@ from streaming.poison import is_away
 from streaming.record import send_progress
 from streaming.scene_document import read_document, read_id, refuse_nul
 from streaming.slices import chunks_of, send_slice, slices
+from streaming.trainings import asks_for_training, plan_training
 from warehouse.database import transaction
 from warehouse.ingestion import instruments
 from warehouse.results import finder as results
@@ -102,6 +104,7 @@ def read_scene(
         document = read_document(message.value or b"", settings.kafka.max_message_bytes)
         scene_id = read_id(document, message.source)
         refuse_nul(document)
+        check_kind(document)
         published = parse_scene(document)
         scene = pin(scene_id, published)
         plan = plan_runs(scene, catalogue, max_runs=settings.max_runs)
@@ -130,6 +133,10 @@ def plan_scenes(
     hand_over: takes a scene that is to be planned elsewhere, and tells whether it did
     """
     taken_at = datetime.now(UTC)
+    for one in messages:
+        if asks_for_training(one.value):
+            plan_training(one.value or b"", one.source, one.published_at, settings, publisher)
+    messages = [one for one in messages if not asks_for_training(one.value)]
     catalogue = strategies.current(settings)
     pin = partial(pinned_for_good, settings=settings)
     requests = [(one, read_scene(one, settings, catalogue, pin)) for one in messages]
@@ -253,6 +260,8 @@ def give_up(
 ) -> None:
     """Refuse a scene that could be read, but not be planned. Raises where a service is away."""
     request = read_scene(message, settings, strategies.current(settings))
+    if asks_for_training(message.value):  # it is none of the scenes that `read_scene` knows
+        request = replace(request, refused=None)
     sentence = f"this scene could not be planned ({': '.join(error_message(error))})."
     refused = SceneInvalid(RejectionCode.INVALID_FIELD, None, sentence)
     request = replace(request, refused=request.refused or refused)

@@ -49,6 +49,7 @@ SHARED = {
         "tests/services/scenes/test_sender.py",
         "tests/storm/test_history.py",
         "tests/streaming/test_cancelled.py",
+        "tests/trainer/",
     ),
     "airflow": ("tests/dags/test_running.py",),
     "star": ("tests/dbt/",),

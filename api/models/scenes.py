@@ -144,13 +144,14 @@ class SceneRow(Answer):
 
     scene_id: UUID
     name: str | None
+    kind: Literal["backtest", "train"] = Field(description="a training's runs are its fits")
     state: SceneStateName
     version: int = Field(description="rises with whatever is shown of the scene's progress")
     owner: str | None = Field(description="null for a scene without a user")
     is_mine: bool
     is_private: bool
     tags: tuple[str, ...]
-    strategies: tuple[str, ...]
+    strategies: tuple[str, ...] = Field(description="none of a training")
     instruments: tuple[str, ...]
     interval: str | None
     start: str | None = Field(description="as the scene says it; null where a rejected one did not")
@@ -213,6 +214,17 @@ class Warned(Answer):
     run_key: str | None = None
 
 
+class TrainingAnswer(Answer):
+    """How far a training is, and the model that came of it, or why none did."""
+
+    model: str
+    doing: str | None = Field(description="while it is trained", examples=["model: lightgbm"])
+    version: int | None = Field(description="of the model that came of it")
+    report: str | None = Field(description="Markdown")
+    error: str | None = Field(description="a class of error")
+    sentence: str | None
+
+
 class SceneDetail(SceneRow):
     """A scene."""
 
@@ -230,6 +242,7 @@ class SceneDetail(SceneRow):
     rerun_of: UUID | None
     mlflow_url: str | None
     pruned: str | None = Field(description="which of its results are stored no more; null: none")
+    training: TrainingAnswer | None = Field(description="null for a backtest")
 
 
 class Rerun(Answer):

@@ -24,6 +24,7 @@ from api.models.scenes import (
     SceneToCheck,
     SceneToPublish,
     StatusCount,
+    TrainingAnswer,
     Validation,
     Varied,
     Warned,
@@ -34,6 +35,7 @@ from services.scenes import dry_run, scene_pages, scene_requests
 from services.scenes.scene_pages import SceneInFull
 from services.scenes.scene_requests import Card
 from services.scenes.scene_states import SceneState
+from services.scenes.trainings import TrainingState
 
 router = APIRouter(tags=["scenes"])
 
@@ -183,4 +185,17 @@ def _in_full(settings: Settings, found: SceneInFull) -> SceneDetail:
         rerun_of=found.rerun_of,
         mlflow_url=scene_pages.mlflow_page(settings, found.mlflow_run_id),
         pruned=found.pruned,
+        training=None if found.training is None else _training(found.training),
+    )
+
+
+def _training(found: TrainingState) -> TrainingAnswer:
+    error, sentence = found.error or (None, None)
+    return TrainingAnswer(
+        model=found.name,
+        doing=found.doing,
+        version=found.version,
+        report=found.report,
+        error=error,
+        sentence=sentence,
     )

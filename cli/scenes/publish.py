@@ -14,15 +14,17 @@ from rich.table import Table
 from cli.console import err, explains, fail, out
 from cli.panels import SCENES
 from cli.progress import show_progress
-from cli.scene_file import SceneFile, read_document, read_scene
+from cli.scene_file import SceneFile, read_document
 from cli.scenes.remarks import MOST_REASONS, ranked_by, say_failures, say_warnings
 from cli.scenes.report import report_table
 from cli.scenes.scene_ids import SceneId, scene_id_of
+from cli.strategies.trainings import publish_training, show_training
 from cli.tables import SHOWN, results_table
 from mela.counts import counted
 from mela.messages import State
 from mela.run import instant_text
 from mela.settings import Settings
+from mela.training import is_training
 
 if TYPE_CHECKING:
     from mela.messages import Progress
@@ -57,10 +59,14 @@ def publish(
     Example: mela publish docs/scenes/first.yaml --follow
     """
     from services.scenes.last_scene import note_published
-    from services.scenes.publish import send_scene, with_id
+    from services.scenes.publish import plan_scene, send_scene, with_id
 
     settings = Settings()
-    scene, plan = read_scene(scene_file, settings)
+    document = read_document(scene_file)
+    if is_training(document):
+        publish_training(document, settings, follow=follow, user=user)
+        return
+    scene, plan = plan_scene(document, settings)
     scene = with_id(scene)
     with _follower(scene.scene_id, settings) if follow else nullcontext() as follower:
         published = send_scene(scene, plan, settings, user=user or settings.user)
@@ -177,6 +183,8 @@ def show(scene_id: UUID, settings: Settings, top: int = SHOWN) -> None:
     from services.runs.results import results_of
     from services.tracking.mlflow_pages import compared
 
+    if show_training(scene_id, settings):
+        return
     try:
         found = results_of(scene_id, settings, top=top)
     except SceneInvalid as refused:

@@ -105,7 +105,7 @@ def _table(found: list[ListedScene], now: datetime, width: int) -> Table:
         cells = [
             str(one.scene_id)[:SHORT],
             one.state,
-            _few(one.strategies),
+            "training" if one.kind == "train" else _few(one.strategies),
             _few(one.instruments),
             one.interval or "–",
             f"{one.recorded:,}/{one.runs:,}",

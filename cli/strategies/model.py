@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
@@ -15,13 +15,16 @@ from cli.candles.candle_file import CANDLES_HELP, reader_of_files
 from cli.console import err, explains, out
 from cli.panels import STRATEGIES
 from cli.scene_file import read_document
+from cli.strategies.trainings import in_words, publish_training
 from mela.candles import Candles
+from mela.instants import instant_text
 from mela.interval import Interval
 from mela.settings import Settings
-from mela.training import parse_training
+from mela.training import KIND, parse_training
 
 if TYPE_CHECKING:
     from services.models.models import Read
+    from warehouse.model_versions import StoredVersion
 
 models = typer.Typer(
     help="Train models that forecast, and say which one is champion.", no_args_is_help=True
@@ -60,18 +63,27 @@ def train(
         ),
     ] = None,
     follow: Annotated[
-        bool, typer.Option("--follow", help="Say on standard error what is being done.")
+        bool,
+        typer.Option("--follow", help="Show how far it is; print the report at the end."),
     ] = False,
+    user: Annotated[
+        str | None,
+        typer.Option(help="Who asks for it; a new name becomes a user. MELA_USER if left out."),
+    ] = None,
 ) -> None:
     """Train a model without leaks, judge it beside a linear one, and register it in MLflow.
 
-    It runs in this process, and ends when the model is registered. The report is printed.
+    The training is published as a scene, and its id printed; with --follow its report, too. With
+    --candles or --out it runs in this process instead.
     Example: mela model train docs/models/first.yaml --follow
     """
     from services.models import models as use
 
-    settings = Settings()
-    training = parse_training(read_document(training_file))
+    settings, document = Settings(), read_document(training_file)
+    training = parse_training(document)
+    if candles is None and out_folder is None:
+        publish_training({"kind": KIND, **document}, settings, follow=follow, user=user)
+        return
     read = _read_files(candles, training.instruments) if candles else None
     say = _say if follow else _hush
     if out_folder is not None:
@@ -82,7 +94,7 @@ def train(
     done, version = use.train(training, settings, read=read, say=say)
     out.print(done.report, markup=False)
     aliases = f", {' and '.join(version.aliases)}" if version.aliases else ""
-    err.print(f"{version.uri}{aliases}, SHA-256 {version.sha}", markup=False)
+    err.print(f"{_uri(version)}{aliases}, SHA-256 {version.sha}", markup=False)
     if "champion" not in version.aliases:
         remark = f"`mela model promote {version.name} {version.version}` makes it the champion"
         err.print(remark, markup=False)
@@ -118,13 +130,17 @@ def check(training_file: TrainingFile, candles: CandleFiles = None) -> None:
 def listed(
     as_json: Annotated[bool, typer.Option("--json", help="Print one array.")] = False,
 ) -> None:
-    """List the versions of all models, the newest of each first."""
+    """List the versions of all models, the newest of each first, and trainings under way."""
     from services.models import models as use
+    from services.scenes.trainings import under_way
 
-    found = use.listed(Settings())
+    settings = Settings()
+    found = use.listed(settings)
     if as_json:
-        out.print(json.dumps([asdict(one) for one in found], indent=2), markup=False)
+        out.print(json.dumps([_plain(one) for one in found], indent=2), markup=False)
         return
+    for state in under_way(settings):
+        err.print(f"{in_words(state)} ({state.scene_id})", markup=False)
     if not found:
         err.print("none is registered; `mela model train TRAINING.yaml` trains one")
         return
@@ -133,8 +149,9 @@ def listed(
         table.add_column(column)
     for one in found:
         scores = [_score(one.scores, name) for name in ("rank_ic", "sharpe")]
+        through = instant_text(one.trained_through)
         aliases = ", ".join(one.aliases)
-        table.add_row(one.name, str(one.version), aliases, one.kind, one.trained_through, *scores)
+        table.add_row(one.name, str(one.version), aliases, one.kind, through, *scores)
     out.print(table)
 
 
@@ -145,14 +162,17 @@ def show(
     version: Annotated[
         str, typer.Option(metavar="NUMBER|ALIAS", help="champion, challenger, or a number.")
     ] = "champion",
+    as_report: Annotated[
+        bool, typer.Option("--report", help="Print the report of its training instead.")
+    ] = False,
 ) -> None:
     """Print a version's model card; its file is verified by its SHA-256."""
     from services.models import models as use
 
     found = use.shown(Settings(), name, version)
-    out.print(found.card, markup=False)
+    out.print(found.report if as_report else found.card, markup=False)
     aliases = f", {' and '.join(found.version.aliases)}" if found.version.aliases else ""
-    err.print(f"{found.version.uri}{aliases}, SHA-256 {found.version.sha}", markup=False)
+    err.print(f"{_uri(found.version)}{aliases}, SHA-256 {found.version.sha}", markup=False)
 
 
 @models.command("promote")
@@ -168,9 +188,24 @@ def promote(
     from services.trading.callers import at_this_machine
 
     settings = Settings()
-    now, before = use.promote(settings, at_this_machine(settings), name, version)
+    done = use.promote(settings, at_this_machine(settings), name, version)
+    now, before = done.version, done.before
     instead = f" instead of {before.version}" if before and before.version != now.version else ""
-    err.print(f"{now.uri} is champion{instead}", markup=False)
+    err.print(f"{_uri(now)} is champion{instead}", markup=False)
+    if not done.in_mlflow:
+        err.print("MLflow did not answer, and shows it once this is said again", markup=False)
+
+
+def _uri(version: StoredVersion) -> str:
+    return f"models:/{version.name}/{version.version}"
+
+
+def _plain(version: StoredVersion) -> dict[str, Any]:
+    """Return a version as JSON values."""
+    values = asdict(version)
+    for name in ("trained_through", "registered_at"):
+        values[name] = instant_text(values[name])
+    return values | {"scene_id": values["scene_id"] and str(values["scene_id"])}
 
 
 def _read_files(files: list[str], instruments: tuple[str, ...]) -> Read:

@@ -11,28 +11,13 @@ from numpy.typing import NDArray
 
 from forecasts.dataset import Dataset
 from forecasts.fitting import Trained, fit_split, target_of
+from forecasts.judge.checkpoint import Checkpoint, FoldScore, Part
 from forecasts.judge.scores import auc, brier, ic, rank_ic
 from forecasts.labels import is_class
 from forecasts.splits import Split
 from mela.training import ModelChoice, Training
 
 Float = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class FoldScore:
-    """The scores of one fold's forecasts; auc and brier are NaN if the label is a number.
-
-    ic, rank_ic: against the label, of a class against the return that it stands for
-    """
-
-    fold: int
-    seed: int
-    samples: int
-    ic: float
-    rank_ic: float
-    auc: float
-    brier: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,31 +41,41 @@ def out_of_fold(
     splits: Sequence[Split],
     choice: ModelChoice,
     seed: int,
+    checkpoint: Checkpoint,
     *,
     shuffled: bool = False,
     with_importance: bool = False,
 ) -> OutOfFold:
     """Fit a model on each split and forecast its test part.
 
+    checkpoint: gives folds that were done before
     shuffled: train on labels in another order, as a control
     with_importance: measure how much the rank IC falls where a feature is put in another order
     """
     total, count = np.zeros(len(dataset)), np.zeros(len(dataset))
-    scores: list[FoldScore] = []
-    falls: list[Float] = []
+    parts: list[Part] = []
     for fold, split in enumerate(splits):
-        trained = fit_split(training, dataset, split, choice, seed, shuffled=shuffled)
-        test = dataset.take(split.test)
-        forecast = trained.predict(test)
-        total[split.test] += forecast
+
+        def compute(fold: int = fold, split: Split = split) -> Part:
+            trained = fit_split(training, dataset, split, choice, seed, shuffled=shuffled)
+            test = dataset.take(split.test)
+            forecast = trained.predict(test)
+            score = _score(training, test, forecast, fold, seed)
+            if not with_importance:
+                return Part(score, forecast)
+            falls = _importance(training, test, trained, score.rank_ic, seed)
+            return Part(score, forecast, falls)
+
+        asked = {"choice": choice.model_dump(mode="json"), "seed": seed, "fold": fold}
+        asked |= {"shuffled": shuffled, "importance": with_importance}
+        parts.append(checkpoint.part(asked, compute))
+        total[split.test] += parts[-1].forecast
         count[split.test] += 1
-        scores.append(_score(training, test, forecast, fold, seed))
-        if with_importance:
-            falls.append(_importance(training, test, trained, scores[-1].rank_ic, seed))
     with np.errstate(invalid="ignore"):  # 0 / 0 where no fold tests
         whole = total / count
+    falls = [part.importance for part in parts if part.importance is not None]
     importance = np.mean(falls, axis=0) if falls else None
-    return OutOfFold(choice, seed, whole, tuple(scores), importance)
+    return OutOfFold(choice, seed, whole, tuple(part.score for part in parts), importance)
 
 
 def outcome_of(training: Training, dataset: Dataset) -> Float:

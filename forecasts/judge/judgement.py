@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from backtests.statistics.sharpe import deflated_sharpe, moments
 from forecasts.dataset import Dataset
 from forecasts.fitting import is_seeded, linear_choice, target_of
+from forecasts.judge.checkpoint import Checkpoint, InMemory, Store
 from forecasts.judge.folds import OutOfFold, out_of_fold
 from forecasts.judge.money import Money, hold, money_of
 from forecasts.judge.scores import CalibrationRow, calibration, icir
 from forecasts.labels import is_class
-from forecasts.splits import Split
+from forecasts.splits import Split, split_count
 from mela.candles import Candles
 from mela.training import ModelChoice, PurgedWalkForward, Training
 
@@ -108,15 +109,18 @@ def judge(
     splits: Sequence[Split],
     *,
     earlier: Sequence[float] = (),
+    store: Store | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Judgement:
     """Judge a training's model out of fold.
 
+    store: has the parts of this training that were done before, and keeps those that are done now
     earlier: Sharpe ratios per day of trainings that were tried on such data before; every one
         counts as a trial, and so do the model of this training and its baselines
     say: is told what is being done
     """
     trades = isinstance(training.splits, PurgedWalkForward)
+    checkpoint = Checkpoint(store or InMemory(), training, dataset)
 
     def row(role: str, choice: ModelChoice, *, shuffled: bool = False) -> Judged:
         say(f"{role}: {choice.name}")
@@ -128,6 +132,7 @@ def judge(
                 splits,
                 choice,
                 seed,
+                checkpoint,
                 shuffled=shuffled,
                 with_importance=role == "model" and seed == seeds[0],
             )
@@ -157,6 +162,19 @@ def judge(
         _calibration(training, dataset, first),
         _importance(dataset, first),
     )
+
+
+def parts_of(training: Training) -> int:
+    """Return how many models a judgement fits: one for each fold, of each seed, of each row."""
+    linear = linear_choice(training)
+    rows = {(choice.model_dump_json(), False): choice for choice in (training.model, linear)}
+    rows[LIGHTGBM.model_dump_json(), False] = LIGHTGBM
+    rows[training.model.model_dump_json(), True] = training.model
+    seeds = [
+        len(training.seeds) if shuffled or is_seeded(choice) else 1
+        for (_, shuffled), choice in rows.items()
+    ]
+    return int(np.sum(seeds)) * split_count(training.splits)
 
 
 def spread(values: Sequence[float]) -> tuple[float, float]:

@@ -19,9 +19,9 @@ from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 
 from forecasts.artifact import Model, sha_of
 from forecasts.reference import Pinned, parse_pinned
-from mela.errors import InputInvalid, SourceUnavailable, StrategyBroken
+from mela.errors import InputInvalid, NotFound, SourceUnavailable, StrategyBroken
 from mela.settings import Settings
-from services.tracking.mlflow_client import answering
+from services.tracking.mlflow_client import answering_at_once
 
 log = structlog.get_logger()
 IN_MEMORY = 16  # models of one process, the latest asked
@@ -76,16 +76,26 @@ class ModelFiles:
     def keep(self, reference: str) -> None:
         """Keep a model's file in the warehouse, for processes that may not ask MLflow.
 
-        Raises as the call does, and what the warehouse raises.
+        Raises as the call does, but NotFound where MLflow alone has it and does not answer, since
+        nobody shall wait for that; and what the warehouse raises.
         """
         from warehouse import model_files
         from warehouse.database import transaction
 
         pinned = parse_pinned(reference)
         with transaction(self._settings) as connection:
-            if model_files.is_kept(connection, pinned.sha):
+            if model_files.name_again(connection, pinned.sha):
                 return
-        content = self._content(pinned)
+        try:
+            content = self._content(pinned)
+        except SourceUnavailable as error:
+            with transaction(self._settings) as connection:  # it is waited for, if it is away
+                if model_files.name_again(connection, pinned.sha):
+                    return
+            raise NotFound(
+                f"the warehouse has no file of model {pinned.text} any more, and MLflow, which has "
+                f"it, does not answer ({error}). Ask again once `mela status` says that it runs."
+            ) from error
         with transaction(self._settings) as connection:
             model_files.keep(connection, pinned.sha, reference, content)
         log.info("model_kept", model=reference)
@@ -180,7 +190,7 @@ def _in_mlflow(pinned: Pinned, settings: Settings) -> bytes:
 
     from forecasts import registry
 
-    with answering(settings) as client:
+    with answering_at_once(settings) as client:
         version = registry.version(client, str(pinned.name), str(pinned.version))
         why: Exception | None = None
         for _ in range(ATTEMPTS):

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import UUID
 
-from forecasts.reference import SCHEME, pinned_file
+from forecasts.reference import SCHEME, pinned, pinned_file
 from mela.candles import Candles
 from mela.errors import CandlesMissing, InputInvalid, NotAllowed
 from mela.inputs import series_of
@@ -19,11 +20,13 @@ from services.accounts import audit
 from services.accounts.accounts import Caller, Role
 from services.models.pinning import pinned_reference
 from services.models.process_models import models_of
-from services.tracking.mlflow_client import answering
+from warehouse import model_versions
+from warehouse.database import transaction
+from warehouse.model_versions import StoredVersion
 
 if TYPE_CHECKING:  # they load the libraries that models are fitted with
+    from forecasts.judge.checkpoint import Store
     from forecasts.leaks import LeakReport
-    from forecasts.registry import Version
     from forecasts.train import Finished
 
 Read = Callable[[str, Interval, int], tuple[Candles, int | None]]
@@ -32,10 +35,20 @@ FILES = ("model.onnx", "report.md", "card.md")
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A version, and its card in Markdown."""
+    """A version, and its card and its report in Markdown."""
 
-    version: Version
+    version: StoredVersion
     card: str
+    report: str
+
+
+@dataclass(frozen=True, slots=True)
+class Promoted:
+    """A version that is champion now, and the one before. in_mlflow: whether MLflow shows it."""
+
+    version: StoredVersion
+    before: StoredVersion | None
+    in_mlflow: bool
 
 
 def train(
@@ -43,25 +56,28 @@ def train(
     settings: Settings,
     *,
     read: Read | None = None,
+    scene_id: UUID | None = None,
+    store: Store | None = None,
     say: Callable[[str], None] = lambda _: None,
-) -> tuple[Finished, Version]:
+) -> tuple[Finished, StoredVersion]:
     """Train a model and register it as a new version; the first one becomes champion too.
 
     read: gives candles and their revision, of an instrument and interval with so many before the
         start; None for the warehouse's
+    scene_id: of the scene that asks for it; store: has what was done of it before
     say: is told what is being done
     Raises SceneInvalid, CandlesMissing, and SourceUnavailable where MLflow does not answer.
     """
-    from forecasts import registry
     from forecasts.train import train as run
+    from services.models import model_record
 
-    with answering(settings) as client:  # before hours are spent on what could not be stored
-        earlier = registry.earlier_ratios(client, registry.group_of(training))
+    if scene_id is None:  # before hours are spent on what could not be stored
+        model_record.check_mlflow(settings)
+    earlier = model_record.trials(settings, training)
     candles, revisions = _candles(training, read or _stored(training, settings))
-    finished = run(training, candles, revisions=revisions, earlier=earlier, say=say)
-    with answering(settings) as client:
-        say("the registry")
-        return finished, registry.register(client, finished)
+    finished = run(training, candles, revisions=revisions, earlier=earlier, store=store, say=say)
+    say("the registry")
+    return finished, model_record.register(settings, finished, scene_id)
 
 
 def train_to_folder(
@@ -99,29 +115,28 @@ def check(training: Training, settings: Settings, *, read: Read | None = None) -
     return check_leaks(TrainingRecipe(training), candles)
 
 
-def listed(settings: Settings) -> list[Version]:
+def listed(settings: Settings) -> list[StoredVersion]:
     """Return all versions of all models, the newest of each first."""
-    from forecasts import registry
-
-    with answering(settings) as client:
-        return registry.versions(client)
+    with transaction(settings) as connection:
+        return model_versions.versions(connection)
 
 
 def shown(settings: Settings, name: str, which: str = "champion") -> Shown:
     """Return a version, by number or alias, with its card. Its file is verified on the way."""
-    from forecasts import registry
+    from services.models import model_record
 
-    with answering(settings) as client:
-        version = registry.version(client, name, which)
-        registry.load(client, version)
-        return Shown(version, registry.text_of(client, version, "card.md"))
+    version = model_record.stored(settings, name, which)
+    models_of(settings)(pinned(version.name, version.version, version.sha))
+    with transaction(settings) as connection:
+        card, report = model_versions.texts(connection, version.name, version.version)
+    return Shown(version, card, report)
 
 
 def reference_of(given: str, settings: Settings) -> str:
     """Return the pinned reference of a model that this process can ask from now on.
 
     given: a file, or `models:/NAME@ALIAS` or `models:/NAME/VERSION`, which is resolved now
-    Raises InputInvalid, NotFound, and SourceUnavailable where MLflow does not answer.
+    Raises InputInvalid and NotFound.
     """
     if given.startswith(SCHEME):
         return pinned_reference(given, settings)
@@ -140,15 +155,13 @@ def reference_of(given: str, settings: Settings) -> str:
     return pinned_file(Path(given).name, model.sha)
 
 
-def promote(
-    settings: Settings, caller: Caller, name: str, which: int
-) -> tuple[Version, Version | None]:
-    """Make a version the champion; return it, and the one before. Its file is verified first.
+def promote(settings: Settings, caller: Caller, name: str, which: int) -> Promoted:
+    """Make a version the champion. Its file is verified first, and kept where scenes find it.
 
     To roll back, promote the older version. Raises NotAllowed for a viewer, NotFound, and
     InputInvalid for a file that was changed. Written into the audit log either way.
     """
-    from forecasts import registry
+    from services.models import model_record
 
     def note(outcome: audit.AuditOutcome, detail: dict[str, object]) -> None:
         audit.note(
@@ -167,11 +180,14 @@ def promote(
             f"promoting a model needs the role trader, but {caller.user} is a {caller.role}. An "
             f"administrator gives it with `mela user role {caller.user} trader`."
         )
-    with answering(settings) as client:
-        registry.load(client, registry.version(client, name, which))
-        now, before = registry.promote(client, name, which)
-    note("done", {"sha256": now.sha, "before": before.version if before else None})
-    return now, before
+    chosen = model_record.stored(settings, name, str(which))
+    models_of(settings).keep(pinned(name, chosen.version, chosen.sha))
+    models_of(settings)(pinned(name, chosen.version, chosen.sha))
+    with transaction(settings) as connection:
+        before = model_versions.find(connection, name, model_versions.CHAMPION)
+    is_shown = model_record.promote(settings, name, chosen.version)
+    note("done", {"sha256": chosen.sha, "before": before.version if before else None})
+    return Promoted(chosen, before, is_shown)
 
 
 def _candles(

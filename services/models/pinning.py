@@ -10,12 +10,11 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from forecasts.reference import is_pinned, parse_asked, pinned
+from forecasts.reference import is_pinned, parse_asked
 from forecasts.strategy import NAME
 from mela.errors import InputInvalid, NotFound, RejectionCode, SceneInvalid
 from mela.scene import Scene, StrategyChoice
 from mela.settings import Settings
-from services.tracking.mlflow_client import answering
 
 PARAM = "model"
 PATH = f"strategy.params.{PARAM}"
@@ -25,22 +24,20 @@ Pin = Callable[[str], str]
 def pinned_reference(reference: str, settings: Settings) -> str:
     """Return a reference with version and SHA-256; a pinned one stays as it is.
 
-    Raises InputInvalid, NotFound, and SourceUnavailable where MLflow does not answer.
+    Raises InputInvalid and NotFound.
     """
     if is_pinned(reference):
         return reference
     asked = parse_asked(reference)
-    from forecasts import registry
+    from services.models.model_record import find  # loads SQLAlchemy, and only models need it
 
-    with answering(settings) as client:
-        found = registry.version(client, asked.name, asked.which)
-    return pinned(found.name, found.version, found.sha)
+    return find(settings, asked.name, asked.which).reference
 
 
 def pinned_scene(scene: Scene, settings: Settings) -> Scene:
     """Return a scene whose models are pinned; the scene itself where they are, or it has none.
 
-    Raises SceneInvalid for a model that is not there, and SourceUnavailable.
+    Raises SceneInvalid for a model that is not there.
     """
     if not is_unpinned(scene):
         return scene

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mela.settings import Settings
+from warehouse import model_files
+from warehouse.database import transaction
 from warehouse.retention.thinning import Thinned, measure, thin
 
 
@@ -30,6 +32,8 @@ def prune(settings: Settings, *, dry_run: bool = False) -> list[Removal]:
     rules = settings.prune
     in_mlflow, why = thin_mlflow(settings, dry_run=dry_run)  # while the best are known
     thinned = measure(settings) if dry_run else thin(settings)
+    with transaction(settings) as connection:  # after results, which name files
+        kept, kept_size = model_files.prune(connection, rules.scene_days, dry_run=dry_run)
     files, size = leftovers(settings, remove=not dry_run)
     best = f"but the best {rules.keep_best} of each"
     return [
@@ -39,6 +43,13 @@ def prune(settings: Settings, *, dry_run: bool = False) -> list[Removal]:
             f"of scenes that ended more than {rules.mlflow_days} days ago, {best}",
             in_mlflow,
             note=why,
+        ),
+        Removal(
+            "files of models",
+            f"that no alias, stored run, scene under way or session has named for "
+            f"{rules.scene_days} days",
+            kept,
+            kept_size,
         ),
         Removal("files of checkpoints", "half-written before yesterday", files, size),
     ]

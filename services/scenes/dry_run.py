@@ -13,6 +13,7 @@ from mela.counts import counted
 from mela.errors import RejectionCode
 from mela.scene import Scene
 from mela.settings import Settings
+from mela.training import is_training, parse_training
 from mela.verdict import Verdict
 from mela.yaml_text import read_yaml
 from services.accounts import quotas
@@ -60,6 +61,9 @@ def dry_run(settings: Settings, caller: Caller, document: Any) -> DryRun:
     """Check a scene as the planner will. Nothing is published."""
     found = validate_scene(document, settings, seen_by=caller.user_id)
     scene = found.scene
+    if is_training(document):  # how long it takes nobody knows before it has begun
+        yaml = yaml_of(parse_training(document).content()) if found.ok else None
+        return DryRun(found.faults, found.runs, 0, None, (), None, (), yaml)
     runs = found.runs if found.ok else 0
     return DryRun(
         faults=found.faults,

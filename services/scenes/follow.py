@@ -18,6 +18,8 @@ from mela.settings import Settings
 from messaging.codec import decode_progress
 from messaging.consumer import poll, tail
 from services.scenes.stored_scenes import stored_scene
+from services.scenes.trainings import progress as how_far
+from warehouse import trainings
 from warehouse.database import transaction
 from warehouse.results import finder
 
@@ -139,9 +141,12 @@ def progress_of(scene_id: UUID, settings: Settings) -> Progress | None:
     with transaction(settings) as connection:
         scene = stored_scene(connection, scene_id)
         counted = finder.progress(connection, [str(scene_id)])[0]
+        training = trainings.get(connection, scene_id)
     if scene.status == "received":
         return None
     state = State(scene.status)
+    if training is not None and state is not State.REJECTED:
+        return how_far(training, scene.updated_at, scene.ending.training)
     fields: dict[str, Any] = {"scene_id": scene_id, "at": scene.updated_at}
     if state is State.REJECTED:
         names = ("code", "field", "sentence")

@@ -14,6 +14,7 @@ from mela.market_checks import check_markets
 from mela.messages import SCENES
 from mela.scene import Scene
 from mela.settings import Settings
+from mela.training import Training, check_kind
 from messaging.consumer import check_broker
 from messaging.publisher import Publisher
 from services.models.pinning import pinned_scene
@@ -40,6 +41,7 @@ def plan_scene(document: Any, settings: Settings) -> tuple[Scene, Plan]:
     document: the scene as JSON values, or a Scene. Raises SceneInvalid with the first fault
     and, as its `others`, what else is wrong.
     """
+    check_kind(document)
     catalogue = all_strategies(settings)
     pin = partial(pinned_scene, settings=settings)  # for the plan: the planner pins what it reads
     scene, plan = checked_scene(document, catalogue, max_runs=settings.max_runs, pin=pin)
@@ -86,15 +88,20 @@ def send_scene(
 
 def announce(scene: Scene, plan: Plan, user: str, settings: Settings) -> None:
     """Record whose a scene is, before it is sent. Raises Conflict, and InputInvalid for a user."""
+    announce_as(scene, user, settings, runs=plan.runs, skipped=plan.skipped)
+
+
+def announce_as(
+    scene: Scene | Training, user: str, settings: Settings, *, runs: int, skipped: int
+) -> None:
+    """Record whose a scene or a training is. Raises as `announce` does."""
     from warehouse.database import transaction  # loads SQLAlchemy
     from warehouse.scenes import records
 
     with transaction(settings) as connection:
         user_id = _user_id(connection, user)
         try:
-            records.announce(
-                connection, scene, runs=plan.runs, skipped=plan.skipped, user_id=user_id
-            )
+            records.announce(connection, scene, runs=runs, skipped=skipped, user_id=user_id)
         except ValueError as error:
             raise Conflict(f"{error}.") from error
 

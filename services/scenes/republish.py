@@ -11,6 +11,7 @@ from mela.errors import Conflict, RejectionCode
 from mela.messages import SCENES, MessagePosition, Rejection
 from mela.scene import Scene
 from mela.settings import Settings
+from mela.training import Training, is_training, parse_training
 from messaging.codec import original_of
 from messaging.consumer import backwards, message_at
 from messaging.publisher import send_again
@@ -93,18 +94,20 @@ def _check(letter: Rejection, value: bytes, settings: Settings) -> None:
             f"{letter.key} has {len(value):,} bytes, and at most "
             f"{settings.kafka.max_message_bytes:,} are allowed (MELA_KAFKA__MAX_MESSAGE_BYTES)."
         )
-    found = validate_scene(orjson.loads(value), settings)
+    document = orjson.loads(value)
+    found = validate_scene(document, settings)
     if not found.ok:
         fault = found.faults[0]
         where = f"{fault.path}: " if fault.path else ""
         raise Conflict(
             f"{letter.key} would be refused again ({fault.code}): {where}{fault.sentence}"
         )
-    if found.scene is not None and found.scene.scene_id is not None:
-        _check_id(letter, found.scene, settings)
+    asked = parse_training(document) if is_training(document) else found.scene
+    if asked is not None and asked.scene_id is not None:
+        _check_id(letter, asked, settings)
 
 
-def _check_id(letter: Rejection, scene: Scene, settings: Settings) -> None:
+def _check_id(letter: Rejection, scene: Scene | Training, settings: Settings) -> None:
     """Refuse a scene whose id is in use by now. Raises Conflict."""
     with transaction(settings) as connection:
         stored = records.get(connection, str(scene.scene_id))

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
+
+from mela.training import is_training
+
+Kind = Literal["backtest", "train"]
 
 
 def object_of(value: Any) -> Mapping[str, Any]:
@@ -20,6 +24,11 @@ def texts_of(value: Any) -> tuple[str, ...]:
 def text_of(value: Any) -> str | None:
     """Return a text, None where the value is none."""
     return value if isinstance(value, str) else None
+
+
+def kind_of(content: Mapping[str, Any]) -> Kind:
+    """Return what a scene asks for."""
+    return "train" if is_training(content) else "backtest"
 
 
 def strategies_of(content: Mapping[str, Any]) -> tuple[str, ...]:

@@ -19,7 +19,8 @@ from sqlalchemy import Connection
 
 from mela.instants import to_ms
 from mela.metrics import METRICS, Ranking
-from services.scenes.scene_content import object_of, strategies_of, text_of, texts_of
+from mela.training import is_training
+from services.scenes.scene_content import Kind, kind_of, object_of, strategies_of, text_of, texts_of
 from warehouse.scenes import pages
 from warehouse.scenes.pages import BestRun, Counts, SceneHead
 from warehouse.scenes.stored_scene import ranking_of
@@ -38,6 +39,7 @@ class SceneFacts:
     start, end: as the scene says it; None where a rejected one says nothing
     """
 
+    kind: Kind
     strategies: tuple[str, ...]
     instruments: tuple[str, ...]
     interval: str | None
@@ -155,9 +157,10 @@ def _facts(
     best: BestRun | None = None
     if asked.best and by.metric in METRICS:
         best = _best_of(asked.best, by)
-    elif counts.recorded > counts.failed and by.metric in METRICS:
+    elif counts.recorded > counts.failed and by.metric in METRICS and not is_training(content):
         best = pages.best_run(connection, head.scene_id, by)
     return SceneFacts(
+        kind=kind_of(content),
         strategies=strategies_of(content),
         instruments=texts_of(content.get("instruments")),
         interval=text_of(content.get("interval")),

@@ -18,15 +18,18 @@ from mela.failures import Failure
 from mela.instants import instant_text
 from mela.search import GridSearch
 from mela.settings import Settings
+from mela.training import is_training
 from mela.values import values_of
 from mela.warning_words import sentence_of
 from services.accounts.accounts import Caller
 from services.accounts.visibility import no_scene
 from services.answer_cache import KeptAnswers
 from services.cursors import cursor_of, place_of
+from services.scenes.scene_content import Kind
 from services.scenes.scene_facts import SceneFacts, facts_of, has_ended
 from services.scenes.scene_states import SceneState
 from services.scenes.scene_yaml import yaml_of
+from services.scenes.trainings import TrainingState, state_of
 from services.tracking.mlflow_pages import compared
 from warehouse.database import transaction
 from warehouse.results import finder, scene_runs
@@ -56,6 +59,7 @@ class SceneOfList:
 
     scene_id: UUID
     name: str | None
+    kind: Kind
     state: str
     version: int
     owner: str | None
@@ -132,6 +136,7 @@ class SceneInFull:
     rerun_of: UUID | None
     mlflow_run_id: str | None
     pruned: str | None
+    training: TrainingState | None
 
 
 def list_page(
@@ -213,6 +218,7 @@ def in_full(settings: Settings, caller: Caller, scene_id: UUID) -> SceneInFull:
         rerun_of=None if stored.rerun_of is None else UUID(stored.rerun_of),
         mlflow_run_id=stored.mlflow_run_id,
         pruned=None if gone is None else gone.sentence,
+        training=state_of(scene_id, settings) if stored.is_training else None,
     )
 
 
@@ -242,6 +248,7 @@ def row_of(head: SceneHead, facts: SceneFacts, caller: Caller) -> SceneOfList:
     return SceneOfList(
         scene_id=head.scene_id,
         name=head.name,
+        kind=facts.kind,
         state=head.status,
         version=facts.version,
         owner=head.owner,
@@ -290,6 +297,8 @@ def pace_of(head: SceneHead, facts: SceneFacts) -> tuple[float | None, float | N
 
 def varied_paths(content: Mapping[str, Any]) -> list[str]:
     """Return the paths at which the runs of a scene differ, in the order of the scene."""
+    if is_training(content):  # it has none
+        return []
     space = (content.get("search") or {}).get("space") or {}
     paths = list(space)
     if len(content.get("instruments") or ()) > 1 and content.get("mode") != "together":

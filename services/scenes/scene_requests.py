@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,18 +12,20 @@ from sqlalchemy import Connection
 
 from mela.canonical import canonical_json
 from mela.errors import Conflict, NotAllowed
-from mela.grid import Plan
 from mela.messages import SCENES
 from mela.scene import Scene
 from mela.settings import Settings
+from mela.training import Training, is_training
 from messaging.consumer import check_broker
 from messaging.publisher import publisher_of
 from services.accounts.accounts import Caller, Role
 from services.accounts.visibility import check_scene
 from services.scenes import cancel, scene_pages, sender
 from services.scenes.publish import plan_scene
+from services.scenes.trainings import check_instruments, checked, read_by
 from services.strategies.all_strategies import all_strategies
 from warehouse.database import transaction
+from warehouse.ingestion import instruments
 from warehouse.scenes import cards, records
 
 
@@ -57,9 +59,13 @@ def publish(
     Raises SceneInvalid, SourceUnavailable if Kafka does not answer, and Conflict for a key that
     another request has used.
     """
+    digest = _hash([document, card.said])
+    if is_training(document):  # its name is the model's: what the card says is of the scene
+        asked = _training(document, settings, card, digest)
+        return _publish_once(settings, caller, asked, idempotency_key)
     scene, plan = plan_scene(document, settings)
     scene = scene.model_copy(update={"scene_id": uuid4(), "name": card.name or scene.name})
-    asked = _Asked(scene, plan, card, _hash([document, card.said]))
+    asked = _Asked(scene, plan.runs, plan.skipped, card, digest)
     return _publish_once(settings, caller, asked, idempotency_key)
 
 
@@ -81,10 +87,14 @@ def ask_again(
     """
     with transaction(settings) as connection:
         head, content = scene_pages.seen(connection, caller, scene_id)
+    card = Card(head.name, tags=head.tags, is_private=head.is_private)
+    digest = _hash(["rerun", str(scene_id)])
+    if is_training(content):
+        asked = _training(content, settings, card, digest)
+        return _publish_once(settings, caller, replace(asked, rerun_of=scene_id), idempotency_key)
     scene, plan = plan_scene({**content, "scene_id": None}, settings)
     scene = scene.model_copy(update={"scene_id": uuid4()})
-    card = Card(head.name, tags=head.tags, is_private=head.is_private)
-    asked = _Asked(scene, plan, card, _hash(["rerun", str(scene_id)]), rerun_of=scene_id)
+    asked = _Asked(scene, plan.runs, plan.skipped, card, digest, rerun_of=scene_id)
     return _publish_once(settings, caller, asked, idempotency_key)
 
 
@@ -112,17 +122,27 @@ def stop(settings: Settings, caller: Caller, scene_id: UUID) -> None:
 class _Asked:
     """A scene to publish under its new id. digest: of the request, by which it is known again."""
 
-    scene: Scene
-    plan: Plan
+    scene: Scene | Training
+    runs: int
+    skipped: int
     card: Card
     digest: bytes
     rerun_of: UUID | None = None
 
 
+def _training(document: Any, settings: Settings, card: Card, digest: bytes) -> _Asked:
+    """Return a training to publish under a new id. Raises SceneInvalid."""
+    found = checked({**document, "scene_id": str(uuid4())}, settings)
+    with transaction(settings) as connection:
+        known = instruments.known(connection, read_by(found.training))
+    check_instruments(found.training, known)
+    return _Asked(found.training, found.fits, 0, card, digest)
+
+
 def _publish_once(
     settings: Settings, caller: Caller, asked: _Asked, idempotency_key: str | None
 ) -> UUID:
-    scene: Scene | None = asked.scene
+    scene: Scene | Training | None = asked.scene
     check_broker(settings, SCENES)  # before anything is recorded
     with transaction(settings) as connection:
         if idempotency_key is not None:
@@ -141,12 +161,12 @@ def _publish_once(
     return scene_id
 
 
-def _record(connection: Connection, caller: Caller, scene: Scene, asked: _Asked) -> None:
+def _record(connection: Connection, caller: Caller, scene: Scene | Training, asked: _Asked) -> None:
     records.announce(
         connection,
         scene,
-        runs=asked.plan.runs,
-        skipped=asked.plan.skipped,
+        runs=asked.runs,
+        skipped=asked.skipped,
         user_id=caller.user_id,
         rerun_of=asked.rerun_of,
     )
@@ -165,7 +185,7 @@ def _save(connection: Connection, scene_id: UUID, card: Card) -> None:
     )
 
 
-def _still_to_send(connection: Connection, scene_id: UUID) -> Scene | None:
+def _still_to_send(connection: Connection, scene_id: UUID) -> Scene | Training | None:
     """Return a scene that was recorded and that no planner has read: it may never have been sent.
 
     To send it twice does no harm, since its id is the same.
@@ -180,7 +200,7 @@ def _hash(said: Any) -> bytes:
     return hashlib.sha256(canonical_json(said)).digest()
 
 
-def _id_of(scene: Scene) -> UUID:
+def _id_of(scene: Scene | Training) -> UUID:
     if scene.scene_id is None:
         raise ValueError("expected a scene with its id")
     return scene.scene_id

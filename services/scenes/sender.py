@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from mela.errors import MelaError, SceneInvalid
 from mela.scene import Scene, parse_scene
 from mela.settings import Settings
+from mela.training import Training, parse_training
 from messaging.publisher import publisher_of
 from warehouse.database import transaction
 from warehouse.scenes import records
@@ -32,7 +33,7 @@ MOST = 200  # scenes of one sweep
 _sending = threading.Lock()  # one flushes at a time, so that each sees its own errors
 
 
-def send(scene: Scene, settings: Settings) -> None:
+def send(scene: Scene | Training, settings: Settings) -> None:
     """Send a scene, which has its id. Raises SourceUnavailable if Kafka does not take it."""
     with _sending:
         publisher = publisher_of(settings, linger_ms=0, owner="api")
@@ -40,9 +41,11 @@ def send(scene: Scene, settings: Settings) -> None:
         publisher.flush()
 
 
-def scene_again(stored: StoredScene) -> Scene:
+def scene_again(stored: StoredScene) -> Scene | Training:
     """Return a stored scene as it was published. Raises SceneInvalid where it is no longer one."""
     content: Mapping[str, object] = stored.content
+    if stored.is_training:
+        return parse_training({**content, "scene_id": str(stored.scene_id)})
     return parse_scene({**content, "scene_id": str(stored.scene_id), "name": stored.name})
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from mela.errors import InputInvalid, NotFound, RejectionCode, SceneInvalid
 from mela.settings import Settings
 from services.scenes.last_scene import published_last
-from services.scenes.scene_content import object_of, strategies_of, text_of, texts_of
+from services.scenes.scene_content import Kind, kind_of, object_of, strategies_of, text_of, texts_of
 from services.scenes.scene_states import SceneState
 from warehouse.database import transaction
 from warehouse.results import finder
@@ -29,7 +29,8 @@ ID_DIGITS = 32
 class ListedScene:
     """A scene of a list.
 
-    strategies, instruments, interval: what it asks for; empty where a rejected one does not say
+    strategies, instruments, interval: what it asks for; empty where a rejected one does not say,
+        and of a training no strategy
     runs, skipped, recorded, cached, cancelled: as of `mela.messages.Progress`
     best: its best result by `rank_by` so far; None where nothing has that metric yet
     why_rejected: the field and the sentence; None for others
@@ -37,6 +38,7 @@ class ListedScene:
 
     scene_id: UUID
     name: str | None
+    kind: Kind
     state: str
     strategies: tuple[str, ...]
     instruments: tuple[str, ...]
@@ -100,6 +102,7 @@ def _listed(connection: Connection, row: SceneRow, counted: finder.SceneProgress
     return ListedScene(
         scene_id=row.scene_id,
         name=row.name,
+        kind=kind_of(content),
         state=row.status,
         strategies=strategies_of(content),
         instruments=texts_of(content.get("instruments")),

@@ -19,6 +19,7 @@ from mela.run import from_ms, instant_text, to_ms
 from mela.scene import Scene, parse_scene, scene_faults
 from mela.scene_check import faults_of
 from mela.settings import Settings
+from mela.training import is_training
 from services.models.pinning import pinned_scene
 from services.strategies.all_strategies import all_strategies
 from warehouse.candles.coverage import Coverage, coverage
@@ -85,6 +86,8 @@ def validate_scene(
     offline: leave out what only the warehouse knows: instruments, stored results, candles
     seen_by: a user; only stored results that this one may see are counted. None counts all
     """
+    if is_training(document):
+        return _of_training(document, settings, offline=offline)
     catalogue = all_strategies(settings)
     refused = faults_of(
         document,
@@ -105,6 +108,21 @@ def validate_scene(
         return Validation(tuple(unknown), scene, plan.runs, plan.skipped, missing=tuple(missing))
     stored = _stored(plan, catalogue, settings, seen_by)
     return Validation((), scene, plan.runs, plan.skipped, stored, tuple(missing))
+
+
+def _of_training(document: Any, settings: Settings, *, offline: bool) -> Validation:
+    """Check a training: its runs are the models that it fits."""
+    from services.scenes.trainings import check_instruments, checked, read_by
+
+    try:
+        found = checked(document, settings)
+        if not offline:
+            with transaction(settings) as connection:
+                known = instruments.known(connection, read_by(found.training))
+            check_instruments(found.training, known)
+    except SceneInvalid as refused:
+        return Validation((_fault(refused),))
+    return Validation((), runs=found.fits)
 
 
 def _fault(refused: SceneInvalid) -> Fault:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 TIMEOUT_S = 30
+REST_S = 30.0  # for which MLflow is not asked again where others wait, after it gave no answer
+_rests_until: dict[str, float] = {}  # by the server's address, on the monotonic clock
 
 
 def client_of(settings: Settings) -> MlflowClient:
@@ -48,3 +51,19 @@ def answering(settings: Settings) -> Generator[MlflowClient]:
             f"MLflow at {settings.mlflow.url} did not do it: {why}. `mela status` tells whether it "
             "runs, and `mela up` starts it."
         ) from error
+
+
+@contextmanager
+def answering_at_once(settings: Settings) -> Generator[MlflowClient]:
+    """Give a client as `answering` does, but ask no server that gave no answer just now.
+
+    For processes in which others wait meanwhile, as scenes do in the planner.
+    """
+    if time.monotonic() < _rests_until.get(settings.mlflow.url, 0.0):
+        raise SourceUnavailable(f"MLflow at {settings.mlflow.url} gave no answer just now")
+    try:
+        with answering(settings) as client:
+            yield client
+    except SourceUnavailable:
+        _rests_until[settings.mlflow.url] = time.monotonic() + REST_S
+        raise

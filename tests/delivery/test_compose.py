@@ -12,6 +12,7 @@ import pytest
 from api.__main__ import check_address
 from mela.errors import SettingsInvalid, StackFailed
 from mela.settings import Settings
+from mela.settings.api import ApiSettings
 from messaging.connection import client
 from stack import registry
 from stack.container import EVERYWHERE, SECRETS, services, site

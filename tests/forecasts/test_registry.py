@@ -14,6 +14,7 @@ from forecasts import registry
 from forecasts.artifact import Model, sha_of
 from forecasts.train import Finished, train
 from mela.errors import InputInvalid, NotFound
+from mela.settings import Settings
 from tests.conftest import typed
 from tests.forecasts.test_judge import momentum, small
 
@@ -52,6 +53,13 @@ def test_versions_are_registered_promoted_and_rolled_back(client: Any, finished:
 
     assert (first.version, again.version, other.version) == (1, 1, 2)
     assert first.aliases == ("challenger", "champion")  # it was alone
+    assert first.scores == {
+        name: value for name, value in finished.scores.items() if value == value
+    }
+    for name, curve in finished.curves.items():
+        drawn = client.get_metric_history(first.run_id, f"equity.{name}")
+        assert [point.value for point in sorted(drawn, key=lambda one: one.step)] == curve.tolist()
+    assert set(finished.curves) == {"model", "linear", "hold"}
     assert registry.version(client, "first").version == 1
     assert registry.version(client, "first", "challenger").version == 2
 
@@ -119,6 +127,18 @@ def test_what_is_not_there_is_named(client: Any, finished: Finished) -> None:
         registry.version(client, "first", "9")
 
 
+def variables(settings: Settings) -> dict[str, str]:
+    """Return what leads a command to a warehouse."""
+    where = settings.postgres
+    return {
+        "MELA_POSTGRES__HOST": where.host,
+        "MELA_POSTGRES__PORT": str(where.port),
+        "MELA_POSTGRES__USER": where.user,
+        "MELA_POSTGRES__PASSWORD": where.password.get_secret_value(),
+        "MELA_POSTGRES__DATABASE": where.database,
+    }
+
+
 def test_the_command_line_trains_into_a_folder_without_any_service(tmp_path: Path) -> None:
     document = yaml.safe_load((REPOSITORY / "docs" / "models" / "first.yaml").read_text())
     document |= {"seeds": [1], "start": "2022-02-01", "end": "2022-06-01"}
@@ -137,13 +157,14 @@ def test_the_command_line_trains_into_a_folder_without_any_service(tmp_path: Pat
     assert (tmp_path / "made" / "card.md").read_text().startswith("# first\n")
 
 
-def test_the_command_line_registers_lists_and_shows(tmp_path: Path) -> None:
+@pytest.mark.integration
+def test_the_command_line_registers_lists_and_shows(warehouse: Settings, tmp_path: Path) -> None:
     document = yaml.safe_load((REPOSITORY / "docs" / "models" / "first.yaml").read_text())
     document |= {"seeds": [1], "start": "2022-02-01", "end": "2022-05-01"}
     document |= {"model": {"name": "ridge"}}
     file = tmp_path / "training.json"
     file.write_text(json.dumps(document))
-    settings = {"MELA_MLFLOW__URL": f"sqlite:///{tmp_path}/mlflow.db"}
+    settings = {"MELA_MLFLOW__URL": f"sqlite:///{tmp_path}/mlflow.db", **variables(warehouse)}
 
     def mela(*words: str) -> Any:
         with pytest.MonkeyPatch.context() as scope:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mela.errors import SceneInvalid
-from mela.training import CombinatorialPurged, TripleBarrier, parse_training
+from mela.training import CombinatorialPurged, TripleBarrier, check_kind, parse_training
 
 FILE: dict[str, Any] = {
     "name": "first",
@@ -63,7 +63,42 @@ def test_what_is_no_object_is_refused() -> None:
 
 
 def test_a_name_changes_no_hash_and_a_default_none() -> None:
-    first = parse_training(FILE).content_hash()
-    assert parse_training(FILE | {"name": "second"}).content_hash() == first
-    assert parse_training(FILE | {"seeds": [1], "costs": {"fee": 0.001}}).content_hash() == first
-    assert parse_training(FILE | {"seeds": [2]}).content_hash() != first
+    first = parse_training(FILE).training_hash()
+    assert parse_training(FILE | {"name": "second"}).training_hash() == first
+    assert parse_training(FILE | {"seeds": [1], "costs": {"fee": 0.001}}).training_hash() == first
+    assert parse_training(FILE | {"seeds": [2]}).training_hash() != first
+
+
+def test_a_publication_is_the_same_however_it_is_spelled_and_whichever_id_it_has() -> None:
+    plain = parse_training(FILE)
+    scene_id = "0b6f1c1e-3c55-4f0a-9a60-0d5fb1a3ac01"
+    named = parse_training(FILE | {"scene_id": scene_id, "seeds": [1], "kind": "train"})
+    assert named.content_hash() == plain.content_hash()
+    assert named.facts == plain.facts
+    assert parse_training(FILE | {"name": "second"}).content_hash() != plain.content_hash()
+
+
+def test_what_is_stored_of_a_publication_is_read_as_the_same_training() -> None:
+    """`clip: null` is no default: to leave it out would mean 5."""
+    unclipped = parse_training(FILE | {"preparation": {"clip": None}})
+    for training in (parse_training(FILE), unclipped):
+        content = training.content()
+        assert content["kind"] == "train"
+        assert content["label"] == {"kind": "triple_barrier", "horizon": 12}
+        assert parse_training(content) == training
+
+
+@pytest.mark.parametrize("version", [2, "1", True])
+def test_another_version_of_the_schema_has_its_own_code(version: Any) -> None:
+    with pytest.raises(SceneInvalid) as refused:
+        parse_training(FILE | {"schema_version": version})
+    assert (refused.value.code, refused.value.field) == ("unsupported_version", "schema_version")
+
+
+@pytest.mark.parametrize("kind", ["trian", None, 3])
+def test_an_unknown_kind_is_refused_by_its_field(kind: Any) -> None:
+    with pytest.raises(SceneInvalid, match="expected 'train', or no kind") as refused:
+        check_kind({"kind": kind})
+    assert refused.value.field == "kind"
+    check_kind({"kind": "train"})
+    check_kind({"instruments": []})

@@ -227,6 +227,7 @@ STATEMENTS = {
     "give sessions to others": "UPDATE ops.session SET user_id = user_id WHERE false",
     "set the kill switch": "INSERT INTO ops.kill_latch SELECT * FROM ops.kill_latch LIMIT 0",
     "release the kill switch": "UPDATE ops.kill_latch SET released_at = now() WHERE false",
+    "record models": "INSERT INTO ops.model_version SELECT * FROM ops.model_version LIMIT 0",
     "make tables": "CREATE TABLE ops.mine (id int)",
     "add roles": "CREATE ROLE mine",
 }
@@ -241,6 +242,7 @@ MAY = {
     | {"read accounts", "change accounts", "read quotas", "add to the audit log", "hide a scene"}
     | {"start sessions", "set the kill switch", "release the kill switch", "read what owners say"},
     roles.LIVE: READS | {"add to a session's log", "move sessions on"},
+    roles.TRAINER: READS | {"record models"},
 }
 
 

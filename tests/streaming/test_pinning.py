@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from forecasts.strategy import IN_SAMPLE
 from mela.errors import RejectionCode, SourceUnavailable
 from mela.messages import SCENES, MessagePosition, RunChunk, read_chunk
 from mela.settings import REPOSITORY, Settings
+from services.models import model_record
 from services.tracking.mlflow_client import client_of
 from streaming import strategies
 from streaming.plan import SceneMessage, plan_scenes
@@ -254,12 +256,40 @@ def test_a_file_that_was_changed_in_the_store_is_refused(
     assert not list((tmp_path / "cache").rglob("*.onnx"))
 
 
-def test_while_mlflow_is_away_a_scene_waits_and_is_not_refused(settings: Settings) -> None:
-    sent: Any = Sent()
-    with pytest.raises(SourceUnavailable, match="MLflow"):
-        plan_scenes([asked()], without_secrets_of_mlflow(settings), sent)
+def test_while_mlflow_is_away_an_alias_means_what_the_warehouse_says(
+    settings: Settings, made: list[Any]
+) -> None:
+    for one in made:
+        model_record.register(settings, one)
+    model_record.promote(settings, "first", 2)
+    rows(settings, "DELETE FROM ops.scene RETURNING 1")
+
+    sent = planned(without_secrets_of_mlflow(settings), asked())
+
     assert sent.refused == []
-    assert rows(settings, "SELECT FROM ops.scene") == []
+    assert sent.models == {f"models:/first/2#{made[1].sha}"}
+    assert [one["status"] for one in executed(sent, settings)] == ["succeeded"] * 3
+
+
+def test_while_mlflow_is_away_what_it_alone_may_know_is_refused_and_holds_nobody_up(
+    settings: Settings, made: list[Any]
+) -> None:
+    model_record.register(settings, made[0])
+    pruned = f"models:/first/2#{made[1].sha}"  # whose file nobody keeps
+    lost = {"strategy": {"name": "forecast", "params": {"model": "models:/lost@champion"}}}
+    gone = {"strategy": {"name": "forecast", "params": {"model": pruned}}}
+    sent: Any = Sent()
+    began = time.monotonic()
+
+    messages = [asked(**lost), asked(**gone), asked(), asked(**lost)]
+    plan_scenes(messages, without_secrets_of_mlflow(settings), sent)
+
+    assert time.monotonic() - began < 20
+    assert [one.code for one in sent.refused] == [RejectionCode.INVALID_FIELD] * 3
+    assert {one.field for one in sent.refused} == {"strategy.params.model"}
+    assert "records no model lost with the version or alias 'champion'" in sent.refused[0].sentence
+    assert "no file of model models:/first/2#" in sent.refused[1].sentence
+    assert sent.models == {f"models:/first/1#{made[0].sha}"}
 
 
 def test_a_file_on_disk_that_was_changed_is_fetched_anew(

@@ -61,7 +61,9 @@ _SUCCESSES = "AND r.status IN ('succeeded', 'ruined')"
 _PROGRESS = text("""
     SELECT s.scene_id::text AS scene_id, s.status, s.runs, s.skipped, s.planned_at,
            s.finished_at, s.cancelled_at, counted.cached,
-           counted.answers + gone.answers - unrun.cancelled - gone.cancelled AS recorded,
+           counted.answers + gone.answers - unrun.cancelled - gone.cancelled
+           + coalesce((SELECT t.done FROM ops.training t WHERE t.scene_id = s.scene_id), 0)
+               AS recorded,
            unrun.cancelled + gone.cancelled AS cancelled
     FROM ops.scene s CROSS JOIN LATERAL ops.pruned_answers(s.scene_id) AS gone
     CROSS JOIN LATERAL (
@@ -83,7 +85,8 @@ _PROGRESS = text("""
 class SceneProgress:
     """The progress of a scene.
 
-    runs: answers expected; recorded: runs whose answer is stored, of which `cached` were before
+    runs: answers expected; recorded: runs whose answer is stored, of which `cached` were before;
+        of a training its fits, and those that are done
     cancelled: runs that are stored as not executed, because the scene was cancelled
     """
 

@@ -61,6 +61,10 @@ _WITHOUT_METRICS = text("""
     WHERE a.scene_id = ANY(CAST(:scene_ids AS uuid[])) AND r.status NOT IN ('succeeded', 'ruined')
     GROUP BY a.scene_id
 """)
+_FITTED = text("""
+    SELECT t.scene_id, t.done FROM ops.training t
+    WHERE t.scene_id = ANY(CAST(:scene_ids AS uuid[])) AND t.done > 0
+""")
 _PRUNED = text("""
     SELECT asked.scene_id, gone.answers, gone.cancelled
     FROM unnest(CAST(:scene_ids AS uuid[])) AS asked (scene_id)
@@ -212,7 +216,7 @@ def counts(connection: Connection, scene_ids: Iterable[UUID]) -> dict[UUID, Coun
     answers = {row.scene_id: row for row in connection.execute(_ANSWERED, ids)}
     without = {row.scene_id: row for row in connection.execute(_WITHOUT_METRICS, ids)}
     pruned = {row.scene_id: row for row in connection.execute(_PRUNED, ids)}
-    found: dict[UUID, Counts] = {}
+    found = {row.scene_id: Counts(recorded=row.done) for row in connection.execute(_FITTED, ids)}
     for scene_id in answers.keys() | pruned.keys():
         own, failed, gone = (each.get(scene_id) for each in (answers, without, pruned))
         cancelled = (failed.cancelled if failed else 0) + (gone.cancelled if gone else 0)

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, text
 
 from mela.messages import SCENES, MessagePosition
 from mela.scene import Scene
+from mela.training import Training
 from warehouse.scenes.stored_scene import COLUMNS, StoredScene
 
 UNREADABLE = "\ufffd"  # replaces what jsonb cannot hold; mela.rejected keeps the bytes
@@ -118,6 +119,7 @@ _CANCELLED_WITHIN = text("""
 _WITHOUT_MLFLOW = text("""
     SELECT scene_id::text FROM ops.scene
     WHERE status = 'finished' AND mlflow_run_id IS NULL
+      AND content->>'kind' IS DISTINCT FROM 'train'
       AND finished_at > now() - interval '30 days'
     ORDER BY finished_at DESC LIMIT :most
 """)
@@ -128,6 +130,7 @@ _MLFLOW_RUN = text("""
 _UNPLANNED = text(f"""
     SELECT {COLUMNS} FROM ops.scene
     WHERE status = 'received' AND planned_at IS NULL AND partition IS NOT NULL AND runs > :most
+      AND content->>'kind' IS DISTINCT FROM 'train'
     ORDER BY received_at, scene_id
 """)  # noqa: S608  made of the names of columns
 _UNTAKEN = text(f"""
@@ -150,7 +153,7 @@ def planned_content(
 
 def announce(
     connection: Connection,
-    scene: Scene,
+    scene: Scene | Training,
     *,
     runs: int = 0,
     skipped: int = 0,
@@ -255,7 +258,7 @@ def set_finished(
 
 
 def without_mlflow(connection: Connection, most: int) -> list[str]:
-    """Return finished scenes of the last 30 days that have no MLflow run, the newest first."""
+    """Return finished backtests of the last 30 days that lack an MLflow run, the newest first."""
     return list(connection.scalars(_WITHOUT_MLFLOW, {"most": most}))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from mela.metrics import Ranking
 from mela.search_report import SceneEnding
+from mela.training import is_training
 
 DEFAULT_RANK_BY = "sharpe"
 
@@ -49,6 +50,11 @@ class StoredScene:
     def ending(self) -> SceneEnding:
         """Return what the end of the scene found; empty before it."""
         return SceneEnding.model_validate(self.best)
+
+    @property
+    def is_training(self) -> bool:
+        """Tell whether the scene asks for a training, not for runs."""
+        return is_training(self.content)
 
     @property
     def rank_by(self) -> str:

@@ -119,7 +119,7 @@ const newScene = createRoute({
   component: page(() => import("./pages/new-scene/NewScenePage")),
 });
 
-export const SCENE_TABS = ["runs", "map", "parallel", "curves", "report", "scene"] as const;
+export const SCENE_TABS = ["training", "runs", "map", "parallel", "curves", "report", "scene"] as const;
 
 /** What the page of a scene shows, as its address says it. */
 export interface SceneSearch {

@@ -11,7 +11,10 @@ select
     scenes.scene_name,
     scenes.status,
     scenes.accepted ->> 'mode' as mode,
-    coalesce(scenes.accepted #>> '{search,kind}', 'single') as search_kind,
+    coalesce(
+        scenes.accepted #>> '{search,kind}',
+        case when scenes.accepted ->> 'kind' = 'train' then 'training' else 'single' end
+    ) as search_kind,
     scenes.accepted ->> 'rank_by' as rank_by,
     scenes.accepted ->> 'interval' as interval_key,
     scenes.accepted #>> '{strategy,name}' as strategy,

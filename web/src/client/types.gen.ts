@@ -2774,6 +2774,12 @@ export type SceneDetail = {
      */
     is_private: boolean;
     /**
+     * Kind
+     *
+     * a training's runs are its fits
+     */
+    kind: 'backtest' | 'train';
+    /**
      * Mlflow Url
      */
     mlflow_url: string | null;
@@ -2870,12 +2876,18 @@ export type SceneDetail = {
     statuses: Array<StatusCount>;
     /**
      * Strategies
+     *
+     * none of a training
      */
     strategies: Array<string>;
     /**
      * Tags
      */
     tags: Array<string>;
+    /**
+     * null for a backtest
+     */
+    training: TrainingAnswer | null;
     /**
      * Varied
      */
@@ -3012,6 +3024,12 @@ export type SceneRow = {
      */
     is_private: boolean;
     /**
+     * Kind
+     *
+     * a training's runs are its fits
+     */
+    kind: 'backtest' | 'train';
+    /**
      * Mode
      */
     mode: 'each' | 'together';
@@ -3068,6 +3086,8 @@ export type SceneRow = {
     state: 'received' | 'planned' | 'finished' | 'cancelled' | 'rejected';
     /**
      * Strategies
+     *
+     * none of a training
      */
     strategies: Array<string>;
     /**
@@ -4633,6 +4653,46 @@ export type TradingSessionRow = {
      * the reason of the state
      */
     why: string | null;
+};
+
+/**
+ * TrainingAnswer
+ *
+ * How far a training is, and the model that came of it, or why none did.
+ */
+export type TrainingAnswer = {
+    /**
+     * Doing
+     *
+     * while it is trained
+     */
+    doing: string | null;
+    /**
+     * Error
+     *
+     * a class of error
+     */
+    error: string | null;
+    /**
+     * Model
+     */
+    model: string;
+    /**
+     * Report
+     *
+     * Markdown
+     */
+    report: string | null;
+    /**
+     * Sentence
+     */
+    sentence: string | null;
+    /**
+     * Version
+     *
+     * of the model that came of it
+     */
+    version: number | null;
 };
 
 /**

@@ -9,6 +9,7 @@ import { shortInstruments } from "../scenes/sceneColumns";
 export function Facts({ scene }: { scene: SceneDetail }) {
   return (
     <Text size="sm" component="p" m={0}>
+      {scene.kind === "train" && "A model is trained"}
       {scene.strategies.map((name, place) => (
         <Fragment key={name}>
           {place > 0 && ", "}

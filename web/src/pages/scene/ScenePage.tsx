@@ -17,6 +17,7 @@ import { Progress } from "./Progress";
 import { RunsTab } from "./RunsTab";
 import { Said } from "./Said";
 import { hasEnded } from "./states";
+import { TrainingTab } from "./TrainingTab";
 import { tabsOf } from "./tabs";
 
 const MapTab = lazy(() => patiently(() => import("./MapTab")));
@@ -103,6 +104,7 @@ function Parts({ scene }: { scene: SceneDetail }) {
       </Tabs.List>
       <Tabs.Panel value={tab} pt="sm">
         <Suspense fallback={<PageLoading />}>
+          {tab === "training" && <TrainingTab scene={scene} />}
           {tab === "runs" && <RunsTab scene={scene} />}
           {tab === "map" && <MapTab scene={scene} />}
           {tab === "parallel" && <ParallelTab scene={scene} />}

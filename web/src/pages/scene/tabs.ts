@@ -1,6 +1,6 @@
 import type { SceneDetail } from "../../client";
 
-type TabName = "runs" | "map" | "parallel" | "curves" | "report" | "scene";
+type TabName = "training" | "runs" | "map" | "parallel" | "curves" | "report" | "scene";
 
 interface Tab {
   name: TabName;
@@ -8,8 +8,14 @@ interface Tab {
 }
 
 /** Return the parts of a scene that have something to show. */
-export function tabsOf(scene: Pick<SceneDetail, "state" | "runs" | "varied" | "scene">): Tab[] {
+export function tabsOf(scene: Pick<SceneDetail, "kind" | "state" | "runs" | "varied" | "scene">): Tab[] {
   const tabs: Tab[] = [];
+  if (scene.kind === "train") {
+    return [
+      { name: "training", label: "Training" },
+      { name: "scene", label: "Scene" },
+    ];
+  }
   const isAsked = scene.state !== "rejected" && scene.state !== "received";
   if (isAsked) {
     tabs.push({ name: "runs", label: scene.runs === 1 ? "Run" : "Runs" });

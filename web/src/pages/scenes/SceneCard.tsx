@@ -20,7 +20,8 @@ export function SceneCard({ row }: { row: SceneRow }) {
         </Text>
       </Group>
       <Text size="xs" className="mela-muted" truncate>
-        {row.strategies.join(", ")} · {shortInstruments(row.instruments)} · {row.interval}
+        {row.kind === "train" ? "training" : row.strategies.join(", ")} · {shortInstruments(row.instruments)}{" "}
+        · {row.interval}
       </Text>
       <Text size="xs" className="mela-muted" truncate>
         <Span start={row.start} end={row.end} /> · {formatNumber(row.runs, "count")}{" "}

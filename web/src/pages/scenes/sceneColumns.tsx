@@ -68,10 +68,14 @@ const metric = (
   align: "right",
 });
 
+function asked(row: SceneRow): string {
+  return row.kind === "train" ? "training" : row.strategies.join(", ");
+}
+
 export const COLUMNS: readonly Column<SceneRow>[] = [
   { id: "name", header: "Scene", cell: (row) => <SceneLink row={row} />, width: 240, grow: true },
   { id: "state", header: "State", cell: (row) => <SceneProgress row={row} />, width: 140 },
-  { id: "strategy", header: "Strategy", cell: (row) => row.strategies.join(", "), width: 130 },
+  { id: "strategy", header: "Strategy", cell: asked, width: 130 },
   {
     id: "candles",
     header: "Candles, span (UTC)",

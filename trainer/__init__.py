@@ -1,0 +1,1 @@
+"""The process that trains models: scenes of kind train, one after another."""
