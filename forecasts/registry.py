@@ -164,7 +164,8 @@ def text_of(client: MlflowClient, one: Version, file: str) -> str:
 def earlier_ratios(client: MlflowClient, group: str) -> dict[str, float]:
     """Return the Sharpe ratio per day of each model on the same instruments and interval.
 
-    By its SHA-256. They are the trials that a deflated Sharpe ratio counts.
+    By its SHA-256, NaN where it never traded. They are the trials that a deflated Sharpe ratio
+    counts.
     """
     experiment = client.get_experiment_by_name(EXPERIMENT)
     if experiment is None:
@@ -173,7 +174,7 @@ def earlier_ratios(client: MlflowClient, group: str) -> dict[str, float]:
         [experiment.experiment_id], f"tags.`{DATA_TAG}` = '{group}'", max_results=MOST
     )
     found = {run.data.tags[SHA_TAG]: run.data.metrics.get("sharpe_per_day") for run in runs}
-    return {sha: ratio for sha, ratio in found.items() if ratio is not None}
+    return {sha: math.nan if ratio is None else ratio for sha, ratio in found.items()}
 
 
 def group_of(training: Training) -> str:

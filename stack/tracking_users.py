@@ -1,6 +1,7 @@
 """Sign-in at MLflow, if it is required: its configuration, its users, their rights.
 
-`mela` reads everything, the streaming job writes what it logs, `mela-admin` may do everything.
+`mela` reads everything and registers models, the streaming job writes what it logs, `mela-admin`
+may do everything.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ grant_default_workspace_access = false
 # A password is hashed slowly: once in this many seconds, not with each of a scene's requests.
 auth_cache_ttl_seconds = 300
 """
-_EVERY, _EDIT = "*", "EDIT"
+_EVERY, _EDIT, _MANAGE = "*", "EDIT", "MANAGE"
+_MODELS = {"filter": "name = 'mela.models'", "max_results": 1}  # as forecasts.registry names it
 
 
 def write_configuration(site: Site) -> None:
@@ -74,11 +76,20 @@ def ensure(site: Site) -> None:
         except StackFailed:  # it is there, with another password
             _ask(site, "PATCH", "2.0/mlflow/users/update-password", body)
     for kind in ("experiment", "run", "logged_model"):
-        asked = {"username": guard.MLFLOW_JOB, "resource_type": kind, "resource_id": _EVERY}
-        has = _ask(site, "GET", f"3.0/mlflow/users/permissions/get?{urlencode(asked)}", None)
-        if has["permission"] != _EDIT:
-            body = {**asked, "permission": _EDIT}
-            _ask(site, "POST", "3.0/mlflow/users/permissions/grant", body)
+        _let_edit(site, guard.MLFLOW_JOB, kind, _EVERY)
+    # Whoever makes a model or its experiment manages it. Before clients signed in, that was nobody.
+    _let_edit(site, guard.MLFLOW_USER, "registered_model", _EVERY)
+    found = _ask(site, "POST", "2.0/mlflow/experiments/search", _MODELS).get("experiments", [])
+    for one in found:
+        _let_edit(site, guard.MLFLOW_USER, "experiment", one["experiment_id"])
+
+
+def _let_edit(site: Site, user: str, kind: str, which: str) -> None:
+    asked = {"username": user, "resource_type": kind, "resource_id": which}
+    has = _ask(site, "GET", f"3.0/mlflow/users/permissions/get?{urlencode(asked)}", None)
+    if has["permission"] not in (_EDIT, _MANAGE):
+        body = {**asked, "permission": _EDIT}
+        _ask(site, "POST", "3.0/mlflow/users/permissions/grant", body)
 
 
 def as_admin(settings: Settings) -> Settings:

@@ -93,8 +93,9 @@ class ModelFiles:
                 if model_files.name_again(connection, pinned.sha):
                     return
             raise NotFound(
-                f"the warehouse has no file of model {pinned.text} any more, and MLflow, which has "
-                f"it, does not answer ({error}). Ask again once `mela status` says that it runs."
+                f"the warehouse has no file of model {pinned.text} any more, and MLflow at "
+                f"{self._settings.mlflow.url}, which has it, does not answer. Ask again once "
+                "`mela status` says that it runs."
             ) from error
         with transaction(self._settings) as connection:
             model_files.keep(connection, pinned.sha, reference, content)

@@ -66,8 +66,8 @@ def find(settings: Settings, name: str, which: str) -> Found:
     except SourceUnavailable as error:
         raise NotFound(
             f"the warehouse records no model {name} with the version or alias {which!r}, and "
-            f"MLflow, which may know one, does not answer ({error}). `mela model list` shows what "
-            "there is; ask again once `mela status` says that MLflow runs."
+            f"MLflow at {settings.mlflow.url}, which may know one, does not answer. `mela model "
+            "list` shows what there is; ask again once `mela status` says that MLflow runs."
         ) from error
     return Found(version.name, version.version, version.sha)
 
@@ -81,8 +81,8 @@ def check_mlflow(settings: Settings) -> None:
 def trials(settings: Settings, training: Training) -> list[float]:
     """Return the Sharpe ratio per day of each earlier training on the same candles.
 
-    The same training is no other trial than itself. What MLflow alone knows counts while it
-    answers.
+    NaN where a model never traded: it was tried all the same. The same training is no other trial
+    than itself. What MLflow alone knows counts while it answers.
     """
     from forecasts import registry
 
@@ -90,7 +90,7 @@ def trials(settings: Settings, training: Training) -> list[float]:
     with transaction(settings) as connection:
         everywhere = model_versions.trials(connection, group, but=training.training_hash())
         known = {one.sha for one in model_versions.versions(connection)}
-    ratios = [ratio for _, ratio in everywhere if ratio is not None]
+    ratios = [math.nan if ratio is None else ratio for _, ratio in everywhere]
     try:
         with answering(settings) as client:
             in_mlflow = registry.earlier_ratios(client, group)

@@ -104,6 +104,46 @@ def test_a_scene_asks_the_champion_and_a_promotion_changes_no_result(
     assert f"models:/{MODEL}/2#{second}" in shown.stdout
 
 
+def test_a_training_goes_through_kafka_like_any_scene_and_a_scene_asks_its_model(
+    platform: Settings, tmp_path: Path
+) -> None:
+    document = yaml.safe_load((REPOSITORY / "docs" / "models" / "first.yaml").read_text())
+    span = {"start": "2023-02-01", "end": "2023-08-01"}
+    document |= {"name": "asked", "seeds": [1], "model": {"name": "ridge"}, **span}
+    file = tmp_path / "training.yaml"
+    file.write_text(yaml.safe_dump(document))
+
+    done = typed("model", "train", str(file), "--follow", home=platform.home)
+
+    assert done.returncode == 0, done.stderr
+    scene_id, _, report = done.stdout.partition("\n")
+    assert "This is the linear model itself" in report
+    assert "models:/asked/1, challenger and champion, SHA-256 " in done.stderr
+    [listed] = [
+        one
+        for one in json.loads(typed("scenes", "--json", home=platform.home).stdout)
+        if one["scene_id"] == scene_id
+    ]
+    assert (listed["kind"], listed["state"], listed["name"]) == ("train", "finished", "asked")
+    assert listed["recorded"] == listed["runs"] == 4 + 4 + 4 + 1
+    assert report in typed("follow", scene_id, home=platform.home).stdout
+
+    scene = scene_of(
+        start="2023-09-01T00:00:00Z",
+        end="2023-10-01T00:00:00Z",
+        strategy={"name": "forecast", "params": {"model": "models:/asked@champion"}},
+    )
+    assert publish(scene, platform).state is State.FINISHED
+    [found] = answers(scene.scene_id, platform)
+    assert found["status"] == "succeeded"
+    assert found["params"]["model"].startswith("models:/asked/1#")
+
+    file.write_text(yaml.safe_dump(document | {"kind": "train", "instruments": ["binance:NONE"]}))
+    refused = typed("publish", str(file), home=platform.home)
+    assert refused.returncode == 1
+    assert "no candles of binance:NONE were ever loaded" in refused.stderr
+
+
 def test_a_portfolio_asks_a_model_and_one_that_is_not_there_is_refused(
     platform: Settings, tmp_path: Path
 ) -> None:
