@@ -20,6 +20,7 @@ import structlog
 from live.clock import Clock
 from live.ending import LAST_S, within
 from live.events import HeadlineHeard
+from live.heaps import trim_heaps
 from live.news import News
 from live.publisher import publish_new
 from mela.settings import Settings
@@ -35,6 +36,7 @@ DELIVER_S = 2.0
 PUBLISH_S = 0.5
 SILENCE_S = 30.0
 DIGEST_S = 60.0
+TRIM_S = 60.0
 Work = Callable[[], Awaitable[object]]
 Hear = Callable[[UUID, HeadlineHeard], None]
 
@@ -72,6 +74,7 @@ async def run(
         (SILENCE_S, _in_thread(lambda: tell_silence(settings))),
         (DIGEST_S, _in_thread(lambda: put_digest(settings))),
         (settings.trading.news_s, look),
+        (TRIM_S, _in_thread(trim_heaps)),
     ]
     tasks = [create_task(_again_and_again(work, every_s, stop)) for every_s, work in works]
     try:

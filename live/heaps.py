@@ -5,16 +5,32 @@ from __future__ import annotations
 import ctypes
 
 MOST_HEAPS = 2
-_M_ARENA_MAX = -8  # of malloc.h
+BIG_BYTES = 128 * 1024  # what is larger is taken from the system by itself, and given back
+# of malloc.h
+_M_ARENA_MAX, _M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD = -8, -3, -1
 
 
 def share_heaps() -> None:
-    """Have all threads allocate from two heaps. To be called before threads start.
+    """Have all threads allocate from two heaps, without large pieces in them.
 
-    The GNU C library gives up to eight heaps a processor to threads, and what is freed in one is
-    used again in that one alone: over a day of 50 instruments the process grew by 7 %, and by 2 to
-    6 % so, mostly 3. Another C library is left as it is.
+    To be called before threads start. The GNU C library gives up to eight heaps a processor to
+    threads, and what is freed in one is used again in that one alone. It also raises, with each
+    large piece that is freed, the size up to which a piece comes from a heap: then holes of all
+    sizes stay. Another C library is left as it is.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(_M_ARENA_MAX, MOST_HEAPS)
+        mallopt(_M_MMAP_THRESHOLD, BIG_BYTES)
+        mallopt(_M_TRIM_THRESHOLD, BIG_BYTES)
+
+
+def trim_heaps() -> None:
+    """Give the pages of all heaps that nothing is in back to the system; milliseconds of work.
+
+    By itself the C library gives back what lies at the end of a heap alone: over a day of 50
+    instruments the holes before it grew from 6 to 26 MB, and stay below 3 MB so.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)

@@ -13,7 +13,7 @@ from mela.calendars import has_sessions
 from mela.interval import DAY_MS
 from mela.market_hours import closes_in, opens_in
 
-_REMEMBERED = 600  # candles whose values are compared with what comes again
+_REMEMBERED = 120  # candles whose values are compared with what comes again
 _LOOK_AHEAD_MS = 40 * DAY_MS
 _OPENS = 500  # candles whose times are worked out at once
 Succession = Literal["next", "gap", "again", "restated", "old"]
