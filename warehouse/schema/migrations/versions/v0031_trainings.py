@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import op
 
-revision = "0032"
+revision = "0031"
 down_revision = "0030"
 
 TABLES = r"""
