@@ -40,7 +40,7 @@ from warehouse.ingestion.ingest import ingest
 INSTRUMENT = "binance:BTCUSDT"
 SPAN = datetime(2022, 12, 1, tzinfo=UTC), datetime(2023, 3, 1, tzinfo=UTC)
 MOST_OPEN = 6  # scenes under way at once
-CALM_S = 900.0  # how long the last scenes may take once nothing is done any more
+SILENT_S = 300.0  # once nothing is done any more: after so long without a word of any scene
 NOBODY_HAS = "binance:NOSUCHCOIN"
 # Kills weigh more than the other faults, but for the supervisor's, after which all starts anew.
 WEIGHTS = {"kill supervisor": 0.25, "kill worker": 2.0, "kill spark": 1.5}
@@ -150,9 +150,12 @@ class Storm:
         """Wait until all is calm, hold every scene to account, and print the table."""
         stack.up(self._settings, only=PART)
         began = time.monotonic()
-        while time.monotonic() < began + CALM_S and self._open():
-            self._heard.listen()
-        print(f"all ended {time.monotonic() - began:.0f} s after the storm", flush=True)
+        give_up_at = began + SILENT_S
+        while time.monotonic() < give_up_at and self._open():
+            if self._heard.listen():
+                give_up_at = time.monotonic() + SILENT_S
+        took_s = time.monotonic() - began
+        print(f"{len(self._open())} have not ended {took_s:.0f} s after the storm", flush=True)
         # one that Kafka may have: if anything was said of it, all of it must hold
         surprises = [one for one in self._unsure if self._heard.of(one.scene_id)]
         ended, wrong = self._held([*self._published, *surprises])
