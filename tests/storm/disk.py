@@ -82,4 +82,4 @@ def _unmount(folder: Path) -> None:
             time.sleep(1)
         else:
             return
-    subprocess.run(["umount", str(folder)], check=True)
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
