@@ -184,8 +184,7 @@ def _bytes_of(column: pa.ChunkedArray) -> NDArray[np.uint8]:
 
 def _defined(metrics: NDArray[np.float64]) -> list[bool]:
     """Tell of each metric whether all results have it."""
-    are_missing: NDArray[np.bool_] = np.any(np.isnan(metrics), axis=0)
-    return (~are_missing).tolist()
+    return [not np.isnan(values).any() for values in metrics.T]
 
 
 def _metric(name: str, values: NDArray[np.float64], is_defined: bool) -> pa.Array:
