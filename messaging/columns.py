@@ -184,7 +184,8 @@ def _bytes_of(column: pa.ChunkedArray) -> NDArray[np.uint8]:
 
 def _defined(metrics: NDArray[np.float64]) -> list[bool]:
     """Tell of each metric whether all results have it."""
-    return [not np.isnan(values).any() for values in metrics.T]
+    missing: NDArray[np.int64] = np.isnan(metrics).sum(axis=0)
+    return [count == 0 for count in missing.tolist()]
 
 
 def _metric(name: str, values: NDArray[np.float64], is_defined: bool) -> pa.Array:
