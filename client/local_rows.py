@@ -106,6 +106,8 @@ class LocalScene:
             counts[row["status"]] = counts.get(row["status"], 0) + 1
         return SceneDetail(
             **{name: getattr(event, name) for name in _SHARED},
+            kind="backtest",
+            training=None,
             owner=None,
             is_mine=True,
             is_private=True,

@@ -10,6 +10,7 @@ import pytest
 
 from backtests.signals import Signals
 from forecasts.dataset import make_dataset
+from forecasts.judge.checkpoint import Checkpoint, InMemory
 from forecasts.judge.folds import out_of_fold
 from forecasts.judge.judgement import Judgement, judge
 from forecasts.judge.money import hold, money_of
@@ -184,7 +185,9 @@ def test_combinatorial_splits_are_scored_and_not_traded() -> None:
     dataset = make_dataset(asked, candles)
     splits = make_splits(dataset, asked.splits, asked.interval)
 
-    whole = out_of_fold(asked, dataset, splits, asked.model, 1)
+    whole = out_of_fold(
+        asked, dataset, splits, asked.model, 1, Checkpoint(InMemory(), asked, dataset)
+    )
     found = judge(asked, candles, dataset, splits)
 
     assert not np.isnan(whole.forecast).any()

@@ -10,6 +10,7 @@ import pytest
 from forecasts.artifact import Facts, Model, artifact, sha_of
 from forecasts.features import FeatureSet
 from forecasts.fitting import Trained, fit_split, fit_whole
+from forecasts.judge.checkpoint import Checkpoint, InMemory
 from forecasts.judge.folds import out_of_fold
 from forecasts.models.catalogue import MODELS
 from forecasts.models.definition import chosen
@@ -45,8 +46,11 @@ def test_a_planted_signal_is_found_and_a_shuffled_one_is_not(name: str, classes:
     dataset = planted(COUNT, 0.05, classes=classes)
     splits = make_splits(dataset, training.splits, training.interval)
 
-    found = out_of_fold(training, dataset, splits, choice_of(name), 1).folds[0]
-    control = out_of_fold(training, dataset, splits, choice_of(name), 1, shuffled=True).folds[0]
+    parts = Checkpoint(InMemory(), training, dataset)
+    found = out_of_fold(training, dataset, splits, choice_of(name), 1, parts).folds[0]
+    control = out_of_fold(
+        training, dataset, splits, choice_of(name), 1, parts, shuffled=True
+    ).folds[0]
 
     assert found.ic > 0.02
     assert abs(control.ic) < 0.02
