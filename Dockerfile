@@ -98,6 +98,9 @@ RUN --mount=type=bind,from=packages,source=/usr/local/bin/uv,target=/usr/local/b
     && chmod -R u=rwX,go=rX /opt/mela \
     && python -m compileall -q mela execution backtests forecasts sources replay warehouse messaging services streaming live trainer api stack client cli regression
 USER 10001:10001
+# The engine, compiled: else each worker would do it anew for minutes before its first run. What was
+# compiled for another processor is compiled again.
+RUN ["/opt/venv/bin/python", "-c", "from backtests import portfolio, simulate; simulate.warm(); portfolio.warm_accounts()"]
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["/opt/venv/bin/python", "-m", "stack.container"]
 CMD ["--help"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 from tests.delivery.engine.stack import PORTS, ROOT, Failed, Stack
 
@@ -18,40 +19,43 @@ SELECT json_build_object(
 )"""
 
 
-def grid(name: str, runs: int) -> str:
-    """Return a scene of `runs` runs, a multiple of 12, on a year of hourly candles."""
-    return f"""schema_version: 1
-name: {name}
-instruments: [binance:BTCUSDT]
-interval: 1h
-start: 2023-01-01T00:00:00Z
-end: 2024-01-01T00:00:00Z
-strategy: {{name: sma_cross}}
-search:
-  kind: grid
-  space:
-    strategy.params.fast: {{from: 5, to: 16, step: 1}}
-    strategy.params.slow: {{from: 40, to: {39 + runs // 12}, step: 1}}
-"""
+def grid(name: str, runs: int, cash: int) -> dict[str, Any]:
+    """Return a scene of `runs` runs, a multiple of 120, on a year of hourly candles.
 
-
-def publish(stack: Stack, text: str, *, follow: bool = True) -> str:
-    """Publish a scene in a container, by standard input; return its id.
-
-    follow: wait for its results
+    cash: in which two grids differ, so that none is answered from the other's results
     """
-    words = ("publish", "/dev/stdin", *(["--follow"] if follow else []))
-    return _id(stack.mela(*words, given=text))
+    stops = [None, *(round(0.01 * hundredths, 2) for hundredths in range(1, 10))]
+    space = {
+        "strategy.params.fast": {"from": 5, "to": 16, "step": 1},
+        "strategy.params.slow": {"from": 40, "to": 39 + runs // 120, "step": 1},
+        "exits.stop_loss": stops,
+    }
+    return {
+        "schema_version": 1,
+        "name": name,
+        "instruments": ["binance:BTCUSDT"],
+        "interval": "1h",
+        "start": "2023-01-01T00:00:00Z",
+        "end": "2024-01-01T00:00:00Z",
+        "strategy": {"name": "sma_cross"},
+        "cash": cash,
+        "search": {"kind": "grid", "space": space},
+    }
 
 
-def publish_from_here(stack: Stack, client: Path, text: str) -> str:
+def publish(stack: Stack, text: str) -> str:
+    """Publish a scene in a container, by standard input, and wait for its end; return its id."""
+    return _id(stack.mela("publish", "/dev/stdin", "--follow", given=text))
+
+
+def publish_from_here(stack: Stack, client: Path, scene: dict[str, Any]) -> str:
     """Publish a scene by this machine's command line, through the published ports."""
     authority = stack.compose(
         "run", "--rm", "--no-deps", "-T", "--entrypoint", "cat", "mela",
         "/var/lib/mela/authority/ca.pem",
     )  # fmt: skip
     file, certificate = stack.folder / "scene.yaml", stack.folder / "ca.pem"
-    file.write_text(text, encoding="utf-8")
+    file.write_text(json.dumps(scene), encoding="utf-8")
     certificate.write_text(authority, encoding="utf-8")
     secrets = stack.secrets()
     home = stack.folder / "home"

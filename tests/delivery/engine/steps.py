@@ -103,7 +103,9 @@ def scene(stack: Stack, found: Measured) -> str:
     client = ROOT / ".venv" / "bin" / "mela"
     if not client.exists():
         return "inside; nothing from this machine, as there is no .venv (`make setup`)"
-    found.published.append(scenes.publish_from_here(stack, client, scenes.grid("here", 12)))
+    found.published.append(
+        scenes.publish_from_here(stack, client, scenes.grid("here", 120, 10_001))
+    )
     return "inside and from this machine"
 
 
@@ -176,7 +178,7 @@ def scale(stack: Stack, _: Measured) -> str:
 def trouble(stack: Stack, found: Measured) -> str:
     """Restart Kafka and Postgres and kill services while a grid runs: each run is recorded once."""
     done = troubles.under_a_grid(stack)
-    found.published.append(done.scene_id)
+    found.published += done.scene_ids
     stack.up("--scale", f"spark-worker={WORKERS}")
     _all_well(stack)
     found.memory_mb = memory(stack)
@@ -223,7 +225,7 @@ def upgrade(stack: Stack, found: Measured) -> str:
         raise Failed(f"expected that all run mela:{stack.version}, but found {images}")
     _all_well(stack)
     scenes.must_be_as_before(stack, before)
-    found.published.append(scenes.publish(stack, scenes.grid("upgraded", 24)))
+    found.published.append(scenes.publish(stack, json.dumps(scenes.grid("upgraded", 120, 10_000))))
     return f"{before['runs']} results are there; a scene ran"
 
 

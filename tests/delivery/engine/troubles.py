@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import urllib.error
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,9 +13,8 @@ from tests.delivery.engine import scenes
 from tests.delivery.engine.asking import Browser, until
 from tests.delivery.engine.stack import Failed, Stack
 
-RUNS = 6000
+RUNS = 6_000  # of the grid before each deed
 PATIENCE_S = 1500
-PAUSE_S = 8.0  # between two deeds
 _KILL = """import json, os, signal
 name, pid = json.load(open('/var/lib/mela/run/serving.json'))
 os.kill(pid, signal.SIGKILL)
@@ -26,9 +26,9 @@ with urllib.request.urlopen('http://spark-master:8080/json/') as answer:
 
 @dataclass(frozen=True)
 class Done:
-    """What a grid came to. deeds: what was done meanwhile, in order."""
+    """What the grids came to. deeds: what was done meanwhile, in order."""
 
-    scene_id: str
+    scene_ids: tuple[str, ...]
     runs: int
     seconds: float
     deeds: tuple[str, ...]
@@ -71,35 +71,47 @@ def is_well_only_when_its_queries_run(stack: Stack) -> float:
 
 
 def under_a_grid(stack: Stack) -> Done:
-    """Restart and kill services while a grid runs; each of its runs is recorded once."""
+    """Restart and kill services while grids run; each of their runs is recorded once.
+
+    A grid is published before each deed, so that there is work however quick the machine is.
+    """
     browser = Browser(stack)
     browser.sign_in()
     before = scenes.stored(stack)["runs"]
     began = time.monotonic()
-    scene_id = scenes.publish(stack, scenes.grid("under restarts", RUNS), follow=False)
-    until("its first results", lambda: _recorded(browser, scene_id) > 0, 300)
-    deeds: list[str] = []
-    for name, deed in _deeds(stack).items():
-        recorded = _recorded(browser, scene_id)
+    scene_ids: list[str] = []
+    told: list[str] = []
+    for number, (name, deed) in enumerate(_deeds(stack).items()):
+        asked = {"scene": scenes.grid(name, RUNS, 20_000 + number)}
+        scene_ids.append(until(f"a scene is taken before `{name}`", _taken(browser, asked), 300))
         deed()
-        deeds.append(f"{name} at {recorded}")
-        time.sleep(PAUSE_S)
-    found = browser.ended(scene_id, PATIENCE_S)
-    seconds = time.monotonic() - began
-    if (found["state"], found["runs"], found["recorded"], found["failed"]) != (
-        "finished",
-        RUNS,
-        RUNS,
-        0,
-    ):
-        raise Failed(f"expected {RUNS} runs with results, but found {found} after {deeds}")
-    stored = scenes.stored(stack)["runs"] - before
-    if stored != RUNS:
-        raise Failed(f"expected {RUNS} more results in the warehouse, but found {stored}")
-    if all(deed.endswith(f" {RUNS}") for deed in deeds[1:]):
-        raise Failed(f"the grid was over too early for its troubles: {deeds}")
-    print(f"            {'; '.join(deeds)}", flush=True)
-    return Done(scene_id, RUNS, seconds, tuple(deeds))
+        told.append(f"{name}, {_recorded(browser, scene_ids[-1])} recorded after it")
+    for scene_id in scene_ids:
+        found = browser.ended(scene_id, PATIENCE_S)
+        ended = [found[key] for key in ("state", "runs", "recorded", "failed")]
+        if ended != ["finished", RUNS, RUNS, 0]:
+            raise Failed(f"expected {RUNS} runs with results, but found {ended} after {told}")
+    stored, wanted = scenes.stored(stack)["runs"] - before, RUNS * len(scene_ids)
+    if stored != wanted:
+        raise Failed(f"expected {wanted} more results in the warehouse, but found {stored}")
+    print("".join(f"{'':12}{one}\n" for one in told), end="", flush=True)
+    return Done(tuple(scene_ids), wanted, time.monotonic() - began, tuple(told))
+
+
+def _taken(browser: Browser, asked: object) -> Callable[[], str | None]:
+    """Return what publishes a scene, and gives its id; None while nobody answers."""
+
+    def publish() -> str | None:
+        try:
+            return str(browser.ask("/api/v1/scenes", asked)["scene_id"])
+        except urllib.error.HTTPError as error:
+            if error.code < 500:
+                raise
+            return None
+        except OSError:
+            return None
+
+    return publish
 
 
 def _deeds(stack: Stack) -> dict[str, Callable[[], object]]:
