@@ -165,8 +165,7 @@ class SparkSettings(_Service):
     run_memory_mb: int = Field(
         default=2048,
         ge=64,
-        description="what the runs of a chunk may allocate together; where they need more, each is "
-        "tried in a process of its own, which may allocate that much",
+        description="what a chunk's runs may allocate together, or each in a process of its own",
     )
 
 

@@ -45,7 +45,7 @@ from backtests.testing.instrument import candles_of
 from mela.interval import Interval
 from mela.settings import Settings
 from mela.verdict import Verdict
-from services.lookahead import random_walk
+from services.strategies.lookahead import random_walk
 
 STRATEGY = refresh(Settings().packages)["{name}"]
 
