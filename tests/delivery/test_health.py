@@ -46,7 +46,8 @@ def ask(
         (home / "run").mkdir(parents=True)
         (home / "run" / "serving.json").write_text(json.dumps([name, pid]), encoding="utf-8")
         (home / "spark").symlink_to(platform.home / "spark")
-        for name in ("watchdog.json", "live.json"):  # what two services write of themselves
+        # what three services write of themselves
+        for name in ("watchdog.json", "live.json", "trainer.json"):
             (home / "run" / name).symlink_to(platform.home / "run" / name)
     given = {
         **environment.read(platform.home),

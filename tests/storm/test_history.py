@@ -137,7 +137,8 @@ COPIED = """
             "planned and finished",
         ),
         (
-            f"UPDATE ops.result SET status = 'failed', error_class = 'E' {OF_SCENE}",
+            "UPDATE ops.result SET status = 'failed', error_class = 'E', error_sentence = 'E' "
+            + OF_SCENE,
             "not all succeeded",
         ),
     ],
