@@ -1,6 +1,6 @@
-"""What a broker trades, and what it lends.
+"""Ask a broker what it trades, and what it lends.
 
-The latter is asked where a session may sell short and has a limit that looks at it.
+The latter is asked if a session may sell short and has a limit on it.
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ class BrokerFill:
 
 @dataclass(frozen=True, slots=True)
 class BrokerPosition:
-    """What is held of an instrument. units: signed, in base units; price: the last one, or NaN."""
+    """A position in an instrument. units: signed, in base units; price: the last one, or NaN."""
 
     instrument: str
     units: float

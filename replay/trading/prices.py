@@ -32,7 +32,7 @@ class Prices:
 
     Coins move through minutes, made up where the files have hours. Stocks move through their
     shortest stored candles: within the session, and for orders of extended hours around it too.
-    Whoever wants a real path plays real minutes.
+    For a real path, play real minutes.
     """
 
     def __init__(self, catalog: Catalog) -> None:
