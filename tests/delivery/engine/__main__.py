@@ -49,7 +49,7 @@ def run(stack: Stack, measured: Measured, only: list[str]) -> int:
     """Take the steps and print what each took; return the exit status."""
     print(f"engine {measured.versions['engine']}, compose {measured.versions['compose']}")
     print(f"what is said goes to {stack.log}", flush=True)
-    status = 0
+    status, name = 0, ""
     try:
         for name, step in STEPS.items():
             if only and name not in only:

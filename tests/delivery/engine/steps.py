@@ -8,6 +8,7 @@ import time
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from tests.delivery.engine import scenes, troubles
 from tests.delivery.engine.asking import (
@@ -246,11 +247,11 @@ def end(_: Stack, found: Measured) -> str:
     return f"memory {sum(found.memory_mb.values()) / 1000:.1f} GB in all"
 
 
-def _going(stack: Stack) -> list[dict]:
+def _going(stack: Stack) -> list[dict[str, Any]]:
     return [one for one in stack.containers() if one["State"].get("Health")]
 
 
-def _is_foreign(one: dict) -> bool:
+def _is_foreign(one: dict[str, Any]) -> bool:
     return one["Config"]["Labels"]["com.docker.compose.service"] in FOREIGN
 
 
