@@ -46,6 +46,7 @@ def _processes() -> list[str]:
 
 def _rights() -> list[str]:
     found = []
+    gc.unfreeze()  # a worker keeps what lives long from collections, and so from sight
     known = [one for one in gc.get_objects() if isinstance(one, Settings)]
     for where in {one.postgres.url(): one.postgres for one in known}.values():
         session = psycopg2.connect(
