@@ -48,14 +48,19 @@ def _rights() -> list[str]:
     found = []
     gc.unfreeze()  # a worker keeps what lives long from collections, and so from sight
     known = [one for one in gc.get_objects() if isinstance(one, Settings)]
+    entered = 0
     for where in {one.postgres.url(): one.postgres for one in known}.values():
-        session = psycopg2.connect(
-            host=where.host,
-            port=where.port,
-            dbname=where.database,
-            user=where.user,
-            password=where.password.get_secret_value(),
-        )
+        try:
+            session = psycopg2.connect(
+                host=where.host,
+                port=where.port,
+                dbname=where.database,
+                user=where.user,
+                password=where.password.get_secret_value(),
+            )
+        except psycopg2.OperationalError:  # settings without the password open nothing
+            continue
+        entered += 1
         for change in CHANGES:
             try:
                 with session.cursor() as run:
@@ -66,7 +71,7 @@ def _rights() -> list[str]:
             finally:
                 session.rollback()
         session.close()
-    return found if known else ["no settings: the search itself is wrong"]
+    return found if entered else ["no settings that open anything: the search itself is wrong"]
 
 
 @strategy(Part, warmup=lambda params: 20)
