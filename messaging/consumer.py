@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -15,6 +16,7 @@ from messaging import connection
 
 POLL_S = 0.25
 ASK_S = 5.0
+WITHOUT_LEADER = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
 
 
 def tail(settings: Settings, *topics: str) -> Consumer:
@@ -126,11 +128,26 @@ def _opened(
             for topic in topics
             for number in _partitions(consumer, topic)
         ]
-        marks = [consumer.get_watermark_offsets(one, ASK_S) for one in partitions]
+        marks = [_span(consumer, one) for one in partitions]
     except (KafkaException, KeyError) as error:
         consumer.close()
         raise SourceUnavailable(_why(settings, error, faults, reads=reads)) from error
     return consumer, partitions, marks
+
+
+def _span(consumer: Consumer, partition: TopicPartition) -> tuple[int, int]:
+    """Return the first offset of a partition and the next one.
+
+    A broker that has just started has no leader of its partitions for a moment: it is asked again.
+    """
+    give_up_at = time.monotonic() + ASK_S
+    while True:
+        try:
+            return consumer.get_watermark_offsets(partition, ASK_S)
+        except KafkaException as error:
+            if error.args[0].code() not in WITHOUT_LEADER or time.monotonic() > give_up_at:
+                raise
+        time.sleep(0.1)
 
 
 def _partitions(consumer: Consumer, topic: str) -> list[int]:

@@ -75,8 +75,8 @@ def test_where_nobody_listens_behind_it_a_connection_ends() -> None:
     port = choose(set())
     with (
         Proxy(port, choose({port})) as nobody,
+        pytest.raises(ConnectionResetError),  # while it connects, or with its first word
         _connected(nobody) as client,
-        pytest.raises(ConnectionResetError),
     ):
         client.recv(1)
 

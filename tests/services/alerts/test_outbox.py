@@ -228,7 +228,7 @@ def test_an_alert_of_a_transaction_that_fails_is_none(empty: Settings) -> None:
 
 
 DELIVER = """
-from services.outbox import deliver_due
+from services.alerts.outbox import deliver_due
 from mela.settings import Settings
 deliver_due(Settings())
 """
