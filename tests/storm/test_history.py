@@ -85,7 +85,10 @@ def test_what_was_said_of_a_scene_is_held_to_account(
 
 
 @pytest.fixture
-def settings(warehouse: Settings, streams: Settings, tmp_path: Path) -> Settings:
+def settings(
+    warehouse: Settings, streams: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Settings:
+    monkeypatch.chdir(tmp_path)  # MLflow without a server lays its files where the process stands
     load(warehouse, answer(100.0 + np.sin(np.arange(60.0))))
     mlflow = {"url": f"sqlite:///{tmp_path}/mlflow.db", "user": ""}
     return warehouse.model_copy(
