@@ -11,10 +11,9 @@ import { configureClient } from "./api";
 import { apiReturn, isAnswering, patiently } from "./apiReturn";
 import { styleNonce } from "./nonce";
 import { prefetchRun, runOpened } from "./pages/run/screens";
-import { prefetchScene, sceneOpened } from "./pages/scene/screens";
 import { makeQueryClient } from "./queries";
 import { retryFailures } from "./recovery";
-import { makeRouter, sceneSearch } from "./routes";
+import { makeRouter } from "./routes";
 import { sessionQuery } from "./session";
 import { theme } from "./theme";
 
@@ -31,16 +30,12 @@ document.addEventListener("visibilitychange", () => {
   if (document.visibilityState === "visible") apiReturn.now();
 });
 
-// The router asks who is signed in before it asks what a page shows; a run's many candles and a scene's
-// many runs do not wait for that.
-const run = runOpened(window.location.pathname);
-const scene = sceneOpened(window.location.pathname);
-if (run) {
+// The router asks who is signed in before it asks what a page shows; a run's many candles do not
+// wait for that.
+const opened = runOpened(window.location.pathname);
+if (opened) {
   void patiently(() => import("./pages/run/RunPage"));
-  prefetchRun(queryClient, run);
-} else if (scene) {
-  void patiently(() => import("./pages/scene/ScenePage"));
-  prefetchScene(queryClient, scene, sceneSearch(router.options.parseSearch(window.location.search)));
+  prefetchRun(queryClient, opened);
 }
 
 declare module "@tanstack/react-router" {

@@ -9,10 +9,10 @@ import {
 } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import { patiently } from "./apiReturn";
+import { getSceneOptions } from "./client/@tanstack/react-query.gen";
 import { NotFound, PageFailed } from "./components/PageFailed";
 import { PageLoading } from "./components/PageLoading";
 import { prefetchRun } from "./pages/run/screens";
-import { prefetchScene } from "./pages/scene/screens";
 import { localAddress, number, oneOf, type Raw, text, texts } from "./search";
 import { sessionQuery } from "./session";
 import { Shell } from "./shell/Shell";
@@ -130,23 +130,18 @@ export interface SceneSearch {
   metrics?: string[];
 }
 
-/** Read what the address of a scene says. */
-export function sceneSearch(raw: Raw): SceneSearch {
-  return {
+const scene = createRoute({
+  getParentRoute: () => inside,
+  path: "/scenes/$sceneId",
+  validateSearch: (raw: Raw): SceneSearch => ({
     tab: oneOf(raw, "tab", SCENE_TABS),
     sort: text(raw, "sort"),
     order: oneOf(raw, "order", ["asc", "desc"] as const),
     where: texts(raw, "where"),
     metrics: texts(raw, "metrics"),
-  };
-}
-
-const scene = createRoute({
-  getParentRoute: () => inside,
-  path: "/scenes/$sceneId",
-  validateSearch: sceneSearch,
-  loader: ({ context, params, location }) =>
-    prefetchScene(context.queryClient, params.sceneId, sceneSearch(location.search as Raw)),
+  }),
+  loader: ({ context, params }) =>
+    void context.queryClient.prefetchQuery(getSceneOptions({ path: { scene_id: params.sceneId } })),
   component: page(() => import("./pages/scene/ScenePage")),
 });
 

@@ -1,6 +1,5 @@
-import { infiniteQueryOptions, type QueryClient } from "@tanstack/react-query";
+import { infiniteQueryOptions } from "@tanstack/react-query";
 import { type ListRunsData, listRuns } from "../../client";
-import { getSceneOptions } from "../../client/@tanstack/react-query.gen";
 import { readCondition } from "./runsQuery";
 
 /** Rows of a page of runs. */
@@ -37,15 +36,4 @@ export function runsQuestion(sceneId: string, asked: Asked) {
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (page) => page.next_cursor ?? undefined,
   });
-}
-
-/** Return the scene whose page an address opens; null where it opens another page. */
-export function sceneOpened(pathname: string): string | null {
-  return /^\/scenes\/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/.exec(pathname)?.[1] ?? null;
-}
-
-/** Ask for what the page of a scene shows first: the runs do not wait for the scene. */
-export function prefetchScene(client: QueryClient, sceneId: string, asked: Asked & { tab?: string }): void {
-  void client.prefetchQuery(getSceneOptions({ path: { scene_id: sceneId } }));
-  if ((asked.tab ?? "runs") === "runs") void client.prefetchInfiniteQuery(runsQuestion(sceneId, asked));
 }
