@@ -29,7 +29,7 @@ def trim_heaps() -> None:
     """Give the pages of all heaps that nothing is in back to the system; milliseconds of work.
 
     By itself the C library gives back what lies at the end of a heap alone: over a day of 50
-    instruments the holes before it grew from 6 to 26 MB, and stay below 3 MB so.
+    instruments the holes before it grew from 6 to 26 MB, and stay at about 5 MB so.
     """
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:

@@ -1,4 +1,4 @@
-"""Whether an error says that a service is away, so that the same may succeed later."""
+"""Errors that say that a service is away, so that the same may succeed later."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the process that trains says of itself, in a file that `mela status` reads."""
+"""The state of the training process, in a file that `mela status` reads."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ export function conditionsOf(asked: Asked): string[] {
 
 /**
  * Return the question for the runs of a scene, page by page. Without a metric in the address the API sorts
- * by the scene's own, so that the question can be asked before the scene is known.
+ * by the scene's own.
  */
 export function runsQuestion(sceneId: string, asked: Asked) {
   const where = conditionsOf(asked);
